@@ -1,0 +1,1 @@
+"""turnlog: an event-sourced conversation engine."""
