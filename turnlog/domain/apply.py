@@ -1,0 +1,310 @@
+"""The fold, once: live state, time travel, rebuild, export and audit all come through here.
+
+Each function writes one event's effect into a state. Where Rasa's replay and its incremental
+update disagree, this is the incremental one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec.structs import replace
+
+from turnlog.domain import events as e
+from turnlog.domain.state import LISTEN, Prompt, State, Thread, copy_context
+
+
+def apply(state: State, event: e.Event) -> State:
+    """The state after one more event; the given one stays as it is."""
+    return fold(state.copy(), (event,))
+
+
+def replay(events: Iterable[e.Event]) -> State:
+    """The state after all of a conversation's events, oldest first."""
+    return fold(State(), events)
+
+
+def fold(state: State, events: Iterable[e.Event]) -> State:
+    """Write the effect of events, oldest first, into a state that nobody else holds."""
+    effects = _EFFECTS
+    for event in events:
+        state.event += 1
+        time = event.timestamp
+        if time is not None:
+            state.last = time
+            if state.started is None:
+                state.started = time
+        effect = effects.get(type(event))
+        if effect is not None:
+            effect(state, event)
+    return state
+
+
+# --- declarations and sessions ------------------------------------------------------------------
+
+
+def _slots_declared(state: State, event: e.SlotsDeclared) -> None:
+    state.declared = {**state.declared, **{slot.name: slot for slot in event.slots}}
+    state.closed = event.closed
+    slots = state.context.slots
+    for slot in event.slots:
+        if slot.initial is not None:
+            slots.setdefault(slot.name, slot.initial)
+
+
+def _session_configured(state: State, event: e.SessionConfigured) -> None:
+    state.session = replace(state.session, expiry=event.expiry, carry_over=event.carry_over)
+
+
+def _session_started(state: State, event: e.SessionStarted) -> None:
+    number = state.session.number + 1
+    state.session = replace(state.session, number=number, started=event.timestamp, ended=None)
+    _restore(state, event)
+
+
+def _session_expired(state: State, event: e.SessionExpired) -> None:
+    state.session = replace(state.session, ended="expired")
+
+
+def _session_ended(state: State, event: e.SessionEnded) -> None:
+    state.session = replace(state.session, ended=event.reason or "ended")
+
+
+def _restore(state: State, event: Any) -> None:
+    if event.restored is not None:
+        state.context = copy_context(event.restored)
+
+
+# --- messages -----------------------------------------------------------------------------------
+
+
+def _user_uttered(state: State, event: e.UserUttered) -> None:
+    state.turn += 1
+    context = state.context
+    context.latest_message = e.Message(state.event, event.text, message_id=event.message_id)
+    context.followup = None
+    if event.channel is not None:
+        state.channel = event.channel
+
+
+def _message_understood(state: State, event: e.MessageUnderstood) -> None:
+    latest = state.context.latest_message
+    if latest is not None and event.message in (None, latest.event):
+        state.context.latest_message = replace(latest, intent=event.intent, entities=event.entities)
+
+
+def _bot_uttered(state: State, event: e.BotUttered) -> None:
+    state.context.latest_bot_message = e.BotMessage(state.event, event.text, event.data)
+
+
+def _user_featurized(state: State, event: e.UserFeaturized) -> None:
+    if (latest := _message_listened_to(state)) is not None:
+        state.context.latest_message = replace(latest, use_text=event.use_text)
+
+
+def _entities_added(state: State, event: e.EntitiesAdded) -> None:
+    if (latest := _message_listened_to(state)) is not None:
+        added = tuple(entity for entity in event.entities if entity not in latest.entities)
+        state.context.latest_message = replace(latest, entities=latest.entities + added)
+
+
+def _message_listened_to(state: State) -> e.Message | None:
+    action = state.context.latest_action
+    return state.context.latest_message if action and action.name == LISTEN else None
+
+
+def _message_edited(state: State, event: e.MessageEdited | e.MessageRegenerated) -> None:
+    _rewrite(state.context, event.message, event.text)
+
+
+def _message_redacted(state: State, event: e.MessageRedacted) -> None:
+    _rewrite(state.context, event.message, None)
+
+
+def _rewrite(context: e.Context, message: int, text: str | None) -> None:
+    user, bot = context.latest_message, context.latest_bot_message
+    if user is not None and user.event == message:
+        context.latest_message = replace(user, text=text)
+    if bot is not None and bot.event == message:
+        context.latest_bot_message = replace(bot, text=text)
+
+
+# --- actions and slots --------------------------------------------------------------------------
+
+
+def _action_executed(state: State, event: e.ActionExecuted) -> None:
+    context = state.context
+    context.latest_action = e.Action(state.event, event.name, event.action_text)
+    context.followup = None
+    if (loop := context.loop) is not None:
+        rejected = loop.rejected and event.name != loop.name
+        context.loop = replace(loop, is_interrupted=False, rejected=rejected)
+
+
+def _action_rejected(state: State, event: e.ActionRejected) -> None:
+    loop = state.context.loop
+    if loop is not None and loop.name == event.name:
+        state.context.loop = replace(loop, rejected=True)
+
+
+def _slot_set(state: State, event: e.SlotSet) -> None:
+    if state.closed and event.name not in state.declared:
+        return
+    if event.value is None:
+        state.context.slots.pop(event.name, None)
+    else:
+        state.context.slots[event.name] = event.value
+
+
+def _slots_reset(state: State, event: e.SlotsReset) -> None:
+    state.context.slots = dict(event.restored or {})
+
+
+def _followup_set(state: State, event: e.FollowupSet) -> None:
+    state.context.followup = event.name
+
+
+def _conversation_paused(state: State, event: e.ConversationPaused) -> None:
+    state.context.paused = True
+
+
+def _conversation_resumed(state: State, event: e.ConversationResumed) -> None:
+    state.context.paused = False
+
+
+def _loop_activated(state: State, event: e.LoopActivated) -> None:
+    context = state.context
+    context.loop = e.Loop(event.name, trigger=context.latest_message) if event.name else None
+
+
+def _loop_interrupted(state: State, event: e.LoopInterrupted) -> None:
+    if (loop := state.context.loop) is not None:
+        state.context.loop = replace(loop, is_interrupted=event.is_interrupted)
+
+
+# --- session threads ----------------------------------------------------------------------------
+
+
+def _thread_started(state: State, event: e.ThreadStarted) -> None:
+    variables = state.thread.variables if state.thread else {}
+    state.thread = Thread(event.unit, event.state, entered=event.timestamp, variables=variables)
+
+
+def _state_entered(state: State, event: e.StateEntered) -> None:
+    state.thread = replace(
+        state.thread or Thread(), unit=event.unit, state=event.state, entered=event.timestamp
+    )
+
+
+def _prompt_armed(state: State, event: e.PromptArmed) -> None:
+    thread = state.thread or Thread()
+    prompts = {**thread.prompts, event.token: Prompt(event.due, event.attempt)}
+    state.thread = replace(thread, prompts=prompts)
+
+
+def _prompt_closed(
+    state: State, event: e.PromptAnswered | e.PromptTimedOut | e.PromptCancelled
+) -> None:
+    if (thread := state.thread) is not None and event.token in thread.prompts:
+        prompts = {token: p for token, p in thread.prompts.items() if token != event.token}
+        state.thread = replace(thread, prompts=prompts)
+
+
+def _thread_ended(state: State, event: e.ThreadEnded) -> None:
+    state.thread = replace(state.thread or Thread(), ended=event.reason, prompts={})
+
+
+def _variable_set(state: State, event: e.VariableSet) -> None:
+    thread = state.thread or Thread()
+    unit = {**thread.variables.get(event.unit, {}), event.name: event.value}
+    state.thread = replace(thread, variables={**thread.variables, event.unit: unit})
+
+
+def _variable_removed(state: State, event: e.VariableRemoved) -> None:
+    thread = state.thread or Thread()
+    kept = {
+        name: value
+        for name, value in thread.variables.get(event.unit, {}).items()
+        if event.name is not None and name != event.name
+    }
+    state.thread = replace(thread, variables={**thread.variables, event.unit: kept})
+
+
+# --- people and keeping -------------------------------------------------------------------------
+
+
+def _user_identified(state: State, event: e.UserIdentified) -> None:
+    state.user = event.user
+
+
+def _identity_merged(state: State, event: e.IdentityMerged) -> None:
+    state.user = event.user
+    if event.other not in state.identities:
+        state.identities = (*state.identities, event.other)
+
+
+def _handover_started(state: State, event: e.HandoverStarted) -> None:
+    state.handover = event.to or "human"
+
+
+def _handover_ended(state: State, event: e.HandoverEnded) -> None:
+    state.handover = None
+
+
+def _tagged(state: State, event: e.ConversationTagged) -> None:
+    state.tags = tuple(dict.fromkeys((*state.tags, *event.tags)))
+
+
+def _untagged(state: State, event: e.ConversationUntagged) -> None:
+    state.tags = tuple(tag for tag in state.tags if tag not in event.tags)
+
+
+def _deleted(state: State, event: e.ConversationDeleted) -> None:
+    state.deleted = True
+
+
+_EFFECTS: dict[type[e.Event], Callable[[State, Any], None]] = {
+    e.SlotsDeclared: _slots_declared,
+    e.SessionConfigured: _session_configured,
+    e.SessionStarted: _session_started,
+    e.SessionExpired: _session_expired,
+    e.SessionEnded: _session_ended,
+    e.UserUttered: _user_uttered,
+    e.MessageUnderstood: _message_understood,
+    e.BotUttered: _bot_uttered,
+    e.UserFeaturized: _user_featurized,
+    e.EntitiesAdded: _entities_added,
+    e.MessageEdited: _message_edited,
+    e.MessageRegenerated: _message_edited,
+    e.MessageRedacted: _message_redacted,
+    e.ActionExecuted: _action_executed,
+    e.ActionRejected: _action_rejected,
+    e.SlotSet: _slot_set,
+    e.SlotsReset: _slots_reset,
+    e.ActionReverted: _restore,
+    e.UserUtteranceReverted: _restore,
+    e.ConversationRestarted: _restore,
+    e.HistoryReplaced: _restore,
+    e.FollowupSet: _followup_set,
+    e.ConversationPaused: _conversation_paused,
+    e.ConversationResumed: _conversation_resumed,
+    e.LoopActivated: _loop_activated,
+    e.LoopInterrupted: _loop_interrupted,
+    e.ThreadStarted: _thread_started,
+    e.StateEntered: _state_entered,
+    e.PromptArmed: _prompt_armed,
+    e.PromptAnswered: _prompt_closed,
+    e.PromptTimedOut: _prompt_closed,
+    e.PromptCancelled: _prompt_closed,
+    e.ThreadEnded: _thread_ended,
+    e.VariableSet: _variable_set,
+    e.VariableRemoved: _variable_removed,
+    e.UserIdentified: _user_identified,
+    e.IdentityMerged: _identity_merged,
+    e.HandoverStarted: _handover_started,
+    e.HandoverEnded: _handover_ended,
+    e.ConversationTagged: _tagged,
+    e.ConversationUntagged: _untagged,
+    e.ConversationDeleted: _deleted,
+}

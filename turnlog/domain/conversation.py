@@ -1,0 +1,203 @@
+"""Conversation, the aggregate; Turn and Dialogue, its views; Commit, what is stored at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from turnlog.domain.apply import fold
+from turnlog.domain.decide import History, decide
+from turnlog.domain.events import Event, UserUttered
+from turnlog.domain.state import State
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """Events of one conversation that were recorded together: eventsourcing's domain event.
+
+    version counts the conversation's commits from 1. first_event is the number of the first of
+    its events, first_turn the turn before them. recorded: the log's clock, UTC seconds.
+    key: the idempotency key, unique in the conversation.
+    """
+
+    conversation: str
+    version: int
+    first_event: int
+    first_turn: int
+    recorded: float
+    events: tuple[Event, ...]
+    key: str | None = None
+
+    @property
+    def originator_id(self) -> str:
+        return self.conversation
+
+    @property
+    def originator_version(self) -> int:
+        return self.version
+
+    @property
+    def last_event(self) -> int:
+        return self.first_event + len(self.events) - 1
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """A user message and everything up to the next one; number 0 is what comes before the first.
+
+    first_event: the number of the first of its events.
+    """
+
+    number: int
+    first_event: int
+    events: tuple[Event, ...]
+
+    @property
+    def message(self) -> UserUttered | None:
+        first = self.events[0] if self.events else None
+        return first if isinstance(first, UserUttered) else None
+
+
+class Dialogue(msgspec.Struct, frozen=True):
+    """A conversation's name and its events, oldest first: all of them, or those of its last turns.
+
+    first_event: the number of the first; first_turn: the turn before it. 1 and 0 for all.
+    """
+
+    name: str
+    events: tuple[Event, ...]
+    first_event: int = 1
+    first_turn: int = 0
+
+    def turns(self) -> Iterator[Turn]:
+        return turns(self.events, self.first_event, self.first_turn)
+
+    def last(self, count: int) -> Dialogue:
+        """The same conversation, its last `count` turns only."""
+        every = list(self.turns())
+        kept = every[-count:] if count > 0 else []
+        events = tuple(event for turn in kept for event in turn.events)
+        first_event = self.first_event + len(self.events) - len(events)
+        numbers = [self.first_turn, *(turn.number for turn in every)]
+        return Dialogue(self.name, events, first_event, numbers[len(every) - len(kept)])
+
+
+def turns(events: Iterable[Event], first_event: int = 1, first_turn: int = 0) -> Iterator[Turn]:
+    """Events, oldest first, cut into turns; `first_turn` is the turn before the first of them."""
+    number, start, gathered = first_turn, first_event, list[Event]()
+    for event in events:
+        if isinstance(event, UserUttered):
+            if gathered:
+                yield Turn(number, start, tuple(gathered))
+                start, gathered = start + len(gathered), []
+            number += 1
+        gathered.append(event)
+    if gathered:
+        yield Turn(number, start, tuple(gathered))
+
+
+class Past(History, Protocol):
+    """A conversation's stored events."""
+
+    def events(self, after: int = 0, upto: int | None = None) -> Iterator[Event]:
+        """Those numbered after `after` up to and with `upto`, oldest first."""
+
+
+class Conversation:
+    """One conversation at a moment: its state, and the way to what was recorded before.
+
+    `record` decides and keeps the commit pending; an application saves it.
+    """
+
+    def __init__(self, id: str, state: State, past: Past, version: int = 0) -> None:
+        self._id = id
+        self._state = state
+        self._past = past
+        self._version = version
+        self._pending: list[Commit] = []
+
+    def __repr__(self) -> str:
+        return f"Conversation({self.id!r}, turn={self.turn}, event={self.state.event})"
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def version(self) -> int:
+        """How many commits it has, the pending ones counted."""
+        return self._version
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def slots(self) -> dict[str, Any]:
+        """The slots that have a value."""
+        return self._state.slots
+
+    @property
+    def turn(self) -> int:
+        return self._state.turn
+
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """All events up to this moment, oldest first; those numbered above `after` only."""
+        stored = self._stored_events
+        if after < stored:
+            yield from self._past.events(after, stored)
+        skip = max(0, after - stored)
+        pending = [event for commit in self._pending for event in commit.events]
+        yield from pending[skip:]
+
+    def dialogue(self, turns: int | None = None) -> Dialogue:
+        """The conversation's events, or those of its last `turns` turns."""
+        whole = Dialogue(self._id, tuple(self.events()))
+        return whole if turns is None else whole.last(turns)
+
+    def record(
+        self, *asked: Event, recorded: float, now: float | None = None, key: str | None = None
+    ) -> Commit:
+        """Decide, apply, and keep the commit pending until an application saves it."""
+        before = self._state
+        events, self._state = decide(self._id, before, asked, history=_Pending(self), now=now)
+        self._version += 1
+        commit = Commit(
+            self._id, self._version, before.event + 1, before.turn, recorded, tuple(events), key
+        )
+        self._pending.append(commit)
+        return commit
+
+    def collect_events(self) -> Sequence[Commit]:
+        collected, self._pending = self._pending, []
+        return collected
+
+    def mutate(self, commit: Commit) -> None:
+        """Fold a stored commit in."""
+        self._state = fold(self._state.copy(), commit.events)
+        self._version = commit.version
+
+    @property
+    def _stored_events(self) -> int:
+        return self._pending[0].first_event - 1 if self._pending else self._state.event
+
+
+class _Pending:
+    """A conversation's past with its own pending commits on top."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._commits = list(conversation._pending)
+        self._past = conversation._past
+
+    def newest_first(self) -> Iterator[tuple[int, Event]]:
+        for commit in reversed(self._commits):
+            for offset in range(len(commit.events) - 1, -1, -1):
+                yield commit.first_event + offset, commit.events[offset]
+        yield from self._past.newest_first()
+
+    def state(self, event: int) -> State:
+        base = self._commits[0].first_event - 1 if self._commits else event
+        if event <= base:
+            return self._past.state(event)
+        pending = [item for commit in self._commits for item in commit.events]
+        return fold(self._past.state(base).copy(), pending[: event - base])

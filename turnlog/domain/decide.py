@@ -1,0 +1,233 @@
+"""Decide: what is asked of a conversation becomes the events that are recorded.
+
+Rewinds, undos, restarts, resets and replacements are resolved here, once: the recorded event
+names the event it goes back to and carries what it restores, so that apply needs no history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+from msgspec.structs import replace
+
+from turnlog.domain import events as e
+from turnlog.domain.apply import fold
+from turnlog.domain.errors import InvalidEvent
+from turnlog.domain.state import LISTEN, State, copy_context
+
+RESTART = "action_session_start"
+
+
+class History(Protocol):
+    """A conversation's past, read only when a decision goes back to it."""
+
+    def newest_first(self) -> Iterator[tuple[int, e.Event]]:
+        """Event numbers and events, from the last to the first."""
+
+    def state(self, event: int) -> State:
+        """The state after the event of that number; after 0 it is the initial one."""
+
+
+class NoHistory:
+    """The past of a conversation that has none."""
+
+    def newest_first(self) -> Iterator[tuple[int, e.Event]]:
+        return iter(())
+
+    def state(self, event: int) -> State:
+        return State()
+
+
+def decide(
+    conversation: str,
+    state: State,
+    asked: Iterable[e.Event],
+    *,
+    history: History,
+    now: float | None = None,
+) -> tuple[list[e.Event], State]:
+    """The events to record and the state after them.
+
+    now: the clock's time in seconds, given to events without one; None when importing, where no
+    time is invented and no session expires.
+    """
+    if state.deleted:
+        raise InvalidEvent(conversation, "conversation", "was deleted; it takes no more events")
+    decision = _Decision(conversation, state.copy(), history, now)
+    for event in asked:
+        decision.take(event)
+    return decision.events, decision.state
+
+
+class _Decision:
+    """Events decided so far, seen by the next ones as history."""
+
+    def __init__(
+        self, conversation: str, state: State, history: History, now: float | None
+    ) -> None:
+        self.conversation = conversation
+        self.base = state.event
+        self.state = state
+        self.past = history
+        self.now = now
+        self.events: list[e.Event] = []
+
+    def take(self, event: e.Event) -> None:
+        if self.now is not None and event.timestamp is None:
+            event = replace(event, timestamp=self.now)
+        resolve = _RESOLVERS.get(type(event))
+        if resolve is not None:
+            event = resolve(self, event)
+        self.add(event)
+
+    def add(self, event: e.Event) -> None:
+        self.events.append(event)
+        fold(self.state, (event,))
+
+    def newest_first(self) -> Iterator[tuple[int, e.Event]]:
+        for index in range(len(self.events) - 1, -1, -1):
+            yield self.base + index + 1, self.events[index]
+        yield from self.past.newest_first()
+
+    def state_at(self, event: int) -> State:
+        if event > self.base:
+            return fold(self.past.state(self.base).copy(), self.events[: event - self.base])
+        return self.past.state(event)
+
+
+def applied(newest_first: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, e.Event]]:
+    """What of the past still counts, newest first: nothing that was taken back.
+
+    Ends with the event that cleared what came before it, if there is one.
+    """
+    upto: int | None = None
+    for number, event in newest_first:
+        if upto is not None and number > upto:
+            continue
+        if isinstance(event, _REVERTS):
+            upto = event.to
+        else:
+            yield number, event
+            if isinstance(event, _CLEARS):
+                return
+
+
+_REVERTS = (e.ActionReverted, e.UserUtteranceReverted, e.HistoryReplaced)
+_CLEARS = (e.ConversationRestarted, e.SessionStarted)
+
+
+def _back_through(decision: _Decision, *kinds: type[e.Event]) -> int:
+    """Number of the event before the last one of each kind in turn, as far back as it goes."""
+    past = applied(decision.newest_first())
+    wanted = list(kinds)
+    for number, event in past:
+        if isinstance(event, _CLEARS):
+            return number
+        if isinstance(event, wanted[0]):
+            wanted.pop(0)
+            if not wanted:
+                return number - 1
+    return 0
+
+
+def _action_reverted(decision: _Decision, event: e.ActionReverted) -> e.Event:
+    return _revert(decision, event, (e.ActionExecuted,))
+
+
+def _utterance_reverted(decision: _Decision, event: e.UserUtteranceReverted) -> e.Event:
+    return _revert(decision, event, (e.UserUttered, e.ActionExecuted))
+
+
+def _revert(decision: _Decision, event: Any, kinds: Sequence[type[e.Event]]) -> e.Event:
+    if event.to is None:
+        event = replace(event, to=_back_through(decision, *kinds))
+    return _replaced(decision, event)
+
+
+def _replaced(decision: _Decision, event: Any) -> e.Event:
+    if not 0 <= event.to <= decision.state.event:
+        why = f"there is no event {event.to} to go back to, the last is {decision.state.event}"
+        raise InvalidEvent(decision.conversation, f"{type(event).__name__}.to", why)
+    if event.restored is None:
+        restored = copy_context(decision.state_at(event.to).context)
+        event = replace(event, restored=restored)
+    result: e.Event = event
+    return result
+
+
+def _restarted(decision: _Decision, event: e.ConversationRestarted) -> e.Event:
+    if event.restored is not None:
+        return event
+    slots = decision.state.initial_slots
+    return replace(event, restored=e.Context(slots=slots, followup=RESTART))
+
+
+def _slots_reset(decision: _Decision, event: e.SlotsReset) -> e.Event:
+    if event.restored is not None:
+        return event
+    return replace(event, restored=decision.state.initial_slots)
+
+
+def _session_started(decision: _Decision, event: e.SessionStarted) -> e.Event:
+    if event.restored is not None:
+        return event
+    state = decision.state
+    slots = dict(state.context.slots) if state.session.carry_over else state.initial_slots
+    return replace(event, restored=e.Context(slots=slots, followup=LISTEN))
+
+
+def _user_uttered(decision: _Decision, event: e.UserUttered) -> e.Event:
+    state = decision.state
+    expiry = state.session.expiry
+    if decision.now is not None and expiry is not None:
+        quiet = decision.now - state.last if state.last is not None else 0.0
+        if quiet > expiry and state.session.ended is None:
+            decision.add(e.SessionExpired(timestamp=decision.now))
+        if decision.state.session.ended is not None or state.session.number == 0:
+            decision.take(e.SessionStarted())
+    return event
+
+
+def _message_understood(decision: _Decision, event: e.MessageUnderstood) -> e.Event:
+    latest = decision.state.context.latest_message
+    if event.message is None and latest is not None:
+        return replace(event, message=latest.event)
+    return _about_a_message(decision, event)
+
+
+def _about_a_message(decision: _Decision, event: Any) -> e.Event:
+    number = event.message
+    if number is not None and not 1 <= number <= decision.state.event:
+        why = f"there is no event {number}, the last is {decision.state.event}"
+        raise InvalidEvent(decision.conversation, f"{type(event).__name__}.message", why)
+    result: e.Event = event
+    return result
+
+
+def _slot_set(decision: _Decision, event: e.SlotSet) -> e.Event:
+    slot = decision.state.declared.get(event.name)
+    if slot is None:
+        return event
+    value = slot.coerce(event.value)
+    return event if value is event.value else replace(event, value=value)
+
+
+_RESOLVERS: dict[type[e.Event], Callable[[_Decision, Any], e.Event]] = {
+    e.SessionStarted: _session_started,
+    e.UserUttered: _user_uttered,
+    e.MessageUnderstood: _message_understood,
+    e.MessageAnnotated: _about_a_message,
+    e.MessageEdited: _about_a_message,
+    e.MessageRegenerated: _about_a_message,
+    e.MessageRedacted: _about_a_message,
+    e.MessageRated: _about_a_message,
+    e.DeliverySucceeded: _about_a_message,
+    e.DeliveryFailed: _about_a_message,
+    e.SlotSet: _slot_set,
+    e.SlotsReset: _slots_reset,
+    e.ActionReverted: _action_reverted,
+    e.UserUtteranceReverted: _utterance_reverted,
+    e.ConversationRestarted: _restarted,
+    e.HistoryReplaced: _replaced,
+}

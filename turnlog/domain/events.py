@@ -1,0 +1,550 @@
+"""The events of a conversation: one table, from which codec, JSON schema and docs come.
+
+A tag is for ever: it is what the log stores. A field added later goes to the end, with a
+default, in a `kw_only` subclass that takes the tag over (ADR 2).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from turnlog.domain.slots import Slot
+
+
+class Versions(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What ran when the event happened."""
+
+    code: str | None = None
+    model: str | None = None
+    prompt: str | None = None
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
+    """What every event can carry.
+
+    timestamp: seconds since the epoch, UTC; the event's own time, never invented by an import.
+    actor: who did it, where the type does not say (a user's own tool call, an operator).
+    cause: number of the event in this conversation that led to this one.
+    extra: fields of a foreign source that the type does not declare, under their own names; a
+    name that is also a field says what the field could not hold.
+    """
+
+    timestamp: float | None = None
+    message_id: str | None = None
+    actor: str | None = None
+    channel: str | None = None
+    versions: Versions | None = None
+    cause: int | None = None
+    extra: dict[str, Any] | None = None
+
+
+class Intent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    name: str | None = None
+    confidence: float | None = None
+    extra: dict[str, Any] | None = None
+
+
+class Entity(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """start and end are character offsets into the message's text, end exclusive."""
+
+    entity: str
+    value: Any = None
+    start: int | None = None
+    end: int | None = None
+    extra: dict[str, Any] | None = None
+
+
+class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where a slot's value stands in the text: character offsets, end exclusive."""
+
+    slot: str
+    start: int | None = None
+    end: int | None = None
+    extra: dict[str, Any] | None = None
+
+
+class Act(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    act: str
+    slot: str | None = None
+    values: list[Any] | None = None
+    canonical_values: list[Any] | None = None
+    extra: dict[str, Any] | None = None
+
+
+class Frame(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A data set's annotation of a message for one service or domain."""
+
+    service: str
+    acts: list[Act] | None = None
+    spans: list[Span] | None = None
+    active_intent: str | None = None
+    requested_slots: list[str] | None = None
+    service_call: dict[str, Any] | None = None
+    service_results: list[Any] | None = None
+    extra: dict[str, Any] | None = None
+
+
+class Context(msgspec.Struct, array_like=True):
+    """The part of a conversation's state that a rewind, undo, restart or reset gives back.
+
+    latest_message, latest_bot_message: numbers of events, with what is known of them.
+    """
+
+    slots: dict[str, Any] = {}
+    latest_message: Message | None = None
+    latest_bot_message: BotMessage | None = None
+    latest_action: Action | None = None
+    loop: Loop | None = None
+    followup: str | None = None
+    paused: bool = False
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True):
+    """A user's message as far as it is understood."""
+
+    event: int
+    text: str | None = None
+    intent: Intent | None = None
+    entities: tuple[Entity, ...] = ()
+    message_id: str | None = None
+    use_text: bool | None = None
+
+
+class BotMessage(msgspec.Struct, frozen=True, array_like=True):
+    event: int
+    text: str | None = None
+    data: dict[str, Any] | None = None
+
+
+class Action(msgspec.Struct, frozen=True, array_like=True):
+    event: int
+    name: str | None = None
+    action_text: str | None = None
+
+
+class Loop(msgspec.Struct, frozen=True, array_like=True):
+    """An active form; trigger is the message that was latest when it began."""
+
+    name: str
+    is_interrupted: bool = False
+    rejected: bool = False
+    trigger: Message | None = None
+
+
+# --- declarations and sessions ------------------------------------------------------------------
+
+
+class SlotsDeclared(Event, tag=1, frozen=True, array_like=True, gc=False):
+    """The conversation's slots got a type and an initial value.
+
+    closed: a slot that is not declared cannot be set; its event is kept without effect.
+    """
+
+    slots: tuple[Slot, ...]
+    closed: bool = False
+
+
+class SessionConfigured(Event, tag=2, frozen=True, array_like=True, gc=False):
+    """expiry: seconds without a message after which the session is over; None for never."""
+
+    expiry: float | None = None
+    carry_over: bool = True
+
+
+class SessionStarted(Event, tag=3, frozen=True, array_like=True, gc=False):
+    """A new stretch of the conversation; the context begins as `restored` says."""
+
+    reason: str | None = None
+    restored: Context | None = None
+
+
+class SessionExpired(Event, tag=4, frozen=True, array_like=True, gc=False):
+    """Nobody wrote for as long as the settings allow."""
+
+
+class SessionEnded(Event, tag=5, frozen=True, array_like=True, gc=False):
+    reason: str | None = None
+
+
+# --- messages -----------------------------------------------------------------------------------
+
+
+class UserUttered(Event, tag=10, frozen=True, array_like=True, gc=False):
+    """A user's message was received; it opens the next turn."""
+
+    text: str | None = None
+    data: dict[str, Any] | None = None
+
+
+class MessageUnderstood(Event, tag=11, frozen=True, array_like=True, gc=False):
+    """What was understood of a message; message is its event number, None for the latest."""
+
+    intent: Intent | None = None
+    entities: tuple[Entity, ...] = ()
+    message: int | None = None
+
+
+class MessageAnnotated(Event, tag=12, frozen=True, array_like=True, gc=False):
+    """Somebody annotated a message (the one of event `message`, of either side)."""
+
+    frames: tuple[Frame, ...] = ()
+    message: int | None = None
+
+
+class BotUttered(Event, tag=13, frozen=True, array_like=True, gc=False):
+    """data: quick_replies, buttons, attachment, image, custom, …"""
+
+    text: str | None = None
+    data: dict[str, Any] | None = None
+
+
+class AgentUttered(Event, tag=14, frozen=True, array_like=True, gc=False):
+    """A human operator wrote to the user."""
+
+    text: str | None = None
+    data: dict[str, Any] | None = None
+
+
+class SystemInstructed(Event, tag=15, frozen=True, array_like=True, gc=False):
+    """Instructions or tool definitions were given to the model."""
+
+    text: str | None = None
+    tools: list[Any] | None = None
+
+
+class UserFeaturized(Event, tag=16, frozen=True, array_like=True, gc=False):
+    """The policy chose between the message's text and its intent."""
+
+    use_text: bool = False
+
+
+class EntitiesAdded(Event, tag=17, frozen=True, array_like=True, gc=False):
+    entities: tuple[Entity, ...] = ()
+
+
+class MessageEdited(Event, tag=18, frozen=True, array_like=True, gc=False):
+    message: int
+    text: str | None = None
+
+
+class MessageRegenerated(Event, tag=19, frozen=True, array_like=True, gc=False):
+    message: int
+    text: str | None = None
+    data: dict[str, Any] | None = None
+
+
+class MessageRedacted(Event, tag=20, frozen=True, array_like=True, gc=False):
+    """The message is hidden from every view; its bytes stay in the log."""
+
+    message: int
+    reason: str | None = None
+
+
+class MessageRated(Event, tag=21, frozen=True, array_like=True, gc=False):
+    message: int
+    rating: float | str | None = None
+    comment: str | None = None
+
+
+class DeliverySucceeded(Event, tag=22, frozen=True, array_like=True, gc=False):
+    """A channel accepted what was sent; message is the event number of the answer."""
+
+    message: int | None = None
+    receipt: Any = None
+
+
+class DeliveryFailed(Event, tag=23, frozen=True, array_like=True, gc=False):
+    message: int | None = None
+    reason: str | None = None
+
+
+class BotFailed(Event, tag=24, frozen=True, array_like=True, gc=False):
+    """The bot gave no answer; kind is `error` or `timeout`."""
+
+    kind: str = "error"
+    detail: str | None = None
+
+
+# --- actions and slots --------------------------------------------------------------------------
+
+
+class ActionExecuted(Event, tag=30, frozen=True, array_like=True, gc=False):
+    name: str | None = None
+    policy: str | None = None
+    confidence: float | None = None
+    action_text: str | None = None
+    hide_rule_turn: bool | None = None
+
+
+class ActionRejected(Event, tag=31, frozen=True, array_like=True, gc=False):
+    name: str | None = None
+    policy: str | None = None
+    confidence: float | None = None
+
+
+class SlotSet(Event, tag=32, frozen=True, array_like=True, gc=False):
+    """A slot got a value; None takes it away."""
+
+    name: str
+    value: Any = None
+
+
+class SlotsReset(Event, tag=33, frozen=True, array_like=True, gc=False):
+    """Every slot went back to its initial value, as `restored` says."""
+
+    restored: dict[str, Any] | None = None
+
+
+class ActionReverted(Event, tag=34, frozen=True, array_like=True, gc=False):
+    """The last action was undone: the context is again that after event `to`."""
+
+    to: int | None = None
+    restored: Context | None = None
+
+
+class UserUtteranceReverted(Event, tag=35, frozen=True, array_like=True, gc=False):
+    """The last user message was taken back: the context is again that after event `to`."""
+
+    to: int | None = None
+    restored: Context | None = None
+
+
+class ConversationRestarted(Event, tag=36, frozen=True, array_like=True, gc=False):
+    restored: Context | None = None
+
+
+class HistoryReplaced(Event, tag=37, frozen=True, array_like=True, gc=False):
+    """What follows replaces the history after event `to`; the replaced events stay readable."""
+
+    to: int = 0
+    restored: Context | None = None
+    reason: str | None = None
+
+
+class FollowupSet(Event, tag=38, frozen=True, array_like=True, gc=False):
+    """The next action was decided beforehand."""
+
+    name: str | None = None
+
+
+class ConversationPaused(Event, tag=39, frozen=True, array_like=True, gc=False):
+    """The bot stopped answering."""
+
+
+class ConversationResumed(Event, tag=40, frozen=True, array_like=True, gc=False):
+    """The bot answers again."""
+
+
+class LoopActivated(Event, tag=41, frozen=True, array_like=True, gc=False):
+    """A form became active; None for none."""
+
+    name: str | None = None
+
+
+class LoopInterrupted(Event, tag=42, frozen=True, array_like=True, gc=False):
+    is_interrupted: bool = True
+
+
+class ReminderScheduled(Event, tag=43, frozen=True, array_like=True, gc=False):
+    """due: ISO 8601, as given."""
+
+    intent: str | None = None
+    due: str | None = None
+    entities: Any = None
+    name: str | None = None
+    kill_on_user_message: bool | None = None
+
+
+class ReminderCancelled(Event, tag=44, frozen=True, array_like=True, gc=False):
+    name: str | None = None
+    intent: str | None = None
+    entities: Any = None
+
+
+class StoryExported(Event, tag=45, frozen=True, array_like=True, gc=False):
+    path: str | None = None
+
+
+class ConcurrentWriteRecorded(Event, tag=46, frozen=True, array_like=True, gc=False):
+    """The events after `base` and the ones that follow were written without knowing each other."""
+
+    base: int
+    writer: str | None = None
+
+
+# --- tools --------------------------------------------------------------------------------------
+
+
+class ToolCalled(Event, tag=50, frozen=True, array_like=True, gc=False):
+    """actor is "user" for a call made by the user's side."""
+
+    name: str
+    arguments: Any = None
+    call_id: str | None = None
+
+
+class ToolReturned(Event, tag=51, frozen=True, array_like=True, gc=False):
+    """Answers the nearest earlier unanswered call of its id."""
+
+    result: Any = None
+    call_id: str | None = None
+    name: str | None = None
+    is_error: bool | None = None
+
+
+# --- session threads ----------------------------------------------------------------------------
+
+
+class ThreadStarted(Event, tag=60, frozen=True, array_like=True, gc=False):
+    unit: str
+    state: str
+
+
+class StateEntered(Event, tag=61, frozen=True, array_like=True, gc=False):
+    unit: str
+    state: str
+
+
+class PromptArmed(Event, tag=62, frozen=True, array_like=True, gc=False):
+    """The bot waits for an answer; due is in seconds since the epoch, None for no deadline."""
+
+    token: str
+    due: float | None = None
+    attempt: int = 1
+
+
+class PromptAnswered(Event, tag=63, frozen=True, array_like=True, gc=False):
+    token: str
+
+
+class PromptTimedOut(Event, tag=64, frozen=True, array_like=True, gc=False):
+    token: str
+
+
+class PromptCancelled(Event, tag=65, frozen=True, array_like=True, gc=False):
+    token: str
+    reason: str | None = None
+
+
+class ThreadEnded(Event, tag=66, frozen=True, array_like=True, gc=False):
+    """reason: end, abandoned or restart."""
+
+    reason: str = "end"
+
+
+class VariableSet(Event, tag=67, frozen=True, array_like=True, gc=False):
+    unit: str
+    name: str
+    value: Any = None
+
+
+class VariableRemoved(Event, tag=68, frozen=True, array_like=True, gc=False):
+    """name None removes every variable of the unit."""
+
+    unit: str
+    name: str | None = None
+
+
+class ThreadImported(Event, tag=69, frozen=True, array_like=True, gc=False):
+    """A session came from elsewhere; entry is its JSON as it stood."""
+
+    entry: bytes
+
+
+# --- session values -----------------------------------------------------------------------------
+
+
+class ValueSet(Event, tag=70, frozen=True, array_like=True, gc=False):
+    """A session value; with `field`, one entry of the object kept under the key."""
+
+    key: str
+    value: Any = None
+    field: str | None = None
+    expires: float | None = None
+
+
+class ValueAppended(Event, tag=71, frozen=True, array_like=True, gc=False):
+    """The list under the key lost its first `trimmed` items and got `items` at its end."""
+
+    key: str
+    items: list[Any] = []
+    trimmed: int = 0
+    field: str | None = None
+
+
+class ValueRemoved(Event, tag=72, frozen=True, array_like=True, gc=False):
+    key: str
+    field: str | None = None
+
+
+class ValuesCleared(Event, tag=73, frozen=True, array_like=True, gc=False):
+    retained: tuple[str, ...] = ()
+
+
+# --- people and keeping -------------------------------------------------------------------------
+
+
+class UserIdentified(Event, tag=80, frozen=True, array_like=True, gc=False):
+    user: str
+    traits: dict[str, Any] | None = None
+
+
+class IdentityMerged(Event, tag=81, frozen=True, array_like=True, gc=False):
+    """This conversation's user is also known as `other`, on `channel`."""
+
+    user: str
+    other: str
+
+
+class HandoverStarted(Event, tag=82, frozen=True, array_like=True, gc=False):
+    to: str | None = None
+    reason: str | None = None
+
+
+class HandoverEnded(Event, tag=83, frozen=True, array_like=True, gc=False):
+    reason: str | None = None
+
+
+class ConversationTagged(Event, tag=84, frozen=True, array_like=True, gc=False):
+    tags: tuple[str, ...] = ()
+
+
+class ConversationUntagged(Event, tag=85, frozen=True, array_like=True, gc=False):
+    tags: tuple[str, ...] = ()
+
+
+class ConversationDeleted(Event, tag=86, frozen=True, array_like=True, gc=False):
+    """A tombstone: hidden everywhere, while the chain still verifies and the bytes remain."""
+
+    reason: str | None = None
+
+
+class Unknown(Event, tag=127, frozen=True, array_like=True, gc=False):
+    """An event of a type that no codec declares, whole; `name` is the type it came under."""
+
+    name: str
+    content: Any = None
+
+
+EVENTS: tuple[type[Event], ...] = (
+    SlotsDeclared, SessionConfigured, SessionStarted, SessionExpired, SessionEnded,
+    UserUttered, MessageUnderstood, MessageAnnotated, BotUttered, AgentUttered,
+    SystemInstructed, UserFeaturized, EntitiesAdded, MessageEdited, MessageRegenerated,
+    MessageRedacted, MessageRated, DeliverySucceeded, DeliveryFailed, BotFailed,
+    ActionExecuted, ActionRejected, SlotSet, SlotsReset, ActionReverted,
+    UserUtteranceReverted, ConversationRestarted, HistoryReplaced, FollowupSet,
+    ConversationPaused, ConversationResumed, LoopActivated, LoopInterrupted,
+    ReminderScheduled, ReminderCancelled, StoryExported, ConcurrentWriteRecorded,
+    ToolCalled, ToolReturned,
+    ThreadStarted, StateEntered, PromptArmed, PromptAnswered, PromptTimedOut, PromptCancelled,
+    ThreadEnded, VariableSet, VariableRemoved, ThreadImported,
+    ValueSet, ValueAppended, ValueRemoved, ValuesCleared,
+    UserIdentified, IdentityMerged, HandoverStarted, HandoverEnded,
+    ConversationTagged, ConversationUntagged, ConversationDeleted,
+    Unknown,
+)  # fmt: skip
+"""Every type of event there is."""
+
+BY_NAME: dict[str, type[Event]] = {event.__name__: event for event in EVENTS}

@@ -1,0 +1,81 @@
+"""The state of a conversation: what the fold of its events yields, whatever their number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from turnlog.domain.events import Context
+from turnlog.domain.slots import Slot
+
+LISTEN = "action_listen"
+"""What a bot does next when nothing else was decided (Rasa's name for it)."""
+
+
+class Session(msgspec.Struct, frozen=True, array_like=True):
+    """number counts from 1, 0 before any began; times in seconds; ended says why, None while on."""
+
+    number: int = 0
+    started: float | None = None
+    ended: str | None = None
+    expiry: float | None = None
+    carry_over: bool = False
+
+
+class Prompt(msgspec.Struct, frozen=True, array_like=True):
+    due: float | None = None
+    attempt: int = 1
+
+
+class Thread(msgspec.Struct, frozen=True, array_like=True):
+    """Where a session thread stands, and the variables of each unit."""
+
+    unit: str | None = None
+    state: str | None = None
+    ended: str | None = None
+    entered: float | None = None
+    prompts: dict[str, Prompt] = {}
+    variables: dict[str, dict[str, Any]] = {}
+
+
+class State(msgspec.Struct, array_like=True):
+    """event and turn: how many there were. started and last: first and last timestamp, if any.
+
+    `context` is what rewinds give back, the rest only moves forward.
+    """
+
+    event: int = 0
+    turn: int = 0
+    context: Context = msgspec.field(default_factory=lambda: Context(followup=LISTEN))
+    started: float | None = None
+    last: float | None = None
+    session: Session = Session()
+    declared: dict[str, Slot] = {}
+    closed: bool = False
+    thread: Thread | None = None
+    channel: str | None = None
+    user: str | None = None
+    identities: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    handover: str | None = None
+    deleted: bool = False
+
+    @property
+    def slots(self) -> dict[str, Any]:
+        """The slots that have a value."""
+        return {name: value for name, value in self.context.slots.items() if value is not None}
+
+    @property
+    def initial_slots(self) -> dict[str, Any]:
+        return {s.name: s.initial for s in self.declared.values() if s.initial is not None}
+
+    def copy(self) -> State:
+        """A state of its own, that can be folded on; values are shared and never written."""
+        copied: State = msgspec.structs.replace(self, context=copy_context(self.context))
+        return copied
+
+
+def copy_context(context: Context) -> Context:
+    copied: Context = msgspec.structs.replace(context, slots=dict(context.slots))
+    return copied

@@ -1,0 +1,75 @@
+"""Values a conversation can hold: JSON values, and the JSON that msgspec cannot hold."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from turnlog.domain.errors import InvalidEvent
+
+INT_MIN, INT_MAX = -(2**63), 2**64 - 1
+MAX_DEPTH = 100
+
+
+class RawJson:
+    """A JSON value kept as the bytes it came in.
+
+    For lone surrogates, non-finite numbers and integers beyond 64 bits.
+    """
+
+    __slots__ = ("json",)
+
+    def __init__(self, json: bytes) -> None:
+        self.json = json
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RawJson) and other.json == self.json
+
+    def __hash__(self) -> int:
+        return hash(self.json)
+
+    def __repr__(self) -> str:
+        return f"RawJson({self.json!r})"
+
+
+def unholdable(value: Any, depth: int = 0) -> str | None:
+    """Why msgspec cannot hold a value, or None where it can."""
+    if depth > MAX_DEPTH:
+        return f"nested deeper than {MAX_DEPTH}"
+    match value:
+        case None | bool() | RawJson():
+            return None
+        case str():
+            return None if _is_unicode(value) else "holds a lone surrogate"
+        case int():
+            return None if INT_MIN <= value <= INT_MAX else "is an integer beyond 64 bits"
+        case float():
+            return None if math.isfinite(value) else f"is {value}, which JSON cannot say"
+        case list() | tuple():
+            return next((why for item in value if (why := unholdable(item, depth + 1))), None)
+        case dict():
+            for key, item in value.items():
+                if not isinstance(key, str):
+                    return f"has the key {key!r}, which is no string"
+                if not _is_unicode(key):
+                    return "holds a lone surrogate in a key"
+                if why := unholdable(item, depth + 1):
+                    return why
+            return None
+    return f"is of type {type(value).__name__}, which is no JSON value"
+
+
+def _is_unicode(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def check_value(conversation: str, field: str, value: Any) -> None:
+    """Raise InvalidEvent, naming the field, for a value the log cannot hold."""
+    if why := unholdable(value):
+        raise InvalidEvent(conversation, field, why)

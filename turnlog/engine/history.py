@@ -1,0 +1,99 @@
+"""A stored conversation's past, read back from snapshots and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from turnlog.domain.apply import fold
+from turnlog.domain.conversation import Commit
+from turnlog.domain.events import Event, UserUttered
+from turnlog.domain.state import State
+from turnlog.errors import OutOfRange
+from turnlog.serializers import binary
+from turnlog.storage.recorder import Reader, Snapshot
+
+_BATCH = 64
+
+
+class StoredHistory:
+    """Reads what is asked for and no more: the state at an event costs a snapshot and a tail."""
+
+    def __init__(self, reader: Reader, conversation: str) -> None:
+        self._reader = reader
+        self._conversation = conversation
+
+    def commits(self, after: int = 0) -> Iterator[Commit]:
+        """Commits of versions above `after`, oldest first."""
+        limit = _BATCH
+        while rows := self._reader.rows(self._conversation, after, None, limit):
+            for row in rows:
+                if row.topic == binary.TOPIC or row.topic[:1] == "c":
+                    yield row.commit()
+            after = rows[-1].version
+            limit = min(limit * 4, 4096)
+
+    def events(self, after: int = 0, upto: int | None = None) -> Iterator[Event]:
+        snapshot = self._reader.snapshot(self._conversation, event=after) if after else None
+        for commit in self.commits(snapshot.version if snapshot else 0):
+            if upto is not None and commit.first_event > upto:
+                return
+            skip = max(0, after - commit.first_event + 1)
+            last = len(commit.events) if upto is None else upto - commit.first_event + 1
+            yield from commit.events[skip:last]
+
+    def newest_first(self) -> Iterator[tuple[int, Event]]:
+        before = 2**62
+        while rows := self._reader.rows_newest_first(self._conversation, before, _BATCH):
+            for row in rows:
+                commit = row.commit()
+                for offset in range(len(commit.events) - 1, -1, -1):
+                    yield commit.first_event + offset, commit.events[offset]
+            before = rows[-1].version
+
+    def state(self, event: int) -> State:
+        """After the event of that number; after 0 the initial one."""
+        state, version = self._start(self._reader.snapshot(self._conversation, event=event))
+        for commit in self.commits(version):
+            if state.event >= event:
+                break
+            state = fold(state, commit.events[: event - state.event])
+        if state.event < event:
+            raise OutOfRange(
+                self._conversation, f"there is no event {event}, the last is {state.event}"
+            )
+        return state
+
+    def state_after_turn(self, turn: int) -> State:
+        """After the last event of a turn."""
+        found = self._reader.snapshot(self._conversation, turn=turn)
+        state, version = self._start(found)
+        for commit in self.commits(version):
+            for event in commit.events:
+                if state.turn == turn and isinstance(event, UserUttered):
+                    return state
+                fold(state, (event,))
+        if state.turn != turn or (turn == 0 and state.event == 0):
+            raise OutOfRange(
+                self._conversation, f"there is no turn {turn}, the last is {state.turn}"
+            )
+        return state
+
+    def state_at_time(self, time: float) -> State:
+        """After the last event whose own timestamp is not after `time` (UTC seconds)."""
+        state, reached, dated = State(), 0, False
+        for number, event in enumerate(self.events(), 1):
+            if event.timestamp is not None:
+                dated = True
+                if event.timestamp <= time:
+                    reached = number
+            fold(state, (event,))
+        if not dated:
+            raise OutOfRange(self._conversation, "its events have no timestamps to look a time up")
+        if not reached:
+            raise OutOfRange(self._conversation, "it has no event as early as that time")
+        return self.state(reached)
+
+    def _start(self, snapshot: Snapshot | None) -> tuple[State, int]:
+        if snapshot is None:
+            return State(), 0
+        return binary.decode_state(snapshot.state), snapshot.version

@@ -1,0 +1,218 @@
+"""Turnlog, the application: opens a log, records into it and reads from it."""
+
+from __future__ import annotations
+
+import time as clocks
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Self
+
+from eventsourcing.application import Application, Repository
+from eventsourcing.persistence import EventStore, Mapper, StoredEvent
+
+from turnlog.domain.conversation import Conversation, Dialogue
+from turnlog.domain.decide import History
+from turnlog.domain.events import ConversationDeleted, Event, UserUttered
+from turnlog.domain.state import State
+from turnlog.engine.history import StoredHistory
+from turnlog.engine.writer import Command, Recorded, Request, Writer
+from turnlog.errors import FormatError, UnknownConversation
+from turnlog.serializers import binary
+from turnlog.storage.recorder import Head, Recorder
+
+IMPORT_SPLIT = 256
+"""Events a commit of an import holds at most."""
+
+
+class CommitMapper(Mapper[str]):
+    """Commits to stored events and back, for eventsourcing's own event store."""
+
+    def __init__(self) -> None:
+        """Needs no transcoder: the commit's encoding is the log's own."""
+
+    def to_stored_event(self, domain_event: Any) -> StoredEvent:
+        return StoredEvent(
+            domain_event.conversation,
+            domain_event.version,
+            binary.TOPIC,
+            binary.encode_commit(domain_event),
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:
+        return binary.decode_commit(
+            str(stored_event.originator_id),
+            stored_event.originator_version,
+            stored_event.topic,
+            None,
+            stored_event.state,
+        )
+
+
+class Conversations(Repository[str]):
+    """Conversations by id, through the head's state instead of a replay."""
+
+    def __init__(self, log: Turnlog) -> None:
+        super().__init__(log.events)
+        self._log = log
+
+    def get(self, aggregate_id: str, *, version: int | None = None, **kwargs: Any) -> Any:
+        return self._log.conversation(aggregate_id, version=version)
+
+
+class Turnlog(Application[str]):
+    """A log of conversations. A context manager; safe to use from several threads.
+
+    clock: gives UTC seconds; what it says becomes the timestamp of events that have none.
+    """
+
+    def __init__(self, recorder: Recorder, clock: Callable[[], float] = clocks.time) -> None:
+        self._given = recorder
+        self.clock = clock
+        super().__init__()
+        self.writer = Writer(recorder)
+
+    # --- eventsourcing's construction -----------------------------------------------------------
+
+    def construct_mapper(self) -> Mapper[str]:
+        return CommitMapper()
+
+    def construct_recorder(self) -> Recorder:
+        return self._given
+
+    def construct_event_store(self) -> EventStore[str]:
+        return EventStore(self.mapper, self._given)
+
+    def construct_repository(self) -> Repository[str]:
+        return Conversations(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def close(self) -> None:
+        self._given.close()
+        super().close()
+
+    @property
+    def store(self) -> Recorder:
+        """The recorder under this log."""
+        return self._given
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def record(
+        self,
+        conversation: str,
+        *events: Event,
+        key: str | None = None,
+        expected_version: int | None = None,
+    ) -> Recorded:
+        """Record events in one commit; durable on return.
+
+        key: recorded once however often it is given; the message id of a user's message where
+        there is one. Raises InvalidEvent, VersionConflict or Unavailable, and records nothing.
+        """
+        return self.writer.perform(
+            self.request(conversation, events, key=key, expected_version=expected_version)
+        )
+
+    def request(
+        self,
+        conversation: str,
+        asked: Sequence[Event] | Command,
+        *,
+        key: str | None = None,
+        expected_version: int | None = None,
+    ) -> Request:
+        """A request for the writer: events, or a command that asks for them when it is its turn."""
+        now = self.clock()
+        command = asked if callable(asked) else _fixed(asked)
+        if key is None and not callable(asked):
+            key = next((e.message_id for e in asked if isinstance(e, UserUttered)), None)
+        return Request(conversation, command, now, now, key, expected_version)
+
+    def delete(self, conversation: str, reason: str | None = None) -> None:
+        """Record a tombstone: hidden everywhere, while the chain still verifies."""
+        self._head(conversation)
+        self.record(conversation, ConversationDeleted(reason))
+
+    def bring_in(self, dialogue: Dialogue) -> Request:
+        """A request that imports a whole dialogue; submit it to the writer.
+
+        Nothing new where the same events are there, the rest where what is stored is a prefix
+        of what comes, else a FormatError. Times are never invented.
+        """
+
+        def command(state: State, history: History) -> Iterable[Event]:
+            return _missing(dialogue, state, history)
+
+        return Request(dialogue.name, command, self.clock(), split=IMPORT_SPLIT)
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def conversation(
+        self,
+        id: str,
+        *,
+        turn: int | None = None,
+        event: int | None = None,
+        time: float | None = None,
+        version: int | None = None,
+    ) -> Conversation:
+        """A conversation now, or as it was after a turn, an event, at a time or a version.
+
+        time: UTC seconds, held against the events' own timestamps.
+        """
+        head = self._head(id)
+        history = self.history(id)
+        if turn is not None:
+            state = history.state_after_turn(turn)
+        elif event is not None:
+            state = history.state(event)
+        elif time is not None:
+            state = history.state_at_time(time)
+        elif version is not None and version != head.version:
+            commit = next(c for c in history.commits(version - 1))
+            state = history.state(commit.last_event)
+        else:
+            state = binary.decode_state(head.state)
+        return Conversation(id, state, history, version or head.version)
+
+    def history(self, id: str) -> StoredHistory:
+        return StoredHistory(self._given.reader, id)
+
+    def ids(self) -> Iterator[str]:
+        """Every conversation that is not deleted, in order of id."""
+        return (head.conversation for head, _ in self.heads())
+
+    def heads(self) -> Iterator[tuple[Head, State]]:
+        """Where every conversation stands that is not deleted, in order of id."""
+        after = ""
+        while heads := self._given.reader.heads(after):
+            for head in heads:
+                state = binary.decode_state(head.state)
+                if not state.deleted:
+                    yield head, state
+            after = heads[-1].conversation
+
+    def __contains__(self, id: str) -> bool:
+        try:
+            self._head(id)
+        except UnknownConversation:
+            return False
+        return True
+
+    def _head(self, id: str) -> Head:
+        head = self._given.reader.head(id)
+        if head is None or binary.decode_state(head.state).deleted:
+            raise UnknownConversation(id)
+        return head
+
+
+def _fixed(events: Sequence[Event]) -> Command:
+    return lambda state, history: events
+
+
+def _missing(dialogue: Dialogue, state: State, history: History) -> Iterable[Event]:
+    """The events of a dialogue that are not stored yet."""
+    if state.event == 0:
+        return dialogue.events
+    raise FormatError("not yet", conversation=dialogue.name)

@@ -1,0 +1,103 @@
+"""Every error turnlog raises.
+
+TurnlogError
+├── ConversationError        what was asked of a conversation cannot be
+│   ├── UnknownConversation
+│   ├── OutOfRange           no such turn, event or time
+│   └── InvalidEvent         a value or an event that cannot be recorded
+├── StorageError             the log itself
+│   ├── VersionConflict      somebody else appended first
+│   ├── ForeignDatabase      the file or schema is not ours
+│   ├── NewerFormat          written by a newer turnlog
+│   ├── Corrupt              stored bytes do not say what they must
+│   └── Unavailable          timeouts, a full disk, a lost connection
+└── FormatError              a file that cannot be read or written; names file, line and field
+"""
+
+from __future__ import annotations
+
+from turnlog.domain.errors import (
+    ConversationError,
+    InvalidEvent,
+    OutOfRange,
+    TurnlogError,
+    UnknownConversation,
+)
+
+__all__ = [
+    "ConversationError",
+    "Corrupt",
+    "ForeignDatabase",
+    "FormatError",
+    "InvalidEvent",
+    "NewerFormat",
+    "OutOfRange",
+    "StorageError",
+    "TurnlogError",
+    "Unavailable",
+    "UnknownConversation",
+    "VersionConflict",
+]
+
+
+class StorageError(TurnlogError):
+    pass
+
+
+class VersionConflict(StorageError):
+    def __init__(self, conversation: str, expected: int, actual: int) -> None:
+        super().__init__(
+            f"conversation {conversation!r}: expected version {expected}, found {actual}"
+        )
+        self.conversation = conversation
+        self.expected = expected
+        self.actual = actual
+
+
+class ForeignDatabase(StorageError):
+    pass
+
+
+class NewerFormat(StorageError):
+    pass
+
+
+class Corrupt(StorageError):
+    pass
+
+
+class Unavailable(StorageError):
+    pass
+
+
+class FormatError(TurnlogError):
+    """`why` with the place it was found: `file`, `line` (from 1), `conversation`, `field`."""
+
+    def __init__(
+        self,
+        why: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        conversation: str | None = None,
+        field: str | None = None,
+    ) -> None:
+        self.why = why
+        self.file = file
+        self.line = line
+        self.conversation = conversation
+        self.field = field
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        named = [
+            part
+            for part in (
+                place,
+                self.conversation and f"conversation {self.conversation!r}",
+                self.field,
+            )
+            if part
+        ]
+        return ": ".join([*named, self.why])

@@ -1,0 +1,161 @@
+"""The compact encoding of the log: msgpack arrays with integer tags (ADR 2)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Union
+
+import msgspec
+
+from turnlog.domain.conversation import Commit
+from turnlog.domain.errors import InvalidEvent
+from turnlog.domain.events import EVENTS, Event
+from turnlog.domain.state import State
+from turnlog.domain.values import RawJson, unholdable
+from turnlog.errors import Corrupt, NewerFormat
+
+TOPIC = "c1"
+"""What a stored commit of this format version is called."""
+
+MAX_EVENT_BYTES = 1_000_000
+
+_RAW_JSON = 1  # msgpack extension type
+_PLAIN = 0  # encoding of a commit's body; 1 and above are kept for compression
+_NON_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
+
+
+class _Stored(msgspec.Struct, frozen=True, array_like=True):
+    """A commit as stored; key_id will name the key that a body is encrypted with."""
+
+    first_event: int
+    first_turn: int
+    recorded: float
+    encoding: int
+    key_id: str | None
+    body: bytes
+
+
+def _enc_hook(value: Any) -> Any:
+    if isinstance(value, RawJson):
+        return msgspec.msgpack.Ext(_RAW_JSON, value.json)
+    raise TypeError(f"a value of type {type(value).__name__} is no JSON value")
+
+
+def _ext_hook(code: int, data: memoryview) -> Any:
+    if code == _RAW_JSON:
+        return RawJson(bytes(data))
+    raise NewerFormat(f"a value of extension type {code} is not known to this version")
+
+
+AnyEvent: Any = Union[EVENTS]  # noqa: UP007
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_enc_hook)
+_events: msgspec.msgpack.Decoder[tuple[Event, ...]] = msgspec.msgpack.Decoder(
+    tuple[AnyEvent, ...], ext_hook=_ext_hook
+)
+_state = msgspec.msgpack.Decoder(State, ext_hook=_ext_hook)
+_stored = msgspec.msgpack.Decoder(_Stored)
+_value = msgspec.msgpack.Decoder(ext_hook=_ext_hook)
+
+encode = _encoder.encode
+
+
+def decode(data: bytes) -> Any:
+    """A plain value that `encode` wrote."""
+    return _value.decode(data)
+
+
+def encode_state(state: State) -> bytes:
+    return _encoder.encode(state)
+
+
+def decode_state(data: bytes) -> State:
+    try:
+        return _state.decode(data)
+    except msgspec.DecodeError as error:
+        raise Corrupt(f"a stored state cannot be read: {error}") from error
+
+
+def encode_events(events: Sequence[Event]) -> bytes:
+    return _encoder.encode(events)
+
+
+def decode_events(body: bytes) -> tuple[Event, ...]:
+    """Events, each checked against its type."""
+    return _events.decode(body)
+
+
+def checked(conversation: str, events: Iterable[Event]) -> tuple[Event, ...]:
+    """The events as the log will give them back: types held, values copied.
+
+    Raises InvalidEvent, naming type and field, for what cannot be stored.
+    """
+    listed = tuple(events)
+    try:
+        body = encode_events(listed)
+        if _NON_FINITE.search(body):
+            _find_fault(conversation, listed)
+        result = decode_events(body)
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        _find_fault(conversation, listed)
+        raise InvalidEvent(conversation, "events", str(error)) from error
+    if len(body) > MAX_EVENT_BYTES:
+        _check_sizes(conversation, listed)
+    return result
+
+
+def _check_sizes(conversation: str, events: Sequence[Event]) -> None:
+    for event in events:
+        if (size := len(_encoder.encode(event))) > MAX_EVENT_BYTES:
+            why = f"has {size:,} bytes, more than the {MAX_EVENT_BYTES:,} an event may have"
+            raise InvalidEvent(conversation, type(event).__name__, why)
+
+
+def _find_fault(conversation: str, events: Sequence[Event]) -> None:
+    for event in events:
+        if not isinstance(event, Event):
+            raise InvalidEvent(conversation, "events", f"{event!r:.80} is no event")
+        for field in event.__struct_fields__:
+            value = getattr(event, field)
+            name = f"{type(event).__name__}.{field}"
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InvalidEvent(conversation, name, f"is {value}, which JSON cannot say")
+            if isinstance(value, str | int | float | dict | list) and (why := unholdable(value)):
+                raise InvalidEvent(conversation, name, f"{value!r:.80} {why}")
+        try:
+            _events.decode(_encoder.encode([event]))
+        except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+            why = str(error).replace("$[0]", "field ", 1)
+            raise InvalidEvent(conversation, type(event).__name__, why) from error
+
+
+def encode_commit(commit: Commit) -> bytes:
+    body = _encoder.encode(commit.events)
+    stored = _Stored(commit.first_event, commit.first_turn, commit.recorded, _PLAIN, None, body)
+    return _encoder.encode(stored)
+
+
+def decode_commit(
+    conversation: str, version: int, topic: str, key: str | None, state: bytes
+) -> Commit:
+    """A stored commit. Raises NewerFormat or Corrupt, never half a commit."""
+    if topic != TOPIC:
+        raise NewerFormat(
+            f"conversation {conversation!r}, version {version}: stored in the format {topic!r},"
+            f" which this version of turnlog does not know"
+        )
+    try:
+        stored = _stored.decode(state)
+        if stored.encoding != _PLAIN or stored.key_id is not None:
+            raise NewerFormat(
+                f"conversation {conversation!r}, version {version}: a body of encoding"
+                f" {stored.encoding} and key {stored.key_id!r} needs a newer turnlog"
+            )
+        events = _events.decode(stored.body)
+    except msgspec.MsgspecError as error:
+        raise Corrupt(f"conversation {conversation!r}, version {version}: {error}") from error
+    return Commit(
+        conversation, version, stored.first_event, stored.first_turn, stored.recorded, events, key
+    )

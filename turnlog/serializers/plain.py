@@ -1,0 +1,137 @@
+"""Events as plain JSON objects with documented names, for people and other programs.
+
+The twin of each event type, a struct that JSON writes as an object, is made from the event table;
+the JSON schema comes from the twins.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from turnlog.domain.events import EVENTS, Event
+from turnlog.domain.values import RawJson
+from turnlog.errors import FormatError
+
+_twins: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}
+_originals: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}
+
+
+def _twin_type(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return _twin(annotation)
+    arguments = get_args(annotation)
+    if not arguments or get_origin(annotation) is typing.Literal:
+        return annotation
+    mapped = tuple(_twin_type(argument) for argument in arguments)
+    origin = get_origin(annotation)
+    if origin is types.UnionType or origin is Union:
+        return Union[mapped]  # noqa: UP007
+    return origin[mapped]
+
+
+def _twin(cls: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    if cls not in _twins:
+        hints = get_type_hints(cls)
+        fields: list[Any] = []
+        for field in msgspec.structs.fields(cls):
+            annotation = _twin_type(hints[field.name])
+            if field.required:
+                fields.append((field.name, annotation))
+            elif field.default_factory is not msgspec.NODEFAULT:
+                default = msgspec.field(default_factory=field.default_factory)
+                fields.append((field.name, annotation, default))
+            else:
+                fields.append((field.name, annotation, field.default))
+        is_event = issubclass(cls, Event)
+        _twins[cls] = msgspec.defstruct(
+            cls.__name__, fields, omit_defaults=True, kw_only=True,
+            tag=cls.__name__ if is_event else None, tag_field="type" if is_event else None,
+            namespace={"__doc__": cls.__doc__},
+        )  # fmt: skip
+        _originals[_twins[cls]] = cls
+    return _twins[cls]
+
+
+_EventTwin: Any = Union[tuple(_twin(event) for event in EVENTS)]  # noqa: UP007
+_FIELDS = {event.__name__: frozenset(event.__struct_fields__) | {"type"} for event in EVENTS}
+
+
+def _enc_hook(value: Any) -> Any:
+    if isinstance(value, RawJson):
+        return msgspec.Raw(value.json)
+    raise TypeError(f"a value of type {type(value).__name__} is no JSON value")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_enc_hook)
+
+
+def dumps(value: Any) -> bytes:
+    """One line of JSON; what was kept as raw JSON comes out as it came in."""
+    return _encoder.encode(value)
+
+
+def to_plain(value: Any) -> Any:
+    """An event, or any of its parts, as plain values; fields at their default are left out."""
+    if isinstance(value, msgspec.Struct):
+        plain: dict[str, Any] = {"type": type(value).__name__} if isinstance(value, Event) else {}
+        for field in msgspec.structs.fields(type(value)):
+            held = getattr(value, field.name)
+            if field.required or held != _default(field):
+                plain[field.name] = to_plain(held)
+        return plain
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
+    return value
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    made = field.default_factory
+    return field.default if made is msgspec.NODEFAULT else made()
+
+
+def from_plain(value: Any) -> Event:
+    """An event from its plain form; undeclared fields go to `extra`.
+
+    Raises FormatError naming the field.
+    """
+    if not isinstance(value, dict):
+        raise FormatError(f"an event is an object, not {value!r:.60}")
+    known = _FIELDS.get(str(value.get("type")))
+    if known is None:
+        raise FormatError(f"{value.get('type')!r} is no event type", field="type")
+    stray = {key: item for key, item in value.items() if key not in known}
+    if stray:
+        value = {key: item for key, item in value.items() if key in known}
+        value["extra"] = {**(value.get("extra") or {}), **stray}
+    try:
+        twin = msgspec.convert(value, _EventTwin)
+    except msgspec.ValidationError as error:
+        why, _, place = str(error).partition(" - at ")
+        raise FormatError(why, field=place.strip("`$.") or None) from error
+    event = _original(twin)
+    assert isinstance(event, Event)
+    return event
+
+
+def _original(value: Any) -> Any:
+    if isinstance(value, msgspec.Struct) and type(value) in _originals:
+        cls = _originals[type(value)]
+        return cls(**{name: _original(getattr(value, name)) for name in cls.__struct_fields__})
+    if isinstance(value, tuple):
+        return tuple(_original(item) for item in value)
+    if isinstance(value, list):
+        return [_original(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _original(item) for key, item in value.items()}
+    return value
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of an event."""
+    return msgspec.json.schema(_EventTwin)

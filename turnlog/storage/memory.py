@@ -1,0 +1,194 @@
+"""A log in memory: plain lists and dictionaries, for Python and for tests."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from eventsourcing.persistence import IntegrityError, Subscription
+
+from turnlog.storage.recorder import Head, Mark, Recorder, Row, Snapshot
+from turnlog.storage.subscription import PollingSubscription
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class MemoryTransaction:
+    """Reads and writes the tables; remembers how to undo what it wrote."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self._lock = lock
+        self._undo: list[Callable[[], object]] = []
+        self._log: list[Row] = []
+        self._rows: dict[str, list[Row]] = {}
+        self._keys: dict[tuple[str, str], Row] = {}
+        self._heads: dict[str, Head] = {}
+        self._snapshots: dict[str, dict[int, Snapshot]] = {}
+        self._marks: dict[str, Mark] = {}
+        self._models: dict[str, dict[tuple[str, str], bytes]] = {}
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def last_position(self) -> int:
+        with self._lock:
+            return self._log[-1].position if self._log else 0
+
+    def head(self, conversation: str) -> Head | None:
+        with self._lock:
+            return self._heads.get(conversation)
+
+    def heads(self, after: str = "", limit: int = 1000) -> Sequence[Head]:
+        with self._lock:
+            names = sorted(name for name in self._heads if name > after)
+            return [self._heads[name] for name in names[:limit]]
+
+    def rows(
+        self, conversation: str, after: int = 0, upto: int | None = None, limit: int | None = None
+    ) -> Sequence[Row]:
+        with self._lock:
+            rows = self._rows.get(conversation, [])
+            first = bisect_right(rows, after, key=lambda row: row.version)
+            last = len(rows) if upto is None else bisect_right(rows, upto, key=lambda r: r.version)
+            return rows[first:last][:limit]
+
+    def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
+        with self._lock:
+            rows = self._rows.get(conversation, [])
+            end = bisect_left(rows, before, key=lambda row: row.version)
+            return rows[max(0, end - limit) : end][::-1]
+
+    def keyed(self, conversation: str, key: str) -> Row | None:
+        with self._lock:
+            return self._keys.get((conversation, key))
+
+    def tail(self, after: int, limit: int) -> Sequence[Row]:
+        with self._lock:
+            first = bisect_right(self._log, after, key=lambda row: row.position)
+            return self._log[first : first + limit]
+
+    def snapshot(
+        self, conversation: str, *, event: int | None = None, turn: int | None = None
+    ) -> Snapshot | None:
+        fitting = [
+            snapshot
+            for snapshot in self.snapshots(conversation)
+            if (event is None or snapshot.event <= event)
+            and (turn is None or snapshot.turn <= turn)
+        ]
+        return fitting[-1] if fitting else None
+
+    def snapshots(self, conversation: str) -> Sequence[Snapshot]:
+        with self._lock:
+            found = self._snapshots.get(conversation, {})
+            return [found[version] for version in sorted(found)]
+
+    def mark(self, model: str) -> Mark | None:
+        with self._lock:
+            return self._marks.get(model)
+
+    def marks(self) -> Sequence[Mark]:
+        with self._lock:
+            return list(self._marks.values())
+
+    def get(self, model: str, conversation: str, key: str) -> bytes | None:
+        with self._lock:
+            return self._models.get(model, {}).get((conversation, key))
+
+    def entries(
+        self, model: str, conversation: str | None = None, prefix: str = ""
+    ) -> Iterator[tuple[str, str, bytes]]:
+        with self._lock:
+            found = sorted(
+                (name, key, value)
+                for (name, key), value in self._models.get(model, {}).items()
+                if conversation in (None, name) and key.startswith(prefix)
+            )
+        return iter(found)
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def append(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            mine = self._rows.setdefault(row.conversation, [])
+            if row.position <= self.last_position() or (mine and row.version <= mine[-1].version):
+                raise IntegrityError(f"version {row.version} of {row.conversation!r} is there")
+            if row.key is not None:
+                if (row.conversation, row.key) in self._keys:
+                    raise IntegrityError(f"key {row.key!r} of {row.conversation!r} is there")
+                self._set(self._keys, (row.conversation, row.key), row)
+            for table in (mine, self._log):
+                table.append(row)
+                self._undo.append(table.pop)
+
+    def put_heads(self, heads: Sequence[Head]) -> None:
+        for head in heads:
+            self._set(self._heads, head.conversation, head)
+
+    def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+        for snapshot in snapshots:
+            table = self._snapshots.setdefault(snapshot.conversation, {})
+            self._set(table, snapshot.version, snapshot)
+
+    def put_mark(self, mark: Mark) -> None:
+        self._set(self._marks, mark.model, mark)
+
+    def put(self, model: str, entries: Sequence[tuple[str, str, bytes | None]]) -> None:
+        table = self._models.setdefault(model, {})
+        for conversation, key, value in entries:
+            self._set(table, (conversation, key), value)
+
+    def clear(self, model: str) -> None:
+        self._set(self._models, model, None)
+        self._set(self._marks, model, None)
+
+    def _set(self, table: dict[Key, Value], key: Key, value: Value | None) -> None:
+        before = table.get(key)
+        if before is None:
+            self._undo.append(lambda: table.pop(key, None))
+        else:
+            self._undo.append(lambda: table.__setitem__(key, before))
+        if value is None:
+            table.pop(key, None)
+        else:
+            table[key] = value
+
+    def commit(self) -> None:
+        self._undo.clear()
+
+    def rollback(self) -> None:
+        while self._undo:
+            self._undo.pop()()
+
+
+class MemoryRecorder(Recorder):
+    url = "memory:"
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._tables = MemoryTransaction(self._lock)
+
+    @contextmanager
+    def transaction(self) -> Iterator[MemoryTransaction]:
+        with self._lock:
+            try:
+                yield self._tables
+                self._tables.commit()
+            except BaseException:
+                self._tables.rollback()
+                raise
+
+    @property
+    def reader(self) -> MemoryTransaction:
+        return self._tables
+
+    def subscribe(
+        self, gt: int | None = None, topics: Sequence[str] = ()
+    ) -> Subscription[MemoryRecorder]:
+        return PollingSubscription(self, gt, topics)
+
+    def close(self) -> None:
+        """Nothing to let go of: the log ends with its last reference."""

@@ -1,0 +1,294 @@
+"""The contract of every back end: what a log stores, and how it is written and read.
+
+A Recorder is also a ProcessRecorder of eventsourcing. Rows are only ever appended. All writing
+happens in a transaction, of which there is one at a time for the whole log; positions therefore
+have no gaps and become visible in order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from eventsourcing.persistence import (
+    IntegrityError,
+    Notification,
+    ProcessRecorder,
+    StoredEvent,
+    Tracking,
+)
+
+from turnlog.domain.apply import fold
+from turnlog.domain.conversation import Commit
+from turnlog.domain.state import State
+from turnlog.serializers import binary
+
+
+class Row(NamedTuple):
+    """A commit as stored. previous: SHA-256 of the conversation's row before, b"" for the first."""
+
+    position: int
+    conversation: str
+    version: int
+    topic: str
+    key: str | None
+    previous: bytes
+    state: bytes
+
+    def digest(self) -> bytes:
+        """SHA-256 over every column as stored."""
+        return hashlib.sha256(binary.encode(self)).digest()
+
+    def commit(self) -> Commit:
+        return binary.decode_commit(
+            self.conversation, self.version, self.topic, self.key, self.state
+        )
+
+
+class Head(NamedTuple):
+    """Where a conversation stands; written with its newest row, derived from its rows.
+
+    digest: of its newest row. snapshot: number of the event its newest snapshot stands after.
+    state: the encoded State.
+    """
+
+    conversation: str
+    version: int
+    position: int
+    digest: bytes
+    event: int
+    turn: int
+    snapshot: int
+    state: bytes
+
+
+class Snapshot(NamedTuple):
+    """The encoded State after a commit; digest: of that commit's row."""
+
+    conversation: str
+    version: int
+    event: int
+    turn: int
+    digest: bytes
+    state: bytes
+
+
+class Mark(NamedTuple):
+    """How far a model has been projected; digest: of the row at that position, if known."""
+
+    model: str
+    position: int
+    digest: bytes | None
+
+
+class Reader(Protocol):
+    """What can be read, in or out of a transaction."""
+
+    def last_position(self) -> int:
+        """0 for an empty log."""
+
+    def head(self, conversation: str) -> Head | None: ...
+
+    def heads(self, after: str = "", limit: int = 1000) -> Sequence[Head]:
+        """In order of conversation id, those above `after`."""
+
+    def rows(
+        self, conversation: str, after: int = 0, upto: int | None = None, limit: int | None = None
+    ) -> Sequence[Row]:
+        """Versions above `after` up to and with `upto`, oldest first."""
+
+    def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
+        """Versions below `before`, newest first."""
+
+    def keyed(self, conversation: str, key: str) -> Row | None:
+        """The row of an idempotency key."""
+
+    def tail(self, after: int, limit: int) -> Sequence[Row]:
+        """Positions above `after`, in order."""
+
+    def snapshot(
+        self, conversation: str, *, event: int | None = None, turn: int | None = None
+    ) -> Snapshot | None:
+        """The newest one at or before an event, or before the end of a turn."""
+
+    def snapshots(self, conversation: str) -> Sequence[Snapshot]: ...
+
+    def mark(self, model: str) -> Mark | None: ...
+
+    def marks(self) -> Sequence[Mark]: ...
+
+    def get(self, model: str, conversation: str, key: str) -> bytes | None:
+        """One entry of a read model."""
+
+    def entries(
+        self, model: str, conversation: str | None = None, prefix: str = ""
+    ) -> Iterator[tuple[str, str, bytes]]:
+        """Conversation, key and value, in that order: of one conversation, or of all."""
+
+
+class Transaction(Reader, Protocol):
+    """The log while one writer holds it. Leaving it commits, an exception rolls back."""
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Positions follow the last one. Raises IntegrityError for a version or key there is."""
+
+    def put_heads(self, heads: Sequence[Head]) -> None: ...
+
+    def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None: ...
+
+    def put_mark(self, mark: Mark) -> None: ...
+
+    def put(self, model: str, entries: Sequence[tuple[str, str, bytes | None]]) -> None:
+        """Write entries (conversation, key, value) of a model; None removes one."""
+
+    def clear(self, model: str) -> None:
+        """Remove a model with its mark."""
+
+
+class Recorder(ProcessRecorder):
+    """A back end. `reader` and `transaction` are its own; the rest is eventsourcing's contract."""
+
+    url: str
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[Transaction]: ...
+
+    @property
+    @abstractmethod
+    def reader(self) -> Reader:
+        """Reads outside a transaction, from any thread; sees what is committed."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    # --- eventsourcing's contract, over the one above -------------------------------------------
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int] | None:
+        """Append stored events as rows of the chain, with a tracking record if one is given."""
+        tracking: Tracking | None = kwargs.get("tracking")
+        if not stored_events and tracking is None:
+            return None
+        with self.transaction() as transaction:
+            rows = chained(transaction, stored_events)
+            transaction.append(rows)
+            transaction.put_heads(advanced(transaction, rows))
+            if tracking is not None:
+                track(transaction, tracking)
+        return [row.position for row in rows] or None
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        after = -1 if gt is None else gt
+        rows = self.reader.rows(str(originator_id), after, lte, None if desc else limit)
+        chosen = rows[::-1][:limit] if desc else rows
+        return [StoredEvent(r.conversation, r.version, r.topic, r.state) for r in chosen]
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        after = (start or 0) - (1 if inclusive_of_start and start else 0)
+        found: list[Notification] = []
+        while len(found) < limit:
+            rows = self.reader.tail(after, limit)
+            for row in rows:
+                if stop is not None and row.position > stop:
+                    return found
+                if (not topics or row.topic in topics) and len(found) < limit:
+                    found.append(notification(row))
+            if len(rows) < limit:
+                break
+            after = rows[-1].position
+        return found
+
+    def max_notification_id(self) -> int | None:
+        return self.reader.last_position() or None
+
+    def insert_tracking(self, tracking: Tracking) -> None:
+        with self.transaction() as transaction:
+            track(transaction, tracking)
+
+    def max_tracking_id(self, application_name: str) -> int | None:
+        mark = self.reader.mark(application_name)
+        return mark.position if mark else None
+
+
+def notification(row: Row) -> Notification:
+    return Notification(row.conversation, row.version, row.topic, row.state, row.position)
+
+
+def track(transaction: Transaction, tracking: Tracking) -> None:
+    mark = transaction.mark(tracking.application_name)
+    if mark is not None and tracking.notification_id <= mark.position:
+        raise IntegrityError(f"{tracking} is not above {mark.position}")
+    transaction.put_mark(Mark(tracking.application_name, tracking.notification_id, None))
+
+
+def chained(reader: Reader, stored_events: Sequence[StoredEvent]) -> list[Row]:
+    """Rows that go on from what is stored, each naming the digest of the one before."""
+    position = reader.last_position()
+    newest: dict[str, tuple[int, bytes]] = {}
+    rows: list[Row] = []
+    for event in stored_events:
+        conversation = str(event.originator_id)
+        if conversation not in newest:
+            head = reader.head(conversation)
+            newest[conversation] = (head.version, head.digest) if head else (-1, b"")
+        version, previous = newest[conversation]
+        if event.originator_version <= version:
+            raise IntegrityError(
+                f"conversation {conversation!r} has version {version} already,"
+                f" {event.originator_version} was to be appended"
+            )
+        position += 1
+        row = Row(
+            position,
+            conversation,
+            event.originator_version,
+            event.topic,
+            None,
+            previous,
+            event.state,
+        )
+        newest[conversation] = (row.version, row.digest())
+        rows.append(row)
+    return rows
+
+
+def advanced(reader: Reader, rows: Sequence[Row]) -> list[Head]:
+    """The heads that follow from appended rows; rows that are no commits only move the chain."""
+    heads: dict[str, Head] = {}
+    for row in rows:
+        head = heads.get(row.conversation) or reader.head(row.conversation)
+        state = binary.decode_state(head.state) if head else State()
+        if row.topic == binary.TOPIC:
+            state = fold(state, row.commit().events)
+        heads[row.conversation] = Head(
+            row.conversation,
+            row.version,
+            row.position,
+            row.digest(),
+            state.event,
+            state.turn,
+            head.snapshot if head else 0,
+            binary.encode_state(state),
+        )
+    return list(heads.values())

@@ -1,0 +1,305 @@
+"""SQLite: the default log, one file.
+
+One connection writes, under BEGIN IMMEDIATE; every thread reads on a connection of its own.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from eventsourcing.persistence import IntegrityError, Subscription
+
+from turnlog.errors import ForeignDatabase, NewerFormat, Unavailable
+from turnlog.storage.recorder import Head, Mark, Recorder, Row, Snapshot
+from turnlog.storage.subscription import PollingSubscription
+
+APPLICATION_ID = 0x7475726E  # "turn"
+SCHEMA_VERSION = 1
+
+SCHEMA = """
+CREATE TABLE commits (
+    position INTEGER PRIMARY KEY,
+    conversation TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    topic TEXT NOT NULL,
+    key TEXT,
+    previous BLOB NOT NULL,
+    state BLOB NOT NULL
+);
+CREATE UNIQUE INDEX commits_by_version ON commits (conversation, version);
+CREATE UNIQUE INDEX commits_by_key ON commits (conversation, key) WHERE key IS NOT NULL;
+CREATE TABLE heads (
+    conversation TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    event INTEGER NOT NULL,
+    turn INTEGER NOT NULL,
+    snapshot INTEGER NOT NULL,
+    state BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE snapshots (
+    conversation TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    event INTEGER NOT NULL,
+    turn INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    state BLOB NOT NULL,
+    PRIMARY KEY (conversation, version)
+) WITHOUT ROWID;
+CREATE TABLE marks (
+    model TEXT PRIMARY KEY,
+    position INTEGER NOT NULL,
+    digest BLOB
+) WITHOUT ROWID;
+CREATE TABLE models (
+    model TEXT NOT NULL,
+    conversation TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (model, conversation, key)
+) WITHOUT ROWID;
+"""
+
+_ROW = "position, conversation, version, topic, key, previous, state"
+_HEAD = "conversation, version, position, digest, event, turn, snapshot, state"
+_SNAPSHOT = "conversation, version, event, turn, digest, state"
+
+
+class SqliteReader:
+    """Reads on one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def _all(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        try:
+            return self._connection.execute(statement, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+
+    def _one(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
+        found = self._all(statement, parameters)
+        return found[0] if found else None
+
+    def last_position(self) -> int:
+        position: int = self._one("SELECT coalesce(max(position), 0) FROM commits")[0]
+        return position
+
+    def head(self, conversation: str) -> Head | None:
+        found = self._one(f"SELECT {_HEAD} FROM heads WHERE conversation = ?", (conversation,))
+        return Head(*found) if found else None
+
+    def heads(self, after: str = "", limit: int = 1000) -> Sequence[Head]:
+        statement = f"SELECT {_HEAD} FROM heads WHERE conversation > ? ORDER BY 1 LIMIT ?"
+        return [Head(*found) for found in self._all(statement, (after, limit))]
+
+    def rows(
+        self, conversation: str, after: int = 0, upto: int | None = None, limit: int | None = None
+    ) -> Sequence[Row]:
+        statement = (
+            f"SELECT {_ROW} FROM commits WHERE conversation = ? AND version > ? AND version <= ?"
+            " ORDER BY version LIMIT ?"
+        )
+        last = 2**62 if upto is None else upto
+        count = -1 if limit is None else limit
+        return [Row._make(r) for r in self._all(statement, (conversation, after, last, count))]
+
+    def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
+        statement = (
+            f"SELECT {_ROW} FROM commits WHERE conversation = ? AND version < ?"
+            " ORDER BY version DESC LIMIT ?"
+        )
+        return [Row._make(r) for r in self._all(statement, (conversation, before, limit))]
+
+    def keyed(self, conversation: str, key: str) -> Row | None:
+        statement = f"SELECT {_ROW} FROM commits WHERE conversation = ? AND key = ?"
+        found = self._one(statement, (conversation, key))
+        return Row._make(found) if found else None
+
+    def tail(self, after: int, limit: int) -> Sequence[Row]:
+        statement = f"SELECT {_ROW} FROM commits WHERE position > ? ORDER BY position LIMIT ?"
+        return [Row._make(r) for r in self._all(statement, (after, limit))]
+
+    def snapshot(
+        self, conversation: str, *, event: int | None = None, turn: int | None = None
+    ) -> Snapshot | None:
+        statement = (
+            f"SELECT {_SNAPSHOT} FROM snapshots WHERE conversation = ? AND event <= ? AND turn <= ?"
+            " ORDER BY version DESC LIMIT 1"
+        )
+        limits = (2**62 if event is None else event, 2**62 if turn is None else turn)
+        found = self._one(statement, (conversation, *limits))
+        return Snapshot(*found) if found else None
+
+    def snapshots(self, conversation: str) -> Sequence[Snapshot]:
+        statement = f"SELECT {_SNAPSHOT} FROM snapshots WHERE conversation = ? ORDER BY version"
+        return [Snapshot(*found) for found in self._all(statement, (conversation,))]
+
+    def mark(self, model: str) -> Mark | None:
+        found = self._one("SELECT model, position, digest FROM marks WHERE model = ?", (model,))
+        return Mark(*found) if found else None
+
+    def marks(self) -> Sequence[Mark]:
+        return [Mark(*found) for found in self._all("SELECT model, position, digest FROM marks")]
+
+    def get(self, model: str, conversation: str, key: str) -> bytes | None:
+        statement = "SELECT value FROM models WHERE model = ? AND conversation = ? AND key = ?"
+        found = self._one(statement, (model, conversation, key))
+        return found[0] if found else None
+
+    def entries(
+        self, model: str, conversation: str | None = None, prefix: str = ""
+    ) -> Iterator[tuple[str, str, bytes]]:
+        where, parameters = "model = ?", [model]
+        if conversation is not None:
+            where, parameters = "model = ? AND conversation = ?", [model, conversation]
+        if prefix:
+            where += " AND key >= ? AND substr(key, 1, length(?)) = ?"
+            parameters += [prefix, prefix, prefix]
+        statement = (
+            f"SELECT conversation, key, value FROM models WHERE {where} ORDER BY conversation, key"
+        )
+        return iter(self._all(statement, parameters))
+
+
+class SqliteTransaction(SqliteReader):
+    """Writes on the writer's connection, between BEGIN IMMEDIATE and COMMIT."""
+
+    def _many(self, statement: str, parameters: Sequence[Sequence[Any]]) -> None:
+        try:
+            if len(parameters) == 1:
+                self._connection.execute(statement, parameters[0])
+            elif parameters:
+                self._connection.executemany(statement, parameters)
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+
+    def append(self, rows: Sequence[Row]) -> None:
+        self._many("INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def put_heads(self, heads: Sequence[Head]) -> None:
+        self._many("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?, ?, ?)", heads)
+
+    def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+        self._many("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?)", snapshots)
+
+    def put_mark(self, mark: Mark) -> None:
+        self._many("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", [mark])
+
+    def put(self, model: str, entries: Sequence[tuple[str, str, bytes | None]]) -> None:
+        kept = [(model, c, k, value) for c, k, value in entries if value is not None]
+        gone = [(model, c, k) for c, k, value in entries if value is None]
+        self._many("INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?)", kept)
+        self._many("DELETE FROM models WHERE model = ? AND conversation = ? AND key = ?", gone)
+
+    def clear(self, model: str) -> None:
+        self._many("DELETE FROM models WHERE model = ?", [(model,)])
+        self._many("DELETE FROM marks WHERE model = ?", [(model,)])
+
+
+class SqliteRecorder(Recorder):
+    """synchronous: FULL (durable through a power cut) or NORMAL (through a crash of the process).
+
+    timeout: seconds to wait for another process that writes.
+    """
+
+    def __init__(self, path: str, *, synchronous: str = "FULL", timeout: float = 30.0) -> None:
+        self.url = f"sqlite:///{path}"
+        self._path = path
+        self._synchronous = synchronous
+        self._timeout = timeout
+        self._lock = threading.RLock()
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._writer = self._connect()
+        self._prepare()
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(
+                self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False
+            )
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        except sqlite3.Error as error:
+            raise _translated(error, self._path) from error
+        self._opened.append(connection)
+        return connection
+
+    def _prepare(self) -> None:
+        try:
+            connection = self._writer
+            application = connection.execute("PRAGMA application_id").fetchone()[0]
+            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if application != APPLICATION_ID and tables:
+                raise ForeignDatabase(f"{self._path}: this database is not a turnlog log")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if tables and version > SCHEMA_VERSION:
+                raise NewerFormat(
+                    f"{self._path}: written with schema {version}, this turnlog knows"
+                    f" {SCHEMA_VERSION}"
+                )
+            connection.execute("PRAGMA journal_mode = WAL")
+            if not tables:
+                self._create()
+        except sqlite3.Error as error:
+            self.close()
+            raise _translated(error, self._path) from error
+        except Exception:
+            self.close()
+            raise
+
+    def _create(self) -> None:
+        with self.transaction() as transaction:
+            if transaction._one("SELECT count(*) FROM sqlite_master")[0]:
+                return
+            for statement in SCHEMA.split(";"):
+                self._writer.execute(statement)
+            self._writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            self._writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[SqliteTransaction]:
+        with self._lock:
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                try:
+                    yield SqliteTransaction(self._writer)
+                    self._writer.execute("COMMIT")
+                except BaseException:
+                    if self._writer.in_transaction:
+                        self._writer.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                raise _translated(error, self._path) from error
+
+    @property
+    def reader(self) -> SqliteReader:
+        reader: SqliteReader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = SqliteReader(self._connect())
+        return reader
+
+    def subscribe(
+        self, gt: int | None = None, topics: Sequence[str] = ()
+    ) -> Subscription[SqliteRecorder]:
+        return PollingSubscription(self, gt, topics)
+
+    def close(self) -> None:
+        opened, self._opened = self._opened, []
+        for connection in opened:
+            connection.close()
+
+
+def _translated(error: sqlite3.Error, path: str = "") -> Exception:
+    """eventsourcing's or our own error for one of SQLite's."""
+    where = f"{path}: " if path else ""
+    if isinstance(error, sqlite3.IntegrityError):
+        return IntegrityError(str(error))
+    if "not a database" in str(error):
+        return ForeignDatabase(f"{where}this file is not a SQLite database")
+    return Unavailable(f"{where}the database cannot be used: {error}")
