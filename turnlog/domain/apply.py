@@ -14,6 +14,8 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 from turnlog.domain.state import LISTEN, Prompt, State, Thread, copy_context
 
+Rewrite = e.MessageEdited | e.MessageRegenerated | e.MessageRedacted
+
 
 def apply(state: State, event: e.Event) -> State:
     """The state after one more event; the given one stays as it is."""
@@ -114,19 +116,17 @@ def _message_listened_to(state: State) -> e.Message | None:
     return state.context.latest_message if action and action.name == LISTEN else None
 
 
-def _message_edited(state: State, event: e.MessageEdited | e.MessageRegenerated) -> None:
-    _rewrite(state.context, event.message, event.text)
+def _message_rewritten(state: State, event: Rewrite) -> None:
+    rewrite(state.context, event)
 
 
-def _message_redacted(state: State, event: e.MessageRedacted) -> None:
-    _rewrite(state.context, event.message, None)
-
-
-def _rewrite(context: e.Context, message: int, text: str | None) -> None:
+def rewrite(context: e.Context, event: Rewrite) -> None:
+    """Give the latest messages the text that an edit or a redaction leaves them."""
+    text = None if isinstance(event, e.MessageRedacted) else event.text
     user, bot = context.latest_message, context.latest_bot_message
-    if user is not None and user.event == message:
+    if user is not None and user.event == event.message:
         context.latest_message = replace(user, text=text)
-    if bot is not None and bot.event == message:
+    if bot is not None and bot.event == event.message:
         context.latest_bot_message = replace(bot, text=text)
 
 
@@ -275,9 +275,9 @@ _EFFECTS: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.BotUttered: _bot_uttered,
     e.UserFeaturized: _user_featurized,
     e.EntitiesAdded: _entities_added,
-    e.MessageEdited: _message_edited,
-    e.MessageRegenerated: _message_edited,
-    e.MessageRedacted: _message_redacted,
+    e.MessageEdited: _message_rewritten,
+    e.MessageRegenerated: _message_rewritten,
+    e.MessageRedacted: _message_rewritten,
     e.ActionExecuted: _action_executed,
     e.ActionRejected: _action_rejected,
     e.SlotSet: _slot_set,

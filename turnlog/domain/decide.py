@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.apply import fold
+from turnlog.domain.apply import Rewrite, fold, rewrite
 from turnlog.domain.errors import InvalidEvent
 from turnlog.domain.state import LISTEN, State, copy_context
 
@@ -150,10 +150,23 @@ def _replaced(decision: _Decision, event: Any) -> e.Event:
         why = f"there is no event {event.to} to go back to, the last is {decision.state.event}"
         raise InvalidEvent(decision.conversation, f"{type(event).__name__}.to", why)
     if event.restored is None:
-        restored = copy_context(decision.state_at(event.to).context)
-        event = replace(event, restored=restored)
+        event = replace(event, restored=_context_at(decision, event.to))
     result: e.Event = event
     return result
+
+
+def _context_at(decision: _Decision, number: int) -> e.Context:
+    """The context after an event; what was edited or redacted since then stays so."""
+    since: list[Rewrite] = []
+    for later, event in decision.newest_first():
+        if later <= number:
+            break
+        if isinstance(event, Rewrite):
+            since.append(event)
+    context = copy_context(decision.state_at(number).context)
+    for event in reversed(since):
+        rewrite(context, event)
+    return context
 
 
 def _restarted(decision: _Decision, event: e.ConversationRestarted) -> e.Event:

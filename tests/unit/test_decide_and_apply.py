@@ -1,0 +1,263 @@
+"""What is asked of a conversation, what is recorded, and what state follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from turnlog.domain import events as e
+from turnlog.domain.apply import replay
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.decide import RESTART, NoHistory
+from turnlog.domain.slots import Slot
+from turnlog.domain.state import LISTEN, State
+from turnlog.errors import InvalidEvent
+
+U, B, A, S = e.UserUttered, e.BotUttered, e.ActionExecuted, e.SlotSet
+
+
+class NoPast(NoHistory):
+    def events(self, after=0, upto=None):
+        return iter(())
+
+
+@dataclass
+class Given:
+    """given(events).when(asked) → what was recorded, and the state after it."""
+
+    conversation: Conversation
+
+    def when(self, *asked: e.Event, now: float | None = None) -> tuple[tuple[e.Event, ...], State]:
+        commit = self.conversation.record(*asked, recorded=0.0, now=now)
+        state = self.conversation.state
+        assert state == replay(self.conversation.events()), "incremental apply is not replay"
+        return commit.events, state
+
+
+def given(*events: e.Event, now: float | None = None) -> Given:
+    conversation = Conversation("c", State(), NoPast())
+    if events:
+        conversation.record(*events, recorded=0.0, now=now)
+    return Given(conversation)
+
+
+def booking() -> tuple[e.Event, ...]:
+    return (
+        A(LISTEN), U("a table"), S("people", 2), A("ask_time"), B("When?"),
+        A(LISTEN), U("at five"), S("time", "5"), A("confirm"), B("Done"), A(LISTEN),
+    )  # fmt: skip
+
+
+def test_every_user_message_opens_the_next_turn_rewound_or_not():
+    _, state = given(*booking()).when(e.UserUtteranceReverted(), U("at six"))
+    assert state.turn == 3
+
+
+def test_a_rewind_goes_back_before_the_action_that_listened():
+    (event,), state = given(*booking()).when(e.UserUtteranceReverted())
+    assert isinstance(event, e.UserUtteranceReverted)
+    assert event.to == 5
+    assert state.slots == {"people": 2}
+    assert state.context.latest_message is not None
+    assert state.context.latest_message.text == "a table"
+
+
+def test_two_rewinds_go_back_two_messages():
+    _, state = given(*booking()).when(e.UserUtteranceReverted(), e.UserUtteranceReverted())
+    assert state.slots == {}
+    assert state.context.latest_message is None
+
+
+def test_an_undo_takes_the_last_action_back_and_what_followed_it():
+    (event,), state = given(A("one"), S("a", 1), A("two"), S("a", 2)).when(e.ActionReverted())
+    assert isinstance(event, e.ActionReverted)
+    assert event.to == 2
+    assert state.slots == {"a": 1}
+    assert state.context.latest_action is not None
+    assert state.context.latest_action.name == "one"
+
+
+def test_an_undo_after_a_rewind_sees_only_what_still_counts():
+    before = given(*booking())
+    before.when(e.UserUtteranceReverted())
+    (event,), _ = before.when(e.ActionReverted())
+    assert isinstance(event, e.ActionReverted)
+    assert event.to == 3
+
+
+def test_nothing_goes_back_beyond_a_restart():
+    events, state = given(*booking(), e.ConversationRestarted()).when(e.UserUtteranceReverted())
+    assert isinstance(events[0], e.UserUtteranceReverted)
+    assert events[0].to == 12
+    assert state.context.followup == RESTART
+
+
+def test_a_restart_gives_slots_their_initial_values():
+    declared = e.SlotsDeclared((Slot("people", initial=1), Slot("time")))
+    _, state = given(declared, *booking()).when(e.ConversationRestarted())
+    assert state.slots == {"people": 1}
+    assert state.context.latest_message is None
+    assert state.turn == 2
+
+
+def test_a_reset_touches_slots_only():
+    _, state = given(*booking()).when(e.SlotsReset())
+    assert state.slots == {}
+    assert state.context.latest_message is not None
+
+
+def test_replaced_history_starts_from_the_event_it_names():
+    _, state = given(*booking()).when(e.HistoryReplaced(to=3), S("time", "7"))
+    assert state.slots == {"people": 2, "time": "7"}
+
+
+def test_going_back_to_an_event_that_is_not_there_is_refused():
+    with pytest.raises(InvalidEvent, match="there is no event 99"):
+        given(*booking()).when(e.HistoryReplaced(to=99))
+
+
+def test_an_undeclared_slot_under_a_closed_declaration_is_kept_without_effect():
+    declared = e.SlotsDeclared((Slot("people"),), closed=True)
+    events, state = given(declared).when(S("people", 2), S("other", 1))
+    assert len(events) == 2
+    assert state.slots == {"people": 2}
+
+
+def test_a_list_slot_wraps_a_scalar_when_it_is_recorded():
+    events, _ = given(e.SlotsDeclared((Slot("tags", "list"),))).when(S("tags", "x"))
+    assert events == (S("tags", ["x"]),)
+
+
+def test_setting_a_slot_to_none_takes_it_away():
+    _, state = given(S("a", 1)).when(S("a", None))
+    assert state.slots == {}
+
+
+def test_a_message_after_the_expiry_begins_a_new_session_and_carries_values_over():
+    before = given(e.SessionConfigured(expiry=60.0), U("hi"), S("a", 1), now=100.0)
+    events, state = before.when(U("again"), now=200.0)
+    assert [type(event) for event in events] == [e.SessionExpired, e.SessionStarted, U]
+    assert (state.session.number, state.slots) == (2, {"a": 1})
+
+
+def test_a_message_within_the_expiry_stays_in_its_session():
+    before = given(e.SessionConfigured(expiry=60.0), U("hi"), now=100.0)
+    events, state = before.when(U("again"), now=159.0)
+    assert [type(event) for event in events] == [U]
+    assert state.session.number == 1
+
+
+def test_a_session_that_does_not_carry_over_begins_with_initial_slots():
+    settings = e.SessionConfigured(expiry=60.0, carry_over=False)
+    _, state = given(settings, U("hi"), S("a", 1), now=1.0).when(U("again"), now=100.0)
+    assert state.slots == {}
+
+
+def test_an_import_invents_no_time_and_expires_no_session():
+    events, _ = given(e.SessionConfigured(expiry=60.0)).when(U("hi"), U("later"))
+    assert [event.timestamp for event in events] == [None, None]
+
+
+def test_what_was_understood_names_its_message():
+    events, state = given(U("book a table")).when(
+        e.MessageUnderstood(e.Intent("book"), (e.Entity("what", "table", 7, 12),))
+    )
+    assert isinstance(events[0], e.MessageUnderstood)
+    assert events[0].message == 1
+    message = state.context.latest_message
+    assert message is not None
+    assert message.intent == e.Intent("book")
+    assert message.entities[0].value == "table"
+
+
+def test_understanding_an_older_message_leaves_the_latest_alone():
+    _, state = given(U("one"), U("two")).when(e.MessageUnderstood(e.Intent("x"), message=1))
+    assert state.context.latest_message is not None
+    assert state.context.latest_message.intent is None
+
+
+def test_featurization_counts_only_while_the_bot_listens():
+    _, state = given(A("other"), U("hi")).when(e.UserFeaturized(use_text=True))
+    assert state.context.latest_message is not None
+    assert state.context.latest_message.use_text is None
+    _, state = given(A(LISTEN), U("hi")).when(e.UserFeaturized(use_text=True))
+    assert state.context.latest_message is not None
+    assert state.context.latest_message.use_text is True
+
+
+def test_a_form_remembers_what_triggered_it_and_that_it_was_rejected():
+    _, state = given(U("book")).when(
+        e.LoopActivated("form"), e.LoopInterrupted(True), e.ActionRejected("form")
+    )
+    loop = state.context.loop
+    assert loop is not None
+    assert (loop.is_interrupted, loop.rejected) == (True, True)
+    assert loop.trigger is not None
+    assert loop.trigger.text == "book"
+
+
+def test_running_the_form_clears_its_flags_and_another_action_only_the_interruption():
+    flags = (e.LoopActivated("form"), e.LoopInterrupted(True), e.ActionRejected("form"))
+    _, state = given(*flags).when(A("other"))
+    assert state.context.loop == e.Loop("form", False, True)
+    _, state = given(*flags).when(A("form"))
+    assert state.context.loop == e.Loop("form", False, False)
+
+
+def test_a_followup_lasts_until_the_next_action_or_message():
+    assert given().when(e.FollowupSet("x"))[1].context.followup == "x"
+    assert given(e.FollowupSet("x")).when(A("x"))[1].context.followup is None
+    assert given(e.FollowupSet("x")).when(U("hi"))[1].context.followup is None
+
+
+def test_a_prompt_is_open_until_it_is_answered_times_out_or_is_cancelled():
+    armed = (e.ThreadStarted("u", "s"), e.PromptArmed("t1", 10.0), e.PromptArmed("t2", 20.0))
+    for closing in (e.PromptAnswered("t1"), e.PromptTimedOut("t1"), e.PromptCancelled("t1")):
+        _, state = given(*armed).when(closing)
+        assert state.thread is not None
+        assert list(state.thread.prompts) == ["t2"]
+    _, state = given(*armed).when(e.ThreadEnded("abandoned"))
+    assert state.thread is not None
+    assert (state.thread.prompts, state.thread.ended) == ({}, "abandoned")
+
+
+def test_variables_belong_to_their_unit_and_outlive_the_thread():
+    _, state = given(e.ThreadStarted("a", "s"), e.VariableSet("a", "x", 1)).when(
+        e.VariableSet("b", "x", 2), e.ThreadEnded(), e.ThreadStarted("b", "s"),
+        e.VariableRemoved("a", "x"),
+    )  # fmt: skip
+    assert state.thread is not None
+    assert state.thread.variables == {"a": {}, "b": {"x": 2}}
+
+
+def test_a_redacted_message_leaves_no_text_in_the_state():
+    _, state = given(U("my number is 5")).when(e.MessageRedacted(1))
+    assert state.context.latest_message is not None
+    assert state.context.latest_message.text is None
+
+
+def test_a_redacted_message_does_not_come_back_with_a_rewind():
+    before = given(A(LISTEN), U("secret"), A(LISTEN), U("more"))
+    _, state = before.when(e.MessageRedacted(2), e.UserUtteranceReverted())
+    assert state.context.latest_message is not None
+    assert state.context.latest_message.text is None
+
+
+def test_a_deleted_conversation_takes_no_more_events():
+    with pytest.raises(InvalidEvent, match="was deleted"):
+        given(U("hi"), e.ConversationDeleted()).when(U("again"))
+
+
+def test_session_values_leave_no_trace_in_the_state():
+    _, state = given().when(e.ValueSet("k", "v"), e.ValueAppended("l", [1]))
+    assert state == State(event=2)
+
+
+def test_tags_users_and_handover_move_forward_through_a_rewind():
+    _, state = given(*booking()).when(
+        e.ConversationTagged(("vip",)), e.UserIdentified("u1"), e.IdentityMerged("u1", "u2"),
+        e.HandoverStarted("anna"), e.UserUtteranceReverted(),
+    )  # fmt: skip
+    assert (state.tags, state.user, state.identities) == (("vip",), "u1", ("u2",))
+    assert state.handover == "anna"
