@@ -32,6 +32,19 @@ class RawJson:
         return f"RawJson({self.json!r})"
 
 
+_SCALARS = (str, int, float, bool, type(None), RawJson)
+
+
+def is_json(value: Any) -> bool:
+    """Whether a value is made of JSON's types alone; whether they fit is for `unholdable`."""
+    kind = type(value)
+    if kind in _SCALARS:
+        return True
+    if kind is list or kind is tuple:
+        return all(map(is_json, value))
+    return kind is dict and all(type(key) is str and is_json(value[key]) for key in value)
+
+
 def unholdable(value: Any, depth: int = 0) -> str | None:
     """Why msgspec cannot hold a value, or None where it can."""
     if depth > MAX_DEPTH:

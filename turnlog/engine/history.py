@@ -10,7 +10,7 @@ from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.state import State
 from turnlog.errors import OutOfRange
 from turnlog.serializers import binary
-from turnlog.storage.recorder import Reader, Snapshot
+from turnlog.storage.recorder import Head, Reader, Snapshot
 
 _BATCH = 64
 
@@ -27,7 +27,7 @@ class StoredHistory:
         limit = _BATCH
         while rows := self._reader.rows(self._conversation, after, None, limit):
             for row in rows:
-                if row.topic == binary.TOPIC or row.topic[:1] == "c":
+                if binary.is_commit(row.topic):
                     yield row.commit()
             after = rows[-1].version
             limit = min(limit * 4, 4096)
@@ -65,18 +65,23 @@ class StoredHistory:
 
     def state_after_turn(self, turn: int) -> State:
         """After the last event of a turn."""
-        found = self._reader.snapshot(self._conversation, turn=turn)
-        state, version = self._start(found)
+        state, version = self._start(self._reader.snapshot(self._conversation, turn=turn))
+        state = self._fold_turn(state, turn, version)
+        if state.turn != turn or state.event == 0:
+            last = head.turn if (head := self._head()) else 0
+            raise OutOfRange(self._conversation, f"there is no turn {turn}, the last is {last}")
+        return state
+
+    def _fold_turn(self, state: State, turn: int, version: int) -> State:
         for commit in self.commits(version):
             for event in commit.events:
                 if state.turn == turn and isinstance(event, UserUttered):
                     return state
                 fold(state, (event,))
-        if state.turn != turn or (turn == 0 and state.event == 0):
-            raise OutOfRange(
-                self._conversation, f"there is no turn {turn}, the last is {state.turn}"
-            )
         return state
+
+    def _head(self) -> Head | None:
+        return self._reader.head(self._conversation)
 
     def state_at_time(self, time: float) -> State:
         """After the last event whose own timestamp is not after `time` (UTC seconds)."""

@@ -76,7 +76,7 @@ class Buffer:
 
 def commits(rows: Iterable[Row]) -> list[Commit]:
     """The commits among rows: a foreign application's rows project to nothing."""
-    return [row.commit() for row in rows if row.topic == binary.TOPIC]
+    return [row.commit() for row in rows if binary.is_commit(row.topic)]
 
 
 def catch_up(recorder: Recorder, projections: Iterable[Projection], batch: int = BATCH) -> int:

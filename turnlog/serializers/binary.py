@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Union
+from typing import Any, Union, get_args, get_type_hints
 
 import msgspec
 
@@ -13,13 +13,15 @@ from turnlog.domain.conversation import Commit
 from turnlog.domain.errors import InvalidEvent
 from turnlog.domain.events import EVENTS, Event
 from turnlog.domain.state import State
-from turnlog.domain.values import RawJson, unholdable
+from turnlog.domain.values import RawJson, is_json, unholdable
 from turnlog.errors import Corrupt, NewerFormat
 
 TOPIC = "c1"
 """What a stored commit of this format version is called."""
 
 MAX_EVENT_BYTES = 1_000_000
+
+_COMMIT_TOPIC = re.compile(r"c[0-9]+")
 
 _RAW_JSON = 1  # msgpack extension type
 _PLAIN = 0  # encoding of a commit's body; 1 and above are kept for compression
@@ -95,7 +97,7 @@ def checked(conversation: str, events: Iterable[Event]) -> tuple[Event, ...]:
     listed = tuple(events)
     try:
         body = encode_events(listed)
-        if _NON_FINITE.search(body):
+        if not all(map(_is_made_of_json, listed)) or _NON_FINITE.search(body):
             _find_fault(conversation, listed)
         result = decode_events(body)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -104,6 +106,36 @@ def checked(conversation: str, events: Iterable[Event]) -> tuple[Event, ...]:
     if len(body) > MAX_EVENT_BYTES:
         _check_sizes(conversation, listed)
     return result
+
+
+def _is_made_of_json(event: Event) -> bool:
+    for name in _OPEN_FIELDS.get(type(event), ()):
+        value = getattr(event, name)
+        if value is not None and not _parts_are_json(value):
+            return False
+    return True
+
+
+def _parts_are_json(value: Any) -> bool:
+    """As `is_json`, through the structs that events are made of."""
+    if isinstance(value, msgspec.Struct):
+        return all(_parts_are_json(getattr(value, name)) for name in value.__struct_fields__)
+    if isinstance(value, tuple | list) and value and isinstance(value[0], msgspec.Struct):
+        return all(map(_parts_are_json, value))
+    return is_json(value)
+
+
+def _holds_any(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return any(map(_holds_any, get_type_hints(annotation).values()))
+    return annotation is Any or any(map(_holds_any, get_args(annotation)))
+
+
+_OPEN_FIELDS: dict[type, tuple[str, ...]] = {
+    cls: tuple(name for name in cls.__struct_fields__ if _holds_any(get_type_hints(cls)[name]))
+    for cls in EVENTS
+}
+"""The fields of each event that can hold any value."""
 
 
 def _check_sizes(conversation: str, events: Sequence[Event]) -> None:
@@ -122,13 +154,28 @@ def _find_fault(conversation: str, events: Sequence[Event]) -> None:
             name = f"{type(event).__name__}.{field}"
             if isinstance(value, float) and not math.isfinite(value):
                 raise InvalidEvent(conversation, name, f"is {value}, which JSON cannot say")
-            if isinstance(value, str | int | float | dict | list) and (why := unholdable(value)):
+            typed_bytes = isinstance(value, bytes) and field not in _OPEN_FIELDS[type(event)]
+            if not typed_bytes and (why := _part_unholdable(value)):
                 raise InvalidEvent(conversation, name, f"{value!r:.80} {why}")
         try:
             _events.decode(_encoder.encode([event]))
         except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
             why = str(error).replace("$[0]", "field ", 1)
             raise InvalidEvent(conversation, type(event).__name__, why) from error
+
+
+def is_commit(topic: str) -> bool:
+    """Whether a row is ours, of whatever format version; a foreign application's is not."""
+    return topic == TOPIC or _COMMIT_TOPIC.fullmatch(topic) is not None
+
+
+def _part_unholdable(value: Any) -> str | None:
+    if isinstance(value, msgspec.Struct):
+        parts = (_part_unholdable(getattr(value, name)) for name in value.__struct_fields__)
+        return next(filter(None, parts), None)
+    if isinstance(value, tuple | list) and value and isinstance(value[0], msgspec.Struct):
+        return next(filter(None, map(_part_unholdable, value)), None)
+    return unholdable(value)
 
 
 def encode_commit(commit: Commit) -> bytes:

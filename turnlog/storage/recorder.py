@@ -279,7 +279,7 @@ def advanced(reader: Reader, rows: Sequence[Row]) -> list[Head]:
     for row in rows:
         head = heads.get(row.conversation) or reader.head(row.conversation)
         state = binary.decode_state(head.state) if head else State()
-        if row.topic == binary.TOPIC:
+        if binary.is_commit(row.topic):
             state = fold(state, row.commit().events)
         heads[row.conversation] = Head(
             row.conversation,
