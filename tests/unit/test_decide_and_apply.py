@@ -154,6 +154,13 @@ def test_a_session_that_does_not_carry_over_begins_with_initial_slots():
     assert state.slots == {}
 
 
+def test_a_message_after_an_ended_session_begins_the_next_one():
+    before = given(e.SessionStarted(), U("hi"), e.SessionEnded("bye"), now=1.0)
+    events, state = before.when(U("again"), now=2.0)
+    assert [type(event) for event in events] == [e.SessionStarted, U]
+    assert (state.session.number, state.session.ended) == (2, None)
+
+
 def test_an_import_invents_no_time_and_expires_no_session():
     events, _ = given(e.SessionConfigured(expiry=60.0)).when(U("hi"), U("later"))
     assert [event.timestamp for event in events] == [None, None]

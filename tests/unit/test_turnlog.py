@@ -72,6 +72,16 @@ def test_a_dialogue_is_the_last_turns_with_their_numbers(log: Turnlog) -> None:
     assert [t.message.text for t in dialogue.turns() if t.message] == ["message 2", "message 3"]
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 4])
+def test_the_last_turns_are_the_same_read_from_the_end_or_cut_from_all(
+    log: Turnlog, turns: int
+) -> None:
+    three_turns(log)
+    alice, earlier = log.conversation("alice"), log.conversation("alice", turn=2)
+    assert alice.dialogue(turns=turns) == alice.dialogue().last(turns)
+    assert earlier.dialogue(turns=turns) == earlier.dialogue().last(turns)
+
+
 def test_a_message_id_is_recorded_once(log: Turnlog) -> None:
     first = log.record("alice", UserUttered("hi", message_id="m1"))
     again = log.record("alice", UserUttered("hi", message_id="m1"))

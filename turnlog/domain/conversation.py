@@ -151,9 +151,20 @@ class Conversation:
         yield from pending[skip:]
 
     def dialogue(self, turns: int | None = None) -> Dialogue:
-        """The conversation's events, or those of its last `turns` turns."""
-        whole = Dialogue(self._id, tuple(self.events()))
-        return whole if turns is None else whole.last(turns)
+        """The conversation's events, or those of its last `turns` turns, read from the end."""
+        if turns is None or turns >= self.turn:
+            whole = Dialogue(self._id, tuple(self.events()))
+            return whole if turns is None else whole.last(turns)
+        gathered: list[Event] = []
+        for number, event in _Pending(self).newest_first():
+            if turns == 0:
+                break
+            if number <= self._state.event:
+                gathered.append(event)
+                turns -= isinstance(event, UserUttered)
+        first = self._state.event - len(gathered) + 1
+        opened = sum(isinstance(event, UserUttered) for event in gathered)
+        return Dialogue(self._id, tuple(reversed(gathered)), first, self.turn - opened)
 
     def record(
         self, *asked: Event, recorded: float, now: float | None = None, key: str | None = None

@@ -191,14 +191,17 @@ def _session_started(decision: _Decision, event: e.SessionStarted) -> e.Event:
 
 
 def _user_uttered(decision: _Decision, event: e.UserUttered) -> e.Event:
-    state = decision.state
-    expiry = state.session.expiry
-    if decision.now is not None and expiry is not None:
-        quiet = decision.now - state.last if state.last is not None else 0.0
-        if quiet > expiry and state.session.ended is None:
-            decision.add(e.SessionExpired(timestamp=decision.now))
-        if decision.state.session.ended is not None or state.session.number == 0:
-            decision.take(e.SessionStarted())
+    """Live, a message begins a new session where the one before is over."""
+    now, before = decision.now, decision.state
+    if now is None:
+        return event
+    expiry = before.session.expiry
+    quiet = now - before.last if before.last is not None else 0.0
+    if expiry is not None and quiet > expiry and before.session.ended is None:
+        decision.add(e.SessionExpired(timestamp=now))
+    session = decision.state.session
+    if session.ended is not None or (session.number == 0 and expiry is not None):
+        decision.take(e.SessionStarted())
     return event
 
 
