@@ -11,6 +11,8 @@ from turnlog.domain.conversation import Dialogue as Dialogue
 from turnlog.domain.conversation import Turn as Turn
 from turnlog.domain.events import *  # noqa: F403
 from turnlog.domain.slots import Slot as Slot
+from turnlog.engine.aio import AsyncTurnlog as AsyncTurnlog
+from turnlog.engine.aio import Opening
 from turnlog.engine.log import Turnlog as Turnlog
 from turnlog.storage.urls import recorder
 
@@ -20,3 +22,8 @@ __version__ = "0.1.0"
 def open(url: str, *, clock: Callable[[], float] = time.time) -> Turnlog:
     """Open a log: `sqlite:///chat.db`, `postgresql://…` or `memory:`. A context manager."""
     return Turnlog(recorder(url), clock)
+
+
+def aopen(url: str, *, clock: Callable[[], float] = time.time) -> Opening:
+    """The same, awaitable: `await turnlog.aopen(url)` or `async with turnlog.aopen(url) as log`."""
+    return Opening(lambda: Turnlog(recorder(url), clock))

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from eventsourcing.persistence import IntegrityError, Subscription
+from eventsourcing.persistence import IntegrityError
 
 from turnlog.storage.recorder import Head, Mark, Recorder, Row, Snapshot
-from turnlog.storage.subscription import PollingSubscription
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -166,8 +165,10 @@ class MemoryTransaction:
 
 class MemoryRecorder(Recorder):
     url = "memory:"
+    poll = 60.0
 
     def __init__(self) -> None:
+        super().__init__()
         self._lock = threading.RLock()
         self._tables = MemoryTransaction(self._lock)
 
@@ -180,15 +181,11 @@ class MemoryRecorder(Recorder):
             except BaseException:
                 self._tables.rollback()
                 raise
+        self.bell.ring()
 
     @property
     def reader(self) -> MemoryTransaction:
         return self._tables
-
-    def subscribe(
-        self, gt: int | None = None, topics: Sequence[str] = ()
-    ) -> Subscription[MemoryRecorder]:
-        return PollingSubscription(self, gt, topics)
 
     def close(self) -> None:
         """Nothing to let go of: the log ends with its last reference."""

@@ -8,6 +8,7 @@ have no gaps and become visible in order.
 from __future__ import annotations
 
 import hashlib
+import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +20,7 @@ from eventsourcing.persistence import (
     Notification,
     ProcessRecorder,
     StoredEvent,
+    Subscription,
     Tracking,
 )
 
@@ -26,6 +28,7 @@ from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Commit
 from turnlog.domain.state import State
 from turnlog.serializers import binary
+from turnlog.storage.subscription import Doorbell, Following
 
 
 class Row(NamedTuple):
@@ -153,6 +156,11 @@ class Recorder(ProcessRecorder):
     """A back end. `reader` and `transaction` are its own; the rest is eventsourcing's contract."""
 
     url: str
+    poll = 0.02
+    """Seconds between looks for what other processes wrote, where nothing tells of it."""
+
+    def __init__(self) -> None:
+        self.bell = Doorbell()
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[Transaction]: ...
@@ -164,6 +172,17 @@ class Recorder(ProcessRecorder):
 
     @abstractmethod
     def close(self) -> None: ...
+
+    def wait_above(self, after: int, timeout: float) -> bool:
+        """Whether there are positions above `after`; waits some seconds for them at most."""
+        until = time.monotonic() + timeout
+        while True:
+            rung = self.bell.rung
+            if self.reader.last_position() > after:
+                return True
+            if (left := until - time.monotonic()) <= 0:
+                return False
+            self.bell.wait(rung, min(left, self.poll))
 
     # --- eventsourcing's contract, over the one above -------------------------------------------
 
@@ -225,6 +244,9 @@ class Recorder(ProcessRecorder):
     def insert_tracking(self, tracking: Tracking) -> None:
         with self.transaction() as transaction:
             track(transaction, tracking)
+
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[Any]:
+        return Following(self, gt, topics)
 
     def max_tracking_id(self, application_name: str) -> int | None:
         mark = self.reader.mark(application_name)

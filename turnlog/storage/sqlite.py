@@ -11,11 +11,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from eventsourcing.persistence import IntegrityError, Subscription
+from eventsourcing.persistence import IntegrityError
 
 from turnlog.errors import ForeignDatabase, NewerFormat, Unavailable
 from turnlog.storage.recorder import Head, Mark, Recorder, Row, Snapshot
-from turnlog.storage.subscription import PollingSubscription
 
 APPLICATION_ID = 0x7475726E  # "turn"
 SCHEMA_VERSION = 1
@@ -209,6 +208,7 @@ class SqliteRecorder(Recorder):
     """
 
     def __init__(self, path: str, *, synchronous: str = "FULL", timeout: float = 30.0) -> None:
+        super().__init__()
         self.url = f"sqlite:///{path}"
         self._path = path
         self._synchronous = synchronous
@@ -276,6 +276,7 @@ class SqliteRecorder(Recorder):
                     raise
             except sqlite3.Error as error:
                 raise _translated(error, self._path) from error
+        self.bell.ring()
 
     @property
     def reader(self) -> SqliteReader:
@@ -283,11 +284,6 @@ class SqliteRecorder(Recorder):
         if reader is None:
             reader = self._local.reader = SqliteReader(self._connect())
         return reader
-
-    def subscribe(
-        self, gt: int | None = None, topics: Sequence[str] = ()
-    ) -> Subscription[SqliteRecorder]:
-        return PollingSubscription(self, gt, topics)
 
     def close(self) -> None:
         opened, self._opened = self._opened, []

@@ -1,45 +1,61 @@
-"""Following a log as it grows, for back ends that have no signal of their own."""
+"""Following a log as it grows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import Event
-from typing import Any
+from threading import Condition
+from typing import TYPE_CHECKING, Any
 
-from eventsourcing.persistence import ApplicationRecorder, Notification, Subscription
+from eventsourcing.persistence import Notification, Subscription
+
+if TYPE_CHECKING:
+    from turnlog.storage.recorder import Recorder
 
 
-class PollingSubscription(Subscription[Any]):
-    """Looks for new rows every `interval` seconds while it waits."""
+class Doorbell:
+    """Rung after every commit; says that there may be more, never what."""
 
-    interval = 0.02
+    def __init__(self) -> None:
+        self._condition = Condition()
+        self.rung = 0
+
+    def ring(self) -> None:
+        with self._condition:
+            self.rung += 1
+            self._condition.notify_all()
+
+    def wait(self, seen: int, timeout: float) -> None:
+        """Return when it was rung more than `seen` times, or after so many seconds."""
+        with self._condition:
+            self._condition.wait_for(lambda: self.rung != seen, timeout)
+
+
+class Following(Subscription[Any]):
+    """eventsourcing's subscription over `Recorder.wait_above`."""
+
+    patience = 0.5
     batch = 500
 
-    def __init__(
-        self, recorder: ApplicationRecorder, gt: int | None, topics: Sequence[str]
-    ) -> None:
+    def __init__(self, recorder: Recorder, gt: int | None, topics: Sequence[str]) -> None:
         super().__init__(recorder, gt, topics)
         self._ready: list[Notification] = []
-        self._stopping = Event()
 
     def stop(self) -> None:
         super().stop()
-        self._stopping.set()
+        self._recorder.bell.ring()
 
     def __next__(self) -> Notification:
         while not self._ready:
-            if self._stopping.is_set():
+            if self._has_been_stopped:
                 raise StopIteration
+            after = self._last_notification_id or 0
             self._ready = list(
                 self._recorder.select_notifications(
-                    self._last_notification_id,
-                    self.batch,
-                    topics=self._topics,
-                    inclusive_of_start=False,
+                    after, self.batch, topics=self._topics, inclusive_of_start=False
                 )
             )
             if not self._ready:
-                self._stopping.wait(self.interval)
+                self._recorder.wait_above(after, self.patience)
         following = self._ready.pop(0)
         self._last_notification_id = following.id
         return following

@@ -1,0 +1,148 @@
+"""The awaitable face: durable answers, group commit, and followers that miss nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import turnlog
+from turnlog import BotUttered, SlotSet, UserUttered
+from turnlog.errors import Unavailable, UnknownConversation, VersionConflict
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path / 'log.db'}"
+
+
+def run(scenario: Callable[[turnlog.AsyncTurnlog], Any], url: str) -> None:
+    async def opened() -> None:
+        async with turnlog.aopen(url) as log:
+            await asyncio.wait_for(scenario(log), 20)
+
+    asyncio.run(opened())
+
+
+def test_what_was_recorded_can_be_read_when_record_returns(url: str) -> None:
+    async def scenario(log: turnlog.AsyncTurnlog) -> None:
+        await log.record("alice", UserUttered("hello"), SlotSet("people", 2))
+        alice = await log.conversation("alice")
+        assert alice.slots == {"people": 2}
+        assert [type(event) for event in await log.events("alice", after=1)] == [SlotSet]
+
+    run(scenario, url)
+
+
+def test_many_at_once_share_commits_and_keep_their_order(url: str) -> None:
+    async def scenario(log: turnlog.AsyncTurnlog) -> None:
+        await asyncio.gather(*(log.record("alice", UserUttered(str(n))) for n in range(200)))
+        texts = [event.text for event in await log.events("alice")]
+        assert texts == [str(n) for n in range(200)]
+
+    run(scenario, url)
+
+
+def test_a_conflict_harms_nobody_but_itself(url: str) -> None:
+    async def scenario(log: turnlog.AsyncTurnlog) -> None:
+        outcomes = await asyncio.gather(
+            log.record("alice", UserUttered("a"), expected_version=0),
+            log.record("alice", UserUttered("b"), expected_version=0),
+            log.record("bob", UserUttered("c")),
+            return_exceptions=True,
+        )
+        assert isinstance(outcomes[1], VersionConflict)
+        assert [type(event) for event in await log.events("bob")] == [UserUttered]
+        assert len(await log.events("alice")) == 1
+
+    run(scenario, url)
+
+
+def test_a_command_sees_the_state_it_is_decided_on(url: str) -> None:
+    async def scenario(log: turnlog.AsyncTurnlog) -> None:
+        def count(state: Any, history: Any) -> list[SlotSet]:
+            return [SlotSet("n", state.slots.get("n", 0) + 1)]
+
+        await asyncio.gather(*(log.perform("alice", count) for _ in range(50)))
+        assert (await log.conversation("alice")).slots == {"n": 50}
+
+    run(scenario, url)
+
+
+def test_a_follower_gets_every_commit_in_order(url: str) -> None:
+    async def scenario(log: turnlog.AsyncTurnlog) -> None:
+        async def follow() -> list[int]:
+            seen = []
+            async for position, _ in log.follow(0):
+                seen.append(position)
+                if len(seen) == 30:
+                    return seen
+            return seen
+
+        following = asyncio.create_task(follow())
+        for n in range(30):
+            await log.record("alice", UserUttered(str(n)))
+        assert await following == list(range(1, 31))
+
+    run(scenario, url)
+
+
+def test_waiting_ends_when_the_conversation_grows_or_time_is_up(url: str) -> None:
+    async def scenario(log: turnlog.AsyncTurnlog) -> None:
+        await log.record("alice", UserUttered("hello"))
+        waiting = asyncio.create_task(log.wait("alice", 1))
+        await asyncio.sleep(0.05)
+        await log.record("bob", UserUttered("hello"))
+        assert not waiting.done()
+        await log.record("alice", BotUttered("hi"))
+        assert await waiting
+        assert not await log.wait("alice", 2, timeout=0.05)
+
+    run(scenario, url)
+
+
+def test_a_follower_sees_what_another_process_writes(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+
+    async def scenario(log: turnlog.AsyncTurnlog) -> None:
+        waiting = asyncio.create_task(log.wait("alice", 0, timeout=5))
+        await asyncio.sleep(0.05)
+        with turnlog.open(url) as other:
+            other.record("alice", UserUttered("hello"))
+        assert await waiting
+
+    run(scenario, url)
+
+
+def test_an_unknown_conversation_is_an_error(url: str) -> None:
+    async def scenario(log: turnlog.AsyncTurnlog) -> None:
+        with pytest.raises(UnknownConversation):
+            await log.conversation("nobody")
+
+    run(scenario, url)
+
+
+def test_a_closed_log_refuses_and_lets_go() -> None:
+    async def scenario() -> None:
+        log = await turnlog.aopen("memory:")
+        await log.record("alice", UserUttered("hello"))
+        await log.close()
+        await log.close()
+        with pytest.raises(Unavailable):
+            await log.record("alice", UserUttered("again"))
+
+    asyncio.run(scenario())
+
+
+def test_a_cancelled_caller_does_not_disturb_the_others(url: str) -> None:
+    async def scenario(log: turnlog.AsyncTurnlog) -> None:
+        first = asyncio.create_task(log.record("alice", UserUttered("a")))
+        await asyncio.sleep(0)
+        first.cancel()
+        await log.record("alice", UserUttered("b"))
+        assert "b" in [event.text for event in await log.events("alice")]
+
+    run(scenario, url)
