@@ -156,9 +156,7 @@ class AsyncTurnlog:
         time: float | None = None,
     ) -> Conversation:
         """As Turnlog.conversation. Its `events()` and `dialogue()` read: call them in `read`."""
-        return await self.read(
-            lambda log: log.conversation(id, turn=turn, event=event, time=time)
-        )
+        return await self.read(lambda log: log.conversation(id, turn=turn, event=event, time=time))
 
     async def events(self, id: str, after: int = 0) -> list[Event]:
         """The events of a conversation numbered above `after`, oldest first."""
@@ -198,7 +196,9 @@ class AsyncTurnlog:
         growing = self._growing.get(position)
         if growing is None:
             store = self.sync.store
-            growing = self._loop.run_in_executor(self._followers, store.wait_above, position, PATIENCE)
+            growing = self._loop.run_in_executor(
+                self._followers, store.wait_above, position, PATIENCE
+            )
             self._growing[position] = growing
             growing.add_done_callback(lambda _: self._growing.pop(position))
         await asyncio.shield(growing)
