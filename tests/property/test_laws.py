@@ -1,0 +1,147 @@
+"""The laws of decide and apply, over generated histories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import turnlog
+from turnlog import Dialogue
+from turnlog.domain import events as e
+from turnlog.domain.apply import apply, fold, replay
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.decide import NoHistory
+from turnlog.domain.slots import Slot
+from turnlog.domain.state import LISTEN, State
+from turnlog.engine import writer
+
+names = st.sampled_from(["a", "b", "c"])
+asks: st.SearchStrategy[e.Event] = st.one_of(
+    st.builds(e.UserUttered, st.text(max_size=5)),
+    st.builds(e.BotUttered, st.text(max_size=5)),
+    st.builds(e.SlotSet, names, st.none() | st.integers(0, 5)),
+    st.builds(e.ActionExecuted, st.sampled_from([LISTEN, "act", "form"])),
+    st.builds(e.MessageUnderstood, st.builds(e.Intent, names)),
+    st.builds(e.LoopActivated, st.sampled_from(["form", None])),
+    st.builds(e.SlotsDeclared, st.tuples(st.builds(Slot, names, initial=st.integers(6, 9)))),
+    st.sampled_from([
+        e.ConversationPaused(), e.ActionRejected("form"), e.LoopInterrupted(),
+        e.FollowupSet("act"), e.SessionStarted(), e.SlotsReset(), e.ConversationRestarted(),
+        e.UserFeaturized(True), e.SessionConfigured(60.0),
+    ]),
+    st.sampled_from([e.ActionReverted(), e.UserUtteranceReverted(), e.HistoryReplaced(to=0)]),
+)  # fmt: skip
+histories = st.lists(asks, max_size=40)
+
+
+class NoPast(NoHistory):
+    def events(self, after=0, upto=None):
+        return iter(())
+
+
+def recorded(asked: list[e.Event], sizes: list[int]) -> Conversation:
+    """A conversation that was asked for the events in commits of these sizes, over and over."""
+    conversation = Conversation("c", State(), NoPast())
+    start = turn = 0
+    while start < len(asked):
+        size = sizes[turn % len(sizes)]
+        conversation.record(*asked[start : start + size], recorded=0.0)
+        start, turn = start + size, turn + 1
+    return conversation
+
+
+sizes = st.lists(st.integers(1, 7), min_size=1, max_size=3)
+
+
+@given(histories, st.integers(0, 60))
+def test_folding_the_rest_on_is_replaying_all(asked: list[e.Event], cut: int) -> None:
+    events = list(recorded(asked, [1]).events())
+    assert fold(replay(events[:cut]), events[cut:]) == replay(events)
+
+
+@given(histories)
+def test_apply_leaves_the_state_it_was_given_alone(asked: list[e.Event]) -> None:
+    state = State()
+    for event in recorded(asked, [1]).events():
+        before = state.copy()
+        after = apply(state, event)
+        assert state == before
+        state = after
+
+
+@given(histories, sizes)
+def test_how_events_are_gathered_into_commits_changes_nothing(
+    asked: list[e.Event], chosen: list[int]
+) -> None:
+    one_by_one, gathered = recorded(asked, [1]), recorded(asked, chosen)
+    assert list(gathered.events()) == list(one_by_one.events())
+    assert gathered.state == one_by_one.state == replay(gathered.events())
+
+
+@given(histories, sizes)
+def test_what_was_decided_once_is_decided_the_same_again(
+    asked: list[e.Event], chosen: list[int]
+) -> None:
+    decided = list(recorded(asked, chosen).events())
+    assert list(recorded(decided, [5]).events()) == decided
+
+
+@given(histories)
+def test_a_revert_gives_back_the_context_it_names(asked: list[e.Event]) -> None:
+    events = list(recorded(asked, [1]).events())
+    for number, event in enumerate(events, 1):
+        if isinstance(event, e.ActionReverted | e.UserUtteranceReverted | e.HistoryReplaced):
+            assert event.to is not None
+            assert replay(events[:number]).context == replay(events[: event.to]).context
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@settings(max_examples=30)
+@given(asked=histories, chosen=sizes)
+def test_every_moment_of_a_stored_conversation_is_its_prefix_replayed(
+    kind: str, asked: list[e.Event], chosen: list[int]
+) -> None:
+    with (
+        TemporaryDirectory() as folder,
+        patch.object(writer, "SNAPSHOT_EVERY", 3),
+        turnlog.open("memory:" if kind == "memory" else f"sqlite:///{Path(folder)}/x.db") as log,
+    ):
+        expected = recorded(asked, chosen)
+        start = turn = 0
+        while start < len(asked):
+            size = chosen[turn % len(chosen)]
+            request = log.request("c", asked[start : start + size])
+            request.now = None
+            log.writer.perform(request)
+            start, turn = start + size, turn + 1
+        if not asked:
+            return
+        events = list(expected.events())
+        stored = log.conversation("c")
+        assert list(stored.events()) == events
+        assert stored.state == expected.state
+        for number in range(len(events) + 1):
+            past = log.conversation("c", event=number)
+            assert past.state == replay(events[:number])
+            assert list(past.events()) == events[:number]
+        ends = {state.turn: state for state in map(replay, prefixes(events))}
+        for ended, state in ends.items():
+            assert log.conversation("c", turn=ended).state == state
+        assert [t.number for t in stored.dialogue().turns()] == sorted(ends)
+
+
+def prefixes(events: list[e.Event]) -> list[list[e.Event]]:
+    return [events[:number] for number in range(1, len(events) + 1)]
+
+
+@given(histories, st.integers(0, 10))
+def test_the_last_turns_are_a_suffix(asked: list[e.Event], count: int) -> None:
+    whole = Dialogue("c", tuple(recorded(asked, [1]).events()))
+    last = whole.last(count)
+    assert whole.events[last.first_event - 1 :] == last.events
+    assert list(last.turns()) == list(whole.turns())[-count:] * (count > 0)
