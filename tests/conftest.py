@@ -1,0 +1,115 @@
+"""Fixtures for the real parts. Each starts when first asked for; one not had skips its tests."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hypothesis
+import pytest
+
+from tests import parts
+from tests.parts import chromium as chromium_part
+from tests.parts import node as node_part
+from tests.parts import postgres as postgres_part
+from tests.parts import valkey as valkey_part
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext
+
+    from tests.parts.node import Node
+    from tests.parts.server import Server
+
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=False, print_blob=True)
+hypothesis.settings.load_profile("ci")
+
+NOT_HAD = re.compile(r"part not had: (.+?): (.*)", re.DOTALL)
+
+
+@contextmanager
+def needing(part: str) -> Iterator[None]:
+    """Skip the test where the part is missing."""
+    try:
+        yield
+    except parts.PartMissing as missing:
+        pytest.skip(f"part not had: {part}: {missing}")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One PostgreSQL server for all tests; those that crash it start their own."""
+    with needing("postgres"), postgres_part.running() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Server) -> Iterator[str]:
+    """An empty PostgreSQL database."""
+    url = postgres_part.fresh_database(postgres.url)
+    yield url
+    postgres_part.drop_database(url)
+
+
+@pytest.fixture
+def valkey() -> Iterator[Server]:
+    """An empty Valkey server of the test's own, to be killed, paused and restarted at will."""
+    with needing("valkey"), valkey_part.running() as server:
+        yield server
+
+
+@pytest.fixture
+def valkey_url(valkey: Server) -> str:
+    return valkey.url
+
+
+@pytest.fixture(scope="session")
+def node() -> Node:
+    """Node.js with the packages of tests/parts/package.json."""
+    with needing("node"):
+        return node_part.installed()
+
+
+@pytest.fixture
+def chromium() -> Iterator[Browser]:
+    """A browser of the test's own, for tests that are not coroutines: its interface blocks."""
+    with needing("chromium"), chromium_part.browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def chromium_profile(tmp_path: Path) -> Callable[[], AbstractContextManager[BrowserContext]]:
+    """Opens a browser that keeps its profile: what one block stored, the next one finds."""
+    with needing("chromium"):
+        chromium_part.installed()
+    return partial(chromium_part.profile, tmp_path / "profile")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real conversations: beside the repository, or where TURNLOG_DATA says."""
+    beside = parts.ROOT.parent / "shared" / "data"
+    folder = Path(os.environ.get("TURNLOG_DATA", beside))
+    with needing("shared data"):
+        if not folder.is_dir():
+            raise parts.PartMissing(f"no folder {folder}; TURNLOG_DATA names another")
+    return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name each part that was missing and how many tests were skipped for it."""
+    tests: Counter[str] = Counter()
+    reasons: dict[str, str] = {}
+    for report in terminalreporter.getreports("skipped"):
+        if isinstance(report.longrepr, tuple) and (match := NOT_HAD.search(report.longrepr[2])):
+            part, reasons[part] = match[1], match[2]
+            tests[part] += 1
+    if tests:
+        terminalreporter.section("parts not had:")
+    for part, count in sorted(tests.items()):
+        terminalreporter.line(f"{part}: {count} tests skipped: {reasons[part]}")

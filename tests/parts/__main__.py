@@ -1,0 +1,43 @@
+"""Install every part and start it once: one line each, had or not had and why."""
+
+import time
+from collections.abc import Callable
+
+from tests.parts import PartMissing, chromium, node, postgres, valkey
+
+
+def main() -> None:
+    for name, check in CHECKS.items():
+        begun = time.monotonic()
+        try:
+            check()
+        except PartMissing as missing:
+            print(f"parts: {name} not had: {missing}", flush=True)
+        else:
+            print(f"parts: {name} ({time.monotonic() - begun:.1f} s)", flush=True)
+
+
+def check_postgres() -> None:
+    with postgres.running():
+        pass
+
+
+def check_valkey() -> None:
+    with valkey.running():
+        pass
+
+
+def check_chromium() -> None:
+    with chromium.browser():
+        pass
+
+
+CHECKS: dict[str, Callable[[], object]] = {
+    "postgres": check_postgres,
+    "valkey": check_valkey,
+    "node": node.installed,
+    "chromium": check_chromium,
+}
+
+if __name__ == "__main__":
+    main()
