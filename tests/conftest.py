@@ -75,18 +75,24 @@ def node() -> Node:
         return node_part.installed()
 
 
+@pytest.fixture(scope="session")
+def _chromium_installed() -> None:
+    with needing("chromium"):
+        chromium_part.installed()
+
+
 @pytest.fixture
-def chromium() -> Iterator[Browser]:
+def chromium(_chromium_installed: None) -> Iterator[Browser]:
     """A browser of the test's own, for tests that are not coroutines: its interface blocks."""
     with needing("chromium"), chromium_part.browser() as browser:
         yield browser
 
 
 @pytest.fixture
-def chromium_profile(tmp_path: Path) -> Callable[[], AbstractContextManager[BrowserContext]]:
+def chromium_profile(
+    _chromium_installed: None, tmp_path: Path
+) -> Callable[[], AbstractContextManager[BrowserContext]]:
     """Opens a browser that keeps its profile: what one block stored, the next one finds."""
-    with needing("chromium"):
-        chromium_part.installed()
     return partial(chromium_part.profile, tmp_path / "profile")
 
 

@@ -105,7 +105,6 @@ def test_chromium_renders_the_text_of_a_page(chromium: Browser) -> None:
     assert page.screenshot() != drawn
 
 
-
 def test_a_chromium_profile_outlives_the_browser(
     chromium_profile: Callable[[], AbstractContextManager[BrowserContext]],
 ) -> None:
@@ -129,14 +128,12 @@ def test_a_chromium_profile_outlives_the_browser(
         ("socket.io-client-4", "4.8.4"),
     ],
 )
-def test_each_socket_io_client_loads_in_its_version(
-    node: Node, package: str, version: str
-) -> None:
+def test_each_socket_io_client_loads_in_its_version(node: Node, package: str, version: str) -> None:
     source = """
         import { createRequire } from "node:module";
         const load = createRequire(process.cwd() + "/");
         const [name] = process.argv.slice(1);
-        console.log(load(name + "/package.json").version, typeof load(name).io);
+        console.log(load(name + "/package.json").version, typeof load(name).connect);
     """
     assert node.run(source, package).split() == [version, "function"]
     assert (node.modules / package / "dist" / "socket.io.js").is_file()

