@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from tests.parts.valkey import ping
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext
 
@@ -79,9 +81,13 @@ def test_a_paused_server_answers_again_after_resume(valkey: Server) -> None:
         assert connection.ping()
 
 
-def test_a_server_dies_with_the_process_that_started_it(valkey: Server) -> None:
+def test_a_server_dies_with_the_process_that_started_it(valkey: Server, tmp_path: Path) -> None:
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD_A_SERVER], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        [sys.executable, "-c", HOLD_A_SERVER],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(tmp_path)},  # it cannot tidy up after itself
     )
     assert holder.stdout is not None
     with holder.stdout as printed:
