@@ -8,6 +8,7 @@ import pytest
 
 from turnlog.domain import events as e
 from turnlog.domain.apply import replay
+from turnlog.domain.context import Loop
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.decide import RESTART, NoHistory
 from turnlog.domain.slots import Slot
@@ -207,9 +208,9 @@ def test_a_form_remembers_what_triggered_it_and_that_it_was_rejected():
 def test_running_the_form_clears_its_flags_and_another_action_only_the_interruption():
     flags = (e.LoopActivated("form"), e.LoopInterrupted(True), e.ActionRejected("form"))
     _, state = given(*flags).when(A("other"))
-    assert state.context.loop == e.Loop("form", False, True)
+    assert state.context.loop == Loop("form", False, True)
     _, state = given(*flags).when(A("form"))
-    assert state.context.loop == e.Loop("form", False, False)
+    assert state.context.loop == Loop("form", False, False)
 
 
 def test_a_followup_lasts_until_the_next_action_or_message():

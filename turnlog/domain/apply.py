@@ -12,6 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
+from turnlog.domain.context import Action, BotMessage, Context, Loop, Message
 from turnlog.domain.state import LISTEN, Prompt, State, Thread, copy_context
 
 Rewrite = e.MessageEdited | e.MessageRegenerated | e.MessageRedacted
@@ -84,7 +85,7 @@ def _restore(state: State, event: Any) -> None:
 def _user_uttered(state: State, event: e.UserUttered) -> None:
     state.turn += 1
     context = state.context
-    context.latest_message = e.Message(state.event, event.text, message_id=event.message_id)
+    context.latest_message = Message(state.event, event.text, message_id=event.message_id)
     context.followup = None
     if event.channel is not None:
         state.channel = event.channel
@@ -97,7 +98,7 @@ def _message_understood(state: State, event: e.MessageUnderstood) -> None:
 
 
 def _bot_uttered(state: State, event: e.BotUttered) -> None:
-    state.context.latest_bot_message = e.BotMessage(state.event, event.text, event.data)
+    state.context.latest_bot_message = BotMessage(state.event, event.text, event.data)
 
 
 def _user_featurized(state: State, event: e.UserFeaturized) -> None:
@@ -111,7 +112,7 @@ def _entities_added(state: State, event: e.EntitiesAdded) -> None:
         state.context.latest_message = replace(latest, entities=latest.entities + added)
 
 
-def _message_listened_to(state: State) -> e.Message | None:
+def _message_listened_to(state: State) -> Message | None:
     action = state.context.latest_action
     return state.context.latest_message if action and action.name == LISTEN else None
 
@@ -120,7 +121,7 @@ def _message_rewritten(state: State, event: Rewrite) -> None:
     rewrite(state.context, event)
 
 
-def rewrite(context: e.Context, event: Rewrite) -> None:
+def rewrite(context: Context, event: Rewrite) -> None:
     """Give the latest messages the text that an edit or a redaction leaves them."""
     text = None if isinstance(event, e.MessageRedacted) else event.text
     user, bot = context.latest_message, context.latest_bot_message
@@ -135,7 +136,7 @@ def rewrite(context: e.Context, event: Rewrite) -> None:
 
 def _action_executed(state: State, event: e.ActionExecuted) -> None:
     context = state.context
-    context.latest_action = e.Action(state.event, event.name, event.action_text)
+    context.latest_action = Action(state.event, event.name, event.action_text)
     context.followup = None
     if (loop := context.loop) is not None:
         rejected = loop.rejected and event.name != loop.name
@@ -175,7 +176,7 @@ def _conversation_resumed(state: State, event: e.ConversationResumed) -> None:
 
 def _loop_activated(state: State, event: e.LoopActivated) -> None:
     context = state.context
-    context.loop = e.Loop(event.name, trigger=context.latest_message) if event.name else None
+    context.loop = Loop(event.name, trigger=context.latest_message) if event.name else None
 
 
 def _loop_interrupted(state: State, event: e.LoopInterrupted) -> None:

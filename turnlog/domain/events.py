@@ -10,6 +10,12 @@ from typing import Any
 
 import msgspec
 
+from turnlog.domain.annotations import Act as Act
+from turnlog.domain.annotations import Entity as Entity
+from turnlog.domain.annotations import Frame as Frame
+from turnlog.domain.annotations import Intent as Intent
+from turnlog.domain.annotations import Span as Span
+from turnlog.domain.context import Context as Context
 from turnlog.domain.slots import Slot
 
 
@@ -38,99 +44,6 @@ class Event(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False
     versions: Versions | None = None
     cause: int | None = None
     extra: dict[str, Any] | None = None
-
-
-class Intent(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    name: str | None = None
-    confidence: float | None = None
-    extra: dict[str, Any] | None = None
-
-
-class Entity(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """start and end are character offsets into the message's text, end exclusive."""
-
-    entity: str
-    value: Any = None
-    start: int | None = None
-    end: int | None = None
-    extra: dict[str, Any] | None = None
-
-
-class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Where a slot's value stands in the text: character offsets, end exclusive."""
-
-    slot: str
-    start: int | None = None
-    end: int | None = None
-    extra: dict[str, Any] | None = None
-
-
-class Act(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    act: str
-    slot: str | None = None
-    values: list[Any] | None = None
-    canonical_values: list[Any] | None = None
-    extra: dict[str, Any] | None = None
-
-
-class Frame(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A data set's annotation of a message for one service or domain."""
-
-    service: str
-    acts: list[Act] | None = None
-    spans: list[Span] | None = None
-    active_intent: str | None = None
-    requested_slots: list[str] | None = None
-    service_call: dict[str, Any] | None = None
-    service_results: list[Any] | None = None
-    extra: dict[str, Any] | None = None
-
-
-class Context(msgspec.Struct, array_like=True):
-    """The part of a conversation's state that a rewind, undo, restart or reset gives back.
-
-    latest_message, latest_bot_message: numbers of events, with what is known of them.
-    """
-
-    slots: dict[str, Any] = {}
-    latest_message: Message | None = None
-    latest_bot_message: BotMessage | None = None
-    latest_action: Action | None = None
-    loop: Loop | None = None
-    followup: str | None = None
-    paused: bool = False
-
-
-class Message(msgspec.Struct, frozen=True, array_like=True):
-    """A user's message as far as it is understood."""
-
-    event: int
-    text: str | None = None
-    intent: Intent | None = None
-    entities: tuple[Entity, ...] = ()
-    message_id: str | None = None
-    use_text: bool | None = None
-
-
-class BotMessage(msgspec.Struct, frozen=True, array_like=True):
-    event: int
-    text: str | None = None
-    data: dict[str, Any] | None = None
-
-
-class Action(msgspec.Struct, frozen=True, array_like=True):
-    event: int
-    name: str | None = None
-    action_text: str | None = None
-
-
-class Loop(msgspec.Struct, frozen=True, array_like=True):
-    """An active form; trigger is the message that was latest when it began."""
-
-    name: str
-    is_interrupted: bool = False
-    rejected: bool = False
-    trigger: Message | None = None
 
 
 # --- declarations and sessions ------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from turnlog.domain.events import Context
+from turnlog.domain.context import Context
 from turnlog.domain.slots import Slot
 
 LISTEN = "action_listen"

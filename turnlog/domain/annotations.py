@@ -1,0 +1,53 @@
+"""What is said about a message: intent, entities, and a data set's annotations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Intent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    name: str | None = None
+    confidence: float | None = None
+    extra: dict[str, Any] | None = None
+
+
+class Entity(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """start and end are character offsets into the message's text, end exclusive."""
+
+    entity: str
+    value: Any = None
+    start: int | None = None
+    end: int | None = None
+    extra: dict[str, Any] | None = None
+
+
+class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where a slot's value stands in the text: character offsets, end exclusive."""
+
+    slot: str
+    start: int | None = None
+    end: int | None = None
+    extra: dict[str, Any] | None = None
+
+
+class Act(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    act: str
+    slot: str | None = None
+    values: list[Any] | None = None
+    canonical_values: list[Any] | None = None
+    extra: dict[str, Any] | None = None
+
+
+class Frame(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A data set's annotation of a message for one service or domain."""
+
+    service: str
+    acts: list[Act] | None = None
+    spans: list[Span] | None = None
+    active_intent: str | None = None
+    requested_slots: list[str] | None = None
+    service_call: dict[str, Any] | None = None
+    service_results: list[Any] | None = None
+    extra: dict[str, Any] | None = None

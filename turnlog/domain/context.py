@@ -1,0 +1,56 @@
+"""The part of a conversation's state that a rewind, undo, restart or reset gives back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from turnlog.domain.annotations import Entity, Intent
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True):
+    """A user's message as far as it is understood."""
+
+    event: int
+    text: str | None = None
+    intent: Intent | None = None
+    entities: tuple[Entity, ...] = ()
+    message_id: str | None = None
+    use_text: bool | None = None
+
+
+class BotMessage(msgspec.Struct, frozen=True, array_like=True):
+    event: int
+    text: str | None = None
+    data: dict[str, Any] | None = None
+
+
+class Action(msgspec.Struct, frozen=True, array_like=True):
+    event: int
+    name: str | None = None
+    action_text: str | None = None
+
+
+class Loop(msgspec.Struct, frozen=True, array_like=True):
+    """An active form; trigger is the message that was latest when it began."""
+
+    name: str
+    is_interrupted: bool = False
+    rejected: bool = False
+    trigger: Message | None = None
+
+
+class Context(msgspec.Struct, array_like=True):
+    """The part of a conversation's state that a rewind, undo, restart or reset gives back.
+
+    latest_message, latest_bot_message: numbers of events, with what is known of them.
+    """
+
+    slots: dict[str, Any] = {}
+    latest_message: Message | None = None
+    latest_bot_message: BotMessage | None = None
+    latest_action: Action | None = None
+    loop: Loop | None = None
+    followup: str | None = None
+    paused: bool = False
