@@ -1,0 +1,70 @@
+"""The command line, run in this process: what every command has in common."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import turnlog
+from turnlog.cli import app as commands
+from turnlog.cli import main
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(url, clock=lambda: 1000.0) as log:
+        log.record("alice", turnlog.UserUttered("a table for two"), turnlog.SlotSet("people", 2))
+    return url
+
+
+def run(capsysbinary: pytest.CaptureFixture[bytes], *arguments: str) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr of a command."""
+    with pytest.raises(SystemExit) as exited:
+        main(arguments)
+    out, err = capsysbinary.readouterr()
+    return int(exited.value.code or 0), out.decode(), err.decode()
+
+
+def test_the_database_is_accepted_before_and_after_the_command(db, capsysbinary, monkeypatch):
+    before = run(capsysbinary, "--db", db, "list", "--json")
+    after = run(capsysbinary, "list", "--json", "--db", db)
+    monkeypatch.setenv("TURNLOG_DB", db)
+    environment = run(capsysbinary, "list", "--json")
+    assert before == after == environment
+    assert json.loads(before[1])["conversation"] == "alice"
+
+
+def test_an_unknown_conversation_is_one_line_and_status_2(db, capsysbinary):
+    status, out, err = run(capsysbinary, "show", "bob", "--db", db)
+    assert (status, out) == (2, "")
+    assert err == "turnlog: conversation 'bob': there is no such conversation\n"
+
+
+def test_what_nobody_expected_is_one_line_and_status_70(db, capsysbinary, monkeypatch):
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(turnlog, "open", broken)
+    status, _, err = run(capsysbinary, "list", "--db", db)
+    assert status == commands.UNEXPECTED
+    assert (
+        err == "turnlog: unexpected ZeroDivisionError: by zero (TURNLOG_TRACEBACK=1 shows where)\n"
+    )
+    monkeypatch.setenv("TURNLOG_TRACEBACK", "1")
+    assert "Traceback" in run(capsysbinary, "list", "--db", db)[2]
+
+
+def test_it_runs_as_a_module_and_a_reader_that_goes_away_is_no_error(db, tmp_path):
+    with turnlog.open(db) as log:
+        log.record("long", *(turnlog.BotUttered("x" * 1000) for _ in range(500)))
+    command = [sys.executable, "-m", "turnlog", "log", "long", "--json", "--db", db]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0

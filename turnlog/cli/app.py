@@ -1,0 +1,124 @@
+"""The commands, and what is the same for all: options, errors, exit status.
+
+A command is a function in a module of this folder and a line in COMMANDS; it is imported when
+it is asked for. It gets `--db` and `--json` without declaring them: see `settings` and `output`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from turnlog.cli.settings import Db, Json, configure, with_common_options
+from turnlog.errors import TurnlogError
+
+COMMANDS: dict[str, str] = {
+    "list": "turnlog.cli.listing:list_",
+    "log": "turnlog.cli.log:log",
+    "show": "turnlog.cli.show:show",
+}
+"""Name of a command: module and function, in the order in which the help shows them."""
+
+UNEXPECTED = 70
+
+
+class Commands(TyperGroup):
+    """The group of all commands, each imported when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        if cmd_name not in self.commands:
+            self.commands[cmd_name] = _command(cmd_name)
+        return self.commands[cmd_name]
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:
+            _discard_output()
+            return None
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        with _one_line_errors():
+            return super().main(*args, **kwargs)
+
+
+def _command(name: str) -> Any:
+    module, _, attribute = COMMANDS[name].partition(":")
+    function = getattr(import_module(module), attribute)
+    single = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    single.command(name)(with_common_options(function))
+    return typer.main.get_command(single)
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """What goes wrong is one line on stderr and an exit status."""
+    try:
+        yield
+    except TurnlogError as error:
+        _fail(str(error), error, 2)
+    except Exception as error:
+        where = "" if _wants_traceback() else " (TURNLOG_TRACEBACK=1 shows where)"
+        _fail(f"unexpected {type(error).__name__}: {error}{where}", error, UNEXPECTED)
+
+
+def _fail(why: str, error: Exception, status: int) -> None:
+    from turnlog.cli.output import visible
+
+    if _wants_traceback():
+        traceback.print_exception(error)
+    print(f"turnlog: {visible(why)}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _wants_traceback() -> bool:
+    return os.environ.get("TURNLOG_TRACEBACK", "") not in ("", "0")
+
+
+def _discard_output() -> None:
+    """Nobody reads any more: what is still buffered goes nowhere, in silence."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from turnlog import __version__
+
+        print(f"turnlog {__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def options(
+    db: Db = None,
+    json: Json = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Record conversations of bots, see every state they were in, and take them out again."""
+    configure(db=db, json=json)

@@ -1,0 +1,110 @@
+"""What commands print: JSON for programs, tables for people, and messages aside on stderr."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from turnlog.cli.settings import settings
+
+
+def document(value: Mapping[str, Any], *, human: Callable[[], None]) -> None:
+    """One JSON document, or what `human` prints."""
+    if settings().json:
+        _json(value)
+    else:
+        human()
+
+
+def lines(values: Iterable[Mapping[str, Any]], *, columns: Sequence[str]) -> None:
+    """One line of JSON for each, or a table of these columns."""
+    if settings().json:
+        for value in values:
+            _json(value)
+    else:
+        table(columns, ([value.get(name) for name in columns] for value in values))
+
+
+def _json(value: Mapping[str, Any]) -> None:
+    from turnlog.serializers import plain
+
+    sys.stdout.buffer.write(plain.dumps(value) + b"\n")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table on stdout, as wide as it must be where that is no terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        made.add_column(name, overflow="fold")
+    for row in rows:
+        made.add_row(*(_cell(value) for value in row))
+    console = Console()
+    if not console.is_terminal:
+        console.width = _width(made, console)
+    console.print(made)
+
+
+def _width(made: Any, console: Any) -> int:
+    from rich.measure import Measurement
+
+    wide = console.options.update(max_width=100_000)
+    return max(1, Measurement.get(console, wide, made).maximum)
+
+
+def _cell(value: Any) -> Any:
+    from rich.text import Text
+
+    return Text(shown(value))
+
+
+def shown(value: Any) -> str:
+    """A value as people read it: text as it is, the rest as JSON, nothing for None."""
+    from turnlog.serializers import plain
+
+    if value is None:
+        return ""
+    return visible(value if isinstance(value, str) else plain.dumps(value).decode())
+
+
+def say(text: str) -> None:
+    """A line for a person, on stdout."""
+    print(visible(text))
+
+
+def note(text: str) -> None:
+    """A message aside, on stderr."""
+    print(visible(text), file=sys.stderr)
+
+
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = {"\u200c", "\u200d"}
+
+
+def visible(text: str) -> str:
+    """The text with control characters and direction overrides made visible."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) not in _HIDDEN or character in _JOINERS:
+        return character
+    return character.encode("unicode_escape").decode()
+
+
+def when(timestamp: float | None) -> str:
+    """A timestamp as people read it, UTC; empty where there is none."""
+    from datetime import UTC, datetime
+
+    if timestamp is None:
+        return ""
+    try:
+        return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return str(timestamp)

@@ -1,0 +1,76 @@
+"""The options every command has: which database, and whether to print JSON."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+DEFAULT_DB = "sqlite:///turnlog.db"
+
+Db = Annotated[
+    str | None,
+    typer.Option(
+        "--db",
+        metavar="URL",
+        help=f"The database; else what TURNLOG_DB says, else {DEFAULT_DB}.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The conversation.")]
+Ids = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID]...", help="The conversations; all if none is named."),
+]
+"""Arguments that many commands have."""
+
+
+class Settings(msgspec.Struct, frozen=True):
+    db: str = DEFAULT_DB
+    json: bool = False
+
+
+_current: ContextVar[Settings] = ContextVar("settings")
+
+
+def settings() -> Settings:
+    return _current.get()
+
+
+def configure(*, db: str | None, json: bool) -> None:
+    """Take over what was said before the command."""
+    _current.set(Settings(db or os.environ.get("TURNLOG_DB") or DEFAULT_DB, json))
+
+
+def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, that also takes the options every command has."""
+
+    @functools.wraps(command)
+    def run(db: str | None = None, json: bool = False, **arguments: Any) -> None:
+        given = settings()
+        _current.set(Settings(db or given.db, json or given.json))
+        command(**arguments)
+
+    signature = inspect.signature(command, eval_str=True)
+    common = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, kind, default in (("db", Db, None), ("json", Json, False))
+    ]
+    parameters = [*signature.parameters.values(), *common]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return run
+
+
+def open_log() -> Any:
+    """The log of the database asked for; a context manager."""
+    import turnlog
+
+    return turnlog.open(settings().db)

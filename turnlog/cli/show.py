@@ -1,0 +1,75 @@
+"""`turnlog show`: the state of a conversation, now or at an earlier moment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from turnlog.cli import output
+from turnlog.cli.settings import Id, open_log
+
+AtTurn = Annotated[int | None, typer.Option("--at-turn", metavar="N", help="After this turn.")]
+AtEvent = Annotated[int | None, typer.Option("--at-event", metavar="N", help="After this event.")]
+AtTime = Annotated[
+    str | None,
+    typer.Option("--at", metavar="TIME", help="At this time: ISO 8601, or seconds since 1970."),
+]
+
+
+def show(id: Id, at_turn: AtTurn = None, at_event: AtEvent = None, at: AtTime = None) -> None:
+    """Show a conversation's state, now or as it was after a turn, an event or at a time."""
+    if sum(given is not None for given in (at_turn, at_event, at)) > 1:
+        raise typer.BadParameter("give one of --at-turn, --at-event and --at")
+    time = None if at is None else seconds(at)
+    with open_log() as log:
+        conversation = log.conversation(id, turn=at_turn, event=at_event, time=time)
+        state = described(conversation.id, conversation.state)
+    output.document(state, human=lambda: _print(state))
+
+
+def seconds(time: str) -> float:
+    """UTC seconds of a time given as ISO 8601 (UTC where it names no zone) or as seconds."""
+    try:
+        return float(time)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(time)
+    except ValueError as error:
+        raise typer.BadParameter(f"{time!r} is neither ISO 8601 nor a number of seconds") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def described(id: str, state: Any) -> dict[str, Any]:
+    """A state as JSON: numbers and slots first, then what else there is."""
+    from turnlog.serializers.plain import to_plain
+
+    context = state.context
+    rest = {
+        "latest_message": context.latest_message,
+        "latest_bot_message": context.latest_bot_message,
+        "latest_action": context.latest_action,
+        "loop": context.loop,
+        "followup": context.followup,
+        "paused": context.paused,
+        "session": state.session,
+        "thread": state.thread,
+        "started": state.started,
+        "last": state.last,
+        "channel": state.channel,
+        "user": state.user,
+        "identities": state.identities,
+        "tags": state.tags,
+        "handover": state.handover,
+    }
+    first = {"conversation": id, "turn": state.turn, "event": state.event, "slots": state.slots}
+    return {**first, **{name: to_plain(value) for name, value in rest.items()}}
+
+
+def _print(state: dict[str, Any]) -> None:
+    output.say(f"{state['conversation']}  turn {state['turn']}, event {state['event']}")
+    output.table(("slot", "value"), state["slots"].items())
+    rest = {name: value for name, value in list(state.items())[4:] if value not in (None, [], {})}
+    output.table(("", ""), rest.items())
