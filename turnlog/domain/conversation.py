@@ -101,6 +101,7 @@ class Past(History, Protocol):
 
     def events(self, after: int = 0, upto: int | None = None) -> Iterator[Event]:
         """Those numbered after `after` up to and with `upto`, oldest first."""
+        ...
 
 
 class Conversation:

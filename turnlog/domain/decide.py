@@ -24,9 +24,11 @@ class History(Protocol):
 
     def newest_first(self) -> Iterator[tuple[int, e.Event]]:
         """Event numbers and events, from the last to the first."""
+        ...
 
     def state(self, event: int) -> State:
         """The state after the event of that number; after 0 it is the initial one."""
+        ...
 
 
 class NoHistory:

@@ -277,7 +277,7 @@ class _Batch:
         state = recorded.state
         new = Head(
             head.conversation,
-            commit.version,
+            recorded.commits[-1].version,
             self.position,
             digest,
             state.event,

@@ -28,6 +28,7 @@ class View(Protocol):
 
     def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """Keys and values of one conversation, in order of key."""
+        ...
 
 
 class Projection(Protocol):
@@ -35,6 +36,7 @@ class Projection(Protocol):
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
         """Fold commits, oldest first, into the view; whatever they held, the same entries."""
+        ...
 
 
 class Buffer:

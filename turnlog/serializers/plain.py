@@ -30,7 +30,8 @@ def _twin_type(annotation: Any) -> Any:
     origin = get_origin(annotation)
     if origin is types.UnionType or origin is Union:
         return Union[mapped]  # noqa: UP007
-    return origin[mapped]
+    generic: Any = origin
+    return generic[mapped]
 
 
 def _twin(cls: type[msgspec.Struct]) -> type[msgspec.Struct]:

@@ -93,30 +93,37 @@ class Reader(Protocol):
 
     def last_position(self) -> int:
         """0 for an empty log."""
+        ...
 
     def head(self, conversation: str) -> Head | None: ...
 
     def heads(self, after: str = "", limit: int = 1000) -> Sequence[Head]:
         """In order of conversation id, those above `after`."""
+        ...
 
     def rows(
         self, conversation: str, after: int = 0, upto: int | None = None, limit: int | None = None
     ) -> Sequence[Row]:
         """Versions above `after` up to and with `upto`, oldest first."""
+        ...
 
     def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
         """Versions below `before`, newest first."""
+        ...
 
     def keyed(self, conversation: str, key: str) -> Row | None:
         """The row of an idempotency key."""
+        ...
 
     def tail(self, after: int, limit: int) -> Sequence[Row]:
         """Positions above `after`, in order."""
+        ...
 
     def snapshot(
         self, conversation: str, *, event: int | None = None, turn: int | None = None
     ) -> Snapshot | None:
         """The newest one at or before an event, or before the end of a turn."""
+        ...
 
     def snapshots(self, conversation: str) -> Sequence[Snapshot]: ...
 
@@ -126,11 +133,13 @@ class Reader(Protocol):
 
     def get(self, model: str, conversation: str, key: str) -> bytes | None:
         """One entry of a read model."""
+        ...
 
     def entries(
         self, model: str, conversation: str | None = None, prefix: str = ""
     ) -> Iterator[tuple[str, str, bytes]]:
         """Conversation, key and value, in that order: of one conversation, or of all."""
+        ...
 
 
 class Transaction(Reader, Protocol):
@@ -138,6 +147,7 @@ class Transaction(Reader, Protocol):
 
     def append(self, rows: Sequence[Row]) -> None:
         """Positions follow the last one. Raises IntegrityError for a version or key there is."""
+        ...
 
     def put_heads(self, heads: Sequence[Head]) -> None: ...
 
@@ -147,9 +157,11 @@ class Transaction(Reader, Protocol):
 
     def put(self, model: str, entries: Sequence[tuple[str, str, bytes | None]]) -> None:
         """Write entries (conversation, key, value) of a model; None removes one."""
+        ...
 
     def clear(self, model: str) -> None:
         """Remove a model with its mark."""
+        ...
 
 
 class Recorder(ProcessRecorder):
