@@ -11,6 +11,8 @@ TurnlogError
 │   ├── NewerFormat          written by a newer turnlog
 │   ├── Corrupt              stored bytes do not say what they must
 │   └── Unavailable          timeouts, a full disk, a lost connection
+├── BotError                 a bot that cannot be loaded, or whose answer is none
+│   └── ToolFailed           a tool that a bot called
 └── FormatError              a file that cannot be read or written; names file, line and field
 """
 
@@ -25,6 +27,7 @@ from turnlog.domain.errors import (
 )
 
 __all__ = [
+    "BotError",
     "ConversationError",
     "Corrupt",
     "ForeignDatabase",
@@ -33,6 +36,7 @@ __all__ = [
     "NewerFormat",
     "OutOfRange",
     "StorageError",
+    "ToolFailed",
     "TurnlogError",
     "Unavailable",
     "UnknownConversation",
@@ -68,6 +72,19 @@ class Corrupt(StorageError):
 
 class Unavailable(StorageError):
     pass
+
+
+class BotError(TurnlogError):
+    pass
+
+
+class ToolFailed(BotError):
+    """`result` is what the tool gave instead of an answer."""
+
+    def __init__(self, tool: str, result: object) -> None:
+        super().__init__(f"tool {tool!r} failed: {result!r:.200}")
+        self.tool = tool
+        self.result = result
 
 
 class FormatError(TurnlogError):

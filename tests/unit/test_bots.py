@@ -1,0 +1,149 @@
+"""Given a loaded bot, when it is asked, then its answer, its tools and its failures are events."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+import turnlog
+from turnlog import BotFailed, BotUttered, SlotSet, ToolCalled, ToolReturned, UserUttered
+from turnlog.bots import LiveConversation, Loaded, as_events, ask, booking, load
+from turnlog.errors import BotError, ToolFailed
+
+
+async def talk(loaded: Loaded, *texts: str) -> tuple[turnlog.Conversation, list[turnlog.Event]]:
+    async with turnlog.AsyncTurnlog(turnlog.open("memory:", clock=lambda: 1000.0)) as log:
+        for text in texts:
+            recorded = await log.record("alice", UserUttered(text))
+            here = await log.conversation("alice")
+            cause = recorded.commits[-1].last_event
+            live = LiveConversation(log, here, loaded, cause)
+            answer = await ask(loaded.bot, live, UserUttered(text), timeout=5)
+            if answer:
+                await log.record("alice", *answer)
+        conversation = await log.conversation("alice")
+        return conversation, list(conversation.events())
+
+
+def said(events: list[turnlog.Event]) -> list[str | None]:
+    return [event.text for event in events if isinstance(event, BotUttered)]
+
+
+BOOKING = load("turnlog.bots.booking:bot")
+
+
+def test_the_booking_bot_fills_its_slots_and_books():
+    texts = ["hi", "a table for two", "tomorrow at 7 pm", "Ada Lovelace"]
+    conversation, events = asyncio.run(talk(BOOKING, *texts))
+    assert conversation.slots == {
+        "people": 2, "date": "tomorrow", "time": "19:00", "name": "Ada Lovelace",
+    }  # fmt: skip
+    assert said(events)[-1] == "A table for 2, tomorrow at 19:00, for Ada Lovelace?"
+    conversation, events = asyncio.run(talk(BOOKING, *texts, "yes"))
+    assert said(events)[-1] == "Booked: 2 people, tomorrow at 19:00. See you!"
+    assert conversation.slots == {}
+
+
+def test_the_booking_bot_takes_a_correction():
+    texts = ["for 2, today at 19:30", "my name is Ada", "no, for 4"]
+    conversation, events = asyncio.run(talk(BOOKING, *texts))
+    assert conversation.slots["people"] == 4
+    assert said(events)[-1] == "A table for 4, today at 19:30, for Ada?"
+
+
+def test_the_booking_bot_forgets_all_when_told_to_cancel():
+    conversation, events = asyncio.run(talk(BOOKING, "for 2 today", "/cancel"))
+    assert conversation.slots == {}
+    assert said(events)[-1] == "All right, nothing is booked."
+
+
+def test_the_booking_bot_asks_again_when_there_is_no_such_table():
+    conversation, events = asyncio.run(talk(BOOKING, "for 9, today at 19:30", "my name is Ada"))
+    assert "people" not in conversation.slots
+    assert said(events)[-1] == "For how many people?"
+
+
+@pytest.mark.parametrize(
+    ("text", "slots"),
+    [
+        ("at 7 pm", {"time": "19:00"}),
+        ("3 march", {"date": "3 march"}),
+        ("table for 3 at 12:15", {"people": 3, "time": "12:15"}),
+        ("next friday, noon", {"date": "next friday", "time": "12:00"}),
+        ("what is this?", {}),
+        ("99:99", {}),
+    ],
+)
+def test_the_booking_bot_understands(text: str, slots: dict[str, Any]):
+    understood = booking.understand(text, {})
+    assert {entity.entity: entity.value for entity in understood.entities} == slots
+    for entity in understood.entities:
+        assert text[entity.start : entity.end]
+
+
+def test_a_call_and_its_result_are_recorded_before_the_answer():
+    _, events = asyncio.run(talk(BOOKING, "for 2, today at 19:30", "my name is Ada"))
+    call = next(i for i, event in enumerate(events) if isinstance(event, ToolCalled))
+    called, returned = events[call : call + 2]
+    assert isinstance(called, ToolCalled)
+    assert isinstance(returned, ToolReturned)
+    assert called.arguments == {"people": 2, "date": "today", "time": "19:30"}
+    assert returned.result == {"free": True, "table": 29}
+    assert (returned.call_id, returned.cause) == (called.call_id, call + 1)
+
+
+def test_a_tool_that_raises_is_recorded_as_an_error_and_raises_in_the_bot():
+    def broken() -> None:
+        raise RuntimeError("no line")
+
+    async def bot(conversation: Any, message: UserUttered) -> list[str]:
+        try:
+            await conversation.call("broken")
+        except ToolFailed as error:
+            return [str(error)]
+        return []
+
+    _, events = asyncio.run(talk(Loaded(bot, {"broken": broken}), "hi"))
+    assert isinstance(events[2], ToolReturned)
+    assert events[2].is_error
+    assert said(events) == ["tool 'broken' failed: 'RuntimeError: no line'"]
+
+
+def test_a_bot_that_raises_or_hangs_has_failed():
+    async def raises(conversation: Any, message: UserUttered) -> list[str]:
+        raise ValueError("no")
+
+    async def hangs(conversation: Any, message: UserUttered) -> list[str]:
+        await asyncio.sleep(60)
+        return []
+
+    async def both() -> tuple[Any, Any]:
+        here: Any = None
+        message = UserUttered("hi")
+        return await ask(raises, here, message), await ask(hangs, here, message, 0.01)
+
+    raised, hung = asyncio.run(both())
+    assert raised == (BotFailed("error", "ValueError: no"),)
+    assert hung == (BotFailed("timeout", "no answer within 0.01 s"),)
+
+
+def test_strings_are_messages_and_nothing_is_silence():
+    assert as_events(["hi", SlotSet("a", 1)]) == (BotUttered("hi"), SlotSet("a", 1))
+    assert as_events("hi") == (BotUttered("hi"),)
+    assert as_events(None) == ()
+
+
+@pytest.mark.parametrize("answer", [[1], 7, [None]])
+def test_an_answer_that_is_neither_is_refused(answer: Any):
+    with pytest.raises(BotError):
+        as_events(answer)
+
+
+@pytest.mark.parametrize(
+    "name", ["booking", "no_such_module:bot", "turnlog.bots.booking:nobody", "math:pi", ":x"]
+)
+def test_a_name_that_is_no_bot_is_refused(name: str):
+    with pytest.raises(BotError):
+        load(name)

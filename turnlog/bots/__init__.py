@@ -1,0 +1,11 @@
+"""Bots: what one is, how it is loaded and asked, and a small one that ships."""
+
+from turnlog.bots.bot import Answer as Answer
+from turnlog.bots.bot import Bot as Bot
+from turnlog.bots.bot import BotConversation as BotConversation
+from turnlog.bots.bot import Loaded as Loaded
+from turnlog.bots.bot import Tool as Tool
+from turnlog.bots.bot import as_events as as_events
+from turnlog.bots.bot import ask as ask
+from turnlog.bots.bot import load as load
+from turnlog.bots.live import LiveConversation as LiveConversation
