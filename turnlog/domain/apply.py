@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.context import Action, BotMessage, Context, Loop, Message
-from turnlog.domain.state import LISTEN, Prompt, State, Thread, copy_context
+from turnlog.domain.state import LISTEN, PATH_KEPT, Prompt, State, Thread, copy_context
 
 Rewrite = e.MessageEdited | e.MessageRegenerated | e.MessageRedacted
 
@@ -189,19 +189,30 @@ def _loop_interrupted(state: State, event: e.LoopInterrupted) -> None:
 
 def _thread_started(state: State, event: e.ThreadStarted) -> None:
     variables = state.thread.variables if state.thread else {}
-    state.thread = Thread(event.unit, event.state, entered=event.timestamp, variables=variables)
+    here = f"{event.unit}.{event.state}"
+    state.thread = Thread(
+        event.unit, event.state, entered=event.timestamp, variables=variables, path=(here,)
+    )
 
 
 def _state_entered(state: State, event: e.StateEntered) -> None:
+    thread = state.thread or Thread()
+    path = thread.path
+    if event.by == "back":
+        path = path[:-1]
+    elif event.by == "start":
+        path = (*path, f"{event.unit}.{event.state}")[-PATH_KEPT:]
     state.thread = replace(
-        state.thread or Thread(), unit=event.unit, state=event.state, entered=event.timestamp
+        thread, unit=event.unit, state=event.state, entered=event.timestamp, path=path
     )
 
 
 def _prompt_armed(state: State, event: e.PromptArmed) -> None:
     thread = state.thread or Thread()
-    prompts = {**thread.prompts, event.token: Prompt(event.due, event.attempt)}
-    state.thread = replace(thread, prompts=prompts)
+    prompt = Prompt(
+        event.due, event.attempt, event.text, event.wait, event.attempts, event.on_timeout
+    )
+    state.thread = replace(thread, prompts={**thread.prompts, event.token: prompt}, asked=prompt)
 
 
 def _prompt_closed(
@@ -224,12 +235,11 @@ def _variable_set(state: State, event: e.VariableSet) -> None:
 
 def _variable_removed(state: State, event: e.VariableRemoved) -> None:
     thread = state.thread or Thread()
-    kept = {
-        name: value
-        for name, value in thread.variables.get(event.unit, {}).items()
-        if event.name is not None and name != event.name
-    }
-    state.thread = replace(thread, variables={**thread.variables, event.unit: kept})
+    variables = {**thread.variables}
+    unit = variables.pop(event.unit, {})
+    if event.name is not None:
+        variables[event.unit] = {name: v for name, v in unit.items() if name != event.name}
+    state.thread = replace(thread, variables=variables)
 
 
 # --- people and keeping -------------------------------------------------------------------------

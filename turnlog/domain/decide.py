@@ -82,6 +82,14 @@ class _Decision:
         if resolve is not None:
             event = resolve(self, event)
         self.add(event)
+        if self.now is not None and isinstance(event, e.UserUttered):
+            self._answer_prompts()
+
+    def _answer_prompts(self) -> None:
+        """In the commit that holds the message, so that no timer comes between."""
+        thread, message = self.state.thread, self.state.event
+        for token in thread.prompts if thread else ():
+            self.add(e.PromptAnswered(token=token, timestamp=self.now, cause=message))
 
     def add(self, event: e.Event) -> None:
         self.events.append(event)

@@ -316,16 +316,27 @@ class ThreadStarted(Event, tag=60, frozen=True, array_like=True, gc=False):
 
 
 class StateEntered(Event, tag=61, frozen=True, array_like=True, gc=False):
+    """by: `next` waits there for a message, `start` and `back` ran the state."""
+
     unit: str
     state: str
+    by: str = "next"
 
 
 class PromptArmed(Event, tag=62, frozen=True, array_like=True, gc=False):
-    """The bot waits for an answer; due is in seconds since the epoch, None for no deadline."""
+    """The bot waits for an answer; due is in seconds since the epoch, None for no deadline.
+
+    text and wait: the question and its seconds, to ask it again. attempts: how many there are
+    before the thread is given up. on_timeout: the `unit.state` that is run instead.
+    """
 
     token: str
     due: float | None = None
     attempt: int = 1
+    text: str | None = None
+    wait: float | None = None
+    attempts: int = 1
+    on_timeout: str | None = None
 
 
 class PromptAnswered(Event, tag=63, frozen=True, array_like=True, gc=False):

@@ -24,12 +24,25 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Prompt(msgspec.Struct, frozen=True, array_like=True):
+    """What a PromptArmed said, under its token."""
+
     due: float | None = None
     attempt: int = 1
+    text: str | None = None
+    wait: float | None = None
+    attempts: int = 1
+    on_timeout: str | None = None
+
+
+PATH_KEPT = 32
+"""States of a thread that can be gone back to."""
 
 
 class Thread(msgspec.Struct, frozen=True, array_like=True):
-    """Where a session thread stands, and the variables of each unit."""
+    """Where a session thread stands, and the variables of each unit.
+
+    path: the `unit.state` of each state that was run, newest last. asked: the newest prompt.
+    """
 
     unit: str | None = None
     state: str | None = None
@@ -37,6 +50,8 @@ class Thread(msgspec.Struct, frozen=True, array_like=True):
     entered: float | None = None
     prompts: dict[str, Prompt] = {}
     variables: dict[str, dict[str, Any]] = {}
+    path: tuple[str, ...] = ()
+    asked: Prompt | None = None
 
 
 class State(msgspec.Struct, array_like=True):

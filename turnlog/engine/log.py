@@ -13,6 +13,7 @@ from turnlog.domain.conversation import Conversation, Dialogue
 from turnlog.domain.decide import History
 from turnlog.domain.events import ConversationDeleted, Event, UserUttered
 from turnlog.domain.state import State
+from turnlog.domain.streams import check_id, is_conversation
 from turnlog.engine.history import StoredHistory
 from turnlog.engine.writer import Command, Recorded, Request, Writer
 from turnlog.errors import FormatError, UnknownConversation
@@ -123,6 +124,7 @@ class Turnlog(Application[str]):
         expected_version: int | None = None,
     ) -> Request:
         """A request for the writer: events, or a command that asks for them when it is its turn."""
+        check_id(conversation)
         now = self.clock()
         command = asked if callable(asked) else _fixed(asked)
         if key is None and not callable(asked):
@@ -140,6 +142,8 @@ class Turnlog(Application[str]):
         Nothing new where the same events are there, the rest where what is stored is a prefix
         of what comes, else a FormatError. Times are never invented.
         """
+
+        check_id(dialogue.name)
 
         def command(state: State, history: History) -> Iterable[Event]:
             return _missing(dialogue, state, history)
@@ -189,7 +193,7 @@ class Turnlog(Application[str]):
         while heads := self._given.reader.heads(after):
             for head in heads:
                 state = binary.decode_state(head.state)
-                if not state.deleted:
+                if is_conversation(head.conversation) and not state.deleted:
                     yield head, state
             after = heads[-1].conversation
 
@@ -201,7 +205,7 @@ class Turnlog(Application[str]):
         return True
 
     def _head(self, id: str) -> Head:
-        head = self._given.reader.head(id)
+        head = self._given.reader.head(id) if is_conversation(id) else None
         if head is None or binary.decode_state(head.state).deleted:
             raise UnknownConversation(id)
         return head

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
 from turnlog.domain.conversation import Commit
+from turnlog.domain.streams import is_conversation
 from turnlog.serializers import binary
 from turnlog.storage.recorder import Mark, Reader, Recorder, Row
 
@@ -32,6 +33,8 @@ class View(Protocol):
 
 
 class Projection(Protocol):
+    """With `all_streams = True` it sees the log's own streams too, not conversations alone."""
+
     name: ClassVar[str]
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
@@ -76,9 +79,14 @@ class Buffer:
         ]
 
 
-def commits(rows: Iterable[Row]) -> list[Commit]:
-    """The commits among rows: a foreign application's rows project to nothing."""
-    return [row.commit() for row in rows if binary.is_commit(row.topic)]
+def commits(rows: Iterable[Row], projection: Projection) -> list[Commit]:
+    """The commits that a projection sees: a foreign application's rows project to nothing."""
+    every = getattr(projection, "all_streams", False)
+    return [
+        row.commit()
+        for row in rows
+        if binary.is_commit(row.topic) and (every or is_conversation(row.conversation))
+    ]
 
 
 def catch_up(recorder: Recorder, projections: Iterable[Projection], batch: int = BATCH) -> int:
@@ -98,7 +106,7 @@ def _catch_up(recorder: Recorder, projection: Projection, batch: int) -> int:
             if not rows:
                 return done
             buffer = Buffer(transaction, projection.name)
-            projection.apply(commits(rows), buffer)
+            projection.apply(commits(rows, projection), buffer)
             transaction.put(projection.name, buffer.encoded())
             transaction.put_mark(Mark(projection.name, rows[-1].position, rows[-1].digest()))
         done += len(rows)
@@ -115,7 +123,7 @@ def _project_all(transaction: Any, projection: Projection, batch: int) -> int:
     done = 0
     while rows := transaction.tail(done, batch):
         buffer = Buffer(transaction, projection.name)
-        projection.apply(commits(rows), buffer)
+        projection.apply(commits(rows, projection), buffer)
         transaction.put(projection.name, buffer.encoded())
         done = rows[-1].position
         transaction.put_mark(Mark(projection.name, done, rows[-1].digest()))

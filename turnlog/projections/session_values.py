@@ -1,0 +1,179 @@
+"""The values bots keep in their sessions: conversation, key → value; globals are a stream's.
+
+The entry VERSION holds the number of the newest commit that is projected, so that a reader goes
+on from there with the conversation's own rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+from turnlog.domain import events as e
+from turnlog.domain.conversation import Commit
+from turnlog.projections.projection import View
+from turnlog.serializers import binary
+from turnlog.storage.recorder import Reader, Row
+
+VERSION = "version"
+_KEY = "="
+"""Stands before a session key, so that none is ever VERSION."""
+
+_BATCH = 32
+
+
+class Values:
+    """A session's values at a moment: the fold of its value events.
+
+    known: whether it ever held any. touched: time of the newest value event. expires: UTC seconds
+    by key, for values with an end of their own. version: the commit up to which it is folded.
+    """
+
+    __slots__ = ("expires", "held", "known", "touched", "version")
+
+    def __init__(self) -> None:
+        self.held: dict[str, Any] = {}
+        self.expires: dict[str, float] = {}
+        self.touched: float | None = None
+        self.known = False
+        self.version = 0
+
+    def fold(self, events: Iterable[e.Event]) -> set[str]:
+        """Take events in; the keys they touched. Values are replaced, never written into."""
+        touched: set[str] = set()
+        for event in events:
+            effect = _EFFECTS.get(type(event))
+            if effect is not None:
+                self.known, self.touched = True, event.timestamp
+                touched |= effect(self, event)
+        return touched
+
+    def drop(self, key: str) -> None:
+        self.held.pop(key, None)
+        self.expires.pop(key, None)
+
+
+def _set(values: Values, event: e.ValueSet) -> set[str]:
+    if event.field is None:
+        values.held[event.key] = event.value
+        values.expires.pop(event.key, None)
+    else:
+        values.held[event.key] = {**_object(values, event.key), event.field: event.value}
+    if event.expires is not None:
+        values.expires[event.key] = event.expires
+    return {event.key}
+
+
+def _appended(values: Values, event: e.ValueAppended) -> set[str]:
+    held = values.held.get(event.key)
+    if event.field is None:
+        values.held[event.key] = _longer(held, event)
+    else:
+        fields = _object(values, event.key)
+        longer = _longer(fields.get(event.field), event)
+        values.held[event.key] = {**fields, event.field: longer}
+    return {event.key}
+
+
+def _longer(held: Any, event: e.ValueAppended) -> list[Any]:
+    kept = held[event.trimmed :] if isinstance(held, list) else []
+    return [*kept, *event.items]
+
+
+def _object(values: Values, key: str) -> dict[str, Any]:
+    held = values.held.get(key)
+    return held if isinstance(held, dict) else {}
+
+
+def _removed(values: Values, event: e.ValueRemoved) -> set[str]:
+    if event.field is None:
+        values.drop(event.key)
+    else:
+        fields = _object(values, event.key)
+        values.held[event.key] = {k: v for k, v in fields.items() if k != event.field}
+    return {event.key}
+
+
+def _cleared(values: Values, event: e.ValuesCleared) -> set[str]:
+    gone = set(values.held) - set(event.retained)
+    for key in gone:
+        values.drop(key)
+    return gone
+
+
+_EFFECTS: dict[type[e.Event], Callable[[Values, Any], set[str]]] = {
+    e.ValueSet: _set,
+    e.ValueAppended: _appended,
+    e.ValueRemoved: _removed,
+    e.ValuesCleared: _cleared,
+}
+
+
+class SessionValuesProjection:
+    name: ClassVar[str] = "session_values"
+    all_streams: ClassVar[bool] = True
+
+    def apply(self, commits: Sequence[Commit], view: View) -> None:
+        sessions: dict[str, tuple[Values, set[str]]] = {}
+        for commit in commits:
+            if not any(type(event) in _EFFECTS for event in commit.events):
+                continue
+            if commit.conversation not in sessions:
+                stored = _decoded(view.entries(commit.conversation))
+                sessions[commit.conversation] = (stored, set())
+            values, touched = sessions[commit.conversation]
+            touched |= values.fold(commit.events)
+            values.version = commit.version
+        for conversation, (values, touched) in sessions.items():
+            _write(view, conversation, values, touched)
+
+
+def _write(view: View, conversation: str, values: Values, touched: set[str]) -> None:
+    view.put(conversation, VERSION, [values.version, values.touched])
+    for key in sorted(touched):
+        if key in values.held:
+            view.put(conversation, _KEY + key, [values.held[key], values.expires.get(key)])
+        else:
+            view.remove(conversation, _KEY + key)
+
+
+def _decoded(entries: Iterable[tuple[str, Any]]) -> Values:
+    values = Values()
+    for name, entry in entries:
+        if name == VERSION:
+            values.version, values.touched = entry
+            values.known = True
+        else:
+            values.held[name.removeprefix(_KEY)], expires = entry
+            if expires is not None:
+                values.expires[name.removeprefix(_KEY)] = expires
+    return values
+
+
+def session_values(reader: Reader, conversation: str) -> Values:
+    """A session's values now: what is projected, and the rows of the conversation since.
+
+    Costs what was recorded since the projection last ran, whatever the conversation's length.
+    """
+    mark = reader.mark(SessionValuesProjection.name)
+    stored = reader.entries(SessionValuesProjection.name, conversation)
+    values = _decoded((key, binary.decode(value)) for _, key, value in stored)
+    position = mark.position if mark else 0
+    fresh: list[Row] = []
+    for row in _newest_first(reader, conversation):
+        if row.position <= position or row.version <= values.version:
+            values.version = max(values.version, row.version)
+            break
+        fresh.append(row)
+    for row in reversed(fresh):
+        if binary.is_commit(row.topic):
+            values.fold(row.commit().events)
+        values.version = row.version
+    return values
+
+
+def _newest_first(reader: Reader, conversation: str) -> Iterable[Row]:
+    before = 2**62
+    while rows := reader.rows_newest_first(conversation, before, _BATCH):
+        yield from rows
+        before = rows[-1].version
