@@ -187,8 +187,7 @@ class PostgresReader:
 
     def get(self, model: str, conversation: str, key: str) -> bytes | None:
         statement: LiteralString = (
-            "SELECT value FROM turnlog_models"
-            " WHERE model = %b AND conversation = %b AND key = %b"
+            "SELECT value FROM turnlog_models WHERE model = %b AND conversation = %b AND key = %b"
         )
         found = self._one(statement, (model.encode(), conversation.encode(), key.encode()))
         return found[0] if found else None
@@ -361,18 +360,17 @@ class PostgresRecorder(Recorder):
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
-        with self._lock:
-            with _translated():
-                connection = self._begun()
-                try:
-                    transaction = PostgresTransaction(connection, connection.ask(_LAST).fetchone()[0])
-                    yield transaction
-                    if transaction.appended:
-                        connection.ask("NOTIFY turnlog")
-                    connection.ask("COMMIT")
-                except BaseException:
-                    self._abandon(connection)
-                    raise
+        with self._lock, _translated():
+            connection = self._begun()
+            try:
+                transaction = PostgresTransaction(connection, connection.ask(_LAST).fetchone()[0])
+                yield transaction
+                if transaction.appended:
+                    connection.ask("NOTIFY turnlog")
+                connection.ask("COMMIT")
+            except BaseException:
+                self._abandon(connection)
+                raise
         self.bell.ring()
 
     def _begun(self) -> _Connection:
@@ -487,9 +485,7 @@ def _line(error: psycopg.Error) -> str:
 def _row(found: Any) -> Row:
     position, conversation, version, topic, key, previous, state = found
     decoded = None if key is None else key.decode()
-    return Row(
-        position, conversation.decode(), version, topic.decode(), decoded, previous, state
-    )
+    return Row(position, conversation.decode(), version, topic.decode(), decoded, previous, state)
 
 
 def _head(found: Any) -> Head:

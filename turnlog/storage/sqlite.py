@@ -6,10 +6,12 @@ One connection writes, under BEGIN IMMEDIATE; every thread reads on a connection
 from __future__ import annotations
 
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from weakref import finalize
 
 from eventsourcing.persistence import IntegrityError
 
@@ -154,12 +156,11 @@ class SqliteReader:
     def entries(
         self, model: str, conversation: str | None = None, prefix: str = ""
     ) -> Iterator[tuple[str, str, bytes]]:
-        where, parameters = "model = ?", [model]
+        where, parameters = "model = ? AND key >= ?", [model, prefix]
         if conversation is not None:
-            where, parameters = "model = ? AND conversation = ?", [model, conversation]
-        if prefix:
-            where += " AND key >= ? AND substr(key, 1, length(?)) = ?"
-            parameters += [prefix, prefix, prefix]
+            where, parameters = f"{where} AND conversation = ?", [*parameters, conversation]
+        if after := _after_prefix(prefix):
+            where, parameters = f"{where} AND key < ?", [*parameters, after]
         statement = (
             f"SELECT conversation, key, value FROM models WHERE {where} ORDER BY conversation, key"
         )
@@ -215,7 +216,8 @@ class SqliteRecorder(Recorder):
         self._timeout = timeout
         self._lock = threading.RLock()
         self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._opening = threading.Lock()
+        self._closers: list[finalize[..., SqliteReader]] = []
         self._writer = self._connect()
         self._prepare()
 
@@ -227,7 +229,6 @@ class SqliteRecorder(Recorder):
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         except sqlite3.Error as error:
             raise _translated(error, self._path) from error
-        self._opened.append(connection)
         return connection
 
     def _prepare(self) -> None:
@@ -280,15 +281,29 @@ class SqliteRecorder(Recorder):
 
     @property
     def reader(self) -> SqliteReader:
+        """The thread's own; its connection ends with the thread."""
         reader: SqliteReader | None = getattr(self._local, "reader", None)
         if reader is None:
-            reader = self._local.reader = SqliteReader(self._connect())
+            connection = self._connect()
+            reader = self._local.reader = SqliteReader(connection)
+            with self._opening:
+                alive = [closer for closer in self._closers if closer.alive]
+                self._closers = [*alive, finalize(reader, connection.close)]
         return reader
 
     def close(self) -> None:
-        opened, self._opened = self._opened, []
-        for connection in opened:
-            connection.close()
+        for closer in self._closers:
+            closer()
+        self._writer.close()
+
+
+def _after_prefix(prefix: str) -> str | None:
+    """The least text above all that begin with the prefix (SQL's functions stop at a NUL)."""
+    kept = prefix.rstrip(chr(sys.maxunicode))
+    if not kept:
+        return None
+    following = ord(kept[-1]) + 1
+    return kept[:-1] + chr(0xE000 if 0xD800 <= following < 0xE000 else following)
 
 
 def _translated(error: sqlite3.Error, path: str = "") -> Exception:

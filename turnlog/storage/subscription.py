@@ -45,9 +45,7 @@ class Following(Subscription[Any]):
         self._recorder.bell.ring()
 
     def __next__(self) -> Notification:
-        while not self._ready:
-            if self._has_been_stopped:
-                raise StopIteration
+        while not (self._ready or self._has_been_stopped):
             after = self._last_notification_id or 0
             self._ready = list(
                 self._recorder.select_notifications(
@@ -56,6 +54,8 @@ class Following(Subscription[Any]):
             )
             if not self._ready:
                 self._recorder.wait_above(after, self.patience)
+        if self._has_been_stopped:
+            raise StopIteration
         following = self._ready.pop(0)
         self._last_notification_id = following.id
         return following

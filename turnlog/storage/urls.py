@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from turnlog.errors import StorageError
 from turnlog.storage.memory import MemoryRecorder
@@ -11,9 +11,10 @@ from turnlog.storage.sqlite import SqliteRecorder
 
 
 def recorder(url: str) -> Recorder:
-    """`sqlite:///relative.db`, `sqlite:////absolute.db`, `memory:`.
+    """`sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://…`, `memory:`.
 
-    SQLite takes `?synchronous=NORMAL` (default FULL) and `?timeout=SECONDS` (default 30).
+    SQLite takes `?synchronous=NORMAL` (default FULL) and `?timeout=SECONDS` (default 30),
+    PostgreSQL `?timeout=SECONDS` (default 10) and what libpq understands.
     """
     parts = urlsplit(url)
     if url == "memory:":
@@ -25,6 +26,19 @@ def recorder(url: str) -> Recorder:
             synchronous=options.get("synchronous", "FULL"),
             timeout=float(options.get("timeout", 30)),
         )
+    if parts.scheme in ("postgresql", "postgres"):
+        return _postgres(url)
     raise StorageError(
         f"{url!r} is no database URL: sqlite:///FILE, postgresql://… or memory: are understood"
     )
+
+
+def _postgres(url: str) -> Recorder:
+    try:
+        from turnlog.storage.postgres import PostgresRecorder
+    except ImportError as error:
+        raise StorageError("PostgreSQL needs: pip install 'turnlog[postgres]'") from error
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    timeout = float(options.pop("timeout", 10))
+    return PostgresRecorder(urlunsplit(parts._replace(query=urlencode(options))), timeout=timeout)

@@ -1,0 +1,291 @@
+"""The contract of every back end, as tests (needs pytest).
+
+    class TestMyRecorder(RecorderContract):
+        def create(self) -> Recorder:
+            return MyRecorder(…)
+
+`create` is called once a test and returns an empty log; where the back end outlives its object,
+`reopen` opens what the last one stored once more.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from eventsourcing.persistence import IntegrityError
+
+from turnlog.domain.state import State
+from turnlog.serializers import binary
+from turnlog.storage.recorder import Head, Mark, Recorder, Row, Snapshot
+
+TEXTS = ["", "a", "A", "é", "e\u0301", "ß", "\u200f\u05e9\u05dc\u05d5\u05dd", "😀", "\U0010ffff"]
+TEXTS += ["nul\0in the middle", "\0", "' OR 1=1 --", "%_\\", "a\nb", "x" * 2000]
+"""Texts that a store has been known to change, refuse or confuse."""
+
+
+class RecorderContract(ABC):
+    outlives = True
+    """Whether what was stored can be opened again."""
+
+    @abstractmethod
+    def create(self) -> Recorder: ...
+
+    def reopen(self) -> Recorder:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def recorder(self) -> Iterator[Recorder]:
+        recorder = self.create()
+        yield recorder
+        recorder.close()
+
+    # --- rows -----------------------------------------------------------------------------------
+
+    def test_an_empty_log_has_nothing(self, recorder: Recorder) -> None:
+        reader = recorder.reader
+        assert reader.last_position() == 0
+        assert (reader.head("a"), reader.keyed("a", "k"), reader.mark("m")) == (None, None, None)
+        assert (reader.snapshot("a"), reader.get("m", "a", "k")) == (None, None)
+        for nothing in (reader.heads(), reader.rows("a"), reader.tail(0, 9), reader.snapshots("a")):
+            assert list(nothing) == []
+        assert [*reader.marks(), *reader.entries("m")] == []
+
+    def test_rows_come_back_as_they_were(self, recorder: Recorder) -> None:
+        rows = [row(1, "a", key="k"), row(2, "b", key="k"), row(3, "a", 2), row(4, "a", 3)]
+        append(recorder, *rows)
+        reader = recorder.reader
+        assert list(reader.tail(0, 9)) == rows
+        assert list(reader.tail(1, 2)) == rows[1:3]
+        assert list(reader.rows("a")) == [rows[0], rows[2], rows[3]]
+        assert list(reader.rows("a", 1, 2)) == [rows[2]]
+        assert list(reader.rows("a", 0, None, 2)) == [rows[0], rows[2]]
+        assert list(reader.rows_newest_first("a", 3, 9)) == [rows[2], rows[0]]
+        assert list(reader.rows_newest_first("a", 9, 1)) == [rows[3]]
+        assert reader.keyed("a", "k") == rows[0]
+        assert reader.last_position() == 4
+
+    def test_a_row_read_back_has_the_digest_it_had(self, recorder: Recorder) -> None:
+        rows = [row(n, text, key=text) for n, text in enumerate(TEXTS, 1)]
+        append(recorder, *rows)
+        assert [r.digest() for r in recorder.reader.tail(0, 99)] == [r.digest() for r in rows]
+
+    def test_texts_stay_what_they_are_and_apart(self, recorder: Recorder) -> None:
+        append(recorder, *(row(n, text, key=text) for n, text in enumerate(TEXTS, 1)))
+        with recorder.transaction() as transaction:
+            transaction.put_heads([head(text) for text in TEXTS])
+            transaction.put("m", [(text, text, text.encode()) for text in TEXTS])
+            transaction.put_mark(Mark("nul\0", 1, None))
+        reader = recorder.reader
+        for number, text in enumerate(TEXTS, 1):
+            assert [r.position for r in reader.rows(text)] == [number]
+            assert (found := reader.keyed(text, text)) is not None
+            assert found.conversation == found.key == text
+            assert reader.get("m", text, text) == text.encode()
+        assert [h.conversation for h in reader.heads("", 99)] == sorted(TEXTS)[1:]
+        assert [entry[0] for entry in reader.entries("m")] == sorted(TEXTS)
+        assert reader.mark("nul\0") == Mark("nul\0", 1, None)
+
+    def test_a_version_is_there_once(self, recorder: Recorder) -> None:
+        append(recorder, row(1, "a"))
+        with pytest.raises(IntegrityError):
+            append(recorder, row(2, "b"), row(3, "a"))
+        assert recorder.reader.last_position() == 1
+
+    def test_a_key_is_there_once_in_its_conversation(self, recorder: Recorder) -> None:
+        append(recorder, row(1, "a", key="k"), row(2, "b", key="k"))
+        with pytest.raises(IntegrityError):
+            append(recorder, row(3, "a", 2, key="k"))
+        append(recorder, row(3, "a", 2), row(4, "a", 3))
+
+    # --- transactions ---------------------------------------------------------------------------
+
+    def test_an_exception_undoes_all_that_the_transaction_wrote(self, recorder: Recorder) -> None:
+        def write(turn: int) -> None:
+            with recorder.transaction() as transaction:
+                transaction.append([row(turn, "a", turn, key=f"k{turn}")])
+                transaction.put_heads([head("a", turn)])
+                transaction.put_snapshots([snapshot("a", turn)])
+                transaction.put_mark(Mark("m", turn, b"d"))
+                transaction.put("m", [("a", "kept", b"%d" % turn), ("a", "gone", None)])
+                if turn == 2:
+                    transaction.clear("n")
+                    raise ZeroDivisionError
+
+        with recorder.transaction() as transaction:
+            transaction.put("m", [("a", "gone", b"0")])
+            transaction.put("n", [("a", "k", b"0")])
+        write(1)
+        before = contents(recorder)
+        with pytest.raises(ZeroDivisionError):
+            write(2)
+        assert contents(recorder) == before
+        write(3)
+
+    def test_a_transaction_sees_what_it_wrote(self, recorder: Recorder) -> None:
+        with recorder.transaction() as transaction:
+            transaction.append([row(1, "a", key="k")])
+            transaction.put_heads([head("a")])
+            transaction.put("m", [("a", "k", b"v")])
+            assert transaction.last_position() == 1
+            assert transaction.keyed("a", "k") == row(1, "a", key="k")
+            assert transaction.head("a") == head("a")
+            assert transaction.get("m", "a", "k") == b"v"
+
+    def test_nobody_else_sees_what_is_not_committed(self, recorder: Recorder) -> None:
+        with recorder.transaction() as transaction:
+            transaction.append([row(1, "a")])
+            asking, seen = started(lambda: recorder.reader.last_position())
+            asking.join(0.2)
+            assert seen in ([], [0])
+        asking.join()
+        assert recorder.reader.last_position() == 1
+
+    def test_transactions_come_one_after_the_other(self, recorder: Recorder) -> None:
+        def append_some() -> None:
+            for _ in range(20):
+                with recorder.transaction() as transaction:
+                    last = transaction.last_position()
+                    transaction.append([row(last + 1, "a", last + 1)])
+
+        threads = [started(append_some)[0] for _ in range(4)]
+        for thread in threads:
+            thread.join()
+        assert [r.position for r in recorder.reader.tail(0, 99)] == list(range(1, 81))
+
+    # --- what is derived ------------------------------------------------------------------------
+
+    def test_a_head_is_replaced(self, recorder: Recorder) -> None:
+        with recorder.transaction() as transaction:
+            transaction.put_heads([head("b"), head("a")])
+        with recorder.transaction() as transaction:
+            transaction.put_heads([head("a", 2)])
+        reader = recorder.reader
+        assert reader.head("a") == head("a", 2)
+        assert [h.conversation for h in reader.heads()] == ["a", "b"]
+        assert [h.conversation for h in reader.heads("a")] == ["b"]
+        assert [h.conversation for h in reader.heads("", 1)] == ["a"]
+
+    def test_the_newest_snapshot_that_is_not_too_new(self, recorder: Recorder) -> None:
+        stored = [snapshot("a", version) for version in (2, 4, 6)]
+        with recorder.transaction() as transaction:
+            transaction.put_snapshots([*stored, snapshot("b", 1)])
+        reader = recorder.reader
+        assert list(reader.snapshots("a")) == stored
+        assert reader.snapshot("a") == stored[2]
+        assert reader.snapshot("a", event=50) == stored[1]
+        assert reader.snapshot("a", turn=4) == stored[1]
+        assert reader.snapshot("a", event=39, turn=4) == stored[0]
+        assert reader.snapshot("a", turn=1) is None
+
+    def test_entries_are_put_found_by_prefix_and_removed(self, recorder: Recorder) -> None:
+        keys = ["", "p", "p%", "p_", "p\0", "pq", "q", "P"]
+        with recorder.transaction() as transaction:
+            transaction.put("m", [("a", key, key.encode()) for key in keys])
+            transaction.put("m", [("b", "p", b"b"), ("b", "r", b"r")])
+            transaction.put("other", [("a", "p", b"o")])
+        reader = recorder.reader
+        with_p = [key for key in sorted(keys) if key.startswith("p")]
+        assert [key for _, key, _ in reader.entries("m", "a", "p")] == with_p
+        assert [key for _, key, _ in reader.entries("m", "a", "p%")] == ["p%"]
+        assert [key for _, key, _ in reader.entries("m", "a", "p\0")] == ["p\0"]
+        assert [name for name, _, _ in reader.entries("m", prefix="p")] == ["a"] * 5 + ["b"]
+        with recorder.transaction() as transaction:
+            transaction.put("m", [("b", "p", None), ("b", "absent", None), ("b", "r", b"R")])
+        assert list(recorder.reader.entries("m", "b")) == [("b", "r", b"R")]
+        assert recorder.reader.get("other", "a", "p") == b"o"
+
+    def test_a_model_is_cleared_with_its_mark(self, recorder: Recorder) -> None:
+        with recorder.transaction() as transaction:
+            for model in ("m", "n"):
+                transaction.put(model, [("a", "k", b"v")])
+                transaction.put_mark(Mark(model, 7, b"d"))
+        with recorder.transaction() as transaction:
+            transaction.clear("m")
+        reader = recorder.reader
+        assert (list(reader.entries("m")), reader.mark("m")) == ([], None)
+        assert list(reader.marks()) == [Mark("n", 7, b"d")]
+        assert reader.get("n", "a", "k") == b"v"
+
+    # --- following and opening ------------------------------------------------------------------
+
+    def test_waiting_ends_when_something_is_appended(self, recorder: Recorder) -> None:
+        append(recorder, row(1, "a"))
+        assert recorder.wait_above(0, 0)
+        assert not recorder.wait_above(1, 0.05)
+        waiting, seen = started(lambda: recorder.wait_above(1, 20))
+        append(recorder, row(2, "b"))
+        waiting.join(5)
+        assert seen == [True]
+
+    def test_a_subscription_goes_through_old_and_new(self, recorder: Recorder) -> None:
+        append(recorder, row(1, "a"), row(2, "b"))
+        with recorder.subscribe(gt=1) as subscription:
+            assert next(subscription).id == 2
+            waiting, seen = started(lambda: next(subscription).id)
+            append(recorder, row(3, "a", 2))
+            waiting.join(5)
+            assert seen == [3]
+
+    def test_a_stopped_subscription_ends(self, recorder: Recorder) -> None:
+        subscription = recorder.subscribe()
+        waiting, seen = started(lambda: list(subscription))
+        subscription.stop()
+        waiting.join(5)
+        assert seen == [[]]
+
+    def test_what_was_stored_is_there_when_opened_again(self, recorder: Recorder) -> None:
+        if not self.outlives:
+            pytest.skip("this back end ends with its object")
+        append(recorder, row(1, "a", key="k"))
+        recorder.close()
+        again = self.reopen()
+        try:
+            assert list(again.reader.tail(0, 9)) == [row(1, "a", key="k")]
+        finally:
+            again.close()
+
+
+def row(position: int, conversation: str, version: int = 1, *, key: str | None = None) -> Row:
+    return Row(position, conversation, version, "topic", key, b"previous\0", b"state\xff")
+
+
+def head(conversation: str, version: int = 1) -> Head:
+    state = binary.encode_state(State(event=version))
+    return Head(conversation, version, version, b"digest", version, 0, 0, state)
+
+
+def snapshot(conversation: str, version: int) -> Snapshot:
+    """After event 10 × version, in turn `version`."""
+    return Snapshot(conversation, version, 10 * version, version, b"digest", b"state")
+
+
+def append(recorder: Recorder, *rows: Row) -> None:
+    with recorder.transaction() as transaction:
+        transaction.append(rows)
+
+
+def contents(recorder: Recorder) -> list[Any]:
+    """All that a log holds."""
+    reader = recorder.reader
+    heads = list(reader.heads())
+    snapshots = [s for h in heads for s in reader.snapshots(h.conversation)]
+    entries = [(m, list(reader.entries(m))) for m in ("m", "n")]
+    return [list(reader.tail(0, 9999)), heads, snapshots, list(reader.marks()), entries]
+
+
+def started(work: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
+    """A thread that does the work, and the list that its answer will be in."""
+    answers: list[Any] = []
+
+    def run() -> None:
+        with suppress(StopIteration):
+            answers.append(work())
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread, answers
