@@ -17,6 +17,8 @@ from turnlog.domain.streams import check_id, is_conversation
 from turnlog.engine.history import StoredHistory
 from turnlog.engine.writer import Command, Recorded, Request, Writer
 from turnlog.errors import FormatError, UnknownConversation
+from turnlog.projections import PROJECTIONS
+from turnlog.projections.projection import StoredView, catch_up
 from turnlog.serializers import binary
 from turnlog.storage.recorder import Head, Recorder
 
@@ -196,6 +198,11 @@ class Turnlog(Application[str]):
                 if is_conversation(head.conversation) and not state.deleted:
                     yield head, state
             after = heads[-1].conversation
+
+    def view(self, name: str) -> StoredView:
+        """A built-in projection's entries, with everything recorded so far folded in."""
+        catch_up(self._given, [PROJECTIONS[name]])
+        return StoredView(self._given.reader, name)
 
     def __contains__(self, id: str) -> bool:
         try:

@@ -6,13 +6,15 @@ mark, position and digest of the last row, is written in the same transaction as
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
 from turnlog.domain.conversation import Commit
+from turnlog.domain.events import ConversationDeleted
 from turnlog.domain.streams import is_conversation
 from turnlog.serializers import binary
-from turnlog.storage.recorder import Mark, Reader, Recorder, Row
+from turnlog.storage.recorder import Mark, Reader, Recorder, Row, Transaction
 
 BATCH = 2000
 """Commits that are projected in one transaction at most."""
@@ -42,41 +44,63 @@ class Projection(Protocol):
         ...
 
 
-class Buffer:
-    """A view over stored entries whose changes wait until the batch is done."""
+class StoredView:
+    """A projection's entries as they are stored; read only."""
 
-    def __init__(self, reader: Reader | None, model: str) -> None:
+    def __init__(self, reader: Reader, model: str) -> None:
         self._reader = reader
         self._model = model
-        self.changes: dict[tuple[str, str], Any] = {}
 
     def get(self, conversation: str, key: str) -> Any:
-        if (conversation, key) in self.changes:
-            return self.changes[conversation, key]
-        stored = self._reader.get(self._model, conversation, key) if self._reader else None
+        stored = self._reader.get(self._model, conversation, key)
         return None if stored is None else binary.decode(stored)
 
     def put(self, conversation: str, key: str, value: Any) -> None:
-        self.changes[conversation, key] = value
+        raise TypeError("only its projection writes a view")
 
     def remove(self, conversation: str, key: str) -> None:
-        self.changes[conversation, key] = None
+        raise TypeError("only its projection writes a view")
 
     def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
-        found: dict[str, Any] = {}
-        if self._reader is not None:
-            for _, key, value in self._reader.entries(self._model, conversation, prefix):
-                found[key] = binary.decode(value)
-        for (name, key), value in self.changes.items():
-            if name == conversation and key.startswith(prefix):
+        for _, key, value in self._reader.entries(self._model, conversation, prefix):
+            yield key, binary.decode(value)
+
+
+class Buffer(StoredView):
+    """A view over stored entries whose changes wait until the batch is done."""
+
+    def __init__(self, reader: Reader, model: str) -> None:
+        super().__init__(reader, model)
+        self._changes: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+
+    def get(self, conversation: str, key: str) -> Any:
+        changed = self._changes[conversation]
+        return changed[key] if key in changed else super().get(conversation, key)
+
+    def put(self, conversation: str, key: str, value: Any) -> None:
+        self._changes[conversation][key] = value
+
+    def remove(self, conversation: str, key: str) -> None:
+        self._changes[conversation][key] = None
+
+    def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        found = dict(super().entries(conversation, prefix))
+        for key, value in self._changes[conversation].items():
+            if key.startswith(prefix):
                 found[key] = value
-        return iter(sorted((key, value) for key, value in found.items() if value is not None))
+        return iter([(key, found[key]) for key in sorted(found) if found[key] is not None])
 
     def encoded(self) -> list[tuple[str, str, bytes | None]]:
         return [
             (conversation, key, None if value is None else binary.encode(value))
-            for (conversation, key), value in self.changes.items()
+            for conversation, changed in self._changes.items()
+            for key, value in changed.items()
         ]
+
+
+def numbered(event: int) -> str:
+    """The key of what belongs to an event; keys sort as the numbers do."""
+    return f"{event:012}"
 
 
 def commits(rows: Iterable[Row], projection: Projection) -> list[Commit]:
@@ -96,35 +120,43 @@ def catch_up(recorder: Recorder, projections: Iterable[Projection], batch: int =
 
 def _catch_up(recorder: Recorder, projection: Projection, batch: int) -> int:
     done = 0
-    while True:
-        mark = recorder.reader.mark(projection.name)
-        if recorder.reader.last_position() <= (mark.position if mark else 0):
-            return done
+    while _position(recorder.reader, projection) < recorder.reader.last_position():
         with recorder.transaction() as transaction:
-            mark = transaction.mark(projection.name)
-            rows = transaction.tail(mark.position if mark else 0, batch)
-            if not rows:
-                return done
-            buffer = Buffer(transaction, projection.name)
-            projection.apply(commits(rows, projection), buffer)
-            transaction.put(projection.name, buffer.encoded())
-            transaction.put_mark(Mark(projection.name, rows[-1].position, rows[-1].digest()))
-        done += len(rows)
+            done += _project(transaction, projection, batch)
+    return done
 
 
 def rebuild(recorder: Recorder, projection: Projection, batch: int = BATCH) -> int:
     """Throw a projection away and make it again; readers see the old or the new one."""
+    done = 0
     with recorder.transaction() as transaction:
         transaction.clear(projection.name)
-        return _project_all(transaction, projection, batch)
-
-
-def _project_all(transaction: Any, projection: Projection, batch: int) -> int:
-    done = 0
-    while rows := transaction.tail(done, batch):
-        buffer = Buffer(transaction, projection.name)
-        projection.apply(commits(rows, projection), buffer)
-        transaction.put(projection.name, buffer.encoded())
-        done = rows[-1].position
-        transaction.put_mark(Mark(projection.name, done, rows[-1].digest()))
+        while projected := _project(transaction, projection, batch):
+            done += projected
     return done
+
+
+def _position(reader: Reader, projection: Projection) -> int:
+    mark = reader.mark(projection.name)
+    return mark.position if mark else 0
+
+
+def _project(transaction: Transaction, projection: Projection, batch: int) -> int:
+    """Project the next rows, and their mark with them; how many there were."""
+    rows = transaction.tail(_position(transaction, projection), batch)
+    if rows:
+        buffer = Buffer(transaction, projection.name)
+        seen = commits(rows, projection)
+        projection.apply(seen, buffer)
+        _forget_deleted(seen, buffer)
+        transaction.put(projection.name, buffer.encoded())
+        transaction.put_mark(Mark(projection.name, rows[-1].position, rows[-1].digest()))
+    return len(rows)
+
+
+def _forget_deleted(seen: Iterable[Commit], view: View) -> None:
+    """A deleted conversation stands in no read model."""
+    for commit in seen:
+        if any(isinstance(event, ConversationDeleted) for event in commit.events):
+            for key, _ in list(view.entries(commit.conversation)):
+                view.remove(commit.conversation, key)

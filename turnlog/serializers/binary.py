@@ -54,6 +54,7 @@ def _ext_hook(code: int, data: memoryview) -> Any:
 AnyEvent: Any = Union[EVENTS]  # noqa: UP007
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_enc_hook)
+_ordered = msgspec.msgpack.Encoder(enc_hook=_enc_hook, order="deterministic")
 _events: msgspec.msgpack.Decoder[tuple[Event, ...]] = msgspec.msgpack.Decoder(
     tuple[AnyEvent, ...], ext_hook=_ext_hook
 )
@@ -67,6 +68,11 @@ encode = _encoder.encode
 def decode(data: bytes) -> Any:
     """A plain value that `encode` wrote."""
     return _value.decode(data)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values or events are stored alike: as ==, but 1, 1.0 and True differ."""
+    return bool(one == other) and _ordered.encode(one) == _ordered.encode(other)
 
 
 def encode_state(state: State) -> bytes:

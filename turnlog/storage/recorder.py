@@ -311,7 +311,9 @@ def advanced(reader: Reader, rows: Sequence[Row]) -> list[Head]:
     """The heads that follow from appended rows; rows that are no commits only move the chain."""
     heads: dict[str, Head] = {}
     for row in rows:
-        head = heads.get(row.conversation) or reader.head(row.conversation)
+        head = heads.get(row.conversation)
+        if head is None and row.previous:
+            head = reader.head(row.conversation)
         state = binary.decode_state(head.state) if head else State()
         if binary.is_commit(row.topic):
             state = fold(state, row.commit().events)

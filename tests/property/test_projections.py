@@ -1,0 +1,100 @@
+"""Read models: rebuilt, live, and in batches of any size, they hold the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import turnlog
+from tests.property.test_laws import asks
+from turnlog import Turnlog
+from turnlog.domain import events as e
+from turnlog.projections import PROJECTIONS
+from turnlog.projections.heads import rebuild_heads
+from turnlog.projections.projection import catch_up, rebuild
+from turnlog.projections.slot_history import changes
+from turnlog.projections.transcript import messages
+
+numbers = st.integers(1, 12)
+keys = st.sampled_from(["k", "l"])
+about = st.one_of(
+    st.builds(e.MessageRedacted, numbers),
+    st.builds(e.MessageEdited, numbers, st.text(max_size=3)),
+    st.builds(e.MessageRegenerated, numbers, st.text(max_size=3)),
+    st.builds(e.ValueSet, keys, st.integers(0, 3), st.none() | keys),
+    st.builds(e.ValueAppended, keys, st.just([1]), st.integers(0, 2)),
+    st.builds(e.ValueRemoved, keys),
+    st.just(e.ValuesCleared(("k",))),
+)
+ids = st.sampled_from(["alice", "bob", "\x00"])
+recordings = st.lists(st.tuples(ids, st.lists(asks | about, min_size=1, max_size=4)), max_size=12)
+
+
+def record(log: Turnlog, id: str, events: list[e.Event]) -> None:
+    try:
+        log.record(id, *events)
+    except turnlog.errors.InvalidEvent:
+        """A message that is not there was edited: nothing is recorded."""
+
+
+def contents(log: Turnlog) -> dict[str, Any]:
+    reader = log.store.reader
+    return {name: list(reader.entries(name)) for name in PROJECTIONS}
+
+
+def heads(log: Turnlog) -> list[Any]:
+    return list(log.store.reader.heads())
+
+
+@given(recordings, st.sets(ids), st.integers(1, 5), st.data())
+def test_a_rebuilt_read_model_equals_the_live_one(recordings, deleted, batch, data) -> None:
+    with turnlog.open("memory:", clock=lambda: 1.0) as log:
+        for id, events in recordings:
+            record(log, id, events)
+            if data.draw(st.booleans()):
+                catch_up(log.store, PROJECTIONS.values(), batch)
+        for id in deleted:
+            if id in log:
+                log.delete(id)
+        catch_up(log.store, PROJECTIONS.values(), batch)
+        live, before = contents(log), heads(log)
+        for projection in PROJECTIONS.values():
+            rebuild(log.store, projection)
+        rebuild_heads(log.store, batch)
+        assert contents(log) == live
+        assert heads(log) == before
+        assert not any(id in deleted for model in live.values() for id, _, _ in model)
+
+
+@given(recordings)
+def test_the_changes_of_slots_lead_to_the_slots_there_are(recordings) -> None:
+    with turnlog.open("memory:", clock=lambda: 1.0) as log:
+        for id, events in recordings:
+            record(log, id, events)
+        view = log.view("slots")
+        for id in log.ids():
+            slots: dict[str, Any] = {}
+            for entry in changes(view, id):
+                for name, (before, after) in entry["slots"].items():
+                    assert slots.get(name) == before
+                    slots[name] = after
+                held = log.conversation(id, event=entry["event"])
+                assert held.slots == {k: v for k, v in slots.items() if v is not None}
+            assert log.conversation(id).slots == {k: v for k, v in slots.items() if v is not None}
+
+
+@given(recordings)
+def test_a_transcript_has_every_message_once_in_order(recordings) -> None:
+    with turnlog.open("memory:", clock=lambda: 1.0) as log:
+        for id, events in recordings:
+            record(log, id, events)
+        view = log.view("transcript")
+        for id in log.ids():
+            events = list(log.conversation(id).events())
+            said = [n for n, event in enumerate(events, 1) if isinstance(event, SPOKEN)]
+            assert [message["event"] for message in messages(view, id)] == said
+
+
+SPOKEN = (e.UserUttered, e.BotUttered)

@@ -1,0 +1,35 @@
+"""Who does what: the actor of an event that does not name one."""
+
+from __future__ import annotations
+
+from turnlog.domain import events as e
+
+SYSTEM = "system"
+
+_ACTORS: dict[type[e.Event], str] = {
+    e.UserUttered: "user",
+    e.MessageRated: "user",
+    e.UserIdentified: "user",
+    e.AgentUttered: "agent",
+    e.ToolReturned: "tool",
+    e.BotUttered: "bot",
+    e.MessageUnderstood: "bot",
+    e.MessageRegenerated: "bot",
+    e.UserFeaturized: "bot",
+    e.EntitiesAdded: "bot",
+    e.ActionExecuted: "bot",
+    e.ActionRejected: "bot",
+    e.SlotSet: "bot",
+    e.SlotsReset: "bot",
+    e.FollowupSet: "bot",
+    e.LoopActivated: "bot",
+    e.LoopInterrupted: "bot",
+    e.ReminderScheduled: "bot",
+    e.ReminderCancelled: "bot",
+    e.ToolCalled: "bot",
+}
+
+
+def actor(event: e.Event) -> str:
+    """user, bot, agent, tool or system, unless the event says it itself."""
+    return event.actor or _ACTORS.get(type(event), SYSTEM)

@@ -1,0 +1,129 @@
+"""Which conversations are meant: filters on where they stand, and search in what was said."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from turnlog.domain.state import State
+from turnlog.engine.log import Turnlog
+from turnlog.errors import FormatError
+from turnlog.projections.transcript import messages
+from turnlog.serializers import binary
+from turnlog.storage.recorder import Head
+
+Term = Callable[[State], bool]
+
+TERMS = "slot.NAME=VALUE, after=TIME, before=TIME, tag=TAG, channel=NAME"
+
+
+def seconds(time: str) -> float:
+    """UTC seconds of a time given as ISO 8601 (UTC where it names no zone) or as seconds."""
+    try:
+        return float(time)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(time)
+    except ValueError as error:
+        raise FormatError(f"{time!r} is neither ISO 8601 nor a number of seconds") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def condition(text: str | None) -> Term:
+    """The filter that terms joined by commas describe; all must hold.
+
+    after and before hold against a conversation's first timestamp: each lies in one period. A
+    term that contains a comma is put in double quotes. Raises FormatError for anything else.
+    """
+    terms = [_term(term) for term in _split(text or "")]
+    return lambda state: all(term(state) for term in terms)
+
+
+def _split(text: str) -> list[str]:
+    return [term for line in csv.reader([text], skipinitialspace=True) for term in line]
+
+
+def _term(text: str) -> Term:
+    name, equals, value = text.partition("=")
+    if equals and name.startswith("slot.") and len(name) > len("slot."):
+        return _slot(name.removeprefix("slot."), value)
+    if not equals or name not in _TERMS:
+        raise FormatError(f"{text!r} is no term of --where; there are {TERMS}")
+    return _TERMS[name](value)
+
+
+def _slot(name: str, text: str) -> Term:
+    """A slot whose value, or one in its list, reads like this, as text or as JSON."""
+    accepted: list[Any] = [text]
+    with suppress(msgspec.DecodeError):
+        accepted.append(msgspec.json.decode(text))
+
+    def holds(state: State) -> bool:
+        held = state.context.slots.get(name)
+        values = [held, *held] if isinstance(held, list) else [held]
+        return any(binary.same(value, one) for value in values for one in accepted)
+
+    return holds
+
+
+def _after(text: str) -> Term:
+    time = seconds(text)
+    return lambda state: state.started is not None and state.started >= time
+
+
+def _before(text: str) -> Term:
+    time = seconds(text)
+    return lambda state: state.started is not None and state.started < time
+
+
+_TERMS: dict[str, Callable[[str], Term]] = {
+    "after": _after,
+    "before": _before,
+    "tag": lambda tag: lambda state: tag in state.tags,
+    "channel": lambda channel: lambda state: state.channel == channel,
+}
+
+
+def matching(
+    log: Turnlog, *, where: str | None = None, search: str | None = None
+) -> Iterator[tuple[Head, State]]:
+    """The conversations that are meant, in order of id; all of them without a filter.
+
+    search: part of the id or of a message that is not redacted, in any case of letters.
+    """
+    holds = condition(where)
+    said = _says(log, search) if search else None
+    for head, state in log.heads():
+        if holds(state) and (said is None or said(head.conversation)):
+            yield head, state
+
+
+def _says(log: Turnlog, search: str) -> Callable[[str], bool]:
+    wanted, view = search.casefold(), log.view("transcript")
+
+    def said(id: str) -> bool:
+        if wanted in id.casefold():
+            return True
+        return any(wanted in (m["text"] or "").casefold() for m in messages(view, id))
+
+    return said
+
+
+def summary(head: Head, state: State) -> dict[str, Any]:
+    """A conversation's line in a list."""
+    return {
+        "conversation": head.conversation,
+        "turns": state.turn,
+        "events": state.event,
+        "started": state.started,
+        "last": state.last,
+        "tags": list(state.tags),
+        "channel": state.channel,
+        "user": state.user,
+    }
