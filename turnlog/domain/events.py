@@ -106,6 +106,13 @@ class MessageAnnotated(Event, tag=12, frozen=True, array_like=True, gc=False):
     message: int | None = None
 
 
+class ConversationAnnotated(Event, tag=25, frozen=True, array_like=True, gc=False):
+    """What a data set says of the conversation as a whole: its goal, services, outcome, …"""
+
+    goal: dict[str, Any] | None = None
+    services: list[str] | None = None
+
+
 class BotUttered(Event, tag=13, frozen=True, array_like=True, gc=False):
     """data: quick_replies, buttons, attachment, image, custom, …"""
 
@@ -454,9 +461,9 @@ class Unknown(Event, tag=127, frozen=True, array_like=True, gc=False):
 
 EVENTS: tuple[type[Event], ...] = (
     SlotsDeclared, SessionConfigured, SessionStarted, SessionExpired, SessionEnded,
-    UserUttered, MessageUnderstood, MessageAnnotated, BotUttered, AgentUttered,
-    SystemInstructed, UserFeaturized, EntitiesAdded, MessageEdited, MessageRegenerated,
-    MessageRedacted, MessageRated, DeliverySucceeded, DeliveryFailed, BotFailed,
+    UserUttered, MessageUnderstood, MessageAnnotated, ConversationAnnotated, BotUttered,
+    AgentUttered, SystemInstructed, UserFeaturized, EntitiesAdded, MessageEdited,
+    MessageRegenerated, MessageRedacted, MessageRated, DeliverySucceeded, DeliveryFailed, BotFailed,
     ActionExecuted, ActionRejected, SlotSet, SlotsReset, ActionReverted,
     UserUtteranceReverted, ConversationRestarted, HistoryReplaced, FollowupSet,
     ConversationPaused, ConversationResumed, LoopActivated, LoopInterrupted,
