@@ -294,6 +294,12 @@ class ConcurrentWriteRecorded(Event, tag=46, frozen=True, array_like=True, gc=Fa
     writer: str | None = None
 
 
+class TopicSet(Event, tag=47, frozen=True, array_like=True, gc=False):
+    """The topic of the talk changed (Rasa Core up to 0.10); it has no effect on the state."""
+
+    topic: str | None = None
+
+
 # --- tools --------------------------------------------------------------------------------------
 
 
@@ -467,7 +473,7 @@ EVENTS: tuple[type[Event], ...] = (
     ActionExecuted, ActionRejected, SlotSet, SlotsReset, ActionReverted,
     UserUtteranceReverted, ConversationRestarted, HistoryReplaced, FollowupSet,
     ConversationPaused, ConversationResumed, LoopActivated, LoopInterrupted,
-    ReminderScheduled, ReminderCancelled, StoryExported, ConcurrentWriteRecorded,
+    ReminderScheduled, ReminderCancelled, StoryExported, ConcurrentWriteRecorded, TopicSet,
     ToolCalled, ToolReturned,
     ThreadStarted, StateEntered, PromptArmed, PromptAnswered, PromptTimedOut, PromptCancelled,
     ThreadEnded, VariableSet, VariableRemoved, ThreadImported,
