@@ -163,9 +163,7 @@ def _typed(kind: Kind, left: dict[str, Any], *, unparsed: bool) -> e.Event | Non
     return kind.event(**values, extra=_extra(left, kind, without))
 
 
-def _fill(
-    kind: Kind, key: str, field: str, left: dict[str, Any], values: dict[str, Any]
-) -> None:
+def _fill(kind: Kind, key: str, field: str, left: dict[str, Any], values: dict[str, Any]) -> None:
     """Move a key's value into its field, where the field can hold it and give it back."""
     value = left[key]
     if kind.inverted and field == "is_interrupted" and isinstance(value, bool):
