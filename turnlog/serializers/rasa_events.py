@@ -23,14 +23,14 @@ KEPT = "$rasa"
 class Kind(NamedTuple):
     """One of Rasa's types.
 
-    fields: key of Rasa's JSON to field of ours; 3.6 always writes them. optional: left out when
+    name: Rasa's type name. fields: key of Rasa's JSON to field of ours; 3.6 always writes them. optional: left out when
     None. constants: keys that 3.6 always writes and that have no field. inverted: the field says
     the contrary. classes: names of the Python class, the one to write first.
     attributes: key to the class's attribute where that has another name. class_constants: what
     only the class has.
     """
 
-    type: str
+    name: str
     event: type[e.Event]
     classes: tuple[str, ...]
     fields: Mapping[str, str] = {}
@@ -93,7 +93,7 @@ KINDS = (
     Kind("topic", e.TopicSet, ("TopicSet",), {"topic": "topic"}),
 )  # fmt: skip
 
-BY_TYPE = {kind.type: kind for kind in KINDS}
+BY_TYPE = {kind.name: kind for kind in KINDS}
 _BY_EVENT = {kind.event: kind for kind in reversed(KINDS)}
 _HINTS = {kind.event: get_type_hints(kind.event) for kind in KINDS}
 _ABSENT = {"is_interrupted": False}
@@ -121,7 +121,7 @@ def _events(source: Any, number: int) -> tuple[e.Event, ...]:
     if kind is None:
         return (_unknown(source),)
     left = {key: value for key, value in source.items() if key != "event"}
-    understood = _understood(left, number) if kind.type == "user" else None
+    understood = _understood(left, number) if kind.name == "user" else None
     event = _typed(kind, left, unparsed=understood is None and "parse_data" not in left)
     if event is None:
         return (_unknown(source),)
@@ -138,7 +138,7 @@ def _kind(source: Any) -> Kind | None:
 def _unknown(source: Any) -> e.Event:
     held = source if isinstance(source, dict) else {}
     name, time = held.get("event"), held.get("timestamp")
-    timestamp = float(time) if type(time) in (int, float) else None
+    timestamp = float(time) if isinstance(time, int | float) else None
     return e.Unknown(name if isinstance(name, str) else "", source, timestamp=timestamp)
 
 
@@ -146,7 +146,7 @@ def _typed(kind: Kind, left: dict[str, Any], *, unparsed: bool) -> e.Event | Non
     """The event, or None where a field that it must have cannot be filled."""
     values: dict[str, Any] = {}
     without = [key for key in (*kind.fields, *kind.constants) if key not in left]
-    if kind.type == "user" and unparsed:
+    if kind.name == "user" and unparsed:
         without.append("parse_data")
     for key, field in {**kind.fields, **kind.optional, "timestamp": "timestamp"}.items():
         if key in left:
@@ -182,7 +182,7 @@ def _fill(kind: Kind, key: str, field: str, left: dict[str, Any], values: dict[s
 def _extra(left: dict[str, Any], kind: Kind, without: Sequence[str]) -> dict[str, Any] | None:
     kept: dict[str, Any] = {}
     if _BY_EVENT.get(kind.event) is not kind:
-        kept["type"] = kind.type
+        kept["type"] = kind.name
     return _with_kept(left, kept, without)
 
 
@@ -298,10 +298,10 @@ def _unreplaced(
         if isinstance(event, e.HistoryReplaced):
             before = len(kept)
             kept = [item for item in kept if item[0] <= event.to]
-            lost["replaced events"] += before - len(kept)
+            if len(kept) < before:
+                lost["replaced events"] += before - len(kept)
         else:
             kept.append((number, event))
-    lost += Counter()
     return iter(kept)
 
 
@@ -310,7 +310,7 @@ def _whole(event: e.Unknown) -> dict[str, Any]:
 
 
 def _plain(kind: Kind, event: e.Event) -> dict[str, Any]:
-    plain: dict[str, Any] = {"event": kind.type}
+    plain: dict[str, Any] = {"event": kind.name}
     if event.timestamp is not None:
         plain["timestamp"] = event.timestamp
     for key, field in kind.fields.items():
