@@ -23,9 +23,9 @@ KEPT = "$rasa"
 class Kind(NamedTuple):
     """One of Rasa's types.
 
-    name: Rasa's type name. fields: key of Rasa's JSON to field of ours; 3.6 always writes them. optional: left out when
-    None. constants: keys that 3.6 always writes and that have no field. inverted: the field says
-    the contrary. classes: names of the Python class, the one to write first.
+    fields: key of Rasa's JSON to field of ours; 3.6 always writes them. optional: the same, left
+    out when None. constants: keys that 3.6 always writes and that have no field. inverted: the
+    field says the contrary. classes: names of the Python class, the one to write first.
     attributes: key to the class's attribute where that has another name. class_constants: what
     only the class has.
     """
