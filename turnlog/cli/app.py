@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "list": "turnlog.cli.listing:list_",
     "log": "turnlog.cli.log:log",
     "show": "turnlog.cli.show:show",
+    "serve": "turnlog.cli.serve:serve",
 }
 """Name of a command: module and function, in the order in which the help shows them."""
 

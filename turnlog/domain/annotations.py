@@ -24,17 +24,12 @@ class Entity(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Where a slot's value stands in the text: character offsets, end exclusive.
-
-    act and value: what the source says of it beside the offsets.
-    """
+    """Where a slot's value stands in the text: character offsets, end exclusive."""
 
     slot: str
     start: int | None = None
     end: int | None = None
     extra: dict[str, Any] | None = None
-    act: str | None = None
-    value: Any = None
 
 
 class Act(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -46,11 +41,7 @@ class Act(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A data set's annotation of a message for one service or domain.
-
-    booked: what was booked with it. listed: the slots that the source lists without a value, part
-    by part, with the word it has for that. Both only where they changed; None takes one away.
-    """
+    """A data set's annotation of a message for one service or domain."""
 
     service: str
     acts: list[Act] | None = None
@@ -60,5 +51,3 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, gc=False):
     service_call: dict[str, Any] | None = None
     service_results: list[Any] | None = None
     extra: dict[str, Any] | None = None
-    booked: list[Any] | None = None
-    listed: dict[str, dict[str, Any] | None] | None = None

@@ -1,0 +1,58 @@
+"""A Socket.IO client that keeps all it hears, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import socketio
+
+Heard = tuple[str, Any]
+
+
+class Client:
+    def __init__(self) -> None:
+        self.sio = socketio.AsyncClient(reconnection=False)
+        self.heard: list[Heard] = []
+        self._more = asyncio.Event()
+        self.sio.on("*", self._hear)
+
+    async def _hear(self, name: str, data: Any = None) -> None:
+        self.heard.append((name, data))
+        self._more.set()
+
+    def all(self, name: str) -> list[Any]:
+        return [data for heard, data in self.heard if heard == name]
+
+    async def until(self, count: int, name: str, *, seconds: float = 15) -> list[Any]:
+        """The data of the first `count` events of a name, once they were heard."""
+        await self.when(lambda: len(self.all(name)) >= count, seconds=seconds)
+        return self.all(name)[:count]
+
+    async def when(self, condition: Callable[[], bool], *, seconds: float = 15) -> None:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self._more.clear()
+                await self._more.wait()
+
+    async def session(self, **request: Any) -> Any:
+        """What the server confirms."""
+        before = len(self.all("session_confirm"))
+        await self.sio.emit("session_request", request)
+        return (await self.until(before + 1, "session_confirm"))[-1]
+
+    async def say(self, text: str, **more: Any) -> Any:
+        """The server's acknowledgement of a message."""
+        return await self.sio.call("user_uttered", {"message": text, **more}, timeout=15)
+
+
+@asynccontextmanager
+async def connected(url: str, **options: Any) -> AsyncIterator[Client]:
+    client = Client()
+    await client.sio.connect(url, **{"transports": ["websocket"], **options})
+    try:
+        yield client
+    finally:
+        await client.sio.disconnect()

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.parts import turnlog as turnlog_part
+
+if TYPE_CHECKING:
+    from tests.parts.server import Server
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server with the booking bot, without authentication; sessions keep apart."""
+    with turnlog_part.running() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def naming_server() -> Iterator[Server]:
+    """One whose clients name their session ids."""
+    with turnlog_part.running("--client-ids") as running:
+        yield running

@@ -1,0 +1,1 @@
+"""The live server: channels, bots and pages on one log."""

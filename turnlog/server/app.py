@@ -1,0 +1,90 @@
+"""The server put together: one ASGI application of routes, Socket.IO and pages on one log.
+
+A group of routes is a module with a sequence of Litestar handlers, named in ROUTES. A handler's
+path parameter `conversation` says whose route it is and is authorised before it runs; `log`, an
+AsyncTurnlog, `order`, `principal` and the whole `server` come as arguments of those names.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
+from typing import Any
+
+import socketio
+from litestar import Litestar, Request
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from turnlog import AsyncTurnlog, __version__, aopen
+from turnlog.bots import Loaded
+from turnlog.server import errors
+from turnlog.server.auth import Principal, authorised
+from turnlog.server.chat import Chat
+from turnlog.server.order import Order
+from turnlog.server.settings import Settings
+from turnlog.server.shared import Server
+from turnlog.server.tokens import stored_secret
+
+ROUTES: tuple[str, ...] = ("turnlog.server.health:handlers", "turnlog.server.rest:handlers")
+"""Module and attribute of every group of routes."""
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings, *, bot: Loaded | None = None, clock: Callable[[], float] = time.time
+) -> AsyncIterator[tuple[Any, Server]]:
+    """The ASGI application on its open log, for as long as the block lasts."""
+    async with AsyncExitStack() as stack:
+        log = await stack.enter_async_context(aopen(settings.db, clock=clock))
+        secret = await log.read(stored_secret)
+        server = Server(settings, log, secret, bot=bot, clock=clock)
+        stack.push_async_callback(server.runner.finish)
+        await stack.enter_async_context(server.feed.running())
+        yield application(server), server
+
+
+def application(server: Server) -> Any:
+    """Routes and Socket.IO; mounting the one in the other breaks its transports."""
+    chat = Chat(server)
+    path = server.settings.names.path
+    return socketio.ASGIApp(chat.sio, other_asgi_app=litestar(server), socketio_path=path)
+
+
+def litestar(server: Server) -> Litestar:
+    settings = server.settings
+    return Litestar(
+        route_handlers=[handler for group in ROUTES for handler in _loaded(group)],
+        guards=[authorised],
+        dependencies={
+            "log": Provide(lambda: server.log, sync_to_thread=False),
+            "order": Provide(lambda: server.order, sync_to_thread=False),
+            "server": Provide(lambda: server, sync_to_thread=False),
+            "principal": Provide(_principal, sync_to_thread=False),
+        },
+        state=State({"auth": server.auth, "server": server}),
+        exception_handlers=errors.HANDLERS,
+        request_max_body_size=settings.limits.body,
+        cors_config=CORSConfig(allow_origins=list(settings.cors)) if settings.cors else None,
+        openapi_config=OpenAPIConfig(
+            "turnlog", __version__, path="/openapi", render_plugins=[JsonRenderPlugin()]
+        ),
+        logging_config=None,
+        signature_types=[AsyncTurnlog, Order, Principal, Server],
+    )
+
+
+def _principal(request: Request[Any, Any, Any]) -> Principal:
+    found: Principal = request.state.principal
+    return found
+
+
+def _loaded(group: str) -> Sequence[Any]:
+    module, _, attribute = group.partition(":")
+    handlers: Sequence[Any] = getattr(import_module(module), attribute)
+    return handlers

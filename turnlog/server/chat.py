@@ -1,0 +1,289 @@
+"""The Socket.IO channel: Rasa's events, and numbers for clients that want nothing lost.
+
+A client that puts `after` (the last event it saw, 0 for none) into its `session_request` gets the
+messages after it, its own and other tabs' among them, each with its number; others get what Rasa
+sends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+import socketio
+
+from turnlog.domain.events import UserUttered
+from turnlog.domain.streams import check_id
+from turnlog.errors import TurnlogError
+from turnlog.server import wire
+from turnlog.server.auth import Principal
+from turnlog.server.errors import Refused, status_of
+from turnlog.server.feed import Follower, Numbered
+from turnlog.server.shared import Server
+from turnlog.server.tokens import named
+
+logger = logging.getLogger(__name__)
+
+Payload = dict[str, Any]
+
+LONGEST_ID = 255
+
+
+class Visitor:
+    """A connected socket. claimed: the id its client goes by, where ours is another."""
+
+    def __init__(self, sid: str, principal: Principal) -> None:
+        self.sid = sid
+        self.principal = principal
+        self.conversation: str | None = None
+        self.claimed: str | None = None
+        self.expires: float | None = None
+        self.numbered = False
+        self.follower: Follower | None = None
+        self.entering = asyncio.Lock()
+
+
+class Chat:
+    """The channel of one server."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._names = server.settings.names
+        self._visitors: dict[str, Visitor] = {}
+        cors = list(server.settings.cors)
+        self.sio = socketio.AsyncServer(
+            async_mode="asgi",
+            cors_allowed_origins="*" if "*" in cors else cors or None,
+            max_http_buffer_size=server.settings.limits.body,
+            namespaces=[self._names.namespace],
+        )
+        self._handle("connect", self._connect)
+        self._handle("disconnect", self._disconnect)
+        self._handle("session_request", self._answering(self._session_request))
+        self._handle(self._names.user_message, self._answering(self._user_message))
+        server.runner.thinking = self._thinking
+
+    def _handle(self, name: str, handler: Callable[..., Awaitable[Any]]) -> None:
+        self.sio.on(name, handler, namespace=self._names.namespace)
+
+    async def _emit(self, sid: str, name: str, data: Any) -> None:
+        await self.sio.emit(name, data, to=sid, namespace=self._names.namespace)
+
+    # --- connecting -----------------------------------------------------------------------------
+
+    async def _connect(self, sid: str, environ: Payload, auth: Any = None) -> None:
+        try:
+            principal = self._server.auth.visitor(_bearer(auth))
+        except Refused as refused:
+            self._server.metrics.refused.labels(refused.reason).inc()
+            raise socketio.exceptions.ConnectionRefusedError(str(refused)) from refused
+        self._visitors[sid] = Visitor(sid, principal)
+        self._server.metrics.sockets.inc()
+
+    async def _disconnect(self, sid: str, reason: str | None = None) -> None:
+        visitor = self._visitors.pop(sid, None)
+        if visitor is not None:
+            self._server.metrics.sockets.dec()
+            self._leave(visitor)
+
+    def _answering(
+        self, handler: Callable[[Visitor, Payload], Awaitable[Any]]
+    ) -> Callable[..., Awaitable[Any]]:
+        """A handler whose errors go to the client: as the event `chat_error` and as its answer."""
+
+        async def answered(sid: str, data: Any = None, *_: Any) -> Any:
+            visitor = self._visitors.get(sid)
+            if visitor is None:
+                return None
+            given = data if isinstance(data, dict) else {}
+            try:
+                return await handler(visitor, given)
+            except TurnlogError as error:
+                status, reason = status_of(error)
+                self._server.metrics.refused.labels(reason).inc()
+                told = {"code": status, "reason": reason, "message": str(error)}
+                if isinstance(given.get("message_id"), str):
+                    told["message_id"] = given["message_id"]
+                await self._emit(sid, "chat_error", told)
+                return {"error": told}
+
+        return answered
+
+    # --- sessions -------------------------------------------------------------------------------
+
+    async def _session_request(self, visitor: Visitor, data: Payload) -> None:
+        if not self._names.persistence:
+            confirmed = named(data.get("session_id")) or self._server.tokens.new_id()
+            await self._emit(visitor.sid, "session_confirm", confirmed)
+            return
+        async with visitor.entering:
+            visitor.numbered = "after" in data
+            conversation = self._session(visitor, data)
+            await self._confirm(visitor, conversation)
+            await self._enter(visitor, conversation, _after(data))
+        await self._server.runner.resume(conversation)
+
+    def _session(self, visitor: Visitor, data: Payload) -> str:
+        """The session a client asks for, or gets. Raises Refused where it may not have it."""
+        wanted = named(data.get("session_id"))
+        if wanted is not None:
+            check_id(wanted)
+            if len(wanted) > LONGEST_ID:
+                raise Refused(400, "BadRequest", f"session_id: {LONGEST_ID} characters at most")
+        visitor.principal.in_time(self._server.clock())
+        if visitor.principal.conversation is not None:
+            own = visitor.principal.conversation
+            visitor.principal.require(wanted or own, self._server.clock())
+            return own
+        if isinstance(token := data.get("token"), str) and token:
+            return self._of_token(token, wanted)
+        return self._of_id(visitor, wanted, data)
+
+    def _of_token(self, token: str, wanted: str | None) -> str:
+        conversation = self._server.tokens.conversation(token)
+        if wanted not in (None, conversation):
+            raise Refused(403, "Forbidden", "the token is another session's")
+        return conversation
+
+    def _of_id(self, visitor: Visitor, wanted: str | None, data: Payload) -> str:
+        tokens = self._server.tokens
+        if wanted is None and visitor.conversation is not None and not data.get("new"):
+            return visitor.conversation
+        if wanted is None:
+            return tokens.new_id() if visitor.numbered else tokens.new_tagged_id()
+        if wanted == visitor.conversation:
+            return wanted
+        free = visitor.principal.everything or self._server.settings.client_ids
+        if free or tokens.is_ours(wanted):
+            return wanted
+        if visitor.claimed == wanted and visitor.conversation is not None:
+            return visitor.conversation
+        if visitor.conversation is None:
+            visitor.claimed = wanted
+            return tokens.new_id() if visitor.numbered else tokens.new_tagged_id()
+        raise Refused(
+            403,
+            "Forbidden",
+            "this server makes session ids itself: use the one of session_confirm"
+            " (the option --client-ids lets clients name theirs)",
+        )
+
+    async def _confirm(self, visitor: Visitor, conversation: str) -> None:
+        if not visitor.numbered:
+            await self._emit(visitor.sid, "session_confirm", conversation)
+            return
+        life = self._server.settings.token_life
+        visitor.expires = self._server.clock() + life
+        token = self._server.tokens.token(conversation)
+        confirmed = {"session_id": conversation, "token": token, "expires_in": life}
+        await self._emit(visitor.sid, "session_confirm", confirmed)
+
+    async def _enter(self, visitor: Visitor, conversation: str, after: int | None) -> None:
+        """Follow a conversation, from now on or after an event."""
+        self._leave(visitor)
+        visitor.conversation = conversation
+
+        async def send(events: Sequence[Numbered]) -> None:
+            await self._send(visitor, events)
+
+        visitor.follower = await self._server.feed.join(conversation, after, send)
+        if visitor.sid not in self._visitors:
+            self._leave(visitor)
+
+    def _leave(self, visitor: Visitor) -> None:
+        if visitor.follower is not None:
+            self._server.feed.leave(visitor.follower)
+            visitor.follower = None
+
+    # --- messages in ----------------------------------------------------------------------------
+
+    async def _user_message(self, visitor: Visitor, data: Payload) -> Payload:
+        message = self._message(data)
+        conversation = await self._speaker(visitor, data)
+        self._server.rate.take(conversation)
+        receipt = await self._server.runner.receive(conversation, message)
+        return {"session_id": conversation, "event": receipt.event}
+
+    async def _speaker(self, visitor: Visitor, data: Payload) -> str:
+        """The conversation a message is for; its room is joined by then."""
+        now = self._server.clock()
+        if not self._names.persistence:
+            visitor.principal.in_time(now)
+            conversation = visitor.principal.conversation or visitor.sid
+        else:
+            if visitor.expires is not None and now >= visitor.expires:
+                raise Refused(401, "Expired", "the session's token has expired")
+            conversation = self._session(visitor, {"session_id": data.get("session_id")})
+        async with visitor.entering:
+            if visitor.follower is None or visitor.conversation != conversation:
+                if self._names.persistence and named(data.get("session_id")) != conversation:
+                    await self._confirm(visitor, conversation)
+                await self._enter(visitor, conversation, None)
+        return conversation
+
+    def _message(self, data: Payload) -> UserUttered:
+        text, limit = data.get("message"), self._server.settings.limits.message
+        if not isinstance(text, str) or not text:
+            raise Refused(400, "BadRequest", "message: a text is needed")
+        if len(text.encode(errors="replace")) > limit:
+            raise Refused(413, "TooLarge", f"message: {limit:,} bytes are allowed at most")
+        id = data.get("message_id")
+        extra = {"metadata": _object(data.get(self._names.metadata))}
+        extra["customData"] = _object(data.get("customData"))
+        return UserUttered(
+            text,
+            message_id=id[:128] if isinstance(id, str) and id else None,
+            channel="socketio",
+            extra={key: value for key, value in extra.items() if value} or None,
+        )
+
+    # --- messages out ---------------------------------------------------------------------------
+
+    async def _send(self, visitor: Visitor, events: Sequence[Numbered]) -> None:
+        if self._is_behind(visitor):
+            await self.sio.disconnect(visitor.sid, namespace=self._names.namespace)
+            return
+        if visitor.numbered:
+            for name, data in wire.numbered_messages(events, self._names):
+                await self._emit(visitor.sid, name, data)
+            return
+        for _, event in events:
+            if isinstance(event, wire.Spoken):
+                for data in wire.socket_messages(event):
+                    await self._emit(visitor.sid, self._names.bot_message, data)
+
+    def _is_behind(self, visitor: Visitor) -> bool:
+        """Whether the socket leaves so much unread that it had better come back later."""
+        eio_sid = self.sio.manager.eio_sid_from_sid(visitor.sid, self._names.namespace)
+        socket = self.sio.eio.sockets.get(eio_sid)
+        return socket is not None and socket.queue.qsize() > self._server.settings.limits.behind
+
+    async def _thinking(self, conversation: str, thinking: bool) -> None:
+        for visitor in list(self._visitors.values()):
+            if visitor.numbered and visitor.conversation == conversation:
+                await self._emit(visitor.sid, "bot_typing", {"typing": thinking})
+
+
+def _bearer(auth: Any) -> str | None:
+    token = auth.get("token") if isinstance(auth, dict) else None
+    return token.removeprefix("Bearer ").strip() if isinstance(token, str) and token else None
+
+
+def _after(data: Payload) -> int | None:
+    if "after" not in data:
+        return None
+    after = data["after"]
+    return after if isinstance(after, int) and 0 <= after < 2**53 else 0
+
+
+def _object(value: Any) -> dict[str, Any] | None:
+    """A JSON object, or the string of one."""
+    if isinstance(value, str):
+        try:
+            value = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,121 @@
+"""What is recorded comes to whoever follows its conversation: once each, in order, from the log.
+
+Nothing is sent that was not read back from the log, whoever wrote it: this server, another one,
+a timer, the command line. Doorbells only say that there is something to read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from turnlog import AsyncTurnlog
+from turnlog.domain.conversation import Commit
+from turnlog.domain.events import Event
+from turnlog.errors import TurnlogError, UnknownConversation
+
+logger = logging.getLogger(__name__)
+
+Numbered = tuple[int, Event]
+Send = Callable[[Sequence[Numbered]], Awaitable[None]]
+
+RETRY = 0.5
+"""Seconds before the log is tried again that could not be read."""
+
+
+class Follower:
+    """One reader of a conversation; `seen` is the number of the last event it was sent."""
+
+    def __init__(self, conversation: str, seen: int, send: Send) -> None:
+        self.conversation = conversation
+        self.seen = seen
+        self._send = send
+        self._early: list[Commit] | None = []
+
+    async def push(self, commit: Commit) -> None:
+        if self._early is not None:
+            self._early.append(commit)
+        else:
+            await self.take(commit.first_event, commit.events)
+
+    async def take(self, first: int, events: Sequence[Event]) -> None:
+        """Send those it has not seen; `first` is the number of the first."""
+        fresh = [(number, e) for number, e in enumerate(events, first) if number > self.seen]
+        if fresh:
+            self.seen = fresh[-1][0]
+            await self._send(fresh)
+
+    async def go_live(self) -> None:
+        """Send what was recorded while the past was read; from now on it comes by itself."""
+        while self._early:
+            commit = self._early.pop(0)
+            await self.take(commit.first_event, commit.events)
+        self._early = None
+
+
+class Feed:
+    """Follows the log once for all followers."""
+
+    def __init__(self, log: AsyncTurnlog) -> None:
+        self._log = log
+        self._rooms: dict[str, set[Follower]] = {}
+        self.position = 0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        self.position = await self._log.read(lambda log: log.store.reader.last_position())
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def join(self, conversation: str, after: int | None, send: Send) -> Follower:
+        """Follow a conversation after an event; None: from now on."""
+        follower = Follower(conversation, 0 if after is None else after, send)
+        self._rooms.setdefault(conversation, set()).add(follower)
+        try:
+            await self._catch_up(follower, after)
+        except BaseException:
+            self.leave(follower)
+            raise
+        return follower
+
+    def leave(self, follower: Follower) -> None:
+        room = self._rooms.get(follower.conversation, set())
+        room.discard(follower)
+        if not room:
+            self._rooms.pop(follower.conversation, None)
+
+    async def _catch_up(self, follower: Follower, after: int | None) -> None:
+        try:
+            if after is None:
+                now = await self._log.conversation(follower.conversation)
+                follower.seen = now.state.event
+            else:
+                past = await self._log.events(follower.conversation, after)
+                await follower.take(after + 1, past)
+        except UnknownConversation:
+            follower.seen = 0
+        await follower.go_live()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async for position, commit in self._log.follow(self.position):
+                    await self._pass_on(commit)
+                    self.position = position
+            except TurnlogError as error:
+                logger.warning("the log cannot be followed, trying again: %s", error)
+            await asyncio.sleep(RETRY)
+
+    async def _pass_on(self, commit: Commit) -> None:
+        for follower in list(self._rooms.get(commit.conversation, ())):
+            try:
+                await follower.push(commit)
+            except Exception:
+                logger.exception("a follower failed, it is let go")
+                self.leave(follower)

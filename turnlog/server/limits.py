@@ -1,0 +1,31 @@
+"""How fast one conversation may speak."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+
+from turnlog.server.errors import Refused
+
+REMEMBERED = 10_000
+
+
+class Rate:
+    """A bucket for each name: `burst` at once, `rate` a second from then on."""
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, name: str) -> None:
+        """Raise Refused (429) where the bucket is empty."""
+        now = time.monotonic()
+        left, since = self._buckets.pop(name, (float(self._burst), now))
+        left = min(float(self._burst), left + (now - since) * self._rate)
+        allowed = left >= 1
+        self._buckets[name] = (left - 1 if allowed else left, now)
+        if len(self._buckets) > REMEMBERED:
+            self._buckets.popitem(last=False)
+        if not allowed:
+            raise Refused(429, "TooFast", "too many messages; wait a moment")

@@ -1,0 +1,130 @@
+"""A server process: checks what it is told, serves until it is stopped, says where it is."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import logging
+import socket
+import sys
+import time
+from typing import Any
+from urllib.parse import quote
+
+import uvicorn
+
+from turnlog import bots
+from turnlog.bots import Loaded
+from turnlog.errors import TurnlogError
+from turnlog.server.app import serving
+from turnlog.server.settings import Settings
+
+METHODS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA")
+
+
+def run(settings: Settings) -> None:
+    """Serve until the process is told to stop. Raises TurnlogError for what cannot be."""
+    check(settings)
+    configure_logging()
+    asyncio.run(_serve(settings))
+
+
+def check(settings: Settings) -> None:
+    """Raise TurnlogError for settings that are wrong or open what must not be."""
+    if not settings.protected and not _is_loopback(settings.host):
+        raise TurnlogError(
+            f"host {settings.host!r} is open to others: it takes --auth-token or --jwt-key,"
+            " without one the server binds to loopback only"
+        )
+    if settings.jwt_method not in METHODS:
+        raise TurnlogError(f"jwt method {settings.jwt_method!r} is none of {', '.join(METHODS)}")
+    for value, name in ((settings.auth_token, "--auth-token"), (settings.jwt_key, "--jwt-key")):
+        if value is not None and not value.strip():
+            raise TurnlogError(f"{name} is empty")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _serve(settings: Settings) -> None:
+    listening = _listening(settings)
+    port = listening.getsockname()[1]
+    async with serving(settings, bot=_bot(settings)) as (application, _):
+        config = uvicorn.Config(
+            application,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="websockets-sansio",
+            ws_max_size=settings.limits.body,
+            timeout_graceful_shutdown=5,
+            lifespan="off",
+        )
+        announce(settings, port)
+        await uvicorn.Server(config).serve([listening])
+
+
+def _listening(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((settings.host, settings.port))
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        raise TurnlogError(f"{settings.host}:{settings.port}: {error.strerror or error}") from error
+    return listening
+
+
+def _bot(settings: Settings) -> Loaded | None:
+    if settings.bot is None:
+        return None
+    if settings.bot.startswith(("http://", "https://")):
+        from turnlog.bots.remote import remote
+
+        return remote(settings.bot, timeout=settings.bot_timeout)
+    return bots.load(settings.bot)
+
+
+def announce(settings: Settings, port: int) -> None:
+    """Where chat and inspector are, on stdout, for whoever started the server."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    base = f"http://{host}:{port}"
+    token = f"?token={quote(settings.auth_token)}" if settings.auth_token else ""
+    print(f"chat     {base}/\ninspect  {base}/inspect{token}", flush=True)
+    if settings.client_ids:
+        logging.getLogger(__name__).warning(
+            "clients name their session ids: whoever knows or guesses one reads and writes it"
+        )
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, where, message and the traceback of an exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def configure_logging() -> None:
+    """Structured lines on stderr; they name conversations by id and hold no text of them."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for noisy in ("engineio", "socketio", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)

@@ -1,0 +1,31 @@
+"""What Prometheus is told; no label ever holds an id or a text."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+
+class Metrics:
+    """One registry for each server, so that several can live in one process."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.sockets = Gauge("turnlog_sockets", "Connected sockets", registry=registry)
+        self.messages = Counter(
+            "turnlog_messages", "User messages recorded", ["channel"], registry=registry
+        )
+        self.refused = Counter(
+            "turnlog_refused", "Requests and events refused", ["reason"], registry=registry
+        )
+        self.bot_failures = Counter(
+            "turnlog_bot_failures", "Messages the bot did not answer", ["kind"], registry=registry
+        )
+        self.recording = Histogram(
+            "turnlog_recording_seconds", "Until a message is durable", registry=registry
+        )
+        self.answering = Histogram(
+            "turnlog_answering_seconds", "Until a bot has answered", registry=registry
+        )
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)

@@ -1,0 +1,145 @@
+"""The REST channel: Rasa's webhook, and the log's events as plain JSON."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from turnlog import AsyncTurnlog
+from turnlog.domain.events import Event, UserUttered
+from turnlog.domain.streams import check_id
+from turnlog.engine.log import Turnlog
+from turnlog.errors import FormatError
+from turnlog.serializers import plain
+from turnlog.server import wire
+from turnlog.server.auth import Principal
+from turnlog.server.errors import Refused
+from turnlog.server.shared import Server
+
+Json = Request[Any, Any, Any]
+
+
+class WebhookMessage(msgspec.Struct):
+    """What Rasa's REST webhook takes; message_id makes sending it again harmless."""
+
+    message: str
+    sender: str | None = None
+    metadata: Any = None
+    input_channel: str | None = None
+    message_id: str | None = None
+
+
+@post("/webhooks/rest/webhook", opt={"access": "handler"}, status_code=200)
+async def webhook(
+    request: Json, server: Server, principal: Principal, stream: bool = False
+) -> Response[Any] | Stream:
+    """Say something to the bot; its messages come back, with `?stream=true` a line each."""
+    said = await read(request, WebhookMessage)
+    sender = said.sender or principal.conversation or server.tokens.new_id()
+    principal.require(sender, server.clock())
+    check_id(sender)
+    if len(said.message.encode(errors="replace")) > server.settings.limits.message:
+        raise Refused(413, "TooLarge", "message: too long")
+    server.rate.take(sender)
+    receipt = await server.runner.receive(sender, _message(said))
+    if stream:
+        return Stream(_lines(sender, receipt.answer), media_type="application/x-ndjson")
+    return Response(list(_messages(sender, await receipt.answer)))
+
+
+@get("/webhooks/rest", opt={"access": "open"})
+async def alive() -> dict[str, str]:
+    """As Rasa's channel says it."""
+    return {"status": "ok"}
+
+
+class Page(msgspec.Struct):
+    """Events of a conversation, oldest first; `event` numbers the first, `last` the last one."""
+
+    conversation: str
+    event: int
+    last: int
+    events: list[Any]
+
+
+class Recorded(msgspec.Struct):
+    conversation: str
+    version: int
+    event: int
+    events: int
+    new: bool
+
+
+@get("/v1/conversations/{conversation:str}/events")
+async def events(
+    conversation: str,
+    log: AsyncTurnlog,
+    after: int = Parameter(default=0, ge=0),
+    limit: int = Parameter(default=1000, ge=1, le=10_000),
+) -> Response[bytes]:
+    """The events after the one numbered `after`."""
+
+    def page(log: Turnlog) -> bytes:
+        found = log.conversation(conversation)
+        kept = [e for e, _ in zip(found.events(after), range(limit), strict=False)]
+        shown = Page(conversation, after + 1, found.state.event, [plain.to_plain(e) for e in kept])
+        return plain.dumps(shown)
+
+    return Response(await log.read(page), media_type="application/json")
+
+
+@post("/v1/conversations/{conversation:str}/events")
+async def record(request: Json, conversation: str, server: Server) -> Recorded:
+    """Record events in one commit, with header Idempotency-Key once however often they come."""
+    body = await read(request, object)
+    asked = [_event(item) for item in (body if isinstance(body, list) else [body])]
+    if not asked:
+        raise Refused(400, "BadRequest", "no events were given")
+    key = request.headers.get("idempotency-key")
+    done = await server.runner.record(conversation, *asked, key=key)
+    last = done.commits[-1]
+    count = sum(len(commit.events) for commit in done.commits)
+    return Recorded(conversation, last.version, done.commits[0].first_event, count, done.new)
+
+
+async def read(request: Json, kind: type[Any]) -> Any:
+    """The request's JSON body. Raises Refused (400) for what is none."""
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json" and not media.endswith("+json"):
+        raise Refused(400, "BadRequest", "the body must be JSON, of type application/json")
+    try:
+        return msgspec.json.decode(await request.body(), type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Refused(400, "BadRequest", f"the body is not what it must be: {error}") from error
+
+
+def _event(item: Any) -> Event:
+    try:
+        return plain.from_plain(item)
+    except FormatError as error:
+        raise Refused(400, "BadRequest", str(error)) from error
+
+
+def _message(said: WebhookMessage) -> UserUttered:
+    extra = {"metadata": said.metadata} if said.metadata else None
+    channel = said.input_channel or "rest"
+    return UserUttered(said.message, message_id=said.message_id, channel=channel, extra=extra)
+
+
+def _messages(sender: str, answer: Sequence[Event]) -> Iterator[dict[str, Any]]:
+    for event in answer:
+        if isinstance(event, wire.Spoken):
+            yield from wire.rest_messages(sender, event)
+
+
+async def _lines(sender: str, answer: Any) -> AsyncIterator[bytes]:
+    for message in _messages(sender, await answer):
+        yield msgspec.json.encode(message) + b"\n"
+
+
+handlers = (webhook, alive, events, record)

@@ -1,0 +1,205 @@
+"""Asks the bot: the user's message is durable before, the answer before anybody sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from turnlog import AsyncTurnlog
+from turnlog.bots import LiveConversation, Loaded, ask
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.events import BotFailed, Event, UserUttered
+from turnlog.domain.state import State
+from turnlog.engine.writer import Recorded
+from turnlog.errors import ConversationError, Unavailable
+from turnlog.server.metrics import Metrics
+from turnlog.server.order import Order
+from turnlog.server.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+Done = TypeVar("Done")
+
+ATTEMPTS = 6
+"""How often an answer is tried to be recorded, with pauses of 0.25 s, doubled each time."""
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """A user's message is durable as event `event`; `answer` yields what the bot recorded."""
+
+    event: int
+    new: bool
+    answer: asyncio.Task[Sequence[Event]]
+
+
+class Runner:
+    """thinking: told when the bot begins and ends to work on a conversation."""
+
+    def __init__(
+        self,
+        log: AsyncTurnlog,
+        loaded: Loaded | None,
+        order: Order,
+        settings: Settings,
+        metrics: Metrics,
+    ) -> None:
+        self._log = log
+        self._loaded = loaded
+        self._silent: set[tuple[str, int]] = set()
+        self._order = order
+        self._settings = settings
+        self._metrics = metrics
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.thinking: Callable[[str, bool], Awaitable[None]] | None = None
+
+    async def receive(self, conversation: str, message: UserUttered) -> Receipt:
+        """Record a user's message and have it answered; durable when this returns.
+
+        The same message id again is the same message: answered now if it was not before.
+        """
+        await self._order.enter(conversation)
+        try:
+            with self._metrics.recording.time():
+                recorded = await self._patiently(self._log.record(conversation, message))
+        except BaseException:
+            self._order.leave(conversation)
+            raise
+        self._metrics.messages.labels(message.channel or "other").inc()
+        number = _number(recorded)
+        task = self._start(self._answer(conversation, number))
+        return Receipt(number, recorded.new, task)
+
+    async def resume(self, conversation: str) -> None:
+        """Have the last message answered if a server died before it could be."""
+        if self._loaded is None or self._order.busy(conversation):
+            return
+        await self._order.enter(conversation)
+        self._start(self._answer(conversation, None))
+
+    async def record(self, conversation: str, *events: Event, key: str | None = None) -> Recorded:
+        """Record events as they are, in order with what else goes on; nobody is asked."""
+        async with self._order.of(conversation):
+            return await self._patiently(self._log.record(conversation, *events, key=key))
+
+    async def finish(self) -> None:
+        """Wait for the answers under way."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, answering: Any) -> asyncio.Task[Any]:
+        task = asyncio.create_task(answering)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _patiently(self, recording: Awaitable[Done]) -> Done:
+        try:
+            async with asyncio.timeout(self._settings.limits.patience):
+                return await recording
+        except TimeoutError as error:
+            raise Unavailable("the log does not answer; send the message again") from error
+
+    # --- answering ------------------------------------------------------------------------------
+
+    async def _answer(self, conversation: str, number: int | None) -> Sequence[Event]:
+        """What the bot answered to the message of that event (None: the last), now or before."""
+        try:
+            return await self._answered(conversation, number)
+        except ConversationError as error:
+            logger.warning("conversation %r: its answer is not recorded: %s", conversation, error)
+            return ()
+        finally:
+            self._order.leave(conversation)
+
+    async def _answered(self, conversation: str, number: int | None) -> Sequence[Event]:
+        if self._loaded is None:
+            return ()
+        found = await self._log.conversation(conversation)
+        number = number or _unanswered(found.state)
+        if number is None:
+            return ()
+        key = f"answer-{number}"
+        row = await self._log.read(lambda log: log.store.reader.keyed(conversation, key))
+        if row is not None:
+            return row.commit().events
+        if (conversation, number) in self._silent or _latest(found.state) != number:
+            return ()
+        events = await self._ask(self._loaded, found, number)
+        caused = [e if e.cause else msgspec.structs.replace(e, cause=number) for e in events]
+        if not caused:
+            self._silent.add((conversation, number))
+        return await self._record(conversation, caused, key)
+
+    async def _ask(self, loaded: Loaded, found: Conversation, number: int) -> Sequence[Event]:
+        """The bot's events, or the failure to be recorded."""
+        [message] = await self._log.read(lambda _: list(found.events(number - 1))[:1])
+        assert isinstance(message, UserUttered)
+        view = LiveConversation(self._log, found, loaded, number)
+        await self._tell(found.id, True)
+        try:
+            with self._metrics.answering.time():
+                events = await _in_time(ask(loaded.bot, view, message), self._settings.bot_timeout)
+        finally:
+            await self._tell(found.id, False)
+        for event in events:
+            if isinstance(event, BotFailed):
+                self._metrics.bot_failures.labels(event.kind).inc()
+                logger.error("conversation %r: the bot failed: %s", found.id, event.kind)
+        return events
+
+    async def _record(
+        self, conversation: str, events: Sequence[Event], key: str
+    ) -> Sequence[Event]:
+        """Record an answer, again and again while the log is away: it was asked for once."""
+        if not events:
+            return ()
+        for attempt in range(ATTEMPTS):
+            try:
+                recorded = await self._patiently(self._log.record(conversation, *events, key=key))
+                return recorded.events
+            except Unavailable as error:
+                logger.warning("conversation %r: its answer is kept: %s", conversation, error)
+                await asyncio.sleep(0.25 * 2**attempt)
+        logger.error("conversation %r: its answer could not be recorded", conversation)
+        return ()
+
+    async def _tell(self, conversation: str, thinking: bool) -> None:
+        if self.thinking is not None:
+            await self.thinking(conversation, thinking)
+
+
+def _number(recorded: Recorded) -> int:
+    """The number of the user's message among what was recorded."""
+    for commit in recorded.commits:
+        for number, event in enumerate(commit.events, commit.first_event):
+            if isinstance(event, UserUttered):
+                return number
+    raise AssertionError("no user's message was recorded")
+
+
+async def _in_time(asking: Coroutine[Any, Any, Sequence[Event]], timeout: float) -> Sequence[Event]:
+    """The answer, or a BotFailed; a bot that will not be cancelled is left behind."""
+    task = asyncio.ensure_future(asking)
+    done, _ = await asyncio.wait({task}, timeout=timeout)
+    if done:
+        return task.result()
+    task.cancel()
+    return (BotFailed("timeout", f"no answer within {timeout:g} s"),)
+
+
+def _latest(state: State) -> int | None:
+    latest = state.context.latest_message
+    return latest.event if latest is not None else None
+
+
+def _unanswered(state: State) -> int | None:
+    """The number of the last message, unless something answered it."""
+    context = state.context
+    if context.latest_message is None:
+        return None
+    number = context.latest_message.event
+    after = (context.latest_bot_message, context.latest_action)
+    return None if any(found and found.event > number for found in after) else number

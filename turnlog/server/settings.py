@@ -1,0 +1,68 @@
+"""What a server is told when it starts."""
+
+from __future__ import annotations
+
+import msgspec
+
+DAY = 86_400.0
+
+
+class Names(msgspec.Struct, frozen=True, kw_only=True):
+    """How the Socket.IO channel names things; the defaults are Rasa's.
+
+    persistence: whether a session outlives its connection; without it the socket's id is the
+    conversation's.
+    """
+
+    path: str = "/socket.io"
+    namespace: str = "/"
+    user_message: str = "user_uttered"
+    bot_message: str = "bot_uttered"
+    metadata: str = "metadata"
+    persistence: bool = True
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client may ask of the server.
+
+    message and body in bytes; rate in messages a second for one conversation, burst at once;
+    waiting: messages of a conversation that wait for the bot; behind: packets that a socket may
+    leave unread before it is let go, to come back and catch up from the log; patience: seconds
+    to wait for the log.
+    """
+
+    message: int = 16_384
+    body: int = 262_144
+    rate: float = 10.0
+    burst: int = 30
+    waiting: int = 32
+    behind: int = 2_000
+    patience: float = 8.0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """token_life: seconds for which the chat page's token lets it come back to its session.
+
+    bot: `module:attribute` or the URL of a webhook; None records without answering.
+    cors: origins besides the server's own whose pages may use it; `*` for all.
+    """
+
+    db: str = "sqlite:///turnlog.db"
+    host: str = "127.0.0.1"
+    port: int = 5005
+    bot: str | None = None
+    bot_timeout: float = 30.0
+    cors: tuple[str, ...] = ()
+    auth_token: str | None = None
+    jwt_key: str | None = None
+    jwt_method: str = "HS256"
+    client_ids: bool = False
+    redis: str | None = None
+    token_life: float = 7 * DAY
+    names: Names = Names()
+    limits: Limits = Limits()
+
+    @property
+    def protected(self) -> bool:
+        """Whether a token or a key is asked for."""
+        return self.auth_token is not None or self.jwt_key is not None

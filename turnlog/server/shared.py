@@ -1,0 +1,40 @@
+"""What the parts of a running server share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from turnlog import AsyncTurnlog
+from turnlog.bots import Loaded
+from turnlog.server.auth import Auth
+from turnlog.server.feed import Feed
+from turnlog.server.limits import Rate
+from turnlog.server.metrics import Metrics
+from turnlog.server.order import Order
+from turnlog.server.runner import Runner
+from turnlog.server.settings import Settings
+from turnlog.server.tokens import Tokens
+
+
+class Server:
+    """One log and what serves it. clock: gives UTC seconds."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: AsyncTurnlog,
+        secret: bytes,
+        *,
+        bot: Loaded | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self.settings = settings
+        self.log = log
+        self.clock = clock
+        self.metrics = Metrics()
+        self.tokens = Tokens(secret, life=settings.token_life, clock=clock)
+        self.auth = Auth(settings, self.tokens, clock)
+        self.order = Order(settings.limits.waiting)
+        self.rate = Rate(settings.limits.rate, settings.limits.burst)
+        self.feed = Feed(log)
+        self.runner = Runner(log, bot, self.order, settings, self.metrics)

@@ -1,0 +1,112 @@
+"""Session ids that the server makes, and the signed tokens that come with them.
+
+A visitor's page gets a bare id and a token that expires: the id alone opens nothing. A client
+that knows only ids (the plain protocol) gets one that carries a tag of ours: who holds it, holds
+the session.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+
+import jwt
+import jwt.types
+
+from turnlog.engine.log import Turnlog
+from turnlog.server.errors import Refused
+
+ABSENT = {"", "undefined", "null"}
+"""What pages send that stored nothing under the id's name."""
+
+METHOD = "HS256"
+_TAG = 16
+_MODEL, _KEY = "server", "secret"
+
+
+class Tokens:
+    """Makes and checks ids and tokens under one secret. clock: gives UTC seconds."""
+
+    def __init__(self, secret: bytes, *, life: float, clock: Callable[[], float]) -> None:
+        self._ids = hmac.digest(secret, b"turnlog session id", "sha256")
+        self._tokens = hmac.digest(secret, b"turnlog session token", "sha256")
+        self._life = life
+        self._clock = clock
+
+    def new_id(self) -> str:
+        """128 random bits, for a client that gets a token with it."""
+        return secrets.token_hex(16)
+
+    def new_tagged_id(self) -> str:
+        """128 random bits and our tag, for a client that knows only ids."""
+        id = secrets.token_hex(16)
+        return id + self._tag(id)
+
+    def is_ours(self, id: str) -> bool:
+        """Whether the id is one of `new_tagged_id`."""
+        return len(id) == 32 + _TAG and hmac.compare_digest(self._tag(id[:32]), id[32:])
+
+    def token(self, conversation: str, kind: str = "session") -> str:
+        expiry = self._clock() + self._life
+        return jwt.encode({"aud": kind, "sub": conversation, "exp": expiry}, self._tokens, METHOD)
+
+    def conversation(self, token: str, kind: str = "session") -> str:
+        """Whose token it is. Raises Refused for one that is not ours or has expired."""
+        return str(decoded(token, self._tokens, METHOD, clock=self._clock, audience=kind)["sub"])
+
+    def _tag(self, id: str) -> str:
+        return hmac.new(self._ids, id.encode(), hashlib.sha256).hexdigest()[:_TAG]
+
+
+def decoded(
+    token: str,
+    key: str | bytes,
+    method: str,
+    *,
+    clock: Callable[[], float],
+    audience: str | None = None,
+) -> dict[str, object]:
+    """A token's claims, its signature and times checked. Raises Refused (401)."""
+    checked: jwt.types.Options = {
+        "verify_exp": False,  # against our own clock, below
+        "verify_nbf": False,
+        "verify_iat": False,
+        "verify_aud": audience is not None,
+    }
+    try:
+        claims: dict[str, object] = jwt.decode(
+            token, key, algorithms=[method], audience=audience, options=checked
+        )
+    except jwt.PyJWTError as error:
+        raise Refused(401, "NotAuthenticated", "the token is not valid") from error
+    now = clock()
+    if not _in_time(claims, now):
+        raise Refused(401, "Expired", "the token has expired or is not valid yet")
+    return claims
+
+
+def _in_time(claims: dict[str, object], now: float) -> bool:
+    expiry, begin = claims.get("exp", now + 1), claims.get("nbf", now)
+    if not isinstance(expiry, int | float) or not isinstance(begin, int | float):
+        return False
+    return begin <= now < expiry
+
+
+def named(value: object) -> str | None:
+    """The session id a client gave, None where it gave none."""
+    return value if isinstance(value, str) and value not in ABSENT else None
+
+
+def stored_secret(log: Turnlog) -> bytes:
+    """The log's own secret, made when first asked for: every server on the log has the same."""
+    found = log.store.reader.get(_MODEL, "", _KEY)
+    if found is not None:
+        return found
+    with log.store.transaction() as transaction:
+        found = transaction.get(_MODEL, "", _KEY)
+        if found is None:
+            found = secrets.token_bytes(32)
+            transaction.put(_MODEL, [("", _KEY, found)])
+    return found

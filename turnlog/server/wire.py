@@ -1,0 +1,118 @@
+"""A bot's message as Rasa's channels send it, and as their webhook's answers are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from turnlog.domain.events import (
+    AgentUttered,
+    BotUttered,
+    Event,
+    MessageEdited,
+    MessageRedacted,
+    MessageRegenerated,
+    UserUttered,
+)
+from turnlog.server.settings import Names
+
+Spoken = BotUttered | AgentUttered
+
+MAKES_BUTTONS = ("quick_replies", "buttons")
+NO_BUTTONS = {"quick_replies": None, "buttons": None, "custom": None}
+
+
+def parts(text: str) -> list[str]:
+    """A text cut at its blank lines."""
+    return text.strip().split("\n\n")
+
+
+def socket_messages(event: Spoken) -> Iterator[Any]:
+    """What the Socket.IO channel emits for a message, in order: text, custom, image, others."""
+    data = event.data or {}
+    text = event.text or ""
+    buttons = _buttons(data)
+    if buttons:
+        replies = [_quick_reply(button) for button in buttons]
+        *first, last = [{"text": part, "quick_replies": []} for part in parts(text) or [text]]
+        yield from first
+        yield {**last, "quick_replies": replies}
+    elif text:
+        yield from ({"text": part} for part in parts(text))
+    if (custom := data.get("custom")) is not None:
+        yield custom["data"] if isinstance(custom, dict) and "data" in custom else custom
+    if image := data.get("image"):
+        yield {"attachment": {"type": "image", "payload": {"src": image}}}
+    if attachment := data.get("attachment"):
+        yield {"attachment": attachment}
+    for element in _list(data.get("elements")):
+        template = {"template_type": "generic", "elements": element}
+        yield {"attachment": {"type": "template", "payload": template}}
+
+
+def numbered_messages(
+    events: Sequence[tuple[int, Event]], names: Names
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and payload of what a client gets that counts events: whole messages of both sides.
+
+    What a later event of the same batch redacted is not sent.
+    """
+    gone = {event.message for _, event in events if isinstance(event, MessageRedacted)}
+    for number, event in events:
+        stamp = {"event": number, "time": event.timestamp}
+        if isinstance(event, UserUttered) and number not in gone:
+            known = {"message_id": event.message_id} if event.message_id else {}
+            yield names.user_message, {"message": event.text or "", **stamp, **known}
+        elif isinstance(event, Spoken) and number not in gone:
+            yield names.bot_message, {**_whole(event), **stamp}
+        elif isinstance(event, MessageEdited | MessageRegenerated | MessageRedacted):
+            text = None if isinstance(event, MessageRedacted) else event.text
+            yield "message_changed", {"message": event.message, "text": text, **stamp}
+
+
+def _whole(event: Spoken) -> dict[str, Any]:
+    """A message in one piece: text, quick_replies, attachments, custom."""
+    data = event.data or {}
+    silent = msgspec.structs.replace(event, text=None, data={**data, **NO_BUTTONS})
+    said: dict[str, Any] = {"text": event.text or "", "custom": data.get("custom")}
+    said["quick_replies"] = [_quick_reply(button) for button in _buttons(data)]
+    said["attachments"] = [
+        message["attachment"]
+        for message in socket_messages(silent)
+        if isinstance(message, dict) and "attachment" in message
+    ]
+    if isinstance(event, AgentUttered):
+        said["agent"] = True
+    return {key: value for key, value in said.items() if value or key == "text"}
+
+
+def rest_messages(recipient: str, event: Spoken) -> Iterator[dict[str, Any]]:
+    """What the REST webhook answers for a message."""
+    data = event.data or {}
+    text = event.text or ""
+    buttons = _buttons(data)
+    if buttons:
+        yield {"recipient_id": recipient, "text": text, "buttons": buttons}
+    elif text:
+        yield from ({"recipient_id": recipient, "text": part} for part in parts(text))
+    for kind in ("custom", "image", "attachment"):
+        if data.get(kind):
+            yield {"recipient_id": recipient, kind: data[kind]}
+    for element in _list(data.get("elements")):
+        said = " : ".join(str(element[k]) for k in ("title", "subtitle") if element.get(k))
+        yield {"recipient_id": recipient, "text": said, "buttons": element.get("buttons", [])}
+
+
+def _buttons(data: dict[str, Any]) -> list[dict[str, Any]]:
+    return next((found for key in MAKES_BUTTONS if (found := _list(data.get(key)))), [])
+
+
+def _list(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _quick_reply(button: dict[str, Any]) -> dict[str, Any]:
+    title = str(button.get("title", ""))
+    return {"content_type": "text", "title": title, "payload": button.get("payload", title)}
