@@ -1,0 +1,154 @@
+"""Hypothesis strategies: values, events of every type, what is asked for, whole dialogues."""
+
+from __future__ import annotations
+
+import types
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from hypothesis import strategies as st
+
+from turnlog.domain import events as e
+from turnlog.domain.conversation import Dialogue
+from turnlog.domain.decide import NoHistory, decide
+from turnlog.domain.slots import Slot
+from turnlog.domain.state import LISTEN, State
+from turnlog.domain.values import INT_MAX, INT_MIN, RawJson
+
+texts = st.text(st.characters(codec="utf-8"), max_size=20)
+"""Any text that UTF-8 can write: NUL, quotes, right-to-left marks and emoji among it."""
+
+names = st.sampled_from(["a", "b", "c"])
+"""Few, so that events meet the same slot, action or form again."""
+
+times = st.floats(0, 4e9, allow_nan=False)
+
+scalars: st.SearchStrategy[Any] = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(INT_MIN, INT_MAX),
+    st.floats(allow_nan=False, allow_infinity=False),
+    texts,
+)
+
+values: st.SearchStrategy[Any] = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+"""JSON values that a conversation can hold."""
+
+raw_values = st.sampled_from(
+    [b"NaN", b"-Infinity", b"1e999", b"9" * 5000, b'"\\ud800"', b'{"\\udfff":[1]}']
+).map(RawJson)
+"""JSON values that only their bytes can hold."""
+
+objects = st.dictionaries(texts, values, max_size=3)
+
+
+def events(*kinds: type[e.Event]) -> st.SearchStrategy[e.Event]:
+    """Events of these types, or of every type there is, each field with anything it can hold."""
+    return st.one_of([structs(kind) for kind in kinds or e.EVENTS])
+
+
+def structs(cls: type[Any]) -> st.SearchStrategy[Any]:
+    """Instances of a struct; a field that need not be there mostly keeps its default."""
+    hints = get_type_hints(cls)
+    required, optional = {}, {}
+    for field in msgspec.structs.fields(cls):
+        chosen = objects if field.name == "extra" else _of(hints[field.name])
+        (required if field.required else optional)[field.name] = chosen
+    return st.fixed_dictionaries(required, optional=optional).map(lambda given: cls(**given))
+
+
+def _of(annotation: Any) -> st.SearchStrategy[Any]:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (types.UnionType, Union):
+        return st.one_of([_of(argument) for argument in arguments])
+    if origin is Literal:
+        return st.sampled_from(arguments)
+    if origin is tuple:
+        return st.lists(_of(arguments[0]), max_size=2).map(tuple)
+    if origin is list:
+        return st.lists(_of(arguments[0]), max_size=2)
+    if origin is dict:
+        return st.dictionaries(texts, _of(arguments[1]), max_size=2)
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return st.deferred(lambda: structs(annotation))
+    return _LEAVES[annotation]
+
+
+_LEAVES: dict[Any, st.SearchStrategy[Any]] = {
+    Any: values,
+    str: texts,
+    int: st.integers(0, 9) | st.integers(0, 2**31),
+    float: times,
+    bool: st.booleans(),
+    bytes: st.binary(max_size=20),
+    type(None): st.none(),
+}
+
+
+# --- conversations ------------------------------------------------------------------------------
+
+slots_set = st.builds(e.SlotSet, names, values)
+
+undoings: st.SearchStrategy[e.Event] = st.sampled_from(
+    [
+        e.ActionReverted(),
+        e.UserUtteranceReverted(),
+        e.ConversationRestarted(),
+        e.SlotsReset(),
+        e.SessionStarted(),
+        e.HistoryReplaced(to=0),
+    ]
+)
+"""Rewinds, undos, restarts and resets, as a caller asks for them: unresolved."""
+
+asks: st.SearchStrategy[e.Event] = st.one_of(
+    st.builds(e.UserUttered, texts),
+    st.builds(e.BotUttered, texts, data=st.none() | objects),
+    slots_set,
+    st.builds(e.ActionExecuted, st.sampled_from([LISTEN, "act", "form"])),
+    st.builds(e.MessageUnderstood, st.builds(e.Intent, names)),
+    st.builds(e.LoopActivated, st.sampled_from(["form", None])),
+    st.builds(e.SlotsDeclared, st.tuples(st.builds(Slot, names, initial=st.integers(6, 9)))),
+    st.builds(e.ToolCalled, names, objects, call_id=names),
+    st.builds(e.ToolReturned, values, call_id=names),
+    st.sampled_from(
+        [
+            e.ConversationPaused(),
+            e.ConversationResumed(),
+            e.ActionRejected("form"),
+            e.LoopInterrupted(),
+            e.FollowupSet("act"),
+            e.UserFeaturized(True),
+            e.SessionConfigured(60.0),
+            e.SessionEnded("done"),
+        ]
+    ),
+    undoings,
+)
+"""What a live conversation is asked to record."""
+
+histories = st.lists(asks, max_size=30)
+
+
+def decided(asked: list[e.Event]) -> tuple[e.Event, ...]:
+    """The events that a conversation without a past records for these."""
+    return tuple(decide("c", State(), asked, history=NoHistory())[0])
+
+
+conversation_ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+
+
+def dialogues(
+    asked: st.SearchStrategy[list[e.Event]] = histories,
+) -> st.SearchStrategy[Dialogue]:
+    """Whole conversations as the log holds them, with rewinds, undos, restarts and resets."""
+    return st.builds(Dialogue, conversation_ids, asked.map(decided))
+
+
+def scraps() -> st.SearchStrategy[Dialogue]:
+    """Dialogues of any events in any order, for what must hold whatever they say."""
+    return st.builds(Dialogue, conversation_ids, st.lists(events(), max_size=6).map(tuple))
