@@ -115,7 +115,7 @@ class Writer:
                 raise
             return
         self._position = batch.position
-        self._keep(batch.heads)
+        self._keep(batch.written)
         for request, outcome in batch.outcomes:
             if isinstance(outcome, Exception):
                 request.done.set_exception(outcome)
@@ -124,6 +124,7 @@ class Writer:
         self._take_snapshots(batch)
 
     def _keep(self, heads: dict[str, _Cached]) -> None:
+        """Heads just written: another writer may give a snapshot to one that was only read."""
         for conversation, cached in heads.items():
             self._cache[conversation] = cached
             self._cache.move_to_end(conversation)
@@ -141,14 +142,9 @@ class Writer:
             return
         try:
             with self._recorder.transaction() as transaction:
-                heads = [c.head._replace(snapshot=c.head.event) for c in due]
-                current = [h for h in heads if _unmoved(transaction, h)]
-                transaction.put_snapshots(
-                    [
-                        Snapshot(h.conversation, h.version, h.event, h.turn, h.digest, h.state)
-                        for h in current
-                    ]
-                )
+                current = [c.head for c in due if _unmoved(transaction, c.head)]
+                transaction.put_snapshots([_snapshot(head) for head in current])
+                current = [head._replace(snapshot=head.event) for head in current]
                 transaction.put_heads(current)
         except Exception:
             logger.exception("snapshots could not be written; they will be tried again")
@@ -161,6 +157,18 @@ class Writer:
 def _unmoved(transaction: Transaction, head: Head) -> bool:
     stored = transaction.head(head.conversation)
     return stored is not None and stored.version == head.version
+
+
+def _snapshot(head: Head) -> Snapshot:
+    return Snapshot(
+        head.conversation,
+        head.version,
+        head.event,
+        head.turn,
+        head.digest,
+        head.state,
+        previous=head.snapshot,
+    )
 
 
 class _Batch:

@@ -14,7 +14,7 @@ from turnlog.domain.conversation import Commit
 from turnlog.domain.events import ConversationDeleted
 from turnlog.domain.streams import is_conversation
 from turnlog.serializers import binary
-from turnlog.storage.recorder import Mark, Reader, Recorder, Row, Transaction
+from turnlog.storage.recorder import Mark, Reader, Recorder, Row, Transaction, seal
 
 BATCH = 2000
 """Commits that are projected in one transaction at most."""
@@ -123,6 +123,7 @@ def _catch_up(recorder: Recorder, projection: Projection, batch: int) -> int:
     while _position(recorder.reader, projection) < recorder.reader.last_position():
         with recorder.transaction() as transaction:
             done += _project(transaction, projection, batch)
+            seal(transaction)
     return done
 
 
@@ -133,6 +134,7 @@ def rebuild(recorder: Recorder, projection: Projection, batch: int = BATCH) -> i
         transaction.clear(projection.name)
         while projected := _project(transaction, projection, batch):
             done += projected
+        seal(transaction)
     return done
 
 

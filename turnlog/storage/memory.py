@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from eventsourcing.persistence import IntegrityError
 
-from turnlog.storage.recorder import Head, Mark, Recorder, Row, Snapshot
+from turnlog.storage.recorder import Entry, Head, Mark, Recorder, Row, Snapshot, Stored, Table
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -108,6 +108,30 @@ class MemoryTransaction:
             )
         return iter(found)
 
+    def every(self, table: Table) -> Iterator[Stored]:
+        with self._lock:
+            return iter(getattr(self, f"_every_{table}")())
+
+    def _every_commits(self) -> list[Row]:
+        return [row for name in sorted(self._rows) for row in self._rows[name]]
+
+    def _every_heads(self) -> list[Head]:
+        return [self._heads[name] for name in sorted(self._heads)]
+
+    def _every_snapshots(self) -> list[Snapshot]:
+        return [found for name in sorted(self._snapshots) for found in self.snapshots(name)]
+
+    def _every_marks(self) -> list[Mark]:
+        return list(self._marks.values())
+
+    def _every_models(self) -> list[Entry]:
+        return [
+            Entry(name, *entry) for name in sorted(self._models) for entry in self.entries(name)
+        ]
+
+    def complaints(self) -> Iterator[str]:
+        return iter(())
+
     # --- writing --------------------------------------------------------------------------------
 
     def append(self, rows: Sequence[Row]) -> None:
@@ -182,6 +206,11 @@ class MemoryRecorder(Recorder):
                 self._tables.rollback()
                 raise
         self.bell.ring()
+
+    @contextmanager
+    def scan(self) -> Iterator[MemoryTransaction]:
+        with self._lock:
+            yield self._tables
 
     @property
     def reader(self) -> MemoryTransaction:

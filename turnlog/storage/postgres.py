@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from typing import Any, LiteralString
 
 import psycopg
@@ -19,7 +20,17 @@ from eventsourcing.persistence import IntegrityError
 from psycopg.conninfo import make_conninfo
 
 from turnlog.errors import NewerFormat, StorageError, Unavailable
-from turnlog.storage.recorder import Head, Mark, Recorder, Row, Snapshot
+from turnlog.storage.recorder import (
+    Entry,
+    Head,
+    Mark,
+    Recorder,
+    Row,
+    Snapshot,
+    Stored,
+    Table,
+    readable,
+)
 
 SCHEMA_VERSION = 1
 CHANNEL = "turnlog"
@@ -57,6 +68,7 @@ CREATE TABLE turnlog_snapshots (
     turn bigint NOT NULL,
     digest bytea NOT NULL,
     state bytea NOT NULL,
+    previous bigint NOT NULL,
     PRIMARY KEY (conversation, version)
 );
 CREATE TABLE turnlog_marks (
@@ -77,7 +89,7 @@ _LOCK: LiteralString = "SELECT pg_advisory_xact_lock(1953854062, hashtext(curren
 _LAST: LiteralString = "SELECT coalesce(max(position), 0) FROM turnlog_commits"
 _ROW: LiteralString = "position, conversation, version, topic, key, previous, state"
 _HEAD: LiteralString = "conversation, version, position, digest, event, turn, snapshot, state"
-_SNAPSHOT: LiteralString = "conversation, version, event, turn, digest, state"
+_SNAPSHOT: LiteralString = "conversation, version, event, turn, digest, state, previous"
 
 
 class _Connection(psycopg.Connection[Any]):
@@ -257,9 +269,10 @@ class PostgresTransaction(PostgresReader):
     def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         self._do(
             "INSERT INTO turnlog_snapshots SELECT * FROM unnest(%b::bytea[], %b::bigint[],"
-            " %b::bigint[], %b::bigint[], %b::bytea[], %b::bytea[])"
+            " %b::bigint[], %b::bigint[], %b::bytea[], %b::bytea[], %b::bigint[])"
             " ON CONFLICT (conversation, version) DO UPDATE SET event = excluded.event,"
-            " turn = excluded.turn, digest = excluded.digest, state = excluded.state",
+            " turn = excluded.turn, digest = excluded.digest, state = excluded.state,"
+            " previous = excluded.previous",
             [(snapshot.conversation.encode(), *snapshot[1:]) for snapshot in snapshots],
         )
 
@@ -290,6 +303,22 @@ class PostgresTransaction(PostgresReader):
     def clear(self, model: str) -> None:
         self._connection.ask("DELETE FROM turnlog_models WHERE model = %b", (model.encode(),))
         self._connection.ask("DELETE FROM turnlog_marks WHERE model = %b", (model.encode(),))
+
+
+class PostgresScan(PostgresTransaction):
+    """Reads in one REPEATABLE READ transaction."""
+
+    def every(self, table: Table) -> Iterator[Stored]:
+        statement, kind = _EVERY[table]
+        name = f"every_{table}_{next(_CURSORS)}"
+        with self._connection.cursor(name, binary=True) as cursor:
+            cursor.itersize = 500
+            for found in cursor.execute(statement):
+                yield kind(found)
+
+    def complaints(self) -> Iterator[str]:
+        """None: PostgreSQL checks its own pages and keys."""
+        return iter(())
 
 
 class PostgresRecorder(Recorder):
@@ -393,6 +422,16 @@ class PostgresRecorder(Recorder):
             connection.close()
             self._writer = None
 
+    @contextmanager
+    def scan(self) -> Iterator[PostgresScan]:
+        with self.reading() as connection:
+            connection.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try:
+                yield PostgresScan(connection, connection.ask(_LAST).fetchone()[0])
+            finally:
+                if not connection.closed:
+                    connection.ask("ROLLBACK")
+
     @property
     def reader(self) -> PostgresReader:
         return PostgresReader(self)
@@ -484,17 +523,38 @@ def _line(error: psycopg.Error) -> str:
 
 def _row(found: Any) -> Row:
     position, conversation, version, topic, key, previous, state = found
-    decoded = None if key is None else key.decode()
-    return Row(position, conversation.decode(), version, topic.decode(), decoded, previous, state)
+    decoded = None if key is None else readable(key)
+    return Row(position, readable(conversation), version, readable(topic), decoded, previous, state)
 
 
 def _head(found: Any) -> Head:
-    return Head(found[0].decode(), *found[1:])
+    return Head(readable(found[0]), *found[1:])
 
 
 def _snapshot(found: Any) -> Snapshot:
-    return Snapshot(found[0].decode(), *found[1:])
+    return Snapshot(readable(found[0]), *found[1:])
 
 
 def _mark(found: Any) -> Mark:
-    return Mark(found[0].decode(), *found[1:])
+    return Mark(readable(found[0]), *found[1:])
+
+
+def _entry(found: Any) -> Entry:
+    model, conversation, key, value = found
+    return Entry(readable(model), readable(conversation), readable(key), value)
+
+
+_CURSORS = count()
+_EVERY: dict[Table, tuple[LiteralString, Callable[[Any], Stored]]] = {
+    "commits": (f"SELECT {_ROW} FROM turnlog_commits ORDER BY conversation, version", _row),
+    "heads": (f"SELECT {_HEAD} FROM turnlog_heads ORDER BY 1", _head),
+    "snapshots": (
+        f"SELECT {_SNAPSHOT} FROM turnlog_snapshots ORDER BY conversation, version",
+        _snapshot,
+    ),
+    "marks": ("SELECT model, position, digest FROM turnlog_marks ORDER BY 1", _mark),
+    "models": (
+        "SELECT model, conversation, key, value FROM turnlog_models ORDER BY 1, 2, 3",
+        _entry,
+    ),
+}

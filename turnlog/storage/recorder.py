@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from eventsourcing.persistence import (
@@ -70,7 +70,10 @@ class Head(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """The encoded State after a commit; digest: of that commit's row."""
+    """The encoded State after a commit; digest: of that commit's row.
+
+    previous: number of the event the snapshot before stands after, 0 for the first.
+    """
 
     conversation: str
     version: int
@@ -78,6 +81,7 @@ class Snapshot(NamedTuple):
     turn: int
     digest: bytes
     state: bytes
+    previous: int
 
 
 class Mark(NamedTuple):
@@ -86,6 +90,19 @@ class Mark(NamedTuple):
     model: str
     position: int
     digest: bytes | None
+
+
+class Entry(NamedTuple):
+    """One entry of a read model, as stored."""
+
+    model: str
+    conversation: str
+    key: str
+    value: bytes
+
+
+Table = Literal["commits", "heads", "snapshots", "marks", "models"]
+Stored = Row | Head | Snapshot | Mark | Entry
 
 
 class Reader(Protocol):
@@ -142,6 +159,25 @@ class Reader(Protocol):
         ...
 
 
+class Scan(Reader, Protocol):
+    """The log at one moment, whatever is written meanwhile, and as it stands, for the audit.
+
+    Nothing is assumed of what is read: a column that somebody changed may be of any type, and a
+    text that is not UTF-8 comes as its bytes.
+    """
+
+    def every(self, table: Table) -> Iterator[Stored]:
+        """All rows of a table as a stream, commits by conversation and version.
+
+        Several may be read at a time.
+        """
+        ...
+
+    def complaints(self) -> Iterator[str]:
+        """What the back end finds wrong with its own tables and indexes, a line each."""
+        ...
+
+
 class Transaction(Reader, Protocol):
     """The log while one writer holds it. Leaving it commits, an exception rolls back."""
 
@@ -181,6 +217,9 @@ class Recorder(ProcessRecorder):
     @abstractmethod
     def reader(self) -> Reader:
         """Reads outside a transaction, from any thread; sees what is committed."""
+
+    @abstractmethod
+    def scan(self) -> AbstractContextManager[Scan]: ...
 
     @abstractmethod
     def close(self) -> None: ...
@@ -265,6 +304,14 @@ class Recorder(ProcessRecorder):
         return mark.position if mark else None
 
 
+def readable(text: bytes) -> Any:
+    """Text as stored; as bytes where it is no UTF-8."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text
+
+
 def notification(row: Row) -> Notification:
     return Notification(row.conversation, row.version, row.topic, row.state, row.position)
 
@@ -274,6 +321,22 @@ def track(transaction: Transaction, tracking: Tracking) -> None:
     if mark is not None and tracking.notification_id <= mark.position:
         raise IntegrityError(f"{tracking} is not above {mark.position}")
     transaction.put_mark(Mark(tracking.application_name, tracking.notification_id, None))
+    seal(transaction)
+
+
+SEAL = ""
+"""The mark that stands for no model: its digest is that of all the others."""
+
+
+def seal(transaction: Transaction) -> None:
+    """Write the seal over the marks; due at the end of every transaction that writes one."""
+    transaction.put_mark(sealed(transaction.marks()))
+
+
+def sealed(marks: Iterable[Mark]) -> Mark:
+    """The seal over marks; position is their number."""
+    others = sorted(mark for mark in marks if mark.model != SEAL)
+    return Mark(SEAL, len(others), hashlib.sha256(binary.encode(others)).digest())
 
 
 def chained(reader: Reader, stored_events: Sequence[StoredEvent]) -> list[Row]:

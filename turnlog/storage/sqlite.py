@@ -8,15 +8,25 @@ from __future__ import annotations
 import sqlite3
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 from weakref import finalize
 
 from eventsourcing.persistence import IntegrityError
 
 from turnlog.errors import ForeignDatabase, NewerFormat, Unavailable
-from turnlog.storage.recorder import Head, Mark, Recorder, Row, Snapshot
+from turnlog.storage.recorder import (
+    Entry,
+    Head,
+    Mark,
+    Recorder,
+    Row,
+    Snapshot,
+    Stored,
+    Table,
+    readable,
+)
 
 APPLICATION_ID = 0x7475726E  # "turn"
 SCHEMA_VERSION = 1
@@ -50,6 +60,7 @@ CREATE TABLE snapshots (
     turn INTEGER NOT NULL,
     digest BLOB NOT NULL,
     state BLOB NOT NULL,
+    previous INTEGER NOT NULL,
     PRIMARY KEY (conversation, version)
 ) WITHOUT ROWID;
 CREATE TABLE marks (
@@ -68,7 +79,7 @@ CREATE TABLE models (
 
 _ROW = "position, conversation, version, topic, key, previous, state"
 _HEAD = "conversation, version, position, digest, event, turn, snapshot, state"
-_SNAPSHOT = "conversation, version, event, turn, digest, state"
+_SNAPSHOT = "conversation, version, event, turn, digest, state, previous"
 
 
 class SqliteReader:
@@ -167,6 +178,36 @@ class SqliteReader:
         return iter(self._all(statement, parameters))
 
 
+_EVERY: dict[Table, tuple[str, Callable[[Any], Stored]]] = {
+    "commits": (f"SELECT {_ROW} FROM commits ORDER BY conversation, version", Row._make),
+    "heads": (f"SELECT {_HEAD} FROM heads ORDER BY 1", Head._make),
+    "snapshots": (
+        f"SELECT {_SNAPSHOT} FROM snapshots ORDER BY conversation, version",
+        Snapshot._make,
+    ),
+    "marks": ("SELECT model, position, digest FROM marks ORDER BY 1", Mark._make),
+    "models": ("SELECT model, conversation, key, value FROM models ORDER BY 1, 2, 3", Entry._make),
+}
+
+
+class SqliteScan(SqliteReader):
+    """Reads in one transaction, on a connection that takes any bytes for a text."""
+
+    def every(self, table: Table) -> Iterator[Stored]:
+        statement, kind = _EVERY[table]
+        try:
+            for found in self._connection.execute(statement):
+                yield kind(found)
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+
+    def complaints(self) -> Iterator[str]:
+        for (found,) in self._all("PRAGMA integrity_check"):
+            if found != "ok":
+                yield found
+        yield from _schema_faults(self._connection)
+
+
 class SqliteTransaction(SqliteReader):
     """Writes on the writer's connection, between BEGIN IMMEDIATE and COMMIT."""
 
@@ -186,7 +227,7 @@ class SqliteTransaction(SqliteReader):
         self._many("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?, ?, ?)", heads)
 
     def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
-        self._many("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?)", snapshots)
+        self._many("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)", snapshots)
 
     def put_mark(self, mark: Mark) -> None:
         self._many("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", [mark])
@@ -279,6 +320,16 @@ class SqliteRecorder(Recorder):
                 raise _translated(error, self._path) from error
         self.bell.ring()
 
+    @contextmanager
+    def scan(self) -> Iterator[SqliteScan]:
+        connection = self._connect()
+        connection.text_factory = readable
+        try:
+            connection.execute("BEGIN")
+            yield SqliteScan(connection)
+        finally:
+            connection.close()
+
     @property
     def reader(self) -> SqliteReader:
         """The thread's own; its connection ends with the thread."""
@@ -295,6 +346,22 @@ class SqliteRecorder(Recorder):
         for closer in self._closers:
             closer()
         self._writer.close()
+
+
+def _schema_faults(connection: sqlite3.Connection) -> Iterator[str]:
+    """How tables, indexes and triggers differ from what this version makes."""
+    with closing(sqlite3.connect(":memory:")) as fresh:
+        fresh.executescript(SCHEMA)
+        wanted = _schema(fresh)
+    found = _schema(connection)
+    for name in sorted(wanted.keys() | found.keys(), key=str):
+        if wanted.get(name) != found.get(name):
+            yield f"{name} in the database's schema is not as turnlog made it"
+
+
+def _schema(connection: sqlite3.Connection) -> dict[Any, Any]:
+    statement = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    return dict(connection.execute(statement).fetchall())
 
 
 def _after_prefix(prefix: str) -> str | None:

@@ -21,7 +21,7 @@ from eventsourcing.persistence import IntegrityError
 
 from turnlog.domain.state import State
 from turnlog.serializers import binary
-from turnlog.storage.recorder import Head, Mark, Recorder, Row, Snapshot
+from turnlog.storage.recorder import Entry, Head, Mark, Recorder, Row, Snapshot
 
 TEXTS = ["", "a", "A", "é", "e\u0301", "ß", "\u200f\u05e9\u05dc\u05d5\u05dd", "😀", "\U0010ffff"]
 TEXTS += ["nul\0in the middle", "\0", "' OR 1=1 --", "%_\\", "a\nb", "x" * 2000]
@@ -211,6 +211,26 @@ class RecorderContract(ABC):
         assert list(reader.marks()) == [Mark("n", 7, b"d")]
         assert reader.get("n", "a", "k") == b"v"
 
+    # --- scanning -------------------------------------------------------------------------------
+
+    def test_a_scan_reads_every_table_as_a_stream(self, recorder: Recorder) -> None:
+        with recorder.transaction() as transaction:
+            transaction.append([row(1, "b"), row(2, "a"), row(3, "b", 2)])
+            transaction.put_heads([head("b", 2), head("a")])
+            transaction.put_snapshots([snapshot("b", 2), snapshot("b", 1)])
+            transaction.put("m", [("a", "k", b"v")])
+            transaction.put_mark(Mark("m", 7, b"d"))
+        with recorder.scan() as scan:
+            commits, heads = scan.every("commits"), scan.every("heads")
+            pairs = [(next(commits), next(heads)), (next(commits), next(heads))]
+            assert pairs == [(row(2, "a"), head("a")), (row(1, "b"), head("b", 2))]
+            assert [*commits, *heads] == [row(3, "b", 2)]
+            assert list(scan.every("snapshots")) == [snapshot("b", 1), snapshot("b", 2)]
+            assert list(scan.every("marks")) == [Mark("m", 7, b"d")]
+            assert list(scan.every("models")) == [Entry("m", "a", "k", b"v")]
+            assert scan.head("a") == head("a")
+            assert list(scan.complaints()) == []
+
     # --- following and opening ------------------------------------------------------------------
 
     def test_waiting_ends_when_something_is_appended(self, recorder: Recorder) -> None:
@@ -261,7 +281,7 @@ def head(conversation: str, version: int = 1) -> Head:
 
 def snapshot(conversation: str, version: int) -> Snapshot:
     """After event 10 × version, in turn `version`."""
-    return Snapshot(conversation, version, 10 * version, version, b"digest", b"state")
+    return Snapshot(conversation, version, 10 * version, version, b"digest", b"state", 0)
 
 
 def append(recorder: Recorder, *rows: Row) -> None:
