@@ -54,7 +54,8 @@ def events(*kinds: type[e.Event]) -> st.SearchStrategy[e.Event]:
 def structs(cls: type[Any]) -> st.SearchStrategy[Any]:
     """Instances of a struct; a field that need not be there mostly keeps its default."""
     hints = get_type_hints(cls)
-    required, optional = {}, {}
+    required: dict[str, Any] = {}
+    optional: dict[str, Any] = {}
     for field in msgspec.structs.fields(cls):
         chosen = objects if field.name == "extra" else _of(hints[field.name])
         (required if field.required else optional)[field.name] = chosen
