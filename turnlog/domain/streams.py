@@ -22,6 +22,8 @@ def is_conversation(id: str) -> bool:
 
 def check_id(conversation: str) -> None:
     """Raise InvalidEvent for an id that no conversation can have."""
+    if not conversation:
+        raise InvalidEvent(conversation, "conversation", "an id has at least one character")
     if not is_conversation(conversation):
         why = "ids that begin with U+001F are those of the log's own streams"
         raise InvalidEvent(conversation, "conversation", why)
