@@ -31,7 +31,11 @@ from turnlog.server.settings import Settings
 from turnlog.server.shared import Server
 from turnlog.server.tokens import stored_secret
 
-ROUTES: tuple[str, ...] = ("turnlog.server.health:handlers", "turnlog.server.rest:handlers")
+ROUTES: tuple[str, ...] = (
+    "turnlog.server.health:handlers",
+    "turnlog.server.pages:handlers",
+    "turnlog.server.rest:handlers",
+)
 """Module and attribute of every group of routes."""
 
 

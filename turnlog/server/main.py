@@ -126,5 +126,5 @@ def configure_logging() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for noisy in ("engineio", "socketio", "httpx"):
+    for noisy in ("engineio", "socketio", "httpx", "uvicorn"):  # they would log addresses, tokens
         logging.getLogger(noisy).setLevel(logging.ERROR)

@@ -15,7 +15,7 @@ from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import BotFailed, Event, UserUttered
 from turnlog.domain.state import State
 from turnlog.engine.writer import Recorded
-from turnlog.errors import ConversationError, Unavailable
+from turnlog.errors import ConversationError, Unavailable, UnknownConversation
 from turnlog.server.metrics import Metrics
 from turnlog.server.order import Order
 from turnlog.server.settings import Settings
@@ -108,6 +108,8 @@ class Runner:
         """What the bot answered to the message of that event (None: the last), now or before."""
         try:
             return await self._answered(conversation, number)
+        except UnknownConversation:
+            return ()
         except ConversationError as error:
             logger.warning("conversation %r: its answer is not recorded: %s", conversation, error)
             return ()

@@ -63,13 +63,20 @@ def numbered_messages(
     for number, event in events:
         stamp = {"event": number, "time": event.timestamp}
         if isinstance(event, UserUttered) and number not in gone:
-            known = {"message_id": event.message_id} if event.message_id else {}
-            yield names.user_message, {"message": event.text or "", **stamp, **known}
+            yield names.user_message, {"message": event.text or "", **stamp, **_sent(event)}
         elif isinstance(event, Spoken) and number not in gone:
             yield names.bot_message, {**_whole(event), **stamp}
         elif isinstance(event, MessageEdited | MessageRegenerated | MessageRedacted):
             text = None if isinstance(event, MessageRedacted) else event.text
             yield "message_changed", {"message": event.message, "text": text, **stamp}
+
+
+def _sent(event: UserUttered) -> dict[str, Any]:
+    """What the client that sent a message knows it by: its id, the title of a button."""
+    metadata = (event.extra or {}).get("metadata")
+    title = metadata.get("title") if isinstance(metadata, dict) else None
+    known = {"message_id": event.message_id, "title": title if isinstance(title, str) else None}
+    return {key: value for key, value in known.items() if value}
 
 
 def _whole(event: Spoken) -> dict[str, Any]:

@@ -1,0 +1,122 @@
+// Messages as elements. Whatever a message holds is shown as text: no markup is ever parsed.
+
+const LINK = /\bhttps?:\/\/[^\s<>"]+[^\s<>"'.,;:!?)\]]/g;
+const SCHEMES = new Set(["http:", "https:", "mailto:", "tel:"]);
+const PICTURE_SCHEMES = new Set(["http:", "https:"]);
+
+export function element(name, className, text) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+/** The address if its scheme is on the list, else null. */
+export function allowed(address, schemes = SCHEMES) {
+  try {
+    const url = new URL(String(address), location.href);
+    return schemes.has(url.protocol) ? url.href : null;
+  } catch {
+    return null;
+  }
+}
+
+export function userBubble(text) {
+  const item = element("li", "user");
+  item.append(labelled("You", text));
+  return item;
+}
+
+/** say(payload, title): what a button of a card does. */
+export function botBubble(message, say) {
+  const item = element("li", "bot");
+  if (message.text) item.append(labelled(message.agent ? "Operator" : "Bot", message.text));
+  for (const attachment of message.attachments ?? []) item.append(...attached(attachment, say));
+  return item;
+}
+
+export function retold(item, text) {
+  item.classList.toggle("gone", text === null);
+  item.querySelector(".bubble")?.replaceChildren(...linked(text ?? "This message was removed."));
+}
+
+export function note(item, text, again) {
+  item.querySelector(".note")?.remove();
+  if (!text) return;
+  const line = element("p", "note", text);
+  if (again) {
+    const button = element("button", "", "Send again");
+    button.type = "button";
+    button.addEventListener("click", again);
+    line.append(" ", button);
+  }
+  item.append(line);
+}
+
+function labelled(who, text) {
+  const bubble = element("div", "bubble");
+  bubble.dir = "auto";
+  bubble.append(...linked(text));
+  const said = element("div");
+  said.append(element("span", "visually-hidden", `${who}: `), bubble);
+  return said;
+}
+
+function linked(text) {
+  const pieces = [];
+  let end = 0;
+  for (const match of text.matchAll(LINK)) {
+    const href = allowed(match[0]);
+    if (!href) continue;
+    pieces.push(text.slice(end, match.index), link(href, match[0]));
+    end = match.index + match[0].length;
+  }
+  return [...pieces, text.slice(end)];
+}
+
+function link(href, text) {
+  const made = element("a", "", text);
+  made.href = href;
+  made.target = "_blank";
+  made.rel = "noopener noreferrer nofollow";
+  return made;
+}
+
+function attached(attachment, say) {
+  const { type, payload } = attachment ?? {};
+  if (type === "image") return picture(payload?.src, payload?.title);
+  if (type === "template") return [payload?.elements ?? []].flat().map((card) => cardOf(card, say));
+  const href = allowed(payload?.src ?? payload?.url ?? "", PICTURE_SCHEMES);
+  return payload && href ? [link(href, String(payload.title ?? payload.name ?? type ?? href))] : [];
+}
+
+function picture(source, title) {
+  const src = source ? allowed(source, PICTURE_SCHEMES) : null;
+  if (!src) return [];
+  const image = element("img", "picture");
+  image.src = src;
+  image.alt = title ? String(title) : "Picture";
+  image.loading = "lazy";
+  image.referrerPolicy = "no-referrer";
+  return [image];
+}
+
+function cardOf(card, say) {
+  const made = element("section", "card");
+  made.append(...picture(card?.image_url, card?.title));
+  if (card?.title) made.append(element("h2", "", String(card.title)));
+  if (card?.subtitle) made.append(element("p", "", String(card.subtitle)));
+  for (const button of [card?.buttons ?? []].flat()) {
+    const href = button?.url ? allowed(button.url) : null;
+    if (href) made.append(link(href, String(button.title ?? href)));
+    else if (button?.payload) made.append(replyButton(button, say));
+  }
+  return made;
+}
+
+export function replyButton({ title, payload }, say) {
+  const button = element("button", "", String(title ?? payload));
+  button.type = "button";
+  button.addEventListener("click", () => say(String(payload ?? title), String(title ?? payload)));
+  return button;
+}
