@@ -21,9 +21,17 @@ from turnlog.cli.settings import Db, Json, configure, with_common_options
 from turnlog.errors import TurnlogError
 
 COMMANDS: dict[str, str] = {
+    "import": "turnlog.cli.importing:import_",
     "list": "turnlog.cli.listing:list_",
     "log": "turnlog.cli.log:log",
     "show": "turnlog.cli.show:show",
+    "states": "turnlog.cli.states:states",
+    "diff": "turnlog.cli.diff:diff",
+    "append": "turnlog.cli.append:append",
+    "export": "turnlog.cli.export:export",
+    "delete": "turnlog.cli.upkeep:delete",
+    "rebuild": "turnlog.cli.upkeep:rebuild",
+    "stats": "turnlog.cli.upkeep:stats",
     "serve": "turnlog.cli.serve:serve",
 }
 """Name of a command: module and function, in the order in which the help shows them."""

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from turnlog.cli import output
 from turnlog.cli.settings import open_log
 
+Search = Annotated[
+    str | None, typer.Option("--search", metavar="TEXT", help="With this in a message or the id.")
+]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="TERMS",
+        help="slot.NAME=VALUE, after=TIME, before=TIME, tag=TAG, channel=NAME; commas mean and.",
+    ),
+]
 
-def list_() -> None:
+
+def list_(search: Search = None, where: Where = None) -> None:
     """List the conversations."""
-    columns = ("conversation", "turns", "events", "started", "last", "tags")
+    from turnlog.engine.query import matching, summary
+
     with open_log() as log:
+        found = matching(log, where=where, search=search)
         output.lines(
-            (
-                {
-                    "conversation": head.conversation,
-                    "turns": head.turn,
-                    "events": head.event,
-                    "started": state.started,
-                    "last": state.last,
-                    "tags": state.tags,
-                }
-                for head, state in log.heads()
-            ),
-            columns=columns,
+            (summary(head, state) for head, state in found),
+            columns=("conversation", "turns", "events", "started", "last", "tags"),
         )

@@ -8,18 +8,18 @@ from typing import Any
 from turnlog.cli import output
 from turnlog.cli.settings import Id, open_log
 
+COLUMNS = ("event", "turn", "time", "actor", "type", "text", "name", "value")
+
 
 def log(id: Id) -> None:
     """Show every event of a conversation, those taken back too."""
     with open_log() as opened:
-        output.lines(
-            described(opened.conversation(id)),
-            columns=("event", "turn", "time", "actor", "type", "text", "name", "value"),
-        )
+        output.lines(described(opened.conversation(id)), columns=COLUMNS)
 
 
 def described(conversation: Any) -> Iterator[dict[str, Any]]:
     """Each event as JSON: its numbers, type, time and actor, then its own fields."""
+    from turnlog.domain.actors import actor
     from turnlog.domain.events import UserUttered
     from turnlog.serializers.plain import to_plain
 
@@ -33,6 +33,6 @@ def described(conversation: Any) -> Iterator[dict[str, Any]]:
             "turn": turn,
             "type": fields.pop("type"),
             "time": fields.pop("timestamp", None),
-            "actor": fields.pop("actor", None),
             **fields,
+            "actor": actor(event),
         }

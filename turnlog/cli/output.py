@@ -24,13 +24,20 @@ def lines(values: Iterable[Mapping[str, Any]], *, columns: Sequence[str]) -> Non
         for value in values:
             _json(value)
     else:
-        table(columns, ([value.get(name) for name in columns] for value in values))
+        table(columns, ([_timed(name, value.get(name)) for name in columns] for value in values))
 
 
 def _json(value: Mapping[str, Any]) -> None:
     from turnlog.serializers import plain
 
     sys.stdout.buffer.write(plain.dumps(value) + b"\n")
+
+
+_TIMES = {"time", "started", "last"}
+
+
+def _timed(name: str, value: Any) -> Any:
+    return when(value) if name in _TIMES and isinstance(value, int | float) else value
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -98,12 +105,10 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
-def when(timestamp: float | None) -> str:
-    """A timestamp as people read it, UTC; empty where there is none."""
+def when(timestamp: float) -> str:
+    """A timestamp as people read it, UTC."""
     from datetime import UTC, datetime
 
-    if timestamp is None:
-        return ""
     try:
         return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S}"
     except (ValueError, OverflowError, OSError):

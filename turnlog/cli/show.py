@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -22,24 +21,13 @@ def show(id: Id, at_turn: AtTurn = None, at_event: AtEvent = None, at: AtTime = 
     """Show a conversation's state, now or as it was after a turn, an event or at a time."""
     if sum(given is not None for given in (at_turn, at_event, at)) > 1:
         raise typer.BadParameter("give one of --at-turn, --at-event and --at")
+    from turnlog.engine.query import seconds
+
     time = None if at is None else seconds(at)
     with open_log() as log:
         conversation = log.conversation(id, turn=at_turn, event=at_event, time=time)
         state = described(conversation.id, conversation.state)
     output.document(state, human=lambda: _print(state))
-
-
-def seconds(time: str) -> float:
-    """UTC seconds of a time given as ISO 8601 (UTC where it names no zone) or as seconds."""
-    try:
-        return float(time)
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(time)
-    except ValueError as error:
-        raise typer.BadParameter(f"{time!r} is neither ISO 8601 nor a number of seconds") from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def described(id: str, state: Any) -> dict[str, Any]:

@@ -167,6 +167,16 @@ class Conversation:
         opened = sum(isinstance(event, UserUttered) for event in gathered)
         return Dialogue(self._id, tuple(reversed(gathered)), first, self.turn - opened)
 
+    def states(self) -> Iterator[State]:
+        """The state after each turn, in order; that after turn 0 only where it has events."""
+        state = State()
+        for event in self.events():
+            if isinstance(event, UserUttered) and state.event:
+                yield state.copy()
+            fold(state, (event,))
+        if state.event:
+            yield state
+
     def record(
         self, *asked: Event, recorded: float, now: float | None = None, key: str | None = None
     ) -> Commit:

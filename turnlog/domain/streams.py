@@ -7,6 +7,7 @@ and backed up like any other; lists, turns and exports pass them over.
 from __future__ import annotations
 
 from turnlog.domain.errors import InvalidEvent
+from turnlog.domain.values import unholdable
 
 MARK = "\x1f"
 
@@ -24,6 +25,8 @@ def check_id(conversation: str) -> None:
     """Raise InvalidEvent for an id that no conversation can have."""
     if not conversation:
         raise InvalidEvent(conversation, "conversation", "an id has at least one character")
+    if why := unholdable(conversation):
+        raise InvalidEvent(ascii(conversation), "conversation", why)
     if not is_conversation(conversation):
         why = "ids that begin with U+001F are those of the log's own streams"
         raise InvalidEvent(conversation, "conversation", why)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time as clocks
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 from eventsourcing.application import Application, Repository
 from eventsourcing.persistence import EventStore, Mapper, StoredEvent
 
-from turnlog.domain.conversation import Conversation, Dialogue
-from turnlog.domain.decide import History
+from turnlog.domain.conversation import Conversation, Dialogue, Past
+from turnlog.domain.decide import NoHistory, decide
 from turnlog.domain.events import ConversationDeleted, Event, UserUttered
 from turnlog.domain.state import State
 from turnlog.domain.streams import check_id, is_conversation
 from turnlog.engine.history import StoredHistory
 from turnlog.engine.writer import Command, Recorded, Request, Writer
-from turnlog.errors import FormatError, UnknownConversation
+from turnlog.errors import FormatError, InvalidEvent, UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import StoredView, catch_up
 from turnlog.serializers import binary
@@ -144,11 +144,10 @@ class Turnlog(Application[str]):
         Nothing new where the same events are there, the rest where what is stored is a prefix
         of what comes, else a FormatError. Times are never invented.
         """
-
         check_id(dialogue.name)
 
-        def command(state: State, history: History) -> Iterable[Event]:
-            return _missing(dialogue, state, history)
+        def command(state: State, past: Past) -> Sequence[Event]:
+            return _missing(dialogue, state, past)
 
         return Request(dialogue.name, command, self.clock(), split=IMPORT_SPLIT)
 
@@ -222,8 +221,19 @@ def _fixed(events: Sequence[Event]) -> Command:
     return lambda state, history: events
 
 
-def _missing(dialogue: Dialogue, state: State, history: History) -> Iterable[Event]:
-    """The events of a dialogue that are not stored yet."""
+def _missing(dialogue: Dialogue, state: State, past: Past) -> Sequence[Event]:
+    """The events of a dialogue that are not stored yet, where what is stored is their beginning."""
+    if state.deleted:
+        raise InvalidEvent(dialogue.name, "conversation", "was deleted; it takes no more events")
     if state.event == 0:
         return dialogue.events
-    raise FormatError("not yet", conversation=dialogue.name)
+    asked = binary.checked(dialogue.name, dialogue.events)
+    coming, _ = decide(dialogue.name, State(), asked, history=NoHistory())
+    for number, stored in enumerate(past.events(), 1):
+        if number > len(coming):
+            why = f"{state.event} events are stored already, only {len(coming)} of them come"
+            raise FormatError(why, conversation=dialogue.name)
+        if not binary.same(stored, coming[number - 1]):
+            why = f"is there already with another event {number}"
+            raise FormatError(why, conversation=dialogue.name, field=type(stored).__name__)
+    return asked[state.event :]

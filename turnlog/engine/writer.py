@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from turnlog.domain.conversation import Commit
-from turnlog.domain.decide import History, decide
+from turnlog.domain.conversation import Commit, Past
+from turnlog.domain.decide import decide
 from turnlog.domain.events import Event
 from turnlog.domain.state import State
 from turnlog.engine.history import StoredHistory
@@ -24,7 +24,7 @@ from turnlog.storage.recorder import Head, Recorder, Row, Snapshot, Transaction
 
 logger = logging.getLogger(__name__)
 
-Command = Callable[[State, History], Iterable[Event]]
+Command = Callable[[State, Past], Iterable[Event]]
 """Asks for events, given where the conversation stands when its turn to write has come."""
 
 SNAPSHOT_EVERY = 256

@@ -1,0 +1,103 @@
+"""`turnlog import`: files and folders become conversations."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from turnlog.cli import output
+from turnlog.cli.settings import open_log
+
+if TYPE_CHECKING:
+    from turnlog.engine.importing import Imported, Progress
+
+SHOWN = 20
+"""Refused conversations and skipped files that people are shown."""
+
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, and folders of them.")]
+Format = Annotated[
+    str | None, typer.Option("--format", metavar="F", help="The files' format; else recognised.")
+]
+Prefix = Annotated[
+    str, typer.Option("--id-prefix", metavar="P", help="Put this before every conversation's id.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Store nothing; say what would be.")]
+MaxBytes = Annotated[
+    int | None,
+    typer.Option("--max-conversation", metavar="BYTES", help="Refuse larger ones (64000000)."),
+]
+
+
+def import_(
+    paths: Paths,
+    format: Format = None,
+    id_prefix: Prefix = "",
+    dry_run: DryRun = False,
+    max_conversation: MaxBytes = None,
+) -> None:
+    """Store the conversations of files; what is there already is stored once."""
+    from turnlog.engine.importing import import_files
+    from turnlog.serializers.codec import Limits
+
+    limits = Limits(max_conversation) if max_conversation else Limits()
+    with open_log() as log, _progress() as progress:
+        done = import_files(
+            log,
+            paths,
+            format=format,
+            id_prefix=id_prefix,
+            dry_run=dry_run,
+            limits=limits,
+            progress=progress,
+        )
+    output.document(_described(done), human=lambda: _print(done, dry_run=dry_run))
+    if done.refused:
+        raise typer.Exit(2)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A line on stderr that moves on, where stderr is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda path, events: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("reading") as status:
+        yield lambda path, events: status.update(f"{path.name}: {events:,} events")
+
+
+def _described(done: Imported) -> dict[str, Any]:
+    from msgspec import to_builtins
+
+    described: dict[str, Any] = to_builtins(done)
+    return described
+
+
+def _print(done: Imported, *, dry_run: bool) -> None:
+    would = "would store" if dry_run else "stored"
+    output.say(
+        f"{would} {done.conversations:,} conversations, {done.events:,} events;"
+        f" {done.unchanged:,} unchanged, {done.extended:,} extended,"
+        f" {len(done.refused):,} refused, {len(done.skipped):,} files skipped"
+    )
+    for kind, count in done.unknown.items():
+        output.say(f"unknown type {kind}: {count:,} events, kept as they are")
+    for refused in done.refused[:SHOWN]:
+        output.note(f"refused: {_one_line(refused)}")
+    for skipped in done.skipped[:SHOWN]:
+        output.note(f"skipped: {skipped}: no format recognises it")
+    if (left := max(len(done.refused), len(done.skipped)) - SHOWN) > 0:
+        output.note(f"… and {left:,} more; --json names all of them")
+
+
+def _one_line(refused: Any) -> str:
+    from turnlog.errors import FormatError
+
+    place = {name: getattr(refused, name) for name in ("file", "line", "conversation", "field")}
+    return str(FormatError(refused.why, **place))

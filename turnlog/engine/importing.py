@@ -1,0 +1,195 @@
+"""Importing: files and folders become conversations, one door for every format."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+from msgspec.structs import replace
+
+from turnlog.domain.conversation import Dialogue
+from turnlog.domain.events import Unknown
+from turnlog.engine.log import Turnlog
+from turnlog.engine.writer import Recorded, Request
+from turnlog.errors import ConversationError, FormatError, InvalidEvent
+from turnlog.serializers.codec import Codec, Limits, codec, detect
+from turnlog.storage.recorder import Recorder
+from turnlog.storage.urls import recorder
+
+BATCH = 5_000
+"""Events that wait for one commit at most, but for a conversation that alone has more."""
+
+Progress = Callable[[Path, int], None]
+"""Told, now and then, the file that is being read and how many events are stored so far."""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """What was not stored, and why; line counts from 1."""
+
+    why: str
+    conversation: str | None = None
+    file: str | None = None
+    line: int | None = None
+    field: str | None = None
+
+
+class Imported(msgspec.Struct):
+    """What an import did. conversations: new ones; events: of new and extended ones.
+
+    skipped: files of folders that no format recognised. unknown: events of types that the codec
+    does not declare, by type.
+    """
+
+    conversations: int = 0
+    events: int = 0
+    unchanged: int = 0
+    extended: int = 0
+    refused: list[Refused] = []
+    skipped: list[str] = []
+    unknown: Counter[str] = msgspec.field(default_factory=Counter)
+
+
+def import_files(
+    log: Turnlog,
+    paths: Iterable[Path],
+    *,
+    format: str | None = None,
+    id_prefix: str = "",
+    dry_run: bool = False,
+    limits: Limits | None = None,
+    progress: Progress = lambda path, events: None,
+) -> Imported:
+    """Store the conversations of files, and of all files in folders.
+
+    What cannot be stored is refused by name, and the rest goes in. Raises FormatError, before
+    anything is stored, for a path that is not there. dry_run: count alone, storing nothing.
+    """
+    found = list(_files(paths, format, limits))
+    with _rehearsal(log) if dry_run else nullcontext(log) as into:
+        importing = _Import(into, id_prefix, progress)
+        for path, reader, in_folder in found:
+            if reader is not None:
+                importing.read(path, reader)
+            elif in_folder:
+                importing.done.skipped.append(str(path))
+            else:
+                importing.refuse(FormatError("no format recognises this file", file=str(path)))
+        return importing.done
+
+
+def _files(
+    paths: Iterable[Path], format: str | None, limits: Limits | None
+) -> Iterator[tuple[Path, Codec | None, bool]]:
+    """Each file, the codec that reads it, and whether it was found in a folder."""
+    for given in paths:
+        if not given.exists():
+            raise FormatError("there is no such file", file=str(given))
+        in_folder = given.is_dir()
+        for path in sorted(given.rglob("*")) if in_folder else [given]:
+            if path.is_file():
+                yield path, _codec(path, format, limits), in_folder
+
+
+def _codec(path: Path, format: str | None, limits: Limits | None) -> Codec | None:
+    if format is None:
+        return detect(path, limits=limits)
+    named = codec(format, limits=limits)
+    if not named.reads:
+        raise FormatError(f"the format {format!r} can be written only", file=str(path))
+    return named
+
+
+class _Import:
+    """Submits conversations to the writer and counts what became of them."""
+
+    def __init__(self, log: Turnlog, id_prefix: str, progress: Progress) -> None:
+        self.done = Imported()
+        self._log = log
+        self._id_prefix = id_prefix
+        self._progress = progress
+        self._waiting: list[tuple[Path, Request]] = []
+        self._size = 0
+
+    def read(self, path: Path, reader: Codec) -> None:
+        try:
+            for item in reader.read(path):
+                if isinstance(item, FormatError):
+                    self.refuse(item, path)
+                else:
+                    self._take(path, item)
+        except (FormatError, OSError) as error:
+            self.refuse(error, path)
+        self._settle()
+        self._progress(path, self.done.events)
+
+    def refuse(self, error: Exception, path: Path | None = None) -> None:
+        place = {name: getattr(error, name, None) for name in ("conversation", "line", "field")}
+        file = getattr(error, "file", None) or (str(path) if path else None)
+        why = getattr(error, "why", str(error)).removeprefix(f"{place['field']}: ")
+        self.done.refused.append(Refused(why, file=file, **place))
+
+    def _take(self, path: Path, dialogue: Dialogue) -> None:
+        if self._id_prefix:
+            dialogue = replace(dialogue, name=self._id_prefix + dialogue.name)
+        try:
+            request = self._log.bring_in(dialogue)
+        except InvalidEvent as error:
+            self.refuse(error, path)
+            return
+        self._waiting.append((path, request))
+        self._size += len(dialogue.events)
+        if self._size >= BATCH:
+            self._settle()
+            self._progress(path, self.done.events)
+
+    def _settle(self) -> None:
+        """Store what is waiting, and count it. Raises what is wrong with the log itself."""
+        waiting, self._waiting, self._size = self._waiting, [], 0
+        for _, request in waiting:
+            self._log.writer.submit(request)
+        self._log.writer.flush()
+        for path, request in waiting:
+            try:
+                self._count(request.done.result())
+            except (FormatError, ConversationError) as error:
+                self.refuse(error, path)
+
+    def _count(self, recorded: Recorded) -> None:
+        events = recorded.events
+        if not events:
+            self.done.unchanged += 1
+        elif len(events) == recorded.state.event:
+            self.done.conversations += 1
+        else:
+            self.done.extended += 1
+        self.done.events += len(events)
+        self.done.unknown.update(event.name for event in events if isinstance(event, Unknown))
+
+
+@contextmanager
+def _rehearsal(log: Turnlog) -> Iterator[Turnlog]:
+    """A log of its own, thrown away afterwards, that knows what the given one holds."""
+    with TemporaryDirectory(prefix="turnlog-") as folder:
+        url = f"sqlite:///{folder}/rehearsal.db?synchronous=OFF"
+        with _Rehearsal(recorder(url), log) as rehearsal:
+            yield rehearsal
+
+
+class _Rehearsal(Turnlog):
+    """Takes a conversation over from the real log when something is to be brought into it."""
+
+    def __init__(self, own: Recorder, real: Turnlog) -> None:
+        super().__init__(own, real.clock)
+        self._real = real
+
+    def bring_in(self, dialogue: Dialogue) -> Request:
+        id = dialogue.name
+        known = self.store.reader.head(id) or not self._real.store.reader.head(id)
+        if not known:
+            stored = Dialogue(id, tuple(self._real.history(id).events()))
+            self.writer.perform(super().bring_in(stored))
+        return super().bring_in(dialogue)
