@@ -125,9 +125,10 @@ def test_an_undeclared_slot_under_a_closed_declaration_is_kept_without_effect():
     assert state.slots == {"people": 2}
 
 
-def test_a_list_slot_wraps_a_scalar_when_it_is_recorded():
-    events, _ = given(e.SlotsDeclared((Slot("tags", "list"),))).when(S("tags", "x"))
-    assert events == (S("tags", ["x"]),)
+def test_a_list_slot_wraps_a_scalar_while_the_event_stays_as_it_was_said():
+    events, state = given(e.SlotsDeclared((Slot("tags", "list"),))).when(S("tags", "x"))
+    assert events == (S("tags", "x"),)
+    assert state.slots == {"tags": ["x"]}
 
 
 def test_setting_a_slot_to_none_takes_it_away():

@@ -24,12 +24,17 @@ class Entity(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Where a slot's value stands in the text: character offsets, end exclusive."""
+    """Where a slot's value stands in the text: character offsets, end exclusive.
+
+    act and value: what the source says of it beside the offsets.
+    """
 
     slot: str
     start: int | None = None
     end: int | None = None
     extra: dict[str, Any] | None = None
+    act: str | None = None
+    value: Any = None
 
 
 class Act(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -41,7 +46,11 @@ class Act(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A data set's annotation of a message for one service or domain."""
+    """A data set's annotation of a message for one service or domain.
+
+    booked: what was booked with it. listed: the slots that the source lists without a value, part
+    by part, with the word it has for that. Both only where they changed; None takes one away.
+    """
 
     service: str
     acts: list[Act] | None = None
@@ -51,3 +60,5 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, gc=False):
     service_call: dict[str, Any] | None = None
     service_results: list[Any] | None = None
     extra: dict[str, Any] | None = None
+    booked: list[Any] | None = None
+    listed: dict[str, dict[str, Any] | None] | None = None

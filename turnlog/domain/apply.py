@@ -53,7 +53,7 @@ def _slots_declared(state: State, event: e.SlotsDeclared) -> None:
     slots = state.context.slots
     for slot in event.slots:
         if slot.initial is not None:
-            slots.setdefault(slot.name, slot.initial)
+            slots.setdefault(slot.name, slot.coerce(slot.initial))
 
 
 def _session_configured(state: State, event: e.SessionConfigured) -> None:
@@ -94,7 +94,9 @@ def _user_uttered(state: State, event: e.UserUttered) -> None:
 def _message_understood(state: State, event: e.MessageUnderstood) -> None:
     latest = state.context.latest_message
     if latest is not None and event.message in (None, latest.event):
-        state.context.latest_message = replace(latest, intent=event.intent, entities=event.entities)
+        state.context.latest_message = replace(
+            latest, intent=event.intent, entities=event.entities, understood=state.event
+        )
 
 
 def _bot_uttered(state: State, event: e.BotUttered) -> None:
@@ -150,12 +152,13 @@ def _action_rejected(state: State, event: e.ActionRejected) -> None:
 
 
 def _slot_set(state: State, event: e.SlotSet) -> None:
-    if state.closed and event.name not in state.declared:
+    slot = state.declared.get(event.name)
+    if state.closed and slot is None:
         return
     if event.value is None:
         state.context.slots.pop(event.name, None)
     else:
-        state.context.slots[event.name] = event.value
+        state.context.slots[event.name] = slot.coerce(event.value) if slot else event.value
 
 
 def _slots_reset(state: State, event: e.SlotsReset) -> None:

@@ -10,7 +10,7 @@ from turnlog.domain.annotations import Entity, Intent
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True):
-    """A user's message as far as it is understood."""
+    """A user's message as far as it is understood; `understood` is the event that says what."""
 
     event: int
     text: str | None = None
@@ -18,6 +18,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
     entities: tuple[Entity, ...] = ()
     message_id: str | None = None
     use_text: bool | None = None
+    understood: int | None = None
 
 
 class BotMessage(msgspec.Struct, frozen=True, array_like=True):

@@ -231,14 +231,6 @@ def _about_a_message(decision: _Decision, event: Any) -> e.Event:
     return result
 
 
-def _slot_set(decision: _Decision, event: e.SlotSet) -> e.Event:
-    slot = decision.state.declared.get(event.name)
-    if slot is None:
-        return event
-    value = slot.coerce(event.value)
-    return event if value is event.value else replace(event, value=value)
-
-
 _RESOLVERS: dict[type[e.Event], Callable[[_Decision, Any], e.Event]] = {
     e.SessionStarted: _session_started,
     e.UserUttered: _user_uttered,
@@ -250,7 +242,6 @@ _RESOLVERS: dict[type[e.Event], Callable[[_Decision, Any], e.Event]] = {
     e.MessageRated: _about_a_message,
     e.DeliverySucceeded: _about_a_message,
     e.DeliveryFailed: _about_a_message,
-    e.SlotSet: _slot_set,
     e.SlotsReset: _slots_reset,
     e.ActionReverted: _action_reverted,
     e.UserUtteranceReverted: _utterance_reverted,

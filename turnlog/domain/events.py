@@ -106,6 +106,13 @@ class MessageAnnotated(Event, tag=12, frozen=True, array_like=True, gc=False):
     message: int | None = None
 
 
+class ConversationAnnotated(Event, tag=25, frozen=True, array_like=True, gc=False):
+    """What a data set says of the conversation as a whole: its goal, services, outcome, …"""
+
+    goal: dict[str, Any] | None = None
+    services: list[str] | None = None
+
+
 class BotUttered(Event, tag=13, frozen=True, array_like=True, gc=False):
     """data: quick_replies, buttons, attachment, image, custom, …"""
 
@@ -287,6 +294,12 @@ class ConcurrentWriteRecorded(Event, tag=46, frozen=True, array_like=True, gc=Fa
     writer: str | None = None
 
 
+class TopicSet(Event, tag=47, frozen=True, array_like=True, gc=False):
+    """The topic of the talk changed (Rasa Core up to 0.10); it has no effect on the state."""
+
+    topic: str | None = None
+
+
 # --- tools --------------------------------------------------------------------------------------
 
 
@@ -454,13 +467,13 @@ class Unknown(Event, tag=127, frozen=True, array_like=True, gc=False):
 
 EVENTS: tuple[type[Event], ...] = (
     SlotsDeclared, SessionConfigured, SessionStarted, SessionExpired, SessionEnded,
-    UserUttered, MessageUnderstood, MessageAnnotated, BotUttered, AgentUttered,
-    SystemInstructed, UserFeaturized, EntitiesAdded, MessageEdited, MessageRegenerated,
-    MessageRedacted, MessageRated, DeliverySucceeded, DeliveryFailed, BotFailed,
+    UserUttered, MessageUnderstood, MessageAnnotated, ConversationAnnotated, BotUttered,
+    AgentUttered, SystemInstructed, UserFeaturized, EntitiesAdded, MessageEdited,
+    MessageRegenerated, MessageRedacted, MessageRated, DeliverySucceeded, DeliveryFailed, BotFailed,
     ActionExecuted, ActionRejected, SlotSet, SlotsReset, ActionReverted,
     UserUtteranceReverted, ConversationRestarted, HistoryReplaced, FollowupSet,
     ConversationPaused, ConversationResumed, LoopActivated, LoopInterrupted,
-    ReminderScheduled, ReminderCancelled, StoryExported, ConcurrentWriteRecorded,
+    ReminderScheduled, ReminderCancelled, StoryExported, ConcurrentWriteRecorded, TopicSet,
     ToolCalled, ToolReturned,
     ThreadStarted, StateEntered, PromptArmed, PromptAnswered, PromptTimedOut, PromptCancelled,
     ThreadEnded, VariableSet, VariableRemoved, ThreadImported,

@@ -22,7 +22,10 @@ class Slot(msgspec.Struct, frozen=True, array_like=True):
     extra: dict[str, Any] | None = None
 
     def coerce(self, value: Any) -> Any:
-        """The value as this slot keeps it: a list slot wraps a scalar, a tuple becomes a list."""
-        if self.type == "list" and value is not None and not isinstance(value, list | tuple):
+        """The value as this slot keeps it: a list slot wraps a scalar, a tuple becomes a list.
+
+        As in Rasa, nothing is wrapped that is empty, 0 or False.
+        """
+        if self.type == "list" and value and not isinstance(value, list | tuple):
             return [value]
         return list(value) if isinstance(value, tuple) else value

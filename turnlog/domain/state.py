@@ -83,7 +83,8 @@ class State(msgspec.Struct, array_like=True):
 
     @property
     def initial_slots(self) -> dict[str, Any]:
-        return {s.name: s.initial for s in self.declared.values() if s.initial is not None}
+        declared = self.declared.values()
+        return {s.name: s.coerce(s.initial) for s in declared if s.initial is not None}
 
     def copy(self) -> State:
         """A state of its own, that can be folded on; values are shared and never written."""

@@ -84,7 +84,6 @@ class Codec:
 
 BUILT_IN: dict[str, str] = {
     "jsonl": "turnlog.serializers.jsonl:JsonlCodec",
-    "openai": "turnlog.serializers.openai:OpenaiCodec",
     "sgd": "turnlog.serializers.sgd:SgdCodec",
     "multiwoz": "turnlog.serializers.multiwoz:MultiwozCodec",
 }

@@ -1,0 +1,172 @@
+"""What the codecs of JSON documents and JSON lines have in common."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar
+
+import msgspec
+
+from turnlog.domain.conversation import Dialogue
+from turnlog.domain.events import Event
+from turnlog.errors import FormatError
+from turnlog.serializers import binary
+from turnlog.serializers.codec import Codec, Example
+from turnlog.serializers.json_stream import Element
+from turnlog.serializers.json_value import Broken, parse, raw_parts
+from turnlog.serializers.plain import dumps
+
+
+class DocumentCodec(Codec):
+    """A format whose conversations are JSON values, each parsed on its own."""
+
+    id_fields: ClassVar[tuple[str, ...]] = ()
+    """Members that hold a conversation's id; read for the name of one that is too big."""
+    holds_raw: ClassVar[bool] = False
+    """Whether values that can only be kept as raw JSON are accepted."""
+    lines: ClassVar[bool] = False
+    """Whether each conversation is a line, so that a broken one spoils no other."""
+    envelope: ClassVar[int] = 0
+    """Levels of nesting that the format puts around a value."""
+
+    def elements(self, file: BinaryIO) -> Iterator[Element]:
+        """The conversations of a file, each as its JSON."""
+        raise NotImplementedError
+
+    def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
+        """A parsed conversation as a dialogue. Raises FormatError naming conversation and field."""
+        raise NotImplementedError
+
+    def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
+        with path.open("rb") as file:
+            try:
+                for element in self.elements(file):
+                    yield self._one(element, path)
+            except FormatError as error:
+                raise _placed(error, path) from error
+
+    def _one(self, element: Element, path: Path) -> Dialogue | FormatError:
+        try:
+            return self._read_one(element, path)
+        except FormatError as error:
+            if isinstance(error, Broken) and not self.lines:
+                raise
+            return _placed(error, path, element.line, self._name(element))
+
+    def _read_one(self, element: Element, path: Path) -> Dialogue:
+        if not element.whole:
+            raise FormatError(f"has more than {self.limits.conversation_bytes:,} bytes")
+        depth = self.limits.depth + self.envelope
+        value = parse(element.json, depth=depth, line=element.line)
+        if not self.holds_raw:
+            refuse_raw(value)
+        dialogue = self.dialogue(value, element, path)
+        if len(element.json) > self.limits.event_bytes:
+            self._check_sizes(dialogue)
+        return dialogue
+
+    def _check_sizes(self, dialogue: Dialogue) -> None:
+        most = self.limits.event_bytes
+        for number, event in enumerate(dialogue.events, dialogue.first_event):
+            if (size := len(binary.encode(event))) > most:
+                kind = type(event).__name__
+                why = f"event {number}, {kind}, has {size:,} bytes, more than {most:,}"
+                raise FormatError(why, conversation=dialogue.name)
+
+    def _name(self, element: Element) -> str | None:
+        """The conversation's name where its JSON cannot be read."""
+        if element.key is not None:
+            return element.key
+        for field in self.id_fields:
+            pattern = rb'"%s"\s*:\s*("(?:[^"\\]++|\\.)*+")' % re.escape(field.encode())
+            if match := re.search(pattern, element.json):
+                return _text(match[1])
+        return None
+
+
+def write_lines(examples: Iterable[Example], out: BinaryIO) -> None:
+    """One example a line."""
+    for example in examples:
+        out.write(as_line(example.content))
+
+
+def as_line(content: Any) -> bytes:
+    return dumps(content) + b"\n"
+
+
+def write_array(examples: Iterable[Example], out: BinaryIO) -> None:
+    """A JSON array, one example a line."""
+    out.write(b"[")
+    for number, example in enumerate(examples):
+        out.write((b",\n" if number else b"\n") + as_line(example.content).rstrip(b"\n"))
+    out.write(b"\n]\n")
+
+
+def refuse_raw(value: Any) -> None:
+    """Raise FormatError for a value that can only be kept as raw JSON."""
+    for field, raw in raw_parts(value):
+        shown = raw.json[:40].decode("latin-1")
+        raise FormatError(
+            f"{shown} cannot be held: a lone surrogate or number too big", field=field
+        )
+
+
+def member(value: Any, field: str, kind: type | tuple[type, ...]) -> Any:
+    """A member that must be there and of that type; FormatError names it where it is not."""
+    if not isinstance(value, dict):
+        raise FormatError(f"an object was expected, not {value!r:.60}", field=field)
+    if field not in value:
+        raise FormatError("is missing", field=field)
+    held = value[field]
+    if not isinstance(held, kind):
+        raise FormatError(f"cannot be {held!r:.60}", field=field)
+    return held
+
+
+def lost_fields(event: Event, held: Mapping[type[Event], frozenset[str]]) -> list[str]:
+    """What a format cannot hold of an event: its type, or the fields that are set but not held."""
+    fields = held.get(type(event))
+    kind = type(event).__name__
+    if fields is None:
+        return [kind]
+    unset = {field.name: field.default for field in msgspec.structs.fields(type(event))}
+    return [
+        f"{kind}.{name}"
+        for name in event.__struct_fields__
+        if name not in fields and getattr(event, name) != unset[name]
+    ]
+
+
+def refuse_raw_example(example: Example) -> None:
+    """Raise FormatError, naming conversation and field, where the format would have to hold raw
+    JSON that the rest of the world cannot read."""
+    try:
+        msgspec.json.encode(example.content)
+    except TypeError:
+        try:
+            refuse_raw(example.content)
+        except FormatError as error:
+            raise FormatError(
+                error.why, conversation=example.conversation, field=error.field
+            ) from error
+        raise
+
+
+def _text(literal: bytes) -> str:
+    try:
+        return str(json.loads(literal)).encode(errors="replace").decode()
+    except ValueError:
+        return literal.decode(errors="replace")
+
+
+def _placed(
+    error: FormatError, path: Path, line: int | None = None, conversation: str | None = None
+) -> FormatError:
+    error.file = error.file or str(path)
+    error.line = error.line or line
+    error.conversation = error.conversation or conversation
+    error.args = (str(error),)
+    return error

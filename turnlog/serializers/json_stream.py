@@ -1,0 +1,228 @@
+"""Big JSON read in pieces: elements of a document, or lines, without loading the file whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+import msgspec
+
+from turnlog.errors import FormatError
+from turnlog.serializers.json_value import parse
+
+CHUNK = 1 << 16
+
+_BLANK = re.compile(rb"[ \t\r\n]*+")
+_SCALAR = re.compile(rb"[^ \t\r\n,\]}]*+")
+_FLAT = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+_INSIDE = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_QUOTE, _BACKSLASH = b'"'[0], b"\\"[0]
+_OPEN = frozenset(b"{[")
+
+
+class Element(msgspec.Struct, frozen=True):
+    """A value of a stream, from line `line` on; key: its name where it is an object's member.
+
+    whole is False where it has more bytes than were to be kept: json is then its beginning.
+    """
+
+    json: bytes
+    line: int
+    key: str | None = None
+    whole: bool = True
+
+
+def lines(file: BinaryIO, keep: int) -> Iterator[Element]:
+    """The lines that are not blank, at most `keep` bytes of each."""
+    number = 0
+    while line := file.readline(keep + 2):
+        number += 1
+        kept = line
+        while not line.endswith(b"\n") and (line := file.readline(CHUNK)):
+            pass
+        if number == 1:
+            kept = kept.removeprefix(b"\xef\xbb\xbf")
+        if stripped := kept.strip():
+            whole = len(stripped) <= keep and (line == b"" or kept.endswith(b"\n"))
+            yield Element(stripped, number, whole=whole)
+
+
+def elements(file: BinaryIO, keep: int, below: Sequence[str] = ()) -> Iterator[Element]:
+    """The elements of the document's array, or the members of its object, as they come.
+
+    below: keys that lead from the top of the document to that array or object. Raises FormatError
+    with the line where the document is broken; every element before has then been yielded.
+    """
+    scanner = _Scanner(file)
+    yield from _walk(scanner, keep, list(below))
+    if scanner.peek():
+        raise scanner.error("there is more after the end of the document")
+
+
+def _walk(scanner: _Scanner, keep: int, below: list[str]) -> Iterator[Element]:
+    if below and scanner.peek() != b"{":
+        raise scanner.error(f"an object with {below[0]!r} was expected")
+    if scanner.peek() == b"{":
+        yield from _members(scanner, keep, below)
+    elif scanner.peek() == b"[":
+        scanner.expect(b"[")
+        for _ in scanner.separated(b"]"):
+            yield scanner.value(keep)
+    else:
+        raise scanner.error("neither an array nor an object")
+
+
+def _members(scanner: _Scanner, keep: int, below: list[str]) -> Iterator[Element]:
+    seen: set[str] = set()
+    scanner.expect(b"{")
+    for _ in scanner.separated(b"}"):
+        key = scanner.key(keep)
+        if key in seen:
+            raise scanner.error("the key stands twice", field=key)
+        seen.add(key)
+        if not below:
+            yield scanner.value(keep, key)
+        elif key == below[0]:
+            yield from _walk(scanner, keep, below[1:])
+        else:
+            scanner.value(0)
+    if below and below[0] not in seen:
+        raise scanner.error("is missing", field=below[0])
+
+
+class _Scanner:
+    """Finds where values begin and end, with one chunk and the value at hand in memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._chunk = file.read(CHUNK)
+        self._at = 3 if self._chunk.startswith(b"\xef\xbb\xbf") else 0
+        self.line = 1
+
+    def error(self, why: str, field: str | None = None) -> FormatError:
+        return FormatError(why, line=self.line, field=field)
+
+    def peek(self) -> bytes:
+        """The next byte that is not blank, b"" at the end."""
+        while True:
+            self._forward(_BLANK)
+            if self._at < len(self._chunk):
+                return self._chunk[self._at : self._at + 1]
+            if not self._more():
+                return b""
+
+    def expect(self, wanted: bytes) -> None:
+        found = self.peek()
+        if found != wanted:
+            what = f"{found.decode('latin-1')!r}" if found else "the end of the file"
+            raise self.error(f"{wanted.decode()!r} was expected, {what} was found")
+        self._at += 1
+
+    def separated(self, end: bytes) -> Iterator[None]:
+        """Once for each item up to `end`; the caller reads the item."""
+        if self.peek() == end:
+            self._at += 1
+            return
+        while True:
+            yield
+            if self.peek() != b",":
+                self.expect(end)
+                return
+            self._at += 1
+
+    def key(self, keep: int) -> str:
+        if self.peek() != b'"':
+            raise self.error("a key in double quotes was expected")
+        key = parse(self.value(keep).json, line=self.line)
+        if not isinstance(key, str):
+            raise self.error("a key holds a lone surrogate", field=repr(key))
+        self.expect(b":")
+        return key
+
+    def value(self, keep: int, key: str | None = None) -> Element:
+        """The next value, at most `keep` bytes of it."""
+        first, line, taken = self.peek(), self.line, _Taken(keep)
+        if first in (b"{", b"["):
+            self._container(taken, line)
+        elif first == b'"':
+            self._take(taken, self._at + 1)
+            self._string(taken, line)
+        else:
+            self._scalar(taken)
+        if not taken.size:
+            raise self.error("a value was expected" if first else "the file ends early")
+        return Element(bytes(taken.kept), line, key, taken.size <= keep)
+
+    def _container(self, taken: _Taken, line: int) -> None:
+        depth = 0
+        while True:
+            stop = self._end(_FLAT)
+            if stop == len(self._chunk):
+                self._take(taken, stop)
+                self._must_have_more(line)
+                continue
+            byte = self._chunk[stop]
+            self._take(taken, stop + 1)
+            if byte == _QUOTE:
+                self._string(taken, line)
+                continue
+            depth += 1 if byte in _OPEN else -1
+            if depth == 0:
+                return
+
+    def _string(self, taken: _Taken, line: int) -> None:
+        """The rest of a string, its opening quote taken."""
+        while True:
+            stop = self._end(_INSIDE)
+            if stop < len(self._chunk) and self._chunk[stop] == _QUOTE:
+                self._take(taken, stop + 1)
+                return
+            self._take(taken, stop)
+            self._must_have_more(line)
+
+    def _scalar(self, taken: _Taken) -> None:
+        while True:
+            stop = self._end(_SCALAR)
+            self._take(taken, stop)
+            if stop < len(self._chunk) or not self._more():
+                return
+
+    def _end(self, pattern: re.Pattern[bytes]) -> int:
+        match = pattern.match(self._chunk, self._at)
+        return match.end() if match else self._at
+
+    def _forward(self, pattern: re.Pattern[bytes]) -> None:
+        stop = self._end(pattern)
+        self.line += self._chunk.count(b"\n", self._at, stop)
+        self._at = stop
+
+    def _take(self, taken: _Taken, stop: int) -> None:
+        self.line += self._chunk.count(b"\n", self._at, stop)
+        taken.add(self._chunk, self._at, stop)
+        self._at = stop
+
+    def _must_have_more(self, line: int) -> None:
+        if not self._more():
+            raise self.error(f"the file ends inside the value that begins in line {line}")
+
+    def _more(self) -> bool:
+        read = self._file.read(CHUNK)
+        self._chunk = self._chunk[self._at :] + read
+        self._at = 0
+        return bool(read)
+
+
+class _Taken:
+    """A value's bytes so far: the first `keep` of them, and how many there were."""
+
+    def __init__(self, keep: int) -> None:
+        self.keep = keep
+        self.size = 0
+        self.kept = bytearray()
+
+    def add(self, chunk: bytes, start: int, stop: int) -> None:
+        room = self.keep - self.size
+        if room > 0:
+            self.kept += chunk[start : min(stop, start + room)]
+        self.size += stop - start

@@ -1,0 +1,158 @@
+"""One JSON value read strictly: nothing in it is lost, and what cannot be held is kept raw."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from turnlog.domain.values import INT_MAX, INT_MIN, MAX_DEPTH, RawJson
+from turnlog.errors import FormatError
+
+LONGEST_NUMBER = 40
+"""Characters of a number with a fraction or exponent beyond which its text is kept."""
+
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_BRACKET = re.compile(rb"[][{}]")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def parse(source: bytes, *, depth: int = MAX_DEPTH, line: int = 1) -> Any:
+    """The value, with RawJson where a part of it cannot be held.
+
+    Raises FormatError with the line, counted from `line`, for broken JSON, for a key that stands
+    twice and for nesting deeper than `depth`.
+    """
+    if depth_of(source, depth) > depth:
+        raise FormatError(f"is nested deeper than {depth}", line=line)
+    reader = _Reader()
+    try:
+        return reader.decode(source)
+    except UnicodeDecodeError as error:
+        found = line + source.count(b"\n", 0, error.start)
+        raise FormatError(f"is not UTF-8: {error.reason}", line=found) from error
+    except json.JSONDecodeError as error:
+        why = f"{error.msg}, column {error.colno}"
+        raise Broken(why, line=line + error.lineno - 1) from error
+    except _Twice as error:
+        raise FormatError("the key stands twice", line=line, field=str(error)) from error
+
+
+class Broken(FormatError):
+    """Bytes that are no JSON."""
+
+
+def depth_of(source: bytes, enough: int) -> int:
+    """How deeply a value is nested; a number not above `enough` may be an upper bound."""
+    if (bound := source.count(b"{") + source.count(b"[")) <= enough:
+        return bound
+    depth = deepest = 0
+    for bracket in _BRACKET.finditer(_STRING.sub(b"", source)):
+        depth += 1 if bracket[0] in b"{[" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def raw_parts(value: Any, field: str = "") -> Iterator[tuple[str, RawJson]]:
+    """The parts of a value that are kept raw, each with its place."""
+    if isinstance(value, RawJson):
+        yield field, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from raw_parts(item, f"{field}.{key}" if field else key)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from raw_parts(item, f"{field}[{index}]")
+
+
+class _Twice(Exception):
+    """A key that stands twice in an object."""
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self._strings: dict[str, RawJson] = {}
+        self._decoder = json.JSONDecoder(
+            object_pairs_hook=self._object,
+            parse_int=_integer,
+            parse_float=_float,
+            parse_constant=lambda name: RawJson(name.encode()),
+        )
+
+    def decode(self, source: bytes) -> Any:
+        if not _SURROGATE.search(source):
+            return self._decoder.decode(source.decode())
+        # Strings with a lone surrogate stand aside under a name that the source does not hold.
+        mark = "raw"
+        while mark.encode() in source:
+            mark += "-"
+        set_aside = _STRING.sub(lambda found: self._set_aside(found[0], mark), source)
+        return self._put_back(self._decoder.decode(set_aside.decode()))
+
+    def _set_aside(self, literal: bytes, mark: str) -> bytes:
+        if not _SURROGATE.search(literal) or _is_unicode(literal):
+            return literal
+        name = f"{mark} {len(self._strings)}"
+        self._strings[name] = RawJson(literal)
+        return b'"' + name.encode() + b'"'
+
+    def _put_back(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._strings.get(value, value)
+        if isinstance(value, list):
+            return [self._put_back(item) for item in value]
+        if isinstance(value, dict):
+            kept = {key: self._put_back(item) for key, item in value.items()}
+            return self._raw_object(kept) if self._strings.keys() & kept.keys() else kept
+        return value
+
+    def _raw_object(self, members: dict[str, Any]) -> RawJson:
+        """An object with a key that cannot be held, as the text it is made of."""
+        parts = []
+        for key, item in members.items():
+            name = self._strings[key].json if key in self._strings else as_json(key)
+            parts.append(name + b":" + as_json(item))
+        return RawJson(b"{" + b",".join(parts) + b"}")
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            seen: set[str] = set()
+            raise _Twice(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
+        return made
+
+
+def as_json(value: Any) -> bytes:
+    """The value's JSON; what was kept raw comes out as it came in."""
+    if isinstance(value, RawJson):
+        return value.json
+    if isinstance(value, list):
+        return b"[" + b",".join(as_json(item) for item in value) + b"]"
+    if isinstance(value, dict):
+        members = (as_json(key) + b":" + as_json(item) for key, item in value.items())
+        return b"{" + b",".join(members) + b"}"
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def _is_unicode(literal: bytes) -> bool:
+    try:
+        str(json.loads(literal)).encode()
+    except ValueError:
+        return False
+    return True
+
+
+def _integer(text: str) -> int | RawJson:
+    if len(text) < 19:
+        return int(text)
+    if len(text) > LONGEST_NUMBER or not INT_MIN <= (value := int(text)) <= INT_MAX:
+        return RawJson(text.encode())
+    return value
+
+
+def _float(text: str) -> float | RawJson:
+    if len(text) > LONGEST_NUMBER or not math.isfinite(value := float(text)):
+        return RawJson(text.encode())
+    return value

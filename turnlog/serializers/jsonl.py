@@ -1,0 +1,83 @@
+"""The native format: one dialogue a line, its events as plain JSON with documented names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from turnlog.domain.conversation import Dialogue
+from turnlog.domain.events import Event
+from turnlog.errors import FormatError
+from turnlog.serializers import json_stream
+from turnlog.serializers.codec import Example
+from turnlog.serializers.document import DocumentCodec, member, write_lines
+from turnlog.serializers.json_stream import Element
+from turnlog.serializers.plain import from_plain, to_plain
+
+VERSION = 1
+_FORMAT = re.compile(r"turnlog/([0-9]{1,9})\Z")
+_SNIFF = re.compile(rb'\{[^{\[\n]*"format"\s*:\s*"turnlog/')
+_MEMBERS = frozenset(("format", "conversation", "events", "first_event", "first_turn"))
+
+
+class JsonlCodec(DocumentCodec):
+    """`{"format": "turnlog/1", "conversation": …, "events": […]}`, one a line.
+
+    first_event and first_turn stand there where the dialogue is the end of a conversation only.
+    """
+
+    name = "jsonl"
+    suffix = ".jsonl"
+    reads = writes = True
+    id_fields = ("conversation",)
+    holds_raw = True
+    lines = True
+    envelope = 8
+
+    def sniff(self, head: bytes, path: Path) -> bool:
+        return _SNIFF.match(head.removeprefix(b"\xef\xbb\xbf").lstrip()) is not None
+
+    def elements(self, file: BinaryIO) -> Iterator[Element]:
+        return json_stream.lines(file, self.limits.conversation_bytes)
+
+    def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
+        _check_version(member(value, "format", str))
+        for field in value.keys() - _MEMBERS:
+            raise FormatError("is no member of a dialogue", field=field)
+        name = member(value, "conversation", str)
+        events = tuple(_events(member(value, "events", list), name))
+        first = {key: value[key] for key in ("first_event", "first_turn") if key in value}
+        for key in first:
+            member(value, key, int)
+        return Dialogue(name, events, **first)
+
+    def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        content: dict[str, Any] = {"format": f"turnlog/{VERSION}", "conversation": dialogue.name}
+        if dialogue.first_event != 1:
+            content |= {"first_event": dialogue.first_event, "first_turn": dialogue.first_turn}
+        content["events"] = [to_plain(event) for event in dialogue.events]
+        last = dialogue.first_event + len(dialogue.events) - 1
+        yield Example(dialogue.name, dialogue.first_event, last, content)
+
+    def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        write_lines(examples, out)
+
+
+def _check_version(text: str) -> None:
+    match = _FORMAT.match(text)
+    if match is None:
+        raise FormatError(f"{text!r:.60} is not turnlog's", field="format")
+    if int(match[1]) > VERSION:
+        why = f"{text!r} was written by a newer version; this one reads turnlog/{VERSION}"
+        raise FormatError(why, field="format")
+
+
+def _events(values: list[Any], conversation: str) -> Iterator[Event]:
+    for index, value in enumerate(values):
+        try:
+            yield from_plain(value)
+        except FormatError as error:
+            field = f"events[{index}]" + (f".{error.field}" if error.field else "")
+            raise FormatError(error.why, conversation=conversation, field=field) from error

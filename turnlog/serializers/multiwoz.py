@@ -1,0 +1,102 @@
+"""MultiWOZ 2.1: an object of dialogues, each with a goal and a log.
+
+The metadata of log[2k+1] is the state after the user's message log[2k]; events say what changed.
+Slots are named `domain.part.slot`, where part is `semi` or `book`. (github.com/budzianowski/
+multiwoz; ConvLab-2 for dialog_act and span_info)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from turnlog.domain import events as e
+from turnlog.domain.conversation import Dialogue
+from turnlog.errors import FormatError
+from turnlog.serializers import json_stream
+from turnlog.serializers.codec import Example
+from turnlog.serializers.document import DocumentCodec, member
+from turnlog.serializers.fields import take
+from turnlog.serializers.json_stream import Element
+from turnlog.serializers.multiwoz_acts import annotated
+from turnlog.serializers.multiwoz_metadata import Metadata
+from turnlog.serializers.states import changes
+
+_SNIFF = re.compile(rb'\{\s*"(?:[^"\\]++|\\.)*+"\s*:\s*\{\s*"(?:goal|log)"\s*:')
+_TURN = {"text": ("text", str)}
+_WHOLE = {"goal": ("goal", dict)}
+_APART = frozenset(("metadata", "dialog_act", "span_info"))
+
+
+class MultiwozCodec(DocumentCodec):
+    """The files `data.json` and `*_subset.json`."""
+
+    name = "multiwoz"
+    suffix = ".json"
+    reads = writes = True
+
+    def sniff(self, head: bytes, path: Path) -> bool:
+        return _SNIFF.match(head.removeprefix(b"\xef\xbb\xbf").lstrip()) is not None
+
+    def elements(self, file: BinaryIO) -> Iterator[Element]:
+        return json_stream.elements(file, self.limits.conversation_bytes)
+
+    def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
+        if element.key is None:
+            raise FormatError("an object of dialogues was expected")
+        return Dialogue(element.key, tuple(_Reader().events(value)))
+
+    def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        from turnlog.serializers.multiwoz_writer import example
+
+        if any(isinstance(event, e.UserUttered) for event in dialogue.events):
+            yield example(dialogue)
+
+    def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        from turnlog.serializers.multiwoz_writer import write
+
+        write(examples, out)
+
+
+class _Reader:
+    """Turns a dialogue into events, the state known so far in hand."""
+
+    def __init__(self) -> None:
+        self.metadata = Metadata()
+        self.number = 0
+
+    def events(self, value: Any) -> Iterator[e.Event]:
+        log = member(value, "log", list)
+        whole = {key: held for key, held in value.items() if key != "log"}
+        if whole:
+            self.number += 1
+            yield e.ConversationAnnotated(**take(whole, _WHOLE))
+        for index, turn in enumerate(log):
+            try:
+                for event in self._turn(turn, user=index % 2 == 0):
+                    self.number += 1
+                    yield event
+            except FormatError as error:
+                raise FormatError(error.why, field=f"log[{index}].{error.field}") from error
+
+    def _turn(self, turn: Any, user: bool) -> Iterator[e.Event]:
+        text = member(turn, "text", str)
+        metadata = turn.get("metadata", {})
+        rest = {key: held for key, held in turn.items() if key not in _APART}
+        if not user and metadata:
+            yield from self._state(metadata)
+        elif metadata or (not user and self.metadata.told):
+            rest["metadata"] = metadata
+        yield (e.UserUttered if user else e.BotUttered)(**take(rest, _TURN))
+        annotation = annotated(turn, text, self.number)
+        if annotation is not None:
+            yield annotation
+
+    def _state(self, tree: Any) -> Iterator[e.Event]:
+        slots_before = self.metadata.slots
+        frames = self.metadata.follow(tree)
+        if frames:
+            yield e.MessageAnnotated(frames=frames, message=self.number or None)
+        yield from changes(slots_before, self.metadata.slots)

@@ -1,0 +1,129 @@
+"""MultiWOZ's metadata tree: slots with a value, and how the tree says that one has none.
+
+The slots are events; the rest of the tree is told by frames, each only what changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from turnlog.domain.annotations import Frame
+from turnlog.errors import FormatError
+from turnlog.serializers.states import same
+
+UNSET = ("", "not mentioned", "未提及")
+"""What stands in the place of a value that is not known."""
+
+PARTS = ("semi", "book")
+
+Listed = dict[str, dict[str, Any]]
+"""Part: slot: how its lack of a value is written."""
+
+
+class Metadata:
+    """The tree as it stands, on either way: `follow` reads trees, `tree` writes them."""
+
+    def __init__(self) -> None:
+        self.slots: dict[str, Any] = {}
+        self.listed: dict[str, Listed] = {}
+        self.booked: dict[str, list[Any]] = {}
+
+    @property
+    def told(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.listed)
+
+    def follow(self, tree: Any) -> tuple[Frame, ...]:
+        """Frames with what changed apart from the slots, which are replaced."""
+        if not isinstance(tree, dict):
+            raise FormatError(f"an object was expected, not {tree!r:.60}", field="metadata")
+        self.slots = {}
+        domains = sorted(tree.keys() | self.listed.keys())
+        frames = [self._follow(domain, tree.get(domain, {})) for domain in domains]
+        told = tuple(frame for frame in frames if frame is not None)
+        for frame in told:
+            self.learn(frame)
+        _must_be_same(self.tree(self.slots), tree)
+        return told
+
+    def _follow(self, domain: str, parts: Any) -> Frame | None:
+        field = f"metadata.{domain}"
+        if not isinstance(parts, dict) or "." in domain:
+            raise FormatError(f"cannot be held: {parts!r:.60}", field=field)
+        known = self.listed.get(domain, {})
+        listed: dict[str, dict[str, Any] | None] = {}
+        for part, slots in parts.items():
+            if part not in PARTS or not isinstance(slots, dict):
+                raise FormatError("is neither `semi` nor `book`", field=f"{field}.{part}")
+            unset = self._set(domain, part, slots)
+            news = _news(known.get(part, {}), unset, slots)
+            if news or part not in known:
+                listed[part] = news
+        listed |= dict.fromkeys(known.keys() - parts.keys())
+        booked = parts.get("book", {}).get("booked")
+        changed = None if same(booked, self.booked.get(domain)) else booked
+        return _frame(domain, changed, listed)
+
+    def _set(self, domain: str, part: str, slots: dict[str, Any]) -> dict[str, Any]:
+        """Take the slots that have a value; the others are returned."""
+        unset = {}
+        for slot, value in slots.items():
+            if slot == "booked" and isinstance(value, list):
+                continue
+            if value in UNSET or value in (None, []):
+                unset[slot] = value
+            else:
+                self.slots[f"{domain}.{part}.{slot}"] = value
+        return unset
+
+    def learn(self, frame: Frame) -> None:
+        """Take in what a frame tells."""
+        if frame.booked is not None:
+            self.booked[frame.service] = frame.booked
+        domain = self.listed.setdefault(frame.service, {}) if frame.listed is not None else {}
+        for part, news in (frame.listed or {}).items():
+            if news is None:
+                domain.pop(part, None)
+                continue
+            known = domain.setdefault(part, {})
+            known |= news
+            for slot in [slot for slot, word in known.items() if word is None]:
+                del known[slot]
+        if frame.listed and not domain:
+            self.listed.pop(frame.service, None)
+            self.booked.pop(frame.service, None)
+
+    def tree(self, slots: dict[str, Any]) -> dict[str, Any]:
+        """The metadata of a state."""
+        tree: dict[str, Any] = {
+            domain: {part: dict(listed) for part, listed in parts.items()}
+            for domain, parts in self.listed.items()
+        }
+        for name, value in slots.items():
+            domain, part, slot = name.split(".", 2)
+            tree.setdefault(domain, {}).setdefault(part, {})[slot] = value
+        for domain, booked in self.booked.items():
+            tree.setdefault(domain, {}).setdefault("book", {})["booked"] = booked
+        return tree
+
+
+def _news(known: dict[str, Any], unset: dict[str, Any], slots: dict[str, Any]) -> dict[str, Any]:
+    """What must be said for slots without a value; None for one that stands there no more."""
+    news = {slot: word for slot, word in unset.items() if known.get(slot) != word}
+    return news | dict.fromkeys(known.keys() - slots.keys())
+
+
+def _frame(
+    domain: str, booked: list[Any] | None, listed: dict[str, dict[str, Any] | None]
+) -> Frame | None:
+    if not listed and booked is None:
+        return None
+    return Frame(domain, booked=booked, listed=listed or None)
+
+
+def _must_be_same(rebuilt: dict[str, Any], tree: dict[str, Any]) -> None:
+    """A tree that cannot be told by slots and frames is refused rather than changed."""
+    for domain in tree.keys() | rebuilt.keys():
+        if not same(rebuilt.get(domain), tree.get(domain)):
+            held = f"{tree.get(domain)!r:.80}"
+            raise FormatError(f"cannot be held: {held}", field=f"metadata.{domain}")
