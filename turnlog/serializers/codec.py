@@ -84,6 +84,7 @@ class Codec:
 
 BUILT_IN: dict[str, str] = {
     "jsonl": "turnlog.serializers.jsonl:JsonlCodec",
+    "openai": "turnlog.serializers.openai:OpenaiCodec",
     "sgd": "turnlog.serializers.sgd:SgdCodec",
     "multiwoz": "turnlog.serializers.multiwoz:MultiwozCodec",
 }

@@ -1,0 +1,180 @@
+"""Dialogues to OpenAI chat messages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from turnlog.domain import events as e
+from turnlog.domain.conversation import Dialogue
+from turnlog.errors import FormatError
+from turnlog.serializers.codec import Example
+from turnlog.serializers.document import lost_fields, refuse_raw_example
+from turnlog.serializers.openai_check import faults
+from turnlog.serializers.openai_messages import NEW_MESSAGE
+from turnlog.serializers.plain import dumps
+
+_TEXT = frozenset(("text", "data", "extra"))
+_HELD: dict[type[e.Event], frozenset[str]] = {
+    e.SystemInstructed: frozenset(("text", "tools", "extra")),
+    e.UserUttered: _TEXT,
+    e.BotUttered: _TEXT,
+    e.AgentUttered: _TEXT,
+    e.ToolCalled: frozenset(("name", "arguments", "call_id", "cause", "extra")),
+    e.ToolReturned: frozenset(("result", "call_id", "name", "extra")),
+    e.ConversationAnnotated: frozenset(("extra",)),
+}
+_MEMBERS = {
+    "system": ("name",),
+    "developer": ("name",),
+    "user": ("name",),
+    "assistant": ("name", "weight", "refusal", "audio", "function_call"),
+    "tool": (),
+    "function": (),
+}
+"""Members of a message, by role, that are kept in `extra` and written again."""
+
+_BESIDE = ("parallel_tool_calls",)
+"""Members beside the messages that are written again."""
+
+_NOT_MEMBERS = frozenset(("role", "content", NEW_MESSAGE))
+
+
+def example(dialogue: Dialogue, *, ids: bool = True) -> Iterator[Example]:
+    """The dialogue's messages; nothing where it has none.
+
+    Raises FormatError, naming conversation, turn and message, for messages that a model must not
+    be trained on.
+    """
+    writer = _Writer()
+    for number, event in enumerate(dialogue.events, dialogue.first_event):
+        writer.take(number, event)
+    if not writer.messages:
+        return
+    content: dict[str, Any] = {"id": dialogue.name} if ids else {}
+    content |= {"messages": writer.messages, **writer.beside}
+    last = dialogue.first_event + len(dialogue.events) - 1
+    made = Example(dialogue.name, dialogue.first_event, last, content, dict(writer.lost))
+    refuse_raw_example(made)
+    for index, field, why in faults(content):
+        turn = dialogue.first_turn + writer.turns[index]
+        raise FormatError(why, conversation=dialogue.name, field=f"turn {turn}, {field}")
+    yield made
+
+
+class _Writer:
+    """Messages in order. turns: the turn of each. `start` numbers the events of the latest one."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.turns: list[int] = []
+        self.beside: dict[str, Any] = {}
+        self.lost: Counter[str] = Counter()
+        self.turn = 0
+        self.start = 0
+        self.call: e.ToolCalled | None = None
+        self.open: list[str] = []
+
+    def take(self, number: int, event: e.Event) -> None:
+        self.turn += isinstance(event, e.UserUttered)
+        if isinstance(event, e.ToolCalled | e.ToolReturned) and event.actor == "user":
+            self.lost[f"{type(event).__name__} of the user's side"] += 1
+            return
+        self.lost.update(lost_fields(event, _HELD))
+        write = _WRITE.get(type(event))
+        if write is not None:
+            write(self, number, event)
+
+    def add(self, number: int, event: e.Event, message: dict[str, Any]) -> None:
+        extra = event.extra or {}
+        message |= {key: extra[key] for key in _MEMBERS[message["role"]] if key in extra}
+        self.lost.update(
+            f"{type(event).__name__}.extra.{key}"
+            for key in extra
+            if key not in message and key not in _NOT_MEMBERS
+        )
+        self.messages.append(message)
+        self.turns.append(self.turn)
+        self.start, self.call = number, None
+
+    def instructed(self, number: int, event: e.SystemInstructed) -> None:
+        if event.tools is not None:
+            self.beside["tools"] = event.tools
+        if event.tools is None or event.text is not None:
+            extra = event.extra or {}
+            role = extra.get("role", "system")
+            content = extra.get("content", event.text)
+            self.add(number, event, {"role": role, "content": content})
+
+    def said(self, number: int, event: e.UserUttered | e.BotUttered | e.AgentUttered) -> None:
+        role = "user" if isinstance(event, e.UserUttered) else "assistant"
+        data = event.data or {}
+        parts = data.get("content")
+        content = parts if isinstance(parts, list) else event.text
+        self.lost.update(
+            f"{type(event).__name__}.data.{key}" for key in data if content is not data.get(key)
+        )
+        self.add(number, event, {"role": role, "content": content})
+
+    def called(self, number: int, event: e.ToolCalled) -> None:
+        if not self._joins(event):
+            self.add(number, event, {"role": "assistant", "content": None})
+        call_id = event.call_id if event.call_id is not None else f"call_{number}"
+        given = event.arguments
+        text = given if isinstance(given, str) else dumps({} if given is None else given).decode()
+        function = {"name": event.name, "arguments": text}
+        call = {"id": call_id, "type": "function", "function": function}
+        self.messages[-1].setdefault("tool_calls", []).append(call)
+        self.open.append(call_id)
+        self.call = event
+
+    def _joins(self, event: e.ToolCalled) -> bool:
+        """Whether the call belongs to the message before it."""
+        if not self.messages or self.messages[-1]["role"] != "assistant":
+            return False
+        if event.cause is not None and event.cause == self.start:
+            return True
+        before = self.call
+        apart = event.extra is not None and NEW_MESSAGE in event.extra
+        return before is not None and before.cause == event.cause and not apart
+
+    def returned(self, number: int, event: e.ToolReturned) -> None:
+        call_id = event.call_id
+        if call_id is None and self.open:
+            call_id = self.open[0]
+        if call_id in self.open:
+            self.open.remove(call_id)
+        role = (event.extra or {}).get("role", "tool")
+        message = {"role": role, "tool_call_id": call_id, "name": event.name}
+        message = {key: held for key, held in message.items() if held is not None}
+        self.add(number, event, {**message, "content": _result(event.result)})
+
+    def annotated(self, number: int, event: e.ConversationAnnotated) -> None:
+        extra = event.extra or {}
+        self.beside |= {key: extra[key] for key in _BESIDE if key in extra}
+        self.lost.update(f"ConversationAnnotated.extra.{k}" for k in extra if k not in _BESIDE)
+
+
+def _result(result: Any) -> Any:
+    """A tool's answer as a content: text, parts, or JSON."""
+    if result is None or isinstance(result, str) or _are_parts(result):
+        return result
+    return dumps(result).decode()
+
+
+def _are_parts(result: Any) -> bool:
+    return isinstance(result, Sequence) and all(
+        isinstance(part, dict) and part.get("type") == "text" for part in result
+    )
+
+
+_WRITE: dict[type[e.Event], Callable[[_Writer, int, Any], None]] = {
+    e.SystemInstructed: _Writer.instructed,
+    e.UserUttered: _Writer.said,
+    e.BotUttered: _Writer.said,
+    e.AgentUttered: _Writer.said,
+    e.ToolCalled: _Writer.called,
+    e.ToolReturned: _Writer.returned,
+    e.ConversationAnnotated: _Writer.annotated,
+}
