@@ -1,0 +1,60 @@
+"""A figure, and how one is taken: interleaved runs, medians."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterable, Mapping
+from statistics import median
+
+import msgspec
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """ratio: ours ÷ theirs in the named unit. wanted: what the ratio shall be, in words."""
+
+    name: str
+    ours: float
+    theirs: float | None
+    unit: str
+    ratio: float | None
+    wanted: str = ""
+    held: bool | None = None
+    note: str = ""
+
+
+def at_least(name: str, ours: float, theirs: float, unit: str, *, least: float) -> Figure:
+    ratio = ours / theirs
+    return Figure(name, ours, theirs, unit, ratio, f"≥ {least:g}", ratio >= least)
+
+
+def at_most(name: str, ours: float, theirs: float, unit: str, *, most: float) -> Figure:
+    ratio = ours / theirs
+    return Figure(name, ours, theirs, unit, ratio, f"≤ {most:g}", ratio <= most)
+
+
+def below(name: str, ours: float, unit: str, *, most: float, note: str = "") -> Figure:
+    """A figure that stands alone: ours itself shall be at most so much."""
+    return Figure(name, ours, None, unit, None, f"≤ {most:g} {unit}", ours <= most, note)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    gc.collect()
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def interleaved(runs: Mapping[str, Callable[[], float]], times: int) -> dict[str, float]:
+    """The median of what each run gives, the runs taking turns `times` times."""
+    taken: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(times):
+        for name in _rotated(list(runs), turn):
+            taken[name].append(runs[name]())
+    return {name: median(values) for name, values in taken.items()}
+
+
+def _rotated(names: list[str], by: int) -> Iterable[str]:
+    """Who goes first differs from turn to turn."""
+    cut = by % len(names)
+    return [*names[cut:], *names[:cut]]
