@@ -13,6 +13,7 @@ from turnlog.domain.events import *  # noqa: F403
 from turnlog.domain.slots import Slot as Slot
 from turnlog.engine.aio import AsyncTurnlog as AsyncTurnlog
 from turnlog.engine.aio import Opening
+from turnlog.domain.state import State as State
 from turnlog.engine.log import Turnlog as Turnlog
 from turnlog.storage.urls import recorder
 

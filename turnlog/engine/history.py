@@ -50,6 +50,13 @@ class StoredHistory:
                     yield commit.first_event + offset, commit.events[offset]
             before = rows[-1].version
 
+    def replay(self) -> State:
+        """The state after every stored event, from the rows alone."""
+        state = State()
+        for commit in self.commits():
+            fold(state, commit.events)
+        return state
+
     def state(self, event: int) -> State:
         """After the event of that number; after 0 the initial one."""
         state, version = self._start(self._reader.snapshot(self._conversation, event=event))

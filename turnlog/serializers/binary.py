@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Union, get_args, get_type_hints
 
 import msgspec
@@ -114,21 +114,18 @@ def checked(conversation: str, events: Iterable[Event]) -> tuple[Event, ...]:
     return result
 
 
-def _is_made_of_json(event: Event) -> bool:
-    for name in _OPEN_FIELDS.get(type(event), ()):
-        value = getattr(event, name)
-        if value is not None and not _parts_are_json(value):
+def _is_made_of_json(part: Any) -> bool:
+    """As `is_json`, through the structs that events are made of."""
+    names = _OPEN_FIELDS.get(type(part))
+    if names is None:
+        if type(part) in (tuple, list):
+            return all(map(_is_made_of_json, part))
+        return is_json(part)
+    for name in names:
+        value = getattr(part, name)
+        if value is not None and type(value) is not str and not _is_made_of_json(value):
             return False
     return True
-
-
-def _parts_are_json(value: Any) -> bool:
-    """As `is_json`, through the structs that events are made of."""
-    if isinstance(value, msgspec.Struct):
-        return all(_parts_are_json(getattr(value, name)) for name in value.__struct_fields__)
-    if isinstance(value, tuple | list) and value and isinstance(value[0], msgspec.Struct):
-        return all(map(_parts_are_json, value))
-    return is_json(value)
 
 
 def _holds_any(annotation: Any) -> bool:
@@ -137,11 +134,22 @@ def _holds_any(annotation: Any) -> bool:
     return annotation is Any or any(map(_holds_any, get_args(annotation)))
 
 
+def _structs(annotation: Any) -> Iterator[type[msgspec.Struct]]:
+    """The struct types that an annotation leads to."""
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        yield annotation
+        for inner in get_type_hints(annotation).values():
+            yield from _structs(inner)
+    for argument in get_args(annotation):
+        yield from _structs(argument)
+
+
 _OPEN_FIELDS: dict[type, tuple[str, ...]] = {
     cls: tuple(name for name in cls.__struct_fields__ if _holds_any(get_type_hints(cls)[name]))
-    for cls in EVENTS
+    for event in EVENTS
+    for cls in _structs(event)
 }
-"""The fields of each event that can hold any value."""
+"""The fields that can hold any value, of each event and each struct in one."""
 
 
 def _check_sizes(conversation: str, events: Sequence[Event]) -> None:
