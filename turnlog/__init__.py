@@ -11,9 +11,9 @@ from turnlog.domain.conversation import Dialogue as Dialogue
 from turnlog.domain.conversation import Turn as Turn
 from turnlog.domain.events import *  # noqa: F403
 from turnlog.domain.slots import Slot as Slot
+from turnlog.domain.state import State as State
 from turnlog.engine.aio import AsyncTurnlog as AsyncTurnlog
 from turnlog.engine.aio import Opening
-from turnlog.domain.state import State as State
 from turnlog.engine.log import Turnlog as Turnlog
 from turnlog.storage.urls import recorder
 

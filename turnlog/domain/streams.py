@@ -21,15 +21,31 @@ def is_conversation(id: str) -> bool:
     return not id.startswith(MARK)
 
 
+LONGEST = 1000
+"""Bytes an id or a key may have: each stands in indexes, which PostgreSQL limits."""
+
+
 def check_id(conversation: str) -> None:
     """Raise InvalidEvent for an id that no conversation can have."""
     if not conversation:
         raise InvalidEvent(conversation, "conversation", "an id has at least one character")
-    if why := unholdable(conversation):
-        raise InvalidEvent(ascii(conversation), "conversation", why)
+    _check_name(conversation, "conversation", conversation)
     if not is_conversation(conversation):
         why = "ids that begin with U+001F are those of the log's own streams"
         raise InvalidEvent(conversation, "conversation", why)
+
+
+def check_key(conversation: str, key: str) -> None:
+    """Raise InvalidEvent for an idempotency key that cannot be kept."""
+    _check_name(conversation, "key", key)
+
+
+def _check_name(conversation: str, field: str, name: str) -> None:
+    if why := unholdable(name):
+        raise InvalidEvent(ascii(conversation), field, why)
+    if (size := len(name.encode())) > LONGEST:
+        why = f"{name[:40]!r}… has {size:,} bytes, more than the {LONGEST:,} it may have"
+        raise InvalidEvent(conversation[:100], field, why)
 
 
 GLOBALS = stream("globals")

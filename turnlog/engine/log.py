@@ -13,7 +13,7 @@ from turnlog.domain.conversation import Conversation, Dialogue, Past
 from turnlog.domain.decide import NoHistory, decide
 from turnlog.domain.events import ConversationDeleted, Event, UserUttered
 from turnlog.domain.state import State
-from turnlog.domain.streams import check_id, is_conversation
+from turnlog.domain.streams import check_id, check_key, is_conversation
 from turnlog.engine.history import StoredHistory
 from turnlog.engine.writer import Command, Recorded, Request, Writer
 from turnlog.errors import FormatError, InvalidEvent, UnknownConversation
@@ -131,6 +131,8 @@ class Turnlog(Application[str]):
         command = asked if callable(asked) else _fixed(asked)
         if key is None and not callable(asked):
             key = next((e.message_id for e in asked if isinstance(e, UserUttered)), None)
+        if key is not None:
+            check_key(conversation, key)
         return Request(conversation, command, now, now, key, expected_version)
 
     def delete(self, conversation: str, reason: str | None = None) -> None:

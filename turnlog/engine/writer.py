@@ -18,7 +18,7 @@ from turnlog.domain.decide import decide
 from turnlog.domain.events import Event
 from turnlog.domain.state import State
 from turnlog.engine.history import StoredHistory
-from turnlog.errors import VersionConflict
+from turnlog.errors import Unavailable, VersionConflict
 from turnlog.serializers import binary
 from turnlog.storage.recorder import Head, Recorder, Row, Snapshot, Transaction
 
@@ -99,16 +99,18 @@ class Writer:
                 self._commit_batch()
 
     def _commit_batch(self) -> None:
-        requests = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+        requests = self._taken(MAX_BATCH)
         batch = _Batch(self._cache)
         try:
             with self._recorder.transaction() as transaction:
-                batch.begin(transaction, self._position)
+                batch.begin(transaction, self._position, requests)
                 for request in requests:
                     batch.take(request)
                 batch.write()
         except BaseException as error:
             self._cache.clear()
+            if isinstance(error, Unavailable):  # whoever waited behind it has waited long enough
+                requests += self._taken(len(self._waiting))
             for request in requests:
                 request.done.set_exception(error)
             if not isinstance(error, Exception):
@@ -122,6 +124,11 @@ class Writer:
             else:
                 request.done.set_result(outcome)
         self._take_snapshots(batch)
+
+    def _taken(self, count: int) -> list[Request]:
+        """The next requests whose callers still want them."""
+        taken = (self._waiting.popleft() for _ in range(min(count, len(self._waiting))))
+        return [request for request in taken if request.done.set_running_or_notify_cancel()]
 
     def _keep(self, heads: dict[str, _Cached]) -> None:
         """Heads just written: another writer may give a snapshot to one that was only read."""
@@ -180,13 +187,23 @@ class _Batch:
         self.written: dict[str, _Cached] = {}
         self.outcomes: list[tuple[Request, Recorded | Exception]] = []
         self._rows: list[Row] = []
-        self._keys: dict[tuple[str, str], Recorded] = {}
+        self._stored: dict[str, Head] = {}
+        self._keys: dict[tuple[str, str], list[Commit]] = {}
 
-    def begin(self, transaction: Transaction, seen: int) -> None:
+    def begin(self, transaction: Transaction, seen: int, requests: Sequence[Request]) -> None:
+        """Read what the requests need, at once for all of them."""
         self._transaction = transaction
         self.position = transaction.last_position()
         if self.position != seen:
             self._cache.clear()
+        names = {request.conversation for request in requests} - self._cache.keys()
+        if names:
+            self._stored = {head.conversation: head for head in transaction.heads_of([*names])}
+        keys = {(r.conversation, r.key) for r in requests if r.key is not None}
+        if keys:
+            for row in transaction.keyed_rows([*keys]):
+                assert row.key is not None
+                self._keys[row.conversation, row.key] = [row.commit()]
 
     def take(self, request: Request) -> None:
         try:
@@ -222,14 +239,14 @@ class _Batch:
         )
         recorded = Recorded(self._commits(request, head, before, events), state)
         if request.key is not None:
-            self._keys[request.conversation, request.key] = recorded
+            self._keys[request.conversation, request.key] = recorded.commits
         self._advance(head, recorded)
         return recorded
 
     def _head(self, conversation: str) -> _Cached:
         cached = self.heads.get(conversation) or self._cache.get(conversation)
         if cached is None:
-            head = self._transaction.head(conversation)
+            head = self._stored.get(conversation)
             if head is None:
                 cached = _Cached(Head(conversation, 0, 0, b"", 0, 0, 0, b""), State())
             else:
@@ -240,10 +257,7 @@ class _Batch:
     def _known(self, request: Request, cached: _Cached) -> Recorded | None:
         assert request.key is not None
         known = self._keys.get((request.conversation, request.key))
-        if known is not None:
-            return Recorded(known.commits, cached.state, new=False)
-        row = self._transaction.keyed(request.conversation, request.key)
-        return Recorded([row.commit()], cached.state, new=False) if row else None
+        return None if known is None else Recorded(known, cached.state, new=False)
 
     def _commits(
         self, request: Request, head: Head, before: State, events: Sequence[Event]

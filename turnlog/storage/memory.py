@@ -64,6 +64,12 @@ class MemoryTransaction:
         with self._lock:
             return self._keys.get((conversation, key))
 
+    def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
+        return [head for name in conversations if (head := self.head(name)) is not None]
+
+    def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
+        return [row for pair in keys if (row := self.keyed(*pair)) is not None]
+
     def tail(self, after: int, limit: int) -> Sequence[Row]:
         with self._lock:
             first = bisect_right(self._log, after, key=lambda row: row.position)

@@ -98,14 +98,15 @@ class _Connection(psycopg.Connection[Any]):
     limit: float | None = None
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        return super().wait(gen, interval, self.limit if timeout is None else timeout)
+        try:
+            return super().wait(gen, interval, self.limit if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout:
+            if timeout is None:
+                self.close()
+            raise
 
     def ask(self, statement: LiteralString, parameters: Sequence[Any] | None = None) -> Any:
-        try:
-            return self.cursor(binary=True).execute(statement, parameters)
-        except psycopg.errors._WaitTimeout:
-            self.close()
-            raise
+        return self.cursor(binary=True).execute(statement, parameters)
 
 
 class PostgresReader:
@@ -161,6 +162,21 @@ class PostgresReader:
         )
         found = self._one(statement, (conversation.encode(), key.encode()))
         return _row(found) if found else None
+
+    def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
+        statement: LiteralString = (
+            f"SELECT {_HEAD} FROM turnlog_heads WHERE conversation = ANY (%b::bytea[])"
+        )
+        encoded = [conversation.encode() for conversation in conversations]
+        return [_head(found) for found in self._all(statement, (encoded,))]
+
+    def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
+        statement: LiteralString = (
+            f"SELECT {_ROW} FROM turnlog_commits JOIN unnest(%b::bytea[], %b::bytea[])"
+            " AS asked (conversation, key) USING (conversation, key)"
+        )
+        encoded = ([name.encode() for name, _ in keys], [key.encode() for _, key in keys])
+        return [_row(found) for found in self._all(statement, encoded)]
 
     def tail(self, after: int, limit: int) -> Sequence[Row]:
         statement: LiteralString = (
@@ -390,37 +406,37 @@ class PostgresRecorder(Recorder):
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
         with self._lock, _translated():
-            connection = self._begun()
+            connection, last = self._begun()
             try:
-                transaction = PostgresTransaction(connection, connection.ask(_LAST).fetchone()[0])
+                transaction = PostgresTransaction(connection, last)
                 yield transaction
-                if transaction.appended:
-                    connection.ask("NOTIFY turnlog")
-                connection.ask("COMMIT")
+                _commit(connection, notify=transaction.appended)
             except BaseException:
                 self._abandon(connection)
                 raise
         self.bell.ring()
 
-    def _begun(self) -> _Connection:
-        """The writer's connection in a transaction that holds the lock."""
+    def _begun(self) -> tuple[_Connection, int]:
+        """The writer's connection in a transaction that holds the lock, and the last position."""
         if self._writer is None or not _is_alive(self._writer):
             self._writer = self._connect()
-        self._writer.ask("BEGIN")
         try:
-            self._writer.ask(_LOCK)
+            with self._writer.pipeline():
+                self._writer.execute("BEGIN")
+                self._writer.execute(_LOCK)
+                last = self._writer.ask(_LAST)
+            position: int = last.fetchone()[0]
         except BaseException:
             self._abandon(self._writer)
             raise
-        return self._writer
+        return self._writer, position
 
     def _abandon(self, connection: _Connection) -> None:
-        """Roll back; where that fails the connection goes, and the server rolls back."""
+        """Roll back; where that cannot be, the connection goes, and the server rolls back."""
         try:
-            connection.ask("ROLLBACK")
+            connection.rollback()
         except psycopg.Error:
             connection.close()
-            self._writer = None
 
     @contextmanager
     def scan(self) -> Iterator[PostgresScan]:
@@ -493,6 +509,16 @@ def conninfo(url: str, timeout: float) -> str:
     return make_conninfo(
         url, connect_timeout=max(2, round(timeout)), options=f"{limits} {given}".strip()
     )
+
+
+def _commit(connection: _Connection, *, notify: bool) -> None:
+    """Commit. A transaction that failed before says so, where the server would answer ROLLBACK."""
+    if connection.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
+        raise Unavailable("the transaction had failed; nothing was stored")
+    with connection.pipeline():
+        if notify:
+            connection.execute("NOTIFY turnlog")
+        connection.execute("COMMIT")
 
 
 def _is_alive(connection: _Connection) -> bool:

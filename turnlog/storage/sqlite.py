@@ -135,6 +135,12 @@ class SqliteReader:
         found = self._one(statement, (conversation, key))
         return Row._make(found) if found else None
 
+    def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
+        return [head for name in conversations if (head := self.head(name)) is not None]
+
+    def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
+        return [row for pair in keys if (row := self.keyed(*pair)) is not None]
+
     def tail(self, after: int, limit: int) -> Sequence[Row]:
         statement = f"SELECT {_ROW} FROM commits WHERE position > ? ORDER BY position LIMIT ?"
         return [Row._make(r) for r in self._all(statement, (after, limit))]

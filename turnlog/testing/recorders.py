@@ -67,6 +67,7 @@ class RecorderContract(ABC):
         assert list(reader.rows_newest_first("a", 3, 9)) == [rows[2], rows[0]]
         assert list(reader.rows_newest_first("a", 9, 1)) == [rows[3]]
         assert reader.keyed("a", "k") == rows[0]
+        assert list(reader.keyed_rows([("a", "k"), ("a", "x"), ("c", "k")])) == [rows[0]]
         assert reader.last_position() == 4
 
     def test_a_row_read_back_has_the_digest_it_had(self, recorder: Recorder) -> None:
@@ -167,6 +168,7 @@ class RecorderContract(ABC):
         reader = recorder.reader
         assert reader.head("a") == head("a", 2)
         assert [h.conversation for h in reader.heads()] == ["a", "b"]
+        assert {h.conversation for h in reader.heads_of(["a", "b", "c"])} == {"a", "b"}
         assert [h.conversation for h in reader.heads("a")] == ["b"]
         assert [h.conversation for h in reader.heads("", 1)] == ["a"]
 
