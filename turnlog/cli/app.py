@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "delete": "turnlog.cli.upkeep:delete",
     "rebuild": "turnlog.cli.upkeep:rebuild",
     "stats": "turnlog.cli.upkeep:stats",
+    "verify": "turnlog.cli.verify:verify",
     "serve": "turnlog.cli.serve:serve",
 }
 """Name of a command: module and function, in the order in which the help shows them."""

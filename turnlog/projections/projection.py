@@ -147,13 +147,18 @@ def _project(transaction: Transaction, projection: Projection, batch: int) -> in
     """Project the next rows, and their mark with them; how many there were."""
     rows = transaction.tail(_position(transaction, projection), batch)
     if rows:
-        buffer = Buffer(transaction, projection.name)
-        seen = commits(rows, projection)
-        projection.apply(seen, buffer)
-        _forget_deleted(seen, buffer)
-        transaction.put(projection.name, buffer.encoded())
+        transaction.put(projection.name, projected(rows, projection, transaction).encoded())
         transaction.put_mark(Mark(projection.name, rows[-1].position, rows[-1].digest()))
     return len(rows)
+
+
+def projected(rows: Iterable[Row], projection: Projection, reader: Reader) -> Buffer:
+    """What a projection makes of the next rows, given the entries it has so far."""
+    buffer = Buffer(reader, projection.name)
+    seen = commits(rows, projection)
+    projection.apply(seen, buffer)
+    _forget_deleted(seen, buffer)
+    return buffer
 
 
 def _forget_deleted(seen: Iterable[Commit], view: View) -> None:

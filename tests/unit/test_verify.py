@@ -1,0 +1,305 @@
+"""Given a log, when somebody changes a row of it, then verify names what and where."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import turnlog
+from turnlog import BotUttered, SlotSet, UserUtteranceReverted, UserUttered, ValueSet
+from turnlog.audit.verify import Verification, verify
+from turnlog.errors import UnknownConversation
+from turnlog.projections import PROJECTIONS
+from turnlog.projections.projection import catch_up
+from turnlog.storage.memory import MemoryRecorder
+from turnlog.storage.recorder import Mark, seal, track
+from turnlog.storage.sqlite import SqliteRecorder
+
+Change = Callable[[sqlite3.Connection, random.Random], Any]
+CHANGES = 2000 if os.environ.get("TURNLOG_FAULTS") == "long" else 200
+TABLES = {
+    "commits": ["position"],
+    "heads": ["conversation"],
+    "snapshots": ["conversation", "version"],
+    "marks": ["model"],
+    "models": ["model", "conversation", "key"],
+}
+
+
+def fill(log: turnlog.Turnlog, project_at: int = 0) -> None:
+    """Six conversations, one long enough for three snapshots; projected up to that turn."""
+    for turn in range(200):
+        for name in ["long", *(["anna", "béa", "c", "d"] if turn < 8 else [])]:
+            log.record(name, UserUttered(f"for {turn}", message_id=f"{name}{turn}"))
+            log.record(name, SlotSet("people", turn), BotUttered("noted"), ValueSet("k", turn))
+        if turn == project_at:
+            catch_up(log.store, PROJECTIONS.values())
+    log.record("anna", UserUtteranceReverted())
+    log.delete("d")
+
+
+@pytest.fixture(scope="module", params=["all is projected", "projections lag"])
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An untouched database, as bytes."""
+    path = tmp_path_factory.mktemp("verify") / "log.db"
+    with turnlog.open(
+        f"sqlite:///{path}?synchronous=OFF", clock=iter(range(10**9)).__next__
+    ) as log:
+        fill(log, project_at=5)
+        with log.store.transaction() as transaction:
+            transaction.put_mark(Mark("another application", 12, None))
+            seal(transaction)
+        if request.param == "all is projected":
+            catch_up(log.store, PROJECTIONS.values())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path.read_bytes()
+
+
+def verified(path: Path) -> Verification:
+    recorder = SqliteRecorder(str(path))
+    try:
+        return verify(recorder)
+    finally:
+        recorder.close()
+
+
+def test_an_untouched_log_has_no_fault(whole: bytes, tmp_path: Path):
+    path = tmp_path / "log.db"
+    path.write_bytes(whole)
+    found = verified(path)
+    assert found.faults == []
+    assert (found.ok, found.conversations) == (True, 5)
+    assert found.events == 200 * 4 + 4 * 8 * 4 + 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_change_of_one_row_is_found(whole: bytes, tmp_path: Path, seed: int):
+    chance = random.Random(seed)
+    missed = []
+    for number in range(CHANGES // 8):
+        path = tmp_path / f"{number}.db"
+        path.write_bytes(whole)
+        done = change(path, chance)
+        if verified(path).ok:
+            missed.append(done)
+    assert missed == []
+
+
+def change(path: Path, chance: random.Random) -> str:
+    """One row changed, at random; what was done."""
+    with closing(sqlite3.connect(path)) as connection:
+        while True:
+            table = chance.choice(list(TABLES))
+            kind = chance.choice([byte_changed, removed, swapped, inserted])
+            try:
+                done = kind(connection, table, chance)
+            except sqlite3.IntegrityError:  # what the database itself refuses
+                connection.rollback()
+                continue
+            if done:
+                connection.commit()
+                return f"{table}: {done}"
+
+
+def rows(connection: sqlite3.Connection, table: str) -> tuple[list[str], list[Any]]:
+    found = connection.execute(f"SELECT * FROM {table}")
+    return [column[0] for column in found.description], found.fetchall()
+
+
+def where(table: str, names: list[str], row: Any) -> tuple[str, list[Any]]:
+    keys = TABLES[table]
+    return " AND ".join(f"{key} = ?" for key in keys), [row[names.index(key)] for key in keys]
+
+
+def byte_changed(connection: sqlite3.Connection, table: str, chance: random.Random) -> str:
+    names, found = rows(connection, table)
+    row, column = chance.choice(found), chance.randrange(len(names))
+    value = changed(row[column], chance)
+    clause, parameters = where(table, names, row)
+    statement = f"UPDATE {table} SET {names[column]} = {value[0]} WHERE {clause}"
+    connection.execute(statement, [value[1], *parameters])
+    return f"{names[column]} of {parameters} from {row[column]!r:.80} to {value[1]!r:.80}"
+
+
+def changed(value: Any, chance: random.Random) -> tuple[str, Any]:
+    """An SQL expression and its parameter: the value with one byte, or one bit, changed."""
+    if value is None:
+        return "?", "a"
+    if isinstance(value, int):
+        return "?", value ^ (1 << chance.randrange(12))
+    data = bytearray(value.encode() if isinstance(value, str) else value) or bytearray(b"\0")
+    data[chance.randrange(len(data))] ^= chance.randrange(1, 256)
+    return ("CAST(? AS TEXT)" if isinstance(value, str) else "?"), bytes(data)
+
+
+def removed(connection: sqlite3.Connection, table: str, chance: random.Random) -> str:
+    names, found = rows(connection, table)
+    clause, parameters = where(table, names, chance.choice(found))
+    connection.execute(f"DELETE FROM {table} WHERE {clause}", parameters)
+    return f"removed {parameters}"
+
+
+def swapped(connection: sqlite3.Connection, table: str, chance: random.Random) -> str | None:
+    """Two rows exchange what is no key."""
+    names, found = rows(connection, table)
+    if len(found) < 2:
+        return None
+    one, other = chance.sample(found, 2)
+    columns = [name for name in names if name not in TABLES[table]]
+    if [one[names.index(c)] for c in columns] == [other[names.index(c)] for c in columns]:
+        return None
+    clause, keys = where(table, names, one)
+    _, other_keys = where(table, names, other)
+    placed = {**dict(zip(names, one, strict=True))}
+    connection.execute(f"DELETE FROM {table} WHERE {clause}", keys)
+    setting = ", ".join(f"{name} = ?" for name in columns)
+    connection.execute(
+        f"UPDATE {table} SET {setting} WHERE {clause}",
+        [*(placed[name] for name in columns), *other_keys],
+    )
+    placed |= {name: other[names.index(name)] for name in columns}
+    marks = ", ".join("?" * len(names))
+    connection.execute(f"INSERT INTO {table} VALUES ({marks})", [placed[n] for n in names])
+    return f"swapped {keys} and {other_keys}"
+
+
+def inserted(connection: sqlite3.Connection, table: str, chance: random.Random) -> str:
+    """A copy of a row under a key that is not there yet."""
+    names, found = rows(connection, table)
+    row = dict(zip(names, chance.choice(found), strict=True))
+    if table == "commits":
+        row["position"] = max(r[0] for r in found) + 1
+        row["version"] += chance.choice([1000, 1])
+        row["key"] = None
+    else:
+        key = chance.choice(TABLES[table])
+        row[key] = row[key] + 1 if isinstance(row[key], int) else row[key] + "x"
+    connection.execute(
+        f"INSERT INTO {table} VALUES ({', '.join('?' * len(names))})", list(row.values())
+    )
+    return f"inserted {[row[key] for key in TABLES[table]]}"
+
+
+# --- what it says ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(whole: bytes, tmp_path: Path) -> Path:
+    path = tmp_path / "log.db"
+    path.write_bytes(whole)
+    return path
+
+
+def run(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def test_a_fault_names_conversation_and_event(path: Path):
+    run(path, "UPDATE commits SET state = replace(state, 'for 3', 'for 4')"
+        " WHERE conversation = 'anna' AND version = 7")  # fmt: skip
+    (fault, *_) = verified(path).faults
+    assert (fault.conversation, fault.event) == ("anna", 13)
+    assert "version 8 does not follow from the row before it" in fault.what
+
+
+def test_a_cut_tail_is_found_because_heads_stand_ahead(path: Path):
+    run(path, "DELETE FROM commits WHERE position = (SELECT max(position) FROM commits)")
+    faults = verified(path).faults
+    assert {fault.conversation for fault in faults} >= {"d"}
+    assert any("rows were cut off" in fault.what for fault in faults)
+
+
+def test_a_conversation_cut_out_is_found_by_what_was_projected(path: Path):
+    tables = ("commits", "heads", "snapshots")
+    run(path, *(f"DELETE FROM {table} WHERE conversation = 'c'" for table in tables))
+    assert not verified(path).ok
+
+
+def test_bytes_that_say_nothing_are_a_fault_and_no_error(path: Path):
+    run(path, "UPDATE commits SET state = x'ff00' WHERE version = 2")
+    faults = verified(path).faults
+    assert sum("cannot be read" in fault.what for fault in faults) == 5
+
+
+def test_columns_of_another_type_are_a_fault_and_no_error(path: Path):
+    run(
+        path,
+        "UPDATE commits SET topic = x'00', key = 1.5 WHERE version = 3",
+        "UPDATE heads SET state = 'no', event = 'x' WHERE conversation = 'c'",
+        "UPDATE models SET value = 7 WHERE conversation = 'c'",
+        "UPDATE snapshots SET state = 1, digest = 'x'",
+        "UPDATE marks SET digest = 'x', position = 'last' WHERE model = 'slots'",
+    )
+    assert not verified(path).ok
+
+
+def test_a_table_or_trigger_that_is_not_ours_is_found(path: Path):
+    run(path, "CREATE TRIGGER t AFTER INSERT ON commits BEGIN DELETE FROM heads; END")
+    (fault,) = verified(path).faults
+    assert "t in the database's schema is not as turnlog made it" in fault.what
+
+
+def test_an_index_that_lies_is_found(path: Path):
+    """What reads through the index does not see the rows; SQLite's own check does."""
+    take_apart = "UPDATE sqlite_master SET sql = replace(sql, 'IS NOT NULL', 'IS NULL')"
+    run(path, "PRAGMA writable_schema = 1", f"{take_apart} WHERE name = 'commits_by_key'")
+    faults = [fault.what for fault in verified(path).faults]
+    assert "commits_by_key in the database's schema is not as turnlog made it" in faults
+    assert any("commits_by_key" in what and "schema" not in what for what in faults)
+
+
+def test_one_conversation_can_be_checked_alone(path: Path):
+    run(path, "UPDATE heads SET turn = 9 WHERE conversation = 'c'")
+    recorder = SqliteRecorder(str(path))
+    assert verify(recorder, ["anna", "long"]).ok
+    found = verify(recorder, ["c"])
+    assert [(f.conversation, f.event) for f in found.faults] == [("c", 32)]
+    with pytest.raises(UnknownConversation):
+        verify(recorder, ["nobody"])
+    recorder.close()
+
+
+@pytest.fixture
+def memory() -> Iterator[turnlog.Turnlog]:
+    with turnlog.open("memory:") as log:
+        fill(log, 3)
+        yield log
+
+
+def test_a_log_in_memory_is_checked_alike(memory: turnlog.Turnlog):
+    assert verify(memory.store).faults == []
+    assert isinstance(memory.store, MemoryRecorder)
+    with memory.store.transaction() as transaction:
+        transaction.put_mark(Mark("slots", 3, b"x"))
+    assert not verify(memory.store).ok
+
+
+def test_a_log_on_postgres_is_checked_alike(postgres_url: str):
+    with turnlog.open(postgres_url) as log:
+        fill(log, 3)
+        assert verify(log.store).faults == []
+        with log.store.transaction() as transaction:
+            head = transaction.head("anna")
+            assert head is not None
+            transaction.put_heads([head._replace(turn=3)])
+        (fault,) = verify(log.store).faults
+        assert (fault.conversation, fault.event) == ("anna", 33)
+
+
+def test_eventsourcings_own_tracking_is_no_fault(memory: turnlog.Turnlog):
+    from eventsourcing.persistence import Tracking
+
+    with memory.store.transaction() as transaction:
+        track(transaction, Tracking("upstream", 7))
+    assert verify(memory.store).faults == []

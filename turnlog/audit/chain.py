@@ -1,0 +1,176 @@
+"""One conversation checked against its own events: rows, head and snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from turnlog.audit.fault import Fault, Tell, named
+from turnlog.domain.apply import fold
+from turnlog.domain.conversation import Commit
+from turnlog.domain.state import State
+from turnlog.errors import StorageError
+from turnlog.serializers import binary
+from turnlog.storage.recorder import Head, Row, Scan, Snapshot
+
+_TYPES: tuple[Any, ...] = (int, str, int, str, (str, type(None)), bytes, bytes)
+
+
+class Chain:
+    """Takes a conversation's rows, oldest first, then compares what is derived from them."""
+
+    def __init__(self, conversation: str, scan: Scan, tell: Tell) -> None:
+        self.conversation = conversation
+        self._tell = tell
+        self._head = scan.head(conversation)
+        self._snapshots = {found.version: found for found in scan.snapshots(conversation)}
+        self._newest_snapshot = 0
+        self._last: Row | None = None
+        self._digest: bytes | None = b""
+        self._began = 0
+        self._state: State | None = State()
+        self.events = 0
+
+    def fault(self, what: str, event: int | None = None) -> None:
+        self._tell(Fault(named(self.conversation), event, what))
+
+    def take(self, row: Row) -> None:
+        """One more row; what is wrong with it is told."""
+        here = self.events + 1
+        if not _has_types(row):
+            self.fault(f"version {row.version!r}: a column is not of its type", here)
+            self._state = None
+        else:
+            self._link(row, here)
+            if binary.is_commit(row.topic):
+                self._fold(row, here)
+            self._compare_snapshot(row)
+        self._last = row
+        self._digest = _digest(row)
+
+    def _link(self, row: Row, here: int) -> None:
+        last = self._last
+        if row.previous != self._digest:
+            what = f"version {row.version} does not follow from the row before it"
+            self.fault(
+                f"{what}: one of the two was changed, or rows between were removed",
+                self._began or here,
+            )
+        if last is None:
+            if row.version > 1 or row.version < int(binary.is_commit(row.topic)):
+                self.fault(f"the first row has version {row.version}", here)
+            return
+        if row.version != last.version + 1:
+            self.fault(f"version {row.version} comes after version {last.version}", here)
+        if row.position <= last.position:
+            what = f"version {row.version} stands at position {row.position}"
+            self.fault(f"{what}, the version before it at {last.position}", here)
+
+    def _fold(self, row: Row, here: int) -> None:
+        self._began = here
+        try:
+            commit = row.commit()
+        except (StorageError, ValueError, TypeError) as error:
+            self.fault(f"version {row.version} cannot be read: {error}", here)
+            self._state = None
+            return
+        self._check_numbers(commit, here)
+        self.events = commit.last_event
+        if self._state is not None:
+            self._state = fold(self._state, commit.events)
+
+    def _check_numbers(self, commit: Commit, here: int) -> None:
+        if commit.first_event != here:
+            what = f"version {commit.version} begins with event {commit.first_event}"
+            self.fault(f"{what}, where {here} was due", here)
+            self._state = None
+        elif self._state is not None and commit.first_turn != self._state.turn:
+            what = f"version {commit.version} begins after turn {commit.first_turn}"
+            self.fault(f"{what}, where {self._state.turn} was due", here)
+
+    def _compare_snapshot(self, row: Row) -> None:
+        snapshot = self._snapshots.pop(row.version, None)
+        if snapshot is None or self._state is None:
+            return
+        state = self._state
+        due = Snapshot(
+            self.conversation, row.version, state.event, state.turn, row.digest(), b"",
+            self._newest_snapshot,
+        )  # fmt: skip
+        for column in _differing(snapshot._replace(state=b""), due):
+            self.fault(f"the snapshot of version {row.version} has another {column}", self.events)
+        if not _same_state(snapshot.state, state):
+            self.fault(f"the snapshot of version {row.version} has another state", self.events)
+        self._newest_snapshot = state.event
+
+    def finish(self) -> None:
+        """Compare the head, and name the snapshots that no row answers to."""
+        for version in self._snapshots if self._state is not None else ():
+            self.fault(f"a snapshot of version {version!r} has no row", None)
+        head, last, state = self._head, self._last, self._state
+        if last is None:
+            self.fault("a head or a snapshot has no rows: they were cut off")
+        elif head is None:
+            self.fault("its rows have no head", self.events)
+        elif state is None:
+            self._compare(head, head._replace(version=last.version, position=last.position))
+        else:
+            self._compare(head, self._due_head(last, state))
+            if not _same_state(head.state, state):
+                self.fault("the head's state is not what its events give", self.events)
+
+    def _due_head(self, last: Row, state: State) -> Head:
+        return Head(
+            self.conversation, last.version, last.position, self._digest or b"", state.event,
+            state.turn, self._newest_snapshot, b"",
+        )  # fmt: skip
+
+    def _compare(self, head: Head, due: Head) -> None:
+        for column in _differing(head._replace(state=b""), due._replace(state=b"")):
+            found, wanted = getattr(head, column), getattr(due, column)
+            said = (
+                "" if column == "digest" else f" ({found!r:.40}) than its rows say ({wanted!r:.40})"
+            )
+            why = "the head was changed, or rows were cut off"
+            self.fault(f"the head has another {column}{said}: {why}", self.events)
+
+
+def check(conversation: str, rows: Iterable[Row], scan: Scan, tell: Tell) -> int:
+    """Tell the faults of a conversation's rows, head and snapshots; the number of its events."""
+    chain = Chain(conversation, scan, tell)
+    for row in rows:
+        chain.take(row)
+    chain.finish()
+    return chain.events
+
+
+def _has_types(row: Row) -> bool:
+    return all(isinstance(value, kind) for value, kind in zip(row, _TYPES, strict=True))
+
+
+def _digest(row: Row) -> bytes | None:
+    try:
+        return row.digest()
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _differing(found: Head | Snapshot, due: Head | Snapshot) -> list[str]:
+    return [
+        column
+        for column, value, wanted in zip(found._fields, found, due, strict=True)
+        if type(value) is not type(wanted) or value != wanted
+    ]
+
+
+def _same_state(stored: object, state: State) -> bool:
+    """Whether stored bytes hold the state; those of an older version may be shorter."""
+    encoded = binary.encode_state(state)
+    if stored == encoded:
+        return True
+    if not isinstance(stored, bytes):
+        return False
+    try:
+        return binary.encode_state(binary.decode_state(stored)) == encoded
+    except (StorageError, ValueError, TypeError):
+        return False

@@ -1,0 +1,135 @@
+"""Read models checked by making them again from the log, up to where each has come."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from turnlog.audit.fault import Fault, Tell, named
+from turnlog.projections.projection import BATCH, Projection, projected
+from turnlog.storage.recorder import SEAL, Entry, Mark, Row, Scan, sealed
+from turnlog.storage.sqlite import SqliteRecorder
+
+_UNKNOWN = "no projection of this turnlog makes it, so that it cannot be checked"
+
+
+def check(scan: Scan, projections: Mapping[str, Projection], tell: Tell) -> None:
+    """Tell the faults of every mark and of every entry of every model."""
+    marks: dict[Any, Mark] = {mark.model: mark for mark in scan.every("marks")}  # type: ignore[union-attr, misc]
+    _check_seal(marks, tell)
+    whole = {
+        name: mark
+        for name, mark in marks.items()
+        if name != SEAL and _check_mark(scan, mark, tell, known=name in projections)
+    }
+    with tempfile.TemporaryDirectory(prefix="turnlog-verify-") as folder:
+        scratch = SqliteRecorder(str(Path(folder, "models.db")), synchronous="OFF")
+        try:
+            for name, mark in whole.items():
+                if name in projections:
+                    _make_again(scan, scratch, projections[name], mark.position, tell)
+            _compare(scan, scratch, set(whole) & set(projections), set(marks), tell)
+        finally:
+            scratch.close()
+
+
+def _check_seal(marks: Mapping[Any, Mark], tell: Tell) -> None:
+    if not marks:
+        return
+    try:
+        due: Mark | None = sealed(marks.values())
+    except (TypeError, ValueError):
+        due = None
+    if marks.get(SEAL) != due:
+        tell(Fault(None, None, "the marks of the projections are not those that were sealed"))
+
+
+def _check_mark(scan: Scan, mark: Mark, tell: Tell, *, known: bool) -> bool:
+    """Whether the mark says how far a projection of this log has come."""
+    if mark.digest is None and not known:  # eventsourcing's tracking of another application
+        return False
+    row = _row_at(scan, mark.position)
+    if row is None:
+        what = f"stands at position {mark.position!r}, where the log has no row: its tail was cut"
+        tell(Fault(None, None, f"projection {mark.model!r} {what}"))
+        return False
+    if _digest(row) != mark.digest:
+        what = f"projection {mark.model!r} has seen another row at position {mark.position}"
+        tell(Fault(named(row.conversation), None, what))
+    return True
+
+
+def _row_at(scan: Scan, position: Any) -> Row | None:
+    if not isinstance(position, int) or not 0 < position < 2**63:
+        return None
+    rows = scan.tail(position - 1, 1)
+    return rows[0] if rows and rows[0].position == position else None
+
+
+def _digest(row: Row) -> bytes | None:
+    try:
+        return row.digest()
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _make_again(
+    scan: Scan, scratch: SqliteRecorder, projection: Projection, upto: int, tell: Tell
+) -> None:
+    """Project the log's rows up to a position into the scratch database."""
+    for rows in _batches(scan, upto):
+        try:
+            with scratch.transaction() as transaction:
+                buffer = projected(rows, projection, transaction)
+                transaction.put(projection.name, buffer.encoded())
+        except Exception as error:  # rows that somebody changed can do anything to a projection
+            what = f"projection {projection.name!r} cannot be made again: {error}"
+            tell(Fault(named(rows[0].conversation), None, what))
+            return
+
+
+def _batches(scan: Scan, upto: int) -> Iterator[list[Row]]:
+    done = 0
+    while done < upto:
+        rows = [row for row in scan.tail(done, BATCH) if row.position <= upto]
+        if not rows:
+            return
+        yield rows
+        done = rows[-1].position
+
+
+def _compare(
+    scan: Scan, scratch: SqliteRecorder, made: Collection[str], marked: Collection[Any], tell: Tell
+) -> None:
+    """Every stored entry is one that was made again, and the other way round."""
+    reader = scratch.reader
+    unknown: set[Any] = set()
+    for entry in scan.every("models"):
+        assert isinstance(entry, Entry)
+        if entry.model in made:
+            if _got(reader, entry) != entry.value:
+                tell(_about(entry, "is not what the events give"))
+        elif entry.model not in unknown:
+            unknown.add(entry.model)
+            what = _UNKNOWN if entry.model in marked else "it has entries, but no mark"
+            tell(Fault(named(entry.conversation), None, f"projection {entry.model!r}: {what}"))
+    with scratch.scan() as made_again:
+        for entry in made_again.every("models"):
+            assert isinstance(entry, Entry)
+            if scan.get(entry.model, entry.conversation, entry.key) is None:
+                tell(_about(entry, "is gone"))
+
+
+def _got(reader: Any, entry: Entry) -> bytes | None:
+    if not isinstance(entry.conversation, str) or not isinstance(entry.key, str):
+        return None
+    found: bytes | None = reader.get(entry.model, entry.conversation, entry.key)
+    return found
+
+
+def _about(entry: Entry, what: str) -> Fault:
+    event = int(entry.key) if isinstance(entry.key, str) and entry.key.isdecimal() else None
+    where = f"entry {entry.key!r} of projection {entry.model!r}"
+    return Fault(named(entry.conversation), event, f"{where} {what}")

@@ -1,0 +1,33 @@
+"""`turnlog verify`: whether a log is whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import typer
+
+from turnlog.cli import output
+from turnlog.cli.settings import Ids, open_log
+
+
+def verify(ids: Ids = None) -> None:
+    """Check that nothing recorded was changed, and that what is derived follows from it.
+
+    With IDs: these conversations' events, heads and snapshots alone. Exit status 1 for a fault.
+    """
+    from turnlog.audit.verify import verify as checked
+
+    with open_log() as log:
+        found = checked(log.store, ids or None)
+    output.document(msgspec.structs.asdict(found), human=lambda: _print(found))
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+def _print(found: Any) -> None:
+    if found.faults:
+        columns = ("conversation", "event", "what")
+        output.table(columns, ((f.conversation, f.event, f.what) for f in found.faults))
+    counted = f"{found.conversations:,} conversations, {found.events:,} events"
+    output.say(f"{counted}: {len(found.faults) or 'no'} fault{'s'[: len(found.faults) != 1]}")
