@@ -26,6 +26,7 @@ from turnlog.bots import Loaded
 from turnlog.server import errors
 from turnlog.server.auth import Principal, authorised
 from turnlog.server.chat import Chat
+from turnlog.server.gate import Gate
 from turnlog.server.order import Order
 from turnlog.server.settings import Settings
 from turnlog.server.shared import Server
@@ -46,7 +47,7 @@ async def serving(
     """The ASGI application on its open log, for as long as the block lasts."""
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(aopen(settings.db, clock=clock))
-        secret = await log.read(stored_secret)
+        secret = await stored_secret(log)
         server = Server(settings, log, secret, bot=bot, clock=clock)
         stack.push_async_callback(server.runner.finish)
         await stack.enter_async_context(server.feed.running())
@@ -57,7 +58,8 @@ def application(server: Server) -> Any:
     """Routes and Socket.IO; mounting the one in the other breaks its transports."""
     chat = Chat(server)
     path = server.settings.names.path
-    return socketio.ASGIApp(chat.sio, other_asgi_app=litestar(server), socketio_path=path)
+    both = socketio.ASGIApp(chat.sio, other_asgi_app=litestar(server), socketio_path=path)
+    return Gate(both, server.settings)
 
 
 def litestar(server: Server) -> Litestar:

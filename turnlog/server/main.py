@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import logging
 import socket
@@ -18,6 +17,7 @@ from turnlog import bots
 from turnlog.bots import Loaded
 from turnlog.errors import TurnlogError
 from turnlog.server.app import serving
+from turnlog.server.gate import is_loopback
 from turnlog.server.settings import Settings
 
 METHODS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -32,7 +32,7 @@ def run(settings: Settings) -> None:
 
 def check(settings: Settings) -> None:
     """Raise TurnlogError for settings that are wrong or open what must not be."""
-    if not settings.protected and not _is_loopback(settings.host):
+    if not settings.protected and not is_loopback(settings.host):
         raise TurnlogError(
             f"host {settings.host!r} is open to others: it takes --auth-token or --jwt-key,"
             " without one the server binds to loopback only"
@@ -42,15 +42,6 @@ def check(settings: Settings) -> None:
     for value, name in ((settings.auth_token, "--auth-token"), (settings.jwt_key, "--jwt-key")):
         if value is not None and not value.strip():
             raise TurnlogError(f"{name} is empty")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _serve(settings: Settings) -> None:

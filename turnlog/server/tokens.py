@@ -15,7 +15,10 @@ from collections.abc import Callable
 import jwt
 import jwt.types
 
-from turnlog.engine.log import Turnlog
+from turnlog import AsyncTurnlog
+from turnlog.domain.events import ValueSet
+from turnlog.domain.streams import stream
+from turnlog.engine.writer import Request
 from turnlog.server.errors import Refused
 
 ABSENT = {"", "undefined", "null"}
@@ -23,7 +26,6 @@ ABSENT = {"", "undefined", "null"}
 
 METHOD = "HS256"
 _TAG = 16
-_MODEL, _KEY = "server", "secret"
 
 
 class Tokens:
@@ -99,14 +101,12 @@ def named(value: object) -> str | None:
     return value if isinstance(value, str) and value not in ABSENT else None
 
 
-def stored_secret(log: Turnlog) -> bytes:
+async def stored_secret(log: AsyncTurnlog) -> bytes:
     """The log's own secret, made when first asked for: every server on the log has the same."""
-    found = log.store.reader.get(_MODEL, "", _KEY)
-    if found is not None:
-        return found
-    with log.store.transaction() as transaction:
-        found = transaction.get(_MODEL, "", _KEY)
-        if found is None:
-            found = secrets.token_bytes(32)
-            transaction.put(_MODEL, [("", _KEY, found)])
-    return found
+    made = ValueSet("secret", secrets.token_hex(32))
+    now = log.sync.clock()
+    request = Request(stream("server"), lambda *_: [made], now, now, made.key)
+    recorded = await log.submit(request)
+    [known] = recorded.events
+    assert isinstance(known, ValueSet)
+    return bytes.fromhex(known.value)
