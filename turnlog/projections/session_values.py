@@ -27,16 +27,36 @@ class Values:
 
     known: whether it ever held any. touched: time of the newest value event. expires: UTC seconds
     by key, for values with an end of their own. version: the commit up to which it is folded.
+    lapsed: they were there, and are gone because nobody wrote for too long.
     """
 
-    __slots__ = ("expires", "held", "known", "touched", "version")
+    __slots__ = ("expires", "held", "known", "lapsed", "touched", "version")
 
     def __init__(self) -> None:
         self.held: dict[str, Any] = {}
         self.expires: dict[str, float] = {}
         self.touched: float | None = None
         self.known = False
+        self.lapsed = False
         self.version = 0
+
+    def copy(self) -> Values:
+        return self.without(())
+
+    def without(self, keys: Iterable[str]) -> Values:
+        values = Values()
+        values.held, values.expires = dict(self.held), dict(self.expires)
+        values.known, values.touched = self.known, self.touched
+        values.version = self.version
+        for key in list(keys):
+            values.drop(key)
+        return values
+
+    def lapse(self) -> Values:
+        """What is left of a session that has expired."""
+        values = Values()
+        values.version, values.lapsed = self.version, bool(self.held)
+        return values
 
     def fold(self, events: Iterable[e.Event]) -> set[str]:
         """Take events in; the keys they touched. Values are replaced, never written into."""

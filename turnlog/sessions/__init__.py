@@ -1,0 +1,1 @@
+"""Sessions for bots: values by key, dialog units, timers that survive, over one log."""

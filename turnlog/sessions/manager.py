@@ -1,0 +1,231 @@
+"""A session manager over a log: pywce's small interface, with a history behind every value.
+
+What a turn saves is committed at its end; without a turn every call commits. What is read is a
+copy. Values are JSON values.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar, overload
+
+import turnlog
+from turnlog.domain.events import Event
+from turnlog.domain.streams import GLOBALS, check_id
+from turnlog.domain.values import check_value, unholdable
+from turnlog.engine.log import Turnlog
+from turnlog.errors import InvalidEvent
+from turnlog.serializers import binary
+from turnlog.sessions.store import Store
+from turnlog.sessions.turn import Turn, current
+from turnlog.sessions.values import GONE, copied
+
+Type = TypeVar("Type")
+NUMBERS = frozenset({int, float, bool, type(None)})
+SCALARS = NUMBERS | {str}
+
+MAX_VALUE_BYTES = binary.MAX_EVENT_BYTES - 1000
+"""What fits into an event with its key and the rest."""
+
+
+class SessionManager:
+    """pywce's ISessionManager and Jawce's, over a log; safe to use from several threads.
+
+    db: the log's URL, or give an open `log`, which then stays open on close. expiry, in seconds:
+    a session without a save for so long has lost its values; global_expiry: the same for globals.
+    """
+
+    DEFAULT_PROP_KEY = "pywce_prop_key"
+
+    def __init__(
+        self,
+        db: str | None = None,
+        *,
+        log: Turnlog | None = None,
+        expiry: float | None = None,
+        global_expiry: float | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._own = log is None
+        self.log = log or turnlog.open(db or "sqlite:///turnlog.db", clock=clock)
+        self._store = Store(self.log, expiry=expiry, global_expiry=global_expiry)
+
+    def __enter__(self) -> SessionManager:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._store.close()
+        if self._own:
+            self.log.close()
+
+    @property
+    def prop_key(self) -> str:
+        return self.DEFAULT_PROP_KEY
+
+    # --- turns ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def turn(self, session_id: str) -> Iterator[Turn]:
+        """What is saved in the block, in any session, is one commit at its end.
+
+        Turns of one session wait for each other. A block that raises records nothing of it.
+        """
+        check_id(session_id)
+        if (outer := current(self._store)) is not None:
+            yield outer
+            return
+        with self._store.order(session_id):
+            turn = Turn(self._store, session_id)
+            with turn.opened():
+                yield turn
+            turn.commit()
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def session(self, session_id: str) -> SessionManager:
+        """The session exists from here on, with no properties. Returns this manager."""
+        check_id(session_id)
+        if not self._known(session_id):
+            with self._turn(session_id) as turn:
+                turn.put_first(session_id, self.prop_key, {})
+        return self
+
+    @overload
+    def get(self, session_id: str, key: str) -> Any: ...
+    @overload
+    def get(self, session_id: str, key: str, t: None) -> Any: ...
+    @overload
+    def get(self, session_id: str, key: str, t: Callable[[Any], Type]) -> Type | None: ...
+    def get(self, session_id: str, key: str, t: Callable[[Any], Any] | None = None) -> Any:
+        """The value under a key, through `t` if given; None where there is none."""
+        value = self._view(session_id).get(key)
+        if type(value) not in SCALARS:
+            value = copied(value)
+        return value if t is None or value is None else t(value)
+
+    def get_global(self, key: str, t: Callable[[Any], Any] | None = None) -> Any:
+        return self.get(GLOBALS, key, t)
+
+    def get_user_props(self, session_id: str) -> dict[str, Any]:
+        props = self.get(session_id, self.prop_key)
+        return props if isinstance(props, dict) else {}
+
+    def get_from_props(
+        self, session_id: str, prop_key: str, t: Callable[[Any], Any] | None = None
+    ) -> Any:
+        value = self.get_user_props(session_id).get(prop_key)
+        return value if t is None or value is None else t(value)
+
+    def fetch_all(self, session_id: str, is_global: bool = False) -> dict[str, Any] | None:
+        """Every key and value; None for a session that never was."""
+        id = GLOBALS if is_global else session_id
+        view = self._view(id)
+        if not view and not is_global and not self._known(id):
+            return None
+        return {key: copied(value) for key, value in view.items()}
+
+    def key_in_session(self, session_id: str, key: str, check_global: bool = True) -> bool:
+        if self._view(session_id).get(key) is not None:
+            return True
+        return check_global and self._view(GLOBALS).get(key) is not None
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def save(self, session_id: str, key: str, data: Any, *, ttl: float | None = None) -> None:
+        """ttl: seconds after which the value is gone.
+
+        Raises InvalidEvent for what is no JSON value, naming session and key.
+        """
+        self._put(session_id, {key: data}, ttl=ttl)
+
+    def save_all(self, session_id: str, data: Mapping[str, Any]) -> None:
+        self._put(session_id, data)
+
+    def save_global(self, key: str, data: Any) -> None:
+        self._put(GLOBALS, {key: data})
+
+    def save_prop(self, session_id: str, prop_key: str, data: Any) -> None:
+        self._put(session_id, {self.prop_key: {**self.get_user_props(session_id), prop_key: data}})
+
+    def evict(self, session_id: str, key: str) -> None:
+        self.evict_all(session_id, [key])
+
+    def evict_all(self, session_id: str, keys: Iterable[str]) -> None:
+        with self._turn(session_id) as turn:
+            for key in keys:
+                turn.put(session_id, key, GONE)
+
+    def evict_global(self, key: str) -> None:
+        self.evict_all(GLOBALS, [key])
+
+    def evict_prop(self, session_id: str, prop_key: str) -> bool:
+        props = self.get_user_props(session_id)
+        if prop_key not in props:
+            return False
+        del props[prop_key]
+        self._put(session_id, {self.prop_key: props})
+        return True
+
+    def clear(self, session_id: str, retain_keys: Iterable[str] | None = None) -> None:
+        """Remove every value; with keys to retain, those and the properties stay."""
+        retained = list(retain_keys or ())
+        with self._turn(session_id) as turn:
+            turn.clear(session_id, [*retained, self.prop_key] if retained else [])
+
+    def clear_global(self) -> None:
+        with self._turn(GLOBALS) as turn:
+            turn.clear(GLOBALS, [])
+
+    def record(self, session_id: str, *events: Event) -> None:
+        """Further events of the conversation, in the turn's commit where one is open."""
+        with self._turn(session_id) as turn:
+            turn.record(session_id, *events)
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _view(self, id: str) -> dict[str, Any]:
+        """A session's values, with what the open turn changed."""
+        turn = current(self._store)
+        return self._store.values(id).held if turn is None else turn.view(id)
+
+    def _known(self, id: str) -> bool:
+        turn = current(self._store)
+        return self._store.values(id).known if turn is None else turn.known(id)
+
+    def _put(self, session_id: str, data: Mapping[str, Any], *, ttl: float | None = None) -> None:
+        for key, value in data.items():
+            _check(session_id, key, value)
+        with self._turn(session_id) as turn:
+            for key, value in data.items():
+                turn.put(session_id, key, copied(value), ttl=ttl)
+
+    @contextmanager
+    def _turn(self, session_id: str) -> Iterator[Turn]:
+        """The open turn, or one for this call alone, which waits for no other turn."""
+        if (turn := current(self._store)) is not None:
+            yield turn
+            return
+        if session_id != GLOBALS:
+            check_id(session_id)
+        turn = Turn(self._store, session_id)
+        yield turn
+        turn.commit()
+
+
+def _check(session_id: str, key: str, value: Any) -> None:
+    """Raise InvalidEvent now for what could not be stored when the turn is committed."""
+    name = "globals" if session_id == GLOBALS else session_id
+    if not isinstance(key, str):
+        raise InvalidEvent(name, "session key", f"{key!r:.80} is no string")
+    check_value(name, "session key", key)
+    field = f"session value {key!r:.80}"
+    if (why := unholdable(value)) is not None:
+        raise InvalidEvent(name, field, f"{value!r:.80} {why}")
+    if type(value) not in NUMBERS and (size := len(binary.encode(value))) > MAX_VALUE_BYTES:
+        why = f"has {size:,} bytes, more than the {MAX_VALUE_BYTES:,} a value may have"
+        raise InvalidEvent(name, field, why)

@@ -1,0 +1,157 @@
+"""Sessions' values in memory, as fresh as the log: what managers read from and commit through."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+from weakref import WeakValueDictionary
+
+from turnlog.domain.conversation import Commit
+from turnlog.domain.streams import GLOBALS
+from turnlog.engine.log import Turnlog
+from turnlog.engine.writer import Recorded, Request
+from turnlog.projections.projection import catch_up
+from turnlog.projections.session_values import SessionValuesProjection, Values, session_values
+from turnlog.serializers import binary
+
+FRESH = 0.001
+"""Seconds for which what other processes wrote may go unseen by a read outside a turn."""
+
+CACHED = 10_000
+"""Sessions kept in memory."""
+
+PROJECTED_EVERY = 512
+"""Commits after which the read model is brought up to date."""
+
+MISSED = 2000
+"""Commits of others that are followed one by one; beyond that everything is read again."""
+
+
+class Store:
+    """expiry and global_expiry: seconds since the last save after which values are gone."""
+
+    def __init__(
+        self, log: Turnlog, *, expiry: float | None = None, global_expiry: float | None = None
+    ) -> None:
+        self.log = log
+        self._expiry = expiry
+        self._global_expiry = global_expiry
+        self._expires = expiry is not None or global_expiry is not None
+        self._lock = threading.RLock()
+        self._cached: dict[str, Values] = {}
+        self._orders: WeakValueDictionary[str, Any] = WeakValueDictionary()
+        self._fresh_until = 0.0
+        self._seen = log.store.reader.last_position()
+        self._commits = 0
+
+    def close(self) -> None:
+        """Leave the read model up to date, so that the next start reads little."""
+        catch_up(self.log.store, [SessionValuesProjection()])
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def values(self, id: str) -> Values:
+        """A session's values now; never to be written into."""
+        if monotonic() >= self._fresh_until:
+            self._follow()
+        values = self._cached.get(id)
+        if values is None:
+            values = self._load(id)
+        if self._expires or values.expires:
+            return self._unexpired(id, values)
+        return values
+
+    def _load(self, id: str) -> Values:
+        with self._lock:
+            values = session_values(self.log.store.reader, id)
+            while len(self._cached) >= CACHED:
+                del self._cached[next(iter(self._cached))]
+            self._cached[id] = values
+            return values
+
+    def _follow(self) -> None:
+        """Take in what was committed since, by whomever."""
+        with self._lock:
+            reader = self.log.store.reader
+            position = reader.last_position()
+            if position - self._seen > MISSED:
+                self._cached.clear()
+            elif position > self._seen:
+                for row in reader.tail(self._seen, MISSED):
+                    cached = self._cached.get(row.conversation)
+                    if cached is None or row.version <= cached.version:
+                        continue
+                    if binary.is_commit(row.topic):
+                        self._take(row.commit())
+                    else:
+                        del self._cached[row.conversation]
+            self._seen = max(self._seen, position)
+            self._fresh_until = monotonic() + FRESH
+
+    def _unexpired(self, id: str, values: Values) -> Values:
+        now = self.log.clock()
+        expiry = self._global_expiry if id == GLOBALS else self._expiry
+        if expiry is not None and values.touched is not None and now - values.touched > expiry:
+            return values.lapse()
+        if any(end <= now for end in values.expires.values()):
+            return values.without(key for key, end in values.expires.items() if end <= now)
+        return values
+
+    def forget(self, id: str) -> None:
+        """Read a session from the log again."""
+        with self._lock:
+            self._cached.pop(id, None)
+
+    # --- writing --------------------------------------------------------------------------------
+
+    @contextmanager
+    def order(self, id: str) -> Iterator[None]:
+        """One at a time for each session in this process, in the order they came."""
+        with self._lock:
+            order = self._orders.get(id)
+            if order is None:
+                order = self._orders[id] = threading.Lock()
+        with order:
+            yield
+
+    def commit(self, requests: Mapping[str, Request]) -> dict[str, Recorded | Exception]:
+        """Commit several sessions' requests in one transaction; what became of each."""
+        *rest, last = requests.values()
+        for request in rest:
+            self.log.writer.submit(request)
+        try:
+            self.log.writer.perform(last)
+        except Exception:  # each request's own outcome is read below
+            self.log.writer.flush()
+        outcomes: dict[str, Recorded | Exception] = {}
+        for id, request in requests.items():
+            failed = request.done.exception()
+            outcomes[id] = failed if isinstance(failed, Exception) else request.done.result()
+        self._take_all(outcomes.values())
+        return outcomes
+
+    def _take_all(self, outcomes: Iterable[Recorded | Exception]) -> None:
+        with self._lock:
+            for outcome in outcomes:
+                if isinstance(outcome, Recorded):
+                    for commit in outcome.commits:
+                        self._take(commit)
+            self._commits += 1
+            if self._commits % PROJECTED_EVERY == 0:
+                catch_up(self.log.store, [SessionValuesProjection()])
+
+    def _take(self, commit: Commit) -> None:
+        """Fold a commit into what is cached, or forget that where commits are missing between."""
+        cached = self._cached.get(commit.conversation)
+        if cached is None or commit.version <= cached.version:
+            return
+        if commit.version > cached.version + 1:
+            del self._cached[commit.conversation]
+            return
+        values = cached.copy()
+        values.fold(commit.events)
+        values.version = commit.version
+        self._cached[commit.conversation] = values
