@@ -20,11 +20,10 @@ from turnlog.errors import InvalidEvent
 from turnlog.serializers import binary
 from turnlog.sessions.store import Store
 from turnlog.sessions.turn import Turn, current
-from turnlog.sessions.values import GONE, copied
+from turnlog.sessions.values import GONE, SCALARS, copied
 
 Type = TypeVar("Type")
-NUMBERS = frozenset({int, float, bool, type(None)})
-SCALARS = NUMBERS | {str}
+NUMBERS = SCALARS - {str}
 
 MAX_VALUE_BYTES = binary.MAX_EVENT_BYTES - 1000
 """What fits into an event with its key and the rest."""
@@ -33,7 +32,7 @@ MAX_VALUE_BYTES = binary.MAX_EVENT_BYTES - 1000
 class SessionManager:
     """pywce's ISessionManager and Jawce's, over a log; safe to use from several threads.
 
-    db: the log's URL, or give an open `log`, which then stays open on close. expiry, in seconds:
+    db: the log's URL, memory only without one; or give an open `log`, which close leaves open. expiry, in seconds:
     a session without a save for so long has lost its values; global_expiry: the same for globals.
     """
 
@@ -49,8 +48,8 @@ class SessionManager:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._own = log is None
-        self.log = log or turnlog.open(db or "sqlite:///turnlog.db", clock=clock)
-        self._store = Store(self.log, expiry=expiry, global_expiry=global_expiry)
+        self.log = log or turnlog.open(db or "memory:", clock=clock)
+        self.store = Store(self.log, expiry=expiry, global_expiry=global_expiry)
 
     def __enter__(self) -> SessionManager:
         return self
@@ -59,7 +58,7 @@ class SessionManager:
         self.close()
 
     def close(self) -> None:
-        self._store.close()
+        self.store.close()
         if self._own:
             self.log.close()
 
@@ -76,11 +75,11 @@ class SessionManager:
         Turns of one session wait for each other. A block that raises records nothing of it.
         """
         check_id(session_id)
-        if (outer := current(self._store)) is not None:
+        if (outer := current(self.store)) is not None:
             yield outer
             return
-        with self._store.order(session_id):
-            turn = Turn(self._store, session_id)
+        with self.store.order(session_id):
+            turn = Turn(self.store, session_id)
             with turn.opened():
                 yield turn
             turn.commit()
@@ -141,27 +140,26 @@ class SessionManager:
 
         Raises InvalidEvent for what is no JSON value, naming session and key.
         """
-        self._put(session_id, {key: data}, ttl=ttl)
+        self._put(_own(session_id), {key: data}, ttl=ttl)
 
     def save_all(self, session_id: str, data: Mapping[str, Any]) -> None:
-        self._put(session_id, data)
+        self._put(_own(session_id), data)
 
     def save_global(self, key: str, data: Any) -> None:
         self._put(GLOBALS, {key: data})
 
     def save_prop(self, session_id: str, prop_key: str, data: Any) -> None:
-        self._put(session_id, {self.prop_key: {**self.get_user_props(session_id), prop_key: data}})
+        props = self.get_user_props(session_id)
+        self._put(_own(session_id), {self.prop_key: {**props, prop_key: data}})
 
     def evict(self, session_id: str, key: str) -> None:
         self.evict_all(session_id, [key])
 
     def evict_all(self, session_id: str, keys: Iterable[str]) -> None:
-        with self._turn(session_id) as turn:
-            for key in keys:
-                turn.put(session_id, key, GONE)
+        self._put(_own(session_id), dict.fromkeys(keys, GONE))
 
     def evict_global(self, key: str) -> None:
-        self.evict_all(GLOBALS, [key])
+        self._put(GLOBALS, {key: GONE})
 
     def evict_prop(self, session_id: str, prop_key: str) -> bool:
         props = self.get_user_props(session_id)
@@ -174,7 +172,7 @@ class SessionManager:
     def clear(self, session_id: str, retain_keys: Iterable[str] | None = None) -> None:
         """Remove every value; with keys to retain, those and the properties stay."""
         retained = list(retain_keys or ())
-        with self._turn(session_id) as turn:
+        with self._turn(_own(session_id)) as turn:
             turn.clear(session_id, [*retained, self.prop_key] if retained else [])
 
     def clear_global(self) -> None:
@@ -183,19 +181,19 @@ class SessionManager:
 
     def record(self, session_id: str, *events: Event) -> None:
         """Further events of the conversation, in the turn's commit where one is open."""
-        with self._turn(session_id) as turn:
+        with self._turn(_own(session_id)) as turn:
             turn.record(session_id, *events)
 
     # --- inside ---------------------------------------------------------------------------------
 
     def _view(self, id: str) -> dict[str, Any]:
         """A session's values, with what the open turn changed."""
-        turn = current(self._store)
-        return self._store.values(id).held if turn is None else turn.view(id)
+        turn = current(self.store)
+        return self.store.values(id).held if turn is None else turn.view(id)
 
     def _known(self, id: str) -> bool:
-        turn = current(self._store)
-        return self._store.values(id).known if turn is None else turn.known(id)
+        turn = current(self.store)
+        return self.store.values(id).known if turn is None else turn.known(id)
 
     def _put(self, session_id: str, data: Mapping[str, Any], *, ttl: float | None = None) -> None:
         for key, value in data.items():
@@ -207,14 +205,17 @@ class SessionManager:
     @contextmanager
     def _turn(self, session_id: str) -> Iterator[Turn]:
         """The open turn, or one for this call alone, which waits for no other turn."""
-        if (turn := current(self._store)) is not None:
+        if (turn := current(self.store)) is not None:
             yield turn
             return
-        if session_id != GLOBALS:
-            check_id(session_id)
-        turn = Turn(self._store, session_id)
+        turn = Turn(self.store, session_id)
         yield turn
         turn.commit()
+
+
+def _own(session_id: str) -> str:
+    check_id(session_id)
+    return session_id
 
 
 def _check(session_id: str, key: str, value: Any) -> None:
@@ -223,6 +224,8 @@ def _check(session_id: str, key: str, value: Any) -> None:
     if not isinstance(key, str):
         raise InvalidEvent(name, "session key", f"{key!r:.80} is no string")
     check_value(name, "session key", key)
+    if value is GONE:
+        return
     field = f"session value {key!r:.80}"
     if (why := unholdable(value)) is not None:
         raise InvalidEvent(name, field, f"{value!r:.80} {why}")

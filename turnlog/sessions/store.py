@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import Any
 from weakref import WeakValueDictionary
@@ -107,15 +106,13 @@ class Store:
 
     # --- writing --------------------------------------------------------------------------------
 
-    @contextmanager
-    def order(self, id: str) -> Iterator[None]:
-        """One at a time for each session in this process, in the order they came."""
+    def order(self, id: str) -> threading.Lock:
+        """Held by whoever has the session's turn in this process."""
         with self._lock:
-            order = self._orders.get(id)
+            order: threading.Lock | None = self._orders.get(id)
             if order is None:
                 order = self._orders[id] = threading.Lock()
-        with order:
-            yield
+            return order
 
     def commit(self, requests: Mapping[str, Request]) -> dict[str, Recorded | Exception]:
         """Commit several sessions' requests in one transaction; what became of each."""

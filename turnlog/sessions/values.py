@@ -12,12 +12,15 @@ GONE: Any = object()
 """Stands for the value of a key that is not there."""
 
 
+SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
 def copied(value: Any) -> Any:
     """A value of one's own: writing into it changes nothing else. Tuples become lists."""
     if isinstance(value, dict):
-        return {key: copied(item) for key, item in value.items()}
+        return {k: v if type(v) in SCALARS else copied(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [copied(item) for item in value]
+        return [v if type(v) in SCALARS else copied(v) for v in value]
     return value
 
 

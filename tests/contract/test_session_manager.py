@@ -1,0 +1,393 @@
+"""What every back end's session manager does: pywce's own list, and what its users trip over."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import turnlog
+from turnlog import UserUttered, ValueAppended, ValuesCleared, ValueSet
+from turnlog.errors import InvalidEvent
+from turnlog.sessions.manager import SessionManager
+
+BACK_ENDS = ["memory", "sqlite", "postgres"]
+
+
+@pytest.fixture(params=BACK_ENDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgres":
+        found: str = request.getfixturevalue("postgres_url")
+        return found
+    return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/sessions.db"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def manager(url: str, clock: Clock) -> Iterator[SessionManager]:
+    with SessionManager(url, clock=clock) as made:
+        yield made.session("ann")
+
+
+def stored(manager: SessionManager, id: str = "ann") -> list[turnlog.Event]:
+    return list(manager.log.conversation(id).events())
+
+
+# --- pywce's own fifteen ------------------------------------------------------------------------
+
+
+def test_the_prop_key_is_an_attribute_too(manager):
+    assert manager.prop_key == manager.DEFAULT_PROP_KEY
+
+
+def test_a_session_is_the_manager(manager):
+    assert manager.session("ann") is manager
+
+
+def test_what_was_saved_is_got(manager):
+    manager.save("ann", "key", "value")
+    assert manager.get("ann", "key") == "value"
+
+
+def test_all_that_was_saved_is_fetched_beside_the_properties(manager):
+    manager.save_all("ann", {"a": "1", "b": "2"})
+    assert manager.fetch_all("ann", False) == {"a": "1", "b": "2", manager.prop_key: {}}
+
+
+def test_globals_are_everybody_s(manager):
+    manager.save_global("key", "value")
+    assert manager.get_global("key") == "value"
+    assert manager.fetch_all("ann", True) == {"key": "value"}
+
+
+def test_properties_are_an_object_of_their_own(manager):
+    manager.save_prop("ann", "size", "large")
+    assert manager.get_from_props("ann", "size") == "large"
+    assert manager.get_user_props("ann") == {"size": "large"}
+
+
+def test_what_was_evicted_is_gone(manager):
+    manager.save_all("ann", {"a": 1, "b": 2, "c": 3})
+    manager.evict("ann", "a")
+    assert manager.get("ann", "a") is None
+    manager.evict_all("ann", ["b", "c", "never there"])
+    assert manager.fetch_all("ann", False) == {manager.prop_key: {}}
+
+
+def test_an_evicted_global_is_gone(manager):
+    manager.save_global("key", 1)
+    manager.evict_global("key")
+    assert manager.get_global("key") is None
+
+
+def test_a_cleared_session_is_empty_and_properties_can_be_set_again(manager):
+    manager.save_all("ann", {"a": 1, "b": 2})
+    manager.clear("ann")
+    assert manager.fetch_all("ann", False) == {}
+    assert manager.get_user_props("ann") == {}
+    manager.save_prop("ann", "size", "large")
+    assert manager.get_from_props("ann", "size") == "large"
+
+
+def test_retained_keys_are_whole_keys_and_properties_stay(manager):
+    manager.save_all("ann", {"a": 1, "aa": 2, "ab": 3})
+    manager.clear("ann", retain_keys=["a"])
+    assert manager.fetch_all("ann", False) == {"a": 1, manager.prop_key: {}}
+
+
+def test_clearing_one_session_leaves_those_that_begin_like_it(manager):
+    manager.save("26377", "a", 1)
+    manager.save("263770000001", "a", 2)
+    manager.clear("26377")
+    assert manager.get("263770000001", "a") == 2
+
+
+def test_globals_are_cleared(manager):
+    manager.save_global("key", 1)
+    manager.clear_global()
+    assert manager.fetch_all("ann", True) == {}
+
+
+def test_evicting_a_property_says_whether_it_was_there(manager):
+    manager.save_prop("ann", "size", "large")
+    assert manager.evict_prop("ann", "size") is True
+    assert manager.evict_prop("ann", "size") is False
+    assert manager.get_from_props("ann", "size") is None
+
+
+def test_a_key_is_looked_for_in_the_session_and_if_asked_in_globals(manager):
+    manager.save("ann", "mine", 0)
+    manager.save_global("ours", 1)
+    assert manager.key_in_session("ann", "mine", True)
+    assert manager.key_in_session("ann", "ours", True)
+    assert manager.key_in_session("ann", "mine", False)
+    assert not manager.key_in_session("ann", "ours", False)
+
+
+def test_a_typed_get_is_the_type_of_the_value(manager):
+    manager.save("ann", "n", "5")
+    assert manager.get("ann", "n", int) == 5
+    assert manager.get("ann", "missing", int) is None
+    manager.save_global("g", 1)
+    assert manager.get_global("g", str) == "1"
+
+
+# --- what users trip over -----------------------------------------------------------------------
+
+
+def test_an_unknown_session_can_be_saved_to_and_read_from(manager):
+    assert manager.get("nobody", "key") is None
+    assert manager.fetch_all("nobody", False) is None
+    assert manager.get_user_props("nobody") == {}
+    assert manager.evict_prop("nobody", "size") is False
+    manager.save("nobody", "key", 1)
+    assert manager.get("nobody", "key") == 1
+
+
+def test_what_is_got_is_a_copy_and_so_is_what_is_saved(manager):
+    given = {"list": [1]}
+    manager.save("ann", "key", given)
+    given["list"].append(2)
+    got = manager.get("ann", "key")
+    assert got == {"list": [1]}
+    got["list"].append(3)
+    manager.fetch_all("ann", False)["key"]["list"].append(4)
+    assert manager.get("ann", "key") == {"list": [1]}
+
+
+def test_the_live_reference_trap_is_one(manager):
+    manager.save("ann", "queue", [1])
+    queue = manager.get("ann", "queue")
+    queue.append(2)
+    manager.save("ann", "queue", queue)
+    assert manager.get("ann", "queue") == [1, 2]
+
+
+def test_a_save_of_what_is_there_stores_nothing(manager):
+    manager.save_all("ann", {"a": 1, "b": [1, {"c": None}]})
+    before = manager.log.conversation("ann").version
+    manager.save("ann", "a", 1)
+    manager.save("ann", "b", [1, {"c": None}])
+    manager.evict("ann", "never there")
+    assert manager.log.conversation("ann").version == before
+
+
+def test_one_and_true_are_different_values(manager):
+    manager.save("ann", "a", 1)
+    manager.save("ann", "a", True)
+    assert manager.get("ann", "a") is True
+
+
+def test_a_list_that_is_rewritten_is_stored_as_what_was_appended_and_trimmed(manager):
+    manager.save("ann", "history", [f"wamid.{n:04}" for n in range(100)])
+    manager.save("ann", "history", [f"wamid.{n:04}" for n in range(1, 101)])
+    *_, last = stored(manager)
+    assert isinstance(last, ValueAppended)
+    assert (last.items, last.trimmed) == (["wamid.0100"], 1)
+    assert manager.get("ann", "history")[::99] == ["wamid.0001", "wamid.0100"]
+
+
+def test_a_property_is_stored_alone(manager):
+    manager.save_prop("ann", "text", "x" * 1000)
+    manager.save_prop("ann", "size", "large")
+    *_, last = stored(manager)
+    assert isinstance(last, ValueSet)
+    assert (last.key, last.field, last.value) == (manager.prop_key, "size", "large")
+
+
+@pytest.mark.parametrize(
+    "value", [datetime.datetime(2026, 1, 1), {1: 2}, float("nan"), 2**70, "\ud800", {"a": {1, 2}}]
+)
+def test_what_is_no_json_value_is_refused_naming_session_and_key(manager, value):
+    with pytest.raises(InvalidEvent, match=r"'ann'.*'thing'"):
+        manager.save("ann", "thing", value)
+    assert manager.get("ann", "thing") is None
+    with pytest.raises(InvalidEvent, match="globals"):
+        manager.save_global("thing", value)
+
+
+def test_one_bad_value_of_many_leaves_nothing_half_written(manager):
+    with pytest.raises(InvalidEvent):
+        manager.save_all("ann", {"good": 1, "bad": object()})
+    assert manager.get("ann", "good") is None
+    with pytest.raises(InvalidEvent, match="bytes"):
+        manager.save("ann", "big", "x" * 2_000_000)
+    with pytest.raises(InvalidEvent, match="no string"):
+        manager.save("ann", 5, "x")
+    for id in (5, "", "\x1fglobals"):
+        with pytest.raises(InvalidEvent):
+            manager.save(id, "key", "x")
+
+
+def test_a_turn_is_one_commit_and_says_what_came_of_it(manager):
+    before = manager.log.conversation("ann").version
+    with manager.turn("ann"):
+        manager.save("ann", "a", 1)
+        manager.save("ann", "a", 2)
+        manager.save("ann", "b", 1)
+        manager.evict("ann", "b")
+        assert manager.get("ann", "a") == 2
+        assert manager.log.conversation("ann").version == before
+    assert manager.log.conversation("ann").version == before + 1
+    *_, last = stored(manager)
+    assert (last.key, last.value) == ("a", 2)
+
+
+def test_a_turn_that_raises_records_nothing(manager):
+    with pytest.raises(ZeroDivisionError), manager.turn("ann"):
+        _save_and_divide(manager)
+    assert manager.get("ann", "a") is None
+    assert manager.get_global("a") is None
+
+
+def _save_and_divide(manager):
+    manager.save("ann", "a", 1)
+    manager.save_global("a", 1 / 0 if manager.get("ann", "a") else 2)
+
+
+def test_a_turn_holds_globals_and_other_sessions_too(manager):
+    with manager.turn("ann"):
+        manager.save_global("a", 1)
+        manager.save("bob", "a", 2)
+        with manager.turn("ann"):
+            manager.save("ann", "a", 3)
+    assert [manager.get_global("a"), manager.get("bob", "a"), manager.get("ann", "a")] == [1, 2, 3]
+
+
+def test_clear_and_save_in_one_turn(manager):
+    manager.save_all("ann", {"a": 1, "b": 2, "c": 3})
+    with manager.turn("ann"):
+        manager.clear("ann")
+        assert manager.fetch_all("ann") == {}
+        manager.save_all("ann", {"b": 5, "d": 6})
+    assert manager.fetch_all("ann") == {"b": 5, "d": 6}
+
+
+def test_values_are_no_slots_no_state_and_globals_no_conversation(manager):
+    manager.save("ann", "a", "b")
+    manager.save_global("g", 1)
+    assert manager.log.conversation("ann").slots == {}
+    assert list(manager.log.ids()) == ["ann"]
+
+
+def test_another_manager_on_the_same_log_reads_on(manager, url, clock):
+    manager.save_all("ann", {"a": [1], "b": {"c": 1}})
+    manager.save_global("g", 1)
+    with SessionManager(log=manager.log, clock=clock) as other:
+        assert other.fetch_all("ann") == manager.fetch_all("ann")
+        assert other.get_global("g") == 1
+        manager.save("ann", "a", [1, 2])
+        assert _eventually(lambda: other.get("ann", "a") == [1, 2])
+        other.save("ann", "a", [1, 2, 3])
+        assert _eventually(lambda: manager.get("ann", "a") == [1, 2, 3])
+
+
+def test_two_writers_keep_what_each_appended_and_the_properties_each_set(manager):
+    with SessionManager(log=manager.log) as other:
+        manager.save("ann", "list", ["x" * 50])
+        assert _eventually(lambda: other.get("ann", "list") == ["x" * 50])
+        with manager.turn("ann"):
+            manager.save("ann", "list", ["x" * 50, "y"])
+            manager.save_prop("ann", "size", "large")
+            other.log.writer.flush()
+            other.store.values("ann")
+            _elsewhere(other.save, "ann", "list", ["x" * 50, "z"])
+            _elsewhere(other.save_prop, "ann", "colour", "red")
+        assert _eventually(lambda: manager.get("ann", "list") == ["x" * 50, "z", "y"])
+        assert manager.get_user_props("ann") == {"colour": "red", "size": "large"}
+
+
+def _elsewhere(call, *arguments):
+    """Call on a thread of its own, which stands in no turn."""
+    import threading
+
+    thread = threading.Thread(target=call, args=arguments)
+    thread.start()
+    thread.join()
+
+
+def test_a_session_that_two_begin_at_once_keeps_its_first_properties(manager):
+    with SessionManager(log=manager.log) as other, manager.turn("new"):
+        manager.session("new")
+        _elsewhere(other.save_prop, "new", "size", "large")
+    assert _eventually(lambda: manager.get_user_props("new") == {"size": "large"})
+
+
+def _eventually(true, seconds=2.0):
+    import time
+
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.002)
+    return true()
+
+
+def test_what_is_projected_and_what_is_not_yet_are_read_together(manager, clock):
+    from turnlog.projections.projection import catch_up
+    from turnlog.projections.session_values import SessionValuesProjection
+
+    manager.save_all("ann", {"list": ["first"], "gone": 1, "stays": 1})
+    catch_up(manager.log.store, [SessionValuesProjection()])
+    manager.save("ann", "list", ["first", "second"])
+    manager.evict("ann", "gone")
+    manager.record("ann", UserUttered("hello"))
+    with SessionManager(log=manager.log) as other:
+        whole = {"list": ["first", "second"], "stays": 1, manager.prop_key: {}}
+        assert other.fetch_all("ann") == whole
+    with SessionManager(log=manager.log) as other:
+        assert other.fetch_all("ann") == whole
+
+
+# --- expiry -------------------------------------------------------------------------------------
+
+
+def test_a_quiet_session_loses_its_values_and_the_log_says_so(url, clock):
+    with SessionManager(url, clock=clock, expiry=60) as manager:
+        manager.session("ann").save("ann", "a", 1)
+        clock.now += 59
+        manager.save("ann", "b", 2)
+        clock.now += 59
+        assert manager.get("ann", "a") == 1
+        clock.now += 2
+        assert manager.get("ann", "a") is None
+        assert manager.fetch_all("ann") is None
+        manager.save("ann", "c", 3)
+        assert manager.fetch_all("ann") == {"c": 3}
+        cleared = [event for event in stored(manager) if isinstance(event, ValuesCleared)]
+        assert [event.actor for event in cleared] == ["expiry"]
+
+
+def test_globals_expire_by_themselves(url, clock):
+    with SessionManager(url, clock=clock, global_expiry=60) as manager:
+        manager.save_global("g", 1)
+        manager.save("ann", "a", 1)
+        clock.now += 61
+        assert manager.get_global("g") is None
+        assert manager.get("ann", "a") == 1
+
+
+def test_a_value_can_have_an_end_of_its_own(manager, clock):
+    manager.save("ann", "code", "1234", ttl=30)
+    manager.save("ann", "name", "Ann")
+    clock.now += 29
+    assert manager.get("ann", "code") == "1234"
+    clock.now += 2
+    assert manager.get("ann", "code") is None
+    assert manager.get("ann", "name") == "Ann"
+    manager.save("ann", "code", "1234")
+    clock.now += 100
+    assert manager.get("ann", "code") == "1234"

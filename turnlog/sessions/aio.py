@@ -1,0 +1,114 @@
+"""The awaitable twin of the session manager: commits wait on threads, never on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+from turnlog.domain.events import Event
+from turnlog.domain.streams import check_id
+from turnlog.sessions.manager import SessionManager
+from turnlog.sessions.turn import Turn, current
+
+PATIENCE = 0.002
+"""Seconds between two looks whether a session's turn is free."""
+
+
+class AsyncSessionManager:
+    """The calls of SessionManager, awaitable. Takes its arguments, or a manager to stand on."""
+
+    def __init__(
+        self, db: str | None = None, *, manager: SessionManager | None = None, **settings: Any
+    ) -> None:
+        self.sync = manager or SessionManager(db, **settings)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self.sync.close)
+
+    @property
+    def prop_key(self) -> str:
+        return self.sync.prop_key
+
+    @asynccontextmanager
+    async def turn(self, session_id: str) -> AsyncIterator[Turn]:
+        """As SessionManager.turn: one commit at the end of the block."""
+        check_id(session_id)
+        store = self.sync.store
+        if (outer := current(store)) is not None:
+            yield outer
+            return
+        order = store.order(session_id)
+        while not order.acquire(blocking=False):
+            await asyncio.sleep(PATIENCE)
+        try:
+            turn = Turn(store, session_id)
+            with turn.opened():
+                yield turn
+            await asyncio.to_thread(turn.commit)
+        finally:
+            order.release()
+
+    async def session(self, session_id: str) -> Self:
+        await asyncio.to_thread(self.sync.session, session_id)
+        return self
+
+    async def get(self, session_id: str, key: str, t: Callable[[Any], Any] | None = None) -> Any:
+        return await asyncio.to_thread(self.sync.get, session_id, key, t)
+
+    async def get_global(self, key: str, t: Callable[[Any], Any] | None = None) -> Any:
+        return await asyncio.to_thread(self.sync.get_global, key, t)
+
+    async def get_user_props(self, session_id: str) -> dict[str, Any]:
+        return await asyncio.to_thread(self.sync.get_user_props, session_id)
+
+    async def get_from_props(
+        self, session_id: str, prop_key: str, t: Callable[[Any], Any] | None = None
+    ) -> Any:
+        return await asyncio.to_thread(self.sync.get_from_props, session_id, prop_key, t)
+
+    async def fetch_all(self, session_id: str, is_global: bool = False) -> dict[str, Any] | None:
+        return await asyncio.to_thread(self.sync.fetch_all, session_id, is_global)
+
+    async def key_in_session(self, session_id: str, key: str, check_global: bool = True) -> bool:
+        return await asyncio.to_thread(self.sync.key_in_session, session_id, key, check_global)
+
+    async def save(self, session_id: str, key: str, data: Any, *, ttl: float | None = None) -> None:
+        await asyncio.to_thread(self.sync.save, session_id, key, data, ttl=ttl)
+
+    async def save_all(self, session_id: str, data: Mapping[str, Any]) -> None:
+        await asyncio.to_thread(self.sync.save_all, session_id, data)
+
+    async def save_global(self, key: str, data: Any) -> None:
+        await asyncio.to_thread(self.sync.save_global, key, data)
+
+    async def save_prop(self, session_id: str, prop_key: str, data: Any) -> None:
+        await asyncio.to_thread(self.sync.save_prop, session_id, prop_key, data)
+
+    async def evict(self, session_id: str, key: str) -> None:
+        await asyncio.to_thread(self.sync.evict, session_id, key)
+
+    async def evict_all(self, session_id: str, keys: Iterable[str]) -> None:
+        await asyncio.to_thread(self.sync.evict_all, session_id, keys)
+
+    async def evict_global(self, key: str) -> None:
+        await asyncio.to_thread(self.sync.evict_global, key)
+
+    async def evict_prop(self, session_id: str, prop_key: str) -> bool:
+        return await asyncio.to_thread(self.sync.evict_prop, session_id, prop_key)
+
+    async def clear(self, session_id: str, retain_keys: Iterable[str] | None = None) -> None:
+        await asyncio.to_thread(self.sync.clear, session_id, retain_keys)
+
+    async def clear_global(self) -> None:
+        await asyncio.to_thread(self.sync.clear_global)
+
+    async def record(self, session_id: str, *events: Event) -> None:
+        await asyncio.to_thread(self.sync.record, session_id, *events)
