@@ -61,7 +61,7 @@ class AsyncSessionManager:
         return self
 
     async def get(self, session_id: str, key: str, t: Callable[[Any], Any] | None = None) -> Any:
-        return await asyncio.to_thread(self.sync.get, session_id, key, t)
+        return await asyncio.to_thread(lambda: self.sync.get(session_id, key, t))
 
     async def get_global(self, key: str, t: Callable[[Any], Any] | None = None) -> Any:
         return await asyncio.to_thread(self.sync.get_global, key, t)

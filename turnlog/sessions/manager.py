@@ -32,8 +32,9 @@ MAX_VALUE_BYTES = binary.MAX_EVENT_BYTES - 1000
 class SessionManager:
     """pywce's ISessionManager and Jawce's, over a log; safe to use from several threads.
 
-    db: the log's URL, memory only without one; or give an open `log`, which close leaves open. expiry, in seconds:
-    a session without a save for so long has lost its values; global_expiry: the same for globals.
+    db: the log's URL, memory alone without one; or an open `log`, which close leaves open.
+    expiry: seconds without a save after which a session has lost its values; global_expiry: the
+    same for globals.
     """
 
     DEFAULT_PROP_KEY = "pywce_prop_key"
