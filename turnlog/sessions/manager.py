@@ -75,7 +75,7 @@ class SessionManager:
 
         Turns of one session wait for each other. A block that raises records nothing of it.
         """
-        check_id(session_id)
+        _own(session_id)
         if (outer := current(self.store)) is not None:
             yield outer
             return
@@ -89,10 +89,9 @@ class SessionManager:
 
     def session(self, session_id: str) -> SessionManager:
         """The session exists from here on, with no properties. Returns this manager."""
-        check_id(session_id)
         if not self._known(session_id):
             with self._turn(session_id) as turn:
-                turn.put_first(session_id, self.prop_key, {})
+                turn.put_first(_own(session_id), self.prop_key, {})
         return self
 
     @overload
@@ -215,6 +214,8 @@ class SessionManager:
 
 
 def _own(session_id: str) -> str:
+    if not isinstance(session_id, str):
+        raise InvalidEvent(repr(session_id), "conversation", "an id is a string")
     check_id(session_id)
     return session_id
 
