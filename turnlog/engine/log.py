@@ -227,6 +227,9 @@ def _missing(dialogue: Dialogue, state: State, past: Past) -> Sequence[Event]:
     """The events of a dialogue that are not stored yet, where what is stored is their beginning."""
     if state.deleted:
         raise InvalidEvent(dialogue.name, "conversation", "was deleted; it takes no more events")
+    if dialogue.first_event != 1:
+        why = f"begins with event {dialogue.first_event}; only whole conversations are stored"
+        raise FormatError(why, conversation=dialogue.name)
     if state.event == 0:
         return dialogue.events
     asked = binary.checked(dialogue.name, dialogue.events)
