@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import turnlog
+from tests.command_line import run
 from turnlog.cli import app as commands
-from turnlog.cli import main
 
 
 @pytest.fixture
@@ -22,41 +22,33 @@ def db(tmp_path: Path) -> str:
     return url
 
 
-def run(capsysbinary: pytest.CaptureFixture[bytes], *arguments: str) -> tuple[int, str, str]:
-    """Exit status, stdout and stderr of a command."""
-    with pytest.raises(SystemExit) as exited:
-        main(arguments)
-    out, err = capsysbinary.readouterr()
-    return int(exited.value.code or 0), out.decode(), err.decode()
-
-
-def test_the_database_is_accepted_before_and_after_the_command(db, capsysbinary, monkeypatch):
-    before = run(capsysbinary, "--db", db, "list", "--json")
-    after = run(capsysbinary, "list", "--json", "--db", db)
+def test_the_database_is_accepted_before_and_after_the_command(db, monkeypatch):
+    before = run("--db", db, "list", "--json")
+    after = run("list", "--json", "--db", db)
     monkeypatch.setenv("TURNLOG_DB", db)
-    environment = run(capsysbinary, "list", "--json")
+    environment = run("list", "--json")
     assert before == after == environment
     assert json.loads(before[1])["conversation"] == "alice"
 
 
-def test_an_unknown_conversation_is_one_line_and_status_2(db, capsysbinary):
-    status, out, err = run(capsysbinary, "show", "bob", "--db", db)
+def test_an_unknown_conversation_is_one_line_and_status_2(db):
+    status, out, err = run("show", "bob", "--db", db)
     assert (status, out) == (2, "")
     assert err == "turnlog: conversation 'bob': there is no such conversation\n"
 
 
-def test_what_nobody_expected_is_one_line_and_status_70(db, capsysbinary, monkeypatch):
+def test_what_nobody_expected_is_one_line_and_status_70(db, monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by zero")
 
     monkeypatch.setattr(turnlog, "open", broken)
-    status, _, err = run(capsysbinary, "list", "--db", db)
+    status, _, err = run("list", "--db", db)
     assert status == commands.UNEXPECTED
     assert (
         err == "turnlog: unexpected ZeroDivisionError: by zero (TURNLOG_TRACEBACK=1 shows where)\n"
     )
     monkeypatch.setenv("TURNLOG_TRACEBACK", "1")
-    assert "Traceback" in run(capsysbinary, "list", "--db", db)[2]
+    assert "Traceback" in run("list", "--db", db)[2]
 
 
 def test_it_runs_as_a_module_and_a_reader_that_goes_away_is_no_error(db, tmp_path):

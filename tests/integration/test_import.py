@@ -86,7 +86,9 @@ def test_a_dry_run_counts_the_same_and_stores_nothing(log, tmp_path) -> None:
     import_files(log, [jsonl(tmp_path / "a.jsonl", line("a", HELLO), line("gone", HELLO))])
     log.delete("gone")
     files = [
-        jsonl(tmp_path / "b.jsonl", line("a", HELLO, PEOPLE), line("b", HELLO), line("gone", HELLO)),
+        jsonl(
+            tmp_path / "b.jsonl", line("a", HELLO, PEOPLE), line("b", HELLO), line("gone", HELLO)
+        ),
         jsonl(tmp_path / "c.jsonl", line("b", HELLO, PEOPLE), line("b", PEOPLE), line("a", HELLO)),
     ]
     before = log.store.reader.last_position()
