@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
@@ -23,16 +24,14 @@ from turnlog.serializers.plain import dumps
 class DocumentCodec(Codec):
     """A format whose conversations are JSON values, each parsed on its own."""
 
-    id_fields: ClassVar[tuple[str, ...]] = ()
+    id_fields: ClassVar[tuple[str, ...]] = ("id",)
     """Members that hold a conversation's id; read for the name of one that is too big."""
     holds_raw: ClassVar[bool] = False
     """Whether values that can only be kept as raw JSON are accepted."""
-    lines: ClassVar[bool] = False
-    """Whether each conversation is a line, so that a broken one spoils no other."""
     envelope: ClassVar[int] = 0
     """Levels of nesting that the format puts around a value."""
 
-    def elements(self, file: BinaryIO) -> Iterator[Element]:
+    def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
         """The conversations of a file, each as its JSON."""
         raise NotImplementedError
 
@@ -48,11 +47,13 @@ class DocumentCodec(Codec):
             except FormatError as error:
                 raise _placed(error, path) from error
 
-    def _one(self, element: Element, path: Path) -> Dialogue | FormatError:
+    def _one(self, element: Element | FormatError, path: Path) -> Dialogue | FormatError:
+        if isinstance(element, FormatError):
+            return _placed(element, path)
         try:
             return self._read_one(element, path)
         except FormatError as error:
-            if isinstance(error, Broken) and not self.lines:
+            if isinstance(error, Broken) and not element.alone:
                 raise
             return _placed(error, path, element.line, self._name(element))
 
@@ -64,6 +65,8 @@ class DocumentCodec(Codec):
         if not self.holds_raw:
             refuse_raw(value)
         dialogue = self.dialogue(value, element, path)
+        if not dialogue.name:
+            raise FormatError("an id has at least one character", field=self.id_fields[0])
         if len(element.json) > self.limits.event_bytes:
             self._check_sizes(dialogue)
         return dialogue
@@ -132,12 +135,16 @@ def lost_fields(event: Event, held: Mapping[type[Event], frozenset[str]]) -> lis
     kind = type(event).__name__
     if fields is None:
         return [kind]
-    unset = {field.name: field.default for field in msgspec.structs.fields(type(event))}
     return [
         f"{kind}.{name}"
-        for name in event.__struct_fields__
-        if name not in fields and getattr(event, name) != unset[name]
+        for name, default in _defaults(type(event))
+        if name not in fields and getattr(event, name) != default
     ]
+
+
+@cache
+def _defaults(kind: type[Event]) -> tuple[tuple[str, Any], ...]:
+    return tuple((field.name, field.default) for field in msgspec.structs.fields(kind))
 
 
 def refuse_raw_example(example: Example) -> None:

@@ -25,12 +25,14 @@ class Element(msgspec.Struct, frozen=True):
     """A value of a stream, from line `line` on; key: its name where it is an object's member.
 
     whole is False where it has more bytes than were to be kept: json is then its beginning.
+    alone: a line of its own, so that nothing else is wrong where it is broken.
     """
 
     json: bytes
     line: int
     key: str | None = None
     whole: bool = True
+    alone: bool = False
 
 
 def lines(file: BinaryIO, keep: int) -> Iterator[Element]:
@@ -45,14 +47,17 @@ def lines(file: BinaryIO, keep: int) -> Iterator[Element]:
             kept = kept.removeprefix(b"\xef\xbb\xbf")
         if stripped := kept.strip():
             whole = len(stripped) <= keep and (line == b"" or kept.endswith(b"\n"))
-            yield Element(stripped, number, whole=whole)
+            yield Element(stripped, number, whole=whole, alone=True)
 
 
-def elements(file: BinaryIO, keep: int, below: Sequence[str] = ()) -> Iterator[Element]:
+def elements(
+    file: BinaryIO, keep: int, below: Sequence[str] = ()
+) -> Iterator[Element | FormatError]:
     """The elements of the document's array, or the members of its object, as they come.
 
-    below: keys that lead from the top of the document to that array or object. Raises FormatError
-    with the line where the document is broken; every element before has then been yielded.
+    below: keys that lead from the top of the document to that array or object. A member whose key
+    stood there before is a FormatError. Raises FormatError with the line where the document is
+    broken; every element before has then been yielded.
     """
     scanner = _Scanner(file)
     yield from _walk(scanner, keep, list(below))
@@ -60,7 +65,7 @@ def elements(file: BinaryIO, keep: int, below: Sequence[str] = ()) -> Iterator[E
         raise scanner.error("there is more after the end of the document")
 
 
-def _walk(scanner: _Scanner, keep: int, below: list[str]) -> Iterator[Element]:
+def _walk(scanner: _Scanner, keep: int, below: list[str]) -> Iterator[Element | FormatError]:
     if below and scanner.peek() != b"{":
         raise scanner.error(f"an object with {below[0]!r} was expected")
     if scanner.peek() == b"{":
@@ -73,13 +78,15 @@ def _walk(scanner: _Scanner, keep: int, below: list[str]) -> Iterator[Element]:
         raise scanner.error("neither an array nor an object")
 
 
-def _members(scanner: _Scanner, keep: int, below: list[str]) -> Iterator[Element]:
+def _members(scanner: _Scanner, keep: int, below: list[str]) -> Iterator[Element | FormatError]:
     seen: set[str] = set()
     scanner.expect(b"{")
     for _ in scanner.separated(b"}"):
         key = scanner.key(keep)
         if key in seen:
-            raise scanner.error("the key stands twice", field=key)
+            yield scanner.error("the key stands twice", field=key)
+            scanner.value(0)
+            continue
         seen.add(key)
         if not below:
             yield scanner.value(keep, key)

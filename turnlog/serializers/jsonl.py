@@ -33,13 +33,12 @@ class JsonlCodec(DocumentCodec):
     reads = writes = True
     id_fields = ("conversation",)
     holds_raw = True
-    lines = True
     envelope = 8
 
     def sniff(self, head: bytes, path: Path) -> bool:
         return _SNIFF.match(head.removeprefix(b"\xef\xbb\xbf").lstrip()) is not None
 
-    def elements(self, file: BinaryIO) -> Iterator[Element]:
+    def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
         return json_stream.lines(file, self.limits.conversation_bytes)
 
     def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:

@@ -40,7 +40,7 @@ class MultiwozCodec(DocumentCodec):
     def sniff(self, head: bytes, path: Path) -> bool:
         return _SNIFF.match(head.removeprefix(b"\xef\xbb\xbf").lstrip()) is not None
 
-    def elements(self, file: BinaryIO) -> Iterator[Element]:
+    def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
         return json_stream.elements(file, self.limits.conversation_bytes)
 
     def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:

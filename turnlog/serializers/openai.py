@@ -34,7 +34,6 @@ class OpenaiCodec(DocumentCodec):
     suffix = ".jsonl"
     reads = writes = True
     id_fields = ("id", "task_id")
-    lines = True
 
     def sniff(self, head: bytes, path: Path) -> bool:
         head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -42,7 +41,7 @@ class OpenaiCodec(DocumentCodec):
             return bool(_TAU.match(head)) and (b'"traj"' in head or b'"role"' in head[:SNIFFED])
         return bool(_LINES.match(head) or _TAU2.match(head))
 
-    def elements(self, file: BinaryIO) -> Iterator[Element]:
+    def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
         head = file.read(SNIFFED).removeprefix(b"\xef\xbb\xbf").lstrip()
         file.seek(0)
         keep = self.limits.conversation_bytes

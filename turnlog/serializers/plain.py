@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import types
 import typing
+from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from turnlog.domain.events import EVENTS, Event
+from turnlog.domain.events import BY_NAME, EVENTS, Event
 from turnlog.domain.values import RawJson
 from turnlog.errors import FormatError
+from turnlog.serializers.keeping import kept, overridden, struct_in
 
 _twins: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}
 _originals: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}
@@ -75,25 +77,43 @@ def dumps(value: Any) -> bytes:
     return _encoder.encode(value)
 
 
-def to_plain(value: Any) -> Any:
-    """An event, or any of its parts, as plain values; fields at their default are left out."""
-    if isinstance(value, msgspec.Struct):
-        plain: dict[str, Any] = {"type": type(value).__name__} if isinstance(value, Event) else {}
-        for field in msgspec.structs.fields(type(value)):
-            held = getattr(value, field.name)
-            if field.required or held != _default(field):
-                plain[field.name] = to_plain(held)
-        return plain
-    if isinstance(value, list | tuple):
-        return [to_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: to_plain(item) for key, item in value.items()}
-    return value
+class _Field(msgspec.Struct, frozen=True):
+    """What writing a field needs to know; holds: whether there are structs in it."""
+
+    name: str
+    default: Any
+    holds: bool
+
+
+@cache
+def _fields(cls: type[msgspec.Struct]) -> tuple[_Field, ...]:
+    hints = get_type_hints(cls)
+    return tuple(
+        _Field(field.name, _default(field), struct_in(hints[field.name]) is not None)
+        for field in msgspec.structs.fields(cls)
+    )
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:
     made = field.default_factory
     return field.default if made is msgspec.NODEFAULT else made()
+
+
+def to_plain(value: Any) -> Any:
+    """An event, or any of its parts, as plain values; fields at their default are left out."""
+    if isinstance(value, msgspec.Struct):
+        plain: dict[str, Any] = {"type": type(value).__name__} if isinstance(value, Event) else {}
+        for field in _fields(type(value)):
+            held = getattr(value, field.name)
+            if held != field.default:
+                copied = list(held) if type(held) is tuple else held
+                plain[field.name] = to_plain(held) if field.holds else copied
+        return overridden(plain)
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
+    return value
 
 
 def from_plain(value: Any) -> Event:
@@ -103,34 +123,48 @@ def from_plain(value: Any) -> Event:
     """
     if not isinstance(value, dict):
         raise FormatError(f"an event is an object, not {value!r:.60}")
-    known = _FIELDS.get(str(value.get("type")))
+    known = _FIELDS.get(value["type"]) if isinstance(value.get("type"), str) else None
     if known is None:
         raise FormatError(f"{value.get('type')!r} is no event type", field="type")
     stray = {key: item for key, item in value.items() if key not in known}
     if stray:
         value = {key: item for key, item in value.items() if key in known}
-        value["extra"] = {**(value.get("extra") or {}), **stray}
+        value["extra"] = _with(value.get("extra"), stray)
     try:
         twin = msgspec.convert(value, _EventTwin)
-    except msgspec.ValidationError as error:
-        why, _, place = str(error).partition(" - at ")
-        raise FormatError(why, field=place.strip("`$.") or None) from error
-    event = _original(twin)
-    assert isinstance(event, Event)
+    except msgspec.ValidationError:
+        twin = _converted(kept(value, BY_NAME[value["type"]]))
+    event: Event = _original(twin)
     return event
 
 
+def _with(extra: Any, stray: dict[str, Any]) -> dict[str, Any]:
+    if extra is not None and not isinstance(extra, dict):
+        raise FormatError(f"an object was expected, not {extra!r:.60}", field="extra")
+    return {**(extra or {}), **stray}
+
+
+def _converted(value: dict[str, Any]) -> Any:
+    try:
+        return msgspec.convert(value, _EventTwin)
+    except msgspec.ValidationError as error:
+        why, _, place = str(error).partition(" - at ")
+        raise FormatError(why, field=place.strip("`$.") or None) from error
+
+
 def _original(value: Any) -> Any:
-    if isinstance(value, msgspec.Struct) and type(value) in _originals:
-        cls = _originals[type(value)]
-        return cls(**{name: _original(getattr(value, name)) for name in cls.__struct_fields__})
+    """The struct of which a value is the twin."""
     if isinstance(value, tuple):
-        return tuple(_original(item) for item in value)
+        return tuple(map(_original, value))
     if isinstance(value, list):
-        return [_original(item) for item in value]
+        return list(map(_original, value))
     if isinstance(value, dict):
         return {key: _original(item) for key, item in value.items()}
-    return value
+    cls = _originals.get(type(value))
+    if cls is None:
+        return value
+    fields = ((field.name, getattr(value, field.name), field.holds) for field in _fields(cls))
+    return cls(**{name: _original(held) if holds else held for name, held, holds in fields})
 
 
 def schema() -> dict[str, Any]:

@@ -53,7 +53,7 @@ class SgdCodec(DocumentCodec):
         head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
         return bool(_SNIFF.match(head)) and b'"messages"' not in head and b'"traj"' not in head
 
-    def elements(self, file: BinaryIO) -> Iterator[Element]:
+    def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
         return json_stream.elements(file, self.limits.conversation_bytes)
 
     def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
