@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "delete": "turnlog.cli.upkeep:delete",
     "rebuild": "turnlog.cli.upkeep:rebuild",
     "stats": "turnlog.cli.upkeep:stats",
+    "why": "turnlog.cli.why:why",
     "verify": "turnlog.cli.verify:verify",
     "serve": "turnlog.cli.serve:serve",
 }
