@@ -87,6 +87,7 @@ BUILT_IN: dict[str, str] = {
     "openai": "turnlog.serializers.openai:OpenaiCodec",
     "sgd": "turnlog.serializers.sgd:SgdCodec",
     "multiwoz": "turnlog.serializers.multiwoz:MultiwozCodec",
+    "naif": "turnlog.serializers.naif:NaifCodec",
 }
 """Name of a format: module and class of its codec, imported when asked for."""
 
