@@ -94,6 +94,7 @@ class _Reader:
         speaker = member(turn, "speaker", str)
         if speaker not in _SPEAKERS:
             raise FormatError(f"{speaker!r:.60} is neither USER nor SYSTEM", field="speaker")
+        member(turn, "utterance", str)
         rest = {key: held for key, held in turn.items() if key not in ("speaker", "frames")}
         yield _SPEAKERS[speaker](**take(rest, _TURN))
         frames = member(turn, "frames", list)
