@@ -30,11 +30,11 @@ Progress = Callable[[Path, int], None]
 class Refused(msgspec.Struct, frozen=True):
     """What was not stored, and why; line counts from 1."""
 
+    conversation: str | None
+    file: str | None
+    line: int | None
+    field: str | None
     why: str
-    conversation: str | None = None
-    file: str | None = None
-    line: int | None = None
-    field: str | None = None
 
 
 class Imported(msgspec.Struct):
@@ -130,7 +130,7 @@ class _Import:
         place = {name: getattr(error, name, None) for name in ("conversation", "line", "field")}
         file = getattr(error, "file", None) or (str(path) if path else None)
         why = getattr(error, "why", str(error)).removeprefix(f"{place['field']}: ")
-        self.done.refused.append(Refused(why, file=file, **place))
+        self.done.refused.append(Refused(file=file, why=why, **place))
 
     def _take(self, path: Path, dialogue: Dialogue) -> None:
         if self._id_prefix:

@@ -1,0 +1,94 @@
+"""The README and the docs: their snippets run, their links lead somewhere, no command is missing.
+
+Blocks marked `python` are run, one after the other in one namespace a page. Blocks marked
+`console` are typed into a shell: lines after `$ ` (going on after `> `), then what they print,
+where `...` stands for anything. `# status N` says that the command exits with N.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
+from pathlib import Path
+
+import pytest
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
+
+from tests.parts import ROOT
+from turnlog.cli.app import COMMANDS
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+named = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+_STATUS = re.compile(r"# status (\d+)\s*$", re.MULTILINE)
+_LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+
+
+def typed(example: Example) -> None:
+    """Type a console block into a shell and hold what it prints against the block."""
+    for command, expected in _commands(example.parsed):
+        ran = subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False
+        )
+        status = _STATUS.search(command)
+        assert ran.returncode == int(status[1] if status else 0), f"$ {command}\n{ran.stderr}"
+        printed = ran.stdout + ran.stderr
+        alike = OutputChecker().check_output(
+            expected or "", printed, ELLIPSIS | NORMALIZE_WHITESPACE
+        )
+        assert alike, f"$ {command}\nprinted:\n{printed}\nbut the page says:\n{expected}"
+
+
+def _commands(block: str) -> list[tuple[str, str]]:
+    """Each command, with the lines it goes on for, and what it is said to print."""
+    found: list[tuple[str, str]] = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], ""))
+        elif line.startswith("> ") and not found[-1][1]:
+            found[-1] = (f"{found[-1][0]}\n{line[2:]}", "")
+        else:
+            found[-1] = (found[-1][0], f"{found[-1][1]}{line}\n")
+    return found
+
+
+SNIPPETS = Sybil(
+    parsers=[
+        PythonCodeBlockParser(),
+        CodeBlockParser(language="console", evaluator=typed),
+        SkipParser(),
+    ]
+)
+
+
+@named
+def test_every_snippet_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("TURNLOG_DB", "sqlite:///chat.db")
+    for example in SNIPPETS.parse(page).examples():
+        example.evaluate()
+
+
+@named
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    for target in _LINK.findall(page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_command_is_documented() -> None:
+    text = (ROOT / "docs" / "command-line.md").read_text()
+    missing = [name for name in COMMANDS if not re.search(rf"`turnlog {name}[ `]", text)]
+    assert missing == []
+
+
+def test_every_decision_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "adr" / "README.md").read_text()
+    records = sorted(path.name for path in (ROOT / "docs" / "adr").glob("[0-9]*.md"))
+    assert [name for name in records if name not in index] == []
+    numbers = [name[:4] for name in records]
+    assert len(numbers) == len(set(numbers)), "two decisions have one number"
