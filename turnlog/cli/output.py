@@ -24,20 +24,13 @@ def lines(values: Iterable[Mapping[str, Any]], *, columns: Sequence[str]) -> Non
         for value in values:
             _json(value)
     else:
-        table(columns, ([_timed(name, value.get(name)) for name in columns] for value in values))
+        table(columns, ([value.get(name) for name in columns] for value in values))
 
 
 def _json(value: Mapping[str, Any]) -> None:
     from turnlog.serializers import plain
 
     sys.stdout.buffer.write(plain.dumps(value) + b"\n")
-
-
-_TIMES = {"time", "started", "last"}
-
-
-def _timed(name: str, value: Any) -> Any:
-    return when(value) if name in _TIMES and isinstance(value, int | float) else value
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -49,7 +42,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     for name in columns:
         made.add_column(name, overflow="fold")
     for row in rows:
-        made.add_row(*(_cell(value) for value in row))
+        made.add_row(*(_cell(name, value) for name, value in zip(columns, row, strict=True)))
     console = Console()
     if not console.is_terminal:
         console.width = _width(made, console)
@@ -63,10 +56,15 @@ def _width(made: Any, console: Any) -> int:
     return max(1, Measurement.get(console, wide, made).maximum)
 
 
-def _cell(value: Any) -> Any:
+_TIMES = {"time", "started", "last"}
+"""Columns of timestamps."""
+
+
+def _cell(column: str, value: Any) -> Any:
     from rich.text import Text
 
-    return Text(shown(value))
+    timed = column in _TIMES and isinstance(value, int | float)
+    return Text(when(value) if timed else shown(value))
 
 
 def shown(value: Any) -> str:
