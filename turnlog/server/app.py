@@ -34,6 +34,7 @@ from turnlog.server.tokens import stored_secret
 
 ROUTES: tuple[str, ...] = (
     "turnlog.server.health:handlers",
+    "turnlog.server.inspector:handlers",
     "turnlog.server.pages:handlers",
     "turnlog.server.rest:handlers",
 )

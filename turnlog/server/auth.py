@@ -115,13 +115,14 @@ def authorised(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRout
     if access == "open":
         return
     auth: Auth = connection.app.state.auth
-    found = _principal(connection, auth)
+    found = holder(connection, auth)
     connection.state.principal = found
     if access != "handler":
         found.require(connection.path_params.get("conversation"), auth.clock())
 
 
-def _principal(connection: ASGIConnection[Any, Any, Any, Any], auth: Auth) -> Principal:
+def holder(connection: ASGIConnection[Any, Any, Any, Any], auth: Auth) -> Principal:
+    """Whoever a request comes from; the inspector's cookie counts on its paths alone."""
     given = credential(connection)
     cookie = connection.cookies.get(COOKIE)
     if given is None and cookie is not None and connection.url.path.startswith("/inspect"):

@@ -56,9 +56,9 @@ def _read() -> Iterator[tuple[str, tuple[str, bytes]]]:
             yield path.relative_to(FOLDER).as_posix(), (TYPES[path.suffix], path.read_bytes())
 
 
-def page(name: str) -> Response[bytes]:
+def page(name: str, status: int = 200) -> Response[bytes]:
     media_type, content = files()[name]
-    return Response(content, media_type=media_type, headers=HEADERS)
+    return Response(content, status_code=status, media_type=media_type, headers=HEADERS)
 
 
 @get("/", opt={"access": "open"}, include_in_schema=False)

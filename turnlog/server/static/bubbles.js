@@ -1,15 +1,10 @@
 // Messages as elements. Whatever a message holds is shown as text: no markup is ever parsed.
 
+import { element } from "/static/dom.js";
+
 const LINK = /\bhttps?:\/\/[^\s<>"]+[^\s<>"'.,;:!?)\]]/g;
 const SCHEMES = new Set(["http:", "https:", "mailto:", "tel:"]);
 const PICTURE_SCHEMES = new Set(["http:", "https:"]);
-
-export function element(name, className, text) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
 
 /** The address if its scheme is on the list, else null. */
 export function allowed(address, schemes = SCHEMES) {

@@ -1,0 +1,146 @@
+"""The inspector: who may read looks at any conversation, at any moment, as it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from itertools import islice
+from typing import Annotated, Any
+
+from litestar import Request, Response, get, post
+from litestar.datastructures import Cookie
+from litestar.enums import RequestEncodingType
+from litestar.params import Body, Parameter
+from litestar.response import Redirect, ServerSentEvent, ServerSentEventMessage
+
+from turnlog import AsyncTurnlog
+from turnlog.engine.log import Turnlog
+from turnlog.engine.query import matching, summary
+from turnlog.serializers import plain
+from turnlog.server.auth import COOKIE, Principal, credential, holder
+from turnlog.server.errors import Refused
+from turnlog.server.feed import Numbered
+from turnlog.server.pages import page
+from turnlog.server.shared import Server
+from turnlog.server.timeline import Timeline, redacted
+
+SCANNED = 5_000
+"""Conversations that a list looks through at most."""
+
+LISTED = 200
+HEARTBEAT = 15
+
+Web = Request[Any, Any, Any]
+
+
+@get("/inspect", opt={"access": "open"}, include_in_schema=False)
+async def inspect(request: Web, server: Server) -> Response[Any] | Redirect:
+    """The page; a token in the address becomes a cookie and leaves the address."""
+    if "token" in request.query_params:
+        return _let_in(server, server.auth.principal(credential(request)), request)
+    try:
+        holder(request, server.auth)
+    except Refused:
+        return page("login.html", 401)
+    return page("inspect.html")
+
+
+@post("/inspect/login", opt={"access": "open"}, include_in_schema=False)
+async def login(
+    request: Web,
+    server: Server,
+    data: Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)],
+) -> Redirect:
+    return _let_in(server, server.auth.principal(data.get("token")), request)
+
+
+def _let_in(server: Server, principal: Principal, request: Web) -> Redirect:
+    cookie = Cookie(
+        COOKIE,
+        value=server.auth.cookie(principal),
+        path="/inspect",
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return Redirect("/inspect", status_code=303, cookies=[cookie])
+
+
+@get("/inspect/api/conversations", opt={"access": "handler"})
+async def conversations(
+    log: AsyncTurnlog, server: Server, principal: Principal, search: str = "", where: str = ""
+) -> Response[bytes]:
+    """The conversations that hold a text, latest first: `{"conversations", "more"}`."""
+    principal.in_time(server.clock())
+
+    def found(log: Turnlog) -> bytes:
+        scan = islice(matching(log, where=where or None, search=search or None), SCANNED + 1)
+        lines = [summary(head, state) for head, state in scan if _readable(principal, head)]
+        lines.sort(key=lambda line: line["last"] or 0, reverse=True)
+        return plain.dumps({"conversations": lines[:LISTED], "more": len(lines) > LISTED})
+
+    return _json(await log.read(found))
+
+
+def _readable(principal: Principal, head: Any) -> bool:
+    return principal.everything or head.conversation == principal.conversation
+
+
+@get("/inspect/api/timeline", opt={"access": "handler"})
+async def timeline(
+    conversation: str, log: AsyncTurnlog, server: Server, principal: Principal
+) -> Response[bytes]:
+    """A conversation's events with what each did: `{"conversation", "items"}`."""
+    principal.require(conversation, server.clock())
+
+    def told(log: Turnlog) -> bytes:
+        events = list(log.conversation(conversation).events())
+        start = log.history(conversation).state(0)
+        items = list(Timeline(start, redacted(events)).items(events))
+        return plain.dumps({"conversation": conversation, "items": items})
+
+    return _json(await log.read(told))
+
+
+@get("/inspect/api/live", opt={"access": "handler"})
+async def live(
+    request: Web,
+    conversation: str,
+    server: Server,
+    principal: Principal,
+    after: Annotated[int, Parameter(ge=0)] = 0,
+) -> ServerSentEvent:
+    """What is recorded after an event, as it comes: items as in the timeline, lists of them."""
+    principal.require(conversation, server.clock())
+    last = request.headers.get("last-event-id", "")
+    start = int(last) if last.isdecimal() else after
+    found = await server.log.conversation(conversation, event=start)
+    return ServerSentEvent(_items(server, conversation, start, Timeline(found.state)))
+
+
+async def _items(
+    server: Server, conversation: str, after: int, told: Timeline
+) -> AsyncIterator[ServerSentEventMessage]:
+    queue: asyncio.Queue[Sequence[Numbered]] = asyncio.Queue()
+    follower = await server.feed.join(conversation, after, queue.put)
+    try:
+        while True:
+            try:
+                async with asyncio.timeout(HEARTBEAT):
+                    events = await queue.get()
+            except TimeoutError:
+                yield ServerSentEventMessage(data=None, comment="still here")
+                continue
+            items = list(told.items(event for _, event in events))
+            data = plain.dumps(items).decode()
+            yield ServerSentEventMessage(data=data, id=items[-1]["event"])
+    finally:
+        server.feed.leave(follower)
+
+
+def _json(content: bytes) -> Response[bytes]:
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return Response(content, media_type="application/json", headers=headers)
+
+
+handlers = (inspect, login, conversations, timeline, live)

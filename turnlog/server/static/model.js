@@ -1,0 +1,97 @@
+// A conversation in the browser: the events the server described, and what follows from them.
+
+const CHECKPOINT = 256;
+
+export class Model {
+  constructor(items) {
+    this.items = [];
+    this.undone = []; // by index: number of the event that took this one back, or undefined
+    this.turns = []; // one for each turn: {turn, event, slots}
+    this.names = []; // of slots, in order of appearance
+    this.checkpoints = [new Map()]; // the slots after every CHECKPOINT events
+    this.slots = new Map();
+    this.add(items);
+  }
+
+  get last() {
+    return this.items.length;
+  }
+
+  add(items) {
+    for (const item of items) {
+      if (item.event !== this.last + 1) continue; // seen already
+      this.items.push(item);
+      if (item.to !== undefined) this.#undo(item);
+      if (item.type === "MessageRedacted") this.#redact(item.fields.message);
+      this.#change(item);
+    }
+  }
+
+  #undo({ to, event }) {
+    for (let index = to; index < event - 1; index++) this.undone[index] ??= event;
+  }
+
+  #redact(number) {
+    const message = this.items[number - 1];
+    if (message) message.fields = { redacted: true };
+  }
+
+  #change(item) {
+    for (const [name, value] of Object.entries(item.slots ?? {})) {
+      if (!this.names.includes(name)) this.names.push(name);
+      set(this.slots, name, value);
+    }
+    if (item.event % CHECKPOINT === 0) this.checkpoints.push(new Map(this.slots));
+    const row = { turn: item.turn, event: item.event, slots: item.slots ? new Map(this.slots) : null };
+    const before = this.turns.at(-1);
+    row.slots ??= before?.slots ?? new Map();
+    if (before?.turn === item.turn) this.turns[this.turns.length - 1] = row;
+    else this.turns.push(row);
+  }
+
+  /** The slots after an event; Map of name to value. */
+  slotsAt(event) {
+    const checkpoint = Math.floor(event / CHECKPOINT);
+    const slots = new Map(this.checkpoints[checkpoint]);
+    for (let index = checkpoint * CHECKPOINT; index < event; index++) {
+      for (const [name, value] of Object.entries(this.items[index].slots ?? {})) set(slots, name, value);
+    }
+    return slots;
+  }
+
+  /** Whether an event was taken back by a rewind at or before the moment. */
+  isUndone(index, moment) {
+    return this.undone[index] !== undefined && this.undone[index] <= moment;
+  }
+
+  /**
+   * The events that explain a slot's value after an event, newest first: what changed it, and
+   * where that was a rewind, what had set the value it went back to.
+   */
+  why(name, event) {
+    const found = [];
+    for (let number = event; number > 0; number--) {
+      const item = this.items[number - 1];
+      const changed = item.slots && name in item.slots;
+      if (changed) found.push(item);
+      if (item.to !== undefined) number = item.to + 1;
+      else if (changed) break;
+    }
+    return found;
+  }
+
+  /** The user's message that opened a turn. */
+  messageOf(turn) {
+    return this.items.find((item) => item.turn === turn && item.type === "UserUttered");
+  }
+
+  /** The number of the last event of a turn: "the state at turn N". */
+  endOf(turn) {
+    return this.turns.find((row) => row.turn === turn)?.event;
+  }
+}
+
+function set(slots, name, value) {
+  if (value === null) slots.delete(name);
+  else slots.set(name, value);
+}
