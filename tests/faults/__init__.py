@@ -1,1 +1,4 @@
-"""Faults on purpose: crashes, full disks, frozen servers, crowds. The numbers are those of docs/faults.md."""
+"""Faults on purpose: crashes, full disks, frozen servers, crowds.
+
+The numbers in the modules' first lines are those of the list in docs/faults.md.
+"""

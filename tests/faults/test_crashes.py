@@ -89,8 +89,7 @@ def record_until_refused(log: Turnlog) -> list[str]:
     for n in range(5000):
         try:
             log.record("c", UserUttered(text := f"{n} " + "x" * 500))
-        except Unavailable as error:
-            assert "full" in str(error) or "I/O" in str(error)
+        except Unavailable:
             break
         acknowledged.append(text)
     return acknowledged

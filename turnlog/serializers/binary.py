@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Union, get_args, get_type_hints
 
@@ -170,12 +171,20 @@ def _find_fault(conversation: str, events: Sequence[Event]) -> None:
                 raise InvalidEvent(conversation, name, f"is {value}, which JSON cannot say")
             typed_bytes = isinstance(value, bytes) and field not in _OPEN_FIELDS[type(event)]
             if not typed_bytes and (why := _part_unholdable(value)):
-                raise InvalidEvent(conversation, name, f"{value!r:.80} {why}")
+                raise InvalidEvent(conversation, name, f"{_shown(value)} {why}")
         try:
             _events.decode(_encoder.encode([event]))
         except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
             why = str(error).replace("$[0]", "field ", 1)
             raise InvalidEvent(conversation, type(event).__name__, why) from error
+
+
+def _shown(value: Any) -> str:
+    """Of a value that may be too deep or too long to be shown whole."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # Python does not turn very long integers into text
+        return f"a {type(value).__name__} of very many digits"
 
 
 def is_commit(topic: str) -> bool:

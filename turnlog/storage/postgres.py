@@ -8,6 +8,7 @@ of the marks, so that the tables can be distributed by it.
 
 from __future__ import annotations
 
+import select
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -419,6 +420,8 @@ class PostgresRecorder(Recorder):
     def _begun(self) -> tuple[_Connection, int]:
         """The writer's connection in a transaction that holds the lock, and the last position."""
         if self._writer is None or not _is_alive(self._writer):
+            if self._writer is not None:
+                self._writer.close()
             self._writer = self._connect()
         try:
             with self._writer.pipeline():
@@ -522,14 +525,12 @@ def _commit(connection: _Connection, *, notify: bool) -> None:
 
 
 def _is_alive(connection: _Connection) -> bool:
-    """Whether the server has not hung up, as far as can be seen without asking it."""
+    """Whether the server has not hung up: it says nothing unasked but goodbye."""
     if connection.closed:
         return False
-    try:
-        connection.pgconn.consume_input()
-    except psycopg.Error:
-        return False
-    return bool(connection.pgconn.status == psycopg.pq.ConnStatus.OK)
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 @contextmanager

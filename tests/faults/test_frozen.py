@@ -1,0 +1,112 @@
+"""A PostgreSQL that froze: an answer in time, no acknowledgement, bounded memory (20)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import turnlog
+from tests.conftest import needing
+from tests.parts import postgres
+from tests.parts.server import Server
+from turnlog import UserUttered
+from turnlog.engine import aio
+from turnlog.errors import Unavailable
+
+TIMEOUT = 2
+PATIENCE = 2 * TIMEOUT + 4
+"""Seconds within which everybody has an answer: one wait for the lock, one for the server."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with needing("postgres"), postgres.running() as server:
+        yield server
+
+
+@contextmanager
+def frozen(server: Server) -> Iterator[None]:
+    """Every process of the server stopped; its connections stay open."""
+    pids = [server.pid, *children(server.pid)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def children(pid: int) -> list[int]:
+    told = Path(f"/proc/{pid}/task/{pid}/children")
+    if not told.exists():
+        pytest.skip("needs /proc/PID/task/PID/children to find the server's processes")
+    return [int(child) for child in told.read_text().split()]
+
+
+def test_a_frozen_server_gives_an_answer_in_time_and_works_again_when_it_thaws(
+    server: Server,
+) -> None:
+    url = f"{postgres.fresh_database(server.url)}?timeout={TIMEOUT}"
+    with turnlog.open(url) as log:
+        log.record("alice", UserUttered("before"))
+        with frozen(server):
+            begun = time.monotonic()
+            with pytest.raises(Unavailable):
+                log.record("alice", UserUttered("meanwhile"), key="k")
+            with pytest.raises(Unavailable):
+                log.conversation("alice")
+            assert time.monotonic() - begun < 2 * PATIENCE
+        again = log.record("alice", UserUttered("meanwhile"), key="k")
+        texts = [event.text for event in log.conversation("alice").events()]  # type: ignore[attr-defined]
+        assert texts == ["before", "meanwhile"]
+        assert again.commits[0].version == 2
+    postgres.drop_database(url.partition("?")[0])
+
+
+def test_opening_a_frozen_server_is_refused_in_time(server: Server) -> None:
+    url = f"{postgres.fresh_database(server.url)}?timeout={TIMEOUT}"
+    begun = time.monotonic()
+    with frozen(server), pytest.raises(Unavailable):
+        turnlog.open(url)
+    assert time.monotonic() - begun < PATIENCE
+
+
+def test_thousands_who_wait_are_all_answered_and_more_are_turned_away(server: Server) -> None:
+    url = f"{postgres.fresh_database(server.url)}?timeout={TIMEOUT}"
+
+    async def scenario() -> None:
+        async with turnlog.aopen(url) as log:
+            await log.record("alice", UserUttered("before"))
+            with frozen(server):
+                begun = time.monotonic()
+                asked = [
+                    asyncio.ensure_future(log.record(f"c{n}", UserUttered("hello")))
+                    for n in range(aio.MAX_WAITING + 100)
+                ]
+                answers = await asyncio.gather(*asked, return_exceptions=True)
+                assert time.monotonic() - begun < 2 * PATIENCE
+            assert all(isinstance(answer, Unavailable) for answer in answers)
+            refused = [answer for answer in answers if "are waiting" in str(answer)]
+            assert len(refused) == 100
+            await log.record("alice", UserUttered("after"))
+            assert len(await log.events("alice")) == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_was_restarted_is_found_again(server: Server) -> None:
+    with turnlog.open(f"{postgres.fresh_database(server.url)}?timeout={TIMEOUT}") as log:
+        log.record("alice", UserUttered("before"))
+        assert log.conversation("alice").turn == 1
+        server.restart()
+        assert log.conversation("alice").turn == 1
+        log.record("alice", UserUttered("after"))
+        assert log.conversation("alice").turn == 2
