@@ -39,6 +39,7 @@ class BotConversation(Protocol):
     @property
     def slots(self) -> dict[str, Any]:
         """The slots that have a value."""
+        ...
 
     @property
     def turn(self) -> int: ...
@@ -46,12 +47,15 @@ class BotConversation(Protocol):
     @property
     def now(self) -> float:
         """UTC seconds: the clock's time live, the recorded time in replay."""
+        ...
 
     def events(self) -> Iterator[Event]:
         """Everything recorded so far, oldest first, the message included."""
+        ...
 
     async def call(self, tool: str, /, **arguments: Any) -> Any:
         """The tool's result; both are recorded at once. Raises ToolFailed where it failed."""
+        ...
 
 
 class Bot(Protocol):
@@ -89,7 +93,8 @@ def load(name: str) -> Loaded:
         raise BotError(f"bot {name!r} cannot be loaded: {error}") from error
     if not callable(bot):
         raise BotError(f"bot {name!r} is a {type(bot).__name__}, which cannot be called")
-    return Loaded(bot, getattr(bot, "tools", None) or getattr(module, "tools", {}), name)
+    loaded: Any = bot
+    return Loaded(loaded, getattr(bot, "tools", None) or getattr(module, "tools", {}), name)
 
 
 def as_events(answer: Answer | Event | None) -> tuple[Event, ...]:
@@ -121,8 +126,9 @@ async def ask(
 
     timeout: seconds; None waits for ever. A bot that blocks the event loop is not stopped by it.
     """
+    limit = asyncio.timeout(timeout)
     try:
-        async with asyncio.timeout(timeout) as limit:
+        async with limit:
             return as_events(await bot(conversation, message))
     except TimeoutError as error:
         if limit.expired():

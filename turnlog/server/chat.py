@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import socketio
+from socketio.exceptions import ConnectionRefusedError
 
 from turnlog.domain.events import UserUttered
 from turnlog.domain.streams import check_id
@@ -79,7 +80,7 @@ class Chat:
             principal = self._server.auth.visitor(_bearer(auth))
         except Refused as refused:
             self._server.metrics.refused.labels(refused.reason).inc()
-            raise socketio.exceptions.ConnectionRefusedError(str(refused)) from refused
+            raise ConnectionRefusedError(str(refused)) from refused
         self._visitors[sid] = Visitor(sid, principal)
         self._server.metrics.sockets.inc()
 

@@ -18,7 +18,7 @@ from typing import Any, LiteralString
 
 import psycopg
 from eventsourcing.persistence import IntegrityError
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from turnlog.errors import NewerFormat, StorageError, Unavailable
 from turnlog.storage.recorder import (
@@ -508,7 +508,7 @@ def conninfo(url: str, timeout: float) -> str:
         f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
         f" -c idle_in_transaction_session_timeout={milliseconds}"
     )
-    given = psycopg.conninfo.conninfo_to_dict(url).get("options") or ""
+    given = conninfo_to_dict(url).get("options") or ""
     return make_conninfo(
         url, connect_timeout=max(2, round(timeout)), options=f"{limits} {given}".strip()
     )

@@ -130,9 +130,11 @@ class Reader(Protocol):
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
         """The heads of those that are there, in no order."""
+        ...
 
     def keyed(self, conversation: str, key: str) -> Row | None:
         """The row of an idempotency key."""
+        ...
 
     def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
         """The rows of those (conversation, key) that are there, in no order."""
