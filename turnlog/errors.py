@@ -3,6 +3,7 @@
 TurnlogError
 ├── ConversationError        what was asked of a conversation cannot be
 │   ├── UnknownConversation
+│   ├── UnknownState         no such unit or state of a dialog
 │   ├── OutOfRange           no such turn, event or time
 │   └── InvalidEvent         a value or an event that cannot be recorded
 ├── StorageError             the log itself
@@ -24,6 +25,7 @@ from turnlog.domain.errors import (
     OutOfRange,
     TurnlogError,
     UnknownConversation,
+    UnknownState,
 )
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "TurnlogError",
     "Unavailable",
     "UnknownConversation",
+    "UnknownState",
     "VersionConflict",
 ]
 

@@ -9,6 +9,7 @@ from typing import Any
 from turnlog.bots.bot import Loaded
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, ToolCalled, ToolReturned
+from turnlog.domain.state import State
 from turnlog.engine.aio import AsyncTurnlog
 from turnlog.errors import ToolFailed
 
@@ -39,6 +40,10 @@ class LiveConversation:
     @property
     def turn(self) -> int:
         return self._conversation.turn
+
+    @property
+    def state(self) -> State:
+        return self._conversation.state
 
     @property
     def now(self) -> float:

@@ -31,3 +31,7 @@ class InvalidEvent(ConversationError):
     def __init__(self, conversation: str, field: str, why: str) -> None:
         super().__init__(conversation, f"{field}: {why}")
         self.field = field
+
+
+class UnknownState(ConversationError):
+    """A unit or state that the dialog does not have."""

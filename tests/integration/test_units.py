@@ -1,0 +1,348 @@
+"""Dialog units and their timers: what users see, and what stands in the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+import turnlog
+from turnlog import (
+    BotUttered,
+    DeliveryFailed,
+    DeliverySucceeded,
+    PromptAnswered,
+    PromptArmed,
+    PromptCancelled,
+    PromptTimedOut,
+    StateEntered,
+    ThreadEnded,
+    ThreadStarted,
+    UserUttered,
+    VariableSet,
+)
+from turnlog.bots import as_events
+from turnlog.bots.tour import bot as tour
+from turnlog.errors import InvalidEvent, TurnlogError, UnknownConversation, UnknownState
+from turnlog.sessions.talks import Talks
+from turnlog.sessions.units import Dialog, Unit
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def log(tmp_path, clock):
+    async with turnlog.aopen(f"sqlite:///{tmp_path}/talks.db", clock=clock) as opened:
+        yield opened
+
+
+def texts(events) -> list[str | None]:
+    return [event.text for event in events if isinstance(event, BotUttered)]
+
+
+def kinds(events) -> list[type]:
+    return [type(event) for event in events]
+
+
+def two_questions(**settings) -> Dialog:
+    unit = Unit("quiz")
+
+    @unit.state
+    async def first(thread):
+        thread.ask("One?", wait=15)
+        thread.next("got_first")
+
+    @unit.state
+    async def got_first(thread):
+        if thread.text == "again":
+            thread.repeat()
+            return
+        thread.variables["one"] = thread.text
+        await thread.start(second)
+
+    @unit.state
+    async def second(thread):
+        thread.ask("Two?", wait=15, attempts=2)
+        thread.next("got_second")
+
+    @unit.state
+    async def got_second(thread):
+        if thread.text == "back":
+            await thread.back()
+            return
+        thread.say(f"{thread.variables['one']} and {thread.text}")
+        thread.end()
+
+    return Dialog(unit, start="quiz.first", **settings)
+
+
+async def test_a_dialog_from_its_start_to_its_end(log):
+    talks = Talks(log, two_questions())
+    assert texts(await talks.say("ann", "hi")) == ["One?"]
+    assert texts(await talks.say("ann", "a")) == ["Two?"]
+    assert texts(await talks.say("ann", "b")) == ["a and b"]
+    events = await log.events("ann")
+    assert kinds(events) == [
+        UserUttered, ThreadStarted, BotUttered, PromptArmed, StateEntered,
+        UserUttered, PromptAnswered, StateEntered, BotUttered, PromptArmed, StateEntered,
+        VariableSet,
+        UserUttered, PromptAnswered, BotUttered, ThreadEnded,
+    ]  # fmt: skip
+    armed = events[3]
+    assert (armed.due, armed.attempt, armed.wait) == (log.sync.clock() + 15, 1, 15)
+    thread = await talks.thread("ann")
+    assert (thread.ended, thread.variables) == ("end", {"quiz": {"one": "a"}})
+
+
+async def test_going_back_asks_the_question_before_again(log):
+    talks = Talks(log, two_questions())
+    for text in ("hi", "a"):
+        await talks.say("ann", text)
+    assert texts(await talks.say("ann", "back")) == ["One?"]
+    assert (await talks.thread("ann")).path == ("quiz.first",)
+    await talks.say("ann", "c")
+    assert texts(await talks.say("ann", "b")) == ["c and b"]
+
+
+async def test_repeating_asks_the_same_question_with_its_deadline(log, clock):
+    talks = Talks(log, two_questions())
+    await talks.say("ann", "hi")
+    clock.now += 5
+    assert texts(await talks.say("ann", "again")) == ["One?"]
+    (prompt,) = (await talks.thread("ann")).prompts.values()
+    assert (prompt.due, prompt.attempt) == (clock.now + 15, 1)
+
+
+@pytest.mark.parametrize(
+    ("ended", "answer"),
+    [("restart", ["One?"]), ("ignore", []), ("again", ["a and c"]), ("quiz.second", ["Two?"])],
+)
+async def test_what_a_message_to_an_ended_thread_does_is_settable(log, ended, answer):
+    talks = Talks(log, two_questions(ended=ended))
+    for text in ("hi", "a", "b"):
+        await talks.say("ann", text)
+    assert texts(await talks.say("ann", "c")) == answer
+
+
+async def test_a_thread_can_be_started_and_ended_from_outside(log):
+    talks = Talks(log, two_questions())
+    assert texts(await talks.start("ann", "quiz.second")) == ["Two?"]
+    ended = await talks.end("ann", "operator")
+    assert kinds(ended) == [PromptCancelled, ThreadEnded]
+    assert (await talks.thread("ann")).ended == "operator"
+    assert await talks.end("ann") == []
+
+
+async def test_the_same_message_again_is_answered_once(log):
+    talks = Talks(log, two_questions())
+    assert texts(await talks.say("ann", "hi", message_id="1")) == ["One?"]
+    assert await talks.say("ann", "hi", message_id="1") == []
+
+
+# --- bad input ----------------------------------------------------------------------------------
+
+
+async def test_unknown_sessions_units_and_states_are_named(log):
+    talks = Talks(log, two_questions())
+    with pytest.raises(UnknownConversation, match="'nobody'"):
+        await talks.end("nobody")
+    await log.record("ann", UserUttered("hello"))
+    with pytest.raises(UnknownConversation):
+        await talks.thread("ann")
+    with pytest.raises(UnknownState, match=r"'ann'.*no unit 'nope'; there are quiz"):
+        await talks.start("ann", "nope.first")
+    with pytest.raises(UnknownState, match="no state 'nope'; it has first, got_first"):
+        await talks.start("ann", "quiz.nope")
+    assert kinds(await log.events("ann")) == [UserUttered]
+    with pytest.raises(UnknownState):
+        Dialog(Unit("empty"), start="empty.first")
+    with pytest.raises(TurnlogError, match="dot"):
+        Unit("a.b")
+
+
+async def test_a_thread_whose_state_is_gone_from_the_code_says_so(log):
+    await log.record("ann", ThreadStarted(unit="old", state="gone"))
+    with pytest.raises(UnknownState, match="no unit 'old'"):
+        await Talks(log, two_questions()).say("ann", "hi")
+
+
+async def test_a_variable_that_cannot_be_stored_leaves_the_thread_where_it_was(log):
+    unit = Unit("u")
+
+    @unit.state
+    async def first(thread):
+        thread.say("not to be recorded")
+        thread.variables["bad"] = {1, 2}
+
+    talks = Talks(log, Dialog(unit, start="u.first"))
+    with pytest.raises(InvalidEvent, match=r"'ann'.*u\.bad"):
+        await talks.say("ann", "hi")
+    assert kinds(await log.events("ann")) == [UserUttered]
+
+
+# --- timers -------------------------------------------------------------------------------------
+
+
+async def test_a_question_is_asked_again_and_then_the_thread_is_abandoned(log, clock):
+    talks = Talks(log, two_questions())
+    await talks.start("ann", "quiz.second")
+    assert await talks.timers.fire_due() == 0
+    clock.now += 15
+    assert await talks.timers.fire_due() == 1
+    events = await log.events("ann")
+    assert kinds(events[-3:]) == [PromptTimedOut, BotUttered, PromptArmed]
+    assert (events[-1].attempt, events[-1].due) == (2, clock.now + 15)
+    assert events[-2].message_id == f"timeout-{events[-3].token}-0"
+    clock.now += 15
+    assert await talks.timers.fire_due() == 1
+    assert (await talks.thread("ann")).ended == "abandoned"
+    clock.now += 1000
+    assert await talks.timers.fire_due() == 0
+
+
+async def test_a_timeout_can_have_a_state_of_its_own(log, clock):
+    talks = Talks(log, tour)
+    await talks.say("ann", "hi")
+    await talks.say("ann", "Ann")
+    clock.now += 30
+    await talks.timers.fire_due()
+    clock.now += 60
+    await talks.timers.fire_due()
+    clock.now += 60
+    await talks.timers.fire_due()
+    said = texts(await log.events("ann"))
+    assert said[-3:] == [
+        "Are you still there?", "Are you still there?", "I'll be here when you are back.",
+    ]  # fmt: skip
+    assert (await talks.thread("ann")).ended == "abandoned"
+
+
+async def test_a_reply_and_an_end_cancel_the_timer(log, clock):
+    talks = Talks(log, two_questions())
+    await talks.say("ann", "hi")
+    await talks.say("bob", "hi")
+    await log.record("ann", UserUttered("a reply that nobody has handled yet"))
+    await talks.end("bob")
+    clock.now += 1000
+    assert await talks.timers.fire_due() == 0
+    assert PromptTimedOut not in kinds(await log.events("ann"))
+
+
+async def test_a_clock_set_back_fires_nothing_early(log, clock):
+    talks = Talks(log, two_questions())
+    await talks.say("ann", "hi")
+    clock.now -= 3600
+    assert await talks.timers.fire_due() == 0
+    clock.now += 3600 + 15
+    assert await talks.timers.fire_due() == 1
+
+
+async def test_a_timeout_whose_state_fails_is_a_failure_of_the_bot_and_fires_once(log, clock):
+    unit = Unit("u")
+
+    @unit.state
+    async def first(thread):
+        thread.ask("?", wait=1, on_timeout="fails")
+
+    @unit.state
+    async def fails(thread):
+        raise ZeroDivisionError("oops")
+
+    talks = Talks(log, Dialog(unit, start="u.first"))
+    await talks.say("ann", "hi")
+    clock.now += 2
+    assert await talks.timers.fire_due() == 1
+    assert (await log.events("ann"))[-1].detail == "ZeroDivisionError: oops"
+    assert await talks.timers.fire_due() == 0
+
+
+async def test_what_a_timer_says_is_delivered_and_again_if_that_is_not_recorded(log, clock):
+    sent = []
+
+    async def deliver(id, event, message):
+        sent.append((id, event, message.message_id))
+        if len(sent) == 1:
+            raise asyncio.CancelledError
+        return "wamid.1"
+
+    talks = Talks(log, two_questions(), deliver=deliver)
+    await talks.say("ann", "hi")
+    clock.now += 15
+    with pytest.raises(asyncio.CancelledError):
+        await talks.timers.fire_due()
+    assert DeliverySucceeded not in kinds(await log.events("ann"))
+    talks = Talks(log, two_questions(), deliver=deliver)
+    assert await talks.timers.fire_due() == 0
+    assert sent[0] == sent[1]
+    assert (await log.events("ann"))[-1].message == sent[0][1]
+    await talks.timers.fire_due()
+    assert len(sent) == 2
+
+
+async def test_a_delivery_that_fails_is_recorded(log, clock):
+    async def deliver(id, event, message):
+        raise OSError("no route")
+
+    talks = Talks(log, two_questions(), deliver=deliver)
+    await talks.say("ann", "hi")
+    clock.now += 15
+    await talks.timers.fire_due()
+    failed = (await log.events("ann"))[-1]
+    assert isinstance(failed, DeliveryFailed)
+    assert failed.reason == "OSError: no route"
+
+
+async def test_timers_run_by_themselves(tmp_path):
+    unit = Unit("u")
+
+    @unit.state
+    async def first(thread):
+        thread.ask("?", wait=0.05, attempts=2)
+
+    async with turnlog.aopen(f"sqlite:///{tmp_path}/t.db") as log:
+        talks = Talks(log, Dialog(unit, start="u.first"))
+        async with talks.timers.running():
+            await talks.say("ann", "hi")
+            for _ in range(100):
+                await asyncio.sleep(0.05)
+                if (await talks.thread("ann")).ended:
+                    break
+        assert Counter(kinds(await log.events("ann")))[PromptTimedOut] == 2
+
+
+# --- the bot that ships -------------------------------------------------------------------------
+
+
+async def test_the_tour_bot_takes_one_through(log):
+    talks = Talks(log, tour)
+    said = [texts(await talks.say("ann", text)) for text in ("hi", "I'm Ann", "mars", "Genoa")]
+    assert said[0] == ["Hello! What's your name?"]
+    assert said[1] == ["Nice to meet you, Ann!", "Where shall we go?"]
+    assert said[2][-1] == "Where shall we go?"
+    assert said[3] == ["In Genoa, Ann, see the old harbour and the lanterna. Enjoy it!"]
+    assert texts(await talks.say("ann", "more")) == ["Hello! What's your name?"]
+    assert texts(await talks.say("ann", "Bo")) == ["Nice to meet you, Bo!", "Where shall we go?"]
+    assert texts(await talks.say("ann", "back")) == ["Hello! What's your name?"]
+
+
+async def test_a_bot_s_view_without_a_state_is_folded_from_the_events():
+    class View:
+        id, slots, turn, now = "ann", {}, 1, 0.0
+
+        def events(self):
+            return iter([ThreadStarted(unit="quiz", state="got_first"), UserUttered("a")])
+
+    dialog = two_questions()
+    assert texts(as_events(await dialog(View(), UserUttered("a")))) == ["Two?"]

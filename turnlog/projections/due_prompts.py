@@ -1,0 +1,91 @@
+"""What timers have to do: armed prompts with their deadline, and messages still to be delivered.
+
+Keys of a conversation: `due TOKEN` → its UTC seconds; `out EVENT`, the number of a message that a
+timer sent and whose delivery is not recorded → the time it was recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+from turnlog.domain import events as e
+from turnlog.domain.conversation import Commit
+from turnlog.projections.projection import View
+
+DUE, OUT = "due ", "out "
+TIMER = "timer"
+"""The actor of a message that a timer will deliver itself."""
+
+
+class DuePromptsProjection:
+    name: ClassVar[str] = "due_prompts"
+
+    def apply(self, commits: Sequence[Commit], view: View) -> None:
+        for commit in commits:
+            take(commit, view)
+
+
+def take(commit: Commit, view: View) -> None:
+    """One commit's effect; a prompt that is not in the view may be closed too."""
+    for number, event in enumerate(commit.events, commit.first_event):
+        effect = _EFFECTS.get(type(event))
+        if effect is not None:
+            effect(view, commit.conversation, number, event)
+
+
+def _armed(view: View, conversation: str, number: int, event: e.PromptArmed) -> None:
+    if event.due is not None:
+        view.put(conversation, DUE + event.token, event.due)
+
+
+def _closed(
+    view: View,
+    conversation: str,
+    number: int,
+    event: e.PromptAnswered | e.PromptTimedOut | e.PromptCancelled,
+) -> None:
+    view.remove(conversation, DUE + event.token)
+
+
+def _all_closed(view: View, conversation: str, number: int, event: e.Event) -> None:
+    for key in _keys(view, conversation, DUE):
+        view.remove(conversation, key)
+
+
+def _sent(view: View, conversation: str, number: int, event: e.BotUttered) -> None:
+    if event.actor == TIMER:
+        view.put(conversation, f"{OUT}{number}", event.timestamp or 0.0)
+
+
+def _delivered(
+    view: View,
+    conversation: str,
+    number: int,
+    event: e.DeliverySucceeded | e.DeliveryFailed,
+) -> None:
+    if event.message is not None:
+        view.remove(conversation, f"{OUT}{event.message}")
+
+
+def _gone(view: View, conversation: str, number: int, event: e.ConversationDeleted) -> None:
+    for key in _keys(view, conversation, ""):
+        view.remove(conversation, key)
+
+
+def _keys(view: View, conversation: str, prefix: str) -> Iterable[str]:
+    return [key for key, _ in view.entries(conversation, prefix)]
+
+
+_EFFECTS: dict[type[e.Event], Callable[[View, str, int, Any], None]] = {
+    e.PromptArmed: _armed,
+    e.PromptAnswered: _closed,
+    e.PromptTimedOut: _closed,
+    e.PromptCancelled: _closed,
+    e.ThreadStarted: _all_closed,
+    e.ThreadEnded: _all_closed,
+    e.BotUttered: _sent,
+    e.DeliverySucceeded: _delivered,
+    e.DeliveryFailed: _delivered,
+    e.ConversationDeleted: _gone,
+}

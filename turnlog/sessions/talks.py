@@ -1,0 +1,99 @@
+"""A dialog on a log without a server: messages in, answers out, timers beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from weakref import WeakValueDictionary
+
+from turnlog.bots.bot import as_events
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.events import Event, UserUttered
+from turnlog.domain.state import State
+from turnlog.domain.state import Thread as Stored
+from turnlog.engine.aio import AsyncTurnlog
+from turnlog.errors import UnknownConversation
+from turnlog.sessions.threads import Thread
+from turnlog.sessions.timers import Deliver, Plain, Timers
+from turnlog.sessions.units import Dialog
+
+
+class Talks:
+    """Many users' threads through one dialog; one thing at a time for each of them.
+
+    deliver: as in Timers, for what timers send. `async with talks.timers.running():` fires them.
+    """
+
+    def __init__(
+        self, log: AsyncTurnlog, dialog: Dialog, *, deliver: Deliver | None = None
+    ) -> None:
+        self._log = log
+        self._dialog = dialog
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self.timers = Timers(log, dialog, order=self.order, deliver=deliver)
+
+    def order(self, id: str) -> asyncio.Lock:
+        """Held by whoever speaks in the conversation."""
+        lock = self._locks.get(id)
+        if lock is None:
+            lock = self._locks[id] = asyncio.Lock()
+        return lock
+
+    async def say(self, id: str, text: str, *, message_id: str | None = None) -> list[Event]:
+        """Record a user's message, then what the dialog answers; the answer's events.
+
+        message_id: the same one again is the same message, and gets no second answer.
+        """
+        message = UserUttered(text, message_id=message_id)
+        async with self.order(id):
+            recorded = await self._log.record(id, message)
+            if not recorded.new:
+                return []
+            return await self._answered(id, lambda view: self._dialog(view, message))
+
+    async def start(self, id: str, state: str) -> list[Event]:
+        """Begin a thread, or take it on, at a `unit.state`. Raises UnknownState."""
+
+        async def started(view: Plain) -> Iterable[Event]:
+            thread = Thread(self._dialog, view)
+            await thread.start(state)
+            return thread.events()
+
+        async with self.order(id):
+            return await self._answered(id, started, new=True)
+
+    async def end(self, id: str, reason: str = "end") -> list[Event]:
+        """End a thread. Raises UnknownConversation where there never was one."""
+
+        async def ended(view: Plain) -> Iterable[Event]:
+            if view.state.thread is None:
+                raise UnknownConversation(id)
+            thread = Thread(self._dialog, view)
+            thread.end(reason)
+            return thread.events()
+
+        async with self.order(id):
+            return await self._answered(id, ended)
+
+    async def thread(self, id: str) -> Stored:
+        """Where a thread stands. Raises UnknownConversation where there never was one."""
+        found = (await self._log.conversation(id)).state.thread
+        if found is None:
+            raise UnknownConversation(id)
+        return found
+
+    async def _answered(
+        self,
+        id: str,
+        answer: Callable[[Plain], Awaitable[Iterable[Event | str]]],
+        new: bool = False,
+    ) -> list[Event]:
+        try:
+            found = await self._log.conversation(id)
+        except UnknownConversation:
+            if not new:
+                raise
+            found = Conversation(id, State(), self._log.sync.history(id))
+        events = as_events(await answer(Plain(found, self._log.sync.clock)))
+        recorded = await self._log.record(id, *events)
+        return recorded.events

@@ -1,0 +1,293 @@
+"""Timers that survive: deadlines stand in the log, and whoever runs finds the overdue ones.
+
+A prompt is armed as long as the log says so. That it timed out is decided inside the write
+transaction, so that of several processes one records it and the others find nothing left to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Any, Protocol
+
+from msgspec.structs import replace
+
+from turnlog.bots.bot import BotConversation
+from turnlog.domain import events as e
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.decide import History
+from turnlog.domain.state import Prompt, State
+from turnlog.engine.aio import AsyncTurnlog
+from turnlog.engine.log import Turnlog
+from turnlog.errors import TurnlogError, UnknownConversation
+from turnlog.projections.due_prompts import DUE, OUT, TIMER, DuePromptsProjection, take
+from turnlog.projections.projection import catch_up, commits
+from turnlog.serializers import binary
+
+logger = logging.getLogger(__name__)
+
+LOOKS = 0.25
+"""Seconds between two looks at the clock and the log at most."""
+
+AT_ONCE = 256
+"""Prompts that are worked on together, and so share commits."""
+
+GRACE = 30.0
+"""Seconds that another process has for a delivery; at a start nobody else is waited for."""
+
+FOLLOWED = 2000
+"""Commits read at once; after as many the index in the log is brought up to date."""
+
+Deliver = Callable[[str, int, e.BotUttered], Awaitable[Any]]
+Ordered = Callable[[str], AbstractAsyncContextManager[None]]
+View = Callable[[Conversation], BotConversation]
+
+
+class TimedDialog(Protocol):
+    async def timed_out(
+        self, conversation: BotConversation, token: str, prompt: Prompt
+    ) -> Iterable[e.Event]:
+        """The events that follow a prompt which nobody answered in time."""
+
+
+class Timers:
+    """Fires the deadlines of a log's prompts.
+
+    order: gives a conversation to one at a time, in the place where messages wait too. view: what
+    the dialog sees of a conversation. deliver: sends a message (conversation, event number,
+    message) and returns a receipt; a message whose delivery is not recorded is sent again after a
+    restart, under the same message id. Without it messages are recorded for those who follow.
+    """
+
+    def __init__(
+        self,
+        log: AsyncTurnlog,
+        dialog: TimedDialog,
+        *,
+        order: Ordered | None = None,
+        view: View | None = None,
+        deliver: Deliver | None = None,
+    ) -> None:
+        self._log = log
+        self._dialog = dialog
+        self._order: Any = order or (lambda conversation: nullcontext())
+        self._view = view or (lambda conversation: Plain(conversation, log.sync.clock))
+        self._deliver = deliver
+        self._index = Index()
+        self._position = -1
+        self._started = False
+
+    @asynccontextmanager
+    async def running(self) -> Any:
+        """Fire deadlines for as long as the block lasts."""
+        task = asyncio.create_task(self.run())
+        try:
+            yield self
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def run(self) -> None:
+        """Fire deadlines until cancelled; a log that is away is tried again."""
+        while True:
+            try:
+                await self.fire_due()
+                pause = min(LOOKS, max(0.0, self._index.next_due() - self._log.sync.clock()))
+            except Exception:
+                logger.exception("timers: tried again")
+                pause = LOOKS
+            await asyncio.sleep(max(pause, 0.005))
+
+    async def fire_due(self) -> int:
+        """Fire what is due now; how many timeouts were recorded here."""
+        await self._log.read(self._follow)
+        await self._deliver_again()
+        fired = 0
+        while due := self._index.take_due(self._log.sync.clock(), AT_ONCE):
+            done = await asyncio.gather(*(self._fire(*prompt) for prompt in due))
+            fired += sum(done)
+        return fired
+
+    # --- the index ------------------------------------------------------------------------------
+
+    def _follow(self, log: Turnlog) -> None:
+        """Bring the index up to the end of the log."""
+        if self._position < 0:
+            catch_up(log.store, [DuePromptsProjection()])
+            mark = log.store.reader.mark(DuePromptsProjection.name)
+            self._position = mark.position if mark else 0
+            for conversation, key, value in log.store.reader.entries(DuePromptsProjection.name):
+                self._index.put(conversation, key, binary.decode(value))
+        while rows := log.store.reader.tail(self._position, FOLLOWED):
+            for commit in commits(rows, DuePromptsProjection()):
+                take(commit, self._index)
+            self._position = rows[-1].position
+            if len(rows) == FOLLOWED:
+                catch_up(log.store, [DuePromptsProjection()])
+
+    # --- firing ---------------------------------------------------------------------------------
+
+    async def _fire(self, conversation: str, token: str) -> bool:
+        try:
+            async with self._order(conversation):
+                return await self._time_out(conversation, token)
+        except UnknownConversation:
+            return False
+        except Exception:
+            logger.exception("conversation %r: its timer is tried again", conversation)
+            self._index.put(conversation, DUE + token, self._log.sync.clock() + LOOKS)
+            return False
+
+    async def _time_out(self, conversation: str, token: str) -> bool:
+        """Record the timeout with what follows it, in one commit; False where it was answered."""
+        found = await self._log.conversation(conversation)
+        thread = found.state.thread
+        prompt = thread.prompts.get(token) if thread is not None else None
+        if prompt is None or prompt.due is None:
+            return False
+        if prompt.due > self._log.sync.clock():
+            self._index.put(conversation, DUE + token, prompt.due)
+            return False
+        following = self._named(token, await self._following(found, token, prompt))
+        recorded = await self._log.perform(conversation, _if_armed(token, following))
+        for commit in recorded.commits:
+            for number, event in enumerate(commit.events, commit.first_event):
+                if isinstance(event, e.BotUttered):
+                    await self._send(conversation, number, event)
+        return bool(recorded.commits)
+
+    async def _following(
+        self, found: Conversation, token: str, prompt: Prompt
+    ) -> Iterable[e.Event]:
+        """The dialog's answer; a BotFailed where it raises, so that the timer ends all the same."""
+        try:
+            return await self._dialog.timed_out(self._view(found), token, prompt)
+        except Exception as error:
+            logger.exception("conversation %r: its timeout failed", found.id)
+            return [e.BotFailed("error", f"{type(error).__name__}: {error}")]
+
+    def _named(self, token: str, events: Iterable[e.Event]) -> list[e.Event]:
+        """Messages get an id that is the same however often they are sent."""
+        actor = TIMER if self._deliver is not None else None
+        named: list[e.Event] = []
+        for number, event in enumerate(events):
+            if isinstance(event, e.BotUttered):
+                event = replace(event, message_id=f"timeout-{token}-{number}", actor=actor)
+            named.append(event)
+        return named
+
+    # --- delivering -----------------------------------------------------------------------------
+
+    async def _deliver_again(self) -> None:
+        if self._deliver is None:
+            return
+        before = self._log.sync.clock() - GRACE if self._started else float("inf")
+        self._started = True
+        for conversation, number in self._index.take_undelivered(before):
+            events = await self._log.events(conversation, number - 1)
+            if isinstance(message := events[0], e.BotUttered):
+                await self._send(conversation, number, message)
+
+    async def _send(self, conversation: str, number: int, message: e.BotUttered) -> None:
+        if self._deliver is None:
+            return
+        self._index.sending.add((conversation, number))
+        try:
+            receipt = await self._deliver(conversation, number, message)
+            outcome: e.Event = e.DeliverySucceeded(message=number, receipt=receipt)
+        except Exception as error:
+            outcome = e.DeliveryFailed(message=number, reason=f"{type(error).__name__}: {error}")
+        await self._log.record(conversation, outcome)
+
+
+def _if_armed(token: str, following: list[e.Event]) -> Callable[[State, History], list[e.Event]]:
+    def command(state: State, history: History) -> list[e.Event]:
+        if state.thread is None or token not in state.thread.prompts:
+            return []
+        cause = state.event + 1
+        return [e.PromptTimedOut(token=token), *(replace(f, cause=cause) for f in following)]
+
+    return command
+
+
+class Plain:
+    """A conversation as a dialog sees it where there are no tools."""
+
+    def __init__(self, conversation: Conversation, clock: Callable[[], float]) -> None:
+        self._conversation = conversation
+        self.id = conversation.id
+        self.slots = conversation.slots
+        self.turn = conversation.turn
+        self.state = conversation.state
+        self.now = clock()
+
+    def events(self) -> Iterator[e.Event]:
+        return self._conversation.events()
+
+    async def call(self, tool: str, /, **arguments: Any) -> Any:
+        raise TurnlogError(f"there is no tool {tool!r} here")
+
+
+class Index:
+    """The projection's entries in memory, the next deadline at hand."""
+
+    def __init__(self) -> None:
+        self._due: dict[tuple[str, str], float] = {}
+        self._by_conversation: dict[str, set[str]] = {}
+        self._heap: list[tuple[float, str, str]] = []
+        self.sending: set[tuple[str, int]] = set()
+        self._undelivered: dict[tuple[str, int], float] = {}
+
+    def put(self, conversation: str, key: str, value: Any) -> None:
+        if key.startswith(DUE):
+            self._due[conversation, key] = value
+            self._by_conversation.setdefault(conversation, set()).add(key)
+            heapq.heappush(self._heap, (value, conversation, key))
+        elif (message := (conversation, _number(key))) not in self.sending:
+            self._undelivered[message] = value
+
+    def remove(self, conversation: str, key: str) -> None:
+        if key.startswith(DUE):
+            if self._due.pop((conversation, key), None) is not None:
+                keys = self._by_conversation[conversation]
+                keys.discard(key)
+                if not keys:
+                    del self._by_conversation[conversation]
+        else:
+            self._undelivered.pop((conversation, _number(key)), None)
+            self.sending.discard((conversation, _number(key)))
+
+    def get(self, conversation: str, key: str) -> Any:
+        return self._due.get((conversation, key))
+
+    def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        keys = list(self._by_conversation.get(conversation, ()))
+        return ((key, self._due[conversation, key]) for key in keys if key.startswith(prefix))
+
+    def next_due(self) -> float:
+        """UTC seconds; infinity where nothing is armed."""
+        return self._heap[0][0] if self._heap else float("inf")
+
+    def take_due(self, now: float, most: int) -> list[tuple[str, str]]:
+        """Conversations and tokens whose time has come, the oldest first; they leave the index."""
+        taken: list[tuple[str, str]] = []
+        while self._heap and self._heap[0][0] <= now and len(taken) < most:
+            due, conversation, key = heapq.heappop(self._heap)
+            if self._due.get((conversation, key)) == due:
+                self.remove(conversation, key)
+                taken.append((conversation, key.removeprefix(DUE)))
+        return taken
+
+    def take_undelivered(self, before: float) -> list[tuple[str, int]]:
+        """Messages recorded before that time; they leave the index."""
+        taken = sorted(message for message, time in self._undelivered.items() if time <= before)
+        for message in taken:
+            del self._undelivered[message]
+        return taken
+
+
+def _number(key: str) -> int:
+    return int(key.removeprefix(OUT))
