@@ -91,7 +91,7 @@ class ToolFailed(BotError):
 
 
 class FormatError(TurnlogError):
-    """`why` with the place it was found: `file`, `line` (from 1), `conversation`, `field`."""
+    """`why` with the place: `file`, `line` (from 1), `conversation`, `turn`, `field`."""
 
     def __init__(
         self,
@@ -100,12 +100,14 @@ class FormatError(TurnlogError):
         file: str | None = None,
         line: int | None = None,
         conversation: str | None = None,
+        turn: int | None = None,
         field: str | None = None,
     ) -> None:
         self.why = why
         self.file = file
         self.line = line
         self.conversation = conversation
+        self.turn = turn
         self.field = field
         super().__init__(str(self))
 
@@ -116,6 +118,7 @@ class FormatError(TurnlogError):
             for part in (
                 place,
                 self.conversation and f"conversation {self.conversation!r}",
+                None if self.turn is None else f"turn {self.turn}",
                 self.field,
             )
             if part

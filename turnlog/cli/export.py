@@ -1,11 +1,12 @@
-"""`turnlog export`: conversations become a file of some format."""
+"""`turnlog export`: conversations become files to learn from, or to take elsewhere."""
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,46 +14,155 @@ from turnlog.cli import output
 from turnlog.cli.listing import Where
 from turnlog.cli.settings import Ids, open_log
 
-Format = Annotated[str, typer.Option("--format", metavar="F", help="The file's format.")]
-Out = Annotated[Path, typer.Option("--out", metavar="PATH", help="The file to write.")]
+if TYPE_CHECKING:
+    from turnlog.training.manifest import Totals
+    from turnlog.training.plan import Plan
+    from turnlog.training.write import Progress
+
+SHOWN = 20
+"""Conversations that people are shown by name."""
+
+Format = Annotated[
+    str | None, typer.Option("--format", metavar="F", help="The files' format.", show_default=False)
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="PATH", help="The file to write; with --split, the folder."),
+]
+Split = Annotated[
+    str | None,
+    typer.Option("--split", metavar="PARTS", help="A file a part: train=0.8,dev=0.1,test=0.1."),
+]
+By = Annotated[str, typer.Option("--by", metavar="WHAT", help="Split by conversation or by user.")]
+Include = Annotated[
+    str | None,
+    typer.Option("--include", metavar="WHAT", help="What is left out else: rewound,errors."),
+]
+AtPosition = Annotated[
+    int | None,
+    typer.Option("--at-position", metavar="N", help="As the log stood then; else as it is."),
+]
+SkipFaulty = Annotated[
+    bool, typer.Option("--skip-faulty", help="Name what must not be written, write the rest.")
+]
+Verify = Annotated[
+    Path | None,
+    typer.Option("--verify", metavar="MANIFEST", help="Hold an export against the log instead."),
+]
 
 
-def export(format: Format, out: Out, ids: Ids = None, where: Where = None) -> None:
-    """Write conversations to a file."""
-    from turnlog.engine.query import matching
-    from turnlog.serializers.codec import codec
+def export(
+    ids: Ids = None,
+    format: Format = None,
+    out: Out = None,
+    where: Where = None,
+    split: Split = None,
+    by: By = "conversation",
+    include: Include = None,
+    at_position: AtPosition = None,
+    skip_faulty: SkipFaulty = False,
+    verify: Verify = None,
+) -> None:
+    """Write conversations to a file, with a manifest of where each example comes from."""
+    if verify is not None:
+        _verify(verify)
+        return
+    if format is None or out is None:
+        raise typer.BadParameter("--format and --out are needed")
+    if by not in ("conversation", "user"):
+        raise typer.BadParameter("--by takes conversation or user")
+    from turnlog.training.plan import Plan, included, parts
+    from turnlog.training.write import export as write
 
-    writer = codec(format)
-    with open_log() as log:
-        chosen = ids or (head.conversation for head, _ in matching(log, where=where))
-        written = _write(writer, _examples(log, writer, chosen), out)
-    output.document({"examples": written}, human=lambda: output.say(f"{written} examples in {out}"))
+    with open_log() as log, _progress() as progress:
+        plan = Plan(
+            format=format,
+            position=log.store.reader.last_position() if at_position is None else at_position,
+            ids=sorted(set(ids)) if ids else None,
+            where=where,
+            split=parts(split) if split else None,
+            by="user" if by == "user" else "conversation",
+            include=included(include),
+            skip_faulty=skip_faulty,
+        )
+        totals = write(log, plan, out, progress=progress)
+    _tell(totals, plan, out)
 
 
-def _examples(log: Any, writer: Any, ids: Iterable[str]) -> Iterator[Any]:
-    for id in ids:
-        yield from writer.examples(log.conversation(id).dialogue())
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A line on stderr that moves on, where stderr is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("exporting") as status:
+        yield lambda done: status.update(f"{done:,} conversations")
 
 
-def _write(writer: Any, examples: Iterable[Any], out: Path) -> int:
-    """Write the file under another name first, so that it is whole or not there."""
-    from turnlog.errors import FormatError
+def _tell(totals: Totals, plan: Plan, out: Path) -> None:
+    from msgspec import to_builtins
 
-    count = 0
+    from turnlog.training.manifest import place
 
-    def counted() -> Iterator[Any]:
-        nonlocal count
-        for example in examples:
-            count += 1
-            yield example
+    refused = bool(totals.faulty) and not plan.skip_faulty
+    manifest = None if refused else str(place(out, folder=plan.split is not None))
+    examples = sum(file.examples for file in totals.files.values())
+    described: dict[str, Any] = {"examples": examples, "manifest": manifest}
+    output.document(
+        {**described, "position": plan.position, **to_builtins(totals)},
+        human=lambda: (
+            output.say(f"{examples:,} examples in {out}, manifest {manifest}") if manifest else None
+        ),
+    )
+    _note_all(totals)
+    if refused:
+        output.note("nothing is written; --skip-faulty leaves those conversations out")
+        raise typer.Exit(2)
 
-    unfinished = out.with_name(out.name + ".unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            writer.write(counted(), file)
-        os.replace(unfinished, out)
-    except OSError as error:
-        raise FormatError(error.strerror or str(error), file=str(out)) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return count
+
+def _note_all(totals: Totals) -> None:
+    """What is worth knowing beside the examples, on stderr."""
+    _some("must not be written", (str(fault) for fault in totals.faulty), len(totals.faulty))
+    nothing = (f"conversation {id!r}" for id in totals.nothing)
+    _some("the format can write nothing for", nothing, len(totals.nothing))
+    for what, count in totals.left_out.items():
+        output.note(f"left out: {count:,} events: {what}")
+    for what, count in totals.lost.items():
+        output.note(f"the format cannot hold: {count:,} × {what}")
+    for what, count in totals.leaking.items():
+        if count:
+            output.note(f"in more than one part: {count:,} × the same {what}; see the manifest")
+
+
+def _some(what: str, named: Iterable[str], count: int) -> None:
+    for _, name in zip(range(SHOWN), named, strict=False):
+        output.note(f"{what}: {name}")
+    if count > SHOWN:
+        output.note(f"{what}: {count - SHOWN:,} more; --json names all of them")
+
+
+def _verify(manifest: Path) -> None:
+    """Print what differs; exit status 1 where anything does."""
+    from msgspec import to_builtins
+
+    from turnlog.training.verify import verify
+
+    with open_log() as log, _progress() as progress:
+        findings = [to_builtins(found) for found in verify(log, manifest, progress=progress)]
+    output.document(
+        {"ok": not findings, "findings": findings},
+        human=lambda: (
+            output.table(("file", "conversation", "events", "what"), _rows(findings))
+            if findings
+            else output.say("every example and file follows from the log")
+        ),
+    )
+    if findings:
+        raise typer.Exit(1)
+
+
+def _rows(findings: list[dict[str, Any]]) -> Iterator[list[Any]]:
+    for found in findings:
+        yield [found["file"], found["conversation"], found["events"], found["what"]]

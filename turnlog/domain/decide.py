@@ -106,11 +106,8 @@ class _Decision:
         return self.past.state(event)
 
 
-def applied(newest_first: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, e.Event]]:
-    """What of the past still counts, newest first: nothing that was taken back.
-
-    Ends with the event that cleared what came before it, if there is one.
-    """
+def kept(newest_first: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, e.Event]]:
+    """What of the past was never taken back, newest first, without the events that take back."""
     upto: int | None = None
     for number, event in newest_first:
         if upto is not None and number > upto:
@@ -119,8 +116,14 @@ def applied(newest_first: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, 
             upto = event.to
         else:
             yield number, event
-            if isinstance(event, _CLEARS):
-                return
+
+
+def applied(newest_first: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, e.Event]]:
+    """What is `kept` and still counts: up to the event that cleared what came before it."""
+    for number, event in kept(newest_first):
+        yield number, event
+        if isinstance(event, _CLEARS):
+            return
 
 
 _REVERTS = (e.ActionReverted, e.UserUtteranceReverted, e.HistoryReplaced)

@@ -53,6 +53,11 @@ class Codec:
     """Ending of a file of this format."""
     reads: ClassVar[bool] = False
     writes: ClassVar[bool] = False
+    whole: ClassVar[bool] = False
+    """Whether it keeps what was recorded, all of it; the others are written to learn from, without
+    what was taken back, failed or was redacted."""
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Packages whose version decides about the bytes of a file."""
 
     def __init__(self, limits: Limits | None = None, **options: Any) -> None:
         self.limits = limits or Limits()

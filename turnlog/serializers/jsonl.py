@@ -32,7 +32,7 @@ class JsonlCodec(DocumentCodec):
     suffix = ".jsonl"
     reads = writes = True
     id_fields = ("conversation",)
-    holds_raw = True
+    holds_raw = whole = True
     envelope = 8
 
     def sniff(self, head: bytes, path: Path) -> bool:

@@ -59,7 +59,7 @@ def example(dialogue: Dialogue, *, ids: bool = True) -> Iterator[Example]:
     refuse_raw_example(made)
     for index, field, why in faults(content):
         turn = dialogue.first_turn + writer.turns[index]
-        raise FormatError(why, conversation=dialogue.name, field=f"turn {turn}, {field}")
+        raise FormatError(why, conversation=dialogue.name, turn=turn, field=field)
     yield made
 
 

@@ -1,0 +1,160 @@
+"""Manifest: what an export holds and where each example comes from; written as a stream.
+
+Nothing in it depends on the clock: the same plan on the same log gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from turnlog.errors import FormatError
+from turnlog.serializers.codec import Example
+from turnlog.serializers.plain import dumps
+from turnlog.training.plan import By, Plan
+from turnlog.training.split import Leak
+
+NAME = "manifest.json"
+VERSION = 1
+
+
+def place(out: Path, *, folder: bool) -> Path:
+    """Where the manifest of an export stands."""
+    return out / NAME if folder else out.with_name(f"{out.name}.{NAME}")
+
+
+class Query(msgspec.Struct, frozen=True):
+    ids: list[str] | None = None
+    where: str | None = None
+
+
+class Options(msgspec.Struct, frozen=True):
+    format: str
+    split: dict[str, float] | None = None
+    by: By = "conversation"
+    include: list[str] = []
+    skip_faulty: bool = False
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An example. events: numbers of the first and the last event it is of. sha256: of its
+    content as JSON.
+    """
+
+    file: str
+    conversation: str
+    events: tuple[int, int]
+    sha256: str
+
+
+class File(msgspec.Struct, frozen=True):
+    examples: int
+    bytes: int
+    sha256: str
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """A conversation that must not be written, and why."""
+
+    conversation: str
+    why: str
+    turn: int | None = None
+    field: str | None = None
+
+    def __str__(self) -> str:
+        error = FormatError(
+            self.why, conversation=self.conversation, turn=self.turn, field=self.field
+        )
+        return str(error)
+
+
+class Totals(msgspec.Struct):
+    """lost: what the format cannot hold; left_out: events that do not count, by reason; nothing:
+    conversations of which the format could write nothing. leaking: how many users and texts are
+    in more than one part; leaks names the first ones.
+    """
+
+    files: dict[str, File] = {}
+    lost: dict[str, int] = {}
+    left_out: dict[str, int] = {}
+    nothing: list[str] = []
+    faulty: list[Fault] = []
+    leaking: dict[str, int] = {}
+    leaks: list[Leak] = []
+
+
+class Manifest(Totals):
+    manifest: int = VERSION
+    position: int = 0
+    query: Query = Query()
+    options: Options = Options("")
+    versions: dict[str, str] = {}
+    examples: list[Entry] = []
+
+    @property
+    def plan(self) -> Plan:
+        query, options = (msgspec.structs.asdict(part) for part in (self.query, self.options))
+        return Plan(position=self.position, **query, **options)
+
+
+def header(plan: Plan) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(plan)
+    return {
+        "manifest": VERSION,
+        "position": plan.position,
+        "query": {name: fields[name] for name in Query.__struct_fields__},
+        "options": {name: fields[name] for name in Options.__struct_fields__},
+        "versions": {name: version(name) for name in ("turnlog", *plan.codec().libraries)},
+    }
+
+
+class Writer:
+    """Writes the header, a line for each example, and then what is known at the end only."""
+
+    def __init__(self, out: BinaryIO, plan: Plan) -> None:
+        self._out = out
+        self._first = True
+        out.write(b"{")
+        self._members(header(plan))
+        out.write(b'"examples": [')
+
+    def noted(self, examples: Iterable[Example], file: str) -> Iterator[Example]:
+        """The same examples, each noted as it passes."""
+        for example in examples:
+            digest = hashlib.sha256(dumps(example.content)).hexdigest()
+            events = (example.first_event, example.last_event)
+            self._out.write(b"\n" if self._first else b",\n")
+            self._out.write(dumps(Entry(file, example.conversation, events, digest)))
+            self._first = False
+            yield example
+
+    def close(self, totals: Totals) -> None:
+        self._out.write(b"\n],\n")
+        self._members(msgspec.structs.asdict(totals), last=True)
+        self._out.write(b"}\n")
+
+    def _members(self, members: Mapping[str, Any], *, last: bool = False) -> None:
+        written = [dumps(name) + b": " + dumps(value) for name, value in members.items()]
+        self._out.write(b",\n".join(written) + (b"\n" if last else b",\n"))
+
+
+def read(path: Path) -> Manifest:
+    """Raises FormatError for what is no manifest, or one that a newer version wrote."""
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except OSError as error:
+        raise FormatError(error.strerror or str(error), file=str(path)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"is no manifest of an export: {error}", file=str(path)) from error
+    if found.manifest != VERSION:
+        why = f"{found.manifest} was written by a newer version; this one reads {VERSION}"
+        raise FormatError(why, file=str(path), field="manifest")
+    for name in found.files:
+        if Path(name).name != name:
+            raise FormatError(f"{name!r} is no file beside it", file=str(path), field="files")
+    return found

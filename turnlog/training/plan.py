@@ -1,0 +1,86 @@
+"""Plan: what an export is of. The manifest keeps it, so that the export can be made again."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from turnlog.errors import FormatError
+from turnlog.serializers.codec import Codec, codec
+from turnlog.training.view import INCLUDE
+
+By = Literal["conversation", "user"]
+
+_PART = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_SEPARATORS = re.compile(r"[\s,]+")
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """position: of the log; what came later is not seen. ids: None for every conversation.
+
+    split: parts and their shares. include: see `view`. skip_faulty: name the conversations that
+    must not be written and go on, instead of writing nothing.
+    """
+
+    format: str
+    position: int
+    ids: list[str] | None = None
+    where: str | None = None
+    split: dict[str, float] | None = None
+    by: By = "conversation"
+    include: list[str] = []
+    skip_faulty: bool = False
+
+    def __post_init__(self) -> None:
+        for name in self.split or ():
+            if not _PART.match(name):
+                raise FormatError(f"{name!r} cannot be the name of a part", field="split")
+
+    def codec(self) -> Codec:
+        made = codec(self.format)
+        if not made.writes:
+            raise FormatError(f"the format {self.format!r} can be read only")
+        return made
+
+    def files(self, out: Path) -> dict[str | None, Path]:
+        """The file of each part, None being the whole; with parts `out` is their folder."""
+        if self.split is None:
+            return {None: out}
+        suffix = self.codec().suffix
+        return {part: out / f"{part}{suffix}" for part in self.split}
+
+
+def parts(text: str) -> dict[str, float]:
+    """The shares in `train=0.8,dev=0.1,test=0.1`; they add up to 1."""
+    shares: dict[str, float] = {}
+    for term in text.split(","):
+        name, _, share = term.strip().partition("=")
+        if not _PART.match(name) or name in shares:
+            raise FormatError(f"{term!r} names no part of its own", field="--split")
+        shares[name] = _share(share, term)
+    if not math.isclose(sum(shares.values()), 1.0, abs_tol=1e-6):
+        raise FormatError(f"the shares add up to {sum(shares.values()):g}, not 1", field="--split")
+    return shares
+
+
+def _share(text: str, term: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 < share <= 1:
+        raise FormatError(f"{term!r} gives no share between 0 and 1", field="--split")
+    return share
+
+
+def included(text: str | None) -> list[str]:
+    """What to include, in a fixed order."""
+    given = {name for name in _SEPARATORS.split(text or "") if name}
+    for name in sorted(given - set(INCLUDE)):
+        known = ", ".join(INCLUDE)
+        raise FormatError(f"{name!r} cannot be included; there are {known}", field="--include")
+    return [name for name in INCLUDE if name in given]

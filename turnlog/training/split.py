@@ -1,0 +1,92 @@
+"""Split: which part a conversation is in, and what leaks from one part into another."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from itertools import accumulate
+from typing import Any
+
+import msgspec
+
+from turnlog.domain import events as e
+from turnlog.domain.conversation import Dialogue
+from turnlog.serializers.plain import dumps
+from turnlog.training.plan import Plan
+from turnlog.training.select import Stood
+
+KEPT = 100
+"""Leaks of a kind that are named one by one; the rest is counted."""
+
+
+def part(stood: Stood, plan: Plan) -> str | None:
+    """The part of a conversation; None where there is no split.
+
+    A hash of its id or its user decides: nothing moves when the log grows, and the sizes hold
+    within sampling error. A conversation without a user stands for itself.
+    """
+    if plan.split is None:
+        return None
+    key = stood.id
+    if plan.by == "user" and (user := stood.user) is not None:
+        key = f"user {user}"
+    return _part(key, plan.split)
+
+
+def _part(key: str, shares: Mapping[str, float]) -> str:
+    digest = hashlib.sha256(key.encode()).digest()
+    place = int.from_bytes(digest[:8]) / 2**64
+    for name, upto in zip(shares, accumulate(shares.values()), strict=True):
+        if place < upto:
+            return name
+    return name
+
+
+class Leak(msgspec.Struct, frozen=True):
+    """what: `user` or `text`, that several parts have in common; conversations: one of each."""
+
+    what: str
+    parts: list[str]
+    conversations: list[str]
+
+
+class Leaks:
+    """Looks for users, and for dialogues with the same words, that are in more than one part."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, bytes], dict[str, str]] = {}
+
+    def look(self, part: str, stood: Stood, dialogue: Dialogue) -> None:
+        users = {stood.user, *_other_names(stood)} - {None}
+        for user in users:
+            self._note("user", str(user).encode(), part, stood.id)
+        self._note("text", _words(dialogue), part, stood.id)
+
+    def _note(self, what: str, key: bytes, part: str, id: str) -> None:
+        digest = hashlib.sha256(key).digest()[:16]
+        self._seen.setdefault((what, digest), {}).setdefault(part, id)
+
+    def found(self) -> tuple[dict[str, int], list[Leak]]:
+        """How many of each kind there are, and the first ones."""
+        counts = {"text": 0, "user": 0}
+        leaks = []
+        for (what, _), parts in self._seen.items():
+            if len(parts) > 1:
+                counts[what] += 1
+                if counts[what] <= KEPT:
+                    leaks.append(Leak(what, sorted(parts), [parts[p] for p in sorted(parts)]))
+        return counts, leaks
+
+
+def _other_names(stood: Stood) -> set[str]:
+    merged = (event for event in stood.events if isinstance(event, e.IdentityMerged))
+    return {name for event in merged for name in (event.user, event.other)}
+
+
+def _words(dialogue: Dialogue) -> bytes:
+    said: list[Any] = [
+        [isinstance(event, e.UserUttered), event.text]
+        for event in dialogue.events
+        if isinstance(event, e.UserUttered | e.BotUttered | e.AgentUttered)
+    ]
+    return dumps(said)

@@ -1,0 +1,121 @@
+"""Verify: an export made again from the log, and held against its manifest and its files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+from msgspec.structs import replace
+
+from turnlog.engine.log import Turnlog
+from turnlog.training import manifest
+from turnlog.training.manifest import Entry, Manifest, Totals
+from turnlog.training.write import Progress, export
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """events: numbers of the first and the last one of the example that is meant."""
+
+    what: str
+    file: str | None = None
+    conversation: str | None = None
+    events: tuple[int, int] | None = None
+
+
+def verify(
+    log: Turnlog, path: Path, *, progress: Progress = lambda done: None
+) -> Iterator[Finding]:
+    """What does not follow from the log any more, or is not what was written.
+
+    Raises FormatError for what is no manifest.
+    """
+    noted = manifest.read(path)
+    folder = path.parent
+    yield from _files(noted, folder)
+    with TemporaryDirectory(prefix="turnlog-") as other:
+        again, totals = _again(log, noted, Path(other), progress)
+        if again is None:
+            yield from (Finding(str(f), None, f.conversation) for f in totals.faulty)
+            return
+        differ = list(_examples(noted.examples, again.examples, log))
+        yield from differ
+        if not differ:
+            yield from _rest(noted, again)
+
+
+def _again(
+    log: Turnlog, noted: Manifest, folder: Path, progress: Progress
+) -> tuple[Manifest | None, Totals]:
+    plan = noted.plan
+    if plan.ids is not None:
+        plan = replace(plan, ids=[id for id in plan.ids if id in log])
+    out = folder if plan.split is not None else folder / next(iter(noted.files), "examples")
+    totals = export(log, plan, out, progress=progress)
+    made = manifest.place(out, folder=plan.split is not None)
+    return (manifest.read(made) if made.exists() else None), totals
+
+
+def _files(noted: Manifest, folder: Path) -> Iterator[Finding]:
+    for name, file in noted.files.items():
+        path = folder / name
+        if not path.is_file():
+            yield Finding("the file is not there", name)
+            continue
+        with path.open("rb") as opened:
+            if hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256:
+                yield Finding("the file is not the one that was written", name)
+
+
+def _examples(noted: Iterable[Entry], again: Iterable[Entry], log: Turnlog) -> Iterator[Finding]:
+    """Examples whose content changed, that are gone, and that the manifest does not know."""
+    made = _by_place(again)
+    gone: set[str] = set()
+    for place, entry in _by_place(noted).items():
+        other = made.pop(place, None)
+        if other is None:
+            if entry.conversation not in log:
+                gone.add(entry.conversation)
+            what = _why_missing(entry, gone)
+        elif other.sha256 != entry.sha256:
+            what = "the example is another one than the log gives"
+        else:
+            continue
+        yield Finding(what, entry.file, entry.conversation, entry.events)
+    for entry in made.values():
+        what = "the log gives an example that the manifest does not know"
+        yield Finding(what, entry.file, entry.conversation, entry.events)
+
+
+def _why_missing(entry: Entry, gone: set[str]) -> str:
+    if entry.conversation in gone:
+        return "the conversation is deleted or not there"
+    return "the log gives no such example"
+
+
+def _by_place(entries: Iterable[Entry]) -> dict[tuple[str, str, tuple[int, int], int], Entry]:
+    """By file, conversation and events; the number tells those apart that share all three."""
+    placed: dict[tuple[str, str, tuple[int, int], int], Entry] = {}
+    count: Counter[tuple[str, str, tuple[int, int]]] = Counter()
+    for entry in entries:
+        place = (entry.file, entry.conversation, entry.events)
+        placed[*place, count[place]] = entry
+        count[place] += 1
+    return placed
+
+
+def _rest(noted: Manifest, again: Manifest) -> Iterator[Finding]:
+    """What differs although every example is the same."""
+    for name in sorted(noted.versions.keys() | again.versions.keys()):
+        before, now = noted.versions.get(name), again.versions.get(name)
+        if before != now:
+            yield Finding(f"{name} was {before}, and is {now} now")
+    for name, file in noted.files.items():
+        if again.files.get(name) != file:
+            yield Finding("the log gives another file", name)
+    for field in ("lost", "left_out", "nothing", "faulty", "leaking", "leaks"):
+        if getattr(noted, field) != getattr(again, field):
+            yield Finding(f"the log gives another {field!r}")

@@ -1,0 +1,193 @@
+"""What of a conversation a model learns from: nothing taken back, failed or redacted, as edited.
+
+Events are numbered anew, without gaps, and what names an event names the new number; the view
+knows which event of the log each of them is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from turnlog.domain import events as e
+from turnlog.domain.conversation import Dialogue
+from turnlog.domain.decide import kept
+
+INCLUDE = ("rewound", "errors")
+"""What is left out unless asked for: what was taken back, and turns in which the bot failed."""
+
+_SAID = (
+    e.UserUttered, e.BotUttered, e.AgentUttered, e.MessageUnderstood, e.MessageAnnotated,
+    e.EntitiesAdded, e.UserFeaturized, e.ToolCalled, e.ToolReturned, e.ActionExecuted,
+    e.ActionRejected, e.BotFailed,
+)  # fmt: skip
+"""What goes with a turn that is left out; what it did to the state stays."""
+
+_REWRITES = (e.MessageEdited, e.MessageRegenerated)
+_GONE = (*_REWRITES, e.MessageRedacted)
+_REFERENCES = ("message", "cause", "to", "base")
+
+Numbered = tuple[int, e.Event]
+
+
+class View(msgspec.Struct, frozen=True):
+    """The dialogue that counts. numbers: of each of its events in the log. turns: of each of its
+    turns in the log, turn 0 first. left_out: how many events, by reason.
+    """
+
+    dialogue: Dialogue
+    numbers: tuple[int, ...]
+    turns: tuple[int, ...]
+    left_out: dict[str, int]
+
+
+def view(name: str, events: Sequence[e.Event], include: Sequence[str] = ()) -> View:
+    """What counts of a conversation's events, all of them, oldest first.
+
+    include: of INCLUDE, what is not to be left out. A turn with a redacted message always is.
+    """
+    numbered = list(enumerate(events, 1))
+    turns = _turns(events)
+    left_out: Counter[str] = Counter()
+    counting = numbered if "rewound" in include else _kept(numbered, left_out)
+    counting = _without(counting, _redacted(numbered, turns), turns, left_out, "redacted")
+    if "errors" not in include:
+        failed = {turns[n - 1] for n, event in counting if isinstance(event, e.BotFailed)}
+        counting = _without(counting, _Where(failed - {0}, set()), turns, left_out, "errors")
+    counting = list(_renumbered(_edited(counting, numbered)))
+    said = tuple(event for _, event in counting)
+    opened = [turns[n - 1] for n, event in counting if isinstance(event, e.UserUttered)]
+    numbers = tuple(n for n, _ in counting)
+    return View(Dialogue(name, said), numbers, (0, *opened), dict(left_out))
+
+
+def _turns(events: Sequence[e.Event]) -> list[int]:
+    """The turn of each event."""
+    turns, turn = [], 0
+    for event in events:
+        turn += isinstance(event, e.UserUttered)
+        turns.append(turn)
+    return turns
+
+
+def _kept(numbered: list[Numbered], left_out: Counter[str]) -> list[Numbered]:
+    counting = list(kept(reversed(numbered)))[::-1]
+    if gone := len(numbered) - len(counting):
+        left_out["rewound"] = gone
+    return counting
+
+
+class _Where(msgspec.Struct):
+    """Whole turns, and single events."""
+
+    turns: set[int]
+    events: set[int]
+
+
+def _redacted(numbered: list[Numbered], turns: Sequence[int]) -> _Where:
+    """The turns of redacted messages: an answer may say again what was redacted in the question.
+
+    Before the first turn, the message alone.
+    """
+    messages = {event.message for _, event in numbered if isinstance(event, e.MessageRedacted)}
+    found = {number: turns[number - 1] for number in messages}
+    return _Where(set(found.values()) - {0}, {n for n, turn in found.items() if turn == 0})
+
+
+def _without(
+    counting: list[Numbered], gone: _Where, turns: Sequence[int], left_out: Counter[str], why: str
+) -> list[Numbered]:
+    remaining = [
+        (number, event)
+        for number, event in counting
+        if number not in gone.events
+        and not (turns[number - 1] in gone.turns and isinstance(event, _SAID))
+    ]
+    if len(remaining) < len(counting):
+        left_out[why] += len(counting) - len(remaining)
+    return remaining
+
+
+def _edited(counting: list[Numbered], numbered: list[Numbered]) -> Iterator[Numbered]:
+    """Messages as they were edited last, also where the edit itself was taken back with a turn."""
+    edits: dict[int, tuple[int, e.MessageEdited | e.MessageRegenerated]] = {}
+    for number, event in numbered:
+        if isinstance(event, _REWRITES):
+            edits[event.message] = number, event
+    texts: dict[int | None, str | None] = {
+        number: getattr(event, "text", None) for number, event in counting
+    }
+    for number, event in counting:
+        if isinstance(event, _GONE):
+            continue
+        message = getattr(event, "message", None)
+        about = edits.get(message or 0)
+        if number in edits:
+            event = _rewritten(event, edits[number][1])
+        elif about is not None and number < about[0]:
+            event = _moved(event, texts.get(message), about[1].text)
+        yield number, event
+
+
+def _rewritten(event: Any, edit: Any) -> e.Event:
+    changed = {"text": edit.text}
+    if isinstance(edit, e.MessageRegenerated):
+        changed["data"] = edit.data
+    result: e.Event = replace(event, **changed)
+    return result
+
+
+def _moved(event: Any, before: str | None, after: str | None) -> e.Event:
+    """What was said of a message before it was edited: places that no longer fit are dropped."""
+
+    def fits(part: Any) -> bool:
+        if part.start is None or part.end is None:
+            return True
+        return (before or "")[part.start : part.end] == (after or "")[part.start : part.end]
+
+    if isinstance(event, e.MessageUnderstood):
+        entities = (x if fits(x) else replace(x, start=None, end=None) for x in event.entities)
+        return replace(event, entities=tuple(entities))
+    if isinstance(event, e.MessageAnnotated):
+        frames = (
+            replace(frame, spans=[span for span in frame.spans if fits(span)])
+            if frame.spans is not None
+            else frame
+            for frame in event.frames
+        )
+        return replace(event, frames=tuple(frames))
+    result: e.Event = event
+    return result
+
+
+def _renumbered(counting: Iterator[Numbered]) -> Iterator[Numbered]:
+    """The events with the new numbers in what they name; none that is about a message left out."""
+    new: dict[int, int] = {}
+    for number, event in counting:
+        named = {
+            field: held
+            for field in _REFERENCES
+            if isinstance(held := getattr(event, field, None), int)
+        }
+        if "message" in named and named["message"] not in new:
+            continue
+        new[number] = len(new) + 1
+        changed = {field: _new(field, held, new) for field, held in named.items()}
+        yield number, replace(event, **changed) if changed != named else event
+
+
+def _new(field: str, number: int, new: Mapping[int, int]) -> int | None:
+    if field in ("to", "base"):
+        return max((held for old, held in new.items() if old <= number), default=0)
+    return new.get(number)
+
+
+def whole(name: str, events: Sequence[e.Event]) -> View:
+    """Everything as it was recorded, for formats that keep a conversation rather than teach it."""
+    turns = 1 + sum(isinstance(event, e.UserUttered) for event in events)
+    numbers = tuple(range(1, len(events) + 1))
+    return View(Dialogue(name, tuple(events)), numbers, tuple(range(turns)), {})

@@ -1,0 +1,169 @@
+"""Writing: the examples of every part, their files and the manifest, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from msgspec.structs import replace
+
+from turnlog.engine.log import Turnlog
+from turnlog.errors import FormatError
+from turnlog.serializers.codec import Example
+from turnlog.training import manifest
+from turnlog.training.manifest import Fault, File, Totals
+from turnlog.training.plan import Plan
+from turnlog.training.select import Stood, selected
+from turnlog.training.split import Leaks, part
+from turnlog.training.view import View, view, whole
+
+Progress = Callable[[int], None]
+"""Told how many conversations are done."""
+
+
+def export(
+    log: Turnlog, plan: Plan, out: Path, *, progress: Progress = lambda done: None
+) -> Totals:
+    """Write the files and the manifest; nothing at all where a conversation is at fault.
+
+    Then `faulty` names each such conversation and `files` is empty; with `skip_faulty` they are
+    named and the rest is written.
+    """
+    _check_position(log, plan.position)
+    run = _Run(log, plan, progress)
+    files = plan.files(out)
+    folder = None if plan.split is None else out
+    note = manifest.place(out, folder=folder is not None)
+    with _unfinished([*files.values(), note], folder=folder) as (opened, finish):
+        writer = manifest.Writer(opened[note], plan)
+        for name, path in files.items():
+            examples = writer.noted(run.examples(name), path.name)
+            run.codec.write(run.counted(examples), opened[path])
+            opened[path].flush()
+            run.totals.files[path.name] = _described(opened[path], run.written)
+        totals = run.close()
+        if totals.faulty and not plan.skip_faulty:
+            return replace(totals, files={})
+        writer.close(totals)
+        finish()
+    return totals
+
+
+def _check_position(log: Turnlog, position: int) -> None:
+    last = log.store.reader.last_position()
+    if not 0 <= position <= last:
+        why = f"there is no position {position}, the last is {last}"
+        raise FormatError(why, field="--at-position")
+
+
+class _Run:
+    """Makes examples, part by part, and adds up what there is to tell."""
+
+    def __init__(self, log: Turnlog, plan: Plan, progress: Progress) -> None:
+        self.codec = plan.codec()
+        self.totals = Totals(faulty=[], nothing=[], files={})
+        self.written = 0
+        self._log = log
+        self._plan = plan
+        self._progress = progress
+        self._lost: Counter[str] = Counter()
+        self._left_out: Counter[str] = Counter()
+        self._leaks = Leaks()
+        self._done = 0
+
+    def examples(self, name: str | None) -> Iterator[Example]:
+        """Those of one part, in order of conversation, with their events as the log counts them."""
+        self.written = 0
+        for stood in selected(self._log, self._plan):
+            if part(stood, self._plan) == name:
+                yield from self._of(stood, name)
+                self._done += 1
+                self._progress(self._done)
+
+    def counted(self, examples: Iterator[Example]) -> Iterator[Example]:
+        for example in examples:
+            self.written += 1
+            self._lost.update(example.lost)
+            yield example
+
+    def close(self) -> Totals:
+        self.totals.lost = dict(sorted(self._lost.items()))
+        self.totals.left_out = dict(sorted(self._left_out.items()))
+        if self._plan.split is not None:
+            self.totals.leaking, self.totals.leaks = self._leaks.found()
+        return self.totals
+
+    def _of(self, stood: Stood, name: str | None) -> list[Example]:
+        seen = self._view(stood)
+        try:
+            made = [_placed(example, seen) for example in self.codec.examples(seen.dialogue)]
+        except FormatError as error:
+            self.totals.faulty.append(_fault(error, stood.id, seen))
+            return []
+        if not made:
+            self.totals.nothing.append(stood.id)
+        elif name is not None:
+            self._leaks.look(name, stood, seen.dialogue)
+        self._left_out.update(seen.left_out)
+        return made
+
+    def _view(self, stood: Stood) -> View:
+        if self.codec.whole:
+            return whole(stood.id, stood.events)
+        return view(stood.id, stood.events, self._plan.include)
+
+
+def _placed(example: Example, seen: View) -> Example:
+    first, last = (seen.numbers[n - 1] for n in (example.first_event, example.last_event))
+    return replace(example, first_event=first, last_event=last)
+
+
+def _fault(error: FormatError, id: str, seen: View) -> Fault:
+    turn = seen.turns[error.turn] if error.turn is not None else None
+    return Fault(error.conversation or id, error.why, turn, error.field)
+
+
+def _described(file: BinaryIO, examples: int) -> File:
+    with open(file.name, "rb") as written:
+        digest = hashlib.file_digest(written, "sha256").hexdigest()
+    return File(examples, os.stat(file.name).st_size, digest)
+
+
+@contextmanager
+def _unfinished(
+    paths: list[Path], *, folder: Path | None
+) -> Iterator[tuple[dict[Path, BinaryIO], Callable[[], None]]]:
+    """Files under other names, and what gives them their own: each is whole or not there.
+
+    A folder that was made for them goes again where nothing is finished.
+    """
+    made = folder is not None and not folder.exists()
+    unfinished = {path: path.with_name(f".{path.name}.unfinished") for path in paths}
+
+    def finish() -> None:
+        for file in opened.values():
+            file.close()
+        for path, other in unfinished.items():
+            os.replace(other, path)
+
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            opened: dict[Path, BinaryIO] = {
+                path: stack.enter_context(other.open("wb")) for path, other in unfinished.items()
+            }
+            yield opened, finish
+    except OSError as error:
+        raise FormatError(error.strerror or str(error), file=str(paths[0])) from error
+    finally:
+        for other in unfinished.values():
+            other.unlink(missing_ok=True)
+        if made and folder is not None:
+            with suppress(OSError):
+                folder.rmdir()
