@@ -39,6 +39,7 @@ class NaifCodec(Codec):
     suffix: ClassVar[str] = ".json"
     reads: ClassVar[bool] = True
     writes: ClassVar[bool] = True
+    whole: ClassVar[bool] = True
 
     def sniff(self, head: bytes, path: Path) -> bool:
         return _ENTRY.match(head) is not None
