@@ -52,6 +52,8 @@ async def serving(
         server = Server(settings, log, secret, bot=bot, clock=clock)
         stack.push_async_callback(server.runner.finish)
         await stack.enter_async_context(server.feed.running())
+        if server.doorbell is not None:
+            await stack.enter_async_context(server.doorbell.running())
         yield application(server), server
 
 

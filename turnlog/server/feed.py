@@ -56,10 +56,11 @@ class Follower:
 
 
 class Feed:
-    """Follows the log once for all followers."""
+    """Follows the log once for all followers. saw: told each position."""
 
-    def __init__(self, log: AsyncTurnlog) -> None:
+    def __init__(self, log: AsyncTurnlog, saw: Callable[[int], None] | None = None) -> None:
         self._log = log
+        self._saw = saw
         self._rooms: dict[str, set[Follower]] = {}
         self.position = 0
 
@@ -108,8 +109,12 @@ class Feed:
                 async for position, commit in self._log.follow(self.position):
                     await self._pass_on(commit)
                     self.position = position
+                    if self._saw is not None:
+                        self._saw(position)
             except TurnlogError as error:
                 logger.warning("the log cannot be followed, trying again: %s", error)
+            except Exception:
+                logger.exception("the log cannot be followed, trying again")
             await asyncio.sleep(RETRY)
 
     async def _pass_on(self, commit: Commit) -> None:

@@ -9,6 +9,7 @@ from litestar.datastructures import State
 from litestar.response import Response as PlainResponse
 
 from turnlog import AsyncTurnlog, __version__
+from turnlog.server.shared import Server
 
 READY_WITHIN = 2.0
 
@@ -20,14 +21,19 @@ async def health() -> dict[str, str]:
 
 
 @get("/health/ready", opt={"access": "open"})
-async def ready(log: AsyncTurnlog) -> Response[dict[str, str]]:
-    """The log can be read; 503 where it cannot."""
+async def ready(log: AsyncTurnlog, server: Server) -> Response[dict[str, str]]:
+    """The log can be read; 503 where it cannot. Redis away only slows messages down."""
     try:
         async with asyncio.timeout(READY_WITHIN):
             await log.read(lambda log: log.store.reader.last_position())
     except Exception as error:
         return Response({"status": "unavailable", "log": type(error).__name__}, status_code=503)
-    return Response({"status": "ok"})
+    redis = {} if server.doorbell is None else {"redis": _word(server.doorbell.is_there)}
+    return Response({"status": "ok", **redis})
+
+
+def _word(there: bool) -> str:
+    return "ok" if there else "away; the log is looked at instead"
 
 
 @get("/metrics", opt={"access": "open"}, media_type="text/plain")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from turnlog import AsyncTurnlog
 from turnlog.bots import Loaded
 from turnlog.server.auth import Auth
+from turnlog.server.doorbell import Doorbell
 from turnlog.server.feed import Feed
 from turnlog.server.limits import Rate
 from turnlog.server.metrics import Metrics
@@ -36,5 +37,6 @@ class Server:
         self.auth = Auth(settings, self.tokens, clock)
         self.order = Order(settings.limits.waiting)
         self.rate = Rate(settings.limits.rate, settings.limits.burst)
-        self.feed = Feed(log)
+        self.doorbell = Doorbell(settings.redis, log) if settings.redis else None
+        self.feed = Feed(log, self.doorbell.saw if self.doorbell else None)
         self.runner = Runner(log, bot, self.order, settings, self.metrics)

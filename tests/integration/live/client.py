@@ -17,9 +17,9 @@ class Client:
         self.sio = socketio.AsyncClient(reconnection=False)
         self.heard: list[Heard] = []
         self._more = asyncio.Event()
-        self.sio.on("*", self._hear)
+        self.sio.on("*", self._hear, namespace="*")
 
-    async def _hear(self, name: str, data: Any = None) -> None:
+    async def _hear(self, name: str, namespace: str, data: Any = None) -> None:
         self.heard.append((name, data))
         self._more.set()
 
@@ -37,10 +37,14 @@ class Client:
                 self._more.clear()
                 await self._more.wait()
 
-    async def session(self, **request: Any) -> Any:
+    def events(self) -> list[int]:
+        """The numbers of the messages heard, as they came."""
+        return [data["event"] for name, data in self.heard if name.endswith("_uttered")]
+
+    async def session(self, namespace: str = "/", **request: Any) -> Any:
         """What the server confirms."""
         before = len(self.all("session_confirm"))
-        await self.sio.emit("session_request", request)
+        await self.sio.emit("session_request", request, namespace=namespace)
         return (await self.until(before + 1, "session_confirm"))[-1]
 
     async def say(self, text: str, **more: Any) -> Any:

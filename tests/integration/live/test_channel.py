@@ -1,9 +1,18 @@
-"""The Socket.IO channel as Rasa's clients know it."""
+"""The Socket.IO and REST channels as Rasa's clients know them."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+
+import httpx
+import pytest
+
 from tests.integration.live.client import connected
+from tests.parts import turnlog as turnlog_part
 from tests.parts.server import Server
+
+BOTS = "tests.integration.live.bots"
 
 
 async def test_a_plain_client_gets_a_session_id_and_answers(server: Server) -> None:
@@ -45,11 +54,171 @@ async def test_a_client_that_counts_gets_what_it_missed_in_order_and_once(server
         await other.session(token=began["token"], after=0)
         await other.say("tomorrow", message_id="m2")
         await other.until(2, "bot_uttered")
-        events = [data["event"] for name, data in other.heard if name.endswith("_uttered")]
+        events = other.events()
         assert len(events) == 4
         assert events == sorted(set(events))
     async with connected(server.url) as client:
         await client.session(token=began["token"], after=first["event"])
         await client.until(1, "bot_uttered")
-        missed = [data["event"] for name, data in client.heard if name.endswith("_uttered")]
-        assert missed == events[2:]
+        assert client.events() == events[2:]
+
+
+async def test_two_tabs_of_a_session_see_each_other(server: Server) -> None:
+    async with connected(server.url) as one, connected(server.url) as two:
+        began = await one.session(after=0)
+        await two.session(token=began["token"], after=0)
+        await one.say("a table for two")
+        await two.until(1, "bot_uttered")
+        await two.say("tomorrow")
+        await one.until(2, "bot_uttered")
+        await two.until(2, "bot_uttered")
+        assert one.events() == two.events()
+        assert [m["message"] for m in one.all("user_uttered")] == ["a table for two", "tomorrow"]
+
+
+async def test_the_same_message_id_again_is_recorded_once(server: Server) -> None:
+    async with connected(server.url) as client:
+        await client.session(after=0)
+        first = await client.say("a table for two", message_id="once")
+        again = [await client.say("a table for two", message_id="once") for _ in range(5)]
+        assert all(answer["event"] == first["event"] for answer in again)
+        await client.until(1, "bot_uttered")
+        await asyncio.sleep(0.3)
+        assert len(client.all("bot_uttered")) == len(client.all("user_uttered")) == 1
+
+
+async def test_every_kind_of_message_goes_out_as_rasa_sends_it() -> None:
+    with turnlog_part.running(bot=f"{BOTS}:kinds") as server:
+        async with connected(server.url) as client:
+            id = await client.session()
+            await client.say("everything", session_id=id)
+            heard = await client.until(8, "bot_uttered")
+    button = {"content_type": "text", "title": "Yes", "payload": "/yes"}
+    card = {"template_type": "generic", "elements": {"title": "Card"}}
+    assert heard == [
+        {"text": "one"},
+        {"text": "two"},
+        {"text": "first", "quick_replies": []},
+        {"text": "last", "quick_replies": [button]},
+        {"attachment": {"type": "image", "payload": {"src": "https://example.com/a.png"}}},
+        {"attachment": {"type": "file", "payload": {}}},
+        {"attachment": {"type": "template", "payload": card}},
+        {"any": "thing"},
+    ]
+
+
+async def test_names_path_namespace_and_metadata_key_can_be_changed() -> None:
+    options = (
+        "--socketio-path", "/chat.io", "--namespace", "/bot", "--user-message-evt", "said",
+        "--bot-message-evt", "answered", "--metadata-key", "about",
+    )  # fmt: skip
+    with turnlog_part.running(*options, bot=f"{BOTS}:metadata") as server:
+        paths = {"socketio_path": "/chat.io", "namespaces": ["/bot"]}
+        async with connected(server.url, **paths) as client:
+            id = await client.session(namespace="/bot")
+            for about in ({"page": 1}, json.dumps({"page": 2})):
+                said = {"message": "hi", "session_id": id, "about": about}
+                await client.sio.emit("said", said, namespace="/bot")
+            first, second = await client.until(2, "answered")
+    assert (first["text"], second["text"]) == ("{'page': 1}", "{'page': 2}")
+
+
+async def test_without_persistence_the_socket_is_the_session() -> None:
+    with turnlog_part.running("--no-session-persistence") as server:
+        async with connected(server.url) as client:
+            assert await client.session(session_id="mine") == "mine"
+            answer = await client.say("a table for two", session_id="mine")
+            assert answer["session_id"] == client.sio.get_sid("/")
+            await client.until(1, "bot_uttered")
+
+
+async def test_messages_of_a_conversation_are_answered_in_order_and_others_at_once() -> None:
+    with turnlog_part.running("--client-ids", bot=f"{BOTS}:slow") as server:
+        async with connected(server.url) as client:
+            await client.session(session_id="a")
+            began = asyncio.get_running_loop().time()
+            for text in ("one", "two", "three"):
+                await client.sio.emit("user_uttered", {"message": text, "session_id": "a"})
+            heard = await client.until(3, "bot_uttered")
+            assert [message["text"] for message in heard] == ["one", "two", "three"]
+            assert asyncio.get_running_loop().time() - began >= 0.9
+
+            async def ask(id: str) -> None:
+                async with connected(server.url) as other:
+                    await other.say("hi", session_id=id)
+                    await other.until(1, "bot_uttered")
+
+            began = asyncio.get_running_loop().time()
+            await asyncio.gather(*(ask(f"other-{n}") for n in range(10)))
+            assert asyncio.get_running_loop().time() - began < 2.0
+
+
+@pytest.mark.parametrize(
+    ("bot", "kind"), [("failing", "error"), ("hanging", "timeout"), ("stubborn", "timeout")]
+)
+async def test_a_bot_that_gives_no_answer_leaves_a_record_and_the_next_is_asked(
+    bot: str, kind: str
+) -> None:
+    with turnlog_part.running("--bot-timeout", "0.5", bot=f"{BOTS}:{bot}") as server:
+        webhook = f"{server.url}/webhooks/rest/webhook"
+        async with httpx.AsyncClient(timeout=20) as http:
+            for text in ("first", "second"):
+                answer = await http.post(webhook, json={"sender": "a", "message": text})
+                assert answer.json() == []
+            events = (await http.get(f"{server.url}/v1/conversations/a/events")).json()["events"]
+    found = [(event["type"], event.get("kind", "error")) for event in events]
+    assert found == [("UserUttered", "error"), ("BotFailed", kind)] * 2
+
+
+async def test_the_webhook_answers_as_rasas_and_streams(server: Server) -> None:
+    url = f"{server.url}/webhooks/rest/webhook"
+    async with httpx.AsyncClient() as http:
+        answer = await http.post(url, json={"sender": "w", "message": "a table for two"})
+        assert answer.json()[0]["recipient_id"] == "w"
+        assert answer.json()[0]["text"] == "For which day?"
+        streamed = await http.post(
+            url, params={"stream": "true"}, json={"sender": "w", "message": "tomorrow"}
+        )
+        [line] = streamed.text.splitlines()
+        assert json.loads(line)["text"] == "At what time?"
+        for bad in (b"not json", b"[]", b"{}", b"[" * 50_000):
+            refused = await http.post(
+                url, content=bad, headers={"Content-Type": "application/json"}
+            )
+            assert (refused.status_code, refused.json()["status"]) == (400, "failure")
+
+
+async def test_a_bot_behind_a_url_is_asked_and_recorded(server: Server) -> None:
+    with turnlog_part.running(bot=f"{server.url}/webhooks/rest/webhook") as front:
+        async with connected(front.url) as client:
+            id = await client.session()
+            await client.say("a table for two", session_id=id)
+            [asked] = await client.until(1, "bot_uttered")
+            assert asked["text"] == "For which day?"
+            assert asked["quick_replies"][1]["payload"] == "tomorrow"
+        server_down = turnlog_part.running(bot="http://127.0.0.1:9/webhook")
+    with server_down as front:
+        async with httpx.AsyncClient() as http:
+            await http.post(
+                f"{front.url}/webhooks/rest/webhook", json={"sender": "a", "message": "hi"}
+            )
+            events = (await http.get(f"{front.url}/v1/conversations/a/events")).json()["events"]
+    assert [event["type"] for event in events] == ["UserUttered", "BotFailed"]
+
+
+async def test_events_are_recorded_and_read_over_http_and_reach_the_room(
+    naming_server: Server,
+) -> None:
+    url = f"{naming_server.url}/v1/conversations/proactive/events"
+    async with connected(naming_server.url) as client, httpx.AsyncClient() as http:
+        await client.session(session_id="proactive")
+        reminder = {"type": "BotUttered", "text": "Do not forget!"}
+        for _ in range(3):
+            done = await http.post(url, json=reminder, headers={"Idempotency-Key": "r1"})
+            assert done.json()["event"] == 1
+        assert (await client.until(1, "bot_uttered"))[0] == {"text": "Do not forget!"}
+        await asyncio.sleep(0.2)
+        assert len(client.all("bot_uttered")) == 1
+        page = (await http.get(url, params={"after": 0})).json()
+        assert (page["last"], page["events"][0]["text"]) == (1, "Do not forget!")
+        assert (await http.post(url, json={"type": "Nonsense"})).status_code == 400

@@ -1,0 +1,52 @@
+"""Bots that behave in one way each."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from turnlog import BotUttered
+
+
+async def kinds(conversation: Any, message: Any) -> list[Any]:
+    """Every kind of message a channel can send."""
+    return [
+        "one\n\ntwo",
+        BotUttered("first\n\nlast", {"buttons": [{"title": "Yes", "payload": "/yes"}]}),
+        BotUttered(None, {"image": "https://example.com/a.png"}),
+        BotUttered(None, {"attachment": {"type": "file", "payload": {}}}),
+        BotUttered(None, {"elements": [{"title": "Card"}]}),
+        BotUttered(None, {"custom": {"data": {"any": "thing"}, "room": "everybody"}}),
+    ]
+
+
+async def metadata(conversation: Any, message: Any) -> list[Any]:
+    return [str((message.extra or {}).get("metadata"))]
+
+
+async def echo(conversation: Any, message: Any) -> list[Any]:
+    return [message.text]
+
+
+async def slow(conversation: Any, message: Any) -> list[Any]:
+    await asyncio.sleep(0.3)
+    return [message.text]
+
+
+async def failing(conversation: Any, message: Any) -> list[Any]:
+    raise ValueError("no answer today")
+
+
+async def hanging(conversation: Any, message: Any) -> list[Any]:
+    await asyncio.sleep(3600)
+    return []
+
+
+async def stubborn(conversation: Any, message: Any) -> list[Any]:
+    """Will not be cancelled."""
+    for _ in range(4):
+        try:
+            await asyncio.sleep(1)
+        except asyncio.CancelledError:
+            continue
+    return ["too late"]
