@@ -62,6 +62,8 @@ class Codec:
     def __init__(self, limits: Limits | None = None, **options: Any) -> None:
         self.limits = limits or Limits()
         self.options = options
+        self.notes: list[FormatError] = []
+        """What a read found that a person should know, though it was imported; one a place."""
 
     def sniff(self, head: bytes, path: Path) -> bool:
         """Whether a file that begins with these bytes is of this format."""
@@ -93,6 +95,11 @@ BUILT_IN: dict[str, str] = {
     "sgd": "turnlog.serializers.sgd:SgdCodec",
     "multiwoz": "turnlog.serializers.multiwoz:MultiwozCodec",
     "naif": "turnlog.serializers.naif:NaifCodec",
+    "rasa-dialogue": "turnlog.serializers.rasa_dialogue:RasaDialogueCodec",
+    "rasa-tracker": "turnlog.serializers.rasa_tracker:RasaTrackerCodec",
+    "rasa-sql": "turnlog.serializers.rasa_sql:RasaSqlCodec",
+    "rasa-mongo": "turnlog.serializers.rasa_mongo:RasaMongoCodec",
+    "rasa-redis": "turnlog.serializers.rasa_redis:RasaRedisCodec",
 }
 """Name of a format: module and class of its codec, imported when asked for."""
 

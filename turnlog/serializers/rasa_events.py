@@ -18,6 +18,8 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 
 KEPT = "$rasa"
+UNTYPED = "(none)"
+"""Name of the Unknown that a row without a type becomes."""
 
 
 class Kind(NamedTuple):
@@ -139,7 +141,7 @@ def _unknown(source: Any) -> e.Event:
     held = source if isinstance(source, dict) else {}
     name, time = held.get("event"), held.get("timestamp")
     timestamp = float(time) if isinstance(time, int | float) else None
-    return e.Unknown(name if isinstance(name, str) else "", source, timestamp=timestamp)
+    return e.Unknown(name if isinstance(name, str) else UNTYPED, source, timestamp=timestamp)
 
 
 def _typed(kind: Kind, left: dict[str, Any], *, unparsed: bool) -> e.Event | None:
@@ -269,17 +271,24 @@ def to_rasa(
     `first` is the number of the first. A HistoryReplaced is carried out, so that Rasa reads the
     history that counts. lost: counts, by type, what Rasa's format has no word for.
     """
+    return (source for _, source in written(events, first, lost))
+
+
+def written(
+    events: Sequence[e.Event], first: int = 1, lost: Counter[str] | None = None
+) -> Iterator[tuple[e.Event, dict[str, Any]]]:
+    """As `to_rasa`, each with the event it is of."""
     left_out = Counter[str]() if lost is None else lost
     understood = {
         event.message: event for event in events if isinstance(event, e.MessageUnderstood)
     }
     for number, event in _unreplaced(events, first, left_out):
         if isinstance(event, e.UserUttered):
-            yield _user(event, understood.get(number))
+            yield event, _user(event, understood.get(number))
         elif isinstance(event, e.Unknown):
-            yield _whole(event)
+            yield event, _whole(event)
         elif (kind := kind_of(event)) is not None:
-            yield _plain(kind, event)
+            yield event, _plain(kind, event)
         elif not isinstance(event, e.MessageUnderstood):
             left_out[type(event).__name__] += 1
 

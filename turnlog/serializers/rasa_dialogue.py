@@ -1,0 +1,238 @@
+"""Rasa's `Dialogue` as jsonpickle wrote it, of every version and class path."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from msgspec.structs import replace
+
+from turnlog.domain import events as e
+from turnlog.domain.conversation import Dialogue
+from turnlog.domain.values import RawJson
+from turnlog.errors import FormatError
+from turnlog.serializers.codec import Example
+from turnlog.serializers.rasa_events import KEPT, KINDS, Kind, kind_of, written
+from turnlog.serializers.rasa_pickle import OBJECT, Pickled
+from turnlog.serializers.rasa_source import Place, RasaCodec
+
+PREFIXES = ("rasa.shared.core", "rasa.core", "rasa_core")
+
+_CLASSES = re.compile(r"(?:rasa_core|(?:\w+\.)*core)\.(?:conversation\.Dialogue|events\.\w+)")
+_BY_CLASS = {name: kind for kind in KINDS for name in kind.classes}
+_MESSAGE = ("intent", "entities", "parse_data")
+_EVERY: dict[str, Any] = {"metadata": {}}
+
+
+class RasaDialogueCodec(RasaCodec):
+    """`{"py/object": "….conversation.Dialogue", "name": …, "events": […]}`, one or one a line.
+
+    Options for writing: `prefix`, the package the classes are of; `turns`, the last so many.
+    """
+
+    name = "rasa-dialogue"
+    suffix = ".json"
+    writes = True
+
+    def sniff(self, head: bytes, path: Path) -> bool:
+        return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" and b'"py/object"' in head
+
+    def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
+        for value, place in self.documents(path):
+            try:
+                yield self.unpickled(value, place)
+            except FormatError as error:
+                error.line = error.line or place.line
+                error.file = error.file or place.file
+                error.args = (str(error),)
+                yield error
+
+    def unpickled(self, value: Any, place: Place) -> Dialogue:
+        """The dialogue of a document's value, as it was parsed from JSON."""
+        document = Pickled(value, _CLASSES)
+        plain = document.restored()
+        if not isinstance(plain, dict) or not str(plain.get(OBJECT)).endswith(".Dialogue"):
+            raise FormatError("is no Dialogue", file=place.file, line=place.line)
+        name, objects = plain.get("name"), plain.get("events")
+        sources = [_source(item) for item in objects] if isinstance(objects, list) else objects
+        whole = self.dialogue(name, sources, place)
+        for field, number in document.misled:
+            why = f"py/id {number} names something else; the message's own is taken"
+            self.note(why, place, whole.name, field)
+        return replace(whole, events=tuple(_with_lacks(whole.events)))
+
+    def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        if (turns := self.options.get("turns")) is not None:
+            dialogue = dialogue.last(int(turns))
+        prefix = self.options.get("prefix") or PREFIXES[0]
+        if prefix not in PREFIXES:
+            why = f"{prefix!r} is no prefix; there are {', '.join(PREFIXES)}"
+            raise FormatError(why, field="prefix")
+        lost = Counter[str]()
+        pickled = _pickle(dialogue, prefix, lost)
+        last = dialogue.first_event + len(dialogue.events) - 1
+        yield Example(dialogue.name, dialogue.first_event, last, pickled, dict(lost))
+
+    def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        for example in examples:
+            out.write(example.content.encode() + b"\n")
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+def _source(pickled: Any) -> Any:
+    """An event's attributes as Rasa's JSON of it.
+
+    `$rasa` says what attributes the object lacks that the class of 3.6 has.
+    """
+    if not isinstance(pickled, dict) or not isinstance(pickled.get(OBJECT), str):
+        return pickled
+    kind = _BY_CLASS.get(pickled[OBJECT].rpartition(".")[2])
+    if kind is None:
+        return pickled | {"event": pickled[OBJECT]}
+    left = {key: value for key, value in pickled.items() if key != OBJECT}
+    source: dict[str, Any] = {"event": kind.name}
+    lacks: list[str] = []
+    for key, attribute in _attributes(kind).items():
+        if attribute in left:
+            source[key] = left.pop(attribute)
+        elif attribute not in kind.optional:
+            lacks.append(attribute)
+            if key not in ("timestamp", "is_interrupted", "validate"):
+                source[key] = None
+    for attribute, constant in {**kind.class_constants, **_EVERY}.items():
+        if attribute not in left:
+            lacks.append(attribute)
+        elif left[attribute] == constant:
+            del left[attribute]
+    if kind.name == "user":
+        source["parse_data"] = _parse_data(left, source, lacks)
+    source = {**dict(kind.constants), **source, **left}
+    return source | {KEPT: lacks} if lacks else source
+
+
+def _attributes(kind: Kind) -> dict[str, str]:
+    keys = [*kind.fields, *kind.optional, "timestamp"]
+    if kind.event is e.EntitiesAdded:
+        keys.append("entities")
+    return {key: kind.attributes.get(key, key) for key in keys}
+
+
+def _parse_data(left: dict[str, Any], source: dict[str, Any], lacks: list[str]) -> Any:
+    """A message's parse_data; its own intent and entities go where they say the same."""
+    lacks += [attribute for attribute in _MESSAGE if attribute not in left]
+    parsed = left.pop("parse_data", None)
+    if "parse_data" in lacks:
+        parsed = {"text": source["text"], "message_id": source["message_id"]}
+        parsed |= {key: left.pop(key) for key in ("intent", "entities") if key in left}
+    elif isinstance(parsed, dict):
+        for key in ("intent", "entities"):
+            if key in left and key in parsed and left[key] == parsed[key]:
+                del left[key]
+    return parsed
+
+
+def _with_lacks(events: Iterable[e.Event]) -> Iterator[e.Event]:
+    """The events, what their objects lacked moved to its place."""
+    for event in events:
+        extra = event.extra or {}
+        kept = extra.get(KEPT) or {}
+        if "own" in kept:
+            kept = {key: value for key, value in kept.items() if key != "own"}
+            kept["lacks"] = extra[KEPT]["own"]
+            event = replace(event, extra={**extra, KEPT: kept})
+        yield event
+
+
+# --- writing ------------------------------------------------------------------------------------
+
+
+def _pickle(dialogue: Dialogue, prefix: str, lost: Counter[str]) -> str:
+    import jsonpickle  # type: ignore[import-untyped]
+
+    events = []
+    for event, source in written(dialogue.events, dialogue.first_event, lost):
+        _refuse_tags(source, dialogue.name)
+        if (pickled := _object(event, source, prefix)) is None:
+            lost["Unknown"] += 1
+        else:
+            events.append(pickled)
+    whole = _made(f"{prefix}.conversation", "Dialogue", {"name": dialogue.name, "events": events})
+    text: str = jsonpickle.encode(whole)
+    return text
+
+
+def _object(event: e.Event, source: dict[str, Any], prefix: str) -> Any:
+    if isinstance(event, e.Unknown):
+        return _vanished(source, prefix)
+    kind = kind_of(event)
+    assert kind is not None
+    kept = (event.extra or {}).get(KEPT) or {}
+    attributes: dict[str, Any] = {}
+    left = dict(source)
+    for key, attribute in _attributes(kind).items():
+        attributes[attribute] = left.pop(key, None)
+    attributes |= {**kind.class_constants, **_EVERY, **left}
+    if kind.name == "user":
+        parsed = left.get("parse_data") or {}
+        own = {key: parsed[key] for key in ("intent", "entities") if key in parsed}
+        attributes = {**own, **attributes}
+    attributes.pop("event", None)
+    for attribute in kept.get("lacks", ()):
+        attributes.pop(attribute, None)
+    if kind.name == "reminder":
+        attributes["trigger_date_time"] = _moment(attributes.get("trigger_date_time"))
+    return _made(f"{prefix}.events", kind.classes[0], attributes)
+
+
+def _vanished(source: dict[str, Any], prefix: str) -> Any:
+    """An event of a class that is no more, as what it was."""
+    path = source.get("event")
+    if not isinstance(path, str) or not _CLASSES.fullmatch(path):
+        return None
+    attributes = {key: value for key, value in source.items() if key not in ("event", OBJECT)}
+    return _made(f"{prefix}.events", path.rpartition(".")[2], attributes)
+
+
+def _made(module: str, name: str, attributes: dict[str, Any]) -> Any:
+    """An object that jsonpickle writes as of Rasa's class, whether Rasa is there or not."""
+    made = type(name, (), {"__module__": module, "__qualname__": name})()
+    made.__dict__.update({key: _copied(value) for key, value in attributes.items()})
+    return made
+
+
+def _copied(value: Any) -> Any:
+    """The value with nothing shared, so that jsonpickle writes no references."""
+    if isinstance(value, RawJson):
+        return json.loads(value.json)
+    if isinstance(value, list | tuple):
+        return [_copied(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return value
+
+
+def _refuse_tags(value: Any, conversation: str, place: str = "") -> None:
+    """Raise FormatError for a key that jsonpickle's decoder would take for a tag."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key.startswith("py/") and (place or key != OBJECT):
+                why = f"the key {key!r} is a command to jsonpickle's decoder; it is not written"
+                raise FormatError(why, conversation=conversation, field=place or None)
+            _refuse_tags(item, conversation, f"{place}.{key}" if place else key)
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            _refuse_tags(item, conversation, f"{place}[{number}]")
+
+
+def _moment(iso: Any) -> Any:
+    try:
+        return datetime.fromisoformat(iso)
+    except (TypeError, ValueError):
+        return iso

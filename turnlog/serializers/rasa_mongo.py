@@ -1,0 +1,123 @@
+"""Rasa's MongoDB tracker store, as mongoexport writes it: documents, and their unwound rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from turnlog.domain.conversation import Dialogue
+from turnlog.domain.events import ConversationAnnotated
+from turnlog.errors import FormatError
+from turnlog.serializers.rasa_source import Place, RasaCodec
+
+_SNIFF = re.compile(rb'"event"\s*:\s*\{|"tracker"\s*:\s*\{|"\$oid"')
+_TEMPLATES = re.compile(rb'\{\s*"[^"]*"\s*:\s*\[\s*\{\s*"type"\s*:\s*"(?:user|bot|action)"')
+_NUMBERS = {"$numberInt": int, "$numberLong": int, "$numberDouble": float}
+_HEADER = {
+    "sender_id", "events", "event", "slots", "latest_message", "latest_event_time",
+    "followup_action", "paused", "latest_input_channel", "active_loop", "active_form",
+    "latest_action", "latest_action_name", "name",
+}  # fmt: skip
+"""What a tracker's document says beside its events; all of it follows from them."""
+
+
+class RasaMongoCodec(RasaCodec):
+    """An array or lines of documents.
+
+    `{"sender_id", "events": […]}`; Botfront's `{"_id", "tracker": {…}}`; rows unwound to
+    `{"sender_id", "event": {…}}`, put together again by sender; Botfront's templates,
+    `{name: [{"type": "user", …}]}`. A tracker's other fields follow from its events and are not
+    kept; what else a document says stands in a ConversationAnnotated before them.
+    """
+
+    name = "rasa-mongo"
+
+    def sniff(self, head: bytes, path: Path) -> bool:
+        head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+        if head[:1] not in (b"{", b"[") or b'"py/object"' in head:
+            return False
+        return _SNIFF.search(head) is not None or _TEMPLATES.match(head) is not None
+
+    def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
+        rows: dict[Any, list[dict[str, Any]]] = {}
+        for value, place in self.documents(path):
+            if isinstance(value, dict) and isinstance(value.get("event"), dict):
+                rows.setdefault(value.get("sender_id"), []).append(value)
+            elif _is_templates(value):
+                yield from self._templates(value, place)
+            else:
+                yield from self._document(value, place)
+        for name, found in rows.items():
+            yield from self._caught(name, self._rows(found), Place(str(path), field="rows"))
+
+    def _document(self, value: Any, place: Place) -> Iterator[Dialogue | FormatError]:
+        tracker = value.get("tracker", value) if isinstance(value, dict) else None
+        if not isinstance(tracker, dict) or "events" not in tracker:
+            why = "is neither a tracker nor an event of one"
+            yield FormatError(why, file=place.file, line=place.line)
+            return
+        name = _plain(tracker.get("sender_id", value.get("_id")))
+        stray = {key: value[key] for key in value if key not in _HEADER | {"_id", "tracker"}}
+        yield from self._caught(name, tracker["events"], place, _plain(stray))
+
+    def _rows(self, rows: list[dict[str, Any]]) -> list[Any]:
+        """The rows' events, with what a row says more; a row without a type is kept whole."""
+        events = []
+        for row in rows:
+            stray = {key: item for key, item in row.items() if key not in _HEADER | {"_id"}}
+            typed = isinstance(row["event"].get("event"), str)
+            events.append(row["event"] | stray if typed else stray | {"event": row["event"]})
+        return events
+
+    def _templates(self, value: dict[str, Any], place: Place) -> Iterator[Dialogue | FormatError]:
+        for name, events in value.items():
+            yield from self._caught(name, [_of_template(event) for event in events], place)
+
+    def _caught(
+        self, name: Any, events: Any, place: Place, stray: dict[str, Any] | None = None
+    ) -> Iterator[Dialogue | FormatError]:
+        annotated = (ConversationAnnotated(extra=stray),) if stray else ()
+        try:
+            yield self.dialogue(name, _plain(events), place, annotated)
+        except FormatError as error:
+            yield error
+
+
+def _is_templates(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(
+            isinstance(events, list) and all(isinstance(e, dict) and "type" in e for e in events)
+            for events in value.values()
+        )
+    )
+
+
+def _of_template(event: dict[str, Any]) -> dict[str, Any]:
+    """Botfront's short form: `name` is a message's intent, an action's or a template's name."""
+    rest = {key: value for key, value in event.items() if key != "type"}
+    if event["type"] == "user":
+        intent = {key: rest.pop(key) for key in ("name", "confidence") if key in rest}
+        rest["parse_data"] = {"intent": intent}
+    return {"event": event["type"], **rest}
+
+
+def _plain(value: Any) -> Any:
+    """Mongo's extended JSON as JSON, numbers and object ids only."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1:
+        ((key, held),) = value.items()
+        if key == "$oid":
+            return held
+        if key in _NUMBERS and isinstance(held, str):
+            try:
+                return _NUMBERS[key](held)
+            except ValueError:
+                return value
+    return {key: _plain(item) for key, item in value.items()}

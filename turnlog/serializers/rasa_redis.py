@@ -1,0 +1,86 @@
+"""Rasa's Redis tracker store: one JSON string for each conversation, under `tracker:<id>`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from turnlog.domain.conversation import Dialogue
+from turnlog.errors import FormatError
+from turnlog.serializers.json_stream import Element
+from turnlog.serializers.rasa_dialogue import RasaDialogueCodec
+from turnlog.serializers.rasa_source import Place, placed
+from turnlog.serializers.rasa_sql import database_url
+
+_SNIFF = re.compile(rb'"(?:\w+:)?tracker:')
+_PREFIX = re.compile(r"(?:\w+:)?tracker:(.+)\Z", re.DOTALL)
+
+
+class RasaRedisCodec(RasaDialogueCodec):
+    """A live server, `redis://HOST:PORT/DB`, or a dump.
+
+    A dump is an object of keys and values, or lines `{"key": …, "value": …}`; a value is the
+    stored string or what it says.
+    """
+
+    name = "rasa-redis"
+    writes = False
+
+    def sniff(self, head: bytes, path: Path) -> bool:
+        return _SNIFF.search(head) is not None
+
+    def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
+        url = database_url(str(path))
+        if url is not None:
+            yield from self._live(url)
+            return
+        for document, place in self.documents(path):
+            for key, value in _pairs(document):
+                yield self._value(key, value, place)
+
+    def _live(self, url: str) -> Iterator[Dialogue | FormatError]:
+        import redis
+
+        place = Place(re.sub(r"//[^@/]*@", "//", url))
+        try:
+            with redis.Redis.from_url(url) as server:
+                for key in sorted(server.scan_iter(match="*tracker:*", count=1000)):
+                    yield self._value(key.decode("utf-8", "replace"), server.get(key), place)
+        except redis.RedisError as error:
+            why = f"the server cannot be read: {' '.join(str(error).split())}"
+            raise FormatError(why, file=place.file) from error
+
+    def _value(self, key: Any, value: Any, place: Place) -> Dialogue | FormatError:
+        match = _PREFIX.match(key) if isinstance(key, str) else None
+        name = match[1] if match else None
+        try:
+            if name is None:
+                raise FormatError(f"{key!r:.60} is no key of a tracker", file=place.file)
+            return self._stored(name, value, place)
+        except FormatError as error:
+            error.conversation = error.conversation or name
+            return placed(error, place.file)
+
+    def _stored(self, name: str, value: Any, place: Place) -> Dialogue:
+        if isinstance(value, str):
+            value = value.encode("utf-8", "surrogatepass")
+        if isinstance(value, bytes):
+            if value[:1] == b"\x80":
+                raise FormatError("is a Python pickle, which would run code; it is not read")
+            keep = self.limits.conversation_bytes
+            value = self.parsed(Element(value, 1, whole=len(value) <= keep), place)
+        if not isinstance(value, dict):
+            raise FormatError(f"{value!r:.60} is no tracker")
+        if "py/object" in value:
+            return self.unpickled({**value, "name": name}, place)
+        return self.dialogue(name, value.get("events"), place)
+
+
+def _pairs(document: Any) -> list[tuple[Any, Any]]:
+    if not isinstance(document, dict):
+        return []
+    if {"key", "value"} <= document.keys():
+        return [(document["key"], document["value"])]
+    return list(document.items())

@@ -1,0 +1,159 @@
+"""What the formats of Rasa have in common: documents in a file, Rasa's events to a dialogue."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from turnlog.domain.conversation import Dialogue
+from turnlog.domain.events import Event
+from turnlog.errors import FormatError
+from turnlog.serializers import binary, json_stream
+from turnlog.serializers.codec import Codec
+from turnlog.serializers.json_stream import Element
+from turnlog.serializers.json_value import Broken, parse
+from turnlog.serializers.rasa_domain import read_domain
+from turnlog.serializers.rasa_events import from_rasa
+
+ENVELOPE = 6
+"""Levels of nesting that the formats put around a value."""
+
+MOST_VALUES = 4_000_000
+"""Values of one document; what takes 64 MB of a tracker has fewer."""
+
+
+class Place(NamedTuple):
+    """Where a conversation was found. field: what its events' numbers are put behind."""
+
+    file: str
+    line: int | None = None
+    field: str = "events"
+
+
+class RasaCodec(Codec):
+    """A format of Rasa's.
+
+    Option `domain`: path of a domain.yml whose slots are declared at each conversation's
+    beginning. What a person should know though it was imported (a timestamp that is none, an
+    event earlier than the one before, a row without a type) stands one by one in `notes`.
+    """
+
+    reads = True
+
+    def _prologue(self) -> tuple[Event, ...]:
+        path = self.options.get("domain")
+        return () if path is None else (read_domain(Path(path)),)
+
+    def dialogue(
+        self, name: Any, objects: Any, place: Place, first: tuple[Event, ...] = ()
+    ) -> Dialogue:
+        """The dialogue of a conversation's events in Rasa's JSON, oldest first, after `first`."""
+        if not isinstance(name, str) or not name:
+            raise FormatError(f"{name!r:.60} is no sender id", **_where(place))
+        if not isinstance(objects, list):
+            why = f"a list of events was expected, not {objects!r:.60}"
+            raise FormatError(why, **_where(place, name, place.field))
+        before = (*self._prologue(), *first)
+        events = (*before, *from_rasa(objects, len(before) + 1))
+        self._check_sizes(name, events, place)
+        self._note(name, objects, place)
+        return Dialogue(name, events)
+
+    def _check_sizes(self, name: str, events: tuple[Event, ...], place: Place) -> None:
+        most = self.limits.event_bytes
+        if len(binary.encode_events(events)) <= most:
+            return
+        for event in events:
+            if (size := len(binary.encode(event))) > most:
+                why = f"{type(event).__name__} has {size:,} bytes, more than {most:,}"
+                raise FormatError(why, **_where(place, name))
+
+    def _note(self, name: str, objects: list[Any], place: Place) -> None:
+        last: float | None = None
+        for number, source in enumerate(objects):
+            field = f"{place.field}[{number}]"
+            time = source.get("timestamp") if isinstance(source, dict) else None
+            if not isinstance(source, dict) or not isinstance(source.get("event"), str):
+                self.note("has no event type; kept as Unknown", place, name, field)
+            if isinstance(time, int | float):
+                if last is not None and time < last:
+                    why = f"{time} is earlier than the event before it, {last}"
+                    self.note(why, place, name, f"{field}.timestamp")
+                last = time
+            elif time is not None:
+                why = f"{time!r:.60} is no time; the event has none"
+                self.note(why, place, name, f"{field}.timestamp")
+
+    def note(self, why: str, place: Place, name: str, field: str) -> None:
+        self.notes.append(FormatError(why, **_where(place, name, field)))
+
+    def parsed(self, element: Element, place: Place) -> Any:
+        """A document's value. Raises FormatError, placed, where it cannot be read."""
+        if not element.whole:
+            most = f"{self.limits.conversation_bytes:,}"
+            raise FormatError(f"has more than {most} bytes", **_where(place))
+        if element.json.count(b",") > MOST_VALUES:
+            raise FormatError(f"has more than {MOST_VALUES:,} values", **_where(place))
+        try:
+            return parse(element.json, depth=self.limits.depth + ENVELOPE, line=element.line)
+        except FormatError as error:
+            raise placed(error, place.file) from error
+
+    def documents(self, path: Path) -> Iterator[tuple[Any, Place]]:
+        """The documents of a file with their places: of an array, of lines, or the only one."""
+        with path.open("rb") as file:
+            try:
+                for element in documents(file, self.limits.conversation_bytes):
+                    place = Place(str(path), element.line)
+                    yield self.parsed(element, place), place
+            except FormatError as error:
+                raise placed(error, str(path)) from error
+
+
+def _where(place: Place, name: str | None = None, field: str | None = None) -> dict[str, Any]:
+    return {"file": place.file, "line": place.line, "conversation": name, "field": field}
+
+
+def placed(error: FormatError, file: str) -> FormatError:
+    """The error, naming its file."""
+    error.file = error.file or file
+    error.args = (str(error),)
+    return error
+
+
+def documents(file: BinaryIO, keep: int) -> Iterator[Element]:
+    """The elements of an array, or JSON lines, or the one document there is."""
+    head = file.read(json_stream.CHUNK)
+    file.seek(0)
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
+        yield from json_stream.elements(file, keep)
+        return
+    lines = json_stream.lines(file, keep)
+    first = next(lines, None)
+    if first is None:
+        raise FormatError("is empty")
+    if first.whole and _complete(first.json):
+        yield from itertools.chain((first,), lines)
+        return
+    file.seek(0)
+    whole = file.read(keep + 1)
+    stripped = whole.removeprefix(b"\xef\xbb\xbf").strip()
+    yield Element(stripped, 1, whole=len(whole) <= keep)
+
+
+def _complete(line: bytes) -> bool:
+    try:
+        parse(line, depth=10**9)
+    except Broken:
+        return False
+    except (FormatError, RecursionError):
+        return True
+    return True
+
+
+def members(value: bytes, keep: int) -> Iterable[Element]:
+    """The members of a JSON object."""
+    return json_stream.elements(io.BytesIO(value), keep)

@@ -1,0 +1,172 @@
+"""Rasa's SQL tracker store, and Rasa X's: the rows of the `events` table in order of their id."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from turnlog.domain.conversation import Dialogue
+from turnlog.errors import FormatError
+from turnlog.serializers.json_value import parse
+from turnlog.serializers.rasa_source import ENVELOPE, Place, RasaCodec
+
+_SQLITE = b"SQLite format 3\x00"
+
+
+class _Table(NamedTuple):
+    """A store's table. sender: the column of the conversation's id. kept: columns that say more
+    than the event does, with what they say of nearly every event, which is not kept."""
+
+    name: str
+    sender: str
+    kept: Mapping[str, Any] = {}
+
+
+_TABLES = (
+    _Table("events", "sender_id"),
+    _Table(
+        "conversation_event", "conversation_id",
+        {"is_flagged": 0, "evaluation": None, "rasa_environment": "production"},
+    ),
+)  # fmt: skip
+
+
+class RasaSqlCodec(RasaCodec):
+    """A SQLite file, or a database URL: `sqlite:///FILE`, `postgresql://…`."""
+
+    name = "rasa-sql"
+
+    def sniff(self, head: bytes, path: Path) -> bool:
+        if not head.startswith(_SQLITE):
+            return False
+        try:
+            with closing(_sqlite(str(path))) as connection:
+                return _table(connection, _SQLITE_TABLES) is not None
+        except (sqlite3.Error, FormatError):
+            return False
+
+    def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
+        source = str(path)
+        try:
+            connection, tables = _connected(source)
+            with closing(connection):
+                table = _table(connection, tables)
+                if table is None:
+                    raise FormatError("has no table of Rasa's events", file=source)
+                yield from self._conversations(connection, table, source)
+        except _errors() as error:
+            why = " ".join(str(error).split())
+            raise FormatError(f"the database cannot be read: {why}", file=source) from error
+
+    def _conversations(
+        self, connection: Any, table: _Table, source: str
+    ) -> Iterator[Dialogue | FormatError]:
+        names = f"SELECT {table.sender} FROM {table.name} GROUP BY 1 ORDER BY min(id)"
+        mark = "?" if isinstance(connection, sqlite3.Connection) else "%s"
+        rows = f"SELECT * FROM {table.name} WHERE {table.sender} = {mark} ORDER BY id"
+        for (name,) in _fetched(connection, names):
+            place = Place(source, field=f"{table.name} rows")
+            try:
+                objects = [
+                    _event(row, table, depth=self.limits.depth + ENVELOPE)
+                    for row in _dicts(connection, rows, (name,))
+                ]
+                yield self.dialogue(name, objects, place)
+            except FormatError as error:
+                yield _named(error, source, name)
+
+
+def _named(error: FormatError, source: str, name: Any) -> FormatError:
+    error.file = error.file or source
+    error.conversation = error.conversation or str(name)
+    error.args = (str(error),)
+    return error
+
+
+def _event(row: Mapping[str, Any], table: _Table, depth: int) -> Any:
+    """The event of a row: its `data`; its columns where there is none."""
+    data = row.get("data")
+    field = f"{table.name}.data, id {row.get('id')}"
+    try:
+        event = parse(data.encode(), depth=depth) if isinstance(data, str) else data
+    except FormatError as error:
+        error.field = field
+        raise
+    if event is None:
+        event = {"event": row.get("type_name"), "timestamp": row.get("timestamp")}
+    if not isinstance(event, dict):
+        raise FormatError(f"{event!r:.60} is no event", field=field)
+    if "event" not in event and row.get("type_name"):
+        event = {"event": row["type_name"], **event}
+    says = {column: row[column] for column in table.kept if column in row}
+    return event | {column: v for column, v in says.items() if v != table.kept[column]}
+
+
+# --- databases ----------------------------------------------------------------------------------
+
+_SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
+_TABLES_OF_SCHEMA = "SELECT table_name FROM information_schema.tables"
+
+
+def database_url(source: str) -> str | None:
+    """The URL where a source is one; a Path has taken one of its slashes."""
+    match = re.match(r"([a-z][a-z0-9+]+):/+(.*)\Z", source, re.DOTALL)
+    if match is None or Path(source).exists():
+        return None
+    return source if "://" in source else f"{match[1]}://{match[2]}"
+
+
+def _connected(source: str) -> tuple[Any, str]:
+    url = database_url(source)
+    if url is None:
+        return _sqlite(source), _SQLITE_TABLES
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite":
+        return _sqlite(rest if Path(rest).exists() else f"/{rest.lstrip('/')}"), _SQLITE_TABLES
+    if scheme.partition("+")[0] in ("postgresql", "postgres"):
+        import psycopg
+
+        return psycopg.connect(f"postgresql://{rest}"), _TABLES_OF_SCHEMA
+    raise FormatError(f"{scheme!r} is no database that is read: sqlite, postgresql", file=source)
+
+
+def _sqlite(path: str) -> sqlite3.Connection:
+    """A connection that only reads; a write-ahead log nobody can open is left alone."""
+    file = Path(path)
+    if not file.is_file():
+        raise FormatError("there is no such file", file=path)
+    uri = file.resolve().as_uri()
+    try:
+        connection = sqlite3.connect(f"{uri}?mode=ro", uri=True)
+        connection.execute(_SQLITE_TABLES).fetchall()
+    except sqlite3.OperationalError:
+        connection = sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True)
+    return connection
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    try:
+        import psycopg
+    except ImportError:
+        return (sqlite3.Error,)
+    return (sqlite3.Error, psycopg.Error)
+
+
+def _table(connection: Any, tables: str) -> _Table | None:
+    there = {name for (name,) in _fetched(connection, tables)}
+    return next((table for table in _TABLES if table.name in there), None)
+
+
+def _fetched(connection: Any, statement: str) -> Sequence[Any]:
+    found: Sequence[Any] = connection.execute(statement).fetchall()
+    return found
+
+
+def _dicts(connection: Any, statement: str, parameters: Sequence[Any]) -> Iterable[dict[str, Any]]:
+    cursor = connection.execute(statement, parameters)
+    columns = [column[0] for column in cursor.description]
+    return (dict(zip(columns, row, strict=True)) for row in cursor)

@@ -1,0 +1,73 @@
+"""A conversation's state as Rasa's `current_state()` says it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from turnlog.domain import events as e
+from turnlog.domain.context import Action, Loop, Message
+from turnlog.domain.state import State
+from turnlog.serializers.rasa_events import parse_data
+
+Find = Callable[[int], e.Event | None]
+"""Gives the event of a number."""
+
+
+def current_state(name: str, state: State, events: Sequence[e.Event] | Find) -> dict[str, Any]:
+    """The tracker, without its events: `slots` with every declared one, null where not set.
+
+    events: all of them, or a way to find one; what was understood of the latest message is looked
+    up there.
+    """
+    find = events if callable(events) else _finder(events)
+    context = state.context
+    return {
+        "sender_id": name,
+        "slots": {**dict.fromkeys(state.declared), **context.slots},
+        "latest_message": _latest_message(context.latest_message, find),
+        "latest_event_time": state.last,
+        "followup_action": context.followup,
+        "paused": context.paused,
+        "events": None,
+        "latest_input_channel": state.channel,
+        "active_loop": _loop(context.loop, find) if context.loop else {},
+        "latest_action": _action(context.latest_action),
+        "latest_action_name": action_name(context.latest_action),
+    }
+
+
+def _finder(events: Sequence[e.Event]) -> Find:
+    return lambda number: events[number - 1] if 0 < number <= len(events) else None
+
+
+def _latest_message(message: Message | None, find: Find) -> dict[str, Any]:
+    if message is None:
+        understood = e.MessageUnderstood(extra={"metadata": {}})
+        return parse_data(None, None, understood)
+    said = find(message.understood) if message.understood is not None else None
+    extra = said.extra if isinstance(said, e.MessageUnderstood) else {"metadata": {}}
+    understood = e.MessageUnderstood(message.intent, message.entities, extra=extra)
+    return parse_data(message.text, message.message_id, understood)
+
+
+def _action(action: Action | None) -> dict[str, Any]:
+    if action is None:
+        return {}
+    if action.name is not None:
+        return {"action_name": action.name}
+    return {"action_text": action.action_text}
+
+
+def action_name(action: Action | None) -> str | None:
+    """The latest action's name, or its text where it has no name."""
+    return (action.name or action.action_text) if action else None
+
+
+def _loop(loop: Loop, find: Find) -> dict[str, Any]:
+    return {
+        "name": loop.name,
+        "is_interrupted": loop.is_interrupted,
+        "rejected": loop.rejected,
+        "trigger_message": _latest_message(loop.trigger, find),
+    }

@@ -1,0 +1,86 @@
+"""Rasa's tracker as JSON: what `current_state()`, its HTTP API and its stores write."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from turnlog.domain.apply import replay
+from turnlog.domain.conversation import Dialogue
+from turnlog.errors import FormatError
+from turnlog.serializers.codec import Example
+from turnlog.serializers.document import as_line, write_array
+from turnlog.serializers.rasa_events import to_rasa
+from turnlog.serializers.rasa_source import Place, RasaCodec
+from turnlog.serializers.rasa_state import current_state
+
+_EVENT = re.compile(rb'"event"\s*:\s*"')
+_NOT_OURS = re.compile(rb'"py/object"|"event"\s*:\s*\{|"tracker"\s*:\s*\{|"\$oid"')
+
+
+class RasaTrackerCodec(RasaCodec):
+    """A tracker, an array or lines of them, or the bare array of one conversation's events.
+
+    A conversation is named by `sender_id`, or `name`; bare events by the file.
+    """
+
+    name = "rasa-tracker"
+    suffix = ".json"
+    writes = True
+
+    def sniff(self, head: bytes, path: Path) -> bool:
+        begins = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
+        if not begins or _NOT_OURS.search(head):
+            return False
+        return _EVENT.search(head) is not None or b'"latest_event_time"' in head
+
+    def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
+        documents = self.documents(path)
+        first = next(documents, None)
+        if first is None:
+            return
+        every = itertools.chain((first,), documents)
+        if is_event(first[0]):
+            objects = [value for value, _ in every]
+            yield self.dialogue(path.stem, objects, Place(str(path), field=""))
+            return
+        for value, place in every:
+            try:
+                yield self._tracker(value, place)
+            except FormatError as error:
+                yield error
+
+    def _tracker(self, value: Any, place: Place) -> Dialogue:
+        if not isinstance(value, dict) or "events" not in value:
+            why = "is no tracker: it has no events"
+            raise FormatError(why, file=place.file, line=place.line, field="events")
+        name = value.get("sender_id", value.get("name", Path(place.file).stem))
+        return self.dialogue(name, value["events"], place)
+
+    def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        lost = Counter[str]()
+        events = list(to_rasa(dialogue.events, dialogue.first_event, lost))
+        content: dict[str, Any] = {"sender_id": dialogue.name}
+        if dialogue.first_event == 1:
+            content = current_state(dialogue.name, replay(dialogue.events), dialogue.events)
+        content["events"] = events
+        last = dialogue.first_event + len(dialogue.events) - 1
+        yield Example(dialogue.name, dialogue.first_event, last, content, dict(lost))
+
+    def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        """One conversation as an object, several as an array of them."""
+        rest = iter(examples)
+        some = list(itertools.islice(rest, 2))
+        if len(some) == 1:
+            out.write(as_line(some[0].content))
+        else:
+            write_array(itertools.chain(some, rest), out)
+
+
+def is_event(value: Any) -> bool:
+    """Whether a document is an event rather than a tracker."""
+    return isinstance(value, dict) and isinstance(value.get("event"), str) and "events" not in value
