@@ -10,7 +10,7 @@ from turnlog.domain import events as e
 from turnlog.domain.apply import replay
 from turnlog.domain.context import Loop
 from turnlog.domain.conversation import Conversation
-from turnlog.domain.decide import RESTART, NoHistory
+from turnlog.domain.decide import NoHistory
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import LISTEN, State
 from turnlog.errors import InvalidEvent
@@ -91,7 +91,32 @@ def test_nothing_goes_back_beyond_a_restart():
     events, state = given(*booking(), e.ConversationRestarted()).when(e.UserUtteranceReverted())
     assert isinstance(events[0], e.UserUtteranceReverted)
     assert events[0].to == 12
-    assert state.context.followup == RESTART
+    assert state.context.followup == LISTEN
+
+
+def test_going_back_to_the_very_beginning_gives_slots_their_initial_values():
+    declared = e.SlotsDeclared((Slot("people", initial=1),))
+    _, state = given(declared, S("people", 3)).when(e.ActionReverted())
+    assert state.slots == {"people": 1}
+
+
+def test_a_rewind_in_a_form_goes_back_to_the_message_that_began_it():
+    form = (A(LISTEN), U("book"), A("form"), e.LoopActivated("form"), S("asked", "people"))
+    again = (A(LISTEN), U("two"), A("form"), S("people", 2), A(LISTEN))
+    events, state = given(*form, *again).when(e.UserUtteranceReverted())
+    assert isinstance(events[0], e.UserUtteranceReverted)
+    assert events[0].to == 0
+    assert state.slots == {}
+    assert state.context.loop is None
+
+
+def test_a_rewind_in_a_form_that_was_left_goes_back_to_the_last_message():
+    form = (A(LISTEN), U("book"), A("form"), e.LoopActivated("form"), A(LISTEN))
+    left = (U("why?"), A("utter_why"), A("form"), S("asked", "people"))
+    events, state = given(*form, *left).when(e.UserUtteranceReverted())
+    assert isinstance(events[0], e.UserUtteranceReverted)
+    assert events[0].to == 4
+    assert state.context.loop is not None
 
 
 def test_a_restart_gives_slots_their_initial_values():

@@ -180,6 +180,8 @@ def _conversation_resumed(state: State, event: e.ConversationResumed) -> None:
 def _loop_activated(state: State, event: e.LoopActivated) -> None:
     context = state.context
     context.loop = Loop(event.name, trigger=context.latest_message) if event.name else None
+    if event.name and event.name not in state.loops:
+        state.loops = (*state.loops, event.name)
 
 
 def _loop_interrupted(state: State, event: e.LoopInterrupted) -> None:

@@ -7,6 +7,7 @@ names the event it goes back to and carries what it restores, so that apply need
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import Any, Protocol
 
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 from turnlog.domain.apply import Rewrite, fold, rewrite
 from turnlog.domain.errors import InvalidEvent
+from turnlog.domain.loops import without_repeats
 from turnlog.domain.state import LISTEN, State, copy_context
 
 RESTART = "action_session_start"
@@ -130,18 +132,30 @@ _REVERTS = (e.ActionReverted, e.UserUtteranceReverted, e.HistoryReplaced)
 _CLEARS = (e.ConversationRestarted, e.SessionStarted)
 
 
-def _back_through(decision: _Decision, *kinds: type[e.Event]) -> int:
-    """Number of the event before the last one of each kind in turn, as far back as it goes."""
-    past = applied(decision.newest_first())
+def _back_through(decision: _Decision, *kinds: type[e.Event]) -> int | None:
+    """Number of the event before the last one of each kind in turn; None where there is none."""
     wanted = list(kinds)
-    for number, event in past:
-        if isinstance(event, _CLEARS):
-            return number
+    for number, event in _counting(decision):
         if isinstance(event, wanted[0]):
             wanted.pop(0)
             if not wanted:
                 return number - 1
-    return 0
+    return None
+
+
+def _counting(decision: _Decision) -> Iterator[tuple[int, e.Event]]:
+    """What still counts since the last restart or session start, newest first."""
+    past = applied(decision.newest_first())
+    since = takewhile(lambda item: not isinstance(item[1], _CLEARS), past)
+    loops = decision.state.loops
+    seen: list[tuple[int, e.Event]] = []
+    for item in since:
+        if isinstance(item[1], e.ActionExecuted) and item[1].name in loops:
+            every = [*seen, item, *since]
+            yield from without_repeats(every[::-1], loops)[::-1][len(seen) :]
+            return
+        seen.append(item)
+        yield item
 
 
 def _action_reverted(decision: _Decision, event: e.ActionReverted) -> e.Event:
@@ -153,9 +167,22 @@ def _utterance_reverted(decision: _Decision, event: e.UserUtteranceReverted) -> 
 
 
 def _revert(decision: _Decision, event: Any, kinds: Sequence[type[e.Event]]) -> e.Event:
-    if event.to is None:
-        event = replace(event, to=_back_through(decision, *kinds))
-    return _replaced(decision, event)
+    if event.to is not None:
+        return _replaced(decision, event)
+    to = _back_through(decision, *kinds)
+    if to is None:
+        to = _beginning(decision)
+    reverted: Any = _replaced(decision, replace(event, to=to))
+    if reverted.restored.followup == RESTART:  # what was reverted was no restart
+        reverted = replace(reverted, restored=replace(reverted.restored, followup=LISTEN))
+    result: e.Event = reverted
+    return result
+
+
+def _beginning(decision: _Decision) -> int:
+    """Number of the last restart or session start; 0 where there was none."""
+    past = applied(decision.newest_first())
+    return next((number for number, event in past if isinstance(event, _CLEARS)), 0)
 
 
 def _replaced(decision: _Decision, event: Any) -> e.Event:
@@ -169,7 +196,10 @@ def _replaced(decision: _Decision, event: Any) -> e.Event:
 
 
 def _context_at(decision: _Decision, number: int) -> e.Context:
-    """The context after an event; what was edited or redacted since then stays so."""
+    """The context after an event; what was edited or redacted since then stays so.
+
+    Before the first event slots have their initial values, whenever they were declared.
+    """
     since: list[Rewrite] = []
     for later, event in decision.newest_first():
         if later <= number:
@@ -177,6 +207,8 @@ def _context_at(decision: _Decision, number: int) -> e.Context:
         if isinstance(event, Rewrite):
             since.append(event)
     context = copy_context(decision.state_at(number).context)
+    if number == 0:
+        context.slots = decision.state.initial_slots
     for event in reversed(since):
         rewrite(context, event)
     return context

@@ -57,7 +57,8 @@ class Thread(msgspec.Struct, frozen=True, array_like=True):
 class State(msgspec.Struct, array_like=True):
     """event and turn: how many there were. started and last: first and last timestamp, if any.
 
-    `context` is what rewinds give back, the rest only moves forward.
+    `context` is what rewinds give back, the rest only moves forward. loops: names of the forms
+    that were ever active.
     """
 
     event: int = 0
@@ -75,6 +76,7 @@ class State(msgspec.Struct, array_like=True):
     tags: tuple[str, ...] = ()
     handover: str | None = None
     deleted: bool = False
+    loops: tuple[str, ...] = ()
 
     @property
     def slots(self) -> dict[str, Any]:

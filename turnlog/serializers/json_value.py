@@ -19,15 +19,18 @@ _BRACKET = re.compile(rb"[][{}]")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def parse(source: bytes, *, depth: int = MAX_DEPTH, line: int = 1) -> Any:
+def parse(
+    source: bytes, *, depth: int = MAX_DEPTH, line: int = 1, twins: list[str] | None = None
+) -> Any:
     """The value, with RawJson where a part of it cannot be held.
 
-    Raises FormatError with the line, counted from `line`, for broken JSON, for a key that stands
-    twice and for nesting deeper than `depth`.
+    Raises FormatError with the line, counted from `line`, for broken JSON, for nesting deeper than
+    `depth` and for a key that stands twice; with `twins` the last one counts and the key is put
+    there.
     """
     if depth_of(source, depth) > depth:
         raise FormatError(f"is nested deeper than {depth}", line=line)
-    reader = _Reader()
+    reader = _Reader(twins)
     try:
         return reader.decode(source)
     except UnicodeDecodeError as error:
@@ -72,7 +75,8 @@ class _Twice(Exception):
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, twins: list[str] | None) -> None:
+        self._twins = twins
         self._strings: dict[str, RawJson] = {}
         self._decoder = json.JSONDecoder(
             object_pairs_hook=self._object,
@@ -120,7 +124,10 @@ class _Reader:
         made = dict(pairs)
         if len(made) != len(pairs):
             seen: set[str] = set()
-            raise _Twice(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
+            twice = [key for key, _ in pairs if key in seen or seen.add(key)]  # type: ignore[func-returns-value]
+            if self._twins is None:
+                raise _Twice(twice[0])
+            self._twins += twice
         return made
 
 

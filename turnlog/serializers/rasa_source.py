@@ -87,7 +87,7 @@ class RasaCodec(Codec):
                 why = f"{time!r:.60} is no time; the event has none"
                 self.note(why, place, name, f"{field}.timestamp")
 
-    def note(self, why: str, place: Place, name: str, field: str) -> None:
+    def note(self, why: str, place: Place, name: str | None, field: str) -> None:
         self.notes.append(FormatError(why, **_where(place, name, field)))
 
     def parsed(self, element: Element, place: Place) -> Any:
@@ -97,10 +97,15 @@ class RasaCodec(Codec):
             raise FormatError(f"has more than {most} bytes", **_where(place))
         if element.json.count(b",") > MOST_VALUES:
             raise FormatError(f"has more than {MOST_VALUES:,} values", **_where(place))
+        twins: list[str] = []
+        depth = self.limits.depth + ENVELOPE
         try:
-            return parse(element.json, depth=self.limits.depth + ENVELOPE, line=element.line)
+            value = parse(element.json, depth=depth, line=element.line, twins=twins)
         except FormatError as error:
             raise placed(error, place.file) from error
+        for key in twins:
+            self.note("the key stands twice; the last counts, as in Rasa", place, None, key)
+        return value
 
     def documents(self, path: Path) -> Iterator[tuple[Any, Place]]:
         """The documents of a file with their places: of an array, of lines, or the only one."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from turnlog.domain import events as e
 from turnlog.domain.context import Action, Loop, Message
 from turnlog.domain.state import State
@@ -42,13 +44,21 @@ def _finder(events: Sequence[e.Event]) -> Find:
 
 
 def _latest_message(message: Message | None, find: Find) -> dict[str, Any]:
+    """With the entities that policies added since."""
+    understood = _understood(message, find)
     if message is None:
-        understood = e.MessageUnderstood(extra={"metadata": {}})
         return parse_data(None, None, understood)
-    said = find(message.understood) if message.understood is not None else None
-    extra = said.extra if isinstance(said, e.MessageUnderstood) else {"metadata": {}}
-    understood = e.MessageUnderstood(message.intent, message.entities, extra=extra)
-    return parse_data(message.text, message.message_id, understood)
+    whole = replace(understood, intent=message.intent, entities=message.entities)
+    return parse_data(message.text, message.message_id, whole)
+
+
+def _understood(message: Message | None, find: Find) -> e.MessageUnderstood:
+    number = message.understood if message else None
+    found = find(number) if number is not None else None
+    return found if isinstance(found, e.MessageUnderstood) else _NOTHING
+
+
+_NOTHING = e.MessageUnderstood(extra={"metadata": {}})
 
 
 def _action(action: Action | None) -> dict[str, Any]:
@@ -65,9 +75,11 @@ def action_name(action: Action | None) -> str | None:
 
 
 def _loop(loop: Loop, find: Find) -> dict[str, Any]:
+    trigger = loop.trigger
+    text, message_id = (trigger.text, trigger.message_id) if trigger else (None, None)
     return {
         "name": loop.name,
         "is_interrupted": loop.is_interrupted,
         "rejected": loop.rejected,
-        "trigger_message": _latest_message(loop.trigger, find),
+        "trigger_message": parse_data(text, message_id, _understood(trigger, find)),
     }

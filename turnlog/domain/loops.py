@@ -1,0 +1,55 @@
+"""Which executions of a form still count, as Rasa's `applied_events()` has it.
+
+When a form runs again, the actions, messages and featurizations since its last run count no more,
+and the run itself does not; unless the form was left meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Sequence
+
+from turnlog.domain import events as e
+
+Numbered = tuple[int, e.Event]
+
+_TAKEN_AWAY = (e.ActionExecuted, e.UserUttered, e.MessageUnderstood, e.UserFeaturized)
+
+
+def without_repeats(events: Iterable[Numbered], loops: Container[str | None]) -> list[Numbered]:
+    """Applied events, oldest first, without what a form's later runs took away.
+
+    loops: the names of the conversation's forms.
+    """
+    kept: list[Numbered] = []
+    for number, event in events:
+        if isinstance(event, e.ActionExecuted) and event.name in loops:
+            last = _last_run(event.name, kept)
+            if last is not None:
+                since = [item for item in kept[last + 1 :] if not isinstance(item[1], _TAKEN_AWAY)]
+                kept[last + 1 :] = since
+                continue
+        kept.append((number, event))
+    return kept
+
+
+def _last_run(name: str | None, events: Sequence[Numbered]) -> int | None:
+    """Where the form ran last; None where this is its first run or it had been left."""
+    following: str | None = None
+    for index in range(len(events) - 1, -1, -1):
+        event = events[index][1]
+        if _left(event, name, following):
+            return None
+        if isinstance(event, e.ActionExecuted):
+            if event.name == name:
+                return index
+            following = event.name
+    return None
+
+
+def _left(event: e.Event, name: str | None, following: str | None) -> bool:
+    """Whether the form was over, rejected, or another action than it answered the message."""
+    if isinstance(event, e.LoopActivated):
+        return event.name is None
+    if isinstance(event, e.ActionRejected):
+        return event.name == name
+    return isinstance(event, e.UserUttered) and following is not None and following != name
