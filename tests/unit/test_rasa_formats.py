@@ -73,32 +73,14 @@ def test_the_state_of_a_running_rasa_is_ours_key_by_key(rasa):
 
 
 def test_every_type_of_3_6_and_before_has_an_event_of_its_own():
+    # fmt: off
     documented = [
-        "user",
-        "bot",
-        "action",
-        "slot",
-        "reset_slots",
-        "restart",
-        "session_started",
-        "rewind",
-        "undo",
-        "followup",
-        "pause",
-        "resume",
-        "active_loop",
-        "form",
-        "loop_interrupted",
-        "form_validation",
-        "action_execution_rejected",
-        "user_featurization",
-        "entities",
-        "reminder",
-        "cancel_reminder",
-        "export",
-        "agent",
-        "topic",
+        "user", "bot", "action", "slot", "reset_slots", "restart", "session_started", "rewind",
+        "undo", "followup", "pause", "resume", "active_loop", "form", "loop_interrupted",
+        "form_validation", "action_execution_rejected", "user_featurization", "entities",
+        "reminder", "cancel_reminder", "export", "agent", "topic",
     ]
+    # fmt: on
     assert sorted(BY_TYPE) == sorted(documented)
     full = {"name": "n", "intent": "i", "topic": "t"}
     for name in documented:
