@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -112,6 +111,8 @@ class RasaCodec(Codec):
         with path.open("rb") as file:
             try:
                 for element in documents(file, self.limits.conversation_bytes):
+                    if isinstance(element, FormatError):
+                        raise element
                     place = Place(str(path), element.line)
                     yield self.parsed(element, place), place
             except FormatError as error:
@@ -129,7 +130,7 @@ def placed(error: FormatError, file: str) -> FormatError:
     return error
 
 
-def documents(file: BinaryIO, keep: int) -> Iterator[Element]:
+def documents(file: BinaryIO, keep: int) -> Iterator[Element | FormatError]:
     """The elements of an array, or JSON lines, or the one document there is."""
     head = file.read(json_stream.CHUNK)
     file.seek(0)
@@ -157,8 +158,3 @@ def _complete(line: bytes) -> bool:
     except (FormatError, RecursionError):
         return True
     return True
-
-
-def members(value: bytes, keep: int) -> Iterable[Element]:
-    """The members of a JSON object."""
-    return json_stream.elements(io.BytesIO(value), keep)
