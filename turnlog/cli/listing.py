@@ -26,9 +26,8 @@ def list_(search: Search = None, where: Where = None) -> None:
     """List the conversations."""
     from turnlog.engine.query import matching, summary
 
+    columns = ("conversation", "turns", "events", "started", "last", "tags")
     with open_log() as log:
-        found = matching(log, where=where, search=search)
-        output.lines(
-            (summary(head, state) for head, state in found),
-            columns=("conversation", "turns", "events", "started", "last", "tags"),
-        )
+        found = (summary(*each) for each in matching(log, where=where, search=search))
+        lines = ({name: line[name] for name in columns} for line in found)
+        output.lines(lines, columns=columns)

@@ -72,5 +72,8 @@ def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
 def open_log() -> Any:
     """The log of the database asked for; a context manager."""
     import turnlog
+    from turnlog.errors import StorageError
 
+    if settings().db == "memory:":
+        raise StorageError("'memory:' ends with the command; name a database that stays")
     return turnlog.open(settings().db)

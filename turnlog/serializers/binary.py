@@ -6,6 +6,7 @@ import math
 import re
 import reprlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, Union, get_args, get_type_hints
 
 import msgspec
@@ -129,26 +130,35 @@ def _is_made_of_json(part: Any) -> bool:
     return True
 
 
+_hints = cache(get_type_hints)
+
+
+@cache
 def _holds_any(annotation: Any) -> bool:
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
-        return any(map(_holds_any, get_type_hints(annotation).values()))
+        return any(map(_holds_any, _hints(annotation).values()))
     return annotation is Any or any(map(_holds_any, get_args(annotation)))
 
 
-def _structs(annotation: Any) -> Iterator[type[msgspec.Struct]]:
-    """The struct types that an annotation leads to."""
-    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
-        yield annotation
-        for inner in get_type_hints(annotation).values():
-            yield from _structs(inner)
-    for argument in get_args(annotation):
-        yield from _structs(argument)
+def _structs() -> Iterator[type[msgspec.Struct]]:
+    """Every event type, and every struct type in one."""
+    waiting: list[Any] = list(EVENTS)
+    seen: set[Any] = set()
+    while waiting:
+        annotation = waiting.pop()
+        if annotation in seen:
+            continue
+        seen.add(annotation)
+        if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+            waiting += _hints(annotation).values()
+            yield annotation
+        else:
+            waiting += get_args(annotation)
 
 
 _OPEN_FIELDS: dict[type, tuple[str, ...]] = {
-    cls: tuple(name for name in cls.__struct_fields__ if _holds_any(get_type_hints(cls)[name]))
-    for event in EVENTS
-    for cls in _structs(event)
+    cls: tuple(name for name in cls.__struct_fields__ if _holds_any(_hints(cls)[name]))
+    for cls in _structs()
 }
 """The fields that can hold any value, of each event and each struct in one."""
 

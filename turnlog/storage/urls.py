@@ -9,6 +9,8 @@ from turnlog.storage.memory import MemoryRecorder
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.sqlite import SqliteRecorder
 
+SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
+
 
 def recorder(url: str) -> Recorder:
     """`sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://…`, `memory:`.
@@ -21,16 +23,24 @@ def recorder(url: str) -> Recorder:
         return MemoryRecorder()
     if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
         options = dict(parse_qsl(parts.query))
-        return SqliteRecorder(
-            unquote(parts.path[1:]),
-            synchronous=options.get("synchronous", "FULL"),
-            timeout=float(options.get("timeout", 30)),
-        )
+        synchronous = options.get("synchronous", "FULL").upper()
+        if synchronous not in SYNCHRONOUS:
+            why = f"synchronous={synchronous} is none of {', '.join(SYNCHRONOUS)}"
+            raise StorageError(f"{url!r}: {why}")
+        timeout = _seconds(url, options.get("timeout", "30"))
+        return SqliteRecorder(unquote(parts.path[1:]), synchronous=synchronous, timeout=timeout)
     if parts.scheme in ("postgresql", "postgres"):
         return _postgres(url)
     raise StorageError(
         f"{url!r} is no database URL: sqlite:///FILE, postgresql://… or memory: are understood"
     )
+
+
+def _seconds(url: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise StorageError(f"{url!r}: timeout={text} is no number of seconds") from error
 
 
 def _postgres(url: str) -> Recorder:
@@ -40,5 +50,5 @@ def _postgres(url: str) -> Recorder:
         raise StorageError("PostgreSQL needs: pip install 'turnlog[postgres]'") from error
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    timeout = float(options.pop("timeout", 10))
+    timeout = _seconds(url, options.pop("timeout", "10"))
     return PostgresRecorder(urlunsplit(parts._replace(query=urlencode(options))), timeout=timeout)
