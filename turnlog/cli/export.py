@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from turnlog.training.write import Progress
 
 SHOWN = 20
-"""Conversations that people are shown by name."""
+"""Conversations, and kinds of what is lost, that people are shown by name."""
 
 Format = Annotated[
     str | None, typer.Option("--format", metavar="F", help="The files' format.", show_default=False)
@@ -118,7 +118,7 @@ def _tell(totals: Totals, plan: Plan, out: Path) -> None:
     )
     _note_all(totals)
     if refused:
-        output.note("nothing is written; --skip-faulty leaves those conversations out")
+        output.note("nothing is written; --json names them all, --skip-faulty leaves them out")
         raise typer.Exit(2)
 
 
@@ -129,8 +129,8 @@ def _note_all(totals: Totals) -> None:
     _some("the format can write nothing for", nothing, len(totals.nothing))
     for what, count in totals.left_out.items():
         output.note(f"left out: {count:,} events: {what}")
-    for what, count in totals.lost.items():
-        output.note(f"the format cannot hold: {count:,} × {what}")
+    lost = (f"{count:,} × {what}" for what, count in totals.lost.items())
+    _some("the format cannot hold", lost, len(totals.lost))
     for what, count in totals.leaking.items():
         if count:
             output.note(f"in more than one part: {count:,} × the same {what}; see the manifest")
@@ -140,7 +140,7 @@ def _some(what: str, named: Iterable[str], count: int) -> None:
     for _, name in zip(range(SHOWN), named, strict=False):
         output.note(f"{what}: {name}")
     if count > SHOWN:
-        output.note(f"{what}: {count - SHOWN:,} more; --json names all of them")
+        output.note(f"{what}: {count - SHOWN:,} more; the manifest names all of them")
 
 
 def _verify(manifest: Path) -> None:

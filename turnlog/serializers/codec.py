@@ -92,6 +92,10 @@ class Codec:
 BUILT_IN: dict[str, str] = {
     "jsonl": "turnlog.serializers.jsonl:JsonlCodec",
     "openai": "turnlog.serializers.openai:OpenaiCodec",
+    "trl": "turnlog.serializers.trl:TrlCodec",
+    "sharegpt": "turnlog.serializers.sharegpt:SharegptCodec",
+    "alpaca": "turnlog.serializers.alpaca:AlpacaCodec",
+    "parquet": "turnlog.serializers.parquet:ParquetCodec",
     "sgd": "turnlog.serializers.sgd:SgdCodec",
     "multiwoz": "turnlog.serializers.multiwoz:MultiwozCodec",
     "naif": "turnlog.serializers.naif:NaifCodec",

@@ -15,6 +15,8 @@ from turnlog.serializers.json_value import parse
 Fault = tuple[int, str, str]
 Content = Mapping[str, Any]
 
+_INSTEAD = ("tool_calls", "function_call", "refusal", "audio")
+
 ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 
 
@@ -33,6 +35,64 @@ def roles(content: Content) -> Iterator[Fault]:
 def somebody_answers(content: Content) -> Iterator[Fault]:
     if not any(message.get("role") == "assistant" for message in content["messages"]):
         yield 0, "messages", "no message is the assistant's"
+
+
+def contents(content: Content) -> Iterator[Fault]:
+    """What is said is a text, or parts; only calls need none, and only a tool may say nothing."""
+    for index, message in enumerate(content["messages"]):
+        held, field = message.get("content"), f"messages[{index}].content"
+        if held is None and any(message.get(key) for key in _INSTEAD):
+            continue
+        if isinstance(held, list) and held and all(map(_is_part, held)):
+            continue
+        if not isinstance(held, str):
+            yield index, field, f"must be a text or parts, not {held!r:.60}"
+        elif not held.strip() and message.get("role") != "tool" and not message.get("tool_calls"):
+            yield index, field, "nothing is said"
+
+
+def _is_part(part: Any) -> bool:
+    return isinstance(part, dict) and isinstance(part.get("type"), str)
+
+
+def weights(content: Content) -> Iterator[Fault]:
+    for index, message in enumerate(content["messages"]):
+        weight, field = message.get("weight", 1), f"messages[{index}].weight"
+        if weight not in (0, 1):
+            yield index, field, f"{weight!r:.60} is neither 0 nor 1"
+
+
+def tools(content: Content) -> Iterator[Fault]:
+    """Tools are function definitions, and where there are some, only those are called."""
+    if (given := content.get("tools")) is None:
+        return
+    names = [_name(tool) for tool in given]
+    if None in names:
+        yield 0, f"tools[{names.index(None)}]", "is no function with a name"
+    for index, at, call in _calls(content):
+        name = call.get("function", {}).get("name")
+        if name not in names:
+            field = f"messages[{index}].tool_calls[{at}].function.name"
+            yield index, field, f"{name!r:.60} is none of the tools"
+
+
+def _name(tool: Any) -> str | None:
+    function = tool.get("function") if isinstance(tool, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    return name if isinstance(name, str) and name else None
+
+
+def call_ids(content: Content) -> Iterator[Fault]:
+    """The calls of a message have ids of their own, and names."""
+    for index, message in enumerate(content["messages"]):
+        seen: set[str] = set()
+        for at, call in enumerate(message.get("tool_calls") or ()):
+            field = f"messages[{index}].tool_calls[{at}]"
+            if call.get("id") in seen:
+                yield index, f"{field}.id", f"{call.get('id')!r:.60} names two calls"
+            if not call.get("function", {}).get("name"):
+                yield index, f"{field}.function.name", "the function has no name"
+            seen.add(call.get("id"))
 
 
 def arguments(content: Content) -> Iterator[Fault]:
@@ -84,5 +144,7 @@ def _is_object(text: str) -> bool:
         return False
 
 
-CHECKS: list[Callable[[Content], Iterator[Fault]]] = [roles, somebody_answers, arguments, answers]
+CHECKS: list[Callable[[Content], Iterator[Fault]]] = [
+    roles, somebody_answers, contents, weights, tools, call_ids, arguments, answers,
+]  # fmt: skip
 """Every check an example must pass; a list, so that others can add to it."""

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
@@ -41,8 +43,34 @@ _BESIDE = ("parallel_tool_calls",)
 _NOT_MEMBERS = frozenset(("role", "content", NEW_MESSAGE))
 
 
+class Chat(msgspec.Struct, frozen=True):
+    """A dialogue as chat messages. turns: the turn of each message. lost: as in an Example.
+
+    beside: the members that stand beside the messages, such as tools.
+    """
+
+    messages: list[dict[str, Any]]
+    turns: list[int]
+    beside: dict[str, Any]
+    lost: Counter[str]
+
+
 def example(dialogue: Dialogue, *, ids: bool = True) -> Iterator[Example]:
-    """The dialogue's messages; nothing where it has none.
+    """The dialogue's messages; nothing where it has none. Raises FormatError as `chat` does."""
+    made = chat(dialogue)
+    if made.messages:
+        content: dict[str, Any] = {"id": dialogue.name} if ids else {}
+        yield whole_example(dialogue, {**content, "messages": made.messages, **made.beside}, made)
+
+
+def whole_example(dialogue: Dialogue, content: dict[str, Any], made: Chat) -> Example:
+    """An example of all of the dialogue."""
+    last = dialogue.first_event + len(dialogue.events) - 1
+    return Example(dialogue.name, dialogue.first_event, last, content, dict(made.lost))
+
+
+def chat(dialogue: Dialogue) -> Chat:
+    """The dialogue's messages, none where it has none.
 
     Raises FormatError, naming conversation, turn and message, for messages that a model must not
     be trained on.
@@ -50,17 +78,13 @@ def example(dialogue: Dialogue, *, ids: bool = True) -> Iterator[Example]:
     writer = _Writer()
     for number, event in enumerate(dialogue.events, dialogue.first_event):
         writer.take(number, event)
-    if not writer.messages:
-        return
-    content: dict[str, Any] = {"id": dialogue.name} if ids else {}
-    content |= {"messages": writer.messages, **writer.beside}
-    last = dialogue.first_event + len(dialogue.events) - 1
-    made = Example(dialogue.name, dialogue.first_event, last, content, dict(writer.lost))
-    refuse_raw_example(made)
-    for index, field, why in faults(content):
-        turn = dialogue.first_turn + writer.turns[index]
-        raise FormatError(why, conversation=dialogue.name, turn=turn, field=field)
-    yield made
+    turns = [dialogue.first_turn + turn for turn in writer.turns]
+    made = Chat(writer.messages, turns, writer.beside, writer.lost)
+    content = {"messages": made.messages, **made.beside}
+    refuse_raw_example(whole_example(dialogue, content, made))
+    for index, field, why in faults(content) if made.messages else ():
+        raise FormatError(why, conversation=dialogue.name, turn=turns[index], field=field)
+    return made
 
 
 class _Writer:
@@ -88,7 +112,8 @@ class _Writer:
 
     def add(self, number: int, event: e.Event, message: dict[str, Any]) -> None:
         extra = event.extra or {}
-        message |= {key: extra[key] for key in _MEMBERS[message["role"]] if key in extra}
+        members = _MEMBERS.get(message["role"], ())
+        message |= {key: extra[key] for key in members if key in extra}
         self.lost.update(
             f"{type(event).__name__}.extra.{key}"
             for key in extra
@@ -103,7 +128,7 @@ class _Writer:
             self.beside["tools"] = event.tools
         if event.tools is None or event.text is not None:
             extra = event.extra or {}
-            role = extra.get("role", "system")
+            role = str(extra.get("role", "system"))
             content = extra.get("content", event.text)
             self.add(number, event, {"role": role, "content": content})
 
@@ -115,7 +140,8 @@ class _Writer:
         self.lost.update(
             f"{type(event).__name__}.data.{key}" for key in data if content is not data.get(key)
         )
-        self.add(number, event, {"role": role, "content": content})
+        if content is not None or not data:
+            self.add(number, event, {"role": role, "content": content})
 
     def called(self, number: int, event: e.ToolCalled) -> None:
         if not self._joins(event):
@@ -158,7 +184,7 @@ class _Writer:
 
 def _result(result: Any) -> Any:
     """A tool's answer as a content: text, parts, or JSON."""
-    if result is None or isinstance(result, str) or _are_parts(result):
+    if isinstance(result, str) or _are_parts(result):
         return result
     return dumps(result).decode()
 

@@ -1,0 +1,57 @@
+"""Alpaca's format: one instruction and its output, after a history of such pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
+
+from turnlog.domain.conversation import Dialogue
+from turnlog.serializers.chat import Alternation, alternation, text_chat
+from turnlog.serializers.codec import Codec, Example
+from turnlog.serializers.document import write_array
+
+
+class AlpacaCodec(Codec):
+    """`{"instruction", "input", "output", "system", "history": [[question, answer], …]}`.
+
+    Tools have no place: what was called and answered on the way to an answer is counted as lost.
+    """
+
+    name = "alpaca"
+    suffix = ".json"
+    writes = True
+
+    def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        sides = alternation(dialogue, text_chat(dialogue))
+        pairs = list(_pairs(sides))
+        if not pairs:
+            return
+        *history, (instruction, output) = pairs
+        content: dict[str, Any] = {"instruction": instruction, "input": "", "output": output}
+        if sides.system:
+            content["system"] = sides.system
+        content["history"] = history
+        last = dialogue.first_event + len(dialogue.events) - 1
+        yield Example(dialogue.name, dialogue.first_event, last, content, dict(sides.lost))
+
+    def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        write_array(examples, out)
+
+
+def _pairs(sides: Alternation) -> Iterator[list[str]]:
+    """Each question of the user with the answer in words that it got in the end."""
+    question: str | None = None
+    for exchange in sides.exchanges:
+        if exchange.observation:
+            sides.lost["tool answer"] += 1
+        else:
+            if question is not None:
+                sides.lost["question answered by a tool call alone"] += 1
+            question = exchange.question
+        if exchange.call:
+            sides.lost["tool call"] += 1
+        elif question is not None:
+            yield [question, exchange.answer or ""]
+            question = None
+    if question is not None:
+        sides.lost["question answered by a tool call alone"] += 1

@@ -1,0 +1,69 @@
+"""Parquet: one example a row, its messages nested; the same messages as TRL's.
+
+Needs the extra `turnlog[parquet]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, BinaryIO
+
+from turnlog.domain.conversation import Dialogue
+from turnlog.errors import FormatError
+from turnlog.serializers.chat import text_chat, tools_text
+from turnlog.serializers.codec import Codec, Example
+from turnlog.serializers.openai_writer import whole_example
+
+ROWS = 1000
+"""Rows that are written at once."""
+
+
+class ParquetCodec(Codec):
+    """Columns: conversation, messages (a list of structs), tools (JSON text)."""
+
+    name = "parquet"
+    suffix = ".parquet"
+    writes = True
+    libraries = ("pyarrow",)
+
+    def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        made = text_chat(dialogue)
+        if made.messages:
+            content = {
+                "conversation": dialogue.name,
+                "messages": made.messages,
+                "tools": tools_text(made),
+            }
+            yield whole_example(dialogue, content, made)
+
+    def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        arrow, parquet = _arrow()
+        schema = _schema(arrow)
+        with parquet.ParquetWriter(out, schema, compression="zstd") as writer:
+            contents = (example.content for example in examples)
+            while rows := list(islice(contents, ROWS)):
+                writer.write_table(arrow.Table.from_pylist(rows, schema))
+
+
+def _arrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow  # type: ignore[import-untyped]
+        import pyarrow.parquet  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise FormatError("the format 'parquet' needs turnlog[parquet]") from error
+    return pyarrow, pyarrow.parquet
+
+
+def _schema(arrow: Any) -> Any:
+    text = arrow.string()
+    function = arrow.struct([("name", text), ("arguments", text)])
+    call = arrow.struct([("id", text), ("type", text), ("function", function)])
+    message = arrow.struct(
+        [
+            ("role", text), ("content", text), ("name", text), ("tool_calls", arrow.list_(call)),
+            ("tool_call_id", text), ("weight", arrow.float64()),
+        ]
+    )  # fmt: skip
+    columns = [("conversation", text), ("messages", arrow.list_(message)), ("tools", text)]
+    return arrow.schema(columns)

@@ -1,0 +1,46 @@
+"""ShareGPT's format: human or observation, then gpt or function_call, and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
+
+from turnlog.domain.conversation import Dialogue
+from turnlog.serializers.chat import Exchange, alternation, text_chat, tools_text
+from turnlog.serializers.codec import Codec, Example
+from turnlog.serializers.document import write_array
+
+
+class SharegptCodec(Codec):
+    """`{"conversations": [{"from", "value"}, …], "system": …, "tools": "[…]"}`, in an array.
+
+    Several calls at once are a list in one function_call, their results a list in one observation.
+    """
+
+    name = "sharegpt"
+    suffix = ".json"
+    writes = True
+
+    def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        made = text_chat(dialogue)
+        sides = alternation(dialogue, made)
+        if not sides.exchanges:
+            return
+        said = [part for exchange in sides.exchanges for part in _parts(exchange)]
+        content: dict[str, Any] = {"conversations": said}
+        if sides.system:
+            content["system"] = sides.system
+        if (tools := tools_text(made)) is not None:
+            content["tools"] = tools
+        last = dialogue.first_event + len(dialogue.events) - 1
+        yield Example(dialogue.name, dialogue.first_event, last, content, dict(sides.lost))
+
+    def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        write_array(examples, out)
+
+
+def _parts(exchange: Exchange) -> Iterator[dict[str, str]]:
+    asked = "observation" if exchange.observation else "human"
+    answered = "function_call" if exchange.call else "gpt"
+    yield {"from": asked, "value": exchange.question}
+    yield {"from": answered, "value": exchange.answer or ""}

@@ -1,0 +1,31 @@
+"""Hugging Face's chat format, as TRL trains on it: messages, and tools as JSON text (trl#5118)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
+
+from turnlog.domain.conversation import Dialogue
+from turnlog.serializers.chat import text_chat, tools_text
+from turnlog.serializers.codec import Codec, Example
+from turnlog.serializers.document import write_lines
+from turnlog.serializers.openai_writer import whole_example
+
+
+class TrlCodec(Codec):
+    """One conversation a line: `{"messages": […], "tools": "[…]"}`."""
+
+    name = "trl"
+    suffix = ".jsonl"
+    writes = True
+
+    def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        made = text_chat(dialogue)
+        if made.messages:
+            content: dict[str, Any] = {"messages": made.messages}
+            if (tools := tools_text(made)) is not None:
+                content["tools"] = tools
+            yield whole_example(dialogue, content, made)
+
+    def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        write_lines(examples, out)
