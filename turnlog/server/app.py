@@ -22,7 +22,8 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from turnlog import AsyncTurnlog, __version__, aopen
-from turnlog.bots import Loaded
+from turnlog.bots import BotConversation, LiveConversation, Loaded
+from turnlog.domain.conversation import Conversation
 from turnlog.server import errors
 from turnlog.server.auth import Principal, authorised
 from turnlog.server.chat import Chat
@@ -31,12 +32,15 @@ from turnlog.server.order import Order
 from turnlog.server.settings import Settings
 from turnlog.server.shared import Server
 from turnlog.server.tokens import stored_secret
+from turnlog.sessions.timers import Repeating, Timers
 
 ROUTES: tuple[str, ...] = (
     "turnlog.server.health:handlers",
     "turnlog.server.inspector:handlers",
     "turnlog.server.pages:handlers",
     "turnlog.server.rest:handlers",
+    "turnlog.server.sessions:handlers",
+    "turnlog.server.threads:handlers",
 )
 """Module and attribute of every group of routes."""
 
@@ -54,7 +58,19 @@ async def serving(
         await stack.enter_async_context(server.feed.running())
         if server.doorbell is not None:
             await stack.enter_async_context(server.doorbell.running())
+        await stack.enter_async_context(timers(server, bot).running())
         yield application(server), server
+
+
+def timers(server: Server, bot: Loaded | None) -> Timers:
+    """Deadlines of prompts: the bot says what follows if it is made of units."""
+    dialog: Any = bot.bot if bot is not None and hasattr(bot.bot, "timed_out") else Repeating()
+
+    def view(found: Conversation) -> BotConversation:
+        loaded = bot or Loaded(dialog)
+        return LiveConversation(server.log, found, loaded, found.state.event)
+
+    return Timers(server.log, dialog, order=server.order.of, view=view)
 
 
 def application(server: Server) -> Any:

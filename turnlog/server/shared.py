@@ -15,6 +15,8 @@ from turnlog.server.order import Order
 from turnlog.server.runner import Runner
 from turnlog.server.settings import Settings
 from turnlog.server.tokens import Tokens
+from turnlog.sessions.aio import AsyncSessionManager
+from turnlog.sessions.manager import SessionManager
 
 
 class Server:
@@ -39,4 +41,5 @@ class Server:
         self.rate = Rate(settings.limits.rate, settings.limits.burst)
         self.doorbell = Doorbell(settings.redis, log) if settings.redis else None
         self.feed = Feed(log, self.doorbell.saw if self.doorbell else None)
+        self.sessions = AsyncSessionManager(manager=SessionManager(log=log.sync))
         self.runner = Runner(log, bot, self.order, settings, self.metrics)

@@ -53,6 +53,21 @@ class TimedDialog(Protocol):
         """The events that follow a prompt which nobody answered in time."""
 
 
+class Repeating:
+    """What follows a timeout where no unit says so: the question again, and in the end goodbye."""
+
+    async def timed_out(
+        self, conversation: BotConversation, token: str, prompt: Prompt
+    ) -> Iterable[e.Event]:
+        if prompt.attempt >= prompt.attempts or prompt.wait is None:
+            return [e.ThreadEnded(reason="abandoned")]
+        again = e.PromptArmed(
+            token=f"{token}+", due=conversation.now + prompt.wait, attempt=prompt.attempt + 1,
+            text=prompt.text, wait=prompt.wait, attempts=prompt.attempts,
+        )  # fmt: skip
+        return [e.BotUttered(prompt.text), again]
+
+
 class Timers:
     """Fires the deadlines of a log's prompts.
 

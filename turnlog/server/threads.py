@@ -1,0 +1,187 @@
+"""Session threads over HTTP, as NaifJs knows them: the units live in the client, in any language.
+
+A prompt with `wait` has a deadline that the server keeps: when it passes, the question is asked
+again, up to `attempts` times, and then the thread ends as abandoned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Response, delete, get, post, put
+
+from turnlog.domain import events as e
+from turnlog.domain.decide import History
+from turnlog.domain.state import State, Thread
+from turnlog.domain.values import check_value
+from turnlog.engine.writer import Recorded
+from turnlog.errors import UnknownConversation
+from turnlog.serializers import plain
+from turnlog.server.shared import Server
+
+Asked = Callable[[State, History], Iterable[e.Event]]
+
+
+class Place(msgspec.Struct, forbid_unknown_fields=True):
+    """Where a thread goes."""
+
+    unit: str
+    state: str
+
+
+class Said(msgspec.Struct, forbid_unknown_fields=True):
+    """A user's message; with message_id, sending it again is harmless."""
+
+    text: str
+    message_id: str | None = None
+    data: dict[str, Any] | None = None
+
+
+class Answered(msgspec.Struct, forbid_unknown_fields=True):
+    """A message of the bot. wait: seconds for the answer to it; attempts: how often it is asked."""
+
+    text: str | None = None
+    data: dict[str, Any] | None = None
+    wait: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    attempts: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+class Ending(msgspec.Struct, forbid_unknown_fields=True):
+    reason: str = "end"
+
+
+@get("/sessions/{conversation:str}/thread")
+async def thread(conversation: str, server: Server) -> Response[bytes]:
+    """Where a thread stands: unit, state, armed prompts by token, variables by unit."""
+    return await _shown(server, conversation)
+
+
+@post("/sessions/{conversation:str}/thread/start", status_code=200)
+async def start(conversation: str, server: Server, data: Place) -> Response[bytes]:
+    """Begin a thread, or go on with one, at a state."""
+
+    def asked(state: State, history: History) -> Iterable[e.Event]:
+        if _running(state):
+            return [e.StateEntered(unit=data.unit, state=data.state, by="start")]
+        return [e.ThreadStarted(unit=data.unit, state=data.state)]
+
+    await _perform(server, conversation, asked)
+    return await _shown(server, conversation)
+
+
+@post("/sessions/{conversation:str}/thread/next", status_code=200)
+async def next_state(conversation: str, server: Server, data: Place) -> Response[bytes]:
+    """The next message will be handled by that state; an ended thread runs again."""
+
+    def asked(state: State, history: History) -> Iterable[e.Event]:
+        _there(conversation, state)
+        if _running(state):
+            return [e.StateEntered(unit=data.unit, state=data.state)]
+        return [e.ThreadStarted(unit=data.unit, state=data.state)]
+
+    await _perform(server, conversation, asked)
+    return await _shown(server, conversation)
+
+
+@post("/sessions/{conversation:str}/thread/request", status_code=200)
+async def request(conversation: str, server: Server, data: Said) -> Response[bytes]:
+    """Record a user's message; it answers every armed prompt."""
+    await _thread(server, conversation)
+    message = e.UserUttered(data.text, data.data, message_id=data.message_id, channel="sessions")
+    await server.runner.record(conversation, message, key=data.message_id)
+    return await _shown(server, conversation)
+
+
+@post("/sessions/{conversation:str}/thread/response", status_code=200)
+async def response(conversation: str, server: Server, data: Answered) -> Response[bytes]:
+    """Record a message of the bot; with `wait`, it is a question with a deadline."""
+
+    def asked(state: State, history: History) -> Iterable[e.Event]:
+        _there(conversation, state)
+        yield e.BotUttered(data.text, data.data)
+        if data.wait is not None:
+            yield e.PromptArmed(
+                token=f"{state.event}.http", due=server.clock() + data.wait, text=data.text,
+                wait=data.wait, attempts=data.attempts,
+            )  # fmt: skip
+
+    await _perform(server, conversation, asked)
+    return await _shown(server, conversation)
+
+
+@post("/sessions/{conversation:str}/thread/end", status_code=200)
+async def end(conversation: str, server: Server, data: Ending) -> Response[bytes]:
+    """End a thread and cancel its prompts; its state and variables stay."""
+
+    def asked(state: State, history: History) -> Iterable[e.Event]:
+        prompts = _there(conversation, state).prompts
+        if _running(state):
+            for token in prompts:
+                yield e.PromptCancelled(token=token, reason=data.reason)
+            yield e.ThreadEnded(reason=data.reason)
+
+    await _perform(server, conversation, asked)
+    return await _shown(server, conversation)
+
+
+@put("/sessions/{conversation:str}/variables/{unit:str}/{name:str}", status_code=204)
+async def set_variable(conversation: str, unit: str, name: str, server: Server, data: Any) -> None:
+    """Set a variable of a unit."""
+    check_value(conversation, f"variable {unit}.{name}", data)
+    await _record(server, conversation, e.VariableSet(unit=unit, name=name, value=data))
+
+
+@delete("/sessions/{conversation:str}/variables/{unit:str}/{name:str}")
+async def remove_variable(conversation: str, unit: str, name: str, server: Server) -> None:
+    """Remove a variable of a unit."""
+    await _record(server, conversation, e.VariableRemoved(unit=unit, name=name))
+
+
+@delete("/sessions/{conversation:str}/variables/{unit:str}")
+async def remove_variables(conversation: str, unit: str, server: Server) -> None:
+    """Remove every variable of a unit."""
+    await _record(server, conversation, e.VariableRemoved(unit=unit))
+
+
+async def _record(server: Server, conversation: str, event: e.Event) -> None:
+    """Record an event of a thread that there is."""
+
+    def asked(state: State, history: History) -> Iterable[e.Event]:
+        _there(conversation, state)
+        return [event]
+
+    await _perform(server, conversation, asked)
+
+
+async def _perform(server: Server, conversation: str, asked: Asked) -> Recorded:
+    async with server.order.of(conversation):
+        return await server.log.perform(conversation, asked)
+
+
+async def _thread(server: Server, conversation: str) -> Thread:
+    return _there(conversation, (await server.log.conversation(conversation)).state)
+
+
+async def _shown(server: Server, conversation: str) -> Response[bytes]:
+    shown = plain.to_plain(await _thread(server, conversation))
+    return Response(plain.dumps(shown), media_type="application/json")
+
+
+def _there(conversation: str, state: State) -> Thread:
+    """The thread. Raises UnknownConversation where there never was one."""
+    if state.thread is None:
+        raise UnknownConversation(conversation)
+    return state.thread
+
+
+def _running(state: State) -> bool:
+    thread = state.thread
+    return thread is not None and thread.unit is not None and thread.ended is None
+
+
+handlers = (
+    thread, start, next_state, request, response, end,
+    set_variable, remove_variable, remove_variables,
+)  # fmt: skip
