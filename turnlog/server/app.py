@@ -97,7 +97,11 @@ def litestar(server: Server) -> Litestar:
         request_max_body_size=settings.limits.body,
         cors_config=CORSConfig(allow_origins=list(settings.cors)) if settings.cors else None,
         openapi_config=OpenAPIConfig(
-            "turnlog", __version__, path="/openapi", render_plugins=[JsonRenderPlugin()]
+            "turnlog",
+            __version__,
+            path="/openapi",
+            render_plugins=[JsonRenderPlugin()],
+            use_handler_docstrings=True,
         ),
         logging_config=None,
         signature_types=[AsyncTurnlog, Order, Principal, Server],
