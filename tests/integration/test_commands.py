@@ -138,6 +138,8 @@ def test_show_goes_back_to_a_turn_an_event_and_a_time(db: str) -> None:
         (["show", "alice", "--at", "noon"], "'noon' is neither ISO 8601 nor"),
         (["show", "carol"], "conversation 'carol': there is no such conversation"),
         (["states", "carol"], "conversation 'carol'"),
+        (["show", "\udcff"], "there is no such conversation"),
+        (["show", "\x1fglobals"], "there is no such conversation"),
         (["diff", "alice", "carol"], "conversation 'carol'"),
         (["delete", "carol"], "conversation 'carol'"),
         (["export", "--format", "nonsense", "--out", "x"], "'nonsense' is no format"),
@@ -326,6 +328,16 @@ def test_a_database_that_cannot_be_is_one_line(url: str, why: str) -> None:
     ran = run("list", "--db", url)
     assert (ran.status, ran.out, ran.err.count("\n")) == (2, "", 1)
     assert why in ran.err
+
+
+def test_a_terminal_that_knows_few_letters_gets_the_others_escaped(db: str) -> None:
+    with turnlog.open(db) as log:
+        log.record("zh", UserUttered("\u4f60\u597d"))
+    ran = subprocess.run(
+        [sys.executable, "-m", "turnlog", "log", "zh", "--db", db],
+        capture_output=True, text=True, check=True, env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert "\\u4f60\\u597d" in ran.stdout
 
 
 def test_starting_up_loads_nothing_that_the_command_does_not_need(db: str) -> None:

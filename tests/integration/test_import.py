@@ -152,3 +152,9 @@ def test_unknown_types_are_counted(log, tmp_path) -> None:
     unknown = {"type": "Unknown", "name": "weather", "content": {"sun": 1}}
     done = import_files(log, [jsonl(tmp_path / "a.jsonl", line("a", HELLO, unknown, unknown))])
     assert dict(done.unknown) == {"weather": 2}
+
+
+def test_a_conversation_without_events_is_refused(log, tmp_path) -> None:
+    done = import_files(log, [jsonl(tmp_path / "a.jsonl", line("a"), line("b", HELLO))])
+    assert counts(done) == (1, 1, 0, 0, 1)
+    assert (done.refused[0].conversation, done.refused[0].why) == ("a", "has no events")

@@ -6,6 +6,7 @@ it is asked for. It gets `--db` and `--json` without declaring them: see `settin
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -56,6 +57,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
+            _print_anything()
             result = super().invoke(ctx)
             sys.stdout.flush()
             return result
@@ -99,6 +101,13 @@ def _fail(why: str, error: Exception, status: int) -> None:
 
 def _wants_traceback() -> bool:
     return os.environ.get("TURNLOG_TRACEBACK", "") not in ("", "0")
+
+
+def _print_anything() -> None:
+    """What the terminal's encoding cannot say is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _discard_output() -> None:

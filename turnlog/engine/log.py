@@ -14,6 +14,7 @@ from turnlog.domain.decide import NoHistory, decide
 from turnlog.domain.events import ConversationDeleted, Event, UserUttered
 from turnlog.domain.state import State
 from turnlog.domain.streams import check_id, check_key, is_conversation
+from turnlog.domain.values import unholdable
 from turnlog.engine.history import StoredHistory
 from turnlog.engine.writer import Command, Recorded, Request, Writer
 from turnlog.errors import FormatError, InvalidEvent, UnknownConversation
@@ -213,7 +214,8 @@ class Turnlog(Application[str]):
         return True
 
     def _head(self, id: str) -> Head:
-        head = self._given.reader.head(id) if is_conversation(id) else None
+        possible = is_conversation(id) and unholdable(id) is None
+        head = self._given.reader.head(id) if possible else None
         if head is None or binary.decode_state(head.state).deleted:
             raise UnknownConversation(id)
         return head
@@ -230,6 +232,8 @@ def _missing(dialogue: Dialogue, state: State, past: Past) -> Sequence[Event]:
     if dialogue.first_event != 1:
         why = f"begins with event {dialogue.first_event}; only whole conversations are stored"
         raise FormatError(why, conversation=dialogue.name)
+    if not dialogue.events:
+        raise FormatError("has no events", conversation=dialogue.name)
     if state.event == 0:
         return dialogue.events
     asked = binary.checked(dialogue.name, dialogue.events)
