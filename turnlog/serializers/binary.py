@@ -65,6 +65,7 @@ _stored = msgspec.msgpack.Decoder(_Stored)
 _value = msgspec.msgpack.Decoder(ext_hook=_ext_hook)
 
 encode = _encoder.encode
+encode_ordered = _ordered.encode
 
 
 def decode(data: bytes) -> Any:

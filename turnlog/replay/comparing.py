@@ -1,0 +1,233 @@
+"""A bot's answer to one message held against the recorded one.
+
+Three things are compared apart, each in order: what was understood, which tools were called, and
+all the rest. For the order between them says when an event was recorded, not what the bot did.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from turnlog.domain import events as e
+from turnlog.replay.divergence import Kind
+from turnlog.replay.rules import Rules
+from turnlog.serializers import binary
+from turnlog.serializers.plain import to_plain
+
+
+class Item(NamedTuple):
+    """What is compared of an event: its family, what it is about, and all it says, encoded."""
+
+    family: str
+    name: str
+    content: bytes
+    event: e.Event
+
+
+class Difference(NamedTuple):
+    kind: Kind
+    expected: Any
+    actual: Any
+
+
+_FAMILIES: dict[type[e.Event], str] = {
+    e.MessageUnderstood: "understood",
+    e.EntitiesAdded: "understood",
+    e.ToolCalled: "tool",
+    e.BotUttered: "text",
+    e.SlotSet: "slot",
+    e.SlotsReset: "slot",
+    e.ActionExecuted: "action",
+    e.ActionRejected: "action",
+    e.ActionReverted: "action",
+    e.UserUtteranceReverted: "action",
+    e.ConversationRestarted: "action",
+    e.FollowupSet: "action",
+    e.LoopActivated: "action",
+    e.LoopInterrupted: "action",
+    e.ConversationPaused: "action",
+    e.ConversationResumed: "action",
+    e.HandoverStarted: "action",
+    e.HandoverEnded: "action",
+    e.ReminderScheduled: "action",
+    e.ReminderCancelled: "action",
+}
+"""What a bot answers for. Other events are not compared, in the record and in its answer."""
+
+_INCIDENTAL = frozenset(e.Event.__struct_fields__) | {
+    "call_id", "confidence", "policy", "hide_rule_turn", "restored", "to", "message",
+}  # fmt: skip
+_STREAMS = (("understood",), ("tool",), ("slot", "action", "text"))
+
+
+def own(message: int, events: Iterable[e.Event]) -> list[e.Event]:
+    """The bot's among the events of a turn: where some name the message as their cause, those."""
+    known = [event for event in events if _is_the_bots(event)]
+    caused = [event for event in known if event.cause == message]
+    return caused or [event for event in known if event.cause is None]
+
+
+def _is_the_bots(event: e.Event) -> bool:
+    if event.actor in ("user", "agent", "system"):
+        return False
+    return type(event) in _FAMILIES or isinstance(event, e.BotFailed)
+
+
+def difference(
+    expected: Sequence[e.Event], actual: Sequence[e.Event], rules: Rules
+) -> Difference | None:
+    """The first difference between the recorded answer and the bot's, None where there is none."""
+    recorded, failed = _failure(expected), _failure(actual)
+    if recorded is not None:
+        if failed is not None and failed.kind == recorded.kind:
+            return None
+        return _failed(recorded, failed or next(iter(actual), None), recorded.kind)
+    for families in _STREAMS:
+        wanted = [item for item in _items(expected, rules) if item.family in families]
+        got = [item for item in _items(actual, rules) if item.family in families]
+        if failed is not None:  # what it did before it failed is compared, the rest is not missing
+            wanted = wanted[: len(got)]
+        if (found := _first(wanted, got, rules)) is not None:
+            return found
+    if failed is not None:
+        return _failed(next(iter(expected), None), failed, failed.kind)
+    return None
+
+
+def _failed(expected: e.Event | None, actual: e.Event | None, kind: str) -> Difference:
+    return Difference("timeout" if kind == "timeout" else "error", _plain(expected), _plain(actual))
+
+
+def _failure(events: Iterable[e.Event]) -> e.BotFailed | None:
+    return next((event for event in events if isinstance(event, e.BotFailed)), None)
+
+
+# --- what is compared ---------------------------------------------------------------------------
+
+
+def _items(events: Iterable[e.Event], rules: Rules) -> Iterator[Item]:
+    for event in events:
+        family = _FAMILIES.get(type(event))
+        if family is None or _ignored(event, family, rules):
+            continue
+        content = {k: v for k, v in to_plain(event).items() if k not in _INCIDENTAL}
+        said = _CONTENT.get(type(event), _as_it_is)(content, rules)
+        if said is not None:
+            name = f"{said['type']} {said.get('name', '')}"
+            yield Item(family, name, binary.encode_ordered(rules.masked(said)), event)
+
+
+def _ignored(event: e.Event, family: str, rules: Rules) -> bool:
+    """Texts and what was understood are not left out, only what they say."""
+    if isinstance(event, e.SlotSet) and rules.ignores_slot(event.name):
+        return True
+    kind = "tool_call" if family == "tool" else family
+    return kind in rules.ignore and kind != "text"
+
+
+def _as_it_is(content: dict[str, Any], rules: Rules) -> dict[str, Any] | None:
+    return content
+
+
+def _understood(content: dict[str, Any], rules: Rules) -> dict[str, Any] | None:
+    kept: dict[str, Any] = {"type": content["type"]}
+    if "intent" not in rules.ignore:
+        kept["intent"] = (content.get("intent") or {}).get("name")
+    if "entity" not in rules.ignore:
+        fields = ("entity", "value", "start", "end")
+        found = content.get("entities", [])
+        kept["entities"] = [[entity.get(field) for field in fields] for entity in found]
+    return kept if len(kept) > 1 else None
+
+
+def _said(content: dict[str, Any], rules: Rules) -> dict[str, Any]:
+    return {"type": content["type"]} if "text" in rules.ignore else content
+
+
+def _called(content: dict[str, Any], rules: Rules) -> dict[str, Any]:
+    arguments = None if "tool_arguments" in rules.ignore else content.get("arguments")
+    return {**content, "arguments": arguments or None}
+
+
+_CONTENT: dict[type[e.Event], Callable[[dict[str, Any], Rules], dict[str, Any] | None]] = {
+    e.MessageUnderstood: _understood,
+    e.BotUttered: _said,
+    e.ToolCalled: _called,
+}
+
+
+# --- where they part ----------------------------------------------------------------------------
+
+
+def _first(wanted: Sequence[Item], got: Sequence[Item], rules: Rules) -> Difference | None:
+    if [item.content for item in wanted] == [item.content for item in got]:
+        return None
+    lost, new = _surplus(wanted, got), _surplus(got, wanted)
+    if not lost and not new:
+        return None if "order" in rules.ignore else _order(wanted, got)
+    if not lost:
+        return Difference("extra", None, _plain(new[0].event))
+    item, other = _paired(lost, new)[0]
+    if other is None:
+        return Difference("missing", _plain(item.event), None)
+    return Difference(_kind(item, other), _plain(item.event), _plain(other.event))
+
+
+def _surplus(items: Sequence[Item], others: Sequence[Item]) -> list[Item]:
+    """The items that the others have not, each as often as it is too many."""
+    left = Counter(item.content for item in others)
+    kept: list[Item] = []
+    for item in items:
+        if left[item.content]:
+            left[item.content] -= 1
+        else:
+            kept.append(item)
+    return kept
+
+
+def _paired(lost: Sequence[Item], new: Sequence[Item]) -> list[tuple[Item, Item | None]]:
+    """Each lost item with the new one that stands for it: of its name, else of its family."""
+    free = list(new)
+    pairs: dict[int, Item] = {}
+    for field in ("name", "family"):
+        for index, item in enumerate(lost):
+            alike = [other for other in free if getattr(other, field) == getattr(item, field)]
+            if index not in pairs and alike:
+                pairs[index] = alike[0]
+                free.remove(alike[0])
+    return [(item, pairs.get(index)) for index, item in enumerate(lost)]
+
+
+def _kind(item: Item, other: Item) -> Kind:
+    if item.family == "tool":
+        return "tool_arguments" if item.name == other.name else "tool_call"
+    if item.family == "understood":
+        return "entity" if _intent(item) == _intent(other) else "intent"
+    kind: Kind = item.family  # type: ignore[assignment]
+    return kind
+
+
+def _intent(item: Item) -> Any:
+    return binary.decode(item.content).get("intent")
+
+
+def _order(wanted: Sequence[Item], got: Sequence[Item]) -> Difference:
+    """From the first that stands in another place on."""
+    start = next(i for i, item in enumerate(wanted) if item.content != got[i].content)
+    return Difference(
+        "order",
+        [_plain(item.event) for item in wanted[start:]],
+        [_plain(item.event) for item in got[start:]],
+    )
+
+
+def _plain(event: e.Event | None) -> Any:
+    if event is None:
+        return None
+    return {
+        key: value
+        for key, value in to_plain(event).items()
+        if key not in ("timestamp", "cause", "restored")
+    }

@@ -1,0 +1,88 @@
+"""Many conversations replayed, by this process or by several."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from collections.abc import Coroutine, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from turnlog import bots
+from turnlog.bots import Loaded
+from turnlog.engine.log import Turnlog
+from turnlog.errors import BotError
+from turnlog.replay.divergence import Divergence
+from turnlog.replay.one import Stuck, replay_one
+from turnlog.replay.rules import Rules
+from turnlog.storage.urls import recorder
+
+TIMEOUT = 30.0
+CHUNK = 8
+"""Conversations that a process is given at once."""
+
+Outcome = tuple[str, Divergence | None]
+
+
+def replay(
+    log: Turnlog,
+    ids: Iterable[str],
+    bot: Loaded,
+    *,
+    rules: Rules | None = None,
+    timeout: float = TIMEOUT,
+    jobs: int = 1,
+) -> Iterator[Outcome]:
+    """Each conversation's id and first divergence, in the order of the ids.
+
+    jobs: processes that share the work; more than one opens the log and loads the bot, by its
+    name, once more in each. timeout: seconds an answer may take.
+    """
+    rules = rules or Rules()
+    if jobs <= 1:
+        yield from _here(log, ids, bot, rules, timeout)
+        return
+    try:
+        yield from _shared(log.store.url, list(ids), bot.name, rules, timeout, jobs)
+    except BrokenProcessPool as error:
+        raise BotError(f"bot {bot.name!r} ended the process it ran in") from error
+
+
+def _here(
+    log: Turnlog, ids: Iterable[str], bot: Loaded, rules: Rules, timeout: float
+) -> Iterator[Outcome]:
+    with asyncio.Runner() as runner:
+        for id in ids:
+            yield id, _run(runner, replay_one(log, id, bot, rules=rules, timeout=timeout), id)
+
+
+def _run(
+    runner: asyncio.Runner, replaying: Coroutine[Any, Any, Divergence | None], id: str
+) -> Divergence | None:
+    try:
+        return runner.run(replaying)
+    except Stuck as error:
+        raise BotError(f"conversation {id!r}: the bot will not be stopped") from error
+
+
+def _shared(
+    url: str, ids: list[str], bot: str, rules: Rules, timeout: float, jobs: int
+) -> Iterator[Outcome]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, _begin, (url, bot, rules, timeout)) as pool:
+        yield from pool.map(_work, ids, chunksize=CHUNK)
+
+
+_worker: tuple[asyncio.Runner, Turnlog, Loaded, Rules, float]
+
+
+def _begin(url: str, bot: str, rules: Rules, timeout: float) -> None:
+    """In each process, before its first conversation."""
+    global _worker
+    _worker = (asyncio.Runner(), Turnlog(recorder(url)), bots.load(bot), rules, timeout)
+
+
+def _work(id: str) -> Outcome:
+    runner, log, bot, rules, timeout = _worker
+    return id, _run(runner, replay_one(log, id, bot, rules=rules, timeout=timeout), id)

@@ -1,0 +1,102 @@
+"""One conversation replayed: every recorded message is put to the bot again."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from turnlog.bots import Loaded, ask
+from turnlog.domain.apply import fold
+from turnlog.domain.calls import answers
+from turnlog.domain.conversation import Conversation, Turn, turns
+from turnlog.domain.events import BotFailed, Event, ToolCalled, UserUttered
+from turnlog.domain.state import State
+from turnlog.engine.log import Turnlog
+from turnlog.errors import ConversationError
+from turnlog.replay.comparing import difference, own
+from turnlog.replay.divergence import Divergence
+from turnlog.replay.recorded import Recorded, RecordedConversation
+from turnlog.replay.rules import Rules
+from turnlog.serializers import binary
+
+GRACE = 1.0
+"""Seconds that a bot gets beyond its time before what it does is broken off."""
+
+
+class Stuck(BaseException):
+    """Raised within a bot that blocks; no Exception, so that the bot does not catch it."""
+
+
+async def replay_one(
+    log: Turnlog, id: str, loaded: Loaded, *, rules: Rules, timeout: float
+) -> Divergence | None:
+    """The first turn of a conversation that the bot answers in another way than was recorded.
+
+    Every turn is answered on top of the recorded events before it, whatever the bot said there.
+    timeout: seconds an answer may take.
+    """
+    conversation = log.conversation(id)
+    results = answers(enumerate(conversation.events(), 1))
+    state = State()
+    for turn in turns(conversation.events()):
+        if turn.message is not None:
+            before = fold(state.copy(), turn.events[:1])
+            scratch = Conversation(id, before, log.history(id), conversation.version)
+            calls = list(_calls(turn, results))
+            actual = await _answer(scratch, turn.message, calls, loaded, timeout)
+            expected = own(turn.first_event, turn.events[1:])
+            found = difference(expected, actual, rules)
+            if found is not None:
+                return Divergence(id, turn.number, found.kind, found.expected, found.actual)
+        state = fold(state, turn.events)
+    return None
+
+
+def _calls(turn: Turn, results: dict[int, Any]) -> Iterator[Recorded]:
+    for number, event in enumerate(turn.events, turn.first_event):
+        if isinstance(event, ToolCalled) and event.actor != "user":
+            yield event, results.get(number)
+
+
+async def _answer(
+    scratch: Conversation,
+    message: UserUttered,
+    calls: Sequence[Recorded],
+    loaded: Loaded,
+    timeout: float,
+) -> list[Event]:
+    """The bot's calls and then its events, as the log would have kept them; nothing is stored."""
+    seen = RecordedConversation(scratch, calls, message.timestamp or 0.0)
+    try:
+        with _broken_off(timeout + GRACE):
+            said: Sequence[Event] = await ask(loaded.bot, seen, message, timeout)
+    except Stuck:
+        said = [BotFailed("timeout", f"no answer within {timeout:g} s; it blocked")]
+    try:
+        kept = binary.checked(scratch.id, said)
+        said = scratch.record(*kept, recorded=0.0, now=message.timestamp).events
+    except ConversationError as error:
+        said = [BotFailed("error", f"its answer cannot be recorded: {error}")]
+    return [*seen.called, *said]
+
+
+@contextmanager
+def _broken_off(seconds: float) -> Iterator[None]:
+    """Raise Stuck in what still runs then, where that can be done: in a process's main thread."""
+    if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: Any) -> None:
+        raise Stuck
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

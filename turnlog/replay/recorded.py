@@ -1,0 +1,70 @@
+"""The conversation as a bot sees it in replay: its past is the record, and so are tool results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.events import Event, ToolCalled, ToolReturned
+from turnlog.errors import ToolFailed
+from turnlog.serializers import binary
+
+Recorded = tuple[ToolCalled, ToolReturned | None]
+
+
+class RecordedConversation:
+    """A BotConversation that asks no tool and reads no clock, good for one answer.
+
+    calls: the recorded calls of the turn, in order, with their results. now: the message's time.
+    """
+
+    def __init__(self, conversation: Conversation, calls: Sequence[Recorded], now: float) -> None:
+        self._conversation = conversation
+        self._unused = list(calls)
+        self.now = now
+        self.called: list[Event] = []
+        """The calls that the bot made, with the results it got."""
+
+    @property
+    def id(self) -> str:
+        return self._conversation.id
+
+    @property
+    def slots(self) -> dict[str, Any]:
+        return self._conversation.slots
+
+    @property
+    def turn(self) -> int:
+        return self._conversation.turn
+
+    def events(self) -> Iterator[Event]:
+        yield from self._conversation.events()
+        yield from self.called
+
+    async def call(self, tool: str, /, **arguments: Any) -> Any:
+        """The recorded result of this call; of the next one of this tool where none is equal."""
+        (asked,) = binary.checked(self.id, [ToolCalled(tool, arguments)])
+        assert isinstance(asked, ToolCalled)
+        found = self._recorded(asked)
+        if found is None:
+            self.called.append(asked)
+            raise ToolFailed(tool, "the record has no answer to this call")
+        self._unused.remove(found)
+        call, returned = found
+        self.called.append(_with_id(asked, call))
+        if returned is None:
+            raise ToolFailed(tool, "the recorded call was never answered")
+        self.called.append(returned)
+        if returned.is_error:
+            raise ToolFailed(tool, returned.result)
+        return returned.result
+
+    def _recorded(self, asked: ToolCalled) -> Recorded | None:
+        of_tool = [pair for pair in self._unused if pair[0].name == asked.name]
+        equal = [p for p in of_tool if binary.same(p[0].arguments or {}, asked.arguments or {})]
+        return next(iter(equal or of_tool), None)
+
+
+def _with_id(asked: ToolCalled, recorded: ToolCalled) -> ToolCalled:
+    return ToolCalled(asked.name, asked.arguments, recorded.call_id)
