@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "stats": "turnlog.cli.upkeep:stats",
     "why": "turnlog.cli.why:why",
     "verify": "turnlog.cli.verify:verify",
+    "replay": "turnlog.cli.replay:replay",
     "serve": "turnlog.cli.serve:serve",
 }
 """Name of a command: module and function, in the order in which the help shows them."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from turnlog.cli.settings import settings
+from turnlog.serializers.text import visible as visible
+from turnlog.serializers.text import when as when
 
 
 def document(value: Mapping[str, Any], *, human: Callable[[], None]) -> None:
@@ -84,30 +85,3 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """A message aside, on stderr."""
     print(visible(text), file=sys.stderr)
-
-
-_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_JOINERS = {"\u200c", "\u200d"}
-
-
-def visible(text: str) -> str:
-    """The text with control characters and direction overrides made visible."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_escaped(character) for character in text)
-
-
-def _escaped(character: str) -> str:
-    if unicodedata.category(character) not in _HIDDEN or character in _JOINERS:
-        return character
-    return character.encode("unicode_escape").decode()
-
-
-def when(timestamp: float) -> str:
-    """A timestamp as people read it, UTC."""
-    from datetime import UTC, datetime
-
-    try:
-        return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S}"
-    except (ValueError, OverflowError, OSError):
-        return str(timestamp)

@@ -63,10 +63,13 @@ _STREAMS = (("understood",), ("tool",), ("slot", "action", "text"))
 
 
 def own(message: int, events: Iterable[e.Event]) -> list[e.Event]:
-    """The bot's among the events of a turn: where some name the message as their cause, those."""
-    known = [event for event in events if _is_the_bots(event)]
-    caused = [event for event in known if event.cause == message]
-    return caused or [event for event in known if event.cause is None]
+    """The bot's among the events of a turn: where its answer names the message as the cause, that.
+
+    message: number of the message's event. A live runner names the cause, an import may not.
+    """
+    known = [one for one in events if _is_the_bots(one) and one.cause in (None, message)]
+    named = any(one.cause == message for one in known if not isinstance(one, e.ToolCalled))
+    return [one for one in known if one.cause == message or not named]
 
 
 def _is_the_bots(event: e.Event) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
@@ -50,6 +51,24 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if isinstance(value, dict):
             return {key: self.masked(item) for key, item in value.items()}
         return value
+
+
+def combined(
+    file: Path | None, ignore: Iterable[str], slots: Iterable[str], masks: Iterable[str]
+) -> Rules:
+    """The rules of a file, if there is one, and these."""
+    given = load(file) if file is not None else Rules()
+    try:
+        return msgspec.convert(
+            {
+                "ignore": [*given.ignore, *ignore],
+                "slots": [*given.slots, *slots],
+                "masks": [*given.masks, *masks],
+            },
+            Rules,
+        )
+    except msgspec.ValidationError as error:
+        raise FormatError(str(error)) from error
 
 
 def load(path: Path) -> Rules:

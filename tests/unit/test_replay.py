@@ -1,0 +1,353 @@
+"""Given a recorded conversation, when a bot is asked again, then what differs is named."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+import turnlog
+from turnlog import (
+    ActionExecuted,
+    BotFailed,
+    BotUttered,
+    Entity,
+    Event,
+    Intent,
+    MessageUnderstood,
+    SlotSet,
+    SlotsReset,
+    ToolCalled,
+    ToolReturned,
+    UserUtteranceReverted,
+    UserUttered,
+)
+from turnlog.bots import Loaded
+from turnlog.domain.calls import answers
+from turnlog.errors import BotError, FormatError, ToolFailed
+from turnlog.replay import Divergence, Rules, replay, report
+from turnlog.replay.comparing import difference
+from turnlog.replay.rules import load
+
+pytest_plugins = ["pytester"]
+
+UNDERSTOOD = MessageUnderstood(Intent("book", 0.9), (Entity("people", 2, 4, 5),))
+ANSWER: list[Event] = [
+    UNDERSTOOD,
+    ToolCalled("find", {"a": 1, "b": 2}),
+    SlotSet("people", 2),
+    ActionExecuted("ask_day"),
+    BotUttered("When?"),
+]
+
+
+def changed(*positions: int, **put: Event) -> list[Event]:
+    """The answer without the events at these positions, others put at `at_N`."""
+    events = [put.get(f"at_{i}", event) for i, event in enumerate(ANSWER) if i not in positions]
+    return [*events, *[event for name, event in put.items() if name == "more"]]
+
+
+@pytest.mark.parametrize(
+    ("actual", "kind"),
+    [
+        (changed(at_0=MessageUnderstood(Intent("greet"), UNDERSTOOD.entities)), "intent"),
+        (changed(at_0=MessageUnderstood(UNDERSTOOD.intent)), "entity"),
+        (changed(at_1=ToolCalled("search", {"a": 1, "b": 2})), "tool_call"),
+        (changed(at_1=ToolCalled("find", {"a": 1, "b": 3})), "tool_arguments"),
+        (changed(at_2=SlotSet("people", 3)), "slot"),
+        (changed(at_2=SlotSet("persons", 2)), "slot"),
+        (changed(at_2=SlotsReset()), "slot"),
+        (changed(at_2=SlotSet("people", 2.0)), "slot"),
+        (changed(at_3=ActionExecuted("ask_time")), "action"),
+        (changed(at_4=BotUttered("Where?")), "text"),
+        (changed(at_4=BotUttered("When?", {"buttons": []})), "text"),
+        (changed(4), "missing"),
+        (changed(1), "missing"),
+        (changed(0, 1, 2, 3, 4), "missing"),
+        (changed(more=BotUttered("When?")), "extra"),
+        (changed(more=ToolCalled("find", {})), "extra"),
+        (changed(at_3=ANSWER[4], at_4=ANSWER[3]), "order"),
+        ([BotFailed("error", "ValueError: no")], "error"),
+        ([BotFailed("timeout")], "timeout"),
+        ([ToolCalled("find", {"a": 9}), BotFailed("error")], "tool_arguments"),
+        ([ToolCalled("find", {"a": 1, "b": 2}), BotFailed("error")], "error"),
+    ],
+)
+def test_the_kind_of_a_difference(actual: list[Event], kind: str):
+    found = difference(ANSWER, actual, Rules())
+    assert found is not None
+    assert found.kind == kind
+
+
+@pytest.mark.parametrize(
+    "actual",
+    [
+        ANSWER,
+        [ANSWER[1], ANSWER[0], *ANSWER[2:]],
+        changed(at_0=MessageUnderstood(Intent("book", 0.1), UNDERSTOOD.entities, 7)),
+        changed(at_1=ToolCalled("find", {"b": 2, "a": 1}, "another id")),
+        changed(at_4=BotUttered("When?", timestamp=3.0, cause=2)),
+        changed(more=turnlog.ConversationTagged(("x",))),
+    ],
+)
+def test_what_is_no_difference(actual: list[Event]):
+    assert difference(ANSWER, actual, Rules()) is None
+
+
+@pytest.mark.parametrize(
+    ("actual", "rules"),
+    [
+        (changed(at_4=BotUttered("Where?")), Rules(ignore=("text",))),
+        (changed(at_2=SlotSet("people", 9)), Rules(slots=("peo*",))),
+        (changed(2), Rules(slots=("people",))),
+        (changed(2), Rules(ignore=("slot",))),
+        (changed(3), Rules(ignore=("action",))),
+        (changed(1), Rules(ignore=("tool_call",))),
+        (changed(at_1=ToolCalled("find")), Rules(ignore=("tool_arguments",))),
+        (changed(0), Rules(ignore=("intent", "entity"))),
+        (changed(at_0=MessageUnderstood(Intent("x"), UNDERSTOOD.entities)), Rules(("intent",))),
+        (changed(at_0=MessageUnderstood(UNDERSTOOD.intent)), Rules(("entity",))),
+        (changed(at_4=BotUttered("Whence?")), Rules(masks=("[Wh]+en(ce)?",))),
+        (changed(at_3=ANSWER[4], at_4=ANSWER[3]), Rules(ignore=("order",))),
+    ],
+)
+def test_rules_say_what_may_differ(actual: list[Event], rules: Rules):
+    assert difference(ANSWER, actual, Rules()) is not None
+    assert difference(ANSWER, actual, rules) is None
+
+
+def test_ignoring_texts_does_not_hide_a_message_that_is_missing():
+    found = difference(ANSWER, changed(4), Rules(ignore=("text",)))
+    assert found is not None
+    assert found.kind == "missing"
+
+
+def test_a_failure_that_was_recorded_is_expected_again():
+    failed = [BotFailed("error", "then")]
+    assert difference(failed, [BotFailed("error", "now")], Rules()) is None
+    assert difference(failed, [BotFailed("timeout")], Rules()) is not None
+    found = difference(failed, ANSWER, Rules())
+    assert found is not None
+    assert (found.kind, found.expected["type"]) == ("error", "BotFailed")
+
+
+# --- whole conversations --------------------------------------------------------------------------
+
+RECORDED = [
+    UserUttered("one", timestamp=100.0),
+    ToolCalled("clock", {}, "c1"),
+    ToolReturned("noon", "c1", "clock"),
+    SlotSet("a", 1),
+    BotUttered("noon"),
+    UserUttered("two", timestamp=200.0),
+    ToolCalled("clock", {}, "c1"),
+    ToolReturned("one o'clock", "c1", "clock"),
+    ToolCalled("look", {}, "c2", actor="user"),
+    ToolReturned("at the sky", "c2", "look", actor="user"),
+    BotUttered("one o'clock 1"),
+    UserUttered("three", timestamp=300.0),
+    UserUtteranceReverted(),
+]
+
+
+async def follows(conversation: Any, message: UserUttered) -> list[Event | str]:
+    if message.text == "three":
+        return [UserUtteranceReverted()]
+    time = await conversation.call("clock")
+    if conversation.turn == 1:
+        return [SlotSet("a", 1), time]
+    return [f"{time} {conversation.slots['a']}"]
+
+
+def run(bot: Any, recorded: list[Event] = RECORDED, **options: Any) -> Divergence | None:
+    with turnlog.open("memory:") as log:
+        log.record("c", *recorded)
+        ((id, found),) = replay(log, ["c"], Loaded(bot), **options)
+        assert id == "c"
+        return found
+
+
+def test_tools_answer_from_the_record_and_turns_build_on_it():
+    assert run(follows) is None
+
+
+def test_the_clock_is_the_records():
+    times = []
+
+    async def looks(conversation: Any, message: UserUttered) -> list[Event | str]:
+        times.append((conversation.now, message.timestamp))
+        return await follows(conversation, message)
+
+    assert run(looks) is None
+    assert times == [(100.0, 100.0), (200.0, 200.0), (300.0, 300.0)]
+
+
+def test_what_the_bot_said_wrongly_is_not_built_on():
+    """Each turn alone is compared: a wrong first turn leaves the second as it was recorded."""
+    seen = []
+
+    async def wrong(conversation: Any, message: UserUttered) -> list[Event | str]:
+        seen.append(dict(conversation.slots))
+        await conversation.call("clock")
+        return [SlotSet("a", 5), "noon"] if conversation.turn == 1 else ["?"]
+
+    found = run(wrong, rules=Rules(ignore=("slot",)))
+    assert found is not None
+    assert (found.turn, found.kind) == (2, "text")
+    assert seen == [{}, {"a": 1}]
+
+
+def test_a_call_that_was_not_recorded_fails_and_is_extra():
+    async def calls(conversation: Any, message: UserUttered) -> list[Event | str]:
+        with pytest.raises(ToolFailed):
+            await conversation.call("weather", town="Bonn")
+        return await follows(conversation, message)
+
+    found = run(calls)
+    assert found == Divergence(
+        "c",
+        1,
+        "extra",
+        None,
+        {"type": "ToolCalled", "name": "weather", "arguments": {"town": "Bonn"}},
+    )
+
+
+def test_a_tool_that_failed_fails_again():
+    async def bot(conversation: Any, message: UserUttered) -> list[Event | str]:
+        try:
+            await conversation.call("clock")
+        except ToolFailed as error:
+            return [f"sorry: {error.result}"]
+        return []
+
+    recorded = [
+        UserUttered("x"),
+        ToolCalled("clock", {}, "1"),
+        ToolReturned("broken", "1", "clock", True),
+        BotUttered("sorry: broken"),
+    ]
+    assert run(bot, recorded) is None
+
+
+def test_a_bot_that_hangs_or_blocks_is_a_timeout():
+    async def hangs(conversation: Any, message: UserUttered) -> list[Event | str]:
+        await asyncio.sleep(60)
+        return []
+
+    async def blocks(conversation: Any, message: UserUttered) -> list[Event | str]:
+        with suppress(Exception):
+            time.sleep(60)
+        return []
+
+    for bot in (hangs, blocks):
+        found = run(bot, timeout=0.1)
+        assert found is not None
+        assert (found.turn, found.kind) == (1, "timeout")
+
+
+def test_an_answer_that_cannot_be_recorded_is_an_error():
+    async def bot(conversation: Any, message: UserUttered) -> list[Event | str]:
+        return [SlotSet("a", float("nan"))]
+
+    found = run(bot)
+    assert found is not None
+    assert found.kind == "error"
+
+
+def test_only_what_names_the_message_as_its_cause_is_the_bots():
+    recorded = [UserUttered("x"), SlotSet("by_the_shop", 1), BotUttered("y", cause=1)]
+
+    async def bot(conversation: Any, message: UserUttered) -> list[str]:
+        return ["y"]
+
+    assert run(bot, recorded) is None
+
+
+def test_a_call_is_answered_by_the_nearest_later_result_of_its_id():
+    events = [ToolCalled("a", call_id="1"), ToolReturned(1, "1"), ToolCalled("b", call_id="1"),
+              ToolCalled("c", call_id="1"), ToolReturned(3, "1"), ToolReturned(2, "1")]  # fmt: skip
+    found = answers(enumerate(events, 1))
+    assert {number: returned.result for number, returned in found.items()} == {1: 1, 3: 2, 4: 3}
+
+
+def test_a_bot_that_ends_its_process_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "deadly.py").write_text("import os\nasync def bot(c, m): os._exit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with turnlog.open(f"sqlite:///{tmp_path / 'log.db'}") as log:
+        log.record("c", *RECORDED)
+        bot = turnlog.bots.load("deadly:bot")
+        with pytest.raises(BotError, match="ended the process"):
+            list(replay(log, ["c"], bot, jobs=2))
+
+
+# --- rules, reports, the fixture ------------------------------------------------------------------
+
+
+def test_rules_come_from_a_toml_file(tmp_path: Path):
+    path = tmp_path / "rules.toml"
+    path.write_text("ignore = ['text']\nslots = ['session_*']\nmasks = ['[0-9]+']\n")
+    assert load(path) == Rules(("text",), ("session_*",), ("[0-9]+",))
+
+
+@pytest.mark.parametrize("text", ["ignore = ['all']", "masks = ['(']", "other = 1", "ignore ="])
+def test_rules_that_say_nothing_are_refused_by_file(tmp_path: Path, text: str):
+    path = tmp_path / "rules.toml"
+    path.write_text(text)
+    with pytest.raises(FormatError, match=r"rules\.toml"):
+        load(path)
+
+
+HOSTILE = "<script>alert(1)</script>\x00\x1b\u202e]]>&\ufffe"
+
+
+def test_reports_hold_hostile_texts_and_stay_well_formed():
+    found = Divergence(HOSTILE, 1, "text", {"type": "BotUttered", "text": HOSTILE}, None)
+    outcomes = [(HOSTILE, found), ("fine", None)]
+    suite = ElementTree.fromstring(report.junit(outcomes, "my:bot"))
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    assert [case.get("name") for case in suite.iter("testcase")][1] == "fine"
+    page = report.html(outcomes, "my:bot").decode()
+    assert "<script" not in page
+    assert "\u202e" not in page
+
+
+def test_divergences_are_grouped_over_the_corpus():
+    texts = [Divergence(str(n), 2, "text", {"type": "BotUttered"}, None) for n in range(3)]
+    slot = Divergence(
+        "x", 1, "slot", {"type": "SlotSet", "name": "a"}, {"type": "SlotSet", "name": "b"}
+    )
+    groups = report.grouped([*((d.conversation, d) for d in texts), ("x", slot), ("y", None)])
+    assert [(g.kind, g.what, len(g.found)) for g in groups] == [
+        ("text", "BotUttered", 3),
+        ("slot", "SlotSet a → SlotSet b", 1),
+    ]
+
+
+def test_the_pytest_fixture_passes_and_fails_tests(pytester: pytest.Pytester, tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(url) as log:
+        log.record("c", UserUttered("hi"), BotUttered("hello 7"))
+    pytester.makepyfile(
+        f"""
+        async def says_8(conversation, message):
+            return ["hello 8"]
+
+        def test_same_but_for_the_number(replay):
+            replay({url!r}, says_8, masks=[r"\\d+"])
+
+        def test_other(replay):
+            replay({url!r}, says_8)
+        """
+    )
+    outcome = pytester.runpytest_inprocess(
+        "-p", "turnlog.testing.replay", "-o", "asyncio_default_fixture_loop_scope=function"
+    )
+    outcome.assert_outcomes(passed=1, failed=1)
+    outcome.stdout.fnmatch_lines(["1 of 1 conversations diverge", "c, turn 1: text"])

@@ -1,0 +1,99 @@
+"""`turnlog replay`: a bot is asked again what users said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from turnlog.cli import output
+from turnlog.cli.settings import Ids, open_log, settings
+
+All = Annotated[bool, typer.Option("--all", help="Every conversation.")]
+BotName = Annotated[str, typer.Option("--bot", metavar="MODULE:ATTR", help="The bot.")]
+Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds for an answer.")]
+RulesFile = Annotated[
+    Path | None, typer.Option("--rules", metavar="FILE", help="What may differ (TOML).")
+]
+Ignore = Annotated[
+    list[str] | None, typer.Option("--ignore", metavar="KIND", help="A kind that may differ.")
+]
+IgnoreSlot = Annotated[
+    list[str] | None,
+    typer.Option("--ignore-slot", metavar="PATTERN", help="Slots that may differ: session_*."),
+]
+Mask = Annotated[
+    list[str] | None,
+    typer.Option("--mask", metavar="REGEX", help="What it matches in a text may differ."),
+]
+Junit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML.")]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write an HTML page.")]
+
+
+def replay(
+    bot: BotName,
+    ids: Ids = None,
+    all_: All = False,
+    jobs: Jobs = 1,
+    timeout: Timeout = 30.0,
+    rules: RulesFile = None,
+    ignore: Ignore = None,
+    ignore_slot: IgnoreSlot = None,
+    mask: Mask = None,
+    junit: Junit = None,
+    html: Html = None,
+) -> None:
+    """Ask a bot again what users said, and show where it first answers otherwise; status 1 then.
+
+    Clock, tool results and what came before each message are the record's.
+    """
+    from turnlog import bots
+    from turnlog.replay import many, report
+    from turnlog.replay import rules as rule
+
+    if bool(ids) == all_:
+        raise typer.BadParameter("name conversations, or give --all")
+    allowed = rule.combined(rules, ignore or (), ignore_slot or (), mask or ())
+    loaded = bots.load(bot)
+    outcomes: list[tuple[str, Any]] = []
+    with open_log() as log:
+        chosen = list(log.ids()) if all_ else list(ids or ())
+        found = many.replay(log, chosen, loaded, rules=allowed, timeout=timeout, jobs=jobs)
+        diverging = _divergences(found, outcomes, len(chosen))
+        if settings().json:
+            output.lines(diverging, columns=())
+        else:
+            _print(len(list(diverging)), outcomes)
+    for path, write in ((junit, report.junit), (html, report.html)):
+        if path is not None:
+            path.write_bytes(write(outcomes, bot))
+    if any(found for _, found in outcomes):
+        raise typer.Exit(1)
+
+
+def _divergences(found: Any, outcomes: list[Any], count: int) -> Iterator[dict[str, Any]]:
+    """Each divergence as it is found; all outcomes are gathered, and now and then counted aloud."""
+    for outcome in found:
+        outcomes.append(outcome)
+        if outcome[1] is not None:
+            yield msgspec.structs.asdict(outcome[1])
+        if len(outcomes) % 100 == 0:
+            output.note(f"{len(outcomes):,} of {count:,} conversations")
+
+
+def _print(count: int, outcomes: Any) -> None:
+    from turnlog.replay.report import grouped
+
+    if count:
+        columns = ("kind", "what", "conversations", "first", "turn")
+        output.table(columns, (_row(group) for group in grouped(outcomes)))
+    output.say(f"conversations: {len(outcomes):,}, diverging: {count:,}")
+
+
+def _row(group: Any) -> tuple[Any, ...]:
+    first = group.found[0]
+    return group.kind, group.what, len(group.found), first.conversation, first.turn

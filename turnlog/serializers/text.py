@@ -1,0 +1,45 @@
+"""Text as people may safely see it, whoever wrote it."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from datetime import UTC, datetime
+
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = {"\u200c", "\u200d"}
+_NO_CHARACTERS = {"\ufffe", "\uffff"}
+
+
+def visible(text: str) -> str:
+    """The text with control characters and direction overrides made visible."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    hidden = unicodedata.category(character) in _HIDDEN and character not in _JOINERS
+    if hidden or character in _NO_CHARACTERS:
+        return character.encode("unicode_escape").decode()
+    return character
+
+
+def cell(text: str) -> str:
+    """The text for a cell of a table that a spreadsheet opens: no formula, no control character."""
+    shown = visible(text)
+    live = text[:1] in tuple("=+-@\t\r\n|") or shown.lstrip()[:1] in tuple("=+-@")
+    return f"'{shown}" if text and live else shown
+
+
+def file_name(id: str, suffix: str) -> str:
+    """A file's name for a conversation: from its id's digest, never the id."""
+    return hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()[:32] + suffix
+
+
+def when(timestamp: float) -> str:
+    """A timestamp (UTC seconds) as people read it."""
+    try:
+        return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return str(timestamp)
