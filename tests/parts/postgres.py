@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,8 +26,11 @@ SETTINGS = {
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """A server of its own for as long as the block lasts; its URL names the first database."""
+def running(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A server of its own for as long as the block lasts; its URL names the first database.
+
+    settings: what shall be otherwise than in SETTINGS.
+    """
     with tempfile.TemporaryDirectory(prefix="turnlog-pg-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         programs, user = _programs(folder)
@@ -35,8 +38,9 @@ def running() -> Iterator[Server]:
         _make_data_folder(programs / "initdb", data, user=user)
         port = free_port()
         url = f"postgresql://postgres@{HOST}:{port}/postgres"
-        settings = [f"--{key}={value}" for key, value in (SETTINGS | {"port": str(port)}).items()]
-        command = [str(programs / "postgres"), "-D", str(data), *settings]
+        chosen = SETTINGS | (settings or {}) | {"port": str(port)}
+        options = [f"--{key}={value}" for key, value in chosen.items()]
+        command = [str(programs / "postgres"), "-D", str(data), *options]
         server = Server(command, url=url, folder=folder, answers=lambda: _answers(url), user=user)
         try:
             yield server

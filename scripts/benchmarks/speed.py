@@ -1,0 +1,254 @@
+"""Speed and size against stock eventsourcing and against the floor of this machine."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import mean, median, stdev
+
+import turnlog
+from scripts.benchmarks.figures import (
+    Figure,
+    at_least,
+    at_most,
+    below,
+    interleaved,
+    seconds,
+)
+from scripts.benchmarks.sides import (
+    EVENTS_A_TURN,
+    Floor,
+    Ours,
+    Postgres,
+    Stock,
+    bodies,
+    size,
+)
+from turnlog.domain.apply import fold
+from turnlog.projections import PROJECTIONS
+from turnlog.projections.projection import catch_up
+from turnlog.serializers import binary
+
+GROUP = 32
+LONG_TURNS = 10_000
+"""Turns of the long conversation: 60,000 events."""
+
+
+def figures(*, quick: bool) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory(prefix="turnlog-bench-") as name:
+        folder = Path(name)
+        yield from _appends(folder, quick)
+        yield from _long_conversation(folder, quick)
+        yield from _projection(folder, quick)
+        yield from _bytes(folder, quick)
+        yield from _slope(folder, quick)
+        if not quick:
+            yield _import_memory(folder)
+        yield from _postgres(quick)
+
+
+def _appends(folder: Path, quick: bool) -> Iterator[Figure]:
+    times = 7 if quick else 21
+    for synchronous, suffix in (("NORMAL", ""), ("FULL", "_full")):
+        turns = 150 if synchronous == "NORMAL" else 60
+        ours = Ours(folder / f"ours{suffix}.db", synchronous)
+        stock = Stock(folder / f"stock{suffix}.db", synchronous)
+        floor = Floor(folder / f"floor{suffix}.db", synchronous)
+
+        def one(side: Ours | Stock | Floor, turns: int = turns) -> Callable[[], float]:
+            return lambda: turns / seconds(lambda: [side.append(n % 20, n) for n in range(turns)])
+
+        def group(side: Ours | Floor) -> Callable[[], float]:
+            return lambda: (
+                4 * GROUP / seconds(lambda: [side.append_group(0, GROUP) for _ in "1234"])
+            )
+
+        runs = {"ours": one(ours), "stock": one(stock), "floor": one(floor)}
+        runs |= {"ours32": group(ours), "floor32": group(floor)}
+        taken = interleaved(runs, times)
+        unit = f"turns/s, {synchronous}"
+        least = 5 if synchronous == "NORMAL" else 1.2
+        yield at_least(
+            f"append_one_vs_stock{suffix}", taken["ours"], taken["stock"], unit, least=least
+        )
+        yield at_least(
+            f"append_one_vs_floor{suffix}", taken["ours"], taken["floor"], unit, least=0.4
+        )
+        yield at_least(f"group32_vs_stock{suffix}", taken["ours32"], taken["stock"], unit, least=20)
+        yield Figure(
+            f"group32_vs_floor{suffix}", taken["ours32"], taken["floor32"], unit,
+            taken["ours32"] / taken["floor32"],
+        )  # fmt: skip
+        yield Figure(
+            f"floor32_vs_stock{suffix}", taken["floor32"], taken["stock"], unit,
+            taken["floor32"] / taken["stock"],
+        )  # fmt: skip
+        for side in (ours, stock, floor):
+            side.close()
+
+
+def _long_conversation(folder: Path, quick: bool) -> Iterator[Figure]:
+    ours, stock = Ours(folder / "long.db"), Stock(folder / "long-stock.db")
+    ours.fill(0, LONG_TURNS)
+    stock.fill(0, LONG_TURNS)
+    events = LONG_TURNS * EVENTS_A_TURN
+    encoded = list(bodies(LONG_TURNS))
+
+    def in_memory() -> None:
+        state = turnlog.State()
+        for body in encoded:
+            fold(state, binary.decode_events(body))
+
+    taken = interleaved(
+        {
+            "ours": lambda: events / seconds(lambda: ours.replay(0)),
+            "stock": lambda: events / seconds(lambda: stock.replay(0)),
+            "memory": lambda: events / seconds(in_memory),
+        },
+        3 if quick else 7,
+    )
+    yield at_least("replay_60k_vs_stock", taken["ours"], taken["stock"], "events/s", least=30)
+    yield at_least("replay_60k_vs_memory", taken["ours"], taken["memory"], "events/s", least=0.45)
+    ours.fill(1, 10)
+    current = interleaved(
+        {str(c): lambda c=c: milliseconds(ours, f"c{c}") for c in (0, 1)},  # type: ignore[misc]
+        200,
+    )
+    note = f"{current['1']:.3f} ms for a conversation of 60 events"
+    yield below("current_state_60k_ms", current["0"], "ms", most=0.2, note=note)
+    asked = [n * 7919 % LONG_TURNS + 1 for n in range(50 if quick else 300)]
+    at_turns = [milliseconds(ours, "c0", turn=n) for n in asked]
+    note = f"median {median(at_turns):.2f} ms"
+    yield below("any_turn_60k_ms", _percentile(at_turns, 0.95), "ms (95 %)", most=5, note=note)
+    ours.close()
+    stock.close()
+
+
+def milliseconds(ours: Ours, id: str, turn: int | None = None) -> float:
+    return 1000 * seconds_raw(lambda: ours.log.conversation(id, turn=turn).slots)
+
+
+def seconds_raw(work: Callable[[], object]) -> float:
+    """Without collecting garbage first, which would cost more than the work."""
+    import time
+
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _percentile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def _projection(folder: Path, quick: bool) -> Iterator[Figure]:
+    from scripts.benchmarks.projecting import StockProjection
+
+    turns = 500 if quick else 3000
+    ours, stock = Ours(folder / "projected.db"), StockProjection(folder, turns)
+    for conversation in range(20):
+        ours.fill(conversation, turns // 20)
+    projection = PROJECTIONS["slots"]
+
+    def run_ours() -> float:
+        with ours.log.store.transaction() as transaction:
+            transaction.clear(projection.name)
+        return turns * EVENTS_A_TURN / seconds(lambda: catch_up(ours.log.store, [projection]))
+
+    taken = interleaved({"ours": run_ours, "stock": stock.run}, 3)
+    yield at_least("projection_vs_runner", taken["ours"], taken["stock"], "events/s", least=20)
+    ours.close()
+    stock.close()
+
+
+def _bytes(folder: Path, quick: bool) -> Iterator[Figure]:
+    per_turn = {}
+    for turns in (100, 200, 5000, 10_000):
+        ours = Ours(folder / f"size{turns}.db")
+        ours.fill(0, turns)
+        ours.close()
+        per_turn[turns] = size(ours.path)
+    stock = Stock(folder / "size-stock.db")
+    stock.fill(0, 5000)
+    stock.close()
+    events = 5000 * EVENTS_A_TURN
+    theirs = size(stock.path) / events
+    yield at_most("bytes_vs_stock", per_turn[5000] / events, theirs, "bytes/event", most=0.35)
+    early = (per_turn[200] - per_turn[100]) / 100
+    late = (per_turn[10_000] - per_turn[5000]) / 5000
+    yield Figure(
+        "bytes_flat", late, early, "bytes/turn", late / early, "0.9 to 1.1",
+        0.9 <= late / early <= 1.1, "ours: at turn 5,000; theirs: ours at turn 100",
+    )  # fmt: skip
+
+
+def _slope(folder: Path, quick: bool) -> Iterator[Figure]:
+    """Time per append late in a conversation ÷ early in another, both growing in turns."""
+    ours = Ours(folder / "slope.db", "NORMAL")
+    late_from = 2000 if quick else 10_000
+    ours.fill(0, late_from)
+    rounds, turns = (60, 10) if quick else (400, 10)
+    ratios = []
+    for n in range(rounds):
+        order = [f"s{n}", "c0"] if n % 2 else ["c0", f"s{n}"]
+        took = {id: seconds_raw(lambda id=id: _some(ours, id, n, turns)) for id in order}  # type: ignore[misc]
+        ratios.append(math.log(took["c0"] / took[f"s{n}"]))
+    kept = sorted(ratios)[rounds // 10 : -rounds // 10]
+    centre = math.exp(mean(kept))
+    half = 1.96 * stdev(kept) / math.sqrt(len(kept))
+    low, high = centre * math.exp(-half), centre * math.exp(half)
+    yield Figure(
+        "append_flat", centre, 1.0, "time late ÷ time early", centre, "95 % interval in 0.9 to 1.1",
+        low >= 0.9 and high <= 1.1, f"95 % interval {low:.3f} to {high:.3f}, from turn {late_from}",
+    )  # fmt: skip
+    ours.close()
+
+
+def _some(ours: Ours, id: str, n: int, turns: int) -> None:
+    from scripts.benchmarks.sides import turn
+
+    for index in range(turns):
+        ours.log.record(id, *turn(index), key=f"s{n}-{index}")
+
+
+def _import_memory(folder: Path) -> Figure:
+    """Peak memory after importing 1,000,000 events, beside that after 100,000."""
+    from scripts.benchmarks.importing import peak_megabytes
+
+    few, many = (peak_megabytes(folder, events) for events in (100_000, 1_000_000))
+    return Figure(
+        "import_memory", many, few, "MB peak", many / few, "≤ 1.1", many / few <= 1.1,
+        "ours: 1,000,000 events; theirs: ours at 100,000",
+    )  # fmt: skip
+
+
+def _postgres(quick: bool) -> Iterator[Figure]:
+    try:
+        from tests.parts import PartMissing, postgres
+    except ImportError:
+        return
+    os.environ.setdefault("TMPDIR", tempfile.gettempdir())
+    durable = {"fsync": "on", "full_page_writes": "on"}
+    try:
+        with postgres.running(durable) as server:
+            ours = Postgres(postgres.fresh_database(server.url))
+            taken = interleaved(
+                {
+                    "group": lambda: (
+                        4 * GROUP / seconds(lambda: [ours.append_group(0, GROUP) for _ in "1234"])
+                    ),
+                    "single": lambda: (
+                        30 / seconds(lambda: [ours.append(n % 20, n) for n in range(30)])
+                    ),
+                },
+                7 if quick else 21,
+            )
+            ours.close()
+    except PartMissing:
+        return
+    yield at_least(
+        "pg_group32_vs_single", taken["group"], taken["single"], "turns/s, fsync on", least=15
+    )
