@@ -67,7 +67,10 @@ class Ours:
         self._keys = itertools.count()
 
     def append(self, conversation: int, n: int) -> None:
-        self.log.record(f"c{conversation}", *turn(n), key=f"k{next(self._keys)}")
+        self.append_to(f"c{conversation}", n)
+
+    def append_to(self, id: str, n: int) -> None:
+        self.log.record(id, *turn(n), key=f"k{next(self._keys)}")
 
     def append_group(self, first: int, count: int) -> None:
         requests = [

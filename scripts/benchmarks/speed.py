@@ -6,6 +6,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import mean, median, stdev
 
@@ -90,6 +91,11 @@ def _appends(folder: Path, quick: bool) -> Iterator[Figure]:
             side.close()
 
 
+def _groups(side: Ours | Floor, count: int) -> None:
+    for _ in range(count):
+        side.append_group(0, GROUP)
+
+
 def _long_conversation(folder: Path, quick: bool) -> Iterator[Figure]:
     ours, stock = Ours(folder / "long.db"), Stock(folder / "long-stock.db")
     ours.fill(0, LONG_TURNS)
@@ -165,24 +171,25 @@ def _projection(folder: Path, quick: bool) -> Iterator[Figure]:
 
 
 def _bytes(folder: Path, quick: bool) -> Iterator[Figure]:
-    per_turn = {}
-    for turns in (100, 200, 5000, 10_000):
-        ours = Ours(folder / f"size{turns}.db")
-        ours.fill(0, turns)
-        ours.close()
-        per_turn[turns] = size(ours.path)
-    stock = Stock(folder / "size-stock.db")
-    stock.fill(0, 5000)
-    stock.close()
     events = 5000 * EVENTS_A_TURN
-    theirs = size(stock.path) / events
-    yield at_most("bytes_vs_stock", per_turn[5000] / events, theirs, "bytes/event", most=0.35)
-    early = (per_turn[200] - per_turn[100]) / 100
-    late = (per_turn[10_000] - per_turn[5000]) / 5000
+    ours, theirs = (size_of(side, folder, 1, 5000) / events for side in (Ours, Stock))
+    yield at_most("bytes_vs_stock", ours, theirs, "bytes/event", most=0.35)
+    many = 40  # short conversations at once, since a database grows by whole pages
+    early = (size_of(Ours, folder, many, 200) - size_of(Ours, folder, many, 100)) / (100 * many)
+    late = (size_of(Ours, folder, 1, 10_000) - size_of(Ours, folder, 1, 5000)) / 5000
     yield Figure(
         "bytes_flat", late, early, "bytes/turn", late / early, "0.9 to 1.1",
         0.9 <= late / early <= 1.1, "ours: at turn 5,000; theirs: ours at turn 100",
     )  # fmt: skip
+
+
+def size_of(kind: type[Ours | Stock], folder: Path, conversations: int, turns: int) -> int:
+    """Bytes of a database that holds so many conversations of so many turns."""
+    side = kind(folder / f"size-{kind.__name__}-{conversations}-{turns}.db")
+    for conversation in range(conversations):
+        side.fill(conversation, turns)
+    side.close()
+    return size(side.path)
 
 
 def _slope(folder: Path, quick: bool) -> Iterator[Figure]:
@@ -194,7 +201,7 @@ def _slope(folder: Path, quick: bool) -> Iterator[Figure]:
     ratios = []
     for n in range(rounds):
         order = [f"s{n}", "c0"] if n % 2 else ["c0", f"s{n}"]
-        took = {id: seconds_raw(lambda id=id: _some(ours, id, n, turns)) for id in order}  # type: ignore[misc]
+        took = {id: seconds_raw(partial(_some, ours, id, turns)) for id in order}
         ratios.append(math.log(took["c0"] / took[f"s{n}"]))
     kept = sorted(ratios)[rounds // 10 : -rounds // 10]
     centre = math.exp(mean(kept))
@@ -207,11 +214,9 @@ def _slope(folder: Path, quick: bool) -> Iterator[Figure]:
     ours.close()
 
 
-def _some(ours: Ours, id: str, n: int, turns: int) -> None:
-    from scripts.benchmarks.sides import turn
-
-    for index in range(turns):
-        ours.log.record(id, *turn(index), key=f"s{n}-{index}")
+def _some(ours: Ours, id: str, turns: int) -> None:
+    for n in range(turns):
+        ours.append_to(id, n)
 
 
 def _import_memory(folder: Path) -> Figure:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,7 +26,7 @@ SETTINGS = {
 
 
 @contextmanager
-def running(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+def running(settings: dict[str, str] | None = None) -> Iterator[Server]:
     """A server of its own for as long as the block lasts; its URL names the first database.
 
     settings: what shall be otherwise than in SETTINGS.
