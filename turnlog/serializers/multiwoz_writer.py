@@ -14,6 +14,8 @@ from turnlog.serializers.codec import Example
 from turnlog.serializers.document import as_line, lost_fields, refuse_raw_example
 from turnlog.serializers.multiwoz_acts import acts_and_spans
 from turnlog.serializers.multiwoz_metadata import Metadata
+from turnlog.serializers.schema import check_slots
+from turnlog.serializers.spans import check_frames
 
 _HELD: dict[type[e.Event], frozenset[str]] = {
     e.UserUttered: frozenset(("text", "extra")),
@@ -27,6 +29,8 @@ _BOT = (e.BotUttered, e.AgentUttered)
 
 def example(dialogue: Dialogue) -> Example:
     """The dialogue in this format, with what it cannot hold counted."""
+    check_frames(dialogue)
+    check_slots(dialogue)
     writer = _Writer()
     log = [content for turn in dialogue.turns() for content in writer.turn(turn)]
     content: dict[str, Any] = {}

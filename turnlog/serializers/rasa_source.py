@@ -40,7 +40,7 @@ class RasaCodec(Codec):
     event earlier than the one before, a row without a type) stands one by one in `notes`.
     """
 
-    reads = True
+    reads = whole = True
 
     def _prologue(self) -> tuple[Event, ...]:
         path = self.options.get("domain")

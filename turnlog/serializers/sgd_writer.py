@@ -13,7 +13,9 @@ from turnlog.domain.conversation import Dialogue, Turn
 from turnlog.domain.state import State
 from turnlog.serializers.codec import Example
 from turnlog.serializers.document import lost_fields, refuse_raw_example
+from turnlog.serializers.schema import check_slots
 from turnlog.serializers.sgd import frame_content
+from turnlog.serializers.spans import check_frames
 from turnlog.serializers.states import same
 
 _SPEAKERS: dict[type[e.Event], str] = {
@@ -35,6 +37,8 @@ NO_SERVICE = "conversation"
 
 def example(dialogue: Dialogue) -> Example:
     """The dialogue in this format, with what it cannot hold counted."""
+    check_frames(dialogue)
+    check_slots(dialogue)
     writer = _Writer()
     turns = [content for turn in dialogue.turns() for content in writer.turn(turn)]
     content: dict[str, Any] = {"dialogue_id": dialogue.name}

@@ -1,0 +1,69 @@
+"""Rasa's NLU data: what users said under what it meant, entities marked in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
+
+from turnlog.domain import events as e
+from turnlog.domain.conversation import Dialogue
+from turnlog.serializers.codec import Codec, Example
+from turnlog.serializers.document import lost_fields, refuse_raw_example
+from turnlog.serializers.rasa_text import annotated
+from turnlog.serializers.rasa_understood import Understood, understood
+from turnlog.serializers.rasa_yaml import Block, write_yaml
+
+_HELD: dict[type[e.Event], frozenset[str]] = {
+    e.UserUttered: frozenset(("text",)),
+    e.MessageUnderstood: frozenset(("intent", "entities", "message")),
+    e.EntitiesAdded: frozenset(("entities",)),
+    e.MessageAnnotated: frozenset(("frames", "message")),
+}
+
+
+class RasaNluCodec(Codec):
+    """An example is one message; a file has each intent once, with all of its texts.
+
+    Intents come in the order in which they are first meant, texts in the log's.
+    """
+
+    name = "rasa-nlu"
+    suffix = ".yml"
+    writes = True
+    libraries = ("PyYAML",)
+
+    def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        lost = Counter(what for event in dialogue.events for what in lost_fields(event, _HELD))
+        for message in understood(dialogue).values():
+            if (content := _content(message, lost)) is not None:
+                made = Example(dialogue.name, message.event, message.event, content, dict(lost))
+                refuse_raw_example(made)
+                yield made
+                lost = Counter()
+
+    def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        intents: dict[str, list[str]] = {}
+        for example in examples:
+            intents.setdefault(example.content["intent"], []).append(example.content["text"])
+        write_yaml("nlu", _entries(intents), out)
+
+
+def _content(message: Understood, lost: Counter[str]) -> dict[str, Any] | None:
+    """The intent and the text; None for a button's payload and for what Rasa cannot read."""
+    if not message.text or message.text.startswith("/"):
+        lost["message without a text of the user's own"] += 1
+        return None
+    text = annotated(message.text, message.entities, lost)
+    return None if text is None else {"intent": message.intent, "text": text}
+
+
+def _entries(intents: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
+    """Texts of one line are lines of a block, the others stand in a list of their own."""
+    for intent, texts in intents.items():
+        lines = [text for text in texts if len(text.splitlines()) == 1]
+        if lines:
+            block = Block("".join(f"- {line}\n" for line in lines))
+            yield {"intent": intent, "examples": block}
+        if others := [{"text": Block(text)} for text in texts if len(text.splitlines()) > 1]:
+            yield {"intent": intent, "examples": others}

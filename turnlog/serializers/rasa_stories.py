@@ -1,0 +1,178 @@
+"""Rasa's stories, to train a dialogue policy on, and its end-to-end tests.
+
+A session is a story. A bot that names no actions, as in annotated data sets, has its acts as the
+name of an action (`utter_request`), or its text.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO, ClassVar
+
+from turnlog.domain import events as e
+from turnlog.domain.conversation import Dialogue
+from turnlog.domain.state import LISTEN
+from turnlog.serializers.codec import Codec, Example
+from turnlog.serializers.document import lost_fields, refuse_raw_example
+from turnlog.serializers.rasa_text import annotated
+from turnlog.serializers.rasa_understood import Understood, understood
+from turnlog.serializers.rasa_yaml import Block, write_yaml
+from turnlog.serializers.schema import check_slots
+
+_SILENT = (LISTEN, "action_session_start", "action_unlikely_intent", None)
+"""Actions that Rasa's own stories leave out."""
+
+_HELD: dict[type[e.Event], frozenset[str]] = {
+    e.UserUttered: frozenset(("text",)),
+    e.MessageUnderstood: frozenset(("intent", "entities", "message")),
+    e.EntitiesAdded: frozenset(("entities",)),
+    e.MessageAnnotated: frozenset(("frames", "message")),
+    e.BotUttered: frozenset(("text",)),
+    e.AgentUttered: frozenset(("text",)),
+    e.ActionExecuted: frozenset(("name", "action_text")),
+    e.SlotSet: frozenset(("name", "value")),
+    e.LoopActivated: frozenset(("name",)),
+    e.SessionStarted: frozenset(("restored",)),
+    e.ConversationRestarted: frozenset(("restored",)),
+}
+
+
+class RasaStoriesCodec(Codec):
+    """`stories:` with intents, entities, slots, forms and actions."""
+
+    name = "rasa-stories"
+    suffix = ".yml"
+    writes = True
+    libraries = ("PyYAML",)
+    texts: ClassVar[bool] = False
+
+    def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        messages = understood(dialogue)
+        if not messages:
+            return
+        check_slots(dialogue)
+        for story in _Stories(dialogue, messages, texts=self.texts).all():
+            refuse_raw_example(story)
+            yield story
+
+    def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        write_yaml("stories", (_laid_out(example.content) for example in examples), out)
+
+
+def _laid_out(story: dict[str, Any]) -> dict[str, Any]:
+    """What users said as blocks."""
+    steps = [
+        {**step, "user": Block(step["user"])} if "user" in step else step for step in story["steps"]
+    ]
+    return {**story, "steps": steps}
+
+
+class RasaE2eCodec(RasaStoriesCodec):
+    """The same with each message's text, entities marked in it: an end-to-end test."""
+
+    name = "rasa-e2e"
+    texts = True
+
+
+class _Stories:
+    """Goes through a dialogue; a story is done where the next session begins."""
+
+    def __init__(self, dialogue: Dialogue, messages: dict[int, Understood], *, texts: bool) -> None:
+        self.dialogue = dialogue
+        self.messages = messages
+        self.texts = texts
+        self.acting = any(isinstance(event, e.ActionExecuted) for event in dialogue.events)
+        self.frames = _frames(dialogue)
+        self.count = 0
+        self._begin(dialogue.first_event, None)
+
+    def all(self) -> Iterator[Example]:
+        last = self.first
+        for last, event in enumerate(self.dialogue.events, self.dialogue.first_event):
+            if isinstance(event, e.SessionStarted | e.ConversationRestarted):
+                yield from self._story(last - 1)
+                self._begin(last, event.restored)
+            self.lost.update(lost_fields(event, _HELD))
+            if (step := _STEPS.get(type(event))) is not None:
+                step(self, last, event)
+        yield from self._story(last)
+
+    def _begin(self, first: int, restored: e.Context | None) -> None:
+        self.first = first
+        self.steps: list[dict[str, Any]] = []
+        self.lost: Counter[str] = Counter()
+        if restored is not None and restored.slots:
+            slots = [{name: value} for name, value in restored.slots.items() if value is not None]
+            self.steps.append({"slot_was_set": slots})
+
+    def _story(self, last: int) -> Iterator[Example]:
+        """The steps so far; without a message of the user they are no story."""
+        if not any("intent" in step for step in self.steps):
+            return
+        self.count += 1
+        name = self.dialogue.name + (f" (session {self.count})" if self.count > 1 else "")
+        content = {"story": name, "steps": [step for step in self.steps if step]}
+        yield Example(self.dialogue.name, self.first, last, content, dict(self.lost))
+
+    def user(self, number: int, event: e.UserUttered) -> None:
+        message = self.messages[number]
+        step: dict[str, Any] = {}
+        if self.texts:
+            text = annotated(message.text or "", message.entities, self.lost)
+            if text:
+                step["user"] = text
+        step["intent"] = message.intent
+        if "user" not in step and message.entities:
+            step["entities"] = [_entity(entity) for entity in message.entities]
+        self.steps.append(step)
+
+    def action(self, number: int, event: e.ActionExecuted) -> None:
+        if event.name not in _SILENT:
+            self.steps.append({"action": event.name})
+        elif event.name is None and event.action_text:
+            self.steps.append({"bot": event.action_text})
+
+    def said(self, number: int, event: Any) -> None:
+        if self.acting:
+            self.lost[f"{type(event).__name__}.text"] += 1
+        elif acts := self.frames.get(number):
+            self.steps.append({"action": f"utter_{'_'.join(sorted(acts))}"})
+            self.lost[f"{type(event).__name__}.text"] += 1
+        elif event.text:
+            self.steps.append({"bot": event.text})
+
+    def slot(self, number: int, event: e.SlotSet) -> None:
+        """Slots that were set one after the other are one step."""
+        if not (self.steps and "slot_was_set" in self.steps[-1]):
+            self.steps.append({"slot_was_set": []})
+        self.steps[-1]["slot_was_set"].append({event.name: event.value})
+
+    def loop(self, number: int, event: e.LoopActivated) -> None:
+        self.steps.append({"active_loop": event.name})
+
+
+def _entity(entity: e.Entity) -> dict[str, Any]:
+    extra = entity.extra or {}
+    parts = {name: extra[name] for name in ("role", "group") if isinstance(extra.get(name), str)}
+    return {entity.entity: entity.value, **parts}
+
+
+def _frames(dialogue: Dialogue) -> dict[int, set[str]]:
+    """The acts of each annotated message by its number."""
+    acts: dict[int, set[str]] = {}
+    for event in dialogue.events:
+        if isinstance(event, e.MessageAnnotated) and event.message is not None:
+            named = {act.act.lower() for frame in event.frames for act in frame.acts or ()}
+            acts.setdefault(event.message, set()).update(named)
+    return acts
+
+
+_STEPS: dict[type[e.Event], Callable[[_Stories, int, Any], None]] = {
+    e.UserUttered: _Stories.user,
+    e.ActionExecuted: _Stories.action,
+    e.BotUttered: _Stories.said,
+    e.AgentUttered: _Stories.said,
+    e.SlotSet: _Stories.slot,
+    e.LoopActivated: _Stories.loop,
+}

@@ -1,0 +1,56 @@
+"""Rasa's annotated texts: `a table in [Milan]{"entity": "city", "value": "Milano"}`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from turnlog.domain.annotations import Entity
+from turnlog.serializers.spans import in_order
+
+_ANNOTATED = re.compile(
+    r"\[(?P<text>[^\]]+?)\](\((?P<entity>[^:)]+?)(?:\:(?P<value>[^)]+))?\)|\{(?P<dict>[^}]+?)\}"
+    r"|\[(?P<list>.*?)\])"
+)
+"""What Rasa reads as an annotation, as its entities_parser has it."""
+
+
+def annotated(text: str, entities: Sequence[Entity], lost: Counter[str]) -> str | None:
+    """The text with its entities in it; None where Rasa would read another text.
+
+    What cannot stand in it is counted as lost.
+    """
+    kept, overlapping = in_order(entities)
+    lost.update({"entity that overlaps another": overlapping} if overlapping else {})
+    if unplaced := sum(entity.start is None for entity in entities):
+        lost["entity without a place in the text"] += unplaced
+    written, upto = "", 0
+    for entity in kept:
+        shown = text[entity.start : entity.end]
+        if "]" in shown:
+            lost["entity with a bracket in its text"] += 1
+            continue
+        written += text[upto : entity.start] + f"[{shown}]{_dict(entity, shown, lost)}"
+        upto = entity.end or upto
+    written += text[upto:]
+    if _ANNOTATED.sub(lambda match: match["text"], written) != text or text != text.strip():
+        lost["text that Rasa would read as another"] += 1
+        return None
+    return written
+
+
+def _dict(entity: Entity, shown: str, lost: Counter[str]) -> str:
+    held: dict[str, Any] = {"entity": entity.entity}
+    for name in ("role", "group"):
+        if isinstance(given := (entity.extra or {}).get(name), str):
+            held[name] = given
+    if isinstance(entity.value, str | int | float) and not isinstance(entity.value, bool):
+        if entity.value != shown:
+            held["value"] = entity.value
+    elif entity.value is not None:
+        lost["entity value that is neither text nor number"] += 1
+    text = json.dumps(held, ensure_ascii=False)
+    return "{" + text[1:-1].replace("{", "\\u007b").replace("}", "\\u007d") + "}"

@@ -1,0 +1,98 @@
+"""What a dialogue's messages were understood as, in Rasa's words: intent and entities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+from msgspec.structs import replace
+
+from turnlog.domain import events as e
+from turnlog.domain.annotations import Entity, Frame
+from turnlog.domain.conversation import Dialogue
+from turnlog.errors import FormatError
+from turnlog.serializers.spans import check_entities, check_frames
+
+BETWEEN = "+"
+"""Joins the acts of a data set's message to one intent, as Rasa joins several intents."""
+
+
+class Understood(msgspec.Struct, frozen=True):
+    """A user's message; event is its number."""
+
+    event: int
+    turn: int
+    text: str | None
+    intent: str | None = None
+    entities: tuple[Entity, ...] = ()
+
+
+def understood(dialogue: Dialogue) -> dict[int, Understood]:
+    """The user's messages by number; none where nothing was ever understood.
+
+    A message that only a data set annotated has its acts as intent and its spans as entities.
+    Raises FormatError, naming conversation and turn, for one message without an intent among
+    others that have one, and for entities in the wrong place.
+    """
+    check_frames(dialogue)
+    messages = _gathered(dialogue)
+    if not any(message.intent for message in messages.values()):
+        return {}
+    for message in messages.values():
+        if not message.intent:
+            why = f"no intent was understood of {message.text!r:.60}"
+            raise FormatError(why, conversation=dialogue.name, turn=message.turn, field="intent")
+        check_entities(
+            message.text, message.entities, conversation=dialogue.name, turn=message.turn
+        )
+    return messages
+
+
+def _gathered(dialogue: Dialogue) -> dict[int, Understood]:
+    messages: dict[int, Understood] = {}
+    turn, latest = dialogue.first_turn, 0
+    for number, event in enumerate(dialogue.events, dialogue.first_event):
+        if isinstance(event, e.UserUttered):
+            turn, latest = turn + 1, number
+            messages[number] = Understood(number, turn, event.text)
+        elif isinstance(event, e.MessageUnderstood):
+            _update(messages, event.message or latest, event.intent, event.entities)
+        elif isinstance(event, e.EntitiesAdded) and latest:
+            _update(messages, latest, None, (*messages[latest].entities, *event.entities))
+        elif isinstance(event, e.MessageAnnotated):
+            _annotated(messages, event.message or latest, event.frames)
+    return messages
+
+
+def _update(
+    messages: dict[int, Understood],
+    number: int,
+    intent: e.Intent | None,
+    entities: tuple[Entity, ...],
+) -> None:
+    if (message := messages.get(number)) is not None:
+        name = intent.name if intent and intent.name else message.intent
+        messages[number] = replace(message, intent=name, entities=entities)
+
+
+def _annotated(messages: dict[int, Understood], number: int, frames: Iterable[Frame]) -> None:
+    message = messages.get(number)
+    if message is None or message.intent is not None:
+        return
+    frames = list(frames)
+    acts = {act.act.lower() for frame in frames for act in frame.acts or ()}
+    if acts:
+        entities = tuple(_entities(message.text or "", frames))
+        messages[number] = replace(
+            message, intent=BETWEEN.join(sorted(acts)), entities=entities or message.entities
+        )
+
+
+def _entities(text: str, frames: Iterable[Frame]) -> Iterator[Entity]:
+    """Each place of a slot once, though several frames may name it."""
+    seen: set[tuple[str, int | None, int | None]] = set()
+    for frame in frames:
+        for span in frame.spans or ():
+            if (span.slot, span.start, span.end) not in seen:
+                seen.add((span.slot, span.start, span.end))
+                yield Entity(span.slot, text[span.start : span.end], span.start, span.end)

@@ -1,0 +1,58 @@
+"""Rasa's YAML training files, written one entry after the other.
+
+Needs the extra `turnlog[rasa]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, BinaryIO
+
+from turnlog.errors import FormatError
+
+_HEADER = '# Written by turnlog · https://rasa.com/docs/rasa/training-data-format\nversion: "3.1"\n'
+"""Not all ASCII on purpose: Rasa resolves backslashes in files that are."""
+
+
+class Block(str):
+    """A text that is written as a block of lines (`|`), where YAML can."""
+
+    __slots__ = ()
+
+
+def write_yaml(key: str, entries: Iterable[Any], out: BinaryIO) -> None:
+    """A file whose `key` is the list of entries."""
+    dump = _dumper()
+    out.write(f"{_HEADER}{key}:\n".encode())
+    empty = True
+    for entry in entries:
+        empty = False
+        out.write(dump([entry]))
+    if empty:
+        out.write(b"[]\n")
+
+
+def _dumper() -> Any:
+    try:
+        import yaml
+    except ImportError as error:
+        raise FormatError("Rasa's YAML needs turnlog[rasa]") from error
+    base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+    class Dumper(base):  # type: ignore[misc]
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def block(dumper: Any, data: Block) -> Any:
+        style = "|" if data.isprintable() or "\n" in data else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", str(data), style=style)
+
+    Dumper.add_representer(Block, block)
+
+    def dump(value: Any) -> bytes:
+        made: bytes = yaml.dump(
+            value, Dumper=Dumper, encoding="utf-8", allow_unicode=True, sort_keys=False, width=10**6
+        )
+        return made
+
+    return dump

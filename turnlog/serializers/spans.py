@@ -1,0 +1,87 @@
+"""Where entities and values stand in a text: what is wrong with it stops an export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from turnlog.domain import events as e
+from turnlog.domain.annotations import Entity, Frame
+from turnlog.domain.conversation import Dialogue
+from turnlog.errors import FormatError
+
+_SAID = (e.UserUttered, e.BotUttered, e.AgentUttered)
+
+
+def check_entities(text: str | None, entities: Iterable[Entity], **place: Any) -> None:
+    """Raise FormatError, at that place, for an entity that is not where it is said to be.
+
+    A value may be another word than the text has (a synonym), but not one that stands elsewhere.
+    """
+    for entity in entities:
+        if entity.start is None and entity.end is None:
+            continue
+        why = _wrong(text or "", entity.start, entity.end, entity.value)
+        if why:
+            raise FormatError(why, field=f"entity {entity.entity!r}", **place)
+
+
+def check_frames(dialogue: Dialogue) -> None:
+    """Raise FormatError for a frame's span outside its message, or around another value.
+
+    Held against the values of the acts on that slot, where there are some, or the span's own.
+    """
+    texts: dict[int, tuple[str, int]] = {}
+    turn = dialogue.first_turn
+    for number, event in enumerate(dialogue.events, dialogue.first_event):
+        turn += isinstance(event, e.UserUttered)
+        if isinstance(event, _SAID):
+            texts[number] = event.text or "", turn
+        elif isinstance(event, e.MessageAnnotated) and event.message in texts:
+            text, about = texts[event.message]
+            for frame in event.frames:
+                _check_frame(frame, text, {"conversation": dialogue.name, "turn": about})
+
+
+def _check_frame(frame: Frame, text: str, place: dict[str, Any]) -> None:
+    for span in frame.spans or ():
+        known = [
+            value
+            for act in frame.acts or ()
+            if act.slot == span.slot
+            for value in [*(act.values or ()), *(act.canonical_values or ())]
+        ]
+        why = _outside(text, span.start, span.end)
+        if not why and span.act is None and known and text[span.start : span.end] not in known:
+            shown = text[span.start : span.end]
+            why = f"the span is around {shown!r:.60}, and not {known[0]!r:.60}"
+        if why:
+            raise FormatError(why, field=f"span of {frame.service}.{span.slot}", **place)
+
+
+def _wrong(text: str, start: int | None, end: int | None, value: Any) -> str | None:
+    if why := _outside(text, start, end):
+        return why
+    shown = text[start:end]
+    said = value.casefold() if isinstance(value, str) else ""
+    if said.strip() and shown.casefold() != said and said in text.casefold():
+        return f"the span is around {shown!r:.60}, and not {value!r:.60}"
+    return None
+
+
+def _outside(text: str, start: int | None, end: int | None) -> str | None:
+    if start is None or end is None or not 0 <= start < end <= len(text):
+        return f"the span {start} to {end} is outside of the text, which has {len(text)} characters"
+    return None
+
+
+def in_order(entities: Sequence[Entity]) -> tuple[list[Entity], int]:
+    """Entities that have a place, by place, and how many were left out as they overlap."""
+    placed = [entity for entity in entities if entity.start is not None and entity.end is not None]
+    kept: list[Entity] = []
+    upto = 0
+    for entity in sorted(placed, key=lambda one: (one.start or 0, -(one.end or 0))):
+        if (entity.start or 0) >= upto:
+            kept.append(entity)
+            upto = entity.end or 0
+    return kept, len(placed) - len(kept)
