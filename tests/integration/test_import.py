@@ -18,9 +18,11 @@ PEOPLE = {"type": "SlotSet", "name": "people", "value": 2}
 BACK = {"type": "UserUtteranceReverted"}
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Turnlog]:
-    url = "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/chat.db"
+    url = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path}/chat.db"}.get(request.param)
+    if url is None:
+        url = request.getfixturevalue("postgres_url")
     with turnlog.open(url) as opened:
         yield opened
 

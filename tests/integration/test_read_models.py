@@ -1,0 +1,102 @@
+"""Read models on every back end: the same entries from the same events, live and rebuilt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import turnlog
+from turnlog import (
+    BotUttered,
+    HistoryReplaced,
+    MessageEdited,
+    MessageRedacted,
+    SlotSet,
+    Turnlog,
+    UserUttered,
+    ValueSet,
+)
+from turnlog.engine.query import matching
+from turnlog.projections import PROJECTIONS
+from turnlog.projections.heads import rebuild_heads
+from turnlog.projections.projection import catch_up, rebuild
+from turnlog.projections.slot_history import changes
+from turnlog.projections.transcript import messages
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Turnlog]:
+    url = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path}/chat.db"}.get(request.param)
+    if url is None:
+        url = request.getfixturevalue("postgres_url")
+    with turnlog.open(url, clock=lambda: 1000.0) as opened:
+        opened.record("alice", UserUttered("a table"), SlotSet("people", 2), ValueSet("k", [1]))
+        opened.record("alice", BotUttered("my card is 1234"), UserUttered("tree"))
+        opened.record("alice", MessageEdited(5, "three"), MessageRedacted(4), SlotSet("people", 3))
+        opened.record("alice", HistoryReplaced(to=3), UserUttered("no"))
+        opened.record("bob", UserUttered("hi"), SlotSet("people", 2))
+        yield opened
+
+
+def contents(log: Turnlog) -> dict[str, Any]:
+    return {name: list(log.store.reader.entries(name)) for name in PROJECTIONS}
+
+
+def test_slot_history_has_each_change_with_its_event_and_turn(log: Turnlog) -> None:
+    found = list(changes(log.view("slots"), "alice", "people"))
+    assert [(e["event"], e["turn"], e["type"], e["slots"]["people"]) for e in found] == [
+        (2, 1, "SlotSet", [None, 2]),
+        (8, 2, "SlotSet", [2, 3]),
+        (9, 2, "HistoryReplaced", [3, 2]),
+    ]
+    assert list(changes(log.view("slots"), "alice", "other")) == []
+
+
+def test_a_transcript_has_edits_redactions_and_what_was_taken_back(log: Turnlog) -> None:
+    found = list(messages(log.view("transcript"), "alice"))
+    assert [(m["event"], m["turn"], m["actor"], m["text"], m["taken_back"]) for m in found] == [
+        (1, 1, "user", "a table", False),
+        (4, 1, "bot", None, True),
+        (5, 2, "user", "three", True),
+        (10, 3, "user", "no", False),
+    ]
+    assert (found[1]["redacted"], found[2]["edited"]) == (7, 6)
+
+
+def test_a_view_has_what_was_recorded_a_moment_ago(log: Turnlog) -> None:
+    for number in range(3):
+        log.record("carol", SlotSet("n", number))
+        assert len(list(changes(log.view("slots"), "carol"))) == number + 1
+
+
+@pytest.mark.parametrize("batch", [1, 2, 1000])
+def test_rebuilt_is_live_whatever_the_size_of_batches(log: Turnlog, batch: int) -> None:
+    catch_up(log.store, PROJECTIONS.values(), batch)
+    live, heads = contents(log), list(log.store.reader.heads())
+    assert all(live.values())
+    for projection in PROJECTIONS.values():
+        rebuild(log.store, projection, 3)
+    rebuild_heads(log.store, batch)
+    assert contents(log) == live
+    assert list(log.store.reader.heads()) == heads
+
+
+def test_a_deleted_conversation_is_in_no_read_model(log: Turnlog) -> None:
+    catch_up(log.store, PROJECTIONS.values())
+    log.delete("alice")
+    catch_up(log.store, PROJECTIONS.values())
+    assert {id for model in contents(log).values() for id, _, _ in model} == {"bob"}
+    assert [head.conversation for head, _ in matching(log, search="a")] == []
+
+
+def test_what_was_redacted_is_not_found(log: Turnlog) -> None:
+    assert [head.conversation for head, _ in matching(log, search="three")] == ["alice"]
+    assert list(matching(log, search="1234")) == []
+
+
+def test_search_and_filters_hold_together(log: Turnlog) -> None:
+    found = [head.conversation for head, _ in matching(log, where="slot.people=2", search="HI")]
+    assert found == ["bob"]
