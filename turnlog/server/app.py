@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 import socketio
-from litestar import Litestar, Request
+from litestar import Litestar, Request, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -99,7 +99,7 @@ def litestar(server: Server) -> Litestar:
         openapi_config=OpenAPIConfig(
             "turnlog",
             __version__,
-            path="/openapi",
+            openapi_router=Router("/openapi", route_handlers=[], opt={"access": "open"}),
             render_plugins=[JsonRenderPlugin()],
             use_handler_docstrings=True,
         ),

@@ -54,10 +54,9 @@ class Chat:
         self._server = server
         self._names = server.settings.names
         self._visitors: dict[str, Visitor] = {}
-        cors = list(server.settings.cors)
         self.sio = socketio.AsyncServer(
             async_mode="asgi",
-            cors_allowed_origins="*" if "*" in cors else cors or None,
+            cors_allowed_origins="*",  # the gate before it has checked the origin
             max_http_buffer_size=server.settings.limits.body,
             namespaces=[self._names.namespace],
         )

@@ -42,16 +42,20 @@ class Gate:
         if not self._settings.protected and not is_loopback(urlsplit(f"//{host}").hostname or ""):
             return f"host {host!r}: without a token this server answers on loopback only"
         origin = headers.get(b"origin")
-        if origin is None or (scope["type"] == "http" and scope["method"] in SAFE):
+        if origin is None or (scope.get("method") in SAFE and not self._is_channel(scope)):
             return None
         named = origin.decode("latin-1")
         if urlsplit(named).netloc == host or {named, "*"} & set(self._settings.cors):
             return None
         return f"origin {named!r} is not allowed (--cors)"
 
+    def _is_channel(self, scope: Any) -> bool:
+        path: str = scope["path"]
+        return f"{path}/".startswith(f"{self._settings.names.path.rstrip('/')}/")
+
     def _old_version(self, scope: Any) -> str | None:
         """The Engine.IO version of a client that speaks another than ours."""
-        if not scope["path"].rstrip("/").startswith(self._settings.names.path.rstrip("/")):
+        if not self._is_channel(scope):
             return None
         query = parse_qs(scope["query_string"].decode("latin-1"))
         version = query.get("EIO", ["none"])[0]
