@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
+import msgspec
 from litestar import Response, get
 
 from turnlog.server.errors import Refused
@@ -75,17 +75,11 @@ async def static(name: str) -> Response[bytes]:
     return page(name.lstrip("/"))
 
 
-@get("/chat/names", opt={"access": "open"}, include_in_schema=False)
-async def names(server: Server) -> dict[str, Any]:
-    """How the Socket.IO channel names things, for the page."""
-    given = server.settings.names
-    return {
-        "path": given.path,
-        "namespace": given.namespace,
-        "user_message": given.user_message,
-        "bot_message": given.bot_message,
-        "metadata": given.metadata,
-    }
+@get("/chat/names.js", opt={"access": "open"}, include_in_schema=False)
+async def names(server: Server) -> Response[bytes]:
+    """How the Socket.IO channel names things, as a module of the page."""
+    module = b"export const names = %s;\n" % msgspec.json.encode(server.settings.names)
+    return Response(module, media_type=TYPES[".js"], headers=HEADERS)
 
 
 handlers = (chat, static, names)

@@ -1,5 +1,6 @@
 // The chat page: shows what the log says, and keeps what the log has not confirmed yet.
 
+import { names } from "/chat/names.js";
 import { io } from "/static/vendor/socket.io.js";
 import { botBubble, note, replyButton, retold, userBubble } from "/static/bubbles.js";
 import { kept } from "/static/kept.js";
@@ -9,7 +10,6 @@ const AGAIN = 3_000;
 
 const $ = (id) => document.getElementById(id);
 const messages = $("messages");
-const names = await (await fetch("/chat/names")).json();
 const credential = new URLSearchParams(location.hash.slice(1)).get("token");
 
 let seen = 0;
