@@ -6,6 +6,8 @@ mark, position and digest of the last row, is written in the same transaction as
 
 from __future__ import annotations
 
+import logging
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol
@@ -13,11 +15,22 @@ from typing import Any, ClassVar, Protocol
 from turnlog.domain.conversation import Commit
 from turnlog.domain.events import ConversationDeleted
 from turnlog.domain.streams import is_conversation
+from turnlog.errors import NewerFormat, Unavailable
 from turnlog.serializers import binary
 from turnlog.storage.recorder import Mark, Reader, Recorder, Row, Transaction, seal
 
 BATCH = 2000
 """Commits that are projected in one transaction at most."""
+
+TRIES = 3
+"""How often a conversation's commits are tried before it is set aside."""
+
+_ASIDE = ("", "set aside")
+"""Conversation and key of the entry that names the conversations set aside; no id is empty."""
+
+_NOT_THE_COMMITS_FAULT = (Unavailable, NewerFormat)
+
+logger = logging.getLogger(__name__)
 
 
 class View(Protocol):
@@ -90,6 +103,10 @@ class Buffer(StoredView):
                 found[key] = value
         return iter([(key, found[key]) for key in sorted(found) if found[key] is not None])
 
+    def take_over(self, other: Buffer) -> None:
+        """The changes of another buffer, of conversations that this one has none of."""
+        self._changes.update(other._changes)
+
     def encoded(self) -> list[tuple[str, str, bytes | None]]:
         return [
             (conversation, key, None if value is None else binary.encode(value))
@@ -153,12 +170,77 @@ def _project(transaction: Transaction, projection: Projection, batch: int) -> in
 
 
 def projected(rows: Iterable[Row], projection: Projection, reader: Reader) -> Buffer:
-    """What a projection makes of the next rows, given the entries it has so far."""
+    """What a projection makes of the next rows, given the entries it has so far.
+
+    A conversation whose commit it fails on is set aside from that commit on, until a rebuild; the
+    others go on.
+    """
     buffer = Buffer(reader, projection.name)
+    aside = set_aside(buffer)
+    going_on = [row for row in rows if row.conversation not in aside]
+    try:
+        _fold(going_on, projection, buffer)
+    except _NOT_THE_COMMITS_FAULT:
+        raise
+    except Exception:
+        return _one_by_one(going_on, projection, reader)
+    return buffer
+
+
+def set_aside(view: View) -> dict[str, dict[str, Any]]:
+    """The conversations that a projection stopped at, each with `position` and `why`."""
+    found: dict[str, dict[str, Any]] = view.get(*_ASIDE) or {}
+    return found
+
+
+def _fold(rows: Iterable[Row], projection: Projection, buffer: Buffer) -> None:
     seen = commits(rows, projection)
     projection.apply(seen, buffer)
     _forget_deleted(seen, buffer)
-    return buffer
+
+
+def _one_by_one(rows: Iterable[Row], projection: Projection, reader: Reader) -> Buffer:
+    """Each conversation for itself, those that cannot go on up to where they fail."""
+    result = Buffer(reader, projection.name)
+    aside = set_aside(result)
+    of: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        of[row.conversation].append(row)
+    for conversation, mine in of.items():
+        made = _tried(mine, projection, reader)
+        if isinstance(made, Exception):
+            logger.error("projection %s stops at %r: %s", projection.name, conversation, made)
+            good = _good(mine, projection, reader)
+            aside[conversation] = {"position": mine[good].position, "why": str(made)}
+            made = _tried(mine[:good], projection, reader)
+        if isinstance(made, Buffer):
+            result.take_over(made)
+    result.put(*_ASIDE, aside)
+    return result
+
+
+def _tried(rows: Sequence[Row], projection: Projection, reader: Reader) -> Buffer | Exception:
+    """One conversation's rows projected, or what is wrong with them after several tries."""
+    for _ in range(TRIES):
+        buffer = Buffer(reader, projection.name)
+        try:
+            _fold(rows, projection, buffer)
+        except _NOT_THE_COMMITS_FAULT:
+            raise
+        except Exception as error:
+            failure = error
+        else:
+            return buffer
+    return failure
+
+
+def _good(rows: Sequence[Row], projection: Projection, reader: Reader) -> int:
+    """How many of a conversation's rows can be projected before one fails."""
+
+    def fails(last: int) -> bool:
+        return isinstance(_tried(rows[: last + 1], projection, reader), Exception)
+
+    return bisect_left(range(len(rows) - 1), True, key=fails)
 
 
 def _forget_deleted(seen: Iterable[Commit], view: View) -> None:
