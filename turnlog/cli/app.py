@@ -31,6 +31,8 @@ COMMANDS: dict[str, str] = {
     "append": "turnlog.cli.append:append",
     "export": "turnlog.cli.export:export",
     "delete": "turnlog.cli.upkeep:delete",
+    "backup": "turnlog.cli.backup:backup",
+    "restore": "turnlog.cli.backup:restore",
     "rebuild": "turnlog.cli.upkeep:rebuild",
     "stats": "turnlog.cli.upkeep:stats",
     "why": "turnlog.cli.why:why",

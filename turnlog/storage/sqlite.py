@@ -84,6 +84,15 @@ CREATE TABLE models (
 ) WITHOUT ROWID;
 """
 
+UPGRADES: dict[int, str] = {}
+"""Statements that turn the tables of a version into those of the next; there is one so far."""
+
+_FORMAT = """
+SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)
+FROM pragma_application_id, pragma_user_version
+"""
+"""In one statement, so that nobody makes the tables in between."""
+
 _ROW = "position, conversation, version, topic, key, previous, state"
 _HEAD = "conversation, version, position, digest, event, turn, snapshot, state"
 _SNAPSHOT = "conversation, version, event, turn, digest, state, previous"
@@ -288,11 +297,9 @@ class SqliteRecorder(Recorder):
     def _prepare(self) -> None:
         try:
             connection = self._writer
-            application = connection.execute("PRAGMA application_id").fetchone()[0]
-            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            application, version, tables = connection.execute(_FORMAT).fetchone()
             if application != APPLICATION_ID and tables:
                 raise ForeignDatabase(f"{self._path}: this database is not a turnlog log")
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
             if tables and version > SCHEMA_VERSION:
                 raise NewerFormat(
                     f"{self._path}: written with schema {version}, this turnlog knows"
@@ -301,7 +308,7 @@ class SqliteRecorder(Recorder):
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             connection.execute("PRAGMA busy_timeout = 0")  # `_begin` waits
-            if not tables:
+            if not tables or version < SCHEMA_VERSION:
                 self._create()
         except sqlite3.Error as error:
             self.close()
@@ -311,10 +318,11 @@ class SqliteRecorder(Recorder):
             raise
 
     def _create(self) -> None:
-        with self.transaction() as transaction:
-            if transaction._one("SELECT count(*) FROM sqlite_master")[0]:
-                return
-            for statement in SCHEMA.split(";"):
+        """Make the tables, or bring those of an older turnlog up to date; no row is rewritten."""
+        with self.transaction():
+            _, version, tables = self._writer.execute(_FORMAT).fetchone()
+            due = [UPGRADES[n] for n in range(version, SCHEMA_VERSION)] if tables else [SCHEMA]
+            for statement in ";".join(due).split(";"):
                 self._writer.execute(statement)
             self._writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

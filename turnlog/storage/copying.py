@@ -1,0 +1,103 @@
+"""Copies of a whole log, row for row: backups, and moves from one back end to another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from turnlog.errors import StorageError
+from turnlog.storage.recorder import Entry, Recorder, Scan, Transaction
+from turnlog.storage.sqlite import SqliteRecorder
+
+BATCH = 1000
+
+
+class Copied(msgspec.Struct, frozen=True):
+    commits: int
+    conversations: int
+
+
+def backup(source: Recorder, path: Path) -> Copied:
+    """Write the log as it stands at this moment to a SQLite file, while it goes on being written.
+
+    The file is there whole or not at all. Raises StorageError where there is one already.
+    """
+    if path.exists():
+        raise StorageError(f"{path}: there is a file already")
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    target = SqliteRecorder(str(unfinished), synchronous="OFF")
+    try:
+        copied = copy(source, target)
+    finally:
+        target.close()
+    _sync(unfinished)
+    unfinished.rename(path)
+    _sync(path.parent)
+    return copied
+
+
+def restore(path: Path, target: Recorder) -> Copied:
+    """Fill an empty log from a backup. Raises StorageError where it is not empty."""
+    if not path.is_file():
+        raise StorageError(f"{path}: there is no such file")
+    source = SqliteRecorder(str(path))
+    try:
+        return copy(source, target)
+    finally:
+        source.close()
+
+
+def copy(source: Recorder, target: Recorder) -> Copied:
+    """Every row and all that is derived from them, byte for byte, in one transaction."""
+    with source.scan() as scan, target.transaction() as transaction:
+        if transaction.last_position():
+            raise StorageError(
+                f"{target.url}: holds {transaction.last_position():,} commits already"
+            )
+        commits = _copy_rows(scan, transaction)
+        conversations = 0
+        for heads in _batches(scan.every("heads")):
+            transaction.put_heads(heads)
+            conversations += len(heads)
+        for snapshots in _batches(scan.every("snapshots")):
+            transaction.put_snapshots(snapshots)
+        for entries in _batches(scan.every("models")):
+            _put_entries(entries, transaction)
+        for mark in scan.every("marks"):
+            transaction.put_mark(mark)  # type: ignore[arg-type]
+    return Copied(commits, conversations)
+
+
+def _copy_rows(scan: Scan, transaction: Transaction) -> int:
+    done = copied = 0
+    while rows := scan.tail(done, BATCH):
+        transaction.append(rows)
+        done, copied = rows[-1].position, copied + len(rows)
+    return copied
+
+
+def _put_entries(entries: Sequence[Entry], transaction: Transaction) -> None:
+    for model in {entry.model for entry in entries}:
+        mine = [(e.conversation, e.key, e.value) for e in entries if e.model == model]
+        transaction.put(model, mine)
+
+
+def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
+    rest = iter(items)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
+
+
+def _sync(path: Path) -> None:
+    """Make a file's content, or a folder's list of files, outlive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
