@@ -325,6 +325,12 @@ def test_a_session_that_two_begin_at_once_keeps_its_first_properties(manager):
         manager.session("new")
         _elsewhere(other.save_prop, "new", "size", "large")
     assert _eventually(lambda: manager.get_user_props("new") == {"size": "large"})
+    with SessionManager(log=manager.log) as other, manager.turn("newer"):
+        manager.session("newer")
+        manager.save_prop("newer", "colour", "red")
+        _elsewhere(other.save_prop, "newer", "size", "large")
+    both = {"colour": "red", "size": "large"}
+    assert _eventually(lambda: manager.get_user_props("newer") == both)
 
 
 def _eventually(true, seconds=2.0):

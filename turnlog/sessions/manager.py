@@ -149,8 +149,10 @@ class SessionManager:
         self._put(GLOBALS, {key: data})
 
     def save_prop(self, session_id: str, prop_key: str, data: Any) -> None:
+        _check(_own(session_id), prop_key, data)
         props = self.get_user_props(session_id)
-        self._put(_own(session_id), {self.prop_key: {**props, prop_key: data}})
+        with self._turn(session_id) as turn:
+            turn.put_fields(session_id, self.prop_key, {**props, prop_key: copied(data)})
 
     def evict(self, session_id: str, key: str) -> None:
         self.evict_all(session_id, [key])
@@ -166,7 +168,8 @@ class SessionManager:
         if prop_key not in props:
             return False
         del props[prop_key]
-        self._put(session_id, {self.prop_key: props})
+        with self._turn(_own(session_id)) as turn:
+            turn.put_fields(session_id, self.prop_key, props)
         return True
 
     def clear(self, session_id: str, retain_keys: Iterable[str] | None = None) -> None:

@@ -12,7 +12,7 @@ from turnlog.engine.writer import Recorded, Request
 from turnlog.errors import VersionConflict
 from turnlog.projections.session_values import Values
 from turnlog.sessions.store import Store
-from turnlog.sessions.values import GONE, changes
+from turnlog.sessions.values import GONE, changes, fields
 
 _open: ContextVar[Turn | None] = ContextVar("turnlog_session_turn", default=None)
 
@@ -27,12 +27,14 @@ class _Draft:
     """One session in a turn: `base` as it was, `view` as the bot sees it, and what was touched.
 
     first_only: keys that are written only if nobody else has written the session meanwhile.
+    by_field: keys of objects whose fields several may set at once.
     """
 
     def __init__(self, base: Values) -> None:
         self.rebase(base)
         self.touched: dict[str, None] = {}
         self.first_only: set[str] = set()
+        self.by_field: set[str] = set()
         self.ends: dict[str, float] = {}
         self.cleared = False
 
@@ -58,6 +60,9 @@ class _Draft:
             new = self.view.get(key, GONE)
             if key in self.ends and new is not GONE:
                 yield ValueSet(key=key, value=new, expires=self.ends[key])
+            elif key in self.by_field and isinstance(new, dict):
+                held = old.get(key)
+                yield from fields(key, held if isinstance(held, dict) else {}, new)
             else:
                 yield from changes(key, old.get(key, GONE), new)
 
@@ -99,9 +104,15 @@ class Turn:
         draft = self._draft(id)
         draft.put(key, value)
         draft.first_only.discard(key)
+        draft.by_field.discard(key)
         draft.ends.pop(key, None)
         if ttl is not None:
             draft.ends[key] = self.store.log.clock() + ttl
+
+    def put_fields(self, id: str, key: str, value: dict[str, Any]) -> None:
+        """Put an object of which only the fields that changed are written."""
+        self.put(id, key, value)
+        self._draft(id).by_field.add(key)
 
     def put_first(self, id: str, key: str, value: Any) -> None:
         """Put unless somebody else writes the session before this turn is committed."""
@@ -175,6 +186,8 @@ class Turn:
         if draft.cleared:
             draft.view.clear()
         for name, value in wanted.items():
+            if name in draft.by_field and isinstance(value, dict):
+                value = {**draft.view.get(name, {}), **value}
             if name not in draft.first_only:
                 draft.put(name, value)
         draft.first_only.clear()

@@ -54,11 +54,12 @@ def _parts(key: str, old: Any, new: Any) -> list[e.Event] | None:
         kept = [name for name in old if name in new]
         added = [name for name in new if name not in old]
         if [*kept, *added] == list(new):
-            return list(_fields(key, old, new))
+            return list(fields(key, old, new))
     return None
 
 
-def _fields(key: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[e.Event]:
+def fields(key: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[e.Event]:
+    """The change of an object field by field, so that fields others set meanwhile stay."""
     for name in old:
         if name not in new:
             yield e.ValueRemoved(key=key, field=name)
