@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "stats": "turnlog.cli.upkeep:stats",
     "why": "turnlog.cli.why:why",
     "verify": "turnlog.cli.verify:verify",
+    "audit": "turnlog.cli.audit:audit",
     "replay": "turnlog.cli.replay:replay",
     "serve": "turnlog.cli.serve:serve",
 }

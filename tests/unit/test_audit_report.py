@@ -1,0 +1,197 @@
+"""Given a conversation of any content, when it is audited, then the page shows it, and is dead."""
+
+from __future__ import annotations
+
+import csv
+import io
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import turnlog
+from turnlog import (
+    AgentUttered,
+    BotFailed,
+    BotUttered,
+    ConversationRestarted,
+    MessageEdited,
+    MessageRedacted,
+    SessionEnded,
+    SessionStarted,
+    SlotSet,
+    ToolCalled,
+    ToolReturned,
+    UserUtteranceReverted,
+    UserUttered,
+    Versions,
+)
+from turnlog.audit.fault import Fault
+from turnlog.audit.protocol import protocol
+from turnlog.audit.report import Audited, report
+from turnlog.audit.verify import Verification
+from turnlog.cli import main
+from turnlog.serializers.text import cell, file_name
+
+HOSTILE = [
+    "<script>alert(1)</script>", "</td></table><script src=//x></script>",
+    "<img src=x onerror=a()>",
+    "<svg onload=alert(1)>", "\"><script>1</script>", "' onmouseover='alert(1)",
+    "</style><script>1",
+    "</title><script>1</script>", "<!--<script>-->1</script>",
+    "<iframe srcdoc='<script>1</script>'>",
+    "javascript:alert(1)", "<a href='javascript:1'>x</a>", "<style>*{display:none}</style>",
+    "<meta http-equiv=refresh content=0>", "<base href=//x>", "&lt;script&gt;", "<plaintext>",
+    "<scr\0ipt>alert(1)</scr\0ipt>", "{{7*7}}${7*7}<%= 7 %>", "]]><script>1</script>",
+    "=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1+1", "\r=1", "=cmd|'/c calc'!A0", " =1+1", "\n@x",
+    "\x1b[2J\x1b]0;owned\x07", "\x00\x01\x02\x7f\x9b", "a\u202egnp.exe", "\u2066hidden\u2069",
+    "\u200b\u2060\ufeff", "\u2028\u2029", "../../etc/passwd", "/etc/passwd",
+    "..\\..\\x", "CON", ".",
+]  # fmt: skip
+BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(page.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def audited(log: turnlog.Turnlog, id: str, *faults: Fault) -> Audited:
+    found = Verification(not faults, 1, 1, list(faults))
+    return Audited(id, list(log.history(id).commits()), found)
+
+
+@pytest.fixture
+def log():
+    with turnlog.open("memory:", clock=lambda: 1_767_690_000.0) as opened:
+        yield opened
+
+
+def test_there_are_forty_hostile_texts():
+    assert len(HOSTILE) == len(set(HOSTILE)) == 40
+
+
+def test_no_hostile_text_lives_in_a_report(log: turnlog.Turnlog):
+    for text in HOSTILE:
+        data = {text: text}
+        log.record(
+            text, UserUttered(text, data), SlotSet(text, text), BotUttered(text, data),
+            ToolCalled(text, data), ToolReturned(data), BotFailed(detail=text), AgentUttered(text),
+            SessionEnded(text), SessionStarted(text), MessageEdited(1, text),
+            SlotSet("x", 1, actor=text, versions=Versions(text, text)),
+        )  # fmt: skip
+    page = report([audited(log, text, Fault(text, 1, text)) for text in HOSTILE])
+    parsed = Page(page)
+    allowed = (
+        "html head meta title style body header h1 h2 h3 section table tr th td div span p b s"
+    )
+    assert parsed.tags <= {*allowed.split(), "ul", "li", "br"}
+    assert parsed.attributes <= {"lang", "class", "charset", "http-equiv", "content", "name"}
+    assert not any(character in page.decode() for character in BIDI)
+    assert not any(ord(c) < 32 and c != "\n" for c in page.decode())
+    for text in HOSTILE[:10]:
+        assert text.replace("\0", "\\x00") in parsed.text
+
+
+def test_hostile_texts_print_no_control_character(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+):
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(url) as opened:
+        for text in HOSTILE:
+            opened.record(text, UserUttered(text), SlotSet(text, text))
+    for text in HOSTILE:
+        for command in ("log", "show"):
+            with pytest.raises(SystemExit):
+                main([command, "--db", url, "--", text])
+            out = capsysbinary.readouterr().out.decode()
+            assert out
+            assert not any(ord(c) < 32 and c != "\n" for c in out)
+            assert not any(c in out for c in [*BIDI, "\x7f", "\x9b", "\u2028"])
+
+
+def test_pages_in_a_folder_are_named_by_digests_and_the_index_holds_no_formula(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+):
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(url) as opened:
+        for text in HOSTILE:
+            opened.record(text, UserUttered(text))
+    folder = tmp_path / "out" / "pages"
+    folder.mkdir(parents=True)
+    with pytest.raises(SystemExit) as exited:
+        main(["audit", "--db", url, "--out", str(folder), "--", *HOSTILE])
+    assert exited.value.code in (0, None)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["pages"]
+    names = {path.name for path in folder.iterdir()}
+    assert names == {*(file_name(text, ".html") for text in HOSTILE), "index.csv"}
+    rows = list(csv.reader(io.StringIO((folder / "index.csv").read_text(), newline="")))
+    assert len(rows) == 41
+    assert not any(value[:1] in "=+-@\t\r\n" for row in rows for value in row)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_cell_is_a_formula(text: str):
+    assert cell(text)[0] not in "=+-@\t\r\n"
+    assert not any(ord(character) < 32 for character in cell(text))
+
+
+def test_a_report_tells_what_was_taken_back_edited_and_redacted(log: turnlog.Turnlog):
+    log.record("anna", SessionStarted(), UserUttered("my number is 4711"), MessageRedacted(2))
+    log.record("anna", UserUttered("for too"), MessageEdited(4, "for two"), SlotSet("people", 2))
+    log.record("anna", UserUttered("no"), UserUtteranceReverted(), ConversationRestarted())
+    page = report([audited(log, "anna", Fault("anna", 2, "its row was changed"))])
+    text = Page(page).text
+    assert b"4711" not in page
+    assert b"<s>for too</s>" in page
+    for told in (
+        "redacted by event 3", "for two (edited by event 5)", "taken back by event 8",
+        "back to event", "the conversation began anew", "a session began",
+        "event 2: its row was changed", "faults: 1",
+    ):  # fmt: skip
+        assert told in text, told
+
+
+def test_a_protocol_has_a_line_for_every_event_with_what_it_changed(log: turnlog.Turnlog):
+    log.record("a", UserUttered("x"), SlotSet("s", 1))
+    log.record("a", SlotSet("s", 2), SlotSet("t", 1), UserUtteranceReverted())
+    lines = protocol(log.history("a").commits())
+    assert [(line.number, line.turn, line.version) for line in lines] == [
+        (1, 1, 1), (2, 1, 1), (3, 1, 2), (4, 1, 2), (5, 1, 2),
+    ]  # fmt: skip
+    assert [dict(line.slots) for line in lines] == [
+        {}, {"s": (None, 1)}, {"s": (1, 2)}, {"t": (None, 1)}, {"s": (2, None), "t": (1, None)},
+    ]  # fmt: skip
+    assert [line.taken_back for line in lines] == [5, 5, 5, 5, None]
+
+
+def test_a_conversation_that_cannot_be_read_is_audited_all_the_same(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+):
+    import sqlite3
+    from contextlib import closing
+
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(url) as opened:
+        opened.record("a", UserUttered("x"))
+        opened.record("a", UserUttered("y"))
+    with closing(sqlite3.connect(tmp_path / "log.db")) as connection:
+        connection.execute("UPDATE commits SET state = x'00' WHERE version = 2")
+        connection.commit()
+    with pytest.raises(SystemExit) as exited:
+        main(["audit", "--db", url, "a", "--out", str(tmp_path / "page.html")])
+    assert exited.value.code == 1
+    assert "cannot be read" in (tmp_path / "page.html").read_text()

@@ -1,0 +1,73 @@
+"""`turnlog audit`: conversations on a page for people."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from turnlog.cli import output
+from turnlog.cli.settings import open_log
+
+Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="The conversations.")]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out", metavar="PATH", help="The page to write; in a folder, one for each conversation."
+    ),
+]
+INDEX = "index.csv"
+
+
+def audit(ids: Ids, out: Out) -> None:
+    """Write a page that shows what was said, set, edited and taken back, and whether it is whole.
+
+    Exit status 1 where verifying a conversation finds a fault.
+    """
+    from turnlog.audit.report import report
+
+    with open_log() as log:
+        audited = [_audited(log, id) for id in ids]
+    if out.is_dir():
+        _write_folder(out, audited)
+    else:
+        out.write_bytes(report(audited))
+    faults = sum(len(one.verification.faults) for one in audited)
+    found = {"out": str(out), "conversations": len(audited), "faults": faults}
+    output.document(found, human=lambda: output.say(f"{out} is written; faults: {faults}"))
+    if faults:
+        raise typer.Exit(1)
+
+
+def _write_folder(folder: Path, audited: Iterable[Any]) -> None:
+    """A page for each, named by its id's digest, and an index of them."""
+    from turnlog.audit.report import report
+    from turnlog.serializers.text import cell, file_name
+
+    with (folder / INDEX).open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("file", "conversation", "faults"))
+        for one in audited:
+            name = file_name(one.id, ".html")
+            (folder / name).write_bytes(report([one]))
+            rows.writerow((name, cell(one.id), len(one.verification.faults)))
+
+
+def _audited(log: Any, id: str) -> Any:
+    """A conversation as far as it can be read, and what is wrong with it."""
+    from turnlog.audit.report import Audited
+    from turnlog.audit.verify import verify
+    from turnlog.errors import StorageError
+
+    found = verify(log.store, [id])
+    commits: list[Any] = []
+    try:
+        log.conversation(id)  # a deleted one is not shown
+        commits.extend(log.history(id).commits())
+    except StorageError:
+        if found.ok:
+            raise
+    return Audited(id, commits, found)
