@@ -18,6 +18,7 @@ from tests import parts
 from tests.parts import chromium as chromium_part
 from tests.parts import node as node_part
 from tests.parts import postgres as postgres_part
+from tests.parts import rasa_schemas as rasa_part
 from tests.parts import valkey as valkey_part
 
 if TYPE_CHECKING:
@@ -73,6 +74,13 @@ def node() -> Node:
     """Node.js with the packages of tests/parts/package.json."""
     with needing("node"):
         return node_part.installed()
+
+
+@pytest.fixture(scope="session")
+def rasa_schemas() -> Path:
+    """The folder of the schemas that Rasa checks its training files with."""
+    with needing("rasa schemas"):
+        return rasa_part.installed()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from tests.parts import PartMissing, chromium, node, postgres, valkey
+from tests.parts import PartMissing, chromium, node, postgres, rasa_schemas, valkey
 
 
 def main() -> None:
@@ -37,6 +37,7 @@ CHECKS: dict[str, Callable[[], object]] = {
     "valkey": check_valkey,
     "node": node.installed,
     "chromium": check_chromium,
+    "rasa schemas": rasa_schemas.installed,
 }
 
 if __name__ == "__main__":

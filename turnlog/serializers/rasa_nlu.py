@@ -51,6 +51,9 @@ class RasaNluCodec(Codec):
 
 def _content(message: Understood, lost: Counter[str]) -> dict[str, Any] | None:
     """The intent and the text; None for a button's payload and for what Rasa cannot read."""
+    if message.intent is None:
+        lost["message without an intent"] += 1
+        return None
     if not message.text or message.text.startswith("/"):
         lost["message without a text of the user's own"] += 1
         return None

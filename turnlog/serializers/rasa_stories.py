@@ -112,20 +112,24 @@ class _Stories:
             return
         self.count += 1
         name = self.dialogue.name + (f" (session {self.count})" if self.count > 1 else "")
-        content = {"story": name, "steps": [step for step in self.steps if step]}
+        content = {"story": name, "steps": self.steps}
         yield Example(self.dialogue.name, self.first, last, content, dict(self.lost))
 
     def user(self, number: int, event: e.UserUttered) -> None:
         message = self.messages[number]
         step: dict[str, Any] = {}
-        if self.texts:
+        if self.texts or message.intent is None:
             text = annotated(message.text or "", message.entities, self.lost)
             if text:
                 step["user"] = text
-        step["intent"] = message.intent
+        if message.intent is not None:
+            step["intent"] = message.intent
         if "user" not in step and message.entities:
             step["entities"] = [_entity(entity) for entity in message.entities]
-        self.steps.append(step)
+        if step:
+            self.steps.append(step)
+        else:
+            self.lost["message without an intent"] += 1
 
     def action(self, number: int, event: e.ActionExecuted) -> None:
         if event.name not in _SILENT:

@@ -30,16 +30,18 @@ class Understood(msgspec.Struct, frozen=True):
 def understood(dialogue: Dialogue) -> dict[int, Understood]:
     """The user's messages by number; none where nothing was ever understood.
 
-    A message that only a data set annotated has its acts as intent and its spans as entities.
-    Raises FormatError, naming conversation and turn, for one message without an intent among
-    others that have one, and for entities in the wrong place.
+    A message that only a data set annotated has its acts as intent and its spans as entities; one
+    that it left without acts has none. Where a bot understood messages, it understood each: raises
+    FormatError, naming conversation and turn, for one without an intent, and for entities in the
+    wrong place.
     """
     check_frames(dialogue)
     messages = _gathered(dialogue)
     if not any(message.intent for message in messages.values()):
         return {}
+    by_a_bot = any(isinstance(event, e.MessageUnderstood) for event in dialogue.events)
     for message in messages.values():
-        if not message.intent:
+        if by_a_bot and not message.intent:
             why = f"no intent was understood of {message.text!r:.60}"
             raise FormatError(why, conversation=dialogue.name, turn=message.turn, field="intent")
         check_entities(

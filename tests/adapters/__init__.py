@@ -1,0 +1,1 @@
+"""Data sets that no codec reads, as dialogues."""

@@ -1,0 +1,169 @@
+"""What of a conversation counts for training: given events, the view of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from turnlog.domain import events as e
+from turnlog.domain.apply import replay
+from turnlog.domain.decide import NoHistory, decide
+from turnlog.domain.state import State
+from turnlog.errors import FormatError
+from turnlog.training.plan import Plan, included, parts
+from turnlog.training.select import Stood
+from turnlog.training.split import Leaks, part
+from turnlog.training.view import View, view
+
+
+def recorded(*events: e.Event) -> list[e.Event]:
+    """The events as the log has them, rewinds resolved."""
+    return decide("c", State(), events, history=NoHistory())[0]
+
+
+def seen(*events: e.Event, include: tuple[str, ...] = ()) -> View:
+    return view("c", recorded(*events), include)
+
+
+def texts(found: View) -> list[str | None]:
+    said = e.UserUttered | e.BotUttered
+    return [event.text for event in found.dialogue.events if isinstance(event, said)]
+
+
+REWOUND = (
+    e.UserUttered("one"),
+    e.ActionExecuted("utter_one"),
+    e.BotUttered("first"),
+    e.SlotSet("city", "Rome"),
+    e.UserUttered("two"),
+    e.ActionExecuted("utter_two"),
+    e.SlotSet("city", "Oslo"),
+    e.UserUtteranceReverted(),
+    e.UserUttered("three"),
+)
+
+
+def test_what_was_taken_back_is_left_out_and_the_rest_keeps_its_numbers():
+    found = seen(*REWOUND)
+    assert texts(found) == ["one", "three"]
+    assert found.numbers == (1, 9)
+    assert found.turns == (0, 1, 3)
+    assert found.left_out == {"rewound": 7}
+
+
+def test_what_was_taken_back_stays_where_it_is_asked_for():
+    found = seen(*REWOUND, include=("rewound",))
+    assert texts(found) == ["one", "first", "two", "three"]
+    assert found.left_out == {}
+    assert replay(found.dialogue.events).slots == replay(recorded(*REWOUND)).slots
+
+
+def test_the_slots_are_those_of_the_log():
+    events = (*REWOUND, e.SlotSet("people", 2))
+    assert replay(seen(*events).dialogue.events).slots == replay(recorded(*events)).slots
+
+
+def test_a_turn_in_which_the_bot_failed_is_left_out_but_for_its_slots():
+    events = (
+        e.UserUttered("one"), e.BotUttered("first"),
+        e.UserUttered("two"), e.SlotSet("city", "Rome"), e.BotFailed("error", "boom"),
+        e.UserUttered("three"), e.BotUttered("third"),
+    )  # fmt: skip
+    found = seen(*events)
+    assert texts(found) == ["one", "first", "three", "third"]
+    assert replay(found.dialogue.events).slots == {"city": "Rome"}
+    assert found.left_out == {"errors": 2}
+    assert found.turns == (0, 1, 3)
+    assert texts(seen(*events, include=("errors",))) == ["one", "first", "two", "three", "third"]
+
+
+def test_a_turn_with_a_redacted_message_is_left_out_whatever_is_asked_for():
+    events = (
+        e.UserUttered("my number is 5"), e.BotUttered("5, fine"), e.UserUttered("bye"),
+        e.MessageRedacted(1),
+    )  # fmt: skip
+    for include in ((), ("rewound", "errors")):
+        found = seen(*events, include=include)
+        assert texts(found) == ["bye"]
+        assert found.left_out == {"redacted": 2}
+
+
+def test_before_the_first_turn_only_the_redacted_message_goes():
+    found = seen(e.BotUttered("secret"), e.BotUttered("hello"), e.MessageRedacted(1))
+    assert texts(found) == ["hello"]
+
+
+def test_an_edited_text_is_used_and_places_in_the_old_one_are_dropped():
+    found = seen(
+        e.UserUttered("to Rome now"),
+        e.MessageUnderstood(
+            e.Intent("go"),
+            (e.Entity("city", "Rome", 3, 7), e.Entity("when", "now", 8, 11)),
+            message=1,
+        ),
+        e.MessageEdited(1, "to Rome today"),
+    )
+    assert texts(found) == ["to Rome today"]
+    understood = found.dialogue.events[1]
+    assert isinstance(understood, e.MessageUnderstood)
+    assert [(x.entity, x.start) for x in understood.entities] == [("city", 3), ("when", None)]
+
+
+def test_what_events_name_is_numbered_anew():
+    found = seen(
+        *REWOUND,
+        e.MessageUnderstood(e.Intent("three"), message=9),
+        e.MessageAnnotated((e.Frame("s"),), message=5),
+        e.ToolCalled("t", cause=9),
+    )
+    user, understood, call = found.dialogue.events[1:]
+    assert isinstance(user, e.UserUttered)
+    assert isinstance(understood, e.MessageUnderstood)
+    assert understood.message == 2
+    assert call.cause == 2
+    assert found.numbers == (1, 9, 10, 12)
+
+
+@pytest.mark.parametrize(
+    "text", ["train=0.5", "train=0.5,train=0.5", "../x=1", "a=1.0,b=0", "a=nan", "a=x", "", "a=2"]
+)
+def test_shares_that_make_no_split_are_refused(text: str):
+    with pytest.raises(FormatError, match="--split"):
+        parts(text)
+
+
+def test_only_what_is_left_out_can_be_included():
+    assert included("errors, rewound") == ["rewound", "errors"]
+    with pytest.raises(FormatError, match="redacted"):
+        included("redacted")
+
+
+def plan(**fields: Any) -> Plan:
+    split = {"train": 0.8, "dev": 0.1, "test": 0.1}
+    return Plan(format="jsonl", position=0, split=split, **fields)
+
+
+def test_parts_have_their_shares_within_sampling_error():
+    count = {"train": 0, "dev": 0, "test": 0}
+    for number in range(5000):
+        count[part(Stood(f"conversation {number}", ()), plan()) or ""] += 1
+    assert abs(count["train"] - 4000) < 120
+    assert abs(count["dev"] - 500) < 90
+
+
+def test_a_user_is_in_one_part_and_the_first_identification_decides():
+    for number in range(200):
+        user = e.UserIdentified(f"user {number % 20}")
+        later = Stood(f"c{number}", (user, e.UserIdentified("another")))
+        assert part(later, plan(by="user")) == part(Stood("x", (user,)), plan(by="user"))
+
+
+def test_the_same_words_and_users_in_two_parts_are_leaks():
+    leaks = Leaks()
+    for name, id in (("train", "a"), ("test", "b"), ("train", "c")):
+        stood = Stood(id, (e.UserIdentified("u"), e.UserUttered("hello")))
+        leaks.look(name, stood, view(id, stood.events).dialogue)
+    counts, named = leaks.found()
+    assert counts == {"text": 1, "user": 1}
+    assert [leak.conversations for leak in named] == [["b", "a"], ["b", "a"]]
