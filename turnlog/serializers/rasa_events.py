@@ -279,10 +279,17 @@ def written(
 ) -> Iterator[tuple[e.Event, dict[str, Any]]]:
     """As `to_rasa`, each with the event it is of."""
     left_out = Counter[str]() if lost is None else lost
+    return numbered_to_rasa(_unreplaced(events, first, left_out), left_out)
+
+
+def numbered_to_rasa(
+    numbered: Sequence[tuple[int, e.Event]], lost: Counter[str]
+) -> Iterator[tuple[e.Event, dict[str, Any]]]:
+    """As `written`, for events with their numbers, of which some may be missing."""
     understood = {
-        event.message: event for event in events if isinstance(event, e.MessageUnderstood)
+        event.message: event for _, event in numbered if isinstance(event, e.MessageUnderstood)
     }
-    for number, event in _unreplaced(events, first, left_out):
+    for number, event in numbered:
         if isinstance(event, e.UserUttered):
             yield event, _user(event, understood.get(number))
         elif isinstance(event, e.Unknown):
@@ -290,7 +297,7 @@ def written(
         elif (kind := kind_of(event)) is not None:
             yield event, _plain(kind, event)
         elif not isinstance(event, e.MessageUnderstood):
-            left_out[type(event).__name__] += 1
+            lost[type(event).__name__] += 1
 
 
 def kind_of(event: e.Event) -> Kind | None:
@@ -301,7 +308,7 @@ def kind_of(event: e.Event) -> Kind | None:
 
 def _unreplaced(
     events: Sequence[e.Event], first: int, lost: Counter[str]
-) -> Iterator[tuple[int, e.Event]]:
+) -> list[tuple[int, e.Event]]:
     kept: list[tuple[int, e.Event]] = []
     for number, event in enumerate(events, first):
         if isinstance(event, e.HistoryReplaced):
@@ -311,7 +318,7 @@ def _unreplaced(
                 lost["replaced events"] += before - len(kept)
         else:
             kept.append((number, event))
-    return iter(kept)
+    return kept
 
 
 def _whole(event: e.Unknown) -> dict[str, Any]:

@@ -41,6 +41,7 @@ ROUTES: tuple[str, ...] = (
     "turnlog.server.rest:handlers",
     "turnlog.server.sessions:handlers",
     "turnlog.server.threads:handlers",
+    "turnlog.server.tracker:handlers",
 )
 """Module and attribute of every group of routes."""
 

@@ -14,7 +14,7 @@ from turnlog.bots import LiveConversation, Loaded, ask
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import BotFailed, Event, UserUttered
 from turnlog.domain.state import State
-from turnlog.engine.writer import Recorded
+from turnlog.engine.writer import Command, Recorded
 from turnlog.errors import ConversationError, Unavailable, UnknownConversation
 from turnlog.server.metrics import Metrics
 from turnlog.server.order import Order
@@ -84,6 +84,13 @@ class Runner:
         """Record events as they are, in order with what else goes on; nobody is asked."""
         async with self._order.of(conversation):
             return await self._patiently(self._log.record(conversation, *events, key=key))
+
+    async def perform(
+        self, conversation: str, command: Command, *, key: str | None = None
+    ) -> Recorded:
+        """Record what a command asks for, in order with what else goes on."""
+        async with self._order.of(conversation):
+            return await self._patiently(self._log.perform(conversation, command, key=key))
 
     async def finish(self) -> None:
         """Wait for the answers under way."""

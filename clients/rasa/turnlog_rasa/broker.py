@@ -1,0 +1,37 @@
+"""The event broker for endpoints.yml: `type: turnlog_rasa.TurnlogEventBroker`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Dict, Optional, Text
+
+from rasa.core.brokers.broker import EventBroker
+
+from turnlog_rasa.client import Client
+from turnlog_rasa.feed import Feed
+
+
+class TurnlogEventBroker(EventBroker):
+    """Sends every event to a turnlog server, beside whatever tracker store there is."""
+
+    def __init__(self, url: Text, **settings: Any) -> None:
+        client = Client(url, **settings)
+        client.check()
+        self._feed = Feed(client)
+
+    @classmethod
+    async def from_endpoint_config(
+        cls, broker_config: Any, event_loop: Optional[asyncio.AbstractEventLoop] = None
+    ) -> Optional["TurnlogEventBroker"]:
+        """The broker that endpoints.yml describes. Raises ConnectionError without a server."""
+        if broker_config is None:
+            return None
+        return cls(broker_config.url, **broker_config.kwargs)
+
+    def publish(self, event: Dict[Text, Any]) -> None:
+        """Take an event to be sent; returns at once."""
+        self._feed.put(event)
+
+    async def close(self) -> None:
+        """Send what waits."""
+        await asyncio.get_running_loop().run_in_executor(None, self._feed.close)

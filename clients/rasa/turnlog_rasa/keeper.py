@@ -1,0 +1,166 @@
+"""Trackers to and from the server: the store's work, without Rasa's base class."""
+
+from __future__ import annotations
+
+import contextvars
+import copy
+import threading
+from collections import OrderedDict, deque
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from turnlog_rasa import history
+from turnlog_rasa.client import Client
+from turnlog_rasa.outbox import Outbox, Parcel
+
+CACHED_EVENTS = 200_000
+"""Events of trackers that are kept at hand, all together."""
+
+_outcomes: contextvars.ContextVar = contextvars.ContextVar("turnlog_outcomes")
+
+
+class _Cached(NamedTuple):
+    tracker: Any
+    event: int
+    first: int
+
+
+class Keeper:
+    """make: a blank tracker for a sender. parse: an event from Rasa's JSON, None for none.
+
+    The last trackers are kept at hand, so that a read brings only what is new; whether they still
+    hold is always asked of the server.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        make: Callable[[str], Any],
+        parse: Callable[[Dict[str, Any]], Any],
+    ) -> None:
+        self._client = client
+        self._make = make
+        self._parse = parse
+        self._outbox = Outbox(client)
+        self._cache: "OrderedDict[Tuple[str, str], _Cached]" = OrderedDict()
+        self._lock = threading.Lock()
+
+    def forget(self) -> None:
+        """Keep no tracker at hand, for the domain has changed."""
+        with self._lock:
+            self._cache.clear()
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def retrieve(self, sender: str, show: str) -> Any:
+        """The tracker, or None where the server knows none. Raises ConnectionError."""
+        self._outbox.flush(sender)
+        with self._lock:
+            cached = self._cache.get((sender, show))
+        found = self._client.read(sender, show, cached.event if cached else 0)
+        if not found.event:
+            return None
+        if cached is not None and found.after:
+            tracker, first = _copied(cached.tracker), cached.first
+        else:
+            tracker, first = self._make(sender), found.first
+        for event in map(self._parse, found.events):
+            if event is not None:
+                tracker.update(event)
+        history.settle(tracker, tracker.events, found.event, first)
+        self._keep(sender, show, tracker)
+        return tracker
+
+    def _keep(self, sender: str, show: str, tracker: Any) -> None:
+        base = history.base_of(tracker)
+        with self._lock:
+            kept = _Cached(_copied(tracker), base.event, base.first)
+            self._cache[sender, show] = kept
+            self._cache.move_to_end((sender, show))
+            size = sum(len(cached.tracker.events) for cached in self._cache.values())
+            while size > CACHED_EVENTS and len(self._cache) > 1:
+                _, gone = self._cache.popitem(last=False)
+                size -= len(gone.tracker.events)
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def plan(self, tracker: Any) -> history.Save:
+        return history.plan(tracker, outcomes().get(tracker.sender_id))
+
+    def save(self, tracker: Any, save: history.Save) -> None:
+        """Send what a save says, after what could not be sent before. Raises ConnectionError.
+
+        What cannot be sent now is kept, and sent before the conversation's next read or save.
+        """
+        sender, known = tracker.sender_id, list(tracker.events)
+        before = history.base_of(tracker)
+        if save.events or save.kind == "replace":
+            first = before.first if before and save.kind == "append" else 0
+
+            def sent(event: int, base: Optional[int]) -> None:
+                own = event - save.counted + 1
+                begins = own if save.kind != "append" or (before and not before.last) else first
+                whole = save.kind == "append" and (not before or before.whole)
+                whole = whole and base is not None and event == base + save.counted
+                history.settle(tracker, known, event, begins, whole)
+                if whole:
+                    self._go_on(sender, tracker)
+
+            self._outbox.put(sender, Parcel(save, lambda: _number(tracker, save), sent))
+            # They count as stored from here on: the outbox sends them, and sends them once.
+            whole = before is None or before.whole
+            history.settle(tracker, known, _number(tracker, save) or 0, first, whole)
+        self._outbox.flush(sender)
+
+    def _go_on(self, sender: str, tracker: Any) -> None:
+        """Keep the saved tracker at hand in place of the one that it goes on from."""
+        with self._lock:
+            mine = [show for name, show in self._cache if name == sender]
+            shows = [show for show in mine if _goes_on(self._cache[sender, show].tracker, tracker)]
+        for show in shows:
+            self._keep(sender, show, tracker)
+
+    def names(self) -> List[str]:
+        return self._client.names()
+
+
+def _number(tracker: Any, save: history.Save) -> Optional[int]:
+    """How many events the tracker's writer knows of, for a save that appends."""
+    base = history.base_of(tracker)
+    if save.kind != "append":
+        return None
+    return base.event if base is not None else save.base
+
+
+def _goes_on(cached: Any, tracker: Any) -> bool:
+    """Whether a tracker begins as the cached one and holds no new session."""
+    before, now = cached.events, list(tracker.events)
+    if getattr(tracker.events, "maxlen", None) != getattr(before, "maxlen", None):
+        return False
+    if not before or len(now) < len(before) or now[0] is not before[0]:
+        return False
+    if now[len(before) - 1] is not before[-1]:
+        return False
+    return not any(event.type_name == "session_started" for event in now[len(before) :])
+
+
+def _copied(tracker: Any) -> Any:
+    """A tracker of its own with the same events; what it holds that can change is copied."""
+    copied = copy.copy(tracker)
+    copied.events = deque(tracker.events, getattr(tracker.events, "maxlen", None))
+    for name in ("slots", "active_loop"):
+        held = getattr(tracker, name, None)
+        if isinstance(held, dict) and type(held) is dict:
+            setattr(copied, name, {key: copy.copy(value) for key, value in held.items()})
+        elif held is not None:
+            setattr(copied, name, copy.copy(held))
+    return copied
+
+
+def outcomes() -> Dict[str, Optional[str]]:
+    """What became of the last read of each conversation in this task."""
+    try:
+        return _outcomes.get()
+    except LookupError:
+        found: Dict[str, Optional[str]] = {}
+        _outcomes.set(found)
+        return found

@@ -1,0 +1,187 @@
+"""Rasa's tracker API of a real server: paths, parameters, bodies, errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.parts import turnlog as turnlog_part
+
+SLOT = {"event": "slot", "timestamp": 1.5, "name": "city", "value": "Rome"}
+LISTEN = {
+    "event": "action", "timestamp": 1.0, "name": "action_listen", "policy": None,
+    "confidence": None, "action_text": None, "hide_rule_turn": False,
+}  # fmt: skip
+
+
+def user(text: str, at: float) -> dict:
+    parsed = {"intent": {"name": "greet"}, "entities": [], "text": text, "message_id": text}
+    return {
+        "event": "user", "timestamp": at, "metadata": {}, "text": text, "input_channel": "rest",
+        "message_id": text, "parse_data": {**parsed, "metadata": {}},
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[httpx.Client]:
+    with (
+        turnlog_part.running(bot=None) as server,
+        httpx.Client(base_url=f"{server.url}/conversations", timeout=20) as client,
+    ):
+        yield client
+
+
+def test_a_slot_posted_to_a_fresh_conversation_stays(api):
+    said = api.post("/fresh/tracker/events", json=SLOT)
+    assert said.status_code == 200
+    assert said.json()["slots"] == {"city": "Rome"}
+    tracker = api.get("/fresh/tracker").json()
+    assert tracker["slots"] == {"city": "Rome"}
+    assert tracker["events"] == [SLOT]
+    assert tracker["sender_id"] == "fresh"
+
+
+def test_a_tracker_has_the_keys_that_rasa_gives_it(api, shared_data):
+    file = shared_data / "rasa" / "rasa_3.6.21" / "real_3.6.21_tracker_ALL.json"
+    source = json.loads(file.read_text())
+    api.post("/real/tracker/events", json=source["events"])
+    found = api.get("/real/tracker", params={"include_events": "ALL"}).json()
+    # What no domain declares is not listed as null.
+    source["slots"] = {name: v for name, v in source["slots"].items() if v is not None}
+    assert found == source | {"sender_id": "real"}
+    applied = json.loads((file.parent / "real_3.6.21_tracker_APPLIED.json").read_text())
+    asked = {"include_events": "APPLIED"}
+    assert api.get("/real/tracker", params=asked).json()["events"] == applied["events"]
+
+
+def test_what_is_shown_is_what_was_asked_for(api):
+    events = [user("one", 1.0), {"event": "restart", "timestamp": 2.0}, user("two", 3.0)]
+    events += [{"event": "rewind", "timestamp": 4.0}]
+    api.post("/shown/tracker/events", json=events)
+
+    def shown(**asked: object) -> list[str] | None:
+        found = api.get("/shown/tracker", params=asked).json()["events"]
+        return None if found is None else [event["event"] for event in found]
+
+    assert shown() == ["user", "rewind"]
+    assert shown(include_events="ALL") == ["user", "restart", "user", "rewind"]
+    assert shown(include_events="APPLIED") == []
+    assert shown(include_events="NONE") is None
+    assert shown(include_events="ALL", until=2.5) == ["user", "restart"]
+    assert shown(include_events="ALL", until=0.5) == []
+
+
+@pytest.mark.parametrize("asked", [{"until": "yesterday"}, {"include_events": "SOME"}])
+def test_a_bad_parameter_is_refused_with_rasas_error_object(api, asked):
+    refused = api.get("/any/tracker", params=asked)
+    assert refused.status_code == 400
+    error = refused.json()
+    assert set(error) == {"version", "status", "message", "reason", "details", "help", "code"}
+    assert (error["status"], error["code"]) == ("failure", 400)
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[]", "{}", '{"event": "nonsense"}', '[{"event": "slot"}]', "[1]", "{broken"]
+)
+def test_a_body_that_is_no_event_is_refused(api, body):
+    refused = api.post("/refused/tracker/events", content=body)
+    assert refused.status_code == 400
+    assert api.get("/refused/tracker").headers["etag"] == '"0"'
+
+
+def test_a_put_replaces_and_what_was_replaced_stays_readable(api):
+    api.post("/put/tracker/events", json=[LISTEN, user("one", 2.0), SLOT])
+    put = api.put("/put/tracker/events", params={"include_events": "ALL"}, json=[LISTEN])
+    assert put.json()["events"] == [LISTEN]
+    assert put.json()["slots"] == {}
+    again = api.get("/put/tracker", params={"include_events": "ALL"}).json()
+    assert again["events"] == [LISTEN]
+    log = api.get(f"{api.base_url}".replace("/conversations", "/v1") + "conversations/put/events")
+    kinds = [event["type"] for event in log.json()["events"]]
+    assert kinds == [
+        "ActionExecuted", "UserUttered", "MessageUnderstood", "SlotSet", "HistoryReplaced",
+        "ActionExecuted",
+    ]  # fmt: skip
+
+
+def test_an_idempotency_key_makes_sending_again_harmless(api):
+    for _ in range(3):
+        sent = api.post("/twice/tracker/events", json=SLOT, headers={"Idempotency-Key": "k"})
+        assert sent.headers["etag"] == '"1"'
+
+
+def test_a_writer_that_knew_less_is_recorded_and_both_sides_are_kept(api):
+    api.post("/two/tracker/events", params={"base": 0}, json=SLOT)
+    for writer in ("a", "b"):
+        sent = api.post("/two/tracker/events", params={"base": 1, "writer": writer}, json=LISTEN)
+        assert sent.status_code == 200
+    events = api.get("/two/tracker", params={"include_events": "ALL"}).json()["events"]
+    assert events == [SLOT, LISTEN, LISTEN]
+    log = api.get(f"{api.base_url}".replace("/conversations", "/v1") + "conversations/two/events")
+    (noted,) = [e for e in log.json()["events"] if e["type"] == "ConcurrentWriteRecorded"]
+    assert (noted["base"], noted["writer"]) == (1, "b")
+
+
+def test_a_deleted_conversation_is_hidden_and_takes_no_more(api):
+    api.post("/gone/tracker/events", json=SLOT)
+    assert "bytes remain" in api.delete("/gone/tracker").json()["message"]
+    assert api.get("/gone/tracker").json()["events"] == []
+    assert api.get("/gone/story").status_code == 404
+    assert api.delete("/gone/tracker").status_code == 404
+    assert api.post("/gone/tracker/events", json=SLOT).status_code == 400
+    assert "gone" not in api.get("").json()
+
+
+def test_a_message_is_added_and_only_a_users(api):
+    parsed = {"intent": {"name": "greet", "confidence": 1.0}, "entities": []}
+    said = {"text": "hi", "sender": "user", "parse_data": parsed}
+    found = api.post("/said/messages", json=said).json()
+    assert found["latest_message"]["text"] == "hi"
+    assert found["latest_message"]["intent"] == parsed["intent"]
+    assert found["events"][0]["timestamp"] > 1e9
+    assert api.post("/said/messages", json={**said, "sender": "bot"}).status_code == 400
+    assert api.post("/said/messages", json={"sender": "user"}).status_code == 400
+
+
+def test_a_story_is_rasas_yaml(api):
+    yaml = pytest.importorskip("yaml")
+    session = {"event": "session_started", "timestamp": 1.0}
+    ask = user("to Rome", 2.0)
+    ask["parse_data"]["entities"] = [
+        {"entity": "city", "value": "rome", "start": 3, "end": 7, "extractor": "x"}
+    ]
+    action = {**LISTEN, "name": "utter_ok", "timestamp": 3.0}
+    api.post("/told/tracker/events", json=[session, ask, SLOT, action, session, LISTEN, ask])
+    told = yaml.safe_load(api.get("/told/story", params={"all_sessions": True}).text)
+    assert [story["story"] for story in told["stories"]] == ["told, session 1", "told, session 2"]
+    assert told["stories"][0]["steps"] == [
+        {"user": 'to [Rome]{"entity": "city", "value": "rome"}', "intent": "greet"},
+        {"slot_was_set": [{"city": "Rome"}]},
+        {"action": "utter_ok"},
+    ]
+    assert len(yaml.safe_load(api.get("/told/story").text)["stories"]) == 1
+    assert api.get("/nobody/story").status_code == 404
+
+
+def test_text_comes_back_as_it_was_sent(api):
+    body = '{"event":"slot","timestamp":1.0,"name":"n","value":["\\ud800",NaN,1e999,"\\u0000é"]}'
+    assert api.post("/odd/tracker/events", content=body).status_code == 200
+    text = api.get("/odd/tracker", params={"include_events": "ALL"}).text
+    assert '["\\ud800",NaN,1e999,"\\u0000é"]' in text
+
+
+def test_the_token_is_asked_for_as_rasa_asks(tmp_path):
+    with turnlog_part.running("--auth-token", "secret", bot=None) as server:
+        url = f"{server.url}/conversations/a/tracker"
+        assert httpx.get(url).status_code == 401
+        assert httpx.get(url, params={"token": "secret"}).status_code == 200
+
+
+def test_the_api_is_described(api):
+    base = f"{api.base_url}".replace("/conversations/", "")
+    paths = httpx.get(f"{base}/openapi/openapi.json").json()["paths"]
+    assert set(paths["/conversations/{conversation}/tracker"]) == {"get", "delete"}
+    assert set(paths["/conversations/{conversation}/tracker/events"]) == {"post", "put"}

@@ -1,0 +1,1 @@
+"""Rasa's tracker for library users, on turnlog's own fold and log."""

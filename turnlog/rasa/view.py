@@ -1,0 +1,130 @@
+"""A stored conversation as Rasa's tracker: which of its events are shown, and its state then."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from turnlog.domain import events as e
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.decide import applied
+from turnlog.domain.loops import Numbered, without_repeats
+from turnlog.domain.state import State
+from turnlog.engine.history import StoredHistory
+from turnlog.engine.log import Turnlog
+from turnlog.errors import UnknownConversation
+from turnlog.serializers.rasa_events import numbered_to_rasa
+from turnlog.serializers.rasa_state import current_state
+
+VERBOSITIES = ("NONE", "APPLIED", "AFTER_RESTART", "SESSION", "ALL")
+"""Rasa's, and SESSION: since the last session began, which is what its stores retrieve."""
+
+_BEGINS: dict[str, type[e.Event] | None] = {
+    "AFTER_RESTART": e.ConversationRestarted,
+    "SESSION": e.SessionStarted,
+    "ALL": None,
+}
+
+
+class Tracker(msgspec.Struct):
+    """content: Rasa's `current_state()`. event: how many events the conversation has.
+
+    after: the number that all events shown are above; 0 where the client starts anew.
+    first: number of the first event shown; 0 for none.
+    """
+
+    content: dict[str, Any]
+    event: int
+    after: int = 0
+    first: int = 0
+
+
+def tracker(
+    log: Turnlog,
+    id: str,
+    verbosity: str = "AFTER_RESTART",
+    *,
+    until: float | None = None,
+    after: int = 0,
+) -> Tracker:
+    """A conversation as Rasa says it; one that is not there, as one without events.
+
+    until: UTC seconds; what came later is left out. after: number of an event up to which the
+    client knows the history; less is shown if that still holds.
+    """
+    try:
+        found = log.conversation(id)
+    except UnknownConversation:
+        return Tracker({**current_state(id, State(), ()), "events": []}, 0)
+    history = log.history(id)
+    state = found.state if until is None else _state_until(found, history, until)
+    content = current_state(id, state, lambda number: _event(history, number))
+    if verbosity == "NONE":
+        return Tracker(content, state.event)
+    after = after if _holds(history, verbosity, after, state.event) else 0
+    shown = _shown(history, verbosity, state, after)
+    content["events"] = [rasa for _, rasa in numbered_to_rasa(shown, Counter())]
+    return Tracker(content, state.event, after, shown[0][0] if shown else 0)
+
+
+def _event(history: StoredHistory, number: int) -> e.Event | None:
+    return next(history.events(number - 1, number), None)
+
+
+def _state_until(found: Conversation, history: StoredHistory, until: float) -> State:
+    """As Rasa travels back: up to the first event that is later."""
+    number = 0
+    for event in found.events():
+        if event.timestamp is not None and event.timestamp > until:
+            break
+        number += 1
+    return history.state(number) if number else State()
+
+
+def _shown(history: StoredHistory, verbosity: str, state: State, after: int) -> list[Numbered]:
+    newest_first = _upto(history, state.event, after)
+    if verbosity == "APPLIED":
+        clears = (e.ConversationRestarted, e.SessionStarted)
+        counting = [item for item in applied(newest_first) if not isinstance(item[1], clears)]
+        return without_repeats(counting[::-1], state.loops)
+    begins = _BEGINS[verbosity]
+    shown: list[Numbered] = []
+    for item in _unreplaced(newest_first):
+        if begins is not None and isinstance(item[1], begins):
+            if verbosity == "SESSION":
+                shown.append(item)
+            break
+        shown.append(item)
+    return shown[::-1]
+
+
+def _upto(history: StoredHistory, upto: int, after: int) -> Iterator[Numbered]:
+    if after:
+        recent = list(enumerate(history.events(after, upto), after + 1))
+        yield from reversed(recent)
+        return
+    for number, event in history.newest_first():
+        if number <= upto:
+            yield number, event
+
+
+def _unreplaced(newest_first: Iterator[Numbered]) -> Iterator[Numbered]:
+    upto: int | None = None
+    for number, event in newest_first:
+        if upto is not None and number > upto:
+            continue
+        if isinstance(event, e.HistoryReplaced):
+            upto = event.to
+        else:
+            yield number, event
+
+
+def _holds(history: StoredHistory, verbosity: str, after: int, last: int) -> bool:
+    """Whether the client's history up to `after` is the beginning of what is to be shown."""
+    if not 0 < after <= last or verbosity == "APPLIED":
+        return False
+    breaks = tuple(kind for kind in (e.HistoryReplaced, _BEGINS[verbosity]) if kind)
+    return not any(isinstance(event, breaks) for event in history.events(after))

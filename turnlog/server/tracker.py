@@ -1,0 +1,201 @@
+"""Rasa's tracker API: its paths, parameters, bodies and error objects (ADR: docs/rasa.md).
+
+Beyond Rasa's: DELETE; the header ETag with how many events the conversation has, and for clients
+that keep a tracker `include_events=SESSION`, `after`, `base`, `writer`, `fresh`, `keep_unknown`,
+`to` and the headers Idempotency-Key, Turnlog-After and Turnlog-First.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from litestar import Response, delete, get, post, put
+from litestar.params import Parameter
+
+from turnlog import AsyncTurnlog
+from turnlog.domain import events as e
+from turnlog.domain.decide import History
+from turnlog.domain.state import State
+from turnlog.errors import UnknownConversation
+from turnlog.rasa import view
+from turnlog.serializers import plain
+from turnlog.serializers.json_value import parse
+from turnlog.serializers.rasa_events import from_rasa
+from turnlog.serializers.rasa_story import sessions, story
+from turnlog.server.errors import Refused
+from turnlog.server.rest import Json
+from turnlog.server.shared import Server
+
+Verbosity = Literal["NONE", "APPLIED", "AFTER_RESTART", "SESSION", "ALL"]
+
+MOST_BYTES = 64_000_000
+DEPTH = 106
+KEPT_BYTES = "its bytes remain in the log until erasure by key destruction exists"
+
+
+@get("/conversations/{conversation:str}/tracker")
+async def read(
+    conversation: str,
+    log: AsyncTurnlog,
+    include_events: Verbosity = "AFTER_RESTART",
+    until: float | None = None,
+    after: int = Parameter(default=0, ge=0),
+) -> Response[bytes]:
+    """The tracker; of a conversation that is not there, one without events."""
+    if until is not None and math.isnan(until):
+        raise Refused(400, "BadRequest", "until: is no time")
+    return await _tracker(log, conversation, include_events, until=until, after=after)
+
+
+@post("/conversations/{conversation:str}/tracker/events", request_max_body_size=MOST_BYTES)
+async def append(
+    request: Json,
+    conversation: str,
+    server: Server,
+    include_events: Verbosity = "AFTER_RESTART",
+    base: int | None = Parameter(default=None, ge=0),
+    writer: str | None = None,
+    fresh: bool = False,
+    keep_unknown: bool = False,
+) -> Response[bytes]:
+    """Append one event or a list of them.
+
+    base: how many events the writer knew; what others wrote since stays, and that it happened is
+    recorded. fresh: the writer knew nothing; what is there already is an earlier session.
+    """
+    objects = _objects(await request.body(), keep_unknown=keep_unknown)
+
+    def command(state: State, _: History) -> Sequence[e.Event]:
+        before: list[e.Event] = []
+        if base is not None and base < state.event and not fresh:
+            before.append(e.ConcurrentWriteRecorded(base, writer))
+        if fresh and state.event:
+            before.append(e.SessionStarted("the tracker could not be read"))
+        return [*before, *from_rasa(objects, state.event + len(before) + 1)]
+
+    key = request.headers.get("idempotency-key")
+    await server.runner.perform(conversation, command, key=key)
+    return await _tracker(server.log, conversation, include_events, status=200)
+
+
+@put("/conversations/{conversation:str}/tracker/events", request_max_body_size=MOST_BYTES)
+async def replace(
+    request: Json,
+    conversation: str,
+    server: Server,
+    include_events: Verbosity = "AFTER_RESTART",
+    to: int = Parameter(default=0, ge=0),
+    keep_unknown: bool = False,
+) -> Response[bytes]:
+    """Replace the history after event `to`; what was replaced stays readable in the log."""
+    objects = _objects(await request.body(), keep_unknown=keep_unknown, empty=True)
+
+    def command(state: State, _: History) -> Sequence[e.Event]:
+        if to >= state.event:
+            return list(from_rasa(objects, state.event + 1))
+        return [e.HistoryReplaced(to, reason="PUT"), *from_rasa(objects, state.event + 2)]
+
+    key = request.headers.get("idempotency-key")
+    await server.runner.perform(conversation, command, key=key)
+    return await _tracker(server.log, conversation, include_events, status=200)
+
+
+@delete("/conversations/{conversation:str}/tracker", status_code=200)
+async def remove(conversation: str, log: AsyncTurnlog, server: Server) -> dict[str, str]:
+    """Record a tombstone: the conversation is hidden everywhere."""
+    await log.read(lambda log: log.conversation(conversation))
+    await server.runner.record(conversation, e.ConversationDeleted("DELETE"))
+    return {"conversation": conversation, "status": "deleted", "message": KEPT_BYTES}
+
+
+@get("/conversations/{conversation:str}/story", media_type="text/plain")
+async def as_story(
+    conversation: str,
+    log: AsyncTurnlog,
+    until: float | None = None,
+    all_sessions: bool = False,
+) -> Response[str]:
+    """The conversation's last session, or all of them, as an end-to-end story in YAML."""
+    found = await log.read(
+        lambda log: (
+            view.tracker(log, conversation, "ALL", until=until) if conversation in log else None
+        )
+    )
+    if found is None:
+        raise UnknownConversation(conversation)
+    every = sessions(found.content["events"])
+    return Response(story(conversation, every if all_sessions else every[-1:]))
+
+
+@post("/conversations/{conversation:str}/messages")
+async def add_message(
+    request: Json, conversation: str, server: Server, include_events: Verbosity = "AFTER_RESTART"
+) -> Response[bytes]:
+    """Record a message of the user's, `{"text", "sender": "user", "parse_data"}`."""
+    body = _body(await request.body())
+    if not isinstance(body, dict) or not isinstance(body.get("text"), str):
+        raise Refused(400, "BadRequest", "No message defined in request body: text is missing.")
+    if body.get("sender") != "user":
+        why = f"only messages of the sender 'user' can be added, not {body.get('sender')!r:.60}"
+        raise Refused(400, "BadRequest", why)
+    source = {"event": "user", "metadata": {}, **dict.fromkeys(("message_id", "input_channel"))}
+    source["text"] = body["text"]
+    if isinstance(parsed := body.get("parse_data"), dict):
+        blank = {"intent": {}, "entities": [], "text": body["text"], "message_id": None}
+        source["parse_data"] = {**blank, **parsed}
+
+    def command(state: State, _: History) -> Sequence[e.Event]:
+        return list(from_rasa([source], state.event + 1))
+
+    await server.runner.perform(conversation, command)
+    return await _tracker(server.log, conversation, include_events, status=200)
+
+
+@get("/conversations")
+async def names(log: AsyncTurnlog) -> list[str]:
+    """The ids of all conversations."""
+    return await log.read(lambda log: list(log.ids()))
+
+
+async def _tracker(
+    log: AsyncTurnlog, conversation: str, verbosity: str, *, status: int = 200, **asked: Any
+) -> Response[bytes]:
+    def question(log: Any) -> tuple[bytes, view.Tracker]:
+        found = view.tracker(log, conversation, verbosity, **asked)
+        return plain.dumps(found.content), found
+
+    content, found = await log.read(question)
+    headers = {
+        "ETag": f'"{found.event}"',
+        "Turnlog-After": str(found.after),
+        "Turnlog-First": str(found.first),
+    }
+    return Response(content, status_code=status, headers=headers, media_type="application/json")
+
+
+def _body(body: bytes) -> Any:
+    if not body.strip():
+        raise Refused(400, "BadRequest", "the request has no body")
+    return parse(body, depth=DEPTH, twins=[])
+
+
+def _objects(body: bytes, *, keep_unknown: bool, empty: bool = False) -> list[Any]:
+    """The events of a body, each of a type that Rasa has."""
+    value = _body(body)
+    objects = value if isinstance(value, list) else [value]
+    if not objects and not empty:
+        raise Refused(400, "BadRequest", "Couldn't extract a proper event from the request body.")
+    for number, source in enumerate(objects):
+        if isinstance(source, dict) and source.get("timestamp", 0) is None:
+            del source["timestamp"]
+        made = next(from_rasa([source]))
+        typed = isinstance(source, dict) and isinstance(source.get("event"), str)
+        if isinstance(made, e.Unknown) and not (keep_unknown and typed):
+            why = f"event {number} is none that Rasa has: {source!r:.120}"
+            raise Refused(400, "BadRequest", why)
+    return objects
+
+
+handlers = (read, append, replace, remove, as_story, add_message, names)
