@@ -140,7 +140,11 @@ async def add_message(
     if body.get("sender") != "user":
         why = f"only messages of the sender 'user' can be added, not {body.get('sender')!r:.60}"
         raise Refused(400, "BadRequest", why)
-    source = {"event": "user", "metadata": {}, **dict.fromkeys(("message_id", "input_channel"))}
+    source: dict[str, Any] = {
+        "event": "user",
+        "metadata": {},
+        **dict.fromkeys(("message_id", "input_channel")),
+    }
     source["text"] = body["text"]
     if isinstance(parsed := body.get("parse_data"), dict):
         blank = {"intent": {}, "entities": [], "text": body["text"], "message_id": None}
