@@ -1,0 +1,167 @@
+"""A stateful machine for hypothesis: a log does step for step what the one in memory does.
+
+    class MyMachine(LogMachine):
+        def open(self) -> Turnlog:
+            return Turnlog(MyRecorder(…), self.tick)
+
+    run_state_machine_as_test(MyMachine)
+
+`open` is called again and again on the same store; `discard` throws the store away.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+import turnlog
+from turnlog.domain import events as e
+from turnlog.engine.log import Turnlog
+from turnlog.errors import TurnlogError
+from turnlog.projections import PROJECTIONS
+from turnlog.projections.projection import catch_up, rebuild
+from turnlog.testing import strategies
+
+ids = st.sampled_from(["alice", "bob", "nul\0", "😀"])
+keys = st.none() | st.sampled_from(["k1", "k2", "k\0"])
+numbers = st.integers(-1, 30)
+
+asked = st.lists(
+    st.one_of(
+        st.builds(e.UserUttered, strategies.texts, message_id=keys),
+        st.builds(e.SlotSet, strategies.names, strategies.scalars),
+        st.builds(e.BotUttered, strategies.texts),
+        st.builds(e.ActionExecuted, strategies.names),
+        st.sampled_from(
+            [
+                e.UserUtteranceReverted(), e.ActionReverted(), e.ConversationRestarted(),
+                e.SlotsReset(), e.SessionStarted(), e.SessionConfigured(expiry=5.0),
+                e.ConversationTagged(("t",)), e.SlotSet("bad", float("nan")),
+                e.MessageRedacted(99), e.BotUttered("x" * 300),
+            ]
+        ),
+    ),
+    max_size=5,
+)  # fmt: skip
+
+
+class LogMachine(RuleBasedStateMachine):
+    steps: ClassVar[int] = 0
+    """How many steps all runs of the class have taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time = 0.0
+
+    @abstractmethod
+    def open(self) -> Turnlog: ...
+
+    @abstractmethod
+    def discard(self) -> None: ...
+
+    def tick(self) -> float:
+        return self.time
+
+    @initialize()
+    def start(self) -> None:
+        self.model = turnlog.open("memory:", clock=self.tick)
+        self.log = self.open()
+
+    def teardown(self) -> None:
+        if hasattr(self, "log"):
+            assert contents(self.log) == contents(self.model)
+            self.log.close()
+            self.model.close()
+            self.discard()
+
+    def both(self, ask: Callable[[Turnlog], Any]) -> None:
+        """Both logs are asked; what they answer or refuse is the same."""
+        type(self).steps += 1
+        assert answered(ask, self.log) == answered(ask, self.model)
+
+    # --- writing --------------------------------------------------------------------------------
+
+    @rule(id=ids, events=asked, key=keys, seconds=st.sampled_from([0.0, 1.0, 10.0, -5.0]))
+    def record(self, id: str, events: list[e.Event], key: str | None, seconds: float) -> None:
+        self.time += seconds
+        self.both(lambda log: recorded(log.record(id, *events, key=key)))
+
+    @rule(id=ids, version=numbers)
+    def record_at_a_version(self, id: str, version: int) -> None:
+        events = [e.SlotSet("version", version)]
+        self.both(lambda log: recorded(log.record(id, *events, expected_version=version)))
+
+    @rule(several=st.lists(st.tuples(ids, asked, keys), max_size=6))
+    def record_several_in_one_transaction(
+        self, several: list[tuple[str, list[e.Event], str | None]]
+    ) -> None:
+        def ask(log: Turnlog) -> list[Any]:
+            requests = [log.request(id, events, key=key) for id, events, key in several]
+            waiting = [log.writer.submit(request) for request in requests]
+            log.writer.flush()
+            return [answered(lambda _, done=done: recorded(done.result()), log) for done in waiting]  # type: ignore[misc]
+
+        self.both(ask)
+
+    @rule(id=ids, chance=st.integers(0, 9))
+    def delete(self, id: str, chance: int) -> None:
+        if chance == 0:
+            self.both(lambda log: log.delete(id))
+
+    # --- reading --------------------------------------------------------------------------------
+
+    @rule(id=ids, turn=numbers)
+    def look_at_a_turn(self, id: str, turn: int) -> None:
+        self.both(lambda log: log.conversation(id, turn=turn).state)
+
+    @rule(id=ids, event=numbers)
+    def look_at_an_event(self, id: str, event: int) -> None:
+        self.both(lambda log: log.conversation(id, event=event).state)
+
+    @rule(id=ids, after=numbers)
+    def read_events(self, id: str, after: int) -> None:
+        self.both(lambda log: list(log.conversation(id).events(max(0, after))))
+
+    @rule()
+    def look_at_all(self) -> None:
+        self.both(lambda log: [(head, state) for head, state in log.heads()])
+
+    # --- keeping --------------------------------------------------------------------------------
+
+    @rule(batch=st.sampled_from([1, 3, 2000]))
+    def project(self, batch: int) -> None:
+        self.both(lambda log: catch_up(log.store, PROJECTIONS.values(), batch))
+
+    @rule(name=st.sampled_from(sorted(PROJECTIONS)))
+    def rebuild_a_read_model(self, name: str) -> None:
+        self.both(lambda log: rebuild(log.store, PROJECTIONS[name]))
+
+    @precondition(lambda self: hasattr(self, "log"))
+    @rule()
+    def close_and_open_again(self) -> None:
+        type(self).steps += 1
+        self.log.close()
+        self.log = self.open()
+
+
+def answered(ask: Callable[[Turnlog], Any], log: Turnlog) -> Any:
+    """The answer, or the error as text."""
+    try:
+        return ask(log)
+    except TurnlogError as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def recorded(done: Any) -> tuple[Sequence[Any], Any, bool]:
+    return done.commits, done.state, done.new
+
+
+def contents(log: Turnlog) -> list[Any]:
+    """Every row of every table, but snapshots: when those are taken is each log's own affair."""
+    tables: tuple[Any, ...] = ("commits", "heads", "marks", "models")
+    with log.store.scan() as scan:
+        return [sorted(scan.every(table)) for table in tables]
