@@ -6,15 +6,51 @@ from collections.abc import Iterator
 from typing import Any
 
 from turnlog.cli import output
-from turnlog.cli.settings import Id, open_log
+from turnlog.cli.settings import Id, open_log, settings
 
 COLUMNS = ("event", "turn", "time", "actor", "type", "text", "name", "value")
 
 
+PROTOCOL = ("event", "turn", "time", "actor", "type", "says", "versions", "cause", "taken back")
+
+
 def log(id: Id) -> None:
-    """Show every event of a conversation, those taken back too."""
+    """Show every event of a conversation, those taken back too, and by which event."""
     with open_log() as opened:
-        output.lines(described(opened.conversation(id)), columns=COLUMNS)
+        found = protocol(opened.conversation(id))
+        if settings().json:
+            output.lines(found, columns=())
+        else:
+            output.lines(map(_told, found), columns=PROTOCOL)
+
+
+def protocol(conversation: Any) -> Iterator[dict[str, Any]]:
+    """Each event as JSON, with the number of the event that took it back where one did."""
+    from turnlog.domain.rewinds import taken_back
+
+    taken = taken_back(conversation.events())
+    for line in described(conversation):
+        by = taken.get(line["event"])
+        yield line if by is None else {**line, "taken_back": by}
+
+
+def _told(line: dict[str, Any]) -> dict[str, Any]:
+    """A line for people: what the event says in one column."""
+    shared = ("conversation", "event", "turn", "type", "time", "actor", "versions", "cause")
+    said = {name: value for name, value in line.items() if name not in (*shared, "taken_back")}
+    if isinstance(restored := said.get("restored"), dict) and "slots" in restored:
+        said["restored"] = restored["slots"]
+    text = said.pop("text", None)
+    parts = [] if text is None else [text]
+    parts += [f"{name}: {output.shown(value)}" for name, value in said.items()]
+    versions = " ".join(f"{name} {value}" for name, value in line.get("versions", {}).items())
+    by = line.get("taken_back")
+    return {
+        **line,
+        "says": ", ".join(parts),
+        "versions": versions,
+        "taken back": by and f"by {by}",
+    }
 
 
 def described(conversation: Any) -> Iterator[dict[str, Any]]:
