@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
 import msgspec
 
 from turnlog.domain.conversation import Dialogue
-from turnlog.domain.events import Event
 from turnlog.errors import FormatError
 from turnlog.serializers import binary
 from turnlog.serializers.codec import Codec, Example
@@ -127,24 +125,6 @@ def member(value: Any, field: str, kind: type | tuple[type, ...]) -> Any:
     if not isinstance(held, kind):
         raise FormatError(f"cannot be {held!r:.60}", field=field)
     return held
-
-
-def lost_fields(event: Event, held: Mapping[type[Event], frozenset[str]]) -> list[str]:
-    """What a format cannot hold of an event: its type, or the fields that are set but not held."""
-    fields = held.get(type(event))
-    kind = type(event).__name__
-    if fields is None:
-        return [kind]
-    return [
-        f"{kind}.{name}"
-        for name, default in _defaults(type(event))
-        if name not in fields and getattr(event, name) != default
-    ]
-
-
-@cache
-def _defaults(kind: type[Event]) -> tuple[tuple[str, Any], ...]:
-    return tuple((field.name, field.default) for field in msgspec.structs.fields(kind))
 
 
 def refuse_raw_example(example: Example) -> None:

@@ -19,6 +19,7 @@ _FLAT = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
 _INSIDE = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _QUOTE, _BACKSLASH = b'"'[0], b"\\"[0]
 _OPEN = frozenset(b"{[")
+_TOKEN = re.compile(rb'("(?:[^"\\]++|\\.)*+")(\s*:)?|[][{}]', re.DOTALL)
 
 
 class Element(msgspec.Struct, frozen=True):
@@ -63,6 +64,29 @@ def elements(
     yield from _walk(scanner, keep, list(below))
     if scanner.peek():
         raise scanner.error("there is more after the end of the document")
+
+
+def begins_with(head: bytes, *brackets: str) -> set[str]:
+    """The keys of a document's first object within these brackets; none where it begins otherwise.
+
+    head: the beginning of a document, cut off anywhere.
+    """
+    keys: set[str] = set()
+    opened: list[str] = []
+    for token in _TOKEN.finditer(head.removeprefix(b"\xef\xbb\xbf")):
+        if (string := token[1]) is not None:
+            if token[2] and tuple(opened) == brackets:
+                keys.add(string[1:-1].decode(errors="replace"))
+            continue
+        if token[0] in (b"{", b"["):
+            opened.append(token[0].decode())
+            if len(opened) <= len(brackets) and tuple(opened) != brackets[: len(opened)]:
+                break
+        elif not opened or tuple(opened) == brackets:
+            break
+        else:
+            opened.pop()
+    return keys
 
 
 def _walk(scanner: _Scanner, keep: int, below: list[str]) -> Iterator[Element | FormatError]:

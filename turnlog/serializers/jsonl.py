@@ -13,12 +13,12 @@ from turnlog.errors import FormatError
 from turnlog.serializers import json_stream
 from turnlog.serializers.codec import Example
 from turnlog.serializers.document import DocumentCodec, member, write_lines
-from turnlog.serializers.json_stream import Element
+from turnlog.serializers.json_stream import Element, begins_with
 from turnlog.serializers.plain import from_plain, to_plain
 
 VERSION = 1
 _FORMAT = re.compile(r"turnlog/([0-9]{1,9})\Z")
-_SNIFF = re.compile(rb'\{[^{\[\n]*"format"\s*:\s*"turnlog/')
+_SNIFF = re.compile(rb'"format"\s*:\s*"turnlog/')
 _MEMBERS = frozenset(("format", "conversation", "events", "first_event", "first_turn"))
 
 
@@ -36,7 +36,7 @@ class JsonlCodec(DocumentCodec):
     envelope = 8
 
     def sniff(self, head: bytes, path: Path) -> bool:
-        return _SNIFF.match(head.removeprefix(b"\xef\xbb\xbf").lstrip()) is not None
+        return "format" in begins_with(head, "{") and _SNIFF.search(head) is not None
 
     def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
         return json_stream.lines(file, self.limits.conversation_bytes)

@@ -7,7 +7,6 @@ multiwoz; ConvLab-2 for dialog_act and span_info)
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,12 +18,11 @@ from turnlog.serializers import json_stream
 from turnlog.serializers.codec import Example
 from turnlog.serializers.document import DocumentCodec, member
 from turnlog.serializers.fields import take
-from turnlog.serializers.json_stream import Element
+from turnlog.serializers.json_stream import Element, begins_with
 from turnlog.serializers.multiwoz_acts import annotated
 from turnlog.serializers.multiwoz_metadata import Metadata
 from turnlog.serializers.states import changes
 
-_SNIFF = re.compile(rb'\{\s*"(?:[^"\\]++|\\.)*+"\s*:\s*\{\s*"(?:goal|log)"\s*:')
 _TURN = {"text": ("text", str)}
 _WHOLE = {"goal": ("goal", dict)}
 _APART = frozenset(("metadata", "dialog_act", "span_info"))
@@ -38,7 +36,7 @@ class MultiwozCodec(DocumentCodec):
     reads = writes = True
 
     def sniff(self, head: bytes, path: Path) -> bool:
-        return _SNIFF.match(head.removeprefix(b"\xef\xbb\xbf").lstrip()) is not None
+        return not {"goal", "log"}.isdisjoint(begins_with(head, "{", "{"))
 
     def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
         return json_stream.elements(file, self.limits.conversation_bytes)
@@ -66,6 +64,7 @@ class _Reader:
     def __init__(self) -> None:
         self.metadata = Metadata()
         self.number = 0
+        self.message = 0
 
     def events(self, value: Any) -> Iterator[e.Event]:
         log = member(value, "log", list)
@@ -90,7 +89,8 @@ class _Reader:
         elif metadata or (not user and self.metadata.told):
             rest["metadata"] = metadata
         yield (e.UserUttered if user else e.BotUttered)(**take(rest, _TURN))
-        annotation = annotated(turn, text, self.number)
+        self.message = self.number
+        annotation = annotated(turn, text, self.message)
         if annotation is not None:
             yield annotation
 
@@ -98,5 +98,5 @@ class _Reader:
         slots_before = self.metadata.slots
         frames = self.metadata.follow(tree)
         if frames:
-            yield e.MessageAnnotated(frames=frames, message=self.number or None)
+            yield e.MessageAnnotated(frames=frames, message=self.message)
         yield from changes(slots_before, self.metadata.slots)

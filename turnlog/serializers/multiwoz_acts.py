@@ -7,6 +7,7 @@ text's words, `["Hotel-Inform", "Area", "east", 8, 8]`; ours counts its characte
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -37,19 +38,31 @@ def annotated(turn: Mapping[str, Any], text: str, message: int) -> MessageAnnota
     return MessageAnnotated(frames=tuple(frames), message=message, extra=extra or None)
 
 
-def acts_and_spans(annotation: MessageAnnotated, text: str) -> dict[str, Any]:
-    """The members that `annotated` read."""
+def acts_and_spans(annotation: MessageAnnotated, text: str, lost: Counter[str]) -> dict[str, Any]:
+    """The members that `annotated` read; what they cannot say is counted in `lost`."""
     given: dict[str, Any] = {}
     for frame in annotation.frames:
         for act in frame.acts or ():
-            listed = given.setdefault("dialog_act", {}).setdefault(_key(frame, act.act), [])
+            key = _key(frame, act.act)
+            listed = given.setdefault("dialog_act", {}).setdefault(key, [])
+            lost["act with several values or none"] += _odd(act)
+            lost["name of a service or an act"] += _split(key) != (frame.service, act.act)
             if act.slot is not None:
-                listed.append([act.slot, *(act.values or ())])
-    words = [match.span() for match in _WORD.finditer(text)]
+                listed.append([act.slot, act.values[0] if act.values else "?"])
+    words = _words(text)
     for frame in annotation.frames:
         for span in frame.spans or ():
-            given.setdefault("span_info", []).append(_span_content(frame, span, words))
+            counted = _counted(span, words)
+            if counted is None or span.act is None:
+                lost["span that counts no words"] += 1
+                continue
+            content = [_key(frame, span.act), span.slot, span.value, *counted]
+            given.setdefault("span_info", []).append(content)
     return {**given, **(annotation.extra or {})}
+
+
+def _odd(act: Act) -> bool:
+    return bool(act.values) if act.slot is None else len(act.values or ()) != 1
 
 
 def _are_acts(acts: Any) -> bool:
@@ -79,7 +92,7 @@ def _act_frames(acts: Mapping[str, list[list[Any]]]) -> list[Frame]:
 
 def _with_spans(frames: list[Frame], spans: Iterable[list[Any]], text: str) -> list[Frame]:
     """The frames with the spans in their order; one that would break it gets a frame of its own."""
-    words = [match.span() for match in _WORD.finditer(text)]
+    words = _words(text)
     made = list(frames)
     at = 0
     for key, slot, value, first, last in spans:
@@ -99,12 +112,17 @@ def _span(words: list[tuple[int, int]], first: int, last: int, **rest: Any) -> S
     return Span(extra={"words": [first, last]}, **rest)
 
 
-def _span_content(frame: Frame, span: Span, words: list[tuple[int, int]]) -> list[Any]:
-    counted = (span.extra or {}).get("words") or [
-        next((i for i, word in enumerate(words) if word[0] == span.start), 0),
-        next((i for i, word in enumerate(words) if word[1] == span.end), 0),
-    ]
-    return [_key(frame, span.act or "Inform"), span.slot, span.value, *counted]
+def _counted(span: Span, words: list[tuple[int, int]]) -> list[Any] | None:
+    """First and last word of a span; None where it does not begin and end with one."""
+    if (given := (span.extra or {}).get("words")) is not None:
+        return list(given)
+    first = next((i for i, word in enumerate(words) if word[0] == span.start), None)
+    last = next((i for i, word in enumerate(words) if word[1] == span.end), None)
+    return None if first is None or last is None else [first, last]
+
+
+def _words(text: str) -> list[tuple[int, int]]:
+    return [match.span() for match in _WORD.finditer(text)]
 
 
 def _split(key: str) -> tuple[str, str]:

@@ -61,6 +61,10 @@ class Metadata:
                 listed[part] = news
         listed |= dict.fromkeys(known.keys() - parts.keys())
         booked = parts.get("book", {}).get("booked")
+        if booked is not None and not isinstance(booked, list):
+            raise FormatError(
+                f"a list was expected, not {booked!r:.60}", field=f"{field}.book.booked"
+            )
         changed = None if same(booked, self.booked.get(domain)) else booked
         return _frame(domain, changed, listed)
 
@@ -68,9 +72,9 @@ class Metadata:
         """Take the slots that have a value; the others are returned."""
         unset = {}
         for slot, value in slots.items():
-            if slot == "booked" and isinstance(value, list):
+            if part == "book" and slot == "booked":
                 continue
-            if value in UNSET or value in (None, []):
+            if is_unset(value):
                 unset[slot] = value
             else:
                 self.slots[f"{domain}.{part}.{slot}"] = value
@@ -84,6 +88,8 @@ class Metadata:
         for part, news in (frame.listed or {}).items():
             if news is None:
                 domain.pop(part, None)
+                if part == "book":
+                    self.booked.pop(frame.service, None)
                 continue
             known = domain.setdefault(part, {})
             known |= news
@@ -91,7 +97,6 @@ class Metadata:
                 del known[slot]
         if frame.listed and not domain:
             self.listed.pop(frame.service, None)
-            self.booked.pop(frame.service, None)
 
     def tree(self, slots: dict[str, Any]) -> dict[str, Any]:
         """The metadata of a state."""
@@ -105,6 +110,11 @@ class Metadata:
         for domain, booked in self.booked.items():
             tree.setdefault(domain, {}).setdefault("book", {})["booked"] = booked
         return tree
+
+
+def is_unset(value: Any) -> bool:
+    """Whether this is no value but a way to say that there is none."""
+    return value is None or value == [] or value in UNSET
 
 
 def _news(known: dict[str, Any], unset: dict[str, Any], slots: dict[str, Any]) -> dict[str, Any]:

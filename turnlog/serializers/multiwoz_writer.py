@@ -7,41 +7,47 @@ from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 from turnlog.domain import events as e
+from turnlog.domain.annotations import Act, Frame, Span
 from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Dialogue, Turn
 from turnlog.domain.state import State
 from turnlog.serializers.codec import Example
-from turnlog.serializers.document import as_line, lost_fields, refuse_raw_example
+from turnlog.serializers.document import as_line, refuse_raw_example
+from turnlog.serializers.losses import Held, about, lost
 from turnlog.serializers.multiwoz_acts import acts_and_spans
-from turnlog.serializers.multiwoz_metadata import Metadata
+from turnlog.serializers.multiwoz_metadata import PARTS, Metadata, is_unset
 from turnlog.serializers.schema import check_slots
 from turnlog.serializers.spans import check_frames
 
-_HELD: dict[type[e.Event], frozenset[str]] = {
+_HELD: Held = {
     e.UserUttered: frozenset(("text", "extra")),
     e.BotUttered: frozenset(("text", "extra")),
     e.MessageAnnotated: frozenset(("frames", "message", "extra")),
     e.ConversationAnnotated: frozenset(("goal", "extra")),
     e.SlotSet: frozenset(("name", "value")),
+    Frame: frozenset(("service", "acts", "spans", "booked", "listed")),
+    Act: frozenset(("act", "slot", "values")),
+    Span: frozenset(("slot", "start", "end", "act", "value", "extra")),
 }
-_BOT = (e.BotUttered, e.AgentUttered)
+_SAID = (e.UserUttered, e.BotUttered, e.AgentUttered)
 
 
 def example(dialogue: Dialogue) -> Example:
     """The dialogue in this format, with what it cannot hold counted."""
     check_frames(dialogue)
     check_slots(dialogue)
-    writer = _Writer()
-    log = [content for turn in dialogue.turns() for content in writer.turn(turn)]
+    writer = _Writer(dialogue)
+    for turn in dialogue.turns():
+        writer.turn(turn)
     content: dict[str, Any] = {}
     for event in dialogue.events:
-        writer.lost.update(lost_fields(event, _HELD))
+        writer.lost.update(lost(event, _HELD))
         if isinstance(event, e.ConversationAnnotated):
             content |= {"goal": event.goal} if event.goal is not None else {}
             content |= event.extra or {}
-    content["log"] = log
+    content["log"] = writer.finished()
     last = dialogue.first_event + len(dialogue.events) - 1
-    made = Example(dialogue.name, dialogue.first_event, last, content, dict(writer.lost))
+    made = Example(dialogue.name, dialogue.first_event, last, content, dict(+writer.lost))
     refuse_raw_example(made)
     return made
 
@@ -58,46 +64,54 @@ def write(examples: Iterable[Example], out: BinaryIO) -> None:
 class _Writer:
     """Turns in order: the user's messages at even places of the log, the bot's at odd ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialogue: Dialogue) -> None:
         self.state = State()
         self.metadata = Metadata()
-        self.lost: Counter[str] = Counter()
+        self.shown: dict[str, Any] = {}
+        self.log: list[dict[str, Any]] = []
+        self.annotated, stray = about(dialogue.events, dialogue.first_event, _SAID)
+        self.lost = Counter({"annotation of no message": stray})
 
-    def turn(self, turn: Turn) -> list[dict[str, Any]]:
+    def turn(self, turn: Turn) -> None:
         fold(self.state, turn.events)
-        said: dict[int, tuple[e.Event, dict[str, Any]]] = {}
-        latest = turn.first_event
-        for number, event in enumerate(turn.events, turn.first_event):
-            if isinstance(event, (e.UserUttered, *_BOT)):
-                latest = number
-                said[number] = event, {"text": event.text or "", "metadata": {}}
-            elif isinstance(event, e.MessageAnnotated):
+        for event in turn.events:
+            if isinstance(event, e.MessageAnnotated):
                 for frame in event.frames:
                     self.metadata.learn(frame)
-                about = said.get(event.message or latest)
-                if about is not None:
-                    about[1].update(acts_and_spans(event, about[1]["text"]))
-        return self._log(list(said.values()))
+        for number, event in enumerate(turn.events, turn.first_event):
+            if isinstance(event, _SAID):
+                self._add(event, self.annotated.get(number, []))
 
-    def _log(self, said: list[tuple[e.Event, dict[str, Any]]]) -> list[dict[str, Any]]:
-        """User, bot, user, bot: what stands at the wrong place gets an empty message before it."""
-        log: list[dict[str, Any]] = []
-        for event, content in said:
-            user = isinstance(event, e.UserUttered)
-            if user != (len(log) % 2 == 0):
-                self.lost["two messages of one side in a row"] += 1
-                log.append({"text": "", "metadata": {} if len(log) % 2 == 0 else self._tree()})
-            if not user:
-                content["metadata"] = self._tree()
-            log.append({**content, **(event.extra or {})})
-        return log
+    def finished(self) -> list[dict[str, Any]]:
+        self.lost["slots after the last message of the bot"] += self.shown != self._slots()
+        return self.log
+
+    def _add(self, event: Any, annotations: list[e.MessageAnnotated]) -> None:
+        """What would stand at the other side's place gets an empty message before it."""
+        user = isinstance(event, e.UserUttered)
+        if user != (len(self.log) % 2 == 0):
+            self.lost["two messages of one side in a row"] += 1
+            self.log.append({"text": "", "metadata": {} if not user else self._tree()})
+        self.lost["message without a text"] += event.text is None
+        text: str = event.text or ""
+        content: dict[str, Any] = {"text": text, "metadata": {} if user else self._tree()}
+        for annotation in annotations:
+            content |= acts_and_spans(annotation, text, self.lost)
+        self.log.append({**content, **(event.extra or {})})
 
     def _tree(self) -> dict[str, Any]:
+        self.shown = self._slots()
+        return self.metadata.tree(self.shown)
+
+    def _slots(self) -> dict[str, Any]:
+        """The slots as the format can say them: named domain.part.slot."""
         slots = {}
         for name, value in self.state.slots.items():
             domain, *rest = name.split(".")
-            if len(rest) < 2 or rest[0] not in ("semi", "book"):
+            if len(rest) < 2 or rest[0] not in PARTS:
                 self.lost["name of a slot without domain and part"] += 1
                 name = f"{domain}.semi.{'.'.join(rest)}" if rest else f"conversation.semi.{domain}"
+            if is_unset(value) or name.split(".", 1)[1] == "book.booked":
+                self.lost["slot value that says there is none"] += 1
             slots[name] = value
-        return self.metadata.tree(slots)
+        return slots

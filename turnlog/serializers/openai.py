@@ -6,7 +6,6 @@ tau2-bench an object whose `simulations` have `messages`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,13 +16,10 @@ from turnlog.errors import FormatError
 from turnlog.serializers import json_stream
 from turnlog.serializers.codec import SNIFFED, Example
 from turnlog.serializers.document import DocumentCodec, member, write_lines
-from turnlog.serializers.json_stream import Element
+from turnlog.serializers.json_stream import Element, begins_with
 from turnlog.serializers.json_value import parse
 from turnlog.serializers.openai_messages import Messages
 
-_LINES = re.compile(rb'\{[^\n]*?"messages"\s*:\s*\[|\{\s*"tools"\s*:\s*\[\s*\{\s*"type"')
-_TAU = re.compile(rb'\[\s*\{\s*"(?:task_id|traj|messages|trial|id)"\s*:')
-_TAU2 = re.compile(rb'\{.*?"simulations"\s*:\s*\[|\{.*?"info"\s*:\s*\{.*?"num_trials"', re.DOTALL)
 _APART = frozenset(("messages", "traj", "tools", "id"))
 
 
@@ -36,18 +32,15 @@ class OpenaiCodec(DocumentCodec):
     id_fields = ("id", "task_id")
 
     def sniff(self, head: bytes, path: Path) -> bool:
-        head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-        if head.startswith(b"["):
-            return bool(_TAU.match(head)) and (b'"traj"' in head or b'"role"' in head[:SNIFFED])
-        return bool(_LINES.match(head) or _TAU2.match(head))
+        return any(layout(head) for layout in (_lines, _tau, _tau2))
 
     def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
-        head = file.read(SNIFFED).removeprefix(b"\xef\xbb\xbf").lstrip()
+        head = file.read(SNIFFED)
         file.seek(0)
         keep = self.limits.conversation_bytes
-        if head.startswith(b"["):
+        if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
             yield from json_stream.elements(file, keep)
-        elif _TAU2.match(head) and not _LINES.match(head):
+        elif _tau2(head) and not _lines(head):
             yield from json_stream.elements(file, keep, below=("simulations",))
         else:
             yield from json_stream.lines(file, keep)
@@ -71,6 +64,21 @@ class OpenaiCodec(DocumentCodec):
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         write_lines(examples, out)
+
+
+def _lines(head: bytes) -> bool:
+    keys = begins_with(head, "{")
+    return "messages" in keys or ("tools" in keys and b'"function"' in head)
+
+
+def _tau(head: bytes) -> bool:
+    keys = begins_with(head, "[", "{")
+    return "traj" in keys or "messages" in keys or {"task_id", "reward"} <= keys
+
+
+def _tau2(head: bytes) -> bool:
+    keys = begins_with(head, "{")
+    return "simulations" in keys or ("info" in keys and b'"num_trials"' in head)
 
 
 def _name(value: Mapping[str, Any]) -> str | None:

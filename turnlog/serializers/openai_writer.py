@@ -12,17 +12,17 @@ from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.codec import Example
-from turnlog.serializers.document import lost_fields, refuse_raw_example
+from turnlog.serializers.document import refuse_raw_example
+from turnlog.serializers.losses import Held, lost
 from turnlog.serializers.openai_check import faults
 from turnlog.serializers.openai_messages import NEW_MESSAGE
 from turnlog.serializers.plain import dumps
 
 _TEXT = frozenset(("text", "data", "extra"))
-_HELD: dict[type[e.Event], frozenset[str]] = {
+_HELD: Held = {
     e.SystemInstructed: frozenset(("text", "tools", "extra")),
     e.UserUttered: _TEXT,
     e.BotUttered: _TEXT,
-    e.AgentUttered: _TEXT,
     e.ToolCalled: frozenset(("name", "arguments", "call_id", "cause", "extra")),
     e.ToolReturned: frozenset(("result", "call_id", "name", "extra")),
     e.ConversationAnnotated: frozenset(("extra",)),
@@ -79,7 +79,7 @@ def chat(dialogue: Dialogue) -> Chat:
     for number, event in enumerate(dialogue.events, dialogue.first_event):
         writer.take(number, event)
     turns = [dialogue.first_turn + turn for turn in writer.turns]
-    made = Chat(writer.messages, turns, writer.beside, writer.lost)
+    made = Chat(writer.messages, turns, writer.beside, +writer.lost)
     content = {"messages": made.messages, **made.beside}
     refuse_raw_example(whole_example(dialogue, content, made))
     for index, field, why in faults(content) if made.messages else ():
@@ -105,7 +105,7 @@ class _Writer:
         if isinstance(event, e.ToolCalled | e.ToolReturned) and event.actor == "user":
             self.lost[f"{type(event).__name__} of the user's side"] += 1
             return
-        self.lost.update(lost_fields(event, _HELD))
+        self.lost.update(lost(event, _HELD))
         write = _WRITE.get(type(event))
         if write is not None:
             write(self, number, event)
@@ -125,6 +125,9 @@ class _Writer:
 
     def instructed(self, number: int, event: e.SystemInstructed) -> None:
         if event.tools is not None:
+            self.lost["tools that others replace"] += (
+                self.beside.get("tools", event.tools) != event.tools
+            )
             self.beside["tools"] = event.tools
         if event.tools is None or event.text is not None:
             extra = event.extra or {}
@@ -174,7 +177,9 @@ class _Writer:
         role = (event.extra or {}).get("role", "tool")
         message = {"role": role, "tool_call_id": call_id, "name": event.name}
         message = {key: held for key, held in message.items() if held is not None}
-        self.add(number, event, {**message, "content": _result(event.result)})
+        content = _result(event.result)
+        self.lost["result that is no text"] += content is not event.result
+        self.add(number, event, {**message, "content": content})
 
     def annotated(self, number: int, event: e.ConversationAnnotated) -> None:
         extra = event.extra or {}

@@ -7,7 +7,6 @@ dstc8-schema-guided-dialogue)
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,10 +19,9 @@ from turnlog.serializers import json_stream
 from turnlog.serializers.codec import Example
 from turnlog.serializers.document import DocumentCodec, member, write_array
 from turnlog.serializers.fields import give, take
-from turnlog.serializers.json_stream import Element
+from turnlog.serializers.json_stream import Element, begins_with
 from turnlog.serializers.states import changes
 
-_SNIFF = re.compile(rb'\[\s*\{[^\x00]*?"(?:dialogue_id|services|turns)"\s*:')
 _TURN = {"utterance": ("text", str)}
 _FRAME = {"service_call": ("service_call", dict), "service_results": ("service_results", list)}
 _ACT = {
@@ -50,8 +48,8 @@ class SgdCodec(DocumentCodec):
     id_fields = ("dialogue_id",)
 
     def sniff(self, head: bytes, path: Path) -> bool:
-        head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-        return bool(_SNIFF.match(head)) and b'"messages"' not in head and b'"traj"' not in head
+        keys = begins_with(head, "[", "{")
+        return "dialogue_id" in keys or ("turns" in keys and b'"speaker"' in head)
 
     def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
         return json_stream.elements(file, self.limits.conversation_bytes)

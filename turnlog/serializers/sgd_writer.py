@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from turnlog.domain import events as e
-from turnlog.domain.annotations import Frame
+from turnlog.domain.annotations import Act, Frame, Span
 from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Dialogue, Turn
 from turnlog.domain.state import State
 from turnlog.serializers.codec import Example
-from turnlog.serializers.document import lost_fields, refuse_raw_example
+from turnlog.serializers.document import refuse_raw_example
+from turnlog.serializers.losses import Held, about, lost
 from turnlog.serializers.schema import check_slots
 from turnlog.serializers.sgd import frame_content
 from turnlog.serializers.spans import check_frames
@@ -23,12 +24,15 @@ _SPEAKERS: dict[type[e.Event], str] = {
     e.BotUttered: "SYSTEM",
     e.AgentUttered: "SYSTEM",
 }
-_HELD: dict[type[e.Event], frozenset[str]] = {
+_HELD: Held = {
     e.UserUttered: frozenset(("text", "extra")),
     e.BotUttered: frozenset(("text", "extra")),
     e.MessageAnnotated: frozenset(("frames", "message")),
     e.ConversationAnnotated: frozenset(("services", "extra")),
     e.SlotSet: frozenset(("name", "value")),
+    Frame: frozenset(Frame.__struct_fields__) - {"booked", "listed"},
+    Act: frozenset(Act.__struct_fields__),
+    Span: frozenset(("slot", "start", "end", "extra")),
 }
 
 NO_SERVICE = "conversation"
@@ -39,18 +43,18 @@ def example(dialogue: Dialogue) -> Example:
     """The dialogue in this format, with what it cannot hold counted."""
     check_frames(dialogue)
     check_slots(dialogue)
-    writer = _Writer()
+    writer = _Writer(dialogue)
     turns = [content for turn in dialogue.turns() for content in writer.turn(turn)]
     content: dict[str, Any] = {"dialogue_id": dialogue.name}
     for event in dialogue.events:
-        writer.lost.update(lost_fields(event, _HELD))
+        writer.lost.update(lost(event, _HELD))
         if isinstance(event, e.ConversationAnnotated):
             content |= {"services": event.services} if event.services is not None else {}
             content |= event.extra or {}
     content.setdefault("services", sorted(writer.services))
     content["turns"] = turns
     last = dialogue.first_event + len(dialogue.events) - 1
-    made = Example(dialogue.name, dialogue.first_event, last, content, dict(writer.lost))
+    made = Example(dialogue.name, dialogue.first_event, last, content, dict(+writer.lost))
     refuse_raw_example(made)
     return made
 
@@ -58,36 +62,49 @@ def example(dialogue: Dialogue) -> Example:
 class _Writer:
     """Turns in order; `shown` is the state that the frames written so far tell."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialogue: Dialogue) -> None:
         self.state = State()
         self.shown: dict[str, Any] = {}
         self.services: set[str] = set()
-        self.lost: Counter[str] = Counter()
+        annotated, stray = about(dialogue.events, dialogue.first_event, tuple(_SPEAKERS))
+        self.frames = {
+            number: [frame for event in events for frame in event.frames]
+            for number, events in annotated.items()
+        }
+        self.lost = Counter({"annotation of no message": stray})
 
     def turn(self, turn: Turn) -> list[dict[str, Any]]:
-        frames = _frames(turn)
         fold(self.state, turn.events)
-        contents = []
-        for number, event in enumerate(turn.events, turn.first_event):
-            speaker = _SPEAKERS.get(type(event))
-            if speaker == "USER":
-                contents.append(self._user(event, frames.get(number, []), _intent(turn)))
-            elif speaker is not None:
-                contents.append(
-                    _said(event, speaker, [frame_content(f, None) for f in frames.get(number, [])])
-                )
-        return contents
+        intent = _intent(turn)
+        return [
+            self._said(event, self.frames.get(number, []), intent)
+            for number, event in enumerate(turn.events, turn.first_event)
+            if type(event) in _SPEAKERS
+        ]
 
-    def _user(self, event: Any, frames: list[Frame], intent: str) -> dict[str, Any]:
+    def _said(self, event: Any, frames: list[Frame], intent: str) -> dict[str, Any]:
+        user = isinstance(event, e.UserUttered)
+        contents = (
+            self._stated(frames, intent) if user else [frame_content(f, None) for f in frames]
+        )
+        self.services |= {content["service"] for content in contents}
+        self.lost["message without a text"] += event.text is None
+        said = {
+            "speaker": _SPEAKERS[type(event)],
+            "utterance": event.text or "",
+            "frames": contents,
+        }
+        return {**said, **(event.extra or {})}
+
+    def _stated(self, frames: list[Frame], intent: str) -> list[dict[str, Any]]:
+        """The frames of a user's message, and a bare one for each other service that changed."""
         slots = self._slots()
         contents = [frame_content(frame, slots) for frame in frames]
         stated = {content["service"] for content in contents if "state" in content}
-        for service in self._changed(slots) - stated:
-            bare = Frame(service, [], [], intent, [])
-            contents.append(frame_content(bare, slots))
+        for service in sorted(self._changed(slots) - stated):
+            contents.append(frame_content(Frame(service, [], [], intent, []), slots))
         self.shown = slots
-        self.services |= {content["service"] for content in contents}
-        return _said(event, "USER", contents)
+        return contents
 
     def _slots(self) -> dict[str, Any]:
         """The slots as the format can say them: named service.slot, a list each."""
@@ -109,18 +126,6 @@ class _Writer:
         return {name.split(".")[0] for name in names | (shown.keys() - slots.keys())}
 
 
-def _frames(turn: Turn) -> dict[int, list[Frame]]:
-    """A turn's frames by the number of the message they are about."""
-    frames: dict[int, list[Frame]] = {}
-    latest = turn.first_event
-    for number, event in enumerate(turn.events, turn.first_event):
-        if type(event) in _SPEAKERS:
-            latest = number
-        elif isinstance(event, e.MessageAnnotated):
-            frames.setdefault(event.message or latest, []).extend(event.frames)
-    return frames
-
-
 def _intent(turn: Turn) -> str:
     intents = [
         event.intent.name
@@ -128,8 +133,3 @@ def _intent(turn: Turn) -> str:
         if isinstance(event, e.MessageUnderstood) and event.intent and event.intent.name
     ]
     return intents[-1] if intents else "NONE"
-
-
-def _said(event: Any, speaker: str, frames: list[dict[str, Any]]) -> dict[str, Any]:
-    said = {"speaker": speaker, "utterance": event.text or "", "frames": frames}
-    return {**said, **(event.extra or {})}

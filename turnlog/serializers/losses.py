@@ -1,0 +1,58 @@
+"""What a format cannot hold, counted by name: types of events, fields, and single cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from turnlog.domain.events import Event, MessageAnnotated
+
+Held = Mapping[type[msgspec.Struct], frozenset[str]]
+"""The fields that a format holds of each type of event or annotation."""
+
+
+def lost(event: Event, held: Held) -> Iterator[str]:
+    """Names of what is lost of an event: its type, or the fields that are set but not held."""
+    if type(event) not in held:
+        yield type(event).__name__
+        return
+    yield from _fields(event, held)
+    if isinstance(event, MessageAnnotated):
+        for frame in event.frames:
+            yield from _fields(frame, held)
+            for part in (*(frame.acts or ()), *(frame.spans or ())):
+                yield from _fields(part, held)
+
+
+def _fields(struct: Any, held: Held) -> Iterator[str]:
+    kind: type[msgspec.Struct] = type(struct)
+    names = held.get(kind, frozenset())
+    for name, default in _defaults(kind):
+        if name not in names and getattr(struct, name) != default:
+            yield f"{kind.__name__}.{name}"
+
+
+@cache
+def _defaults(kind: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
+    return tuple((field.name, field.default) for field in msgspec.structs.fields(kind))
+
+
+def about(events: tuple[Event, ...], first: int, messages: tuple[type[Event], ...]) -> Annotated:
+    """Annotations by the number of the message they are about, and how many are about none."""
+    found: dict[int, list[MessageAnnotated]] = {}
+    numbers: set[int] = set()
+    latest = 0
+    for number, event in enumerate(events, first):
+        if isinstance(event, messages):
+            numbers.add(number)
+            latest = number
+        elif isinstance(event, MessageAnnotated):
+            found.setdefault(event.message or latest, []).append(event)
+    stray = sum(len(found[number]) for number in found.keys() - numbers)
+    return found, stray
+
+
+Annotated = tuple[dict[int, list[MessageAnnotated]], int]
