@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from turnlog.domain.annotations import Frame
 from turnlog.domain.events import Event, MessageAnnotated
 
 Held = Mapping[type[msgspec.Struct], frozenset[str]]
@@ -20,7 +21,7 @@ def lost(event: Event, held: Held) -> Iterator[str]:
         yield type(event).__name__
         return
     yield from _fields(event, held)
-    if isinstance(event, MessageAnnotated):
+    if isinstance(event, MessageAnnotated) and Frame in held:
         for frame in event.frames:
             yield from _fields(frame, held)
             for part in (*(frame.acts or ()), *(frame.spans or ())):

@@ -8,13 +8,14 @@ from typing import Any, BinaryIO
 
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
+from turnlog.serializers import losses
 from turnlog.serializers.codec import Codec, Example
-from turnlog.serializers.document import lost_fields, refuse_raw_example
+from turnlog.serializers.document import refuse_raw_example
 from turnlog.serializers.rasa_text import annotated
 from turnlog.serializers.rasa_understood import Understood, understood
 from turnlog.serializers.rasa_yaml import Block, write_yaml
 
-_HELD: dict[type[e.Event], frozenset[str]] = {
+_HELD: losses.Held = {
     e.UserUttered: frozenset(("text",)),
     e.MessageUnderstood: frozenset(("intent", "entities", "message")),
     e.EntitiesAdded: frozenset(("entities",)),
@@ -34,7 +35,7 @@ class RasaNluCodec(Codec):
     libraries = ("PyYAML",)
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        lost = Counter(what for event in dialogue.events for what in lost_fields(event, _HELD))
+        lost = Counter(what for event in dialogue.events for what in losses.lost(event, _HELD))
         for message in understood(dialogue).values():
             if (content := _content(message, lost)) is not None:
                 made = Example(dialogue.name, message.event, message.event, content, dict(lost))

@@ -14,7 +14,8 @@ from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.state import LISTEN
 from turnlog.serializers.codec import Codec, Example
-from turnlog.serializers.document import lost_fields, refuse_raw_example
+from turnlog.serializers.document import refuse_raw_example
+from turnlog.serializers.losses import Held, lost
 from turnlog.serializers.rasa_text import annotated
 from turnlog.serializers.rasa_understood import Understood, understood
 from turnlog.serializers.rasa_yaml import Block, write_yaml
@@ -23,7 +24,7 @@ from turnlog.serializers.schema import check_slots
 _SILENT = (LISTEN, "action_session_start", "action_unlikely_intent", None)
 """Actions that Rasa's own stories leave out."""
 
-_HELD: dict[type[e.Event], frozenset[str]] = {
+_HELD: Held = {
     e.UserUttered: frozenset(("text",)),
     e.MessageUnderstood: frozenset(("intent", "entities", "message")),
     e.EntitiesAdded: frozenset(("entities",)),
@@ -93,7 +94,7 @@ class _Stories:
             if isinstance(event, e.SessionStarted | e.ConversationRestarted):
                 yield from self._story(last - 1)
                 self._begin(last, event.restored)
-            self.lost.update(lost_fields(event, _HELD))
+            self.lost.update(lost(event, _HELD))
             if (step := _STEPS.get(type(event))) is not None:
                 step(self, last, event)
         yield from self._story(last)
