@@ -25,7 +25,7 @@ from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.state import State
 from turnlog.errors import FormatError
-from turnlog.serializers.codec import Codec, Example, codec, names
+from turnlog.serializers.codec import SNIFFED, Codec, Example, codec, names
 from turnlog.testing import strategies
 
 _HEALTH = [HealthCheck.differing_executors, HealthCheck.too_slow]
@@ -73,14 +73,18 @@ class CodecContract(ABC):
 
     @_contract
     @given(data=st.data())
-    def test_it_recognises_its_own_files_and_no_other_format_does(
+    def test_it_recognises_its_own_files_and_no_format_before_it_does(
         self, data: st.DataObject
     ) -> None:
         written = self.written(self.examples(data.draw(several(self.holds))))
         path = Path(f"x{self.create().suffix}")
-        claiming = [name for name in names() if codec(name).sniff(written[:8192], path)]
-        assert self.create().sniff(written[:8192], path)
-        assert set(claiming) <= {self.create().name}
+        own = self.create()
+        formats = [own] + [codec(name) for name in names() if name != own.name]
+        registered = names().index(own.name) if own.name in names() else len(formats)
+        before = [c.name for c in formats[1 : registered + 1] if c.reads]
+        claiming = [c.name for c in formats if c.reads and c.sniff(written[:SNIFFED], path)]
+        assert claiming[:1] == [own.name]
+        assert not set(claiming) & set(before)
 
     @_contract
     @given(data=st.data())
