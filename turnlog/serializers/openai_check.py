@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from turnlog.errors import FormatError
-from turnlog.serializers.json_value import parse
+from turnlog.serializers.json_value import parse, raw_parts
 
 Fault = tuple[int, str, str]
 Content = Mapping[str, Any]
@@ -139,9 +139,10 @@ def _calls(content: Content) -> Iterator[tuple[int, int, Mapping[str, Any]]]:
 
 def _is_object(text: str) -> bool:
     try:
-        return isinstance(parse(text.encode()), dict)
+        value = parse(text.encode())
     except FormatError:
         return False
+    return isinstance(value, dict) and not any(raw_parts(value))
 
 
 CHECKS: list[Callable[[Content], Iterator[Fault]]] = [

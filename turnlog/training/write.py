@@ -15,6 +15,8 @@ from msgspec.structs import replace
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
 from turnlog.serializers.codec import Example
+from turnlog.serializers.json_value import raw_parts
+from turnlog.serializers.plain import to_plain
 from turnlog.training import manifest
 from turnlog.training.manifest import Fault, File, Totals
 from turnlog.training.plan import Plan
@@ -124,8 +126,17 @@ def _placed(example: Example, seen: View) -> Example:
 
 
 def _fault(error: FormatError, id: str, seen: View) -> Fault:
-    turn = seen.turns[error.turn] if error.turn is not None else None
-    return Fault(error.conversation or id, error.why, turn, error.field)
+    turn = _turn_of_raw(seen) if error.turn is None else error.turn
+    placed = None if turn is None else seen.turns[turn]
+    return Fault(error.conversation or id, error.why, placed, error.field)
+
+
+def _turn_of_raw(seen: View) -> int | None:
+    """The turn of the first value that could only be kept as raw JSON, where there is one."""
+    for turn in seen.dialogue.turns():
+        if any(any(raw_parts(to_plain(event))) for event in turn.events):
+            return turn.number
+    return None
 
 
 def _described(file: BinaryIO, examples: int) -> File:

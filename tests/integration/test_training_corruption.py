@@ -1,0 +1,306 @@
+"""What must not be written: corruption planted in real dialogues stops the export, named.
+
+Each kind is planted in several dialogues; nothing at all is written, and the conversation and
+the turn that are named are those it was planted in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from msgspec.structs import replace
+
+import turnlog
+from turnlog.domain import events as e
+from turnlog.domain.conversation import Dialogue
+from turnlog.domain.slots import Slot
+from turnlog.domain.values import RawJson
+from turnlog.serializers.codec import codec
+from turnlog.training.plan import Plan
+from turnlog.training.write import export
+
+DIALOGUES = 10
+"""In how many dialogues a kind is planted."""
+
+Events = list[tuple[int | None, Any]]
+"""Events with the numbers they had; None for a planted one."""
+
+
+class Planted(NamedTuple):
+    events: Events
+    turn: int
+
+
+class Kind(NamedTuple):
+    corpus: str
+    format: str
+    plant: Callable[[Events], Planted]
+
+
+def nth(events: Events, kind: Any, number: int = 1, *, of: Any = None) -> int:
+    """Index of the number-th event of a kind, or of the last there is."""
+    found = [i for i, (_, event) in enumerate(events) if isinstance(event, kind)]
+    if of is not None:
+        found = [i for i in found if of(events[i][1])]
+    return found[min(number, len(found) - 1)]
+
+
+def turn_at(events: Events, index: int) -> int:
+    return sum(isinstance(event, e.UserUttered) for _, event in events[: index + 1])
+
+
+def changed(events: Events, index: int, **fields: Any) -> Planted:
+    number, event = events[index]
+    events = [*events[:index], (number, replace(event, **fields)), *events[index + 1 :]]
+    return Planted(events, turn_at(events, index))
+
+
+def inserted(events: Events, index: int, *new: e.Event) -> Planted:
+    events = [*events[:index], *((None, event) for event in new), *events[index:]]
+    return Planted(events, turn_at(events, index))
+
+
+def removed(events: Events, index: int, *, turn: int | None = None) -> Planted:
+    where = turn_at(events, index) if turn is None else turn
+    return Planted([*events[:index], *events[index + 1 :]], where)
+
+
+def orphan_result(events: Events) -> Planted:
+    at = nth(events, e.BotUttered)
+    return inserted(events, at + 1, e.ToolReturned("ok", call_id="nobody's"))
+
+
+def unanswered_call(events: Events) -> Planted:
+    return removed(events, nth(events, e.ToolReturned))
+
+
+def result_before_its_call(events: Events) -> Planted:
+    at = nth(events, e.ToolCalled, of=lambda event: event.cause is None)
+    events = list(events)
+    events[at], events[at + 1] = events[at + 1], events[at]
+    return Planted(events, turn_at(events, at))
+
+
+def duplicate_call_ids(events: Events) -> Planted:
+    at = nth(events, e.ToolCalled)
+    number, call = events[at]
+    twin = replace(call, cause=call.cause or number, name="another")
+    return inserted(events, at + 1, twin)
+
+
+def no_assistant(events: Events) -> Planted:
+    gone = (e.BotUttered, e.ToolCalled, e.ToolReturned)
+    return Planted([pair for pair in events if not isinstance(pair[1], gone)], 0)
+
+
+def broken_alternation(events: Events) -> Planted:
+    """A message of the user that nothing answers before the next one."""
+    users = [i for i, (_, event) in enumerate(events) if isinstance(event, e.UserUttered)]
+    before, after = users[1], users[2]
+    said = (e.BotUttered, e.ToolCalled, e.ToolReturned)
+    kept = [p for i, p in enumerate(events) if not (before < i < after and isinstance(p[1], said))]
+    return Planted(kept, 2)
+
+
+def a_span(events: Events, move: Callable[[e.Span], e.Span]) -> Planted:
+    def spans(event: Any) -> bool:
+        return any(frame.spans for frame in event.frames)
+
+    at = nth(events, e.MessageAnnotated, of=spans)
+    frames = [
+        replace(frame, spans=[move(frame.spans[0]), *frame.spans[1:]]) if frame.spans else frame
+        for frame in events[at][1].frames
+    ]
+    return changed(events, at, frames=tuple(frames))
+
+
+def an_entity(events: Events, move: Callable[[e.Entity], e.Entity]) -> Planted:
+    at = nth(events, e.MessageUnderstood, of=lambda event: event.entities)
+    first, *others = events[at][1].entities
+    return changed(events, at, entities=(move(first), *others))
+
+
+def shifted(part: Any) -> Any:
+    return replace(part, start=part.start - 2, end=part.end - 2)
+
+
+def outside(part: Any) -> Any:
+    return replace(part, start=part.start + 5000, end=part.end + 5000)
+
+
+def of_kind(kind: Any, number: int = 1, **fields: Any) -> Callable[[Events], Planted]:
+    """An event of that kind, with other fields."""
+    return lambda events: changed(events, nth(events, kind, number), **fields)
+
+
+def new(where: Any, *events: e.Event) -> Callable[[Events], Planted]:
+    """Planted right after an event of that kind, in the same turn."""
+    return lambda found: inserted(found, nth(found, where) + 1, *events)
+
+
+def tools_given(*tools: Any) -> Callable[[Events], Planted]:
+    def plant(events: Events) -> Planted:
+        turn = turn_at(events, nth(events, e.ToolCalled, 0)) if tools[0].get("function") else 0
+        return Planted([(None, e.SystemInstructed(tools=list(tools))), *events], turn)
+
+    return plant
+
+
+def undeclared_slot(events: Events) -> Planted:
+    names = {event.name for _, event in events if isinstance(event, e.SlotSet)}
+    declared = e.SlotsDeclared(tuple(Slot(name) for name in sorted(names)), closed=True)
+    planted = inserted(events, nth(events, e.SlotSet) + 1, e.SlotSet("planted", "x"))
+    return Planted([(None, declared), *planted.events], planted.turn)
+
+
+NAN = RawJson(b"NaN")
+OTHER_TOOL = {"type": "function", "function": {"name": "another", "parameters": {}}}
+
+KINDS: dict[str, Kind] = {
+    "orphan tool result": Kind("tau", "openai", orphan_result),
+    "unanswered call": Kind("tau", "openai", unanswered_call),
+    "result before its call": Kind("tau", "trl", result_before_its_call),
+    "two calls of one id": Kind("tau", "openai", duplicate_call_ids),
+    "arguments not JSON": Kind("tau", "openai", of_kind(e.ToolCalled, arguments="{city: Rome")),
+    "arguments a list": Kind("tau", "sharegpt", of_kind(e.ToolCalled, arguments=[1, 2])),
+    "arguments a number": Kind("tau", "parquet", of_kind(e.ToolCalled, arguments=5)),
+    "arguments beyond JSON": Kind("tau", "openai", of_kind(e.ToolCalled, arguments={"n": NAN})),
+    "function without a name": Kind("tau", "openai", of_kind(e.ToolCalled, name="")),
+    "tool that is not given": Kind("tau", "openai", tools_given(OTHER_TOOL)),
+    "tool without a name": Kind("tau", "openai", tools_given({"type": "function"})),
+    "no assistant": Kind("tau", "openai", no_assistant),
+    "broken alternation": Kind("tau", "sharegpt", broken_alternation),
+    "broken alternation of pairs": Kind("sgd", "alpaca", broken_alternation),
+    "empty message": Kind("sgd", "openai", of_kind(e.UserUttered, text="")),
+    "blank answer": Kind("sgd", "alpaca", of_kind(e.BotUttered, text=" \n")),
+    "text that is none": Kind("sgd", "trl", of_kind(e.UserUttered, text=None, extra={"text": NAN})),
+    "content that is no text": Kind(
+        "tau", "openai", new(e.UserUttered, e.SystemInstructed(extra={"content": 5}))
+    ),
+    "parts that are none": Kind("tau", "openai", of_kind(e.BotUttered, data={"content": [5]})),
+    "unknown role": Kind(
+        "tau", "openai", new(e.UserUttered, e.SystemInstructed("x", extra={"role": "wizard"}))
+    ),
+    "weight that is none": Kind("tau", "openai", of_kind(e.BotUttered, extra={"weight": 7})),
+    "span outside of the text": Kind("sgd", "sgd", lambda events: a_span(events, outside)),
+    "span around another value": Kind("sgd", "sgd", lambda events: a_span(events, shifted)),
+    "span in a story": Kind("sgd", "rasa-stories", lambda events: a_span(events, outside)),
+    "slot of no service": Kind("sgd", "sgd", new(e.SlotSet, e.SlotSet("Planted_1.x", ["y"]))),
+    "slot value beyond JSON": Kind("sgd", "sgd", of_kind(e.SlotSet, value=[NAN])),
+    "slot not in the schema": Kind("understood", "rasa-stories", undeclared_slot),
+    "entity outside of the text": Kind(
+        "understood", "rasa-nlu", lambda events: an_entity(events, outside)
+    ),
+    "entity around another value": Kind(
+        "understood", "rasa-e2e", lambda events: an_entity(events, shifted)
+    ),
+    "entity without an end": Kind(
+        "understood", "rasa-nlu", lambda events: an_entity(events, lambda x: replace(x, end=None))
+    ),
+    "intent missing": Kind("understood", "rasa-stories", of_kind(e.MessageUnderstood, intent=None)),
+}
+
+
+@pytest.fixture(scope="module")
+def corpora(shared_data: Path) -> dict[str, list[Dialogue]]:
+    """Real dialogues that have what the kinds are planted in."""
+    tau = [d for d in read(shared_data / "tau_bench", "openai") if _calls(d) > 1 and _turns(d) > 3]
+    sgd = [d for d in read(shared_data / "sgd/train/dialogues_subset.json", "sgd") if _spans(d) > 1]
+    return {
+        "tau": tau[:DIALOGUES],
+        "sgd": sgd[:DIALOGUES],
+        "understood": [understood_by_a_bot(dialogue) for dialogue in sgd[:DIALOGUES]],
+    }
+
+
+def read(path: Path, format: str) -> list[Dialogue]:
+    files = [path] if path.is_file() else sorted(path.glob("*.json"))
+    found = [dialogue for file in files for dialogue in codec(format).read(file)]
+    return [dialogue for dialogue in found if isinstance(dialogue, Dialogue)]
+
+
+def _calls(dialogue: Dialogue) -> int:
+    return sum(isinstance(event, e.ToolReturned) for event in dialogue.events)
+
+
+def _turns(dialogue: Dialogue) -> int:
+    return sum(isinstance(event, e.UserUttered) for event in dialogue.events)
+
+
+def _spans(dialogue: Dialogue) -> int:
+    return sum(
+        isinstance(event, e.MessageAnnotated) and any(frame.spans for frame in event.frames)
+        for event in dialogue.events
+    )
+
+
+def understood_by_a_bot(dialogue: Dialogue) -> Dialogue:
+    """The same with intent and entities where the data set has acts and spans."""
+    texts = {n: event.text for n, event in enumerate(dialogue.events, 1) if hasattr(event, "text")}
+    users = {n for n, event in enumerate(dialogue.events, 1) if isinstance(event, e.UserUttered)}
+    events: Events = [
+        (number, _understood(event, texts[event.message]))
+        if isinstance(event, e.MessageAnnotated) and event.message in users
+        else (number, event)
+        for number, event in enumerate(dialogue.events, 1)
+        if not isinstance(event, e.ConversationAnnotated)
+    ]
+    return replace(dialogue, events=renumbered(events))
+
+
+def _understood(event: e.MessageAnnotated, text: str) -> e.MessageUnderstood:
+    spans = [span for frame in event.frames for span in frame.spans or ()]
+    return e.MessageUnderstood(
+        e.Intent(event.frames[0].acts[0].act.lower()),
+        tuple(e.Entity(s.slot, text[s.start : s.end], s.start, s.end) for s in spans),
+        event.message,
+    )
+
+
+def renumbered(events: Iterable[tuple[int | None, Any]]) -> tuple[e.Event, ...]:
+    """The events, with what names an event naming its new number."""
+    events = list(events)
+    new = {old: number for number, (old, _) in enumerate(events, 1) if old is not None}
+    made = []
+    for _, event in events:
+        for field in ("message", "cause"):
+            if isinstance(held := getattr(event, field, None), int):
+                event = replace(event, **{field: new.get(held)})
+        made.append(event)
+    return tuple(made)
+
+
+def plant(kind: Kind, dialogue: Dialogue) -> tuple[Dialogue, int]:
+    planted = kind.plant(list(enumerate(dialogue.events, 1)))
+    return replace(dialogue, events=renumbered(planted.events)), planted.turn
+
+
+def written(dialogue: Dialogue, format: str, out: Path) -> Any:
+    with turnlog.open("memory:") as log:
+        log.writer.perform(log.bring_in(dialogue))
+        return export(log, Plan(format=format, position=log.store.reader.last_position()), out)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_corruption_is_stopped_before_anything_is_written(name, corpora, tmp_path):
+    kind = KINDS[name]
+    stopped: Counter[bool] = Counter()
+    for number, dialogue in enumerate(corpora[kind.corpus]):
+        before = written(dialogue, kind.format, tmp_path / f"{number}.whole")
+        assert before.faulty == []
+        assert sum(file.examples for file in before.files.values()) > 0
+        corrupted, turn = plant(kind, dialogue)
+        out = tmp_path / f"{number}.planted"
+        totals = written(corrupted, kind.format, out)
+        named = [(fault.conversation, fault.turn) for fault in totals.faulty]
+        stopped[named == [(dialogue.name, turn)] and not list(tmp_path.glob("*.planted*"))] += 1
+    assert stopped.total() == DIALOGUES
+    assert stopped[True] >= 0.95 * DIALOGUES
+
+
+def test_there_are_at_least_twenty_kinds():
+    assert len(KINDS) >= 20
