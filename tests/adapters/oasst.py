@@ -20,6 +20,25 @@ def dialogues(shared_data: Path) -> Iterator[Dialogue]:
             yield Dialogue(f"{tree['message_tree_id']}-{number}", tuple(map(_event, way)))
 
 
+def best(shared_data: Path) -> Iterator[Dialogue]:
+    """One dialogue a tree: the way along the replies that people ranked best."""
+    for line in (shared_data / PATH).read_text().splitlines():
+        tree = json.loads(line)
+        yield Dialogue(tree["message_tree_id"], tuple(map(_event, _best(tree["prompt"]))))
+
+
+def _best(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield message
+    if message["replies"]:
+        yield from _best(min(message["replies"], key=_rank))
+
+
+def _rank(reply: dict[str, Any]) -> int:
+    """0 is the best; a reply that nobody ranked comes last."""
+    rank = reply.get("rank")
+    return 1_000 if rank is None else int(rank)
+
+
 def _ways(message: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
     if not message["replies"]:
         yield [message]
