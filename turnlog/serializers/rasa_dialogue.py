@@ -164,7 +164,7 @@ def _pickle(dialogue: Dialogue, prefix: str, lost: Counter[str]) -> str:
         else:
             events.append(pickled)
     whole = _made(f"{prefix}.conversation", "Dialogue", {"name": dialogue.name, "events": events})
-    text: str = jsonpickle.encode(whole)
+    text: str = jsonpickle.encode(whole, context=jsonpickle.Pickler())
     return text
 
 
