@@ -98,6 +98,10 @@ KINDS = (
 BY_TYPE = {kind.name: kind for kind in KINDS}
 _BY_EVENT = {kind.event: kind for kind in reversed(KINDS)}
 _HINTS = {kind.event: get_type_hints(kind.event) for kind in KINDS}
+_REQUIRED = {
+    kind.event: {field.name for field in msgspec.structs.fields(kind.event) if field.required}
+    for kind in KINDS
+}
 _ABSENT = {"is_interrupted": False}
 """What a field is without its key, where that is not the field's own default."""
 
@@ -160,7 +164,7 @@ def _typed(kind: Kind, left: dict[str, Any], *, unparsed: bool) -> e.Event | Non
     for key, constant in kind.constants.items():
         if left.get(key) == constant:
             del left[key]
-    if any(f.required and f.name not in values for f in msgspec.structs.fields(kind.event)):
+    if not _REQUIRED[kind.event] <= values.keys():
         return None
     return kind.event(**values, extra=_extra(left, kind, without))
 
