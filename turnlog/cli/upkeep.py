@@ -45,6 +45,8 @@ def stats() -> None:
 
 
 def _counted(log: Any) -> dict[str, Any]:
+    from turnlog.projections import PROJECTIONS
+
     conversations = turns = events = 0
     for head, _ in log.heads():
         conversations += 1
@@ -57,5 +59,5 @@ def _counted(log: Any) -> dict[str, Any]:
         "turns": turns,
         "events": events,
         "commits": reader.last_position(),
-        "read_models": {mark.model: mark.position for mark in reader.marks()},
+        "read_models": {m.model: m.position for m in reader.marks() if m.model in PROJECTIONS},
     }
