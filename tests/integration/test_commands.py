@@ -17,6 +17,8 @@ import pytest
 import turnlog
 from tests.command_line import run
 from turnlog import BotUttered, HistoryReplaced, SlotSet, UserUttered
+from turnlog.cli.app import COMMANDS
+from turnlog.projections import PROJECTIONS
 
 SPOOFED = "a \u202etable\x1b[31m\x07"
 
@@ -271,12 +273,13 @@ def test_a_deleted_conversation_is_hidden_everywhere(db: str) -> None:
     assert "alice" not in run("states", "--json", "--db", db).out
     assert run("stats", "--json", "--db", db).json["conversations"] == 1
     with turnlog.open(db) as log:
-        entries = [log.store.reader.entries(name) for name in turnlog.projections.PROJECTIONS]
+        entries = [log.store.reader.entries(name) for name in PROJECTIONS]
         assert not any(id == "alice" for model in entries for id, _, _ in model)
 
 
 def test_rebuild_changes_nothing_that_is_seen(db: str) -> None:
     before = [run(*command, "--json", "--db", db).out for command in SEEN]
+    assert run("stats", "--json", "--db", db).json["read_models"] == {"transcript": 5}
     assert set(run("rebuild", "--json", "--db", db).json["rebuilt"].values()) == {5}
     assert [run(*command, "--json", "--db", db).out for command in SEEN] == before
 
@@ -354,7 +357,13 @@ def test_starting_up_loads_nothing_that_the_command_does_not_need(db: str) -> No
 
 
 def test_help_names_every_command() -> None:
-    from turnlog.cli.app import COMMANDS
-
     shown = run("--help").out
     assert [name for name in COMMANDS if f" {name} " not in shown] == []
+
+
+def test_every_command_that_others_rely_on_is_there() -> None:
+    relied_upon = (
+        "import list log show states diff why verify replay export append delete backup restore"
+        " rebuild stats audit serve"
+    )
+    assert set(COMMANDS) == set(relied_upon.split())
