@@ -11,6 +11,8 @@ import turnlog
 from tests.property.test_laws import asks
 from turnlog import Turnlog
 from turnlog.domain import events as e
+from turnlog.domain.decide import kept
+from turnlog.domain.rewinds import REWINDS, taken_back
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.heads import rebuild_heads
 from turnlog.projections.projection import catch_up, rebuild
@@ -95,6 +97,19 @@ def test_a_transcript_has_every_message_once_in_order(recordings) -> None:
             events = list(log.conversation(id).events())
             said = [n for n, event in enumerate(events, 1) if isinstance(event, SPOKEN)]
             assert [message["event"] for message in messages(view, id)] == said
+
+
+@given(st.lists(asks | st.builds(e.HistoryReplaced, st.integers(0, 9)), max_size=30))
+def test_every_event_is_kept_or_taken_back_by_a_rewind_that_stands(asked) -> None:
+    with turnlog.open("memory:", clock=lambda: 1.0) as log:
+        for event in asked:
+            record(log, "c", [event])
+        numbered = list(enumerate(log.history("c").events(), 1))
+        taken = taken_back(event for _, event in numbered)
+        standing = {n for n, event in numbered if isinstance(event, REWINDS)} - set(taken)
+        rest = {number for number, _ in kept(reversed(numbered))}
+        assert set(taken.values()) <= standing
+        assert sorted([*taken, *standing, *rest]) == [number for number, _ in numbered]
 
 
 SPOKEN = (e.UserUttered, e.BotUttered)

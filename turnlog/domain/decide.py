@@ -16,6 +16,7 @@ from turnlog.domain import events as e
 from turnlog.domain.apply import Rewrite, fold, rewrite
 from turnlog.domain.errors import InvalidEvent
 from turnlog.domain.loops import without_repeats
+from turnlog.domain.rewinds import REWINDS
 from turnlog.domain.state import LISTEN, State, copy_context
 
 RESTART = "action_session_start"
@@ -114,7 +115,7 @@ def kept(newest_first: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, e.E
     for number, event in newest_first:
         if upto is not None and number > upto:
             continue
-        if isinstance(event, _REVERTS):
+        if isinstance(event, REWINDS):
             upto = event.to
         else:
             yield number, event
@@ -128,7 +129,6 @@ def applied(newest_first: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, 
             return
 
 
-_REVERTS = (e.ActionReverted, e.UserUtteranceReverted, e.HistoryReplaced)
 _CLEARS = (e.ConversationRestarted, e.SessionStarted)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from turnlog.domain import events as e
 
@@ -15,11 +15,24 @@ def taken_back(events: Iterable[e.Event]) -> dict[int, int]:
 
     events: all of them, oldest first.
     """
-    standing: list[int] = []
+    return taken_by(
+        [
+            (number, event.to)
+            for number, event in enumerate(events, 1)
+            if isinstance(event, REWINDS) and event.to is not None
+        ]
+    )
+
+
+def taken_by(rewinds: Sequence[tuple[int, int]]) -> dict[int, int]:
+    """The same, from the number of each rewind, oldest first, and of the event it went back to.
+
+    A rewind that was itself taken back takes nothing any more.
+    """
     taken: dict[int, int] = {}
-    for number, event in enumerate(events, 1):
-        if isinstance(event, REWINDS) and event.to is not None:
-            while standing and standing[-1] > event.to:
-                taken[standing.pop()] = number
-        standing.append(number)
+    oldest: int | None = None
+    for number, to in reversed(rewinds):
+        if oldest is None or number <= oldest:
+            taken |= dict.fromkeys(range(to + 1, number), number)
+            oldest = to
     return taken

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from turnlog.domain import events as e
 from turnlog.domain.actors import actor
 from turnlog.domain.conversation import Commit
+from turnlog.domain.rewinds import REWINDS, taken_by
 from turnlog.projections.projection import View, numbered
 
 _REWIND = "to"
@@ -35,15 +36,11 @@ def messages(view: View, conversation: str) -> Iterator[dict[str, Any]]:
     `{"event", "turn", "actor", "text", "data", "time", "taken_back"}`, and `edited` or `redacted`
     where it was. taken_back: whether a rewind went back to before it.
     """
-    shown: list[dict[str, Any]] = []
-    back_to: int | None = None
-    for _, entry in reversed(list(view.entries(conversation))):
-        taken_back = back_to is not None and entry["event"] > back_to
+    entries = [entry for _, entry in view.entries(conversation)]
+    taken = taken_by([(entry["event"], entry[_REWIND]) for entry in entries if _REWIND in entry])
+    for entry in entries:
         if _REWIND not in entry:
-            shown.append({**entry, "taken_back": taken_back})
-        elif not taken_back:
-            back_to = entry[_REWIND]
-    yield from reversed(shown)
+            yield {**entry, "taken_back": entry["event"] in taken}
 
 
 def _said(view: View, conversation: str, event: Any, number: int, turn: int) -> None:
@@ -88,7 +85,5 @@ _EFFECTS: dict[type[e.Event], Callable[[View, str, Any, int, int], None]] = {
     e.MessageEdited: _edited,
     e.MessageRegenerated: _edited,
     e.MessageRedacted: _redacted,
-    e.ActionReverted: _rewound,
-    e.UserUtteranceReverted: _rewound,
-    e.HistoryReplaced: _rewound,
+    **dict.fromkeys(REWINDS, _rewound),
 }
