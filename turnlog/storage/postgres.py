@@ -406,33 +406,32 @@ class PostgresRecorder(Recorder):
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
+        """Statements travel together: only a read, and the commit, wait for the server."""
         with self._lock, _translated():
-            connection, last = self._begun()
+            connection = self._writing()
             try:
-                transaction = PostgresTransaction(connection, last)
-                yield transaction
-                _commit(connection, notify=transaction.appended)
+                with connection.pipeline():
+                    connection.execute("BEGIN")
+                    connection.execute(_LOCK)
+                    last = connection.ask(_LAST).fetchone()
+                    transaction = PostgresTransaction(connection, last[0])
+                    yield transaction
+                    if transaction.appended:
+                        connection.execute("NOTIFY turnlog")
+                    done = connection.execute("COMMIT")
+                if done.statusmessage != "COMMIT":  # a transaction that failed before
+                    raise Unavailable(f"nothing was stored: {done.statusmessage}")
             except BaseException:
                 self._abandon(connection)
                 raise
         self.bell.ring()
 
-    def _begun(self) -> tuple[_Connection, int]:
-        """The writer's connection in a transaction that holds the lock, and the last position."""
+    def _writing(self) -> _Connection:
         if self._writer is None or not _is_alive(self._writer):
             if self._writer is not None:
                 self._writer.close()
             self._writer = self._connect()
-        try:
-            with self._writer.pipeline():
-                self._writer.execute("BEGIN")
-                self._writer.execute(_LOCK)
-                last = self._writer.ask(_LAST)
-            position: int = last.fetchone()[0]
-        except BaseException:
-            self._abandon(self._writer)
-            raise
-        return self._writer, position
+        return self._writer
 
     def _abandon(self, connection: _Connection) -> None:
         """Roll back; where that cannot be, the connection goes, and the server rolls back."""
@@ -512,16 +511,6 @@ def conninfo(url: str, timeout: float) -> str:
     return make_conninfo(
         url, connect_timeout=max(2, round(timeout)), options=f"{limits} {given}".strip()
     )
-
-
-def _commit(connection: _Connection, *, notify: bool) -> None:
-    """Commit. A transaction that failed before says so, where the server would answer ROLLBACK."""
-    if connection.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
-        raise Unavailable("the transaction had failed; nothing was stored")
-    with connection.pipeline():
-        if notify:
-            connection.execute("NOTIFY turnlog")
-        connection.execute("COMMIT")
 
 
 def _is_alive(connection: _Connection) -> bool:
