@@ -1,0 +1,58 @@
+"""The page and the schema of events are what the event table says."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+
+from tests.parts import ROOT
+from turnlog.domain.conversation import Dialogue
+from turnlog.domain.events import EVENTS
+from turnlog.serializers import event_docs
+from turnlog.serializers.codec import codec
+from turnlog.serializers.plain import dumps
+from turnlog.testing import strategies
+
+VALIDATOR = jsonschema.Draft202012Validator(event_docs.line_schema())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [(event_docs.PAGE, event_docs.page()), (event_docs.SCHEMA, event_docs.schema_text())],
+    ids=[event_docs.PAGE, event_docs.SCHEMA],
+)
+def test_what_the_docs_hold_is_up_to_date(name: str, text: str) -> None:
+    held = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert held == text, "run: python -m turnlog.serializers.event_docs docs"
+
+
+def test_every_event_is_on_the_page_and_in_the_schema() -> None:
+    page, schema = event_docs.page(), json.loads(event_docs.schema_text())
+    assert schema == json.loads(json.dumps(event_docs.line_schema()))
+    for event in EVENTS:
+        assert f"\n## {event.__name__}\n" in page
+        assert event.__name__ in schema["$defs"]
+        assert set(event.__struct_fields__) <= set(schema["$defs"][event.__name__]["properties"])
+
+
+@settings(max_examples=25, deadline=None)
+@given(strategies.scraps())
+def test_what_is_written_keeps_to_the_schema(dialogue: Dialogue) -> None:
+    for example in codec("jsonl").examples(dialogue):
+        VALIDATOR.validate(json.loads(dumps(example.content)))
+
+
+def test_the_schema_refuses_what_is_no_dialogue() -> None:
+    good = {"format": "turnlog/1", "conversation": "a", "events": [{"type": "UserUttered"}]}
+    VALIDATOR.validate(good)
+    for bad in (
+        {**good, "format": "turnlog/2"},
+        {**good, "conversation": ""},
+        {**good, "events": [{"type": "Nonsense"}]},
+        {**good, "events": [{"type": "SlotSet", "value": 1}]},
+        {**good, "events": [{"type": "UserUttered", "text": 7}]},
+    ):
+        assert not VALIDATOR.is_valid(bad)
