@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import turnlog
 from turnlog import BotFailed, BotUttered, SlotSet, ToolCalled, ToolReturned, UserUttered
 from turnlog.bots import LiveConversation, Loaded, as_events, ask, booking, load
 from turnlog.errors import BotError, ToolFailed
+from turnlog.replay import replay as replayed
 
 
 async def talk(loaded: Loaded, *texts: str) -> tuple[turnlog.Conversation, list[turnlog.Event]]:
@@ -44,6 +47,29 @@ def test_the_booking_bot_fills_its_slots_and_books():
     conversation, events = asyncio.run(talk(BOOKING, *texts, "yes"))
     assert said(events)[-1] == "Booked: 2 people, tomorrow at 19:00. See you!"
     assert conversation.slots == {}
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_booking_bot_replays_without_a_divergence(tmp_path: Path, named: bool):
+    """Whether its events name the message as their cause, as the live server's do, or not."""
+    texts = ["hi", "for 9 tomorrow", "7 pm", "Ada", "four", "/deny", "at 20:00", "yes", "thanks"]
+
+    async def record(url: str) -> None:
+        async with turnlog.aopen(url) as log:
+            for text in texts:
+                recorded = await log.record("alice", UserUttered(text))
+                cause = recorded.commits[-1].last_event
+                live = LiveConversation(log, await log.conversation("alice"), BOOKING, cause)
+                answer = await ask(BOOKING.bot, live, UserUttered(text))
+                events = [replace(event, cause=cause) for event in answer] if named else answer
+                await log.record("alice", *events)
+
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    asyncio.run(record(url))
+    with turnlog.open(url) as log:
+        assert log.conversation("alice").turn == len(texts)
+        for jobs in (1, 2):
+            assert list(replayed(log, ["alice"], BOOKING, jobs=jobs)) == [("alice", None)]
 
 
 def test_the_booking_bot_takes_a_correction():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -249,6 +250,28 @@ def test_a_bot_that_hangs_or_blocks_is_a_timeout():
         found = run(bot, timeout=0.1)
         assert found is not None
         assert (found.turn, found.kind) == (1, "timeout")
+
+
+def test_somebody_elses_alarm_still_goes_off():
+    rung = []
+    before = signal.signal(signal.SIGALRM, lambda *_: rung.append(1))
+    mine = signal.setitimer(signal.ITIMER_REAL, 0.4)
+    try:
+        assert run(follows, timeout=5) is None
+        time.sleep(0.6)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *mine)
+    assert rung == [1]
+
+
+def test_what_a_bot_prints_does_not_go_to_stdout(capsys: pytest.CaptureFixture[str]):
+    async def prints(conversation: Any, message: UserUttered) -> list[Event | str]:
+        print("debug")
+        return await follows(conversation, message)
+
+    assert run(prints) is None
+    assert capsys.readouterr() == ("", "debug\n" * 3)
 
 
 def test_an_answer_that_cannot_be_recorded_is_an_error():

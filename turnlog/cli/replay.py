@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,7 +60,8 @@ def replay(
     if bool(ids) == all_:
         raise typer.BadParameter("name conversations, or give --all")
     allowed = rule.combined(rules, ignore or (), ignore_slot or (), mask or ())
-    loaded = bots.load(bot)
+    with redirect_stdout(sys.stderr):
+        loaded = bots.load(bot)
     outcomes: list[tuple[str, Any]] = []
     with open_log() as log:
         chosen = list(log.ids()) if all_ else list(ids or ())

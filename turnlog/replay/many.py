@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import sys
 from collections.abc import Coroutine, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import redirect_stdout
 from typing import Any
 
 from turnlog import bots
@@ -36,11 +38,12 @@ def replay(
 ) -> Iterator[Outcome]:
     """Each conversation's id and first divergence, in the order of the ids.
 
-    jobs: processes that share the work; more than one opens the log and loads the bot, by its
-    name, once more in each. timeout: seconds an answer may take.
+    jobs: processes that share the work; each opens the log and loads the bot, by its name, once
+    more (a log in memory stays with this one). timeout: seconds an answer may take. What the bot
+    prints goes to stderr.
     """
     rules = rules or Rules()
-    if jobs <= 1:
+    if jobs <= 1 or log.store.url == "memory:":
         yield from _here(log, ids, bot, rules, timeout)
         return
     try:
@@ -61,7 +64,8 @@ def _run(
     runner: asyncio.Runner, replaying: Coroutine[Any, Any, Divergence | None], id: str
 ) -> Divergence | None:
     try:
-        return runner.run(replaying)
+        with redirect_stdout(sys.stderr):
+            return runner.run(replaying)
     except Stuck as error:
         raise BotError(f"conversation {id!r}: the bot will not be stopped") from error
 
@@ -80,7 +84,9 @@ _worker: tuple[asyncio.Runner, Turnlog, Loaded, Rules, float]
 def _begin(url: str, bot: str, rules: Rules, timeout: float) -> None:
     """In each process, before its first conversation."""
     global _worker
-    _worker = (asyncio.Runner(), Turnlog(recorder(url)), bots.load(bot), rules, timeout)
+    with redirect_stdout(sys.stderr):
+        loaded = bots.load(bot)
+    _worker = (asyncio.Runner(), Turnlog(recorder(url)), loaded, rules, timeout)
 
 
 def _work(id: str) -> Outcome:

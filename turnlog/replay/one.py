@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -85,18 +86,29 @@ async def _answer(
 
 @contextmanager
 def _broken_off(seconds: float) -> Iterator[None]:
-    """Raise Stuck in what still runs then, where that can be done: in a process's main thread."""
+    """Raise Stuck in what still runs then, where that can be done: in a process's main thread.
+
+    Somebody else's alarm that is due before goes off as it would; a later one is put back.
+    """
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def stop(number: int, frame: Any) -> None:
-        raise Stuck
-
-    before = signal.signal(signal.SIGALRM, stop)
+    due, interval = signal.getitimer(signal.ITIMER_REAL)
+    if 0 < due <= seconds:
+        yield
+        return
+    began = time.monotonic()
+    before = signal.signal(signal.SIGALRM, _stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if due:
+            left = max(due - (time.monotonic() - began), 0.001)
+            signal.setitimer(signal.ITIMER_REAL, left, interval)
+
+
+def _stop(number: int, frame: Any) -> None:
+    raise Stuck
