@@ -11,7 +11,14 @@ def installed(version: str) -> Path:
     """The folder to put on the path."""
     folder = INSTALLED / f"jsonpickle-{version}"
     if not (folder / "jsonpickle").is_dir():
-        asked = ["install", "--quiet", "--no-deps", "--target", folder, f"jsonpickle=={version}"]
+        asked: list[str | Path] = [
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--target",
+            folder,
+            f"jsonpickle=={version}",
+        ]
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *asked]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode:
