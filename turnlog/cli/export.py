@@ -45,6 +45,15 @@ AtPosition = Annotated[
 SkipFaulty = Annotated[
     bool, typer.Option("--skip-faulty", help="Name what must not be written, write the rest.")
 ]
+RasaPrefix = Annotated[
+    str | None,
+    typer.Option(
+        "--prefix", help="rasa-dialogue: rasa_core, rasa.core or rasa.shared.core (the default)."
+    ),
+]
+Turns = Annotated[
+    int | None, typer.Option("--turns", metavar="N", min=1, help="rasa-*: the last N turns alone.")
+]
 Verify = Annotated[
     Path | None,
     typer.Option("--verify", metavar="MANIFEST", help="Hold an export against the log instead."),
@@ -61,6 +70,8 @@ def export(
     include: Include = None,
     at_position: AtPosition = None,
     skip_faulty: SkipFaulty = False,
+    prefix: RasaPrefix = None,
+    turns: Turns = None,
     verify: Verify = None,
 ) -> None:
     """Write conversations to a file, with a manifest of where each example comes from."""
@@ -74,6 +85,8 @@ def export(
     from turnlog.training.plan import Plan, included, parts
     from turnlog.training.write import export as write
 
+    given = {"prefix": prefix, "turns": turns}
+    settings = {name: value for name, value in given.items() if value is not None}
     with open_log() as log, _progress() as progress:
         plan = Plan(
             format=format,
@@ -84,6 +97,7 @@ def export(
             by="user" if by == "user" else "conversation",
             include=included(include),
             skip_faulty=skip_faulty,
+            settings=settings,
         )
         totals = write(log, plan, out, progress=progress)
     _tell(totals, plan, out)

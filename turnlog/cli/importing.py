@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Refused conversations and skipped files that people are shown."""
 
-Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, and folders of them.")]
+Paths = Annotated[
+    list[Path], typer.Argument(metavar="PATH...", help="Files and folders; also database URLs.")
+]
 Format = Annotated[
     str | None, typer.Option("--format", metavar="F", help="The files' format; else recognised.")
 ]
@@ -27,6 +29,10 @@ Prefix = Annotated[
     str, typer.Option("--id-prefix", metavar="P", help="Put this before every conversation's id.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Store nothing; say what would be.")]
+Domain = Annotated[
+    Path | None,
+    typer.Option("--domain", metavar="PATH", help="rasa-*: a domain.yml that declares the slots."),
+]
 MaxBytes = Annotated[
     int | None,
     typer.Option("--max-conversation", metavar="BYTES", help="Refuse larger ones (64000000)."),
@@ -39,6 +45,7 @@ def import_(
     id_prefix: Prefix = "",
     dry_run: DryRun = False,
     max_conversation: MaxBytes = None,
+    domain: Domain = None,
 ) -> None:
     """Store the conversations of files; what is there already is stored once."""
     from turnlog.engine.importing import import_files
@@ -53,6 +60,7 @@ def import_(
             id_prefix=id_prefix,
             dry_run=dry_run,
             limits=limits,
+            settings={"domain": domain} if domain else None,
             progress=progress,
         )
     output.document(_described(done), human=lambda: _print(done, dry_run=dry_run))
@@ -88,6 +96,10 @@ def _print(done: Imported, *, dry_run: bool) -> None:
     )
     for kind, count in done.unknown.items():
         output.say(f"unknown type {kind}: {count:,} events, kept as they are")
+    for note in done.notes[:SHOWN]:
+        output.note(f"note: {_one_line(note)}")
+    if len(done.notes) > SHOWN:
+        output.note(f"… and {len(done.notes) - SHOWN:,} more notes; --json gives all of them")
     for refused in done.refused[:SHOWN]:
         output.note(f"refused: {_one_line(refused)}")
     for skipped in done.skipped[:SHOWN]:

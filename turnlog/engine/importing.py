@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -16,7 +18,7 @@ from turnlog.domain.events import Unknown
 from turnlog.engine.log import Turnlog
 from turnlog.engine.writer import Recorded, Request
 from turnlog.errors import ConversationError, FormatError, InvalidEvent
-from turnlog.serializers.codec import Codec, Limits, codec, detect
+from turnlog.serializers.codec import Codec, Limits, codec, detect, url_of
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.urls import recorder
 
@@ -41,7 +43,7 @@ class Imported(msgspec.Struct):
     """What an import did. conversations: new ones; events: of new and extended ones.
 
     skipped: files of folders that no format recognised. unknown: events of types that the codec
-    does not declare, by type.
+    does not declare, by type. notes: what should be known of what was stored, a place each.
     """
 
     conversations: int = 0
@@ -51,6 +53,7 @@ class Imported(msgspec.Struct):
     refused: list[Refused] = []
     skipped: list[str] = []
     unknown: Counter[str] = msgspec.field(default_factory=Counter)
+    notes: list[Refused] = []
 
 
 def import_files(
@@ -61,14 +64,16 @@ def import_files(
     id_prefix: str = "",
     dry_run: bool = False,
     limits: Limits | None = None,
+    settings: Mapping[str, Any] | None = None,
     progress: Progress = lambda path, events: None,
 ) -> Imported:
     """Store the conversations of files, and of all files in folders.
 
     What cannot be stored is refused by name, and the rest goes in. Raises FormatError, before
     anything is stored, for a path that is not there. dry_run: count alone, storing nothing.
+    settings: the formats' own. A path can be a URL that the format reads.
     """
-    found = list(_files(paths, format, limits))
+    found = list(_files(paths, partial(_codec, format=format, limits=limits, **(settings or {}))))
     with _rehearsal(log) if dry_run else nullcontext(log) as into:
         importing = _Import(into, id_prefix, progress)
         for path, reader, in_folder in found:
@@ -82,22 +87,29 @@ def import_files(
 
 
 def _files(
-    paths: Iterable[Path], format: str | None, limits: Limits | None
+    paths: Iterable[Path], reader: Callable[[Path], Codec | None]
 ) -> Iterator[tuple[Path, Codec | None, bool]]:
     """Each file, the codec that reads it, and whether it was found in a folder."""
     for given in paths:
+        if url_of(given) is not None:
+            yield given, reader(given), False
+            continue
         if not given.exists():
             raise FormatError("there is no such file", file=str(given))
         in_folder = given.is_dir()
         for path in sorted(given.rglob("*")) if in_folder else [given]:
             if path.is_file():
-                yield path, _codec(path, format, limits), in_folder
+                yield path, reader(path), in_folder
 
 
-def _codec(path: Path, format: str | None, limits: Limits | None) -> Codec | None:
+def _codec(
+    path: Path, *, format: str | None, limits: Limits | None, **settings: Any
+) -> Codec | None:
+    if format is None and (url := url_of(path)) is not None:
+        format = "rasa-redis" if url.startswith("redis") else "rasa-sql"
     if format is None:
-        return detect(path, limits=limits)
-    named = codec(format, limits=limits)
+        return detect(path, limits=limits, **settings)
+    named = codec(format, limits=limits, **settings)
     if not named.reads:
         raise FormatError(f"the format {format!r} can be written only", file=str(path))
     return named
@@ -124,13 +136,17 @@ class _Import:
         except (FormatError, OSError) as error:
             self.refuse(error, path)
         self._settle()
+        self.done.notes += [self._said(note, path) for note in reader.notes]
         self._progress(path, self.done.events)
 
     def refuse(self, error: Exception, path: Path | None = None) -> None:
+        self.done.refused.append(self._said(error, path))
+
+    def _said(self, error: Exception, path: Path | None) -> Refused:
         place = {name: getattr(error, name, None) for name in ("conversation", "line", "field")}
         file = getattr(error, "file", None) or (str(path) if path else None)
         why = getattr(error, "why", str(error)).removeprefix(f"{place['field']}: ")
-        self.done.refused.append(Refused(file=file, why=why, **place))
+        return Refused(file=file, why=why, **place)
 
     def _take(self, path: Path, dialogue: Dialogue) -> None:
         if self._id_prefix:

@@ -6,6 +6,7 @@ Third parties add theirs by an entry point of the group `turnlog.codecs` that na
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -133,3 +134,12 @@ def detect(path: Path, **options: Any) -> Codec | None:
         head = file.read(SNIFFED)
     found = (codec(name, **options) for name in names())
     return next((c for c in found if c.reads and c.sniff(head, path)), None)
+
+
+def url_of(path: Path) -> str | None:
+    """The URL where a path is one, of which it has taken a slash."""
+    source = str(path)
+    match = re.match(r"([a-z][a-z0-9+]+):/+(.*)\Z", source, re.DOTALL)
+    if match is None or path.exists():
+        return None
+    return source if "://" in source else f"{match[1]}://{match[2]}"

@@ -32,12 +32,13 @@ _EVERY: dict[str, Any] = {"metadata": {}}
 class RasaDialogueCodec(RasaCodec):
     """`{"py/object": "….conversation.Dialogue", "name": …, "events": […]}`, one or one a line.
 
-    Options for writing: `prefix`, the package the classes are of; `turns`, the last so many.
+    Option `prefix` for writing: the package the classes are of.
     """
 
     name = "rasa-dialogue"
     suffix = ".json"
-    writes = True
+    writes = whole = True
+    libraries = ("jsonpickle",)
 
     def sniff(self, head: bytes, path: Path) -> bool:
         return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" and b'"py/object"' in head
@@ -67,8 +68,7 @@ class RasaDialogueCodec(RasaCodec):
         return replace(whole, events=tuple(_with_lacks(whole.events)))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        if (turns := self.options.get("turns")) is not None:
-            dialogue = dialogue.last(int(turns))
+        dialogue = self.last_turns(dialogue)
         prefix = self.options.get("prefix") or PREFIXES[0]
         if prefix not in PREFIXES:
             why = f"{prefix!r} is no prefix; there are {', '.join(PREFIXES)}"

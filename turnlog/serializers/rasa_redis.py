@@ -9,10 +9,10 @@ from typing import Any
 
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
+from turnlog.serializers.codec import url_of
 from turnlog.serializers.json_stream import Element
 from turnlog.serializers.rasa_dialogue import RasaDialogueCodec
 from turnlog.serializers.rasa_source import Place, placed
-from turnlog.serializers.rasa_sql import database_url
 
 _SNIFF = re.compile(rb'"(?:\w+:)?tracker:')
 _PREFIX = re.compile(r"(?:\w+:)?tracker:(.+)\Z", re.DOTALL)
@@ -26,13 +26,13 @@ class RasaRedisCodec(RasaDialogueCodec):
     """
 
     name = "rasa-redis"
-    writes = False
+    writes = whole = False
 
     def sniff(self, head: bytes, path: Path) -> bool:
         return _SNIFF.search(head) is not None
 
     def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
-        url = database_url(str(path))
+        url = url_of(path)
         if url is not None:
             yield from self._live(url)
             return

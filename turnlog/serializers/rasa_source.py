@@ -38,6 +38,7 @@ class RasaCodec(Codec):
     Option `domain`: path of a domain.yml whose slots are declared at each conversation's
     beginning. What a person should know though it was imported (a timestamp that is none, an
     event earlier than the one before, a row without a type) stands one by one in `notes`.
+    Option `turns` for writing: the last so many alone.
     """
 
     reads = whole = True
@@ -45,6 +46,10 @@ class RasaCodec(Codec):
     def _prologue(self) -> tuple[Event, ...]:
         path = self.options.get("domain")
         return () if path is None else (read_domain(Path(path)),)
+
+    def last_turns(self, dialogue: Dialogue) -> Dialogue:
+        turns = self.options.get("turns")
+        return dialogue if turns is None else dialogue.last(turns)
 
     def dialogue(
         self, name: Any, objects: Any, place: Place, first: tuple[Event, ...] = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
+from turnlog.serializers.codec import url_of
 from turnlog.serializers.json_value import parse
 from turnlog.serializers.rasa_source import ENVELOPE, Place, RasaCodec
 
@@ -112,16 +112,8 @@ _SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 _TABLES_OF_SCHEMA = "SELECT table_name FROM information_schema.tables"
 
 
-def database_url(source: str) -> str | None:
-    """The URL where a source is one; a Path has taken one of its slashes."""
-    match = re.match(r"([a-z][a-z0-9+]+):/+(.*)\Z", source, re.DOTALL)
-    if match is None or Path(source).exists():
-        return None
-    return source if "://" in source else f"{match[1]}://{match[2]}"
-
-
 def _connected(source: str) -> tuple[Any, str]:
-    url = database_url(source)
+    url = url_of(Path(source))
     if url is None:
         return _sqlite(source), _SQLITE_TABLES
     scheme, _, rest = url.partition("://")

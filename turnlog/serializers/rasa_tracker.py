@@ -30,7 +30,7 @@ class RasaTrackerCodec(RasaCodec):
 
     name = "rasa-tracker"
     suffix = ".json"
-    writes = True
+    writes = whole = True
 
     def sniff(self, head: bytes, path: Path) -> bool:
         begins = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
@@ -62,6 +62,7 @@ class RasaTrackerCodec(RasaCodec):
         return self.dialogue(name, value["events"], place)
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        dialogue = self.last_turns(dialogue)
         lost = Counter[str]()
         events = list(to_rasa(dialogue.events, dialogue.first_event, lost))
         content: dict[str, Any] = {"sender_id": dialogue.name}

@@ -39,6 +39,7 @@ class Options(msgspec.Struct, frozen=True):
     by: By = "conversation"
     include: list[str] = []
     skip_faulty: bool = False
+    settings: dict[str, Any] = {}
 
 
 class Entry(msgspec.Struct, frozen=True):

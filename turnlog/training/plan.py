@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -23,7 +23,7 @@ class Plan(msgspec.Struct, frozen=True):
     """position: of the log; what came later is not seen. ids: None for every conversation.
 
     split: parts and their shares. include: see `view`. skip_faulty: name the conversations that
-    must not be written and go on, instead of writing nothing.
+    must not be written and go on, instead of writing nothing. settings: the format's own.
     """
 
     format: str
@@ -34,6 +34,7 @@ class Plan(msgspec.Struct, frozen=True):
     by: By = "conversation"
     include: list[str] = []
     skip_faulty: bool = False
+    settings: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
         for name in self.split or ():
@@ -41,7 +42,7 @@ class Plan(msgspec.Struct, frozen=True):
                 raise FormatError(f"{name!r} cannot be the name of a part", field="split")
 
     def codec(self) -> Codec:
-        made = codec(self.format)
+        made = codec(self.format, **self.settings)
         if not made.writes:
             raise FormatError(f"the format {self.format!r} can be read only")
         return made
