@@ -24,7 +24,8 @@ _HELD: losses.Held = {
 
 
 class RasaNluCodec(Codec):
-    """An example is one message; a file has each intent once, with all of its texts.
+    """An example is one message; a file has each intent once, with all of its texts. What a
+    dialogue loses is counted with its first example.
 
     Intents come in the order in which they are first meant, texts in the log's.
     """
@@ -36,12 +37,14 @@ class RasaNluCodec(Codec):
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
         lost = Counter(what for event in dialogue.events for what in losses.lost(event, _HELD))
-        for message in understood(dialogue).values():
-            if (content := _content(message, lost)) is not None:
-                made = Example(dialogue.name, message.event, message.event, content, dict(lost))
+        messages = understood(dialogue).values()
+        contents = [(message.event, _content(message, lost)) for message in messages]
+        for number, content in contents:
+            if content is not None:
+                made = Example(dialogue.name, number, number, content, dict(lost))
                 refuse_raw_example(made)
                 yield made
-                lost = Counter()
+                lost.clear()
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         intents: dict[str, list[str]] = {}

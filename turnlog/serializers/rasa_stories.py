@@ -1,7 +1,8 @@
 """Rasa's stories, to train a dialogue policy on, and its end-to-end tests.
 
-A session is a story. A bot that names no actions, as in annotated data sets, has its acts as the
-name of an action (`utter_request`), or its text.
+A session is a story. A message that nobody understood stands with its text. A bot that names no
+actions, as in annotated data sets, has its acts as the name of an action (`utter_request`), or its
+text.
 """
 
 from __future__ import annotations
@@ -50,10 +51,11 @@ class RasaStoriesCodec(Codec):
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
         messages = understood(dialogue)
-        if not messages:
+        stories = _Stories(dialogue, messages, texts=self.texts)
+        if not stories.acting and not any(message.intent for message in messages.values()):
             return
         check_slots(dialogue)
-        for story in _Stories(dialogue, messages, texts=self.texts).all():
+        for story in stories.all():
             refuse_raw_example(story)
             yield story
 
@@ -109,7 +111,7 @@ class _Stories:
 
     def _story(self, last: int) -> Iterator[Example]:
         """The steps so far; without a message of the user they are no story."""
-        if not any("intent" in step for step in self.steps):
+        if not any("intent" in step or "user" in step for step in self.steps):
             return
         self.count += 1
         name = self.dialogue.name + (f" (session {self.count})" if self.count > 1 else "")

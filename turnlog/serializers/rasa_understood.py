@@ -28,7 +28,7 @@ class Understood(msgspec.Struct, frozen=True):
 
 
 def understood(dialogue: Dialogue) -> dict[int, Understood]:
-    """The user's messages by number; none where nothing was ever understood.
+    """The user's messages by number.
 
     A message that only a data set annotated has its acts as intent and its spans as entities; one
     that it left without acts has none. Where a bot understood messages, it understood each: raises
@@ -37,9 +37,10 @@ def understood(dialogue: Dialogue) -> dict[int, Understood]:
     """
     check_frames(dialogue)
     messages = _gathered(dialogue)
-    if not any(message.intent for message in messages.values()):
-        return {}
-    by_a_bot = any(isinstance(event, e.MessageUnderstood) for event in dialogue.events)
+    by_a_bot = any(
+        isinstance(event, e.MessageUnderstood) and event.intent is not None
+        for event in dialogue.events
+    )
     for message in messages.values():
         if by_a_bot and not message.intent:
             why = f"no intent was understood of {message.text!r:.60}"
