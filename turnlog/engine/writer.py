@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Commit, Past
 from turnlog.domain.decide import decide
 from turnlog.domain.events import Event
@@ -140,18 +141,21 @@ class Writer:
 
     def _take_snapshots(self, batch: _Batch) -> None:
         """Outside the commit: a snapshot that fails costs speed, never data."""
-        due = [
-            cached
-            for cached in batch.written.values()
-            if cached.head.event - cached.head.snapshot >= SNAPSHOT_EVERY
-        ]
-        if not due:
+        if not batch.due:
             return
         try:
             with self._recorder.transaction() as transaction:
-                current = [c.head for c in due if _unmoved(transaction, c.head)]
-                transaction.put_snapshots([_snapshot(head) for head in current])
-                current = [head._replace(snapshot=head.event) for head in current]
+                current = [
+                    head
+                    for conversation in batch.due
+                    if _unmoved(transaction, head := batch.written[conversation].head)
+                ]
+                for head in current:
+                    transaction.put_snapshots(_snapshots(batch.due[head.conversation]))
+                current = [
+                    head._replace(snapshot=batch.due[head.conversation][-1].event)
+                    for head in current
+                ]
                 transaction.put_heads(current)
         except Exception:
             logger.exception("snapshots could not be written; they will be tried again")
@@ -166,16 +170,13 @@ def _unmoved(transaction: Transaction, head: Head) -> bool:
     return stored is not None and stored.version == head.version
 
 
-def _snapshot(head: Head) -> Snapshot:
-    return Snapshot(
-        head.conversation,
-        head.version,
-        head.event,
-        head.turn,
-        head.digest,
-        head.state,
-        previous=head.snapshot,
-    )
+def _snapshots(heads: Sequence[Head]) -> list[Snapshot]:
+    """Of one conversation, each naming the one before."""
+    numbers = [heads[0].snapshot, *(head.event for head in heads)]
+    return [
+        Snapshot(h.conversation, h.version, h.event, h.turn, h.digest, h.state, previous)
+        for h, previous in zip(heads, numbers, strict=False)
+    ]
 
 
 class _Batch:
@@ -185,6 +186,7 @@ class _Batch:
         self._cache = cache
         self.heads: dict[str, _Cached] = {}
         self.written: dict[str, _Cached] = {}
+        self.due: dict[str, list[Head]] = {}  # where snapshots are due, oldest first
         self.outcomes: list[tuple[Request, Recorded | Exception]] = []
         self._rows: list[Row] = []
         self._stored: dict[str, Head] = {}
@@ -240,7 +242,7 @@ class _Batch:
         recorded = Recorded(self._commits(request, head, before, events), state)
         if request.key is not None:
             self._keys[request.conversation, request.key] = recorded.commits
-        self._advance(head, recorded)
+        self._advance(head, before, recorded)
         return recorded
 
     def _head(self, conversation: str) -> _Cached:
@@ -281,34 +283,46 @@ class _Batch:
             turn += sum(type(event).__name__ == "UserUttered" for event in chunk)
         return commits
 
-    def _advance(self, head: Head, recorded: Recorded) -> None:
-        digest = head.digest
+    def _advance(self, head: Head, before: State, recorded: Recorded) -> None:
+        alone = len(recorded.commits) == 1
+        state = recorded.state if alone else before.copy()
         for commit in recorded.commits:
-            self.position += 1
-            row = Row(
-                self.position,
-                commit.conversation,
-                commit.version,
-                binary.TOPIC,
-                commit.key,
-                digest,
-                binary.encode_commit(commit),
-            )
-            digest = row.digest()
-            self._rows.append(row)
-        state = recorded.state
-        new = Head(
-            head.conversation,
-            recorded.commits[-1].version,
+            if not alone:
+                fold(state, commit.events)
+            head = self._appended(head, commit, state)
+            self._note_snapshot(head)
+        cached = _Cached(head, recorded.state)
+        self.heads[head.conversation] = self.written[head.conversation] = cached
+
+    def _appended(self, head: Head, commit: Commit, state: State) -> Head:
+        """Where the conversation stands after one more commit."""
+        self.position += 1
+        row = Row(
             self.position,
-            digest,
+            commit.conversation,
+            commit.version,
+            binary.TOPIC,
+            commit.key,
+            head.digest,
+            binary.encode_commit(commit),
+        )
+        self._rows.append(row)
+        return Head(
+            commit.conversation,
+            commit.version,
+            self.position,
+            row.digest(),
             state.event,
             state.turn,
             head.snapshot,
             binary.encode_state(state),
         )
-        cached = _Cached(new, state)
-        self.heads[head.conversation] = self.written[head.conversation] = cached
+
+    def _note_snapshot(self, head: Head) -> None:
+        due = self.due.get(head.conversation)
+        last = due[-1].event if due else head.snapshot
+        if head.event - last >= SNAPSHOT_EVERY:
+            self.due.setdefault(head.conversation, []).append(head)
 
 
 class _BatchHistory(StoredHistory):
