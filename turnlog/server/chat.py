@@ -54,6 +54,7 @@ class Chat:
         self._server = server
         self._names = server.settings.names
         self._visitors: dict[str, Visitor] = {}
+        self._present: dict[str, set[Visitor]] = {}
         self.sio = socketio.AsyncServer(
             async_mode="asgi",
             cors_allowed_origins="*",  # the gate before it has checked the origin
@@ -185,6 +186,7 @@ class Chat:
         """Follow a conversation, from now on or after an event."""
         self._leave(visitor)
         visitor.conversation = conversation
+        self._present.setdefault(conversation, set()).add(visitor)
 
         async def send(events: Sequence[Numbered]) -> None:
             await self._send(visitor, events)
@@ -194,6 +196,10 @@ class Chat:
             self._leave(visitor)
 
     def _leave(self, visitor: Visitor) -> None:
+        present = self._present.get(visitor.conversation or "", set())
+        present.discard(visitor)
+        if not present:
+            self._present.pop(visitor.conversation or "", None)
         if visitor.follower is not None:
             self._server.feed.leave(visitor.follower)
             visitor.follower = None
@@ -262,8 +268,8 @@ class Chat:
         return socket is not None and socket.queue.qsize() > self._server.settings.limits.behind
 
     async def _thinking(self, conversation: str, thinking: bool) -> None:
-        for visitor in list(self._visitors.values()):
-            if visitor.numbered and visitor.conversation == conversation:
+        for visitor in list(self._present.get(conversation, ())):
+            if visitor.numbered:
                 await self._emit(visitor.sid, "bot_typing", {"typing": thinking})
 
 
