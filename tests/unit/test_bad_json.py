@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.values import RawJson
 from turnlog.errors import FormatError
-from turnlog.serializers.codec import Limits, codec, detect
+from turnlog.serializers.codec import Codec, Limits, codec, detect
 
 DEEP = 100_000
 
@@ -273,3 +275,52 @@ def test_a_conversation_that_is_refused_for_its_size_is_not_held(tmp_path: Path)
     tracemalloc.stop()
     assert error.conversation == "x"
     assert reached < 5_000_000
+
+
+@pytest.mark.parametrize("name", ["jsonl", "openai", "sgd", "multiwoz"])
+def test_a_file_of_another_format_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    files = {**DOCUMENTS, "jsonl": line("a"), "text": "Dear all,\nhello", "image": "\x89PNG\0"}
+    for kind in files.keys() - {name}:
+        path = tmp_path / f"{kind}.json"
+        path.write_text(files[kind])
+        dialogues, errors = read(path, name)
+        assert dialogues == []
+        assert errors
+        assert all(error.file == str(path) and error.line for error in errors)
+        assert "text" not in kind or detect(path) is None
+
+
+def test_a_trajectory_is_named_by_its_own_id_and_not_that_of_a_call(tmp_path: Path) -> None:
+    path = tmp_path / "tau.json"
+    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    said = [{"role": "assistant", "content": None, "tool_calls": [call]}]
+    path.write_text(json.dumps([{"traj": [*said, {"role": "odd"}], "task_id": 7, "trial": 1}]))
+    ((), (error,)) = read(path, "openai")
+    assert (error.conversation, error.field) == ("7", "traj[1].role")
+
+
+def test_a_format_of_a_third_party_plugs_in_by_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Lines(Codec):
+        name = "lines"
+        reads = True
+
+        def sniff(self, head: bytes, path: Path) -> bool:
+            return head.startswith(b"> ")
+
+        def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
+            yield Dialogue(path.name, (e.UserUttered(path.read_text()[2:]),))
+
+    def points(group: str, name: str = "lines") -> list[Any]:
+        return [SimpleNamespace(name="lines", load=lambda: Lines)] if name == "lines" else []
+
+    monkeypatch.setattr("turnlog.serializers.codec.entry_points", points)
+    (path := tmp_path / "x.txt").write_text("> hello")
+    found = detect(path)
+    assert found is not None
+    assert list(found.read(path)) == [Dialogue("x.txt", (e.UserUttered("hello"),))]
+    with pytest.raises(FormatError, match=r"'odd' is no format; there are jsonl, .*lines"):
+        codec("odd")
+    with pytest.raises(FormatError, match="cannot be written"):
+        found.examples(Dialogue("x", ()))

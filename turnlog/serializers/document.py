@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
@@ -12,7 +11,7 @@ import msgspec
 
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
-from turnlog.serializers import binary
+from turnlog.serializers import binary, json_stream
 from turnlog.serializers.codec import Codec, Example
 from turnlog.serializers.json_stream import Element
 from turnlog.serializers.json_value import Broken, parse, raw_parts
@@ -82,9 +81,8 @@ class DocumentCodec(Codec):
         if element.key is not None:
             return element.key
         for field in self.id_fields:
-            pattern = rb'"%s"\s*:\s*("(?:[^"\\]++|\\.)*+")' % re.escape(field.encode())
-            if match := re.search(pattern, element.json):
-                return _text(match[1])
+            if found := json_stream.member_of(element.json, field):
+                return _text(found)
         return None
 
 

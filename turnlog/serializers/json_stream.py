@@ -19,6 +19,7 @@ _FLAT = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
 _INSIDE = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _QUOTE, _BACKSLASH = b'"'[0], b"\\"[0]
 _OPEN = frozenset(b"{[")
+_SHORT = re.compile(rb'\s*("(?:[^"\\]++|\\.)*+"|-?[0-9]+)', re.DOTALL)
 _TOKEN = re.compile(rb'("(?:[^"\\]++|\\.)*+")(\s*:)?|[][{}]', re.DOTALL)
 
 
@@ -52,15 +53,18 @@ def lines(file: BinaryIO, keep: int) -> Iterator[Element]:
 
 
 def elements(
-    file: BinaryIO, keep: int, below: Sequence[str] = ()
+    file: BinaryIO, keep: int, below: Sequence[str] = (), *, of: str = "[{"
 ) -> Iterator[Element | FormatError]:
     """The elements of the document's array, or the members of its object, as they come.
 
-    below: keys that lead from the top of the document to that array or object. A member whose key
-    stood there before is a FormatError. Raises FormatError with the line where the document is
-    broken; every element before has then been yielded.
+    below: keys that lead from the top of the document to that array or object. of: the bracket it
+    must begin with. A member whose key stood there before is a FormatError. Raises FormatError
+    with the line where the document is broken; every element before has then been yielded.
     """
     scanner = _Scanner(file)
+    if not below and (scanner.peek() or b"?") not in of.encode():
+        kinds = " or ".join({"[": "an array", "{": "an object"}[bracket] for bracket in of)
+        raise scanner.error(f"{kinds} was expected")
     yield from _walk(scanner, keep, list(below))
     if scanner.peek():
         raise scanner.error("there is more after the end of the document")
@@ -87,6 +91,19 @@ def begins_with(head: bytes, *brackets: str) -> set[str]:
         else:
             opened.pop()
     return keys
+
+
+def member_of(head: bytes, field: str) -> bytes | None:
+    """The JSON of an object's text or whole number of that name; head may be cut off anywhere."""
+    depth = 0
+    wanted = b'"%s"' % field.encode()
+    for token in _TOKEN.finditer(head):
+        if token[1] is None:
+            depth += 1 if token[0] in (b"{", b"[") else -1
+        elif token[2] and depth == 1 and token[1] == wanted:
+            value = _SHORT.match(head, token.end())
+            return value[1] if value else None
+    return None
 
 
 def _walk(scanner: _Scanner, keep: int, below: list[str]) -> Iterator[Element | FormatError]:

@@ -39,7 +39,7 @@ class MultiwozCodec(DocumentCodec):
         return not {"goal", "log"}.isdisjoint(begins_with(head, "{", "{"))
 
     def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
-        return json_stream.elements(file, self.limits.conversation_bytes)
+        return json_stream.elements(file, self.limits.conversation_bytes, of="{")
 
     def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
         if element.key is None:

@@ -52,7 +52,7 @@ class SgdCodec(DocumentCodec):
         return "dialogue_id" in keys or ("turns" in keys and b'"speaker"' in head)
 
     def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
-        return json_stream.elements(file, self.limits.conversation_bytes)
+        return json_stream.elements(file, self.limits.conversation_bytes, of="[")
 
     def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
         name = member(value, "dialogue_id", str)
