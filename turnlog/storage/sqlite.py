@@ -150,10 +150,21 @@ class SqliteReader:
         return Row._make(found) if found else None
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
-        return [head for name in conversations if (head := self.head(name)) is not None]
+        marks = ", ".join("?" * len(conversations))
+        statement = f"SELECT {_HEAD} FROM heads WHERE conversation IN ({marks})"
+        return [Head(*found) for found in self._all(statement, conversations)]
 
     def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
-        return [row for pair in keys if (row := self.keyed(*pair)) is not None]
+        if not keys:
+            return []
+        marks = ", ".join(["(?, ?)"] * len(keys))
+        statement = (
+            f"WITH asked (name, id) AS (VALUES {marks}) SELECT {_ROW} FROM asked"
+            " CROSS JOIN commits ON conversation = name AND key = id"
+        )
+        return [
+            Row._make(r) for r in self._all(statement, [part for pair in keys for part in pair])
+        ]
 
     def tail(self, after: int, limit: int) -> Sequence[Row]:
         statement = f"SELECT {_ROW} FROM commits WHERE position > ? ORDER BY position LIMIT ?"
