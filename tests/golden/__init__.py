@@ -1,0 +1,1 @@
+"""Logs of every format there has been, and what they say."""

@@ -1,0 +1,101 @@
+"""Writes a log of the present format, and what it says: python -m tests.golden.make v1
+
+Once released, a golden file is never made again: the tests read it for ever.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import turnlog
+from turnlog import (
+    ActionExecuted,
+    BotUttered,
+    ConversationRestarted,
+    Entity,
+    Intent,
+    MessageUnderstood,
+    SlotSet,
+    UserUtteranceReverted,
+    UserUttered,
+)
+from turnlog.domain.events import EVENTS
+from turnlog.engine.log import Turnlog
+from turnlog.errors import InvalidEvent
+from turnlog.serializers import plain
+from turnlog.testing import strategies
+
+HERE = Path(__file__).parent
+
+
+def make(name: str) -> None:
+    path = HERE / f"{name}.db"
+    path.unlink(missing_ok=True)
+    times = iter(range(1_700_000_000, 1_800_000_000, 10))
+    with turnlog.open(f"sqlite:///{path}", clock=lambda: float(next(times))) as log:
+        _by_hand(log)
+        _of_every_type(log)
+        log.view("slots")
+        (HERE / f"{name}.jsonl").write_bytes(said(log))
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("VACUUM")
+    connection.close()
+
+
+def _by_hand(log: Turnlog) -> None:
+    for n in range(100):
+        log.record("long", UserUttered(f"message {n}", message_id=f"m{n}"), SlotSet("n", n))
+        log.record("long", ActionExecuted("utter"), BotUttered(f"answer {n}", {"buttons": [n]}))
+    log.record("alice", UserUttered("a table for two"))
+    understood = MessageUnderstood(Intent("book", 0.9), (Entity("people", 2, 12, 15),))
+    log.record("alice", understood, SlotSet("people", 2))
+    log.record("alice", UserUttered("no"), SlotSet("people", None), UserUtteranceReverted())
+    log.record("nul\0 😀", UserUttered("nul\0 😀"), ConversationRestarted(), SlotSet("x", [1.5]))
+
+
+def _of_every_type(log: Turnlog) -> None:
+    """Two events of each type, whatever hypothesis puts into their fields."""
+
+    def record(number: int, kind: type[Any]) -> None:
+        @settings(max_examples=8, derandomize=True, database=None)
+        @given(st.lists(strategies.events(kind), min_size=2, max_size=2))
+        def some(events: list[Any]) -> None:
+            try:
+                log.record(f"type {number}", UserUttered("before"), *events)
+            except InvalidEvent:  # it names an event that is not there, or the conversation ended
+                return
+
+        some()
+
+    for number, kind in enumerate(EVENTS):
+        record(number, kind)
+
+
+def said(log: Turnlog) -> bytes:
+    """What a log says of each conversation, one JSON line each."""
+    return b"".join(plain.dumps(line) + b"\n" for line in _lines(log))
+
+
+def _lines(log: Turnlog) -> Iterator[dict[str, Any]]:
+    for head in log.store.reader.heads("", 100_000):
+        history = log.history(head.conversation)
+        state = history.replay()
+        yield {
+            "conversation": head.conversation,
+            "digest": head.digest.hex(),
+            "turn": state.turn,
+            "slots": state.slots,
+            "events": [plain.to_plain(event) for event in history.events()],
+        }
+
+
+if __name__ == "__main__":
+    make(sys.argv[1])

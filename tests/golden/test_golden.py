@@ -1,0 +1,55 @@
+"""A log of every past format opens, verifies and says what it said when it was made (12)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+import turnlog
+from tests.command_line import run
+from tests.golden.make import HERE, said
+from turnlog import UserUttered
+
+FILES = sorted(HERE.glob("*.db"))
+
+
+@pytest.fixture(params=FILES, ids=[path.stem for path in FILES])
+def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    copy = tmp_path / request.param.name
+    shutil.copy(request.param, copy)
+    return copy
+
+
+def stored(path: Path) -> list[tuple[object, ...]]:
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT * FROM commits ORDER BY position").fetchall()
+    connection.close()
+    return rows
+
+
+def test_there_are_golden_files() -> None:
+    assert "v1" in [path.stem for path in FILES]
+
+
+def test_it_says_what_it_said(golden: Path) -> None:
+    with turnlog.open(f"sqlite:///{golden}") as log:
+        found = said(log).splitlines()
+    expected = (HERE / f"{golden.stem}.jsonl").read_bytes().splitlines()
+    assert [json.loads(line) for line in found] == [json.loads(line) for line in expected]
+    assert len(found) > 50
+
+
+def test_it_verifies_and_goes_on_without_losing_its_bytes(golden: Path) -> None:
+    before = stored(golden)
+    db = f"sqlite:///{golden}"
+    assert run("verify", "--db", db)[0] == 0
+    with turnlog.open(db) as log:
+        log.record("alice", UserUttered("and on"))
+    assert stored(golden)[: len(before)] == before
+    assert run("rebuild", "--db", db)[0] == 0
+    assert run("verify", "--db", db)[0] == 0
+    assert stored(golden)[: len(before)] == before
