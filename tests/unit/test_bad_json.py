@@ -324,3 +324,19 @@ def test_a_format_of_a_third_party_plugs_in_by_entry_point(
         codec("odd")
     with pytest.raises(FormatError, match="cannot be written"):
         found.examples(Dialogue("x", ()))
+
+
+@pytest.mark.parametrize("name", ["openai", "sgd", "multiwoz"])
+def test_raw_json_is_refused_where_others_must_read_it(name: str) -> None:
+    raw = RawJson(b'"\\ud800"')
+    events = (
+        e.UserUttered("hi"),
+        e.SlotSet("a.semi.b", [raw]),
+        e.ToolCalled("f", {"x": raw}, call_id="1"),
+        e.ToolReturned("ok", call_id="1"),
+        e.BotUttered("yes"),
+    )
+    with pytest.raises(
+        FormatError, match=r"conversation 'x': .*(format cannot hold|no JSON object)"
+    ):
+        list(codec(name).examples(Dialogue("x", events)))

@@ -108,9 +108,7 @@ def refuse_raw(value: Any) -> None:
     """Raise FormatError for a value that can only be kept as raw JSON."""
     for field, raw in raw_parts(value):
         shown = raw.json[:40].decode("latin-1")
-        raise FormatError(
-            f"{shown} cannot be held: a lone surrogate or number too big", field=field
-        )
+        raise FormatError(f"{shown} is a value that this format cannot hold", field=field)
 
 
 def member(value: Any, field: str, kind: type | tuple[type, ...]) -> Any:
