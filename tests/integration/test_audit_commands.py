@@ -126,6 +126,8 @@ def test_replay_takes_rules(db, capsysbinary):
         ("replay", "alice", "--bot", f"{SAYS}:bot", "--mask", "("),
         ("replay", "alice", "--bot", f"{SAYS}:bot", "--rules", "no such file"),
         ("audit", "nobody", "--out", "page.html"),
+        ("audit", "alice", "--out", "no/such/folder/page.html"),
+        ("replay", "alice", "--bot", f"{SAYS}:bot", "--json", "--junit", "no/such/x.xml"),
     ],
 )
 def test_what_cannot_be_asked_is_status_2_and_one_reason(db, capsysbinary, arguments):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import turnlog
 from turnlog import BotUttered, SlotSet, UserUtteranceReverted, UserUttered, ValueSet
 from turnlog.audit.verify import Verification, verify
+from turnlog.engine import writer
 from turnlog.errors import StorageError, UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import catch_up
@@ -295,6 +297,30 @@ def test_a_log_on_postgres_is_checked_alike(postgres_url: str):
             transaction.put_heads([head._replace(turn=3)])
         (fault,) = verify(log.store).faults
         assert (fault.conversation, fault.event) == ("anna", 33)
+
+
+def test_a_log_that_is_being_written_has_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(writer, "SNAPSHOT_EVERY", 5)
+    stop = threading.Event()
+
+    def write(log: turnlog.Turnlog) -> None:
+        turn = 0
+        while not stop.is_set():
+            turn += 1
+            log.record(f"c{turn % 3}", UserUttered(str(turn)), SlotSet("a", turn))
+            if turn % 7 == 0:
+                catch_up(log.store, PROJECTIONS.values())
+
+    with turnlog.open(f"sqlite:///{tmp_path / 'log.db'}?synchronous=OFF") as log:
+        thread = threading.Thread(target=write, args=[log])
+        thread.start()
+        try:
+            found = [verify(log.store) for _ in range(15)]
+        finally:
+            stop.set()
+            thread.join()
+    assert [each.faults for each in found] == [[]] * 15
+    assert found[-1].events > found[0].events
 
 
 def test_eventsourcings_own_tracking_is_no_fault(memory: turnlog.Turnlog):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,7 +35,7 @@ def audit(ids: Ids, out: Out) -> None:
     if out.is_dir():
         _write_folder(out, audited)
     else:
-        out.write_bytes(report(audited))
+        output.write(out, report(audited))
     faults = sum(len(one.verification.faults) for one in audited)
     found = {"out": str(out), "conversations": len(audited), "faults": faults}
     output.document(found, human=lambda: output.say(f"{out} is written; faults: {faults}"))
@@ -47,13 +48,14 @@ def _write_folder(folder: Path, audited: Iterable[Any]) -> None:
     from turnlog.audit.report import report
     from turnlog.serializers.text import cell, file_name
 
-    with (folder / INDEX).open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(("file", "conversation", "faults"))
-        for one in audited:
-            name = file_name(one.id, ".html")
-            (folder / name).write_bytes(report([one]))
-            rows.writerow((name, cell(one.id), len(one.verification.faults)))
+    index = io.StringIO(newline="")
+    rows = csv.writer(index)
+    rows.writerow(("file", "conversation", "faults"))
+    for one in audited:
+        name = file_name(one.id, ".html")
+        output.write(folder / name, report([one]))
+        rows.writerow((name, cell(one.id), len(one.verification.faults)))
+    output.write(folder / INDEX, index.getvalue().encode())
 
 
 def _audited(log: Any, id: str) -> Any:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from turnlog.cli.settings import settings
+from turnlog.errors import FormatError
 from turnlog.serializers.text import visible as visible
 from turnlog.serializers.text import when as when
 
@@ -75,6 +77,14 @@ def shown(value: Any) -> str:
     if value is None:
         return ""
     return visible(value if isinstance(value, str) else plain.dumps(value).decode())
+
+
+def write(path: Path, content: bytes) -> None:
+    """A file that the command was asked for. Raises FormatError where it cannot be written."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise FormatError(error.strerror or str(error), file=str(path)) from error
 
 
 def say(text: str) -> None:

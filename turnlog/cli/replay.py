@@ -73,7 +73,7 @@ def replay(
             _print(len(list(diverging)), outcomes)
     for path, write in ((junit, report.junit), (html, report.html)):
         if path is not None:
-            path.write_bytes(write(outcomes, bot))
+            output.write(path, write(outcomes, bot))
     if any(found for _, found in outcomes):
         raise typer.Exit(1)
 
