@@ -221,6 +221,7 @@ def _one_by_one(rows: Iterable[Row], projection: Projection, reader: Reader) -> 
 
 def _tried(rows: Sequence[Row], projection: Projection, reader: Reader) -> Buffer | Exception:
     """One conversation's rows projected, or what is wrong with them after several tries."""
+    failure = Exception("was not tried")
     for _ in range(TRIES):
         buffer = Buffer(reader, projection.name)
         try:

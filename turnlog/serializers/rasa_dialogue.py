@@ -164,8 +164,7 @@ def _pickle(dialogue: Dialogue, prefix: str, lost: Counter[str]) -> str:
         else:
             events.append(pickled)
     whole = _made(f"{prefix}.conversation", "Dialogue", {"name": dialogue.name, "events": events})
-    text: str = jsonpickle.encode(whole, context=jsonpickle.Pickler())
-    return text
+    return str(jsonpickle.encode(whole, context=jsonpickle.Pickler()))
 
 
 def _object(event: e.Event, source: dict[str, Any], prefix: str) -> Any:
@@ -202,7 +201,7 @@ def _vanished(source: dict[str, Any], prefix: str) -> Any:
 
 def _made(module: str, name: str, attributes: dict[str, Any]) -> Any:
     """An object that jsonpickle writes as of Rasa's class, whether Rasa is there or not."""
-    made = type(name, (), {"__module__": module, "__qualname__": name})()
+    made: Any = type(name, (), {"__module__": module, "__qualname__": name})()
     made.__dict__.update({key: _copied(value) for key, value in attributes.items()})
     return made
 

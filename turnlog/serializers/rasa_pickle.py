@@ -170,7 +170,8 @@ def _own(place: str, above: tuple[Any, ...]) -> Any:
     match = re.search(r"(?:^|\.)(parse_data\.)?(intent|entities)$", place)
     if match is None:
         return None
-    message = above[-2] if match[1] and len(above) > 1 else above[-1]
+    outer = -2 if match[1] and len(above) > 1 else -1
+    message = above[outer]
     other = message if match[1] else message.get("parse_data")
     held = other.get(match[2]) if isinstance(other, dict) else None
     return held if isinstance(held, list | dict) and not _is_reference(held) else None

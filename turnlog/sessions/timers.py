@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Protocol
 
@@ -51,6 +51,7 @@ class TimedDialog(Protocol):
         self, conversation: BotConversation, token: str, prompt: Prompt
     ) -> Iterable[e.Event]:
         """The events that follow a prompt which nobody answered in time."""
+        ...
 
 
 class Repeating:
@@ -96,7 +97,7 @@ class Timers:
         self._started = False
 
     @asynccontextmanager
-    async def running(self) -> Any:
+    async def running(self) -> AsyncIterator[Timers]:
         """Fire deadlines for as long as the block lasts."""
         task = asyncio.create_task(self.run())
         try:

@@ -36,10 +36,9 @@ def part(stood: Stood, plan: Plan) -> str | None:
 def _part(key: str, shares: Mapping[str, float]) -> str:
     digest = hashlib.sha256(key.encode()).digest()
     place = int.from_bytes(digest[:8]) / 2**64
-    for name, upto in zip(shares, accumulate(shares.values()), strict=True):
-        if place < upto:
-            return name
-    return name
+    parts = list(shares)
+    passed = sum(place >= upto for upto in accumulate(shares.values()))
+    return parts[min(passed, len(parts) - 1)]
 
 
 class Leak(msgspec.Struct, frozen=True):
