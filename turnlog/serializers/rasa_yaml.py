@@ -23,13 +23,13 @@ class Block(str):
 def write_yaml(key: str, entries: Iterable[Any], out: BinaryIO) -> None:
     """A file whose `key` is the list of entries."""
     dump = _dumper()
-    out.write(f"{_HEADER}{key}:\n".encode())
+    out.write(f"{_HEADER}{key}:".encode())
     empty = True
     for entry in entries:
+        out.write((b"\n" if empty else b"") + dump([entry]))
         empty = False
-        out.write(dump([entry]))
     if empty:
-        out.write(b"[]\n")
+        out.write(b" []\n")
 
 
 def _dumper() -> Any:

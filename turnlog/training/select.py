@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -33,13 +33,18 @@ class Stood(msgspec.Struct, frozen=True):
         return None
 
 
-def selected(log: Turnlog, plan: Plan) -> Iterator[Stood]:
+def selected(
+    log: Turnlog, plan: Plan, *, wanted: Callable[[str], bool] = lambda id: True
+) -> Iterator[Stood]:
     """In order of id; never one that is deleted by now, whenever that was.
 
+    wanted: those whose id it does not want are not even read.
     Raises UnknownConversation for an id that is asked for and was not there.
     """
     holds = condition(plan.where)
     for head in _heads(log, plan.ids):
+        if not wanted(head.conversation):
+            continue
         stood = Stood(head.conversation, _events(log, head.conversation, plan.position))
         if stood.events and holds(_state(head, stood, plan.position)):
             yield stood

@@ -27,10 +27,13 @@ def part(stood: Stood, plan: Plan) -> str | None:
     """
     if plan.split is None:
         return None
-    key = stood.id
-    if plan.by == "user" and (user := stood.user) is not None:
-        key = f"user {user}"
-    return _part(key, plan.split)
+    user = stood.user if plan.by == "user" else None
+    return _part(stood.id if user is None else f"user {user}", plan.split)
+
+
+def may_be_in(name: str | None, id: str, plan: Plan) -> bool:
+    """Whether a conversation's id alone says that it is in another part."""
+    return plan.split is None or plan.by == "user" or _part(id, plan.split) == name
 
 
 def _part(key: str, shares: Mapping[str, float]) -> str:

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +22,7 @@ from turnlog.training import manifest
 from turnlog.training.manifest import Fault, File, Totals
 from turnlog.training.plan import Plan
 from turnlog.training.select import Stood, selected
-from turnlog.training.split import Leaks, part
+from turnlog.training.split import Leaks, may_be_in, part
 from turnlog.training.view import View, view, whole
 
 Progress = Callable[[int], None]
@@ -81,11 +82,14 @@ class _Run:
     def examples(self, name: str | None) -> Iterator[Example]:
         """Those of one part, in order of conversation, with their events as the log counts them."""
         self.written = 0
-        for stood in selected(self._log, self._plan):
+        for stood in selected(self._log, self._plan, wanted=partial(self._wanted, name)):
             if part(stood, self._plan) == name:
                 yield from self._of(stood, name)
                 self._done += 1
                 self._progress(self._done)
+
+    def _wanted(self, name: str | None, id: str) -> bool:
+        return may_be_in(name, id, self._plan)
 
     def counted(self, examples: Iterator[Example]) -> Iterator[Example]:
         for example in examples:

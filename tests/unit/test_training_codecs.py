@@ -1,0 +1,198 @@
+"""Training formats by example: given events, what is written and what is counted as lost."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnlog.domain import events as e
+from turnlog.domain.conversation import Dialogue
+from turnlog.errors import FormatError
+from turnlog.serializers.codec import codec
+from turnlog.serializers.rasa_text import _ANNOTATED, annotated
+
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {}}}
+
+TALK = (
+    e.SystemInstructed("Be brief.", [TOOL]),
+    e.BotUttered("Welcome!"),
+    e.UserUttered("rain in Rome and Oslo?"),
+    e.BotUttered("Let me see."),
+    e.ToolCalled("weather", {"city": "Rome"}, "c1", cause=4),
+    e.ToolCalled("weather", {"city": "Oslo"}, "c2", cause=4),
+    e.ToolReturned({"rain": False}, "c1"),
+    e.ToolReturned("yes", "c2"),
+    e.BotUttered("Rome no."),
+    e.BotUttered("Oslo yes."),
+    e.UserUttered("thanks"),
+)
+
+
+def made(format: str, *events: e.Event) -> list[Any]:
+    return list(codec(format).examples(Dialogue("c", events)))
+
+
+def one(format: str, *events: e.Event) -> Any:
+    (example,) = made(format, *events)
+    return example
+
+
+def file(format: str, *events: e.Event) -> Any:
+    out = io.BytesIO()
+    codec(format).write(made(format, *events), out)
+    return yaml.safe_load(out.getvalue())
+
+
+def test_sharegpt_takes_turns_and_calls_at_once_are_a_list():
+    example = one("sharegpt", *TALK)
+    said = [(part["from"], part["value"]) for part in example.content["conversations"]]
+    assert said == [
+        ("human", "rain in Rome and Oslo?"),
+        (
+            "function_call",
+            '[{"name":"weather","arguments":{"city":"Rome"}},'
+            '{"name":"weather","arguments":{"city":"Oslo"}}]',
+        ),
+        ("observation", '["{\\"rain\\":false}","yes"]'),
+        ("gpt", "Rome no.\n\nOslo yes."),
+    ]
+    assert example.content["system"] == "Be brief."
+    assert json.loads(example.content["tools"]) == [TOOL]
+    assert example.lost == {
+        "message of the assistant before the first of the user": 1,
+        "result that is no text": 1,
+        "text beside a tool call": 1,
+        "message joined to the one before": 1,
+        "message of the user at the end without an answer": 1,
+    }
+
+
+def test_alpaca_has_pairs_of_words_only():
+    example = one("alpaca", *TALK, e.BotUttered("You are welcome."))
+    assert example.content == {
+        "instruction": "thanks", "input": "", "output": "You are welcome.",
+        "system": "Be brief.",
+        "history": [["rain in Rome and Oslo?", "Rome no.\n\nOslo yes."]],
+    }  # fmt: skip
+    assert example.lost["tool call"] == example.lost["tool answer"] == 1
+
+
+def test_trl_has_tools_as_text_and_texts_as_contents():
+    parts = [{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {"url": "x"}}]
+    example = one("trl", *TALK, e.UserUttered("see", {"content": parts}))
+    assert json.loads(example.content["tools"]) == [TOOL]
+    assert example.content["messages"][-1] == {"role": "user", "content": "see"}
+    assert example.lost["content of type image_url"] == 1
+
+
+def test_a_message_without_a_text_is_lost_and_no_fault():
+    example = one(
+        "openai", e.UserUttered("hi"), e.BotUttered(None, {"image": "x"}), e.BotUttered("look")
+    )
+    assert [message["role"] for message in example.content["messages"]] == ["user", "assistant"]
+    assert example.lost["BotUttered.data.image"] == 1
+
+
+def test_nobody_who_answers_is_a_fault():
+    with pytest.raises(FormatError, match="turn 1: messages: no message is the assistant's"):
+        one("openai", e.UserUttered("hi"))
+
+
+STORY = (
+    e.ActionExecuted("action_session_start"),
+    e.SessionStarted(),
+    e.ActionExecuted("action_listen"),
+    e.UserUttered("a table in Milan", message_id="m"),
+    e.MessageUnderstood(e.Intent("book"), (e.Entity("city", "Milano", 11, 16),), 4),
+    e.ActionExecuted("booking_form"),
+    e.LoopActivated("booking_form"),
+    e.SlotSet("city", "Milano"),
+    e.SlotSet("people", 2),
+    e.BotUttered("For two?"),
+    e.LoopActivated(),
+)
+
+
+def test_a_story_has_intents_entities_slots_forms_and_actions():
+    (story,) = file("rasa-stories", *STORY)["stories"]
+    assert story == {
+        "story": "c",
+        "steps": [
+            {"intent": "book", "entities": [{"city": "Milano"}]},
+            {"action": "booking_form"},
+            {"active_loop": "booking_form"},
+            {"slot_was_set": [{"city": "Milano"}, {"people": 2}]},
+            {"active_loop": None},
+        ],
+    }
+
+
+def test_an_end_to_end_test_has_the_texts():
+    (story,) = file("rasa-e2e", *STORY)["stories"]
+    text = 'a table in [Milan]{"entity": "city", "value": "Milano"}'
+    assert story["steps"][0] == {"user": text, "intent": "book"}
+
+
+def test_a_session_is_a_story_and_begins_with_the_slots_it_was_given():
+    again = (
+        e.SessionStarted(restored=e.Context(slots={"city": "Milano"})),
+        e.UserUttered("bye"),
+        e.MessageUnderstood(e.Intent("bye"), message=13),
+        e.ActionExecuted("utter_bye"),
+    )
+    first, second = made("rasa-stories", *STORY, *again)
+    assert (first.first_event, first.last_event) == (2, 11)
+    assert (second.first_event, second.last_event) == (12, 15)
+    assert second.content["story"] == "c (session 2)"
+    assert second.content["steps"][0] == {"slot_was_set": [{"city": "Milano"}]}
+
+
+def test_nlu_has_each_intent_once_and_texts_of_several_lines_apart():
+    def said(text: str, intent: str) -> tuple[e.Event, ...]:
+        return e.UserUttered(text), e.MessageUnderstood(e.Intent(intent))
+
+    events = (
+        *said("hi", "greet"), *said("bye", "bye"), *said("hi\nyou", "greet"),
+        *said("/greet", "greet"), *said("hello: there #1", "greet"),
+    )  # fmt: skip
+    assert file("rasa-nlu", *events)["nlu"] == [
+        {"intent": "greet", "examples": "- hi\n- hello: there #1\n"},
+        {"intent": "greet", "examples": [{"text": "hi\nyou"}]},
+        {"intent": "bye", "examples": "- bye\n"},
+    ]
+    lost = made("rasa-nlu", *events)[0].lost
+    assert lost == {"message without a text of the user's own": 1}
+
+
+def test_nothing_to_write_is_an_empty_list():
+    assert file("rasa-nlu") == {"version": "3.1", "nlu": []}
+    assert file("sharegpt") == []
+
+
+@given(
+    st.text(st.sampled_from("ab[](){}:\"\\u00e9 \n'")).map(str.strip),
+    st.lists(st.tuples(st.integers(0, 12), st.integers(1, 5)), max_size=3),
+    st.text('ab]}{"\\ ', max_size=4),
+)
+def test_what_rasa_reads_in_an_annotated_text_is_what_was_said(text, places, value):
+    entities = [
+        e.Entity("thing", value, start, start + length)
+        for start, length in places
+        if start + length <= len(text)
+    ]
+    written = annotated(text, entities, lost := Counter())
+    if written is None:
+        assert lost["text that Rasa would read as another"] == 1
+    else:
+        read = list(_ANNOTATED.finditer(written))
+        assert _ANNOTATED.sub(lambda match: match["text"], written) == text
+        assert len(read) + sum(lost.values()) == len(entities)
+        for match in read:
+            assert json.loads("{" + match["dict"] + "}").get("value", match["text"]) == value
