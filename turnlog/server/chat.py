@@ -18,11 +18,14 @@ from socketio.exceptions import ConnectionRefusedError
 
 from turnlog.domain.events import UserUttered
 from turnlog.domain.streams import check_id
+from turnlog.engine.log import Turnlog
 from turnlog.errors import TurnlogError
+from turnlog.serializers.binary import decode_state
 from turnlog.server import wire
 from turnlog.server.auth import Principal
 from turnlog.server.errors import Refused, status_of
 from turnlog.server.feed import Follower, Numbered
+from turnlog.server.rest import check_message_id
 from turnlog.server.shared import Server
 from turnlog.server.tokens import named
 
@@ -120,9 +123,11 @@ class Chat:
             confirmed = named(data.get("session_id")) or self._server.tokens.new_id()
             await self._emit(visitor.sid, "session_confirm", confirmed)
             return
+        self._server.rate.take(f"socket {visitor.sid}")
         async with visitor.entering:
             visitor.numbered = "after" in data
             conversation = self._session(visitor, data)
+            await self._check_there(conversation)
             await self._confirm(visitor, conversation)
             await self._enter(visitor, conversation, _after(data))
         await self._server.runner.resume(conversation)
@@ -142,6 +147,10 @@ class Chat:
         if isinstance(token := data.get("token"), str) and token:
             return self._of_token(token, wanted)
         return self._of_id(visitor, wanted, data)
+
+    async def _check_there(self, conversation: str) -> None:
+        if await self._server.log.read(lambda log: is_deleted(log, conversation)):
+            raise Refused(410, "Gone", "this conversation was deleted")
 
     def _of_token(self, token: str, wanted: str | None) -> str:
         conversation = self._server.tokens.conversation(token)
@@ -236,12 +245,12 @@ class Chat:
             raise Refused(400, "BadRequest", "message: a text is needed")
         if len(text.encode(errors="replace")) > limit:
             raise Refused(413, "TooLarge", f"message: {limit:,} bytes are allowed at most")
-        id = data.get("message_id")
+        check_message_id(id := data.get("message_id"))
         extra = {"metadata": _object(data.get(self._names.metadata))}
         extra["customData"] = _object(data.get("customData"))
         return UserUttered(
             text,
-            message_id=id[:128] if isinstance(id, str) and id else None,
+            message_id=id,
             channel="socketio",
             extra={key: value for key, value in extra.items() if value} or None,
         )
@@ -271,6 +280,11 @@ class Chat:
         for visitor in list(self._present.get(conversation, ())):
             if visitor.numbered:
                 await self._emit(visitor.sid, "bot_typing", {"typing": thinking})
+
+
+def is_deleted(log: Turnlog, conversation: str) -> bool:
+    head = log.store.reader.head(conversation)
+    return head is not None and decode_state(head.state).deleted
 
 
 def _bearer(auth: Any) -> str | None:

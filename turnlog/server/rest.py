@@ -43,6 +43,7 @@ async def webhook(
     sender = said.sender or principal.conversation or server.tokens.new_id()
     principal.require(sender, server.clock())
     check_id(sender)
+    check_message_id(said.message_id)
     if len(said.message.encode(errors="replace")) > server.settings.limits.message:
         raise Refused(413, "TooLarge", "message: too long")
     server.rate.take(sender)
@@ -116,6 +117,12 @@ async def read(request: Json, kind: type[Any]) -> Any:
         return msgspec.json.decode(await request.body(), type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Refused(400, "BadRequest", f"the body is not what it must be: {error}") from error
+
+
+def check_message_id(id: object) -> None:
+    """Raise Refused for what cannot be a message's id; None is none."""
+    if id is not None and not (isinstance(id, str) and 0 < len(id) <= 128 and id.isprintable()):
+        raise Refused(400, "BadRequest", "message_id: 1 to 128 printable characters")
 
 
 def _event(item: Any) -> Event:

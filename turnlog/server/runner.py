@@ -15,7 +15,13 @@ from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import BotFailed, Event, UserUttered
 from turnlog.domain.state import State
 from turnlog.engine.writer import Command, Recorded
-from turnlog.errors import ConversationError, Unavailable, UnknownConversation
+from turnlog.errors import (
+    ConversationError,
+    StorageError,
+    TurnlogError,
+    Unavailable,
+    UnknownConversation,
+)
 from turnlog.server.metrics import Metrics
 from turnlog.server.order import Order
 from turnlog.server.settings import Settings
@@ -25,7 +31,13 @@ logger = logging.getLogger(__name__)
 Done = TypeVar("Done")
 
 ATTEMPTS = 6
-"""How often an answer is tried to be recorded, with pauses of 0.25 s, doubled each time."""
+PAUSE = 0.25
+"""How often the log is tried for an answer, and seconds before the second time, then doubled."""
+
+OWN = "\x1f"
+"""Begins the keys that the server makes; no client's message id does."""
+
+CHANNELS = ("socketio", "rest")
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -54,6 +66,8 @@ class Runner:
         self._settings = settings
         self._metrics = metrics
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._owed: set[str] = set()
+        self._waiting: set[asyncio.Task[Any]] = set()
         self.thinking: Callable[[str, bool], Awaitable[None]] | None = None
 
     async def receive(self, conversation: str, message: UserUttered) -> Receipt:
@@ -68,17 +82,39 @@ class Runner:
         except BaseException:
             self._order.leave(conversation)
             raise
-        self._metrics.messages.labels(message.channel or "other").inc()
+        channel = message.channel if message.channel in CHANNELS else "other"
+        self._metrics.messages.labels(channel).inc()
         number = _number(recorded)
         task = self._start(self._answer(conversation, number))
         return Receipt(number, recorded.new, task)
 
     async def resume(self, conversation: str) -> None:
         """Have the last message answered if a server died before it could be."""
-        if self._loaded is None or self._order.busy(conversation):
+        if self._loaded is None or self._order.busy(conversation) or conversation in self._owed:
             return
-        await self._order.enter(conversation)
-        self._start(self._answer(conversation, None))
+        self._owed.add(conversation)
+        task = asyncio.create_task(self._resume(conversation))
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    async def _resume(self, conversation: str) -> None:
+        try:
+            await asyncio.sleep(await self._until_owed(conversation))
+            await self._order.enter(conversation)
+            self._start(self._answer(conversation, None))
+        except TurnlogError as error:
+            logger.warning("conversation %r: what it is owed waits: %s", conversation, error)
+        finally:
+            self._owed.discard(conversation)
+
+    async def _until_owed(self, conversation: str) -> float:
+        """Seconds until no other server can still be at the answer."""
+        if not self._settings.shared:
+            return 0.0
+        state = (await self._log.conversation(conversation)).state
+        if _unanswered(state) is None or state.last is None:
+            return 0.0
+        return max(0.0, state.last + self._settings.bot_timeout - self._log.sync.clock())
 
     async def record(self, conversation: str, *events: Event, key: str | None = None) -> Recorded:
         """Record events as they are, in order with what else goes on; nobody is asked."""
@@ -94,6 +130,8 @@ class Runner:
 
     async def finish(self) -> None:
         """Wait for the answers under way."""
+        for task in self._waiting:
+            task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _start(self, answering: Any) -> asyncio.Task[Any]:
@@ -117,8 +155,8 @@ class Runner:
             return await self._answered(conversation, number)
         except UnknownConversation:
             return ()
-        except ConversationError as error:
-            logger.warning("conversation %r: its answer is not recorded: %s", conversation, error)
+        except (ConversationError, StorageError) as error:
+            logger.error("conversation %r: its answer is not recorded: %s", conversation, error)
             return ()
         finally:
             self._order.leave(conversation)
@@ -126,12 +164,14 @@ class Runner:
     async def _answered(self, conversation: str, number: int | None) -> Sequence[Event]:
         if self._loaded is None:
             return ()
-        found = await self._log.conversation(conversation)
+        found = await self._insist(lambda: self._log.conversation(conversation))
         number = number or _unanswered(found.state)
         if number is None:
             return ()
-        key = f"answer-{number}"
-        row = await self._log.read(lambda log: log.store.reader.keyed(conversation, key))
+        key = f"{OWN}answer {number}"
+        row = await self._insist(
+            lambda: self._log.read(lambda log: log.store.reader.keyed(conversation, key))
+        )
         if row is not None:
             return row.commit().events
         if (conversation, number) in self._silent or _latest(found.state) != number:
@@ -140,7 +180,19 @@ class Runner:
         caused = [e if e.cause else msgspec.structs.replace(e, cause=number) for e in events]
         if not caused:
             self._silent.add((conversation, number))
-        return await self._record(conversation, caused, key)
+            return ()
+        recorded = await self._insist(lambda: self._log.record(conversation, *caused, key=key))
+        return recorded.events
+
+    async def _insist(self, work: Callable[[], Awaitable[Done]]) -> Done:
+        """Do it again and again while the log is away: the answer is asked for once."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return await self._patiently(work())
+            except Unavailable as error:
+                logger.warning("an answer waits for the log: %s", error)
+                await asyncio.sleep(PAUSE * 2**attempt)
+        return await self._patiently(work())
 
     async def _ask(self, loaded: Loaded, found: Conversation, number: int) -> Sequence[Event]:
         """The bot's events, or the failure to be recorded."""
@@ -158,22 +210,6 @@ class Runner:
                 self._metrics.bot_failures.labels(event.kind).inc()
                 logger.error("conversation %r: the bot failed: %s", found.id, event.kind)
         return events
-
-    async def _record(
-        self, conversation: str, events: Sequence[Event], key: str
-    ) -> Sequence[Event]:
-        """Record an answer, again and again while the log is away: it was asked for once."""
-        if not events:
-            return ()
-        for attempt in range(ATTEMPTS):
-            try:
-                recorded = await self._patiently(self._log.record(conversation, *events, key=key))
-                return recorded.events
-            except Unavailable as error:
-                logger.warning("conversation %r: its answer is kept: %s", conversation, error)
-                await asyncio.sleep(0.25 * 2**attempt)
-        logger.error("conversation %r: its answer could not be recorded", conversation)
-        return ()
 
     async def _tell(self, conversation: str, thinking: bool) -> None:
         if self.thinking is not None:

@@ -36,7 +36,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 10.0
     burst: int = 30
     waiting: int = 32
-    behind: int = 2_000
+    behind: int = 1_000
     patience: float = 8.0
 
 
@@ -66,3 +66,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def protected(self) -> bool:
         """Whether a token or a key is asked for."""
         return self.auth_token is not None or self.jwt_key is not None
+
+    @property
+    def shared(self) -> bool:
+        """Whether other servers may be at work on the same log."""
+        return not self.db.startswith(("sqlite:", "memory:"))

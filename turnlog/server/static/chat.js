@@ -7,6 +7,7 @@ import { kept } from "/static/kept.js";
 
 const PATIENCE = 10_000;
 const AGAIN = 3_000;
+const OVER = new Set(["Expired", "NotAuthenticated", "Forbidden", "Gone"]); // the session is
 
 const $ = (id) => document.getElementById(id);
 const messages = $("messages");
@@ -54,10 +55,9 @@ function clear() {
 
 function refused({ reason, message, message_id: id }) {
   if (id) return failed(id, reason, message);
-  if (!ready && kept.token && (reason === "Expired" || reason === "NotAuthenticated" || reason === "BadRequest")) {
+  if (!ready && kept.token && OVER.has(reason)) {
     kept.forget();
     clear();
-    say_status("The last conversation has expired; this is a new one.", true);
     return enter();
   }
   say_status(message, true);
