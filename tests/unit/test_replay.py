@@ -219,6 +219,29 @@ def test_a_call_that_was_not_recorded_fails_and_is_extra():
     )
 
 
+def test_the_bot_sees_its_calls_among_the_events():
+    seen = []
+
+    async def looks(conversation: Any, message: UserUttered) -> list[Event | str]:
+        answer = await follows(conversation, message)
+        seen.append([type(event).__name__ for event in conversation.events()])
+        return answer
+
+    assert run(looks, RECORDED[:5]) is None
+    assert seen == [["UserUttered", "ToolCalled", "ToolReturned"]]
+
+
+def test_events_are_numbered_as_they_are_live():
+    """What the bot says about its own message names the message by its number."""
+
+    async def annotates(conversation: Any, message: UserUttered) -> list[Event | str]:
+        time = await conversation.call("clock")
+        number = len(list(conversation.events())) + 2
+        return [SlotSet("a", 1), time, turnlog.MessageRated(number, 1.0)]
+
+    assert run(annotates, RECORDED[:5]) is None
+
+
 def test_a_tool_that_failed_fails_again():
     async def bot(conversation: Any, message: UserUttered) -> list[Event | str]:
         try:

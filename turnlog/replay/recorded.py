@@ -16,7 +16,8 @@ Recorded = tuple[ToolCalled, ToolReturned | None]
 class RecordedConversation:
     """A BotConversation that asks no tool and reads no clock, good for one answer.
 
-    calls: the recorded calls of the turn, in order, with their results. now: the message's time.
+    conversation: as it was with the message, to be written into: nobody saves it. calls: the
+    recorded calls of the turn, in order, with their results. now: the message's time.
     """
 
     def __init__(self, conversation: Conversation, calls: Sequence[Recorded], now: float) -> None:
@@ -24,7 +25,7 @@ class RecordedConversation:
         self._unused = list(calls)
         self.now = now
         self.called: list[Event] = []
-        """The calls that the bot made, with the results it got."""
+        """The calls that the bot made."""
 
     @property
     def id(self) -> str:
@@ -39,8 +40,7 @@ class RecordedConversation:
         return self._conversation.turn
 
     def events(self) -> Iterator[Event]:
-        yield from self._conversation.events()
-        yield from self.called
+        return self._conversation.events()
 
     async def call(self, tool: str, /, **arguments: Any) -> Any:
         """The recorded result of this call; of the next one of this tool where none is equal."""
@@ -48,23 +48,23 @@ class RecordedConversation:
         assert isinstance(asked, ToolCalled)
         found = self._recorded(asked)
         if found is None:
-            self.called.append(asked)
+            self._record(asked)
             raise ToolFailed(tool, "the record has no answer to this call")
         self._unused.remove(found)
         call, returned = found
-        self.called.append(_with_id(asked, call))
+        self._record(ToolCalled(tool, asked.arguments, call.call_id))
         if returned is None:
             raise ToolFailed(tool, "the recorded call was never answered")
-        self.called.append(returned)
+        self._conversation.record(returned, recorded=0.0)
         if returned.is_error:
             raise ToolFailed(tool, returned.result)
         return returned.result
+
+    def _record(self, call: ToolCalled) -> None:
+        self._conversation.record(call, recorded=0.0, now=self.now)
+        self.called.append(call)
 
     def _recorded(self, asked: ToolCalled) -> Recorded | None:
         of_tool = [pair for pair in self._unused if pair[0].name == asked.name]
         equal = [p for p in of_tool if binary.same(p[0].arguments or {}, asked.arguments or {})]
         return next(iter(equal or of_tool), None)
-
-
-def _with_id(asked: ToolCalled, recorded: ToolCalled) -> ToolCalled:
-    return ToolCalled(asked.name, asked.arguments, recorded.call_id)

@@ -56,7 +56,7 @@ def test_a_bot_that_goes_by_the_record_diverges_nowhere(corpus: Corpus, jobs: in
 @pytest.mark.parametrize("name", Mutant.kinds)
 def test_a_mutant_is_caught_at_the_exact_turn_with_the_right_kind(corpus: Corpus, name: str):
     log, answers = corpus
-    mutant = Mutant(name, share=40 if name == "hang" else 3)
+    mutant = Mutant(name, share=24 if name == "hang" else 3)
     mutant.turns = {id: mutant.turn(id, given) for id, given in answers.items()}
     timeout = 0.5 if name == "hang" else 30
     affected = {id: turn for id, turn in mutant.turns.items() if turn is not None}
