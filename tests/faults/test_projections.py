@@ -21,7 +21,8 @@ from turnlog.projections.projection import (
     rebuild,
     set_aside,
 )
-from turnlog.storage.sqlite import SqliteRecorder, SqliteTransaction
+from turnlog.storage.sqlite import SqliteRecorder
+from turnlog.storage.sqlite_tables import SqliteTransaction
 
 
 class Crash(BaseException):
