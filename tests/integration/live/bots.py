@@ -50,3 +50,10 @@ async def stubborn(conversation: Any, message: Any) -> list[Any]:
         except asyncio.CancelledError:
             continue
     return ["too late"]
+
+
+async def chosen(conversation: Any, message: Any) -> list[Any]:
+    """The bot that the conversation's id names."""
+    bot = globals()[conversation.id.partition("-")[0]]
+    answer: list[Any] = await bot(conversation, message)
+    return answer

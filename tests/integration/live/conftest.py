@@ -11,15 +11,23 @@ if TYPE_CHECKING:
     from tests.parts.server import Server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A server with the booking bot, without authentication; sessions keep apart."""
     with turnlog_part.running() as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def naming_server() -> Iterator[Server]:
     """One whose clients name their session ids."""
     with turnlog_part.running("--client-ids") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chosen_server() -> Iterator[Server]:
+    """One whose bot is the one that the conversation's id names, up to its dash."""
+    bot = "tests.integration.live.bots:chosen"
+    with turnlog_part.running("--client-ids", "--bot-timeout", "1", bot=bot) as running:
         yield running

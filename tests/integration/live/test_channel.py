@@ -87,12 +87,10 @@ async def test_the_same_message_id_again_is_recorded_once(server: Server) -> Non
         assert len(client.all("bot_uttered")) == len(client.all("user_uttered")) == 1
 
 
-async def test_every_kind_of_message_goes_out_as_rasa_sends_it() -> None:
-    with turnlog_part.running(bot=f"{BOTS}:kinds") as server:
-        async with connected(server.url) as client:
-            id = await client.session()
-            await client.say("everything", session_id=id)
-            heard = await client.until(8, "bot_uttered")
+async def test_every_kind_of_message_goes_out_as_rasa_sends_it(chosen_server: Server) -> None:
+    async with connected(chosen_server.url) as client:
+        await client.say("everything", session_id="kinds")
+        heard = await client.until(8, "bot_uttered")
     button = {"content_type": "text", "title": "Yes", "payload": "/yes"}
     card = {"template_type": "generic", "elements": {"title": "Card"}}
     assert heard == [
@@ -132,40 +130,40 @@ async def test_without_persistence_the_socket_is_the_session() -> None:
             await client.until(1, "bot_uttered")
 
 
-async def test_messages_of_a_conversation_are_answered_in_order_and_others_at_once() -> None:
-    with turnlog_part.running("--client-ids", bot=f"{BOTS}:slow") as server:
-        async with connected(server.url) as client:
-            await client.session(session_id="a")
-            began = asyncio.get_running_loop().time()
-            for text in ("one", "two", "three"):
-                await client.sio.emit("user_uttered", {"message": text, "session_id": "a"})
-            heard = await client.until(3, "bot_uttered")
-            assert [message["text"] for message in heard] == ["one", "two", "three"]
-            assert asyncio.get_running_loop().time() - began >= 0.9
+async def test_messages_of_a_conversation_are_answered_in_order_and_others_at_once(
+    chosen_server: Server,
+) -> None:
+    now = asyncio.get_running_loop().time
+    async with connected(chosen_server.url) as client:
+        await client.session(session_id="slow")
+        began = now()
+        for text in ("one", "two", "three"):
+            await client.sio.emit("user_uttered", {"message": text, "session_id": "slow"})
+        heard = await client.until(3, "bot_uttered")
+        assert [message["text"] for message in heard] == ["one", "two", "three"]
+        assert now() - began >= 0.9  # one after the other
 
-            async def ask(id: str) -> None:
-                async with connected(server.url) as other:
-                    await other.say("hi", session_id=id)
-                    await other.until(1, "bot_uttered")
+    async def ask(http: httpx.AsyncClient, number: int) -> None:
+        said = {"sender": f"slow-{number}", "message": "hi"}
+        assert (await http.post("/webhooks/rest/webhook", json=said)).json()[0]["text"] == "hi"
 
-            began = asyncio.get_running_loop().time()
-            await asyncio.gather(*(ask(f"other-{n}") for n in range(10)))
-            assert asyncio.get_running_loop().time() - began < 2.0
+    async with httpx.AsyncClient(base_url=chosen_server.url) as http:
+        began = now()
+        await asyncio.gather(*(ask(http, number) for number in range(20)))
+        assert now() - began < 20 * 0.3  # what one after the other would take
 
 
 @pytest.mark.parametrize(
     ("bot", "kind"), [("failing", "error"), ("hanging", "timeout"), ("stubborn", "timeout")]
 )
 async def test_a_bot_that_gives_no_answer_leaves_a_record_and_the_next_is_asked(
-    bot: str, kind: str
+    chosen_server: Server, bot: str, kind: str
 ) -> None:
-    with turnlog_part.running("--bot-timeout", "0.5", bot=f"{BOTS}:{bot}") as server:
-        webhook = f"{server.url}/webhooks/rest/webhook"
-        async with httpx.AsyncClient(timeout=20) as http:
-            for text in ("first", "second"):
-                answer = await http.post(webhook, json={"sender": "a", "message": text})
-                assert answer.json() == []
-            events = (await http.get(f"{server.url}/v1/conversations/a/events")).json()["events"]
+    async with httpx.AsyncClient(base_url=chosen_server.url, timeout=20) as http:
+        for text in ("first", "second"):
+            said = {"sender": bot, "message": text}
+            assert (await http.post("/webhooks/rest/webhook", json=said)).json() == []
+        events = (await http.get(f"/v1/conversations/{bot}/events")).json()["events"]
     found = [(event["type"], event.get("kind", "error")) for event in events]
     assert found == [("UserUttered", "error"), ("BotFailed", kind)] * 2
 

@@ -11,52 +11,50 @@ if TYPE_CHECKING:
     from tests.parts.node import Node
     from tests.parts.server import Server
 
+TRANSPORTS = ("websocket", "polling", "polling,websocket")
 TALK = """
 import { createRequire } from "node:module";
-const [url, name, transports] = process.argv.slice(1);
+const [url, name, ...ways] = process.argv.slice(1);
 const client = createRequire(process.cwd() + "/x.js")(name);
-const heard = [];
-const options = { transports: transports.split(","), reconnection: false };
-const socket = (client.io ?? client)(url, options);
-for (const event of ["error", "connect_error", "session_confirm", "bot_uttered"])
-  socket.on(event, (data) => {
-    heard.push([event, data?.message ?? data]);
-    if (event === "session_confirm") {
-      socket.emit("user_uttered", { message: "a table for two", session_id: data });
-    } else setTimeout(() => { console.log(JSON.stringify(heard)); process.exit(0); }, 50);
-  });
-socket.on("connect", () => socket.emit("session_request", { session_id: null }));
-setTimeout(() => process.exit(1), 15000);
+const talk = (transports) => new Promise((done) => {
+  const heard = [], options = { transports, reconnection: false, forceNew: true };
+  const socket = (client.io ?? client)(url, options);
+  for (const event of ["error", "connect_error", "session_confirm", "bot_uttered"])
+    socket.on(event, (data) => {
+      heard.push([event, data?.message ?? data]);
+      if (event === "session_confirm") {
+        socket.emit("user_uttered", { message: "a table for two", session_id: data });
+      } else setTimeout(() => done(heard), 50);
+    });
+  socket.on("connect", () => socket.emit("session_request", { session_id: null }));
+});
+const all = await Promise.all(ways.map((way) => talk(way.split(","))));
+console.log(JSON.stringify(all));
+process.exit(0);
 """
 
 
-def talk(node: Node, url: str, name: str, transports: str) -> list[list[Any]]:
-    """Events heard by a client of that package that says one thing."""
-    heard: list[list[Any]] = json.loads(node.run(TALK, url, name, transports))
+def talk(node: Node, url: str, name: str) -> list[list[list[Any]]]:
+    """Events heard by clients of that package, one for each transport, that say one thing."""
+    heard: list[list[list[Any]]] = json.loads(node.run(TALK, url, name, *TRANSPORTS))
     return heard
 
 
-@pytest.mark.parametrize("transports", ["websocket", "polling", "polling,websocket"])
 @pytest.mark.parametrize(
     "name", ["socket.io-client-3", "socket.io-client-4.1", "socket.io-client-4"]
 )
-def test_a_client_of_the_present_protocol_talks(
-    node: Node, server: Server, name: str, transports: str
-) -> None:
-    (confirm, id), (uttered, message) = talk(node, server.url, name, transports)
-    assert (confirm, uttered) == ("session_confirm", "bot_uttered")
-    assert len(id) >= 32
-    assert message["text"] == "For which day?"
+def test_a_client_of_the_present_protocol_talks(node: Node, server: Server, name: str) -> None:
+    for (confirm, id), (uttered, message) in talk(node, server.url, name):
+        assert (confirm, uttered) == ("session_confirm", "bot_uttered")
+        assert len(id) >= 32
+        assert message["text"] == "For which day?"
 
 
-@pytest.mark.parametrize("transports", ["websocket", "polling", "polling,websocket"])
-def test_a_client_of_the_old_protocol_is_told_which_to_use(
-    node: Node, server: Server, transports: str
-) -> None:
-    [(event, message)] = talk(node, server.url, "socket.io-client-2", transports)
-    assert event == "error"
-    assert "Socket.IO protocol 5" in message
-    assert "socket.io-client 3 or 4" in message
+def test_a_client_of_the_old_protocol_is_told_which_to_use(node: Node, server: Server) -> None:
+    for [(event, message)] in talk(node, server.url, "socket.io-client-2"):
+        assert event == "error"
+        assert "Socket.IO protocol 5" in message
+        assert "socket.io-client 3 or 4" in message
 
 
 TUTORIAL = """
@@ -75,7 +73,7 @@ function tab(id, says) { // as the tutorial's page does it, its storage holding 
   socket.on("bot_uttered", ({ text }) => heard.push(text));
 }
 tab(undefined, null);
-setTimeout(() => { console.log(JSON.stringify(heard)); process.exit(0); }, 4000);
+setTimeout(() => { console.log(JSON.stringify(heard)); process.exit(0); }, 2500);
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import httpx
 import jwt
 import pytest
 import socketio
+import websockets
 
 from tests.integration.live.client import connected
 from tests.parts import turnlog as turnlog_part
@@ -80,7 +82,7 @@ OPEN = {
 }
 
 
-@pytest.mark.parametrize("how", ["none", "of A", *BAD])
+@pytest.mark.parametrize("how", ["none", "of A", "unsigned"])
 def test_no_route_says_anything_of_b(guarded: Server, how: str) -> None:
     given = {"none": None, "of A": token(sub="A"), **BAD}[how]
     headers = {"Authorization": f"Bearer {given}"} if given else {}
@@ -96,6 +98,17 @@ def test_no_route_says_anything_of_b(guarded: Server, how: str) -> None:
         f"{guarded.url}/v1/conversations/B/events", headers={"Authorization": f"Bearer {ADMIN}"}
     ).json()
     assert [e["text"] for e in events["events"] if e["type"] == "UserUttered"] == [SECRET]
+
+
+@pytest.mark.parametrize("how", BAD)
+def test_a_bad_token_is_refused_over_http(guarded: Server, how: str) -> None:
+    headers = {"Authorization": f"Bearer {BAD[how]}"}
+    with httpx.Client(base_url=guarded.url, headers=headers) as http:
+        for path in ("/v1/conversations/A/events", "/inspect/api/conversations"):
+            assert http.get(path).status_code == 401
+            assert http.get(path, params={"token": BAD[how]}).status_code == 401
+            cookie = {"Cookie": f"turnlog_inspect={BAD[how]}"}
+            assert httpx.get(guarded.url + path, headers=cookie).status_code == 401
 
 
 async def test_no_event_of_a_socket_says_anything_of_b(guarded: Server) -> None:
@@ -303,3 +316,32 @@ def test_logs_and_metrics_hold_no_word_of_what_was_said() -> None:
         logged = server.log.read_text()
         assert canary not in logged
         assert all(line.startswith(("{", "chat", "inspect")) for line in logged.splitlines())
+
+
+async def test_packets_made_to_break_the_server_end_their_own_connection_at_most(
+    server: Server,
+) -> None:
+    address = server.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
+    packets = (
+        '42["user_uttered",' + "[" * 60_000,
+        "42" + "9" * 5_000,
+        '42["user_uttered",{"message":' + "9" * 5_000 + "}]",
+        '42["user_uttered",{"message":"hi","a":1e999}]',
+        '42["user_uttered",{"message":"\\ud800"}]',
+        '451-["user_uttered",{"_placeholder":true,"num":99}]',
+        "42not json", "4", "9", "", "44", '42["disconnect"]', '42["connect",{}]',
+        '42["user_uttered"]', "42[]", "42{}", "x" * 300_000,
+    )  # fmt: skip
+    async with connected(server.url) as healthy:
+        await healthy.session(after=0)
+        for packet in packets:
+            with contextlib.suppress(websockets.ConnectionClosed):
+                async with websockets.connect(address) as wire:
+                    await wire.send("40")
+                    await wire.recv()
+                    await wire.recv()
+                    await wire.send(packet)
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(wire.recv(), 0.2)
+        assert "error" not in await healthy.say("a table for two")
+        await healthy.until(1, "bot_uttered")

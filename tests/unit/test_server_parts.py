@@ -1,0 +1,182 @@
+"""The server's parts, each by itself."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from turnlog import (
+    ActionExecuted,
+    AgentUttered,
+    BotUttered,
+    MessageRedacted,
+    SlotSet,
+    UserUtteranceReverted,
+    UserUttered,
+    aopen,
+)
+from turnlog.domain.conversation import Commit
+from turnlog.domain.events import Event
+from turnlog.domain.state import State
+from turnlog.server import wire
+from turnlog.server.errors import Refused
+from turnlog.server.feed import Feed, Follower, Numbered
+from turnlog.server.limits import Rate
+from turnlog.server.order import Order
+from turnlog.server.settings import Names
+from turnlog.server.timeline import Timeline
+from turnlog.server.tokens import Tokens, named, stored_secret
+
+
+class Clock:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_an_id_with_a_tag_is_known_under_the_same_secret_alone() -> None:
+    clock = Clock()
+    ours, theirs = (Tokens(secret, life=60, clock=clock) for secret in (b"a" * 32, b"b" * 32))
+    id = ours.new_tagged_id()
+    assert ours.is_ours(id)
+    assert not theirs.is_ours(id)
+    assert not ours.is_ours(ours.new_id())
+    assert not ours.is_ours(id[:-1] + ("0" if id[-1] != "0" else "1"))
+
+
+def test_a_token_opens_its_conversation_until_it_expires_and_for_its_kind_alone() -> None:
+    clock = Clock()
+    tokens = Tokens(b"a" * 32, life=60, clock=clock)
+    token = tokens.token("alice")
+    assert tokens.conversation(token) == "alice"
+    with pytest.raises(Refused, match="not valid"):
+        tokens.conversation(token, "inspect")
+    clock.now += 60
+    with pytest.raises(Refused, match="expired"):
+        tokens.conversation(token)
+
+
+async def test_every_server_on_a_log_has_the_same_secret(tmp_path: object) -> None:
+    url = f"sqlite:///{tmp_path}/chat.db"
+    async with aopen(url) as one, aopen(url) as other:
+        assert await stored_secret(one) == await stored_secret(other)
+        assert list(one.sync.ids()) == []
+
+
+@pytest.mark.parametrize("absent", [None, "", "null", "undefined", 5, ["a"]])
+def test_what_is_no_id_counts_as_none(absent: object) -> None:
+    assert named(absent) is None
+
+
+async def test_one_conversation_waits_for_itself_alone_and_first_come_is_first_served() -> None:
+    order, done = Order(), []
+
+    async def work(conversation: str, name: str) -> None:
+        async with order.of(conversation):
+            await asyncio.sleep(0.01)
+            done.append(name)
+
+    began = asyncio.get_running_loop().time()
+    names = [("a", f"a{n}") for n in range(5)] + [(f"b{n}", f"b{n}") for n in range(50)]
+    await asyncio.gather(*(work(*name) for name in names))
+    assert [name for name in done if name[0] == "a"] == ["a0", "a1", "a2", "a3", "a4"]
+    assert asyncio.get_running_loop().time() - began < 0.5
+    assert not order.busy("a")
+
+
+async def test_too_many_that_wait_for_one_conversation_are_refused() -> None:
+    order = Order(waiting=2)
+    await order.enter("a")
+    waiting = [asyncio.create_task(order.enter("a")) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(Refused, match="3 messages"):
+        await order.enter("a")
+    waiting[0].cancel()
+    await asyncio.gather(waiting[0], return_exceptions=True)
+    order.leave("a")
+    await waiting[1]
+    order.leave("a")
+    assert not order.busy("a")
+
+
+def test_a_bucket_empties_and_another_name_has_its_own() -> None:
+    rate = Rate(rate=1, burst=3)
+    for _ in range(3):
+        rate.take("a")
+    with pytest.raises(Refused, match="too many"):
+        rate.take("a")
+    rate.take("b")
+
+
+async def test_a_follower_gets_each_event_once_whatever_comes_while_the_past_is_read() -> None:
+    sent: list[int] = []
+
+    async def send(events: object) -> None:
+        sent.extend(number for number, _ in events)  # type: ignore[attr-defined]
+
+    def commit(first: int, count: int) -> Commit:
+        return Commit("a", first, first, 0, 0.0, tuple(UserUttered("x") for _ in range(count)))
+
+    follower = Follower("a", 2, send)
+    await follower.push(commit(5, 2))  # early: the past is being read
+    await follower.take(3, [UserUttered("x")] * 3)  # the past: 3 to 5
+    await follower.go_live()
+    await follower.push(commit(5, 2))
+    await follower.push(commit(7, 1))
+    assert sent == [3, 4, 5, 6, 7]
+
+
+async def test_the_feed_goes_on_when_a_follower_fails() -> None:
+    heard: list[Numbered] = []
+
+    async def fail(events: object) -> None:
+        raise ValueError("gone")
+
+    async def hear(events: object) -> None:
+        heard.extend(events)  # type: ignore[arg-type]
+
+    async with aopen("memory:") as log:
+        feed = Feed(log)
+        async with feed.running():
+            await feed.join("a", 0, fail)
+            await feed.join("a", 0, hear)
+            await log.record("a", UserUttered("hi"))
+            async with asyncio.timeout(5):
+                while not heard:
+                    await asyncio.sleep(0.01)
+    assert [number for number, _ in heard] == [1]
+
+
+def test_what_was_redacted_is_not_sent_and_whole_messages_keep_their_parts() -> None:
+    image = {"type": "image", "payload": {"src": "https://example.com/a.png"}}
+    events: list[tuple[int, Event]] = [
+        (1, UserUttered("secret", message_id="m")),
+        (2, BotUttered("one\n\ntwo", {"buttons": [{"title": "Yes"}], "attachment": image})),
+        (3, AgentUttered("a person")),
+        (4, MessageRedacted(1)),
+    ]
+    sent = list(wire.numbered_messages(events, Names()))
+    assert [(name, data["event"]) for name, data in sent] == [
+        ("bot_uttered", 2), ("bot_uttered", 3), ("message_changed", 4),
+    ]  # fmt: skip
+    assert sent[0][1]["text"] == "one\n\ntwo"
+    assert sent[0][1]["attachments"] == [image]
+    assert sent[0][1]["quick_replies"][0]["payload"] == "Yes"
+    assert sent[1][1]["agent"] is True
+    assert sent[2][1]["text"] is None
+
+
+async def test_the_timeline_tells_what_each_event_did_to_the_slots() -> None:
+    async with aopen("memory:") as log:
+        await log.record("a", UserUttered("two"), SlotSet("people", 2), ActionExecuted("ask"))
+        await log.record("a", UserUttered("three"), SlotSet("people", 3), SlotSet("day", "today"))
+        await log.record("a", UserUtteranceReverted(), SlotSet("people", None))
+        events = await log.events("a")
+    items = list(Timeline(State()).items(events))
+    assert [item.get("slots") for item in items] == [
+        None, {"people": 2}, None, None, {"people": 3}, {"day": "today"},
+        {"day": None, "people": 2}, {"people": None},
+    ]  # fmt: skip
+    assert items[6]["to"] == 2
