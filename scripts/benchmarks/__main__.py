@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 
 import msgspec
 from rich.console import Console
@@ -39,6 +40,8 @@ def main() -> int:
 
 def _figures(names: tuple[str, ...] | list[str], quick: bool) -> Iterator[Figure]:
     for name in names:
+        if find_spec(f"scripts.benchmarks.{name}") is None:
+            sys.exit(f"bench: there is no scripts/benchmarks/{name}.py")
         for figure in import_module(f"scripts.benchmarks.{name}").figures(quick=quick):
             print(f"bench: {figure.name}", file=sys.stderr)
             yield figure

@@ -17,7 +17,13 @@ from typing import LiteralString
 import psycopg
 
 from turnlog.errors import NewerFormat, StorageError, Unavailable
-from turnlog.storage.postgres_connection import Connection, conninfo, is_alive, translated
+from turnlog.storage.postgres_connection import (
+    Connection,
+    conninfo,
+    is_alive,
+    translated,
+    without_password,
+)
 from turnlog.storage.postgres_tables import (
     LAST_POSITION,
     SCHEMA,
@@ -28,6 +34,8 @@ from turnlog.storage.postgres_tables import (
 from turnlog.storage.recorder import Recorder
 
 SCHEMA_VERSION = 1
+UPGRADES: dict[int, LiteralString] = {}
+"""Statements that turn the tables of a version into those of the next; there is one so far."""
 
 _LOCK: LiteralString = "SELECT pg_advisory_xact_lock(1953854062, hashtext(current_schema()))"
 
@@ -39,13 +47,15 @@ class PostgresRecorder(Recorder):
 
     def __init__(self, url: str, *, timeout: float = 10.0) -> None:
         super().__init__()
-        self.url = url
+        self.url = without_password(url)
+        self._conninfo = conninfo(url, timeout)
         self._timeout = timeout
         self._lock = threading.RLock()
         self._idle: deque[Connection] = deque()
         self._writer: Connection | None = None
         self._listener: _Listener | None = None
         self._closed = False
+        self._starting = threading.Lock()
         with translated():
             self._prepare()
 
@@ -54,9 +64,7 @@ class PostgresRecorder(Recorder):
     def _connect(self) -> Connection:
         if self._closed:
             raise Unavailable("the log was closed")
-        connection = Connection.connect(
-            conninfo(self.url, self._timeout), autocommit=True, prepare_threshold=1
-        )
+        connection = Connection.connect(self._conninfo, autocommit=True, prepare_threshold=1)
         connection.limit = self._timeout + 1
         return connection
 
@@ -84,18 +92,20 @@ class PostgresRecorder(Recorder):
         return None
 
     def _prepare(self) -> None:
-        connection = self._connect()
+        """Make the tables, or bring those of an older turnlog up to date; no row is rewritten."""
+        self._writer = connection = self._connect()
         with connection.transaction():
             connection.execute(_LOCK)
             if connection.execute("SELECT to_regclass('turnlog_format')").fetchone() == (None,):
                 connection.execute(SCHEMA)
             found = connection.execute("SELECT version FROM turnlog_format").fetchone()
-        self._writer = connection
-        if found is None or found[0] > SCHEMA_VERSION:
+            version = found[0] if found else 0
+            for due in range(version, SCHEMA_VERSION):
+                connection.execute(UPGRADES[due])
+        if version > SCHEMA_VERSION:
             self.close()
             raise NewerFormat(
-                f"{self.url}: written with schema {found and found[0]}, this turnlog knows"
-                f" {SCHEMA_VERSION}"
+                f"{self.url}: written with schema {version}, this turnlog knows {SCHEMA_VERSION}"
             )
 
     @contextmanager
@@ -149,7 +159,7 @@ class PostgresRecorder(Recorder):
         return PostgresReader(self.reading)
 
     def wait_above(self, after: int, timeout: float) -> bool:
-        with self._lock:
+        with self._starting:
             if self._listener is None and not self._closed:
                 self._listener = _Listener(self)
         return super().wait_above(after, timeout)

@@ -44,6 +44,16 @@ def conninfo(url: str, timeout: float) -> str:
     )
 
 
+def without_password(url: str) -> str:
+    """The URL as it can be shown."""
+    base, _, query = url.partition("?")
+    scheme, _, rest = base.partition("://")
+    user, at, host = rest.rpartition("@")
+    kept = [part for part in query.split("&") if part and "password" not in part]
+    shown = f"{scheme}://{user.partition(':')[0]}{at}{host}"
+    return f"{shown}?{'&'.join(kept)}" if kept else shown
+
+
 def is_alive(connection: Connection) -> bool:
     """Whether the server has not hung up: it says nothing unasked but goodbye."""
     if connection.closed:

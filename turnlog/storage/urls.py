@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from turnlog.errors import StorageError
 from turnlog.storage.memory import MemoryRecorder
@@ -48,7 +48,9 @@ def _postgres(url: str) -> Recorder:
         from turnlog.storage.postgres import PostgresRecorder
     except ImportError as error:
         raise StorageError("PostgreSQL needs: pip install 'turnlog[postgres]'") from error
-    parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    base, _, query = url.partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
     timeout = _seconds(url, options.pop("timeout", "10"))
-    return PostgresRecorder(urlunsplit(parts._replace(query=urlencode(options))), timeout=timeout)
+    # libpq reads a plus sign as a plus sign, so spaces are quoted
+    kept = "?" + urlencode(options, quote_via=quote) if options else ""
+    return PostgresRecorder(base + kept, timeout=timeout)
