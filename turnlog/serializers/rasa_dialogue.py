@@ -17,7 +17,7 @@ from turnlog.domain.conversation import Dialogue
 from turnlog.domain.values import RawJson
 from turnlog.errors import FormatError
 from turnlog.serializers.codec import Example
-from turnlog.serializers.rasa_events import KEPT, KINDS, Kind, kind_of, written
+from turnlog.serializers.rasa_events import BLANK, KEPT, KINDS, Kind, kind_of, written
 from turnlog.serializers.rasa_pickle import OBJECT, Pickled
 from turnlog.serializers.rasa_source import Place, RasaCodec
 
@@ -105,7 +105,7 @@ def _source(pickled: Any) -> Any:
         elif attribute not in kind.optional:
             lacks.append(attribute)
             if key not in ("timestamp", "is_interrupted", "validate"):
-                source[key] = None
+                source[key] = BLANK.get(key)
     for attribute, constant in {**kind.class_constants, **_EVERY}.items():
         if attribute not in left:
             lacks.append(attribute)
@@ -176,7 +176,7 @@ def _object(event: e.Event, source: dict[str, Any], prefix: str) -> Any:
     attributes: dict[str, Any] = {}
     left = dict(source)
     for key, attribute in _attributes(kind).items():
-        attributes[attribute] = left.pop(key, None)
+        attributes[attribute] = left.pop(key, BLANK.get(key))
     attributes |= {**kind.class_constants, **_EVERY, **left}
     if kind.name == "user":
         parsed = left.get("parse_data") or {}
@@ -187,7 +187,8 @@ def _object(event: e.Event, source: dict[str, Any], prefix: str) -> Any:
         attributes.pop(attribute, None)
     if kind.name == "reminder":
         attributes["trigger_date_time"] = _moment(attributes.get("trigger_date_time"))
-    return _made(f"{prefix}.events", kind.classes[0], attributes)
+    name = kind.classes[-1 if prefix == PREFIXES[0] else 0]
+    return _made(f"{prefix}.events", name, attributes)
 
 
 def _vanished(source: dict[str, Any], prefix: str) -> Any:

@@ -27,7 +27,7 @@ class Kind(NamedTuple):
 
     fields: key of Rasa's JSON to field of ours; 3.6 always writes them. optional: the same, left
     out when None. constants: keys that 3.6 always writes and that have no field. inverted: the
-    field says the contrary. classes: names of the Python class, the one to write first.
+    field says the contrary. classes: names of the Python class, the oldest first.
     attributes: key to the class's attribute where that has another name. class_constants: what
     only the class has.
     """
@@ -102,6 +102,8 @@ _REQUIRED = {
     kind.event: {field.name for field in msgspec.structs.fields(kind.event) if field.required}
     for kind in KINDS
 }
+BLANK = {"hide_rule_turn": False}
+"""What Rasa writes under a key where our field says nothing; null elsewhere."""
 _ABSENT = {"is_interrupted": False}
 """What a field is without its key, where that is not the field's own default."""
 
@@ -174,7 +176,7 @@ def _fill(kind: Kind, key: str, field: str, left: dict[str, Any], values: dict[s
     value = left[key]
     if kind.inverted and field == "is_interrupted" and isinstance(value, bool):
         value = not value
-    if value is None and (field == "timestamp" or key in kind.optional):
+    if value is None and (field == "timestamp" or key in kind.optional or key in BLANK):
         return
     try:
         converted = msgspec.convert(value, _HINTS[kind.event][field])
@@ -335,6 +337,8 @@ def _plain(kind: Kind, event: e.Event) -> dict[str, Any]:
         plain["timestamp"] = event.timestamp
     for key, field in kind.fields.items():
         value = getattr(event, field)
+        if value is None:
+            value = BLANK.get(key)
         plain[key] = not value if kind.inverted and field == "is_interrupted" else value
     for key, field in kind.optional.items():
         if getattr(event, field) is not None:

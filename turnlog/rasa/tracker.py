@@ -1,0 +1,144 @@
+"""The face of the old Rasa Core docs: a tracker that is updated with events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self
+
+from turnlog.domain.context import Loop, Message
+from turnlog.domain.conversation import Conversation, Dialogue
+from turnlog.domain.decide import NoHistory, applied
+from turnlog.domain.events import ConversationRestarted, Event, SessionStarted, SlotsDeclared
+from turnlog.domain.loops import without_repeats
+from turnlog.domain.slots import Slot
+from turnlog.domain.state import State
+from turnlog.engine.log import Turnlog
+from turnlog.errors import UnknownConversation
+from turnlog.serializers.rasa_events import from_rasa, to_rasa
+from turnlog.serializers.rasa_state import action_name, current_state
+
+
+class DialogueStateTracker:
+    """A conversation's state under Rasa's names, free or of a stored conversation.
+
+    slots: what is declared; other slots can then not be set. None for any. log: where the
+    conversation is stored; every update is one commit, durable on return. clock: gives UTC
+    seconds, for events that have no timestamp.
+    """
+
+    def __init__(
+        self,
+        sender_id: str,
+        slots: Iterable[Slot] | None = None,
+        *,
+        log: Turnlog | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.sender_id = sender_id
+        self._log = log
+        self._clock = clock
+        self._conversation = self._found()
+        if slots is not None and not self._state.declared:
+            self.update(SlotsDeclared(tuple(slots), closed=True))
+
+    @classmethod
+    def from_events(
+        cls, sender_id: str, events: Iterable[Event], slots: Iterable[Slot] | None = None
+    ) -> Self:
+        """A free tracker, as it is after the events, oldest first."""
+        tracker = cls(sender_id, slots)
+        for event in events:
+            tracker.update(event)
+        return tracker
+
+    @classmethod
+    def from_dict(
+        cls, sender_id: str, events: Sequence[dict[str, Any]], slots: Iterable[Slot] | None = None
+    ) -> Self:
+        """A free tracker of events in Rasa's JSON."""
+        tracker = cls(sender_id, slots)
+        for event in from_rasa(events, tracker._state.event + 1):
+            tracker.update(event)
+        return tracker
+
+    def _found(self) -> Conversation:
+        if self._log is not None:
+            try:
+                return self._log.conversation(self.sender_id)
+            except UnknownConversation:
+                pass
+        return Conversation(self.sender_id, State(), _NoPast())
+
+    @property
+    def _state(self) -> State:
+        return self._conversation.state
+
+    def update(self, event: Event) -> None:
+        """Decide what the event means now, and apply it. Raises InvalidEvent."""
+        if self._log is None:
+            now = self._clock()
+            self._conversation.record(event, recorded=now, now=now)
+        else:
+            self._log.record(self.sender_id, event)
+            self._conversation = self._log.conversation(self.sender_id)
+
+    @property
+    def slots(self) -> dict[str, Any]:
+        """The values of all declared slots, None where not set, and of others that are set."""
+        return {**dict.fromkeys(self._state.declared), **self._state.context.slots}
+
+    def get_slot(self, name: str) -> Any:
+        return self._state.context.slots.get(name)
+
+    @property
+    def events(self) -> list[Event]:
+        """All events, oldest first, without the declaration of slots."""
+        every = self._conversation.events()
+        return [event for event in every if not isinstance(event, SlotsDeclared)]
+
+    @property
+    def latest_message(self) -> Message | None:
+        return self._state.context.latest_message
+
+    @property
+    def latest_action_name(self) -> str | None:
+        return action_name(self._state.context.latest_action)
+
+    @property
+    def active_loop(self) -> Loop | None:
+        return self._state.context.loop
+
+    @property
+    def followup_action(self) -> str | None:
+        return self._state.context.followup
+
+    def is_paused(self) -> bool:
+        return self._state.context.paused
+
+    def applied_events(self) -> list[Event]:
+        """What still counts, oldest first: nothing taken back, or before the last restart."""
+        numbered = list(enumerate(self._conversation.events(), 1))
+        clears = (ConversationRestarted, SessionStarted, SlotsDeclared)
+        counting = [item for item in applied(numbered[::-1]) if not isinstance(item[1], clears)]
+        kept = without_repeats(counting[::-1], self._state.loops)
+        return [event for _, event in kept]
+
+    def current_state(self, *, events: bool = False) -> dict[str, Any]:
+        """Rasa's JSON of the tracker; with `events` all of them, else None."""
+        every = list(self._conversation.events())
+        state = current_state(self.sender_id, self._state, every)
+        return {**state, "events": list(to_rasa(every)) if events else None}
+
+    def as_dialogue(self, turns: int | None = None) -> Dialogue:
+        """The conversation's events, or those of its last turns."""
+        return self._conversation.dialogue(turns)
+
+    def copy(self) -> DialogueStateTracker:
+        """A free tracker with the same events."""
+        return type(self).from_events(self.sender_id, self._conversation.events())
+
+
+class _NoPast(NoHistory):
+    def events(self, after: int = 0, upto: int | None = None) -> Any:
+        return iter(())
