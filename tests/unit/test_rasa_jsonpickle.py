@@ -102,7 +102,6 @@ def test_all_33_dumps_are_read_event_by_event(rasa):
         assert not any(isinstance(event, e.Unknown) for event in dialogue.events)
         for one, other in zip(back["events"], source["events"], strict=True):
             other = _resolved(other)
-            assert (
             names = [part.pop("py/object").rpartition(".")[2] for part in (one, other)]
             assert names[0].removeprefix("Legacy") == names[1]
             assert one == other, file.name
