@@ -209,6 +209,24 @@ def test_rasas_own_schemas_accept_it(corpus, format, schema, exported, rasa_sche
     accept(rasa_schemas, schema, document)
 
 
+RASA = ("tracker_history", "rasa_3.6.21", "helpdesk-assistant", "kairon", "botfront")
+
+
+def test_trackers_of_rasas_own_become_training_files(shared_data, tmp_path, rasa_schemas):
+    db = f"sqlite:///{tmp_path}/log.db?synchronous=OFF"
+    run("import", *(shared_data / "rasa" / folder for folder in RASA), "--db", db)
+    for format, schema in (
+        ("rasa-stories", "stories.yml"),
+        ("rasa-e2e", "stories.yml"),
+        ("rasa-nlu", "nlu.yml"),
+    ):
+        out = tmp_path / format
+        ran = run("export", "--format", format, "--out", out, "--json", "--db", db)
+        assert ran.status == 0, ran.err
+        assert ran.json["examples"] > 50
+        accept(rasa_schemas, schema, yaml.safe_load(out.read_bytes()))
+
+
 def accept(folder: Path, schema: str, document: Any) -> None:
     """Raises what Rasa's validation would say."""
     core = pytest.importorskip("pykwalify.core")

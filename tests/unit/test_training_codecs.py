@@ -100,6 +100,20 @@ def test_a_message_without_a_text_is_lost_and_no_fault():
     assert example.lost["BotUttered.data.image"] == 1
 
 
+def test_an_image_with_an_empty_text_is_lost_and_no_fault():
+    image = e.BotUttered("", {"image": "x", "buttons": None})
+    example = one("openai", e.UserUttered("hi"), image, e.BotUttered("look"))
+    assert len(example.content["messages"]) == 2
+    assert example.lost == {"BotUttered.data.image": 1}
+
+
+def test_a_payload_has_its_entities_in_itself():
+    said = e.UserUttered('/inform{"city": "Rome"}')
+    entity = e.Entity("city", "Rome", 7, 23)
+    (story,) = file("rasa-e2e", said, e.MessageUnderstood(e.Intent("inform"), (entity,)))["stories"]
+    assert story["steps"] == [{"user": '/inform{"city": "Rome"}', "intent": "inform"}]
+
+
 def test_nobody_who_answers_is_a_fault():
     with pytest.raises(FormatError, match="turn 1: messages: no message is the assistant's"):
         one("openai", e.UserUttered("hi"))

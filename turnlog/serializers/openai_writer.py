@@ -137,13 +137,12 @@ class _Writer:
 
     def said(self, number: int, event: e.UserUttered | e.BotUttered | e.AgentUttered) -> None:
         role = "user" if isinstance(event, e.UserUttered) else "assistant"
-        data = event.data or {}
+        data = {key: held for key, held in (event.data or {}).items() if held is not None}
         parts = data.get("content")
         content = parts if isinstance(parts, list) else event.text
-        self.lost.update(
-            f"{type(event).__name__}.data.{key}" for key in data if content is not data.get(key)
-        )
-        if content is not None or not data:
+        lost = [f"{type(event).__name__}.data.{key}" for key in data if data[key] is not content]
+        self.lost.update(lost)
+        if content or not lost:  # an image and no text is no message here, but no fault either
             self.add(number, event, {"role": role, "content": content})
 
     def called(self, number: int, event: e.ToolCalled) -> None:

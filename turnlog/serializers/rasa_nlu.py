@@ -14,6 +14,7 @@ from turnlog.serializers.document import refuse_raw_example
 from turnlog.serializers.rasa_text import annotated
 from turnlog.serializers.rasa_understood import Understood, understood
 from turnlog.serializers.rasa_yaml import Block, write_yaml
+from turnlog.serializers.spans import is_payload
 
 _HELD: losses.Held = {
     e.UserUttered: frozenset(("text",)),
@@ -58,7 +59,7 @@ def _content(message: Understood, lost: Counter[str]) -> dict[str, Any] | None:
     if message.intent is None:
         lost["message without an intent"] += 1
         return None
-    if not message.text or message.text.startswith("/"):
+    if not message.text or is_payload(message.text):
         lost["message without a text of the user's own"] += 1
         return None
     text = annotated(message.text, message.entities, lost)

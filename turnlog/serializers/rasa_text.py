@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from turnlog.domain.annotations import Entity
-from turnlog.serializers.spans import in_order
+from turnlog.serializers.spans import in_order, is_payload
 
 _ANNOTATED = re.compile(
     r"\[(?P<text>[^\]]+?)\](\((?P<entity>[^:)]+?)(?:\:(?P<value>[^)]+))?\)|\{(?P<dict>[^}]+?)\}"
@@ -21,8 +21,10 @@ _ANNOTATED = re.compile(
 def annotated(text: str, entities: Sequence[Entity], lost: Counter[str]) -> str | None:
     """The text with its entities in it; None where Rasa would read another text.
 
-    What cannot stand in it is counted as lost.
+    What cannot stand in it is counted as lost. A button's payload says its entities itself.
     """
+    if is_payload(text):
+        return text
     kept, overlapping = in_order(entities)
     lost.update({"entity that overlaps another": overlapping} if overlapping else {})
     if unplaced := sum(entity.start is None for entity in entities):
