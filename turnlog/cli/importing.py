@@ -84,6 +84,8 @@ def _described(done: Imported) -> dict[str, Any]:
     from msgspec import to_builtins
 
     described: dict[str, Any] = to_builtins(done)
+    if not done.notes:
+        del described["notes"]
     return described
 
 
