@@ -118,4 +118,5 @@ def test_what_was_taken_back_is_named_with_what_did_it():
     ]  # fmt: skip
     assert taken_back(events[:4]) == {2: 4, 3: 4}
     assert taken_back(events[:7]) == {2: 4, 3: 4, 5: 7, 6: 7}
-    assert taken_back(events) == {2: 4, 3: 4, 5: 7, 6: 7, 4: 8, 7: 8}
+    assert taken_back(events) == dict.fromkeys(range(2, 8), 8)
+    assert taken_back([*events[:4], HistoryReplaced(to=3)]) == {4: 5}
