@@ -48,7 +48,9 @@ def test_sqlite_agrees_with_memory() -> None:
 
 
 def test_postgresql_agrees_with_memory(postgres: Server) -> None:
-    run(machine_on(postgres), *((110, 100) if LONG else (6, 30)))
+    machine = machine_on(postgres)
+    run(machine, *((150, 100) if LONG else (6, 30)))
+    assert machine.steps >= (10_000 if LONG else 50)
 
 
 def machine_on(server: Server) -> type[LogMachine]:
