@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from scripts.benchmarks.figures import Figure
+from scripts.benchmarks.figures import Figure, seconds_raw
 from scripts.benchmarks.sides import EVENTS_A_TURN, Ours, Stock
-from scripts.benchmarks.speed import milliseconds, seconds_raw
+from scripts.benchmarks.speed import milliseconds
 
 ROOT = Path(__file__).parents[2]
 LENGTHS = (12, 102, 1_002, 10_002, 100_002)

@@ -45,6 +45,13 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def seconds_raw(work: Callable[[], object]) -> float:
+    """Without collecting garbage first, which would cost more than short work."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
 def interleaved(runs: Mapping[str, Callable[[], float]], times: int) -> dict[str, float]:
     """The median of what each run gives, the runs taking turns `times` times."""
     taken: dict[str, list[float]] = {name: [] for name in runs}

@@ -18,6 +18,7 @@ from scripts.benchmarks.figures import (
     below,
     interleaved,
     seconds,
+    seconds_raw,
 )
 from scripts.benchmarks.sides import (
     EVENTS_A_TURN,
@@ -52,20 +53,18 @@ def figures(*, quick: bool) -> Iterator[Figure]:
 
 
 def _appends(folder: Path, quick: bool) -> Iterator[Figure]:
-    times = 7 if quick else 21
+    times = 61 if quick else 301
+    turns = 20  # short runs that take turns often, so that what else runs falls on all alike
     for synchronous, suffix in (("NORMAL", ""), ("FULL", "_full")):
-        turns = 150 if synchronous == "NORMAL" else 60
         ours = Ours(folder / f"ours{suffix}.db", synchronous)
         stock = Stock(folder / f"stock{suffix}.db", synchronous)
         floor = Floor(folder / f"floor{suffix}.db", synchronous)
 
-        def one(side: Ours | Stock | Floor, turns: int = turns) -> Callable[[], float]:
-            return lambda: turns / seconds(lambda: [side.append(n % 20, n) for n in range(turns)])
+        def one(side: Ours | Stock | Floor) -> Callable[[], float]:
+            return lambda: turns / seconds_raw(lambda: [side.append(n, n) for n in range(turns)])
 
         def group(side: Ours | Floor) -> Callable[[], float]:
-            return lambda: (
-                4 * GROUP / seconds(lambda: [side.append_group(0, GROUP) for _ in "1234"])
-            )
+            return lambda: GROUP / seconds_raw(lambda: side.append_group(0, GROUP))
 
         runs = {"ours": one(ours), "stock": one(stock), "floor": one(floor)}
         runs |= {"ours32": group(ours), "floor32": group(floor)}
@@ -89,11 +88,6 @@ def _appends(folder: Path, quick: bool) -> Iterator[Figure]:
         )  # fmt: skip
         for side in (ours, stock, floor):
             side.close()
-
-
-def _groups(side: Ours | Floor, count: int) -> None:
-    for _ in range(count):
-        side.append_group(0, GROUP)
 
 
 def _long_conversation(folder: Path, quick: bool) -> Iterator[Figure]:
@@ -135,15 +129,6 @@ def _long_conversation(folder: Path, quick: bool) -> Iterator[Figure]:
 
 def milliseconds(ours: Ours, id: str, turn: int | None = None) -> float:
     return 1000 * seconds_raw(lambda: ours.log.conversation(id, turn=turn).slots)
-
-
-def seconds_raw(work: Callable[[], object]) -> float:
-    """Without collecting garbage first, which would cost more than the work."""
-    import time
-
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def _percentile(values: list[float], share: float) -> float:

@@ -32,7 +32,7 @@ SNAPSHOT_EVERY = 256
 """Events between the snapshots of a conversation."""
 
 MAX_BATCH = 256
-CACHED_HEADS = 10_000
+CACHED_HEADS = 1_000
 
 
 @dataclass(slots=True)
