@@ -178,3 +178,21 @@ def test_no_stored_text_is_ever_executed(chromium: Browser, tmp_path: Path, plac
         page.wait_for_timeout(500)
         assert page.evaluate("() => window.executed") is None
         assert not [href for href in hrefs if not href.startswith(("http", "mailto:", "tel:"))]
+
+
+@pytest.mark.usefixtures("_page_built")
+def test_a_page_with_a_json_web_token_speaks_as_its_user(chromium: Browser) -> None:
+    import jwt
+
+    key = "a key of thirty-two bytes at the least"
+    with turnlog_part.running("--jwt-key", key) as server:
+        page = chromium.new_page()
+        page.goto(server.url)
+        page.get_by_text("Not connected").wait_for()
+        token = jwt.encode({"sub": "alice@example.com"}, key, "HS256")
+        page = chromium.new_page()
+        page.goto(f"{server.url}/#token={token}")
+        say(page, "a table for two")
+        wait_for(page, "For which day?")
+        with turnlog.open(f"sqlite:///{server.folder}/chat.db") as log:
+            assert list(log.ids()) == ["alice@example.com"]

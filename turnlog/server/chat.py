@@ -127,9 +127,10 @@ class Chat:
         async with visitor.entering:
             visitor.numbered = "after" in data
             conversation = self._session(visitor, data)
-            await self._check_there(conversation)
-            await self._confirm(visitor, conversation)
-            await self._enter(visitor, conversation, _after(data))
+            last = await self._server.log.read(lambda log: last_event(log, conversation))
+            after = _after(data)
+            await self._confirm(visitor, conversation, last)
+            await self._enter(visitor, conversation, after and min(after, last))
         await self._server.runner.resume(conversation)
 
     def _session(self, visitor: Visitor, data: Payload) -> str:
@@ -147,10 +148,6 @@ class Chat:
         if isinstance(token := data.get("token"), str) and token:
             return self._of_token(token, wanted)
         return self._of_id(visitor, wanted, data)
-
-    async def _check_there(self, conversation: str) -> None:
-        if await self._server.log.read(lambda log: is_deleted(log, conversation)):
-            raise Refused(410, "Gone", "this conversation was deleted")
 
     def _of_token(self, token: str, wanted: str | None) -> str:
         conversation = self._server.tokens.conversation(token)
@@ -181,14 +178,19 @@ class Chat:
             " (the option --client-ids lets clients name theirs)",
         )
 
-    async def _confirm(self, visitor: Visitor, conversation: str) -> None:
+    async def _confirm(self, visitor: Visitor, conversation: str, last: int = 0) -> None:
         if not visitor.numbered:
             await self._emit(visitor.sid, "session_confirm", conversation)
             return
         life = self._server.settings.token_life
         visitor.expires = self._server.clock() + life
         token = self._server.tokens.token(conversation)
-        confirmed = {"session_id": conversation, "token": token, "expires_in": life}
+        confirmed = {
+            "session_id": conversation,
+            "token": token,
+            "expires_in": life,
+            "event": last,
+        }
         await self._emit(visitor.sid, "session_confirm", confirmed)
 
     async def _enter(self, visitor: Visitor, conversation: str, after: int | None) -> None:
@@ -282,9 +284,12 @@ class Chat:
                 await self._emit(visitor.sid, "bot_typing", {"typing": thinking})
 
 
-def is_deleted(log: Turnlog, conversation: str) -> bool:
+def last_event(log: Turnlog, conversation: str) -> int:
+    """The number of a conversation's last event. Raises Refused for one that was deleted."""
     head = log.store.reader.head(conversation)
-    return head is not None and decode_state(head.state).deleted
+    if head is not None and decode_state(head.state).deleted:
+        raise Refused(410, "Gone", "this conversation was deleted")
+    return head.event if head is not None else 0
 
 
 def _bearer(auth: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
@@ -22,6 +23,9 @@ from turnlog.server.errors import Refused
 from turnlog.server.shared import Server
 
 Json = Request[Any, Any, Any]
+
+MOST_BYTES = 8_000_000
+"""Of a request that records events; one event has a limit of its own."""
 
 
 class WebhookMessage(msgspec.Struct):
@@ -48,9 +52,10 @@ async def webhook(
         raise Refused(413, "TooLarge", "message: too long")
     server.rate.take(sender)
     receipt = await server.runner.receive(sender, _message(said))
+    answer = asyncio.shield(receipt.answer)  # who hangs up does not stop the bot
     if stream:
-        return Stream(_lines(sender, receipt.answer), media_type="application/x-ndjson")
-    return Response(list(_messages(sender, await receipt.answer)))
+        return Stream(_lines(sender, answer), media_type="application/x-ndjson")
+    return Response(list(_messages(sender, await answer)))
 
 
 @get("/webhooks/rest", opt={"access": "open"})
@@ -94,7 +99,7 @@ async def events(
     return Response(await log.read(page), media_type="application/json")
 
 
-@post("/v1/conversations/{conversation:str}/events")
+@post("/v1/conversations/{conversation:str}/events", request_max_body_size=MOST_BYTES)
 async def record(request: Json, conversation: str, server: Server) -> Recorded:
     """Record events in one commit, with header Idempotency-Key once however often they come."""
     body = await read(request, object)

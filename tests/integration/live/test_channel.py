@@ -220,3 +220,20 @@ async def test_events_are_recorded_and_read_over_http_and_reach_the_room(
         page = (await http.get(url, params={"after": 0})).json()
         assert (page["last"], page["events"][0]["text"]) == (1, "Do not forget!")
         assert (await http.post(url, json={"type": "Nonsense"})).status_code == 400
+
+
+async def test_a_deleted_session_is_gone_and_a_number_too_high_loses_nothing(
+    server: Server,
+) -> None:
+    async with connected(server.url) as client, httpx.AsyncClient(base_url=server.url) as http:
+        began = await client.session(after=0)
+        again = await client.session(token=began["token"], after=1_000)
+        assert (again["session_id"], again["event"]) == (began["session_id"], 0)
+        await client.say("a table for two")
+        await client.until(1, "bot_uttered")
+        deleted = {"type": "ConversationDeleted"}
+        await http.post(f"/v1/conversations/{began['session_id']}/events", json=deleted)
+        await client.sio.emit("session_request", {"token": began["token"], "after": 0})
+        [gone] = await client.until(1, "chat_error")
+        assert gone["reason"] == "Gone"
+        assert (await client.say("hi"))["error"]["code"] == 400

@@ -33,11 +33,13 @@ function enter() {
   socket.emit("session_request", wish);
 }
 
-function confirmed({ session_id: id, token, expires_in: life }) {
-  if (session !== null && session !== id) clear();
+function confirmed({ session_id: id, token, expires_in: life, event: last }) {
+  const restored = last < seen; // from a backup older than what is shown
+  if ((session !== null && session !== id) || restored) clear();
   fresh = false;
   session = id;
   kept.begin(id, token);
+  if (restored) return enter();
   ready = true;
   say_status("Connected", false);
   $("empty").hidden = messages.childElementCount > 0;
