@@ -92,6 +92,17 @@ def test_the_same_command_at_the_same_position_gives_the_same_bytes(db, tmp_path
     assert (tmp_path / "a" / "x").read_bytes() != (tmp_path / "b" / "x").read_bytes()
 
 
+def test_postgresql_gives_the_same_bytes(db, tmp_path, postgres_url):
+    with turnlog.open(postgres_url, clock=lambda: 1000.0) as log:
+        for number in range(60):
+            talk(log, f"c{number:02}", user=f"u{number % 20}", city=f"city {number % 3}")
+    train("sqlite")
+    train("postgres", "--db", postgres_url)
+    for path in (tmp_path / "sqlite").iterdir():
+        assert path.read_bytes() == (tmp_path / "postgres" / path.name).read_bytes()
+    assert export("--verify", "sqlite/manifest.json", "--db", postgres_url).status == 0
+
+
 def test_the_manifest_names_conversation_events_and_hash_of_each_example(db, tmp_path):
     with turnlog.open(db) as log:
         log.record("c00", UserUttered("no"), e.UserUtteranceReverted(to=5))
