@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,14 +46,21 @@ def db(server: Server) -> str:
     return f"sqlite:///{server.folder}/chat.db"
 
 
-def fill_alice(server: Server) -> None:
+@pytest.fixture(scope="module")
+def server(_page_built: None) -> Iterator[Server]:
+    """One server for all of them; each looks at a conversation of its own."""
+    with turnlog_part.running() as running:
+        yield running
+
+
+def fill(server: Server, id: str) -> None:
     with turnlog.open(db(server)) as log:
-        log.record("alice", UserUttered("hi"), BotUttered("For how many people?"))
-        log.record("alice", UserUttered("two"), SlotSet("people", 2), ActionExecuted("ask"))
-        log.record("alice", UserUttered("no, three"), SlotSet("people", 3), BotUttered("Three."))
-        log.record("alice", UserUtteranceReverted())
+        log.record(id, UserUttered("hi"), BotUttered("For how many people?"))
+        log.record(id, UserUttered("two"), SlotSet("people", 2), ActionExecuted("ask"))
+        log.record(id, UserUttered("no, three"), SlotSet("people", 3), BotUttered("Three."))
+        log.record(id, UserUtteranceReverted())
         called = ToolCalled("check_table", {"people": 2}, "c1")
-        log.record("alice", UserUttered("go on"), called, ToolReturned({"free": True}, "c1"))
+        log.record(id, UserUttered("go on"), called, ToolReturned({"free": True}, "c1"))
 
 
 def opened(page: Page, server: Server, id: str) -> None:
@@ -67,7 +75,7 @@ def slots(page: Page) -> dict[str, str]:
 
 
 def test_a_conversation_is_seen_at_any_moment_and_why(server: Server, chromium: Browser) -> None:
-    fill_alice(server)
+    fill(server, "alice")
     page = chromium.new_page(viewport={"width": 1280, "height": 760})
     opened(page, server, "alice")
     assert slots(page) == {"people": "2"}
@@ -99,18 +107,18 @@ def test_a_conversation_is_seen_at_any_moment_and_why(server: Server, chromium: 
 
 
 def test_it_goes_on_live_and_finds_what_was_said(server: Server, chromium: Browser) -> None:
-    fill_alice(server)
+    fill(server, "carol")
     page = chromium.new_page(viewport={"width": 1280, "height": 760})
-    opened(page, server, "alice")
+    opened(page, server, "carol")
     with turnlog.open(db(server)) as log:  # another process would do the same
-        log.record("alice", UserUttered("four then"), SlotSet("people", 4))
+        log.record("carol", UserUttered("four then"), SlotSet("people", 4))
         log.record("bob", UserUttered("a word found nowhere else: periwinkle"))
     page.locator(".row.user", has_text="four then").wait_for()
     page.locator(".row.here", has_text="people 4").wait_for()
     assert slots(page) == {"people": "4"}
     page.keyboard.press("/")
     page.keyboard.type("PERIwinkle")
-    page.locator("#list a", has_text="alice").wait_for(state="detached")
+    page.locator("#list a", has_text="carol").wait_for(state="detached")
     assert page.locator("#list b").all_inner_texts() == ["bob"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -14,9 +14,11 @@ from turnlog.bots import LiveConversation, Loaded, ask
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import BotFailed, Event, UserUttered
 from turnlog.domain.state import State
+from turnlog.engine.log import Turnlog
 from turnlog.engine.writer import Command, Recorded
 from turnlog.errors import (
     ConversationError,
+    InvalidEvent,
     StorageError,
     TurnlogError,
     Unavailable,
@@ -46,6 +48,15 @@ class Receipt(msgspec.Struct, frozen=True):
     event: int
     new: bool
     answer: asyncio.Task[Sequence[Event]]
+
+
+class Asked(NamedTuple):
+    """A user's message with its event's number; answer: what was recorded for it before."""
+
+    found: Conversation
+    number: int
+    message: UserUttered
+    answer: Sequence[Event] | None = None
 
 
 class Runner:
@@ -164,25 +175,33 @@ class Runner:
     async def _answered(self, conversation: str, number: int | None) -> Sequence[Event]:
         if self._loaded is None:
             return ()
-        found = await self._insist(lambda: self._log.conversation(conversation))
-        number = number or _unanswered(found.state)
-        if number is None:
-            return ()
-        key = f"{OWN}answer {number}"
-        row = await self._insist(
-            lambda: self._log.read(lambda log: log.store.reader.keyed(conversation, key))
+        asked = await self._insist(
+            lambda: self._log.read(lambda log: _look(log, conversation, number))
         )
-        if row is not None:
-            return row.commit().events
-        if (conversation, number) in self._silent or _latest(found.state) != number:
+        if asked is None:
             return ()
-        events = await self._ask(self._loaded, found, number)
+        if asked.answer is not None:
+            return asked.answer
+        if (conversation, asked.number) in self._silent:
+            return ()
+        events = await self._ask(self._loaded, asked)
+        if not events:
+            self._silent.add((conversation, asked.number))
+            return ()
+        return await self._record_answer(asked, events)
+
+    async def _record_answer(self, asked: Asked, events: Sequence[Event]) -> Sequence[Event]:
+        """What was recorded: the answer, or that the log cannot hold it."""
+        try:
+            return (await self._insist(lambda: self._record_once(asked, events))).events
+        except InvalidEvent as error:
+            failed = self._noted(asked, [BotFailed("error", f"InvalidEvent: {error}")])
+            return (await self._insist(lambda: self._record_once(asked, failed))).events
+
+    async def _record_once(self, asked: Asked, events: Sequence[Event]) -> Recorded:
+        number = asked.number
         caused = [e if e.cause else msgspec.structs.replace(e, cause=number) for e in events]
-        if not caused:
-            self._silent.add((conversation, number))
-            return ()
-        recorded = await self._insist(lambda: self._log.record(conversation, *caused, key=key))
-        return recorded.events
+        return await self._log.record(asked.found.id, *caused, key=_answer_key(number))
 
     async def _insist(self, work: Callable[[], Awaitable[Done]]) -> Done:
         """Do it again and again while the log is away: the answer is asked for once."""
@@ -194,21 +213,23 @@ class Runner:
                 await asyncio.sleep(PAUSE * 2**attempt)
         return await self._patiently(work())
 
-    async def _ask(self, loaded: Loaded, found: Conversation, number: int) -> Sequence[Event]:
+    async def _ask(self, loaded: Loaded, asked: Asked) -> Sequence[Event]:
         """The bot's events, or the failure to be recorded."""
-        [message] = await self._log.read(lambda _: list(found.events(number - 1))[:1])
-        assert isinstance(message, UserUttered)
-        view = LiveConversation(self._log, found, loaded, number)
-        await self._tell(found.id, True)
+        view = LiveConversation(self._log, asked.found, loaded, asked.number)
+        asking = ask(loaded.bot, view, asked.message)
+        await self._tell(view.id, True)
         try:
             with self._metrics.answering.time():
-                events = await _in_time(ask(loaded.bot, view, message), self._settings.bot_timeout)
+                return self._noted(asked, await _in_time(asking, self._settings.bot_timeout))
         finally:
-            await self._tell(found.id, False)
+            await self._tell(view.id, False)
+
+    def _noted(self, asked: Asked, events: Sequence[Event]) -> Sequence[Event]:
+        """The events, their failures counted and logged."""
         for event in events:
             if isinstance(event, BotFailed):
                 self._metrics.bot_failures.labels(event.kind).inc()
-                logger.error("conversation %r: the bot failed: %s", found.id, event.kind)
+                logger.error("conversation %r: the bot failed: %s", asked.found.id, event.kind)
         return events
 
     async def _tell(self, conversation: str, thinking: bool) -> None:
@@ -235,9 +256,24 @@ async def _in_time(asking: Coroutine[Any, Any, Sequence[Event]], timeout: float)
     return (BotFailed("timeout", f"no answer within {timeout:g} s"),)
 
 
-def _latest(state: State) -> int | None:
-    latest = state.context.latest_message
-    return latest.event if latest is not None else None
+def _look(log: Turnlog, conversation: str, number: int | None) -> Asked | None:
+    """The message of that event (None: one that is unanswered), if it is still the last."""
+    found = log.conversation(conversation)
+    number = number or _unanswered(found.state)
+    if number is None:
+        return None
+    message = next(found.events(number - 1))
+    assert isinstance(message, UserUttered)
+    row = log.store.reader.keyed(conversation, _answer_key(number))
+    if row is not None:
+        return Asked(found, number, message, row.commit().events)
+    latest = found.state.context.latest_message
+    is_last = latest is not None and latest.event == number
+    return Asked(found, number, message) if is_last else None
+
+
+def _answer_key(number: int) -> str:
+    return f"{OWN}answer {number}"
 
 
 def _unanswered(state: State) -> int | None:

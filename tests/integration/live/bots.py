@@ -52,6 +52,11 @@ async def stubborn(conversation: Any, message: Any) -> list[Any]:
     return ["too late"]
 
 
+async def impossible(conversation: Any, message: Any) -> list[Any]:
+    """Answers with what no log can hold."""
+    return [BotUttered("not a number", {"custom": float("nan")})]
+
+
 async def chosen(conversation: Any, message: Any) -> list[Any]:
     """The bot that the conversation's id names."""
     bot = globals()[conversation.id.partition("-")[0]]

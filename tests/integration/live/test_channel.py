@@ -154,7 +154,13 @@ async def test_messages_of_a_conversation_are_answered_in_order_and_others_at_on
 
 
 @pytest.mark.parametrize(
-    ("bot", "kind"), [("failing", "error"), ("hanging", "timeout"), ("stubborn", "timeout")]
+    ("bot", "kind"),
+    [
+        ("failing", "error"),
+        ("impossible", "error"),
+        ("hanging", "timeout"),
+        ("stubborn", "timeout"),
+    ],
 )
 async def test_a_bot_that_gives_no_answer_leaves_a_record_and_the_next_is_asked(
     chosen_server: Server, bot: str, kind: str
