@@ -156,10 +156,18 @@ class SqliteRecorder(Recorder):
             reader = self._local.reader = SqliteReader(connection)
             with self._opening:
                 alive = [closer for closer in self._closers if closer.alive]
-                self._closers = [*alive, finalize(reader, connection.close)]
+                self._closers = [*alive, finalize(reader, _close, connection, reader.using)]
         return reader
 
     def close(self) -> None:
+        """Let go of the file. A thread that still reads ends its statement first."""
         for closer in self._closers:
             closer()
-        self._writer.close()
+        with self._lock:
+            self._writer.close()
+
+
+def _close(connection: sqlite3.Connection, using: threading.Lock) -> None:
+    """A connection that is closed in the middle of a statement takes the process with it."""
+    with using:
+        connection.close()

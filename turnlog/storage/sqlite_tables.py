@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
@@ -73,14 +74,16 @@ _SNAPSHOT = "conversation, version, event, turn, digest, state, previous"
 
 
 class SqliteReader:
-    """Reads on one connection."""
+    """Reads on one connection; `using` is held meanwhile, for whoever wants to close it."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.using = threading.Lock()
 
     def _all(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
         try:
-            return self._connection.execute(statement, parameters).fetchall()
+            with self.using:
+                return self._connection.execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
             raise translated(error) from error
 
