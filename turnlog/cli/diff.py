@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from turnlog.cli import output
-from turnlog.cli.log import COLUMNS, described
+from turnlog.cli.log import described
 from turnlog.cli.settings import Id, open_log
 
 Other = Annotated[str | None, typer.Argument(metavar="[OTHER]", help="Another conversation.")]
@@ -19,6 +19,8 @@ ToTurn = Annotated[int | None, typer.Option("--to-turn", metavar="B", help="Defa
 
 _INCIDENTAL = ("conversation", "event", "turn", "time", "message_id", "cause")
 """What may differ between events that say the same."""
+
+COLUMNS = ("event", "turn", "time", "actor", "type", "text", "name", "value")
 
 
 def diff(id: Id, other: Other = None, from_turn: FromTurn = None, to_turn: ToTurn = None) -> None:

@@ -8,9 +8,6 @@ from typing import Any
 from turnlog.cli import output
 from turnlog.cli.settings import Id, open_log, settings
 
-COLUMNS = ("event", "turn", "time", "actor", "type", "text", "name", "value")
-
-
 PROTOCOL = ("event", "turn", "time", "actor", "type", "says", "versions", "cause", "taken back")
 
 

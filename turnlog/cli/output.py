@@ -37,15 +37,20 @@ def _json(value: Mapping[str, Any]) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table on stdout, as wide as it must be where that is no terminal."""
+    """A table on stdout, as wide as it must be where that is no terminal.
+
+    A column in which no row has anything is left out.
+    """
     from rich.console import Console
     from rich.table import Table
 
     made = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        made.add_column(name, overflow="fold")
-    for row in rows:
-        made.add_row(*(_cell(name, value) for name, value in zip(columns, row, strict=True)))
+    cells = [list(map(_cell, columns, row)) for row in rows]
+    filled = [i for i in range(len(columns)) if not cells or any(row[i].plain for row in cells)]
+    for i in filled:
+        made.add_column(columns[i], overflow="fold")
+    for row in cells:
+        made.add_row(*(row[i] for i in filled))
     console = Console()
     if not console.is_terminal:
         console.width = _width(made, console)
