@@ -168,6 +168,20 @@ def test_a_sql_store_can_be_named_by_url(rasa):
     assert len(list(codec("rasa-sql").read(url))) == 9
 
 
+def test_a_store_in_postgresql_is_read_by_url(postgres_url, rasa):
+    psycopg = pytest.importorskip("psycopg")
+    source = rows(rasa / "rasa_3.6.21" / "tracker.sqlite", "events", "sender_id")
+    with psycopg.connect(postgres_url) as db:
+        db.execute("CREATE TABLE events (id serial, sender_id text, type_name text, data text)")
+        for name, events in source.items():
+            for event in events:
+                row = (name, event["event"], json.dumps(event))
+                statement = "INSERT INTO events (sender_id, type_name, data) VALUES (%s, %s, %s)"
+                db.execute(statement, row)
+    dialogues = list(codec("rasa-sql").read(Path(postgres_url)))
+    assert {dialogue.name: out(dialogue) for dialogue in dialogues} == source
+
+
 def test_a_row_that_cannot_be_read_is_refused_and_the_other_conversations_are_not(tmp_path):
     file = tmp_path / "store.db"
     with closing(sqlite3.connect(file)) as db:
