@@ -27,7 +27,22 @@ def lines(values: Iterable[Mapping[str, Any]], *, columns: Sequence[str]) -> Non
         for value in values:
             _json(value)
     else:
-        table(columns, ([value.get(name) for name in columns] for value in values))
+        table(columns, ([_shown(value, name) for name in columns] for value in values))
+
+
+_STAND_INS = {
+    "text": ("reason", "detail"),
+    "name": ("key", "unit", "token"),
+    "value": ("items", "receipt", "state"),
+}
+"""Fields that a table shows in a column of which a line has nothing."""
+
+
+def _shown(line: Mapping[str, Any], column: str) -> Any:
+    if (value := line.get(column)) is not None:
+        return value
+    fields = _STAND_INS.get(column, ())
+    return next((line[field] for field in fields if line.get(field) is not None), None)
 
 
 def _json(value: Mapping[str, Any]) -> None:

@@ -1,0 +1,37 @@
+"""NaifJs's sessions through the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.property.test_naif import DOCUMENTED
+from turnlog.serializers.javascript import parse, stringify
+
+
+def turnlog(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "turnlog", "--db", f"sqlite:///{folder}/log.db", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_sessions_go_in_and_out_and_come_back_the_same(tmp_path):
+    (tmp_path / "sessions.json").write_text(DOCUMENTED)
+    stored = turnlog(tmp_path, "import", "sessions.json", "--format", "naif", "--json")
+    assert json.loads(stored.stdout)["conversations"] == 2
+    out = turnlog(tmp_path, "export", "--format", "naif", "--out", "out.json")
+    assert out.returncode == 0, out.stderr
+    assert (tmp_path / "out.json").read_text() == stringify(parse(DOCUMENTED), "  ")
+    again = turnlog(tmp_path, "import", "out.json", "--format", "naif", "--json")
+    assert json.loads(again.stdout)["unchanged"] == 2
+
+
+def test_a_corrupt_file_is_one_clear_line_and_stores_nothing(tmp_path):
+    (tmp_path / "sessions.json").write_text(DOCUMENTED[:500])
+    refused = turnlog(tmp_path, "import", "sessions.json", "--format", "naif")
+    assert refused.returncode == 2
+    assert "sessions.json:" in refused.stderr
+    assert "is no JSON" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert turnlog(tmp_path, "list", "--json").stdout == ""
