@@ -84,9 +84,9 @@ class SqliteRecorder(Recorder):
                     f"{self._path}: written with schema {version}, this turnlog knows"
                     f" {SCHEMA_VERSION}"
                 )
-            connection.execute("PRAGMA journal_mode = WAL")
+            self._insist("PRAGMA journal_mode = WAL")  # another process may be switching too
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-            connection.execute("PRAGMA busy_timeout = 0")  # `_begin` waits
+            connection.execute("PRAGMA busy_timeout = 0")  # `_insist` waits
             if not tables or version < SCHEMA_VERSION:
                 self._create()
         except sqlite3.Error as error:
@@ -106,15 +106,15 @@ class SqliteRecorder(Recorder):
             self._writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
-    def _begin(self) -> None:
-        """Take the write lock, asking for it at short uneven times.
+    def _insist(self, statement: str) -> None:
+        """Run what needs the write lock, asking for it at short uneven times.
 
         SQLite's own busy handler asks ever more seldom, so that who has waited long waits longer.
         """
         until = time.monotonic() + self._timeout
         while True:
             try:
-                self._writer.execute("BEGIN IMMEDIATE")
+                self._writer.execute(statement)
                 return
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
@@ -125,7 +125,7 @@ class SqliteRecorder(Recorder):
     def transaction(self) -> Iterator[SqliteTransaction]:
         with self._lock:
             try:
-                self._begin()
+                self._insist("BEGIN IMMEDIATE")
                 try:
                     yield SqliteTransaction(self._writer)
                     self._writer.execute("COMMIT")
