@@ -51,15 +51,20 @@ def _told(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def described(conversation: Any) -> Iterator[dict[str, Any]]:
-    """Each event as JSON: its numbers, type, time and actor, then its own fields."""
+    """Each event as JSON: its numbers, type, time and actor, then its own fields.
+
+    What was redacted is there without its words.
+    """
     from turnlog.domain.actors import actor
     from turnlog.domain.events import UserUttered
+    from turnlog.domain.redactions import redacted, without_words
     from turnlog.serializers.plain import to_plain
 
-    turn = 0
-    for number, event in enumerate(conversation.events(), 1):
+    turn, events = 0, list(conversation.events())
+    hidden = redacted(events)
+    for number, event in enumerate(events, 1):
         turn += isinstance(event, UserUttered)
-        fields = to_plain(event)
+        fields = to_plain(without_words(event) if number in hidden else event)
         yield {
             "conversation": conversation.id,
             "event": number,
@@ -67,5 +72,6 @@ def described(conversation: Any) -> Iterator[dict[str, Any]]:
             "type": fields.pop("type"),
             "time": fields.pop("timestamp", None),
             **fields,
+            **({"redacted": True} if number in hidden else {}),
             "actor": actor(event),
         }

@@ -14,6 +14,7 @@ from litestar.params import Body, Parameter
 from litestar.response import Redirect, ServerSentEvent, ServerSentEventMessage
 
 from turnlog import AsyncTurnlog
+from turnlog.domain.redactions import redacted
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import matching, summary
 from turnlog.serializers import plain
@@ -22,7 +23,7 @@ from turnlog.server.errors import Refused
 from turnlog.server.feed import Numbered
 from turnlog.server.pages import page
 from turnlog.server.shared import Server
-from turnlog.server.timeline import Timeline, redacted
+from turnlog.server.timeline import Timeline
 
 SCANNED = 5_000
 """Conversations that a list looks through at most."""

@@ -8,16 +8,16 @@ from typing import Any
 from turnlog.domain import events as e
 from turnlog.domain.actors import actor
 from turnlog.domain.apply import fold
+from turnlog.domain.rewinds import REWINDS
 from turnlog.domain.state import State
 from turnlog.serializers import binary, plain
 
-REWINDS = (e.ActionReverted, e.UserUtteranceReverted, e.HistoryReplaced)
 BULKY = ("restored",)
 """Fields that say again what other events have said."""
 
 
 class Timeline:
-    """Folds events on from a state; `items` describes them. redacted: numbers of messages."""
+    """Folds events on from a state; `items` describes them. redacted: numbers of events."""
 
     def __init__(self, state: State, redacted: Iterable[int] = ()) -> None:
         self._state = state.copy()
@@ -55,11 +55,6 @@ class Timeline:
         if isinstance(event, REWINDS):
             item["to"] = event.to
         return item
-
-
-def redacted(events: Iterable[e.Event]) -> set[int]:
-    """The numbers of the messages that events redact."""
-    return {event.message for event in events if isinstance(event, e.MessageRedacted)}
 
 
 def _changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:

@@ -72,6 +72,14 @@ _ROW = "position, conversation, version, topic, key, previous, state"
 _HEAD = "conversation, version, position, digest, event, turn, snapshot, state"
 _SNAPSHOT = "conversation, version, event, turn, digest, state, previous"
 
+# An update in place writes fewer pages than a replacement, which takes the row out first.
+_PUT_HEAD = (
+    f"INSERT INTO heads ({_HEAD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (conversation) DO UPDATE SET version = excluded.version,"
+    " position = excluded.position, digest = excluded.digest, event = excluded.event,"
+    " turn = excluded.turn, snapshot = excluded.snapshot, state = excluded.state"
+)
+
 
 class SqliteReader:
     """Reads on one connection; `using` is held meanwhile, for whoever wants to close it."""
@@ -234,7 +242,7 @@ class SqliteTransaction(SqliteReader):
         self._many("INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def put_heads(self, heads: Sequence[Head]) -> None:
-        self._many("INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?, ?, ?)", heads)
+        self._many(_PUT_HEAD, heads)
 
     def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         self._many("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)", snapshots)
