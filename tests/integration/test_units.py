@@ -23,9 +23,9 @@ from turnlog import (
     VariableSet,
 )
 from turnlog.bots import as_events
-from turnlog.bots.tour import bot as tour
 from turnlog.errors import InvalidEvent, TurnlogError, UnknownConversation, UnknownState
 from turnlog.sessions.talks import Talks
+from turnlog.sessions.tour import bot as tour
 from turnlog.sessions.units import Dialog, Unit
 
 

@@ -18,8 +18,8 @@ from turnlog.domain.slots import Slot
 from turnlog.domain.state import State
 from turnlog.errors import FormatError
 from turnlog.serializers.codec import Codec, codec, detect
-from turnlog.serializers.rasa_events import BY_TYPE, from_rasa, to_rasa
-from turnlog.serializers.rasa_state import current_state
+from turnlog.serializers.rasa.events import BY_TYPE, from_rasa, to_rasa
+from turnlog.serializers.rasa.state import current_state
 
 
 @pytest.fixture
@@ -337,7 +337,7 @@ def test_a_domain_declares_slots_with_types_and_initial_values(tmp_path, rasa):
 
 def test_every_domain_of_the_shared_data_is_read(rasa):
     pytest.importorskip("yaml")
-    from turnlog.serializers.rasa_domain import read_domain
+    from turnlog.serializers.rasa.domain import read_domain
 
     files = sorted(rasa.rglob("domain.yml"))
     assert len(files) > 5

@@ -17,8 +17,8 @@ from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.codec import Limits, detect
-from turnlog.serializers.rasa_dialogue import PREFIXES, RasaDialogueCodec
-from turnlog.serializers.rasa_events import to_rasa
+from turnlog.serializers.rasa.dialogue import PREFIXES, RasaDialogueCodec
+from turnlog.serializers.rasa.events import to_rasa
 
 OLDEST, NEWEST = "1.5.2", "4.1.1"
 
@@ -272,7 +272,7 @@ HOSTILE: dict[str, Any] = {
 
 READ = """
 import os, sys, pathlib
-import turnlog.serializers.rasa_dialogue as codec, turnlog.errors, turnlog.serializers.codec
+import turnlog.serializers.rasa.dialogue as codec, turnlog.errors, turnlog.serializers.codec
 # What a first read does once, msgspec's reading of its own types, is done before.
 assert turnlog.serializers.codec.detect(pathlib.Path(sys.argv[1]))
 small = turnlog.serializers.codec.Limits(event_bytes=1)

@@ -16,7 +16,7 @@ from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.codec import codec
-from turnlog.serializers.rasa_text import _ANNOTATED, annotated
+from turnlog.serializers.rasa.text import _ANNOTATED, annotated
 
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {}}}
 

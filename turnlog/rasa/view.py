@@ -16,8 +16,8 @@ from turnlog.domain.state import State
 from turnlog.engine.history import StoredHistory
 from turnlog.engine.log import Turnlog
 from turnlog.errors import UnknownConversation
-from turnlog.serializers.rasa_events import numbered_to_rasa
-from turnlog.serializers.rasa_state import current_state
+from turnlog.serializers.rasa.events import numbered_to_rasa
+from turnlog.serializers.rasa.state import current_state
 
 VERBOSITIES = ("NONE", "APPLIED", "AFTER_RESTART", "SESSION", "ALL")
 """Rasa's, and SESSION: since the last session began, which is what its stores retrieve."""

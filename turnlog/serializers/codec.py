@@ -92,22 +92,22 @@ class Codec:
 
 BUILT_IN: dict[str, str] = {
     "jsonl": "turnlog.serializers.jsonl:JsonlCodec",
-    "openai": "turnlog.serializers.openai:OpenaiCodec",
+    "openai": "turnlog.serializers.openai.codec:OpenaiCodec",
     "trl": "turnlog.serializers.trl:TrlCodec",
     "sharegpt": "turnlog.serializers.sharegpt:SharegptCodec",
     "alpaca": "turnlog.serializers.alpaca:AlpacaCodec",
     "parquet": "turnlog.serializers.parquet:ParquetCodec",
-    "rasa-stories": "turnlog.serializers.rasa_stories:RasaStoriesCodec",
-    "rasa-nlu": "turnlog.serializers.rasa_nlu:RasaNluCodec",
-    "rasa-e2e": "turnlog.serializers.rasa_stories:RasaE2eCodec",
-    "sgd": "turnlog.serializers.sgd:SgdCodec",
-    "multiwoz": "turnlog.serializers.multiwoz:MultiwozCodec",
+    "rasa-stories": "turnlog.serializers.rasa.stories:RasaStoriesCodec",
+    "rasa-nlu": "turnlog.serializers.rasa.nlu:RasaNluCodec",
+    "rasa-e2e": "turnlog.serializers.rasa.stories:RasaE2eCodec",
+    "sgd": "turnlog.serializers.sgd.codec:SgdCodec",
+    "multiwoz": "turnlog.serializers.multiwoz.codec:MultiwozCodec",
     "naif": "turnlog.serializers.naif:NaifCodec",
-    "rasa-dialogue": "turnlog.serializers.rasa_dialogue:RasaDialogueCodec",
-    "rasa-tracker": "turnlog.serializers.rasa_tracker:RasaTrackerCodec",
-    "rasa-sql": "turnlog.serializers.rasa_sql:RasaSqlCodec",
-    "rasa-mongo": "turnlog.serializers.rasa_mongo:RasaMongoCodec",
-    "rasa-redis": "turnlog.serializers.rasa_redis:RasaRedisCodec",
+    "rasa-dialogue": "turnlog.serializers.rasa.dialogue:RasaDialogueCodec",
+    "rasa-tracker": "turnlog.serializers.rasa.tracker:RasaTrackerCodec",
+    "rasa-sql": "turnlog.serializers.rasa.sql:RasaSqlCodec",
+    "rasa-mongo": "turnlog.serializers.rasa.mongo:RasaMongoCodec",
+    "rasa-redis": "turnlog.serializers.rasa.redis:RasaRedisCodec",
 }
 """Name of a format: module and class of its codec, imported when asked for."""
 

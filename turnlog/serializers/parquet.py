@@ -13,7 +13,7 @@ from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.chat import text_chat, tools_text
 from turnlog.serializers.codec import Codec, Example
-from turnlog.serializers.openai_writer import whole_example
+from turnlog.serializers.openai.writer import whole_example
 
 ROWS = 1000
 """Rows that are written at once."""

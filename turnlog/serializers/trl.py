@@ -9,7 +9,7 @@ from turnlog.domain.conversation import Dialogue
 from turnlog.serializers.chat import text_chat, tools_text
 from turnlog.serializers.codec import Codec, Example
 from turnlog.serializers.document import write_lines
-from turnlog.serializers.openai_writer import whole_example
+from turnlog.serializers.openai.writer import whole_example
 
 
 class TrlCodec(Codec):

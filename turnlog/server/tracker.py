@@ -22,8 +22,8 @@ from turnlog.errors import UnknownConversation
 from turnlog.rasa import view
 from turnlog.serializers import plain
 from turnlog.serializers.json_value import parse
-from turnlog.serializers.rasa_events import from_rasa
-from turnlog.serializers.rasa_story import sessions, story
+from turnlog.serializers.rasa.events import from_rasa
+from turnlog.serializers.rasa.story import sessions, story
 from turnlog.server.errors import Refused
 from turnlog.server.rest import Json
 from turnlog.server.shared import Server

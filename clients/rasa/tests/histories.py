@@ -12,8 +12,8 @@ from turnlog.domain.conversation import Conversation
 from turnlog.domain.decide import NoHistory
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import State
-from turnlog.serializers.rasa_events import from_rasa
-from turnlog.serializers.rasa_state import current_state
+from turnlog.serializers.rasa.events import from_rasa
+from turnlog.serializers.rasa.state import current_state
 
 SLOTS = [
     ("a", "any", None), ("t", "text", "x"), ("l", "list", None), ("c", "categorical", "low"),

@@ -59,7 +59,7 @@ class SgdCodec(DocumentCodec):
         return Dialogue(name, tuple(_Reader().events(value)))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        from turnlog.serializers.sgd_writer import example
+        from turnlog.serializers.sgd.writer import example
 
         if any(isinstance(event, e.UserUttered) for event in dialogue.events):
             yield example(dialogue)

@@ -19,8 +19,8 @@ from turnlog.serializers.codec import Example
 from turnlog.serializers.document import DocumentCodec, member
 from turnlog.serializers.fields import take
 from turnlog.serializers.json_stream import Element, begins_with
-from turnlog.serializers.multiwoz_acts import annotated
-from turnlog.serializers.multiwoz_metadata import Metadata
+from turnlog.serializers.multiwoz.acts import annotated
+from turnlog.serializers.multiwoz.metadata import Metadata
 from turnlog.serializers.states import changes
 
 _TURN = {"text": ("text", str)}
@@ -47,13 +47,13 @@ class MultiwozCodec(DocumentCodec):
         return Dialogue(element.key, tuple(_Reader().events(value)))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        from turnlog.serializers.multiwoz_writer import example
+        from turnlog.serializers.multiwoz.writer import example
 
         if any(isinstance(event, e.UserUttered) for event in dialogue.events):
             yield example(dialogue)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
-        from turnlog.serializers.multiwoz_writer import write
+        from turnlog.serializers.multiwoz.writer import write
 
         write(examples, out)
 

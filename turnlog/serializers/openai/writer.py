@@ -14,8 +14,8 @@ from turnlog.errors import FormatError
 from turnlog.serializers.codec import Example
 from turnlog.serializers.document import refuse_raw_example
 from turnlog.serializers.losses import Held, lost
-from turnlog.serializers.openai_check import faults
-from turnlog.serializers.openai_messages import NEW_MESSAGE
+from turnlog.serializers.openai.check import faults
+from turnlog.serializers.openai.messages import NEW_MESSAGE
 from turnlog.serializers.plain import dumps
 
 _TEXT = frozenset(("text", "data", "extra"))

@@ -10,7 +10,7 @@ from typing import Any
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.events import ConversationAnnotated
 from turnlog.errors import FormatError
-from turnlog.serializers.rasa_source import Place, RasaCodec
+from turnlog.serializers.rasa.source import Place, RasaCodec
 
 _SNIFF = re.compile(rb'"event"\s*:\s*\{|"tracker"\s*:\s*\{|"\$oid"')
 _TEMPLATES = re.compile(rb'\{\s*"[^"]*"\s*:\s*\[\s*\{\s*"type"\s*:\s*"(?:user|bot|action)"')

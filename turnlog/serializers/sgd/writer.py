@@ -15,7 +15,7 @@ from turnlog.serializers.codec import Example
 from turnlog.serializers.document import refuse_raw_example
 from turnlog.serializers.losses import Held, about, lost
 from turnlog.serializers.schema import check_slots
-from turnlog.serializers.sgd import frame_content
+from turnlog.serializers.sgd.codec import frame_content
 from turnlog.serializers.spans import check_frames
 from turnlog.serializers.states import same
 

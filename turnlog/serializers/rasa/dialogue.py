@@ -17,9 +17,9 @@ from turnlog.domain.conversation import Dialogue
 from turnlog.domain.values import RawJson
 from turnlog.errors import FormatError
 from turnlog.serializers.codec import Example
-from turnlog.serializers.rasa_events import BLANK, KEPT, KINDS, Kind, kind_of, written
-from turnlog.serializers.rasa_pickle import OBJECT, Pickled
-from turnlog.serializers.rasa_source import Place, RasaCodec
+from turnlog.serializers.rasa.events import BLANK, KEPT, KINDS, Kind, kind_of, written
+from turnlog.serializers.rasa.pickle import OBJECT, Pickled
+from turnlog.serializers.rasa.source import Place, RasaCodec
 
 PREFIXES = ("rasa.shared.core", "rasa.core", "rasa_core")
 

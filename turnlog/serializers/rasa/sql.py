@@ -12,7 +12,7 @@ from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.codec import url_of
 from turnlog.serializers.json_value import parse
-from turnlog.serializers.rasa_source import ENVELOPE, Place, RasaCodec
+from turnlog.serializers.rasa.source import ENVELOPE, Place, RasaCodec
 
 _SQLITE = b"SQLite format 3\x00"
 

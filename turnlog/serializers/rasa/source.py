@@ -14,8 +14,8 @@ from turnlog.serializers import binary, json_stream
 from turnlog.serializers.codec import Codec
 from turnlog.serializers.json_stream import Element
 from turnlog.serializers.json_value import Broken, parse
-from turnlog.serializers.rasa_domain import read_domain
-from turnlog.serializers.rasa_events import from_rasa
+from turnlog.serializers.rasa.domain import read_domain
+from turnlog.serializers.rasa.events import from_rasa
 
 ENVELOPE = 6
 """Levels of nesting that the formats put around a value."""

@@ -1,6 +1,6 @@
 """A small bot made of units: asks for a name and a city, takes "back" and "repeat", waits.
 
-turnlog serve --bot turnlog.bots.tour:bot
+turnlog serve --bot turnlog.sessions.tour:bot
 """
 
 from __future__ import annotations

@@ -17,9 +17,9 @@ from turnlog.domain.state import LISTEN
 from turnlog.serializers.codec import Codec, Example
 from turnlog.serializers.document import refuse_raw_example
 from turnlog.serializers.losses import Held, lost
-from turnlog.serializers.rasa_text import annotated
-from turnlog.serializers.rasa_understood import Understood, understood
-from turnlog.serializers.rasa_yaml import Block, write_yaml
+from turnlog.serializers.rasa.text import annotated
+from turnlog.serializers.rasa.understood import Understood, understood
+from turnlog.serializers.rasa.yaml import Block, write_yaml
 from turnlog.serializers.schema import check_slots
 
 _SILENT = (LISTEN, "action_session_start", "action_unlikely_intent", None)

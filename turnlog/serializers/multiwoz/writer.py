@@ -14,8 +14,8 @@ from turnlog.domain.state import State
 from turnlog.serializers.codec import Example
 from turnlog.serializers.document import as_line, refuse_raw_example
 from turnlog.serializers.losses import Held, about, lost
-from turnlog.serializers.multiwoz_acts import acts_and_spans
-from turnlog.serializers.multiwoz_metadata import PARTS, Metadata, is_unset
+from turnlog.serializers.multiwoz.acts import acts_and_spans
+from turnlog.serializers.multiwoz.metadata import PARTS, Metadata, is_unset
 from turnlog.serializers.schema import check_slots
 from turnlog.serializers.spans import check_frames
 

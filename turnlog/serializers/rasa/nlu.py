@@ -11,9 +11,9 @@ from turnlog.domain.conversation import Dialogue
 from turnlog.serializers import losses
 from turnlog.serializers.codec import Codec, Example
 from turnlog.serializers.document import refuse_raw_example
-from turnlog.serializers.rasa_text import annotated
-from turnlog.serializers.rasa_understood import Understood, understood
-from turnlog.serializers.rasa_yaml import Block, write_yaml
+from turnlog.serializers.rasa.text import annotated
+from turnlog.serializers.rasa.understood import Understood, understood
+from turnlog.serializers.rasa.yaml import Block, write_yaml
 from turnlog.serializers.spans import is_payload
 
 _HELD: losses.Held = {

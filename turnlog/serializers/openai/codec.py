@@ -18,7 +18,7 @@ from turnlog.serializers.codec import SNIFFED, Example
 from turnlog.serializers.document import DocumentCodec, member, write_lines
 from turnlog.serializers.json_stream import Element, begins_with
 from turnlog.serializers.json_value import parse
-from turnlog.serializers.openai_messages import Messages
+from turnlog.serializers.openai.messages import Messages
 
 _APART = frozenset(("messages", "traj", "tools", "id"))
 
@@ -58,7 +58,7 @@ class OpenaiCodec(DocumentCodec):
         return Dialogue(name, tuple(events))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        from turnlog.serializers.openai_writer import example
+        from turnlog.serializers.openai.writer import example
 
         yield from example(dialogue, ids=self.options.get("ids", True))
 

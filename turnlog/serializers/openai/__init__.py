@@ -1,0 +1,1 @@
+"""Chat messages as OpenAI has them, tool calls included."""

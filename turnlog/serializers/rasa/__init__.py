@@ -1,0 +1,1 @@
+"""Rasa's files: trackers, dumps, stores and training data, by one table of events."""

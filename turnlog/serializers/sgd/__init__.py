@@ -1,0 +1,1 @@
+"""The Schema-Guided Dialogue data set."""
