@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from msgspec.structs import replace
 
 import turnlog
+from tests.adapters import crosswoz, oasst, star, woz2
 from turnlog import Dialogue, UserUttered
 from turnlog.audit.verify import verify
 from turnlog.audit.why import why
@@ -33,14 +35,31 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_module, "IMPORT_SPLIT", 8)
 
 
+ADAPTED = [(crosswoz, 70), (woz2, 360), (star, 120), (oasst, 309)]
+"""Data sets that no format of ours reads, through the tests' own adapters."""
+
+
 @pytest.mark.usefixtures("_small")
 @pytest.mark.parametrize(("folder", "least"), FOLDERS)
 def test_the_state_at_every_event_is_the_replay_of_the_events_before(
     shared_data: Path, folder: str, least: int
 ):
+    travel(dialogues(shared_data / folder), least)
+
+
+@pytest.mark.usefixtures("_small")
+@pytest.mark.parametrize(("adapter", "least"), ADAPTED)
+def test_so_it_is_for_dialogues_of_other_data_sets(
+    shared_data: Path, adapter: ModuleType, least: int
+):
+    travel(adapter.dialogues(shared_data), least)
+
+
+def travel(given: Iterable[Dialogue], least: int) -> None:
+    """Store the dialogues, and look at every moment of each."""
     count = 0
     with turnlog.open("memory:") as log:
-        for dialogue in dialogues(shared_data / folder):
+        for dialogue in given:
             log.writer.perform(log.bring_in(dialogue))
             compare(log, dialogue.name)
             count += 1

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 ECHO = "tests.integration.live.bots:echo"
 
+FROZEN = 10.0
+"""Seconds that a database stands still."""
+
 
 @pytest.fixture(scope="module")
 def own_postgres() -> Iterator[Server]:
@@ -138,6 +141,7 @@ async def test_a_frozen_database_acknowledges_nothing_and_the_server_recovers(
             await client.say("before")
             await client.until(1, "bot_uttered")
             with frozen(own_postgres):
+                thaws = asyncio.get_running_loop().time() + FROZEN
                 told = await client.say("meanwhile", message_id="m")
                 assert told["error"]["reason"] == "Unavailable"
                 assert client.all("chat_error")[0]["message_id"] == "m"
@@ -146,6 +150,7 @@ async def test_a_frozen_database_acknowledges_nothing_and_the_server_recovers(
                 assert refused.status_code == 503
                 assert (await http.get(f"{server.url}/health")).status_code == 200
                 assert (await http.get(f"{server.url}/health/ready")).status_code == 503
+                await asyncio.sleep(thaws - asyncio.get_running_loop().time())
                 assert texts(client) == ["before"] * 2
             await _until_recorded(client, "meanwhile", "m")
             await client.until(2, "bot_uttered", seconds=30)
