@@ -77,10 +77,11 @@ class Ours:
             self.log.request(f"c{n}", turn(n), key=f"k{next(self._keys)}")
             for n in range(first, first + count)
         ]
-        waiting = [self.log.writer.submit(request) for request in requests]
+        for request in requests:
+            self.log.writer.submit(request)
         self.log.writer.flush()
-        for future in waiting:
-            future.result()
+        for request in requests:
+            request.result()
 
     def fill(self, conversation: int, turns: int, group: int = 250) -> None:
         """Append turns in groups; each is a commit of its own, as in a live conversation."""

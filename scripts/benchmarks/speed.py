@@ -53,18 +53,23 @@ def figures(*, quick: bool) -> Iterator[Figure]:
 
 
 def _appends(folder: Path, quick: bool) -> Iterator[Figure]:
-    times = 61 if quick else 301
-    turns = 20  # short runs that take turns often, so that what else runs falls on all alike
+    times = 31 if quick else 101
+    turns = 5 * GROUP  # long enough to be warm, short enough that what else runs falls on all alike
     for synchronous, suffix in (("NORMAL", ""), ("FULL", "_full")):
         ours = Ours(folder / f"ours{suffix}.db", synchronous)
         stock = Stock(folder / f"stock{suffix}.db", synchronous)
         floor = Floor(folder / f"floor{suffix}.db", synchronous)
 
         def one(side: Ours | Stock | Floor) -> Callable[[], float]:
-            return lambda: turns / seconds_raw(lambda: [side.append(n, n) for n in range(turns)])
+            return lambda: (
+                turns / seconds_raw(lambda: [side.append(n % GROUP, n) for n in range(turns)])
+            )
 
         def group(side: Ours | Floor) -> Callable[[], float]:
-            return lambda: GROUP / seconds_raw(lambda: side.append_group(0, GROUP))
+            return lambda: (
+                turns
+                / seconds_raw(lambda: [side.append_group(0, GROUP) for _ in range(turns // GROUP)])
+            )
 
         runs = {"ours": one(ours), "stock": one(stock), "floor": one(floor)}
         runs |= {"ours32": group(ours), "floor32": group(floor)}

@@ -59,7 +59,7 @@ def decide(
     """
     if state.deleted:
         raise InvalidEvent(conversation, "conversation", "was deleted; it takes no more events")
-    decision = _Decision(conversation, state.copy(), history, now)
+    decision = _Decision(conversation, state, history, now)
     for event in asked:
         decision.take(event)
     return decision.events, decision.state
@@ -73,30 +73,35 @@ class _Decision:
     ) -> None:
         self.conversation = conversation
         self.base = state.event
-        self.state = state
         self.past = history
         self.now = now
         self.events: list[e.Event] = []
+        self._state = state.copy()
+        self._folded = 0
+
+    @property
+    def state(self) -> State:
+        """After all of the events so far, which are folded in when somebody wants to know."""
+        if self._folded != len(self.events):
+            fold(self._state, self.events[self._folded :])
+            self._folded = len(self.events)
+        return self._state
 
     def take(self, event: e.Event) -> None:
-        if self.now is not None and event.timestamp is None:
+        if event.timestamp is None and self.now is not None:
             event = replace(event, timestamp=self.now)
         resolve = _RESOLVERS.get(type(event))
         if resolve is not None:
             event = resolve(self, event)
-        self.add(event)
-        if self.now is not None and isinstance(event, e.UserUttered):
+        self.events.append(event)
+        if resolve is _user_uttered and self.now is not None:
             self._answer_prompts()
 
     def _answer_prompts(self) -> None:
         """In the commit that holds the message, so that no timer comes between."""
-        thread, message = self.state.thread, self.state.event
+        thread, message = self._state.thread, self.base + len(self.events)
         for token in thread.prompts if thread else ():
-            self.add(e.PromptAnswered(token=token, timestamp=self.now, cause=message))
-
-    def add(self, event: e.Event) -> None:
-        self.events.append(event)
-        fold(self.state, (event,))
+            self.events.append(e.PromptAnswered(token=token, timestamp=self.now, cause=message))
 
     def newest_first(self) -> Iterator[tuple[int, e.Event]]:
         for index in range(len(self.events) - 1, -1, -1):
@@ -243,8 +248,9 @@ def _user_uttered(decision: _Decision, event: e.UserUttered) -> e.Event:
     expiry = before.session.expiry
     quiet = now - before.last if before.last is not None else 0.0
     if expiry is not None and quiet > expiry and before.session.ended is None:
-        decision.add(e.SessionExpired(timestamp=now))
-    session = decision.state.session
+        decision.events.append(e.SessionExpired(timestamp=now))
+        before = decision.state
+    session = before.session
     if session.ended is not None or (session.number == 0 and expiry is not None):
         decision.take(e.SessionStarted())
     return event

@@ -41,6 +41,8 @@ def check_key(conversation: str, key: str) -> None:
 
 
 def _check_name(conversation: str, field: str, name: str) -> None:
+    if type(name) is str and len(name) <= LONGEST and name.isascii():
+        return
     if why := unholdable(name):
         raise InvalidEvent(ascii(conversation), field, why)
     if (size := len(name.encode())) > LONGEST:

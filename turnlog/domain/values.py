@@ -32,13 +32,14 @@ class RawJson:
         return f"RawJson({self.json!r})"
 
 
-_SCALARS = (str, int, float, bool, type(None), RawJson)
+SCALARS = frozenset({str, int, float, bool, type(None), RawJson})
+"""Types of the values that hold no other."""
 
 
 def is_json(value: Any) -> bool:
     """Whether a value is made of JSON's types alone; whether they fit is for `unholdable`."""
     kind = type(value)
-    if kind in _SCALARS:
+    if kind in SCALARS:
         return True
     if kind is list or kind is tuple:
         return all(map(is_json, value))

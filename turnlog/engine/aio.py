@@ -136,10 +136,10 @@ class AsyncTurnlog:
         for request, future in taken:
             if future.done():  # its caller was cancelled; what was recorded stays recorded
                 continue
-            if (error := request.done.exception()) is not None:
+            try:
+                future.set_result(request.result())
+            except BaseException as error:
                 future.set_exception(error)
-            else:
-                future.set_result(request.done.result())
 
     # --- reading --------------------------------------------------------------------------------
 

@@ -170,7 +170,7 @@ class _Import:
         self._log.writer.flush()
         for path, request in waiting:
             try:
-                self._count(request.done.result())
+                self._count(request.result())
             except (FormatError, ConversationError) as error:
                 self.refuse(error, path)
 

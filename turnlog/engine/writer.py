@@ -10,8 +10,8 @@ import logging
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+
+import msgspec
 
 from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Commit, Past
@@ -26,17 +26,20 @@ from turnlog.storage.recorder import Head, Recorder, Row, Snapshot, Transaction
 logger = logging.getLogger(__name__)
 
 Command = Callable[[State, Past], Iterable[Event]]
-"""Asks for events, given where the conversation stands when its turn to write has come."""
+"""Asks for events, given where the conversation stands when its turn to write has come.
+
+Called again where that turns out to be outdated, so it reads and answers, and does nothing else.
+"""
 
 SNAPSHOT_EVERY = 256
 """Events between the snapshots of a conversation."""
 
 MAX_BATCH = 256
-CACHED_HEADS = 1_000
+CACHED = 1_000
+"""Conversations whose standing is kept in memory."""
 
 
-@dataclass(slots=True)
-class Recorded:
+class Recorded(msgspec.Struct):
     """What was recorded: the commits, oldest first; `new` is False where the key was known."""
 
     commits: list[Commit]
@@ -48,9 +51,11 @@ class Recorded:
         return [event for commit in self.commits for event in commit.events]
 
 
-@dataclass(slots=True)
-class Request:
-    """One conversation's command. now: as in `decide`. split: at most that many events a commit."""
+class Request(msgspec.Struct):
+    """One conversation's command. now: as in `decide`. split: at most that many events a commit.
+
+    outcome: None until it was tried.
+    """
 
     conversation: str
     command: Command
@@ -59,15 +64,45 @@ class Request:
     key: str | None = None
     expected_version: int | None = None
     split: int | None = None
-    done: Future[Recorded] = field(default_factory=Future)
+    outcome: Recorded | BaseException | None = None
+
+    def result(self) -> Recorded:
+        """What was recorded, once it was tried; raises what was in the way."""
+        assert self.outcome is not None, "the request waits for a flush"
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        return self.outcome
 
 
-@dataclass(slots=True)
-class _Cached:
+class _Standing(msgspec.Struct, frozen=True):
     """A head with its state decoded."""
 
-    head: Head
+    conversation: str
+    version: int
+    position: int
+    digest: bytes
+    snapshot: int
     state: State
+
+    @classmethod
+    def of(cls, head: Head) -> _Standing:
+        state = binary.decode_state(head.state)
+        return cls(
+            head.conversation, head.version, head.position, head.digest, head.snapshot, state
+        )
+
+    def head(self) -> Head:
+        state = self.state
+        return Head(
+            self.conversation,
+            self.version,
+            self.position,
+            self.digest,
+            state.event,
+            state.turn,
+            self.snapshot,
+            binary.encode_state(state),
+        )
 
 
 class Writer:
@@ -77,21 +112,20 @@ class Writer:
         self._recorder = recorder
         self._lock = threading.Lock()
         self._waiting: deque[Request] = deque()
-        self._cache: OrderedDict[str, _Cached] = OrderedDict()
-        self._position = -1
+        self._cache: OrderedDict[str, _Standing] = OrderedDict()
+        self._position: int | None = None
 
-    def submit(self, request: Request) -> Future[Recorded]:
+    def submit(self, request: Request) -> None:
         """Queue a request for the next flush."""
         self._waiting.append(request)
-        return request.done
 
     def perform(self, request: Request) -> Recorded:
         """Queue a request and return when it is durable."""
-        self.submit(request)
+        self._waiting.append(request)
         with self._lock:
-            while not request.done.done():
+            while request.outcome is None:
                 self._commit_batch()
-        return request.done.result()
+        return request.result()
 
     def flush(self) -> None:
         """Commit all that is waiting now."""
@@ -101,54 +135,70 @@ class Writer:
 
     def _commit_batch(self) -> None:
         requests = self._taken(MAX_BATCH)
-        batch = _Batch(self._cache)
         try:
-            with self._recorder.transaction() as transaction:
-                batch.begin(transaction, self._position, requests)
-                for request in requests:
-                    batch.take(request)
-                batch.write()
+            batch = self._committed(requests)
         except BaseException as error:
             self._cache.clear()
             if isinstance(error, Unavailable):  # whoever waited behind it has waited long enough
                 requests += self._taken(len(self._waiting))
             for request in requests:
-                request.done.set_exception(error)
+                request.outcome = error
             if not isinstance(error, Exception):
                 raise
             return
         self._position = batch.position
         self._keep(batch.written)
-        for request, outcome in batch.outcomes:
-            if isinstance(outcome, Exception):
-                request.done.set_exception(outcome)
-            else:
-                request.done.set_result(outcome)
-        self._take_snapshots(batch)
+        for request, outcome in zip(requests, batch.outcomes, strict=True):
+            request.outcome = outcome
+        if batch.due:
+            self._take_snapshots(batch)
 
     def _taken(self, count: int) -> list[Request]:
-        """The next requests whose callers still want them."""
-        taken = (self._waiting.popleft() for _ in range(min(count, len(self._waiting))))
-        return [request for request in taken if request.done.set_running_or_notify_cancel()]
+        waiting = self._waiting
+        return [waiting.popleft() for _ in range(min(count, len(waiting)))]
 
-    def _keep(self, heads: dict[str, _Cached]) -> None:
-        """Heads just written: another writer may give a snapshot to one that was only read."""
-        for conversation, cached in heads.items():
-            self._cache[conversation] = cached
-            self._cache.move_to_end(conversation)
-        while len(self._cache) > CACHED_HEADS:
-            self._cache.popitem(last=False)
+    def _committed(self, requests: Sequence[Request]) -> _Batch:
+        """First tried as if nobody else wrote and no key were known: the tables refuse it if not."""
+        if self._position is not None:
+            try:
+                return self._attempt(requests, self._position)
+            except Unavailable:
+                raise
+            except Exception as error:
+                logger.debug("the batch is decided again: %s", error)
+        return self._attempt(requests, None)
+
+    def _attempt(self, requests: Sequence[Request], position: int | None) -> _Batch:
+        """position: the log's last one, where that and the cache are to be believed; or None."""
+        with self._recorder.transaction() as transaction:
+            batch = _Batch(self._cache, transaction, position)
+            if position is None:
+                if batch.position != self._position:
+                    self._cache.clear()
+                batch.read_keys(requests)
+            batch.read_heads(requests)
+            for request in requests:
+                batch.take(request)
+            batch.write()
+        return batch
+
+    def _keep(self, standings: dict[str, _Standing]) -> None:
+        """Those just written: another writer may give a snapshot to one that was only read."""
+        cache = self._cache
+        for conversation, standing in standings.items():
+            cache[conversation] = standing
+            cache.move_to_end(conversation)
+        while len(cache) > CACHED:
+            cache.popitem(last=False)
 
     def _take_snapshots(self, batch: _Batch) -> None:
         """Outside the commit: a snapshot that fails costs speed, never data."""
-        if not batch.due:
-            return
         try:
             with self._recorder.transaction() as transaction:
                 current = [
                     head
                     for conversation in batch.due
-                    if _unmoved(transaction, head := batch.written[conversation].head)
+                    if _unmoved(transaction, head := batch.written[conversation].head())
                 ]
                 for head in current:
                     transaction.put_snapshots(_snapshots(batch.due[head.conversation]))
@@ -161,8 +211,8 @@ class Writer:
             logger.exception("snapshots could not be written; they will be tried again")
             return
         for head in current:
-            if (cached := self._cache.get(head.conversation)) is not None:
-                cached.head = head
+            if head.conversation in self._cache:
+                self._cache[head.conversation] = _Standing.of(head)
 
 
 def _unmoved(transaction: Transaction, head: Head) -> bool:
@@ -180,157 +230,152 @@ def _snapshots(heads: Sequence[Head]) -> list[Snapshot]:
 
 
 class _Batch:
-    """The requests of one transaction; nothing outside is touched before it has committed."""
+    """The requests of one transaction; nothing outside is touched before it has committed.
 
-    def __init__(self, cache: OrderedDict[str, _Cached]) -> None:
+    position: the log's last one when it began, and then that of its own last row.
+    """
+
+    def __init__(
+        self, cache: OrderedDict[str, _Standing], transaction: Transaction, position: int | None
+    ) -> None:
         self._cache = cache
-        self.heads: dict[str, _Cached] = {}
-        self.written: dict[str, _Cached] = {}
+        self._transaction = transaction
+        self._looked = position is None
+        self.position = transaction.last_position() if position is None else position
+        self.written: dict[str, _Standing] = {}
         self.due: dict[str, list[Head]] = {}  # where snapshots are due, oldest first
-        self.outcomes: list[tuple[Request, Recorded | Exception]] = []
+        self.outcomes: list[Recorded | Exception] = []
         self._rows: list[Row] = []
-        self._stored: dict[str, Head] = {}
+        self._stored: dict[str, _Standing] = {}
         self._keys: dict[tuple[str, str], list[Commit]] = {}
 
-    def begin(self, transaction: Transaction, seen: int, requests: Sequence[Request]) -> None:
-        """Read what the requests need, at once for all of them."""
-        self._transaction = transaction
-        self.position = transaction.last_position()
-        if self.position != seen:
-            self._cache.clear()
-        names = {request.conversation for request in requests} - self._cache.keys()
+    def read_heads(self, requests: Sequence[Request]) -> None:
+        """Of all requests at once."""
+        names = {r.conversation for r in requests if r.conversation not in self._cache}
         if names:
-            self._stored = {head.conversation: head for head in transaction.heads_of([*names])}
+            heads = self._transaction.heads_of([*names])
+            self._stored = {head.conversation: _Standing.of(head) for head in heads}
+
+    def read_keys(self, requests: Sequence[Request]) -> None:
         keys = {(r.conversation, r.key) for r in requests if r.key is not None}
-        if keys:
-            for row in transaction.keyed_rows([*keys]):
-                assert row.key is not None
-                self._keys[row.conversation, row.key] = [row.commit()]
+        for row in self._transaction.keyed_rows([*keys]) if keys else ():
+            assert row.key is not None
+            self._keys[row.conversation, row.key] = [row.commit()]
 
     def take(self, request: Request) -> None:
         try:
-            outcome: Recorded | Exception = self._decide(request)
+            self.outcomes.append(self._decided(request))
         except Exception as error:
-            outcome = error
-        self.outcomes.append((request, outcome))
+            if not self._looked:
+                raise
+            self.outcomes.append(error)
 
     def write(self) -> None:
         self._append_rows()
         if self.written:
-            self._transaction.put_heads([cached.head for cached in self.written.values()])
+            self._transaction.put_heads([standing.head() for standing in self.written.values()])
 
     def _append_rows(self) -> None:
         if self._rows:
             self._transaction.append(self._rows)
             self._rows = []
 
-    def _decide(self, request: Request) -> Recorded:
-        cached = self._head(request.conversation)
-        if request.key is not None and (known := self._known(request, cached)) is not None:
-            return known
-        head, before = cached.head, cached.state
-        if request.expected_version not in (None, head.version):
+    def _decided(self, request: Request) -> Recorded:
+        conversation, key = request.conversation, request.key
+        standing = self._standing(conversation)
+        if key is not None and (known := self._keys.get((conversation, key))) is not None:
+            return Recorded(known, standing.state, new=False)
+        if request.expected_version not in (None, standing.version):
             assert request.expected_version is not None
-            raise VersionConflict(request.conversation, request.expected_version, head.version)
-        history = _BatchHistory(self, request.conversation)
-        asked = binary.checked(request.conversation, request.command(before, history))
+            raise VersionConflict(conversation, request.expected_version, standing.version)
+        history = _BatchHistory(self, conversation)
+        asked = binary.checked(conversation, request.command(standing.state, history))
         if not asked:
-            return Recorded([], before)
+            if key is not None and not self._looked:
+                raise LookupError(f"nothing asked under the key {key!r}, which may be known")
+            return Recorded([], standing.state)
         events, state = decide(
-            request.conversation, before, asked, history=history, now=request.now
+            conversation, standing.state, asked, history=history, now=request.now
         )
-        recorded = Recorded(self._commits(request, head, before, events), state)
-        if request.key is not None:
-            self._keys[request.conversation, request.key] = recorded.commits
-        self._advance(head, before, recorded)
+        recorded = Recorded(self._recorded(request, standing, events, state), state)
+        if key is not None:
+            self._keys[conversation, key] = recorded.commits
         return recorded
 
-    def _head(self, conversation: str) -> _Cached:
-        cached = self.heads.get(conversation) or self._cache.get(conversation)
-        if cached is None:
-            head = self._stored.get(conversation)
-            if head is None:
-                cached = _Cached(Head(conversation, 0, 0, b"", 0, 0, 0, b""), State())
-            else:
-                cached = _Cached(head, binary.decode_state(head.state))
-        self.heads[conversation] = cached
-        return cached
+    def _standing(self, conversation: str) -> _Standing:
+        """Where the conversation stands for the next request."""
+        return (
+            self.written.get(conversation)
+            or self._cache.get(conversation)
+            or self._stored.get(conversation)
+            or _Standing(conversation, 0, 0, b"", 0, State())
+        )
 
-    def _known(self, request: Request, cached: _Cached) -> Recorded | None:
-        assert request.key is not None
-        known = self._keys.get((request.conversation, request.key))
-        return None if known is None else Recorded(known, cached.state, new=False)
-
-    def _commits(
-        self, request: Request, head: Head, before: State, events: Sequence[Event]
+    def _recorded(
+        self, request: Request, standing: _Standing, events: list[Event], state: State
     ) -> list[Commit]:
-        size = request.split or len(events)
+        """The events as commits, which are put among the rows to be written."""
+        if request.split is None or len(events) <= request.split:
+            return [self._commit(request, standing, events, state)]
         commits: list[Commit] = []
-        turn = before.turn
-        for start in range(0, len(events), size):
-            chunk = tuple(events[start : start + size])
-            commits.append(
-                Commit(
-                    request.conversation,
-                    head.version + 1 + len(commits),
-                    before.event + 1 + start,
-                    turn,
-                    request.recorded,
-                    chunk,
-                    request.key if start == 0 else None,
-                )
-            )
-            turn += sum(type(event).__name__ == "UserUttered" for event in chunk)
+        for start in range(0, len(events), request.split):
+            chunk = events[start : start + request.split]
+            after = fold(standing.state.copy(), chunk)
+            commits.append(self._commit(request, standing, chunk, after, first=start == 0))
+            standing = self.written[request.conversation]
         return commits
 
-    def _advance(self, head: Head, before: State, recorded: Recorded) -> None:
-        alone = len(recorded.commits) == 1
-        state = recorded.state if alone else before.copy()
-        for commit in recorded.commits:
-            if not alone:
-                fold(state, commit.events)
-            head = self._appended(head, commit, state)
-            self._note_snapshot(head)
-        cached = _Cached(head, recorded.state)
-        self.heads[head.conversation] = self.written[head.conversation] = cached
-
-    def _appended(self, head: Head, commit: Commit, state: State) -> Head:
-        """Where the conversation stands after one more commit."""
+    def _commit(
+        self,
+        request: Request,
+        before: _Standing,
+        events: Sequence[Event],
+        state: State,
+        *,
+        first: bool = True,
+    ) -> Commit:
+        conversation = request.conversation
+        commit = Commit(
+            conversation,
+            before.version + 1,
+            before.state.event + 1,
+            before.state.turn,
+            request.recorded,
+            tuple(events),
+            request.key if first else None,
+        )
         self.position += 1
         row = Row(
             self.position,
-            commit.conversation,
+            conversation,
             commit.version,
             binary.TOPIC,
             commit.key,
-            head.digest,
+            before.digest,
             binary.encode_commit(commit),
         )
         self._rows.append(row)
-        return Head(
-            commit.conversation,
-            commit.version,
-            self.position,
-            row.digest(),
-            state.event,
-            state.turn,
-            head.snapshot,
-            binary.encode_state(state),
+        standing = _Standing(
+            conversation, commit.version, self.position, row.digest(), before.snapshot, state
         )
+        self.written[conversation] = standing
+        if state.event - before.snapshot >= SNAPSHOT_EVERY:
+            self._note_snapshot(standing)
+        return commit
 
-    def _note_snapshot(self, head: Head) -> None:
-        due = self.due.get(head.conversation)
-        last = due[-1].event if due else head.snapshot
-        if head.event - last >= SNAPSHOT_EVERY:
-            self.due.setdefault(head.conversation, []).append(head)
+    def _note_snapshot(self, standing: _Standing) -> None:
+        due = self.due.setdefault(standing.conversation, [])
+        if not due or standing.state.event - due[-1].event >= SNAPSHOT_EVERY:
+            due.append(standing.head())
 
 
 class _BatchHistory(StoredHistory):
     """The past as the transaction sees it, with the batch's own rows written first."""
 
     def __init__(self, batch: _Batch, conversation: str) -> None:
-        super().__init__(batch._transaction, conversation)
         self._batch = batch
+        self._reader = batch._transaction
+        self._conversation = conversation
 
     def commits(self, after: int = 0):  # type: ignore[no-untyped-def]
         self._batch._append_rows()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import reprlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, Union, get_args, get_type_hints
 
@@ -15,7 +15,7 @@ from turnlog.domain.conversation import Commit
 from turnlog.domain.errors import InvalidEvent
 from turnlog.domain.events import EVENTS, Event
 from turnlog.domain.state import State
-from turnlog.domain.values import RawJson, is_json, unholdable
+from turnlog.domain.values import SCALARS, RawJson, is_json, unholdable
 from turnlog.errors import Corrupt, NewerFormat
 
 TOPIC = "c1"
@@ -119,16 +119,14 @@ def checked(conversation: str, events: Iterable[Event]) -> tuple[Event, ...]:
 
 def _is_made_of_json(part: Any) -> bool:
     """As `is_json`, through the structs that events are made of."""
-    names = _OPEN_FIELDS.get(type(part))
-    if names is None:
-        if type(part) in (tuple, list):
-            return all(map(_is_made_of_json, part))
-        return is_json(part)
-    for name in names:
-        value = getattr(part, name)
-        if value is not None and type(value) is not str and not _is_made_of_json(value):
-            return False
-    return True
+    kind = type(part)
+    if kind in SCALARS:
+        return True
+    if (is_made_of_json := _MADE_OF_JSON.get(kind)) is not None:
+        return is_made_of_json(part)
+    if kind is tuple or kind is list:
+        return all(map(_is_made_of_json, part))
+    return is_json(part)
 
 
 _hints = cache(get_type_hints)
@@ -162,6 +160,17 @@ _OPEN_FIELDS: dict[type, tuple[str, ...]] = {
     for cls in _structs()
 }
 """The fields that can hold any value, of each event and each struct in one."""
+
+
+def _made_of_json(names: Iterable[str]) -> Callable[[Any], bool]:
+    """`_is_made_of_json` for a struct with these open fields."""
+    each = [f"(part.{name} is None or is_made_of_json(part.{name}))" for name in names]
+    source = f"lambda part: {' and '.join(each) or True}"  # by getattr it takes five times as long
+    made: Callable[[Any], bool] = eval(source, {"is_made_of_json": _is_made_of_json})
+    return made
+
+
+_MADE_OF_JSON = {cls: _made_of_json(names) for cls, names in _OPEN_FIELDS.items()}
 
 
 def _check_sizes(conversation: str, events: Sequence[Event]) -> None:

@@ -125,8 +125,8 @@ class Store:
             self.log.writer.flush()
         outcomes: dict[str, Recorded | Exception] = {}
         for id, request in requests.items():
-            failed = request.done.exception()
-            outcomes[id] = failed if isinstance(failed, Exception) else request.done.result()
+            failed = request.outcome
+            outcomes[id] = failed if isinstance(failed, Exception) else request.result()
         self._take_all(outcomes.values())
         return outcomes
 

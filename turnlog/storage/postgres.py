@@ -117,8 +117,7 @@ class PostgresRecorder(Recorder):
                 with connection.pipeline():
                     connection.execute("BEGIN")
                     connection.execute(_LOCK)
-                    last = connection.ask(LAST_POSITION).fetchone()
-                    transaction = PostgresTransaction(connection, last[0])
+                    transaction = PostgresTransaction(connection, connection.ask(LAST_POSITION))
                     yield transaction
                     if transaction.appended:
                         connection.execute("NOTIFY turnlog")
@@ -149,7 +148,7 @@ class PostgresRecorder(Recorder):
         with self.reading() as connection:
             connection.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             try:
-                yield PostgresScan(connection, connection.ask(LAST_POSITION).fetchone()[0])
+                yield PostgresScan(connection, connection.ask(LAST_POSITION))
             finally:
                 if not connection.closed:
                     connection.ask("ROLLBACK")

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from itertools import count
 from typing import Any, LiteralString
 
+from eventsourcing.persistence import IntegrityError
+
 from turnlog.storage.postgres_connection import Connection
 from turnlog.storage.recorder import (
     Entry,
@@ -204,9 +206,11 @@ class PostgresReader:
 class PostgresTransaction(PostgresReader):
     """Reads and writes on the writer's connection, while it holds the lock."""
 
-    def __init__(self, connection: Connection, last: int) -> None:
+    def __init__(self, connection: Connection, asked_last: Any) -> None:
+        """asked_last: a cursor of LAST_POSITION, whose answer is not waited for yet."""
         self._connection = connection
-        self._last = last
+        self._asked_last = asked_last
+        self._last: int | None = None
         self.appended = False
 
     def _all(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> list[Any]:
@@ -219,9 +223,13 @@ class PostgresTransaction(PostgresReader):
             self._connection.ask(statement, [list(column) for column in zip(*rows, strict=True)])
 
     def last_position(self) -> int:
+        if self._last is None:
+            self._last = self._asked_last.fetchone()[0]
         return self._last
 
     def append(self, rows: Sequence[Row]) -> None:
+        if rows and rows[0].position <= self.last_position():
+            raise IntegrityError(f"position {rows[0].position} is there")
         self._do(
             "INSERT INTO turnlog_commits SELECT * FROM unnest(%b::bigint[], %b::bytea[],"
             " %b::bigint[], %b::bytea[], %b::bytea[], %b::bytea[], %b::bytea[])",

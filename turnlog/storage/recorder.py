@@ -190,7 +190,7 @@ class Transaction(Reader, Protocol):
     """The log while one writer holds it. Leaving it commits, an exception rolls back."""
 
     def append(self, rows: Sequence[Row]) -> None:
-        """Positions follow the last one. Raises IntegrityError for a version or key there is."""
+        """Raises IntegrityError for a position not above the last, a version or a key there is."""
         ...
 
     def put_heads(self, heads: Sequence[Head]) -> None: ...

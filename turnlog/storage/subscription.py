@@ -17,17 +17,23 @@ class Doorbell:
 
     def __init__(self) -> None:
         self._condition = Condition()
+        self._listening = 0
         self.rung = 0
 
     def ring(self) -> None:
-        with self._condition:
-            self.rung += 1
-            self._condition.notify_all()
+        self.rung += 1
+        if self._listening:  # counted before `rung` is looked at, so that nobody misses it
+            with self._condition:
+                self._condition.notify_all()
 
     def wait(self, seen: int, timeout: float) -> None:
-        """Return when it was rung more than `seen` times, or after so many seconds."""
+        """Return when it was rung since `seen` was read, or after so many seconds."""
         with self._condition:
-            self._condition.wait_for(lambda: self.rung != seen, timeout)
+            self._listening += 1
+            try:
+                self._condition.wait_for(lambda: self.rung != seen, timeout)
+            finally:
+                self._listening -= 1
 
 
 class Following(Subscription[Any]):

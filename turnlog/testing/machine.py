@@ -101,9 +101,10 @@ class LogMachine(RuleBasedStateMachine):
     ) -> None:
         def ask(log: Turnlog) -> list[Any]:
             requests = [log.request(id, events, key=key) for id, events, key in several]
-            waiting = [log.writer.submit(request) for request in requests]
+            for request in requests:
+                log.writer.submit(request)
             log.writer.flush()
-            return [answered(lambda _, done=done: recorded(done.result()), log) for done in waiting]  # type: ignore[misc]
+            return [answered(lambda _, it=one: recorded(it.result()), log) for one in requests]  # type: ignore[misc]
 
         self.both(ask)
 

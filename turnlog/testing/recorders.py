@@ -91,6 +91,12 @@ class RecorderContract(ABC):
         assert [entry[0] for entry in reader.entries("m")] == sorted(TEXTS)
         assert reader.mark("nul\0") == Mark("nul\0", 1, None)
 
+    def test_a_position_is_there_once(self, recorder: Recorder) -> None:
+        append(recorder, row(1, "a"), row(2, "a", 2))
+        with pytest.raises(IntegrityError):
+            append(recorder, row(2, "b"))
+        assert list(recorder.reader.rows("b")) == []
+
     def test_a_version_is_there_once(self, recorder: Recorder) -> None:
         append(recorder, row(1, "a"))
         with pytest.raises(IntegrityError):
