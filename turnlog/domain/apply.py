@@ -30,17 +30,17 @@ def replay(events: Iterable[e.Event]) -> State:
 
 def fold(state: State, events: Iterable[e.Event]) -> State:
     """Write the effect of events, oldest first, into a state that nobody else holds."""
-    effects = _EFFECTS
+    effect_of = _EFFECTS.get
+    started, last = state.started, state.last
     for event in events:
         state.event += 1
-        time = event.timestamp
-        if time is not None:
-            state.last = time
-            if state.started is None:
-                state.started = time
-        effect = effects.get(type(event))
-        if effect is not None:
+        if (time := event.timestamp) is not None:
+            last = time
+            if started is None:
+                started = time
+        if (effect := effect_of(type(event))) is not None:
             effect(state, event)
+    state.started, state.last = started, last
     return state
 
 
@@ -85,7 +85,7 @@ def _restore(state: State, event: Any) -> None:
 def _user_uttered(state: State, event: e.UserUttered) -> None:
     state.turn += 1
     context = state.context
-    context.latest_message = Message(state.event, event.text, message_id=event.message_id)
+    context.latest_message = Message(state.event, event.text, None, (), event.message_id)
     context.followup = None
     if event.channel is not None:
         state.channel = event.channel
@@ -152,13 +152,14 @@ def _action_rejected(state: State, event: e.ActionRejected) -> None:
 
 
 def _slot_set(state: State, event: e.SlotSet) -> None:
-    slot = state.declared.get(event.name)
-    if state.closed and slot is None:
+    name, value = event.name, event.value
+    slot = state.declared.get(name)
+    if slot is None and state.closed:
         return
-    if event.value is None:
-        state.context.slots.pop(event.name, None)
+    if value is None:
+        state.context.slots.pop(name, None)
     else:
-        state.context.slots[event.name] = slot.coerce(event.value) if slot else event.value
+        state.context.slots[name] = value if slot is None else slot.coerce(value)
 
 
 def _slots_reset(state: State, event: e.SlotsReset) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from turnlog.domain.annotations import Entity, Intent
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True):
+class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A user's message as far as it is understood; `understood` is the event that says what."""
 
     event: int
@@ -21,19 +21,19 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
     understood: int | None = None
 
 
-class BotMessage(msgspec.Struct, frozen=True, array_like=True):
+class BotMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     event: int
     text: str | None = None
     data: dict[str, Any] | None = None
 
 
-class Action(msgspec.Struct, frozen=True, array_like=True):
+class Action(msgspec.Struct, frozen=True, array_like=True, gc=False):
     event: int
     name: str | None = None
     action_text: str | None = None
 
 
-class Loop(msgspec.Struct, frozen=True, array_like=True):
+class Loop(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An active form; trigger is the message that was latest when it began."""
 
     name: str

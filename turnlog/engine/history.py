@@ -32,14 +32,25 @@ class StoredHistory:
             after = rows[-1].version
             limit = min(limit * 4, 4096)
 
+    def groups(self, after: int = 0) -> Iterator[tuple[int, tuple[Event, ...]]]:
+        """The events of each commit and the number of the first of them, as `commits`."""
+        conversation, limit = self._conversation, _BATCH
+        while stored := self._reader.bodies(conversation, after, limit):
+            for version, topic, state in stored:
+                if binary.is_commit(topic):
+                    body, events = binary.decode_stored(conversation, version, topic, state)
+                    yield body.first_event, events
+            after = stored[-1][0]
+            limit = min(limit * 4, 4096)
+
     def events(self, after: int = 0, upto: int | None = None) -> Iterator[Event]:
         snapshot = self._reader.snapshot(self._conversation, event=after) if after else None
-        for commit in self.commits(snapshot.version if snapshot else 0):
-            if upto is not None and commit.first_event > upto:
+        for first, events in self.groups(snapshot.version if snapshot else 0):
+            if upto is not None and first > upto:
                 return
-            skip = max(0, after - commit.first_event + 1)
-            last = len(commit.events) if upto is None else upto - commit.first_event + 1
-            yield from commit.events[skip:last]
+            skip = max(0, after - first + 1)
+            last = len(events) if upto is None else upto - first + 1
+            yield from events[skip:last]
 
     def newest_first(self) -> Iterator[tuple[int, Event]]:
         before = 2**62
@@ -53,17 +64,17 @@ class StoredHistory:
     def replay(self) -> State:
         """The state after every stored event, from the rows alone."""
         state = State()
-        for commit in self.commits():
-            fold(state, commit.events)
+        for _, events in self.groups():
+            fold(state, events)
         return state
 
     def state(self, event: int) -> State:
         """After the event of that number; after 0 the initial one."""
         state, version = self._start(self._reader.snapshot(self._conversation, event=event))
-        for commit in self.commits(version):
+        for _, events in self.groups(version):
             if state.event >= event:
                 break
-            state = fold(state, commit.events[: event - state.event])
+            state = fold(state, events[: event - state.event])
         if state.event < event:
             raise OutOfRange(
                 self._conversation, f"there is no event {event}, the last is {state.event}"
@@ -80,8 +91,8 @@ class StoredHistory:
         return state
 
     def _fold_turn(self, state: State, turn: int, version: int) -> State:
-        for commit in self.commits(version):
-            for event in commit.events:
+        for _, events in self.groups(version):
+            for event in events:
                 if state.turn == turn and isinstance(event, UserUttered):
                     return state
                 fold(state, (event,))

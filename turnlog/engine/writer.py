@@ -381,6 +381,10 @@ class _BatchHistory(StoredHistory):
         self._batch._append_rows()
         return super().commits(after)
 
+    def groups(self, after: int = 0):  # type: ignore[no-untyped-def]
+        self._batch._append_rows()
+        return super().groups(after)
+
     def newest_first(self):  # type: ignore[no-untyped-def]
         self._batch._append_rows()
         return super().newest_first()

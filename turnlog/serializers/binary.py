@@ -30,7 +30,7 @@ _PLAIN = 0  # encoding of a commit's body; 1 and above are kept for compression
 _NON_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
 
 
-class _Stored(msgspec.Struct, frozen=True, array_like=True):
+class Stored(msgspec.Struct, frozen=True, array_like=True):
     """A commit as stored; key_id will name the key that a body is encrypted with."""
 
     first_event: int
@@ -61,7 +61,7 @@ _events: msgspec.msgpack.Decoder[tuple[Event, ...]] = msgspec.msgpack.Decoder(
     tuple[AnyEvent, ...], ext_hook=_ext_hook
 )
 _state = msgspec.msgpack.Decoder(State, ext_hook=_ext_hook)
-_stored = msgspec.msgpack.Decoder(_Stored)
+_stored = msgspec.msgpack.Decoder(Stored)
 _value = msgspec.msgpack.Decoder(ext_hook=_ext_hook)
 
 encode = _encoder.encode
@@ -223,7 +223,7 @@ def _part_unholdable(value: Any) -> str | None:
 
 def encode_commit(commit: Commit) -> bytes:
     body = _encoder.encode(commit.events)
-    stored = _Stored(commit.first_event, commit.first_turn, commit.recorded, _PLAIN, None, body)
+    stored = Stored(commit.first_event, commit.first_turn, commit.recorded, _PLAIN, None, body)
     return _encoder.encode(stored)
 
 
@@ -231,6 +231,16 @@ def decode_commit(
     conversation: str, version: int, topic: str, key: str | None, state: bytes
 ) -> Commit:
     """A stored commit. Raises NewerFormat or Corrupt, never half a commit."""
+    stored, events = decode_stored(conversation, version, topic, state)
+    return Commit(
+        conversation, version, stored.first_event, stored.first_turn, stored.recorded, events, key
+    )
+
+
+def decode_stored(
+    conversation: str, version: int, topic: str, state: bytes
+) -> tuple[Stored, tuple[Event, ...]]:
+    """What is stored of a commit, and its events. Raises as `decode_commit`."""
     if topic != TOPIC:
         raise NewerFormat(
             f"conversation {conversation!r}, version {version}: stored in the format {topic!r},"
@@ -243,9 +253,6 @@ def decode_commit(
                 f"conversation {conversation!r}, version {version}: a body of encoding"
                 f" {stored.encoding} and key {stored.key_id!r} needs a newer turnlog"
             )
-        events = _events.decode(stored.body)
+        return stored, _events.decode(stored.body)
     except msgspec.MsgspecError as error:
         raise Corrupt(f"conversation {conversation!r}, version {version}: {error}") from error
-    return Commit(
-        conversation, version, stored.first_event, stored.first_turn, stored.recorded, events, key
-    )

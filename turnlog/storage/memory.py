@@ -54,6 +54,12 @@ class MemoryTransaction:
             last = len(rows) if upto is None else bisect_right(rows, upto, key=lambda r: r.version)
             return rows[first:last][:limit]
 
+    def bodies(
+        self, conversation: str, after: int = 0, limit: int | None = None
+    ) -> Sequence[tuple[int, str, bytes]]:
+        rows = self.rows(conversation, after, None, limit)
+        return [(row.version, row.topic, row.state) for row in rows]
+
     def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
         with self._lock:
             rows = self._rows.get(conversation, [])

@@ -117,6 +117,16 @@ class PostgresReader:
         last = 2**62 if upto is None else upto
         return [_row(r) for r in self._all(statement, (conversation.encode(), after, last, limit))]
 
+    def bodies(
+        self, conversation: str, after: int = 0, limit: int | None = None
+    ) -> Sequence[tuple[int, str, bytes]]:
+        statement: LiteralString = (
+            "SELECT version, topic, state FROM turnlog_commits"
+            " WHERE conversation = %b AND version > %b ORDER BY version LIMIT %b::bigint"
+        )
+        found = self._all(statement, (conversation.encode(), after, limit))
+        return [(version, readable(topic), state) for version, topic, state in found]
+
     def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
         statement: LiteralString = (
             f"SELECT {_ROW} FROM turnlog_commits WHERE conversation = %b AND version < %b"

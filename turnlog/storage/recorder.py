@@ -124,6 +124,12 @@ class Reader(Protocol):
         """Versions above `after` up to and with `upto`, oldest first."""
         ...
 
+    def bodies(
+        self, conversation: str, after: int = 0, limit: int | None = None
+    ) -> Sequence[tuple[int, str, bytes]]:
+        """Version, topic and state of the rows of versions above `after`, oldest first."""
+        ...
+
     def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
         """Versions below `before`, newest first."""
         ...

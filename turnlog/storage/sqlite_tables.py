@@ -122,6 +122,15 @@ class SqliteReader:
         count = -1 if limit is None else limit
         return [Row._make(r) for r in self._all(statement, (conversation, after, last, count))]
 
+    def bodies(
+        self, conversation: str, after: int = 0, limit: int | None = None
+    ) -> Sequence[tuple[int, str, bytes]]:
+        statement = (
+            "SELECT version, topic, state FROM commits WHERE conversation = ? AND version > ?"
+            " ORDER BY version LIMIT ?"
+        )
+        return self._all(statement, (conversation, after, -1 if limit is None else limit))
+
     def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
         statement = (
             f"SELECT {_ROW} FROM commits WHERE conversation = ? AND version < ?"
