@@ -60,8 +60,7 @@ def decide(
     if state.deleted:
         raise InvalidEvent(conversation, "conversation", "was deleted; it takes no more events")
     decision = _Decision(conversation, state, history, now)
-    for event in asked:
-        decision.take(event)
+    decision.take(asked)
     return decision.events, decision.state
 
 
@@ -87,15 +86,16 @@ class _Decision:
             self._folded = len(self.events)
         return self._state
 
-    def take(self, event: e.Event) -> None:
-        if event.timestamp is None and self.now is not None:
-            event = replace(event, timestamp=self.now)
-        resolve = _RESOLVERS.get(type(event))
-        if resolve is not None:
-            event = resolve(self, event)
-        self.events.append(event)
-        if resolve is _user_uttered and self.now is not None:
-            self._answer_prompts()
+    def take(self, asked: Iterable[e.Event]) -> None:
+        now, decided = self.now, self.events
+        for event in asked:
+            if event.timestamp is None and now is not None:
+                event = replace(event, timestamp=now)
+            if (resolve := _RESOLVERS.get(type(event))) is not None:
+                event = resolve(self, event)
+            decided.append(event)
+            if resolve is _user_uttered and now is not None:
+                self._answer_prompts()
 
     def _answer_prompts(self) -> None:
         """In the commit that holds the message, so that no timer comes between."""
@@ -252,7 +252,7 @@ def _user_uttered(decision: _Decision, event: e.UserUttered) -> e.Event:
         before = decision.state
     session = before.session
     if session.ended is not None or (session.number == 0 and expiry is not None):
-        decision.take(e.SessionStarted())
+        decision.take([e.SessionStarted()])
     return event
 
 

@@ -30,7 +30,7 @@ class StoredHistory:
                 if binary.is_commit(row.topic):
                     yield row.commit()
             after = rows[-1].version
-            limit = min(limit * 4, 4096)
+            limit = min(limit * 4, 256)
 
     def groups(self, after: int = 0) -> Iterator[tuple[int, tuple[Event, ...]]]:
         """The events of each commit and the number of the first of them, as `commits`."""
@@ -41,7 +41,7 @@ class StoredHistory:
                     body, events = binary.decode_stored(conversation, version, topic, state)
                     yield body.first_event, events
             after = stored[-1][0]
-            limit = min(limit * 4, 4096)
+            limit = min(limit * 4, 256)
 
     def events(self, after: int = 0, upto: int | None = None) -> Iterator[Event]:
         snapshot = self._reader.snapshot(self._conversation, event=after) if after else None

@@ -158,7 +158,7 @@ class Writer:
         return [waiting.popleft() for _ in range(min(count, len(waiting)))]
 
     def _committed(self, requests: Sequence[Request]) -> _Batch:
-        """First tried as if nobody else wrote and no key were known: the tables refuse it if not."""
+        """First as if nobody else wrote and no key were known: the tables refuse it if not."""
         if self._position is not None:
             try:
                 return self._attempt(requests, self._position)

@@ -233,9 +233,10 @@ class PostgresTransaction(PostgresReader):
             self._connection.ask(statement, [list(column) for column in zip(*rows, strict=True)])
 
     def last_position(self) -> int:
-        if self._last is None:
-            self._last = self._asked_last.fetchone()[0]
-        return self._last
+        last = self._last
+        if last is None:
+            last = self._last = self._asked_last.fetchone()[0]
+        return last
 
     def append(self, rows: Sequence[Row]) -> None:
         if rows and rows[0].position <= self.last_position():

@@ -61,6 +61,8 @@ class SqliteRecorder(Recorder):
         self._opening = threading.Lock()
         self._closers: list[finalize[..., SqliteReader]] = []
         self._writer = self._connect()
+        self._cursor = self._writer.cursor()
+        self._transaction = SqliteTransaction(self._writer)
         self._prepare()
 
     def _connect(self) -> sqlite3.Connection:
@@ -114,7 +116,7 @@ class SqliteRecorder(Recorder):
         until = time.monotonic() + self._timeout
         while True:
             try:
-                self._writer.execute(statement)
+                self._cursor.execute(statement).fetchall()  # what is left unread keeps its lock
                 return
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
@@ -127,8 +129,8 @@ class SqliteRecorder(Recorder):
             try:
                 self._insist("BEGIN IMMEDIATE")
                 try:
-                    yield SqliteTransaction(self._writer)
-                    self._writer.execute("COMMIT")
+                    yield self._transaction
+                    self._cursor.execute("COMMIT")
                 except BaseException:
                     if self._writer.in_transaction:
                         self._writer.execute("ROLLBACK")

@@ -86,12 +86,13 @@ class SqliteReader:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._cursor = connection.cursor()  # one for all: each costs as much as a short statement
         self.using = threading.Lock()
 
     def _all(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
         try:
             with self.using:
-                return self._connection.execute(statement, parameters).fetchall()
+                return self._cursor.execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
             raise translated(error) from error
 
@@ -241,9 +242,9 @@ class SqliteTransaction(SqliteReader):
     def _many(self, statement: str, parameters: Sequence[Sequence[Any]]) -> None:
         try:
             if len(parameters) == 1:
-                self._connection.execute(statement, parameters[0])
+                self._cursor.execute(statement, parameters[0])
             elif parameters:
-                self._connection.executemany(statement, parameters)
+                self._cursor.executemany(statement, parameters)
         except sqlite3.Error as error:
             raise translated(error) from error
 

@@ -1,0 +1,113 @@
+"""One writer that trusts what it knows, and looks again where the tables refuse it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import turnlog
+from turnlog import SlotSet, UserUttered
+from turnlog.domain.state import State
+from turnlog.engine.log import Turnlog
+from turnlog.engine.writer import Request
+from turnlog.errors import InvalidEvent, VersionConflict
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgres":
+        found: str = request.getfixturevalue("postgres_url")
+        return found
+    return f"sqlite:///{tmp_path / 'log.db'}"
+
+
+@pytest.fixture
+def logs(url: str) -> Iterator[tuple[Turnlog, Turnlog]]:
+    """Two logs on one store, as two processes have them; the first has written already."""
+    with turnlog.open(url) as ours, turnlog.open(url) as theirs:
+        ours.record("alice", UserUttered("hello"), key="m1")
+        yield ours, theirs
+
+
+def texts(log: Turnlog, id: str) -> list[str | None]:
+    return [e.text for e in log.conversation(id).events() if isinstance(e, UserUttered)]
+
+
+def test_it_goes_on_behind_what_another_wrote(logs: tuple[Turnlog, Turnlog]) -> None:
+    ours, theirs = logs
+    for n in range(3):
+        theirs.record("alice", UserUttered(f"theirs {n}"))
+        ours.record("alice", UserUttered(f"ours {n}"))
+        ours.record("bob", UserUttered(f"ours {n}"))
+    expected = ["hello", *(f"{who} {n}" for n in range(3) for who in ("theirs", "ours"))]
+    assert texts(ours, "alice") == texts(theirs, "alice") == expected
+    assert [row.position for row in ours.store.reader.tail(0, 99)] == list(range(1, 11))
+
+
+def test_a_key_that_another_wrote_is_known(logs: tuple[Turnlog, Turnlog]) -> None:
+    ours, theirs = logs
+    theirs.record("alice", UserUttered("once"), key="m2")
+    again = ours.record("alice", UserUttered("once"), key="m2")
+    assert not again.new
+    assert [e.text for e in again.events if isinstance(e, UserUttered)] == ["once"]
+    assert texts(ours, "alice") == ["hello", "once"]
+
+
+def test_a_key_of_long_ago_is_known_and_its_neighbours_are_stored(
+    logs: tuple[Turnlog, Turnlog],
+) -> None:
+    ours, _ = logs
+    requests = [
+        ours.request("bob", [UserUttered("new")], key="m1"),
+        ours.request("alice", [UserUttered("hello")], key="m1"),
+        ours.request("alice", [UserUttered("and on")], key="m2"),
+    ]
+    for request in requests:
+        ours.writer.submit(request)
+    ours.writer.flush()
+    assert [request.result().new for request in requests] == [True, False, True]
+    assert texts(ours, "alice") == ["hello", "and on"]
+
+
+def test_who_is_refused_harms_nobody_beside_it(logs: tuple[Turnlog, Turnlog]) -> None:
+    ours, _ = logs
+    requests = [
+        ours.request("alice", [UserUttered("before")]),
+        ours.request("alice", [SlotSet("x", float("nan"))]),
+        ours.request("alice", [UserUttered("stale")], expected_version=1),
+        ours.request("alice", [UserUttered("after")], expected_version=2),
+    ]
+    for request in requests:
+        ours.writer.submit(request)
+    ours.writer.flush()
+    assert [type(request.outcome) for request in requests[1:3]] == [InvalidEvent, VersionConflict]
+    assert texts(ours, "alice") == ["hello", "before", "after"]
+
+
+def test_nothing_asked_under_a_known_key_is_what_was_recorded(
+    logs: tuple[Turnlog, Turnlog],
+) -> None:
+    ours, _ = logs
+    known = ours.writer.perform(Request("alice", lambda *_: [], 1.0, key="m1"))
+    assert not known.new
+    assert len(known.events) == 1
+    nothing = ours.writer.perform(Request("alice", lambda *_: [], 1.0, key="m9"))
+    assert nothing.new
+    assert not nothing.events
+
+
+def test_a_command_sees_what_another_wrote(logs: tuple[Turnlog, Turnlog]) -> None:
+    ours, theirs = logs
+    theirs.record("alice", SlotSet("count", 1))
+    seen: list[int] = []
+
+    def count(state: State, _: object) -> list[SlotSet]:
+        seen.append(state.slots.get("count", 0))
+        return [SlotSet("count", state.slots.get("count", 0) + 1)]
+
+    ours.writer.perform(ours.request("alice", count))
+    assert seen == [0, 1]  # once as it was known, then as it is
+    assert ours.conversation("alice").slots == {"count": 2}
+    assert theirs.conversation("alice").slots == {"count": 2}
