@@ -117,7 +117,10 @@ class PostgresRecorder(Recorder):
                 with connection.pipeline():
                     connection.execute("BEGIN")
                     connection.execute(_LOCK)
-                    transaction = PostgresTransaction(connection, connection.ask(LAST_POSITION))
+                    last = connection.ask(LAST_POSITION)
+                    connection.pgconn.send_flush_request()  # it is answered while others decide
+                    connection.pgconn.flush()
+                    transaction = PostgresTransaction(connection, last)
                     yield transaction
                     if transaction.appended:
                         connection.execute("NOTIFY turnlog")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import select
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString
 
 import psycopg
 from eventsourcing.persistence import IntegrityError
+from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Format
 
 from turnlog.errors import Unavailable
 
@@ -76,3 +79,48 @@ def translated() -> Iterator[None]:
 
 def _line(error: psycopg.Error) -> str:
     return " ".join(str(error).split())
+
+
+class Integers(list[int]):
+    """A column of numbers, sent as bigint[]."""
+
+
+class Texts(list[bytes | None]):
+    """A column of bytes, sent as bytea[]."""
+
+
+_ARRAY = struct.Struct("!iiiii")  # dimensions, whether there are nulls, type, length, lower bound
+_LENGTH = struct.Struct("!i").pack
+
+
+class _IntegersDumper(Dumper):
+    """psycopg's own dumper of lists takes ten times as long."""
+
+    format = Format.BINARY
+    oid = psycopg.adapters.types["int8"].array_oid
+
+    def dump(self, obj: Integers) -> bytes:
+        head = _ARRAY.pack(1, 0, psycopg.adapters.types["int8"].oid, len(obj), 1)
+        sized = [part for number in obj for part in (8, number)]
+        return head + struct.pack("!" + "iq" * len(obj), *sized)
+
+
+class _TextsDumper(Dumper):
+    format = Format.BINARY
+    oid = psycopg.adapters.types["bytea"].array_oid
+
+    def dump(self, obj: Texts) -> bytes:
+        parts = [_ARRAY.pack(1, 1, psycopg.adapters.types["bytea"].oid, len(obj), 1)]
+        for text in obj:
+            parts += (_LENGTH(-1),) if text is None else (_LENGTH(len(text)), text)
+        return b"".join(parts)
+
+
+psycopg.adapters.register_dumper(Integers, _IntegersDumper)
+psycopg.adapters.register_dumper(Texts, _TextsDumper)
+
+
+def columns(rows: Sequence[Sequence[Any]]) -> list[Integers | Texts]:
+    """Rows turned into columns; the first row's values tell which are numbers."""
+    kinds = [Integers if type(value) is int else Texts for value in rows[0]]
+    return [kind(column) for kind, column in zip(kinds, zip(*rows, strict=True), strict=True)]

@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 
 from eventsourcing.persistence import IntegrityError
 
-from turnlog.storage.postgres_connection import Connection
+from turnlog.storage.postgres_connection import Connection, columns
 from turnlog.storage.recorder import (
     Entry,
     Head,
@@ -230,7 +230,7 @@ class PostgresTransaction(PostgresReader):
     def _do(self, statement: LiteralString, rows: Sequence[Sequence[Any]]) -> None:
         """One statement for all rows, whose columns it takes as arrays."""
         if rows:
-            self._connection.ask(statement, [list(column) for column in zip(*rows, strict=True)])
+            self._connection.ask(statement, columns(rows))
 
     def last_position(self) -> int:
         last = self._last
@@ -245,12 +245,16 @@ class PostgresTransaction(PostgresReader):
             "INSERT INTO turnlog_commits SELECT * FROM unnest(%b::bigint[], %b::bytea[],"
             " %b::bigint[], %b::bytea[], %b::bytea[], %b::bytea[], %b::bytea[])",
             [
-                row._replace(
-                    conversation=row.conversation.encode(),  # type: ignore[arg-type]
-                    topic=row.topic.encode(),  # type: ignore[arg-type]
-                    key=None if row.key is None else row.key.encode(),  # type: ignore[arg-type]
+                (
+                    position,
+                    conversation.encode(),
+                    version,
+                    topic.encode(),
+                    None if key is None else key.encode(),
+                    previous,
+                    state,
                 )
-                for row in rows
+                for position, conversation, version, topic, key, previous, state in rows
             ],
         )
         if rows:
