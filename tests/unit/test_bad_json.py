@@ -15,6 +15,7 @@ from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.values import RawJson
 from turnlog.errors import FormatError
+from turnlog.serializers import codec as codecs
 from turnlog.serializers.codec import Codec, Limits, codec, detect
 
 DEEP = 100_000
@@ -312,10 +313,12 @@ def test_a_format_of_a_third_party_plugs_in_by_entry_point(
         def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
             yield Dialogue(path.name, (e.UserUttered(path.read_text()[2:]),))
 
-    def points(group: str, name: str = "lines") -> list[Any]:
-        return [SimpleNamespace(name="lines", load=lambda: Lines)] if name == "lines" else []
+    def points(group: str) -> list[Any]:
+        assert group == "turnlog.codecs"
+        return [SimpleNamespace(name="lines", load=lambda: Lines)]
 
     monkeypatch.setattr("turnlog.serializers.codec.entry_points", points)
+    monkeypatch.setattr("turnlog.serializers.codec._plugins", codecs._plugins.__wrapped__)
     (path := tmp_path / "x.txt").write_text("> hello")
     found = detect(path)
     assert found is not None

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
@@ -113,7 +114,13 @@ BUILT_IN: dict[str, str] = {
 
 
 def names() -> list[str]:
-    return [*BUILT_IN, *(point.name for point in entry_points(group="turnlog.codecs"))]
+    return [*BUILT_IN, *_plugins()]
+
+
+@cache
+def _plugins() -> dict[str, EntryPoint]:
+    """What other distributions declare; looked up once, since it reads what every one declares."""
+    return {point.name: point for point in entry_points(group="turnlog.codecs")}
 
 
 def codec(name: str, **options: Any) -> Codec:
@@ -122,7 +129,7 @@ def codec(name: str, **options: Any) -> Codec:
         module, _, attribute = BUILT_IN[name].partition(":")
         made: Codec = getattr(import_module(module), attribute)(**options)
         return made
-    for point in entry_points(group="turnlog.codecs", name=name):
+    if (point := _plugins().get(name)) is not None:
         loaded: Codec = point.load()(**options)
         return loaded
     raise FormatError(f"{name!r} is no format; there are {', '.join(names())}")

@@ -131,7 +131,7 @@ def from_plain(value: Any) -> Event:
         value = {key: item for key, item in value.items() if key in known}
         value["extra"] = _with(value.get("extra"), stray)
     try:
-        twin = msgspec.convert(value, _EventTwin)
+        twin = msgspec.convert(value, _twins[BY_NAME[value["type"]]])
     except msgspec.ValidationError:
         twin = _converted(kept(value, BY_NAME[value["type"]]))
     event: Event = _original(twin)
@@ -146,7 +146,7 @@ def _with(extra: Any, stray: dict[str, Any]) -> dict[str, Any]:
 
 def _converted(value: dict[str, Any]) -> Any:
     try:
-        return msgspec.convert(value, _EventTwin)
+        return msgspec.convert(value, _twins[BY_NAME[value["type"]]])
     except msgspec.ValidationError as error:
         why, _, place = str(error).partition(" - at ")
         raise FormatError(why, field=place.strip("`$.") or None) from error
