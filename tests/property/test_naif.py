@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import turnlog
@@ -231,6 +231,7 @@ files = objects(entries)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@example(['{"": {"unit": "", "state": "", "time": -1.8e305}}'])
 @given(st.lists(files, min_size=1, max_size=8))
 def test_sessions_come_out_as_javascript_writes_them(node, tmp_path_factory, texts):
     folder = tmp_path_factory.mktemp("naif")

@@ -7,6 +7,7 @@ recorded later is laid over it. Unchanged it comes out byte for byte as NaifJs w
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -249,7 +250,9 @@ def _spoken(event: e.UserUttered | e.BotUttered) -> Entry:
 
 
 def _milliseconds(event: e.Event) -> int | None:
-    return None if event.timestamp is None else round(event.timestamp * 1000)
+    """None also for a number that no time can be: in milliseconds it may be beyond any."""
+    milliseconds = math.nan if event.timestamp is None else event.timestamp * 1000
+    return round(milliseconds) if math.isfinite(milliseconds) else None
 
 
 _EFFECTS: dict[type[e.Event], Callable[[_Overlay, Any], None]] = {
