@@ -14,6 +14,7 @@ from turnlog import SlotSet, UserUttered
 from turnlog.engine.log import Turnlog
 from turnlog.errors import StorageError
 from turnlog.storage import copying
+from turnlog.storage import postgres as postgres_module
 from turnlog.storage import sqlite as sqlite_module
 from turnlog.storage.sqlite import SqliteRecorder
 
@@ -123,3 +124,21 @@ def test_the_tables_of_an_older_turnlog_are_brought_up_to_date_and_no_row_change
     monkeypatch.undo()
     with pytest.raises(StorageError, match="written with schema 2"):
         turnlog.open(f"sqlite:///{path}")
+
+
+def test_the_tables_of_an_older_turnlog_in_postgres_are_brought_up_to_date(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with turnlog.open(postgres_url) as log:
+        fill(log, 20)
+        before = contents(log)
+    monkeypatch.setattr(postgres_module, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(postgres_module, "UPGRADES", {1: "CREATE TABLE turnlog_later (id int)"})
+    for _ in range(2):  # once only
+        with turnlog.open(postgres_url) as log:
+            assert contents(log) == before
+            log.record("later", UserUttered("goes on"), key="once")
+            before = contents(log)
+    monkeypatch.undo()
+    with pytest.raises(StorageError, match="written with schema 2"):
+        turnlog.open(postgres_url)

@@ -102,6 +102,8 @@ class PostgresRecorder(Recorder):
             version = found[0] if found else 0
             for due in range(version, SCHEMA_VERSION):
                 connection.execute(UPGRADES[due])
+            if version < SCHEMA_VERSION:
+                connection.execute("UPDATE turnlog_format SET version = %s", (SCHEMA_VERSION,))
         if version > SCHEMA_VERSION:
             self.close()
             raise NewerFormat(
