@@ -232,6 +232,7 @@ files = objects(entries)
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @example(['{"": {"unit": "", "state": "", "time": -1.8e305}}'])
+@example([r'{"": {}, "\"\"": {}, "\ud800": {}, "\\ud800": {}, "\"\\ud800\"": {}}'])
 @given(st.lists(files, min_size=1, max_size=8))
 def test_sessions_come_out_as_javascript_writes_them(node, tmp_path_factory, texts):
     folder = tmp_path_factory.mktemp("naif")

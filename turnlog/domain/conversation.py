@@ -69,6 +69,11 @@ class Dialogue(msgspec.Struct, frozen=True):
     first_event: int = 1
     first_turn: int = 0
 
+    @property
+    def last_event(self) -> int:
+        """The number before the first, where there are none."""
+        return self.first_event + len(self.events) - 1
+
     def turns(self) -> Iterator[Turn]:
         return turns(self.events, self.first_event, self.first_turn)
 

@@ -31,8 +31,7 @@ class AlpacaCodec(Codec):
         if sides.system:
             content["system"] = sides.system
         content["history"] = history
-        last = dialogue.first_event + len(dialogue.events) - 1
-        yield Example(dialogue.name, dialogue.first_event, last, content, dict(sides.lost))
+        yield Example.of(dialogue, content, sides.lost)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         write_array(examples, out)

@@ -7,7 +7,7 @@ Third parties add theirs by an entry point of the group `turnlog.codecs` that na
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -42,6 +42,12 @@ class Example(msgspec.Struct, frozen=True):
     last_event: int
     content: Any
     lost: dict[str, int] = {}
+
+    @classmethod
+    def of(cls, dialogue: Dialogue, content: Any, lost: Mapping[str, int] | None = None) -> Example:
+        """Of all of a dialogue."""
+        bounds = dialogue.first_event, dialogue.last_event
+        return cls(dialogue.name, *bounds, content, dict(lost or {}))
 
 
 class Codec:

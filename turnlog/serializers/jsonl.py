@@ -57,8 +57,7 @@ class JsonlCodec(DocumentCodec):
         if dialogue.first_event != 1:
             content |= {"first_event": dialogue.first_event, "first_turn": dialogue.first_turn}
         content["events"] = [to_plain(event) for event in dialogue.events]
-        last = dialogue.first_event + len(dialogue.events) - 1
-        yield Example(dialogue.name, dialogue.first_event, last, content)
+        yield Example.of(dialogue, content)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         write_lines(examples, out)

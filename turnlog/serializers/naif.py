@@ -30,7 +30,7 @@ DEEPEST = 900
 """Nesting beyond which a file is not even parsed."""
 
 _ENTRY = re.compile(rb'^\s*\{\s*"(?:[^"\\]|\\.)*"\s*:\s*\{\s*"(?:unit|state|time|active)"\s*:')
-_NO_ID = re.compile(f"[\ud800-\udfff\\x00]|^{MARK}")
+_NO_ID = re.compile(f'^$|[\ud800-\udfff\\x00]|^{MARK}|^".*"$', re.DOTALL)
 
 Entry = dict[str, Any]
 
@@ -85,7 +85,7 @@ class NaifCodec(Codec):
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
         overlay = _Overlay()
-        for number, event in enumerate(dialogue.events, 1):
+        for number, event in enumerate(dialogue.events, dialogue.first_event):
             overlay.take(number, event)
         if overlay.entry is None:
             return
@@ -94,7 +94,7 @@ class NaifCodec(Codec):
             "index": overlay.index,
             "entry": overlay.entry,
         }
-        yield Example(dialogue.name, 1, len(dialogue.events), content, dict(overlay.lost))
+        yield Example.of(dialogue, content, overlay.lost)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         """Imported sessions in the order of their file, then the others as they come."""
@@ -105,10 +105,11 @@ class NaifCodec(Codec):
 
 
 def _id(key: str) -> str:
-    """The conversation's id: the session's, but for the few that no conversation can have."""
-    if not key:
-        return '""'
-    return _NO_ID.sub(lambda found: f"\\u{ord(found[0]):04x}", key)
+    """The conversation's id: the session's, or its JSON where no conversation can have that.
+
+    One that reads like such JSON is written as JSON too, so that no two have the same.
+    """
+    return stringify(key) if _NO_ID.search(key) else key
 
 
 # --- an entry as events -------------------------------------------------------------------------

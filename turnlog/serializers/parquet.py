@@ -13,7 +13,6 @@ from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.chat import text_chat, tools_text
 from turnlog.serializers.codec import Codec, Example
-from turnlog.serializers.openai.writer import whole_example
 
 ROWS = 1000
 """Rows that are written at once."""
@@ -35,7 +34,7 @@ class ParquetCodec(Codec):
                 "messages": made.messages,
                 "tools": tools_text(made),
             }
-            yield whole_example(dialogue, content, made)
+            yield Example.of(dialogue, content, made.lost)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         arrow, parquet = _arrow()

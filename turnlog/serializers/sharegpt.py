@@ -32,8 +32,7 @@ class SharegptCodec(Codec):
             content["system"] = sides.system
         if (tools := tools_text(made)) is not None:
             content["tools"] = tools
-        last = dialogue.first_event + len(dialogue.events) - 1
-        yield Example(dialogue.name, dialogue.first_event, last, content, dict(sides.lost))
+        yield Example.of(dialogue, content, sides.lost)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         write_array(examples, out)

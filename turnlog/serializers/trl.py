@@ -9,7 +9,6 @@ from turnlog.domain.conversation import Dialogue
 from turnlog.serializers.chat import text_chat, tools_text
 from turnlog.serializers.codec import Codec, Example
 from turnlog.serializers.document import write_lines
-from turnlog.serializers.openai.writer import whole_example
 
 
 class TrlCodec(Codec):
@@ -25,7 +24,7 @@ class TrlCodec(Codec):
             content: dict[str, Any] = {"messages": made.messages}
             if (tools := tools_text(made)) is not None:
                 content["tools"] = tools
-            yield whole_example(dialogue, content, made)
+            yield Example.of(dialogue, content, made.lost)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         write_lines(examples, out)

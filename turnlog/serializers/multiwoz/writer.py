@@ -46,8 +46,7 @@ def example(dialogue: Dialogue) -> Example:
             content |= {"goal": event.goal} if event.goal is not None else {}
             content |= event.extra or {}
     content["log"] = writer.finished()
-    last = dialogue.first_event + len(dialogue.events) - 1
-    made = Example(dialogue.name, dialogue.first_event, last, content, dict(+writer.lost))
+    made = Example.of(dialogue, content, +writer.lost)
     refuse_raw_example(made)
     return made
 

@@ -60,13 +60,8 @@ def example(dialogue: Dialogue, *, ids: bool = True) -> Iterator[Example]:
     made = chat(dialogue)
     if made.messages:
         content: dict[str, Any] = {"id": dialogue.name} if ids else {}
-        yield whole_example(dialogue, {**content, "messages": made.messages, **made.beside}, made)
-
-
-def whole_example(dialogue: Dialogue, content: dict[str, Any], made: Chat) -> Example:
-    """An example of all of the dialogue."""
-    last = dialogue.first_event + len(dialogue.events) - 1
-    return Example(dialogue.name, dialogue.first_event, last, content, dict(made.lost))
+        content |= {"messages": made.messages, **made.beside}
+        yield Example.of(dialogue, content, made.lost)
 
 
 def chat(dialogue: Dialogue) -> Chat:
@@ -81,7 +76,7 @@ def chat(dialogue: Dialogue) -> Chat:
     turns = [dialogue.first_turn + turn for turn in writer.turns]
     made = Chat(writer.messages, turns, writer.beside, +writer.lost)
     content = {"messages": made.messages, **made.beside}
-    refuse_raw_example(whole_example(dialogue, content, made))
+    refuse_raw_example(Example.of(dialogue, content, made.lost))
     for index, field, why in faults(content) if made.messages else ():
         raise FormatError(why, conversation=dialogue.name, turn=turns[index], field=field)
     return made

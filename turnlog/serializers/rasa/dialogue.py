@@ -75,8 +75,7 @@ class RasaDialogueCodec(RasaCodec):
             raise FormatError(why, field="prefix")
         lost = Counter[str]()
         pickled = _pickle(dialogue, prefix, lost)
-        last = dialogue.first_event + len(dialogue.events) - 1
-        yield Example(dialogue.name, dialogue.first_event, last, pickled, dict(lost))
+        yield Example.of(dialogue, pickled, lost)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         for example in examples:

@@ -69,8 +69,7 @@ class RasaTrackerCodec(RasaCodec):
         if dialogue.first_event == 1:
             content = current_state(dialogue.name, replay(dialogue.events), dialogue.events)
         content["events"] = events
-        last = dialogue.first_event + len(dialogue.events) - 1
-        yield Example(dialogue.name, dialogue.first_event, last, content, dict(lost))
+        yield Example.of(dialogue, content, lost)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         """One conversation as an object, several as an array of them."""

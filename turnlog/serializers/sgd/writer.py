@@ -53,8 +53,7 @@ def example(dialogue: Dialogue) -> Example:
             content |= event.extra or {}
     content.setdefault("services", sorted(writer.services))
     content["turns"] = turns
-    last = dialogue.first_event + len(dialogue.events) - 1
-    made = Example(dialogue.name, dialogue.first_event, last, content, dict(+writer.lost))
+    made = Example.of(dialogue, content, +writer.lost)
     refuse_raw_example(made)
     return made
 
