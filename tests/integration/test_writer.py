@@ -111,3 +111,15 @@ def test_a_command_sees_what_another_wrote(logs: tuple[Turnlog, Turnlog]) -> Non
     assert seen == [0, 1]  # once as it was known, then as it is
     assert ours.conversation("alice").slots == {"count": 2}
     assert theirs.conversation("alice").slots == {"count": 2}
+
+
+def test_a_command_that_asks_nothing_has_seen_what_another_wrote(
+    logs: tuple[Turnlog, Turnlog],
+) -> None:
+    ours, theirs = logs
+    theirs.record("alice", SlotSet("armed", True))
+
+    def answer(state: State, _: object) -> list[SlotSet]:
+        return [SlotSet("answered", True)] if state.slots.get("armed") else []
+
+    assert ours.writer.perform(ours.request("alice", answer)).events

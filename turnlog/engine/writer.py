@@ -291,8 +291,8 @@ class _Batch:
         history = _BatchHistory(self, conversation)
         asked = binary.checked(conversation, request.command(standing.state, history))
         if not asked:
-            if key is not None and not self._looked:
-                raise LookupError(f"nothing asked under the key {key!r}, which may be known")
+            if not self._looked:  # no row is written that the tables could refuse
+                raise LookupError(f"nothing was asked of {conversation!r} as it was known")
             return Recorded([], standing.state)
         events, state = decide(
             conversation, standing.state, asked, history=history, now=request.now
