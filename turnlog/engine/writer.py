@@ -177,8 +177,7 @@ class Writer:
                     self._cache.clear()
                 batch.read_keys(requests)
             batch.read_heads(requests)
-            for request in requests:
-                batch.take(request)
+            batch.decide(requests)
             batch.write()
         return batch
 
@@ -262,13 +261,14 @@ class _Batch:
             assert row.key is not None
             self._keys[row.conversation, row.key] = [row.commit()]
 
-    def take(self, request: Request) -> None:
-        try:
-            self.outcomes.append(self._decided(request))
-        except Exception as error:
-            if not self._looked:
-                raise
-            self.outcomes.append(error)
+    def decide(self, requests: Sequence[Request]) -> None:
+        for request in requests:
+            try:
+                self.outcomes.append(self._decided(request))
+            except Exception as error:
+                if not self._looked:
+                    raise
+                self.outcomes.append(error)
 
     def write(self) -> None:
         self._append_rows()
@@ -297,9 +297,13 @@ class _Batch:
         events, state = decide(
             conversation, standing.state, asked, history=history, now=request.now
         )
-        recorded = Recorded(self._recorded(request, standing, events, state), state)
+        if request.split is None:
+            commits = [self._commit(request, standing, events, state)]
+        else:
+            commits = self._split(request, standing, events, request.split)
+        recorded = Recorded(commits, state)
         if key is not None:
-            self._keys[conversation, key] = recorded.commits
+            self._keys[conversation, key] = commits
         return recorded
 
     def _standing(self, conversation: str) -> _Standing:
@@ -311,15 +315,13 @@ class _Batch:
             or _Standing(conversation, 0, 0, b"", 0, State())
         )
 
-    def _recorded(
-        self, request: Request, standing: _Standing, events: list[Event], state: State
+    def _split(
+        self, request: Request, standing: _Standing, events: list[Event], size: int
     ) -> list[Commit]:
-        """The events as commits, which are put among the rows to be written."""
-        if request.split is None or len(events) <= request.split:
-            return [self._commit(request, standing, events, state)]
+        """Commits of at most so many events; the first has the key."""
         commits: list[Commit] = []
-        for start in range(0, len(events), request.split):
-            chunk = events[start : start + request.split]
+        for start in range(0, len(events), size):
+            chunk = events[start : start + size]
             after = fold(standing.state.copy(), chunk)
             commits.append(self._commit(request, standing, chunk, after, first=start == 0))
             standing = self.written[request.conversation]

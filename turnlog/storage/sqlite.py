@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
 from weakref import finalize
 
 from turnlog.errors import ForeignDatabase, NewerFormat
@@ -25,6 +27,7 @@ from turnlog.storage.sqlite_tables import (
     SqliteTransaction,
     translated,
 )
+from turnlog.storage.subscription import Doorbell
 
 APPLICATION_ID = 0x7475726E  # "turn"
 SCHEMA_VERSION = 1
@@ -56,13 +59,11 @@ class SqliteRecorder(Recorder):
         self._path = path
         self._synchronous = synchronous
         self._timeout = timeout
-        self._lock = threading.RLock()
         self._local = threading.local()
         self._opening = threading.Lock()
         self._closers: list[finalize[..., SqliteReader]] = []
         self._writer = self._connect()
-        self._cursor = self._writer.cursor()
-        self._transaction = SqliteTransaction(self._writer)
+        self._exclusive = _Exclusive(self._writer, path, timeout, self.bell)
         self._prepare()
 
     def _connect(self) -> sqlite3.Connection:
@@ -86,9 +87,11 @@ class SqliteRecorder(Recorder):
                     f"{self._path}: written with schema {version}, this turnlog knows"
                     f" {SCHEMA_VERSION}"
                 )
-            self._insist("PRAGMA journal_mode = WAL")  # another process may be switching too
+            self._exclusive.insist(
+                "PRAGMA journal_mode = WAL"
+            )  # another process may be switching too
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-            connection.execute("PRAGMA busy_timeout = 0")  # `_insist` waits
+            connection.execute("PRAGMA busy_timeout = 0")  # `insist` waits
             if not tables or version < SCHEMA_VERSION:
                 self._create()
         except sqlite3.Error as error:
@@ -108,36 +111,8 @@ class SqliteRecorder(Recorder):
             self._writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
-    def _insist(self, statement: str) -> None:
-        """Run what needs the write lock, asking for it at short uneven times.
-
-        SQLite's own busy handler asks ever more seldom, so that who has waited long waits longer.
-        """
-        until = time.monotonic() + self._timeout
-        while True:
-            try:
-                self._cursor.execute(statement).fetchall()  # what is left unread keeps its lock
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                    raise
-            time.sleep(random.uniform(*BUSY_PAUSE))
-
-    @contextmanager
-    def transaction(self) -> Iterator[SqliteTransaction]:
-        with self._lock:
-            try:
-                self._insist("BEGIN IMMEDIATE")
-                try:
-                    yield self._transaction
-                    self._cursor.execute("COMMIT")
-                except BaseException:
-                    if self._writer.in_transaction:
-                        self._writer.execute("ROLLBACK")
-                    raise
-            except sqlite3.Error as error:
-                raise translated(error, self._path) from error
-        self.bell.ring()
+    def transaction(self) -> _Exclusive:
+        return self._exclusive
 
     @contextmanager
     def scan(self) -> Iterator[SqliteScan]:
@@ -165,8 +140,74 @@ class SqliteRecorder(Recorder):
         """Let go of the file. A thread that still reads ends its statement first."""
         for closer in self._closers:
             closer()
-        with self._lock:
+        with self._exclusive.lock:
             self._writer.close()
+
+
+class _Exclusive(SqliteTransaction):
+    """The one transaction at a time, entered for each anew.
+
+    No generator for each, which would take as long as one of its statements.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: str, timeout: float, bell: Doorbell
+    ) -> None:
+        super().__init__(connection)
+        self.lock = threading.RLock()
+        self._path = path
+        self._timeout = timeout
+        self._bell = bell
+
+    def __enter__(self) -> Self:
+        self.lock.acquire()
+        try:
+            self.insist("BEGIN IMMEDIATE")
+        except BaseException as error:
+            self.lock.release()
+            self._raise_translated(error)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._end(commit=error is None)
+        except sqlite3.Error as failed:
+            self._raise_translated(failed)
+        finally:
+            self.lock.release()
+        if error is None:
+            self._bell.ring()
+        self._raise_translated(error)
+
+    def _end(self, *, commit: bool) -> None:
+        try:
+            if commit:
+                self._cursor.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._cursor.execute("ROLLBACK")
+
+    def _raise_translated(self, error: BaseException | None) -> None:
+        if isinstance(error, sqlite3.Error):
+            raise translated(error, self._path) from error
+
+    def insist(self, statement: str) -> None:
+        """Run what needs the write lock, asking for it at short uneven times.
+
+        SQLite's own busy handler asks ever more seldom, so that who has waited long waits longer.
+        """
+        until = time.monotonic() + self._timeout
+        while True:
+            try:
+                self._cursor.execute(statement).fetchall()  # what is left unread keeps its lock
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+            time.sleep(random.uniform(*BUSY_PAUSE))
 
 
 def _close(connection: sqlite3.Connection, using: threading.Lock) -> None:
