@@ -16,8 +16,8 @@ from turnlog.audit.verify import verify
 from turnlog.audit.why import why
 from turnlog.domain.apply import apply, replay
 from turnlog.domain.state import State
+from turnlog.engine import batch
 from turnlog.engine import log as log_module
-from turnlog.engine import writer
 from turnlog.serializers.binary import same
 from turnlog.serializers.codec import detect
 
@@ -31,7 +31,7 @@ FOLDERS = [
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Snapshots and commits so small that the way to an event goes through many of them."""
-    monkeypatch.setattr(writer, "SNAPSHOT_EVERY", 24)
+    monkeypatch.setattr(batch, "SNAPSHOT_EVERY", 24)
     monkeypatch.setattr(log_module, "IMPORT_SPLIT", 8)
 
 

@@ -11,7 +11,7 @@ import turnlog
 from turnlog import SlotSet, UserUttered
 from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
-from turnlog.engine.writer import Request
+from turnlog.engine.request import Request
 from turnlog.errors import InvalidEvent, VersionConflict
 
 

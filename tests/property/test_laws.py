@@ -18,7 +18,7 @@ from turnlog.domain.conversation import Conversation
 from turnlog.domain.decide import RESTART, NoHistory
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import LISTEN, State
-from turnlog.engine import writer
+from turnlog.engine import batch
 
 names = st.sampled_from(["a", "b", "c"])
 asks: st.SearchStrategy[e.Event] = st.one_of(
@@ -113,7 +113,7 @@ def test_every_moment_of_a_stored_conversation_is_its_prefix_replayed(
 ) -> None:
     with (
         TemporaryDirectory() as folder,
-        patch.object(writer, "SNAPSHOT_EVERY", 3),
+        patch.object(batch, "SNAPSHOT_EVERY", 3),
         turnlog.open("memory:" if kind == "memory" else f"sqlite:///{Path(folder)}/x.db") as log,
     ):
         expected = recorded(asked, chosen)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import turnlog
 from turnlog.audit.verify import verify
 from turnlog.domain import events as e
-from turnlog.engine import writer
+from turnlog.engine import batch
 from turnlog.errors import ConversationError
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import catch_up, rebuild
@@ -28,7 +28,7 @@ steps = st.one_of(
 @given(st.lists(steps, max_size=12), st.integers(1, 20))
 def test_an_untouched_log_has_no_fault(done: list[object], every: int) -> None:
     with (
-        patch.object(writer, "SNAPSHOT_EVERY", every),
+        patch.object(batch, "SNAPSHOT_EVERY", every),
         turnlog.open("memory:", clock=lambda: 1000.0) as log,
     ):
         for step in done:

@@ -9,7 +9,7 @@ import pytest
 import turnlog
 from turnlog import BotUttered, Dialogue, SlotSet, UserUttered
 from turnlog.domain.apply import replay
-from turnlog.engine.writer import SNAPSHOT_EVERY
+from turnlog.engine.batch import SNAPSHOT_EVERY
 from turnlog.serializers import binary
 
 TURNS = 1000

@@ -16,7 +16,7 @@ import pytest
 import turnlog
 from turnlog import BotUttered, SlotSet, UserUtteranceReverted, UserUttered, ValueSet
 from turnlog.audit.verify import Verification, verify
-from turnlog.engine import writer
+from turnlog.engine import batch
 from turnlog.errors import StorageError, UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import catch_up
@@ -300,7 +300,7 @@ def test_a_log_on_postgres_is_checked_alike(postgres_url: str):
 
 
 def test_a_log_that_is_being_written_has_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(writer, "SNAPSHOT_EVERY", 5)
+    monkeypatch.setattr(batch, "SNAPSHOT_EVERY", 5)
     stop = threading.Event()
 
     def write(log: turnlog.Turnlog) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 from turnlog.domain.conversation import Commit, Conversation, Dialogue
 from turnlog.domain.events import Event
 from turnlog.engine.log import Turnlog
-from turnlog.engine.writer import Command, Recorded, Request
+from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import Unavailable
 from turnlog.serializers import binary
 from turnlog.storage.recorder import Row

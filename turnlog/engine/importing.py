@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.events import Unknown
 from turnlog.engine.log import Turnlog
-from turnlog.engine.writer import Recorded, Request
+from turnlog.engine.request import Recorded, Request
 from turnlog.errors import ConversationError, FormatError, InvalidEvent
 from turnlog.serializers.codec import Codec, Limits, codec, detect, url_of
 from turnlog.storage.recorder import Recorder

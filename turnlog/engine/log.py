@@ -16,7 +16,8 @@ from turnlog.domain.state import State
 from turnlog.domain.streams import check_id, check_key, is_conversation
 from turnlog.domain.values import unholdable
 from turnlog.engine.history import StoredHistory
-from turnlog.engine.writer import Command, Recorded, Request, Writer
+from turnlog.engine.request import Command, Recorded, Request
+from turnlog.engine.writer import Writer
 from turnlog.errors import FormatError, InvalidEvent, UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import StoredView, catch_up

@@ -15,7 +15,7 @@ from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import BotFailed, Event, UserUttered
 from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
-from turnlog.engine.writer import Command, Recorded
+from turnlog.engine.request import Command, Recorded
 from turnlog.errors import (
     ConversationError,
     InvalidEvent,

@@ -16,7 +16,7 @@ from turnlog.domain import events as e
 from turnlog.domain.decide import History
 from turnlog.domain.state import State, Thread
 from turnlog.domain.values import check_value
-from turnlog.engine.writer import Recorded
+from turnlog.engine.request import Recorded
 from turnlog.errors import UnknownConversation
 from turnlog.serializers import plain
 from turnlog.server.shared import Server

@@ -18,7 +18,7 @@ import jwt.types
 from turnlog import AsyncTurnlog
 from turnlog.domain.events import ValueSet
 from turnlog.domain.streams import stream
-from turnlog.engine.writer import Request
+from turnlog.engine.request import Request
 from turnlog.server.errors import Refused
 
 ABSENT = {"", "undefined", "null"}

@@ -20,7 +20,7 @@ except ImportError as error:
 
 from turnlog.domain.events import BotUttered, DeliveryFailed, DeliverySucceeded, Event, UserUttered
 from turnlog.domain.values import unholdable
-from turnlog.engine.writer import Recorded
+from turnlog.engine.request import Recorded
 from turnlog.sessions.manager import SessionManager
 from turnlog.sessions.turn import Turn, current
 

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from turnlog.domain.conversation import Commit
 from turnlog.domain.streams import GLOBALS
 from turnlog.engine.log import Turnlog
-from turnlog.engine.writer import Recorded, Request
+from turnlog.engine.request import Recorded, Request
 from turnlog.projections.projection import catch_up
 from turnlog.projections.session_values import SessionValuesProjection, Values, session_values
 from turnlog.serializers import binary

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from turnlog.domain.events import Event, ValuesCleared, ValueSet
-from turnlog.engine.writer import Recorded, Request
+from turnlog.engine.request import Recorded, Request
 from turnlog.errors import VersionConflict
 from turnlog.projections.session_values import Values
 from turnlog.sessions.store import Store

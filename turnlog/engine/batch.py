@@ -1,0 +1,217 @@
+"""The requests of one transaction, decided and made into rows."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import msgspec
+
+from turnlog.domain.apply import fold
+from turnlog.domain.conversation import Commit
+from turnlog.domain.decide import decide
+from turnlog.domain.events import Event
+from turnlog.domain.state import State
+from turnlog.engine.history import StoredHistory
+from turnlog.engine.request import Recorded, Request
+from turnlog.errors import VersionConflict
+from turnlog.serializers import binary
+from turnlog.storage.recorder import Head, Row, Transaction
+
+SNAPSHOT_EVERY = 256
+"""Events between the snapshots of a conversation."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """A head with its state decoded."""
+
+    conversation: str
+    version: int
+    position: int
+    digest: bytes
+    snapshot: int
+    state: State
+
+    @classmethod
+    def of(cls, head: Head) -> Standing:
+        state = binary.decode_state(head.state)
+        return cls(
+            head.conversation, head.version, head.position, head.digest, head.snapshot, state
+        )
+
+    def head(self) -> Head:
+        state = self.state
+        return Head(
+            self.conversation,
+            self.version,
+            self.position,
+            self.digest,
+            state.event,
+            state.turn,
+            self.snapshot,
+            binary.encode_state(state),
+        )
+
+
+class Batch:
+    """The requests of one transaction; nothing outside is touched before it has committed.
+
+    position: the log's last one when it began, and then that of its own last row.
+    """
+
+    def __init__(
+        self, cache: OrderedDict[str, Standing], transaction: Transaction, position: int | None
+    ) -> None:
+        self._cache = cache
+        self._transaction = transaction
+        self._looked = position is None
+        self.position = transaction.last_position() if position is None else position
+        self.written: dict[str, Standing] = {}
+        self.due: dict[str, list[Head]] = {}  # where snapshots are due, oldest first
+        self.outcomes: list[Recorded | Exception] = []
+        self._rows: list[Row] = []
+        self._stored: dict[str, Standing] = {}
+        self._keys: dict[tuple[str, str], list[Commit]] = {}
+
+    def read_heads(self, requests: Sequence[Request]) -> None:
+        """Of all requests at once."""
+        names = {r.conversation for r in requests if r.conversation not in self._cache}
+        if names:
+            heads = self._transaction.heads_of([*names])
+            self._stored = {head.conversation: Standing.of(head) for head in heads}
+
+    def read_keys(self, requests: Sequence[Request]) -> None:
+        keys = {(r.conversation, r.key) for r in requests if r.key is not None}
+        for row in self._transaction.keyed_rows([*keys]) if keys else ():
+            assert row.key is not None
+            self._keys[row.conversation, row.key] = [row.commit()]
+
+    def decide(self, requests: Sequence[Request]) -> None:
+        for request in requests:
+            try:
+                self.outcomes.append(self._decided(request))
+            except Exception as error:
+                if not self._looked:
+                    raise
+                self.outcomes.append(error)
+
+    def write(self) -> None:
+        self._append_rows()
+        if self.written:
+            self._transaction.put_heads([standing.head() for standing in self.written.values()])
+
+    def _append_rows(self) -> None:
+        if self._rows:
+            self._transaction.append(self._rows)
+            self._rows = []
+
+    def _decided(self, request: Request) -> Recorded:
+        conversation, key = request.conversation, request.key
+        standing = self._standing(conversation)
+        if key is not None and (known := self._keys.get((conversation, key))) is not None:
+            return Recorded(known, standing.state, new=False)
+        if request.expected_version not in (None, standing.version):
+            assert request.expected_version is not None
+            raise VersionConflict(conversation, request.expected_version, standing.version)
+        history = _History(self, conversation)
+        asked = binary.checked(conversation, request.command(standing.state, history))
+        if not asked:
+            if not self._looked:  # no row is written that the tables could refuse
+                raise LookupError(f"nothing was asked of {conversation!r} as it was known")
+            return Recorded([], standing.state)
+        events, state = decide(
+            conversation, standing.state, asked, history=history, now=request.now
+        )
+        if request.split is None:
+            commits = [self._commit(request, standing, events, state)]
+        else:
+            commits = self._split(request, standing, events, request.split)
+        recorded = Recorded(commits, state)
+        if key is not None:
+            self._keys[conversation, key] = commits
+        return recorded
+
+    def _standing(self, conversation: str) -> Standing:
+        """Where the conversation stands for the next request."""
+        return (
+            self.written.get(conversation)
+            or self._cache.get(conversation)
+            or self._stored.get(conversation)
+            or Standing(conversation, 0, 0, b"", 0, State())
+        )
+
+    def _split(
+        self, request: Request, standing: Standing, events: list[Event], size: int
+    ) -> list[Commit]:
+        """Commits of at most so many events; the first has the key."""
+        commits: list[Commit] = []
+        for start in range(0, len(events), size):
+            chunk = events[start : start + size]
+            after = fold(standing.state.copy(), chunk)
+            commits.append(self._commit(request, standing, chunk, after, first=start == 0))
+            standing = self.written[request.conversation]
+        return commits
+
+    def _commit(
+        self,
+        request: Request,
+        before: Standing,
+        events: Sequence[Event],
+        state: State,
+        *,
+        first: bool = True,
+    ) -> Commit:
+        conversation = request.conversation
+        commit = Commit(
+            conversation,
+            before.version + 1,
+            before.state.event + 1,
+            before.state.turn,
+            request.recorded,
+            tuple(events),
+            request.key if first else None,
+        )
+        self.position += 1
+        row = Row(
+            self.position,
+            conversation,
+            commit.version,
+            binary.TOPIC,
+            commit.key,
+            before.digest,
+            binary.encode_commit(commit),
+        )
+        self._rows.append(row)
+        standing = Standing(
+            conversation, commit.version, self.position, row.digest(), before.snapshot, state
+        )
+        self.written[conversation] = standing
+        if state.event - before.snapshot >= SNAPSHOT_EVERY:
+            self._note_snapshot(standing)
+        return commit
+
+    def _note_snapshot(self, standing: Standing) -> None:
+        due = self.due.setdefault(standing.conversation, [])
+        if not due or standing.state.event - due[-1].event >= SNAPSHOT_EVERY:
+            due.append(standing.head())
+
+
+class _History(StoredHistory):
+    """The past as the transaction sees it, with the batch's own rows written first."""
+
+    def __init__(self, batch: Batch, conversation: str) -> None:
+        self._batch = batch
+        self._reader = batch._transaction
+        self._conversation = conversation
+
+    def commits(self, after: int = 0):  # type: ignore[no-untyped-def]
+        self._batch._append_rows()
+        return super().commits(after)
+
+    def groups(self, after: int = 0):  # type: ignore[no-untyped-def]
+        self._batch._append_rows()
+        return super().groups(after)
+
+    def newest_first(self):  # type: ignore[no-untyped-def]
+        self._batch._append_rows()
+        return super().newest_first()

@@ -1,0 +1,52 @@
+"""What a writer is asked for, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from turnlog.domain.conversation import Commit, Past
+from turnlog.domain.events import Event
+from turnlog.domain.state import State
+
+Command = Callable[[State, Past], Iterable[Event]]
+"""Asks for events, given where the conversation stands when its turn to write has come.
+
+Called again where that turns out to be outdated, so it reads and answers, and does nothing else.
+"""
+
+
+class Recorded(msgspec.Struct):
+    """What was recorded: the commits, oldest first; `new` is False where the key was known."""
+
+    commits: list[Commit]
+    state: State
+    new: bool = True
+
+    @property
+    def events(self) -> list[Event]:
+        return [event for commit in self.commits for event in commit.events]
+
+
+class Request(msgspec.Struct):
+    """One conversation's command. now: as in `decide`. split: at most that many events a commit.
+
+    outcome: None until it was tried.
+    """
+
+    conversation: str
+    command: Command
+    recorded: float
+    now: float | None = None
+    key: str | None = None
+    expected_version: int | None = None
+    split: int | None = None
+    outcome: Recorded | BaseException | None = None
+
+    def result(self) -> Recorded:
+        """What was recorded, once it was tried; raises what was in the way."""
+        assert self.outcome is not None, "the request waits for a flush"
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        return self.outcome
