@@ -13,6 +13,7 @@ from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Request
 from turnlog.errors import InvalidEvent, VersionConflict
+from turnlog.storage.sqlite import SqliteRecorder
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -25,9 +26,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def logs(url: str) -> Iterator[tuple[Turnlog, Turnlog]]:
-    """Two logs on one store, as two processes have them; the first has written already."""
+    """Two logs on one store, as two processes have them; the first believes to be alone."""
     with turnlog.open(url) as ours, turnlog.open(url) as theirs:
         ours.record("alice", UserUttered("hello"), key="m1")
+        ours.record("carol", UserUttered("hello"))
         yield ours, theirs
 
 
@@ -43,7 +45,7 @@ def test_it_goes_on_behind_what_another_wrote(logs: tuple[Turnlog, Turnlog]) -> 
         ours.record("bob", UserUttered(f"ours {n}"))
     expected = ["hello", *(f"{who} {n}" for n in range(3) for who in ("theirs", "ours"))]
     assert texts(ours, "alice") == texts(theirs, "alice") == expected
-    assert [row.position for row in ours.store.reader.tail(0, 99)] == list(range(1, 11))
+    assert [row.position for row in ours.store.reader.tail(0, 99)] == list(range(1, 12))
 
 
 def test_a_key_that_another_wrote_is_known(logs: tuple[Turnlog, Turnlog]) -> None:
@@ -123,3 +125,28 @@ def test_a_command_that_asks_nothing_has_seen_what_another_wrote(
         return [SlotSet("answered", True)] if state.slots.get("armed") else []
 
     assert ours.writer.perform(ours.request("alice", answer)).events
+
+
+def test_a_turn_of_a_known_conversation_reads_nothing_first(tmp_path: Path) -> None:
+    statements: list[str] = []
+    with turnlog.open(f"sqlite:///{tmp_path / 'log.db'}") as log:
+        for n in range(3):
+            log.record("alice", UserUttered(str(n)), key=str(n))
+        assert isinstance(log.store, SqliteRecorder)
+        log.store._writer.set_trace_callback(statements.append)
+        log.record("alice", UserUttered("and on"), key="m")
+    assert [statement.split()[0] for statement in statements] == [
+        "BEGIN", "INSERT", "INSERT", "COMMIT",
+    ]  # fmt: skip
+
+
+def test_of_two_that_write_in_turns_one_decides_in_vain_once(logs: tuple[Turnlog, Turnlog]) -> None:
+    seen: list[int] = []
+
+    def count(state: State, _: object) -> list[SlotSet]:
+        seen.append(state.slots.get("count", 0))
+        return [SlotSet("count", seen[-1] + 1)]
+
+    for log in logs * 3:
+        log.writer.perform(log.request("alice", count))
+    assert seen == [0, 1, 1, 2, 3, 4, 5]

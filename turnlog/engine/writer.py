@@ -32,6 +32,7 @@ class Writer:
         self._waiting: deque[Request] = deque()
         self._cache: OrderedDict[str, Standing] = OrderedDict()
         self._position: int | None = None
+        self._alone = False  # nobody else wrote since the commit before, when it was last looked
 
     def submit(self, request: Request) -> None:
         """Queue a request for the next flush."""
@@ -77,7 +78,7 @@ class Writer:
 
     def _committed(self, requests: Sequence[Request]) -> Batch:
         """First as if nobody else wrote and no key were known: the tables refuse it if not."""
-        if self._position is not None:
+        if self._alone:
             try:
                 return self._attempt(requests, self._position)
             except Unavailable:
@@ -91,7 +92,8 @@ class Writer:
         with self._recorder.transaction() as transaction:
             batch = Batch(self._cache, transaction, position)
             if position is None:
-                if batch.position != self._position:
+                self._alone = batch.position == self._position
+                if not self._alone:
                     self._cache.clear()
                 batch.read_keys(requests)
             batch.read_heads(requests)
