@@ -29,6 +29,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
         steps = _Steps(folder)
         for n in range(turns):
             steps.take(n)
+        steps.store.close()
     parts = {step: median(times) for step, times in steps.took.items()}
     parts["rest"] = whole - sum(parts.values())
     yield Figure("one_turn", whole, floor, "µs, NORMAL", whole / floor, note="theirs: the floor")
@@ -72,7 +73,7 @@ class _Steps:
 
     def __init__(self, folder: Path) -> None:
         self.took: dict[str, list[float]] = defaultdict(list)
-        self._store = SqliteRecorder(str(folder / "steps.db"), synchronous="NORMAL")
+        self.store = SqliteRecorder(str(folder / "steps.db"), synchronous="NORMAL")
         self._last = time.perf_counter()
         self._heads = {
             id: (Head(id, 0, 0, b"", 0, 0, 0, b""), State())
@@ -98,7 +99,7 @@ class _Steps:
         digest = row.digest()
         self._lap("chain")
         head = Head(id, row.version, row.position, digest, state.event, state.turn, 0, after)
-        with self._store.transaction() as transaction:
+        with self.store.transaction() as transaction:
             self._lap("begin")
             transaction.append([row])
             self._lap("append")

@@ -16,7 +16,7 @@ from turnlog.engine.history import StoredHistory
 from turnlog.engine.request import Recorded, Request
 from turnlog.errors import VersionConflict
 from turnlog.serializers import binary
-from turnlog.storage.recorder import Head, Row, Transaction
+from turnlog.storage.recorder import Head, Reader, Row, Transaction
 
 SNAPSHOT_EVERY = 256
 """Events between the snapshots of a conversation."""
@@ -63,7 +63,7 @@ class Batch:
         self, cache: OrderedDict[str, Standing], transaction: Transaction, position: int | None
     ) -> None:
         self._cache = cache
-        self._transaction = transaction
+        self.transaction = transaction
         self._looked = position is None
         self.position = transaction.last_position() if position is None else position
         self.written: dict[str, Standing] = {}
@@ -77,12 +77,12 @@ class Batch:
         """Of all requests at once."""
         names = {r.conversation for r in requests if r.conversation not in self._cache}
         if names:
-            heads = self._transaction.heads_of([*names])
+            heads = self.transaction.heads_of([*names])
             self._stored = {head.conversation: Standing.of(head) for head in heads}
 
     def read_keys(self, requests: Sequence[Request]) -> None:
         keys = {(r.conversation, r.key) for r in requests if r.key is not None}
-        for row in self._transaction.keyed_rows([*keys]) if keys else ():
+        for row in self.transaction.keyed_rows([*keys]) if keys else ():
             assert row.key is not None
             self._keys[row.conversation, row.key] = [row.commit()]
 
@@ -96,13 +96,13 @@ class Batch:
                 self.outcomes.append(error)
 
     def write(self) -> None:
-        self._append_rows()
+        self.append_rows()
         if self.written:
-            self._transaction.put_heads([standing.head() for standing in self.written.values()])
+            self.transaction.put_heads([standing.head() for standing in self.written.values()])
 
-    def _append_rows(self) -> None:
+    def append_rows(self) -> None:
         if self._rows:
-            self._transaction.append(self._rows)
+            self.transaction.append(self._rows)
             self._rows = []
 
     def _decided(self, request: Request) -> Recorded:
@@ -200,18 +200,10 @@ class _History(StoredHistory):
     """The past as the transaction sees it, with the batch's own rows written first."""
 
     def __init__(self, batch: Batch, conversation: str) -> None:
+        super().__init__(batch.transaction, conversation)
         self._batch = batch
-        self._reader = batch._transaction
-        self._conversation = conversation
 
-    def commits(self, after: int = 0):  # type: ignore[no-untyped-def]
-        self._batch._append_rows()
-        return super().commits(after)
-
-    def groups(self, after: int = 0):  # type: ignore[no-untyped-def]
-        self._batch._append_rows()
-        return super().groups(after)
-
-    def newest_first(self):  # type: ignore[no-untyped-def]
-        self._batch._append_rows()
-        return super().newest_first()
+    @property
+    def _reader(self) -> Reader:
+        self._batch.append_rows()
+        return self._given

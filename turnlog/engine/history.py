@@ -19,8 +19,12 @@ class StoredHistory:
     """Reads what is asked for and no more: the state at an event costs a snapshot and a tail."""
 
     def __init__(self, reader: Reader, conversation: str) -> None:
-        self._reader = reader
+        self._given = reader
         self._conversation = conversation
+
+    @property
+    def _reader(self) -> Reader:
+        return self._given
 
     def commits(self, after: int = 0) -> Iterator[Commit]:
         """Commits of versions above `after`, oldest first."""

@@ -11,6 +11,8 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from turnlog.engine.batch import Batch, Standing
 from turnlog.engine.request import Recorded, Request
 from turnlog.errors import Unavailable
@@ -130,8 +132,8 @@ class Writer:
             logger.exception("snapshots could not be written; they will be tried again")
             return
         for head in current:
-            if head.conversation in self._cache:
-                self._cache[head.conversation] = Standing.of(head)
+            if (standing := self._cache.get(head.conversation)) is not None:
+                self._cache[head.conversation] = replace(standing, snapshot=head.snapshot)
 
 
 def _unmoved(transaction: Transaction, head: Head) -> bool:
