@@ -15,7 +15,7 @@ from turnlog.domain.conversation import Commit
 from turnlog.domain.decide import NoHistory, decide
 from turnlog.domain.state import State
 from turnlog.serializers import binary
-from turnlog.storage.recorder import Head, Row
+from turnlog.storage.rows import Head, Row
 from turnlog.storage.sqlite import SqliteRecorder
 
 CONVERSATIONS = 32

@@ -21,7 +21,8 @@ from turnlog.errors import StorageError, UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import catch_up
 from turnlog.storage.memory import MemoryRecorder
-from turnlog.storage.recorder import Mark, seal, track
+from turnlog.storage.recorder import seal, track
+from turnlog.storage.rows import Mark
 from turnlog.storage.sqlite import SqliteRecorder
 
 Change = Callable[[sqlite3.Connection, random.Random], Any]

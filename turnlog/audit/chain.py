@@ -11,7 +11,8 @@ from turnlog.domain.conversation import Commit
 from turnlog.domain.state import State
 from turnlog.errors import StorageError
 from turnlog.serializers import binary
-from turnlog.storage.recorder import Head, Row, Scan, Snapshot
+from turnlog.storage.recorder import Scan
+from turnlog.storage.rows import Head, Row, Snapshot
 
 _TYPES: tuple[Any, ...] = (int, str, int, str, (str, type(None)), bytes, bytes)
 

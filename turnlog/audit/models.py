@@ -9,7 +9,8 @@ from typing import Any
 
 from turnlog.audit.fault import Fault, Tell, named
 from turnlog.projections.projection import BATCH, Projection, projected
-from turnlog.storage.recorder import SEAL, Entry, Mark, Row, Scan, sealed
+from turnlog.storage.recorder import SEAL, Scan, sealed
+from turnlog.storage.rows import Entry, Mark, Row
 from turnlog.storage.sqlite import SqliteRecorder
 
 _UNKNOWN = "no projection of this turnlog makes it, so that it cannot be checked"

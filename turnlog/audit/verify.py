@@ -19,7 +19,8 @@ from turnlog.audit.fault import Fault, named
 from turnlog.errors import StorageError, UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import Projection
-from turnlog.storage.recorder import Recorder, Row, Scan
+from turnlog.storage.recorder import Recorder, Scan
+from turnlog.storage.rows import Row
 
 _PAGE = 500
 _FIRST = -(2**62)

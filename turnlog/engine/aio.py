@@ -20,7 +20,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import Unavailable
 from turnlog.serializers import binary
-from turnlog.storage.recorder import Row
+from turnlog.storage.rows import Row
 
 Result = TypeVar("Result")
 Waiting = tuple[Request, "asyncio.Future[Recorded]"]

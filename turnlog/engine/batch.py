@@ -16,7 +16,8 @@ from turnlog.engine.history import StoredHistory
 from turnlog.engine.request import Recorded, Request
 from turnlog.errors import VersionConflict
 from turnlog.serializers import binary
-from turnlog.storage.recorder import Head, Reader, Row, Transaction
+from turnlog.storage.recorder import Reader, Transaction
+from turnlog.storage.rows import Head, Row
 
 SNAPSHOT_EVERY = 256
 """Events between the snapshots of a conversation."""

@@ -10,7 +10,8 @@ from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.state import State
 from turnlog.errors import OutOfRange
 from turnlog.serializers import binary
-from turnlog.storage.recorder import Head, Reader, Snapshot
+from turnlog.storage.recorder import Reader
+from turnlog.storage.rows import Head, Snapshot
 
 _BATCH = 64
 

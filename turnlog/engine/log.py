@@ -22,7 +22,8 @@ from turnlog.errors import FormatError, InvalidEvent, UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import StoredView, catch_up
 from turnlog.serializers import binary
-from turnlog.storage.recorder import Head, Recorder
+from turnlog.storage.recorder import Recorder
+from turnlog.storage.rows import Head
 
 IMPORT_SPLIT = 256
 """Events a commit of an import holds at most."""

@@ -15,7 +15,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
 from turnlog.projections.transcript import messages
 from turnlog.serializers import binary
-from turnlog.storage.recorder import Head
+from turnlog.storage.rows import Head
 
 Term = Callable[[State], bool]
 

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from turnlog.engine.batch import Batch, Standing
 from turnlog.engine.request import Recorded, Request
 from turnlog.errors import Unavailable
-from turnlog.storage.recorder import Head, Recorder, Snapshot, Transaction
+from turnlog.storage.recorder import Recorder, Transaction
+from turnlog.storage.rows import Head, Snapshot
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from turnlog.projections.projection import BATCH
-from turnlog.storage.recorder import Head, Recorder, Transaction, advanced
+from turnlog.storage.recorder import Recorder, Transaction, advanced
+from turnlog.storage.rows import Head
 
 
 def rebuild_heads(recorder: Recorder, batch: int = BATCH) -> int:

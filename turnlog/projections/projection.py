@@ -17,7 +17,8 @@ from turnlog.domain.events import ConversationDeleted
 from turnlog.domain.streams import is_conversation
 from turnlog.errors import NewerFormat, Unavailable
 from turnlog.serializers import binary
-from turnlog.storage.recorder import Mark, Reader, Recorder, Row, Transaction, seal
+from turnlog.storage.recorder import Reader, Recorder, Transaction, seal
+from turnlog.storage.rows import Mark, Row
 
 BATCH = 2000
 """Commits that are projected in one transaction at most."""

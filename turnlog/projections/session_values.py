@@ -13,7 +13,8 @@ from turnlog.domain import events as e
 from turnlog.domain.conversation import Commit
 from turnlog.projections.projection import View
 from turnlog.serializers import binary
-from turnlog.storage.recorder import Reader, Row
+from turnlog.storage.recorder import Reader
+from turnlog.storage.rows import Row
 
 VERSION = "version"
 _KEY = "="

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from turnlog.errors import StorageError
-from turnlog.storage.recorder import Entry, Recorder, Scan, Transaction
+from turnlog.storage.recorder import Recorder, Scan, Transaction
+from turnlog.storage.rows import Entry
 from turnlog.storage.sqlite import SqliteRecorder
 
 BATCH = 1000

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from eventsourcing.persistence import IntegrityError
 
-from turnlog.storage.recorder import Entry, Head, Mark, Recorder, Row, Snapshot, Stored, Table
+from turnlog.storage.recorder import Recorder
+from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot, Stored, Table
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")

@@ -16,10 +16,7 @@ from typing import Self
 from weakref import finalize
 
 from turnlog.errors import ForeignDatabase, NewerFormat
-from turnlog.storage.recorder import (
-    Recorder,
-    readable,
-)
+from turnlog.storage.recorder import Recorder, readable
 from turnlog.storage.sqlite_tables import (
     SCHEMA,
     SqliteReader,

@@ -12,15 +12,7 @@ from typing import Any
 from eventsourcing.persistence import IntegrityError
 
 from turnlog.errors import ForeignDatabase, Unavailable
-from turnlog.storage.recorder import (
-    Entry,
-    Head,
-    Mark,
-    Row,
-    Snapshot,
-    Stored,
-    Table,
-)
+from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot, Stored, Table
 
 SCHEMA = """
 CREATE TABLE commits (

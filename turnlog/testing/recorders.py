@@ -21,7 +21,8 @@ from eventsourcing.persistence import IntegrityError
 
 from turnlog.domain.state import State
 from turnlog.serializers import binary
-from turnlog.storage.recorder import Entry, Head, Mark, Recorder, Row, Snapshot
+from turnlog.storage.recorder import Recorder
+from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot
 
 TEXTS = ["", "a", "A", "é", "e\u0301", "ß", "\u200f\u05e9\u05dc\u05d5\u05dd", "😀", "\U0010ffff"]
 TEXTS += ["nul\0in the middle", "\0", "' OR 1=1 --", "%_\\", "a\nb", "x" * 2000]

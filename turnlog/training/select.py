@@ -14,7 +14,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.engine.query import condition
 from turnlog.errors import UnknownConversation
 from turnlog.serializers import binary
-from turnlog.storage.recorder import Head
+from turnlog.storage.rows import Head
 from turnlog.training.plan import Plan
 
 
