@@ -32,11 +32,13 @@ class Stage:
     def __init__(self, folder: Path, url: str) -> None:
         self.url = url
         self.clock = folder / "clock"
+        self.clock.touch()
         self.sent = folder / "sent"
         self.set(NOW)
 
     def set(self, now: float) -> None:
-        self.clock.write_bytes(f"{now:<32}".encode())
+        with self.clock.open("r+b") as file:  # in place: others read it all the time
+            file.write(f"{now:<32}".encode())
 
     def arm(self) -> None:
         with turnlog.open(self.url, clock=lambda: NOW) as log:
