@@ -50,7 +50,7 @@ def recorded(asked: list[e.Event], sizes: list[int]) -> Conversation:
     start = turn = 0
     while start < len(asked):
         size = sizes[turn % len(sizes)]
-        conversation.record(*asked[start : start + size], recorded=0.0)
+        conversation.stage(*asked[start : start + size], recorded=0.0)
         start, turn = start + size, turn + 1
     return conversation
 

@@ -30,7 +30,7 @@ class Given:
     conversation: Conversation
 
     def when(self, *asked: e.Event, now: float | None = None) -> tuple[tuple[e.Event, ...], State]:
-        commit = self.conversation.record(*asked, recorded=0.0, now=now)
+        commit = self.conversation.stage(*asked, recorded=0.0, now=now)
         state = self.conversation.state
         assert state == replay(self.conversation.events()), "incremental apply is not replay"
         return commit.events, state
@@ -39,7 +39,7 @@ class Given:
 def given(*events: e.Event, now: float | None = None) -> Given:
     conversation = Conversation("c", State(), NoPast())
     if events:
-        conversation.record(*events, recorded=0.0, now=now)
+        conversation.stage(*events, recorded=0.0, now=now)
     return Given(conversation)
 
 

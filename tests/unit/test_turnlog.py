@@ -145,7 +145,7 @@ def test_a_deleted_conversation_is_hidden_and_takes_nothing_more(log: Turnlog) -
 def test_eventsourcings_own_repository_and_save_work_on_the_same_rows(log: Turnlog) -> None:
     three_turns(log)
     alice = log.repository.get("alice")
-    alice.record(UserUtteranceReverted(), recorded=5.0)
+    alice.stage(UserUtteranceReverted(), recorded=5.0)
     recordings = log.save(alice)
     assert [recording.domain_event.originator_version for recording in recordings] == [7]
     assert log.conversation("alice").version == 7
@@ -157,8 +157,8 @@ def test_eventsourcings_own_repository_and_save_work_on_the_same_rows(log: Turnl
 def test_two_savers_of_one_version_conflict(log: Turnlog) -> None:
     three_turns(log)
     one, other = log.repository.get("alice"), log.repository.get("alice")
-    one.record(SlotSet("n", 10), recorded=5.0)
-    other.record(SlotSet("n", 20), recorded=5.0)
+    one.stage(SlotSet("n", 10), recorded=5.0)
+    other.stage(SlotSet("n", 20), recorded=5.0)
     log.save(one)
     with pytest.raises(Exception, match="has version 7 already"):
         log.save(other)

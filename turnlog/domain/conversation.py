@@ -112,7 +112,7 @@ class Past(History, Protocol):
 class Conversation:
     """One conversation at a moment: its state, and the way to what was recorded before.
 
-    `record` decides and keeps the commit pending; an application saves it.
+    `stage` decides and keeps the commit pending; an application saves it.
     """
 
     def __init__(self, id: str, state: State, past: Past, version: int = 0) -> None:
@@ -182,7 +182,7 @@ class Conversation:
         if state.event:
             yield state
 
-    def record(
+    def stage(
         self, *asked: Event, recorded: float, now: float | None = None, key: str | None = None
     ) -> Commit:
         """Decide, apply, and keep the commit pending until an application saves it."""

@@ -78,7 +78,7 @@ class DialogueStateTracker:
         """Decide what the event means now, and apply it. Raises InvalidEvent."""
         if self._log is None:
             now = self._clock()
-            self._conversation.record(event, recorded=now, now=now)
+            self._conversation.stage(event, recorded=now, now=now)
         else:
             self._log.record(self.sender_id, event)
             self._conversation = self._log.conversation(self.sender_id)

@@ -78,7 +78,7 @@ async def _answer(
         said = [BotFailed("timeout", f"no answer within {timeout:g} s; it blocked")]
     try:
         kept = binary.checked(scratch.id, said)
-        said = scratch.record(*kept, recorded=0.0, now=message.timestamp).events
+        said = scratch.stage(*kept, recorded=0.0, now=message.timestamp).events
     except ConversationError as error:
         said = [BotFailed("error", f"its answer cannot be recorded: {error}")]
     return [*seen.called, *said]

@@ -55,13 +55,13 @@ class RecordedConversation:
         self._record(ToolCalled(tool, asked.arguments, call.call_id))
         if returned is None:
             raise ToolFailed(tool, "the recorded call was never answered")
-        self._conversation.record(returned, recorded=0.0)
+        self._conversation.stage(returned, recorded=0.0)
         if returned.is_error:
             raise ToolFailed(tool, returned.result)
         return returned.result
 
     def _record(self, call: ToolCalled) -> None:
-        self._conversation.record(call, recorded=0.0, now=self.now)
+        self._conversation.stage(call, recorded=0.0, now=self.now)
         self.called.append(call)
 
     def _recorded(self, asked: ToolCalled) -> Recorded | None:

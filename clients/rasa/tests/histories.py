@@ -69,12 +69,12 @@ def history(seed):
     chance = random.Random(seed)
     conversation = Conversation("s", State(), NoPast())
     slots = tuple(Slot(name, kind, initial) for name, kind, initial in SLOTS)
-    conversation.record(e.SlotsDeclared(slots, closed=True), recorded=0.0)
+    conversation.stage(e.SlotsDeclared(slots, closed=True), recorded=0.0)
     events, states = [], []
     for number in range(chance.randint(3, 30)):
         events.append(event(chance, number))
         after = conversation.state.event + 1
-        conversation.record(*from_rasa(events[-1:], after), recorded=0.0)
+        conversation.stage(*from_rasa(events[-1:], after), recorded=0.0)
         states.append(current_state("s", conversation.state, list(conversation.events())))
     return {"events": events, "states": states}
 
