@@ -10,7 +10,7 @@ from pathlib import Path
 import turnlog
 from scripts.benchmarks.sides import EVENTS_A_TURN, turn
 from turnlog.engine.importing import import_files
-from turnlog.serializers.codec import codec
+from turnlog.serializers.formats import codec
 
 TURNS = 50
 """Turns of each conversation in the file."""

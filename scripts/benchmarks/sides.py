@@ -20,7 +20,7 @@ from eventsourcing.domain import Aggregate, event
 
 import turnlog
 from turnlog.domain.events import Entity, Event, Intent
-from turnlog.serializers import binary
+from turnlog.encoding import binary
 from turnlog.storage.urls import recorder
 
 EVENTS_A_TURN = 6

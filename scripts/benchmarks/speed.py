@@ -30,9 +30,9 @@ from scripts.benchmarks.sides import (
     size,
 )
 from turnlog.domain.apply import fold
+from turnlog.encoding import binary
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import catch_up
-from turnlog.serializers import binary
 
 GROUP = 32
 LONG_TURNS = 10_000

@@ -14,7 +14,7 @@ from scripts.benchmarks.sides import Floor, Ours, turn
 from turnlog.domain.conversation import Commit
 from turnlog.domain.decide import NoHistory, decide
 from turnlog.domain.state import State
-from turnlog.serializers import binary
+from turnlog.encoding import binary
 from turnlog.storage.rows import Head, Row
 from turnlog.storage.sqlite import SqliteRecorder
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import turnlog
 from tests.unit.test_audit_report import HOSTILE, audited
 from turnlog import BotUttered, SlotSet, UserUttered
-from turnlog.audit.report import report
+from turnlog.reports.audit import report
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
-from turnlog.serializers.codec import Codec, codec
-from turnlog.serializers.document import DocumentCodec
-from turnlog.serializers.json_stream import Element
+from turnlog.serializers.formats import codec
+from turnlog.serializers.shared.codec import Codec
+from turnlog.serializers.shared.document import DocumentCodec
+from turnlog.serializers.shared.json_stream import Element
 from turnlog.testing.codecs import CodecContract
 from turnlog.testing.strategies import (
     conversation_ids,

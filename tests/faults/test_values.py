@@ -9,8 +9,8 @@ import pytest
 
 import turnlog
 from turnlog import BotUttered, SlotSet, UserUttered
+from turnlog.encoding.binary import MAX_EVENT_BYTES
 from turnlog.errors import InvalidEvent
-from turnlog.serializers.binary import MAX_EVENT_BYTES
 
 HOLDABLE: list[Any] = [
     "nul\0inside", "\0", "😀 👩‍👩‍👧", "\u202eright to left\u202c \u05e9\u05dc\u05d5\u05dd",

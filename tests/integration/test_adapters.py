@@ -17,7 +17,7 @@ from tests.integration.test_real_dialogues import expected as expected
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.engine.log import Turnlog
-from turnlog.serializers.codec import codec
+from turnlog.serializers.formats import codec
 
 Adapter = Callable[[Path], Iterable[Dialogue]]
 

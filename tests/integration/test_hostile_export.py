@@ -15,7 +15,7 @@ from tests.command_line import run
 from tests.unit.test_audit_report import HOSTILE
 from turnlog import BotUttered, SlotSet, UserUttered
 from turnlog.domain import events as e
-from turnlog.serializers.codec import codec
+from turnlog.serializers.formats import codec
 
 FORMATS = [
     "jsonl", "openai", "trl", "sharegpt", "alpaca", "parquet", "sgd", "multiwoz",

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.property.test_naif import DOCUMENTED
-from turnlog.serializers.javascript import parse, stringify
+from turnlog.serializers.naif.javascript import parse, stringify
 
 
 def turnlog(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -16,7 +16,8 @@ from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.events import Unknown
 from turnlog.domain.state import State
-from turnlog.serializers.codec import Codec, codec, detect
+from turnlog.serializers.formats import codec, detect
+from turnlog.serializers.shared.codec import Codec
 
 CORPORA = [
     pytest.param("sgd/train/dialogues_subset.json", "sgd", 4500, id="sgd"),

@@ -11,7 +11,7 @@ import pytest
 
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
-from turnlog.serializers.codec import codec, detect
+from turnlog.serializers.formats import codec, detect
 
 FILES = [
     pytest.param("tau_bench/gpt-4o-airline_subset.json", 577, 0, id="tau"),

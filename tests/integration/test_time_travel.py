@@ -16,10 +16,10 @@ from turnlog.audit.verify import verify
 from turnlog.audit.why import why
 from turnlog.domain.apply import apply, replay
 from turnlog.domain.state import State
+from turnlog.encoding.binary import same
 from turnlog.engine import batch
 from turnlog.engine import log as log_module
-from turnlog.serializers.binary import same
-from turnlog.serializers.codec import detect
+from turnlog.serializers.formats import detect
 
 FOLDERS = [
     ("sgd", 500), ("multiwoz21", 300), ("multiwoz21_zh", 60), ("tau_bench", 100),

@@ -19,7 +19,7 @@ from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.slots import Slot
 from turnlog.domain.values import RawJson
-from turnlog.serializers.codec import codec
+from turnlog.serializers.formats import codec
 from turnlog.training.plan import Plan
 from turnlog.training.write import export
 

@@ -23,10 +23,10 @@ from turnlog import (
     VariableSet,
 )
 from turnlog.bots import as_events
+from turnlog.dialogs.talks import Talks
+from turnlog.dialogs.tour import bot as tour
+from turnlog.dialogs.units import Dialog, Unit
 from turnlog.errors import InvalidEvent, TurnlogError, UnknownConversation, UnknownState
-from turnlog.sessions.talks import Talks
-from turnlog.sessions.tour import bot as tour
-from turnlog.sessions.units import Dialog, Unit
 
 
 class Clock:

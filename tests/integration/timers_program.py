@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import turnlog
-from turnlog.sessions.talks import Talks
-from turnlog.sessions.units import Dialog, Unit
+from turnlog.dialogs.talks import Talks
+from turnlog.dialogs.units import Dialog, Unit
 
 unit = Unit("u")
 

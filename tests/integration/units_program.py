@@ -10,8 +10,8 @@ import json
 import sys
 
 import turnlog
-from turnlog.sessions.talks import Talks
-from turnlog.sessions.units import Dialog, Unit
+from turnlog.dialogs.talks import Talks
+from turnlog.dialogs.units import Dialog, Unit
 
 left, right = Unit("left"), Unit("right")
 

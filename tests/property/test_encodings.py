@@ -7,7 +7,8 @@ import json
 from hypothesis import given
 
 from turnlog.domain import events as e
-from turnlog.serializers import binary, plain
+from turnlog.encoding import binary
+from turnlog.serializers import plain
 from turnlog.testing import strategies
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import turnlog
 from tests.integration.units_program import dialog, expected
 from turnlog import BotUttered
+from turnlog.dialogs.talks import Talks
 from turnlog.sessions.manager import SessionManager
-from turnlog.sessions.talks import Talks
 
 ROOT = Path(__file__).parents[2]
 USERS = 100

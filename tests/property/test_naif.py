@@ -23,9 +23,9 @@ from turnlog import (
 )
 from turnlog.engine.importing import import_files
 from turnlog.errors import FormatError
-from turnlog.serializers.codec import codec, detect
-from turnlog.serializers.javascript import parse, stringify
-from turnlog.serializers.naif import NaifCodec
+from turnlog.serializers.formats import codec, detect
+from turnlog.serializers.naif.codec import NaifCodec
+from turnlog.serializers.naif.javascript import parse, stringify
 
 DOCUMENTED = """{
   "34824744": {

@@ -28,10 +28,10 @@ from turnlog import (
 )
 from turnlog.audit.fault import Fault
 from turnlog.audit.protocol import protocol
-from turnlog.audit.report import Audited, report
 from turnlog.audit.verify import Verification
 from turnlog.cli import main
-from turnlog.serializers.text import cell, file_name
+from turnlog.reports.audit import Audited, report
+from turnlog.reports.text import cell, file_name
 
 HOSTILE = [
     "<script>alert(1)</script>", "</td></table><script src=//x></script>",

@@ -15,8 +15,9 @@ from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.values import RawJson
 from turnlog.errors import FormatError
-from turnlog.serializers import codec as codecs
-from turnlog.serializers.codec import Codec, Limits, codec, detect
+from turnlog.serializers import formats
+from turnlog.serializers.formats import codec, detect
+from turnlog.serializers.shared.codec import Codec, Limits
 
 DEEP = 100_000
 
@@ -163,7 +164,7 @@ DOCUMENTS = {
 def test_a_document_gives_every_conversation_that_is_complete_before_it_breaks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, chunk: int
 ) -> None:
-    monkeypatch.setattr("turnlog.serializers.json_stream.CHUNK", chunk)
+    monkeypatch.setattr("turnlog.serializers.shared.json_stream.CHUNK", chunk)
     text = DOCUMENTS[name]
     path = tmp_path / "data.json"
     path.write_text(text)
@@ -317,8 +318,8 @@ def test_a_format_of_a_third_party_plugs_in_by_entry_point(
         assert group == "turnlog.codecs"
         return [SimpleNamespace(name="lines", load=lambda: Lines)]
 
-    monkeypatch.setattr("turnlog.serializers.codec.entry_points", points)
-    monkeypatch.setattr("turnlog.serializers.codec._plugins", codecs._plugins.__wrapped__)
+    monkeypatch.setattr("turnlog.serializers.formats.entry_points", points)
+    monkeypatch.setattr("turnlog.serializers.formats._plugins", formats._plugins.__wrapped__)
     (path := tmp_path / "x.txt").write_text("> hello")
     found = detect(path)
     assert found is not None

@@ -7,8 +7,8 @@ import pytest
 
 from turnlog import Commit, SlotSet, UserUttered
 from turnlog.domain.values import RawJson
+from turnlog.encoding import binary
 from turnlog.errors import Corrupt, NewerFormat
-from turnlog.serializers import binary
 from turnlog.storage.rows import Row
 
 COMMIT = Commit("alice", 3, 7, 2, 1.5, (UserUttered("hi", timestamp=1.0), SlotSet("a", 1)), "k")

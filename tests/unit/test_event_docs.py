@@ -8,11 +8,11 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 
+from docs import make as event_docs
 from tests.parts import ROOT
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.events import EVENTS
-from turnlog.serializers import event_docs
-from turnlog.serializers.codec import codec
+from turnlog.serializers.formats import codec
 from turnlog.serializers.plain import dumps
 from turnlog.testing import strategies
 
@@ -26,7 +26,7 @@ VALIDATOR = jsonschema.Draft202012Validator(event_docs.line_schema())
 )
 def test_what_the_docs_hold_is_up_to_date(name: str, text: str) -> None:
     held = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    assert held == text, "run: python -m turnlog.serializers.event_docs docs"
+    assert held == text, "run: python docs/make.py"
 
 
 def test_every_event_is_on_the_page_and_in_the_schema() -> None:

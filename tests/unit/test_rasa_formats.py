@@ -17,9 +17,10 @@ from turnlog.domain.conversation import Dialogue
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import State
 from turnlog.errors import FormatError
-from turnlog.serializers.codec import Codec, codec, detect
+from turnlog.serializers.formats import codec, detect
 from turnlog.serializers.rasa.events import BY_TYPE, from_rasa, to_rasa
 from turnlog.serializers.rasa.state import current_state
+from turnlog.serializers.shared.codec import Codec
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from tests.parts import jsonpickle as jsonpickle_part
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
-from turnlog.serializers.codec import Limits, detect
+from turnlog.serializers.formats import detect
 from turnlog.serializers.rasa.dialogue import PREFIXES, RasaDialogueCodec
 from turnlog.serializers.rasa.events import to_rasa
+from turnlog.serializers.shared.codec import Limits
 
 OLDEST, NEWEST = "1.5.2", "4.1.1"
 
@@ -272,10 +273,11 @@ HOSTILE: dict[str, Any] = {
 
 READ = """
 import os, sys, pathlib
-import turnlog.serializers.rasa.dialogue as codec, turnlog.errors, turnlog.serializers.codec
+import turnlog.serializers.formats, turnlog.serializers.shared.codec
+import turnlog.serializers.rasa.dialogue as codec, turnlog.errors
 # What a first read does once, msgspec's reading of its own types, is done before.
-assert turnlog.serializers.codec.detect(pathlib.Path(sys.argv[1]))
-small = turnlog.serializers.codec.Limits(event_bytes=1)
+assert turnlog.serializers.formats.detect(pathlib.Path(sys.argv[1]))
+small = turnlog.serializers.shared.codec.Limits(event_bytes=1)
 assert list(codec.RasaDialogueCodec(small).read(pathlib.Path(sys.argv[1])))
 before = set(sys.modules)
 def audited(event, arguments):

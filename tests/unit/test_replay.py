@@ -31,9 +31,10 @@ from turnlog import (
 from turnlog.bots import Loaded
 from turnlog.domain.calls import answers
 from turnlog.errors import BotError, FormatError, ToolFailed
-from turnlog.replay import Divergence, Rules, replay, report
+from turnlog.replay import Divergence, Rules, replay
 from turnlog.replay.comparing import difference
 from turnlog.replay.rules import load
+from turnlog.reports import replay as report
 
 pytest_plugins = ["pytester"]
 

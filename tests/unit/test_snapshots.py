@@ -9,8 +9,8 @@ import pytest
 import turnlog
 from turnlog import BotUttered, Dialogue, SlotSet, UserUttered
 from turnlog.domain.apply import replay
+from turnlog.encoding import binary
 from turnlog.engine.batch import SNAPSHOT_EVERY
-from turnlog.serializers import binary
 
 TURNS = 1000
 EVENTS = tuple(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
-from turnlog.serializers.codec import codec
+from turnlog.serializers.formats import codec
 from turnlog.serializers.rasa.text import _ANNOTATED, annotated
 
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {}}}

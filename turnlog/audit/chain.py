@@ -9,8 +9,8 @@ from turnlog.audit.fault import Fault, Tell, named
 from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Commit
 from turnlog.domain.state import State
+from turnlog.encoding import binary
 from turnlog.errors import StorageError
-from turnlog.serializers import binary
 from turnlog.storage.recorder import Scan
 from turnlog.storage.rows import Head, Row, Snapshot
 

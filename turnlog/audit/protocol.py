@@ -13,7 +13,7 @@ from turnlog.domain.conversation import Commit
 from turnlog.domain.redactions import redacted, without_words
 from turnlog.domain.rewinds import taken_back
 from turnlog.domain.state import State
-from turnlog.serializers.binary import same
+from turnlog.encoding.binary import same
 from turnlog.serializers.plain import to_plain
 
 Change = tuple[Any, Any]

@@ -8,7 +8,7 @@ from typing import Any
 from turnlog.domain import events as e
 from turnlog.domain.apply import fold
 from turnlog.domain.state import State
-from turnlog.serializers.binary import same
+from turnlog.encoding.binary import same
 
 
 def why(events: Iterable[e.Event], slot: str) -> tuple[int, ...]:

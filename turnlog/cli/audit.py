@@ -28,7 +28,7 @@ def audit(ids: Ids, out: Out) -> None:
 
     Exit status 1 where verifying a conversation finds a fault.
     """
-    from turnlog.audit.report import report
+    from turnlog.reports.audit import report
 
     with open_log() as log:
         audited = [_audited(log, id) for id in ids]
@@ -45,8 +45,8 @@ def audit(ids: Ids, out: Out) -> None:
 
 def _write_folder(folder: Path, audited: Iterable[Any]) -> None:
     """A page for each, named by its id's digest, and an index of them."""
-    from turnlog.audit.report import report
-    from turnlog.serializers.text import cell, file_name
+    from turnlog.reports.audit import report
+    from turnlog.reports.text import cell, file_name
 
     index = io.StringIO(newline="")
     rows = csv.writer(index)
@@ -60,9 +60,9 @@ def _write_folder(folder: Path, audited: Iterable[Any]) -> None:
 
 def _audited(log: Any, id: str) -> Any:
     """A conversation as far as it can be read, and what is wrong with it."""
-    from turnlog.audit.report import Audited
     from turnlog.audit.verify import verify
     from turnlog.errors import StorageError
+    from turnlog.reports.audit import Audited
 
     found = verify(log.store, [id])
     commits: list[Any] = []

@@ -49,7 +49,7 @@ def import_(
 ) -> None:
     """Store the conversations of files; what is there already is stored once."""
     from turnlog.engine.importing import import_files
-    from turnlog.serializers.codec import Limits
+    from turnlog.serializers.shared.codec import Limits
 
     limits = Limits(max_conversation) if max_conversation else Limits()
     with open_log() as log, _progress() as progress:

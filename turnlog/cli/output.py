@@ -9,8 +9,8 @@ from typing import Any
 
 from turnlog.cli.settings import settings
 from turnlog.errors import FormatError
-from turnlog.serializers.text import visible as visible
-from turnlog.serializers.text import when as when
+from turnlog.reports.text import visible as visible
+from turnlog.reports.text import when as when
 
 
 def document(value: Mapping[str, Any], *, human: Callable[[], None]) -> None:

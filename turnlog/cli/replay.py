@@ -54,8 +54,9 @@ def replay(
     Clock, tool results and what came before each message are the record's.
     """
     from turnlog import bots
-    from turnlog.replay import many, report
+    from turnlog.replay import many
     from turnlog.replay import rules as rule
+    from turnlog.reports import replay as report
 
     if bool(ids) == all_:
         raise typer.BadParameter("name conversations, or give --all")
@@ -89,7 +90,7 @@ def _divergences(found: Any, outcomes: list[Any], count: int) -> Iterator[dict[s
 
 
 def _print(count: int, outcomes: Any) -> None:
-    from turnlog.replay.report import grouped
+    from turnlog.reports.replay import grouped
 
     if count:
         columns = ("kind", "what", "conversations", "first", "turn")

@@ -16,10 +16,10 @@ from typing import Any, Self, TypeVar
 
 from turnlog.domain.conversation import Commit, Conversation, Dialogue
 from turnlog.domain.events import Event
+from turnlog.encoding import binary
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import Unavailable
-from turnlog.serializers import binary
 from turnlog.storage.rows import Row
 
 Result = TypeVar("Result")

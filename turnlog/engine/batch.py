@@ -12,10 +12,10 @@ from turnlog.domain.conversation import Commit
 from turnlog.domain.decide import decide
 from turnlog.domain.events import Event
 from turnlog.domain.state import State
+from turnlog.encoding import binary
 from turnlog.engine.history import StoredHistory
 from turnlog.engine.request import Recorded, Request
 from turnlog.errors import VersionConflict
-from turnlog.serializers import binary
 from turnlog.storage.recorder import Reader, Transaction
 from turnlog.storage.rows import Head, Row
 

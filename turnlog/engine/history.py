@@ -8,8 +8,8 @@ from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Commit
 from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.state import State
+from turnlog.encoding import binary
 from turnlog.errors import OutOfRange
-from turnlog.serializers import binary
 from turnlog.storage.recorder import Reader
 from turnlog.storage.rows import Head, Snapshot
 

@@ -18,7 +18,8 @@ from turnlog.domain.events import Unknown
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded, Request
 from turnlog.errors import ConversationError, FormatError, InvalidEvent
-from turnlog.serializers.codec import Codec, Limits, codec, detect, url_of
+from turnlog.serializers.formats import codec, detect
+from turnlog.serializers.shared.codec import Codec, Limits, url_of
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.urls import recorder
 

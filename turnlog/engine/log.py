@@ -15,13 +15,13 @@ from turnlog.domain.events import ConversationDeleted, Event, UserUttered
 from turnlog.domain.state import State
 from turnlog.domain.streams import check_id, check_key, is_conversation
 from turnlog.domain.values import unholdable
+from turnlog.encoding import binary
 from turnlog.engine.history import StoredHistory
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.engine.writer import Writer
 from turnlog.errors import FormatError, InvalidEvent, UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import StoredView, catch_up
-from turnlog.serializers import binary
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Head
 

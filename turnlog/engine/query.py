@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from turnlog.domain.state import State
+from turnlog.encoding import binary
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
 from turnlog.projections.transcript import messages
-from turnlog.serializers import binary
 from turnlog.storage.rows import Head
 
 Term = Callable[[State], bool]

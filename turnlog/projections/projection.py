@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Protocol
 from turnlog.domain.conversation import Commit
 from turnlog.domain.events import ConversationDeleted
 from turnlog.domain.streams import is_conversation
+from turnlog.encoding import binary
 from turnlog.errors import NewerFormat, Unavailable
-from turnlog.serializers import binary
 from turnlog.storage.recorder import Reader, Recorder, Transaction, seal
 from turnlog.storage.rows import Mark, Row
 

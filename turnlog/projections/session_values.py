@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Commit
+from turnlog.encoding import binary
 from turnlog.projections.projection import View
-from turnlog.serializers import binary
 from turnlog.storage.recorder import Reader
 from turnlog.storage.rows import Row
 

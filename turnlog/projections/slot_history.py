@@ -9,8 +9,8 @@ from turnlog.domain import events as e
 from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Commit
 from turnlog.domain.state import State
+from turnlog.encoding import binary
 from turnlog.projections.projection import View, numbered
-from turnlog.serializers import binary
 
 _STATE = "state"
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from turnlog.domain import events as e
+from turnlog.encoding import binary
 from turnlog.replay.divergence import Kind
 from turnlog.replay.rules import Rules
-from turnlog.serializers import binary
 from turnlog.serializers.plain import to_plain
 
 

@@ -15,13 +15,13 @@ from turnlog.domain.calls import answers
 from turnlog.domain.conversation import Conversation, Turn, turns
 from turnlog.domain.events import BotFailed, Event, ToolCalled, UserUttered
 from turnlog.domain.state import State
+from turnlog.encoding import binary
 from turnlog.engine.log import Turnlog
 from turnlog.errors import ConversationError
 from turnlog.replay.comparing import difference, own
 from turnlog.replay.divergence import Divergence
 from turnlog.replay.recorded import Recorded, RecordedConversation
 from turnlog.replay.rules import Rules
-from turnlog.serializers import binary
 
 GRACE = 1.0
 """Seconds that a bot gets beyond its time before what it does is broken off."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, ToolCalled, ToolReturned
+from turnlog.encoding import binary
 from turnlog.errors import ToolFailed
-from turnlog.serializers import binary
 
 Recorded = tuple[ToolCalled, ToolReturned | None]
 

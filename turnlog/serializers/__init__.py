@@ -1,1 +1,1 @@
-"""Bytes to events and back: one module a format, one interface for all of them (codec.py)."""
+"""Foreign bytes to events and back: one module or folder a format; `formats` finds them."""

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
-from turnlog.serializers.chat import text_chat, tools_text
-from turnlog.serializers.codec import Codec, Example
+from turnlog.serializers.openai.text_chat import text_chat, tools_text
+from turnlog.serializers.shared.codec import Codec, Example
 
 ROWS = 1000
 """Rows that are written at once."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from turnlog.domain.conversation import Dialogue
-from turnlog.serializers.chat import text_chat, tools_text
-from turnlog.serializers.codec import Codec, Example
-from turnlog.serializers.document import write_lines
+from turnlog.serializers.openai.text_chat import text_chat, tools_text
+from turnlog.serializers.shared.codec import Codec, Example
+from turnlog.serializers.shared.document import write_lines
 
 
 class TrlCodec(Codec):

@@ -23,6 +23,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from turnlog import AsyncTurnlog, __version__, aopen
 from turnlog.bots import BotConversation, LiveConversation, Loaded
+from turnlog.dialogs.timers import Repeating, Timers
 from turnlog.domain.conversation import Conversation
 from turnlog.server import errors
 from turnlog.server.auth import Principal, authorised
@@ -32,16 +33,15 @@ from turnlog.server.order import Order
 from turnlog.server.settings import Settings
 from turnlog.server.shared import Server
 from turnlog.server.tokens import stored_secret
-from turnlog.sessions.timers import Repeating, Timers
 
 ROUTES: tuple[str, ...] = (
-    "turnlog.server.health:handlers",
-    "turnlog.server.inspector:handlers",
-    "turnlog.server.pages:handlers",
-    "turnlog.server.rest:handlers",
-    "turnlog.server.sessions:handlers",
-    "turnlog.server.threads:handlers",
-    "turnlog.server.tracker:handlers",
+    "turnlog.server.routes.health:handlers",
+    "turnlog.server.routes.inspector:handlers",
+    "turnlog.server.routes.pages:handlers",
+    "turnlog.server.routes.rest:handlers",
+    "turnlog.server.routes.sessions:handlers",
+    "turnlog.server.routes.threads:handlers",
+    "turnlog.server.routes.tracker:handlers",
 )
 """Module and attribute of every group of routes."""
 

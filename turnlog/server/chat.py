@@ -18,14 +18,14 @@ from socketio.exceptions import ConnectionRefusedError
 
 from turnlog.domain.events import UserUttered
 from turnlog.domain.streams import check_id
+from turnlog.encoding.binary import decode_state
 from turnlog.engine.log import Turnlog
 from turnlog.errors import TurnlogError
-from turnlog.serializers.binary import decode_state
 from turnlog.server import wire
 from turnlog.server.auth import Principal
 from turnlog.server.errors import Refused, status_of
 from turnlog.server.feed import Follower, Numbered
-from turnlog.server.rest import check_message_id
+from turnlog.server.requests import check_message_id
 from turnlog.server.shared import Server
 from turnlog.server.tokens import named
 

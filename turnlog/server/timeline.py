@@ -10,7 +10,8 @@ from turnlog.domain.actors import actor
 from turnlog.domain.apply import fold
 from turnlog.domain.rewinds import REWINDS
 from turnlog.domain.state import State
-from turnlog.serializers import binary, plain
+from turnlog.encoding import binary
+from turnlog.serializers import plain
 
 BULKY = ("restored",)
 """Fields that say again what other events have said."""

@@ -1,1 +1,1 @@
-"""Sessions for bots: values by key, dialog units, timers that survive, over one log."""
+"""Sessions of bots: values by key, with a history behind every one, over one log."""

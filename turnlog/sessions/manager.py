@@ -15,12 +15,13 @@ import turnlog
 from turnlog.domain.events import Event
 from turnlog.domain.streams import GLOBALS, check_id
 from turnlog.domain.values import check_value, unholdable
+from turnlog.encoding import binary
+from turnlog.encoding.values import SCALARS, copied
 from turnlog.engine.log import Turnlog
 from turnlog.errors import InvalidEvent
-from turnlog.serializers import binary
 from turnlog.sessions.store import Store
 from turnlog.sessions.turn import Turn, current
-from turnlog.sessions.values import GONE, SCALARS, copied
+from turnlog.sessions.values import GONE
 
 Type = TypeVar("Type")
 NUMBERS = SCALARS - {str}

@@ -10,11 +10,11 @@ from weakref import WeakValueDictionary
 
 from turnlog.domain.conversation import Commit
 from turnlog.domain.streams import GLOBALS
+from turnlog.encoding import binary
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded, Request
 from turnlog.projections.projection import catch_up
 from turnlog.projections.session_values import SessionValuesProjection, Values, session_values
-from turnlog.serializers import binary
 
 FRESH = 0.001
 """Seconds for which what other processes wrote may go unseen by a read outside a turn."""

@@ -1,4 +1,4 @@
-"""Values a session keeps: copied, compared, and stored as what changed in them."""
+"""Values a session keeps, stored as what changed in them."""
 
 from __future__ import annotations
 
@@ -6,27 +6,11 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from turnlog.domain import events as e
-from turnlog.serializers import binary
+from turnlog.encoding import binary
+from turnlog.encoding.values import same
 
 GONE: Any = object()
 """Stands for the value of a key that is not there."""
-
-
-SCALARS = frozenset({str, int, float, bool, type(None)})
-
-
-def copied(value: Any) -> Any:
-    """A value of one's own: writing into it changes nothing else. Tuples become lists."""
-    if isinstance(value, dict):
-        return {k: v if type(v) in SCALARS else copied(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [v if type(v) in SCALARS else copied(v) for v in value]
-    return value
-
-
-def same(one: Any, other: Any) -> bool:
-    """Equal as JSON is: 1, 1.0 and True differ, and so do objects with keys in another order."""
-    return one is other or (one == other and binary.encode(one) == binary.encode(other))
 
 
 def changes(key: str, old: Any, new: Any) -> list[e.Event]:

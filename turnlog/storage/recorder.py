@@ -26,7 +26,7 @@ from eventsourcing.persistence import (
 
 from turnlog.domain.apply import fold
 from turnlog.domain.state import State
-from turnlog.serializers import binary
+from turnlog.encoding import binary
 from turnlog.storage.rows import Head, Mark, Row, Snapshot, Stored, Table
 from turnlog.storage.subscription import Doorbell, Following
 

@@ -6,7 +6,7 @@ import hashlib
 from typing import Literal, NamedTuple
 
 from turnlog.domain.conversation import Commit
-from turnlog.serializers import binary
+from turnlog.encoding import binary
 
 
 class Row(NamedTuple):

@@ -25,7 +25,8 @@ from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.state import State
 from turnlog.errors import FormatError
-from turnlog.serializers.codec import SNIFFED, Codec, Example, codec, names
+from turnlog.serializers.formats import codec, names
+from turnlog.serializers.shared.codec import SNIFFED, Codec, Example
 from turnlog.testing import strategies
 
 _HEALTH = [HealthCheck.differing_executors, HealthCheck.too_slow]

@@ -20,7 +20,7 @@ import pytest
 from eventsourcing.persistence import IntegrityError
 
 from turnlog.domain.state import State
-from turnlog.serializers import binary
+from turnlog.encoding import binary
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot
 

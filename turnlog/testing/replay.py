@@ -60,7 +60,7 @@ def _loaded(bot: Bot | str) -> Loaded:
 
 
 def _told(found: list[Any], count: int) -> str:
-    from turnlog.replay.report import shown
+    from turnlog.reports.replay import shown
 
     lines = [f"{len(found)} of {count} conversations diverge"]
     for one in found[:SHOWN]:

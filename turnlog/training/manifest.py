@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 import msgspec
 
 from turnlog.errors import FormatError
-from turnlog.serializers.codec import Example
 from turnlog.serializers.plain import dumps
+from turnlog.serializers.shared.codec import Example
 from turnlog.training.plan import By, Plan
 from turnlog.training.split import Leak
 

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import msgspec
 
 from turnlog.errors import FormatError
-from turnlog.serializers.codec import Codec, codec
+from turnlog.serializers.formats import codec
+from turnlog.serializers.shared.codec import Codec
 from turnlog.training.view import INCLUDE
 
 By = Literal["conversation", "user"]

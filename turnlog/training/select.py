@@ -10,10 +10,10 @@ from turnlog.domain import events as e
 from turnlog.domain.apply import replay
 from turnlog.domain.state import State
 from turnlog.domain.streams import is_conversation
+from turnlog.encoding import binary
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import condition
 from turnlog.errors import UnknownConversation
-from turnlog.serializers import binary
 from turnlog.storage.rows import Head
 from turnlog.training.plan import Plan
 

@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
-from turnlog.serializers.codec import Example
-from turnlog.serializers.json_value import raw_parts
 from turnlog.serializers.plain import to_plain
+from turnlog.serializers.shared.codec import Example
+from turnlog.serializers.shared.json_value import raw_parts
 from turnlog.training import manifest
 from turnlog.training.manifest import Fault, File, Totals
 from turnlog.training.plan import Plan

@@ -172,7 +172,7 @@ def test_the_node_example_goes_on_after_it_was_stopped(node, tmp_path):
 
 
 def test_the_tour_bot_answers_live(tmp_path):
-    with turnlog_part.running(bot="turnlog.sessions.tour:bot") as server, httpx.Client() as client:
+    with turnlog_part.running(bot="turnlog.dialogs.tour:bot") as server, httpx.Client() as client:
         said = []
         for text in ("hi", "Ann", "Lisbon"):
             asked = {"sender": "ann", "message": text}

@@ -23,7 +23,7 @@ from turnlog import (
     UserUttered,
 )
 from turnlog.domain.conversation import Turn
-from turnlog.serializers.codec import detect
+from turnlog.serializers.formats import detect
 
 SGD = "sgd/train/dialogues_subset.json"
 

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from tests.integration.replay.dialogues import Answer
 from turnlog import ActionExecuted, BotUttered, Entity, Event, SlotSet, ToolCalled, UserUttered
 from turnlog.bots import BotConversation
-from turnlog.serializers.binary import decode_events, encode_events
+from turnlog.encoding.binary import decode_events, encode_events
 
 SEED = 20
 SHARE = 3

@@ -14,14 +14,15 @@ from typing import Any, BinaryIO
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
-from turnlog.serializers import json_stream
-from turnlog.serializers.codec import Example
-from turnlog.serializers.document import DocumentCodec, member
-from turnlog.serializers.fields import take
-from turnlog.serializers.json_stream import Element, begins_with
 from turnlog.serializers.multiwoz.acts import annotated
 from turnlog.serializers.multiwoz.metadata import Metadata
-from turnlog.serializers.states import changes
+from turnlog.serializers.multiwoz.writer import example, write
+from turnlog.serializers.shared import json_stream
+from turnlog.serializers.shared.codec import Example
+from turnlog.serializers.shared.document import DocumentCodec, member
+from turnlog.serializers.shared.fields import take
+from turnlog.serializers.shared.json_stream import Element, begins_with
+from turnlog.serializers.shared.states import changes
 
 _TURN = {"text": ("text", str)}
 _WHOLE = {"goal": ("goal", dict)}
@@ -47,14 +48,10 @@ class MultiwozCodec(DocumentCodec):
         return Dialogue(element.key, tuple(_Reader().events(value)))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        from turnlog.serializers.multiwoz.writer import example
-
         if any(isinstance(event, e.UserUttered) for event in dialogue.events):
             yield example(dialogue)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
-        from turnlog.serializers.multiwoz.writer import write
-
         write(examples, out)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from turnlog.domain.annotations import Frame
 from turnlog.errors import FormatError
-from turnlog.serializers.states import same
+from turnlog.serializers.shared.states import same
 
 UNSET = ("", "not mentioned", "未提及")
 """What stands in the place of a value that is not known."""

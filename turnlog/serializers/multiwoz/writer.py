@@ -11,13 +11,13 @@ from turnlog.domain.annotations import Act, Frame, Span
 from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Dialogue, Turn
 from turnlog.domain.state import State
-from turnlog.serializers.codec import Example
-from turnlog.serializers.document import as_line, refuse_raw_example
-from turnlog.serializers.losses import Held, about, lost
 from turnlog.serializers.multiwoz.acts import acts_and_spans
 from turnlog.serializers.multiwoz.metadata import PARTS, Metadata, is_unset
-from turnlog.serializers.schema import check_slots
-from turnlog.serializers.spans import check_frames
+from turnlog.serializers.shared.codec import Example
+from turnlog.serializers.shared.document import as_line, refuse_raw_example
+from turnlog.serializers.shared.losses import Held, about, lost
+from turnlog.serializers.shared.schema import check_slots
+from turnlog.serializers.shared.spans import check_frames
 
 _HELD: Held = {
     e.UserUttered: frozenset(("text", "extra")),

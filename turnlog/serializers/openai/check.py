@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from turnlog.errors import FormatError
-from turnlog.serializers.json_value import parse, raw_parts
+from turnlog.serializers.shared.json_value import parse, raw_parts
 
 Fault = tuple[int, str, str]
 Content = Mapping[str, Any]

@@ -13,12 +13,13 @@ from typing import Any, BinaryIO
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
-from turnlog.serializers import json_stream
-from turnlog.serializers.codec import SNIFFED, Example
-from turnlog.serializers.document import DocumentCodec, member, write_lines
-from turnlog.serializers.json_stream import Element, begins_with
-from turnlog.serializers.json_value import parse
 from turnlog.serializers.openai.messages import Messages
+from turnlog.serializers.openai.writer import example
+from turnlog.serializers.shared import json_stream
+from turnlog.serializers.shared.codec import SNIFFED, Example
+from turnlog.serializers.shared.document import DocumentCodec, member, write_lines
+from turnlog.serializers.shared.json_stream import Element, begins_with
+from turnlog.serializers.shared.json_value import parse
 
 _APART = frozenset(("messages", "traj", "tools", "id"))
 
@@ -58,8 +59,6 @@ class OpenaiCodec(DocumentCodec):
         return Dialogue(name, tuple(events))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        from turnlog.serializers.openai.writer import example
-
         yield from example(dialogue, ids=self.options.get("ids", True))
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.errors import FormatError
-from turnlog.serializers.document import member
-from turnlog.serializers.json_value import parse, raw_parts
+from turnlog.serializers.shared.document import member
+from turnlog.serializers.shared.json_value import parse, raw_parts
 
 NEW_MESSAGE = "new_message"
 """In `extra` of a call that follows another but begins a message of its own."""

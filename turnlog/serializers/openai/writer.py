@@ -11,12 +11,12 @@ import msgspec
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
-from turnlog.serializers.codec import Example
-from turnlog.serializers.document import refuse_raw_example
-from turnlog.serializers.losses import Held, lost
 from turnlog.serializers.openai.check import faults
 from turnlog.serializers.openai.messages import NEW_MESSAGE
 from turnlog.serializers.plain import dumps
+from turnlog.serializers.shared.codec import Example
+from turnlog.serializers.shared.document import refuse_raw_example
+from turnlog.serializers.shared.losses import Held, lost
 
 _TEXT = frozenset(("text", "data", "extra"))
 _HELD: Held = {

@@ -16,10 +16,10 @@ from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.values import RawJson
 from turnlog.errors import FormatError
-from turnlog.serializers.codec import Example
 from turnlog.serializers.rasa.events import BLANK, KEPT, KINDS, Kind, kind_of, written
 from turnlog.serializers.rasa.pickle import OBJECT, Pickled
 from turnlog.serializers.rasa.source import Place, RasaCodec
+from turnlog.serializers.shared.codec import Example
 
 PREFIXES = ("rasa.shared.core", "rasa.core", "rasa_core")
 

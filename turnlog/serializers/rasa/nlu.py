@@ -8,13 +8,13 @@ from typing import Any, BinaryIO
 
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
-from turnlog.serializers import losses
-from turnlog.serializers.codec import Codec, Example
-from turnlog.serializers.document import refuse_raw_example
 from turnlog.serializers.rasa.text import annotated
 from turnlog.serializers.rasa.understood import Understood, understood
 from turnlog.serializers.rasa.yaml import Block, write_yaml
-from turnlog.serializers.spans import is_payload
+from turnlog.serializers.shared import losses
+from turnlog.serializers.shared.codec import Codec, Example
+from turnlog.serializers.shared.document import refuse_raw_example
+from turnlog.serializers.shared.spans import is_payload
 
 _HELD: losses.Held = {
     e.UserUttered: frozenset(("text",)),

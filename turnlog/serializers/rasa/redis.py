@@ -9,10 +9,10 @@ from typing import Any
 
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
-from turnlog.serializers.codec import url_of
-from turnlog.serializers.json_stream import Element
 from turnlog.serializers.rasa.dialogue import RasaDialogueCodec
 from turnlog.serializers.rasa.source import Place, placed
+from turnlog.serializers.shared.codec import url_of
+from turnlog.serializers.shared.json_stream import Element
 
 _SNIFF = re.compile(rb'"(?:\w+:)?tracker:')
 _PREFIX = re.compile(r"(?:\w+:)?tracker:(.+)\Z", re.DOTALL)

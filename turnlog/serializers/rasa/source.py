@@ -9,13 +9,14 @@ from typing import Any, BinaryIO, NamedTuple
 
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.events import Event
+from turnlog.encoding import binary
 from turnlog.errors import FormatError
-from turnlog.serializers import binary, json_stream
-from turnlog.serializers.codec import Codec
-from turnlog.serializers.json_stream import Element
-from turnlog.serializers.json_value import Broken, parse
 from turnlog.serializers.rasa.domain import read_domain
 from turnlog.serializers.rasa.events import from_rasa
+from turnlog.serializers.shared import json_stream
+from turnlog.serializers.shared.codec import Codec
+from turnlog.serializers.shared.json_stream import Element
+from turnlog.serializers.shared.json_value import Broken, parse
 
 ENVELOPE = 6
 """Levels of nesting that the formats put around a value."""

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
-from turnlog.serializers.codec import url_of
-from turnlog.serializers.json_value import parse
 from turnlog.serializers.rasa.source import ENVELOPE, Place, RasaCodec
+from turnlog.serializers.shared.codec import url_of
+from turnlog.serializers.shared.json_value import parse
 
 _SQLITE = b"SQLite format 3\x00"
 

@@ -14,13 +14,13 @@ from typing import Any, BinaryIO, ClassVar
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.state import LISTEN
-from turnlog.serializers.codec import Codec, Example
-from turnlog.serializers.document import refuse_raw_example
-from turnlog.serializers.losses import Held, lost
 from turnlog.serializers.rasa.text import annotated
 from turnlog.serializers.rasa.understood import Understood, understood
 from turnlog.serializers.rasa.yaml import Block, write_yaml
-from turnlog.serializers.schema import check_slots
+from turnlog.serializers.shared.codec import Codec, Example
+from turnlog.serializers.shared.document import refuse_raw_example
+from turnlog.serializers.shared.losses import Held, lost
+from turnlog.serializers.shared.schema import check_slots
 
 _SILENT = (LISTEN, "action_session_start", "action_unlikely_intent", None)
 """Actions that Rasa's own stories leave out."""

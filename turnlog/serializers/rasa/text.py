@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from turnlog.domain.annotations import Entity
-from turnlog.serializers.spans import in_order, is_payload
+from turnlog.serializers.shared.spans import in_order, is_payload
 
 _ANNOTATED = re.compile(
     r"\[(?P<text>[^\]]+?)\](\((?P<entity>[^:)]+?)(?:\:(?P<value>[^)]+))?\)|\{(?P<dict>[^}]+?)\}"

@@ -11,7 +11,7 @@ from turnlog.domain import events as e
 from turnlog.domain.annotations import Entity, Frame
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
-from turnlog.serializers.spans import check_entities, check_frames
+from turnlog.serializers.shared.spans import check_entities, check_frames
 
 BETWEEN = "+"
 """Joins the acts of a data set's message to one intent, as Rasa joins several intents."""

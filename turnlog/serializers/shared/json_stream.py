@@ -9,7 +9,7 @@ from typing import BinaryIO
 import msgspec
 
 from turnlog.errors import FormatError
-from turnlog.serializers.json_value import parse
+from turnlog.serializers.shared.json_value import parse
 
 CHUNK = 1 << 16
 

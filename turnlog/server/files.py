@@ -1,4 +1,4 @@
-"""The pages and what they are made of, from the folder `static`; nothing is read from elsewhere."""
+"""The files that pages are made of, from the folder `static`; nothing is read from elsewhere."""
 
 from __future__ import annotations
 
@@ -6,14 +6,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import msgspec
-from litestar import Response, get
-
-from turnlog.server.errors import Refused
-from turnlog.server.shared import Server
+from litestar import Response
 
 FOLDER = Path(__file__).with_name("static")
-CLIENT = "vendor/socket.io.js"
 
 TYPES = {
     ".html": "text/html",
@@ -57,29 +52,6 @@ def _read() -> Iterator[tuple[str, tuple[str, bytes]]]:
 
 
 def page(name: str, status: int = 200) -> Response[bytes]:
+    """A file as a response."""
     media_type, content = files()[name]
     return Response(content, status_code=status, media_type=media_type, headers=HEADERS)
-
-
-@get("/", opt={"access": "open"}, include_in_schema=False)
-async def chat() -> Response[bytes]:
-    if CLIENT not in files():
-        raise Refused(503, "NotBuilt", "the chat page is not built: run scripts/page")
-    return page("chat.html")
-
-
-@get("/static/{name:path}", opt={"access": "open"}, include_in_schema=False)
-async def static(name: str) -> Response[bytes]:
-    if name.lstrip("/") not in files():
-        raise Refused(404, "NotFound", "there is no such file")
-    return page(name.lstrip("/"))
-
-
-@get("/chat/names.js", opt={"access": "open"}, include_in_schema=False)
-async def names(server: Server) -> Response[bytes]:
-    """How the Socket.IO channel names things, as a module of the page."""
-    module = b"export const names = %s;\n" % msgspec.json.encode(server.settings.names)
-    return Response(module, media_type=TYPES[".js"], headers=HEADERS)
-
-
-handlers = (chat, static, names)

@@ -18,16 +18,15 @@ bot = Dialog(names, start="names.ask")
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from typing import TypeVar
 
 from turnlog.bots.bot import BotConversation
+from turnlog.dialogs.threads import StateFunction, Thread
 from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.state import Prompt
 from turnlog.errors import TurnlogError, UnknownState
-from turnlog.sessions.threads import Thread
 
-StateFunction = Callable[[Thread], Awaitable[None]]
 AnyState = TypeVar("AnyState", bound=StateFunction)
 
 RESTART, AGAIN, IGNORE = "restart", "again", "ignore"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Any, Protocol
 
 from turnlog.bots.bot import BotConversation
 from turnlog.domain import events as e
@@ -11,10 +11,7 @@ from turnlog.domain.apply import replay
 from turnlog.domain.state import Prompt, State
 from turnlog.domain.state import Thread as Stored
 from turnlog.domain.values import check_value
-from turnlog.sessions.values import copied, same
-
-if TYPE_CHECKING:
-    from turnlog.sessions.units import Dialog, StateFunction
+from turnlog.encoding.values import copied, same
 
 ATTEMPTS = 3
 """How often a question is asked before the thread is given up."""
@@ -26,6 +23,27 @@ def state_of(conversation: BotConversation) -> State:
     return replay(conversation.events()) if state is None else state
 
 
+StateFunction = Callable[["Thread"], Awaitable[None]]
+
+
+class States(Protocol):
+    """The states that a thread may go to: what it asks of its dialog."""
+
+    start: str
+
+    def name(self, conversation: str, unit: str, state: StateFunction | str) -> str:
+        """The `unit.state` of a function or a name. Raises UnknownState."""
+        ...
+
+    def check(self, conversation: str, unit: str) -> object:
+        """Raise UnknownState for a unit that is not there."""
+        ...
+
+    async def run(self, here: str, thread: Thread) -> None:
+        """Run a `unit.state`."""
+        ...
+
+
 class Thread:
     """What a unit's state works with while it handles a message or a timeout.
 
@@ -35,7 +53,7 @@ class Thread:
     """
 
     def __init__(
-        self, dialog: Dialog, conversation: BotConversation, message: e.UserUttered | None = None
+        self, dialog: States, conversation: BotConversation, message: e.UserUttered | None = None
     ) -> None:
         state = state_of(conversation)
         stored = state.thread or Stored()

@@ -10,12 +10,13 @@ from typing import Any, BinaryIO, ClassVar
 import msgspec
 
 from turnlog.domain.conversation import Dialogue
+from turnlog.encoding import binary
 from turnlog.errors import FormatError
-from turnlog.serializers import binary, json_stream
-from turnlog.serializers.codec import Codec, Example
-from turnlog.serializers.json_stream import Element
-from turnlog.serializers.json_value import Broken, parse, raw_parts
 from turnlog.serializers.plain import dumps
+from turnlog.serializers.shared import json_stream
+from turnlog.serializers.shared.codec import Codec, Example
+from turnlog.serializers.shared.json_stream import Element
+from turnlog.serializers.shared.json_value import Broken, parse, raw_parts
 
 
 class DocumentCodec(Codec):

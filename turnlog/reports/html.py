@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.etree import ElementTree
 
-from turnlog.serializers.text import visible
+from turnlog.reports.text import visible
 
 Element = ElementTree.Element
 Child = Element | str | int | float | None

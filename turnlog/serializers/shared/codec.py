@@ -1,4 +1,4 @@
-"""The interface of every format, and how a format is found.
+"""The interface of every format.
 
 A codec reads a file into dialogues, and turns dialogues into examples that it writes to a file.
 Third parties add theirs by an entry point of the group `turnlog.codecs` that names a Codec class.
@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
@@ -95,58 +92,6 @@ class Codec:
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         """The examples as a file of this format, byte for byte the same for the same examples."""
         raise FormatError(f"the format {self.name!r} cannot be written")
-
-
-BUILT_IN: dict[str, str] = {
-    "jsonl": "turnlog.serializers.jsonl:JsonlCodec",
-    "openai": "turnlog.serializers.openai.codec:OpenaiCodec",
-    "trl": "turnlog.serializers.trl:TrlCodec",
-    "sharegpt": "turnlog.serializers.sharegpt:SharegptCodec",
-    "alpaca": "turnlog.serializers.alpaca:AlpacaCodec",
-    "parquet": "turnlog.serializers.parquet:ParquetCodec",
-    "rasa-stories": "turnlog.serializers.rasa.stories:RasaStoriesCodec",
-    "rasa-nlu": "turnlog.serializers.rasa.nlu:RasaNluCodec",
-    "rasa-e2e": "turnlog.serializers.rasa.stories:RasaE2eCodec",
-    "sgd": "turnlog.serializers.sgd.codec:SgdCodec",
-    "multiwoz": "turnlog.serializers.multiwoz.codec:MultiwozCodec",
-    "naif": "turnlog.serializers.naif:NaifCodec",
-    "rasa-dialogue": "turnlog.serializers.rasa.dialogue:RasaDialogueCodec",
-    "rasa-tracker": "turnlog.serializers.rasa.tracker:RasaTrackerCodec",
-    "rasa-sql": "turnlog.serializers.rasa.sql:RasaSqlCodec",
-    "rasa-mongo": "turnlog.serializers.rasa.mongo:RasaMongoCodec",
-    "rasa-redis": "turnlog.serializers.rasa.redis:RasaRedisCodec",
-}
-"""Name of a format: module and class of its codec, imported when asked for."""
-
-
-def names() -> list[str]:
-    return [*BUILT_IN, *_plugins()]
-
-
-@cache
-def _plugins() -> dict[str, EntryPoint]:
-    """What other distributions declare; looked up once, since it reads what every one declares."""
-    return {point.name: point for point in entry_points(group="turnlog.codecs")}
-
-
-def codec(name: str, **options: Any) -> Codec:
-    """The codec of a format. Raises FormatError for a name that nobody declares."""
-    if name in BUILT_IN:
-        module, _, attribute = BUILT_IN[name].partition(":")
-        made: Codec = getattr(import_module(module), attribute)(**options)
-        return made
-    if (point := _plugins().get(name)) is not None:
-        loaded: Codec = point.load()(**options)
-        return loaded
-    raise FormatError(f"{name!r} is no format; there are {', '.join(names())}")
-
-
-def detect(path: Path, **options: Any) -> Codec | None:
-    """The codec that recognises a file, or None."""
-    with path.open("rb") as file:
-        head = file.read(SNIFFED)
-    found = (codec(name, **options) for name in names())
-    return next((c for c in found if c.reads and c.sniff(head, path)), None)
 
 
 def url_of(path: Path) -> str | None:

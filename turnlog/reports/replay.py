@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 import msgspec
 
 from turnlog.replay.divergence import Divergence
-from turnlog.serializers.html import Element, element, page
+from turnlog.reports.html import Element, element, page
+from turnlog.reports.text import visible
 from turnlog.serializers.plain import dumps
-from turnlog.serializers.text import visible
 
 Outcomes = Sequence[tuple[str, Divergence | None]]
 

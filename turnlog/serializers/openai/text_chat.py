@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
-from turnlog.serializers.json_value import parse
 from turnlog.serializers.openai.writer import Chat, chat
 from turnlog.serializers.plain import dumps
+from turnlog.serializers.shared.json_value import parse
 
 _MEMBERS = ("role", "content", "name", "tool_calls", "tool_call_id", "weight")
 _SYSTEM = frozenset(("system", "developer"))

@@ -1,14 +1,14 @@
 """A small bot made of units: asks for a name and a city, takes "back" and "repeat", waits.
 
-turnlog serve --bot turnlog.sessions.tour:bot
+turnlog serve --bot turnlog.dialogs.tour:bot
 """
 
 from __future__ import annotations
 
 import re
 
-from turnlog.sessions.threads import Thread
-from turnlog.sessions.units import Dialog, Unit
+from turnlog.dialogs.threads import Thread
+from turnlog.dialogs.units import Dialog, Unit
 
 WAIT = 30.0
 """Seconds for an answer; TIMES to think, then the bot lets go."""

@@ -1,14 +1,10 @@
-"""The page and the JSON schema of events, made from the event table.
-
-`python -m turnlog.serializers.event_docs docs` writes both into a folder.
-"""
+"""The page and the JSON schema of events, made from the event table: `python docs/make.py`."""
 
 from __future__ import annotations
 
 import inspect
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -20,11 +16,12 @@ from turnlog.serializers.jsonl import VERSION
 from turnlog.serializers.keeping import struct_in
 from turnlog.serializers.plain import schema
 
+HERE = Path(__file__).parent
 PAGE, SCHEMA = "events.md", "events.schema.json"
 
 _HEAD = """# Events
 
-Made from the event table by `python -m turnlog.serializers.event_docs docs`; not to be edited.
+Made from the event table by `python docs/make.py`; not to be edited.
 
 This is how events look in `jsonl`, in `turnlog append`, and over HTTP: an object with a `type`. \
 Fields at their default are left out. Fields that a type does not declare are kept in `extra`. \
@@ -140,11 +137,6 @@ _WORDS = {
 }
 
 
-def main(folder: str) -> None:
-    """Write the page and the schema into the folder."""
-    Path(folder, PAGE).write_text(page(), encoding="utf-8")
-    Path(folder, SCHEMA).write_text(schema_text(), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main(sys.argv[1])
+    (HERE / PAGE).write_text(page(), encoding="utf-8")
+    (HERE / SCHEMA).write_text(schema_text(), encoding="utf-8")

@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Callable, Iterable
 from weakref import WeakValueDictionary
 
 from turnlog.bots.bot import as_events
+from turnlog.dialogs.threads import Thread
+from turnlog.dialogs.timers import Deliver, Plain, Timers
+from turnlog.dialogs.units import Dialog
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.state import State
 from turnlog.domain.state import Thread as Stored
 from turnlog.engine.aio import AsyncTurnlog
 from turnlog.errors import UnknownConversation
-from turnlog.sessions.threads import Thread
-from turnlog.sessions.timers import Deliver, Plain, Timers
-from turnlog.sessions.units import Dialog
 
 
 class Talks:

@@ -21,7 +21,7 @@ from turnlog.serializers import plain
 from turnlog.server.auth import COOKIE, Principal, credential, holder
 from turnlog.server.errors import Refused
 from turnlog.server.feed import Numbered
-from turnlog.server.pages import page
+from turnlog.server.files import page
 from turnlog.server.shared import Server
 from turnlog.server.timeline import Timeline
 

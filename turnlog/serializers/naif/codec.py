@@ -19,9 +19,9 @@ from turnlog.domain.conversation import Dialogue
 from turnlog.domain.streams import MARK
 from turnlog.domain.values import RawJson, unholdable
 from turnlog.errors import FormatError
-from turnlog.serializers.codec import Codec, Example
-from turnlog.serializers.javascript import parse, stringify
-from turnlog.serializers.json_value import depth_of
+from turnlog.serializers.naif.javascript import parse, stringify
+from turnlog.serializers.shared.codec import Codec, Example
+from turnlog.serializers.shared.json_value import depth_of
 
 SECONDS_BELOW = 1e11
 """A time below is in seconds, any other in milliseconds."""

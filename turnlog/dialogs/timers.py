@@ -20,12 +20,12 @@ from turnlog.domain import events as e
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.decide import History
 from turnlog.domain.state import Prompt, State
+from turnlog.encoding import binary
 from turnlog.engine.aio import AsyncTurnlog
 from turnlog.engine.log import Turnlog
 from turnlog.errors import TurnlogError, UnknownConversation
 from turnlog.projections.due_prompts import DUE, OUT, TIMER, DuePromptsProjection, take
 from turnlog.projections.projection import catch_up, commits
-from turnlog.serializers import binary
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Response, get, post
 from litestar.params import Parameter
 from litestar.response import Stream
 
@@ -20,9 +20,8 @@ from turnlog.serializers import plain
 from turnlog.server import wire
 from turnlog.server.auth import Principal
 from turnlog.server.errors import Refused
+from turnlog.server.requests import Json, check_message_id, read
 from turnlog.server.shared import Server
-
-Json = Request[Any, Any, Any]
 
 MOST_BYTES = 8_000_000
 """Of a request that records events; one event has a limit of its own."""
@@ -111,23 +110,6 @@ async def record(request: Json, conversation: str, server: Server) -> Recorded:
     last = done.commits[-1]
     count = sum(len(commit.events) for commit in done.commits)
     return Recorded(conversation, last.version, done.commits[0].first_event, count, done.new)
-
-
-async def read(request: Json, kind: type[Any]) -> Any:
-    """The request's JSON body. Raises Refused (400) for what is none."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != "application/json" and not media.endswith("+json"):
-        raise Refused(400, "BadRequest", "the body must be JSON, of type application/json")
-    try:
-        return msgspec.json.decode(await request.body(), type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Refused(400, "BadRequest", f"the body is not what it must be: {error}") from error
-
-
-def check_message_id(id: object) -> None:
-    """Raise Refused for what cannot be a message's id; None is none."""
-    if id is not None and not (isinstance(id, str) and 0 < len(id) <= 128 and id.isprintable()):
-        raise Refused(400, "BadRequest", "message_id: 1 to 128 printable characters")
 
 
 def _event(item: Any) -> Event:

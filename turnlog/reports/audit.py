@@ -16,9 +16,9 @@ from turnlog.domain import events as e
 from turnlog.domain.actors import actor
 from turnlog.domain.conversation import Commit
 from turnlog.domain.rewinds import REWINDS
-from turnlog.serializers.html import Child, Element, element, page
+from turnlog.reports.html import Child, Element, element, page
+from turnlog.reports.text import when
 from turnlog.serializers.plain import dumps, to_plain
-from turnlog.serializers.text import when
 
 _SAID = (e.UserUttered, e.BotUttered, e.AgentUttered, e.SystemInstructed)
 _ASIDE = (
@@ -40,7 +40,7 @@ class Audited(msgspec.Struct, frozen=True):
     verification: Verification
 
 
-CSS = files("turnlog.audit").joinpath("report.css").read_text()
+CSS = files("turnlog.reports").joinpath("audit.css").read_text()
 
 
 def report(audited: Iterable[Audited]) -> bytes:

@@ -21,11 +21,11 @@ from turnlog.domain.state import State
 from turnlog.errors import UnknownConversation
 from turnlog.rasa import view
 from turnlog.serializers import plain
-from turnlog.serializers.json_value import parse
 from turnlog.serializers.rasa.events import from_rasa
 from turnlog.serializers.rasa.story import sessions, story
+from turnlog.serializers.shared.json_value import parse
 from turnlog.server.errors import Refused
-from turnlog.server.rest import Json
+from turnlog.server.requests import Json
 from turnlog.server.shared import Server
 
 Verbosity = Literal["NONE", "APPLIED", "AFTER_RESTART", "SESSION", "ALL"]

@@ -1,0 +1,1 @@
+"""Sessions as NaifJs keeps them, written as JavaScript writes JSON."""

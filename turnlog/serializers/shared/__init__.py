@@ -1,0 +1,1 @@
+"""What the formats share: the codec's interface, JSON as it comes, losses, spans and slots."""

@@ -1,0 +1,1 @@
+"""Every route of the HTTP server: one module a group."""
