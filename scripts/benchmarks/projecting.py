@@ -1,35 +1,51 @@
 """eventsourcing's ProjectionRunner on the same job: the history of every slot, on SQLite.
 
-Its SQLite recorder has no subscription, so it gets ours (`Following`), which is given pages of
-500 events and costs next to nothing.
+Its SQLite recorder has no subscription, so it gets one that reads pages of 500 events and costs
+next to nothing.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from eventsourcing.application import Application
-from eventsourcing.persistence import Tracking
+from eventsourcing.persistence import Notification, Subscription, Tracking
 from eventsourcing.projection import Projection, ProjectionRunner
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteFactory, SQLiteTrackingRecorder
 
 from scripts.benchmarks.figures import seconds
 from scripts.benchmarks.sides import EVENTS_A_TURN, Stock
-from turnlog.storage.subscription import Doorbell, Following
+
+
+class PageSubscription(Subscription[Any]):
+    """Pages of 500 events, for as long as there are any."""
+
+    def __init__(self, recorder: Any, gt: int | None, topics: Sequence[str]) -> None:
+        super().__init__(recorder, gt, topics)
+        self._page: Iterator[Notification] = iter(())
+
+    def __next__(self) -> Notification:
+        while not self._has_been_stopped:
+            for notification in self._page:
+                self._last_notification_id = notification.id
+                return notification
+            page = self._recorder.select_notifications(
+                self._last_notification_id, 500, inclusive_of_start=False
+            )
+            self._page = iter(page)
+            if not page:
+                time.sleep(0.01)
+        raise StopIteration
 
 
 class Subscribable(SQLiteApplicationRecorder):
-    bell = Doorbell()
-
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Any:
-        return Following(self, gt, topics)  # type: ignore[arg-type]
-
-    def wait_above(self, after: int, timeout: float) -> bool:
-        return (self.max_notification_id() or 0) > after
+        return PageSubscription(self, gt, topics)
 
 
 class SubscribableFactory(SQLiteFactory):

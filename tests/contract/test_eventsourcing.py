@@ -1,4 +1,4 @@
-"""Every back end is a recorder of eventsourcing's, by its own test cases."""
+"""The bridge over every back end is a recorder of eventsourcing's, by its own test cases."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from eventsourcing.tests import persistence as cases
 
+from turnlog.engine.eventsourcing import StoredEventRecorder
 from turnlog.storage.memory import MemoryRecorder
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.sqlite import SqliteRecorder
@@ -18,25 +19,25 @@ from turnlog.storage.urls import recorder
 
 
 class OnMemory(TestCase):
-    def create_recorder(self) -> Recorder:
-        return self.closing(MemoryRecorder())
+    def create_recorder(self) -> StoredEventRecorder:
+        return self.over(MemoryRecorder())
 
-    def closing(self, opened: Recorder) -> Recorder:
+    def over(self, opened: Recorder) -> StoredEventRecorder:
         self.addCleanup(opened.close)
-        return opened
+        return StoredEventRecorder(opened)
 
     def new_originator_id(self) -> str:
         return str(uuid4())
 
-    def construct_recorder(self) -> Recorder:
+    def construct_recorder(self) -> StoredEventRecorder:
         return self.create_recorder()
 
 
 class OnSqlite(OnMemory):
-    def create_recorder(self) -> Recorder:
+    def create_recorder(self) -> StoredEventRecorder:
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        return self.closing(SqliteRecorder(f"{folder.name}/log.db"))
+        return self.over(SqliteRecorder(f"{folder.name}/log.db"))
 
 
 class OnPostgres(OnMemory):
@@ -44,8 +45,8 @@ class OnPostgres(OnMemory):
     def _database(self, postgres_url: str) -> None:
         self.url = postgres_url
 
-    def create_recorder(self) -> Recorder:
-        return self.closing(recorder(self.url))
+    def create_recorder(self) -> StoredEventRecorder:
+        return self.over(recorder(self.url))
 
 
 class Application(cases.ApplicationRecorderTestCase):  # type: ignore[type-arg]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import turnlog
-from turnlog import BotUttered, SlotSet, Turnlog, UserUtteranceReverted, UserUttered
+from turnlog import BotUttered, SlotSet, Turnlog, UserUttered
 from turnlog.errors import (
     ForeignDatabase,
     InvalidEvent,
@@ -140,29 +140,6 @@ def test_a_deleted_conversation_is_hidden_and_takes_nothing_more(log: Turnlog) -
         log.conversation("alice")
     with pytest.raises(InvalidEvent, match="was deleted"):
         log.record("alice", UserUttered("again"))
-
-
-def test_eventsourcings_own_repository_and_save_work_on_the_same_rows(log: Turnlog) -> None:
-    three_turns(log)
-    alice = log.repository.get("alice")
-    alice.stage(UserUtteranceReverted(), recorded=5.0)
-    recordings = log.save(alice)
-    assert [recording.domain_event.originator_version for recording in recordings] == [7]
-    assert log.conversation("alice").version == 7
-    assert (
-        log.conversation("alice").state.context == log.conversation("alice", event=0).state.context
-    )
-
-
-def test_two_savers_of_one_version_conflict(log: Turnlog) -> None:
-    three_turns(log)
-    one, other = log.repository.get("alice"), log.repository.get("alice")
-    one.stage(SlotSet("n", 10), recorded=5.0)
-    other.stage(SlotSet("n", 20), recorded=5.0)
-    log.save(one)
-    with pytest.raises(Exception, match="has version 7 already"):
-        log.save(other)
-    assert log.conversation("alice").slots == {"n": 10}
 
 
 def test_a_log_is_there_when_it_is_opened_again(tmp_path: Path) -> None:

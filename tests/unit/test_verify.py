@@ -17,12 +17,13 @@ import turnlog
 from turnlog import BotUttered, SlotSet, UserUtteranceReverted, UserUttered, ValueSet
 from turnlog.audit.verify import Verification, verify
 from turnlog.engine import batch
+from turnlog.engine.eventsourcing import track
 from turnlog.errors import StorageError, UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import catch_up
 from turnlog.storage.memory import MemoryRecorder
-from turnlog.storage.recorder import seal, track
 from turnlog.storage.rows import Mark
+from turnlog.storage.seal import seal
 from turnlog.storage.sqlite import SqliteRecorder
 
 Change = Callable[[sqlite3.Connection, random.Random], Any]

@@ -9,8 +9,9 @@ from typing import Any
 
 from turnlog.audit.fault import Fault, Tell, named
 from turnlog.projections.projection import BATCH, Projection, projected
-from turnlog.storage.recorder import SEAL, Scan, sealed
+from turnlog.storage.recorder import Scan
 from turnlog.storage.rows import Entry, Mark, Row
+from turnlog.storage.seal import SEAL, sealed
 from turnlog.storage.sqlite import SqliteRecorder
 
 _UNKNOWN = "no projection of this turnlog makes it, so that it cannot be checked"

@@ -63,7 +63,7 @@ class AsyncTurnlog:
             return
         self._closed = True
         self._queue.put(None)
-        self.sync.store.bell.ring()
+        self.sync.store.signal.send()
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._followers.shutdown)
         await asyncio.to_thread(self._pool.shutdown)

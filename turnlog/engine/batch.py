@@ -10,12 +10,11 @@ import msgspec
 from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Commit
 from turnlog.domain.decide import decide
-from turnlog.domain.events import Event
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.engine.history import StoredHistory
-from turnlog.engine.request import Recorded, Request
-from turnlog.errors import VersionConflict
+from turnlog.engine.request import Part, Recorded, Request
+from turnlog.errors import InvalidEvent, VersionConflict
 from turnlog.storage.recorder import Reader, Transaction
 from turnlog.storage.rows import Head, Row
 
@@ -82,7 +81,7 @@ class Batch:
             self._stored = {head.conversation: Standing.of(head) for head in heads}
 
     def read_keys(self, requests: Sequence[Request]) -> None:
-        keys = {(r.conversation, r.key) for r in requests if r.key is not None}
+        keys = {(r.conversation, key) for r in requests for key in r.keys}
         for row in self.transaction.keyed_rows([*keys]) if keys else ():
             assert row.key is not None
             self._keys[row.conversation, row.key] = [row.commit()]
@@ -123,14 +122,7 @@ class Batch:
         events, state = decide(
             conversation, standing.state, asked, history=history, now=request.now
         )
-        if request.split is None:
-            commits = [self._commit(request, standing, events, state)]
-        else:
-            commits = self._split(request, standing, events, request.split)
-        recorded = Recorded(commits, state)
-        if key is not None:
-            self._keys[conversation, key] = commits
-        return recorded
+        return Recorded(self._commits(standing, request.parts(events), state), state)
 
     def _standing(self, conversation: str) -> Standing:
         """Where the conversation stands for the next request."""
@@ -141,36 +133,26 @@ class Batch:
             or Standing(conversation, 0, 0, b"", 0, State())
         )
 
-    def _split(
-        self, request: Request, standing: Standing, events: list[Event], size: int
-    ) -> list[Commit]:
-        """Commits of at most so many events; the first has the key."""
+    def _commits(self, standing: Standing, parts: Sequence[Part], state: State) -> list[Commit]:
+        """state: after all of them."""
         commits: list[Commit] = []
-        for start in range(0, len(events), size):
-            chunk = events[start : start + size]
-            after = fold(standing.state.copy(), chunk)
-            commits.append(self._commit(request, standing, chunk, after, first=start == 0))
-            standing = self.written[request.conversation]
+        self._note_keys(standing.conversation, parts, commits)
+        for part in parts:
+            after = state if len(parts) == 1 else fold(standing.state.copy(), part.events)
+            commits.append(self._commit(standing, part, after))
+            standing = self.written[standing.conversation]
         return commits
 
-    def _commit(
-        self,
-        request: Request,
-        before: Standing,
-        events: Sequence[Event],
-        state: State,
-        *,
-        first: bool = True,
-    ) -> Commit:
-        conversation = request.conversation
+    def _commit(self, before: Standing, part: Part, state: State) -> Commit:
+        conversation = before.conversation
         commit = Commit(
             conversation,
             before.version + 1,
             before.state.event + 1,
             before.state.turn,
-            request.recorded,
-            tuple(events),
-            request.key if first else None,
+            part.recorded,
+            tuple(part.events),
+            part.key,
         )
         self.position += 1
         row = Row(
@@ -190,6 +172,14 @@ class Batch:
         if state.event - before.snapshot >= SNAPSHOT_EVERY:
             self._note_snapshot(standing)
         return commit
+
+    def _note_keys(self, conversation: str, parts: Sequence[Part], commits: list[Commit]) -> None:
+        """Raise InvalidEvent for one that is known; what it belongs to is in the log already."""
+        keys = [part.key for part in parts if part.key is not None]
+        for key in keys:
+            if (conversation, key) in self._keys or keys.count(key) > 1:
+                raise InvalidEvent(conversation, "key", f"{key!r:.80} was recorded already")
+        self._keys.update(((conversation, key), commits) for key in keys)
 
     def _note_snapshot(self, standing: Standing) -> None:
         due = self.due.setdefault(standing.conversation, [])

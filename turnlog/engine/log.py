@@ -1,25 +1,22 @@
-"""Turnlog, the application: opens a log, records into it and reads from it."""
+"""Turnlog, the application: records into a log and reads from it."""
 
 from __future__ import annotations
 
 import time as clocks
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self
+from typing import Self
 
-from eventsourcing.application import Application, Repository
-from eventsourcing.persistence import EventStore, Mapper, StoredEvent
-
-from turnlog.domain.conversation import Conversation, Dialogue, Past
-from turnlog.domain.decide import NoHistory, decide
+from turnlog.domain.conversation import Conversation, Dialogue
 from turnlog.domain.events import ConversationDeleted, Event, UserUttered
 from turnlog.domain.state import State
 from turnlog.domain.streams import check_id, check_key, is_conversation
 from turnlog.domain.values import unholdable
 from turnlog.encoding import binary
+from turnlog.engine.command import importing, recording
+from turnlog.engine.eventsourcing import ConversationApplication
 from turnlog.engine.history import StoredHistory
 from turnlog.engine.request import Command, Recorded, Request
-from turnlog.engine.writer import Writer
-from turnlog.errors import FormatError, InvalidEvent, UnknownConversation
+from turnlog.errors import UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import StoredView, catch_up
 from turnlog.storage.recorder import Recorder
@@ -29,78 +26,22 @@ IMPORT_SPLIT = 256
 """Events a commit of an import holds at most."""
 
 
-class CommitMapper(Mapper[str]):
-    """Commits to stored events and back, for eventsourcing's own event store."""
-
-    def __init__(self) -> None:
-        """Needs no transcoder: the commit's encoding is the log's own."""
-
-    def to_stored_event(self, domain_event: Any) -> StoredEvent:
-        return StoredEvent(
-            domain_event.conversation,
-            domain_event.version,
-            binary.TOPIC,
-            binary.encode_commit(domain_event),
-        )
-
-    def to_domain_event(self, stored_event: StoredEvent) -> Any:
-        return binary.decode_commit(
-            str(stored_event.originator_id),
-            stored_event.originator_version,
-            stored_event.topic,
-            None,
-            stored_event.state,
-        )
-
-
-class Conversations(Repository[str]):
-    """Conversations by id, through the head's state instead of a replay."""
-
-    def __init__(self, log: Turnlog) -> None:
-        super().__init__(log.events)
-        self._log = log
-
-    def get(self, aggregate_id: str, *, version: int | None = None, **kwargs: Any) -> Any:
-        return self._log.conversation(aggregate_id, version=version)
-
-
-class Turnlog(Application[str]):
+class Turnlog(ConversationApplication):
     """A log of conversations. A context manager; safe to use from several threads.
 
     clock: gives UTC seconds; what it says becomes the timestamp of events that have none.
     """
 
     def __init__(self, recorder: Recorder, clock: Callable[[], float] = clocks.time) -> None:
-        self._given = recorder
+        super().__init__(recorder)
         self.clock = clock
-        super().__init__()
-        self.writer = Writer(recorder)
-
-    # --- eventsourcing's construction -----------------------------------------------------------
-
-    def construct_mapper(self) -> Mapper[str]:
-        return CommitMapper()
-
-    def construct_recorder(self) -> Recorder:
-        return self._given
-
-    def construct_event_store(self) -> EventStore[str]:
-        return EventStore(self.mapper, self._given)
-
-    def construct_repository(self) -> Repository[str]:
-        return Conversations(self)
 
     def __enter__(self) -> Self:
         return self
 
     def close(self) -> None:
-        self._given.close()
+        self.store.close()
         super().close()
-
-    @property
-    def store(self) -> Recorder:
-        """The recorder under this log."""
-        return self._given
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -131,7 +72,7 @@ class Turnlog(Application[str]):
         """A request for the writer: events, or a command that asks for them when it is its turn."""
         check_id(conversation)
         now = self.clock()
-        command = asked if callable(asked) else _fixed(asked)
+        command = asked if callable(asked) else recording(asked)
         if key is None and not callable(asked):
             key = next((e.message_id for e in asked if isinstance(e, UserUttered)), None)
         if key is not None:
@@ -150,11 +91,7 @@ class Turnlog(Application[str]):
         of what comes, else a FormatError. Times are never invented.
         """
         check_id(dialogue.name)
-
-        def command(state: State, past: Past) -> Sequence[Event]:
-            return _missing(dialogue, state, past)
-
-        return Request(dialogue.name, command, self.clock(), split=IMPORT_SPLIT)
+        return Request(dialogue.name, importing(dialogue), self.clock(), split=IMPORT_SPLIT)
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -187,7 +124,7 @@ class Turnlog(Application[str]):
         return Conversation(id, state, history, version or head.version)
 
     def history(self, id: str) -> StoredHistory:
-        return StoredHistory(self._given.reader, id)
+        return StoredHistory(self.store.reader, id)
 
     def ids(self) -> Iterator[str]:
         """Every conversation that is not deleted, in order of id."""
@@ -196,7 +133,7 @@ class Turnlog(Application[str]):
     def heads(self) -> Iterator[tuple[Head, State]]:
         """Where every conversation stands that is not deleted, in order of id."""
         after = ""
-        while heads := self._given.reader.heads(after):
+        while heads := self.store.reader.heads(after):
             for head in heads:
                 state = binary.decode_state(head.state)
                 if is_conversation(head.conversation) and not state.deleted:
@@ -205,8 +142,8 @@ class Turnlog(Application[str]):
 
     def view(self, name: str) -> StoredView:
         """A built-in projection's entries, with everything recorded so far folded in."""
-        catch_up(self._given, [PROJECTIONS[name]])
-        return StoredView(self._given.reader, name)
+        catch_up(self.store, [PROJECTIONS[name]])
+        return StoredView(self.store.reader, name)
 
     def __contains__(self, id: str) -> bool:
         try:
@@ -217,34 +154,7 @@ class Turnlog(Application[str]):
 
     def _head(self, id: str) -> Head:
         possible = is_conversation(id) and unholdable(id) is None
-        head = self._given.reader.head(id) if possible else None
+        head = self.store.reader.head(id) if possible else None
         if head is None or binary.decode_state(head.state).deleted:
             raise UnknownConversation(id)
         return head
-
-
-def _fixed(events: Sequence[Event]) -> Command:
-    return lambda state, history: events
-
-
-def _missing(dialogue: Dialogue, state: State, past: Past) -> Sequence[Event]:
-    """The events of a dialogue that are not stored yet, where what is stored is their beginning."""
-    if state.deleted:
-        raise InvalidEvent(dialogue.name, "conversation", "was deleted; it takes no more events")
-    if dialogue.first_event != 1:
-        why = f"begins with event {dialogue.first_event}; only whole conversations are stored"
-        raise FormatError(why, conversation=dialogue.name)
-    if not dialogue.events:
-        raise FormatError("has no events", conversation=dialogue.name)
-    if state.event == 0:
-        return dialogue.events
-    asked = binary.checked(dialogue.name, dialogue.events)
-    coming, _ = decide(dialogue.name, State(), asked, history=NoHistory())
-    for number, stored in enumerate(past.events(), 1):
-        if number > len(coming):
-            why = f"{state.event} events are stored already, only {len(coming)} of them come"
-            raise FormatError(why, conversation=dialogue.name)
-        if not binary.same(stored, coming[number - 1]):
-            why = f"is there already with another event {number}"
-            raise FormatError(why, conversation=dialogue.name, field=type(stored).__name__)
-    return asked[state.event :]

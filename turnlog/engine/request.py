@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -29,6 +30,14 @@ class Recorded(msgspec.Struct):
         return [event for commit in self.commits for event in commit.events]
 
 
+class Part(NamedTuple):
+    """The events of one commit, when they were recorded and their idempotency key."""
+
+    events: Sequence[Event]
+    recorded: float
+    key: str | None
+
+
 class Request(msgspec.Struct):
     """One conversation's command. now: as in `decide`. split: at most that many events a commit.
 
@@ -43,6 +52,20 @@ class Request(msgspec.Struct):
     expected_version: int | None = None
     split: int | None = None
     outcome: Recorded | BaseException | None = None
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """The idempotency keys of its commits."""
+        return () if self.key is None else (self.key,)
+
+    def parts(self, events: Sequence[Event]) -> list[Part]:
+        """The commits that its events become; the first has the key."""
+        size = self.split or len(events)
+        starts = range(0, len(events), size)
+        return [
+            Part(events[start : start + size], self.recorded, None if start else self.key)
+            for start in starts
+        ]
 
     def result(self) -> Recorded:
         """What was recorded, once it was tried; raises what was in the way."""

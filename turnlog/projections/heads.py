@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from turnlog.domain.apply import fold
+from turnlog.domain.state import State
+from turnlog.encoding import binary
 from turnlog.projections.projection import BATCH
-from turnlog.storage.recorder import Recorder, Transaction, advanced
-from turnlog.storage.rows import Head
+from turnlog.storage.recorder import Reader, Recorder, Transaction
+from turnlog.storage.rows import Head, Row
+from turnlog.storage.subscription import batches
 
 
 def rebuild_heads(recorder: Recorder, batch: int = BATCH) -> int:
     """Make every conversation's head again from its rows; how many rows there were."""
     done = 0
     with recorder.transaction() as transaction:
-        while rows := transaction.tail(done, batch):
+        for rows in batches(transaction, size=batch):
             heads = advanced(transaction, rows)
             transaction.put_heads([_with_snapshot(transaction, head) for head in heads])
-            done = rows[-1].position
+            done += len(rows)
     return done
+
+
+def advanced(reader: Reader, rows: Sequence[Row]) -> list[Head]:
+    """The heads that follow from appended rows; rows that are no commits only move the chain."""
+    heads: dict[str, Head] = {}
+    for row in rows:
+        head = heads.get(row.conversation)
+        if head is None and row.previous:
+            head = reader.head(row.conversation)
+        heads[row.conversation] = _following(head, row)
+    return list(heads.values())
+
+
+def _following(head: Head | None, row: Row) -> Head:
+    state = binary.decode_state(head.state) if head else State()
+    if binary.is_commit(row.topic):
+        state = fold(state, row.commit().events)
+    return Head(
+        row.conversation,
+        row.version,
+        row.position,
+        row.digest(),
+        state.event,
+        state.turn,
+        head.snapshot if head else 0,
+        binary.encode_state(state),
+    )
 
 
 def _with_snapshot(transaction: Transaction, head: Head) -> Head:

@@ -17,8 +17,9 @@ from turnlog.domain.events import ConversationDeleted
 from turnlog.domain.streams import is_conversation
 from turnlog.encoding import binary
 from turnlog.errors import NewerFormat, Unavailable
-from turnlog.storage.recorder import Reader, Recorder, Transaction, seal
+from turnlog.storage.recorder import Reader, Recorder, Transaction
 from turnlog.storage.rows import Mark, Row
+from turnlog.storage.seal import seal
 
 BATCH = 2000
 """Commits that are projected in one transaction at most."""

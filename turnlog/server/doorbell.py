@@ -82,10 +82,10 @@ class Doorbell:
         if data.isdigit() and len(data) < 20:
             self._heard = max(self._heard, int(data))
             if self._heard > self._seen:
-                self._log.sync.store.bell.ring()
+                self._log.sync.store.signal.send()
 
     def _is(self, *, there: bool, why: str = "") -> None:
         if there != self.is_there:
             logger.warning("redis is %s", "there" if there else f"away ({why})")
         self.is_there = there
-        self._log.sync.store.bell.ring()
+        self._log.sync.store.signal.send()

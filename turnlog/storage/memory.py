@@ -218,7 +218,7 @@ class MemoryRecorder(Recorder):
             except BaseException:
                 self._tables.rollback()
                 raise
-        self.bell.ring()
+        self.signal.send()
 
     @contextmanager
     def scan(self) -> Iterator[MemoryTransaction]:

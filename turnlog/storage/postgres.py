@@ -132,7 +132,7 @@ class PostgresRecorder(Recorder):
             except BaseException:
                 self._abandon(connection)
                 raise
-        self.bell.ring()
+        self.signal.send()
 
     def _writing(self) -> Connection:
         if self._writer is None or not is_alive(self._writer):
@@ -181,7 +181,7 @@ class PostgresRecorder(Recorder):
 
 
 class _Listener:
-    """Rings the recorder's bell when any process commits; connects again when cut off."""
+    """Sends the recorder's signal when any process commits; connects again when cut off."""
 
     def __init__(self, recorder: PostgresRecorder) -> None:
         self._recorder = recorder
@@ -205,4 +205,4 @@ class _Listener:
             connection.execute("LISTEN turnlog")
             while not self._stopping.is_set():
                 for _ in connection.notifies(timeout=0.2, stop_after=1):
-                    self._recorder.bell.ring()
+                    self._recorder.signal.send()

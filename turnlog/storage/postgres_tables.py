@@ -10,8 +10,7 @@ from typing import Any, LiteralString
 from eventsourcing.persistence import IntegrityError
 
 from turnlog.storage.postgres_connection import Connection, columns
-from turnlog.storage.recorder import readable
-from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot, Stored, Table
+from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot, Stored, Table, readable
 
 SCHEMA: LiteralString = """
 CREATE TABLE turnlog_format (version int NOT NULL);

@@ -1,34 +1,19 @@
 """The contract of every back end: what a log stores, and how it is written and read.
 
-A Recorder is also a ProcessRecorder of eventsourcing. Rows are only ever appended. All writing
-happens in a transaction, of which there is one at a time for the whole log; positions therefore
-have no gaps and become visible in order.
+Rows are only ever appended. All writing happens in a transaction, of which there is one at a time
+for the whole log; positions therefore have no gaps and become visible in order.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
-from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
-from uuid import UUID
+from typing import Protocol
 
-from eventsourcing.persistence import (
-    IntegrityError,
-    Notification,
-    ProcessRecorder,
-    StoredEvent,
-    Subscription,
-    Tracking,
-)
-
-from turnlog.domain.apply import fold
-from turnlog.domain.state import State
-from turnlog.encoding import binary
 from turnlog.storage.rows import Head, Mark, Row, Snapshot, Stored, Table
-from turnlog.storage.subscription import Doorbell, Following
+from turnlog.storage.signal import Signal
 
 
 class Reader(Protocol):
@@ -140,15 +125,15 @@ class Transaction(Reader, Protocol):
         ...
 
 
-class Recorder(ProcessRecorder):
-    """A back end. `reader` and `transaction` are its own; the rest is eventsourcing's contract."""
+class Recorder(ABC):
+    """A back end. `signal` is sent after every commit."""
 
     url: str
     poll = 0.02
     """Seconds between looks for what other processes wrote, where nothing tells of it."""
 
     def __init__(self) -> None:
-        self.bell = Doorbell()
+        self.signal = Signal()
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[Transaction]: ...
@@ -168,166 +153,9 @@ class Recorder(ProcessRecorder):
         """Whether there are positions above `after`; waits some seconds for them at most."""
         until = time.monotonic() + timeout
         while True:
-            rung = self.bell.rung
+            seen = self.signal.sent
             if self.reader.last_position() > after:
                 return True
             if (left := until - time.monotonic()) <= 0:
                 return False
-            self.bell.wait(rung, min(left, self.poll))
-
-    # --- eventsourcing's contract, over the one above -------------------------------------------
-
-    def insert_events(
-        self, stored_events: Sequence[StoredEvent], **kwargs: Any
-    ) -> Sequence[int] | None:
-        """Append stored events as rows of the chain, with a tracking record if one is given."""
-        tracking: Tracking | None = kwargs.get("tracking")
-        if not stored_events and tracking is None:
-            return None
-        with self.transaction() as transaction:
-            rows = chained(transaction, stored_events)
-            transaction.append(rows)
-            transaction.put_heads(advanced(transaction, rows))
-            if tracking is not None:
-                track(transaction, tracking)
-        return [row.position for row in rows] or None
-
-    def select_events(
-        self,
-        originator_id: UUID | str,
-        *,
-        gt: int | None = None,
-        lte: int | None = None,
-        desc: bool = False,
-        limit: int | None = None,
-    ) -> Sequence[StoredEvent]:
-        after = -1 if gt is None else gt
-        rows = self.reader.rows(str(originator_id), after, lte, None if desc else limit)
-        chosen = rows[::-1][:limit] if desc else rows
-        return [StoredEvent(r.conversation, r.version, r.topic, r.state) for r in chosen]
-
-    def select_notifications(
-        self,
-        start: int | None,
-        limit: int,
-        stop: int | None = None,
-        topics: Sequence[str] = (),
-        *,
-        inclusive_of_start: bool = True,
-    ) -> Sequence[Notification]:
-        after = (start or 0) - (1 if inclusive_of_start and start else 0)
-        found: list[Notification] = []
-        while len(found) < limit:
-            rows = self.reader.tail(after, limit)
-            for row in rows:
-                if stop is not None and row.position > stop:
-                    return found
-                if (not topics or row.topic in topics) and len(found) < limit:
-                    found.append(notification(row))
-            if len(rows) < limit:
-                break
-            after = rows[-1].position
-        return found
-
-    def max_notification_id(self) -> int | None:
-        return self.reader.last_position() or None
-
-    def insert_tracking(self, tracking: Tracking) -> None:
-        with self.transaction() as transaction:
-            track(transaction, tracking)
-
-    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[Any]:
-        return Following(self, gt, topics)
-
-    def max_tracking_id(self, application_name: str) -> int | None:
-        mark = self.reader.mark(application_name)
-        return mark.position if mark else None
-
-
-def readable(text: bytes) -> Any:
-    """Text as stored; as bytes where it is no UTF-8."""
-    try:
-        return text.decode()
-    except UnicodeDecodeError:
-        return text
-
-
-def notification(row: Row) -> Notification:
-    return Notification(row.conversation, row.version, row.topic, row.state, row.position)
-
-
-def track(transaction: Transaction, tracking: Tracking) -> None:
-    mark = transaction.mark(tracking.application_name)
-    if mark is not None and tracking.notification_id <= mark.position:
-        raise IntegrityError(f"{tracking} is not above {mark.position}")
-    transaction.put_mark(Mark(tracking.application_name, tracking.notification_id, None))
-    seal(transaction)
-
-
-SEAL = ""
-"""The mark that stands for no model: its digest is that of all the others."""
-
-
-def seal(transaction: Transaction) -> None:
-    """Write the seal over the marks; due at the end of every transaction that writes one."""
-    transaction.put_mark(sealed(transaction.marks()))
-
-
-def sealed(marks: Iterable[Mark]) -> Mark:
-    """The seal over marks; position is their number."""
-    others = sorted(mark for mark in marks if mark.model != SEAL)
-    return Mark(SEAL, len(others), hashlib.sha256(binary.encode(others)).digest())
-
-
-def chained(reader: Reader, stored_events: Sequence[StoredEvent]) -> list[Row]:
-    """Rows that go on from what is stored, each naming the digest of the one before."""
-    position = reader.last_position()
-    newest: dict[str, tuple[int, bytes]] = {}
-    rows: list[Row] = []
-    for event in stored_events:
-        conversation = str(event.originator_id)
-        if conversation not in newest:
-            head = reader.head(conversation)
-            newest[conversation] = (head.version, head.digest) if head else (-1, b"")
-        version, previous = newest[conversation]
-        if event.originator_version <= version:
-            raise IntegrityError(
-                f"conversation {conversation!r} has version {version} already,"
-                f" {event.originator_version} was to be appended"
-            )
-        position += 1
-        row = Row(
-            position,
-            conversation,
-            event.originator_version,
-            event.topic,
-            None,
-            previous,
-            event.state,
-        )
-        newest[conversation] = (row.version, row.digest())
-        rows.append(row)
-    return rows
-
-
-def advanced(reader: Reader, rows: Sequence[Row]) -> list[Head]:
-    """The heads that follow from appended rows; rows that are no commits only move the chain."""
-    heads: dict[str, Head] = {}
-    for row in rows:
-        head = heads.get(row.conversation)
-        if head is None and row.previous:
-            head = reader.head(row.conversation)
-        state = binary.decode_state(head.state) if head else State()
-        if binary.is_commit(row.topic):
-            state = fold(state, row.commit().events)
-        heads[row.conversation] = Head(
-            row.conversation,
-            row.version,
-            row.position,
-            row.digest(),
-            state.event,
-            state.turn,
-            head.snapshot if head else 0,
-            binary.encode_state(state),
-        )
-    return list(heads.values())
+            self.signal.wait(seen, min(left, self.poll))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from turnlog.domain.conversation import Commit
 from turnlog.encoding import binary
@@ -81,3 +81,11 @@ class Entry(NamedTuple):
 
 Table = Literal["commits", "heads", "snapshots", "marks", "models"]
 Stored = Row | Head | Snapshot | Mark | Entry
+
+
+def readable(text: bytes) -> Any:
+    """Text as stored; as bytes where it is no UTF-8."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text

@@ -16,7 +16,9 @@ from typing import Self
 from weakref import finalize
 
 from turnlog.errors import ForeignDatabase, NewerFormat
-from turnlog.storage.recorder import Recorder, readable
+from turnlog.storage.recorder import Recorder
+from turnlog.storage.rows import readable
+from turnlog.storage.signal import Signal
 from turnlog.storage.sqlite_tables import (
     SCHEMA,
     SqliteReader,
@@ -24,7 +26,6 @@ from turnlog.storage.sqlite_tables import (
     SqliteTransaction,
     translated,
 )
-from turnlog.storage.subscription import Doorbell
 
 APPLICATION_ID = 0x7475726E  # "turn"
 SCHEMA_VERSION = 1
@@ -60,7 +61,7 @@ class SqliteRecorder(Recorder):
         self._opening = threading.Lock()
         self._closers: list[finalize[..., SqliteReader]] = []
         self._writer = self._connect()
-        self._exclusive = _Exclusive(self._writer, path, timeout, self.bell)
+        self._exclusive = _Exclusive(self._writer, path, timeout, self.signal)
         self._prepare()
 
     def _connect(self) -> sqlite3.Connection:
@@ -148,13 +149,13 @@ class _Exclusive(SqliteTransaction):
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, path: str, timeout: float, bell: Doorbell
+        self, connection: sqlite3.Connection, path: str, timeout: float, signal: Signal
     ) -> None:
         super().__init__(connection)
         self.lock = threading.RLock()
         self._path = path
         self._timeout = timeout
-        self._bell = bell
+        self._signal = signal
 
     def __enter__(self) -> Self:
         self.lock.acquire()
@@ -176,7 +177,7 @@ class _Exclusive(SqliteTransaction):
         finally:
             self.lock.release()
         if error is None:
-            self._bell.ring()
+            self._signal.send()
         self._raise_translated(error)
 
     def _end(self, *, commit: bool) -> None:

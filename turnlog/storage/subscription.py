@@ -1,67 +1,63 @@
-"""Following a log as it grows."""
+"""Following a log as it grows, from a position on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from threading import Condition
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
 
-from eventsourcing.persistence import Notification, Subscription
+from turnlog.storage.recorder import Reader, Recorder
+from turnlog.storage.rows import Row
 
-if TYPE_CHECKING:
-    from turnlog.storage.recorder import Recorder
+BATCH_COMMITS = 500
+"""Commits read at once."""
 
-
-class Doorbell:
-    """Rung after every commit; says that there may be more, never what."""
-
-    def __init__(self) -> None:
-        self._condition = Condition()
-        self._listening = 0
-        self.rung = 0
-
-    def ring(self) -> None:
-        self.rung += 1
-        if self._listening:  # counted before `rung` is looked at, so that nobody misses it
-            with self._condition:
-                self._condition.notify_all()
-
-    def wait(self, seen: int, timeout: float) -> None:
-        """Return when it was rung since `seen` was read, or after so many seconds."""
-        with self._condition:
-            self._listening += 1
-            try:
-                self._condition.wait_for(lambda: self.rung != seen, timeout)
-            finally:
-                self._listening -= 1
+LOOK_SECONDS = 0.5
+"""Time after which one who waits for more looks whether it was stopped."""
 
 
-class Following(Subscription[Any]):
-    """eventsourcing's subscription over `Recorder.wait_above`."""
+def batches(
+    reader: Reader, after: int = 0, upto: int | None = None, size: int = BATCH_COMMITS
+) -> Iterator[Sequence[Row]]:
+    """The rows that are there of positions above `after`, up to and with `upto`, in order."""
+    while upto is None or after < upto:
+        rows = reader.tail(after, size if upto is None else min(size, upto - after))
+        if not rows:
+            return
+        yield rows
+        after = rows[-1].position
 
-    patience = 0.5
-    batch = 500
 
-    def __init__(self, recorder: Recorder, gt: int | None, topics: Sequence[str]) -> None:
-        super().__init__(recorder, gt, topics)
-        self._ready: list[Notification] = []
+class Subscription:
+    """The rows of positions above a given one, in batches and in order, whoever writes them.
+
+    position: of the last row that was read. Iterated, it waits for more until it is stopped;
+    `read` takes what is there.
+    """
+
+    def __init__(self, recorder: Recorder, position: int = 0, *, size: int = BATCH_COMMITS) -> None:
+        self._recorder = recorder
+        self._size = size
+        self._stopped = False
+        self.position = position
+
+    def read(self, reader: Reader | None = None) -> Sequence[Row]:
+        """The next batch, empty where there is none yet; through a transaction where given."""
+        reader = reader or self._recorder.reader
+        rows = next(batches(reader, self.position, size=self._size), ())
+        if rows:
+            self.position = rows[-1].position
+        return rows
+
+    def wait(self, timeout: float = LOOK_SECONDS) -> bool:
+        """Whether there is more than was read; waits some seconds for it at most."""
+        return self._recorder.wait_above(self.position, timeout)
 
     def stop(self) -> None:
-        super().stop()
-        self._recorder.bell.ring()
+        self._stopped = True
+        self._recorder.signal.send()
 
-    def __next__(self) -> Notification:
-        while not (self._ready or self._has_been_stopped):
-            after = self._last_notification_id or 0
-            self._ready = list(
-                self._recorder.select_notifications(
-                    after, self.batch, topics=self._topics, inclusive_of_start=False
-                )
-            )
-            if not self._ready:
-                self._recorder.wait_above(after, self.patience)
-        if self._has_been_stopped:
-            raise StopIteration
-        following = self._ready.pop(0)
-        self._last_notification_id = following.id
-        return following
+    def __iter__(self) -> Iterator[Sequence[Row]]:
+        while not self._stopped:
+            if rows := self.read():
+                yield rows
+            else:
+                self.wait()

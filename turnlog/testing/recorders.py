@@ -23,6 +23,7 @@ from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot
+from turnlog.storage.subscription import Subscription, batches
 
 TEXTS = ["", "a", "A", "é", "e\u0301", "ß", "\u200f\u05e9\u05dc\u05d5\u05dd", "😀", "\U0010ffff"]
 TEXTS += ["nul\0in the middle", "\0", "' OR 1=1 --", "%_\\", "a\nb", "x" * 2000]
@@ -255,15 +256,23 @@ class RecorderContract(ABC):
 
     def test_a_subscription_goes_through_old_and_new(self, recorder: Recorder) -> None:
         append(recorder, row(1, "a"), row(2, "b"))
-        with recorder.subscribe(gt=1) as subscription:
-            assert next(subscription).id == 2
-            waiting, seen = started(lambda: next(subscription).id)
-            append(recorder, row(3, "a", 2))
-            waiting.join(5)
-            assert seen == [3]
+        following = iter(subscription := Subscription(recorder, 1))
+        assert next(following) == [row(2, "b")]
+        waiting, seen = started(lambda: next(following))
+        append(recorder, row(3, "a", 2))
+        waiting.join(5)
+        assert seen == [[row(3, "a", 2)]]
+        assert (subscription.position, list(subscription.read())) == (3, [])
+
+    def test_a_subscription_reads_in_batches(self, recorder: Recorder) -> None:
+        rows = [row(n, "a", n) for n in range(1, 8)]
+        append(recorder, *rows)
+        subscription = Subscription(recorder, size=3)
+        assert [len(subscription.read()) for _ in range(4)] == [3, 3, 1, 0]
+        assert [list(b) for b in batches(recorder.reader, 1, 6, 3)] == [rows[1:4], rows[4:6]]
 
     def test_a_stopped_subscription_ends(self, recorder: Recorder) -> None:
-        subscription = recorder.subscribe()
+        subscription = Subscription(recorder)
         waiting, seen = started(lambda: list(subscription))
         subscription.stop()
         waiting.join(5)

@@ -1,0 +1,54 @@
+"""What the engine itself asks of a conversation: given events, and whole dialogues."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from turnlog.domain.conversation import Dialogue, Past
+from turnlog.domain.decide import NoHistory, decide
+from turnlog.domain.events import Event
+from turnlog.domain.state import State
+from turnlog.encoding import binary
+from turnlog.engine.request import Command
+from turnlog.errors import FormatError, InvalidEvent
+
+
+def recording(events: Sequence[Event]) -> Command:
+    """Asks for these events, wherever the conversation stands."""
+    return lambda state, past: events
+
+
+def importing(dialogue: Dialogue) -> Command:
+    """Asks for the events of a dialogue that are not stored yet.
+
+    None where the same events are stored, the rest where what is stored is a prefix of what
+    comes, else a FormatError.
+    """
+    return lambda state, past: _missing(dialogue, state, past)
+
+
+def _missing(dialogue: Dialogue, state: State, past: Past) -> Sequence[Event]:
+    if state.deleted:
+        raise InvalidEvent(dialogue.name, "conversation", "was deleted; it takes no more events")
+    if dialogue.first_event != 1:
+        why = f"begins with event {dialogue.first_event}; only whole conversations are stored"
+        raise FormatError(why, conversation=dialogue.name)
+    if not dialogue.events:
+        raise FormatError("has no events", conversation=dialogue.name)
+    if state.event == 0:
+        return dialogue.events
+    asked = binary.checked(dialogue.name, dialogue.events)
+    coming, _ = decide(dialogue.name, State(), asked, history=NoHistory())
+    _check_prefix(dialogue.name, coming, state, past)
+    return asked[state.event :]
+
+
+def _check_prefix(name: str, coming: Sequence[Event], state: State, past: Past) -> None:
+    """Raise FormatError unless what is stored is what comes, or the beginning of it."""
+    for number, stored in enumerate(past.events(), 1):
+        if number > len(coming):
+            why = f"{state.event} events are stored already, only {len(coming)} of them come"
+            raise FormatError(why, conversation=name)
+        if not binary.same(stored, coming[number - 1]):
+            why = f"is there already with another event {number}"
+            raise FormatError(why, conversation=name, field=type(stored).__name__)

@@ -1,0 +1,298 @@
+"""The bridge to the eventsourcing library: its application over a log's recorder and writer.
+
+Conversations are stored by the writer alone. Other aggregates' events may stand in the same
+chain, and the library's projections and process applications can follow the log.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from eventsourcing import persistence
+from eventsourcing.application import Application, Repository
+from eventsourcing.persistence import (
+    IntegrityError,
+    Notification,
+    ProgrammingError,
+    Recording,
+    StoredEvent,
+    Tracking,
+)
+
+from turnlog.domain.conversation import Commit, Conversation
+from turnlog.domain.events import Event
+from turnlog.domain.streams import check_id, check_key
+from turnlog.encoding import binary
+from turnlog.engine.request import Part, Request
+from turnlog.engine.writer import Writer
+from turnlog.errors import VersionConflict
+from turnlog.projections.heads import advanced
+from turnlog.storage.recorder import Reader, Recorder, Transaction
+from turnlog.storage.rows import Mark, Row
+from turnlog.storage.seal import seal
+from turnlog.storage.subscription import Subscription, batches
+
+
+class CommitMapper(persistence.Mapper[str]):
+    """Commits to stored events and back."""
+
+    def __init__(self) -> None:
+        """Needs no transcoder: the commit's encoding is the log's own."""
+
+    def to_stored_event(self, domain_event: Any) -> StoredEvent:
+        state = binary.encode_commit(domain_event)
+        return StoredEvent(domain_event.conversation, domain_event.version, binary.TOPIC, state)
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:
+        return binary.decode_commit(
+            str(stored_event.originator_id),
+            stored_event.originator_version,
+            stored_event.topic,
+            None,
+            stored_event.state,
+        )
+
+
+class CommitStore(persistence.EventStore[str]):
+    """Puts the commits of a conversation into the log through its writer."""
+
+    def __init__(self, mapper: CommitMapper, recorder: StoredEventRecorder, writer: Writer) -> None:
+        super().__init__(mapper, recorder)
+        self._writer = writer
+
+    def put(self, domain_events: Sequence[Any], **kwargs: Any) -> list[Recording[str]]:
+        """Store commits that one conversation has pending, in one transaction.
+
+        Raises IntegrityError where somebody else recorded first, InvalidEvent for what cannot be
+        stored and ProgrammingError for anything but one conversation's commits.
+        """
+        if kwargs.get("tracking") is not None:
+            raise ProgrammingError("commits are not stored with a tracking record")
+        if not domain_events:
+            return []
+        if not all(isinstance(event, Commit) for event in domain_events):
+            raise ProgrammingError("a log saves conversations; other events are its recorder's")
+        try:
+            commits = self._writer.perform(SaveRequest.of(domain_events)).commits
+        except VersionConflict as error:
+            raise IntegrityError(str(error)) from error
+        recorder: StoredEventRecorder = self.recorder  # type: ignore[assignment]
+        first, last = commits[0], commits[-1]
+        rows = recorder.store.reader.rows(first.conversation, first.version - 1, last.version)
+        return [Recording(c, _notification(r)) for c, r in zip(commits, rows, strict=True)]
+
+
+class SaveRequest(Request):
+    """Stores what was staged in a conversation, commit for commit, unless it has gone on since."""
+
+    staged: Sequence[Commit] = ()
+
+    @classmethod
+    def of(cls, staged: Sequence[Commit]) -> SaveRequest:
+        """Raises InvalidEvent for an id or key that cannot be, ProgrammingError for a mixture."""
+        first = staged[0]
+        check_id(first.conversation)
+        for version, commit in enumerate(staged, first.version):
+            if (commit.conversation, commit.version) != (first.conversation, version):
+                raise ProgrammingError("one conversation is saved at a time, its commits in order")
+            if commit.key is not None:
+                check_key(commit.conversation, commit.key)
+        events = [event for commit in staged for event in commit.events]
+        return cls(
+            first.conversation,
+            lambda state, past: events,
+            first.recorded,
+            expected_version=first.version - 1,
+            staged=staged,
+        )
+
+    @property
+    def keys(self) -> Sequence[str]:
+        return [commit.key for commit in self.staged if commit.key is not None]
+
+    def parts(self, events: Sequence[Event]) -> list[Part]:
+        rest = iter(events)
+        return [
+            Part(list(islice(rest, len(commit.events))), commit.recorded, commit.key)
+            for commit in self.staged
+        ]
+
+
+class ConversationRepository(Repository[str]):
+    """Conversations by id, through the head's state instead of a replay."""
+
+    def __init__(self, application: ConversationApplication) -> None:
+        super().__init__(application.events)
+        self._application = application
+
+    def get(self, aggregate_id: str, *, version: int | None = None, **kwargs: Any) -> Any:
+        return self._application.conversation(aggregate_id, version=version)
+
+
+class ConversationApplication(Application[str]):
+    """eventsourcing's application, its parts constructed over `store` and `writer`."""
+
+    def __init__(self, store: Recorder) -> None:
+        self.store = store
+        self.writer = Writer(store)
+        super().__init__()
+
+    @abstractmethod
+    def conversation(self, id: str, *, version: int | None = None) -> Conversation:
+        """The conversation now, or as it was after a version."""
+
+    def construct_mapper(self) -> CommitMapper:
+        return CommitMapper()
+
+    def construct_recorder(self) -> StoredEventRecorder:
+        return StoredEventRecorder(self.store)
+
+    def construct_event_store(self) -> CommitStore:
+        return CommitStore(self.construct_mapper(), self.construct_recorder(), self.writer)
+
+    def construct_repository(self) -> ConversationRepository:
+        return ConversationRepository(self)
+
+
+class StoredEventRecorder(persistence.ProcessRecorder):
+    """eventsourcing's recorder over the log's own, for the events of other aggregates."""
+
+    def __init__(self, store: Recorder) -> None:
+        self.store = store
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int] | None:
+        """Append stored events as rows of the chain, with a tracking record if one is given.
+
+        Raises ProgrammingError for commits: those are the writer's.
+        """
+        tracking: Tracking | None = kwargs.get("tracking")
+        if not stored_events and tracking is None:
+            return None
+        if any(binary.is_commit(event.topic) for event in stored_events):
+            raise ProgrammingError("commits are stored by the log's writer alone")
+        with self.store.transaction() as transaction:
+            rows = _chained(transaction, stored_events)
+            transaction.append(rows)
+            transaction.put_heads(advanced(transaction, rows))
+            if tracking is not None:
+                track(transaction, tracking)
+        return [row.position for row in rows] or None
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        after = -1 if gt is None else gt
+        rows = self.store.reader.rows(str(originator_id), after, lte, None if desc else limit)
+        chosen = rows[::-1][:limit] if desc else rows
+        return [StoredEvent(r.conversation, r.version, r.topic, r.state) for r in chosen]
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        after = (start or 0) - (1 if inclusive_of_start and start else 0)
+        rows = batches(self.store.reader, after, stop, limit)
+        found = (notification for batch in rows for notification in _notifications(batch, topics))
+        return list(islice(found, limit))
+
+    def max_notification_id(self) -> int | None:
+        return self.store.reader.last_position() or None
+
+    def insert_tracking(self, tracking: Tracking) -> None:
+        with self.store.transaction() as transaction:
+            track(transaction, tracking)
+
+    def max_tracking_id(self, application_name: str) -> int | None:
+        mark = self.store.reader.mark(application_name)
+        return mark.position if mark else None
+
+    def subscribe(
+        self, gt: int | None = None, topics: Sequence[str] = ()
+    ) -> NotificationSubscription:
+        return NotificationSubscription(self, gt, topics)
+
+
+class NotificationSubscription(persistence.Subscription[Any]):
+    """eventsourcing's subscription over the log's own."""
+
+    def __init__(
+        self, recorder: StoredEventRecorder, gt: int | None, topics: Sequence[str]
+    ) -> None:
+        super().__init__(recorder, gt, topics)
+        self._following = Subscription(recorder.store, gt or 0)
+        self._notifications = self._followed()
+
+    def _followed(self) -> Iterator[Notification]:
+        for rows in self._following:
+            yield from _notifications(rows, self._topics)
+
+    def stop(self) -> None:
+        super().stop()
+        self._following.stop()
+
+    def __next__(self) -> Notification:
+        if self._has_been_stopped:
+            raise StopIteration
+        following = next(self._notifications)
+        self._last_notification_id = following.id
+        return following
+
+
+def _notifications(rows: Sequence[Row], topics: Sequence[str]) -> list[Notification]:
+    return [_notification(row) for row in rows if not topics or row.topic in topics]
+
+
+def _notification(row: Row) -> Notification:
+    return Notification(row.conversation, row.version, row.topic, row.state, row.position)
+
+
+def track(transaction: Transaction, tracking: Tracking) -> None:
+    """Write how far another application has come. Raises IntegrityError where it was there."""
+    mark = transaction.mark(tracking.application_name)
+    if mark is not None and tracking.notification_id <= mark.position:
+        raise IntegrityError(f"{tracking} is not above {mark.position}")
+    transaction.put_mark(Mark(tracking.application_name, tracking.notification_id, None))
+    seal(transaction)
+
+
+def _chained(reader: Reader, stored_events: Sequence[StoredEvent]) -> list[Row]:
+    """Rows that go on from what is stored, each naming the digest of the one before."""
+    position = reader.last_position()
+    newest: dict[str, tuple[int, bytes]] = {}
+    rows: list[Row] = []
+    for event in stored_events:
+        conversation = str(event.originator_id)
+        if conversation not in newest:
+            head = reader.head(conversation)
+            newest[conversation] = (head.version, head.digest) if head else (-1, b"")
+        version, previous = newest[conversation]
+        if event.originator_version <= version:
+            raise IntegrityError(
+                f"conversation {conversation!r} has version {version} already,"
+                f" {event.originator_version} was to be appended"
+            )
+        position += 1
+        row = Row(
+            position, conversation, event.originator_version, event.topic, None, previous,
+            event.state,
+        )  # fmt: skip
+        newest[conversation] = (row.version, row.digest())
+        rows.append(row)
+    return rows
