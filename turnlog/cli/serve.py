@@ -39,7 +39,11 @@ def serve(
         ),
     ] = False,
     redis: Annotated[
-        str | None, Option(metavar="URL", help="Doorbell between servers on one PostgreSQL.")
+        str | None,
+        Option(
+            metavar="URL",
+            help="Redis by which servers on one PostgreSQL tell each other that the log has grown.",
+        ),
     ] = None,
     socketio_path: Annotated[str, Option(help="Path of the Socket.IO channel.")] = "/socket.io",
     namespace: Annotated[str, Option(help="Its namespace.")] = "/",

@@ -57,8 +57,8 @@ async def serving(
         server = Server(settings, log, secret, bot=bot, clock=clock)
         stack.push_async_callback(server.runner.finish)
         await stack.enter_async_context(server.feed.running())
-        if server.doorbell is not None:
-            await stack.enter_async_context(server.doorbell.running())
+        if server.signal is not None:
+            await stack.enter_async_context(server.signal.running())
         await stack.enter_async_context(timers(server, bot).running())
         yield application(server), server
 

@@ -1,7 +1,7 @@
 """What is recorded comes to whoever follows its conversation: once each, in order, from the log.
 
 Nothing is sent that was not read back from the log, whoever wrote it: this server, another one,
-a timer, the command line. Doorbells only say that there is something to read.
+a timer, the command line. Signals only say that there is something to read.
 """
 
 from __future__ import annotations

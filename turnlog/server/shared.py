@@ -7,11 +7,11 @@ from collections.abc import Callable
 from turnlog import AsyncTurnlog
 from turnlog.bots import Loaded
 from turnlog.server.auth import Auth
-from turnlog.server.doorbell import Doorbell
 from turnlog.server.feed import Feed
 from turnlog.server.limits import Rate
 from turnlog.server.metrics import Metrics
 from turnlog.server.order import Order
+from turnlog.server.redis_signal import RedisSignal
 from turnlog.server.runner import Runner
 from turnlog.server.settings import Settings
 from turnlog.server.tokens import Tokens
@@ -39,7 +39,7 @@ class Server:
         self.auth = Auth(settings, self.tokens, clock)
         self.order = Order(settings.limits.waiting)
         self.rate = Rate(settings.limits.rate, settings.limits.burst)
-        self.doorbell = Doorbell(settings.redis, log) if settings.redis else None
-        self.feed = Feed(log, self.doorbell.saw if self.doorbell else None)
+        self.signal = RedisSignal(settings.redis, log) if settings.redis else None
+        self.feed = Feed(log, self.signal.saw if self.signal else None)
         self.sessions = AsyncSessionManager(manager=SessionManager(log=log.sync))
         self.runner = Runner(log, bot, self.order, settings, self.metrics)

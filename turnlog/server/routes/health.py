@@ -28,7 +28,7 @@ async def ready(log: AsyncTurnlog, server: Server) -> Response[dict[str, str]]:
             await log.read(lambda log: log.store.reader.last_position())
     except Exception as error:
         return Response({"status": "unavailable", "log": type(error).__name__}, status_code=503)
-    redis = {} if server.doorbell is None else {"redis": _word(server.doorbell.is_there)}
+    redis = {} if server.signal is None else {"redis": _word(server.signal.is_there)}
     return Response({"status": "ok", **redis})
 
 

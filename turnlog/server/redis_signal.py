@@ -20,19 +20,22 @@ from turnlog import AsyncTurnlog
 logger = logging.getLogger(__name__)
 
 CHANNEL = "turnlog"
-PATIENCE = 2.0
-RETRY = 1.0
+CONNECT_SECONDS = 2.0
+"""Seconds that Redis has to connect, and to take a message."""
+
+RECONNECT_SECONDS = 1.0
+"""Seconds between two attempts to listen."""
 
 
-class Doorbell:
-    """Rings at the other servers for what this one saw first. `is_there`: Redis answers."""
+class RedisSignal:
+    """Tells the other servers what this one saw first. `is_there`: Redis answers."""
 
     def __init__(self, url: str, log: AsyncTurnlog) -> None:
         self._log = log
         self._redis = Redis.from_url(
             url,
             socket_timeout=None,
-            socket_connect_timeout=PATIENCE,
+            socket_connect_timeout=CONNECT_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
         self._heard = 0
@@ -42,7 +45,7 @@ class Doorbell:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._ring())]
+        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._publish())]
         try:
             yield
         finally:
@@ -58,12 +61,12 @@ class Doorbell:
         if position > self._heard:
             self._grown.set()
 
-    async def _ring(self) -> None:
+    async def _publish(self) -> None:
         while True:
             await self._grown.wait()
             self._grown.clear()
             with suppress(RedisError, OSError, TimeoutError):
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(CONNECT_SECONDS):
                     await self._redis.publish(CHANNEL, self._seen)
 
     async def _listen(self) -> None:
@@ -76,7 +79,7 @@ class Doorbell:
                         self._hear(message["data"])
             except (RedisError, OSError) as error:
                 self._is(there=False, why=type(error).__name__)
-            await asyncio.sleep(RETRY)
+            await asyncio.sleep(RECONNECT_SECONDS)
 
     def _hear(self, data: bytes) -> None:
         if data.isdigit() and len(data) < 20:
