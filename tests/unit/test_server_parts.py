@@ -23,7 +23,7 @@ from turnlog.server import wire
 from turnlog.server.errors import Refused
 from turnlog.server.feed import Feed, Follower, Numbered
 from turnlog.server.limits import Rate
-from turnlog.server.order import Order
+from turnlog.server.locks import ConversationLocks
 from turnlog.server.settings import Names
 from turnlog.server.timeline import Timeline
 from turnlog.server.tokens import Tokens, named, stored_secret
@@ -71,10 +71,10 @@ def test_what_is_no_id_counts_as_none(absent: object) -> None:
 
 
 async def test_one_conversation_waits_for_itself_alone_and_first_come_is_first_served() -> None:
-    order, done = Order(), []
+    locks, done = ConversationLocks(), []
 
     async def work(conversation: str, name: str) -> None:
-        async with order.of(conversation):
+        async with locks.of(conversation):
             await asyncio.sleep(0.01)
             done.append(name)
 
@@ -83,22 +83,22 @@ async def test_one_conversation_waits_for_itself_alone_and_first_come_is_first_s
     await asyncio.gather(*(work(*name) for name in names))
     assert [name for name in done if name[0] == "a"] == ["a0", "a1", "a2", "a3", "a4"]
     assert asyncio.get_running_loop().time() - began < 0.5
-    assert not order.busy("a")
+    assert not locks.busy("a")
 
 
 async def test_too_many_that_wait_for_one_conversation_are_refused() -> None:
-    order = Order(waiting=2)
-    await order.enter("a")
-    waiting = [asyncio.create_task(order.enter("a")) for _ in range(2)]
+    locks = ConversationLocks(waiting=2)
+    await locks.enter("a")
+    waiting = [asyncio.create_task(locks.enter("a")) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(Refused, match="3 messages"):
-        await order.enter("a")
+        await locks.enter("a")
     waiting[0].cancel()
     await asyncio.gather(waiting[0], return_exceptions=True)
-    order.leave("a")
+    locks.leave("a")
     await waiting[1]
-    order.leave("a")
-    assert not order.busy("a")
+    locks.leave("a")
+    assert not locks.busy("a")
 
 
 def test_a_bucket_empties_and_another_name_has_its_own() -> None:

@@ -2,7 +2,7 @@
 
 A group of routes is a module with a sequence of Litestar handlers, named in ROUTES. A handler's
 path parameter `conversation` says whose route it is and is authorised before it runs; `log`, an
-AsyncTurnlog, `order`, `principal` and the whole `server` come as arguments of those names.
+AsyncTurnlog, `principal` and the whole `server` come as arguments of those names.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from turnlog.server import errors
 from turnlog.server.auth import Principal, authorised
 from turnlog.server.chat import Chat
 from turnlog.server.gate import Gate
-from turnlog.server.order import Order
 from turnlog.server.settings import Settings
 from turnlog.server.shared import Server
 from turnlog.server.tokens import stored_secret
@@ -71,7 +70,7 @@ def timers(server: Server, bot: Loaded | None) -> Timers:
         loaded = bot or Loaded(dialog)
         return LiveConversation(server.log, found, loaded, found.state.event)
 
-    return Timers(server.log, dialog, order=server.order.of, view=view)
+    return Timers(server.log, dialog, order=server.locks.of, view=view)
 
 
 def application(server: Server) -> Any:
@@ -89,7 +88,6 @@ def litestar(server: Server) -> Litestar:
         guards=[authorised],
         dependencies={
             "log": Provide(lambda: server.log, sync_to_thread=False),
-            "order": Provide(lambda: server.order, sync_to_thread=False),
             "server": Provide(lambda: server, sync_to_thread=False),
             "principal": Provide(_principal, sync_to_thread=False),
         },
@@ -105,7 +103,7 @@ def litestar(server: Server) -> Litestar:
             use_handler_docstrings=True,
         ),
         logging_config=None,
-        signature_types=[AsyncTurnlog, Order, Principal, Server],
+        signature_types=[AsyncTurnlog, Principal, Server],
     )
 
 

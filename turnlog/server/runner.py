@@ -24,8 +24,8 @@ from turnlog.errors import (
     Unavailable,
     UnknownConversation,
 )
+from turnlog.server.locks import ConversationLocks
 from turnlog.server.metrics import Metrics
-from turnlog.server.order import Order
 from turnlog.server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -66,14 +66,14 @@ class Runner:
         self,
         log: AsyncTurnlog,
         loaded: Loaded | None,
-        order: Order,
+        locks: ConversationLocks,
         settings: Settings,
         metrics: Metrics,
     ) -> None:
         self._log = log
         self._loaded = loaded
         self._silent: set[tuple[str, int]] = set()
-        self._order = order
+        self._locks = locks
         self._settings = settings
         self._metrics = metrics
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -86,12 +86,12 @@ class Runner:
 
         The same message id again is the same message: answered now if it was not before.
         """
-        await self._order.enter(conversation)
+        await self._locks.enter(conversation)
         try:
             with self._metrics.recording.time():
                 recorded = await self._patiently(self._log.record(conversation, message))
         except BaseException:
-            self._order.leave(conversation)
+            self._locks.leave(conversation)
             raise
         channel = message.channel if message.channel in CHANNELS else "other"
         self._metrics.messages.labels(channel).inc()
@@ -101,7 +101,7 @@ class Runner:
 
     async def resume(self, conversation: str) -> None:
         """Have the last message answered if a server died before it could be."""
-        if self._loaded is None or self._order.busy(conversation) or conversation in self._owed:
+        if self._loaded is None or self._locks.busy(conversation) or conversation in self._owed:
             return
         self._owed.add(conversation)
         task = asyncio.create_task(self._resume(conversation))
@@ -111,7 +111,7 @@ class Runner:
     async def _resume(self, conversation: str) -> None:
         try:
             await asyncio.sleep(await self._until_owed(conversation))
-            await self._order.enter(conversation)
+            await self._locks.enter(conversation)
             self._start(self._answer(conversation, None))
         except TurnlogError as error:
             logger.warning("conversation %r: what it is owed waits: %s", conversation, error)
@@ -129,14 +129,14 @@ class Runner:
 
     async def record(self, conversation: str, *events: Event, key: str | None = None) -> Recorded:
         """Record events as they are, in order with what else goes on; nobody is asked."""
-        async with self._order.of(conversation):
+        async with self._locks.of(conversation):
             return await self._patiently(self._log.record(conversation, *events, key=key))
 
     async def perform(
         self, conversation: str, command: Command, *, key: str | None = None
     ) -> Recorded:
         """Record what a command asks for, in order with what else goes on."""
-        async with self._order.of(conversation):
+        async with self._locks.of(conversation):
             return await self._patiently(self._log.perform(conversation, command, key=key))
 
     async def finish(self) -> None:
@@ -170,7 +170,7 @@ class Runner:
             logger.error("conversation %r: its answer is not recorded: %s", conversation, error)
             return ()
         finally:
-            self._order.leave(conversation)
+            self._locks.leave(conversation)
 
     async def _answered(self, conversation: str, number: int | None) -> Sequence[Event]:
         if self._loaded is None:

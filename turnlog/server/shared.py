@@ -9,8 +9,8 @@ from turnlog.bots import Loaded
 from turnlog.server.auth import Auth
 from turnlog.server.feed import Feed
 from turnlog.server.limits import Rate
+from turnlog.server.locks import ConversationLocks
 from turnlog.server.metrics import Metrics
-from turnlog.server.order import Order
 from turnlog.server.redis_signal import RedisSignal
 from turnlog.server.runner import Runner
 from turnlog.server.settings import Settings
@@ -37,9 +37,9 @@ class Server:
         self.metrics = Metrics()
         self.tokens = Tokens(secret, life=settings.token_life, clock=clock)
         self.auth = Auth(settings, self.tokens, clock)
-        self.order = Order(settings.limits.waiting)
+        self.locks = ConversationLocks(settings.limits.waiting)
         self.rate = Rate(settings.limits.rate, settings.limits.burst)
         self.signal = RedisSignal(settings.redis, log) if settings.redis else None
         self.feed = Feed(log, self.signal.saw if self.signal else None)
         self.sessions = AsyncSessionManager(manager=SessionManager(log=log.sync))
-        self.runner = Runner(log, bot, self.order, settings, self.metrics)
+        self.runner = Runner(log, bot, self.locks, settings, self.metrics)

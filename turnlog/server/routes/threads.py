@@ -156,7 +156,7 @@ async def _record(server: Server, conversation: str, event: e.Event) -> None:
 
 
 async def _perform(server: Server, conversation: str, asked: Asked) -> Recorded:
-    async with server.order.of(conversation):
+    async with server.locks.of(conversation):
         return await server.log.perform(conversation, asked)
 
 

@@ -1,4 +1,4 @@
-"""One thing at a time for each conversation, in the order asked; different ones at once.
+"""One lock for each conversation, given in the order asked; different ones at once.
 
 Messages, timers and whatever else speaks to a bot take their place here.
 """
@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from turnlog.server.errors import Refused
 
 
-class Order:
+class ConversationLocks:
     """waiting: how many may wait for one conversation; one more is refused."""
 
     def __init__(self, waiting: int = 32) -> None:
