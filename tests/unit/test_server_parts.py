@@ -22,8 +22,8 @@ from turnlog.domain.state import State
 from turnlog.server import wire
 from turnlog.server.errors import Refused
 from turnlog.server.feed import Feed, Follower, Numbered
-from turnlog.server.limits import Rate
 from turnlog.server.locks import ConversationLocks
+from turnlog.server.message_rate import MessageRate
 from turnlog.server.settings import Names
 from turnlog.server.timeline import Timeline
 from turnlog.server.tokens import Tokens, named, stored_secret
@@ -102,7 +102,7 @@ async def test_too_many_that_wait_for_one_conversation_are_refused() -> None:
 
 
 def test_a_bucket_empties_and_another_name_has_its_own() -> None:
-    rate = Rate(rate=1, burst=3)
+    rate = MessageRate(rate=1, burst=3)
     for _ in range(3):
         rate.take("a")
     with pytest.raises(Refused, match="too many"):

@@ -28,7 +28,7 @@ from turnlog.domain.conversation import Conversation
 from turnlog.server import errors
 from turnlog.server.auth import Principal, authorised
 from turnlog.server.chat import Chat
-from turnlog.server.gate import Gate
+from turnlog.server.request_guard import RequestGuard
 from turnlog.server.settings import Settings
 from turnlog.server.shared import Server
 from turnlog.server.tokens import stored_secret
@@ -78,7 +78,7 @@ def application(server: Server) -> Any:
     chat = Chat(server)
     path = server.settings.names.path
     both = socketio.ASGIApp(chat.sio, other_asgi_app=litestar(server), socketio_path=path)
-    return Gate(both, server.settings)
+    return RequestGuard(both, server.settings)
 
 
 def litestar(server: Server) -> Litestar:

@@ -60,7 +60,7 @@ class Chat:
         self._present: dict[str, set[Visitor]] = {}
         self.sio = socketio.AsyncServer(
             async_mode="asgi",
-            cors_allowed_origins="*",  # the gate before it has checked the origin
+            cors_allowed_origins="*",  # the request guard has checked the origin
             max_http_buffer_size=server.settings.limits.body,
             namespaces=[self._names.namespace],
         )

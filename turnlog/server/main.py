@@ -18,7 +18,7 @@ from turnlog import bots
 from turnlog.bots import Loaded
 from turnlog.errors import TurnlogError
 from turnlog.server.app import serving
-from turnlog.server.gate import is_loopback
+from turnlog.server.request_guard import is_loopback
 from turnlog.server.settings import Settings
 
 METHODS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA")

@@ -8,8 +8,8 @@ from turnlog import AsyncTurnlog
 from turnlog.bots import Loaded
 from turnlog.server.auth import Auth
 from turnlog.server.feed import Feed
-from turnlog.server.limits import Rate
 from turnlog.server.locks import ConversationLocks
+from turnlog.server.message_rate import MessageRate
 from turnlog.server.metrics import Metrics
 from turnlog.server.redis_signal import RedisSignal
 from turnlog.server.runner import Runner
@@ -38,7 +38,7 @@ class Server:
         self.tokens = Tokens(secret, life=settings.token_life, clock=clock)
         self.auth = Auth(settings, self.tokens, clock)
         self.locks = ConversationLocks(settings.limits.waiting)
-        self.rate = Rate(settings.limits.rate, settings.limits.burst)
+        self.rate = MessageRate(settings.limits.rate, settings.limits.burst)
         self.signal = RedisSignal(settings.redis, log) if settings.redis else None
         self.feed = Feed(log, self.signal.saw if self.signal else None)
         self.sessions = AsyncSessionManager(manager=SessionManager(log=log.sync))

@@ -7,10 +7,11 @@ from collections import OrderedDict
 
 from turnlog.server.errors import Refused
 
-REMEMBERED = 10_000
+NAMES_KEPT = 10_000
+"""Names whose buckets are kept; the one that spoke longest ago goes first."""
 
 
-class Rate:
+class MessageRate:
     """A bucket for each name: `burst` at once, `rate` a second from then on."""
 
     def __init__(self, rate: float, burst: int) -> None:
@@ -25,7 +26,7 @@ class Rate:
         left = min(float(self._burst), left + (now - since) * self._rate)
         allowed = left >= 1
         self._buckets[name] = (left - 1 if allowed else left, now)
-        if len(self._buckets) > REMEMBERED:
+        if len(self._buckets) > NAMES_KEPT:
             self._buckets.popitem(last=False)
         if not allowed:
             raise Refused(429, "TooFast", "too many messages; wait a moment")

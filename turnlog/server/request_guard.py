@@ -19,7 +19,7 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 Asgi = Any
 
 
-class Gate:
+class RequestGuard:
     """ASGI middleware: old Socket.IO clients, foreign origins, names that are not this host's."""
 
     def __init__(self, inner: Asgi, settings: Settings) -> None:
