@@ -2,7 +2,7 @@
 
 A group of routes is a module with a sequence of Litestar handlers, named in ROUTES. A handler's
 path parameter `conversation` says whose route it is and is authorised before it runs; `log`, an
-AsyncTurnlog, `principal` and the whole `server` come as arguments of those names.
+AsyncTurnlog, `principal` and the `services` come as arguments of those names.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from turnlog.server import errors
 from turnlog.server.auth import Principal, authorised
 from turnlog.server.chat import Chat
 from turnlog.server.request_guard import RequestGuard
+from turnlog.server.services import Services
 from turnlog.server.settings import Settings
-from turnlog.server.shared import Server
 from turnlog.server.tokens import stored_secret
 
 ROUTES: tuple[str, ...] = (
@@ -48,50 +48,50 @@ ROUTES: tuple[str, ...] = (
 @asynccontextmanager
 async def serving(
     settings: Settings, *, bot: Loaded | None = None, clock: Callable[[], float] = time.time
-) -> AsyncIterator[tuple[Any, Server]]:
+) -> AsyncIterator[tuple[Any, Services]]:
     """The ASGI application on its open log, for as long as the block lasts."""
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(aopen(settings.db, clock=clock))
         secret = await stored_secret(log)
-        server = Server(settings, log, secret, bot=bot, clock=clock)
-        stack.push_async_callback(server.runner.finish)
-        await stack.enter_async_context(server.feed.running())
-        if server.signal is not None:
-            await stack.enter_async_context(server.signal.running())
-        await stack.enter_async_context(timers(server, bot).running())
-        yield application(server), server
+        services = Services(settings, log, secret, bot=bot, clock=clock)
+        stack.push_async_callback(services.runner.finish)
+        await stack.enter_async_context(services.feed.running())
+        if services.signal is not None:
+            await stack.enter_async_context(services.signal.running())
+        await stack.enter_async_context(timers(services, bot).running())
+        yield application(services), services
 
 
-def timers(server: Server, bot: Loaded | None) -> Timers:
+def timers(services: Services, bot: Loaded | None) -> Timers:
     """Deadlines of prompts: the bot says what follows if it is made of units."""
     dialog: Any = bot.bot if bot is not None and hasattr(bot.bot, "timed_out") else Repeating()
 
     def view(found: Conversation) -> BotConversation:
         loaded = bot or Loaded(dialog)
-        return LiveConversation(server.log, found, loaded, found.state.event)
+        return LiveConversation(services.log, found, loaded, found.state.event)
 
-    return Timers(server.log, dialog, order=server.locks.of, view=view)
+    return Timers(services.log, dialog, order=services.locks.of, view=view)
 
 
-def application(server: Server) -> Any:
+def application(services: Services) -> Any:
     """Routes and Socket.IO; mounting the one in the other breaks its transports."""
-    chat = Chat(server)
-    path = server.settings.names.path
-    both = socketio.ASGIApp(chat.sio, other_asgi_app=litestar(server), socketio_path=path)
-    return RequestGuard(both, server.settings)
+    chat = Chat(services)
+    path = services.settings.names.path
+    both = socketio.ASGIApp(chat.sio, other_asgi_app=litestar(services), socketio_path=path)
+    return RequestGuard(both, services.settings)
 
 
-def litestar(server: Server) -> Litestar:
-    settings = server.settings
+def litestar(services: Services) -> Litestar:
+    settings = services.settings
     return Litestar(
         route_handlers=[handler for group in ROUTES for handler in _loaded(group)],
         guards=[authorised],
         dependencies={
-            "log": Provide(lambda: server.log, sync_to_thread=False),
-            "server": Provide(lambda: server, sync_to_thread=False),
+            "log": Provide(lambda: services.log, sync_to_thread=False),
+            "services": Provide(lambda: services, sync_to_thread=False),
             "principal": Provide(_principal, sync_to_thread=False),
         },
-        state=State({"auth": server.auth, "server": server}),
+        state=State({"auth": services.auth, "services": services}),
         exception_handlers=errors.HANDLERS,
         request_max_body_size=settings.limits.body,
         cors_config=CORSConfig(allow_origins=list(settings.cors)) if settings.cors else None,
@@ -103,7 +103,7 @@ def litestar(server: Server) -> Litestar:
             use_handler_docstrings=True,
         ),
         logging_config=None,
-        signature_types=[AsyncTurnlog, Principal, Server],
+        signature_types=[AsyncTurnlog, Principal, Services],
     )
 
 

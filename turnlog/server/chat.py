@@ -26,7 +26,7 @@ from turnlog.server.auth import Principal
 from turnlog.server.errors import Refused, status_of
 from turnlog.server.feed import Follower, Numbered
 from turnlog.server.requests import check_message_id
-from turnlog.server.shared import Server
+from turnlog.server.services import Services
 from turnlog.server.tokens import named
 
 logger = logging.getLogger(__name__)
@@ -53,22 +53,22 @@ class Visitor:
 class Chat:
     """The channel of one server."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._names = server.settings.names
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._names = services.settings.names
         self._visitors: dict[str, Visitor] = {}
         self._present: dict[str, set[Visitor]] = {}
         self.sio = socketio.AsyncServer(
             async_mode="asgi",
             cors_allowed_origins="*",  # the request guard has checked the origin
-            max_http_buffer_size=server.settings.limits.body,
+            max_http_buffer_size=services.settings.limits.body,
             namespaces=[self._names.namespace],
         )
         self._handle("connect", self._connect)
         self._handle("disconnect", self._disconnect)
         self._handle("session_request", self._answering(self._session_request))
         self._handle(self._names.user_message, self._answering(self._user_message))
-        server.runner.thinking = self._thinking
+        services.runner.thinking = self._thinking
 
     def _handle(self, name: str, handler: Callable[..., Awaitable[Any]]) -> None:
         self.sio.on(name, handler, namespace=self._names.namespace)
@@ -80,17 +80,17 @@ class Chat:
 
     async def _connect(self, sid: str, environ: Payload, auth: Any = None) -> None:
         try:
-            principal = self._server.auth.visitor(_bearer(auth))
+            principal = self._services.auth.visitor(_bearer(auth))
         except Refused as refused:
-            self._server.metrics.refused.labels(refused.reason).inc()
+            self._services.metrics.refused.labels(refused.reason).inc()
             raise ConnectionRefusedError(str(refused)) from refused
         self._visitors[sid] = Visitor(sid, principal)
-        self._server.metrics.sockets.inc()
+        self._services.metrics.sockets.inc()
 
     async def _disconnect(self, sid: str, reason: str | None = None) -> None:
         visitor = self._visitors.pop(sid, None)
         if visitor is not None:
-            self._server.metrics.sockets.dec()
+            self._services.metrics.sockets.dec()
             self._leave(visitor)
 
     def _answering(
@@ -107,7 +107,7 @@ class Chat:
                 return await handler(visitor, given)
             except TurnlogError as error:
                 status, reason = status_of(error)
-                self._server.metrics.refused.labels(reason).inc()
+                self._services.metrics.refused.labels(reason).inc()
                 told = {"code": status, "reason": reason, "message": str(error)}
                 if isinstance(given.get("message_id"), str):
                     told["message_id"] = given["message_id"]
@@ -120,18 +120,18 @@ class Chat:
 
     async def _session_request(self, visitor: Visitor, data: Payload) -> None:
         if not self._names.persistence:
-            confirmed = named(data.get("session_id")) or self._server.tokens.new_id()
+            confirmed = named(data.get("session_id")) or self._services.tokens.new_id()
             await self._emit(visitor.sid, "session_confirm", confirmed)
             return
-        self._server.rate.take(f"socket {visitor.sid}")
+        self._services.rate.take(f"socket {visitor.sid}")
         async with visitor.entering:
             visitor.numbered = "after" in data
             conversation = self._session(visitor, data)
-            last = await self._server.log.read(lambda log: last_event(log, conversation))
+            last = await self._services.log.read(lambda log: last_event(log, conversation))
             after = _after(data)
             await self._confirm(visitor, conversation, last)
             await self._enter(visitor, conversation, after and min(after, last))
-        await self._server.runner.resume(conversation)
+        await self._services.runner.resume(conversation)
 
     def _session(self, visitor: Visitor, data: Payload) -> str:
         """The session a client asks for, or gets. Raises Refused where it may not have it."""
@@ -140,30 +140,30 @@ class Chat:
             check_id(wanted)
             if len(wanted) > LONGEST_ID:
                 raise Refused(400, "BadRequest", f"session_id: {LONGEST_ID} characters at most")
-        visitor.principal.in_time(self._server.clock())
+        visitor.principal.in_time(self._services.clock())
         if visitor.principal.conversation is not None:
             own = visitor.principal.conversation
-            visitor.principal.require(wanted or own, self._server.clock())
+            visitor.principal.require(wanted or own, self._services.clock())
             return own
         if isinstance(token := data.get("token"), str) and token:
             return self._of_token(token, wanted)
         return self._of_id(visitor, wanted, data)
 
     def _of_token(self, token: str, wanted: str | None) -> str:
-        conversation = self._server.tokens.conversation(token)
+        conversation = self._services.tokens.conversation(token)
         if wanted not in (None, conversation):
             raise Refused(403, "Forbidden", "the token is another session's")
         return conversation
 
     def _of_id(self, visitor: Visitor, wanted: str | None, data: Payload) -> str:
-        tokens = self._server.tokens
+        tokens = self._services.tokens
         if wanted is None and visitor.conversation is not None and not data.get("new"):
             return visitor.conversation
         if wanted is None:
             return tokens.new_id() if visitor.numbered else tokens.new_tagged_id()
         if wanted == visitor.conversation:
             return wanted
-        free = visitor.principal.everything or self._server.settings.client_ids
+        free = visitor.principal.everything or self._services.settings.client_ids
         if free or tokens.is_ours(wanted):
             return wanted
         if visitor.claimed == wanted and visitor.conversation is not None:
@@ -182,9 +182,9 @@ class Chat:
         if not visitor.numbered:
             await self._emit(visitor.sid, "session_confirm", conversation)
             return
-        life = self._server.settings.token_life
-        visitor.expires = self._server.clock() + life
-        token = self._server.tokens.token(conversation)
+        life = self._services.settings.token_life
+        visitor.expires = self._services.clock() + life
+        token = self._services.tokens.token(conversation)
         confirmed = {
             "session_id": conversation,
             "token": token,
@@ -202,7 +202,7 @@ class Chat:
         async def send(events: Sequence[Numbered]) -> None:
             await self._send(visitor, events)
 
-        visitor.follower = await self._server.feed.join(conversation, after, send)
+        visitor.follower = await self._services.feed.join(conversation, after, send)
         if visitor.sid not in self._visitors:
             self._leave(visitor)
 
@@ -212,7 +212,7 @@ class Chat:
         if not present:
             self._present.pop(visitor.conversation or "", None)
         if visitor.follower is not None:
-            self._server.feed.leave(visitor.follower)
+            self._services.feed.leave(visitor.follower)
             visitor.follower = None
 
     # --- messages in ----------------------------------------------------------------------------
@@ -220,13 +220,13 @@ class Chat:
     async def _user_message(self, visitor: Visitor, data: Payload) -> Payload:
         message = self._message(data)
         conversation = await self._speaker(visitor, data)
-        self._server.rate.take(conversation)
-        receipt = await self._server.runner.receive(conversation, message)
+        self._services.rate.take(conversation)
+        receipt = await self._services.runner.receive(conversation, message)
         return {"session_id": conversation, "event": receipt.event}
 
     async def _speaker(self, visitor: Visitor, data: Payload) -> str:
         """The conversation a message is for; its room is joined by then."""
-        now = self._server.clock()
+        now = self._services.clock()
         if not self._names.persistence:
             visitor.principal.in_time(now)
             conversation = visitor.principal.conversation or visitor.sid
@@ -242,7 +242,7 @@ class Chat:
         return conversation
 
     def _message(self, data: Payload) -> UserUttered:
-        text, limit = data.get("message"), self._server.settings.limits.message
+        text, limit = data.get("message"), self._services.settings.limits.message
         if not isinstance(text, str) or not text:
             raise Refused(400, "BadRequest", "message: a text is needed")
         if len(text.encode(errors="replace")) > limit:
@@ -276,7 +276,7 @@ class Chat:
         """Whether the socket leaves so much unread that it had better come back later."""
         eio_sid = self.sio.manager.eio_sid_from_sid(visitor.sid, self._names.namespace)
         socket = self.sio.eio.sockets.get(eio_sid)
-        return socket is not None and socket.queue.qsize() > self._server.settings.limits.behind
+        return socket is not None and socket.queue.qsize() > self._services.settings.limits.behind
 
     async def _thinking(self, conversation: str, thinking: bool) -> None:
         for visitor in list(self._present.get(conversation, ())):

@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from litestar.response import Response as PlainResponse
 
 from turnlog import AsyncTurnlog, __version__
-from turnlog.server.shared import Server
+from turnlog.server.services import Services
 
 READY_WITHIN = 2.0
 
@@ -21,14 +21,14 @@ async def health() -> dict[str, str]:
 
 
 @get("/health/ready", opt={"access": "open"})
-async def ready(log: AsyncTurnlog, server: Server) -> Response[dict[str, str]]:
+async def ready(log: AsyncTurnlog, services: Services) -> Response[dict[str, str]]:
     """The log can be read; 503 where it cannot. Redis away only slows messages down."""
     try:
         async with asyncio.timeout(READY_WITHIN):
             await log.read(lambda log: log.store.reader.last_position())
     except Exception as error:
         return Response({"status": "unavailable", "log": type(error).__name__}, status_code=503)
-    redis = {} if server.signal is None else {"redis": _word(server.signal.is_there)}
+    redis = {} if services.signal is None else {"redis": _word(services.signal.is_there)}
     return Response({"status": "ok", **redis})
 
 
@@ -39,7 +39,7 @@ def _word(there: bool) -> str:
 @get("/metrics", opt={"access": "open"}, media_type="text/plain")
 async def metrics(state: State) -> PlainResponse[bytes]:
     """Figures for Prometheus."""
-    return PlainResponse(state.server.metrics.text(), media_type="text/plain; version=0.0.4")
+    return PlainResponse(state.services.metrics.text(), media_type="text/plain; version=0.0.4")
 
 
 handlers = (health, ready, metrics)

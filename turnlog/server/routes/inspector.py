@@ -22,7 +22,7 @@ from turnlog.server.auth import COOKIE, Principal, credential, holder
 from turnlog.server.errors import Refused
 from turnlog.server.feed import Numbered
 from turnlog.server.files import page
-from turnlog.server.shared import Server
+from turnlog.server.services import Services
 from turnlog.server.timeline import Timeline
 
 SCANNED = 5_000
@@ -35,12 +35,12 @@ Web = Request[Any, Any, Any]
 
 
 @get("/inspect", opt={"access": "open"}, include_in_schema=False)
-async def inspect(request: Web, server: Server) -> Response[Any] | Redirect:
+async def inspect(request: Web, services: Services) -> Response[Any] | Redirect:
     """The page; a token in the address becomes a cookie and leaves the address."""
     if "token" in request.query_params:
-        return _let_in(server, server.auth.principal(credential(request)), request)
+        return _let_in(services, services.auth.principal(credential(request)), request)
     try:
-        holder(request, server.auth)
+        holder(request, services.auth)
     except Refused:
         return page("login.html", 401)
     return page("inspect.html")
@@ -49,16 +49,16 @@ async def inspect(request: Web, server: Server) -> Response[Any] | Redirect:
 @post("/inspect/login", opt={"access": "open"}, include_in_schema=False)
 async def login(
     request: Web,
-    server: Server,
+    services: Services,
     data: Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> Redirect:
-    return _let_in(server, server.auth.principal(data.get("token")), request)
+    return _let_in(services, services.auth.principal(data.get("token")), request)
 
 
-def _let_in(server: Server, principal: Principal, request: Web) -> Redirect:
+def _let_in(services: Services, principal: Principal, request: Web) -> Redirect:
     cookie = Cookie(
         COOKIE,
-        value=server.auth.cookie(principal),
+        value=services.auth.cookie(principal),
         path="/inspect",
         httponly=True,
         samesite="lax",
@@ -69,10 +69,10 @@ def _let_in(server: Server, principal: Principal, request: Web) -> Redirect:
 
 @get("/inspect/api/conversations", opt={"access": "handler"})
 async def conversations(
-    log: AsyncTurnlog, server: Server, principal: Principal, search: str = "", where: str = ""
+    log: AsyncTurnlog, services: Services, principal: Principal, search: str = "", where: str = ""
 ) -> Response[bytes]:
     """The conversations that hold a text, latest first: `{"conversations", "more"}`."""
-    principal.in_time(server.clock())
+    principal.in_time(services.clock())
 
     def found(log: Turnlog) -> bytes:
         scan = islice(matching(log, where=where or None, search=search or None), SCANNED + 1)
@@ -89,10 +89,10 @@ def _readable(principal: Principal, head: Any) -> bool:
 
 @get("/inspect/api/timeline", opt={"access": "handler"})
 async def timeline(
-    conversation: str, log: AsyncTurnlog, server: Server, principal: Principal
+    conversation: str, log: AsyncTurnlog, services: Services, principal: Principal
 ) -> Response[bytes]:
     """A conversation's events with what each did: `{"conversation", "items"}`."""
-    principal.require(conversation, server.clock())
+    principal.require(conversation, services.clock())
 
     def told(log: Turnlog) -> bytes:
         events = list(log.conversation(conversation).events())
@@ -107,23 +107,23 @@ async def timeline(
 async def live(
     request: Web,
     conversation: str,
-    server: Server,
+    services: Services,
     principal: Principal,
     after: Annotated[int, Parameter(ge=0)] = 0,
 ) -> ServerSentEvent:
     """What is recorded after an event, as it comes: items as in the timeline, lists of them."""
-    principal.require(conversation, server.clock())
+    principal.require(conversation, services.clock())
     last = request.headers.get("last-event-id", "")
     start = int(last) if last.isdecimal() else after
-    found = await server.log.conversation(conversation, event=start)
-    return ServerSentEvent(_items(server, conversation, start, Timeline(found.state)))
+    found = await services.log.conversation(conversation, event=start)
+    return ServerSentEvent(_items(services, conversation, start, Timeline(found.state)))
 
 
 async def _items(
-    server: Server, conversation: str, after: int, told: Timeline
+    services: Services, conversation: str, after: int, told: Timeline
 ) -> AsyncIterator[ServerSentEventMessage]:
     queue: asyncio.Queue[Sequence[Numbered]] = asyncio.Queue()
-    follower = await server.feed.join(conversation, after, queue.put)
+    follower = await services.feed.join(conversation, after, queue.put)
     try:
         while True:
             try:
@@ -136,7 +136,7 @@ async def _items(
             data = plain.dumps(items).decode()
             yield ServerSentEventMessage(data=data, id=items[-1]["event"])
     finally:
-        server.feed.leave(follower)
+        services.feed.leave(follower)
 
 
 def _json(content: bytes) -> Response[bytes]:

@@ -7,7 +7,7 @@ from litestar import Response, get
 
 from turnlog.server.errors import Refused
 from turnlog.server.files import HEADERS, TYPES, files, page
-from turnlog.server.shared import Server
+from turnlog.server.services import Services
 
 CLIENT = "vendor/socket.io.js"
 
@@ -27,9 +27,9 @@ async def static(name: str) -> Response[bytes]:
 
 
 @get("/chat/names.js", opt={"access": "open"}, include_in_schema=False)
-async def names(server: Server) -> Response[bytes]:
+async def names(services: Services) -> Response[bytes]:
     """How the Socket.IO channel names things, as a module of the page."""
-    module = b"export const names = %s;\n" % msgspec.json.encode(server.settings.names)
+    module = b"export const names = %s;\n" % msgspec.json.encode(services.settings.names)
     return Response(module, media_type=TYPES[".js"], headers=HEADERS)
 
 

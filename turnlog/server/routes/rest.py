@@ -21,7 +21,7 @@ from turnlog.server import wire
 from turnlog.server.auth import Principal
 from turnlog.server.errors import Refused
 from turnlog.server.requests import Json, check_message_id, read
-from turnlog.server.shared import Server
+from turnlog.server.services import Services
 
 MOST_BYTES = 8_000_000
 """Of a request that records events; one event has a limit of its own."""
@@ -39,18 +39,18 @@ class WebhookMessage(msgspec.Struct):
 
 @post("/webhooks/rest/webhook", opt={"access": "handler"}, status_code=200)
 async def webhook(
-    request: Json, server: Server, principal: Principal, stream: bool = False
+    request: Json, services: Services, principal: Principal, stream: bool = False
 ) -> Response[Any] | Stream:
     """Say something to the bot; its messages come back, with `?stream=true` a line each."""
     said = await read(request, WebhookMessage)
-    sender = said.sender or principal.conversation or server.tokens.new_id()
-    principal.require(sender, server.clock())
+    sender = said.sender or principal.conversation or services.tokens.new_id()
+    principal.require(sender, services.clock())
     check_id(sender)
     check_message_id(said.message_id)
-    if len(said.message.encode(errors="replace")) > server.settings.limits.message:
+    if len(said.message.encode(errors="replace")) > services.settings.limits.message:
         raise Refused(413, "TooLarge", "message: too long")
-    server.rate.take(sender)
-    receipt = await server.runner.receive(sender, _message(said))
+    services.rate.take(sender)
+    receipt = await services.runner.receive(sender, _message(said))
     answer = asyncio.shield(receipt.answer)  # who hangs up does not stop the bot
     if stream:
         return Stream(_lines(sender, answer), media_type="application/x-ndjson")
@@ -99,14 +99,14 @@ async def events(
 
 
 @post("/v1/conversations/{conversation:str}/events", request_max_body_size=MOST_BYTES)
-async def record(request: Json, conversation: str, server: Server) -> Recorded:
+async def record(request: Json, conversation: str, services: Services) -> Recorded:
     """Record events in one commit, with header Idempotency-Key once however often they come."""
     body = await read(request, object)
     asked = [_event(item) for item in (body if isinstance(body, list) else [body])]
     if not asked:
         raise Refused(400, "BadRequest", "no events were given")
     key = request.headers.get("idempotency-key")
-    done = await server.runner.record(conversation, *asked, key=key)
+    done = await services.runner.record(conversation, *asked, key=key)
     last = done.commits[-1]
     count = sum(len(commit.events) for commit in done.commits)
     return Recorded(conversation, last.version, done.commits[0].first_event, count, done.new)

@@ -14,7 +14,7 @@ from turnlog.errors import UnknownConversation
 from turnlog.serializers import plain
 from turnlog.server.auth import Principal
 from turnlog.server.errors import Refused
-from turnlog.server.shared import Server
+from turnlog.server.services import Services
 from turnlog.sessions.aio import AsyncSessionManager
 
 JSON = "application/json"
@@ -44,60 +44,60 @@ def _missing(what: str, conversation: str, key: str) -> Refused:
     return Refused(404, "NotFound", f"conversation {conversation!r}: there is no {what} {key!r}")
 
 
-def _shared(server: Server, principal: Principal) -> AsyncSessionManager:
+def _shared(services: Services, principal: Principal) -> AsyncSessionManager:
     """The manager, for somebody who may see what all sessions share."""
-    principal.require(None, server.clock())
-    return server.sessions
+    principal.require(None, services.clock())
+    return services.sessions
 
 
 # --- values -------------------------------------------------------------------------------------
 
 
 @get("/sessions/{conversation:str}/values")
-async def values(conversation: str, server: Server) -> Response[bytes]:
+async def values(conversation: str, services: Services) -> Response[bytes]:
     """Every value of a session; 404 for one that never was."""
-    found = await server.sessions.fetch_all(conversation)
+    found = await services.sessions.fetch_all(conversation)
     if found is None:
         raise UnknownConversation(conversation)
     return _json(found)
 
 
 @get("/sessions/{conversation:str}/values/{key:path}")
-async def value(conversation: str, key: str, server: Server) -> Response[bytes]:
+async def value(conversation: str, key: str, services: Services) -> Response[bytes]:
     """The value under a key; 404 where there is none."""
-    return _found("value", conversation, key, await server.sessions.fetch_all(conversation))
+    return _found("value", conversation, key, await services.sessions.fetch_all(conversation))
 
 
 @put("/sessions/{conversation:str}/values/{key:path}", status_code=204)
-async def save(conversation: str, key: str, server: Server, data: Any) -> None:
+async def save(conversation: str, key: str, services: Services, data: Any) -> None:
     """Keep a value under a key."""
-    await server.sessions.save(conversation, key[1:], data)
+    await services.sessions.save(conversation, key[1:], data)
 
 
 @patch("/sessions/{conversation:str}/values", status_code=204)
-async def save_all(conversation: str, server: Server, data: dict[str, Any]) -> None:
+async def save_all(conversation: str, services: Services, data: dict[str, Any]) -> None:
     """Keep several values; others stay."""
-    await server.sessions.save_all(conversation, data)
+    await services.sessions.save_all(conversation, data)
 
 
 @delete("/sessions/{conversation:str}/values/{key:path}")
-async def evict(conversation: str, key: str, server: Server) -> None:
+async def evict(conversation: str, key: str, services: Services) -> None:
     """Remove a value, if it is there."""
-    await server.sessions.evict(conversation, key[1:])
+    await services.sessions.evict(conversation, key[1:])
 
 
 @delete("/sessions/{conversation:str}/values")
-async def clear(conversation: str, server: Server, retain: list[str] | None = None) -> None:
+async def clear(conversation: str, services: Services, retain: list[str] | None = None) -> None:
     """Remove every value; with `?retain=KEY`, given as often as needed, those stay."""
-    await server.sessions.clear(conversation, retain)
+    await services.sessions.clear(conversation, retain)
 
 
 @post("/sessions/{conversation:str}/turn", status_code=200)
 async def turn(
-    conversation: str, server: Server, principal: Principal, data: Changes
+    conversation: str, services: Services, principal: Principal, data: Changes
 ) -> Response[bytes]:
     """Change several things in one commit; every value as it is then."""
-    manager = _shared(server, principal) if data.globals else server.sessions
+    manager = _shared(services, principal) if data.globals else services.sessions
     async with manager.turn(conversation):
         if data.clear or data.retain:
             await manager.clear(conversation, data.retain)
@@ -114,28 +114,28 @@ async def turn(
 
 
 @get("/sessions/{conversation:str}/props")
-async def props(conversation: str, server: Server) -> Response[bytes]:
+async def props(conversation: str, services: Services) -> Response[bytes]:
     """The session's properties."""
-    return _json(await server.sessions.get_user_props(conversation))
+    return _json(await services.sessions.get_user_props(conversation))
 
 
 @get("/sessions/{conversation:str}/props/{key:path}")
-async def prop(conversation: str, key: str, server: Server) -> Response[bytes]:
+async def prop(conversation: str, key: str, services: Services) -> Response[bytes]:
     """One property; 404 where there is none."""
-    found = await server.sessions.get_user_props(conversation)
+    found = await services.sessions.get_user_props(conversation)
     return _found("property", conversation, key, found)
 
 
 @put("/sessions/{conversation:str}/props/{key:path}", status_code=204)
-async def save_prop(conversation: str, key: str, server: Server, data: Any) -> None:
+async def save_prop(conversation: str, key: str, services: Services, data: Any) -> None:
     """Keep a property."""
-    await server.sessions.save_prop(conversation, key[1:], data)
+    await services.sessions.save_prop(conversation, key[1:], data)
 
 
 @delete("/sessions/{conversation:str}/props/{key:path}")
-async def evict_prop(conversation: str, key: str, server: Server) -> None:
+async def evict_prop(conversation: str, key: str, services: Services) -> None:
     """Remove a property; 404 where there is none."""
-    if not await server.sessions.evict_prop(conversation, key[1:]):
+    if not await services.sessions.evict_prop(conversation, key[1:]):
         raise _missing("property", conversation, key[1:])
 
 
@@ -143,32 +143,36 @@ async def evict_prop(conversation: str, key: str, server: Server) -> None:
 
 
 @get("/sessions/{conversation:str}/globals", opt=EVERYBODY)
-async def all_globals(conversation: str, server: Server, principal: Principal) -> Response[bytes]:
+async def all_globals(
+    conversation: str, services: Services, principal: Principal
+) -> Response[bytes]:
     """The values that all sessions share."""
-    return _json(await _shared(server, principal).fetch_all(conversation, True))
+    return _json(await _shared(services, principal).fetch_all(conversation, True))
 
 
 @get("/sessions/{conversation:str}/globals/{key:path}", opt=EVERYBODY)
 async def a_global(
-    conversation: str, key: str, server: Server, principal: Principal
+    conversation: str, key: str, services: Services, principal: Principal
 ) -> Response[bytes]:
     """A value that all sessions share; 404 where there is none."""
-    found = await _shared(server, principal).fetch_all(conversation, True)
+    found = await _shared(services, principal).fetch_all(conversation, True)
     return _found("global", conversation, key, found)
 
 
 @put("/sessions/{conversation:str}/globals/{key:path}", opt=EVERYBODY, status_code=204)
 async def save_global(
-    conversation: str, key: str, server: Server, principal: Principal, data: Any
+    conversation: str, key: str, services: Services, principal: Principal, data: Any
 ) -> None:
     """Keep a value for all sessions."""
-    await _shared(server, principal).save_global(key[1:], data)
+    await _shared(services, principal).save_global(key[1:], data)
 
 
 @delete("/sessions/{conversation:str}/globals/{key:path}", opt=EVERYBODY)
-async def evict_global(conversation: str, key: str, server: Server, principal: Principal) -> None:
+async def evict_global(
+    conversation: str, key: str, services: Services, principal: Principal
+) -> None:
     """Remove a value that all sessions share, if it is there."""
-    await _shared(server, principal).evict_global(key[1:])
+    await _shared(services, principal).evict_global(key[1:])
 
 
 def _found(what: str, conversation: str, key: str, held: dict[str, Any] | None) -> Response[bytes]:

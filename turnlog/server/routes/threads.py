@@ -19,7 +19,7 @@ from turnlog.domain.values import check_value
 from turnlog.engine.request import Recorded
 from turnlog.errors import UnknownConversation
 from turnlog.serializers import plain
-from turnlog.server.shared import Server
+from turnlog.server.services import Services
 
 Asked = Callable[[State, History], Iterable[e.Event]]
 
@@ -53,13 +53,13 @@ class Ending(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @get("/sessions/{conversation:str}/thread")
-async def thread(conversation: str, server: Server) -> Response[bytes]:
+async def thread(conversation: str, services: Services) -> Response[bytes]:
     """Where a thread stands: unit, state, armed prompts by token, variables by unit."""
-    return await _shown(server, conversation)
+    return await _shown(services, conversation)
 
 
 @post("/sessions/{conversation:str}/thread/start", status_code=200)
-async def start(conversation: str, server: Server, data: Place) -> Response[bytes]:
+async def start(conversation: str, services: Services, data: Place) -> Response[bytes]:
     """Begin a thread, or go on with one, at a state."""
 
     def asked(state: State, history: History) -> Iterable[e.Event]:
@@ -67,12 +67,12 @@ async def start(conversation: str, server: Server, data: Place) -> Response[byte
             return [e.StateEntered(unit=data.unit, state=data.state, by="start")]
         return [e.ThreadStarted(unit=data.unit, state=data.state)]
 
-    await _perform(server, conversation, asked)
-    return await _shown(server, conversation)
+    await _perform(services, conversation, asked)
+    return await _shown(services, conversation)
 
 
 @post("/sessions/{conversation:str}/thread/next", status_code=200)
-async def next_state(conversation: str, server: Server, data: Place) -> Response[bytes]:
+async def next_state(conversation: str, services: Services, data: Place) -> Response[bytes]:
     """The next message will be handled by that state; an ended thread runs again."""
 
     def asked(state: State, history: History) -> Iterable[e.Event]:
@@ -81,21 +81,21 @@ async def next_state(conversation: str, server: Server, data: Place) -> Response
             return [e.StateEntered(unit=data.unit, state=data.state)]
         return [e.ThreadStarted(unit=data.unit, state=data.state)]
 
-    await _perform(server, conversation, asked)
-    return await _shown(server, conversation)
+    await _perform(services, conversation, asked)
+    return await _shown(services, conversation)
 
 
 @post("/sessions/{conversation:str}/thread/request", status_code=200)
-async def request(conversation: str, server: Server, data: Said) -> Response[bytes]:
+async def request(conversation: str, services: Services, data: Said) -> Response[bytes]:
     """Record a user's message; it answers every armed prompt."""
-    await _thread(server, conversation)
+    await _thread(services, conversation)
     message = e.UserUttered(data.text, data.data, message_id=data.message_id, channel="sessions")
-    await server.runner.record(conversation, message, key=data.message_id)
-    return await _shown(server, conversation)
+    await services.runner.record(conversation, message, key=data.message_id)
+    return await _shown(services, conversation)
 
 
 @post("/sessions/{conversation:str}/thread/response", status_code=200)
-async def response(conversation: str, server: Server, data: Answered) -> Response[bytes]:
+async def response(conversation: str, services: Services, data: Answered) -> Response[bytes]:
     """Record a message of the bot; with `wait`, it is a question with a deadline."""
 
     def asked(state: State, history: History) -> Iterable[e.Event]:
@@ -103,16 +103,16 @@ async def response(conversation: str, server: Server, data: Answered) -> Respons
         yield e.BotUttered(data.text, data.data)
         if data.wait is not None:
             yield e.PromptArmed(
-                token=f"{state.event}.http", due=server.clock() + data.wait, text=data.text,
+                token=f"{state.event}.http", due=services.clock() + data.wait, text=data.text,
                 wait=data.wait, attempts=data.attempts,
             )  # fmt: skip
 
-    await _perform(server, conversation, asked)
-    return await _shown(server, conversation)
+    await _perform(services, conversation, asked)
+    return await _shown(services, conversation)
 
 
 @post("/sessions/{conversation:str}/thread/end", status_code=200)
-async def end(conversation: str, server: Server, data: Ending) -> Response[bytes]:
+async def end(conversation: str, services: Services, data: Ending) -> Response[bytes]:
     """End a thread and cancel its prompts; its state and variables stay."""
 
     def asked(state: State, history: History) -> Iterable[e.Event]:
@@ -122,50 +122,52 @@ async def end(conversation: str, server: Server, data: Ending) -> Response[bytes
                 yield e.PromptCancelled(token=token, reason=data.reason)
             yield e.ThreadEnded(reason=data.reason)
 
-    await _perform(server, conversation, asked)
-    return await _shown(server, conversation)
+    await _perform(services, conversation, asked)
+    return await _shown(services, conversation)
 
 
 @put("/sessions/{conversation:str}/variables/{unit:str}/{name:str}", status_code=204)
-async def set_variable(conversation: str, unit: str, name: str, server: Server, data: Any) -> None:
+async def set_variable(
+    conversation: str, unit: str, name: str, services: Services, data: Any
+) -> None:
     """Set a variable of a unit."""
     check_value(conversation, f"variable {unit}.{name}", data)
-    await _record(server, conversation, e.VariableSet(unit=unit, name=name, value=data))
+    await _record(services, conversation, e.VariableSet(unit=unit, name=name, value=data))
 
 
 @delete("/sessions/{conversation:str}/variables/{unit:str}/{name:str}")
-async def remove_variable(conversation: str, unit: str, name: str, server: Server) -> None:
+async def remove_variable(conversation: str, unit: str, name: str, services: Services) -> None:
     """Remove a variable of a unit."""
-    await _record(server, conversation, e.VariableRemoved(unit=unit, name=name))
+    await _record(services, conversation, e.VariableRemoved(unit=unit, name=name))
 
 
 @delete("/sessions/{conversation:str}/variables/{unit:str}")
-async def remove_variables(conversation: str, unit: str, server: Server) -> None:
+async def remove_variables(conversation: str, unit: str, services: Services) -> None:
     """Remove every variable of a unit."""
-    await _record(server, conversation, e.VariableRemoved(unit=unit))
+    await _record(services, conversation, e.VariableRemoved(unit=unit))
 
 
-async def _record(server: Server, conversation: str, event: e.Event) -> None:
+async def _record(services: Services, conversation: str, event: e.Event) -> None:
     """Record an event of a thread that there is."""
 
     def asked(state: State, history: History) -> Iterable[e.Event]:
         _there(conversation, state)
         return [event]
 
-    await _perform(server, conversation, asked)
+    await _perform(services, conversation, asked)
 
 
-async def _perform(server: Server, conversation: str, asked: Asked) -> Recorded:
-    async with server.locks.of(conversation):
-        return await server.log.perform(conversation, asked)
+async def _perform(services: Services, conversation: str, asked: Asked) -> Recorded:
+    async with services.locks.of(conversation):
+        return await services.log.perform(conversation, asked)
 
 
-async def _thread(server: Server, conversation: str) -> Thread:
-    return _there(conversation, (await server.log.conversation(conversation)).state)
+async def _thread(services: Services, conversation: str) -> Thread:
+    return _there(conversation, (await services.log.conversation(conversation)).state)
 
 
-async def _shown(server: Server, conversation: str) -> Response[bytes]:
-    shown = plain.to_plain(await _thread(server, conversation))
+async def _shown(services: Services, conversation: str) -> Response[bytes]:
+    shown = plain.to_plain(await _thread(services, conversation))
     return Response(plain.dumps(shown), media_type="application/json")
 
 

@@ -26,7 +26,7 @@ from turnlog.serializers.rasa.story import sessions, story
 from turnlog.serializers.shared.json_value import parse
 from turnlog.server.errors import Refused
 from turnlog.server.requests import Json
-from turnlog.server.shared import Server
+from turnlog.server.services import Services
 
 Verbosity = Literal["NONE", "APPLIED", "AFTER_RESTART", "SESSION", "ALL"]
 
@@ -53,7 +53,7 @@ async def read(
 async def append(
     request: Json,
     conversation: str,
-    server: Server,
+    services: Services,
     include_events: Verbosity = "AFTER_RESTART",
     base: int | None = Parameter(default=None, ge=0),
     writer: str | None = None,
@@ -76,15 +76,15 @@ async def append(
         return [*before, *from_rasa(objects, state.event + len(before) + 1)]
 
     key = request.headers.get("idempotency-key")
-    await server.runner.perform(conversation, command, key=key)
-    return await _tracker(server.log, conversation, include_events, status=200)
+    await services.runner.perform(conversation, command, key=key)
+    return await _tracker(services.log, conversation, include_events, status=200)
 
 
 @put("/conversations/{conversation:str}/tracker/events", request_max_body_size=MOST_BYTES)
 async def replace(
     request: Json,
     conversation: str,
-    server: Server,
+    services: Services,
     include_events: Verbosity = "AFTER_RESTART",
     to: int = Parameter(default=0, ge=0),
     keep_unknown: bool = False,
@@ -98,15 +98,15 @@ async def replace(
         return [e.HistoryReplaced(to, reason="PUT"), *from_rasa(objects, state.event + 2)]
 
     key = request.headers.get("idempotency-key")
-    await server.runner.perform(conversation, command, key=key)
-    return await _tracker(server.log, conversation, include_events, status=200)
+    await services.runner.perform(conversation, command, key=key)
+    return await _tracker(services.log, conversation, include_events, status=200)
 
 
 @delete("/conversations/{conversation:str}/tracker", status_code=200)
-async def remove(conversation: str, log: AsyncTurnlog, server: Server) -> dict[str, str]:
+async def remove(conversation: str, log: AsyncTurnlog, services: Services) -> dict[str, str]:
     """Record a tombstone: the conversation is hidden everywhere."""
     await log.read(lambda log: log.conversation(conversation))
-    await server.runner.record(conversation, e.ConversationDeleted("DELETE"))
+    await services.runner.record(conversation, e.ConversationDeleted("DELETE"))
     return {"conversation": conversation, "status": "deleted", "message": KEPT_BYTES}
 
 
@@ -131,7 +131,10 @@ async def as_story(
 
 @post("/conversations/{conversation:str}/messages")
 async def add_message(
-    request: Json, conversation: str, server: Server, include_events: Verbosity = "AFTER_RESTART"
+    request: Json,
+    conversation: str,
+    services: Services,
+    include_events: Verbosity = "AFTER_RESTART",
 ) -> Response[bytes]:
     """Record a message of the user's, `{"text", "sender": "user", "parse_data"}`."""
     body = _body(await request.body())
@@ -153,8 +156,8 @@ async def add_message(
     def command(state: State, _: History) -> Sequence[e.Event]:
         return list(from_rasa([source], state.event + 1))
 
-    await server.runner.perform(conversation, command)
-    return await _tracker(server.log, conversation, include_events, status=200)
+    await services.runner.perform(conversation, command)
+    return await _tracker(services.log, conversation, include_events, status=200)
 
 
 @get("/conversations")

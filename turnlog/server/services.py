@@ -19,7 +19,7 @@ from turnlog.sessions.aio import AsyncSessionManager
 from turnlog.sessions.manager import SessionManager
 
 
-class Server:
+class Services:
     """One log and what serves it. clock: gives UTC seconds."""
 
     def __init__(
