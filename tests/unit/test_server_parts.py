@@ -20,7 +20,7 @@ from turnlog.domain.conversation import Commit
 from turnlog.domain.events import Event
 from turnlog.domain.state import State
 from turnlog.server import wire
-from turnlog.server.errors import Refused
+from turnlog.server.errors import RequestRefused
 from turnlog.server.feed import Feed, Follower, Numbered
 from turnlog.server.locks import ConversationLocks
 from turnlog.server.message_rate import MessageRate
@@ -51,10 +51,10 @@ def test_a_token_opens_its_conversation_until_it_expires_and_for_its_kind_alone(
     tokens = Tokens(b"a" * 32, life=60, clock=clock)
     token = tokens.token("alice")
     assert tokens.conversation(token) == "alice"
-    with pytest.raises(Refused, match="not valid"):
+    with pytest.raises(RequestRefused, match="not valid"):
         tokens.conversation(token, "inspect")
     clock.now += 60
-    with pytest.raises(Refused, match="expired"):
+    with pytest.raises(RequestRefused, match="expired"):
         tokens.conversation(token)
 
 
@@ -91,7 +91,7 @@ async def test_too_many_that_wait_for_one_conversation_are_refused() -> None:
     await locks.enter("a")
     waiting = [asyncio.create_task(locks.enter("a")) for _ in range(2)]
     await asyncio.sleep(0)
-    with pytest.raises(Refused, match="3 messages"):
+    with pytest.raises(RequestRefused, match="3 messages"):
         await locks.enter("a")
     waiting[0].cancel()
     await asyncio.gather(waiting[0], return_exceptions=True)
@@ -105,7 +105,7 @@ def test_a_bucket_empties_and_another_name_has_its_own() -> None:
     rate = MessageRate(rate=1, burst=3)
     for _ in range(3):
         rate.take("a")
-    with pytest.raises(Refused, match="too many"):
+    with pytest.raises(RequestRefused, match="too many"):
         rate.take("a")
     rate.take("b")
 

@@ -10,7 +10,7 @@ import msgspec
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from turnlog.server.errors import Refused
+from turnlog.server.errors import RequestRefused
 from turnlog.server.settings import Settings
 from turnlog.server.tokens import Tokens, decoded
 
@@ -30,13 +30,13 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 
     def in_time(self, now: float) -> None:
         if self.expires is not None and now >= self.expires:
-            raise Refused(401, "Expired", "the token has expired")
+            raise RequestRefused(401, "Expired", "the token has expired")
 
     def require(self, conversation: str | None, now: float) -> None:
-        """Raise Refused unless the conversation (None: all of them) is theirs."""
+        """Raise RequestRefused unless the conversation (None: all of them) is theirs."""
         self.in_time(now)
         if not self.everything and (conversation is None or conversation != self.conversation):
-            raise Refused(403, "Forbidden", "the token does not grant this conversation")
+            raise RequestRefused(403, "Forbidden", "the token does not grant this conversation")
 
 
 class Auth:
@@ -48,16 +48,16 @@ class Auth:
         self.clock = clock
 
     def principal(self, credential: str | None) -> Principal:
-        """Whoever holds a credential: the auth token or a JWT. Raises Refused (401)."""
+        """Whoever holds a credential: the auth token or a JWT. Raises RequestRefused (401)."""
         settings = self._settings
         if not settings.protected:
             return Principal(everything=True)
         if credential is None:
-            raise Refused(401, "NotAuthenticated", "this server asks for a token")
+            raise RequestRefused(401, "NotAuthenticated", "this server asks for a token")
         if settings.auth_token is not None and _same(credential, settings.auth_token):
             return Principal(everything=True)
         if settings.jwt_key is None:
-            raise Refused(401, "NotAuthenticated", "the token is not valid")
+            raise RequestRefused(401, "NotAuthenticated", "the token is not valid")
         return _of_claims(
             decoded(credential, settings.jwt_key, settings.jwt_method, clock=self.clock)
         )

@@ -23,7 +23,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.errors import TurnlogError
 from turnlog.server import wire
 from turnlog.server.auth import Principal
-from turnlog.server.errors import Refused, status_of
+from turnlog.server.errors import RequestRefused, status_of
 from turnlog.server.feed import Follower, Numbered
 from turnlog.server.requests import check_message_id
 from turnlog.server.services import Services
@@ -81,7 +81,7 @@ class Chat:
     async def _connect(self, sid: str, environ: Payload, auth: Any = None) -> None:
         try:
             principal = self._services.auth.visitor(_bearer(auth))
-        except Refused as refused:
+        except RequestRefused as refused:
             self._services.metrics.refused.labels(refused.reason).inc()
             raise ConnectionRefusedError(str(refused)) from refused
         self._visitors[sid] = Visitor(sid, principal)
@@ -134,12 +134,14 @@ class Chat:
         await self._services.runner.resume(conversation)
 
     def _session(self, visitor: Visitor, data: Payload) -> str:
-        """The session a client asks for, or gets. Raises Refused where it may not have it."""
+        """The session a client asks for, or gets. Raises RequestRefused where it may not have it."""
         wanted = named(data.get("session_id"))
         if wanted is not None:
             check_id(wanted)
             if len(wanted) > LONGEST_ID:
-                raise Refused(400, "BadRequest", f"session_id: {LONGEST_ID} characters at most")
+                raise RequestRefused(
+                    400, "BadRequest", f"session_id: {LONGEST_ID} characters at most"
+                )
         visitor.principal.in_time(self._services.clock())
         if visitor.principal.conversation is not None:
             own = visitor.principal.conversation
@@ -152,7 +154,7 @@ class Chat:
     def _of_token(self, token: str, wanted: str | None) -> str:
         conversation = self._services.tokens.conversation(token)
         if wanted not in (None, conversation):
-            raise Refused(403, "Forbidden", "the token is another session's")
+            raise RequestRefused(403, "Forbidden", "the token is another session's")
         return conversation
 
     def _of_id(self, visitor: Visitor, wanted: str | None, data: Payload) -> str:
@@ -171,7 +173,7 @@ class Chat:
         if visitor.conversation is None:
             visitor.claimed = wanted
             return tokens.new_id() if visitor.numbered else tokens.new_tagged_id()
-        raise Refused(
+        raise RequestRefused(
             403,
             "Forbidden",
             "this server makes session ids itself: use the one of session_confirm"
@@ -232,7 +234,7 @@ class Chat:
             conversation = visitor.principal.conversation or visitor.sid
         else:
             if visitor.expires is not None and now >= visitor.expires:
-                raise Refused(401, "Expired", "the session's token has expired")
+                raise RequestRefused(401, "Expired", "the session's token has expired")
             conversation = self._session(visitor, {"session_id": data.get("session_id")})
         async with visitor.entering:
             if visitor.follower is None or visitor.conversation != conversation:
@@ -244,9 +246,9 @@ class Chat:
     def _message(self, data: Payload) -> UserUttered:
         text, limit = data.get("message"), self._services.settings.limits.message
         if not isinstance(text, str) or not text:
-            raise Refused(400, "BadRequest", "message: a text is needed")
+            raise RequestRefused(400, "BadRequest", "message: a text is needed")
         if len(text.encode(errors="replace")) > limit:
-            raise Refused(413, "TooLarge", f"message: {limit:,} bytes are allowed at most")
+            raise RequestRefused(413, "TooLarge", f"message: {limit:,} bytes are allowed at most")
         check_message_id(id := data.get("message_id"))
         extra = {"metadata": _object(data.get(self._names.metadata))}
         extra["customData"] = _object(data.get("customData"))
@@ -285,10 +287,10 @@ class Chat:
 
 
 def last_event(log: Turnlog, conversation: str) -> int:
-    """The number of a conversation's last event. Raises Refused for one that was deleted."""
+    """The number of a conversation's last event. Raises RequestRefused for one that was deleted."""
     head = log.store.reader.head(conversation)
     if head is not None and decode_state(head.state).deleted:
-        raise Refused(410, "Gone", "this conversation was deleted")
+        raise RequestRefused(410, "Gone", "this conversation was deleted")
     return head.event if head is not None else 0
 
 

@@ -22,7 +22,7 @@ from turnlog.errors import (
 logger = logging.getLogger(__name__)
 
 
-class Refused(TurnlogError):
+class RequestRefused(TurnlogError):
     """A request that is not served. status: HTTP's; reason: one word for programs."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
@@ -43,7 +43,7 @@ _STATUS: dict[type[TurnlogError], tuple[int, str]] = {
 
 def status_of(error: TurnlogError) -> tuple[int, str]:
     """HTTP status and reason."""
-    if isinstance(error, Refused):
+    if isinstance(error, RequestRefused):
         return error.status, error.reason
     return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from turnlog.server.errors import Refused
+from turnlog.server.errors import RequestRefused
 
 
 class ConversationLocks:
@@ -33,7 +33,9 @@ class ConversationLocks:
         """Wait for the conversation; whoever enters sees to it that `leave` follows."""
         users = self._users.get(conversation, 0)
         if users > self._limit:
-            raise Refused(429, "TooMany", f"{users} messages are waiting in this conversation")
+            raise RequestRefused(
+                429, "TooMany", f"{users} messages are waiting in this conversation"
+            )
         self._users[conversation] = users + 1
         try:
             await self._locks.setdefault(conversation, asyncio.Lock()).acquire()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 
-from turnlog.server.errors import Refused
+from turnlog.server.errors import RequestRefused
 
 NAMES_KEPT = 10_000
 """Names whose buckets are kept; the one that spoke longest ago goes first."""
@@ -20,7 +20,7 @@ class MessageRate:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, name: str) -> None:
-        """Raise Refused (429) where the bucket is empty."""
+        """Raise RequestRefused (429) where the bucket is empty."""
         now = time.monotonic()
         left, since = self._buckets.pop(name, (float(self._burst), now))
         left = min(float(self._burst), left + (now - since) * self._rate)
@@ -29,4 +29,4 @@ class MessageRate:
         if len(self._buckets) > NAMES_KEPT:
             self._buckets.popitem(last=False)
         if not allowed:
-            raise Refused(429, "TooFast", "too many messages; wait a moment")
+            raise RequestRefused(429, "TooFast", "too many messages; wait a moment")

@@ -7,23 +7,25 @@ from typing import Any
 import msgspec
 from litestar import Request
 
-from turnlog.server.errors import Refused
+from turnlog.server.errors import RequestRefused
 
 Json = Request[Any, Any, Any]
 
 
 async def read(request: Json, kind: type[Any]) -> Any:
-    """The request's JSON body. Raises Refused (400) for what is none."""
+    """The request's JSON body. Raises RequestRefused (400) for what is none."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json" and not media.endswith("+json"):
-        raise Refused(400, "BadRequest", "the body must be JSON, of type application/json")
+        raise RequestRefused(400, "BadRequest", "the body must be JSON, of type application/json")
     try:
         return msgspec.json.decode(await request.body(), type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise Refused(400, "BadRequest", f"the body is not what it must be: {error}") from error
+        raise RequestRefused(
+            400, "BadRequest", f"the body is not what it must be: {error}"
+        ) from error
 
 
 def check_message_id(id: object) -> None:
-    """Raise Refused for what cannot be a message's id; None is none."""
+    """Raise RequestRefused for what cannot be a message's id; None is none."""
     if id is not None and not (isinstance(id, str) and 0 < len(id) <= 128 and id.isprintable()):
-        raise Refused(400, "BadRequest", "message_id: 1 to 128 printable characters")
+        raise RequestRefused(400, "BadRequest", "message_id: 1 to 128 printable characters")

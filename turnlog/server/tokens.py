@@ -19,7 +19,7 @@ from turnlog import AsyncTurnlog
 from turnlog.domain.events import ValueSet
 from turnlog.domain.streams import stream
 from turnlog.engine.request import Request
-from turnlog.server.errors import Refused
+from turnlog.server.errors import RequestRefused
 
 ABSENT = {"", "undefined", "null"}
 """What pages send that stored nothing under the id's name."""
@@ -55,7 +55,7 @@ class Tokens:
         return jwt.encode({"aud": kind, "sub": conversation, "exp": expiry}, self._tokens, METHOD)
 
     def conversation(self, token: str, kind: str = "session") -> str:
-        """Whose token it is. Raises Refused for one that is not ours or has expired."""
+        """Whose token it is. Raises RequestRefused for one that is not ours or has expired."""
         return str(decoded(token, self._tokens, METHOD, clock=self._clock, audience=kind)["sub"])
 
     def _tag(self, id: str) -> str:
@@ -70,7 +70,7 @@ def decoded(
     clock: Callable[[], float],
     audience: str | None = None,
 ) -> dict[str, object]:
-    """A token's claims, its signature and times checked. Raises Refused (401)."""
+    """A token's claims, its signature and times checked. Raises RequestRefused (401)."""
     checked: jwt.types.Options = {
         "verify_exp": False,  # against our own clock, below
         "verify_nbf": False,
@@ -82,10 +82,10 @@ def decoded(
             token, key, algorithms=[method], audience=audience, options=checked
         )
     except jwt.PyJWTError as error:
-        raise Refused(401, "NotAuthenticated", "the token is not valid") from error
+        raise RequestRefused(401, "NotAuthenticated", "the token is not valid") from error
     now = clock()
     if not _in_time(claims, now):
-        raise Refused(401, "Expired", "the token has expired or is not valid yet")
+        raise RequestRefused(401, "Expired", "the token has expired or is not valid yet")
     return claims
 
 

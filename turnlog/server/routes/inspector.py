@@ -19,7 +19,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.engine.query import matching, summary
 from turnlog.serializers import plain
 from turnlog.server.auth import COOKIE, Principal, credential, holder
-from turnlog.server.errors import Refused
+from turnlog.server.errors import RequestRefused
 from turnlog.server.feed import Numbered
 from turnlog.server.files import page
 from turnlog.server.services import Services
@@ -41,7 +41,7 @@ async def inspect(request: Web, services: Services) -> Response[Any] | Redirect:
         return _let_in(services, services.auth.principal(credential(request)), request)
     try:
         holder(request, services.auth)
-    except Refused:
+    except RequestRefused:
         return page("login.html", 401)
     return page("inspect.html")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from litestar import Response, get
 
-from turnlog.server.errors import Refused
+from turnlog.server.errors import RequestRefused
 from turnlog.server.files import HEADERS, TYPES, files, page
 from turnlog.server.services import Services
 
@@ -15,14 +15,14 @@ CLIENT = "vendor/socket.io.js"
 @get("/", opt={"access": "open"}, include_in_schema=False)
 async def chat() -> Response[bytes]:
     if CLIENT not in files():
-        raise Refused(503, "NotBuilt", "the chat page is not built: run scripts/page")
+        raise RequestRefused(503, "NotBuilt", "the chat page is not built: run scripts/page")
     return page("chat.html")
 
 
 @get("/static/{name:path}", opt={"access": "open"}, include_in_schema=False)
 async def static(name: str) -> Response[bytes]:
     if name.lstrip("/") not in files():
-        raise Refused(404, "NotFound", "there is no such file")
+        raise RequestRefused(404, "NotFound", "there is no such file")
     return page(name.lstrip("/"))
 
 

@@ -19,7 +19,7 @@ from turnlog.errors import FormatError
 from turnlog.serializers import plain
 from turnlog.server import wire
 from turnlog.server.auth import Principal
-from turnlog.server.errors import Refused
+from turnlog.server.errors import RequestRefused
 from turnlog.server.requests import Json, check_message_id, read
 from turnlog.server.services import Services
 
@@ -48,7 +48,7 @@ async def webhook(
     check_id(sender)
     check_message_id(said.message_id)
     if len(said.message.encode(errors="replace")) > services.settings.limits.message:
-        raise Refused(413, "TooLarge", "message: too long")
+        raise RequestRefused(413, "TooLarge", "message: too long")
     services.rate.take(sender)
     receipt = await services.runner.receive(sender, _message(said))
     answer = asyncio.shield(receipt.answer)  # who hangs up does not stop the bot
@@ -104,7 +104,7 @@ async def record(request: Json, conversation: str, services: Services) -> Record
     body = await read(request, object)
     asked = [_event(item) for item in (body if isinstance(body, list) else [body])]
     if not asked:
-        raise Refused(400, "BadRequest", "no events were given")
+        raise RequestRefused(400, "BadRequest", "no events were given")
     key = request.headers.get("idempotency-key")
     done = await services.runner.record(conversation, *asked, key=key)
     last = done.commits[-1]
@@ -116,7 +116,7 @@ def _event(item: Any) -> Event:
     try:
         return plain.from_plain(item)
     except FormatError as error:
-        raise Refused(400, "BadRequest", str(error)) from error
+        raise RequestRefused(400, "BadRequest", str(error)) from error
 
 
 def _message(said: WebhookMessage) -> UserUttered:

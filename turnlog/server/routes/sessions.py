@@ -13,7 +13,7 @@ from litestar import Response, delete, get, patch, post, put
 from turnlog.errors import UnknownConversation
 from turnlog.serializers import plain
 from turnlog.server.auth import Principal
-from turnlog.server.errors import Refused
+from turnlog.server.errors import RequestRefused
 from turnlog.server.services import Services
 from turnlog.sessions.aio import AsyncSessionManager
 
@@ -40,8 +40,10 @@ def _json(value: Any) -> Response[bytes]:
     return Response(plain.dumps(value), media_type=JSON)
 
 
-def _missing(what: str, conversation: str, key: str) -> Refused:
-    return Refused(404, "NotFound", f"conversation {conversation!r}: there is no {what} {key!r}")
+def _missing(what: str, conversation: str, key: str) -> RequestRefused:
+    return RequestRefused(
+        404, "NotFound", f"conversation {conversation!r}: there is no {what} {key!r}"
+    )
 
 
 def _shared(services: Services, principal: Principal) -> AsyncSessionManager:

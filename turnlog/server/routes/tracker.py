@@ -24,7 +24,7 @@ from turnlog.serializers import plain
 from turnlog.serializers.rasa.events import from_rasa
 from turnlog.serializers.rasa.story import sessions, story
 from turnlog.serializers.shared.json_value import parse
-from turnlog.server.errors import Refused
+from turnlog.server.errors import RequestRefused
 from turnlog.server.requests import Json
 from turnlog.server.services import Services
 
@@ -45,7 +45,7 @@ async def read(
 ) -> Response[bytes]:
     """The tracker; of a conversation that is not there, one without events."""
     if until is not None and math.isnan(until):
-        raise Refused(400, "BadRequest", "until: is no time")
+        raise RequestRefused(400, "BadRequest", "until: is no time")
     return await _tracker(log, conversation, include_events, until=until, after=after)
 
 
@@ -139,10 +139,12 @@ async def add_message(
     """Record a message of the user's, `{"text", "sender": "user", "parse_data"}`."""
     body = _body(await request.body())
     if not isinstance(body, dict) or not isinstance(body.get("text"), str):
-        raise Refused(400, "BadRequest", "No message defined in request body: text is missing.")
+        raise RequestRefused(
+            400, "BadRequest", "No message defined in request body: text is missing."
+        )
     if body.get("sender") != "user":
         why = f"only messages of the sender 'user' can be added, not {body.get('sender')!r:.60}"
-        raise Refused(400, "BadRequest", why)
+        raise RequestRefused(400, "BadRequest", why)
     source: dict[str, Any] = {
         "event": "user",
         "metadata": {},
@@ -184,7 +186,7 @@ async def _tracker(
 
 def _body(body: bytes) -> Any:
     if not body.strip():
-        raise Refused(400, "BadRequest", "the request has no body")
+        raise RequestRefused(400, "BadRequest", "the request has no body")
     return parse(body, depth=DEPTH, twins=[])
 
 
@@ -193,7 +195,9 @@ def _objects(body: bytes, *, keep_unknown: bool, empty: bool = False) -> list[An
     value = _body(body)
     objects = value if isinstance(value, list) else [value]
     if not objects and not empty:
-        raise Refused(400, "BadRequest", "Couldn't extract a proper event from the request body.")
+        raise RequestRefused(
+            400, "BadRequest", "Couldn't extract a proper event from the request body."
+        )
     for number, source in enumerate(objects):
         if isinstance(source, dict) and source.get("timestamp", 0) is None:
             del source["timestamp"]
@@ -201,7 +205,7 @@ def _objects(body: bytes, *, keep_unknown: bool, empty: bool = False) -> list[An
         typed = isinstance(source, dict) and isinstance(source.get("event"), str)
         if isinstance(made, e.Unknown) and not (keep_unknown and typed):
             why = f"event {number} is none that Rasa has: {source!r:.120}"
-            raise Refused(400, "BadRequest", why)
+            raise RequestRefused(400, "BadRequest", why)
     return objects
 
 
