@@ -6,7 +6,7 @@ again, up to `attempts` times, and then the thread ends as abandoned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import msgspec
@@ -16,22 +16,20 @@ from turnlog.domain import events as e
 from turnlog.domain.decide import History
 from turnlog.domain.state import State, Thread
 from turnlog.domain.values import check_value
-from turnlog.engine.request import Recorded
+from turnlog.engine.request import Command, Recorded
 from turnlog.errors import UnknownConversation
 from turnlog.serializers import plain
 from turnlog.server.services import Services
 
-Asked = Callable[[State, History], Iterable[e.Event]]
 
-
-class Place(msgspec.Struct, forbid_unknown_fields=True):
+class ThreadState(msgspec.Struct, forbid_unknown_fields=True):
     """Where a thread goes."""
 
     unit: str
     state: str
 
 
-class Said(msgspec.Struct, forbid_unknown_fields=True):
+class ThreadMessage(msgspec.Struct, forbid_unknown_fields=True):
     """A user's message; with message_id, sending it again is harmless."""
 
     text: str
@@ -39,7 +37,7 @@ class Said(msgspec.Struct, forbid_unknown_fields=True):
     data: dict[str, Any] | None = None
 
 
-class Answered(msgspec.Struct, forbid_unknown_fields=True):
+class ThreadReply(msgspec.Struct, forbid_unknown_fields=True):
     """A message of the bot. wait: seconds for the answer to it; attempts: how often it is asked."""
 
     text: str | None = None
@@ -48,7 +46,7 @@ class Answered(msgspec.Struct, forbid_unknown_fields=True):
     attempts: Annotated[int, msgspec.Meta(ge=1)] = 1
 
 
-class Ending(msgspec.Struct, forbid_unknown_fields=True):
+class ThreadEnd(msgspec.Struct, forbid_unknown_fields=True):
     reason: str = "end"
 
 
@@ -59,34 +57,34 @@ async def thread(conversation: str, services: Services) -> Response[bytes]:
 
 
 @post("/sessions/{conversation:str}/thread/start", status_code=200)
-async def start(conversation: str, services: Services, data: Place) -> Response[bytes]:
+async def start(conversation: str, services: Services, data: ThreadState) -> Response[bytes]:
     """Begin a thread, or go on with one, at a state."""
 
-    def asked(state: State, history: History) -> Iterable[e.Event]:
+    def command(state: State, history: History) -> Iterable[e.Event]:
         if _running(state):
             return [e.StateEntered(unit=data.unit, state=data.state, by="start")]
         return [e.ThreadStarted(unit=data.unit, state=data.state)]
 
-    await _perform(services, conversation, asked)
+    await _perform(services, conversation, command)
     return await _shown(services, conversation)
 
 
 @post("/sessions/{conversation:str}/thread/next", status_code=200)
-async def next_state(conversation: str, services: Services, data: Place) -> Response[bytes]:
+async def next_state(conversation: str, services: Services, data: ThreadState) -> Response[bytes]:
     """The next message will be handled by that state; an ended thread runs again."""
 
-    def asked(state: State, history: History) -> Iterable[e.Event]:
+    def command(state: State, history: History) -> Iterable[e.Event]:
         _there(conversation, state)
         if _running(state):
             return [e.StateEntered(unit=data.unit, state=data.state)]
         return [e.ThreadStarted(unit=data.unit, state=data.state)]
 
-    await _perform(services, conversation, asked)
+    await _perform(services, conversation, command)
     return await _shown(services, conversation)
 
 
 @post("/sessions/{conversation:str}/thread/request", status_code=200)
-async def request(conversation: str, services: Services, data: Said) -> Response[bytes]:
+async def request(conversation: str, services: Services, data: ThreadMessage) -> Response[bytes]:
     """Record a user's message; it answers every armed prompt."""
     await _thread(services, conversation)
     message = e.UserUttered(data.text, data.data, message_id=data.message_id, channel="sessions")
@@ -95,10 +93,10 @@ async def request(conversation: str, services: Services, data: Said) -> Response
 
 
 @post("/sessions/{conversation:str}/thread/response", status_code=200)
-async def response(conversation: str, services: Services, data: Answered) -> Response[bytes]:
+async def response(conversation: str, services: Services, data: ThreadReply) -> Response[bytes]:
     """Record a message of the bot; with `wait`, it is a question with a deadline."""
 
-    def asked(state: State, history: History) -> Iterable[e.Event]:
+    def command(state: State, history: History) -> Iterable[e.Event]:
         _there(conversation, state)
         yield e.BotUttered(data.text, data.data)
         if data.wait is not None:
@@ -107,22 +105,22 @@ async def response(conversation: str, services: Services, data: Answered) -> Res
                 wait=data.wait, attempts=data.attempts,
             )  # fmt: skip
 
-    await _perform(services, conversation, asked)
+    await _perform(services, conversation, command)
     return await _shown(services, conversation)
 
 
 @post("/sessions/{conversation:str}/thread/end", status_code=200)
-async def end(conversation: str, services: Services, data: Ending) -> Response[bytes]:
+async def end(conversation: str, services: Services, data: ThreadEnd) -> Response[bytes]:
     """End a thread and cancel its prompts; its state and variables stay."""
 
-    def asked(state: State, history: History) -> Iterable[e.Event]:
+    def command(state: State, history: History) -> Iterable[e.Event]:
         prompts = _there(conversation, state).prompts
         if _running(state):
             for token in prompts:
                 yield e.PromptCancelled(token=token, reason=data.reason)
             yield e.ThreadEnded(reason=data.reason)
 
-    await _perform(services, conversation, asked)
+    await _perform(services, conversation, command)
     return await _shown(services, conversation)
 
 
@@ -150,16 +148,16 @@ async def remove_variables(conversation: str, unit: str, services: Services) -> 
 async def _record(services: Services, conversation: str, event: e.Event) -> None:
     """Record an event of a thread that there is."""
 
-    def asked(state: State, history: History) -> Iterable[e.Event]:
+    def command(state: State, history: History) -> Iterable[e.Event]:
         _there(conversation, state)
         return [event]
 
-    await _perform(services, conversation, asked)
+    await _perform(services, conversation, command)
 
 
-async def _perform(services: Services, conversation: str, asked: Asked) -> Recorded:
+async def _perform(services: Services, conversation: str, command: Command) -> Recorded:
     async with services.locks.of(conversation):
-        return await services.log.perform(conversation, asked)
+        return await services.log.perform(conversation, command)
 
 
 async def _thread(services: Services, conversation: str) -> Thread:
