@@ -27,10 +27,10 @@ from turnlog.dialogs.timers import Repeating, Timers
 from turnlog.domain.conversation import Conversation
 from turnlog.server import errors
 from turnlog.server.auth import Principal, authorised
-from turnlog.server.chat import Chat
 from turnlog.server.request_guard import RequestGuard
 from turnlog.server.services import Services
 from turnlog.server.settings import Settings
+from turnlog.server.socket_channel import SocketChannel
 from turnlog.server.tokens import stored_secret
 
 ROUTES: tuple[str, ...] = (
@@ -75,7 +75,7 @@ def timers(services: Services, bot: Loaded | None) -> Timers:
 
 def application(services: Services) -> Any:
     """Routes and Socket.IO; mounting the one in the other breaks its transports."""
-    chat = Chat(services)
+    chat = SocketChannel(services)
     path = services.settings.names.path
     both = socketio.ASGIApp(chat.sio, other_asgi_app=litestar(services), socketio_path=path)
     return RequestGuard(both, services.settings)

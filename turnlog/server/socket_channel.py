@@ -50,7 +50,7 @@ class Visitor:
         self.entering = asyncio.Lock()
 
 
-class Chat:
+class SocketChannel:
     """The channel of one server."""
 
     def __init__(self, services: Services) -> None:
@@ -134,7 +134,7 @@ class Chat:
         await self._services.runner.resume(conversation)
 
     def _session(self, visitor: Visitor, data: Payload) -> str:
-        """The session a client asks for, or gets. Raises RequestRefused where it may not have it."""
+        """The session a client asks for, or gets. Raises RequestRefused for one that is not its own."""
         wanted = named(data.get("session_id"))
         if wanted is not None:
             check_id(wanted)
