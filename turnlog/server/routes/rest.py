@@ -63,7 +63,7 @@ async def alive() -> dict[str, str]:
     return {"status": "ok"}
 
 
-class Page(msgspec.Struct):
+class EventPage(msgspec.Struct):
     """Events of a conversation, oldest first; `event` numbers the first, `last` the last one."""
 
     conversation: str
@@ -72,7 +72,7 @@ class Page(msgspec.Struct):
     events: list[Any]
 
 
-class Recorded(msgspec.Struct):
+class RecordedCommit(msgspec.Struct):
     conversation: str
     version: int
     event: int
@@ -92,14 +92,16 @@ async def events(
     def page(log: Turnlog) -> bytes:
         found = log.conversation(conversation)
         kept = [e for e, _ in zip(found.events(after), range(limit), strict=False)]
-        shown = Page(conversation, after + 1, found.state.event, [plain.to_plain(e) for e in kept])
+        shown = EventPage(
+            conversation, after + 1, found.state.event, [plain.to_plain(e) for e in kept]
+        )
         return plain.dumps(shown)
 
     return Response(await log.read(page), media_type="application/json")
 
 
 @post("/v1/conversations/{conversation:str}/events", request_max_body_size=MOST_BYTES)
-async def record(request: Json, conversation: str, services: Services) -> Recorded:
+async def record(request: Json, conversation: str, services: Services) -> RecordedCommit:
     """Record events in one commit, with header Idempotency-Key once however often they come."""
     body = await read(request, object)
     asked = [_event(item) for item in (body if isinstance(body, list) else [body])]
@@ -109,7 +111,7 @@ async def record(request: Json, conversation: str, services: Services) -> Record
     done = await services.runner.record(conversation, *asked, key=key)
     last = done.commits[-1]
     count = sum(len(commit.events) for commit in done.commits)
-    return Recorded(conversation, last.version, done.commits[0].first_event, count, done.new)
+    return RecordedCommit(conversation, last.version, done.commits[0].first_event, count, done.new)
 
 
 def _event(item: Any) -> Event:
