@@ -50,10 +50,10 @@ class Receipt(msgspec.Struct, frozen=True):
     answer: asyncio.Task[Sequence[Event]]
 
 
-class Asked(NamedTuple):
+class PendingMessage(NamedTuple):
     """A user's message with its event's number; answer: what was recorded for it before."""
 
-    found: Conversation
+    conversation: Conversation
     number: int
     message: UserUttered
     answer: Sequence[Event] | None = None
@@ -65,13 +65,13 @@ class Runner:
     def __init__(
         self,
         log: AsyncTurnlog,
-        loaded: Loaded | None,
+        bot: Loaded | None,
         locks: ConversationLocks,
         settings: Settings,
         metrics: Metrics,
     ) -> None:
         self._log = log
-        self._loaded = loaded
+        self._bot = bot
         self._silent: set[tuple[str, int]] = set()
         self._locks = locks
         self._settings = settings
@@ -101,7 +101,7 @@ class Runner:
 
     async def resume(self, conversation: str) -> None:
         """Have the last message answered if a server died before it could be."""
-        if self._loaded is None or self._locks.busy(conversation) or conversation in self._owed:
+        if self._bot is None or self._locks.busy(conversation) or conversation in self._owed:
             return
         self._owed.add(conversation)
         task = asyncio.create_task(self._resume(conversation))
@@ -173,35 +173,37 @@ class Runner:
             self._locks.leave(conversation)
 
     async def _answered(self, conversation: str, number: int | None) -> Sequence[Event]:
-        if self._loaded is None:
+        if self._bot is None:
             return ()
-        asked = await self._insist(
+        pending = await self._insist(
             lambda: self._log.read(lambda log: _look(log, conversation, number))
         )
-        if asked is None:
+        if pending is None:
             return ()
-        if asked.answer is not None:
-            return asked.answer
-        if (conversation, asked.number) in self._silent:
+        if pending.answer is not None:
+            return pending.answer
+        if (conversation, pending.number) in self._silent:
             return ()
-        events = await self._ask(self._loaded, asked)
+        events = await self._ask(self._bot, pending)
         if not events:
-            self._silent.add((conversation, asked.number))
+            self._silent.add((conversation, pending.number))
             return ()
-        return await self._record_answer(asked, events)
+        return await self._record_answer(pending, events)
 
-    async def _record_answer(self, asked: Asked, events: Sequence[Event]) -> Sequence[Event]:
+    async def _record_answer(
+        self, pending: PendingMessage, events: Sequence[Event]
+    ) -> Sequence[Event]:
         """What was recorded: the answer, or that the log cannot hold it."""
         try:
-            return (await self._insist(lambda: self._record_once(asked, events))).events
+            return (await self._insist(lambda: self._record_once(pending, events))).events
         except InvalidEvent as error:
-            failed = self._noted(asked, [BotFailed("error", f"InvalidEvent: {error}")])
-            return (await self._insist(lambda: self._record_once(asked, failed))).events
+            failed = self._noted(pending, [BotFailed("error", f"InvalidEvent: {error}")])
+            return (await self._insist(lambda: self._record_once(pending, failed))).events
 
-    async def _record_once(self, asked: Asked, events: Sequence[Event]) -> Recorded:
-        number = asked.number
+    async def _record_once(self, pending: PendingMessage, events: Sequence[Event]) -> Recorded:
+        number = pending.number
         caused = [e if e.cause else msgspec.structs.replace(e, cause=number) for e in events]
-        return await self._log.record(asked.found.id, *caused, key=_answer_key(number))
+        return await self._log.record(pending.conversation.id, *caused, key=_answer_key(number))
 
     async def _insist(self, work: Callable[[], Awaitable[Done]]) -> Done:
         """Do it again and again while the log is away: the answer is asked for once."""
@@ -213,23 +215,25 @@ class Runner:
                 await asyncio.sleep(PAUSE * 2**attempt)
         return await self._patiently(work())
 
-    async def _ask(self, loaded: Loaded, asked: Asked) -> Sequence[Event]:
+    async def _ask(self, bot: Loaded, pending: PendingMessage) -> Sequence[Event]:
         """The bot's events, or the failure to be recorded."""
-        view = LiveConversation(self._log, asked.found, loaded, asked.number)
-        asking = ask(loaded.bot, view, asked.message)
+        view = LiveConversation(self._log, pending.conversation, bot, pending.number)
+        asking = ask(bot.bot, view, pending.message)
         await self._tell(view.id, True)
         try:
             with self._metrics.answering.time():
-                return self._noted(asked, await _in_time(asking, self._settings.bot_timeout))
+                return self._noted(pending, await _in_time(asking, self._settings.bot_timeout))
         finally:
             await self._tell(view.id, False)
 
-    def _noted(self, asked: Asked, events: Sequence[Event]) -> Sequence[Event]:
+    def _noted(self, pending: PendingMessage, events: Sequence[Event]) -> Sequence[Event]:
         """The events, their failures counted and logged."""
         for event in events:
             if isinstance(event, BotFailed):
                 self._metrics.bot_failures.labels(event.kind).inc()
-                logger.error("conversation %r: the bot failed: %s", asked.found.id, event.kind)
+                logger.error(
+                    "conversation %r: the bot failed: %s", pending.conversation.id, event.kind
+                )
         return events
 
     async def _tell(self, conversation: str, thinking: bool) -> None:
@@ -256,7 +260,7 @@ async def _in_time(asking: Coroutine[Any, Any, Sequence[Event]], timeout: float)
     return (BotFailed("timeout", f"no answer within {timeout:g} s"),)
 
 
-def _look(log: Turnlog, conversation: str, number: int | None) -> Asked | None:
+def _look(log: Turnlog, conversation: str, number: int | None) -> PendingMessage | None:
     """The message of that event (None: one that is unanswered), if it is still the last."""
     found = log.conversation(conversation)
     number = number or _unanswered(found.state)
@@ -266,10 +270,10 @@ def _look(log: Turnlog, conversation: str, number: int | None) -> Asked | None:
     assert isinstance(message, UserUttered)
     row = log.store.reader.keyed(conversation, _answer_key(number))
     if row is not None:
-        return Asked(found, number, message, row.commit().events)
+        return PendingMessage(found, number, message, row.commit().events)
     latest = found.state.context.latest_message
     is_last = latest is not None and latest.event == number
-    return Asked(found, number, message) if is_last else None
+    return PendingMessage(found, number, message) if is_last else None
 
 
 def _answer_key(number: int) -> str:

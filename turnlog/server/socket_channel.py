@@ -134,7 +134,7 @@ class SocketChannel:
         await self._services.runner.resume(conversation)
 
     def _session(self, visitor: Visitor, data: Payload) -> str:
-        """The session a client asks for, or gets. Raises RequestRefused for one that is not its own."""
+        """The session a client asks for, or gets. Raises RequestRefused for somebody else's."""
         wanted = named(data.get("session_id"))
         if wanted is not None:
             check_id(wanted)
