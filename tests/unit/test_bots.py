@@ -11,12 +11,12 @@ from msgspec.structs import replace
 
 import turnlog
 from turnlog import BotFailed, BotUttered, SlotSet, ToolCalled, ToolReturned, UserUttered
-from turnlog.bots import LiveConversation, Loaded, as_events, ask, booking, load
+from turnlog.bots import LiveConversation, LoadedBot, as_events, ask, booking, load
 from turnlog.errors import BotError, ToolFailed
 from turnlog.replay import replay as replayed
 
 
-async def talk(loaded: Loaded, *texts: str) -> tuple[turnlog.Conversation, list[turnlog.Event]]:
+async def talk(loaded: LoadedBot, *texts: str) -> tuple[turnlog.Conversation, list[turnlog.Event]]:
     async with turnlog.AsyncTurnlog(turnlog.open("memory:", clock=lambda: 1000.0)) as log:
         for text in texts:
             recorded = await log.record("alice", UserUttered(text))
@@ -131,7 +131,7 @@ def test_a_tool_that_raises_is_recorded_as_an_error_and_raises_in_the_bot():
             return [str(error)]
         return []
 
-    _, events = asyncio.run(talk(Loaded(bot, {"broken": broken}), "hi"))
+    _, events = asyncio.run(talk(LoadedBot(bot, {"broken": broken}), "hi"))
     assert isinstance(events[2], ToolReturned)
     assert events[2].is_error
     assert said(events) == ["tool 'broken' failed: 'RuntimeError: no line'"]

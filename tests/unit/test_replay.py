@@ -28,7 +28,7 @@ from turnlog import (
     UserUtteranceReverted,
     UserUttered,
 )
-from turnlog.bots import Loaded
+from turnlog.bots import LoadedBot
 from turnlog.domain.calls import answers
 from turnlog.errors import BotError, FormatError, ToolFailed
 from turnlog.replay import Divergence, Rules, replay
@@ -169,7 +169,7 @@ async def follows(conversation: Any, message: UserUttered) -> list[Event | str]:
 def run(bot: Any, recorded: list[Event] = RECORDED, **options: Any) -> Divergence | None:
     with turnlog.open("memory:") as log:
         log.record("c", *recorded)
-        ((id, found),) = replay(log, ["c"], Loaded(bot), **options)
+        ((id, found),) = replay(log, ["c"], LoadedBot(bot), **options)
         assert id == "c"
         return found
 

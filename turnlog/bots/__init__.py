@@ -3,7 +3,7 @@
 from turnlog.bots.bot import Answer as Answer
 from turnlog.bots.bot import Bot as Bot
 from turnlog.bots.bot import BotConversation as BotConversation
-from turnlog.bots.bot import Loaded as Loaded
+from turnlog.bots.bot import LoadedBot as LoadedBot
 from turnlog.bots.bot import Tool as Tool
 from turnlog.bots.bot import as_events as as_events
 from turnlog.bots.bot import ask as ask

@@ -65,7 +65,7 @@ class Bot(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedBot:
     """A bot with the tools it may call, by name, and the name it was asked for."""
 
     bot: Bot
@@ -73,7 +73,7 @@ class Loaded:
     name: str = "bot"
 
 
-def load(name: str) -> Loaded:
+def load(name: str) -> LoadedBot:
     """The bot of a name `module:attr`, its module found on the path or in this folder.
 
     Its tools are its own attribute `tools`, or else its module's: a dict of names to functions.
@@ -94,7 +94,7 @@ def load(name: str) -> Loaded:
     if not callable(bot):
         raise BotError(f"bot {name!r} is a {type(bot).__name__}, which cannot be called")
     loaded: Any = bot
-    return Loaded(loaded, getattr(bot, "tools", None) or getattr(module, "tools", {}), name)
+    return LoadedBot(loaded, getattr(bot, "tools", None) or getattr(module, "tools", {}), name)
 
 
 def as_events(answer: Answer | Event | None) -> tuple[Event, ...]:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from turnlog.bots.bot import Loaded
+from turnlog.bots.bot import LoadedBot
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, ToolCalled, ToolReturned
 from turnlog.domain.state import State
@@ -21,7 +21,7 @@ class LiveConversation:
     """
 
     def __init__(
-        self, log: AsyncTurnlog, conversation: Conversation, loaded: Loaded, cause: int
+        self, log: AsyncTurnlog, conversation: Conversation, loaded: LoadedBot, cause: int
     ) -> None:
         self._log = log
         self._conversation = conversation

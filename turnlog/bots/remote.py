@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from turnlog.bots.bot import BotConversation, Loaded
+from turnlog.bots.bot import BotConversation, LoadedBot
 from turnlog.domain.events import BotUttered, Event, UserUttered
 from turnlog.errors import BotError
 
@@ -21,13 +21,13 @@ LARGEST = 1_000_000
 """Bytes of an answer."""
 
 
-def remote(url: str, *, timeout: float = 30.0) -> Loaded:
+def remote(url: str, *, timeout: float = 30.0) -> LoadedBot:
     """The bot behind a webhook's URL. Raises BotError for what is no URL."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise BotError(f"{url!r} is no URL of a bot: it begins with http:// or https://")
     shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
-    return Loaded(RemoteBot(url, timeout), name=shown)
+    return LoadedBot(RemoteBot(url, timeout), name=shown)
 
 
 class RemoteBot:

@@ -12,7 +12,7 @@ from contextlib import redirect_stdout
 from typing import Any
 
 from turnlog import bots
-from turnlog.bots import Loaded
+from turnlog.bots import LoadedBot
 from turnlog.engine.log import Turnlog
 from turnlog.errors import BotError
 from turnlog.replay.divergence import Divergence
@@ -30,7 +30,7 @@ Outcome = tuple[str, Divergence | None]
 def replay(
     log: Turnlog,
     ids: Iterable[str],
-    bot: Loaded,
+    bot: LoadedBot,
     *,
     rules: Rules | None = None,
     timeout: float = TIMEOUT,
@@ -53,7 +53,7 @@ def replay(
 
 
 def _here(
-    log: Turnlog, ids: Iterable[str], bot: Loaded, rules: Rules, timeout: float
+    log: Turnlog, ids: Iterable[str], bot: LoadedBot, rules: Rules, timeout: float
 ) -> Iterator[Outcome]:
     with asyncio.Runner() as runner:
         for id in ids:
@@ -78,7 +78,7 @@ def _shared(
         yield from pool.map(_work, ids, chunksize=CHUNK)
 
 
-_worker: tuple[asyncio.Runner, Turnlog, Loaded, Rules, float]
+_worker: tuple[asyncio.Runner, Turnlog, LoadedBot, Rules, float]
 
 
 def _begin(url: str, bot: str, rules: Rules, timeout: float) -> None:

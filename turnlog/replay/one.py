@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from turnlog.bots import Loaded, ask
+from turnlog.bots import LoadedBot, ask
 from turnlog.domain.apply import fold
 from turnlog.domain.calls import answers
 from turnlog.domain.conversation import Conversation, Turn, turns
@@ -32,7 +32,7 @@ class Stuck(BaseException):
 
 
 async def replay_one(
-    log: Turnlog, id: str, loaded: Loaded, *, rules: Rules, timeout: float
+    log: Turnlog, id: str, loaded: LoadedBot, *, rules: Rules, timeout: float
 ) -> Divergence | None:
     """The first turn of a conversation that the bot answers in another way than was recorded.
 
@@ -66,7 +66,7 @@ async def _answer(
     scratch: Conversation,
     message: UserUttered,
     calls: Sequence[Recorded],
-    loaded: Loaded,
+    loaded: LoadedBot,
     timeout: float,
 ) -> list[Event]:
     """The bot's calls and then its events, as the log would have kept them; nothing is stored."""

@@ -22,7 +22,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from turnlog import AsyncTurnlog, __version__, aopen
-from turnlog.bots import BotConversation, LiveConversation, Loaded
+from turnlog.bots import BotConversation, LiveConversation, LoadedBot
 from turnlog.dialogs.timers import Repeating, Timers
 from turnlog.domain.conversation import Conversation
 from turnlog.server import errors
@@ -47,7 +47,7 @@ ROUTES: tuple[str, ...] = (
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, *, bot: Loaded | None = None, clock: Callable[[], float] = time.time
+    settings: Settings, *, bot: LoadedBot | None = None, clock: Callable[[], float] = time.time
 ) -> AsyncIterator[tuple[Any, Services]]:
     """The ASGI application on its open log, for as long as the block lasts."""
     async with AsyncExitStack() as stack:
@@ -62,12 +62,12 @@ async def serving(
         yield application(services), services
 
 
-def timers(services: Services, bot: Loaded | None) -> Timers:
+def timers(services: Services, bot: LoadedBot | None) -> Timers:
     """Deadlines of prompts: the bot says what follows if it is made of units."""
     dialog: Any = bot.bot if bot is not None and hasattr(bot.bot, "timed_out") else Repeating()
 
     def view(found: Conversation) -> BotConversation:
-        loaded = bot or Loaded(dialog)
+        loaded = bot or LoadedBot(dialog)
         return LiveConversation(services.log, found, loaded, found.state.event)
 
     return Timers(services.log, dialog, order=services.locks.of, view=view)

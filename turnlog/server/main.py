@@ -15,7 +15,7 @@ from urllib.parse import quote
 import uvicorn
 
 from turnlog import bots
-from turnlog.bots import Loaded
+from turnlog.bots import LoadedBot
 from turnlog.errors import TurnlogError
 from turnlog.server.app import serving
 from turnlog.server.request_guard import is_loopback
@@ -85,7 +85,7 @@ def _listening(settings: Settings) -> socket.socket:
     return listening
 
 
-def _bot(settings: Settings) -> Loaded | None:
+def _bot(settings: Settings) -> LoadedBot | None:
     if settings.bot is None:
         return None
     if settings.bot.startswith(("http://", "https://")):

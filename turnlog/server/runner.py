@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from turnlog import AsyncTurnlog
-from turnlog.bots import LiveConversation, Loaded, ask
+from turnlog.bots import LiveConversation, LoadedBot, ask
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import BotFailed, Event, UserUttered
 from turnlog.domain.state import State
@@ -65,7 +65,7 @@ class Runner:
     def __init__(
         self,
         log: AsyncTurnlog,
-        bot: Loaded | None,
+        bot: LoadedBot | None,
         locks: ConversationLocks,
         settings: Settings,
         metrics: Metrics,
@@ -215,7 +215,7 @@ class Runner:
                 await asyncio.sleep(PAUSE * 2**attempt)
         return await self._patiently(work())
 
-    async def _ask(self, bot: Loaded, pending: PendingMessage) -> Sequence[Event]:
+    async def _ask(self, bot: LoadedBot, pending: PendingMessage) -> Sequence[Event]:
         """The bot's events, or the failure to be recorded."""
         view = LiveConversation(self._log, pending.conversation, bot, pending.number)
         asking = ask(bot.bot, view, pending.message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from turnlog import AsyncTurnlog
-from turnlog.bots import Loaded
+from turnlog.bots import LoadedBot
 from turnlog.server.auth import Auth
 from turnlog.server.feed import Feed
 from turnlog.server.locks import ConversationLocks
@@ -28,7 +28,7 @@ class Services:
         log: AsyncTurnlog,
         secret: bytes,
         *,
-        bot: Loaded | None,
+        bot: LoadedBot | None,
         clock: Callable[[], float],
     ) -> None:
         self.settings = settings

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from turnlog.bots import Bot, Loaded
+    from turnlog.bots import Bot, LoadedBot
     from turnlog.engine.log import Turnlog
 
 SHOWN = 10
@@ -51,12 +51,12 @@ class Replayer:
             pytest.fail(_told(found, len(outcomes)), pytrace=False)
 
 
-def _loaded(bot: Bot | str) -> Loaded:
+def _loaded(bot: Bot | str) -> LoadedBot:
     from turnlog import bots
 
     if isinstance(bot, str):
         return bots.load(bot)
-    return bots.Loaded(bot, getattr(bot, "tools", {}), getattr(bot, "__name__", "bot"))
+    return bots.LoadedBot(bot, getattr(bot, "tools", {}), getattr(bot, "__name__", "bot"))
 
 
 def _told(found: list[Any], count: int) -> str:

@@ -11,7 +11,7 @@ import turnlog
 from tests.integration.replay.dialogues import Answer, answered
 from tests.integration.replay.rulebot import Mutant, digest, rules, write_rules
 from turnlog import Dialogue, UserUttered
-from turnlog.bots import Loaded, load
+from turnlog.bots import LoadedBot, load
 from turnlog.replay import Divergence, replay
 
 COUNT = 300
@@ -61,7 +61,7 @@ def test_a_mutant_is_caught_at_the_exact_turn_with_the_right_kind(corpus: Corpus
     timeout = 0.5 if name == "hang" else 30
     affected = {id: turn for id, turn in mutant.turns.items() if turn is not None}
     ids = [*affected, *[id for id in answers if id not in affected][:30]]
-    outcomes = dict(replay(log, ids, Loaded(mutant, name=name), timeout=timeout))
+    outcomes = dict(replay(log, ids, LoadedBot(mutant, name=name), timeout=timeout))
     assert len(affected) >= (5 if name == "hang" else 50)
     assert {id for id, found in outcomes.items() if found} == set(affected)
     exact = [id for id in affected if _says(outcomes[id], affected[id], mutant.kind)]
