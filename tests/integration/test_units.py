@@ -23,7 +23,7 @@ from turnlog import (
     VariableSet,
 )
 from turnlog.bots import as_events
-from turnlog.dialogs.talks import Talks
+from turnlog.dialogs.runner import DialogRunner
 from turnlog.dialogs.tour import bot as tour
 from turnlog.dialogs.units import Dialog, Unit
 from turnlog.errors import InvalidEvent, TurnlogError, UnknownConversation, UnknownState
@@ -89,10 +89,10 @@ def two_questions(**settings) -> Dialog:
 
 
 async def test_a_dialog_from_its_start_to_its_end(log):
-    talks = Talks(log, two_questions())
-    assert texts(await talks.say("ann", "hi")) == ["One?"]
-    assert texts(await talks.say("ann", "a")) == ["Two?"]
-    assert texts(await talks.say("ann", "b")) == ["a and b"]
+    runner = DialogRunner(log, two_questions())
+    assert texts(await runner.say("ann", "hi")) == ["One?"]
+    assert texts(await runner.say("ann", "a")) == ["Two?"]
+    assert texts(await runner.say("ann", "b")) == ["a and b"]
     events = await log.events("ann")
     assert kinds(events) == [
         UserUttered, ThreadStarted, BotUttered, PromptArmed, StateEntered,
@@ -102,26 +102,26 @@ async def test_a_dialog_from_its_start_to_its_end(log):
     ]  # fmt: skip
     armed = events[3]
     assert (armed.due, armed.attempt, armed.wait) == (log.sync.clock() + 15, 1, 15)
-    thread = await talks.thread("ann")
+    thread = await runner.thread("ann")
     assert (thread.ended, thread.variables) == ("end", {"quiz": {"one": "a"}})
 
 
 async def test_going_back_asks_the_question_before_again(log):
-    talks = Talks(log, two_questions())
+    runner = DialogRunner(log, two_questions())
     for text in ("hi", "a"):
-        await talks.say("ann", text)
-    assert texts(await talks.say("ann", "back")) == ["One?"]
-    assert (await talks.thread("ann")).path == ("quiz.first",)
-    await talks.say("ann", "c")
-    assert texts(await talks.say("ann", "b")) == ["c and b"]
+        await runner.say("ann", text)
+    assert texts(await runner.say("ann", "back")) == ["One?"]
+    assert (await runner.thread("ann")).path == ("quiz.first",)
+    await runner.say("ann", "c")
+    assert texts(await runner.say("ann", "b")) == ["c and b"]
 
 
 async def test_repeating_asks_the_same_question_with_its_deadline(log, clock):
-    talks = Talks(log, two_questions())
-    await talks.say("ann", "hi")
+    runner = DialogRunner(log, two_questions())
+    await runner.say("ann", "hi")
     clock.now += 5
-    assert texts(await talks.say("ann", "again")) == ["One?"]
-    (prompt,) = (await talks.thread("ann")).prompts.values()
+    assert texts(await runner.say("ann", "again")) == ["One?"]
+    (prompt,) = (await runner.thread("ann")).prompts.values()
     assert (prompt.due, prompt.attempt) == (clock.now + 15, 1)
 
 
@@ -130,41 +130,41 @@ async def test_repeating_asks_the_same_question_with_its_deadline(log, clock):
     [("restart", ["One?"]), ("ignore", []), ("again", ["a and c"]), ("quiz.second", ["Two?"])],
 )
 async def test_what_a_message_to_an_ended_thread_does_is_settable(log, ended, answer):
-    talks = Talks(log, two_questions(ended=ended))
+    runner = DialogRunner(log, two_questions(ended=ended))
     for text in ("hi", "a", "b"):
-        await talks.say("ann", text)
-    assert texts(await talks.say("ann", "c")) == answer
+        await runner.say("ann", text)
+    assert texts(await runner.say("ann", "c")) == answer
 
 
 async def test_a_thread_can_be_started_and_ended_from_outside(log):
-    talks = Talks(log, two_questions())
-    assert texts(await talks.start("ann", "quiz.second")) == ["Two?"]
-    ended = await talks.end("ann", "operator")
+    runner = DialogRunner(log, two_questions())
+    assert texts(await runner.start("ann", "quiz.second")) == ["Two?"]
+    ended = await runner.end("ann", "operator")
     assert kinds(ended) == [PromptCancelled, ThreadEnded]
-    assert (await talks.thread("ann")).ended == "operator"
-    assert await talks.end("ann") == []
+    assert (await runner.thread("ann")).ended == "operator"
+    assert await runner.end("ann") == []
 
 
 async def test_the_same_message_again_is_answered_once(log):
-    talks = Talks(log, two_questions())
-    assert texts(await talks.say("ann", "hi", message_id="1")) == ["One?"]
-    assert await talks.say("ann", "hi", message_id="1") == []
+    runner = DialogRunner(log, two_questions())
+    assert texts(await runner.say("ann", "hi", message_id="1")) == ["One?"]
+    assert await runner.say("ann", "hi", message_id="1") == []
 
 
 # --- bad input ----------------------------------------------------------------------------------
 
 
 async def test_unknown_sessions_units_and_states_are_named(log):
-    talks = Talks(log, two_questions())
+    runner = DialogRunner(log, two_questions())
     with pytest.raises(UnknownConversation, match="'nobody'"):
-        await talks.end("nobody")
+        await runner.end("nobody")
     await log.record("ann", UserUttered("hello"))
     with pytest.raises(UnknownConversation):
-        await talks.thread("ann")
+        await runner.thread("ann")
     with pytest.raises(UnknownState, match=r"'ann'.*no unit 'nope'; there are quiz"):
-        await talks.start("ann", "nope.first")
+        await runner.start("ann", "nope.first")
     with pytest.raises(UnknownState, match="no state 'nope'; it has first, got_first"):
-        await talks.start("ann", "quiz.nope")
+        await runner.start("ann", "quiz.nope")
     assert kinds(await log.events("ann")) == [UserUttered]
     with pytest.raises(UnknownState):
         Dialog(Unit("empty"), start="empty.first")
@@ -175,7 +175,7 @@ async def test_unknown_sessions_units_and_states_are_named(log):
 async def test_a_thread_whose_state_is_gone_from_the_code_says_so(log):
     await log.record("ann", ThreadStarted(unit="old", state="gone"))
     with pytest.raises(UnknownState, match="no unit 'old'"):
-        await Talks(log, two_questions()).say("ann", "hi")
+        await DialogRunner(log, two_questions()).say("ann", "hi")
 
 
 async def test_a_variable_that_cannot_be_stored_leaves_the_thread_where_it_was(log):
@@ -186,9 +186,9 @@ async def test_a_variable_that_cannot_be_stored_leaves_the_thread_where_it_was(l
         thread.say("not to be recorded")
         thread.variables["bad"] = {1, 2}
 
-    talks = Talks(log, Dialog(unit, start="u.first"))
+    runner = DialogRunner(log, Dialog(unit, start="u.first"))
     with pytest.raises(InvalidEvent, match=r"'ann'.*u\.bad"):
-        await talks.say("ann", "hi")
+        await runner.say("ann", "hi")
     assert kinds(await log.events("ann")) == [UserUttered]
 
 
@@ -196,57 +196,57 @@ async def test_a_variable_that_cannot_be_stored_leaves_the_thread_where_it_was(l
 
 
 async def test_a_question_is_asked_again_and_then_the_thread_is_abandoned(log, clock):
-    talks = Talks(log, two_questions())
-    await talks.start("ann", "quiz.second")
-    assert await talks.timers.fire_due() == 0
+    runner = DialogRunner(log, two_questions())
+    await runner.start("ann", "quiz.second")
+    assert await runner.timers.fire_due() == 0
     clock.now += 15
-    assert await talks.timers.fire_due() == 1
+    assert await runner.timers.fire_due() == 1
     events = await log.events("ann")
     assert kinds(events[-3:]) == [PromptTimedOut, BotUttered, PromptArmed]
     assert (events[-1].attempt, events[-1].due) == (2, clock.now + 15)
     assert events[-2].message_id == f"timeout-{events[-3].token}-0"
     clock.now += 15
-    assert await talks.timers.fire_due() == 1
-    assert (await talks.thread("ann")).ended == "abandoned"
+    assert await runner.timers.fire_due() == 1
+    assert (await runner.thread("ann")).ended == "abandoned"
     clock.now += 1000
-    assert await talks.timers.fire_due() == 0
+    assert await runner.timers.fire_due() == 0
 
 
 async def test_a_timeout_can_have_a_state_of_its_own(log, clock):
-    talks = Talks(log, tour)
-    await talks.say("ann", "hi")
-    await talks.say("ann", "Ann")
+    runner = DialogRunner(log, tour)
+    await runner.say("ann", "hi")
+    await runner.say("ann", "Ann")
     clock.now += 30
-    await talks.timers.fire_due()
+    await runner.timers.fire_due()
     clock.now += 60
-    await talks.timers.fire_due()
+    await runner.timers.fire_due()
     clock.now += 60
-    await talks.timers.fire_due()
+    await runner.timers.fire_due()
     said = texts(await log.events("ann"))
     assert said[-3:] == [
         "Are you still there?", "Are you still there?", "I'll be here when you are back.",
     ]  # fmt: skip
-    assert (await talks.thread("ann")).ended == "abandoned"
+    assert (await runner.thread("ann")).ended == "abandoned"
 
 
 async def test_a_reply_and_an_end_cancel_the_timer(log, clock):
-    talks = Talks(log, two_questions())
-    await talks.say("ann", "hi")
-    await talks.say("bob", "hi")
+    runner = DialogRunner(log, two_questions())
+    await runner.say("ann", "hi")
+    await runner.say("bob", "hi")
     await log.record("ann", UserUttered("a reply that nobody has handled yet"))
-    await talks.end("bob")
+    await runner.end("bob")
     clock.now += 1000
-    assert await talks.timers.fire_due() == 0
+    assert await runner.timers.fire_due() == 0
     assert PromptTimedOut not in kinds(await log.events("ann"))
 
 
 async def test_a_clock_set_back_fires_nothing_early(log, clock):
-    talks = Talks(log, two_questions())
-    await talks.say("ann", "hi")
+    runner = DialogRunner(log, two_questions())
+    await runner.say("ann", "hi")
     clock.now -= 3600
-    assert await talks.timers.fire_due() == 0
+    assert await runner.timers.fire_due() == 0
     clock.now += 3600 + 15
-    assert await talks.timers.fire_due() == 1
+    assert await runner.timers.fire_due() == 1
 
 
 async def test_a_timeout_whose_state_fails_is_a_failure_of_the_bot_and_fires_once(log, clock):
@@ -260,12 +260,12 @@ async def test_a_timeout_whose_state_fails_is_a_failure_of_the_bot_and_fires_onc
     async def fails(thread):
         raise ZeroDivisionError("oops")
 
-    talks = Talks(log, Dialog(unit, start="u.first"))
-    await talks.say("ann", "hi")
+    runner = DialogRunner(log, Dialog(unit, start="u.first"))
+    await runner.say("ann", "hi")
     clock.now += 2
-    assert await talks.timers.fire_due() == 1
+    assert await runner.timers.fire_due() == 1
     assert (await log.events("ann"))[-1].detail == "ZeroDivisionError: oops"
-    assert await talks.timers.fire_due() == 0
+    assert await runner.timers.fire_due() == 0
 
 
 async def test_what_a_timer_says_is_delivered_and_again_if_that_is_not_recorded(log, clock):
@@ -277,17 +277,17 @@ async def test_what_a_timer_says_is_delivered_and_again_if_that_is_not_recorded(
             raise asyncio.CancelledError
         return "wamid.1"
 
-    talks = Talks(log, two_questions(), deliver=deliver)
-    await talks.say("ann", "hi")
+    runner = DialogRunner(log, two_questions(), deliver=deliver)
+    await runner.say("ann", "hi")
     clock.now += 15
     with pytest.raises(asyncio.CancelledError):
-        await talks.timers.fire_due()
+        await runner.timers.fire_due()
     assert DeliverySucceeded not in kinds(await log.events("ann"))
-    talks = Talks(log, two_questions(), deliver=deliver)
-    assert await talks.timers.fire_due() == 0
+    runner = DialogRunner(log, two_questions(), deliver=deliver)
+    assert await runner.timers.fire_due() == 0
     assert sent[0] == sent[1]
     assert (await log.events("ann"))[-1].message == sent[0][1]
-    await talks.timers.fire_due()
+    await runner.timers.fire_due()
     assert len(sent) == 2
 
 
@@ -295,10 +295,10 @@ async def test_a_delivery_that_fails_is_recorded(log, clock):
     async def deliver(id, event, message):
         raise OSError("no route")
 
-    talks = Talks(log, two_questions(), deliver=deliver)
-    await talks.say("ann", "hi")
+    runner = DialogRunner(log, two_questions(), deliver=deliver)
+    await runner.say("ann", "hi")
     clock.now += 15
-    await talks.timers.fire_due()
+    await runner.timers.fire_due()
     failed = (await log.events("ann"))[-1]
     assert isinstance(failed, DeliveryFailed)
     assert failed.reason == "OSError: no route"
@@ -312,12 +312,12 @@ async def test_timers_run_by_themselves(tmp_path):
         thread.ask("?", wait=0.05, attempts=2)
 
     async with turnlog.aopen(f"sqlite:///{tmp_path}/t.db") as log:
-        talks = Talks(log, Dialog(unit, start="u.first"))
-        async with talks.timers.running():
-            await talks.say("ann", "hi")
+        runner = DialogRunner(log, Dialog(unit, start="u.first"))
+        async with runner.timers.running():
+            await runner.say("ann", "hi")
             for _ in range(100):
                 await asyncio.sleep(0.05)
-                if (await talks.thread("ann")).ended:
+                if (await runner.thread("ann")).ended:
                     break
         assert Counter(kinds(await log.events("ann")))[PromptTimedOut] == 2
 
@@ -326,15 +326,15 @@ async def test_timers_run_by_themselves(tmp_path):
 
 
 async def test_the_tour_bot_takes_one_through(log):
-    talks = Talks(log, tour)
-    said = [texts(await talks.say("ann", text)) for text in ("hi", "I'm Ann", "mars", "Genoa")]
+    runner = DialogRunner(log, tour)
+    said = [texts(await runner.say("ann", text)) for text in ("hi", "I'm Ann", "mars", "Genoa")]
     assert said[0] == ["Hello! What's your name?"]
     assert said[1] == ["Nice to meet you, Ann!", "Where shall we go?"]
     assert said[2][-1] == "Where shall we go?"
     assert said[3] == ["In Genoa, Ann, see the old harbour and the lanterna. Enjoy it!"]
-    assert texts(await talks.say("ann", "more")) == ["Hello! What's your name?"]
-    assert texts(await talks.say("ann", "Bo")) == ["Nice to meet you, Bo!", "Where shall we go?"]
-    assert texts(await talks.say("ann", "back")) == ["Hello! What's your name?"]
+    assert texts(await runner.say("ann", "more")) == ["Hello! What's your name?"]
+    assert texts(await runner.say("ann", "Bo")) == ["Nice to meet you, Bo!", "Where shall we go?"]
+    assert texts(await runner.say("ann", "back")) == ["Hello! What's your name?"]
 
 
 async def test_a_bot_s_view_without_a_state_is_folded_from_the_events():

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import turnlog
-from turnlog.dialogs.talks import Talks
+from turnlog.dialogs.runner import DialogRunner
 from turnlog.dialogs.units import Dialog, Unit
 
 unit = Unit("u")
@@ -44,7 +44,7 @@ async def main(db: str, clock: Path, sent: Path) -> None:
 
     async with turnlog.aopen(db, clock=FileClock(clock)) as log:
         print("running", flush=True)
-        await Talks(log, dialog, deliver=deliver).timers.run()
+        await DialogRunner(log, dialog, deliver=deliver).timers.run()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import json
 import sys
 
 import turnlog
-from turnlog.dialogs.talks import Talks
+from turnlog.dialogs.runner import DialogRunner
 from turnlog.dialogs.units import Dialog, Unit
 
 left, right = Unit("left"), Unit("right")
@@ -51,13 +51,13 @@ def expected(texts: list[str]) -> tuple[str, dict[str, list[str]]]:
 
 async def main(db: str) -> None:
     async with turnlog.aopen(db) as log:
-        talks = Talks(log, dialog)
+        runner = DialogRunner(log, dialog)
         lines = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
         async def answer(line: str) -> None:
             user, text = json.loads(line)
-            await talks.say(user, text)
+            await runner.say(user, text)
             print(line, end="", flush=True)
 
         loop.run_in_executor(None, _read, loop, lines)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import turnlog
 from tests.integration.units_program import dialog, expected
 from turnlog import BotUttered
-from turnlog.dialogs.talks import Talks
+from turnlog.dialogs.runner import DialogRunner
 from turnlog.sessions.manager import SessionManager
 
 ROOT = Path(__file__).parents[2]
@@ -51,11 +51,11 @@ async def check(log: turnlog.AsyncTurnlog, users: dict[str, list[str]]) -> None:
 def test_a_hundred_users_of_one_process_never_mix(scripts, chance):
     async def run() -> None:
         async with turnlog.aopen("memory:") as log:
-            talks, users = Talks(log, dialog), said(scripts)
+            runner, users = DialogRunner(log, dialog), said(scripts)
 
             async def talk(user: str) -> None:
                 for text in users[user]:
-                    await talks.say(user, text)
+                    await runner.say(user, text)
                     if chance.random() < 0.3:
                         await asyncio.sleep(0)
 

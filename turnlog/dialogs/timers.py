@@ -42,7 +42,7 @@ FOLLOWED = 2000
 """Commits read at once; after as many the index in the log is brought up to date."""
 
 Deliver = Callable[[str, int, e.BotUttered], Awaitable[Any]]
-Ordered = Callable[[str], AbstractAsyncContextManager[None]]
+Lock = Callable[[str], AbstractAsyncContextManager[None]]
 View = Callable[[Conversation], BotConversation]
 
 
@@ -54,7 +54,7 @@ class TimedDialog(Protocol):
         ...
 
 
-class Repeating:
+class RepeatingDialog:
     """What follows a timeout where no unit says so: the question again, and in the end goodbye."""
 
     async def timed_out(
@@ -72,7 +72,7 @@ class Repeating:
 class Timers:
     """Fires the deadlines of a log's prompts.
 
-    order: gives a conversation to one at a time, in the place where messages wait too. view: what
+    lock: gives a conversation to one at a time, in the place where messages wait too. view: what
     the dialog sees of a conversation. deliver: sends a message (conversation, event number,
     message) and returns a receipt; a message whose delivery is not recorded is sent again after a
     restart, under the same message id. Without it messages are recorded for those who follow.
@@ -83,14 +83,14 @@ class Timers:
         log: AsyncTurnlog,
         dialog: TimedDialog,
         *,
-        order: Ordered | None = None,
+        lock: Lock | None = None,
         view: View | None = None,
         deliver: Deliver | None = None,
     ) -> None:
         self._log = log
         self._dialog = dialog
-        self._order: Any = order or (lambda conversation: nullcontext())
-        self._view = view or (lambda conversation: Plain(conversation, log.sync.clock))
+        self._lock: Any = lock or (lambda conversation: nullcontext())
+        self._view = view or (lambda conversation: DialogConversation(conversation, log.sync.clock))
         self._deliver = deliver
         self._index = Index()
         self._position = -1
@@ -148,7 +148,7 @@ class Timers:
 
     async def _fire(self, conversation: str, token: str) -> bool:
         try:
-            async with self._order(conversation):
+            async with self._lock(conversation):
                 return await self._time_out(conversation, token)
         except UnknownConversation:
             return False
@@ -229,7 +229,7 @@ def _if_armed(token: str, following: list[e.Event]) -> Callable[[State, History]
     return command
 
 
-class Plain:
+class DialogConversation:
     """A conversation as a dialog sees it where there are no tools."""
 
     def __init__(self, conversation: Conversation, clock: Callable[[], float]) -> None:

@@ -23,7 +23,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from turnlog import AsyncTurnlog, __version__, aopen
 from turnlog.bots import BotConversation, LiveConversation, LoadedBot
-from turnlog.dialogs.timers import Repeating, Timers
+from turnlog.dialogs.timers import RepeatingDialog, Timers
 from turnlog.domain.conversation import Conversation
 from turnlog.server import errors
 from turnlog.server.auth import Principal, authorised
@@ -64,13 +64,15 @@ async def serving(
 
 def timers(services: Services, bot: LoadedBot | None) -> Timers:
     """Deadlines of prompts: the bot says what follows if it is made of units."""
-    dialog: Any = bot.bot if bot is not None and hasattr(bot.bot, "timed_out") else Repeating()
+    dialog: Any = (
+        bot.bot if bot is not None and hasattr(bot.bot, "timed_out") else RepeatingDialog()
+    )
 
     def view(found: Conversation) -> BotConversation:
         loaded = bot or LoadedBot(dialog)
         return LiveConversation(services.log, found, loaded, found.state.event)
 
-    return Timers(services.log, dialog, order=services.locks.of, view=view)
+    return Timers(services.log, dialog, lock=services.locks.of, view=view)
 
 
 def application(services: Services) -> Any:

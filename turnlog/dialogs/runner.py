@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from turnlog.bots.bot import as_events
 from turnlog.dialogs.threads import Thread
-from turnlog.dialogs.timers import Deliver, Plain, Timers
+from turnlog.dialogs.timers import Deliver, DialogConversation, Timers
 from turnlog.dialogs.units import Dialog
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, UserUttered
@@ -18,10 +18,10 @@ from turnlog.engine.aio import AsyncTurnlog
 from turnlog.errors import UnknownConversation
 
 
-class Talks:
+class DialogRunner:
     """Many users' threads through one dialog; one thing at a time for each of them.
 
-    deliver: as in Timers, for what timers send. `async with talks.timers.running():` fires them.
+    deliver: as in Timers, for what timers send. `async with runner.timers.running():` fires them.
     """
 
     def __init__(
@@ -30,10 +30,10 @@ class Talks:
         self._log = log
         self._dialog = dialog
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self.timers = Timers(log, dialog, order=self.order, deliver=deliver)
+        self.timers = Timers(log, dialog, lock=self.lock, deliver=deliver)
 
-    def order(self, id: str) -> asyncio.Lock:
-        """Held by whoever speaks in the conversation."""
+    def lock(self, id: str) -> asyncio.Lock:
+        """Held by whoever speaks in the conversation; one for each."""
         lock = self._locks.get(id)
         if lock is None:
             lock = self._locks[id] = asyncio.Lock()
@@ -45,7 +45,7 @@ class Talks:
         message_id: the same one again is the same message, and gets no second answer.
         """
         message = UserUttered(text, message_id=message_id)
-        async with self.order(id):
+        async with self.lock(id):
             recorded = await self._log.record(id, message)
             if not recorded.new:
                 return []
@@ -54,25 +54,25 @@ class Talks:
     async def start(self, id: str, state: str) -> list[Event]:
         """Begin a thread, or take it on, at a `unit.state`. Raises UnknownState."""
 
-        async def started(view: Plain) -> Iterable[Event]:
+        async def started(view: DialogConversation) -> Iterable[Event]:
             thread = Thread(self._dialog, view)
             await thread.start(state)
             return thread.events()
 
-        async with self.order(id):
+        async with self.lock(id):
             return await self._answered(id, started, new=True)
 
     async def end(self, id: str, reason: str = "end") -> list[Event]:
         """End a thread. Raises UnknownConversation where there never was one."""
 
-        async def ended(view: Plain) -> Iterable[Event]:
+        async def ended(view: DialogConversation) -> Iterable[Event]:
             if view.state.thread is None:
                 raise UnknownConversation(id)
             thread = Thread(self._dialog, view)
             thread.end(reason)
             return thread.events()
 
-        async with self.order(id):
+        async with self.lock(id):
             return await self._answered(id, ended)
 
     async def thread(self, id: str) -> Stored:
@@ -85,7 +85,7 @@ class Talks:
     async def _answered(
         self,
         id: str,
-        answer: Callable[[Plain], Awaitable[Iterable[Event | str]]],
+        answer: Callable[[DialogConversation], Awaitable[Iterable[Event | str]]],
         new: bool = False,
     ) -> list[Event]:
         try:
@@ -94,6 +94,6 @@ class Talks:
             if not new:
                 raise
             found = Conversation(id, State(), self._log.sync.history(id))
-        events = as_events(await answer(Plain(found, self._log.sync.clock)))
+        events = as_events(await answer(DialogConversation(found, self._log.sync.clock)))
         recorded = await self._log.record(id, *events)
         return recorded.events
