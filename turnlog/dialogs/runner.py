@@ -7,13 +7,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from weakref import WeakValueDictionary
 
 from turnlog.bots.bot import as_events
-from turnlog.dialogs.threads import Thread
+from turnlog.dialogs.threads import DialogThread
 from turnlog.dialogs.timers import Deliver, DialogConversation, Timers
 from turnlog.dialogs.units import Dialog
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, UserUttered
-from turnlog.domain.state import State
-from turnlog.domain.state import Thread as Stored
+from turnlog.domain.state import State, Thread
 from turnlog.engine.aio import AsyncTurnlog
 from turnlog.errors import UnknownConversation
 
@@ -55,7 +54,7 @@ class DialogRunner:
         """Begin a thread, or take it on, at a `unit.state`. Raises UnknownState."""
 
         async def started(view: DialogConversation) -> Iterable[Event]:
-            thread = Thread(self._dialog, view)
+            thread = DialogThread(self._dialog, view)
             await thread.start(state)
             return thread.events()
 
@@ -68,14 +67,14 @@ class DialogRunner:
         async def ended(view: DialogConversation) -> Iterable[Event]:
             if view.state.thread is None:
                 raise UnknownConversation(id)
-            thread = Thread(self._dialog, view)
+            thread = DialogThread(self._dialog, view)
             thread.end(reason)
             return thread.events()
 
         async with self.lock(id):
             return await self._answered(id, ended)
 
-    async def thread(self, id: str) -> Stored:
+    async def thread(self, id: str) -> Thread:
         """Where a thread stands. Raises UnknownConversation where there never was one."""
         found = (await self._log.conversation(id)).state.thread
         if found is None:

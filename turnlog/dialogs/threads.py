@@ -8,8 +8,7 @@ from typing import Any, Protocol
 from turnlog.bots.bot import BotConversation
 from turnlog.domain import events as e
 from turnlog.domain.apply import replay
-from turnlog.domain.state import Prompt, State
-from turnlog.domain.state import Thread as Stored
+from turnlog.domain.state import Prompt, State, Thread
 from turnlog.domain.values import check_value
 from turnlog.encoding.values import copied, same
 
@@ -23,7 +22,7 @@ def state_of(conversation: BotConversation) -> State:
     return replay(conversation.events()) if state is None else state
 
 
-StateFunction = Callable[["Thread"], Awaitable[None]]
+StateFunction = Callable[["DialogThread"], Awaitable[None]]
 
 
 class States(Protocol):
@@ -39,12 +38,12 @@ class States(Protocol):
         """Raise UnknownState for a unit that is not there."""
         ...
 
-    async def run(self, here: str, thread: Thread) -> None:
+    async def run(self, here: str, thread: DialogThread) -> None:
         """Run a `unit.state`."""
         ...
 
 
-class Thread:
+class DialogThread:
     """What a unit's state works with while it handles a message or a timeout.
 
     text: what the user wrote, None at a timeout. attempt: the number of the question that was
@@ -56,7 +55,7 @@ class Thread:
         self, dialog: States, conversation: BotConversation, message: e.UserUttered | None = None
     ) -> None:
         state = state_of(conversation)
-        stored = state.thread or Stored()
+        stored = state.thread or Thread()
         self._dialog = dialog
         self._conversation = conversation
         self._stored = stored

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from turnlog.dialogs.threads import Thread
+from turnlog.dialogs.threads import DialogThread
 from turnlog.dialogs.units import Dialog, Unit
 
 WAIT = 30.0
@@ -25,13 +25,13 @@ trip = Unit("trip")
 
 
 @welcome.state
-async def ask_name(thread: Thread) -> None:
+async def ask_name(thread: DialogThread) -> None:
     thread.ask("Hello! What's your name?", wait=WAIT, attempts=TIMES)
     thread.next(got_name)
 
 
 @welcome.state
-async def got_name(thread: Thread) -> None:
+async def got_name(thread: DialogThread) -> None:
     found = re.search(r"(?:my name is|i am|i'm)?\s*([^\W\d_][\w' -]*)", thread.text or "", re.I)
     if await _asked_for_something_else(thread):
         return
@@ -44,14 +44,14 @@ async def got_name(thread: Thread) -> None:
 
 
 @trip.state
-async def ask_city(thread: Thread) -> None:
+async def ask_city(thread: DialogThread) -> None:
     choices = [{"title": city.title(), "payload": city} for city in CITIES]
     thread.ask("Where shall we go?", wait=WAIT, on_timeout=still_there, quick_replies=choices)
     thread.next(got_city)
 
 
 @trip.state
-async def got_city(thread: Thread) -> None:
+async def got_city(thread: DialogThread) -> None:
     if await _asked_for_something_else(thread):
         return
     city = (thread.text or "").strip().lower()
@@ -66,7 +66,7 @@ async def got_city(thread: Thread) -> None:
 
 
 @trip.state
-async def still_there(thread: Thread) -> None:
+async def still_there(thread: DialogThread) -> None:
     """Runs when nobody has answered in time."""
     if thread.attempt < TIMES:
         thread.ask("Are you still there?", wait=WAIT * 2, on_timeout=still_there)
@@ -75,7 +75,7 @@ async def still_there(thread: Thread) -> None:
         thread.end("abandoned")
 
 
-async def _asked_for_something_else(thread: Thread) -> bool:
+async def _asked_for_something_else(thread: DialogThread) -> bool:
     match (thread.text or "").strip().lower():
         case "back":
             await thread.back()

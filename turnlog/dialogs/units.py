@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from turnlog.bots.bot import BotConversation
-from turnlog.dialogs.threads import StateFunction, Thread
+from turnlog.dialogs.threads import DialogThread, StateFunction
 from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.state import Prompt
 from turnlog.errors import TurnlogError, UnknownState
@@ -71,7 +71,7 @@ class Dialog:
         self, conversation: BotConversation, message: UserUttered, /
     ) -> Iterable[Event | str]:
         """The answer to a message. Raises UnknownState where the thread's state is gone."""
-        thread = Thread(self, conversation, message)
+        thread = DialogThread(self, conversation, message)
         if thread.running or (thread.unit and self.ended == AGAIN):
             await self.run(f"{thread.unit}.{thread.state}", thread)
         elif not thread.unit or self.ended == RESTART:
@@ -84,7 +84,7 @@ class Dialog:
         self, conversation: BotConversation, token: str, prompt: Prompt
     ) -> list[Event]:
         """What follows a prompt that nobody answered in time."""
-        thread = Thread(self, conversation)
+        thread = DialogThread(self, conversation)
         thread.forget(token)
         thread.attempt = prompt.attempt
         if prompt.on_timeout is not None:
@@ -97,7 +97,7 @@ class Dialog:
 
     # --- states by name -------------------------------------------------------------------------
 
-    async def run(self, here: str, thread: Thread) -> None:
+    async def run(self, here: str, thread: DialogThread) -> None:
         await self._function(thread.id, here)(thread)
 
     def name(self, conversation: str, unit: str, state: StateFunction | str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Self
 from turnlog.domain.events import Event
 from turnlog.domain.streams import check_id
 from turnlog.sessions.manager import SessionManager
-from turnlog.sessions.turn import Turn, current
+from turnlog.sessions.turn import SessionTurn, current
 
 PATIENCE = 0.002
 """Seconds between two looks whether a session's turn is free."""
@@ -38,7 +38,7 @@ class AsyncSessionManager:
         return self.sync.prop_key
 
     @asynccontextmanager
-    async def turn(self, session_id: str) -> AsyncIterator[Turn]:
+    async def turn(self, session_id: str) -> AsyncIterator[SessionTurn]:
         """As SessionManager.turn: one commit at the end of the block."""
         check_id(session_id)
         store = self.sync.store
@@ -49,7 +49,7 @@ class AsyncSessionManager:
         while not order.acquire(blocking=False):
             await asyncio.sleep(PATIENCE)
         try:
-            turn = Turn(store, session_id)
+            turn = SessionTurn(store, session_id)
             with turn.opened():
                 yield turn
             await asyncio.to_thread(turn.commit)

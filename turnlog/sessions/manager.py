@@ -20,7 +20,7 @@ from turnlog.encoding.values import SCALARS, copied
 from turnlog.engine.log import Turnlog
 from turnlog.errors import InvalidEvent
 from turnlog.sessions.store import Store
-from turnlog.sessions.turn import Turn, current
+from turnlog.sessions.turn import SessionTurn, current
 from turnlog.sessions.values import GONE
 
 Type = TypeVar("Type")
@@ -71,7 +71,7 @@ class SessionManager:
     # --- turns ----------------------------------------------------------------------------------
 
     @contextmanager
-    def turn(self, session_id: str) -> Iterator[Turn]:
+    def turn(self, session_id: str) -> Iterator[SessionTurn]:
         """What is saved in the block, in any session, is one commit at its end.
 
         Turns of one session wait for each other. A block that raises records nothing of it.
@@ -81,7 +81,7 @@ class SessionManager:
             yield outer
             return
         with self.store.order(session_id):
-            turn = Turn(self.store, session_id)
+            turn = SessionTurn(self.store, session_id)
             with turn.opened():
                 yield turn
             turn.commit()
@@ -207,12 +207,12 @@ class SessionManager:
                 turn.put(session_id, key, copied(value), ttl=ttl)
 
     @contextmanager
-    def _turn(self, session_id: str) -> Iterator[Turn]:
+    def _turn(self, session_id: str) -> Iterator[SessionTurn]:
         """The open turn, or one for this call alone, which waits for no other turn."""
         if (turn := current(self.store)) is not None:
             yield turn
             return
-        turn = Turn(self.store, session_id)
+        turn = SessionTurn(self.store, session_id)
         yield turn
         turn.commit()
 

@@ -22,7 +22,7 @@ from turnlog.domain.events import BotUttered, DeliveryFailed, DeliverySucceeded,
 from turnlog.domain.values import unholdable
 from turnlog.engine.request import Recorded
 from turnlog.sessions.manager import SessionManager
-from turnlog.sessions.turn import Turn, current
+from turnlog.sessions.turn import SessionTurn, current
 
 AnEngine = TypeVar("AnEngine")
 Send = Callable[[str, str, dict[str, Any]], Any]
@@ -75,7 +75,7 @@ class _Recorder:
         user = self._whatsapp.util.get_wa_user(webhook_data).wa_id
         message = webhook_data["entry"][0]["changes"][0]["value"]["messages"][0]
         with self._store.order(user):
-            turn = Turn(self._store, user)
+            turn = SessionTurn(self._store, user)
             with turn.opened():
                 turn.record(user, inbound(message))
                 turn.commit(key=message["id"])
@@ -93,12 +93,12 @@ class _Recorder:
         turn = current(self._store)
         if turn is not None:
             return self._sent(turn, message_type, recipient_id, data)
-        turn = Turn(self._store, recipient_id)
+        turn = SessionTurn(self._store, recipient_id)
         answer = self._sent(turn, message_type, recipient_id, data)
         turn.commit()
         return answer
 
-    def _sent(self, turn: Turn, message_type: str, to: str, data: dict[str, Any]) -> Any:
+    def _sent(self, turn: SessionTurn, message_type: str, to: str, data: dict[str, Any]) -> Any:
         turn.record(to, outbound(data))
         number = None if message_type in BEHIND else _number(turn.commit()[to])
         transport = _Transport()

@@ -14,10 +14,10 @@ from turnlog.projections.session_values import Values
 from turnlog.sessions.store import Store
 from turnlog.sessions.values import GONE, changes, fields
 
-_open: ContextVar[Turn | None] = ContextVar("turnlog_session_turn", default=None)
+_open: ContextVar[SessionTurn | None] = ContextVar("turnlog_session_turn", default=None)
 
 
-def current(store: Store) -> Turn | None:
+def current(store: Store) -> SessionTurn | None:
     """The turn that is open here, if it is one of this store."""
     turn = _open.get()
     return turn if turn is not None and turn.store is store else None
@@ -67,7 +67,7 @@ class _Draft:
                 yield from changes(key, old.get(key, GONE), new)
 
 
-class Turn:
+class SessionTurn:
     """Saves that are committed together. Not to be shared between threads."""
 
     def __init__(self, store: Store, session_id: str) -> None:
