@@ -62,7 +62,7 @@ def _audited(log: Any, id: str) -> Any:
     """A conversation as far as it can be read, and what is wrong with it."""
     from turnlog.audit.verify import verify
     from turnlog.errors import StorageError
-    from turnlog.reports.audit import Audited
+    from turnlog.reports.audit import ConversationAudit
 
     found = verify(log.store, [id])
     commits: list[Any] = []
@@ -72,4 +72,4 @@ def _audited(log: Any, id: str) -> Any:
     except StorageError:
         if found.ok:
             raise
-    return Audited(id, commits, found)
+    return ConversationAudit(id, commits, found)

@@ -33,21 +33,21 @@ Ids = Annotated[
 """Arguments that many commands have."""
 
 
-class Settings(msgspec.Struct, frozen=True):
+class CommonOptions(msgspec.Struct, frozen=True):
     db: str = DEFAULT_DB
     json: bool = False
 
 
-_current: ContextVar[Settings] = ContextVar("settings")
+_current: ContextVar[CommonOptions] = ContextVar("settings")
 
 
-def settings() -> Settings:
+def settings() -> CommonOptions:
     return _current.get()
 
 
 def configure(*, db: str | None, json: bool) -> None:
     """Take over what was said before the command."""
-    _current.set(Settings(db or os.environ.get("TURNLOG_DB") or DEFAULT_DB, json))
+    _current.set(CommonOptions(db or os.environ.get("TURNLOG_DB") or DEFAULT_DB, json))
 
 
 def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -56,7 +56,7 @@ def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(db: str | None = None, json: bool = False, **arguments: Any) -> None:
         given = settings()
-        _current.set(Settings(db or given.db, json or given.json))
+        _current.set(CommonOptions(db or given.db, json or given.json))
         command(**arguments)
 
     signature = inspect.signature(command, eval_str=True)

@@ -22,7 +22,7 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     persistence: bool = True
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class ClientLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What a client may ask of the server.
 
     message and body in bytes; rate in messages a second for one conversation, burst at once;
@@ -60,7 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     redis: str | None = None
     token_life: float = 7 * DAY
     names: Names = Names()
-    limits: Limits = Limits()
+    limits: ClientLimits = ClientLimits()
 
     @property
     def protected(self) -> bool:
