@@ -30,7 +30,7 @@ from turnlog.audit.fault import Fault
 from turnlog.audit.protocol import protocol
 from turnlog.audit.verify import Verification
 from turnlog.cli import main
-from turnlog.reports.audit import Audited, report
+from turnlog.reports.audit import ConversationAudit, report
 from turnlog.reports.text import cell, file_name
 
 HOSTILE = [
@@ -69,9 +69,9 @@ class Page(HTMLParser):
         self.text += data
 
 
-def audited(log: turnlog.Turnlog, id: str, *faults: Fault) -> Audited:
+def audited(log: turnlog.Turnlog, id: str, *faults: Fault) -> ConversationAudit:
     found = Verification(not faults, 1, 1, list(faults))
-    return Audited(id, list(log.history(id).commits()), found)
+    return ConversationAudit(id, list(log.history(id).commits()), found)
 
 
 @pytest.fixture

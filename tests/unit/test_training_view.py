@@ -12,9 +12,9 @@ from turnlog.domain.decide import NoHistory, decide
 from turnlog.domain.state import State
 from turnlog.errors import FormatError
 from turnlog.training.plan import Plan, included, parts
-from turnlog.training.select import Stood
+from turnlog.training.select import PastConversation
 from turnlog.training.split import Leaks, part
-from turnlog.training.view import View, view
+from turnlog.training.view import TrainingView, view
 
 
 def recorded(*events: e.Event) -> list[e.Event]:
@@ -22,11 +22,11 @@ def recorded(*events: e.Event) -> list[e.Event]:
     return decide("c", State(), events, history=NoHistory())[0]
 
 
-def seen(*events: e.Event, include: tuple[str, ...] = ()) -> View:
+def seen(*events: e.Event, include: tuple[str, ...] = ()) -> TrainingView:
     return view("c", recorded(*events), include)
 
 
-def texts(found: View) -> list[str | None]:
+def texts(found: TrainingView) -> list[str | None]:
     said = e.UserUttered | e.BotUttered
     return [event.text for event in found.dialogue.events if isinstance(event, said)]
 
@@ -147,7 +147,7 @@ def plan(**fields: Any) -> Plan:
 def test_parts_have_their_shares_within_sampling_error():
     count = {"train": 0, "dev": 0, "test": 0}
     for number in range(5000):
-        count[part(Stood(f"conversation {number}", ()), plan()) or ""] += 1
+        count[part(PastConversation(f"conversation {number}", ()), plan()) or ""] += 1
     assert abs(count["train"] - 4000) < 120
     assert abs(count["dev"] - 500) < 90
 
@@ -155,14 +155,14 @@ def test_parts_have_their_shares_within_sampling_error():
 def test_a_user_is_in_one_part_and_the_first_identification_decides():
     for number in range(200):
         user = e.UserIdentified(f"user {number % 20}")
-        later = Stood(f"c{number}", (user, e.UserIdentified("another")))
-        assert part(later, plan(by="user")) == part(Stood("x", (user,)), plan(by="user"))
+        later = PastConversation(f"c{number}", (user, e.UserIdentified("another")))
+        assert part(later, plan(by="user")) == part(PastConversation("x", (user,)), plan(by="user"))
 
 
 def test_the_same_words_and_users_in_two_parts_are_leaks():
     leaks = Leaks()
     for name, id in (("train", "a"), ("test", "b"), ("train", "c")):
-        stood = Stood(id, (e.UserIdentified("u"), e.UserUttered("hello")))
+        stood = PastConversation(id, (e.UserIdentified("u"), e.UserUttered("hello")))
         leaks.look(name, stood, view(id, stood.events).dialogue)
     counts, named = leaks.found()
     assert counts == {"text": 1, "user": 1}

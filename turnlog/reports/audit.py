@@ -32,7 +32,7 @@ _DIVIDES = (
 )  # fmt: skip
 
 
-class Audited(msgspec.Struct, frozen=True):
+class ConversationAudit(msgspec.Struct, frozen=True):
     """A conversation for the report; commits: all of it, oldest first."""
 
     id: str
@@ -43,7 +43,7 @@ class Audited(msgspec.Struct, frozen=True):
 CSS = files("turnlog.reports").joinpath("audit.css").read_text()
 
 
-def report(audited: Iterable[Audited]) -> bytes:
+def report(audited: Iterable[ConversationAudit]) -> bytes:
     """One page: a summary, then each conversation."""
     sections = [(one, protocol(one.commits)) for one in audited]
     names = ", ".join(one.id for one, _ in sections[:3]) + (", …" if len(sections) > 3 else "")
@@ -55,7 +55,7 @@ def report(audited: Iterable[Audited]) -> bytes:
     )
 
 
-def _summary(sections: Sequence[tuple[Audited, list[Line]]]) -> Element:
+def _summary(sections: Sequence[tuple[ConversationAudit, list[Line]]]) -> Element:
     titles = ("conversation", "turns", "events", "versions", "first", "last", "verified")
     rows = [element("tr", *(element("th", title) for title in titles))]
     for one, lines in sections:
@@ -73,7 +73,7 @@ def _badge(found: Verification) -> Element:
     return element("span", f"faults: {len(found.faults)}", class_="badge bad")
 
 
-def _conversation(one: Audited, lines: list[Line]) -> Element:
+def _conversation(one: ConversationAudit, lines: list[Line]) -> Element:
     return element(
         "section",
         element("h2", one.id, " ", _badge(one.verification)),

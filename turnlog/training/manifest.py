@@ -42,7 +42,7 @@ class Options(msgspec.Struct, frozen=True):
     settings: dict[str, Any] = {}
 
 
-class Entry(msgspec.Struct, frozen=True):
+class ManifestEntry(msgspec.Struct, frozen=True):
     """An example. events: numbers of the first and the last event it is of. sha256: of its
     content as JSON.
     """
@@ -59,7 +59,7 @@ class File(msgspec.Struct, frozen=True):
     sha256: str
 
 
-class Fault(msgspec.Struct, frozen=True):
+class FaultyConversation(msgspec.Struct, frozen=True):
     """A conversation that must not be written, and why."""
 
     conversation: str
@@ -84,7 +84,7 @@ class Totals(msgspec.Struct):
     lost: dict[str, int] = {}
     left_out: dict[str, int] = {}
     nothing: list[str] = []
-    faulty: list[Fault] = []
+    faulty: list[FaultyConversation] = []
     leaking: dict[str, int] = {}
     leaks: list[Leak] = []
 
@@ -95,7 +95,7 @@ class Manifest(Totals):
     query: Query = Query()
     options: Options = Options("")
     versions: dict[str, str] = {}
-    examples: list[Entry] = []
+    examples: list[ManifestEntry] = []
 
     @property
     def plan(self) -> Plan:
@@ -114,7 +114,7 @@ def header(plan: Plan) -> dict[str, Any]:
     }
 
 
-class Writer:
+class ManifestWriter:
     """Writes the header, a line for each example, and then what is known at the end only."""
 
     def __init__(self, out: BinaryIO, plan: Plan) -> None:
@@ -130,7 +130,7 @@ class Writer:
             digest = hashlib.sha256(dumps(example.content)).hexdigest()
             events = (example.first_event, example.last_event)
             self._out.write(b"\n" if self._first else b",\n")
-            self._out.write(dumps(Entry(file, example.conversation, events, digest)))
+            self._out.write(dumps(ManifestEntry(file, example.conversation, events, digest)))
             self._first = False
             yield example
 

@@ -18,7 +18,7 @@ from turnlog.storage.rows import Head
 from turnlog.training.plan import Plan
 
 
-class Stood(msgspec.Struct, frozen=True):
+class PastConversation(msgspec.Struct, frozen=True):
     """A conversation's events, oldest first, of the commits up to a position."""
 
     id: str
@@ -35,7 +35,7 @@ class Stood(msgspec.Struct, frozen=True):
 
 def selected(
     log: Turnlog, plan: Plan, *, wanted: Callable[[str], bool] = lambda id: True
-) -> Iterator[Stood]:
+) -> Iterator[PastConversation]:
     """In order of id; never one that is deleted by now, whenever that was.
 
     wanted: those whose id it does not want are not even read.
@@ -45,10 +45,12 @@ def selected(
     for head in _heads(log, plan.ids):
         if not wanted(head.conversation):
             continue
-        stood = Stood(head.conversation, _events(log, head.conversation, plan.position))
-        if stood.events and holds(_state(head, stood, plan.position)):
-            yield stood
-        elif plan.ids is not None and not stood.events:
+        conversation = PastConversation(
+            head.conversation, _events(log, head.conversation, plan.position)
+        )
+        if conversation.events and holds(_state(head, conversation, plan.position)):
+            yield conversation
+        elif plan.ids is not None and not conversation.events:
             raise UnknownConversation(head.conversation)
 
 
@@ -76,7 +78,7 @@ def _events(log: Turnlog, id: str, position: int) -> tuple[e.Event, ...]:
     return tuple(events)
 
 
-def _state(head: Head, stood: Stood, position: int) -> State:
+def _state(head: Head, conversation: PastConversation, position: int) -> State:
     if head.position <= position:
         return binary.decode_state(head.state)
-    return replay(stood.events)
+    return replay(conversation.events)

@@ -13,13 +13,13 @@ from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.serializers.plain import dumps
 from turnlog.training.plan import Plan
-from turnlog.training.select import Stood
+from turnlog.training.select import PastConversation
 
-KEPT = 100
+LEAKS_NAMED = 100
 """Leaks of a kind that are named one by one; the rest is counted."""
 
 
-def part(stood: Stood, plan: Plan) -> str | None:
+def part(conversation: PastConversation, plan: Plan) -> str | None:
     """The part of a conversation; None where there is no split.
 
     A hash of its id or its user decides: nothing moves when the log grows, and the sizes hold
@@ -27,8 +27,8 @@ def part(stood: Stood, plan: Plan) -> str | None:
     """
     if plan.split is None:
         return None
-    user = stood.user if plan.by == "user" else None
-    return _part(stood.id if user is None else f"user {user}", plan.split)
+    user = conversation.user if plan.by == "user" else None
+    return _part(conversation.id if user is None else f"user {user}", plan.split)
 
 
 def may_be_in(name: str | None, id: str, plan: Plan) -> bool:
@@ -58,11 +58,11 @@ class Leaks:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, bytes], dict[str, str]] = {}
 
-    def look(self, part: str, stood: Stood, dialogue: Dialogue) -> None:
-        users = {stood.user, *_other_names(stood)} - {None}
+    def look(self, part: str, conversation: PastConversation, dialogue: Dialogue) -> None:
+        users = {conversation.user, *_other_names(conversation)} - {None}
         for user in users:
-            self._note("user", str(user).encode(), part, stood.id)
-        self._note("text", _words(dialogue), part, stood.id)
+            self._note("user", str(user).encode(), part, conversation.id)
+        self._note("text", _words(dialogue), part, conversation.id)
 
     def _note(self, what: str, key: bytes, part: str, id: str) -> None:
         digest = hashlib.sha256(key).digest()[:16]
@@ -75,13 +75,13 @@ class Leaks:
         for (what, _), parts in self._seen.items():
             if len(parts) > 1:
                 counts[what] += 1
-                if counts[what] <= KEPT:
+                if counts[what] <= LEAKS_NAMED:
                     leaks.append(Leak(what, sorted(parts), [parts[p] for p in sorted(parts)]))
         return counts, leaks
 
 
-def _other_names(stood: Stood) -> set[str]:
-    merged = (event for event in stood.events if isinstance(event, e.IdentityMerged))
+def _other_names(conversation: PastConversation) -> set[str]:
+    merged = (event for event in conversation.events if isinstance(event, e.IdentityMerged))
     return {name for event in merged for name in (event.user, event.other)}
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from turnlog.engine.log import Turnlog
 from turnlog.training import manifest
-from turnlog.training.manifest import Entry, Manifest, Totals
+from turnlog.training.manifest import Manifest, ManifestEntry, Totals
 from turnlog.training.write import Progress, export
 
 
@@ -70,7 +70,9 @@ def _files(noted: Manifest, folder: Path) -> Iterator[Finding]:
                 yield Finding("the file is not the one that was written", name)
 
 
-def _examples(noted: Iterable[Entry], again: Iterable[Entry], log: Turnlog) -> Iterator[Finding]:
+def _examples(
+    noted: Iterable[ManifestEntry], again: Iterable[ManifestEntry], log: Turnlog
+) -> Iterator[Finding]:
     """Examples whose content changed, that are gone, and that the manifest does not know."""
     made = _by_place(again)
     gone: set[str] = set()
@@ -90,15 +92,17 @@ def _examples(noted: Iterable[Entry], again: Iterable[Entry], log: Turnlog) -> I
         yield Finding(what, entry.file, entry.conversation, entry.events)
 
 
-def _why_missing(entry: Entry, gone: set[str]) -> str:
+def _why_missing(entry: ManifestEntry, gone: set[str]) -> str:
     if entry.conversation in gone:
         return "the conversation is deleted or not there"
     return "the log gives no such example"
 
 
-def _by_place(entries: Iterable[Entry]) -> dict[tuple[str, str, tuple[int, int], int], Entry]:
+def _by_place(
+    entries: Iterable[ManifestEntry],
+) -> dict[tuple[str, str, tuple[int, int], int], ManifestEntry]:
     """By file, conversation and events; the number tells those apart that share all three."""
-    placed: dict[tuple[str, str, tuple[int, int], int], Entry] = {}
+    placed: dict[tuple[str, str, tuple[int, int], int], ManifestEntry] = {}
     count: Counter[tuple[str, str, tuple[int, int]]] = Counter()
     for entry in entries:
         place = (entry.file, entry.conversation, entry.events)

@@ -34,7 +34,7 @@ _REFERENCES = ("message", "cause", "to", "base")
 Numbered = tuple[int, e.Event]
 
 
-class View(msgspec.Struct, frozen=True):
+class TrainingView(msgspec.Struct, frozen=True):
     """The dialogue that counts. numbers: of each of its events in the log. turns: of each of its
     turns in the log, turn 0 first. left_out: how many events, by reason.
     """
@@ -45,7 +45,7 @@ class View(msgspec.Struct, frozen=True):
     left_out: dict[str, int]
 
 
-def view(name: str, events: Sequence[e.Event], include: Sequence[str] = ()) -> View:
+def view(name: str, events: Sequence[e.Event], include: Sequence[str] = ()) -> TrainingView:
     """What counts of a conversation's events, all of them, oldest first.
 
     include: of INCLUDE, what is not to be left out. A turn with a redacted message always is.
@@ -62,7 +62,7 @@ def view(name: str, events: Sequence[e.Event], include: Sequence[str] = ()) -> V
     said = tuple(event for _, event in counting)
     opened = [turns[n - 1] for n, event in counting if isinstance(event, e.UserUttered)]
     numbers = tuple(n for n, _ in counting)
-    return View(Dialogue(name, said), numbers, (0, *opened), dict(left_out))
+    return TrainingView(Dialogue(name, said), numbers, (0, *opened), dict(left_out))
 
 
 def _turns(events: Sequence[e.Event]) -> list[int]:
@@ -186,8 +186,8 @@ def _new(field: str, number: int, new: Mapping[int, int]) -> int | None:
     return new.get(number)
 
 
-def whole(name: str, events: Sequence[e.Event]) -> View:
+def whole(name: str, events: Sequence[e.Event]) -> TrainingView:
     """Everything as it was recorded, for formats that keep a conversation rather than teach it."""
     turns = 1 + sum(isinstance(event, e.UserUttered) for event in events)
     numbers = tuple(range(1, len(events) + 1))
-    return View(Dialogue(name, tuple(events)), numbers, tuple(range(turns)), {})
+    return TrainingView(Dialogue(name, tuple(events)), numbers, tuple(range(turns)), {})

@@ -19,11 +19,11 @@ from turnlog.serializers.plain import to_plain
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.json_value import raw_parts
 from turnlog.training import manifest
-from turnlog.training.manifest import Fault, File, Totals
+from turnlog.training.manifest import FaultyConversation, File, Totals
 from turnlog.training.plan import Plan
-from turnlog.training.select import Stood, selected
+from turnlog.training.select import PastConversation, selected
 from turnlog.training.split import Leaks, may_be_in, part
-from turnlog.training.view import View, view, whole
+from turnlog.training.view import TrainingView, view, whole
 
 Progress = Callable[[int], None]
 """Told how many conversations are done."""
@@ -43,7 +43,7 @@ def export(
     folder = None if plan.split is None else out
     note = manifest.place(out, folder=folder is not None)
     with _unfinished([*files.values(), note], folder=folder) as (opened, finish):
-        writer = manifest.Writer(opened[note], plan)
+        writer = manifest.ManifestWriter(opened[note], plan)
         for name, path in files.items():
             examples = writer.noted(run.examples(name), path.name)
             run.codec.write(run.counted(examples), opened[path])
@@ -82,9 +82,9 @@ class _Run:
     def examples(self, name: str | None) -> Iterator[Example]:
         """Those of one part, in order of conversation, with their events as the log counts them."""
         self.written = 0
-        for stood in selected(self._log, self._plan, wanted=partial(self._wanted, name)):
-            if part(stood, self._plan) == name:
-                yield from self._of(stood, name)
+        for conversation in selected(self._log, self._plan, wanted=partial(self._wanted, name)):
+            if part(conversation, self._plan) == name:
+                yield from self._of(conversation, name)
                 self._done += 1
                 self._progress(self._done)
 
@@ -104,38 +104,38 @@ class _Run:
             self.totals.leaking, self.totals.leaks = self._leaks.found()
         return self.totals
 
-    def _of(self, stood: Stood, name: str | None) -> list[Example]:
-        seen = self._view(stood)
+    def _of(self, conversation: PastConversation, name: str | None) -> list[Example]:
+        seen = self._view(conversation)
         try:
             made = [_placed(example, seen) for example in self.codec.examples(seen.dialogue)]
         except FormatError as error:
-            self.totals.faulty.append(_fault(error, stood.id, seen))
+            self.totals.faulty.append(_fault(error, conversation.id, seen))
             return []
         if not made:
-            self.totals.nothing.append(stood.id)
+            self.totals.nothing.append(conversation.id)
         elif name is not None:
-            self._leaks.look(name, stood, seen.dialogue)
+            self._leaks.look(name, conversation, seen.dialogue)
         self._left_out.update(seen.left_out)
         return made
 
-    def _view(self, stood: Stood) -> View:
+    def _view(self, conversation: PastConversation) -> TrainingView:
         if self.codec.whole:
-            return whole(stood.id, stood.events)
-        return view(stood.id, stood.events, self._plan.include)
+            return whole(conversation.id, conversation.events)
+        return view(conversation.id, conversation.events, self._plan.include)
 
 
-def _placed(example: Example, seen: View) -> Example:
+def _placed(example: Example, seen: TrainingView) -> Example:
     first, last = (seen.numbers[n - 1] for n in (example.first_event, example.last_event))
     return replace(example, first_event=first, last_event=last)
 
 
-def _fault(error: FormatError, id: str, seen: View) -> Fault:
+def _fault(error: FormatError, id: str, seen: TrainingView) -> FaultyConversation:
     turn = _turn_of_raw(seen) if error.turn is None else error.turn
     placed = None if turn is None else seen.turns[turn]
-    return Fault(error.conversation or id, error.why, placed, error.field)
+    return FaultyConversation(error.conversation or id, error.why, placed, error.field)
 
 
-def _turn_of_raw(seen: View) -> int | None:
+def _turn_of_raw(seen: TrainingView) -> int | None:
     """The turn of the first value that could only be kept as raw JSON, where there is one."""
     for turn in seen.dialogue.turns():
         if any(any(raw_parts(to_plain(event))) for event in turn.events):

@@ -12,7 +12,7 @@ from typing import Any
 from turnlog.errors import FormatError
 from turnlog.serializers.shared.json_value import parse, raw_parts
 
-Fault = tuple[int, str, str]
+MessageFault = tuple[int, str, str]
 Content = Mapping[str, Any]
 
 _INSTEAD = ("tool_calls", "function_call", "refusal", "audio")
@@ -20,24 +20,24 @@ _INSTEAD = ("tool_calls", "function_call", "refusal", "audio")
 ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 
 
-def faults(content: Content) -> Iterator[Fault]:
+def faults(content: Content) -> Iterator[MessageFault]:
     """The faults of an example: index of the message, field, why."""
     for check in CHECKS:
         yield from check(content)
 
 
-def roles(content: Content) -> Iterator[Fault]:
+def roles(content: Content) -> Iterator[MessageFault]:
     for index, message in enumerate(content["messages"]):
         if message.get("role") not in ROLES:
             yield index, f"messages[{index}].role", f"{message.get('role')!r:.60} is no role"
 
 
-def somebody_answers(content: Content) -> Iterator[Fault]:
+def somebody_answers(content: Content) -> Iterator[MessageFault]:
     if not any(message.get("role") == "assistant" for message in content["messages"]):
         yield 0, "messages", "no message is the assistant's"
 
 
-def contents(content: Content) -> Iterator[Fault]:
+def contents(content: Content) -> Iterator[MessageFault]:
     """What is said is a text, or parts; only calls need none, and only a tool may say nothing."""
     for index, message in enumerate(content["messages"]):
         held, field = message.get("content"), f"messages[{index}].content"
@@ -55,14 +55,14 @@ def _is_part(part: Any) -> bool:
     return isinstance(part, dict) and isinstance(part.get("type"), str)
 
 
-def weights(content: Content) -> Iterator[Fault]:
+def weights(content: Content) -> Iterator[MessageFault]:
     for index, message in enumerate(content["messages"]):
         weight, field = message.get("weight", 1), f"messages[{index}].weight"
         if weight not in (0, 1):
             yield index, field, f"{weight!r:.60} is neither 0 nor 1"
 
 
-def tools(content: Content) -> Iterator[Fault]:
+def tools(content: Content) -> Iterator[MessageFault]:
     """Tools are function definitions, and where there are some, only those are called."""
     if (given := content.get("tools")) is None:
         return
@@ -82,7 +82,7 @@ def _name(tool: Any) -> str | None:
     return name if isinstance(name, str) and name else None
 
 
-def call_ids(content: Content) -> Iterator[Fault]:
+def call_ids(content: Content) -> Iterator[MessageFault]:
     """The calls of a message have ids of their own, and names."""
     for index, message in enumerate(content["messages"]):
         seen: set[str] = set()
@@ -95,7 +95,7 @@ def call_ids(content: Content) -> Iterator[Fault]:
             seen.add(call.get("id"))
 
 
-def arguments(content: Content) -> Iterator[Fault]:
+def arguments(content: Content) -> Iterator[MessageFault]:
     """Arguments are the text of a JSON object."""
     for index, at, call in _calls(content):
         field = f"messages[{index}].tool_calls[{at}].function.arguments"
@@ -106,7 +106,7 @@ def arguments(content: Content) -> Iterator[Fault]:
             yield index, field, f"{given!r:.60} is no JSON object"
 
 
-def answers(content: Content) -> Iterator[Fault]:
+def answers(content: Content) -> Iterator[MessageFault]:
     """A tool's answer answers a call made since the last other message; each call is answered."""
     waiting: list[Any] = []
     asked = 0
@@ -126,7 +126,7 @@ def answers(content: Content) -> Iterator[Fault]:
         yield from _unanswered(waiting, asked)
 
 
-def _unanswered(waiting: list[Any], index: int) -> Iterator[Fault]:
+def _unanswered(waiting: list[Any], index: int) -> Iterator[MessageFault]:
     for call in waiting:
         yield index, f"messages[{index}].tool_calls", f"the call {call!r:.60} is not answered"
 
@@ -145,7 +145,7 @@ def _is_object(text: str) -> bool:
     return isinstance(value, dict) and not any(raw_parts(value))
 
 
-CHECKS: list[Callable[[Content], Iterator[Fault]]] = [
+CHECKS: list[Callable[[Content], Iterator[MessageFault]]] = [
     roles, somebody_answers, contents, weights, tools, call_ids, arguments, answers,
 ]  # fmt: skip
 """Every check an example must pass; a list, so that others can add to it."""
