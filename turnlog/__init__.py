@@ -1,30 +1,167 @@
 """turnlog: an event-sourced conversation engine."""
 
-from __future__ import annotations
-
-import time
-from collections.abc import Callable
-
-from turnlog.domain.conversation import Commit as Commit
-from turnlog.domain.conversation import Conversation as Conversation
-from turnlog.domain.conversation import Dialogue as Dialogue
-from turnlog.domain.conversation import Turn as Turn
-from turnlog.domain.events import *  # noqa: F403
-from turnlog.domain.slots import Slot as Slot
-from turnlog.domain.state import State as State
-from turnlog.engine.aio import AsyncTurnlog as AsyncTurnlog
-from turnlog.engine.aio import Opening
-from turnlog.engine.log import Turnlog as Turnlog
-from turnlog.storage.urls import recorder
+from turnlog.domain.conversation import Commit, Conversation, Dialogue, Turn
+from turnlog.domain.events import (
+    Act,
+    ActionExecuted,
+    ActionRejected,
+    ActionReverted,
+    AgentUttered,
+    BotFailed,
+    BotUttered,
+    ConcurrentWriteRecorded,
+    Context,
+    ConversationAnnotated,
+    ConversationDeleted,
+    ConversationPaused,
+    ConversationRestarted,
+    ConversationResumed,
+    ConversationTagged,
+    ConversationUntagged,
+    DeliveryFailed,
+    DeliverySucceeded,
+    EntitiesAdded,
+    Entity,
+    Event,
+    FollowupSet,
+    Frame,
+    HandoverEnded,
+    HandoverStarted,
+    HistoryReplaced,
+    IdentityMerged,
+    Intent,
+    LoopActivated,
+    LoopInterrupted,
+    MessageAnnotated,
+    MessageEdited,
+    MessageRated,
+    MessageRedacted,
+    MessageRegenerated,
+    MessageUnderstood,
+    PromptAnswered,
+    PromptArmed,
+    PromptCancelled,
+    PromptTimedOut,
+    ReminderCancelled,
+    ReminderScheduled,
+    SessionConfigured,
+    SessionEnded,
+    SessionExpired,
+    SessionStarted,
+    SlotsDeclared,
+    SlotSet,
+    SlotsReset,
+    Span,
+    StateEntered,
+    StoryExported,
+    SystemInstructed,
+    ThreadEnded,
+    ThreadImported,
+    ThreadStarted,
+    ToolCalled,
+    ToolReturned,
+    TopicSet,
+    Unknown,
+    UserFeaturized,
+    UserIdentified,
+    UserUtteranceReverted,
+    UserUttered,
+    ValueAppended,
+    ValueRemoved,
+    ValuesCleared,
+    ValueSet,
+    VariableRemoved,
+    VariableSet,
+    Versions,
+)
+from turnlog.domain.slots import Slot
+from turnlog.domain.state import State
+from turnlog.engine.aio import AsyncTurnlog
+from turnlog.engine.log import Turnlog
+from turnlog.engine.opening import aopen, open
 
 __version__ = "0.1.0"
 
-
-def open(url: str, *, clock: Callable[[], float] = time.time) -> Turnlog:
-    """Open a log: `sqlite:///chat.db`, `postgresql://…` or `memory:`. A context manager."""
-    return Turnlog(recorder(url), clock)
-
-
-def aopen(url: str, *, clock: Callable[[], float] = time.time) -> Opening:
-    """The same, awaitable: `await turnlog.aopen(url)` or `async with turnlog.aopen(url) as log`."""
-    return Opening(lambda: Turnlog(recorder(url), clock))
+__all__ = [
+    "Act",
+    "ActionExecuted",
+    "ActionRejected",
+    "ActionReverted",
+    "AgentUttered",
+    "AsyncTurnlog",
+    "BotFailed",
+    "BotUttered",
+    "Commit",
+    "ConcurrentWriteRecorded",
+    "Context",
+    "Conversation",
+    "ConversationAnnotated",
+    "ConversationDeleted",
+    "ConversationPaused",
+    "ConversationRestarted",
+    "ConversationResumed",
+    "ConversationTagged",
+    "ConversationUntagged",
+    "DeliveryFailed",
+    "DeliverySucceeded",
+    "Dialogue",
+    "EntitiesAdded",
+    "Entity",
+    "Event",
+    "FollowupSet",
+    "Frame",
+    "HandoverEnded",
+    "HandoverStarted",
+    "HistoryReplaced",
+    "IdentityMerged",
+    "Intent",
+    "LoopActivated",
+    "LoopInterrupted",
+    "MessageAnnotated",
+    "MessageEdited",
+    "MessageRated",
+    "MessageRedacted",
+    "MessageRegenerated",
+    "MessageUnderstood",
+    "PromptAnswered",
+    "PromptArmed",
+    "PromptCancelled",
+    "PromptTimedOut",
+    "ReminderCancelled",
+    "ReminderScheduled",
+    "SessionConfigured",
+    "SessionEnded",
+    "SessionExpired",
+    "SessionStarted",
+    "Slot",
+    "SlotSet",
+    "SlotsDeclared",
+    "SlotsReset",
+    "Span",
+    "State",
+    "StateEntered",
+    "StoryExported",
+    "SystemInstructed",
+    "ThreadEnded",
+    "ThreadImported",
+    "ThreadStarted",
+    "ToolCalled",
+    "ToolReturned",
+    "TopicSet",
+    "Turn",
+    "Turnlog",
+    "Unknown",
+    "UserFeaturized",
+    "UserIdentified",
+    "UserUtteranceReverted",
+    "UserUttered",
+    "ValueAppended",
+    "ValueRemoved",
+    "ValueSet",
+    "ValuesCleared",
+    "VariableRemoved",
+    "VariableSet",
+    "Versions",
+    "aopen",
+    "open",
+]

@@ -102,7 +102,7 @@ def test_thousands_who_wait_are_all_answered_and_more_are_turned_away(server: Se
             refused = [answer for answer in answers if "are waiting" in str(answer)]
             assert len(refused) == 100
             await log.record("alice", UserUttered("after"))
-            assert len(await log.events("alice")) == 2
+            assert len(await log.read_events("alice")) == 2
 
     asyncio.run(scenario())
 

@@ -40,7 +40,7 @@ def test_crosswoz_is_as_annotated_after_every_turn(
     source = json.loads((shared_data / crosswoz.PATH).read_text())
     compared = 0
     for dialogue in crosswoz.dialogues(shared_data):
-        log.writer.perform(log.bring_in(dialogue))
+        log.import_dialogue(dialogue)
         annotated = expected.crosswoz(source[dialogue.name.removeprefix("crosswoz-")])
         assert states(log, dialogue.name) == [slots for _, slots in annotated]
         compared += len(annotated)
@@ -57,7 +57,7 @@ def test_woz_2_labels_folded_are_the_belief_state_of_every_turn(
     }
     compared = 0
     for dialogue in woz2.dialogues(shared_data):
-        log.writer.perform(log.bring_in(dialogue))
+        log.import_dialogue(dialogue)
         annotated = expected.woz(sources[dialogue.name])
         assert states(log, dialogue.name) == [slots for _, slots in annotated]
         compared += len(annotated)
@@ -74,7 +74,7 @@ def test_every_dialogue_comes_back_from_the_log_and_from_a_file(
 ) -> None:
     dialogues = list(adapter(shared_data))
     for dialogue in dialogues:
-        log.writer.perform(log.bring_in(dialogue))
+        log.import_dialogue(dialogue)
     stored = [log.conversation(dialogue.name).dialogue() for dialogue in dialogues]
     assert len(stored) == len(set(log.ids())) == count
     assert [d.events for d in stored] == [d.events for d in dialogues]

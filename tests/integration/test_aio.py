@@ -32,7 +32,7 @@ def test_what_was_recorded_can_be_read_when_record_returns(url: str) -> None:
         await log.record("alice", UserUttered("hello"), SlotSet("people", 2))
         alice = await log.conversation("alice")
         assert alice.slots == {"people": 2}
-        assert [type(event) for event in await log.events("alice", after=1)] == [SlotSet]
+        assert [type(event) for event in await log.read_events("alice", after=1)] == [SlotSet]
 
     run(scenario, url)
 
@@ -40,7 +40,7 @@ def test_what_was_recorded_can_be_read_when_record_returns(url: str) -> None:
 def test_many_at_once_share_commits_and_keep_their_order(url: str) -> None:
     async def scenario(log: turnlog.AsyncTurnlog) -> None:
         await asyncio.gather(*(log.record("alice", UserUttered(str(n))) for n in range(200)))
-        texts = [event.text for event in await log.events("alice")]
+        texts = [event.text for event in await log.read_events("alice")]
         assert texts == [str(n) for n in range(200)]
 
     run(scenario, url)
@@ -55,8 +55,8 @@ def test_a_conflict_harms_nobody_but_itself(url: str) -> None:
             return_exceptions=True,
         )
         assert isinstance(outcomes[1], VersionConflict)
-        assert [type(event) for event in await log.events("bob")] == [UserUttered]
-        assert len(await log.events("alice")) == 1
+        assert [type(event) for event in await log.read_events("bob")] == [UserUttered]
+        assert len(await log.read_events("alice")) == 1
 
     run(scenario, url)
 
@@ -143,6 +143,6 @@ def test_a_cancelled_caller_does_not_disturb_the_others(url: str) -> None:
         await asyncio.sleep(0)
         first.cancel()
         await log.record("alice", UserUttered("b"))
-        assert "b" in [event.text for event in await log.events("alice")]
+        assert "b" in [event.text for event in await log.read_events("alice")]
 
     run(scenario, url)

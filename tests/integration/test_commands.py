@@ -34,7 +34,7 @@ def db(tmp_path: Path) -> str:
         log.record("alice", UserUttered("three"), SlotSet("people", 3), HistoryReplaced(to=3))
         log.record("alice", turnlog.ConversationTagged(("vip",)))
         dialogue = turnlog.Dialogue("bob", (UserUttered("hi"), SlotSet("city", "Salem")))
-        log.writer.perform(log.bring_in(dialogue))
+        log.import_dialogue(dialogue)
     return url
 
 

@@ -147,7 +147,7 @@ def test_the_end_of_a_conversation_alone_is_refused(log, tmp_path) -> None:
     log.record("a", turnlog.UserUttered("one"), turnlog.UserUttered("two"))
     dialogue = log.conversation("a").dialogue(turns=1)
     with pytest.raises(FormatError, match="begins with event 2"):
-        log.writer.perform(log.bring_in(turnlog.Dialogue("b", dialogue.events, 2, 1)))
+        log.import_dialogue(turnlog.Dialogue("b", dialogue.events, 2, 1))
 
 
 def test_unknown_types_are_counted(log, tmp_path) -> None:

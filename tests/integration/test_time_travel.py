@@ -60,7 +60,7 @@ def travel(given: Iterable[Dialogue], least: int) -> None:
     count = 0
     with turnlog.open("memory:") as log:
         for dialogue in given:
-            log.writer.perform(log.bring_in(dialogue))
+            log.import_dialogue(dialogue)
             compare(log, dialogue.name)
             count += 1
         assert count >= least

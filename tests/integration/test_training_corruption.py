@@ -281,7 +281,7 @@ def plant(kind: Kind, dialogue: Dialogue) -> tuple[Dialogue, int]:
 
 def written(dialogue: Dialogue, format: str, out: Path) -> Any:
     with turnlog.open("memory:") as log:
-        log.writer.perform(log.bring_in(dialogue))
+        log.import_dialogue(dialogue)
         return export(log, Plan(format=format, position=log.store.reader.last_position()), out)
 
 

@@ -60,7 +60,7 @@ def corpus_db(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
 def _bring_in(db: str, dialogues: Iterable[Dialogue]) -> None:
     with turnlog.open(db) as log:
         for dialogue in dialogues:
-            log.writer.submit(log.bring_in(dialogue))
+            log.writer.submit(log.import_request(dialogue))
         log.writer.flush()
 
 

@@ -93,7 +93,7 @@ async def test_a_dialog_from_its_start_to_its_end(log):
     assert texts(await runner.say("ann", "hi")) == ["One?"]
     assert texts(await runner.say("ann", "a")) == ["Two?"]
     assert texts(await runner.say("ann", "b")) == ["a and b"]
-    events = await log.events("ann")
+    events = await log.read_events("ann")
     assert kinds(events) == [
         UserUttered, ThreadStarted, BotUttered, PromptArmed, StateEntered,
         UserUttered, PromptAnswered, StateEntered, BotUttered, PromptArmed, StateEntered,
@@ -165,7 +165,7 @@ async def test_unknown_sessions_units_and_states_are_named(log):
         await runner.start("ann", "nope.first")
     with pytest.raises(UnknownState, match="no state 'nope'; it has first, got_first"):
         await runner.start("ann", "quiz.nope")
-    assert kinds(await log.events("ann")) == [UserUttered]
+    assert kinds(await log.read_events("ann")) == [UserUttered]
     with pytest.raises(UnknownState):
         Dialog(Unit("empty"), start="empty.first")
     with pytest.raises(TurnlogError, match="dot"):
@@ -189,7 +189,7 @@ async def test_a_variable_that_cannot_be_stored_leaves_the_thread_where_it_was(l
     runner = DialogRunner(log, Dialog(unit, start="u.first"))
     with pytest.raises(InvalidEvent, match=r"'ann'.*u\.bad"):
         await runner.say("ann", "hi")
-    assert kinds(await log.events("ann")) == [UserUttered]
+    assert kinds(await log.read_events("ann")) == [UserUttered]
 
 
 # --- timers -------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ async def test_a_question_is_asked_again_and_then_the_thread_is_abandoned(log, c
     assert await runner.timers.fire_due() == 0
     clock.now += 15
     assert await runner.timers.fire_due() == 1
-    events = await log.events("ann")
+    events = await log.read_events("ann")
     assert kinds(events[-3:]) == [PromptTimedOut, BotUttered, PromptArmed]
     assert (events[-1].attempt, events[-1].due) == (2, clock.now + 15)
     assert events[-2].message_id == f"timeout-{events[-3].token}-0"
@@ -222,7 +222,7 @@ async def test_a_timeout_can_have_a_state_of_its_own(log, clock):
     await runner.timers.fire_due()
     clock.now += 60
     await runner.timers.fire_due()
-    said = texts(await log.events("ann"))
+    said = texts(await log.read_events("ann"))
     assert said[-3:] == [
         "Are you still there?", "Are you still there?", "I'll be here when you are back.",
     ]  # fmt: skip
@@ -237,7 +237,7 @@ async def test_a_reply_and_an_end_cancel_the_timer(log, clock):
     await runner.end("bob")
     clock.now += 1000
     assert await runner.timers.fire_due() == 0
-    assert PromptTimedOut not in kinds(await log.events("ann"))
+    assert PromptTimedOut not in kinds(await log.read_events("ann"))
 
 
 async def test_a_clock_set_back_fires_nothing_early(log, clock):
@@ -264,7 +264,7 @@ async def test_a_timeout_whose_state_fails_is_a_failure_of_the_bot_and_fires_onc
     await runner.say("ann", "hi")
     clock.now += 2
     assert await runner.timers.fire_due() == 1
-    assert (await log.events("ann"))[-1].detail == "ZeroDivisionError: oops"
+    assert (await log.read_events("ann"))[-1].detail == "ZeroDivisionError: oops"
     assert await runner.timers.fire_due() == 0
 
 
@@ -282,11 +282,11 @@ async def test_what_a_timer_says_is_delivered_and_again_if_that_is_not_recorded(
     clock.now += 15
     with pytest.raises(asyncio.CancelledError):
         await runner.timers.fire_due()
-    assert DeliverySucceeded not in kinds(await log.events("ann"))
+    assert DeliverySucceeded not in kinds(await log.read_events("ann"))
     runner = DialogRunner(log, two_questions(), deliver=deliver)
     assert await runner.timers.fire_due() == 0
     assert sent[0] == sent[1]
-    assert (await log.events("ann"))[-1].message == sent[0][1]
+    assert (await log.read_events("ann"))[-1].message == sent[0][1]
     await runner.timers.fire_due()
     assert len(sent) == 2
 
@@ -299,7 +299,7 @@ async def test_a_delivery_that_fails_is_recorded(log, clock):
     await runner.say("ann", "hi")
     clock.now += 15
     await runner.timers.fire_due()
-    failed = (await log.events("ann"))[-1]
+    failed = (await log.read_events("ann"))[-1]
     assert isinstance(failed, DeliveryFailed)
     assert failed.reason == "OSError: no route"
 
@@ -319,7 +319,7 @@ async def test_timers_run_by_themselves(tmp_path):
                 await asyncio.sleep(0.05)
                 if (await runner.thread("ann")).ended:
                     break
-        assert Counter(kinds(await log.events("ann")))[PromptTimedOut] == 2
+        assert Counter(kinds(await log.read_events("ann")))[PromptTimedOut] == 2
 
 
 # --- the bot that ships -------------------------------------------------------------------------

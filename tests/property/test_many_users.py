@@ -41,7 +41,7 @@ async def check(log: turnlog.AsyncTurnlog, users: dict[str, list[str]]) -> None:
         unit, variables = expected(texts)
         assert thread.unit == unit
         assert {name: held["heard"] for name, held in thread.variables.items() if held} == variables
-        for event in await log.events(user):
+        for event in await log.read_events(user):
             if isinstance(event, BotUttered) and event.text != "left or right?":
                 assert event.text.split(" ")[1] == user
 

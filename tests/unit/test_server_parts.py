@@ -173,7 +173,7 @@ async def test_the_timeline_tells_what_each_event_did_to_the_slots() -> None:
         await log.record("a", UserUttered("two"), SlotSet("people", 2), ActionExecuted("ask"))
         await log.record("a", UserUttered("three"), SlotSet("people", 3), SlotSet("day", "today"))
         await log.record("a", UserUtteranceReverted(), SlotSet("people", None))
-        events = await log.events("a")
+        events = await log.read_events("a")
     items = list(Timeline(State()).items(events))
     assert [item.get("slots") for item in items] == [
         None, {"people": 2}, None, None, {"people": 3}, {"day": "today"},

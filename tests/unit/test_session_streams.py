@@ -32,7 +32,7 @@ def test_a_message_answers_the_armed_prompts_in_its_own_commit():
 def test_an_imported_message_answers_nothing():
     with turnlog.open("memory:") as log:
         said = (PromptArmed(token="t"), UserUttered("hi"))
-        log.writer.perform(log.bring_in(turnlog.Dialogue("a", said)))
+        log.import_dialogue(turnlog.Dialogue("a", said))
         assert list(log.conversation("a").events()) == list(said)
 
 
@@ -66,6 +66,6 @@ def test_a_stream_of_the_log_is_no_conversation_to_anybody():
         with pytest.raises(InvalidEvent, match="U\\+001F"):
             log.record(GLOBALS, ValueSet(key="k", value=1))
         with pytest.raises(InvalidEvent):
-            log.bring_in(turnlog.Dialogue(GLOBALS, ()))
+            log.import_request(turnlog.Dialogue(GLOBALS, ()))
         with pytest.raises(UnknownConversation):
             log.conversation(GLOBALS)

@@ -24,7 +24,7 @@ EVENTS = tuple(
 def test_no_event_is_far_from_a_snapshot(way: str) -> None:
     with turnlog.open("memory:") as log:
         if way == "imported":
-            log.writer.perform(log.bring_in(Dialogue("alice", EVENTS)))
+            log.import_dialogue(Dialogue("alice", EVENTS))
         for n in range(0, 0 if way == "imported" else len(EVENTS), 3):
             log.writer.submit(log.request("alice", EVENTS[n : n + 3]))
             if way == "one by one" or n % 200 == 0:

@@ -60,7 +60,7 @@ def test_a_moment_that_never_was_is_refused(log: Turnlog, moment: dict[str, int]
 
 
 def test_a_time_needs_timestamps(log: Turnlog) -> None:
-    log.writer.perform(log.bring_in(turnlog.Dialogue("old", (UserUttered("hi"),))))
+    log.import_dialogue(turnlog.Dialogue("old", (UserUttered("hi"),)))
     with pytest.raises(OutOfRange, match="no timestamps"):
         log.conversation("old", time=5.0)
 

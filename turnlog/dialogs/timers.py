@@ -203,7 +203,7 @@ class Timers:
         before = self._log.sync.clock() - GRACE if self._started else float("inf")
         self._started = True
         for conversation, number in self._index.take_undelivered(before):
-            events = await self._log.events(conversation, number - 1)
+            events = await self._log.read_events(conversation, number - 1)
             if isinstance(message := events[0], e.BotUttered):
                 await self._send(conversation, number, message)
 

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from itertools import islice
 from queue import Empty, SimpleQueue
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from turnlog.domain.conversation import Commit, Conversation, Dialogue
-from turnlog.domain.events import Event
-from turnlog.encoding import binary
+from turnlog.domain.events import ConversationDeleted, Event
+from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Command, Recorded, Request
-from turnlog.errors import Unavailable
-from turnlog.storage.rows import Row
+from turnlog.errors import Unavailable, UnknownConversation
+from turnlog.projections.projection import StoredView
+from turnlog.storage.rows import Head
+from turnlog.storage.subscription import LOOK_SECONDS, Subscription
 
 Result = TypeVar("Result")
 Waiting = tuple[Request, "asyncio.Future[Recorded]"]
@@ -29,11 +31,8 @@ READERS = 4
 MAX_WAITING = 10_000
 """Requests that may wait for a commit; beyond that a caller is refused at once."""
 
-FOLLOWED = 500
-"""Commits that are read at once while following."""
-
-PATIENCE = 0.5
-"""Seconds after which a follower looks whether the log was closed."""
+PAGE_HEADS = 500
+"""Conversations that are read at once while all are gone through."""
 
 
 class AsyncTurnlog:
@@ -91,16 +90,20 @@ class AsyncTurnlog:
         key: str | None = None,
         expected_version: int | None = None,
     ) -> Recorded:
-        """Record what a command asks for, given the state it finds when its turn has come.
-
-        The command runs on the writer's thread, inside the transaction: quick and without I/O.
-        """
+        """As Turnlog.perform; the command runs on the writer's thread."""
         return await self.submit(
             self.sync.request(conversation, command, key=key, expected_version=expected_version)
         )
 
-    async def bring_in(self, dialogue: Dialogue) -> Recorded:
-        return await self.submit(self.sync.bring_in(dialogue))
+    async def import_dialogue(self, dialogue: Dialogue) -> Recorded:
+        """As Turnlog.import_dialogue: durable when it returns."""
+        return await self.submit(self.sync.import_request(dialogue))
+
+    async def delete(self, conversation: str, reason: str | None = None) -> None:
+        """As Turnlog.delete: durable when it returns."""
+        if not await self.read(lambda log: conversation in log):
+            raise UnknownConversation(conversation)
+        await self.record(conversation, ConversationDeleted(reason))
 
     def submit(self, request: Request) -> asyncio.Future[Recorded]:
         """Queue a request; the future is resolved after COMMIT."""
@@ -154,27 +157,45 @@ class AsyncTurnlog:
         turn: int | None = None,
         event: int | None = None,
         time: float | None = None,
+        version: int | None = None,
     ) -> Conversation:
         """As Turnlog.conversation. Its `events()` and `dialogue()` read: call them in `read`."""
-        return await self.read(lambda log: log.conversation(id, turn=turn, event=event, time=time))
+        return await self.read(
+            lambda log: log.conversation(id, turn=turn, event=event, time=time, version=version)
+        )
 
-    async def events(self, id: str, after: int = 0) -> list[Event]:
+    async def read_events(self, id: str, after: int = 0) -> list[Event]:
         """The events of a conversation numbered above `after`, oldest first."""
-        return await self.read(lambda log: list(log.conversation(id).events(after)))
+        return await self.read(lambda log: log.read_events(id, after))
+
+    async def ids(self) -> AsyncIterator[str]:
+        """Every conversation that is not deleted, in order of id."""
+        async for head, _ in self.heads():
+            yield head.conversation
+
+    async def heads(self) -> AsyncIterator[tuple[Head, State]]:
+        """Where every conversation stands that is not deleted, in order of id."""
+        heads = self.sync.heads()
+        while page := await self.read(lambda log: list(islice(heads, PAGE_HEADS))):
+            for head in page:
+                yield head
+
+    async def view(self, name: str) -> StoredView:
+        """As Turnlog.view. The view reads when it is asked: do that in `read`."""
+        return await self.read(lambda log: log.view(name))
 
     # --- following ------------------------------------------------------------------------------
 
     async def follow(self, after: int | None = None) -> AsyncIterator[tuple[int, Commit]]:
         """Positions and commits above `after` (None: from now on), in order, whoever wrote them."""
         position = await self.read(_last_position) if after is None else after
+        subscription = Subscription(self.sync.store, position)
         while not self._closed:
-            rows = await self.read(partial(_tail, position))
-            for row in rows:
-                position = row.position
-                if row.topic == binary.TOPIC:
-                    yield position, row.commit()
-            if not rows:
-                await self._grown(position)
+            commits = await self.read(lambda log: log.next_commits(subscription))
+            for commit in commits:
+                yield commit
+            if not commits:
+                await self._grown(subscription.position)
 
     async def wait(self, id: str, after: int, timeout: float | None = None) -> bool:
         """Whether the conversation has events numbered above `after`, or got some in time.
@@ -184,7 +205,7 @@ class AsyncTurnlog:
         try:
             async with asyncio.timeout(timeout):
                 while True:
-                    position, event = await self.read(lambda log: _end(log, id))
+                    position, event = await self.read(lambda log: log.end(id))
                     if event > after:
                         return True
                     await self._grown(position)
@@ -197,45 +218,12 @@ class AsyncTurnlog:
         if growing is None:
             store = self.sync.store
             growing = self._loop.run_in_executor(
-                self._followers, store.wait_above, position, PATIENCE
+                self._followers, store.wait_above, position, LOOK_SECONDS
             )
             self._growing[position] = growing
             growing.add_done_callback(lambda _: self._growing.pop(position))
         await asyncio.shield(growing)
 
 
-def _tail(after: int, log: Turnlog) -> Sequence[Row]:
-    return log.store.reader.tail(after, FOLLOWED)
-
-
 def _last_position(log: Turnlog) -> int:
     return log.store.reader.last_position()
-
-
-def _end(log: Turnlog, id: str) -> tuple[int, int]:
-    """The log's last position, then the number of the conversation's last event."""
-    position = log.store.reader.last_position()
-    head = log.store.reader.head(id)
-    return position, head.event if head else 0
-
-
-class Opening:
-    """What `aopen` returns: `await` it, or use it in `async with`."""
-
-    def __init__(self, open: Callable[[], Turnlog]) -> None:
-        self._open = open
-        self._log: AsyncTurnlog | None = None
-
-    def __await__(self) -> Generator[Any, None, AsyncTurnlog]:
-        return self._opened().__await__()
-
-    async def __aenter__(self) -> AsyncTurnlog:
-        self._log = await self._opened()
-        return self._log
-
-    async def __aexit__(self, *exception: object) -> None:
-        assert self._log is not None
-        await self._log.close()
-
-    async def _opened(self) -> AsyncTurnlog:
-        return AsyncTurnlog(await asyncio.to_thread(self._open))

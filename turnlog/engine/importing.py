@@ -23,7 +23,7 @@ from turnlog.serializers.shared.codec import Codec, Limits, url_of
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.urls import recorder
 
-BATCH = 5_000
+BATCH_EVENTS = 5_000
 """Events that wait for one commit at most, but for a conversation that alone has more."""
 
 Progress = Callable[[Path, int], None]
@@ -153,13 +153,13 @@ class _Import:
         if self._id_prefix:
             dialogue = replace(dialogue, name=self._id_prefix + dialogue.name)
         try:
-            request = self._log.bring_in(dialogue)
+            request = self._log.import_request(dialogue)
         except InvalidEvent as error:
             self.refuse(error, path)
             return
         self._waiting.append((path, request))
         self._size += len(dialogue.events)
-        if self._size >= BATCH:
+        if self._size >= BATCH_EVENTS:
             self._settle()
             self._progress(path, self.done.events)
 
@@ -203,10 +203,10 @@ class _Rehearsal(Turnlog):
         super().__init__(own, real.clock)
         self._real = real
 
-    def bring_in(self, dialogue: Dialogue) -> Request:
+    def import_request(self, dialogue: Dialogue) -> Request:
         id = dialogue.name
         known = self.store.reader.head(id) or not self._real.store.reader.head(id)
         if not known:
             stored = Dialogue(id, tuple(self._real.history(id).events()))
-            self.writer.perform(super().bring_in(stored))
-        return super().bring_in(dialogue)
+            self.writer.perform(super().import_request(stored))
+        return super().import_request(dialogue)

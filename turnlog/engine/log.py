@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time as clocks
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
+from time import monotonic
 from typing import Self
 
-from turnlog.domain.conversation import Conversation, Dialogue
+from turnlog.domain.conversation import Commit, Conversation, Dialogue
 from turnlog.domain.events import ConversationDeleted, Event, UserUttered
 from turnlog.domain.state import State
 from turnlog.domain.streams import check_id, check_key, is_conversation
@@ -21,6 +23,7 @@ from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import StoredView, catch_up
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Head
+from turnlog.storage.subscription import LOOK_SECONDS, Subscription
 
 IMPORT_SPLIT = 256
 """Events a commit of an import holds at most."""
@@ -61,6 +64,38 @@ class Turnlog(ConversationApplication):
             self.request(conversation, events, key=key, expected_version=expected_version)
         )
 
+    def perform(
+        self,
+        conversation: str,
+        command: Command,
+        *,
+        key: str | None = None,
+        expected_version: int | None = None,
+    ) -> Recorded:
+        """Record what a command asks for, given the state it finds when its turn has come.
+
+        The command runs inside the write transaction, so it is quick and does no I/O; it can be
+        called more than once. Raises as `record` does.
+        """
+        return self.writer.perform(
+            self.request(conversation, command, key=key, expected_version=expected_version)
+        )
+
+    def import_dialogue(self, dialogue: Dialogue) -> Recorded:
+        """Record a whole dialogue; durable on return.
+
+        Nothing new where the same events are there, the rest where what is stored is a prefix
+        of what comes, else a FormatError. Times are never invented.
+        """
+        return self.writer.perform(self.import_request(dialogue))
+
+    def delete(self, conversation: str, reason: str | None = None) -> None:
+        """Record a tombstone: hidden everywhere, while the chain still verifies."""
+        self._head(conversation)
+        self.record(conversation, ConversationDeleted(reason))
+
+    # --- requests, for those who have many ------------------------------------------------------
+
     def request(
         self,
         conversation: str,
@@ -79,17 +114,8 @@ class Turnlog(ConversationApplication):
             check_key(conversation, key)
         return Request(conversation, command, now, now, key, expected_version)
 
-    def delete(self, conversation: str, reason: str | None = None) -> None:
-        """Record a tombstone: hidden everywhere, while the chain still verifies."""
-        self._head(conversation)
-        self.record(conversation, ConversationDeleted(reason))
-
-    def bring_in(self, dialogue: Dialogue) -> Request:
-        """A request that imports a whole dialogue; submit it to the writer.
-
-        Nothing new where the same events are there, the rest where what is stored is a prefix
-        of what comes, else a FormatError. Times are never invented.
-        """
+    def import_request(self, dialogue: Dialogue) -> Request:
+        """A request for the writer that does what `import_dialogue` does."""
         check_id(dialogue.name)
         return Request(dialogue.name, importing(dialogue), self.clock(), split=IMPORT_SPLIT)
 
@@ -123,6 +149,10 @@ class Turnlog(ConversationApplication):
             state = binary.decode_state(head.state)
         return Conversation(id, state, history, version or head.version)
 
+    def read_events(self, id: str, after: int = 0) -> list[Event]:
+        """The events of a conversation numbered above `after`, oldest first."""
+        return list(self.conversation(id).events(after))
+
     def history(self, id: str) -> StoredHistory:
         return StoredHistory(self.store.reader, id)
 
@@ -144,6 +174,46 @@ class Turnlog(ConversationApplication):
         """A built-in projection's entries, with everything recorded so far folded in."""
         catch_up(self.store, [PROJECTIONS[name]])
         return StoredView(self.store.reader, name)
+
+    # --- following ------------------------------------------------------------------------------
+
+    def follow(self, after: int | None = None) -> Iterator[tuple[int, Commit]]:
+        """Positions and commits above `after` (None: from now on), in order, whoever wrote them.
+
+        Waits for more until the log is closed.
+        """
+        position = self.store.reader.last_position() if after is None else after
+        subscription = Subscription(self.store, position)
+        while not self.closing.is_set():
+            commits = self.next_commits(subscription)
+            yield from commits
+            if not commits:
+                subscription.wait()
+
+    def next_commits(self, subscription: Subscription) -> list[tuple[int, Commit]]:
+        """What a subscription reads next as followers see it; none where there is none yet."""
+        rows = subscription.read()
+        return [(row.position, row.commit()) for row in rows if binary.is_commit(row.topic)]
+
+    def wait(self, id: str, after: int, timeout: float | None = None) -> bool:
+        """Whether the conversation has events numbered above `after`, or got some in time.
+
+        timeout: seconds; None waits for ever.
+        """
+        until = monotonic() + (inf if timeout is None else timeout)
+        while True:
+            position, event = self.end(id)
+            if event > after:
+                return True
+            if (left := until - monotonic()) <= 0 or self.closing.is_set():
+                return False
+            self.store.wait_above(position, min(left, LOOK_SECONDS))
+
+    def end(self, id: str) -> tuple[int, int]:
+        """The log's last position, then the number of the conversation's last event."""
+        position = self.store.reader.last_position()
+        head = self.store.reader.head(id)
+        return position, head.event if head else 0
 
     def __contains__(self, id: str) -> bool:
         try:

@@ -97,7 +97,7 @@ class Feed:
                 now = await self._log.conversation(follower.conversation)
                 follower.seen = now.state.event
             else:
-                past = await self._log.events(follower.conversation, after)
+                past = await self._log.read_events(follower.conversation, after)
                 await follower.take(after + 1, past)
         except UnknownConversation:
             follower.seen = 0

@@ -36,7 +36,7 @@ def corpus(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
                 known[digest(said)] = answer
                 events += [UserUttered(message.text), *answer.events(turn)]
             by_name[name] = [answer for _, answer in pairs]
-            log.writer.perform(log.bring_in(Dialogue(name, tuple(events))))
+            log.import_dialogue(Dialogue(name, tuple(events)))
         write_rules(folder / "rules", known)
         patch.setenv("TURNLOG_RULES", str(folder / "rules"))
         rules.cache_clear()

@@ -1,0 +1,107 @@
+"""What `import turnlog` gives, and that both faces of a log say the same."""
+
+from __future__ import annotations
+
+import inspect
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import turnlog
+from turnlog import AsyncTurnlog, Turnlog, UserUttered
+from turnlog.domain.events import EVENTS
+
+NAMES = [
+    "AsyncTurnlog", "Commit", "Conversation", "Dialogue", "Slot", "State", "Turn", "Turnlog",
+    "aopen", "open", "Act", "Context", "Entity", "Event", "Frame", "Intent", "Span", "Versions",
+]  # fmt: skip
+
+OF_THE_WRITER = {"end", "history", "import_request", "next_commits", "request"}
+"""Of the synchronous face alone: what others in the package build on."""
+
+OF_THE_LOOP = {"read", "submit"}
+"""Of the awaitable face alone: its pool of readers and its queue."""
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(turnlog.__all__) == sorted({*NAMES, *(event.__name__ for event in EVENTS)})
+
+
+def test_nothing_else_is_in_reach() -> None:
+    modules = {name for name, value in vars(turnlog).items() if isinstance(value, ModuleType)}
+    public = {name for name in vars(turnlog) if not name.startswith("_")}
+    assert public - modules == set(turnlog.__all__)
+
+
+def methods(face: type[Any]) -> dict[str, inspect.Signature]:
+    """The public methods that a face declares itself."""
+    found = {n: v for n, v in vars(face).items() if inspect.isfunction(v) and n[0] != "_"}
+    return {name: inspect.signature(method) for name, method in found.items()}
+
+
+def test_both_faces_have_the_same_methods_with_the_same_parameters() -> None:
+    plain, awaitable = methods(Turnlog), methods(AsyncTurnlog)
+    assert set(plain) - set(awaitable) == OF_THE_WRITER
+    assert set(awaitable) - set(plain) == OF_THE_LOOP
+    shared = sorted(set(plain) & set(awaitable))
+    assert len(shared) >= 12
+    for name in shared:
+        assert plain[name].parameters == awaitable[name].parameters, name
+        assert answer(plain[name]) == answer(awaitable[name]), name
+
+
+def answer(signature: inspect.Signature) -> str:
+    """What is given back, whichever way it is waited for."""
+    return str(signature.return_annotation).removeprefix("Async")
+
+
+async def test_both_faces_mean_the_same(tmp_path: Path) -> None:
+    dialogue = turnlog.Dialogue("old", (UserUttered("hello"),))
+
+    def command(state: turnlog.State, past: Any) -> list[turnlog.Event]:
+        return [UserUttered(f"after {state.event}")]
+
+    with turnlog.open(f"sqlite:///{tmp_path}/plain.db", clock=lambda: 5.0) as log:
+        log.record("a", UserUttered("hi"), key="k")
+        log.perform("a", command)
+        log.import_dialogue(dialogue)
+        log.record("gone", UserUttered("x"))
+        log.delete("gone", "why")
+        plain = [
+            log.conversation("a", version=1).turn, list(log.ids()), list(log.heads()),
+            log.read_events("a", 1), log.view("transcript").get("a", "000000000001"),
+            list(islice(log.follow(0), 5)), log.wait("a", 1),
+        ]  # fmt: skip
+    async with turnlog.aopen(f"sqlite:///{tmp_path}/awaited.db", clock=lambda: 5.0) as alog:
+        await alog.record("a", UserUttered("hi"), key="k")
+        await alog.perform("a", command)
+        await alog.import_dialogue(dialogue)
+        await alog.record("gone", UserUttered("x"))
+        await alog.delete("gone", "why")
+        followed = []
+        async for commit in alog.follow(0):
+            followed.append(commit)
+            if len(followed) == 5:
+                break
+        view = await alog.view("transcript")
+        awaited = [
+            (await alog.conversation("a", version=1)).turn, [id async for id in alog.ids()],
+            [head async for head in alog.heads()], await alog.read_events("a", 1),
+            await alog.read(lambda _: view.get("a", "000000000001")), followed,
+            await alog.wait("a", 1),
+        ]  # fmt: skip
+        with pytest.raises(turnlog.errors.UnknownConversation):
+            await alog.delete("gone")
+    assert awaited == plain
+    assert plain[1] == ["a", "old"]
+
+
+async def test_importing_a_dialogue_stores_it_on_both_faces() -> None:
+    dialogue = turnlog.Dialogue("old", (UserUttered("hello"),))
+    async with turnlog.aopen("memory:") as log:
+        assert (await log.import_dialogue(dialogue)).events == list(dialogue.events)
+        assert log.sync.import_dialogue(dialogue).events == []
+        assert len(log.sync.store.reader.rows("old")) == 1
