@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import turnlog
-from turnlog import Turnlog
+from turnlog import Turnlog, UserUtteranceReverted
 from turnlog.engine.importing import Imported, import_files
 from turnlog.errors import FormatError
 
@@ -59,6 +59,32 @@ def test_an_extension_is_resolved_as_if_it_had_come_whole(log, tmp_path) -> None
     one, other = log.conversation("in-parts"), log.conversation("at-once")
     assert list(one.events()) == list(other.events())
     assert one.state == other.state
+
+
+def test_a_rewind_that_comes_without_actions_takes_one_message_back(log, tmp_path) -> None:
+    events = (HELLO, PEOPLE, HELLO, BACK, BACK, BACK)
+    for end, slots in ((4, {"people": 2}), (5, {}), (6, {})):
+        import_files(log, [jsonl(tmp_path / "a.jsonl", line("a", *events[:end]))])
+        assert log.conversation("a").slots == slots
+    (last,) = log.conversation("a").events(after=5)
+    assert isinstance(last, UserUtteranceReverted)
+    assert last.to == 5
+
+
+def test_an_undo_without_an_action_is_refused_by_name_unless_it_is_rasas(log, tmp_path) -> None:
+    path = jsonl(tmp_path / "a.jsonl", line("a", HELLO, {"type": "ActionReverted"}))
+    done = import_files(log, [path])
+    assert counts(done) == (0, 0, 0, 0, 1)
+    assert (done.refused[0].conversation, done.refused[0].field) == ("a", "ActionReverted")
+    said = {"event": "user", "text": "hello", "timestamp": 1.0}
+    for kind in ("undo", "rewind"):
+        tracker = {"sender_id": kind, "events": [said, {"event": kind, "timestamp": 2.0}]}
+        path = tmp_path / f"{kind}.json"
+        path.write_text(json.dumps(tracker))
+        assert counts(import_files(log, [path])) == (1, 2, 0, 0, 0)
+        assert counts(import_files(log, [path])) == (0, 0, 1, 0, 0)
+        _, back = log.conversation(kind).events()
+        assert (back.to, back.extra) == (0, None)
 
 
 @pytest.mark.parametrize(

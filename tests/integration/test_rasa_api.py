@@ -57,6 +57,19 @@ def test_a_tracker_has_the_keys_that_rasa_gives_it(api, shared_data):
     assert api.get("/real/tracker", params=asked).json()["events"] == applied["events"]
 
 
+@pytest.mark.parametrize("kind", ["undo", "rewind"])
+def test_what_rasa_takes_back_is_never_refused_and_goes_as_far_as_in_rasa(api, kind):
+    back = {"event": kind, "timestamp": 4.0}
+    assert api.post(f"/{kind}/tracker/events", json=back).status_code == 200
+    turns = [user("hi", 2.0), SLOT, user("oops", 3.0), back]
+    said = api.post(f"/{kind}/tracker/events", json=turns)
+    assert said.status_code == 200
+    assert said.json()["slots"] == {}
+    assert said.json()["latest_message"]["text"] is None
+    shown = api.get(f"/{kind}/tracker", params={"include_events": "ALL"}).json()["events"]
+    assert [shown[0], shown[-1]] == [back, back]
+
+
 def test_what_is_shown_is_what_was_asked_for(api):
     events = [user("one", 1.0), {"event": "restart", "timestamp": 2.0}, user("two", 3.0)]
     events += [{"event": "rewind", "timestamp": 4.0}]

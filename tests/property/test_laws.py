@@ -19,34 +19,47 @@ from turnlog.domain.decide import RESTART, NoHistory
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import LISTEN, State
 from turnlog.engine import batch
+from turnlog.testing.strategies import accepted
 
 names = st.sampled_from(["a", "b", "c"])
-asks: st.SearchStrategy[e.Event] = st.one_of(
+people = st.sampled_from(["ann", "bob"])
+numbers = st.integers(1, 12)
+messages: st.SearchStrategy[e.Event] = st.one_of(
     st.builds(e.UserUttered, st.text(max_size=5)),
     st.builds(e.BotUttered, st.text(max_size=5)),
-    st.builds(e.SlotSet, names, st.none() | st.integers(0, 5)),
-    st.builds(e.ActionExecuted, st.sampled_from([LISTEN, "act", "form"])),
+)
+about_messages: st.SearchStrategy[e.Event] = st.one_of(
     st.builds(e.MessageUnderstood, st.builds(e.Intent, names)),
+    st.builds(e.EntitiesAdded, st.tuples(st.builds(e.Entity, names, st.integers(0, 1)))),
+    st.builds(e.MessageEdited, numbers, st.text(max_size=3)),
+    st.builds(e.MessageRegenerated, numbers, st.text(max_size=3)),
+    st.builds(e.MessageRedacted, numbers),
+)
+others: st.SearchStrategy[e.Event] = st.one_of(
+    st.builds(e.SlotSet, names, st.none() | st.integers(0, 5)),
     st.builds(e.LoopActivated, st.sampled_from(["form", None])),
     st.builds(e.SlotsDeclared, st.tuples(st.builds(Slot, names, initial=st.integers(6, 9)))),
+    st.builds(e.UserIdentified, people),
+    st.builds(e.IdentityMerged, people, people),
     st.sampled_from([
         e.ConversationPaused(), e.ActionRejected("form"), e.LoopInterrupted(),
         e.FollowupSet("act"), e.SessionStarted(), e.SlotsReset(), e.ConversationRestarted(),
         e.UserFeaturized(True), e.SessionConfigured(60.0),
     ]),
-    st.sampled_from([e.ActionReverted(), e.UserUtteranceReverted(), e.HistoryReplaced(to=0)]),
 )  # fmt: skip
-histories = st.lists(asks, max_size=40)
-
-
-class NoPast(NoHistory):
-    def events(self, after=0, upto=None):
-        return iter(())
+backwards = st.sampled_from([
+    e.ActionReverted(), e.UserUtteranceReverted(), e.HistoryReplaced(to=0),
+])  # fmt: skip
+actions = st.builds(e.ActionExecuted, st.sampled_from([LISTEN, "act", "form"]))
+talk = messages | about_messages | others | backwards
+asks = talk | actions
+histories = (st.lists(asks, max_size=40) | st.lists(talk, max_size=40)).map(accepted)
+"""What a conversation can be asked for, one after the other; some are without any action."""
 
 
 def recorded(asked: list[e.Event], sizes: list[int]) -> Conversation:
     """A conversation that was asked for the events in commits of these sizes, over and over."""
-    conversation = Conversation("c", State(), NoPast())
+    conversation = Conversation("c", State(), NoHistory())
     start = turn = 0
     while start < len(asked):
         size = sizes[turn % len(sizes)]
@@ -103,6 +116,30 @@ def test_a_revert_gives_back_the_context_it_names(asked: list[e.Event]) -> None:
             if not isinstance(event, e.HistoryReplaced) and before.followup == RESTART:
                 before.followup = LISTEN
             assert after == before
+
+
+@given(histories)
+def test_a_rewind_takes_back_the_last_message_and_what_followed(asked: list[e.Event]) -> None:
+    asked = [event for event in asked if not isinstance(event, e.LoopActivated)]
+    since: list[tuple[int, e.Event]] = []  # what is said and done in this session and counts
+    for number, event in enumerate(recorded(accepted(asked), [1]).events(), 1):
+        if isinstance(event, e.SessionStarted | e.ConversationRestarted):
+            since = []
+        elif isinstance(event, e.UserUttered | e.BotUttered | e.ActionExecuted):
+            since.append((number, event))
+        elif isinstance(event, e.ActionReverted | e.UserUtteranceReverted | e.HistoryReplaced):
+            if isinstance(event, e.UserUtteranceReverted):
+                assert event.to == before_last_message(since, number)
+            since = [item for item in since if item[0] <= (event.to or 0)]
+
+
+def before_last_message(since: list[tuple[int, e.Event]], now: int) -> int:
+    said = [index for index, (_, event) in enumerate(since) if isinstance(event, e.UserUttered)]
+    if not said:
+        return now - 1
+    listening = since[max(0, said[-1] - 1) : said[-1]]
+    listened = [n for n, event in listening if isinstance(event, e.ActionExecuted)]
+    return min([*listened, since[said[-1]][0]]) - 1
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])

@@ -14,13 +14,9 @@ from turnlog.domain.decide import NoHistory
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import LISTEN, State
 from turnlog.errors import InvalidEvent
+from turnlog.serializers.rasa.events import from_rasa
 
 U, B, A, S = e.UserUttered, e.BotUttered, e.ActionExecuted, e.SlotSet
-
-
-class NoPast(NoHistory):
-    def events(self, after=0, upto=None):
-        return iter(())
 
 
 @dataclass
@@ -37,7 +33,7 @@ class Given:
 
 
 def given(*events: e.Event, now: float | None = None) -> Given:
-    conversation = Conversation("c", State(), NoPast())
+    conversation = Conversation("c", State(), NoHistory())
     if events:
         conversation.stage(*events, recorded=0.0, now=now)
     return Given(conversation)
@@ -70,6 +66,101 @@ def test_two_rewinds_go_back_two_messages():
     assert state.context.latest_message is None
 
 
+def test_a_rewind_without_any_action_takes_the_last_message_back_and_what_followed():
+    talk = (U("to Rome"), S("city", "Rome"), B("When?"), U("oops"), S("city", None), B("Pardon?"))
+    (event,), state = given(*talk).when(e.UserUtteranceReverted())
+    assert isinstance(event, e.UserUtteranceReverted)
+    assert event.to == 3
+    assert state.slots == {"city": "Rome"}
+    assert state.context.latest_message is not None
+    assert state.context.latest_message.text == "to Rome"
+    _, state = given(*talk).when(e.UserUtteranceReverted(), e.UserUtteranceReverted())
+    assert (state.slots, state.context.latest_message) == ({}, None)
+
+
+@pytest.mark.parametrize("between", [B("Done"), U("and"), e.AgentUttered("Anna here")])
+def test_an_action_goes_with_the_message_unless_a_message_lies_between(between):
+    act, said = A("search"), U("oops")
+    (event,), _ = given(U("find"), act, between, S("a", 1), said).when(e.UserUtteranceReverted())
+    assert isinstance(event, e.UserUtteranceReverted)
+    assert event.to == 4
+    (event,), _ = given(U("find"), act, S("a", 1), said).when(e.UserUtteranceReverted())
+    assert isinstance(event, e.UserUtteranceReverted)
+    assert event.to == 1
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        (),
+        (S("a", 1), B("Welcome")),
+        (U("hi"), e.SessionStarted(), S("a", 1)),
+        (U("hi"), e.ConversationRestarted(), S("a", 1), A("greet")),
+        (U("hi"), e.UserUtteranceReverted(), S("a", 1)),
+        (S("a", 1), U("hi"), e.UserUtteranceReverted()),
+    ],
+)
+def test_a_rewind_takes_nothing_back_where_no_message_is(before):
+    (event,), state = given(*before).when(e.UserUtteranceReverted())
+    assert isinstance(event, e.UserUtteranceReverted)
+    assert event.to == len(before)
+    assert state.slots == ({"a": 1} if before else {})
+
+
+def test_a_rewind_takes_the_message_back_that_began_a_session_but_not_the_session():
+    before = given(e.SessionConfigured(expiry=60.0), U("hi"), S("a", 1), now=100.0)
+    events, state = before.when(U("again"), S("a", 2), e.UserUtteranceReverted(), now=200.0)
+    assert [type(event) for event in events[:3]] == [e.SessionExpired, e.SessionStarted, U]
+    assert (state.session.number, state.slots) == (2, {"a": 1})
+    _, state = before.when(e.UserUtteranceReverted(), now=201.0)
+    assert (state.session.number, state.slots) == (2, {"a": 1})
+
+
+def test_a_message_edited_or_redacted_before_a_rewind_stays_so():
+    talk = (U("my pin is 1"), B("Why?"), U("oops"), B("What?"))
+    _, state = given(*talk).when(
+        e.MessageEdited(1, "my pin"), e.MessageEdited(1, "my pin is mine"), e.MessageRedacted(2),
+        e.UserUtteranceReverted(),
+    )  # fmt: skip
+    assert state.context.latest_message is not None
+    assert state.context.latest_message.text == "my pin is mine"
+    assert state.context.latest_bot_message is not None
+    assert state.context.latest_bot_message.text is None
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        (),
+        (U("hi"), S("a", 1), B("hello")),
+        (A("greet"), U("hi"), e.SessionStarted(), U("hi")),
+        (A("greet"), e.ActionReverted(), U("hi")),
+    ],
+)
+@pytest.mark.parametrize("now", [None, 1.0])
+def test_an_undo_is_refused_by_name_where_no_action_is(before, now):
+    conversation = given(*before)
+    with pytest.raises(InvalidEvent, match="'c': ActionReverted: there is no action") as refused:
+        conversation.when(U("again"), e.ActionReverted(), now=now)
+    assert refused.value.field == "ActionReverted"
+    assert conversation.conversation.state.event == len(before)
+
+
+@pytest.mark.parametrize("kind", ["undo", "rewind"])
+def test_what_rasa_takes_back_goes_back_as_far_as_in_rasa(kind):
+    (asked,) = from_rasa([{"event": kind, "timestamp": 5.0, "metadata": {"by": "rasa"}}])
+    for before, to in (
+        ((U("hi"), S("a", 1), U("oops")), 0),
+        ((S("a", 1),), 0),
+        ((S("a", 1), e.SessionStarted(), S("a", 2), U("hi")), 2),
+        ((U("hi"), A("greet"), B("hello"), U("oops")), 1),
+    ):
+        (event,), _ = given(*before).when(asked, now=9.0)
+        assert isinstance(event, e.ActionReverted | e.UserUtteranceReverted)
+        assert event.to == to
+        assert (event.timestamp, event.extra) == (5.0, {"metadata": {"by": "rasa"}})
+
+
 def test_an_undo_takes_the_last_action_back_and_what_followed_it():
     (event,), state = given(A("one"), S("a", 1), A("two"), S("a", 2)).when(e.ActionReverted())
     assert isinstance(event, e.ActionReverted)
@@ -96,7 +187,7 @@ def test_nothing_goes_back_beyond_a_restart():
 
 def test_going_back_to_the_very_beginning_gives_slots_their_initial_values():
     declared = e.SlotsDeclared((Slot("people", initial=1),))
-    _, state = given(declared, S("people", 3)).when(e.ActionReverted())
+    _, state = given(A("greet"), declared, S("people", 3)).when(e.ActionReverted())
     assert state.slots == {"people": 1}
 
 

@@ -6,7 +6,7 @@ names the event it goes back to and carries what it restores, so that apply need
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from typing import Any, Protocol
 
@@ -16,7 +16,14 @@ from turnlog.domain import events as e
 from turnlog.domain.apply import Rewrite, fold, rewrite
 from turnlog.domain.errors import InvalidEvent
 from turnlog.domain.loops import without_repeats
-from turnlog.domain.rewinds import REWINDS
+from turnlog.domain.rewinds import (
+    REWINDS,
+    asked_by_rasa,
+    before_action,
+    before_message,
+    before_message_as_rasa,
+    without_asker,
+)
 from turnlog.domain.state import LISTEN, State, copy_context
 
 RESTART = "action_session_start"
@@ -36,6 +43,9 @@ class History(Protocol):
 
 class NoHistory:
     """The past of a conversation that has none."""
+
+    def events(self, after: int = 0, upto: int | None = None) -> Iterator[e.Event]:
+        return iter(())
 
     def newest_first(self) -> Iterator[tuple[int, e.Event]]:
         return iter(())
@@ -137,17 +147,6 @@ def applied(newest_first: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, 
 _CLEARS = (e.ConversationRestarted, e.SessionStarted)
 
 
-def _back_through(decision: _Decision, *kinds: type[e.Event]) -> int | None:
-    """Number of the event before the last one of each kind in turn; None where there is none."""
-    wanted = list(kinds)
-    for number, event in _counting(decision):
-        if isinstance(event, wanted[0]):
-            wanted.pop(0)
-            if not wanted:
-                return number - 1
-    return None
-
-
 def _counting(decision: _Decision) -> Iterator[tuple[int, e.Event]]:
     """What still counts since the last restart or session start, newest first."""
     past = applied(decision.newest_first())
@@ -164,20 +163,28 @@ def _counting(decision: _Decision) -> Iterator[tuple[int, e.Event]]:
 
 
 def _action_reverted(decision: _Decision, event: e.ActionReverted) -> e.Event:
-    return _revert(decision, event, (e.ActionExecuted,))
+    if event.to is not None:
+        return _replaced(decision, event)
+    to = before_action(_counting(decision))
+    if to is None and not asked_by_rasa(event):
+        why = "there is no action to take back since the last restart or session start"
+        raise InvalidEvent(decision.conversation, "ActionReverted", why)
+    return _reverted(decision, event, _beginning(decision) if to is None else to)
 
 
 def _utterance_reverted(decision: _Decision, event: e.UserUtteranceReverted) -> e.Event:
-    return _revert(decision, event, (e.UserUttered, e.ActionExecuted))
-
-
-def _revert(decision: _Decision, event: Any, kinds: Sequence[type[e.Event]]) -> e.Event:
+    """Where there is no message, nothing is taken back; if Rasa asks, everything is."""
     if event.to is not None:
         return _replaced(decision, event)
-    to = _back_through(decision, *kinds)
-    if to is None:
-        to = _beginning(decision)
-    reverted: Any = _replaced(decision, replace(event, to=to))
+    if asked_by_rasa(event):
+        to = before_message_as_rasa(_counting(decision))
+        return _reverted(decision, event, _beginning(decision) if to is None else to)
+    to = before_message(_counting(decision))
+    return _reverted(decision, event, decision.state.event if to is None else to)
+
+
+def _reverted(decision: _Decision, event: Any, to: int) -> e.Event:
+    reverted: Any = _replaced(decision, replace(without_asker(event), to=to))
     if reverted.restored.followup == RESTART:  # what was reverted was no restart
         reverted = replace(reverted, restored=replace(reverted.restored, followup=LISTEN))
     result: e.Event = reverted

@@ -218,14 +218,23 @@ class SlotsReset(Event, tag=33, frozen=True, array_like=True, gc=False):
 
 
 class ActionReverted(Event, tag=34, frozen=True, array_like=True, gc=False):
-    """The last action was undone: the context is again that after event `to`."""
+    """The last action was undone, with what followed: the context is again that after event `to`.
+
+    Recording finds `to` where it is not given, and refuses an undo without an action since the
+    last restart or session start.
+    """
 
     to: int | None = None
     restored: Context | None = None
 
 
 class UserUtteranceReverted(Event, tag=35, frozen=True, array_like=True, gc=False):
-    """The last user message was taken back: the context is again that after event `to`."""
+    """The last user message and what followed were taken back, to the context after event `to`.
+
+    Recording finds `to` where it is not given: the event before the message, or before an action
+    that no message separates from it (Rasa's `action_listen`). Without a message since the last
+    restart or session start, nothing is taken back.
+    """
 
     to: int | None = None
     restored: Context | None = None

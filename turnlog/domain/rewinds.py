@@ -1,10 +1,13 @@
-"""What was taken back: the events before which a later one went."""
+"""How far back a rewind or an undo goes, and what was taken back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec.structs import replace
 
 from turnlog.domain import events as e
+from turnlog.domain.loops import Numbered
 
 REWINDS = (e.ActionReverted, e.UserUtteranceReverted, e.HistoryReplaced)
 """The events that go back to an earlier one, named in `to`."""
@@ -36,3 +39,65 @@ def taken_by(rewinds: Sequence[tuple[int, int]]) -> dict[int, int]:
             taken |= dict.fromkeys(range(to + 1, number), number)
             oldest = to
     return taken
+
+
+# --- how far back -------------------------------------------------------------------------------
+
+_MESSAGES = (e.UserUttered, e.BotUttered, e.AgentUttered)
+
+
+def before_action(newest_first: Iterator[Numbered]) -> int | None:
+    """Number of the event before the last action; None where there is no action.
+
+    newest_first: the events that still count, as in the functions below.
+    """
+    return next((n - 1 for n, event in newest_first if isinstance(event, e.ActionExecuted)), None)
+
+
+def before_message(newest_first: Iterator[Numbered]) -> int | None:
+    """Number of the event before the user's last message; None where there is no message.
+
+    An action that no message separates from it goes with it: it listened (Rasa's `action_listen`).
+    """
+    for number, event in newest_first:
+        if isinstance(event, e.UserUttered):
+            return (_listening(newest_first) or number) - 1
+    return None
+
+
+def _listening(older: Iterator[Numbered]) -> int | None:
+    for number, event in older:
+        if isinstance(event, e.ActionExecuted):
+            return number
+        if isinstance(event, _MESSAGES):
+            return None
+    return None
+
+
+def before_message_as_rasa(newest_first: Iterator[Numbered]) -> int | None:
+    """As Rasa goes back: through the user's last message, then through any last action."""
+    said = any(isinstance(event, e.UserUttered) for _, event in newest_first)
+    return before_action(newest_first) if said else None
+
+
+RASA = "$rasa"
+"""In an event's `extra`: what makes it the Rasa event that it was."""
+
+RASA_ASKS = {"asks": True}
+"""What stands there in a rewind or undo that comes from Rasa, until it is resolved."""
+
+
+def asked_by_rasa(event: e.Event) -> bool:
+    """Whether it goes back as it does in Rasa, which refuses none."""
+    kept = (event.extra or {}).get(RASA)
+    return isinstance(kept, dict) and kept.items() >= RASA_ASKS.items()
+
+
+def without_asker(event: e.Event) -> e.Event:
+    """The event as it is recorded, without that mark."""
+    if not asked_by_rasa(event):
+        return event
+    extra = dict(event.extra or {})
+    kept = {key: value for key, value in extra.pop(RASA).items() if key not in RASA_ASKS}
+    plain: e.Event = replace(event, extra={**extra, **({RASA: kept} if kept else {})} or None)
+    return plain

@@ -68,7 +68,7 @@ class DialogueStateTracker:
                 return self._log.conversation(self.sender_id)
             except UnknownConversation:
                 pass
-        return Conversation(self.sender_id, State(), _NoPast())
+        return Conversation(self.sender_id, State(), NoHistory())
 
     @property
     def _state(self) -> State:
@@ -137,8 +137,3 @@ class DialogueStateTracker:
     def copy(self) -> DialogueStateTracker:
         """A free tracker with the same events."""
         return type(self).from_events(self.sender_id, self._conversation.events())
-
-
-class _NoPast(NoHistory):
-    def events(self, after: int = 0, upto: int | None = None) -> Any:
-        return iter(())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -10,8 +11,9 @@ import msgspec
 from hypothesis import strategies as st
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.conversation import Conversation, Dialogue
 from turnlog.domain.decide import NoHistory, decide
+from turnlog.domain.errors import InvalidEvent
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import LISTEN, State
 from turnlog.domain.values import INT_MAX, INT_MIN, RawJson
@@ -134,12 +136,27 @@ asks: st.SearchStrategy[e.Event] = st.one_of(
 )
 """What a live conversation is asked to record."""
 
-histories = st.lists(asks, max_size=30)
+
+def accepted(asked: Iterable[e.Event]) -> list[e.Event]:
+    """What a conversation without a past takes of these, asked for one after the other."""
+    conversation = Conversation("c", State(), NoHistory())
+    return [event for event in asked if _takes(conversation, event)]
 
 
-def decided(asked: list[e.Event]) -> tuple[e.Event, ...]:
-    """The events that a conversation without a past records for these."""
-    return tuple(decide("c", State(), asked, history=NoHistory())[0])
+def _takes(conversation: Conversation, event: e.Event) -> bool:
+    try:
+        conversation.stage(event, recorded=0.0)
+    except InvalidEvent:
+        return False
+    return True
+
+
+def decided(asked: Iterable[e.Event]) -> tuple[e.Event, ...]:
+    """The events that a conversation without a past records for what it takes of these."""
+    return tuple(decide("c", State(), accepted(asked), history=NoHistory())[0])
+
+
+histories = st.lists(asks, max_size=30).map(accepted)
 
 
 conversation_ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)

@@ -22,11 +22,6 @@ SLOTS = [
 NAMES = ["action_listen", "action_listen", "utter_x", "form", "form", "other_form"]
 
 
-class NoPast(NoHistory):
-    def events(self, after=0, upto=None):
-        return iter(())
-
-
 def event(chance, number):
     pick = chance.choice
     kind = pick(
@@ -67,7 +62,7 @@ def event(chance, number):
 
 def history(seed):
     chance = random.Random(seed)
-    conversation = Conversation("s", State(), NoPast())
+    conversation = Conversation("s", State(), NoHistory())
     slots = tuple(Slot(name, kind, initial) for name, kind, initial in SLOTS)
     conversation.stage(e.SlotsDeclared(slots, closed=True), recorded=0.0)
     events, states = [], []

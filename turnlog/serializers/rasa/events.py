@@ -16,8 +16,9 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
+from turnlog.domain.rewinds import RASA, RASA_ASKS
 
-KEPT = "$rasa"
+KEPT = RASA
 UNTYPED = "(none)"
 """Name of the Unknown that a row without a type becomes."""
 
@@ -189,6 +190,8 @@ def _fill(kind: Kind, key: str, field: str, left: dict[str, Any], values: dict[s
 
 def _extra(left: dict[str, Any], kind: Kind, without: Sequence[str]) -> dict[str, Any] | None:
     kept: dict[str, Any] = {}
+    if kind.event in (e.ActionReverted, e.UserUtteranceReverted):
+        kept.update(RASA_ASKS)
     if _BY_EVENT.get(kind.event) is not kind:
         kept["type"] = kind.name
     return _with_kept(left, kept, without)
