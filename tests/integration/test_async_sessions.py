@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import copy_context
 
 from turnlog.sessions.aio import AsyncSessionManager
 from turnlog.sessions.manager import SessionManager
@@ -37,6 +38,25 @@ async def test_turns_of_one_session_wait_for_each_other_and_others_do_not():
 
         await asyncio.gather(*(count(id) for id in ("ann", "bob") for _ in range(20)))
         assert [await manager.get(id, "n") for id in ("ann", "bob")] == [20, 20]
+
+
+async def test_who_asks_again_waits_behind_those_who_asked_before():
+    async with AsyncSessionManager() as manager:
+        had: list[str] = []
+
+        async def wanting(name: str) -> None:
+            async with manager.turn("ann"):
+                had.append(name)
+
+        outside = copy_context()  # inside, they would belong to the turn
+        async with manager.turn("ann"):
+            waiting = [
+                asyncio.create_task(wanting(name), context=outside) for name in ("first", "second")
+            ]
+            await asyncio.sleep(0)
+        await wanting("again")
+        await asyncio.gather(*waiting)
+        assert had == ["first", "second", "again"]
 
 
 def test_every_call_of_the_manager_has_its_twin():

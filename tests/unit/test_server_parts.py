@@ -95,9 +95,9 @@ async def test_too_many_that_wait_for_one_conversation_are_refused() -> None:
         await locks.enter("a")
     waiting[0].cancel()
     await asyncio.gather(waiting[0], return_exceptions=True)
-    locks.leave("a")
+    locks.release("a")
     await waiting[1]
-    locks.leave("a")
+    locks.release("a")
     assert not locks.busy("a")
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from weakref import WeakValueDictionary
 
 from turnlog.bots.bot import as_events
 from turnlog.dialogs.threads import DialogThread
@@ -14,6 +12,7 @@ from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.state import State, Thread
 from turnlog.engine.aio import AsyncTurnlog
+from turnlog.engine.locks import KeyedLocks
 from turnlog.errors import UnknownConversation
 
 
@@ -28,15 +27,8 @@ class DialogRunner:
     ) -> None:
         self._log = log
         self._dialog = dialog
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self.timers = Timers(log, dialog, lock=self.lock, deliver=deliver)
-
-    def lock(self, id: str) -> asyncio.Lock:
-        """Held by whoever speaks in the conversation; one for each."""
-        lock = self._locks.get(id)
-        if lock is None:
-            lock = self._locks[id] = asyncio.Lock()
-        return lock
+        self._locks = KeyedLocks()
+        self.timers = Timers(log, dialog, lock=self._locks.of, deliver=deliver)
 
     async def say(self, id: str, text: str, *, message_id: str | None = None) -> list[Event]:
         """Record a user's message, then what the dialog answers; the answer's events.
@@ -44,7 +36,7 @@ class DialogRunner:
         message_id: the same one again is the same message, and gets no second answer.
         """
         message = UserUttered(text, message_id=message_id)
-        async with self.lock(id):
+        async with self._locks.of(id):
             recorded = await self._log.record(id, message)
             if not recorded.new:
                 return []
@@ -58,7 +50,7 @@ class DialogRunner:
             await thread.start(state)
             return thread.events()
 
-        async with self.lock(id):
+        async with self._locks.of(id):
             return await self._answered(id, started, new=True)
 
     async def end(self, id: str, reason: str = "end") -> list[Event]:
@@ -71,7 +63,7 @@ class DialogRunner:
             thread.end(reason)
             return thread.events()
 
-        async with self.lock(id):
+        async with self._locks.of(id):
             return await self._answered(id, ended)
 
     async def thread(self, id: str) -> Thread:

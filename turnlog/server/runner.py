@@ -91,7 +91,7 @@ class Runner:
             with self._metrics.recording.time():
                 recorded = await self._patiently(self._log.record(conversation, message))
         except BaseException:
-            self._locks.leave(conversation)
+            self._locks.release(conversation)
             raise
         channel = message.channel if message.channel in CHANNELS else "other"
         self._metrics.messages.labels(channel).inc()
@@ -170,7 +170,7 @@ class Runner:
             logger.error("conversation %r: its answer is not recorded: %s", conversation, error)
             return ()
         finally:
-            self._locks.leave(conversation)
+            self._locks.release(conversation)
 
     async def _answered(self, conversation: str, number: int | None) -> Sequence[Event]:
         if self._bot is None:

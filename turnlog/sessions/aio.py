@@ -12,9 +12,6 @@ from turnlog.domain.streams import check_id
 from turnlog.sessions.manager import SessionManager
 from turnlog.sessions.turn import SessionTurn, current
 
-PATIENCE = 0.002
-"""Seconds between two looks whether a session's turn is free."""
-
 
 class AsyncSessionManager:
     """The calls of SessionManager, awaitable. Takes its arguments, or a manager to stand on."""
@@ -45,16 +42,11 @@ class AsyncSessionManager:
         if (outer := current(store)) is not None:
             yield outer
             return
-        order = store.order(session_id)
-        while not order.acquire(blocking=False):
-            await asyncio.sleep(PATIENCE)
-        try:
+        async with store.turns.of(session_id):
             turn = SessionTurn(store, session_id)
             with turn.opened():
                 yield turn
             await asyncio.to_thread(turn.commit)
-        finally:
-            order.release()
 
     async def session(self, session_id: str) -> Self:
         await asyncio.to_thread(self.sync.session, session_id)

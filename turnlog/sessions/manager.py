@@ -80,7 +80,7 @@ class SessionManager:
         if (outer := current(self.store)) is not None:
             yield outer
             return
-        with self.store.order(session_id):
+        with self.store.turns.of(session_id):
             turn = SessionTurn(self.store, session_id)
             with turn.opened():
                 yield turn

@@ -74,7 +74,7 @@ class _Recorder:
             return self._process(webhook_data)
         user = self._whatsapp.util.get_wa_user(webhook_data).wa_id
         message = webhook_data["entry"][0]["changes"][0]["value"]["messages"][0]
-        with self._store.order(user):
+        with self._store.turns.of(user):
             turn = SessionTurn(self._store, user)
             with turn.opened():
                 turn.record(user, inbound(message))

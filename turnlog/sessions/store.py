@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from time import monotonic
-from typing import Any
-from weakref import WeakValueDictionary
 
 from turnlog.domain.conversation import Commit
 from turnlog.domain.streams import GLOBALS
 from turnlog.encoding import binary
+from turnlog.engine.locks import KeyedLocks
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded, Request
 from turnlog.projections.projection import catch_up
@@ -30,7 +29,10 @@ MISSED = 2000
 
 
 class Store:
-    """expiry and global_expiry: seconds since the last save after which values are gone."""
+    """expiry and global_expiry: seconds since the last save after which values are gone.
+
+    turns: held by whoever has a session's turn in this process.
+    """
 
     def __init__(
         self, log: Turnlog, *, expiry: float | None = None, global_expiry: float | None = None
@@ -40,8 +42,8 @@ class Store:
         self._global_expiry = global_expiry
         self._expires = expiry is not None or global_expiry is not None
         self._lock = threading.RLock()
+        self.turns = KeyedLocks()
         self._cached: dict[str, Values] = {}
-        self._orders: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._fresh_until = 0.0
         self._seen = log.store.reader.last_position()
         self._commits = 0
@@ -105,14 +107,6 @@ class Store:
             self._cached.pop(id, None)
 
     # --- writing --------------------------------------------------------------------------------
-
-    def order(self, id: str) -> threading.Lock:
-        """Held by whoever has the session's turn in this process."""
-        with self._lock:
-            order: threading.Lock | None = self._orders.get(id)
-            if order is None:
-                order = self._orders[id] = threading.Lock()
-            return order
 
     def commit(self, requests: Mapping[str, Request]) -> dict[str, Recorded | Exception]:
         """Commit several sessions' requests in one transaction; what became of each."""
