@@ -22,7 +22,9 @@ from turnlog.projections.projection import Projection
 from turnlog.storage.recorder import Recorder, Scan
 from turnlog.storage.rows import Row
 
-_PAGE = 500
+ROWS_AT_ONCE = 500
+"""Rows of a table that are read together."""
+
 _FIRST = -(2**62)
 
 
@@ -101,7 +103,7 @@ def _check_orphans(scan: Scan, found: Verification) -> None:
 
 def _rows(scan: Scan, name: str) -> Iterator[Row]:
     after = _FIRST
-    while rows := scan.rows(name, after, None, _PAGE):
+    while rows := scan.rows(name, after, None, ROWS_AT_ONCE):
         yield from rows
         after = rows[-1].version
 

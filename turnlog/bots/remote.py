@@ -17,7 +17,7 @@ from turnlog.bots.bot import BotConversation, LoadedBot
 from turnlog.domain.events import BotUttered, Event, UserUttered
 from turnlog.errors import BotError
 
-LARGEST = 1_000_000
+MAX_ANSWER_BYTES = 1_000_000
 """Bytes of an answer."""
 
 
@@ -53,8 +53,8 @@ async def _content(response: httpx.Response) -> bytes:
     content = b""
     async for chunk in response.aiter_bytes():
         content += chunk
-        if len(content) > LARGEST:
-            raise BotError(f"the bot's webhook answered with more than {LARGEST:,} bytes")
+        if len(content) > MAX_ANSWER_BYTES:
+            raise BotError(f"the bot's webhook answered with more than {MAX_ANSWER_BYTES:,} bytes")
     return content
 
 

@@ -12,7 +12,7 @@ from turnlog.domain.state import Prompt, State, Thread
 from turnlog.domain.values import check_value
 from turnlog.encoding.values import copied, same
 
-ATTEMPTS = 3
+QUESTION_ATTEMPTS = 3
 """How often a question is asked before the thread is given up."""
 
 
@@ -108,7 +108,7 @@ class DialogThread:
         text: str | None,
         *,
         wait: float | None = None,
-        attempts: int = ATTEMPTS,
+        attempts: int = QUESTION_ATTEMPTS,
         on_timeout: StateFunction | str | None = None,
         **data: Any,
     ) -> None:

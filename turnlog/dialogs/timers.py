@@ -29,16 +29,16 @@ from turnlog.projections.projection import catch_up, commits
 
 logger = logging.getLogger(__name__)
 
-LOOKS = 0.25
+LOOK_SECONDS = 0.25
 """Seconds between two looks at the clock and the log at most."""
 
-AT_ONCE = 256
+PROMPTS_AT_ONCE = 256
 """Prompts that are worked on together, and so share commits."""
 
-GRACE = 30.0
+DELIVERY_SECONDS = 30.0
 """Seconds that another process has for a delivery; at a start nobody else is waited for."""
 
-FOLLOWED = 2000
+COMMITS_AT_ONCE = 2000
 """Commits read at once; after as many the index in the log is brought up to date."""
 
 Deliver = Callable[[str, int, e.BotUttered], Awaitable[Any]]
@@ -111,10 +111,10 @@ class Timers:
         while True:
             try:
                 await self.fire_due()
-                pause = min(LOOKS, max(0.0, self._index.next_due() - self._log.sync.clock()))
+                pause = min(LOOK_SECONDS, max(0.0, self._index.next_due() - self._log.sync.clock()))
             except Exception:
                 logger.exception("timers: tried again")
-                pause = LOOKS
+                pause = LOOK_SECONDS
             await asyncio.sleep(max(pause, 0.005))
 
     async def fire_due(self) -> int:
@@ -122,7 +122,7 @@ class Timers:
         await self._log.read(self._follow)
         await self._deliver_again()
         fired = 0
-        while due := self._index.take_due(self._log.sync.clock(), AT_ONCE):
+        while due := self._index.take_due(self._log.sync.clock(), PROMPTS_AT_ONCE):
             done = await asyncio.gather(*(self._fire(*prompt) for prompt in due))
             fired += sum(done)
         return fired
@@ -137,11 +137,11 @@ class Timers:
             self._position = mark.position if mark else 0
             for conversation, key, value in log.store.reader.entries(DuePromptsProjection.name):
                 self._index.put(conversation, key, binary.decode(value))
-        while rows := log.store.reader.tail(self._position, FOLLOWED):
+        while rows := log.store.reader.tail(self._position, COMMITS_AT_ONCE):
             for commit in commits(rows, DuePromptsProjection()):
                 take(commit, self._index)
             self._position = rows[-1].position
-            if len(rows) == FOLLOWED:
+            if len(rows) == COMMITS_AT_ONCE:
                 catch_up(log.store, [DuePromptsProjection()])
 
     # --- firing ---------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ class Timers:
             return False
         except Exception:
             logger.exception("conversation %r: its timer is tried again", conversation)
-            self._index.put(conversation, DUE + token, self._log.sync.clock() + LOOKS)
+            self._index.put(conversation, DUE + token, self._log.sync.clock() + LOOK_SECONDS)
             return False
 
     async def _time_out(self, conversation: str, token: str) -> bool:
@@ -200,7 +200,7 @@ class Timers:
     async def _deliver_again(self) -> None:
         if self._deliver is None:
             return
-        before = self._log.sync.clock() - GRACE if self._started else float("inf")
+        before = self._log.sync.clock() - DELIVERY_SECONDS if self._started else float("inf")
         self._started = True
         for conversation, number in self._index.take_undelivered(before):
             events = await self._log.read_events(conversation, number - 1)

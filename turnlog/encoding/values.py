@@ -6,15 +6,15 @@ from typing import Any
 
 from turnlog.encoding import binary
 
-SCALARS = frozenset({str, int, float, bool, type(None)})
+JSON_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def copied(value: Any) -> Any:
     """A value of one's own: writing into it changes nothing else. Tuples become lists."""
     if isinstance(value, dict):
-        return {k: v if type(v) in SCALARS else copied(v) for k, v in value.items()}
+        return {k: v if type(v) in JSON_SCALARS else copied(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [v if type(v) in SCALARS else copied(v) for v in value]
+        return [v if type(v) in JSON_SCALARS else copied(v) for v in value]
     return value
 
 

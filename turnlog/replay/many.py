@@ -20,8 +20,10 @@ from turnlog.replay.one import Stuck, replay_one
 from turnlog.replay.rules import Rules
 from turnlog.storage.urls import recorder
 
-TIMEOUT = 30.0
-CHUNK = 8
+ANSWER_SECONDS = 30.0
+"""Seconds that a bot has for an answer."""
+
+CONVERSATIONS_AT_ONCE = 8
 """Conversations that a process is given at once."""
 
 Outcome = tuple[str, Divergence | None]
@@ -33,7 +35,7 @@ def replay(
     bot: LoadedBot,
     *,
     rules: Rules | None = None,
-    timeout: float = TIMEOUT,
+    timeout: float = ANSWER_SECONDS,
     jobs: int = 1,
 ) -> Iterator[Outcome]:
     """Each conversation's id and first divergence, in the order of the ids.
@@ -75,7 +77,7 @@ def _shared(
 ) -> Iterator[Outcome]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, _begin, (url, bot, rules, timeout)) as pool:
-        yield from pool.map(_work, ids, chunksize=CHUNK)
+        yield from pool.map(_work, ids, chunksize=CONVERSATIONS_AT_ONCE)
 
 
 _worker: tuple[asyncio.Runner, Turnlog, LoadedBot, Rules, float]

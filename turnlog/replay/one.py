@@ -23,7 +23,7 @@ from turnlog.replay.divergence import Divergence
 from turnlog.replay.recorded import Recorded, RecordedConversation
 from turnlog.replay.rules import Rules
 
-GRACE = 1.0
+GRACE_SECONDS = 1.0
 """Seconds that a bot gets beyond its time before what it does is broken off."""
 
 
@@ -72,7 +72,7 @@ async def _answer(
     """The bot's calls and then its events, as the log would have kept them; nothing is stored."""
     seen = RecordedConversation(scratch, calls, message.timestamp or 0.0)
     try:
-        with _broken_off(timeout + GRACE):
+        with _broken_off(timeout + GRACE_SECONDS):
             said: Sequence[Event] = await ask(loaded.bot, seen, message, timeout)
     except Stuck:
         said = [BotFailed("timeout", f"no answer within {timeout:g} s; it blocked")]

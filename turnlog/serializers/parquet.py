@@ -14,7 +14,7 @@ from turnlog.errors import FormatError
 from turnlog.serializers.openai.text_chat import text_chat, tools_text
 from turnlog.serializers.shared.codec import Codec, Example
 
-ROWS = 1000
+ROWS_AT_ONCE = 1000
 """Rows that are written at once."""
 
 
@@ -41,7 +41,7 @@ class ParquetCodec(Codec):
         schema = _schema(arrow)
         with parquet.ParquetWriter(out, schema, compression="zstd") as writer:
             contents = (example.content for example in examples)
-            while rows := list(islice(contents, ROWS)):
+            while rows := list(islice(contents, ROWS_AT_ONCE)):
                 writer.write_table(arrow.Table.from_pylist(rows, schema))
 
 

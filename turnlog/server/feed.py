@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 Numbered = tuple[int, Event]
 Send = Callable[[Sequence[Numbered]], Awaitable[None]]
 
-RETRY = 0.5
+RETRY_SECONDS = 0.5
 """Seconds before the log is tried again that could not be read."""
 
 
@@ -115,7 +115,7 @@ class Feed:
                 logger.warning("the log cannot be followed, trying again: %s", error)
             except Exception:
                 logger.exception("the log cannot be followed, trying again")
-            await asyncio.sleep(RETRY)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _pass_on(self, commit: Commit) -> None:
         for follower in list(self._rooms.get(commit.conversation, ())):

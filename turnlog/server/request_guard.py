@@ -14,7 +14,7 @@ SPOKEN = (
     "this server speaks Socket.IO protocol 5 (Engine.IO 4):"
     " use socket.io-client 3 or 4, or python-socketio 5"
 )
-SAFE = {"GET", "HEAD", "OPTIONS"}
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 Asgi = Any
 
@@ -42,7 +42,7 @@ class RequestGuard:
         if not self._settings.protected and not is_loopback(urlsplit(f"//{host}").hostname or ""):
             return f"host {host!r}: without a token this server answers on loopback only"
         origin = headers.get(b"origin")
-        if origin is None or (scope.get("method") in SAFE and not self._is_channel(scope)):
+        if origin is None or (scope.get("method") in SAFE_METHODS and not self._is_channel(scope)):
             return None
         named = origin.decode("latin-1")
         if urlsplit(named).netloc == host or {named, "*"} & set(self._settings.cors):

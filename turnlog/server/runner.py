@@ -32,8 +32,8 @@ logger = logging.getLogger(__name__)
 
 Done = TypeVar("Done")
 
-ATTEMPTS = 6
-PAUSE = 0.25
+LOG_ATTEMPTS = 6
+FIRST_PAUSE_SECONDS = 0.25
 """How often the log is tried for an answer, and seconds before the second time, then doubled."""
 
 OWN = "\x1f"
@@ -207,12 +207,12 @@ class Runner:
 
     async def _insist(self, work: Callable[[], Awaitable[Done]]) -> Done:
         """Do it again and again while the log is away: the answer is asked for once."""
-        for attempt in range(ATTEMPTS):
+        for attempt in range(LOG_ATTEMPTS):
             try:
                 return await self._patiently(work())
             except Unavailable as error:
                 logger.warning("an answer waits for the log: %s", error)
-                await asyncio.sleep(PAUSE * 2**attempt)
+                await asyncio.sleep(FIRST_PAUSE_SECONDS * 2**attempt)
         return await self._patiently(work())
 
     async def _ask(self, bot: LoadedBot, pending: PendingMessage) -> Sequence[Event]:

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 Payload = dict[str, Any]
 
-LONGEST_ID = 255
+MAX_ID_CHARACTERS = 255
 
 
 class Visitor:
@@ -138,9 +138,9 @@ class SocketChannel:
         wanted = named(data.get("session_id"))
         if wanted is not None:
             check_id(wanted)
-            if len(wanted) > LONGEST_ID:
+            if len(wanted) > MAX_ID_CHARACTERS:
                 raise RequestRefused(
-                    400, "BadRequest", f"session_id: {LONGEST_ID} characters at most"
+                    400, "BadRequest", f"session_id: {MAX_ID_CHARACTERS} characters at most"
                 )
         visitor.principal.in_time(self._services.clock())
         if visitor.principal.conversation is not None:

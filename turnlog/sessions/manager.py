@@ -16,7 +16,7 @@ from turnlog.domain.events import Event
 from turnlog.domain.streams import GLOBALS, check_id
 from turnlog.domain.values import check_value, unholdable
 from turnlog.encoding import binary
-from turnlog.encoding.values import SCALARS, copied
+from turnlog.encoding.values import JSON_SCALARS, copied
 from turnlog.engine.log import Turnlog
 from turnlog.errors import InvalidEvent
 from turnlog.sessions.store import Store
@@ -24,7 +24,7 @@ from turnlog.sessions.turn import SessionTurn, current
 from turnlog.sessions.values import GONE
 
 Type = TypeVar("Type")
-NUMBERS = SCALARS - {str}
+NUMBERS = JSON_SCALARS - {str}
 
 MAX_VALUE_BYTES = binary.MAX_EVENT_BYTES - 1000
 """What fits into an event with its key and the rest."""
@@ -104,7 +104,7 @@ class SessionManager:
     def get(self, session_id: str, key: str, t: Callable[[Any], Any] | None = None) -> Any:
         """The value under a key, through `t` if given; None where there is none."""
         value = self._view(session_id).get(key)
-        if type(value) not in SCALARS:
+        if type(value) not in JSON_SCALARS:
             value = copied(value)
         return value if t is None or value is None else t(value)
 

@@ -35,7 +35,7 @@ NO_MESSAGE = frozenset({"MarkAsRead", "TypingIndicator"})
 BEHIND = frozenset({"Reaction"})
 """What goes along with a message, and is recorded with the next commit."""
 
-KEPT = 500
+REFUSAL_CHARACTERS = 500
 """Characters of a refusal that are recorded."""
 
 
@@ -156,7 +156,7 @@ class _Transport:
         if reason is None and answer is None and self._status is None:
             reason = "no answer"
         if reason is not None:
-            return DeliveryFailed(message=message, reason=cleaned(reason)[:KEPT])
+            return DeliveryFailed(message=message, reason=cleaned(reason)[:REFUSAL_CHARACTERS])
         accepted = answered.get("messages") or [{}]
         return DeliverySucceeded(message=message, receipt=accepted[0].get("id"))
 
@@ -208,7 +208,7 @@ def outbound(data: dict[str, Any]) -> BotUttered:
     """What is posted to WhatsApp; its envelope left out."""
     kind = str(data.get("type"))
     text = _said(data.get(kind))
-    body = {key: value for key, value in data.items() if key not in ENVELOPE}
+    body = {key: value for key, value in data.items() if key not in ENVELOPE_KEYS}
     plain = kind == "text" and set(body) == {"type", "text"}
     return BotUttered(
         text=None if text is None else cleaned(text),
@@ -217,7 +217,7 @@ def outbound(data: dict[str, Any]) -> BotUttered:
     )
 
 
-ENVELOPE = frozenset({"messaging_product", "recipient_type", "to"})
+ENVELOPE_KEYS = frozenset({"messaging_product", "recipient_type", "to"})
 _PLACES = ("body", "text", "caption", "title", "name", "emoji", "button_reply", "list_reply")
 """Where a message's words stand, by the key that leads to them."""
 

@@ -15,16 +15,16 @@ from turnlog.engine.request import Recorded, Request
 from turnlog.projections.projection import catch_up
 from turnlog.projections.session_values import SessionValuesProjection, Values, session_values
 
-FRESH = 0.001
+UNSEEN_SECONDS = 0.001
 """Seconds for which what other processes wrote may go unseen by a read outside a turn."""
 
-CACHED = 10_000
+SESSIONS_CACHED = 10_000
 """Sessions kept in memory."""
 
-PROJECTED_EVERY = 512
+COMMITS_PER_PROJECTION = 512
 """Commits after which the read model is brought up to date."""
 
-MISSED = 2000
+COMMITS_FOLLOWED = 2000
 """Commits of others that are followed one by one; beyond that everything is read again."""
 
 
@@ -68,7 +68,7 @@ class Store:
     def _load(self, id: str) -> Values:
         with self._lock:
             values = session_values(self.log.store.reader, id)
-            while len(self._cached) >= CACHED:
+            while len(self._cached) >= SESSIONS_CACHED:
                 del self._cached[next(iter(self._cached))]
             self._cached[id] = values
             return values
@@ -78,10 +78,10 @@ class Store:
         with self._lock:
             reader = self.log.store.reader
             position = reader.last_position()
-            if position - self._seen > MISSED:
+            if position - self._seen > COMMITS_FOLLOWED:
                 self._cached.clear()
             elif position > self._seen:
-                for row in reader.tail(self._seen, MISSED):
+                for row in reader.tail(self._seen, COMMITS_FOLLOWED):
                     cached = self._cached.get(row.conversation)
                     if cached is None or row.version <= cached.version:
                         continue
@@ -90,7 +90,7 @@ class Store:
                     else:
                         del self._cached[row.conversation]
             self._seen = max(self._seen, position)
-            self._fresh_until = monotonic() + FRESH
+            self._fresh_until = monotonic() + UNSEEN_SECONDS
 
     def _unexpired(self, id: str, values: Values) -> Values:
         now = self.log.clock()
@@ -131,7 +131,7 @@ class Store:
                     for commit in outcome.commits:
                         self._take(commit)
             self._commits += 1
-            if self._commits % PROJECTED_EVERY == 0:
+            if self._commits % COMMITS_PER_PROJECTION == 0:
                 catch_up(self.log.store, [SessionValuesProjection()])
 
     def _take(self, commit: Commit) -> None:

@@ -26,7 +26,7 @@ from turnlog.serializers.shared.json_value import depth_of
 SECONDS_BELOW = 1e11
 """A time below is in seconds, any other in milliseconds."""
 
-DEEPEST = 900
+MAX_DEPTH_PARSED = 900
 """Nesting beyond which a file is not even parsed."""
 
 _ENTRY = re.compile(rb'^\s*\{\s*"(?:[^"\\]|\\.)*"\s*:\s*\{\s*"(?:unit|state|time|active)"\s*:')
@@ -56,8 +56,8 @@ class NaifCodec(Codec):
         """The whole file. Raises FormatError before anything of it is used."""
         source = path.read_bytes()
         try:
-            if depth_of(source, DEEPEST) > DEEPEST:
-                raise FormatError(f"is nested deeper than {DEEPEST}", file=str(path))
+            if depth_of(source, MAX_DEPTH_PARSED) > MAX_DEPTH_PARSED:
+                raise FormatError(f"is nested deeper than {MAX_DEPTH_PARSED}", file=str(path))
             sessions = parse(source.decode())
         except UnicodeDecodeError as error:
             line = source.count(b"\n", 0, error.start) + 1

@@ -13,8 +13,8 @@ from typing import Any
 from turnlog.domain.values import RawJson
 
 LAST_INDEX = 2**32 - 2
-SAFE = 2**53
-"""Integers below are exact in a double."""
+MAX_SAFE_INTEGER = 2**53 - 1
+"""Integers up to it are exact in a double."""
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -32,7 +32,7 @@ def _number(text: str) -> int | float | None:
     value = float(text)
     if not math.isfinite(value):
         return None  # JavaScript reads Infinity, and writes null
-    return int(value) if value.is_integer() and abs(value) < SAFE else value
+    return int(value) if value.is_integer() and abs(value) <= MAX_SAFE_INTEGER else value
 
 
 def _constant(name: str) -> Any:
@@ -99,7 +99,7 @@ def _string(text: str) -> str:
 
 def _digits(value: int | float) -> str:
     """Number.prototype.toString (ECMA-262, 6.1.6.1.20)."""
-    if isinstance(value, int) and abs(value) < SAFE:
+    if isinstance(value, int) and abs(value) <= MAX_SAFE_INTEGER:
         return str(value)
     number = float(value)
     if number == 0 or not math.isfinite(number):

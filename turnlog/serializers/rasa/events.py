@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 from turnlog.domain.rewinds import RASA, RASA_ASKS
 
-KEPT = RASA
+RASA_EXTRA = RASA
 UNTYPED = "(none)"
 """Name of the Unknown that a row without a type becomes."""
 
@@ -202,9 +202,9 @@ def _with_kept(
 ) -> dict[str, Any] | None:
     if without:
         kept["without"] = list(without)
-    if KEPT in left:
-        kept["own"] = left[KEPT]
-    return {**left, KEPT: kept} if kept else (left or None)
+    if RASA_EXTRA in left:
+        kept["own"] = left[RASA_EXTRA]
+    return {**left, RASA_EXTRA: kept} if kept else (left or None)
 
 
 def _understood(left: dict[str, Any], number: int) -> e.MessageUnderstood | None:
@@ -311,7 +311,7 @@ def numbered_to_rasa(
 
 def kind_of(event: e.Event) -> Kind | None:
     """The kind that an event is written as; None where Rasa has none."""
-    kept = (event.extra or {}).get(KEPT) or {}
+    kept = (event.extra or {}).get(RASA_EXTRA) or {}
     return BY_TYPE.get(kept.get("type", "")) or _BY_EVENT.get(type(event))
 
 
@@ -354,12 +354,12 @@ def _plain(kind: Kind, event: e.Event) -> dict[str, Any]:
 
 def _completed(plain: dict[str, Any], extra: dict[str, Any] | None) -> dict[str, Any]:
     """With what `extra` holds, and without what the source was without."""
-    kept = (extra or {}).get(KEPT) or {}
+    kept = (extra or {}).get(RASA_EXTRA) or {}
     for key in kept.get("without", ()):
         plain.pop(key, None)
-    plain.update({key: value for key, value in (extra or {}).items() if key != KEPT})
+    plain.update({key: value for key, value in (extra or {}).items() if key != RASA_EXTRA})
     if "own" in kept:
-        plain[KEPT] = kept["own"]
+        plain[RASA_EXTRA] = kept["own"]
     return plain
 
 

@@ -18,10 +18,10 @@ from turnlog.serializers.shared.codec import Codec
 from turnlog.serializers.shared.json_stream import Element
 from turnlog.serializers.shared.json_value import Broken, parse
 
-ENVELOPE = 6
+ENVELOPE_DEPTH = 6
 """Levels of nesting that the formats put around a value."""
 
-MOST_VALUES = 4_000_000
+MAX_VALUES = 4_000_000
 """Values of one document; what takes 64 MB of a tracker has fewer."""
 
 
@@ -100,10 +100,10 @@ class RasaCodec(Codec):
         if not element.whole:
             most = f"{self.limits.conversation_bytes:,}"
             raise FormatError(f"has more than {most} bytes", **_where(place))
-        if element.json.count(b",") > MOST_VALUES:
-            raise FormatError(f"has more than {MOST_VALUES:,} values", **_where(place))
+        if element.json.count(b",") > MAX_VALUES:
+            raise FormatError(f"has more than {MAX_VALUES:,} values", **_where(place))
         twins: list[str] = []
-        depth = self.limits.depth + ENVELOPE
+        depth = self.limits.depth + ENVELOPE_DEPTH
         try:
             value = parse(element.json, depth=depth, line=element.line, twins=twins)
         except FormatError as error:
@@ -138,7 +138,7 @@ def placed(error: FormatError, file: str) -> FormatError:
 
 def documents(file: BinaryIO, keep: int) -> Iterator[Element | FormatError]:
     """The elements of an array, or JSON lines, or the one document there is."""
-    head = file.read(json_stream.CHUNK)
+    head = file.read(json_stream.CHUNK_BYTES)
     file.seek(0)
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
         yield from json_stream.elements(file, keep)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
-from turnlog.serializers.rasa.source import ENVELOPE, Place, RasaCodec
+from turnlog.serializers.rasa.source import ENVELOPE_DEPTH, Place, RasaCodec
 from turnlog.serializers.shared.codec import url_of
 from turnlog.serializers.shared.json_value import parse
 
@@ -72,7 +72,7 @@ class RasaSqlCodec(RasaCodec):
             place = Place(source, field=f"{table.name} rows")
             try:
                 objects = [
-                    _event(row, table, depth=self.limits.depth + ENVELOPE)
+                    _event(row, table, depth=self.limits.depth + ENVELOPE_DEPTH)
                     for row in _dicts(connection, rows, (name,))
                 ]
                 yield self.dialogue(name, objects, place)

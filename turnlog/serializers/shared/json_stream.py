@@ -11,7 +11,8 @@ import msgspec
 from turnlog.errors import FormatError
 from turnlog.serializers.shared.json_value import parse
 
-CHUNK = 1 << 16
+CHUNK_BYTES = 1 << 16
+"""Bytes of a file that are read together."""
 
 _BLANK = re.compile(rb"[ \t\r\n]*+")
 _SCALAR = re.compile(rb"[^ \t\r\n,\]}]*+")
@@ -43,7 +44,7 @@ def lines(file: BinaryIO, keep: int) -> Iterator[Element]:
     while line := file.readline(keep + 2):
         number += 1
         kept = line
-        while not line.endswith(b"\n") and (line := file.readline(CHUNK)):
+        while not line.endswith(b"\n") and (line := file.readline(CHUNK_BYTES)):
             pass
         if number == 1:
             kept = kept.removeprefix(b"\xef\xbb\xbf")
@@ -144,7 +145,7 @@ class _Scanner:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._chunk = file.read(CHUNK)
+        self._chunk = file.read(CHUNK_BYTES)
         self._at = 3 if self._chunk.startswith(b"\xef\xbb\xbf") else 0
         self.line = 1
 
@@ -255,7 +256,7 @@ class _Scanner:
             raise self.error(f"the file ends inside the value that begins in line {line}")
 
     def _more(self) -> bool:
-        read = self._file.read(CHUNK)
+        read = self._file.read(CHUNK_BYTES)
         self._chunk = self._chunk[self._at :] + read
         self._at = 0
         return bool(read)

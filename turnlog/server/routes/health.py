@@ -11,7 +11,7 @@ from litestar.response import Response as PlainResponse
 from turnlog import AsyncTurnlog, __version__
 from turnlog.server.services import Services
 
-READY_WITHIN = 2.0
+READY_SECONDS = 2.0
 
 
 @get("/health", opt={"access": "open"})
@@ -24,7 +24,7 @@ async def health() -> dict[str, str]:
 async def ready(log: AsyncTurnlog, services: Services) -> Response[dict[str, str]]:
     """The log can be read; 503 where it cannot. Redis away only slows messages down."""
     try:
-        async with asyncio.timeout(READY_WITHIN):
+        async with asyncio.timeout(READY_SECONDS):
             await log.read(lambda log: log.store.reader.last_position())
     except Exception as error:
         return Response({"status": "unavailable", "log": type(error).__name__}, status_code=503)

@@ -25,11 +25,11 @@ from turnlog.server.files import page
 from turnlog.server.services import Services
 from turnlog.server.timeline import Timeline
 
-SCANNED = 5_000
+CONVERSATIONS_SCANNED = 5_000
 """Conversations that a list looks through at most."""
 
-LISTED = 200
-HEARTBEAT = 15
+CONVERSATIONS_LISTED = 200
+HEARTBEAT_SECONDS = 15
 
 Web = Request[Any, Any, Any]
 
@@ -75,10 +75,17 @@ async def conversations(
     principal.in_time(services.clock())
 
     def found(log: Turnlog) -> bytes:
-        scan = islice(matching(log, where=where or None, search=search or None), SCANNED + 1)
+        scan = islice(
+            matching(log, where=where or None, search=search or None), CONVERSATIONS_SCANNED + 1
+        )
         lines = [summary(head, state) for head, state in scan if _readable(principal, head)]
         lines.sort(key=lambda line: line["last"] or 0, reverse=True)
-        return plain.dumps({"conversations": lines[:LISTED], "more": len(lines) > LISTED})
+        return plain.dumps(
+            {
+                "conversations": lines[:CONVERSATIONS_LISTED],
+                "more": len(lines) > CONVERSATIONS_LISTED,
+            }
+        )
 
     return _json(await log.read(found))
 
@@ -127,7 +134,7 @@ async def _items(
     try:
         while True:
             try:
-                async with asyncio.timeout(HEARTBEAT):
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
                     events = await queue.get()
             except TimeoutError:
                 yield ServerSentEventMessage(data=None, comment="still here")

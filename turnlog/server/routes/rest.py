@@ -23,7 +23,7 @@ from turnlog.server.errors import RequestRefused
 from turnlog.server.requests import Json, check_message_id, read
 from turnlog.server.services import Services
 
-MOST_BYTES = 8_000_000
+MAX_BODY_BYTES = 8_000_000
 """Of a request that records events; one event has a limit of its own."""
 
 
@@ -100,7 +100,7 @@ async def events(
     return Response(await log.read(page), media_type="application/json")
 
 
-@post("/v1/conversations/{conversation:str}/events", request_max_body_size=MOST_BYTES)
+@post("/v1/conversations/{conversation:str}/events", request_max_body_size=MAX_BODY_BYTES)
 async def record(request: Json, conversation: str, services: Services) -> RecordedCommit:
     """Record events in one commit, with header Idempotency-Key once however often they come."""
     body = await read(request, object)

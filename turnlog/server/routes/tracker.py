@@ -18,10 +18,12 @@ from turnlog import AsyncTurnlog
 from turnlog.domain import events as e
 from turnlog.domain.decide import History
 from turnlog.domain.state import State
+from turnlog.domain.values import MAX_DEPTH
 from turnlog.errors import UnknownConversation
 from turnlog.rasa import view
 from turnlog.serializers import plain
 from turnlog.serializers.rasa.events import from_rasa
+from turnlog.serializers.rasa.source import ENVELOPE_DEPTH
 from turnlog.serializers.rasa.story import sessions, story
 from turnlog.serializers.shared.json_value import parse
 from turnlog.server.errors import RequestRefused
@@ -30,8 +32,9 @@ from turnlog.server.services import Services
 
 Verbosity = Literal["NONE", "APPLIED", "AFTER_RESTART", "SESSION", "ALL"]
 
-MOST_BYTES = 64_000_000
-DEPTH = 106
+MAX_BODY_BYTES = 64_000_000
+MAX_BODY_DEPTH = MAX_DEPTH + ENVELOPE_DEPTH
+
 KEPT_BYTES = "its bytes remain in the log until erasure by key destruction exists"
 
 
@@ -49,7 +52,7 @@ async def read(
     return await _tracker(log, conversation, include_events, until=until, after=after)
 
 
-@post("/conversations/{conversation:str}/tracker/events", request_max_body_size=MOST_BYTES)
+@post("/conversations/{conversation:str}/tracker/events", request_max_body_size=MAX_BODY_BYTES)
 async def append(
     request: Json,
     conversation: str,
@@ -80,7 +83,7 @@ async def append(
     return await _tracker(services.log, conversation, include_events, status=200)
 
 
-@put("/conversations/{conversation:str}/tracker/events", request_max_body_size=MOST_BYTES)
+@put("/conversations/{conversation:str}/tracker/events", request_max_body_size=MAX_BODY_BYTES)
 async def replace(
     request: Json,
     conversation: str,
@@ -187,7 +190,7 @@ async def _tracker(
 def _body(body: bytes) -> Any:
     if not body.strip():
         raise RequestRefused(400, "BadRequest", "the request has no body")
-    return parse(body, depth=DEPTH, twins=[])
+    return parse(body, depth=MAX_BODY_DEPTH, twins=[])
 
 
 def _objects(body: bytes, *, keep_unknown: bool, empty: bool = False) -> list[Any]:
