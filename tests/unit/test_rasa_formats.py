@@ -18,8 +18,10 @@ from turnlog.domain.slots import Slot
 from turnlog.domain.state import State
 from turnlog.errors import FormatError
 from turnlog.serializers.formats import codec, detect
-from turnlog.serializers.rasa.events import BY_TYPE, from_rasa, to_rasa
+from turnlog.serializers.rasa.kinds import BY_TYPE
+from turnlog.serializers.rasa.reader import from_rasa
 from turnlog.serializers.rasa.state import current_state
+from turnlog.serializers.rasa.writer import to_rasa
 from turnlog.serializers.shared.codec import Codec
 
 

@@ -18,7 +18,7 @@ from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.formats import detect
 from turnlog.serializers.rasa.dialogue import PREFIXES, RasaDialogueCodec
-from turnlog.serializers.rasa.events import to_rasa
+from turnlog.serializers.rasa.writer import to_rasa
 from turnlog.serializers.shared.codec import Limits
 
 OLDEST, NEWEST = "1.5.2", "4.1.1"

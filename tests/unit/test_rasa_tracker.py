@@ -80,7 +80,7 @@ def test_the_state_of_a_running_rasa_comes_out_of_its_events(shared_data):
     assert tracker.current_state(events=True) == source
     assert tracker.copy().current_state(events=True) == source
     applied = json.loads((file.parent / "real_3.6.21_tracker_APPLIED.json").read_text())
-    from turnlog.serializers.rasa.events import to_rasa
+    from turnlog.serializers.rasa.writer import to_rasa
 
     shown = [event["event"] for event in applied["events"]]
     assert [event["event"] for event in to_rasa(tracker.applied_events())] == shown

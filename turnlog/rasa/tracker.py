@@ -15,8 +15,9 @@ from turnlog.domain.slots import Slot
 from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
 from turnlog.errors import UnknownConversation
-from turnlog.serializers.rasa.events import from_rasa, to_rasa
+from turnlog.serializers.rasa.reader import from_rasa
 from turnlog.serializers.rasa.state import action_name, current_state
+from turnlog.serializers.rasa.writer import to_rasa
 
 
 class DialogueStateTracker:

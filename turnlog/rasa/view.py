@@ -16,17 +16,15 @@ from turnlog.domain.state import State
 from turnlog.engine.history import StoredHistory
 from turnlog.engine.log import Turnlog
 from turnlog.errors import UnknownConversation
-from turnlog.serializers.rasa.events import numbered_to_rasa
 from turnlog.serializers.rasa.state import current_state
-
-VERBOSITIES = ("NONE", "APPLIED", "AFTER_RESTART", "SESSION", "ALL")
-"""Rasa's, and SESSION: since the last session began, which is what its stores retrieve."""
+from turnlog.serializers.rasa.writer import numbered_to_rasa
 
 _BEGINS: dict[str, type[e.Event] | None] = {
     "AFTER_RESTART": e.ConversationRestarted,
     "SESSION": e.SessionStarted,
     "ALL": None,
 }
+"""What shown events begin with, by verbosity: Rasa's, and SESSION, which its stores retrieve."""
 
 
 class Tracker(msgspec.Struct):

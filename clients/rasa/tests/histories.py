@@ -12,7 +12,7 @@ from turnlog.domain.conversation import Conversation
 from turnlog.domain.decide import NoHistory
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import State
-from turnlog.serializers.rasa.events import from_rasa
+from turnlog.serializers.rasa.reader import from_rasa
 from turnlog.serializers.rasa.state import current_state
 
 SLOTS = [

@@ -14,11 +14,13 @@ from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
+from turnlog.domain.rewinds import RASA
 from turnlog.domain.values import RawJson
 from turnlog.errors import FormatError
-from turnlog.serializers.rasa.events import BLANK, KINDS, RASA_EXTRA, Kind, kind_of, written
+from turnlog.serializers.rasa.kinds import BLANK, KINDS, Kind, kind_of
 from turnlog.serializers.rasa.pickle import OBJECT, Pickled
 from turnlog.serializers.rasa.source import Place, RasaCodec
+from turnlog.serializers.rasa.writer import written
 from turnlog.serializers.shared.codec import Example
 
 PREFIXES = ("rasa.shared.core", "rasa.core", "rasa_core")
@@ -113,7 +115,7 @@ def _source(pickled: Any) -> Any:
     if kind.name == "user":
         source["parse_data"] = _parse_data(left, source, lacks)
     source = {**dict(kind.constants), **source, **left}
-    return source | {RASA_EXTRA: lacks} if lacks else source
+    return source | {RASA: lacks} if lacks else source
 
 
 def _attributes(kind: Kind) -> dict[str, str]:
@@ -141,11 +143,11 @@ def _with_lacks(events: Iterable[e.Event]) -> Iterator[e.Event]:
     """The events, what their objects lacked moved to its place."""
     for event in events:
         extra = event.extra or {}
-        kept = extra.get(RASA_EXTRA) or {}
+        kept = extra.get(RASA) or {}
         if "own" in kept:
             kept = {key: value for key, value in kept.items() if key != "own"}
-            kept["lacks"] = extra[RASA_EXTRA]["own"]
-            event = replace(event, extra={**extra, RASA_EXTRA: kept})
+            kept["lacks"] = extra[RASA]["own"]
+            event = replace(event, extra={**extra, RASA: kept})
         yield event
 
 
@@ -171,7 +173,7 @@ def _object(event: e.Event, source: dict[str, Any], prefix: str) -> Any:
         return _vanished(source, prefix)
     kind = kind_of(event)
     assert kind is not None
-    kept = (event.extra or {}).get(RASA_EXTRA) or {}
+    kept = (event.extra or {}).get(RASA) or {}
     attributes: dict[str, Any] = {}
     left = dict(source)
     for key, attribute in _attributes(kind).items():

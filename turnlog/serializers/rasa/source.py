@@ -12,7 +12,7 @@ from turnlog.domain.events import Event
 from turnlog.encoding import binary
 from turnlog.errors import FormatError
 from turnlog.serializers.rasa.domain import read_domain
-from turnlog.serializers.rasa.events import from_rasa
+from turnlog.serializers.rasa.reader import from_rasa
 from turnlog.serializers.shared import json_stream
 from turnlog.serializers.shared.codec import Codec
 from turnlog.serializers.shared.json_stream import Element

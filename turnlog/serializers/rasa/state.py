@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 from turnlog.domain.context import Action, Loop, Message
 from turnlog.domain.state import State
-from turnlog.serializers.rasa.events import parse_data
+from turnlog.serializers.rasa.writer import parse_data
 
 Find = Callable[[int], e.Event | None]
 """Gives the event of a number."""

@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 from turnlog.domain.apply import replay
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
-from turnlog.serializers.rasa.events import to_rasa
 from turnlog.serializers.rasa.source import Place, RasaCodec
 from turnlog.serializers.rasa.state import current_state
+from turnlog.serializers.rasa.writer import to_rasa
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.document import as_line, write_array
 

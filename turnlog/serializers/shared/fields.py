@@ -7,11 +7,8 @@ out from there again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
-
-Made = TypeVar("Made", bound=msgspec.Struct)
 Table = Mapping[str, tuple[str, Any]]
 """Foreign name: the field's name, and the types it can hold (for isinstance)."""
 

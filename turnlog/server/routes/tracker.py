@@ -22,7 +22,7 @@ from turnlog.domain.values import MAX_DEPTH
 from turnlog.errors import UnknownConversation
 from turnlog.rasa import view
 from turnlog.serializers import plain
-from turnlog.serializers.rasa.events import from_rasa
+from turnlog.serializers.rasa.reader import from_rasa
 from turnlog.serializers.rasa.source import ENVELOPE_DEPTH
 from turnlog.serializers.rasa.story import sessions, story
 from turnlog.serializers.shared.json_value import parse
