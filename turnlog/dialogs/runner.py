@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 
 from turnlog.bots.bot import as_events
+from turnlog.dialogs.conversation import DialogConversation
 from turnlog.dialogs.threads import DialogThread
-from turnlog.dialogs.timers import Deliver, DialogConversation, Timers
+from turnlog.dialogs.timers import Deliver, Timers
 from turnlog.dialogs.units import Dialog
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, UserUttered

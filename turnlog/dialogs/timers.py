@@ -7,15 +7,16 @@ transaction, so that of several processes one records it and the others find not
 from __future__ import annotations
 
 import asyncio
-import heapq
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Protocol
 
 from msgspec.structs import replace
 
 from turnlog.bots.bot import BotConversation
+from turnlog.dialogs.conversation import DialogConversation
+from turnlog.dialogs.deadlines import DeadlineIndex
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.decide import History
@@ -23,8 +24,8 @@ from turnlog.domain.state import Prompt, State
 from turnlog.encoding import binary
 from turnlog.engine.aio import AsyncTurnlog
 from turnlog.engine.log import Turnlog
-from turnlog.errors import TurnlogError, UnknownConversation
-from turnlog.projections.due_prompts import DUE, OUT, TIMER, DuePromptsProjection, take
+from turnlog.errors import UnknownConversation
+from turnlog.projections.due_prompts import DUE, TIMER, DuePromptsProjection, take
 from turnlog.projections.projection import catch_up, commits
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ class Timers:
         self._lock: Any = lock or (lambda conversation: nullcontext())
         self._view = view or (lambda conversation: DialogConversation(conversation, log.sync.clock))
         self._deliver = deliver
-        self._index = Index()
+        self._index = DeadlineIndex()
         self._position = -1
         self._started = False
 
@@ -227,83 +228,3 @@ def _if_armed(token: str, following: list[e.Event]) -> Callable[[State, History]
         return [e.PromptTimedOut(token=token), *(replace(f, cause=cause) for f in following)]
 
     return command
-
-
-class DialogConversation:
-    """A conversation as a dialog sees it where there are no tools."""
-
-    def __init__(self, conversation: Conversation, clock: Callable[[], float]) -> None:
-        self._conversation = conversation
-        self.id = conversation.id
-        self.slots = conversation.slots
-        self.turn = conversation.turn
-        self.state = conversation.state
-        self.now = clock()
-
-    def events(self) -> Iterator[e.Event]:
-        return self._conversation.events()
-
-    async def call(self, tool: str, /, **arguments: Any) -> Any:
-        raise TurnlogError(f"there is no tool {tool!r} here")
-
-
-class Index:
-    """The projection's entries in memory, the next deadline at hand."""
-
-    def __init__(self) -> None:
-        self._due: dict[tuple[str, str], float] = {}
-        self._by_conversation: dict[str, set[str]] = {}
-        self._heap: list[tuple[float, str, str]] = []
-        self.sending: set[tuple[str, int]] = set()
-        self._undelivered: dict[tuple[str, int], float] = {}
-
-    def put(self, conversation: str, key: str, value: Any) -> None:
-        if key.startswith(DUE):
-            self._due[conversation, key] = value
-            self._by_conversation.setdefault(conversation, set()).add(key)
-            heapq.heappush(self._heap, (value, conversation, key))
-        elif (message := (conversation, _number(key))) not in self.sending:
-            self._undelivered[message] = value
-
-    def remove(self, conversation: str, key: str) -> None:
-        if key.startswith(DUE):
-            if self._due.pop((conversation, key), None) is not None:
-                keys = self._by_conversation[conversation]
-                keys.discard(key)
-                if not keys:
-                    del self._by_conversation[conversation]
-        else:
-            self._undelivered.pop((conversation, _number(key)), None)
-            self.sending.discard((conversation, _number(key)))
-
-    def get(self, conversation: str, key: str) -> Any:
-        return self._due.get((conversation, key))
-
-    def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
-        keys = list(self._by_conversation.get(conversation, ()))
-        return ((key, self._due[conversation, key]) for key in keys if key.startswith(prefix))
-
-    def next_due(self) -> float:
-        """UTC seconds; infinity where nothing is armed."""
-        return self._heap[0][0] if self._heap else float("inf")
-
-    def take_due(self, now: float, most: int) -> list[tuple[str, str]]:
-        """Conversations and tokens whose time has come, the oldest first; they leave the index."""
-        taken: list[tuple[str, str]] = []
-        while self._heap and self._heap[0][0] <= now and len(taken) < most:
-            due, conversation, key = heapq.heappop(self._heap)
-            if self._due.get((conversation, key)) == due:
-                self.remove(conversation, key)
-                taken.append((conversation, key.removeprefix(DUE)))
-        return taken
-
-    def take_undelivered(self, before: float) -> list[tuple[str, int]]:
-        """Messages recorded before that time; they leave the index."""
-        taken = sorted(message for message, time in self._undelivered.items() if time <= before)
-        for message in taken:
-            del self._undelivered[message]
-        return taken
-
-
-def _number(key: str) -> int:
-    return int(key.removeprefix(OUT))
