@@ -7,7 +7,6 @@ sends.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -17,37 +16,18 @@ import socketio
 from socketio.exceptions import ConnectionRefusedError
 
 from turnlog.domain.events import UserUttered
-from turnlog.domain.streams import check_id
 from turnlog.encoding.binary import decode_state
 from turnlog.engine.log import Turnlog
 from turnlog.errors import TurnlogError
 from turnlog.server import wire
-from turnlog.server.auth import Principal
 from turnlog.server.errors import RequestRefused, status_of
-from turnlog.server.feed import Follower, Numbered
+from turnlog.server.feed import Numbered
 from turnlog.server.requests import check_message_id
 from turnlog.server.services import Services
 from turnlog.server.tokens import named
+from turnlog.server.visitors import Payload, Visitor, VisitorSessions
 
 logger = logging.getLogger(__name__)
-
-Payload = dict[str, Any]
-
-MAX_ID_CHARACTERS = 255
-
-
-class Visitor:
-    """A connected socket. claimed: the id its client goes by, where ours is another."""
-
-    def __init__(self, sid: str, principal: Principal) -> None:
-        self.sid = sid
-        self.principal = principal
-        self.conversation: str | None = None
-        self.claimed: str | None = None
-        self.expires: float | None = None
-        self.numbered = False
-        self.follower: Follower | None = None
-        self.entering = asyncio.Lock()
 
 
 class SocketChannel:
@@ -56,6 +36,7 @@ class SocketChannel:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._names = services.settings.names
+        self._sessions = VisitorSessions(services)
         self._visitors: dict[str, Visitor] = {}
         self._present: dict[str, set[Visitor]] = {}
         self.sio = socketio.AsyncServer(
@@ -126,59 +107,12 @@ class SocketChannel:
         self._services.rate.take(f"socket {visitor.sid}")
         async with visitor.entering:
             visitor.numbered = "after" in data
-            conversation = self._session(visitor, data)
+            conversation = self._sessions.of(visitor, data)
             last = await self._services.log.read(lambda log: last_event(log, conversation))
             after = _after(data)
             await self._confirm(visitor, conversation, last)
             await self._enter(visitor, conversation, after and min(after, last))
         await self._services.runner.resume(conversation)
-
-    def _session(self, visitor: Visitor, data: Payload) -> str:
-        """The session a client asks for, or gets. Raises RequestRefused for somebody else's."""
-        wanted = named(data.get("session_id"))
-        if wanted is not None:
-            check_id(wanted)
-            if len(wanted) > MAX_ID_CHARACTERS:
-                raise RequestRefused(
-                    400, "BadRequest", f"session_id: {MAX_ID_CHARACTERS} characters at most"
-                )
-        visitor.principal.in_time(self._services.clock())
-        if visitor.principal.conversation is not None:
-            own = visitor.principal.conversation
-            visitor.principal.require(wanted or own, self._services.clock())
-            return own
-        if isinstance(token := data.get("token"), str) and token:
-            return self._of_token(token, wanted)
-        return self._of_id(visitor, wanted, data)
-
-    def _of_token(self, token: str, wanted: str | None) -> str:
-        conversation = self._services.tokens.conversation(token)
-        if wanted not in (None, conversation):
-            raise RequestRefused(403, "Forbidden", "the token is another session's")
-        return conversation
-
-    def _of_id(self, visitor: Visitor, wanted: str | None, data: Payload) -> str:
-        tokens = self._services.tokens
-        if wanted is None and visitor.conversation is not None and not data.get("new"):
-            return visitor.conversation
-        if wanted is None:
-            return tokens.new_id() if visitor.numbered else tokens.new_tagged_id()
-        if wanted == visitor.conversation:
-            return wanted
-        free = visitor.principal.everything or self._services.settings.client_ids
-        if free or tokens.is_ours(wanted):
-            return wanted
-        if visitor.claimed == wanted and visitor.conversation is not None:
-            return visitor.conversation
-        if visitor.conversation is None:
-            visitor.claimed = wanted
-            return tokens.new_id() if visitor.numbered else tokens.new_tagged_id()
-        raise RequestRefused(
-            403,
-            "Forbidden",
-            "this server makes session ids itself: use the one of session_confirm"
-            " (the option --client-ids lets clients name theirs)",
-        )
 
     async def _confirm(self, visitor: Visitor, conversation: str, last: int = 0) -> None:
         if not visitor.numbered:
@@ -235,7 +169,7 @@ class SocketChannel:
         else:
             if visitor.expires is not None and now >= visitor.expires:
                 raise RequestRefused(401, "Expired", "the session's token has expired")
-            conversation = self._session(visitor, {"session_id": data.get("session_id")})
+            conversation = self._sessions.of(visitor, {"session_id": data.get("session_id")})
         async with visitor.entering:
             if visitor.follower is None or visitor.conversation != conversation:
                 if self._names.persistence and named(data.get("session_id")) != conversation:
