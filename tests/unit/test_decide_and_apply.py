@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from turnlog.serializers.rasa.reader import from_rasa
 
 from turnlog.domain import events as e
 from turnlog.domain.apply import replay
@@ -15,6 +14,7 @@ from turnlog.domain.decide import NoHistory
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import LISTEN, State
 from turnlog.errors import InvalidEvent
+from turnlog.serializers.rasa.reader import from_rasa
 
 U, B, A, S = e.UserUttered, e.BotUttered, e.ActionExecuted, e.SlotSet
 
