@@ -144,7 +144,9 @@ def test_a_deleted_conversation_is_hidden_and_takes_no_more(api):
     assert api.get("/gone/tracker").json()["events"] == []
     assert api.get("/gone/story").status_code == 404
     assert api.delete("/gone/tracker").status_code == 404
-    assert api.post("/gone/tracker/events", json=SLOT).status_code == 400
+    refused = api.post("/gone/tracker/events", json=SLOT)
+    assert (refused.status_code, refused.json()["reason"]) == (410, "Gone")
+    assert "was deleted" in refused.json()["message"]
     assert "gone" not in api.get("").json()
 
 

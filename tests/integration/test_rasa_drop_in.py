@@ -2,107 +2,34 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
-import sys
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
-import httpx
 import pytest
 
 from tests import parts
+from tests.integration.drop_in import (
+    Client,
+    Event,
+    Feed,
+    Store,
+    Tracker,
+    action,
+    close_all,
+    log,
+    outcomes,
+    said,
+    session,
+    texts,
+)
 from tests.parts import turnlog as turnlog_part
-
-sys.path.insert(0, str(parts.ROOT / "clients" / "rasa"))
-
-from turnlog_rasa import history
-from turnlog_rasa.client import Client, Refused
-from turnlog_rasa.feed import Feed
-from turnlog_rasa.keeper import Keeper, outcomes
-
-_times = itertools.count(1)
-_clients: list[Client] = []
 
 
 @pytest.fixture(autouse=True)
 def _connections_are_closed() -> Iterator[None]:
     yield
-    while _clients:
-        _clients.pop().close()
-
-
-class Event:
-    def __init__(self, content: dict[str, Any]) -> None:
-        self.content = {"timestamp": float(next(_times)), **content}
-        self.type_name = content["event"]
-        self.action_name = content.get("name")
-
-    def as_dict(self) -> dict[str, Any]:
-        return copy.deepcopy(self.content)
-
-
-class Tracker:
-    def __init__(self, sender_id: str, most: int | None = None) -> None:
-        self.sender_id = sender_id
-        self.events: deque[Event] = deque(maxlen=most)
-        self.slots: dict[str, Any] = {}
-
-    def update(self, event: Event) -> None:
-        self.events.append(event)
-
-
-class Store:
-    """What Rasa does with the keeper, its fail-safe wrapper included."""
-
-    def __init__(self, url: str, **settings: Any) -> None:
-        settings = {"timeout": 5.0, "patience": 0.2, **settings}
-        self.client = Client(url, **settings)
-        _clients.append(self.client)
-        self.keeper = Keeper(self.client, Tracker, Event)
-
-    def retrieve(self, sender: str, show: str = "SESSION") -> Tracker | None:
-        outcomes()[sender] = history.FAILED
-        try:
-            found: Tracker | None = self.keeper.retrieve(sender, show)
-        except ConnectionError:
-            return None
-        outcomes()[sender] = history.FOUND if found is not None else history.MISSING
-        return found
-
-    def get_or_create(self, sender: str) -> Tracker:
-        found = self.retrieve(sender)
-        if found is None:
-            found = Tracker(sender)
-            found.update(action("action_listen"))
-            self.save(found)
-        return found
-
-    def save(self, tracker: Tracker) -> bool:
-        try:
-            self.keeper.save(tracker, self.keeper.plan(tracker))
-        except ConnectionError:
-            return False
-        return True
-
-
-def action(name: str) -> Event:
-    return Event({"event": "action", "name": name})
-
-
-def said(text: str) -> Event:
-    parsed = {"intent": {"name": "i"}, "entities": [], "text": text, "message_id": None}
-    return Event({"event": "user", "text": text, "parse_data": parsed})
-
-
-def session() -> list[Event]:
-    return [action("action_session_start"), Event({"event": "session_started"}), action("x")]
-
-
-def texts(tracker: Tracker | None) -> list[str]:
-    assert tracker is not None
-    return [e.content.get("text") or e.content.get("name") or e.type_name for e in tracker.events]
+    close_all()
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +42,6 @@ def url() -> Iterator[str]:
 def store(url: str) -> Store:
     outcomes().clear()
     return Store(url)
-
-
-def log(url: str, sender: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = httpx.get(f"{url}/v1/conversations/{sender}/events").json()[
-        "events"
-    ]
-    return found
 
 
 def test_only_what_is_new_is_appended_and_every_session_is_kept(store, url):
@@ -281,14 +201,15 @@ def test_a_wrong_token_is_a_connection_error_at_start():
             Store(server.url, auth_token="wrong").client.check()
 
 
-def test_what_the_server_refuses_is_not_tried_for_ever(store, url):
+def test_what_the_server_refuses_is_given_up_alone_and_said(store, caplog):
     tracker = store.get_or_create("refused")
-    tracker.update(Event({"event": "slot", "name": "big", "value": "x" * 1_100_000}))
-    with pytest.raises(Refused, match="bytes"):
-        store.save(tracker)
+    for event in (said("before"), Event({"event": 7}), said("after")):
+        tracker.update(event)
+    assert store.save(tracker)
+    assert "[7] is given up" in caplog.text
     tracker.update(said("next"))
     assert store.save(tracker)
-    assert texts(store.retrieve("refused")) == ["action_listen", "next"]
+    assert texts(store.retrieve("refused")) == ["action_listen", "before", "after", "next"]
 
 
 def test_the_broker_sends_everything_once_through_a_restart():

@@ -29,11 +29,15 @@ _TAG = 16
 
 
 class Tokens:
-    """Makes and checks ids and tokens under one secret. clock: gives UTC seconds."""
+    """Makes and checks ids and tokens under one secret. clock: gives UTC seconds.
+
+    log: names the log that the secret is of, the same on each of its servers.
+    """
 
     def __init__(self, secret: bytes, *, life: float, clock: Callable[[], float]) -> None:
         self._ids = hmac.digest(secret, b"turnlog session id", "sha256")
         self._tokens = hmac.digest(secret, b"turnlog session token", "sha256")
+        self.log = hmac.digest(secret, b"turnlog log", "sha256").hex()[:32]
         self._life = life
         self._clock = clock
 

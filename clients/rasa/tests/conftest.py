@@ -24,9 +24,9 @@ class Server:
         self.db = f"sqlite:///{folder}/chat.db"
         self.process = None
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         command = [PYTHON, "-m", "turnlog", "serve", "--port", str(self.port), "--db", self.db]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
         for _ in range(600):
             try:
                 urllib.request.urlopen(f"{self.url}/health", timeout=5).close()
@@ -42,6 +42,12 @@ class Server:
 
 def turnlog(*arguments: str) -> None:
     subprocess.run([PYTHON, "-m", "turnlog", *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    """Where Rasa runs, what has to wait is kept."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

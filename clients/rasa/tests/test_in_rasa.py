@@ -6,11 +6,13 @@ import json
 import logging
 import os
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import jsonpickle
 import pytest
-from conftest import PYTHON, turnlog
+from conftest import PYTHON, Server, turnlog
 from rasa.core.brokers.broker import EventBroker
 from rasa.core.tracker_store import FailSafeTrackerStore, TrackerStore
 from rasa.shared.core.domain import Domain
@@ -29,6 +31,7 @@ from rasa.utils.endpoints import EndpointConfig
 
 from turnlog_rasa import TurnlogEventBroker, TurnlogTrackerStore
 from turnlog_rasa.keeper import outcomes
+from turnlog_rasa.settings import PARKED
 
 DATA = Path(os.environ.get("TURNLOG_DATA", "/nonexistent")) / "rasa"
 DOMAIN = Domain.from_dict({"slots": {"city": {"type": "text", "mappings": []}}})
@@ -229,6 +232,162 @@ def test_without_a_server_rasa_stops_and_no_store_in_memory_takes_its_place():
     config = EndpointConfig("http://127.0.0.1:9", type="turnlog_rasa.TurnlogTrackerStore")
     with pytest.raises(ConnectionException, match="turnlog serve"):
         TrackerStore.create(config)
+
+
+# --- outages ------------------------------------------------------------------------------------
+
+
+def eventually(holds, within=15.0):
+    end = time.monotonic() + within
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.05)
+    return holds()
+
+
+def spoken(store, sender):
+    tracker = full(store, sender)
+    return [e.text for e in tracker.events if isinstance(e, UserUttered)] if tracker else []
+
+
+async def turn(store, sender, text):
+    """As Rasa handles a message: it reads, and saves."""
+    tracker = await store.get_or_create_tracker(sender)
+    tracker.update(said(text))
+    await store.save(tracker)
+
+
+def test_a_parked_turn_goes_when_the_server_is_back_and_rasa_keeps_nothing_in_memory(
+    server, tmp_path
+):
+    store = opened(server.url)
+    run(turn(store, "p", "before"))
+    server.stop()
+    run(turn(store, "p", "while it was away"))
+    assert store._fallback_tracker_store is None
+    parked = tmp_path / PARKED
+    assert "while it was away" in parked.read_text()
+    server.start()
+    run(turn(store, "others", "hello"))
+    assert eventually(lambda: spoken(store, "p") == ["before", "while it was away"])
+    assert eventually(lambda: parked.read_bytes() == b"")
+
+
+KILLED = """
+import asyncio, os, sys
+from test_in_rasa import opened, turn
+store = opened(sys.argv[1])
+asyncio.run(turn(store, "p", "before"))
+print("ready", flush=True)
+sys.stdin.readline()
+asyncio.run(turn(store, "p", "while it was away"))
+os._exit(9)
+"""
+
+
+def test_a_parked_turn_survives_rasas_death(server, tmp_path):
+    tests = str(Path(__file__).parent)
+    path = os.pathsep.join([tests, str(Path(tests).parent)])
+    rasa = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", KILLED, server.url],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert rasa.stdout.readline() == b"ready\n"
+    server.stop()
+    rasa.communicate(b"\n", timeout=60)
+    assert "while it was away" in (tmp_path / PARKED).read_text()
+    server.start()
+    store = opened(server.url)
+    assert eventually(lambda: spoken(store, "p") == ["before", "while it was away"])
+
+
+def test_a_wrong_token_drops_no_turn(tmp_path):
+    server = Server(tmp_path)
+    server.start("--auth-token", "right")
+    try:
+        store = opened(server.url, auth_token="right")
+        run(turn(store, "p", "before"))
+        server.stop()
+        server.start("--auth-token", "another")
+        run(turn(store, "p", "with the wrong token"))
+        server.stop()
+        server.start("--auth-token", "right")
+        assert eventually(lambda: spoken(store, "p") == ["before", "with the wrong token"])
+    finally:
+        server.stop()
+
+
+def test_while_the_server_is_away_turns_do_not_wait_for_it(server):
+    store = opened(server.url, patience=1.0)
+    run(turn(store, "p", "before"))
+    server.stop()
+    run(turn(store, "p", "first"))
+    begun = time.monotonic()
+    for number in range(5):
+        run(turn(store, "p", f"m{number}"))
+    assert time.monotonic() - begun < 1.0
+    server.start()
+    expected = ["before", "first", *(f"m{n}" for n in range(5))]
+    assert eventually(lambda: spoken(store, "p") == expected)
+
+
+def test_store_and_broker_on_one_server_store_each_event_once(server):
+    async def both():
+        config = EndpointConfig(server.url, type="turnlog_rasa.TurnlogEventBroker")
+        broker = await EventBroker.create(config)
+        store = opened(server.url.replace("127.0.0.1", "localhost"), broker)
+        for number in range(3):
+            await turn(store, "a", f"m{number}")
+        await broker.close()
+        return store
+
+    store = run(both())
+    tracker = full(opened(server.url), "a")
+    assert [e.text for e in tracker.events if isinstance(e, UserUttered)] == ["m0", "m1", "m2"]
+    assert len(tracker.events) == 4
+    assert spoken(store, "a") == ["m0", "m1", "m2"]
+
+
+def test_a_store_and_a_broker_for_other_logs_both_store(server, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = Server(tmp_path / "other")
+    other.start()
+    try:
+
+        async def both():
+            config = EndpointConfig(other.url, type="turnlog_rasa.TurnlogEventBroker")
+            broker = await EventBroker.create(config)
+            await turn(opened(server.url, broker), "a", "hello")
+            await broker.close()
+
+        run(both())
+        assert spoken(opened(server.url), "a") == spoken(opened(other.url), "a") == ["hello"]
+    finally:
+        other.stop()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("turnlog_rasa", "TurnlogTrackerstore"), ("turnlog_rasa", "TurnlogTrackerStore")],
+)
+def test_where_rasa_would_go_on_in_memory_it_stops(monkeypatch, module, name):
+    monkeypatch.setitem(sys.modules, "turnlog_rasa.store", None)  # as a Rasa with other modules
+    monkeypatch.delattr("turnlog_rasa.store", raising=False)
+    config = EndpointConfig("http://127.0.0.1:9", type=f"{module}.{name}")
+    with pytest.raises(RuntimeError, match="turnlog_rasa"):
+        TrackerStore.create(config)
+
+
+def test_update_replaces_and_delete_deletes(server):
+    store = opened(server.url)._tracker_store
+    run(turn(store, "a", "my name is Ann"))
+    tracker = full(store)
+    tracker.events = type(tracker.events)(e for e in tracker.events if e.type_name != "user")
+    run(store.update(tracker, apply_deletion_only=False))
+    assert spoken(opened(server.url), "a") == []
+    run(store.delete("a"))
+    run(store.delete("never there"))
+    assert list(run(store.keys())) == []
 
 
 # --- Rasa as the judge --------------------------------------------------------------------------

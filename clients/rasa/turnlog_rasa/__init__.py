@@ -1,17 +1,23 @@
 """Rasa's tracker store and event broker on a turnlog server."""
 
+from importlib import import_module
+
 __all__ = ["TurnlogEventBroker", "TurnlogTrackerStore"]
 __version__ = "0.1.0"
+
+_HOMES = {
+    "TurnlogEventBroker": "turnlog_rasa.broker",
+    "TurnlogTrackerStore": "turnlog_rasa.store",
+}
 
 
 def __getattr__(name):
     """The classes, imported when asked for: they need Rasa, the rest of the package does not."""
-    if name == "TurnlogTrackerStore":
-        from turnlog_rasa.store import TurnlogTrackerStore
+    if name in _HOMES:
+        from turnlog_rasa.settings import no_fallback
 
-        return TurnlogTrackerStore
-    if name == "TurnlogEventBroker":
-        from turnlog_rasa.broker import TurnlogEventBroker
-
-        return TurnlogEventBroker
+        with no_fallback():
+            return getattr(import_module(_HOMES[name]), name)
+    if name.startswith("Turnlog"):  # misspelled in endpoints.yml: Rasa would go on in memory
+        raise RuntimeError(f"turnlog_rasa has no {name}, only {' and '.join(__all__)}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,17 +7,21 @@ from typing import Any, Dict, Optional, Text
 
 from rasa.core.brokers.broker import EventBroker
 
-from turnlog_rasa.client import Client
 from turnlog_rasa.feed import Feed
+from turnlog_rasa.settings import Settings, is_stored_in, no_fallback
 
 
 class TurnlogEventBroker(EventBroker):
-    """Sends every event to a turnlog server, beside whatever tracker store there is."""
+    """Sends every event to a turnlog server, beside whatever tracker store there is.
 
+    What a TurnlogTrackerStore stores in the same log is not sent twice.
+    """
+
+    @no_fallback()
     def __init__(self, url: Text, **settings: Any) -> None:
-        client = Client(url, **settings)
-        client.check()
-        self._feed = Feed(client)
+        given = Settings(url, **settings)
+        self._client = given.client()
+        self._feed = Feed(self._client, given.outbox(self._client))
 
     @classmethod
     async def from_endpoint_config(
@@ -30,8 +34,9 @@ class TurnlogEventBroker(EventBroker):
 
     def publish(self, event: Dict[Text, Any]) -> None:
         """Take an event to be sent; returns at once."""
-        self._feed.put(event)
+        if not is_stored_in(self._client.log):
+            self._feed.put(event)
 
     async def close(self) -> None:
-        """Send what waits."""
+        """Send what waits; what cannot be sent waits in the file for the next run."""
         await asyncio.get_running_loop().run_in_executor(None, self._feed.close)

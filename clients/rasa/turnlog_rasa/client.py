@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import time
 import uuid
 from collections import deque
-from typing import Any, Deque, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional
 from urllib.parse import quote, urlencode, urlsplit
 
-TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
-
-
-class Refused(ValueError):
-    """The server understood and said no; trying again would not help."""
+from turnlog_rasa.answers import Away, NotFound, NotTaken, content_of, events_in
 
 
 class History(NamedTuple):
@@ -30,11 +27,27 @@ class History(NamedTuple):
     first: int
 
 
+class Effort(NamedTuple):
+    """How hard a request is tried.
+
+    patience: seconds. probing: also while the server is known to be away. failed: called when it
+    does not come through at first.
+    """
+
+    patience: float
+    probing: bool = False
+    failed: Optional[Callable[[], None]] = None
+
+
+PROBE = Effort(0.0, probing=True)
+
+
 class Client:
     """Speaks to one server, from any thread.
 
     timeout: seconds a request may take. patience: seconds for which a request that did not come
-    through is tried again.
+    through is tried again. After that `away` says why, and requests fail at once until one that
+    probes comes through. took: called when a request was carried out.
     """
 
     def __init__(
@@ -44,114 +57,167 @@ class Client:
         timeout: float = 10.0,
         patience: float = 10.0,
     ) -> None:
-        parts = urlsplit(url if "//" in url else f"http://{url}")
+        parts = urlsplit(url if "//" in (url or "") else f"http://{url or ''}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{url!r} is no URL of a turnlog server")
+            raise ValueError(f"url: {url!r} names no turnlog server; see endpoints.yml")
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
+        self.log = self.url
         self.writer = f"rasa-{uuid.uuid4().hex[:12]}"
+        self.away: Optional[str] = None
+        self.took: Callable[[], None] = lambda: None
         self._parts = parts
         self._headers = {"Content-Type": "application/json"}
         if auth_token:
             self._headers["Authorization"] = f"Bearer {auth_token}"
         self._timeout = float(timeout)
-        self._patience = float(patience)
+        self.usual = Effort(float(patience))
         self._idle: Deque[http.client.HTTPConnection] = deque()
 
     def check(self) -> None:
         """Raise ConnectionError unless a turnlog server answers that lets us in."""
         try:
-            self.read(f"{self.writer}-check", "NONE", patience=0.0)
+            self.probe()
         except (ConnectionError, ValueError) as error:
             raise ConnectionError(
                 f"the turnlog server {self.url} cannot be used: {error}; start it with"
                 " `turnlog serve`, or name another one in endpoints.yml"
             ) from error
 
+    def probe(self) -> None:
+        """Ask for something small, once. Raises ConnectionError."""
+        self.read(f"{self.writer}-check", "NONE", effort=PROBE)
+
     def read(
-        self, sender: str, show: str, after: int = 0, patience: Optional[float] = None
+        self, sender: str, show: str, after: int = 0, effort: Optional[Effort] = None
     ) -> History:
         """The conversation's events: `show` is ALL, SESSION or NONE."""
-        query = {"include_events": show, "after": after}
-        headers, body = self.request("GET", sender, "tracker", query, patience=patience)
-        events = body.get("events") or []
+        target = _target(sender, "tracker", include_events=show, after=after)
+        headers, body = self._request("GET", target, effort=effort)
+        self.log = headers.get("Turnlog-Log") or self.url
         first = int(headers.get("Turnlog-First") or 0)
-        return History(events, _event(headers), int(headers.get("Turnlog-After") or 0), first)
+        after = int(headers.get("Turnlog-After") or 0)
+        return History(body.get("events") or [], events_in(headers), after, first)
 
-    def append(self, sender: str, events: List[Dict[str, Any]], key: str, **query: Any) -> int:
-        """Append events, once for each key; how many events the conversation has then."""
-        return self._write("POST", sender, events, key, query)
-
-    def replace(self, sender: str, events: List[Dict[str, Any]], key: str, **query: Any) -> int:
-        """Replace the history after event `to`; how many events the conversation has then."""
-        return self._write("PUT", sender, events, key, query)
-
-    def names(self) -> List[str]:
-        """The ids of all conversations."""
-        _, body = self._patiently("GET", "/conversations", None, {}, None)
-        return [_given(name) for name in body]
-
-    def _write(
-        self, method: str, sender: str, events: List[Dict[str, Any]], key: str, query: Dict
-    ) -> int:
-        query = {"include_events": "NONE", "keep_unknown": "true", **query}
-        given = {name: value for name, value in query.items() if value is not None}
-        extra = {"Idempotency-Key": key}
-        headers, _ = self.request(method, sender, "tracker/events", given, events, extra)
-        return _event(headers)
-
-    def request(
+    def write(
         self,
         method: str,
         sender: str,
-        path: str,
-        query: Dict[str, Any],
+        events: List[Dict[str, Any]],
+        key: str,
+        effort: Optional[Effort] = None,
+        **query: Any,
+    ) -> int:
+        """POST or PUT events, once for each key; how many the conversation has then."""
+        given = {name: value for name, value in query.items() if value is not None}
+        target = _target(
+            sender, "tracker/events", include_events="NONE", keep_unknown="true", **given
+        )
+        extra = {"Idempotency-Key": key}
+        return events_in(self._request(method, target, events, extra, effort)[0])
+
+    def delete(self, sender: str, effort: Optional[Effort] = None) -> None:
+        """Delete a conversation; one that is not there is deleted."""
+        with contextlib.suppress(NotFound):
+            self._request("DELETE", _target(sender, "tracker"), effort=effort)
+
+    def names(self) -> List[str]:
+        """The ids of all conversations."""
+        _, names = self._request("GET", "/conversations")
+        return [_given(name) for name in names]
+
+    def _request(
+        self,
+        method: str,
+        target: str,
         content: Any = None,
         headers: Optional[Dict[str, str]] = None,
-        patience: Optional[float] = None,
-    ):
-        target = f"/conversations/{quote(_named(sender), safe='')}/{path}?{urlencode(query)}"
+        effort: Optional[Effort] = None,
+    ) -> Any:
+        """Headers and content of the answer. Raises Refused, NotTaken or Away."""
         body = None if content is None else json.dumps(content).encode()
-        return self._patiently(method, target, body, headers or {}, patience)
+        given = {**self._headers, **(headers or {})}
+        answer = self._patiently(
+            lambda: self._once(method, target, body, given), effort or self.usual
+        )
+        self.took()
+        return answer
 
-    def _patiently(self, method, target, body, headers, patience):
-        """Try, and try again with growing pauses, until it is answered or patience is over."""
-        end = time.monotonic() + (self._patience if patience is None else patience)
+    def _patiently(self, ask: Callable[[], Any], effort: Effort) -> Any:
+        """Ask, and ask again with growing pauses, until it is answered or patience is over."""
+        if self.away and not effort.probing:
+            raise Away(self.away)
+        end = time.monotonic() + effort.patience
         pause = 0.05
         while True:
             try:
-                return self._once(method, target, body, headers)
+                answer = self._answered(ask)
             except (OSError, http.client.HTTPException) as error:
-                if time.monotonic() + pause > end:
-                    raise ConnectionError(f"{self.url} does not answer: {error!r}") from error
+                if isinstance(error, NotTaken):
+                    raise
+                if effort.failed is not None and pause == 0.05:
+                    effort.failed()
+                if time.monotonic() + pause > end or (self.away and not effort.probing):
+                    self.away = f"{self.url} does not answer: {error!r}"
+                    raise Away(self.away) from error
+            else:
+                return answer
             time.sleep(pause)
             pause = min(pause * 2, 1.0)
 
-    def _once(self, method, target, body, headers):
-        connection = self._idle.pop() if self._idle else self._connection()
-        path = self._parts.path.rstrip("/") + target
+    def _answered(self, ask: Callable[[], Any]) -> Any:
+        """The answer; the server is here, whatever it says."""
         try:
-            connection.request(method, path, body, {**self._headers, **headers})
+            answer = ask()
+        except (NotTaken, ValueError):
+            self.away = None
+            raise
+        self.away = None
+        return answer
+
+    def _once(self, method: str, target: str, body: Any, headers: Dict[str, str]) -> Any:
+        path = self._parts.path.rstrip("/") + target
+        response, content = self._exchange(method, path, body, headers)
+        return response.headers, content_of(response.status, content)
+
+    def _exchange(self, method: str, path: str, body: Any, headers: Dict[str, str]) -> Any:
+        """One request; on a new connection if the server has let go of the one that was kept."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            return self._spoken(self._connection(), method, path, body, headers)
+        try:
+            return self._spoken(connection, method, path, body, headers)
+        except (ConnectionError, http.client.BadStatusLine):
+            self.close()
+            return self._spoken(self._connection(), method, path, body, headers)
+
+    def _spoken(
+        self, connection: Any, method: str, path: str, body: Any, headers: Dict[str, str]
+    ) -> Any:
+        try:
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
             content = response.read()
         except BaseException:
             connection.close()
             raise
         self._idle.append(connection)
-        if response.status in TRANSIENT:
-            raise http.client.HTTPException(f"{response.status} {content[:200]!r}")
-        if response.status >= 400:
-            raise Refused(f"{response.status}: {_message(content)}")
-        return response.headers, json.loads(content)
+        return response, content
 
-    def _connection(self):
+    def _connection(self) -> http.client.HTTPConnection:
         https = self._parts.scheme == "https"
         kind = http.client.HTTPSConnection if https else http.client.HTTPConnection
-        return kind(self._parts.hostname, self._parts.port, timeout=self._timeout)
+        return kind(self._parts.hostname or "", self._parts.port, timeout=self._timeout)
 
     def close(self) -> None:
         """Let go of the connections; the next request opens a new one."""
         while self._idle:
             self._idle.pop().close()
+
+
+def _target(sender: str, path: str, **query: Any) -> str:
+    asked = f"?{urlencode(query)}" if query else ""
+    return f"/conversations/{quote(_named(sender), safe='')}/{path}{asked}"
 
 
 def _named(sender: str) -> str:
@@ -165,14 +231,3 @@ def _given(name: str) -> str:
     if "%2F" not in name and "%25" not in name:
         return name
     return name.replace("%2F", "/").replace("%25", "%")
-
-
-def _event(headers) -> int:
-    return int((headers.get("ETag") or "0").strip('"') or 0)
-
-
-def _message(content: bytes) -> str:
-    try:
-        return str(json.loads(content)["message"])
-    except (ValueError, KeyError, TypeError):
-        return repr(content[:200])

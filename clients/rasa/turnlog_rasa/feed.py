@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
-import uuid
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Optional
 
-from turnlog_rasa.client import Client, Refused
-
-logger = logging.getLogger(__name__)
+from turnlog_rasa.client import Client, Effort
+from turnlog_rasa.outbox import Outbox
+from turnlog_rasa.parcels import Parcel
 
 TOGETHER = 200
 """Events of one conversation that are sent at once, at most."""
 
-Batch = Tuple[str, List[Dict[str, Any]]]
+ONCE = Effort(0.0)
 
 
 class Feed:
     """Keeps events until the server has them; close waits `timeout` seconds for that."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, outbox: Optional[Outbox] = None) -> None:
         self._client = client
+        self._outbox = outbox or Outbox(client)
         self._queue: "queue.Queue[Optional[Dict[str, Any]]]" = queue.Queue()
-        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="turnlog-feed", daemon=True)
         self._thread.start()
 
@@ -33,20 +31,21 @@ class Feed:
 
     def close(self, timeout: float = 30.0) -> None:
         """Send what waits, and stop."""
-        self._closing.set()
         self._queue.put(None)
         self._thread.join(timeout)
-        if self._thread.is_alive():
-            left = self._queue.qsize()
-            logger.error("%d events could not be sent to %s", left, self._client.url)
+        self._outbox.close(timeout)
         self._client.close()
 
     def _run(self) -> None:
         while (event := self._queue.get()) is not None:
-            sender, events = self._together(event)
-            self._send(sender, events, uuid.uuid4().hex)
+            parcel = self._together(event)
+            self._outbox.put(parcel)
+            try:
+                self._outbox.flush(parcel.sender, ONCE)
+            except OSError:
+                continue  # it waits, and the outbox has said so
 
-    def _together(self, event: Dict[str, Any]) -> Batch:
+    def _together(self, event: Dict[str, Any]) -> Parcel:
         """The event with those after it that are of the same conversation."""
         sender = event.pop("sender_id", None) or "default"
         events = [event]
@@ -57,16 +56,4 @@ class Feed:
             following = self._queue.get()
             following.pop("sender_id", None)
             events.append(following)
-        return sender, events
-
-    def _send(self, sender: str, events: List[Dict[str, Any]], key: str) -> None:
-        """Send until it is sent; only what the server refuses is given up, with an error."""
-        while True:
-            try:
-                self._client.append(sender, events, key)
-                return
-            except Refused as error:
-                logger.error("%d events of %r are refused: %s", len(events), sender, error)
-                return
-            except ConnectionError as error:
-                logger.warning("%d events of %r wait: %s", len(events), sender, error)
+        return Parcel(sender, "append", events)

@@ -61,6 +61,12 @@ def plan(tracker: Any, outcome: Optional[str]) -> Save:
     return Save("replace", events, new)
 
 
+def replacement(tracker: Any) -> Save:
+    """A tracker in place of all that its conversation has."""
+    events = list(tracker.events)
+    return Save("replace", events, events)
+
+
 def _was_cut(tracker: Any, events: List[Any], base: Base) -> bool:
     """Whether the last event known is gone, and not because the tracker holds so many only."""
     if not base.first or base.last is None or any(event is base.last for event in events):

@@ -6,11 +6,13 @@ import contextvars
 import copy
 import threading
 from collections import OrderedDict, deque
+from functools import partial
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from turnlog_rasa import history
 from turnlog_rasa.client import Client
-from turnlog_rasa.outbox import Outbox, Parcel
+from turnlog_rasa.outbox import Outbox
+from turnlog_rasa.parcels import Parcel
 
 CACHED_EVENTS = 200_000
 """Events of trackers that are kept at hand, all together."""
@@ -36,11 +38,12 @@ class Keeper:
         client: Client,
         make: Callable[[str], Any],
         parse: Callable[[Dict[str, Any]], Any],
+        outbox: Optional[Outbox] = None,
     ) -> None:
         self._client = client
         self._make = make
         self._parse = parse
-        self._outbox = Outbox(client)
+        self._outbox = outbox or Outbox(client)
         self._cache: "OrderedDict[Tuple[str, str], _Cached]" = OrderedDict()
         self._lock = threading.Lock()
 
@@ -105,7 +108,9 @@ class Keeper:
                 if whole:
                     self._go_on(sender, tracker)
 
-            self._outbox.put(sender, Parcel(save, lambda: _number(tracker, save), sent))
+            contents = [event.as_dict() for event in save.events]
+            base = partial(_number, tracker, save)
+            self._outbox.put(Parcel(sender, save.kind, contents, to=save.to, base=base, sent=sent))
             # They count as stored from here on: the outbox sends them, and sends them once.
             whole = before is None or before.whole
             history.settle(tracker, known, _number(tracker, save) or 0, first, whole)
@@ -118,6 +123,15 @@ class Keeper:
             shows = [show for show in mine if _goes_on(self._cache[sender, show].tracker, tracker)]
         for show in shows:
             self._keep(sender, show, tracker)
+
+    def delete(self, sender: str) -> None:
+        """Delete a conversation, and what waits for it; later where it raises ConnectionError."""
+        self._outbox.drop(sender)
+        self._outbox.put(Parcel(sender, "delete", ()))
+        with self._lock:
+            for key in [key for key in self._cache if key[0] == sender]:
+                del self._cache[key]
+        self._outbox.flush(sender)
 
     def names(self) -> List[str]:
         return self._client.names()

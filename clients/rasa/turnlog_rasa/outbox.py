@@ -1,70 +1,199 @@
-"""Saves on their way: each is sent once, in order, and kept until the server has it."""
+"""Parcels on their way: each is sent once, in order, and kept until the server has it."""
 
 from __future__ import annotations
 
+import atexit
+import logging
 import threading
-import uuid
-from collections import defaultdict, deque
-from typing import Any, Callable, Deque, Dict, List, Optional
+import time
+from collections import OrderedDict, deque
+from typing import Deque, List, Optional
 
-from turnlog_rasa.client import Client, Refused
-from turnlog_rasa.history import Save
+from turnlog_rasa.answers import Away, NotTaken, Refused
+from turnlog_rasa.client import PROBE, Client, Effort
+from turnlog_rasa.courier import Courier
+from turnlog_rasa.parcels import Parcel
+from turnlog_rasa.parking import Parking
 
+logger = logging.getLogger(__name__)
 
-class Parcel:
-    """A save with its key. base: asked when it is sent. sent: told how many events the
-    conversation has then, and the base."""
+STRIPES = 64
+"""Locks that all conversations share: one sends a conversation's parcels at a time."""
 
-    def __init__(
-        self,
-        save: Save,
-        base: Callable[[], Optional[int]],
-        sent: Callable[[int, Optional[int]], None],
-    ) -> None:
-        self.kind = save.kind
-        self.contents: List[Dict[str, Any]] = [event.as_dict() for event in save.events]
-        self.to = save.to
-        self.key = uuid.uuid4().hex
-        self.base = base
-        self.sent = sent
+TRIED = 20
+"""Conversations of which the server takes nothing that are tried in one go."""
 
 
 class Outbox:
-    """A conversation's parcels go one after the other; what cannot be sent now goes first later."""
+    """A conversation's parcels go one after the other. What cannot be sent now is written to the
+    file, and goes as soon as the server takes anything; only what it calls bad is given up."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, parking: Optional[Parking] = None) -> None:
         self._client = client
-        self._waiting: Dict[str, Deque[Parcel]] = defaultdict(deque)
-        self._locks: Dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._parking = parking
+        self._queues: "OrderedDict[str, Deque[Parcel]]" = OrderedDict()
+        self._locks = [threading.Lock() for _ in range(STRIPES)]
+        self._mutex = threading.RLock()
+        self._told: Optional[str] = None
+        self._courier = Courier(self._carry)
+        client.took = self._took
+        for parcel in parking.taken_over() if parking else ():
+            self.put(parcel)
+        if self._queues:
+            logger.warning("%d turns wait since an earlier run", self._waiting())
+            self._courier.wake()
+        atexit.register(self.close)
 
-    def put(self, sender: str, parcel: Parcel) -> None:
-        self._waiting[sender].append(parcel)
+    def put(self, parcel: Parcel) -> None:
+        with self._mutex:
+            self._queues.setdefault(parcel.sender, deque()).append(parcel)
 
-    def flush(self, sender: str) -> None:
-        """Send what waits for a conversation. Raises ConnectionError and keeps the rest."""
-        if sender not in self._waiting:
+    def drop(self, sender: str) -> None:
+        """Forget what waits for a conversation, in the file too."""
+        with self._mutex:
+            if self._queues.pop(sender, None):
+                self._tidy()
+
+    def flush(self, sender: str, effort: Optional[Effort] = None) -> None:
+        """Send what waits for a conversation. Raises ConnectionError and keeps the rest.
+
+        Raises OSError where it can be neither sent nor written to the file.
+        """
+        if sender not in self._queues:
             return
-        with self._locks[sender]:
-            parcels = self._waiting[sender]
-            while parcels:
-                base = parcels[0].base()
-                try:
-                    event = self._send(sender, parcels[0], base)
-                except Refused:
-                    parcels.popleft()
-                    raise
-                parcels.popleft().sent(event, base)
-            self._waiting.pop(sender, None)
+        effort = effort or self._client.usual
+        try:
+            parked = self._send_all(sender, effort._replace(failed=lambda: self._parked(sender)))
+        except ConnectionError as error:
+            self._tell(sender, error, aloud=not effort.probing)
+            self._courier.wake()
+            self._park(sender)
+            raise
+        if parked:
+            self._tidy()
 
-    def _send(self, sender: str, parcel: Parcel, base: Optional[int]) -> int:
-        if parcel.kind == "replace":
-            return self._client.replace(sender, parcel.contents, parcel.key, to=parcel.to)
-        fresh = "true" if parcel.kind == "fresh" else None
-        return self._client.append(
-            sender,
-            parcel.contents,
-            parcel.key,
-            base=base,
-            writer=self._client.writer,
-            fresh=fresh,
-        )
+    def _send_all(self, sender: str, effort: Effort) -> bool:
+        """Whether some that waited in the file were among them."""
+        parked = False
+        with self._locks[hash(sender) % STRIPES]:
+            while (parcel := self._first(sender)) is not None:
+                try:
+                    parcel.send(self._client, effort)
+                    self._replace(parcel, [])
+                except Refused as error:
+                    self._replace(parcel, self._parts(parcel, error))
+                parked = parked or parcel.parked
+        return parked
+
+    def _parts(self, parcel: Parcel, error: Refused) -> List[Parcel]:
+        """What is tried instead of a parcel that is refused."""
+        parts = parcel.parts()
+        if not parts:
+            what = [event.get("event") for event in parcel.contents] or parcel.kind
+            logger.error("conversation %r: %s is given up: %s", parcel.sender, what, error)
+        return parts
+
+    def _first(self, sender: str) -> Optional[Parcel]:
+        with self._mutex:
+            queue = self._queues.get(sender)
+            return queue[0] if queue else None
+
+    def _replace(self, parcel: Parcel, parts: List[Parcel]) -> None:
+        with self._mutex:
+            queue = self._queues.get(parcel.sender)
+            if queue is None or queue[0] is not parcel:
+                return  # dropped meanwhile
+            queue.popleft()
+            queue.extendleft(reversed(parts))
+            if not queue:
+                del self._queues[parcel.sender]
+
+    # --- the file -------------------------------------------------------------------------------
+
+    def _parked(self, sender: str) -> None:
+        """Park what can be, while it is tried again."""
+        try:
+            self._park(sender)
+        except OSError as error:
+            logger.error("what waits for %s cannot be written: %s", self._client.url, error)
+
+    def _park(self, sender: str) -> None:
+        with self._mutex:
+            parcels = [p for p in self._queues.get(sender, ()) if not p.parked]
+            if self._parking is None or not parcels:
+                return
+            self._parking.add(parcels)
+            for parcel in parcels:
+                parcel.parked = True
+
+    def _tidy(self) -> None:
+        """Leave in the file what still waits there."""
+        with self._mutex:
+            if self._parking is not None:
+                queues = self._queues.values()
+                self._parking.keep(p for queue in queues for p in queue if p.parked)
+
+    # --- as soon as it can be sent ----------------------------------------------------------------
+
+    def _took(self) -> None:
+        if self._queues:
+            self._courier.wake()
+
+    def _carry(self) -> bool:
+        """Try everything that waits; whether nothing does, and the server is here."""
+        untaken = 0
+        for sender in list(self._queues):
+            try:
+                self.flush(sender, PROBE)
+            except Away:
+                return False
+            except NotTaken:
+                untaken += 1
+                self._put_last(sender)
+            except OSError as error:
+                logger.error("what waits for %s cannot be written: %s", self._client.url, error)
+            if untaken == TRIED:
+                break
+        return not self._queues and self._is_here()
+
+    def _put_last(self, sender: str) -> None:
+        with self._mutex:
+            if sender in self._queues:
+                self._queues.move_to_end(sender)
+
+    def _is_here(self) -> bool:
+        try:
+            if self._client.away:
+                self._client.probe()
+        except (ConnectionError, ValueError):
+            return False
+        if self._told is not None:
+            self._told = None
+            logger.warning("%s takes turns again; none waits any more", self._client.url)
+        return True
+
+    def _waiting(self) -> int:
+        with self._mutex:
+            return sum(map(len, self._queues.values()))
+
+    def _tell(self, sender: str, error: ConnectionError, aloud: bool) -> None:
+        """Log why turns wait: whenever one has to, and when the reason is another than before."""
+        place = self._parking.path if self._parking else "memory"
+        if aloud or str(error) != self._told:
+            waiting = self._waiting()
+            logger.error("%d turns wait in %s, one of %r: %s", waiting, place, sender, error)
+        self._told = str(error)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Send what waits; what cannot be sent waits in the file for the next process."""
+        atexit.unregister(self.close)
+        self._courier.stop()
+        end = time.monotonic() + timeout
+        while not self._carry() and time.monotonic() < end and not self._all_parked():
+            time.sleep(0.2)
+        if self._parking is not None:
+            self._parking.close()
+
+    def _all_parked(self) -> bool:
+        with self._mutex:
+            return all(p.parked for queue in self._queues.values() for p in queue)

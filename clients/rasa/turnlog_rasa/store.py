@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from functools import partial
-from typing import Any, Iterable, Optional, Text
+from typing import Any, Iterable, List, Optional, Text
 
 from rasa.core.brokers.broker import EventBroker
-from rasa.core.tracker_store import SerializedTrackerAsText, TrackerStore
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import Event
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from turnlog_rasa import history
-from turnlog_rasa.client import Client
 from turnlog_rasa.keeper import Keeper, outcomes
+from turnlog_rasa.settings import PARKED, Settings, no_fallback, stored_in
+
+try:
+    from rasa.core.tracker_stores.tracker_store import SerializedTrackerAsText, TrackerStore
+except ImportError:  # before Rasa Pro 3.13
+    from rasa.core.tracker_store import SerializedTrackerAsText, TrackerStore
 
 
 class TurnlogTrackerStore(TrackerStore, SerializedTrackerAsText):
@@ -23,19 +28,22 @@ class TurnlogTrackerStore(TrackerStore, SerializedTrackerAsText):
     Raises the built-in ConnectionError where the server cannot be used, at which Rasa stops.
     """
 
+    @no_fallback()
     def __init__(
         self,
         domain: Optional[Domain] = None,
-        host: Text = "http://localhost:5005",
+        host: Text = "",
         event_broker: Optional[EventBroker] = None,
         auth_token: Optional[Text] = None,
         timeout: float = 10.0,
         patience: float = 10.0,
+        parked: Text = PARKED,
         **kwargs: Any,
     ) -> None:
-        client = Client(host, auth_token, timeout, patience)
-        client.check()
-        self._keeper = Keeper(client, self.init_tracker, Event.from_parameters)
+        settings = Settings(host, auth_token, timeout, patience, parked)
+        self._client = settings.client()
+        outbox = settings.outbox(self._client)
+        self._keeper = Keeper(self._client, self.init_tracker, Event.from_parameters, outbox)
         super().__init__(domain, event_broker, **kwargs)
 
     @property
@@ -62,23 +70,50 @@ class TurnlogTrackerStore(TrackerStore, SerializedTrackerAsText):
         return found
 
     async def save(self, tracker: DialogueStateTracker) -> None:
-        """Send what is new, to the event broker too."""
+        """Send what is new, to the event broker too.
+
+        What waits in the file is saved: an error here would have Rasa store all of the tracker in
+        memory, and publish it again.
+        """
         save = self._keeper.plan(tracker)
-        await self._stream(tracker.sender_id, save)
-        await _in_thread(self._keeper.save, tracker, save)
+        await self._stream(tracker, save.new)
+        await _saved(self._keeper.save, tracker, save)
 
-    async def _stream(self, sender_id: Text, save: history.Save) -> None:
-        if self.event_broker is not None:
-            await self._stream_new_events(self.event_broker, save.new, sender_id)
+    async def update(self, tracker: DialogueStateTracker, apply_deletion_only: bool = True) -> None:
+        """Replace the history by the tracker's; nothing is published. What was replaced stays
+        readable in the log. (Rasa Pro's privacy manager.)"""
+        await _saved(self._keeper.save, tracker, history.replacement(tracker))
 
-    async def stream_events(self, tracker: DialogueStateTracker) -> None:
+    async def delete(self, sender_id: Text) -> None:
+        """Delete the conversation, and what waits for it. (Rasa Pro.)"""
+        await _saved(self._keeper.delete, sender_id)
+
+    async def stream_events(
+        self, tracker: DialogueStateTracker, new_events: Optional[List[Event]] = None
+    ) -> None:
         """Send what is new of a tracker to the event broker."""
-        await self._stream(tracker.sender_id, self._keeper.plan(tracker))
+        given = self._keeper.plan(tracker).new if new_events is None else new_events
+        await self._stream(tracker, given)
+
+    async def _stream(self, tracker: DialogueStateTracker, events: List[Event]) -> None:
+        broker = self.event_broker
+        if broker is None or not getattr(broker, "stream_pii", True):
+            return
+        user = getattr(tracker, "user_id", None)
+        more = () if user is None else (user,)
+        with stored_in(self._client.log):
+            await self._stream_new_events(broker, events, tracker.sender_id, *more)
 
     async def keys(self) -> Iterable[Text]:
         """The ids of all conversations."""
         return await _in_thread(self._keeper.names)
 
 
-async def _in_thread(work, *arguments):
+async def _saved(work: Any, *arguments: Any) -> None:
+    """Do it, now or later: what has to wait is in the file, and was logged."""
+    with contextlib.suppress(ConnectionError):
+        await _in_thread(work, *arguments)
+
+
+async def _in_thread(work: Any, *arguments: Any) -> Any:
     return await asyncio.get_running_loop().run_in_executor(None, partial(work, *arguments))

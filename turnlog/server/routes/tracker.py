@@ -2,7 +2,7 @@
 
 Beyond Rasa's: DELETE; the header ETag with how many events the conversation has, and for clients
 that keep a tracker `include_events=SESSION`, `after`, `base`, `writer`, `fresh`, `keep_unknown`,
-`to` and the headers Idempotency-Key, Turnlog-After and Turnlog-First.
+`to` and the headers Idempotency-Key, Turnlog-After, Turnlog-First and Turnlog-Log.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ KEPT_BYTES = "its bytes remain in the log until erasure by key destruction exist
 @get("/conversations/{conversation:str}/tracker")
 async def read(
     conversation: str,
-    log: AsyncTurnlog,
+    services: Services,
     include_events: Verbosity = "AFTER_RESTART",
     until: float | None = None,
     after: int = Parameter(default=0, ge=0),
@@ -49,7 +49,7 @@ async def read(
     """The tracker; of a conversation that is not there, one without events."""
     if until is not None and math.isnan(until):
         raise RequestRefused(400, "BadRequest", "until: is no time")
-    return await _tracker(log, conversation, include_events, until=until, after=after)
+    return await _tracker(services, conversation, include_events, until=until, after=after)
 
 
 @post("/conversations/{conversation:str}/tracker/events", request_max_body_size=MAX_BODY_BYTES)
@@ -71,6 +71,7 @@ async def append(
     objects = _objects(await request.body(), keep_unknown=keep_unknown)
 
     def command(state: State, _: History) -> Sequence[e.Event]:
+        _takes_events(conversation, state)
         before: list[e.Event] = []
         if base is not None and base < state.event and not fresh:
             before.append(e.ConcurrentWriteRecorded(base, writer))
@@ -80,7 +81,7 @@ async def append(
 
     key = request.headers.get("idempotency-key")
     await services.runner.perform(conversation, command, key=key)
-    return await _tracker(services.log, conversation, include_events, status=200)
+    return await _tracker(services, conversation, include_events)
 
 
 @put("/conversations/{conversation:str}/tracker/events", request_max_body_size=MAX_BODY_BYTES)
@@ -96,13 +97,14 @@ async def replace(
     objects = _objects(await request.body(), keep_unknown=keep_unknown, empty=True)
 
     def command(state: State, _: History) -> Sequence[e.Event]:
+        _takes_events(conversation, state)
         if to >= state.event:
             return list(from_rasa(objects, state.event + 1))
         return [e.HistoryReplaced(to, reason="PUT"), *from_rasa(objects, state.event + 2)]
 
     key = request.headers.get("idempotency-key")
     await services.runner.perform(conversation, command, key=key)
-    return await _tracker(services.log, conversation, include_events, status=200)
+    return await _tracker(services, conversation, include_events)
 
 
 @delete("/conversations/{conversation:str}/tracker", status_code=200)
@@ -159,10 +161,11 @@ async def add_message(
         source["parse_data"] = {**blank, **parsed}
 
     def command(state: State, _: History) -> Sequence[e.Event]:
+        _takes_events(conversation, state)
         return list(from_rasa([source], state.event + 1))
 
     await services.runner.perform(conversation, command)
-    return await _tracker(services.log, conversation, include_events, status=200)
+    return await _tracker(services, conversation, include_events)
 
 
 @get("/conversations")
@@ -172,19 +175,27 @@ async def names(log: AsyncTurnlog) -> list[str]:
 
 
 async def _tracker(
-    log: AsyncTurnlog, conversation: str, verbosity: str, *, status: int = 200, **asked: Any
+    services: Services, conversation: str, verbosity: str, **asked: Any
 ) -> Response[bytes]:
     def question(log: Any) -> tuple[bytes, view.Tracker]:
         found = view.tracker(log, conversation, verbosity, **asked)
         return plain.dumps(found.content), found
 
-    content, found = await log.read(question)
+    content, found = await services.log.read(question)
     headers = {
         "ETag": f'"{found.event}"',
         "Turnlog-After": str(found.after),
         "Turnlog-First": str(found.first),
+        "Turnlog-Log": services.tokens.log,
     }
-    return Response(content, status_code=status, headers=headers, media_type="application/json")
+    return Response(content, status_code=200, headers=headers, media_type="application/json")
+
+
+def _takes_events(conversation: str, state: State) -> None:
+    """Raise RequestRefused (410) for a deleted conversation: the client may keep what it sent."""
+    if state.deleted:
+        why = f"conversation {conversation!r} was deleted; it takes no more events"
+        raise RequestRefused(410, "Gone", why)
 
 
 def _body(body: bytes) -> Any:

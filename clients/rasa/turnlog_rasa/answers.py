@@ -1,0 +1,71 @@
+"""What a server's answer means: taken, called bad, or to be tried again later."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any, Optional
+
+TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
+
+
+class Refused(ValueError):
+    """The server calls the content bad; the same content will never be taken."""
+
+
+class NotTaken(ConnectionError):
+    """Somebody answered, and the request was not carried out: a wrong token, a proxy's limit, a
+    conversation that takes no more events. What was to be sent waits."""
+
+
+class NotFound(NotTaken):
+    """The server has no such conversation."""
+
+
+class Away(ConnectionError):
+    """The server does not answer, or not yet."""
+
+
+def content_of(status: int, body: bytes) -> Any:
+    """The answer's JSON. Raises Refused or NotTaken, HTTPException for what may pass soon."""
+    if status in TRANSIENT:
+        raise http.client.HTTPException(f"{status} {body[:200]!r}")
+    content = _parsed(body)
+    if status == 400 and _is_failure(content, 400, "BadRequest"):
+        raise Refused(f"{status}: {content['message']}")
+    if status == 404 and _is_failure(content, 404, "NotFound"):
+        raise NotFound(f"{status}: {content['message']}")
+    if not 200 <= status < 300:
+        raise NotTaken(f"{status}: {_message(content, body)}")
+    if content is None:
+        raise NotTaken(f"the answer is not a turnlog server's: {body[:100]!r}")
+    return content
+
+
+def events_in(headers: Any) -> int:
+    """How many events the conversation has, which every tracker answer says."""
+    try:
+        return int(headers["ETag"].strip('"'))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise NotTaken("the answer is not a turnlog server's: it counts no events") from None
+
+
+def _is_failure(content: Any, code: int, reason: str) -> bool:
+    """Whether the server itself says so, and no proxy before it."""
+    if not isinstance(content, dict):
+        return False
+    said = (content.get("status"), content.get("code"), content.get("reason"))
+    return said == ("failure", code, reason)
+
+
+def _parsed(body: bytes) -> Optional[Any]:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _message(content: Any, body: bytes) -> str:
+    if isinstance(content, dict) and content.get("message"):
+        return str(content["message"])
+    return repr(body[:200])
