@@ -14,7 +14,9 @@ from turnlog import (
     HistoryReplaced,
     MessageEdited,
     MessageRedacted,
+    PromptArmed,
     SlotSet,
+    ThreadStarted,
     Turnlog,
     UserUttered,
     ValueSet,
@@ -38,6 +40,7 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Turnlog]:
         opened.record("alice", MessageEdited(5, "three"), MessageRedacted(4), SlotSet("people", 3))
         opened.record("alice", HistoryReplaced(to=3), UserUttered("no"))
         opened.record("bob", UserUttered("hi"), SlotSet("people", 2))
+        opened.record("bob", ThreadStarted("u", "s"), PromptArmed("t", due=2000.0))
         yield opened
 
 

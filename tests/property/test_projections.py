@@ -30,8 +30,21 @@ about = st.one_of(
     st.builds(e.ValueRemoved, keys),
     st.just(e.ValuesCleared(("k",))),
 )
+tokens = st.sampled_from(["1", "2"])
+timed = st.one_of(
+    st.builds(e.ThreadStarted, st.just("u"), st.just("s")),
+    st.builds(e.PromptArmed, tokens, st.none() | st.floats(0, 9)),
+    st.builds(e.PromptTimedOut, tokens),
+    st.builds(e.PromptCancelled, tokens),
+    st.just(e.ThreadEnded()),
+    st.builds(e.BotUttered, st.text(max_size=3), actor=st.sampled_from([None, "timer"])),
+    st.builds(e.DeliverySucceeded, numbers),
+    st.builds(e.DeliveryFailed, numbers),
+)
 ids = st.sampled_from(["alice", "bob", "\x00"])
-recordings = st.lists(st.tuples(ids, st.lists(asks | about, min_size=1, max_size=4)), max_size=12)
+recordings = st.lists(
+    st.tuples(ids, st.lists(asks | about | timed, min_size=1, max_size=4)), max_size=12
+)
 
 
 def record(log: Turnlog, id: str, events: list[e.Event]) -> None:

@@ -16,6 +16,7 @@ import msgspec
 
 from turnlog.audit import chain, models
 from turnlog.audit.fault import Fault, named
+from turnlog.domain.streams import is_conversation
 from turnlog.errors import StorageError, UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import Projection
@@ -29,7 +30,7 @@ _FIRST = -(2**62)
 
 
 class Verification(msgspec.Struct):
-    """What was found; conversations and events that were gone through are counted."""
+    """What was found; conversations and their events that were gone through are counted."""
 
     ok: bool = True
     conversations: int = 0
@@ -82,8 +83,10 @@ def _check_all(scan: Scan, projections: Mapping[str, Projection], found: Verific
 
 
 def _check_one(scan: Scan, name: str, rows: Iterable[Row], found: Verification) -> None:
-    found.conversations += 1
-    found.events += chain.check(name, rows, scan, found.tell)
+    events = chain.check(name, rows, scan, found.tell)
+    if not isinstance(name, str) or is_conversation(name):
+        found.conversations += 1
+        found.events += events
 
 
 def _check_known(scan: Scan, name: str) -> None:

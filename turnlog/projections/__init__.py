@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from turnlog.projections.due_prompts import DuePromptsProjection
 from turnlog.projections.projection import Projection
 from turnlog.projections.session_values import SessionValuesProjection
 from turnlog.projections.slot_history import SlotHistoryProjection
@@ -9,6 +10,11 @@ from turnlog.projections.transcript import TranscriptProjection
 
 PROJECTIONS: dict[str, Projection] = {
     projection.name: projection
-    for projection in (SlotHistoryProjection(), TranscriptProjection(), SessionValuesProjection())
+    for projection in (
+        DuePromptsProjection(),
+        SessionValuesProjection(),
+        SlotHistoryProjection(),
+        TranscriptProjection(),
+    )
 }
-"""Name of a built-in projection: the projection."""
+"""Name of a built-in projection: the projection. What is not here is not verified or rebuilt."""
