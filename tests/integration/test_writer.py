@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,10 @@ from turnlog import SlotSet, UserUttered
 from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Request
-from turnlog.errors import InvalidEvent, VersionConflict
+from turnlog.engine.writer import MAX_BATCH
+from turnlog.errors import InvalidEvent, Unavailable, VersionConflict
+from turnlog.storage.memory import MemoryRecorder
+from turnlog.storage.recorder import Transaction
 from turnlog.storage.sqlite import SqliteRecorder
 
 
@@ -150,3 +154,41 @@ def test_of_two_that_write_in_turns_one_decides_in_vain_once(logs: tuple[Turnlog
     for log in logs * 3:
         log.writer.perform(log.request("alice", count))
     assert seen == [0, 1, 1, 2, 3, 4, 5]
+
+
+def test_the_last_thousand_conversations_are_known_without_reading(tmp_path: Path) -> None:
+    statements: list[str] = []
+    with turnlog.open(f"sqlite:///{tmp_path / 'log.db'}") as log:
+        for _ in range(2):  # the second time nobody else has written
+            for n in range(1_001):
+                log.writer.submit(log.request(str(n), [UserUttered("hello")]))
+            log.writer.flush()
+        assert isinstance(log.store, SqliteRecorder)
+        log.store._writer.set_trace_callback(statements.append)
+        for id, reads in (("1", False), ("1000", False), ("0", True)):
+            log.record(id, UserUttered("and on"))
+            assert any(sql.startswith("SELECT") for sql in statements) == reads
+            statements.clear()
+
+
+class Away(MemoryRecorder):
+    """A database that cannot be reached."""
+
+    tries = 0
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        self.tries += 1
+        raise Unavailable("the database is away")
+
+
+def test_those_who_wait_behind_an_unavailable_database_are_refused_with_the_first() -> None:
+    recorder = Away()
+    log = Turnlog(recorder)
+    requests = [log.request(str(n), [UserUttered("hello")]) for n in range(MAX_BATCH * 2 + 1)]
+    for request in requests:
+        log.writer.submit(request)
+    log.writer.flush()
+    assert recorder.tries == 1
+    for request in requests:
+        with pytest.raises(Unavailable, match="is away"):
+            request.result()

@@ -210,6 +210,15 @@ def test_a_rewind_in_a_form_that_was_left_goes_back_to_the_last_message():
     assert state.context.loop is not None
 
 
+@pytest.mark.parametrize(("rejected", "to"), [("form", 5), ("other_form", 0)])
+def test_a_form_that_was_rejected_counts_again_when_it_runs(rejected, to):
+    form = (A(LISTEN), U("book"), A("form"), e.LoopActivated("form"), S("asked", "people"))
+    again = (A(LISTEN), U("two"), e.ActionRejected(rejected), A("form"), S("people", 2))
+    (event,), _ = given(*form, *again).when(e.UserUtteranceReverted())
+    assert isinstance(event, e.UserUtteranceReverted)
+    assert event.to == to
+
+
 def test_a_restart_gives_slots_their_initial_values():
     declared = e.SlotsDeclared((Slot("people", initial=1), Slot("time")))
     _, state = given(declared, *booking()).when(e.ConversationRestarted())
@@ -266,6 +275,12 @@ def test_a_message_within_the_expiry_stays_in_its_session():
     assert state.session.number == 1
 
 
+@pytest.mark.parametrize(("time", "session"), [(160.0, 1), (160.5, 2)])
+def test_a_session_lasts_until_its_expiry_is_over(time, session):
+    before = given(e.SessionConfigured(expiry=60.0), U("hi"), now=100.0)
+    assert before.when(U("again"), now=time)[1].session.number == session
+
+
 def test_a_session_that_does_not_carry_over_begins_with_initial_slots():
     settings = e.SessionConfigured(expiry=60.0, carry_over=False)
     _, state = given(settings, U("hi"), S("a", 1), now=1.0).when(U("again"), now=100.0)
@@ -300,6 +315,44 @@ def test_understanding_an_older_message_leaves_the_latest_alone():
     _, state = given(U("one"), U("two")).when(e.MessageUnderstood(e.Intent("x"), message=1))
     assert state.context.latest_message is not None
     assert state.context.latest_message.intent is None
+
+
+@pytest.mark.parametrize("number", [0, -1, 3])
+@pytest.mark.parametrize(
+    "about",
+    [
+        lambda number: e.MessageUnderstood(message=number),
+        lambda number: e.MessageAnnotated(message=number),
+        lambda number: e.MessageEdited(number, "x"),
+        lambda number: e.MessageRegenerated(number, "x"),
+        lambda number: e.MessageRedacted(number),
+        lambda number: e.MessageRated(number, 1.0),
+        lambda number: e.DeliverySucceeded(number),
+        lambda number: e.DeliveryFailed(number, "gone"),
+    ],
+)
+def test_what_is_about_an_event_that_is_not_there_is_refused(about, number):
+    with pytest.raises(InvalidEvent, match=f"there is no event {number}, the last is 2"):
+        given(U("one"), B("two")).when(about(number))
+    given(U("one"), B("two")).when(about(1))
+    given(U("one"), B("two")).when(about(2))
+
+
+def test_an_entity_is_added_once_and_only_while_the_bot_listens():
+    city, day = e.Entity("city", "Rome"), e.Entity("day", "Monday")
+    listened = given(A(LISTEN), U("Rome"), e.EntitiesAdded((city,)))
+    _, state = listened.when(e.EntitiesAdded((city, day)))
+    assert state.context.latest_message is not None
+    assert state.context.latest_message.entities == (city, day)
+    _, state = given(A("other"), U("Rome")).when(e.EntitiesAdded((city,)))
+    assert state.context.latest_message is not None
+    assert state.context.latest_message.entities == ()
+
+
+def test_an_identity_is_merged_once():
+    merged = e.IdentityMerged("u1", "u2"), e.IdentityMerged("u1", "u3"), e.IdentityMerged("u1", "u2")
+    _, state = given(*merged).when()
+    assert (state.user, state.identities) == ("u1", ("u2", "u3"))
 
 
 def test_featurization_counts_only_while_the_bot_listens():

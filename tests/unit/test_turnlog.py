@@ -52,6 +52,23 @@ def test_a_conversation_is_seen_as_it_was_after_a_turn_an_event_and_at_a_time(lo
     assert [e.timestamp for e in log.conversation("alice", event=3).events()] == [1000, 1000, 1001]
 
 
+def test_a_time_is_that_of_the_last_event_not_after_it(log: Turnlog) -> None:
+    three_turns(log)
+    assert log.conversation("alice", time=1002.0).slots == {"n": 2}
+    assert log.conversation("alice", time=1001.9).slots == {"n": 1}
+
+
+@pytest.mark.parametrize("name", ["x" * 1_000, "é" * 500])
+def test_an_id_and_a_key_may_have_a_thousand_bytes_and_no_more(log: Turnlog, name: str) -> None:
+    log.record(name, SlotSet("a", 1), key=name)
+    assert not log.record(name, SlotSet("a", 1), key=name).new
+    with pytest.raises(InvalidEvent, match="conversation: .* has 1,001 bytes"):
+        log.record(f"{name}x", SlotSet("a", 1))
+    with pytest.raises(InvalidEvent, match="key: .* has 1,001 bytes"):
+        log.record(name, SlotSet("a", 1), key=f"{name}x")
+    assert list(log.ids()) == [name]
+
+
 @pytest.mark.parametrize("moment", [{"turn": 4}, {"turn": -1}, {"turn": 0}, {"event": 10}])
 def test_a_moment_that_never_was_is_refused(log: Turnlog, moment: dict[str, int]) -> None:
     three_turns(log)
