@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import turnlog
 from turnlog import Dialogue
 from turnlog.domain import events as e
-from turnlog.domain.apply import apply, fold, replay
+from turnlog.domain.apply import Rewrite, apply, fold, replay
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.decide import RESTART, NoHistory
 from turnlog.domain.slots import Slot
@@ -110,7 +110,9 @@ def test_a_revert_gives_back_the_context_it_names(asked: list[e.Event]) -> None:
     for number, event in enumerate(events, 1):
         if isinstance(event, e.ActionReverted | e.UserUtteranceReverted | e.HistoryReplaced):
             assert event.to is not None
-            before, after = replay(events[: event.to]).context, replay(events[:number]).context
+            held, after = replay(events[: event.to]), replay(events[:number]).context
+            rewrites = [later for later in events[event.to : number] if isinstance(later, Rewrite)]
+            before = fold(held, rewrites).context  # what was edited since stays so
             if event.to == 0:
                 before.slots = replay(events[:number]).initial_slots
             if not isinstance(event, e.HistoryReplaced) and before.followup == RESTART:

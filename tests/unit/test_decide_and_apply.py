@@ -350,7 +350,11 @@ def test_an_entity_is_added_once_and_only_while_the_bot_listens():
 
 
 def test_an_identity_is_merged_once():
-    merged = e.IdentityMerged("u1", "u2"), e.IdentityMerged("u1", "u3"), e.IdentityMerged("u1", "u2")
+    merged = (
+        e.IdentityMerged("u1", "u2"),
+        e.IdentityMerged("u1", "u3"),
+        e.IdentityMerged("u1", "u2"),
+    )
     _, state = given(*merged).when()
     assert (state.user, state.identities) == ("u1", ("u2", "u3"))
 
