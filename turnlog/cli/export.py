@@ -85,8 +85,6 @@ def export(
     from turnlog.training.plan import Plan, included, parts
     from turnlog.training.write import export as write
 
-    given = {"prefix": prefix, "turns": turns}
-    settings = {name: value for name, value in given.items() if value is not None}
     with open_log() as log, _progress() as progress:
         plan = Plan(
             format=format,
@@ -97,10 +95,15 @@ def export(
             by="user" if by == "user" else "conversation",
             include=included(include),
             skip_faulty=skip_faulty,
-            settings=settings,
+            settings=_set(prefix=prefix, turns=turns),
         )
         totals = write(log, plan, out, progress=progress)
     _tell(totals, plan, out)
+
+
+def _set(**options: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 @contextmanager

@@ -56,7 +56,6 @@ def replay(
     from turnlog import bots
     from turnlog.replay import many
     from turnlog.replay import rules as rule
-    from turnlog.reports import replay as report
 
     if bool(ids) == all_:
         raise typer.BadParameter("name conversations, or give --all")
@@ -72,9 +71,7 @@ def replay(
             output.lines(diverging, columns=())
         else:
             _print(len(list(diverging)), outcomes)
-    for path, write in ((junit, report.junit), (html, report.html)):
-        if path is not None:
-            output.write(path, write(outcomes, bot))
+    _write_reports(outcomes, bot, junit, html)
     if any(found for _, found in outcomes):
         raise typer.Exit(1)
 
@@ -96,6 +93,14 @@ def _print(count: int, outcomes: Any) -> None:
         columns = ("kind", "what", "conversations", "first", "turn")
         output.table(columns, (_row(group) for group in grouped(outcomes)))
     output.say(f"conversations: {len(outcomes):,}, diverging: {count:,}")
+
+
+def _write_reports(outcomes: Any, bot: str, junit: Path | None, html: Path | None) -> None:
+    from turnlog.reports import replay as report
+
+    for path, write in ((junit, report.junit), (html, report.html)):
+        if path is not None:
+            output.write(path, write(outcomes, bot))
 
 
 def _row(group: Any) -> tuple[Any, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -11,80 +13,85 @@ from turnlog.errors import TurnlogError
 
 Option = typer.Option
 
+Host = Annotated[str | None, Option(help="Address to bind to [default: 127.0.0.1].")]
+Port = Annotated[int, Option(help="Port; 0 for any that is free.")]
+BotName = Annotated[
+    str | None, Option(metavar="MODULE:ATTR|URL", help="Who answers; nobody if not given.")
+]
+BotTimeout = Annotated[float, Option(help="Seconds a bot may take.")]
+Cors = Annotated[
+    list[str] | None, Option(metavar="ORIGIN", help="Another origin whose pages may use it.")
+]
+AuthToken = Annotated[
+    str | None, Option(envvar="TURNLOG_AUTH_TOKEN", help="Token that REST and /inspect ask for.")
+]
+JwtKey = Annotated[
+    str | None,
+    Option(envvar="TURNLOG_JWT_KEY", help="Key that JSON web tokens are checked with."),
+]
+JwtMethod = Annotated[str, Option(help="Their algorithm; no other is accepted.")]
+ClientIds = Annotated[
+    bool,
+    Option(
+        "--client-ids",
+        help="Let clients name their session id: who guesses an id reads that session.",
+    ),
+]
+RedisUrl = Annotated[
+    str | None,
+    Option(
+        metavar="URL",
+        help="Redis by which servers on one PostgreSQL tell each other that the log has grown.",
+    ),
+]
+SocketioPath = Annotated[str, Option(help="Path of the Socket.IO channel.")]
+Namespace = Annotated[str, Option(help="Its namespace.")]
+UserMessageEvent = Annotated[str, Option(help="Its event of a user's message.")]
+BotMessageEvent = Annotated[str, Option(help="Its event of a bot's message.")]
+MetadataKey = Annotated[str, Option(help="Where a message carries metadata.")]
+SessionPersistence = Annotated[bool, Option(help="Whether a session outlives its connection.")]
+
 
 def serve(
-    host: Annotated[str | None, Option(help="Address to bind to [default: 127.0.0.1].")] = None,
-    port: Annotated[int, Option(help="Port; 0 for any that is free.")] = 5005,
-    bot: Annotated[
-        str | None, Option(metavar="MODULE:ATTR|URL", help="Who answers; nobody if not given.")
-    ] = None,
-    bot_timeout: Annotated[float, Option(help="Seconds a bot may take.")] = 30.0,
-    cors: Annotated[
-        list[str] | None, Option(metavar="ORIGIN", help="Another origin whose pages may use it.")
-    ] = None,
-    auth_token: Annotated[
-        str | None,
-        Option(envvar="TURNLOG_AUTH_TOKEN", help="Token that REST and /inspect ask for."),
-    ] = None,
-    jwt_key: Annotated[
-        str | None,
-        Option(envvar="TURNLOG_JWT_KEY", help="Key that JSON web tokens are checked with."),
-    ] = None,
-    jwt_method: Annotated[str, Option(help="Their algorithm; no other is accepted.")] = "HS256",
-    client_ids: Annotated[
-        bool,
-        Option(
-            "--client-ids",
-            help="Let clients name their session id: who guesses an id reads that session.",
-        ),
-    ] = False,
-    redis: Annotated[
-        str | None,
-        Option(
-            metavar="URL",
-            help="Redis by which servers on one PostgreSQL tell each other that the log has grown.",
-        ),
-    ] = None,
-    socketio_path: Annotated[str, Option(help="Path of the Socket.IO channel.")] = "/socket.io",
-    namespace: Annotated[str, Option(help="Its namespace.")] = "/",
-    user_message_evt: Annotated[
-        str, Option(help="Its event of a user's message.")
-    ] = "user_uttered",
-    bot_message_evt: Annotated[str, Option(help="Its event of a bot's message.")] = "bot_uttered",
-    metadata_key: Annotated[str, Option(help="Where a message carries metadata.")] = "metadata",
-    session_persistence: Annotated[
-        bool, Option(help="Whether a session outlives its connection.")
-    ] = True,
+    host: Host = None,
+    port: Port = 5005,
+    bot: BotName = None,
+    bot_timeout: BotTimeout = 30.0,
+    cors: Cors = None,
+    auth_token: AuthToken = None,
+    jwt_key: JwtKey = None,
+    jwt_method: JwtMethod = "HS256",
+    client_ids: ClientIds = False,
+    redis: RedisUrl = None,
+    socketio_path: SocketioPath = "/socket.io",
+    namespace: Namespace = "/",
+    user_message_evt: UserMessageEvent = "user_uttered",
+    bot_message_evt: BotMessageEvent = "bot_uttered",
+    metadata_key: MetadataKey = "metadata",
+    session_persistence: SessionPersistence = True,
 ) -> None:
     """Serve live conversations: chat page, inspector, Socket.IO, REST."""
-    try:
+    with _server_packages():
         from turnlog.server.main import run
         from turnlog.server.settings import Names, Settings
+    names = Names(
+        path=socketio_path, namespace=namespace, user_message=user_message_evt,
+        bot_message=bot_message_evt, metadata=metadata_key, persistence=session_persistence,
+    )  # fmt: skip
+    settings = Settings(
+        db=common().db, host=host or "127.0.0.1", port=port, bot=bot, bot_timeout=bot_timeout,
+        cors=tuple(cors or ()), auth_token=auth_token, jwt_key=jwt_key, jwt_method=jwt_method,
+        client_ids=client_ids, redis=redis, names=names,
+    )  # fmt: skip
+    run(settings)
+
+
+@contextmanager
+def _server_packages() -> Iterator[None]:
+    """Say which extra brings the packages, where one is not installed."""
+    try:
+        yield
     except ImportError as error:
         raise TurnlogError(
             f"the server needs more packages ({error.name}): pip install 'turnlog[server]'"
         ) from error
-    names = Names(
-        path=socketio_path,
-        namespace=namespace,
-        user_message=user_message_evt,
-        bot_message=bot_message_evt,
-        metadata=metadata_key,
-        persistence=session_persistence,
-    )
-    run(
-        Settings(
-            db=common().db,
-            host=host or "127.0.0.1",
-            port=port,
-            bot=bot,
-            bot_timeout=bot_timeout,
-            cors=tuple(cors or ()),
-            auth_token=auth_token,
-            jwt_key=jwt_key,
-            jwt_method=jwt_method,
-            client_ids=client_ids,
-            redis=redis,
-            names=names,
-        )
-    )
