@@ -19,7 +19,7 @@ _UNKNOWN = "no projection of this turnlog makes it, so that it cannot be checked
 
 def check(scan: Scan, projections: Mapping[str, Projection], tell: Tell) -> None:
     """Tell the faults of every mark and of every entry of every model."""
-    marks: dict[Any, Mark] = {mark.model: mark for mark in scan.every("marks")}  # type: ignore[union-attr, misc]
+    marks: dict[Any, Mark] = {mark.model: mark for mark in scan.every(Mark)}
     _check_seal(marks, tell)
     whole = {
         name: mark
@@ -108,8 +108,7 @@ def _compare(
     """Every stored entry is one that was made again, and the other way round."""
     reader = scratch.reader
     unknown: set[Any] = set()
-    for entry in scan.every("models"):
-        assert isinstance(entry, Entry)
+    for entry in scan.every(Entry):
         if entry.model in made:
             if _got(reader, entry) != entry.value:
                 tell(_about(entry, "is not what the events give"))
@@ -118,8 +117,7 @@ def _compare(
             what = _UNKNOWN if entry.model in marked else "it has entries, but no mark"
             tell(Fault(named(entry.conversation), None, f"projection {entry.model!r}: {what}"))
     with scratch.scan() as made_again:
-        for entry in made_again.every("models"):
-            assert isinstance(entry, Entry)
+        for entry in made_again.every(Entry):
             if scan.get(entry.model, entry.conversation, entry.key) is None:
                 tell(_about(entry, "is gone"))
 

@@ -9,6 +9,7 @@ the database.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain as chained
 from itertools import groupby
 from typing import Any
 
@@ -21,7 +22,7 @@ from turnlog.errors import StorageError, UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import Projection
 from turnlog.storage.recorder import Recorder, Scan
-from turnlog.storage.rows import Row
+from turnlog.storage.rows import Head, Row, Snapshot
 
 ROWS_AT_ONCE = 500
 """Rows of a table that are read together."""
@@ -71,7 +72,7 @@ def _check_all(scan: Scan, projections: Mapping[str, Projection], found: Verific
     for complaint in scan.complaints():
         found.tell(Fault(None, None, complaint))
     rows = 0
-    for name, group in groupby(scan.every("commits"), key=lambda row: row.conversation):  # type: ignore[union-attr]
+    for name, group in groupby(scan.every(Row), key=lambda row: row.conversation):
         counted = _Counted(group)
         _check_one(scan, name, counted, found)
         rows += counted.number
@@ -96,12 +97,12 @@ def _check_known(scan: Scan, name: str) -> None:
 
 def _check_orphans(scan: Scan, found: Verification) -> None:
     """Heads and snapshots of conversations that have no rows."""
-    for table in ("heads", "snapshots"):
-        stored: Iterator[Any] = scan.every(table)
-        for name, _ in groupby(stored, key=lambda row: row.conversation):
-            if not isinstance(name, str) or not scan.rows(name, _FIRST, None, 1):
-                what = f"it has {table}, but no rows: they were cut off"
-                found.tell(Fault(named(name), None, what))
+    heads = (("heads", head.conversation) for head in scan.every(Head))
+    snapshots = (("snapshots", snapshot.conversation) for snapshot in scan.every(Snapshot))
+    for (table, name), _ in groupby(chained(heads, snapshots)):
+        if not isinstance(name, str) or not scan.rows(name, _FIRST, None, 1):
+            what = f"it has {table}, but no rows: they were cut off"
+            found.tell(Fault(named(name), None, what))
 
 
 def _rows(scan: Scan, name: str) -> Iterator[Row]:

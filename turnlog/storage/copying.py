@@ -12,7 +12,7 @@ import msgspec
 
 from turnlog.errors import StorageError
 from turnlog.storage.recorder import Recorder, Scan, Transaction
-from turnlog.storage.rows import Entry
+from turnlog.storage.rows import Entry, Head, Mark, Snapshot
 from turnlog.storage.sqlite import SqliteRecorder
 
 BATCH = 1000
@@ -63,15 +63,15 @@ def copy(source: Recorder, target: Recorder) -> Copied:
             )
         commits = _copy_rows(scan, transaction)
         conversations = 0
-        for heads in _batches(scan.every("heads")):
+        for heads in _batches(scan.every(Head)):
             transaction.put_heads(heads)
             conversations += len(heads)
-        for snapshots in _batches(scan.every("snapshots")):
+        for snapshots in _batches(scan.every(Snapshot)):
             transaction.put_snapshots(snapshots)
-        for entries in _batches(scan.every("models")):
+        for entries in _batches(scan.every(Entry)):
             _put_entries(entries, transaction)
-        for mark in scan.every("marks"):
-            transaction.put_mark(mark)  # type: ignore[arg-type]
+        for mark in scan.every(Mark):
+            transaction.put_mark(mark)
     return Copied(commits, conversations)
 
 

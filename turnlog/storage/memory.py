@@ -6,12 +6,12 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from eventsourcing.persistence import IntegrityError
 
 from turnlog.storage.recorder import Recorder
-from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot, Stored, Table
+from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot, Stored
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -121,9 +121,9 @@ class MemoryTransaction:
             )
         return iter(found)
 
-    def every(self, table: Table) -> Iterator[Stored]:
+    def every(self, kind: type[Stored]) -> Iterator[Stored]:
         with self._lock:
-            return iter(getattr(self, f"_every_{table}")())
+            return iter(self._EVERY[kind](self))
 
     def _every_commits(self) -> list[Row]:
         return [row for name in sorted(self._rows) for row in self._rows[name]]
@@ -141,6 +141,14 @@ class MemoryTransaction:
         return [
             Entry(name, *entry) for name in sorted(self._models) for entry in self.entries(name)
         ]
+
+    _EVERY: ClassVar[dict[type, Callable[[MemoryTransaction], list[Any]]]] = {
+        Row: _every_commits,
+        Head: _every_heads,
+        Snapshot: _every_snapshots,
+        Mark: _every_marks,
+        Entry: _every_models,
+    }
 
     def complaints(self) -> Iterator[str]:
         return iter(())

@@ -10,7 +10,7 @@ from typing import Any, LiteralString
 from eventsourcing.persistence import IntegrityError
 
 from turnlog.storage.postgres_connection import Connection, columns
-from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot, Stored, Table, readable
+from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot, Stored, readable
 
 SCHEMA: LiteralString = """
 CREATE TABLE turnlog_format (version int NOT NULL);
@@ -304,13 +304,13 @@ class PostgresTransaction(PostgresReader):
 class PostgresScan(PostgresTransaction):
     """Reads in one REPEATABLE READ transaction."""
 
-    def every(self, table: Table) -> Iterator[Stored]:
-        statement, kind = _EVERY[table]
-        name = f"every_{table}_{next(_CURSORS)}"
+    def every(self, kind: type[Stored]) -> Iterator[Stored]:
+        statement, made = _EVERY[kind]
+        name = f"every_{kind.__name__}_{next(_CURSORS)}"
         with self._connection.cursor(name, binary=True) as cursor:
             cursor.itersize = 500
             for found in cursor.execute(statement):
-                yield kind(found)
+                yield made(found)
 
     def complaints(self) -> Iterator[str]:
         """None: PostgreSQL checks its own pages and keys."""
@@ -341,15 +341,15 @@ def _entry(found: Any) -> Entry:
 
 
 _CURSORS = count()
-_EVERY: dict[Table, tuple[LiteralString, Callable[[Any], Stored]]] = {
-    "commits": (f"SELECT {_ROW} FROM turnlog_commits ORDER BY conversation, version", _row),
-    "heads": (f"SELECT {_HEAD} FROM turnlog_heads ORDER BY 1", _head),
-    "snapshots": (
+_EVERY: dict[type, tuple[LiteralString, Callable[[Any], Any]]] = {
+    Row: (f"SELECT {_ROW} FROM turnlog_commits ORDER BY conversation, version", _row),
+    Head: (f"SELECT {_HEAD} FROM turnlog_heads ORDER BY 1", _head),
+    Snapshot: (
         f"SELECT {_SNAPSHOT} FROM turnlog_snapshots ORDER BY conversation, version",
         _snapshot,
     ),
-    "marks": ("SELECT model, position, digest FROM turnlog_marks ORDER BY 1", _mark),
-    "models": (
+    Mark: ("SELECT model, position, digest FROM turnlog_marks ORDER BY 1", _mark),
+    Entry: (
         "SELECT model, conversation, key, value FROM turnlog_models ORDER BY 1, 2, 3",
         _entry,
     ),

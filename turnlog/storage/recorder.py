@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from turnlog.storage.rows import Head, Mark, Row, Snapshot, Stored, Table
+from turnlog.storage.rows import Head, Mark, Row, Snapshot, Stored
 from turnlog.storage.signal import Signal
 
 
@@ -91,8 +91,8 @@ class Scan(Reader, Protocol):
     text that is not UTF-8 comes as its bytes.
     """
 
-    def every(self, table: Table) -> Iterator[Stored]:
-        """All rows of a table as a stream, commits by conversation and version.
+    def every(self, kind: type[Stored]) -> Iterator[Stored]:
+        """All rows of the table of this type as a stream, commits by conversation and version.
 
         Several may be read at a time.
         """

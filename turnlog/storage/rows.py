@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from turnlog.domain.conversation import Commit
 from turnlog.encoding import binary
@@ -79,8 +79,8 @@ class Entry(NamedTuple):
     value: bytes
 
 
-Table = Literal["commits", "heads", "snapshots", "marks", "models"]
-Stored = Row | Head | Snapshot | Mark | Entry
+Stored = TypeVar("Stored", Row, Head, Snapshot, Mark, Entry)
+"""What the tables hold: each has rows of one of these types."""
 
 
 def readable(text: bytes) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from eventsourcing.persistence import IntegrityError
 
 from turnlog.errors import ForeignDatabase, Unavailable
-from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot, Stored, Table
+from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot, Stored
 
 SCHEMA = """
 CREATE TABLE commits (
@@ -198,26 +198,26 @@ class SqliteReader:
         return iter(self._all(statement, parameters))
 
 
-_EVERY: dict[Table, tuple[str, Callable[[Any], Stored]]] = {
-    "commits": (f"SELECT {_ROW} FROM commits ORDER BY conversation, version", Row._make),
-    "heads": (f"SELECT {_HEAD} FROM heads ORDER BY 1", Head._make),
-    "snapshots": (
+_EVERY: dict[type, tuple[str, Callable[[Any], Any]]] = {
+    Row: (f"SELECT {_ROW} FROM commits ORDER BY conversation, version", Row._make),
+    Head: (f"SELECT {_HEAD} FROM heads ORDER BY 1", Head._make),
+    Snapshot: (
         f"SELECT {_SNAPSHOT} FROM snapshots ORDER BY conversation, version",
         Snapshot._make,
     ),
-    "marks": ("SELECT model, position, digest FROM marks ORDER BY 1", Mark._make),
-    "models": ("SELECT model, conversation, key, value FROM models ORDER BY 1, 2, 3", Entry._make),
+    Mark: ("SELECT model, position, digest FROM marks ORDER BY 1", Mark._make),
+    Entry: ("SELECT model, conversation, key, value FROM models ORDER BY 1, 2, 3", Entry._make),
 }
 
 
 class SqliteScan(SqliteReader):
     """Reads in one transaction, on a connection that takes any bytes for a text."""
 
-    def every(self, table: Table) -> Iterator[Stored]:
-        statement, kind = _EVERY[table]
+    def every(self, kind: type[Stored]) -> Iterator[Stored]:
+        statement, made = _EVERY[kind]
         try:
             for found in self._connection.execute(statement):
-                yield kind(found)
+                yield made(found)
         except sqlite3.Error as error:
             raise translated(error) from error
 

@@ -24,6 +24,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.errors import TurnlogError
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import catch_up, rebuild
+from turnlog.storage.rows import Entry, Head, Mark, Row
 from turnlog.testing import strategies
 
 ids = st.sampled_from(["alice", "bob", "nul\0", "😀"])
@@ -163,6 +164,6 @@ def recorded(done: Any) -> tuple[Sequence[Any], Any, bool]:
 
 def contents(log: Turnlog) -> list[Any]:
     """Every row of every table, but snapshots: when those are taken is each log's own affair."""
-    tables: tuple[Any, ...] = ("commits", "heads", "marks", "models")
+    tables: tuple[Any, ...] = (Row, Head, Mark, Entry)
     with log.store.scan() as scan:
-        return [sorted(scan.every(table)) for table in tables]
+        return [sorted(scan.every(kind)) for kind in tables]

@@ -233,13 +233,13 @@ class RecorderContract(ABC):
             transaction.put("m", [("a", "k", b"v")])
             transaction.put_mark(Mark("m", 7, b"d"))
         with recorder.scan() as scan:
-            commits, heads = scan.every("commits"), scan.every("heads")
+            commits, heads = scan.every(Row), scan.every(Head)
             pairs = [(next(commits), next(heads)), (next(commits), next(heads))]
             assert pairs == [(row(2, "a"), head("a")), (row(1, "b"), head("b", 2))]
             assert [*commits, *heads] == [row(3, "b", 2)]
-            assert list(scan.every("snapshots")) == [snapshot("b", 1), snapshot("b", 2)]
-            assert list(scan.every("marks")) == [Mark("m", 7, b"d")]
-            assert list(scan.every("models")) == [Entry("m", "a", "k", b"v")]
+            assert list(scan.every(Snapshot)) == [snapshot("b", 1), snapshot("b", 2)]
+            assert list(scan.every(Mark)) == [Mark("m", 7, b"d")]
+            assert list(scan.every(Entry)) == [Entry("m", "a", "k", b"v")]
             assert scan.head("a") == head("a")
             assert list(scan.complaints()) == []
 
