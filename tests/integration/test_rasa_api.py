@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import httpx
+import jwt
 import pytest
 
 from tests.parts import turnlog as turnlog_part
@@ -200,3 +202,50 @@ def test_the_api_is_described(api):
     paths = httpx.get(f"{base}/openapi/openapi.json").json()["paths"]
     assert set(paths["/conversations/{conversation}/tracker"]) == {"get", "delete"}
     assert set(paths["/conversations/{conversation}/tracker/events"]) == {"post", "put"}
+
+
+IDS = ["a/b", "%2F", "%25", "a%2Fb", "+/9a==", "/a", "a/", "a//b", "a/tracker", "x?y#z", "ü", ".."]
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_the_id_in_a_path_is_decoded_once_and_slashes_belong_to_it(api, id):
+    encoded = quote(id, safe="").replace(".", "%2E")  # httpx would resolve ..
+    api.post(f"/{encoded}/tracker/events", json=SLOT).raise_for_status()
+    assert api.get(f"/{encoded}/tracker").json()["sender_id"] == id
+    assert api.get(f"/{encoded}/story").text.count("city") == 1
+    assert id in api.get("").json()
+    events = api.get(f"{api.base_url.copy_with(path='/')}v1/conversations/{encoded}/events").json()
+    assert events["conversation"] == id
+    turn = {"values": {"step": id}}
+    sessions = f"{api.base_url.copy_with(path='/')}sessions/{encoded}/values"
+    assert api.patch(sessions, json=turn["values"]).status_code == 204
+    assert api.get(sessions).json()["step"] == id
+    assert api.delete(f"/{encoded}/tracker").json()["conversation"] == id
+
+
+def test_rasas_own_form_of_an_id_with_slashes_works(api):
+    api.post("/viber/+9a==/tracker/events", json=SLOT).raise_for_status()
+    assert api.get("/viber/+9a==/tracker").json()["sender_id"] == "viber/+9a=="
+    assert api.get("/viber%2F+9a==/tracker").json()["slots"] == {"city": "Rome"}
+    assert api.get("/viber/%2B9a==/story").status_code == 200
+    said = {"text": "hello", "sender": "user"}
+    assert api.post("/viber/+9a==/messages", json=said).status_code == 200
+
+
+def test_an_id_that_is_no_text_is_refused(api):
+    refused = api.get("/%ff/tracker")
+    assert (refused.status_code, refused.json()["reason"]) == (400, "BadRequest")
+    assert "%ff" in refused.json()["message"]
+
+
+def test_a_token_for_one_id_opens_no_other_by_its_slashes():
+    key = "a key of thirty-two bytes or more"
+    token = jwt.encode({"sub": "a"}, key, "HS256")
+    headers = {"Authorization": f"Bearer {token}"}
+    with (
+        turnlog_part.running("--jwt-key", key, bot=None) as server,
+        httpx.Client(base_url=server.url, headers=headers) as client,
+    ):
+        assert client.get("/conversations/a/tracker").status_code == 200
+        for id in ("a/b", "a%2Fb", "%61%2F", "b/a", "a/tracker"):
+            assert client.get(f"/conversations/{id}/tracker").status_code == 403, id

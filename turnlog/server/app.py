@@ -27,6 +27,7 @@ from turnlog.dialogs.timers import RepeatingDialog, Timers
 from turnlog.domain.conversation import Conversation
 from turnlog.server import errors
 from turnlog.server.auth import Principal, authorised
+from turnlog.server.paths import ConversationPaths, with_decoded_id
 from turnlog.server.request_guard import RequestGuard
 from turnlog.server.services import Services
 from turnlog.server.settings import Settings
@@ -79,7 +80,8 @@ def application(services: Services) -> Any:
     """Routes and Socket.IO; mounting the one in the other breaks its transports."""
     chat = SocketChannel(services)
     path = services.settings.names.path
-    both = socketio.ASGIApp(chat.sio, other_asgi_app=litestar(services), socketio_path=path)
+    routes = ConversationPaths(litestar(services))
+    both = socketio.ASGIApp(chat.sio, other_asgi_app=routes, socketio_path=path)
     return RequestGuard(both, services.settings)
 
 
@@ -88,6 +90,7 @@ def litestar(services: Services) -> Litestar:
     return Litestar(
         route_handlers=[handler for group in ROUTES for handler in _loaded(group)],
         guards=[authorised],
+        middleware=[with_decoded_id],
         dependencies={
             "log": Provide(lambda: services.log, sync_to_thread=False),
             "services": Provide(lambda: services, sync_to_thread=False),

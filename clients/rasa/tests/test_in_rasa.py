@@ -390,6 +390,19 @@ def test_update_replaces_and_delete_deletes(server):
     assert list(run(store.keys())) == []
 
 
+def test_an_imported_conversation_with_a_slash_in_its_id_goes_on(server, tmp_path):
+    history = [said("imported").as_dict()]
+    dump = tmp_path / "tracker.json"
+    dump.write_text(json.dumps([{"sender_id": "viber/+9a==", "events": history}]))
+    server.stop()
+    turnlog("--db", server.db, "import", "--format", "rasa-tracker", str(dump))
+    server.start()
+    store = opened(server.url)
+    run(turn(store, "viber/+9a==", "goes on"))
+    assert spoken(store, "viber/+9a==") == ["imported", "goes on"]
+    assert run(store.keys()) == ["viber/+9a=="]
+
+
 # --- Rasa as the judge --------------------------------------------------------------------------
 
 

@@ -123,7 +123,7 @@ class Client:
     def names(self) -> List[str]:
         """The ids of all conversations."""
         _, names = self._request("GET", "/conversations")
-        return [_given(name) for name in names]
+        return list(names)
 
     def _request(
         self,
@@ -216,18 +216,6 @@ class Client:
 
 
 def _target(sender: str, path: str, **query: Any) -> str:
+    """The id is one segment, encoded once."""
     asked = f"?{urlencode(query)}" if query else ""
-    return f"/conversations/{quote(_named(sender), safe='')}/{path}{asked}"
-
-
-def _named(sender: str) -> str:
-    """The id as a segment of a path can hold it: a slash as %2F."""
-    if "/" not in sender and "%2F" not in sender and "%25" not in sender:
-        return sender
-    return sender.replace("%", "%25").replace("/", "%2F")
-
-
-def _given(name: str) -> str:
-    if "%2F" not in name and "%25" not in name:
-        return name
-    return name.replace("%2F", "/").replace("%25", "%")
+    return f"/conversations/{quote(sender, safe='', errors='surrogatepass')}/{path}{asked}"

@@ -1,0 +1,66 @@
+"""A conversation's id in a path: decoded once, and slashes belong to it.
+
+A client may encode a slash, or write it as it is where Rasa's own paths allow that
+(`/conversations/a/b/tracker` is of `a/b`). Before a route is looked up the id becomes one encoded
+segment, and is decoded when the route is found.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote, unquote
+
+from turnlog.server.errors import RequestRefused
+
+Asgi = Any
+
+RASA = "tracker/events|tracker|story|messages|execute|predict|trigger_intent"
+_WITH_SLASHES = re.compile(rf"(/conversations/)(.+)(/(?:{RASA})/?)$")
+_ONE_SEGMENT = re.compile(r"(/v1/conversations/|/sessions/)([^/]+)(/.*)$")
+
+
+class ConversationPaths:
+    """ASGI middleware before the routes: an id in the path becomes one encoded segment."""
+
+    def __init__(self, inner: Asgi) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "path": routed(_raw(scope))}
+        await self._inner(scope, receive, send)
+
+
+def _raw(scope: Any) -> str:
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return raw.decode("latin-1")
+
+
+def routed(raw: str) -> str:
+    """The path that a route is looked up by: decoded but for the id, whose slashes are encoded."""
+    found = _WITH_SLASHES.match(raw) or _ONE_SEGMENT.match(raw)
+    if found is None:
+        return unquote(raw)
+    before, id, after = found.groups()
+    return before + id.replace("/", "%2F") + unquote(after)
+
+
+def with_decoded_id(app: Asgi) -> Asgi:
+    """Middleware of each route: the parameter `conversation` is the id itself."""
+
+    async def call(scope: Any, receive: Any, send: Any) -> None:
+        parameters = scope.get("path_params") or {}
+        if "conversation" in parameters:
+            id = _decoded(parameters["conversation"])
+            scope["path_params"] = {**parameters, "conversation": id}
+        await app(scope, receive, send)
+
+    return call
+
+
+def _decoded(segment: str) -> str:
+    try:
+        return unquote(segment, errors="strict")
+    except UnicodeDecodeError as error:
+        raise RequestRefused(400, "BadRequest", f"conversation {segment!r}: {error}") from error
