@@ -65,7 +65,7 @@ def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
         for name, kind, default in (("db", Db, None), ("json", Json, False))
     ]
     parameters = [*signature.parameters.values(), *common]
-    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # what typer looks at
     return run
 
 

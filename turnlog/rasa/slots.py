@@ -12,30 +12,28 @@ def _slot(kind: SlotType, name: str, initial_value: Any, influence: bool, **more
     return Slot(name, kind, initial_value, influence=influence, **more)
 
 
-def TextSlot(  # noqa: N802
+def TextSlot(
     name: str, initial_value: str | None = None, *, influence_conversation: bool = True
 ) -> Slot:
     return _slot("text", name, initial_value, influence_conversation)
 
 
-def BooleanSlot(  # noqa: N802
+def BooleanSlot(
     name: str, initial_value: bool | None = None, *, influence_conversation: bool = True
 ) -> Slot:
     return _slot("bool", name, initial_value, influence_conversation)
 
 
-def ListSlot(  # noqa: N802
-    name: str, initial_value: Any = None, *, influence_conversation: bool = True
-) -> Slot:
+def ListSlot(name: str, initial_value: Any = None, *, influence_conversation: bool = True) -> Slot:
     """A scalar that is set is kept as a list of it."""
     return _slot("list", name, initial_value, influence_conversation)
 
 
-def AnySlot(name: str, initial_value: Any = None) -> Slot:  # noqa: N802
+def AnySlot(name: str, initial_value: Any = None) -> Slot:
     return _slot("any", name, initial_value, influence=False)
 
 
-def FloatSlot(  # noqa: N802
+def FloatSlot(
     name: str,
     initial_value: float | None = None,
     *,
@@ -49,7 +47,7 @@ def FloatSlot(  # noqa: N802
     )
 
 
-def CategoricalSlot(  # noqa: N802
+def CategoricalSlot(
     name: str,
     values: Sequence[Any] = (),
     initial_value: Any = None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from turnlog.domain import events as e
 from turnlog.encoding import binary
@@ -16,11 +16,13 @@ from turnlog.replay.divergence import Kind
 from turnlog.replay.rules import Rules
 from turnlog.serializers.plain import to_plain
 
+Family = Literal["understood", "tool", "slot", "action", "text"]
+
 
 class Item(NamedTuple):
     """What is compared of an event: its family, what it is about, and all it says, encoded."""
 
-    family: str
+    family: Family
     name: str
     content: bytes
     event: e.Event
@@ -32,7 +34,7 @@ class Difference(NamedTuple):
     actual: Any
 
 
-_FAMILIES: dict[type[e.Event], str] = {
+_FAMILIES: dict[type[e.Event], Family] = {
     e.MessageUnderstood: "understood",
     e.EntitiesAdded: "understood",
     e.ToolCalled: "tool",
@@ -122,7 +124,7 @@ def _items(events: Iterable[e.Event], rules: Rules) -> Iterator[Item]:
             yield Item(family, name, binary.encode_ordered(rules.masked(said)), event)
 
 
-def _ignored(event: e.Event, family: str, rules: Rules) -> bool:
+def _ignored(event: e.Event, family: Family, rules: Rules) -> bool:
     """Texts and what was understood are not left out, only what they say."""
     if isinstance(event, e.SlotSet) and rules.ignores_slot(event.name):
         return True
@@ -208,8 +210,7 @@ def _kind(item: Item, other: Item) -> Kind:
         return "tool_arguments" if item.name == other.name else "tool_call"
     if item.family == "understood":
         return "entity" if _intent(item) == _intent(other) else "intent"
-    kind: Kind = item.family  # type: ignore[assignment]
-    return kind
+    return item.family
 
 
 def _intent(item: Item) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,6 +15,7 @@ from turnlog.reports.html import Element, element, page
 from turnlog.reports.text import visible
 from turnlog.serializers.plain import dumps
 
+PlainEvent = Mapping[str, Any]
 Outcomes = Sequence[tuple[str, Divergence | None]]
 
 
@@ -56,14 +57,14 @@ def about(divergence: Divergence) -> str:
     return one if one == other else f"{one} → {other}"
 
 
-def _short(event: Any) -> str:
+def _short(event: PlainEvent | None) -> str:
     """An event's type and name."""
-    if not isinstance(event, dict):
+    if event is None:
         return "nothing"
     return " ".join(str(event[key]) for key in ("type", "name") if event.get(key) is not None)
 
 
-def _intent(event: Any) -> str:
+def _intent(event: PlainEvent | None) -> str:
     return str(((event or {}).get("intent") or {}).get("name"))
 
 

@@ -47,8 +47,8 @@ class ParquetCodec(Codec):
 
 def _arrow() -> tuple[Any, Any]:
     try:
-        import pyarrow  # type: ignore[import-untyped]
-        import pyarrow.parquet  # type: ignore[import-untyped]
+        import pyarrow
+        import pyarrow.parquet
     except ImportError as error:
         raise FormatError("the format 'parquet' needs turnlog[parquet]") from error
     return pyarrow, pyarrow.parquet

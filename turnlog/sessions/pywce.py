@@ -39,7 +39,7 @@ REFUSAL_CHARACTERS = 500
 """Characters of a refusal that are recorded."""
 
 
-class TurnlogSessionManager(SessionManager, ISessionManager):  # type: ignore[misc]
+class TurnlogSessionManager(SessionManager, ISessionManager):  # type: ignore[misc]  # pywce has no types
     """pywce's session manager over a log; takes SessionManager's arguments."""
 
 
@@ -136,7 +136,7 @@ class _Transport:
         watched = types.FunctionType(
             function.__code__, inside, argdefs=function.__defaults__, closure=function.__closure__
         )
-        bound: Send = types.MethodType(watched, send.__self__)  # type: ignore[attr-defined]
+        bound: Send = types.MethodType(watched, send.__self__)  # type: ignore[attr-defined]  # a method
         return bound
 
     def saw(self, response: Any) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 import turnlog
 from turnlog.domain import events as e
 from turnlog.engine.log import Turnlog
+from turnlog.engine.request import Request
 from turnlog.errors import TurnlogError
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import catch_up, rebuild
@@ -105,7 +107,8 @@ class LogMachine(RuleBasedStateMachine):
             for request in requests:
                 log.writer.submit(request)
             log.writer.flush()
-            return [answered(lambda _, it=one: recorded(it.result()), log) for one in requests]  # type: ignore[misc]
+            outcomes = [partial(_outcome, request) for request in requests]
+            return [answered(outcome, log) for outcome in outcomes]
 
         self.both(ask)
 
@@ -156,6 +159,10 @@ def answered(ask: Callable[[Turnlog], Any], log: Turnlog) -> Any:
         return ask(log)
     except TurnlogError as error:
         return f"{type(error).__name__}: {error}"
+
+
+def _outcome(request: Request, log: Turnlog) -> Any:
+    return recorded(request.result())
 
 
 def recorded(done: Any) -> tuple[Sequence[Any], Any, bool]:

@@ -40,12 +40,13 @@ class Replayer:
         import turnlog
         from turnlog.replay import Rules, many
 
-        allowed = Rules(**{name: tuple(values) for name, values in rules.items()})  # type: ignore[arg-type]
+        given: dict[str, Any] = {name: tuple(values) for name, values in rules.items()}
+        allowed = Rules(**given)
         loaded = _loaded(bot)
         opened: Any = turnlog.open(log) if isinstance(log, str) else nullcontext(log)
-        with opened as given:
-            chosen = list(given.ids() if ids is None else ids)
-            outcomes = list(many.replay(given, chosen, loaded, rules=allowed, timeout=timeout))
+        with opened as source:
+            chosen = list(source.ids() if ids is None else ids)
+            outcomes = list(many.replay(source, chosen, loaded, rules=allowed, timeout=timeout))
         found = [divergence for _, divergence in outcomes if divergence is not None]
         if found:
             pytest.fail(_told(found, len(outcomes)), pytrace=False)

@@ -155,7 +155,7 @@ def _with_lacks(events: Iterable[e.Event]) -> Iterator[e.Event]:
 
 
 def _pickle(dialogue: Dialogue, prefix: str, lost: Counter[str]) -> str:
-    import jsonpickle  # type: ignore[import-untyped]
+    import jsonpickle
 
     events = []
     for event, source in written(dialogue.events, dialogue.first_event, lost):

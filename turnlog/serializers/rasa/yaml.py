@@ -39,7 +39,7 @@ def _dumper() -> Any:
         raise FormatError("Rasa's YAML needs turnlog[rasa]") from error
     base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
-    class Dumper(base):  # type: ignore[misc]
+    class Dumper(base):  # type: ignore[misc]  # a base that is Any: C or Python
         def ignore_aliases(self, data: Any) -> bool:
             return True
 

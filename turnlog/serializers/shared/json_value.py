@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from turnlog.domain.values import INT_MAX, INT_MIN, MAX_DEPTH, RawJson
@@ -123,12 +123,22 @@ class _Reader:
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)
         if len(made) != len(pairs):
-            seen: set[str] = set()
-            twice = [key for key, _ in pairs if key in seen or seen.add(key)]  # type: ignore[func-returns-value]
+            twice = _repeated(key for key, _ in pairs)
             if self._twins is None:
                 raise _Twice(twice[0])
             self._twins += twice
         return made
+
+
+def _repeated(keys: Iterable[str]) -> list[str]:
+    """The keys that came before, as often as they come again."""
+    seen: set[str] = set()
+    again: list[str] = []
+    for key in keys:
+        if key in seen:
+            again.append(key)
+        seen.add(key)
+    return again
 
 
 def as_json(value: Any) -> bytes:
