@@ -13,7 +13,7 @@ from turnlog import SlotSet, UserUttered
 from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Request
-from turnlog.engine.writer import MAX_BATCH
+from turnlog.engine.writer import BATCH_REQUESTS
 from turnlog.errors import InvalidEvent, Unavailable, VersionConflict
 from turnlog.storage.memory import MemoryRecorder
 from turnlog.storage.recorder import Transaction
@@ -184,7 +184,7 @@ class Away(MemoryRecorder):
 def test_those_who_wait_behind_an_unavailable_database_are_refused_with_the_first() -> None:
     recorder = Away()
     log = Turnlog(recorder)
-    requests = [log.request(str(n), [UserUttered("hello")]) for n in range(MAX_BATCH * 2 + 1)]
+    requests = [log.request(str(n), [UserUttered("hello")]) for n in range(BATCH_REQUESTS * 2 + 1)]
     for request in requests:
         log.writer.submit(request)
     log.writer.flush()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from turnlog.audit.fault import Fault, Tell, named
-from turnlog.projections.projection import BATCH, Projection, projected
+from turnlog.projections.projection import Projection, projected
 from turnlog.storage.recorder import Scan
 from turnlog.storage.rows import Entry, Mark, Row
 from turnlog.storage.seal import SEAL, sealed
 from turnlog.storage.sqlite import SqliteRecorder
+from turnlog.storage.subscription import batches
 
 _UNKNOWN = "no projection of this turnlog makes it, so that it cannot be checked"
 
@@ -81,7 +82,7 @@ def _make_again(
     scan: Scan, scratch: SqliteRecorder, projection: Projection, upto: int, tell: Tell
 ) -> None:
     """Project the log's rows up to a position into the scratch database."""
-    for rows in _batches(scan, upto):
+    for rows in batches(scan, upto=upto):
         try:
             with scratch.transaction() as transaction:
                 buffer = projected(rows, projection, transaction)
@@ -90,16 +91,6 @@ def _make_again(
             what = f"projection {projection.name!r} cannot be made again: {error}"
             tell(Fault(named(rows[0].conversation), None, what))
             return
-
-
-def _batches(scan: Scan, upto: int) -> Iterator[list[Row]]:
-    done = 0
-    while done < upto:
-        rows = [row for row in scan.tail(done, BATCH) if row.position <= upto]
-        if not rows:
-            return
-        yield rows
-        done = rows[-1].position
 
 
 def _compare(

@@ -27,6 +27,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.errors import UnknownConversation
 from turnlog.projections.due_prompts import DUE, TIMER, DuePromptsProjection, take
 from turnlog.projections.projection import catch_up, commits
+from turnlog.storage.subscription import BATCH_COMMITS, Subscription
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +39,6 @@ PROMPTS_AT_ONCE = 256
 
 DELIVERY_SECONDS = 30.0
 """Seconds that another process has for a delivery; at a start nobody else is waited for."""
-
-COMMITS_AT_ONCE = 2000
-"""Commits read at once; after as many the index in the log is brought up to date."""
 
 Deliver = Callable[[str, int, e.BotUttered], Awaitable[Any]]
 Lock = Callable[[str], AbstractAsyncContextManager[None]]
@@ -94,7 +92,7 @@ class Timers:
         self._view = view or (lambda conversation: DialogConversation(conversation, log.sync.clock))
         self._deliver = deliver
         self._index = DeadlineIndex()
-        self._position = -1
+        self._subscription: Subscription | None = None
         self._started = False
 
     @asynccontextmanager
@@ -132,18 +130,20 @@ class Timers:
 
     def _follow(self, log: Turnlog) -> None:
         """Bring the index up to the end of the log."""
-        if self._position < 0:
-            catch_up(log.store, [DuePromptsProjection()])
-            mark = log.store.reader.mark(DuePromptsProjection.name)
-            self._position = mark.position if mark else 0
-            for conversation, key, value in log.store.reader.entries(DuePromptsProjection.name):
-                self._index.put(conversation, key, binary.decode(value))
-        while rows := log.store.reader.tail(self._position, COMMITS_AT_ONCE):
+        subscription = self._subscription = self._subscription or self._loaded(log)
+        while rows := subscription.read():
             for commit in commits(rows, DuePromptsProjection()):
                 take(commit, self._index)
-            self._position = rows[-1].position
-            if len(rows) == COMMITS_AT_ONCE:
+            if len(rows) == BATCH_COMMITS:
                 catch_up(log.store, [DuePromptsProjection()])
+
+    def _loaded(self, log: Turnlog) -> Subscription:
+        """Fill the index from the read model; what follows after it."""
+        catch_up(log.store, [DuePromptsProjection()])
+        mark = log.store.reader.mark(DuePromptsProjection.name)
+        for conversation, key, value in log.store.reader.entries(DuePromptsProjection.name):
+            self._index.put(conversation, key, binary.decode(value))
+        return Subscription(log.store, mark.position if mark else 0)
 
     # --- firing ---------------------------------------------------------------------------------
 

@@ -21,8 +21,10 @@ from turnlog.storage.rows import Head, Snapshot
 
 logger = logging.getLogger(__name__)
 
-MAX_BATCH = 256
-CACHED = 1_000
+BATCH_REQUESTS = 256
+"""Requests that share a transaction at most."""
+
+CACHED_CONVERSATIONS = 1_000
 """Conversations whose standing is kept in memory."""
 
 
@@ -56,7 +58,7 @@ class Writer:
                 self._commit_batch()
 
     def _commit_batch(self) -> None:
-        requests = self._taken(MAX_BATCH)
+        requests = self._taken(BATCH_REQUESTS)
         try:
             batch = self._committed(requests)
         except BaseException as error:
@@ -110,7 +112,7 @@ class Writer:
         for conversation, standing in standings.items():
             cache[conversation] = standing
             cache.move_to_end(conversation)
-        while len(cache) > CACHED:
+        while len(cache) > CACHED_CONVERSATIONS:
             cache.popitem(last=False)
 
     def _take_snapshots(self, batch: Batch) -> None:

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from turnlog.domain.apply import fold
 from turnlog.domain.state import State
 from turnlog.encoding import binary
-from turnlog.projections.projection import BATCH
 from turnlog.storage.recorder import Reader, Recorder, Transaction
 from turnlog.storage.rows import Head, Row
-from turnlog.storage.subscription import batches
+from turnlog.storage.subscription import BATCH_COMMITS, batches
 
 
-def rebuild_heads(recorder: Recorder, batch: int = BATCH) -> int:
+def rebuild_heads(recorder: Recorder, batch: int = BATCH_COMMITS) -> int:
     """Make every conversation's head again from its rows; how many rows there were."""
     done = 0
     with recorder.transaction() as transaction:

@@ -20,9 +20,7 @@ from turnlog.errors import NewerFormat, Unavailable
 from turnlog.storage.recorder import Reader, Recorder, Transaction
 from turnlog.storage.rows import Mark, Row
 from turnlog.storage.seal import seal
-
-BATCH = 2000
-"""Commits that are projected in one transaction at most."""
+from turnlog.storage.subscription import BATCH_COMMITS, Subscription
 
 TRIES = 3
 """How often a conversation's commits are tried before it is set aside."""
@@ -132,26 +130,30 @@ def commits(rows: Iterable[Row], projection: Projection) -> list[Commit]:
     ]
 
 
-def catch_up(recorder: Recorder, projections: Iterable[Projection], batch: int = BATCH) -> int:
+def catch_up(
+    recorder: Recorder, projections: Iterable[Projection], batch: int = BATCH_COMMITS
+) -> int:
     """Project what is new; the number of positions that were gone through."""
     return sum(_catch_up(recorder, projection, batch) for projection in projections)
 
 
 def _catch_up(recorder: Recorder, projection: Projection, batch: int) -> int:
+    subscription = Subscription(recorder, _position(recorder.reader, projection), size=batch)
     done = 0
-    while _position(recorder.reader, projection) < recorder.reader.last_position():
+    while subscription.position < recorder.reader.last_position():
         with recorder.transaction() as transaction:
-            done += _project(transaction, projection, batch)
+            done += _project(transaction, projection, subscription)
             seal(transaction)
     return done
 
 
-def rebuild(recorder: Recorder, projection: Projection, batch: int = BATCH) -> int:
+def rebuild(recorder: Recorder, projection: Projection, batch: int = BATCH_COMMITS) -> int:
     """Throw a projection away and make it again; readers see the old or the new one."""
+    subscription = Subscription(recorder, size=batch)
     done = 0
     with recorder.transaction() as transaction:
         transaction.clear(projection.name)
-        while projected := _project(transaction, projection, batch):
+        while projected := _project(transaction, projection, subscription):
             done += projected
         seal(transaction)
     return done
@@ -162,9 +164,10 @@ def _position(reader: Reader, projection: Projection) -> int:
     return mark.position if mark else 0
 
 
-def _project(transaction: Transaction, projection: Projection, batch: int) -> int:
+def _project(transaction: Transaction, projection: Projection, subscription: Subscription) -> int:
     """Project the next rows, and their mark with them; how many there were."""
-    rows = transaction.tail(_position(transaction, projection), batch)
+    subscription.position = _position(transaction, projection)  # others may have projected some
+    rows = subscription.read(transaction)
     if rows:
         transaction.put(projection.name, projected(rows, projection, transaction).encoded())
         transaction.put_mark(Mark(projection.name, rows[-1].position, rows[-1].digest()))

@@ -20,7 +20,7 @@ VERSION = "version"
 _KEY = "="
 """Stands before a session key, so that none is ever VERSION."""
 
-_BATCH = 32
+_ROWS_AT_ONCE = 32
 
 
 class Values:
@@ -195,6 +195,6 @@ def session_values(reader: Reader, conversation: str) -> Values:
 
 def _newest_first(reader: Reader, conversation: str) -> Iterable[Row]:
     before = 2**62
-    while rows := reader.rows_newest_first(conversation, before, _BATCH):
+    while rows := reader.rows_newest_first(conversation, before, _ROWS_AT_ONCE):
         yield from rows
         before = rows[-1].version

@@ -14,6 +14,8 @@ from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded, Request
 from turnlog.projections.projection import catch_up
 from turnlog.projections.session_values import SessionValuesProjection, Values, session_values
+from turnlog.storage.rows import Row
+from turnlog.storage.subscription import BATCH_COMMITS, Subscription
 
 UNSEEN_SECONDS = 0.001
 """Seconds for which what other processes wrote may go unseen by a read outside a turn."""
@@ -23,9 +25,6 @@ SESSIONS_CACHED = 10_000
 
 COMMITS_PER_PROJECTION = 512
 """Commits after which the read model is brought up to date."""
-
-COMMITS_FOLLOWED = 2000
-"""Commits of others that are followed one by one; beyond that everything is read again."""
 
 
 class Store:
@@ -45,7 +44,7 @@ class Store:
         self.turns = KeyedLocks()
         self._cached: dict[str, Values] = {}
         self._fresh_until = 0.0
-        self._seen = log.store.reader.last_position()
+        self._subscription = Subscription(log.store, log.store.reader.last_position())
         self._commits = 0
 
     def close(self) -> None:
@@ -76,21 +75,22 @@ class Store:
     def _follow(self) -> None:
         """Take in what was committed since, by whomever."""
         with self._lock:
-            reader = self.log.store.reader
-            position = reader.last_position()
-            if position - self._seen > COMMITS_FOLLOWED:
+            rows = self._subscription.read()
+            if len(rows) == BATCH_COMMITS:  # too much to take in one by one: all is read again
                 self._cached.clear()
-            elif position > self._seen:
-                for row in reader.tail(self._seen, COMMITS_FOLLOWED):
-                    cached = self._cached.get(row.conversation)
-                    if cached is None or row.version <= cached.version:
-                        continue
-                    if binary.is_commit(row.topic):
-                        self._take(row.commit())
-                    else:
-                        del self._cached[row.conversation]
-            self._seen = max(self._seen, position)
+                self._subscription.skip()
+            for row in rows:
+                self._take_row(row)
             self._fresh_until = monotonic() + UNSEEN_SECONDS
+
+    def _take_row(self, row: Row) -> None:
+        cached = self._cached.get(row.conversation)
+        if cached is None or row.version <= cached.version:
+            return
+        if binary.is_commit(row.topic):
+            self._take(row.commit())
+        else:
+            del self._cached[row.conversation]
 
     def _unexpired(self, id: str, values: Values) -> Values:
         now = self.log.clock()

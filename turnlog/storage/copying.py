@@ -14,8 +14,9 @@ from turnlog.errors import StorageError
 from turnlog.storage.recorder import Recorder, Scan, Transaction
 from turnlog.storage.rows import Entry, Head, Mark, Snapshot
 from turnlog.storage.sqlite import SqliteRecorder
+from turnlog.storage.subscription import batches
 
-BATCH = 1000
+ROWS_AT_ONCE = 1000
 
 
 class Copied(msgspec.Struct, frozen=True):
@@ -63,12 +64,12 @@ def copy(source: Recorder, target: Recorder) -> Copied:
             )
         commits = _copy_rows(scan, transaction)
         conversations = 0
-        for heads in _batches(scan.every(Head)):
+        for heads in _grouped(scan.every(Head)):
             transaction.put_heads(heads)
             conversations += len(heads)
-        for snapshots in _batches(scan.every(Snapshot)):
+        for snapshots in _grouped(scan.every(Snapshot)):
             transaction.put_snapshots(snapshots)
-        for entries in _batches(scan.every(Entry)):
+        for entries in _grouped(scan.every(Entry)):
             _put_entries(entries, transaction)
         for mark in scan.every(Mark):
             transaction.put_mark(mark)
@@ -76,10 +77,10 @@ def copy(source: Recorder, target: Recorder) -> Copied:
 
 
 def _copy_rows(scan: Scan, transaction: Transaction) -> int:
-    done = copied = 0
-    while rows := scan.tail(done, BATCH):
+    copied = 0
+    for rows in batches(scan):
         transaction.append(rows)
-        done, copied = rows[-1].position, copied + len(rows)
+        copied += len(rows)
     return copied
 
 
@@ -89,9 +90,9 @@ def _put_entries(entries: Sequence[Entry], transaction: Transaction) -> None:
         transaction.put(model, mine)
 
 
-def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
+def _grouped(items: Iterable[Any]) -> Iterator[list[Any]]:
     rest = iter(items)
-    while batch := list(islice(rest, BATCH)):
+    while batch := list(islice(rest, ROWS_AT_ONCE)):
         yield batch
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from turnlog.storage.recorder import Reader, Recorder
 from turnlog.storage.rows import Row
 
-BATCH_COMMITS = 500
-"""Commits read at once."""
+BATCH_COMMITS = 2000
+"""Commits read at once, and projected in one transaction."""
 
 LOOK_SECONDS = 0.5
 """Time after which one who waits for more looks whether it was stopped."""
@@ -46,6 +46,10 @@ class Subscription:
         if rows:
             self.position = rows[-1].position
         return rows
+
+    def skip(self) -> None:
+        """Pass over what is there."""
+        self.position = self._recorder.reader.last_position()
 
     def wait(self, timeout: float = LOOK_SECONDS) -> bool:
         """Whether there is more than was read; waits some seconds for it at most."""
