@@ -7,6 +7,7 @@ TurnlogError
 │   ├── OutOfRange           no such turn, event or time
 │   └── InvalidEvent         a value or an event that cannot be recorded
 ├── StorageError             the log itself
+│   ├── NoSuchLog            nothing has been recorded there, or the name is mistyped
 │   ├── VersionConflict      somebody else appended first
 │   ├── ForeignDatabase      the file or schema is not ours
 │   ├── NewerFormat          written by a newer turnlog
@@ -36,6 +37,7 @@ __all__ = [
     "FormatError",
     "InvalidEvent",
     "NewerFormat",
+    "NoSuchLog",
     "OutOfRange",
     "StorageError",
     "ToolFailed",
@@ -49,6 +51,11 @@ __all__ = [
 
 class StorageError(TurnlogError):
     pass
+
+
+class NoSuchLog(StorageError):
+    def __init__(self, where: str) -> None:
+        super().__init__(f"{where}: no such log")
 
 
 class VersionConflict(StorageError):

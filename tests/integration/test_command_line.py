@@ -12,6 +12,7 @@ import pytest
 import turnlog
 from tests.command_line import run
 from turnlog.cli import app as commands
+from turnlog.storage import urls
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_what_nobody_expected_is_one_line_and_status_70(db, monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr(turnlog, "open", broken)
+    monkeypatch.setattr(urls, "recorder", broken)
     status, _, err = run("list", "--db", db)
     assert status == commands.UNEXPECTED
     assert (

@@ -20,7 +20,7 @@ File = Annotated[
 def append(id: Id, file: File = None) -> None:
     """Record events, in plain JSON, at the end of a conversation."""
     events = _events(file)
-    with open_log() as log:
+    with open_log(create=True) as log:
         recorded = log.record(id, *events)
         state = recorded.state
         done = {

@@ -24,7 +24,7 @@ def backup(path: To) -> None:
 
 def restore(path: From) -> None:
     """Fill an empty log from a backup: byte for byte, so that it verifies as before."""
-    with open_log() as log:
+    with open_log(create=True) as log:
         _tell("restored", copying.restore(path, log.store), path)
 
 

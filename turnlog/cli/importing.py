@@ -52,7 +52,7 @@ def import_(
     from turnlog.serializers.shared.codec import Limits
 
     limits = Limits(max_conversation) if max_conversation else Limits()
-    with open_log() as log, _progress() as progress:
+    with open_log(create=not dry_run) as log, _progress() as progress:
         done = import_files(
             log,
             paths,

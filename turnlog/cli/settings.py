@@ -69,11 +69,15 @@ def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def open_log() -> Any:
-    """The log of the database asked for; a context manager."""
-    import turnlog
+def open_log(*, create: bool = False) -> Any:
+    """The log of the database asked for; a context manager.
+
+    Raises NoSuchLog where there is none, unless the command may create it.
+    """
+    from turnlog.engine.log import Turnlog
     from turnlog.errors import StorageError
+    from turnlog.storage.urls import recorder
 
     if settings().db == "memory:":
         raise StorageError("'memory:' ends with the command; name a database that stays")
-    return turnlog.open(settings().db)
+    return Turnlog(recorder(settings().db, create=create))

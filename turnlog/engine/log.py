@@ -20,7 +20,7 @@ from turnlog.engine.history import StoredHistory
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import UnknownConversation
 from turnlog.projections import PROJECTIONS
-from turnlog.projections.projection import StoredView, catch_up
+from turnlog.projections.projection import StoredView, catch_up, folded
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Head
 from turnlog.storage.subscription import LOOK_SECONDS, Subscription
@@ -172,7 +172,10 @@ class Turnlog(ConversationApplication):
 
     def view(self, name: str) -> StoredView:
         """A built-in projection's entries, with everything recorded so far folded in."""
-        catch_up(self.store, [PROJECTIONS[name]])
+        projection = PROJECTIONS[name]
+        if self.store.readonly:
+            return folded(self.store.reader, projection)
+        catch_up(self.store, [projection])
         return StoredView(self.store.reader, name)
 
     # --- following ------------------------------------------------------------------------------

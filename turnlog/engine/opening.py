@@ -12,14 +12,22 @@ from turnlog.engine.log import Turnlog
 from turnlog.storage.urls import recorder
 
 
-def open(url: str, *, clock: Callable[[], float] = time.time) -> Turnlog:
-    """Open a log: `sqlite:///chat.db`, `postgresql://…` or `memory:`. A context manager."""
-    return Turnlog(recorder(url), clock)
+def open(
+    url: str, *, clock: Callable[[], float] = time.time, readonly: bool = False
+) -> Turnlog:
+    """Open a log: `sqlite:///chat.db`, `postgresql://…` or `memory:`. A context manager.
+
+    A log that does not exist yet is created. With `readonly` nothing is created or written:
+    raises NoSuchLog where there is none, StorageError for whatever would write.
+    """
+    return Turnlog(recorder(url, create=not readonly, readonly=readonly), clock)
 
 
-def aopen(url: str, *, clock: Callable[[], float] = time.time) -> AsyncOpener:
+def aopen(
+    url: str, *, clock: Callable[[], float] = time.time, readonly: bool = False
+) -> AsyncOpener:
     """The same, awaitable: `await turnlog.aopen(url)` or `async with turnlog.aopen(url) as log`."""
-    return AsyncOpener(lambda: open(url, clock=clock))
+    return AsyncOpener(lambda: open(url, clock=clock, readonly=readonly))
 
 
 class AsyncOpener:

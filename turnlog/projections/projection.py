@@ -147,6 +147,12 @@ def _catch_up(recorder: Recorder, projection: Projection, batch: int) -> int:
     return done
 
 
+def folded(reader: Reader, projection: Projection) -> Buffer:
+    """The entries with what is new folded in, in memory alone."""
+    new = reader.last_position() - (done := _position(reader, projection))
+    return projected(reader.tail(done, new), projection, reader)
+
+
 def rebuild(recorder: Recorder, projection: Projection, batch: int = BATCH_COMMITS) -> int:
     """Throw a projection away and make it again; readers see the old or the new one."""
     subscription = Subscription(recorder, size=batch)

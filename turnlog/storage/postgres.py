@@ -16,7 +16,7 @@ from typing import LiteralString
 
 import psycopg
 
-from turnlog.errors import NewerFormat, StorageError, Unavailable
+from turnlog.errors import NewerFormat, NoSuchLog, StorageError, Unavailable
 from turnlog.storage.postgres_connection import (
     Connection,
     conninfo,
@@ -41,12 +41,17 @@ _LOCK: LiteralString = "SELECT pg_advisory_xact_lock(1953854062, hashtext(curren
 
 
 class PostgresRecorder(Recorder):
-    """timeout: seconds within which there is an answer, be it that there is none."""
+    """timeout: seconds within which there is an answer, be it that there is none.
+
+    create: whether to make the tables where there are none.
+    """
 
     poll = 0.5
 
-    def __init__(self, url: str, *, timeout: float = 10.0) -> None:
-        super().__init__()
+    def __init__(
+        self, url: str, *, timeout: float = 10.0, create: bool = True, readonly: bool = False
+    ) -> None:
+        super().__init__(readonly=readonly)
         self.url = without_password(url)
         self._conninfo = conninfo(url, timeout)
         self._timeout = timeout
@@ -56,8 +61,12 @@ class PostgresRecorder(Recorder):
         self._listener: _Listener | None = None
         self._closed = False
         self._starting = threading.Lock()
-        with translated():
-            self._prepare()
+        try:
+            with translated():
+                self._prepare(create=create)
+        except BaseException:
+            self.close()
+            raise
 
     # --- connections ----------------------------------------------------------------------------
 
@@ -91,12 +100,14 @@ class PostgresRecorder(Recorder):
                 connection.close()
         return None
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, create: bool) -> None:
         """Make the tables, or bring those of an older turnlog up to date; no row is rewritten."""
         self._writer = connection = self._connect()
         with connection.transaction():
             connection.execute(_LOCK)
             if connection.execute("SELECT to_regclass('turnlog_format')").fetchone() == (None,):
+                if not create:
+                    raise NoSuchLog(self.url)
                 connection.execute(SCHEMA)
             found = connection.execute("SELECT version FROM turnlog_format").fetchone()
             version = found[0] if found else 0
@@ -105,7 +116,6 @@ class PostgresRecorder(Recorder):
             if version < SCHEMA_VERSION:
                 connection.execute("UPDATE turnlog_format SET version = %s", (SCHEMA_VERSION,))
         if version > SCHEMA_VERSION:
-            self.close()
             raise NewerFormat(
                 f"{self.url}: written with schema {version}, this turnlog knows {SCHEMA_VERSION}"
             )
@@ -113,6 +123,7 @@ class PostgresRecorder(Recorder):
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
         """Statements travel together: only a read, and the commit, wait for the server."""
+        self.check_writable()
         with self._lock, translated():
             connection = self._writing()
             try:

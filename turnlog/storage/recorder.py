@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from turnlog.errors import StorageError
 from turnlog.storage.rows import Head, Mark, Row, Snapshot, Stored
 from turnlog.storage.signal import Signal
 
@@ -132,8 +133,9 @@ class Recorder(ABC):
     poll = 0.02
     """Seconds between looks for what other processes wrote, where nothing tells of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, readonly: bool = False) -> None:
         self.signal = Signal()
+        self.readonly = readonly
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[Transaction]: ...
@@ -148,6 +150,11 @@ class Recorder(ABC):
 
     @abstractmethod
     def close(self) -> None: ...
+
+    def check_writable(self) -> None:
+        """Raise StorageError where the log was opened to be read only."""
+        if self.readonly:
+            raise StorageError(f"{self.url}: the log was opened read-only")
 
     def wait_above(self, after: int, timeout: float) -> bool:
         """Whether there are positions above `after`; waits some seconds for them at most."""

@@ -5,6 +5,7 @@ One connection writes, under BEGIN IMMEDIATE; every thread reads on a connection
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import threading
@@ -15,7 +16,7 @@ from types import TracebackType
 from typing import Self
 from weakref import finalize
 
-from turnlog.errors import ForeignDatabase, NewerFormat
+from turnlog.errors import ForeignDatabase, NewerFormat, NoSuchLog
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import readable
 from turnlog.storage.signal import Signal
@@ -48,11 +49,22 @@ FROM pragma_application_id, pragma_user_version
 class SqliteRecorder(Recorder):
     """synchronous: FULL (durable through a power cut) or NORMAL (through a crash of the process).
 
-    timeout: seconds to wait for another process that writes.
+    timeout: seconds to wait for another process that writes. create: whether to make the log where
+    there is none.
     """
 
-    def __init__(self, path: str, *, synchronous: str = "FULL", timeout: float = 30.0) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        path: str,
+        *,
+        synchronous: str = "FULL",
+        timeout: float = 30.0,
+        create: bool = True,
+        readonly: bool = False,
+    ) -> None:
+        super().__init__(readonly=readonly)
+        if not create and not os.path.exists(path):
+            raise NoSuchLog(path)
         self.url = f"sqlite:///{path}"
         self._path = path
         self._synchronous = synchronous
@@ -62,7 +74,7 @@ class SqliteRecorder(Recorder):
         self._closers: list[finalize[..., SqliteReader]] = []
         self._writer = self._connect()
         self._exclusive = _Exclusive(self._writer, path, timeout, self.signal)
-        self._prepare()
+        self._prepare(create=create)
 
     def _connect(self) -> sqlite3.Connection:
         try:
@@ -74,12 +86,14 @@ class SqliteRecorder(Recorder):
             raise translated(error, self._path) from error
         return connection
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, create: bool) -> None:
         try:
             connection = self._writer
             application, version, tables = connection.execute(_FORMAT).fetchone()
             if application != APPLICATION_ID and tables:
                 raise ForeignDatabase(f"{self._path}: this database is not a turnlog log")
+            if not tables and not create:
+                raise NoSuchLog(self._path)
             if tables and version > SCHEMA_VERSION:
                 raise NewerFormat(
                     f"{self._path}: written with schema {version}, this turnlog knows"
@@ -110,6 +124,7 @@ class SqliteRecorder(Recorder):
             self._writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def transaction(self) -> _Exclusive:
+        self.check_writable()
         return self._exclusive
 
     @contextmanager

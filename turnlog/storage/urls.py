@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from turnlog.errors import StorageError
+from turnlog.errors import NoSuchLog, StorageError
 from turnlog.storage.memory import MemoryRecorder
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.sqlite import SqliteRecorder
@@ -12,14 +12,17 @@ from turnlog.storage.sqlite import SqliteRecorder
 SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 
 
-def recorder(url: str) -> Recorder:
+def recorder(url: str, *, create: bool = True, readonly: bool = False) -> Recorder:
     """`sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://…`, `memory:`.
 
     SQLite takes `?synchronous=NORMAL` (default FULL) and `?timeout=SECONDS` (default 30),
-    PostgreSQL `?timeout=SECONDS` (default 10) and what libpq understands.
+    PostgreSQL `?timeout=SECONDS` (default 10) and what libpq understands. Without `create`, raises
+    NoSuchLog where there is no log yet; with `readonly`, no transaction can be entered.
     """
     parts = urlsplit(url)
     if url == "memory:":
+        if not create:
+            raise NoSuchLog(url)
         return MemoryRecorder()
     if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
         options = dict(parse_qsl(parts.query))
@@ -28,9 +31,15 @@ def recorder(url: str) -> Recorder:
             why = f"synchronous={synchronous} is none of {', '.join(SYNCHRONOUS)}"
             raise StorageError(f"{url!r}: {why}")
         timeout = _seconds(url, options.get("timeout", "30"))
-        return SqliteRecorder(unquote(parts.path[1:]), synchronous=synchronous, timeout=timeout)
+        return SqliteRecorder(
+            unquote(parts.path[1:]),
+            synchronous=synchronous,
+            timeout=timeout,
+            create=create,
+            readonly=readonly,
+        )
     if parts.scheme in ("postgresql", "postgres"):
-        return _postgres(url)
+        return _postgres(url, create=create, readonly=readonly)
     raise StorageError(
         f"{url!r} is no database URL: sqlite:///FILE, postgresql://… or memory: are understood"
     )
@@ -43,7 +52,7 @@ def _seconds(url: str, text: str) -> float:
         raise StorageError(f"{url!r}: timeout={text} is no number of seconds") from error
 
 
-def _postgres(url: str) -> Recorder:
+def _postgres(url: str, *, create: bool, readonly: bool) -> Recorder:
     try:
         from turnlog.storage.postgres import PostgresRecorder
     except ImportError as error:
@@ -53,4 +62,4 @@ def _postgres(url: str) -> Recorder:
     timeout = _seconds(url, options.pop("timeout", "10"))
     # libpq reads a plus sign as a plus sign, so spaces are quoted
     kept = "?" + urlencode(options, quote_via=quote) if options else ""
-    return PostgresRecorder(base + kept, timeout=timeout)
+    return PostgresRecorder(base + kept, timeout=timeout, create=create, readonly=readonly)
