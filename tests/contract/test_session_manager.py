@@ -109,6 +109,50 @@ def test_retained_keys_are_whole_keys_and_properties_stay(manager):
     assert manager.fetch_all("ann", False) == {"a": 1, manager.prop_key: {}}
 
 
+def test_a_cleared_session_begins_anew_with_properties(manager):
+    manager.save_prop("ann", "size", "large")
+    manager.clear("ann")
+    assert manager.session("ann").fetch_all("ann") == {manager.prop_key: {}}
+    manager.evict("ann", manager.prop_key)
+    assert manager.session("ann").fetch_all("ann") == {manager.prop_key: {}}
+    with manager.turn("ann"):
+        manager.clear("ann")
+        manager.session("ann")
+    assert manager.fetch_all("ann") == {manager.prop_key: {}}
+
+
+def test_asking_for_a_session_again_changes_nothing(manager):
+    manager.save_prop("ann", "size", "large")
+    before = len(stored(manager))
+    assert manager.session("ann").get_user_props("ann") == {"size": "large"}
+    assert len(stored(manager)) == before
+
+
+@pytest.mark.parametrize("keys", ["name", b"name", ""])
+def test_a_string_is_not_a_list_of_keys(manager, keys):
+    manager.save_all("ann", {"name": 1, "n": 2})
+    for call in (manager.clear, manager.evict_all):
+        with pytest.raises(TypeError, match="are a list"):
+            call("ann", keys)
+    assert manager.fetch_all("ann") == {manager.prop_key: {}, "name": 1, "n": 2}
+
+
+@pytest.mark.parametrize("keys", [["name", 1], [None], [["name"]]])
+def test_a_key_that_is_no_string_is_refused_before_anything_is_removed(manager, keys):
+    manager.save("ann", "name", 1)
+    for call in (manager.clear, manager.evict_all):
+        with pytest.raises((InvalidEvent, TypeError)):
+            call("ann", keys)
+    assert manager.get("ann", "name") == 1
+
+
+def test_keys_may_come_from_a_generator(manager):
+    manager.save_all("ann", {"a": 1, "b": 2, "c": 3})
+    manager.clear("ann", (key for key in "ab"))
+    manager.evict_all("ann", (key for key in "a"))
+    assert manager.fetch_all("ann") == {manager.prop_key: {}, "b": 2}
+
+
 def test_clearing_one_session_leaves_those_that_begin_like_it(manager):
     manager.save("26377", "a", 1)
     manager.save("263770000001", "a", 2)

@@ -89,8 +89,11 @@ class SessionManager:
     # --- reading --------------------------------------------------------------------------------
 
     def session(self, session_id: str) -> SessionManager:
-        """The session exists from here on, with no properties. Returns this manager."""
-        if not self._known(session_id):
+        """The session exists from here on; without properties it gets none. Returns this manager.
+
+        Properties that were cleared begin anew, as in a new process of pywce.
+        """
+        if self.prop_key not in self._view(session_id):
             with self._turn(session_id) as turn:
                 turn.put_first(_own(session_id), self.prop_key, {})
         return self
@@ -159,7 +162,7 @@ class SessionManager:
         self.evict_all(session_id, [key])
 
     def evict_all(self, session_id: str, keys: Iterable[str]) -> None:
-        self._put(_own(session_id), dict.fromkeys(keys, GONE))
+        self._put(_own(session_id), dict.fromkeys(_several(keys), GONE))
 
     def evict_global(self, key: str) -> None:
         self._put(GLOBALS, {key: GONE})
@@ -175,7 +178,9 @@ class SessionManager:
 
     def clear(self, session_id: str, retain_keys: Iterable[str] | None = None) -> None:
         """Remove every value; with keys to retain, those and the properties stay."""
-        retained = list(retain_keys or ())
+        retained = _several(() if retain_keys is None else retain_keys)
+        for key in retained:
+            _check(session_id, key, GONE)
         with self._turn(_own(session_id)) as turn:
             turn.clear(session_id, [*retained, self.prop_key] if retained else [])
 
@@ -222,6 +227,13 @@ def _own(session_id: str) -> str:
         raise InvalidEvent(repr(session_id), "conversation", "an id is a string")
     check_id(session_id)
     return session_id
+
+
+def _several(keys: Iterable[str]) -> list[str]:
+    """Raises TypeError for a string, which would be taken for as many keys as it has letters."""
+    if isinstance(keys, str | bytes):
+        raise TypeError(f"keys are a list, not {keys!r:.80}: write [{keys!r:.80}]")
+    return list(keys)
 
 
 def _check(session_id: str, key: str, value: Any) -> None:
