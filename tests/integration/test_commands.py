@@ -249,7 +249,9 @@ def test_append_reads_stdin_and_says_where_the_conversation_stands(
 @pytest.mark.parametrize(
     ("given", "named"),
     [
-        ("", "there is no event in it"),
+        ("", "is empty"),
+        ("[]", "there is no event in it"),
+        ('{"type": "UserUttered",\n "text": "a",,}', "events.json:2"),
         ("{broken", "events.json:1"),
         ('{"type": "SlotSet", "name": "x"}\n{"type": "Nonsense"}', "events.json:2: type"),
         ('{"type": "SlotSet", "value": 1}', "name"),

@@ -74,7 +74,8 @@ def test_import_append_and_restore_create_one(folder: Path) -> None:
     assert run("append", "a", "event.json", "--db", "sqlite:///two.db").status == 0
     assert run("backup", "copy.db", "--db", "sqlite:///one.db").status == 0
     assert run("restore", "copy.db", "--db", "sqlite:///three.db").status == 0
-    assert {path.name for path in folder.glob("*.db")} == {"one.db", "two.db", "three.db", "copy.db"}
+    made = {path.name for path in folder.glob("*.db")}
+    assert made == {"one.db", "two.db", "three.db", "copy.db"}
 
 
 @pytest.mark.parametrize("url", ["sqlite:///mistyped.db", "memory:"])

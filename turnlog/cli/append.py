@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,65 +16,108 @@ from turnlog.cli.settings import Id, open_log
 
 File = Annotated[
     Path | None,
-    typer.Argument(metavar="[FILE]", help="One event, a list, or one a line; else from stdin."),
+    typer.Argument(
+        metavar="[FILE]", help="One event, a list, or one a line; stdin if not given, or '-'."
+    ),
 ]
+Actor = Annotated[
+    str | None,
+    typer.Option("--actor", metavar="A", help="Who did it, where an event does not say."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse fields that an event has not.")]
 
 
-def append(id: Id, file: File = None) -> None:
-    """Record events, in plain JSON, at the end of a conversation."""
-    events = _events(file)
+def append(id: Id, file: File = None, actor: Actor = None, strict: Strict = False) -> None:
+    """Record events, in plain JSON, at the end of a conversation.
+
+    A field that an event does not have is kept in its `extra`, and named.
+    """
+    unknown: Counter[str] = Counter()
+    events = list(_events(file, actor, unknown, strict=strict))
     with open_log(create=True) as log:
         recorded = log.record(id, *events)
-        state = recorded.state
-        done = {
-            "conversation": id,
-            "turn": state.turn,
-            "event": state.event,
-            "recorded": len(recorded.events) if recorded.new else 0,
-        }
+    done = {
+        "conversation": id,
+        "turn": recorded.state.turn,
+        "event": recorded.state.event,
+        "recorded": len(recorded.events) if recorded.new else 0,
+        **({"unknown": dict(unknown)} if unknown else {}),
+    }
     output.document(done, human=lambda: _print(done))
+    for place, count in unknown.items():
+        output.note(f"unknown, kept in extra: {count:,} × {place}{_meant(place)}")
 
 
-def _events(file: Path | None) -> list[Any]:
-    """The events of a file, all of them read before one is recorded."""
+def _events(
+    file: Path | None, actor: str | None, unknown: Counter[str], *, strict: bool
+) -> Iterator[Any]:
+    """The events of a file, or of stdin. Raises FormatError naming file, line and field."""
     from turnlog.errors import FormatError
     from turnlog.serializers.plain import from_plain
 
-    name = str(file) if file else "stdin"
-    try:
-        data = file.read_bytes() if file else sys.stdin.buffer.read()
-    except OSError as error:
-        raise FormatError(error.strerror or str(error), file=name) from error
-    events = []
-    for number, value in _values(data, name):
+    name = "stdin" if file is None or str(file) == "-" else str(file)
+    for line, value in _values(_read(file), name):
+        strays: list[str] = []
         try:
-            events.append(from_plain(value))
+            event = from_plain(_by(actor, value), unknown=strays)
         except FormatError as error:
-            raise FormatError(error.why, file=name, line=number, field=error.field) from error
-    if not events:
-        raise FormatError("there is no event in it", file=name)
-    return events
+            raise FormatError(error.why, file=name, line=line, field=error.field) from error
+        places = [f"{value['type']}.{stray}" for stray in strays]
+        if strict and places:
+            why = f"{value['type']} has no such field{_meant(places[0])}"
+            raise FormatError(why, file=name, line=line, field=strays[0])
+        unknown.update(places)
+        yield event
 
 
-def _values(data: bytes, name: str) -> list[tuple[int | None, Any]]:
-    """Line, where there is one event a line, and value."""
-    import msgspec
-
+def _read(file: Path | None) -> bytes:
     from turnlog.errors import FormatError
 
+    if file is not None and str(file) != "-":
+        try:
+            return file.read_bytes()
+        except OSError as error:
+            raise FormatError(error.strerror or str(error), file=str(file)) from error
+    if sys.stdin.buffer.isatty():
+        output.note("reading events as JSON from the terminal, to the end (Ctrl-D)")
+    return sys.stdin.buffer.read()
+
+
+def _values(data: bytes, name: str) -> Iterator[tuple[int | None, Any]]:
+    """Line and value of each event."""
+    from turnlog.errors import FormatError
+    from turnlog.serializers.shared.json_stream import documents
+    from turnlog.serializers.shared.json_value import parse
+
+    count = 0
     try:
-        whole = msgspec.json.decode(data)
-        return [(None, value) for value in (whole if isinstance(whole, list) else [whole])]
-    except (msgspec.DecodeError, RecursionError):
-        pass
-    values: list[tuple[int | None, Any]] = []
-    for number, line in enumerate(data.split(b"\n"), 1):
-        if line.strip():
-            try:
-                values.append((number, msgspec.json.decode(line)))
-            except (msgspec.DecodeError, RecursionError) as error:
-                raise FormatError(str(error), file=name, line=number) from error
-    return values
+        for element in documents(io.BytesIO(data), len(data)):
+            if isinstance(element, FormatError):
+                raise element
+            count += 1
+            yield element.line, parse(element.json, line=element.line)
+        if not count:
+            raise FormatError("there is no event in it")
+    except FormatError as error:
+        raise FormatError(error.why, file=name, line=error.line, field=error.field) from error
+
+
+def _by(actor: str | None, value: Any) -> Any:
+    """The event, said to be the actor's where it does not say whose it is."""
+    if actor is None or not isinstance(value, dict):
+        return value
+    return {"actor": actor, **value}
+
+
+def _meant(place: str) -> str:
+    """The field that was perhaps meant by one of that name, on the event itself."""
+    from difflib import get_close_matches
+
+    from turnlog.domain.events import BY_NAME
+
+    kind, _, field = place.partition(".")
+    found = get_close_matches(field, BY_NAME[kind].__struct_fields__, n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def _print(done: dict[str, Any]) -> None:

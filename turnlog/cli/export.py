@@ -123,8 +123,8 @@ def _tell(totals: Totals, plan: Plan, out: Path) -> None:
 
     from turnlog.training.manifest import place
 
-    refused = bool(totals.faulty) and not plan.skip_faulty
-    manifest = None if refused else str(place(out, folder=plan.split is not None))
+    stopped = bool(totals.faulty) and not plan.skip_faulty
+    manifest = None if stopped else str(place(out, folder=plan.split is not None))
     examples = sum(file.examples for file in totals.files.values())
     described: dict[str, Any] = {"examples": examples, "manifest": manifest}
     output.document(
@@ -134,14 +134,16 @@ def _tell(totals: Totals, plan: Plan, out: Path) -> None:
         ),
     )
     _note_all(totals)
-    if refused:
+    if stopped:
         output.note("nothing is written; --json names them all, --skip-faulty leaves them out")
+    if stopped or (totals.refused and not plan.skip_faulty):
         raise typer.Exit(2)
 
 
 def _note_all(totals: Totals) -> None:
     """What is worth knowing beside the examples, on stderr."""
     _some("must not be written", (str(fault) for fault in totals.faulty), len(totals.faulty))
+    _some("refused", (str(fault) for fault in totals.refused), len(totals.refused))
     nothing = (f"conversation {id!r}" for id in totals.nothing)
     _some("the format can write nothing for", nothing, len(totals.nothing))
     for what, count in totals.left_out.items():

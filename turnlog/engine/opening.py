@@ -12,9 +12,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.storage.urls import recorder
 
 
-def open(
-    url: str, *, clock: Callable[[], float] = time.time, readonly: bool = False
-) -> Turnlog:
+def open(url: str, *, clock: Callable[[], float] = time.time, readonly: bool = False) -> Turnlog:
     """Open a log: `sqlite:///chat.db`, `postgresql://…` or `memory:`. A context manager.
 
     A log that does not exist yet is created. With `readonly` nothing is created or written:

@@ -77,6 +77,6 @@ def load(path: Path) -> Rules:
     Raises FormatError, naming file and field.
     """
     try:
-        return msgspec.convert(tomllib.loads(path.read_text()), Rules)
+        return msgspec.convert(tomllib.loads(path.read_text("utf-8-sig")), Rules)
     except (OSError, ValueError, FormatError) as error:  # msgspec and TOML raise ValueErrors
         raise FormatError(str(error), file=str(path)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -58,6 +59,6 @@ def codec(name: str, **options: Any) -> Codec:
 def detect(path: Path, **options: Any) -> Codec | None:
     """The codec that recognises a file, or None."""
     with path.open("rb") as file:
-        head = file.read(SNIFFED)
+        head = file.read(SNIFFED).removeprefix(BOM_UTF8)
     found = (codec(name, **options) for name in names())
     return next((c for c in found if c.reads and c.sniff(head, path)), None)

@@ -19,12 +19,17 @@ _LONE = re.compile("[\ud800-\udfff]")
 def displayable(value: Any) -> Any:
     """A value with U+FFFD for each lone surrogate, and None for a number that is too much."""
     if isinstance(value, RawJson):
-        return _LONE.sub("\ufffd", json.loads(value.json)) if value.json[:1] == b'"' else None
+        return whole_characters(json.loads(value.json)) if value.json[:1] == b'"' else None
     if isinstance(value, list):
         return [displayable(item) for item in value]
     if isinstance(value, dict):
         return {key: displayable(item) for key, item in value.items()}
     return value
+
+
+def whole_characters(text: str) -> str:
+    """A text with U+FFFD for each lone surrogate."""
+    return _LONE.sub("\ufffd", text)
 
 
 def is_raw(value: Any) -> bool:

@@ -17,6 +17,7 @@ from turnlog.domain.events import BY_NAME, EVENTS, Event
 from turnlog.domain.values import RawJson
 from turnlog.errors import FormatError
 from turnlog.serializers.keeping import kept, overridden, struct_in
+from turnlog.serializers.shared.json_value import as_json
 
 _twins: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}
 _originals: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}
@@ -60,7 +61,6 @@ def _twin(cls: type[msgspec.Struct]) -> type[msgspec.Struct]:
 
 
 _EventTwin: Any = Union[tuple(_twin(event) for event in EVENTS)]  # noqa: UP007
-_FIELDS = {event.__name__: frozenset(event.__struct_fields__) | {"type"} for event in EVENTS}
 
 
 def _enc_hook(value: Any) -> Any:
@@ -74,7 +74,10 @@ _encoder = msgspec.json.Encoder(enc_hook=_enc_hook)
 
 def dumps(value: Any) -> bytes:
     """One line of JSON; what was kept as raw JSON comes out as it came in."""
-    return _encoder.encode(value)
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:  # half a surrogate pair
+        return as_json(value)
 
 
 class _Field(msgspec.Struct, frozen=True):
@@ -116,26 +119,68 @@ def to_plain(value: Any) -> Any:
     return value
 
 
-def from_plain(value: Any) -> Event:
+def from_plain(value: Any, *, unknown: list[str] | None = None) -> Event:
     """An event from its plain form; undeclared fields go to `extra`.
 
-    Raises FormatError naming the field.
+    unknown: takes the places of such fields. Raises FormatError naming the field.
     """
     if not isinstance(value, dict):
         raise FormatError(f"an event is an object, not {value!r:.60}")
-    known = _FIELDS.get(value["type"]) if isinstance(value.get("type"), str) else None
-    if known is None:
+    cls = BY_NAME.get(value["type"]) if isinstance(value.get("type"), str) else None
+    if cls is None:
         raise FormatError(f"{value.get('type')!r} is no event type", field="type")
-    stray = {key: item for key, item in value.items() if key not in known}
+    fields, stray = _declared(value, cls, [] if unknown is None else unknown, "")
     if stray:
-        value = {key: item for key, item in value.items() if key in known}
-        value["extra"] = _with(value.get("extra"), stray)
+        fields = {**fields, "extra": _with(fields.get("extra"), stray)}
     try:
-        twin = msgspec.convert(value, _twins[BY_NAME[value["type"]]])
+        twin = msgspec.convert(fields, _twins[cls])
     except msgspec.ValidationError:
-        twin = _converted(kept(value, BY_NAME[value["type"]]))
+        twin = _converted(kept(fields, cls))
     event: Event = _original(twin)
     return event
+
+
+@cache
+def _names(cls: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(cls.__struct_fields__) | ({"type"} if issubclass(cls, Event) else set())
+
+
+@cache
+def _nested(cls: type[msgspec.Struct]) -> tuple[tuple[str, type[msgspec.Struct]], ...]:
+    """The fields that hold structs, and of which type."""
+    hints = get_type_hints(cls)
+    found = ((name, struct_in(hints[name])) for name in cls.__struct_fields__)
+    return tuple((name, struct) for name, struct in found if struct is not None)
+
+
+def _declared(
+    value: dict[str, Any], cls: type[msgspec.Struct], unknown: list[str], place: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields that a struct declares, and the others, for which it has no `extra` further in."""
+    names = _names(cls)
+    stray = {key: item for key, item in value.items() if key not in names}
+    unknown += [place + key for key in stray]
+    fields = {key: item for key, item in value.items() if key in names} if stray else value
+    for name, struct in _nested(cls):
+        if held := fields.get(name):
+            within, beyond = _declared_within(held, struct, unknown, f"{place}{name}.")
+            fields = {**fields, name: within}
+            stray |= {f"{name}.{key}": item for key, item in beyond.items()}
+    return fields, stray
+
+
+def _declared_within(
+    held: Any, cls: type[msgspec.Struct], unknown: list[str], place: str
+) -> tuple[Any, dict[str, Any]]:
+    """The same of what a field holds: a struct or several; one with an `extra` keeps all."""
+    if isinstance(held, list):
+        return [_declared_within(item, cls, unknown, place)[0] for item in held], {}
+    if not isinstance(held, dict):
+        return held, {}
+    fields, stray = _declared(held, cls, unknown, place)
+    if stray and "extra" in cls.__struct_fields__:
+        return {**fields, "extra": _with(fields.get("extra"), stray)}, {}
+    return fields, stray
 
 
 def _with(extra: Any, stray: dict[str, Any]) -> dict[str, Any]:

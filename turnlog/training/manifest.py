@@ -6,6 +6,7 @@ Nothing in it depends on the clock: the same plan on the same log gives the same
 from __future__ import annotations
 
 import hashlib
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -60,7 +61,7 @@ class File(msgspec.Struct, frozen=True):
 
 
 class FaultyConversation(msgspec.Struct, frozen=True):
-    """A conversation that must not be written, and why."""
+    """A conversation that is not written, and why."""
 
     conversation: str
     why: str
@@ -76,7 +77,8 @@ class FaultyConversation(msgspec.Struct, frozen=True):
 
 class Totals(msgspec.Struct):
     """lost: what the format cannot hold; left_out: events that do not count, by reason; nothing:
-    conversations of which the format could write nothing. leaking: how many users and texts are
+    conversations of which the format could write nothing. faulty: must not be written; refused:
+    have a value that the format cannot hold. leaking: how many users and texts are
     in more than one part; leaks names the first ones.
     """
 
@@ -85,6 +87,7 @@ class Totals(msgspec.Struct):
     left_out: dict[str, int] = {}
     nothing: list[str] = []
     faulty: list[FaultyConversation] = []
+    refused: list[FaultyConversation] = []
     leaking: dict[str, int] = {}
     leaks: list[Leak] = []
 
@@ -147,7 +150,7 @@ class ManifestWriter:
 def read(path: Path) -> Manifest:
     """Raises FormatError for what is no manifest, or one that a newer version wrote."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        found = msgspec.json.decode(path.read_bytes().removeprefix(BOM_UTF8), type=Manifest)
     except OSError as error:
         raise FormatError(error.strerror or str(error), file=str(path)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -17,7 +17,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
 from turnlog.serializers.plain import to_plain
 from turnlog.serializers.shared.codec import Example
-from turnlog.serializers.shared.json_value import raw_parts
+from turnlog.serializers.shared.json_value import Unholdable, raw_parts
 from turnlog.training import manifest
 from turnlog.training.manifest import FaultyConversation, File, Totals
 from turnlog.training.plan import Plan
@@ -35,7 +35,8 @@ def export(
     """Write the files and the manifest; nothing at all where a conversation is at fault.
 
     Then `faulty` names each such conversation and `files` is empty; with `skip_faulty` they are
-    named and the rest is written.
+    named and the rest is written. One whose values the format cannot hold is named in `refused`
+    and stops nothing.
     """
     _check_position(log, plan.position)
     run = _Run(log, plan, progress)
@@ -69,7 +70,7 @@ class _Run:
 
     def __init__(self, log: Turnlog, plan: Plan, progress: Progress) -> None:
         self.codec = plan.codec()
-        self.totals = Totals(faulty=[], nothing=[], files={})
+        self.totals = Totals(faulty=[], refused=[], nothing=[], files={})
         self.written = 0
         self._log = log
         self._plan = plan
@@ -109,7 +110,8 @@ class _Run:
         try:
             made = [_placed(example, seen) for example in self.codec.examples(seen.dialogue)]
         except FormatError as error:
-            self.totals.faulty.append(_fault(error, conversation.id, seen))
+            kind = self.totals.refused if isinstance(error, Unholdable) else self.totals.faulty
+            kind.append(_fault(error, conversation.id, seen))
             return []
         if not made:
             self.totals.nothing.append(conversation.id)

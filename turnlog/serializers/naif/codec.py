@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from turnlog.domain.conversation import Dialogue
 from turnlog.domain.streams import MARK
 from turnlog.domain.values import RawJson, unholdable
 from turnlog.errors import FormatError
+from turnlog.serializers.keeping import whole_characters
 from turnlog.serializers.naif.javascript import parse, stringify
 from turnlog.serializers.shared.codec import Codec, Example
 from turnlog.serializers.shared.json_value import depth_of
@@ -54,7 +56,7 @@ class NaifCodec(Codec):
 
     def _sessions(self, path: Path) -> dict[str, Any]:
         """The whole file. Raises FormatError before anything of it is used."""
-        source = path.read_bytes()
+        source = path.read_bytes().removeprefix(BOM_UTF8)
         try:
             if depth_of(source, MAX_DEPTH_PARSED) > MAX_DEPTH_PARSED:
                 raise FormatError(f"is nested deeper than {MAX_DEPTH_PARSED}", file=str(path))
@@ -134,7 +136,7 @@ def _events(entry: Entry) -> Iterator[e.Event]:
 def _message(kind: type[e.UserUttered | e.BotUttered], message: Any) -> Iterator[e.Event]:
     if isinstance(message, dict):
         text = message.get("text")
-        said = text if _name(text) else None
+        said = whole_characters(text) if isinstance(text, str) else None
         yield kind(text=said, timestamp=_seconds(message.get("time")))
 
 

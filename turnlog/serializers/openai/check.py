@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from turnlog.errors import FormatError
-from turnlog.serializers.shared.json_value import parse, raw_parts
+from turnlog.serializers.shared.json_value import Unholdable, parse, raw_parts
 
 MessageFault = tuple[int, str, str]
 Content = Mapping[str, Any]
@@ -102,7 +102,7 @@ def arguments(content: Content) -> Iterator[MessageFault]:
         given = call.get("function", {}).get("arguments")
         if not isinstance(given, str):
             yield index, field, f"must be JSON as text, not {given!r:.60}"
-        elif not _is_object(given):
+        elif not isinstance(_parsed(given), dict):
             yield index, field, f"{given!r:.60} is no JSON object"
 
 
@@ -137,12 +137,21 @@ def _calls(content: Content) -> Iterator[tuple[int, int, Mapping[str, Any]]]:
             yield index, at, call
 
 
-def _is_object(text: str) -> bool:
+def refuse_raw_arguments(content: Content, conversation: str) -> None:
+    """Raise Unholdable for arguments that only raw JSON can say."""
+    for index, at, call in _calls(content):
+        field = f"messages[{index}].tool_calls[{at}].function.arguments"
+        given = call.get("function", {}).get("arguments")
+        for _, raw in raw_parts(_parsed(given)) if isinstance(given, str) else ():
+            raise Unholdable(raw, conversation=conversation, field=field)
+
+
+def _parsed(text: str) -> Any:
+    """The value that a text is the JSON of; None for any other text."""
     try:
-        value = parse(text.encode())
+        return parse(text.encode())
     except FormatError:
-        return False
-    return isinstance(value, dict) and not any(raw_parts(value))
+        return None
 
 
 CHECKS: list[Callable[[Content], Iterator[MessageFault]]] = [

@@ -11,7 +11,7 @@ import msgspec
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
-from turnlog.serializers.openai.check import faults
+from turnlog.serializers.openai.check import faults, refuse_raw_arguments
 from turnlog.serializers.openai.messages import NEW_MESSAGE
 from turnlog.serializers.plain import dumps
 from turnlog.serializers.shared.codec import Example
@@ -77,6 +77,7 @@ def chat(dialogue: Dialogue) -> Chat:
     made = Chat(writer.messages, turns, writer.beside, +writer.lost)
     content = {"messages": made.messages, **made.beside}
     refuse_raw_example(Example.of(dialogue, content, made.lost))
+    refuse_raw_arguments(content, dialogue.name)
     for index, field, why in faults(content) if made.messages else ():
         raise FormatError(why, conversation=dialogue.name, turn=turns[index], field=field)
     return made

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.events import Event
@@ -13,10 +12,9 @@ from turnlog.encoding import binary
 from turnlog.errors import FormatError
 from turnlog.serializers.rasa.domain import read_domain
 from turnlog.serializers.rasa.reader import from_rasa
-from turnlog.serializers.shared import json_stream
 from turnlog.serializers.shared.codec import Codec
-from turnlog.serializers.shared.json_stream import Element
-from turnlog.serializers.shared.json_value import Broken, parse
+from turnlog.serializers.shared.json_stream import Element, documents
+from turnlog.serializers.shared.json_value import parse
 
 ENVELOPE_DEPTH = 6
 """Levels of nesting that the formats put around a value."""
@@ -134,33 +132,3 @@ def placed(error: FormatError, file: str) -> FormatError:
     error.file = error.file or file
     error.args = (str(error),)
     return error
-
-
-def documents(file: BinaryIO, keep: int) -> Iterator[Element | FormatError]:
-    """The elements of an array, or JSON lines, or the one document there is."""
-    head = file.read(json_stream.CHUNK_BYTES)
-    file.seek(0)
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
-        yield from json_stream.elements(file, keep)
-        return
-    lines = json_stream.lines(file, keep)
-    first = next(lines, None)
-    if first is None:
-        raise FormatError("is empty")
-    if first.whole and _complete(first.json):
-        yield from itertools.chain((first,), lines)
-        return
-    file.seek(0)
-    whole = file.read(keep + 1)
-    stripped = whole.removeprefix(b"\xef\xbb\xbf").strip()
-    yield Element(stripped, 1, whole=len(whole) <= keep)
-
-
-def _complete(line: bytes) -> bool:
-    try:
-        parse(line, depth=10**9)
-    except Broken:
-        return False
-    except (FormatError, RecursionError):
-        return True
-    return True

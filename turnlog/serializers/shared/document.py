@@ -16,7 +16,7 @@ from turnlog.serializers.plain import dumps
 from turnlog.serializers.shared import json_stream
 from turnlog.serializers.shared.codec import Codec, Example
 from turnlog.serializers.shared.json_stream import Element
-from turnlog.serializers.shared.json_value import Broken, parse, raw_parts
+from turnlog.serializers.shared.json_value import Broken, Unholdable, parse, raw_parts
 
 
 class DocumentCodec(Codec):
@@ -106,10 +106,9 @@ def write_array(examples: Iterable[Example], out: BinaryIO) -> None:
 
 
 def refuse_raw(value: Any) -> None:
-    """Raise FormatError for a value that can only be kept as raw JSON."""
+    """Raise Unholdable for a value that can only be kept as raw JSON."""
     for field, raw in raw_parts(value):
-        shown = raw.json[:40].decode("latin-1")
-        raise FormatError(f"{shown} is a value that this format cannot hold", field=field)
+        raise Unholdable(raw, field=field)
 
 
 def member(value: Any, field: str, kind: type | tuple[type, ...]) -> Any:
@@ -125,17 +124,13 @@ def member(value: Any, field: str, kind: type | tuple[type, ...]) -> Any:
 
 
 def refuse_raw_example(example: Example) -> None:
-    """Raise FormatError, naming conversation and field, where the format would have to hold raw
+    """Raise Unholdable, naming conversation and field, where the format would have to hold raw
     JSON that the rest of the world cannot read."""
     try:
         msgspec.json.encode(example.content)
     except TypeError:
-        try:
-            refuse_raw(example.content)
-        except FormatError as error:
-            raise FormatError(
-                error.why, conversation=example.conversation, field=error.field
-            ) from error
+        for field, raw in raw_parts(example.content):
+            raise Unholdable(raw, conversation=example.conversation, field=field) from None
         raise
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import BinaryIO
 
 import msgspec
 
 from turnlog.errors import FormatError
-from turnlog.serializers.shared.json_value import parse
+from turnlog.serializers.shared.json_value import Broken, parse
 
 CHUNK_BYTES = 1 << 16
 """Bytes of a file that are read together."""
@@ -39,16 +41,14 @@ class Element(msgspec.Struct, frozen=True):
 
 
 def lines(file: BinaryIO, keep: int) -> Iterator[Element]:
-    """The lines that are not blank, at most `keep` bytes of each."""
+    """The lines that are not blank, at most `keep` bytes of each, byte order marks left out."""
     number = 0
     while line := file.readline(keep + 2):
         number += 1
         kept = line
         while not line.endswith(b"\n") and (line := file.readline(CHUNK_BYTES)):
             pass
-        if number == 1:
-            kept = kept.removeprefix(b"\xef\xbb\xbf")
-        if stripped := kept.strip():
+        if stripped := kept.removeprefix(BOM_UTF8).strip():
             whole = len(stripped) <= keep and (line == b"" or kept.endswith(b"\n"))
             yield Element(stripped, number, whole=whole, alone=True)
 
@@ -71,6 +71,36 @@ def elements(
         raise scanner.error("there is more after the end of the document")
 
 
+def documents(file: BinaryIO, keep: int) -> Iterator[Element | FormatError]:
+    """The elements of an array, or JSON lines, or the one document there is."""
+    head = file.read(CHUNK_BYTES)
+    file.seek(0)
+    if head.removeprefix(BOM_UTF8).lstrip().startswith(b"["):
+        yield from elements(file, keep)
+        return
+    each = lines(file, keep)
+    first = next(each, None)
+    if first is None:
+        raise FormatError("is empty")
+    if first.whole and _complete(first.json):
+        yield from chain((first,), each)
+        return
+    file.seek(0)
+    whole = file.read(keep + 1)
+    stripped = whole.removeprefix(BOM_UTF8).strip()
+    yield Element(stripped, 1, whole=len(whole) <= keep)
+
+
+def _complete(line: bytes) -> bool:
+    try:
+        parse(line, depth=10**9)
+    except Broken:
+        return False
+    except (FormatError, RecursionError):
+        return True
+    return True
+
+
 def begins_with(head: bytes, *brackets: str) -> set[str]:
     """The keys of a document's first object within these brackets; none where it begins otherwise.
 
@@ -78,7 +108,7 @@ def begins_with(head: bytes, *brackets: str) -> set[str]:
     """
     keys: set[str] = set()
     opened: list[str] = []
-    for token in _TOKEN.finditer(head.removeprefix(b"\xef\xbb\xbf")):
+    for token in _TOKEN.finditer(head.removeprefix(BOM_UTF8)):
         if (string := token[1]) is not None:
             if token[2] and tuple(opened) == brackets:
                 keys.add(string[1:-1].decode(errors="replace"))
@@ -146,7 +176,7 @@ class _Scanner:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._chunk = file.read(CHUNK_BYTES)
-        self._at = 3 if self._chunk.startswith(b"\xef\xbb\xbf") else 0
+        self._at = len(BOM_UTF8) if self._chunk.startswith(BOM_UTF8) else 0
         self.line = 1
 
     def error(self, why: str, field: str | None = None) -> FormatError:

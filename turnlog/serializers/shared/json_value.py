@@ -47,6 +47,14 @@ class Broken(FormatError):
     """Bytes that are no JSON."""
 
 
+class Unholdable(FormatError):
+    """A value that can only be kept as raw JSON, where others must read it."""
+
+    def __init__(self, raw: RawJson, **place: Any) -> None:
+        shown = raw.json[:40].decode("latin-1")
+        super().__init__(f"{shown} is a value that this format cannot hold", **place)
+
+
 def depth_of(source: bytes, enough: int) -> int:
     """How deeply a value is nested; a number not above `enough` may be an upper bound."""
     if (bound := source.count(b"{") + source.count(b"[")) <= enough:
@@ -145,12 +153,13 @@ def as_json(value: Any) -> bytes:
     """The value's JSON; what was kept raw comes out as it came in."""
     if isinstance(value, RawJson):
         return value.json
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return b"[" + b",".join(as_json(item) for item in value) + b"]"
     if isinstance(value, dict):
         members = (as_json(key) + b":" + as_json(item) for key, item in value.items())
         return b"{" + b",".join(members) + b"}"
-    return json.dumps(value, ensure_ascii=False).encode()
+    # half a surrogate pair, which UTF-8 cannot say, is escaped as in JSON
+    return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 def _is_unicode(literal: bytes) -> bool:
