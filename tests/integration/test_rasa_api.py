@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -249,3 +252,103 @@ def test_a_token_for_one_id_opens_no_other_by_its_slashes():
         assert client.get("/conversations/a/tracker").status_code == 200
         for id in ("a/b", "a%2Fb", "%61%2F", "b/a", "a/tracker"):
             assert client.get(f"/conversations/{id}/tracker").status_code == 403, id
+
+
+# --- more than the log can hold ---------------------------------------------------------------
+
+
+def nested(depth: int) -> list:
+    value: list = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
+def too_large(**content: object) -> dict:
+    return {"timestamp": 2.0, **content}
+
+
+TOO_LARGE = {
+    "slot": too_large(event="slot", name="city", value="y" * 1_100_000),
+    "floats": too_large(event="slot", name="city", value=[1.0] * 200_000),
+    "deep": too_large(event="slot", name="city", value=nested(150)),
+    "metadata": too_large(event="user", text="kept", metadata={"page": "y" * 1_100_000}),
+    "bot": too_large(event="bot", text="kept", data={"custom": "y" * 1_100_000}),
+    "parsed": too_large(
+        event="user", text="kept",
+        parse_data={"intent": {"name": "greet"}, "entities": [{"entity": "y" * 1_100_000}]},
+    ),
+    "keys": too_large(event="slot", name="city", value={f"k{n}": n for n in range(150_000)}),
+    "members": too_large(event="user", text="gone", **{f"k{n}": n for n in range(150_000)}),
+    "own": too_large(event="my_event", content="y" * 1_100_000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TOO_LARGE)
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_an_event_that_is_too_large_is_a_marker_and_takes_no_other_with_it(api, name, method):
+    id = f"large-{name}-{method}"
+    event = json.dumps(TOO_LARGE[name])
+    body = f"[{json.dumps(user('before', 1.0))}, {event}, {json.dumps(user('after', 3.0))}]"
+    asked = {"keep_unknown": "true", "include_events": "ALL"}
+    said = api.request(method, f"/{id}/tracker/events", content=body, params=asked)
+    assert said.status_code == 200, said.text
+    before, found, after = said.json()["events"]
+    assert (before["text"], after["text"]) == ("before", "after")
+    marker = found["not_kept"]
+    assert marker["bytes"] == len(event)
+    assert marker["sha256"] == hashlib.sha256(event.encode()).hexdigest()
+    assert (found["event"], found["timestamp"]) == (TOO_LARGE[name]["event"], 2.0)
+    if TOO_LARGE[name].get("text") == "kept":
+        assert found["text"] == "kept"
+
+
+def test_what_is_dropped_is_named_and_null(api):
+    said = api.post("/dropped/tracker/events", json=[SLOT, TOO_LARGE["slot"]])
+    assert said.json()["slots"] == {}
+    assert said.json()["events"][1]["not_kept"]["fields"] == ["value"]
+    parsed = api.post("/dropped/tracker/events", json=TOO_LARGE["parsed"]).json()
+    assert parsed["latest_message"]["intent"] == {"name": "greet"}
+    assert parsed["events"][2]["not_kept"]["fields"] == ["parse_data.entities"]
+
+
+def test_text_that_is_long_only_as_escapes_is_kept_whole(api):
+    text = "ж" * 400_000
+    said = api.post(
+        "/escaped/tracker/events",
+        content=json.dumps({"event": "bot", "text": text}).encode(),
+        headers={"content-type": "application/json"},
+    )
+    assert said.json()["events"][0]["text"] == text
+
+
+def test_an_id_that_is_too_long_is_cut_and_ends_in_its_digest(api):
+    one, other = "x" * 1_500, "x" * 1_499 + "y"
+    for id in (one, other):
+        assert api.post(f"/{id}/tracker/events", json=user(id[-1], 1.0)).status_code == 200
+    for id in (one, other):
+        found = api.get(f"/{id}/tracker").json()
+        assert [event["text"] for event in found["events"]] == [id[-1]]
+        assert found["sender_id"] == "x" * 900 + "…" + hashlib.sha256(id.encode()).hexdigest()
+
+
+def test_the_limits_are_settings_of_serve():
+    options = ("--max-event", "2000", "--max-depth", "10", "--max-body", "100000")
+    with (
+        turnlog_part.running(*options, bot=None) as server,
+        httpx.Client(base_url=f"{server.url}/conversations") as client,
+    ):
+        for value in ("y" * 3_000, nested(20)):
+            event = {"event": "slot", "name": "city", "value": value}
+            said = client.post("/a/tracker/events", json=event)
+            assert said.json()["events"][-1]["not_kept"]["fields"] == ["value"]
+        refused = client.post("/a/tracker/events", content=b"[" + b" " * 100_000 + b"]")
+        assert (refused.status_code, refused.json()["reason"]) == (413, "TooLarge")
+
+
+@pytest.mark.parametrize("option", ["--max-event=1000001", "--max-depth=101", "--max-body=0"])
+def test_a_limit_beyond_what_the_log_holds_is_refused_at_start(option, tmp_path):
+    command = [sys.executable, "-m", "turnlog", "--db", f"sqlite:///{tmp_path}/a.db", "serve"]
+    done = subprocess.run([*command, option], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert option.split("=")[0] in done.stderr

@@ -49,6 +49,11 @@ Namespace = Annotated[str, Option(help="Its namespace.")]
 UserMessageEvent = Annotated[str, Option(help="Its event of a user's message.")]
 BotMessageEvent = Annotated[str, Option(help="Its event of a bot's message.")]
 MetadataKey = Annotated[str, Option(help="Where a message carries metadata.")]
+MaxBody = Annotated[int, Option(metavar="BYTES", help="Largest request with Rasa's events.")]
+MaxEvent = Annotated[
+    int, Option(metavar="BYTES", help="Rasa's events up to which all of an event is kept.")
+]
+MaxDepth = Annotated[int, Option(metavar="N", help="Nesting up to which all of one is kept.")]
 SessionPersistence = Annotated[bool, Option(help="Whether a session outlives its connection.")]
 
 
@@ -69,11 +74,14 @@ def serve(
     bot_message_evt: BotMessageEvent = "bot_uttered",
     metadata_key: MetadataKey = "metadata",
     session_persistence: SessionPersistence = True,
+    max_body: MaxBody = 64_000_000,
+    max_event: MaxEvent = 1_000_000,
+    max_depth: MaxDepth = 100,
 ) -> None:
     """Serve live conversations: chat page, inspector, Socket.IO, REST."""
     with _server_packages():
         from turnlog.server.main import run
-        from turnlog.server.settings import Names, Settings
+        from turnlog.server.settings import ClientLimits, Names, Settings
     names = Names(
         path=socketio_path, namespace=namespace, user_message=user_message_evt,
         bot_message=bot_message_evt, metadata=metadata_key, persistence=session_persistence,
@@ -82,6 +90,7 @@ def serve(
         db=common().db, host=host or "127.0.0.1", port=port, bot=bot, bot_timeout=bot_timeout,
         cors=tuple(cors or ()), auth_token=auth_token, jwt_key=jwt_key, jwt_method=jwt_method,
         client_ids=client_ids, redis=redis, names=names,
+        limits=ClientLimits(tracker_body=max_body, event=max_event, depth=max_depth),
     )  # fmt: skip
     run(settings)
 

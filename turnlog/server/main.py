@@ -16,6 +16,8 @@ import uvicorn
 
 from turnlog import bots
 from turnlog.bots import LoadedBot
+from turnlog.domain.values import MAX_DEPTH
+from turnlog.encoding.binary import MAX_EVENT_BYTES
 from turnlog.errors import TurnlogError
 from turnlog.server.app import serving
 from turnlog.server.request_guard import is_loopback
@@ -43,6 +45,15 @@ def check(settings: Settings) -> None:
     for value, name in ((settings.auth_token, "--auth-token"), (settings.jwt_key, "--jwt-key")):
         if value is not None and not value.strip():
             raise TurnlogError(f"{name} is empty")
+
+    limits = settings.limits
+    for value, most, name in (
+        (limits.event, MAX_EVENT_BYTES, "--max-event"),
+        (limits.depth, MAX_DEPTH, "--max-depth"),
+        (limits.tracker_body, sys.maxsize, "--max-body"),
+    ):
+        if not 0 < value <= most:
+            raise TurnlogError(f"{name} {value:,}: from 1 to {most:,}, which is what the log holds")
 
 
 async def _serve(settings: Settings) -> None:

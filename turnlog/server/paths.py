@@ -8,15 +8,21 @@ segment, and is decoded when the route is found.
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, unquote
 
+from turnlog.domain.streams import LONGEST
 from turnlog.server.errors import RequestRefused
 
 Asgi = Any
 
+TRACKER_API = "/conversations/"
+KEPT_BYTES = 900
+"""Of an id that is too long."""
+
 RASA = "tracker/events|tracker|story|messages|execute|predict|trigger_intent"
-_WITH_SLASHES = re.compile(rf"(/conversations/)(.+)(/(?:{RASA})/?)$")
+_WITH_SLASHES = re.compile(rf"({TRACKER_API})(.+)(/(?:{RASA})/?)$")
 _ONE_SEGMENT = re.compile(r"(/v1/conversations/|/sessions/)([^/]+)(/.*)$")
 
 
@@ -53,10 +59,21 @@ def with_decoded_id(app: Asgi) -> Asgi:
         parameters = scope.get("path_params") or {}
         if "conversation" in parameters:
             id = _decoded(parameters["conversation"])
+            if scope["path"].startswith(TRACKER_API):
+                id = stored_id(id)
             scope["path_params"] = {**parameters, "conversation": id}
         await app(scope, receive, send)
 
     return call
+
+
+def stored_id(id: str) -> str:
+    """The id that a conversation of Rasa's has in the log: one with too many bytes is cut, and
+    ends in the SHA-256 of all of it."""
+    whole = id.encode()
+    if len(whole) <= LONGEST:
+        return id
+    return f"{whole[:KEPT_BYTES].decode(errors='ignore')}…{sha256(whole).hexdigest()}"
 
 
 def _decoded(segment: str) -> str:

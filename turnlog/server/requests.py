@@ -25,6 +25,17 @@ async def read(request: Json, kind: type[Any]) -> Any:
         ) from error
 
 
+async def body_of(request: Json, most: int) -> bytes:
+    """The request's body. Raises RequestRefused (413) beyond `most` bytes."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            why = f"the body has more than {most:,} bytes (serve --max-body)"
+            raise RequestRefused(413, "TooLarge", why)
+    return bytes(body)
+
+
 def check_message_id(id: object) -> None:
     """Raise RequestRefused for what cannot be a message's id; None is none."""
     if id is not None and not (isinstance(id, str) and 0 < len(id) <= 128 and id.isprintable()):

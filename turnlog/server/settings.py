@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from turnlog.domain.values import MAX_DEPTH
+from turnlog.encoding.binary import MAX_EVENT_BYTES
+
 DAY = 86_400.0
 
 
@@ -28,7 +31,8 @@ class ClientLimits(msgspec.Struct, frozen=True, kw_only=True):
     message and body in bytes; rate in messages a second for one conversation, burst at once;
     waiting: messages of a conversation that wait for the bot; behind: packets that a socket may
     leave unread before it is let go, to come back and catch up from the log; patience: seconds
-    to wait for the log.
+    to wait for the log. tracker_body: bytes of a request that brings Rasa's events; event and
+    depth: bytes and levels of nesting up to which one of these is kept whole.
     """
 
     message: int = 16_384
@@ -38,6 +42,9 @@ class ClientLimits(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 32
     behind: int = 1_000
     patience: float = 8.0
+    tracker_body: int = 64_000_000
+    event: int = MAX_EVENT_BYTES
+    depth: int = MAX_DEPTH
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -390,6 +390,26 @@ def test_update_replaces_and_delete_deletes(server):
     assert list(run(store.keys())) == []
 
 
+def test_a_slot_that_is_too_large_takes_no_turn_with_it(server):
+    async def large():
+        tracker = await store.get_or_create_tracker("a")
+        deep = []
+        for _ in range(200):
+            deep = [deep]
+        for event in (said("before"), SlotSet("city", "x" * 1_100_000), SlotSet("city", deep)):
+            tracker.update(event)
+        await store.save(tracker)
+
+    store = opened(server.url)
+    run(large())
+    run(turn(store, "a", "after"))
+    again = opened(server.url)
+    assert spoken(again, "a") == ["before", "after"]
+    assert run(again.retrieve("a")).get_slot("city") is None
+    run(turn(again, "i" * 1_500, "a long id"))
+    assert spoken(again, "i" * 1_500) == ["a long id"]
+
+
 def test_an_imported_conversation_with_a_slash_in_its_id_goes_on(server, tmp_path):
     history = [said("imported").as_dict()]
     dump = tmp_path / "tracker.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import copy
+import logging
 import threading
 from collections import OrderedDict, deque
 from functools import partial
@@ -13,6 +14,8 @@ from turnlog_rasa import history
 from turnlog_rasa.client import Client
 from turnlog_rasa.outbox import Outbox
 from turnlog_rasa.parcels import Parcel
+
+logger = logging.getLogger(__name__)
 
 CACHED_EVENTS = 200_000
 """Events of trackers that are kept at hand, all together."""
@@ -66,12 +69,22 @@ class Keeper:
             tracker, first = _copied(cached.tracker), cached.first
         else:
             tracker, first = self._make(sender), found.first
-        for event in map(self._parse, found.events):
-            if event is not None:
-                tracker.update(event)
+        for event in found.events:
+            self._update(tracker, event)
         history.settle(tracker, tracker.events, found.event, first)
         self._keep(sender, show, tracker)
         return tracker
+
+    def _update(self, tracker: Any, content: Dict[str, Any]) -> None:
+        """Add an event; one that this Rasa cannot read hides none of the others."""
+        try:
+            event = self._parse(content)
+        except Exception as error:
+            name = content.get("event")
+            logger.error("%r: Rasa cannot read a %r: %r", tracker.sender_id, name, error)
+            return
+        if event is not None:
+            tracker.update(event)
 
     def _keep(self, sender: str, show: str, tracker: Any) -> None:
         base = history.base_of(tracker)

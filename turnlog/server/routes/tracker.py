@@ -22,17 +22,18 @@ from turnlog.domain.values import MAX_DEPTH
 from turnlog.errors import UnknownConversation
 from turnlog.rasa import view
 from turnlog.serializers import plain
+from turnlog.serializers.rasa.incoming import NOT_KEPT, incoming
 from turnlog.serializers.rasa.reader import from_rasa
 from turnlog.serializers.rasa.source import ENVELOPE_DEPTH
 from turnlog.serializers.rasa.story import sessions, story
+from turnlog.serializers.shared.codec import Limits
 from turnlog.serializers.shared.json_value import parse
 from turnlog.server.errors import RequestRefused
-from turnlog.server.requests import Json
+from turnlog.server.requests import Json, body_of
 from turnlog.server.services import Services
 
 Verbosity = Literal["NONE", "APPLIED", "AFTER_RESTART", "SESSION", "ALL"]
 
-MAX_BODY_BYTES = 64_000_000
 MAX_BODY_DEPTH = MAX_DEPTH + ENVELOPE_DEPTH
 
 KEPT_BYTES = "its bytes remain in the log until erasure by key destruction exists"
@@ -52,7 +53,7 @@ async def read(
     return await _tracker(services, conversation, include_events, until=until, after=after)
 
 
-@post("/conversations/{conversation:str}/tracker/events", request_max_body_size=MAX_BODY_BYTES)
+@post("/conversations/{conversation:str}/tracker/events", request_max_body_size=None)
 async def append(
     request: Json,
     conversation: str,
@@ -68,7 +69,7 @@ async def append(
     base: how many events the writer knew; what others wrote since stays, and that it happened is
     recorded. fresh: the writer knew nothing; what is there already is an earlier session.
     """
-    objects = _objects(await request.body(), keep_unknown=keep_unknown)
+    objects = await _objects(request, services, keep_unknown=keep_unknown)
 
     def command(state: State, _: History) -> Sequence[e.Event]:
         _takes_events(conversation, state)
@@ -84,7 +85,7 @@ async def append(
     return await _tracker(services, conversation, include_events)
 
 
-@put("/conversations/{conversation:str}/tracker/events", request_max_body_size=MAX_BODY_BYTES)
+@put("/conversations/{conversation:str}/tracker/events", request_max_body_size=None)
 async def replace(
     request: Json,
     conversation: str,
@@ -94,7 +95,7 @@ async def replace(
     keep_unknown: bool = False,
 ) -> Response[bytes]:
     """Replace the history after event `to`; what was replaced stays readable in the log."""
-    objects = _objects(await request.body(), keep_unknown=keep_unknown, empty=True)
+    objects = await _objects(request, services, keep_unknown=keep_unknown, empty=True)
 
     def command(state: State, _: History) -> Sequence[e.Event]:
         _takes_events(conversation, state)
@@ -204,23 +205,33 @@ def _body(body: bytes) -> Any:
     return parse(body, depth=MAX_BODY_DEPTH, twins=[])
 
 
-def _objects(body: bytes, *, keep_unknown: bool, empty: bool = False) -> list[Any]:
-    """The events of a body, each of a type that Rasa has."""
-    value = _body(body)
-    objects = value if isinstance(value, list) else [value]
+async def _objects(
+    request: Json, services: Services, *, keep_unknown: bool, empty: bool = False
+) -> list[Any]:
+    """The events of a body, each of a type that Rasa has; as much of each as the log can hold."""
+    limits = services.settings.limits
+    body = await body_of(request, limits.tracker_body)
+    if not body.strip():
+        raise RequestRefused(400, "BadRequest", "the request has no body")
+    objects = incoming(body, Limits(event_bytes=limits.event, depth=limits.depth))
     if not objects and not empty:
         raise RequestRefused(
             400, "BadRequest", "Couldn't extract a proper event from the request body."
         )
     for number, source in enumerate(objects):
-        if isinstance(source, dict) and source.get("timestamp", 0) is None:
-            del source["timestamp"]
-        made = next(from_rasa([source]))
-        typed = isinstance(source, dict) and isinstance(source.get("event"), str)
-        if isinstance(made, e.Unknown) and not (keep_unknown and typed):
-            why = f"event {number} is none that Rasa has: {source!r:.120}"
-            raise RequestRefused(400, "BadRequest", why)
+        _check_event(number, source, keep_unknown=keep_unknown)
     return objects
+
+
+def _check_event(number: int, source: Any, *, keep_unknown: bool) -> None:
+    if isinstance(source, dict) and source.get("timestamp", 0) is None:
+        del source["timestamp"]
+    made = next(from_rasa([source]))
+    typed = isinstance(source, dict) and isinstance(source.get("event"), str)
+    kept = typed and (keep_unknown or NOT_KEPT in source)
+    if isinstance(made, e.Unknown) and not kept:
+        why = f"event {number} is none that Rasa has: {source!r:.120}"
+        raise RequestRefused(400, "BadRequest", why)
 
 
 handlers = (read, append, replace, remove, as_story, add_message, names)
