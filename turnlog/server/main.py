@@ -21,7 +21,7 @@ from turnlog.encoding.binary import MAX_EVENT_BYTES
 from turnlog.errors import TurnlogError
 from turnlog.server.app import serving
 from turnlog.server.request_guard import is_loopback
-from turnlog.server.settings import Settings
+from turnlog.server.settings import ClientLimits, Settings
 
 METHODS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA")
 
@@ -46,7 +46,10 @@ def check(settings: Settings) -> None:
         if value is not None and not value.strip():
             raise TurnlogError(f"{name} is empty")
 
-    limits = settings.limits
+    _check_limits(settings.limits)
+
+
+def _check_limits(limits: ClientLimits) -> None:
     for value, most, name in (
         (limits.event, MAX_EVENT_BYTES, "--max-event"),
         (limits.depth, MAX_DEPTH, "--max-depth"),
