@@ -371,7 +371,7 @@ def test_divergences_are_grouped_over_the_corpus():
         "x", 1, "slot", {"type": "SlotSet", "name": "a"}, {"type": "SlotSet", "name": "b"}
     )
     groups = report.grouped([*((d.conversation, d) for d in texts), ("x", slot), ("y", None)])
-    assert [(g.kind, g.what, len(g.found)) for g in groups] == [
+    assert [(g.kind, g.what, len(g.divergences)) for g in groups] == [
         ("text", "BotUttered", 3),
         ("slot", "SlotSet a → SlotSet b", 1),
     ]

@@ -24,7 +24,7 @@ class Chain:
         self.conversation = conversation
         self._tell = tell
         self._head = scan.head(conversation)
-        self._snapshots = {found.version: found for found in scan.snapshots(conversation)}
+        self._snapshots = {snapshot.version: snapshot for snapshot in scan.snapshots(conversation)}
         self._newest_snapshot = 0
         self._last: Row | None = None
         self._digest: bytes | None = b""
@@ -94,11 +94,11 @@ class Chain:
         if snapshot is None or self._state is None:
             return
         state = self._state
-        due = Snapshot(
+        expected = Snapshot(
             self.conversation, row.version, state.event, state.turn, row.digest(), b"",
             self._newest_snapshot,
         )  # fmt: skip
-        for column in _differing(snapshot._replace(state=b""), due):
+        for column in _differing(snapshot._replace(state=b""), expected):
             self.fault(f"the snapshot of version {row.version} has another {column}", self.events)
         if not _same_state(snapshot.state, state):
             self.fault(f"the snapshot of version {row.version} has another state", self.events)
@@ -126,14 +126,16 @@ class Chain:
             state.turn, self._newest_snapshot, b"",
         )  # fmt: skip
 
-    def _compare(self, head: Head, due: Head) -> None:
-        for column in _differing(head._replace(state=b""), due._replace(state=b"")):
-            found, wanted = getattr(head, column), getattr(due, column)
-            said = (
-                "" if column == "digest" else f" ({found!r:.40}) than its rows say ({wanted!r:.40})"
+    def _compare(self, head: Head, expected: Head) -> None:
+        for column in _differing(head._replace(state=b""), expected._replace(state=b"")):
+            stored, wanted = getattr(head, column), getattr(expected, column)
+            what = (
+                ""
+                if column == "digest"
+                else f" ({stored!r:.40}) than its rows say ({wanted!r:.40})"
             )
             why = "the head was changed, or rows were cut off"
-            self.fault(f"the head has another {column}{said}: {why}", self.events)
+            self.fault(f"the head has another {column}{what}: {why}", self.events)
 
 
 def check(conversation: str, rows: Iterable[Row], scan: Scan, tell: Tell) -> int:
@@ -156,10 +158,10 @@ def _digest(row: Row) -> bytes | None:
         return None
 
 
-def _differing(found: Head | Snapshot, due: Head | Snapshot) -> list[str]:
+def _differing(stored: Head | Snapshot, expected: Head | Snapshot) -> list[str]:
     return [
         column
-        for column, value, wanted in zip(found._fields, found, due, strict=True)
+        for column, value, wanted in zip(stored._fields, stored, expected, strict=True)
         if type(value) is not type(wanted) or value != wanted
     ]
 

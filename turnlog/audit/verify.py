@@ -54,40 +54,42 @@ def verify(
     Reads the log as it stands when it begins, one conversation at a time. Whatever is stored, a
     fault is told, not raised.
     """
-    found = Verification()
+    verification = Verification()
     with recorder.scan() as scan:
         try:
             if conversations is None:
-                _check_all(scan, projections, found)
+                _check_all(scan, projections, verification)
             else:
                 for name in conversations:
                     _check_known(scan, name)
-                    _check_one(scan, name, _rows(scan, name), found)
+                    _check_one(scan, name, _rows(scan, name), verification)
         except StorageError as error:
-            found.tell(Fault(None, None, str(error)))
-    return found
+            verification.tell(Fault(None, None, str(error)))
+    return verification
 
 
-def _check_all(scan: Scan, projections: Mapping[str, Projection], found: Verification) -> None:
+def _check_all(
+    scan: Scan, projections: Mapping[str, Projection], verification: Verification
+) -> None:
     for complaint in scan.complaints():
-        found.tell(Fault(None, None, complaint))
+        verification.tell(Fault(None, None, complaint))
     rows = 0
     for name, group in groupby(scan.every(Row), key=lambda row: row.conversation):
         counted = _Counted(group)
-        _check_one(scan, name, counted, found)
+        _check_one(scan, name, counted, verification)
         rows += counted.number
     if rows != scan.last_position():
         what = f"the log's last position is {scan.last_position()}, but it has {rows} rows"
-        found.tell(Fault(None, None, what))
-    _check_orphans(scan, found)
-    models.check(scan, projections, found.tell)
+        verification.tell(Fault(None, None, what))
+    _check_orphans(scan, verification)
+    models.check(scan, projections, verification.tell)
 
 
-def _check_one(scan: Scan, name: str, rows: Iterable[Row], found: Verification) -> None:
-    events = chain.check(name, rows, scan, found.tell)
+def _check_one(scan: Scan, name: str, rows: Iterable[Row], verification: Verification) -> None:
+    events = chain.check(name, rows, scan, verification.tell)
     if not isinstance(name, str) or is_conversation(name):
-        found.conversations += 1
-        found.events += events
+        verification.conversations += 1
+        verification.events += events
 
 
 def _check_known(scan: Scan, name: str) -> None:
@@ -95,14 +97,14 @@ def _check_known(scan: Scan, name: str) -> None:
         raise UnknownConversation(name)
 
 
-def _check_orphans(scan: Scan, found: Verification) -> None:
+def _check_orphans(scan: Scan, verification: Verification) -> None:
     """Heads and snapshots of conversations that have no rows."""
     heads = (("heads", head.conversation) for head in scan.every(Head))
     snapshots = (("snapshots", snapshot.conversation) for snapshot in scan.every(Snapshot))
     for (table, name), _ in groupby(chained(heads, snapshots)):
         if not isinstance(name, str) or not scan.rows(name, _FIRST, None, 1):
             what = f"it has {table}, but no rows: they were cut off"
-            found.tell(Fault(named(name), None, what))
+            verification.tell(Fault(named(name), None, what))
 
 
 def _rows(scan: Scan, name: str) -> Iterator[Row]:

@@ -102,15 +102,15 @@ def _missing(slots: Mapping[str, Any]) -> str | None:
     return next((name for name in SLOTS if slots.get(name) is None), None)
 
 
-def _entities(text: str, asked: str | None) -> Iterator[Entity]:
-    found = {name: re.search(pattern, text, re.I) for name, pattern in _PATTERNS.items()}
+def _entities(text: str, slot: str | None) -> Iterator[Entity]:
+    matches = {name: re.search(pattern, text, re.I) for name, pattern in _PATTERNS.items()}
     bare = re.search(rf"^\s*{_COUNT}\s*[.!]?\s*$", text, re.I)
-    if bare and asked in ("people", "time") and not any(found.values()):
-        found[asked] = bare
-    if asked == "name" and not any(found.values()) and not _has_intent(text):
-        found["name"] = re.search(r"^\s*([^\W\d_][\w' -]{0,60}?)\s*[.!]?\s*$", text)
+    if bare and slot in ("people", "time") and not any(matches.values()):
+        matches[slot] = bare
+    if slot == "name" and not any(matches.values()) and not _has_intent(text):
+        matches["name"] = re.search(r"^\s*([^\W\d_][\w' -]{0,60}?)\s*[.!]?\s*$", text)
     for name in SLOTS:
-        if match := found[name]:
+        if match := matches[name]:
             group = match.lastindex or 0
             value = _VALUES[name](match[group])
             if value is not None:
@@ -174,10 +174,10 @@ def _ask_for(slot: str, greet: bool) -> list[Event | str]:
 
 
 async def _offer(conversation: BotConversation, slots: Mapping[str, Any]) -> list[Event | str]:
-    asked = {name: slots[name] for name in ("people", "date", "time")}
-    found = await conversation.call("check_table", **asked)
-    if not found["free"]:
-        why = found["why"]
+    booking = {name: slots[name] for name in ("people", "date", "time")}
+    table = await conversation.call("check_table", **booking)
+    if not table["free"]:
+        why = table["why"]
         note = {
             "people": f"Our largest table seats {LARGEST_TABLE}.",
             "time": f"We are open from {OPENING} to {CLOSING}.",

@@ -40,9 +40,9 @@ class RemoteBot:
     async def __call__(
         self, conversation: BotConversation, message: UserUttered, /
     ) -> list[Event | str]:
-        said = {"sender": conversation.id, "message": message.text or ""}
+        request = {"sender": conversation.id, "message": message.text or ""}
         metadata = (message.extra or {}).get("metadata")
-        body = said | ({"metadata": metadata} if metadata else {})
+        body = request | ({"metadata": metadata} if metadata else {})
         async with self._client.stream("POST", self._url, json=body) as response:
             if response.status_code != 200:
                 raise BotError(f"the bot's webhook answered with status {response.status_code}")

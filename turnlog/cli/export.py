@@ -169,7 +169,7 @@ def _verify(manifest: Path) -> None:
     from turnlog.training.verify import verify
 
     with open_log() as log, _progress() as progress:
-        findings = [to_builtins(found) for found in verify(log, manifest, progress=progress)]
+        findings = [to_builtins(finding) for finding in verify(log, manifest, progress=progress)]
     output.document(
         {"ok": not findings, "findings": findings},
         human=lambda: (
@@ -183,5 +183,5 @@ def _verify(manifest: Path) -> None:
 
 
 def _rows(findings: list[dict[str, Any]]) -> Iterator[list[Any]]:
-    for found in findings:
-        yield [found["file"], found["conversation"], found["events"], found["what"]]
+    for finding in findings:
+        yield [finding["file"], finding["conversation"], finding["events"], finding["what"]]

@@ -28,6 +28,6 @@ def list_(search: Search = None, where: Where = None) -> None:
 
     columns = ("conversation", "turns", "events", "started", "last", "tags")
     with open_log() as log:
-        found = (summary(*each) for each in matching(log, where=where, search=search))
-        lines = ({name: line[name] for name in columns} for line in found)
+        summaries = (summary(*each) for each in matching(log, where=where, search=search))
+        lines = ({name: line[name] for name in columns} for line in summaries)
         output.lines(lines, columns=columns)

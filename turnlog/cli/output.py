@@ -59,24 +59,24 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    made = Table(box=None, pad_edge=False, header_style="bold")
+    grid = Table(box=None, pad_edge=False, header_style="bold")
     cells = [list(map(_cell, columns, row)) for row in rows]
     filled = [i for i in range(len(columns)) if not cells or any(row[i].plain for row in cells)]
     for i in filled:
-        made.add_column(columns[i], overflow="fold")
+        grid.add_column(columns[i], overflow="fold")
     for row in cells:
-        made.add_row(*(row[i] for i in filled))
+        grid.add_row(*(row[i] for i in filled))
     console = Console()
     if not console.is_terminal:
-        console.width = _width(made, console)
-    console.print(made)
+        console.width = _width(grid, console)
+    console.print(grid)
 
 
-def _width(made: Any, console: Any) -> int:
+def _width(grid: Any, console: Any) -> int:
     from rich.measure import Measurement
 
     wide = console.options.update(max_width=100_000)
-    return max(1, Measurement.get(console, wide, made).maximum)
+    return max(1, Measurement.get(console, wide, grid).maximum)
 
 
 _TIMES = {"time", "started", "last"}

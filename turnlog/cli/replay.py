@@ -65,20 +65,20 @@ def replay(
     outcomes: list[tuple[str, Any]] = []
     with open_log() as log:
         chosen = list(log.ids()) if all_ else list(ids or ())
-        found = many.replay(log, chosen, loaded, rules=allowed, timeout=timeout, jobs=jobs)
-        diverging = _divergences(found, outcomes, len(chosen))
+        results = many.replay(log, chosen, loaded, rules=allowed, timeout=timeout, jobs=jobs)
+        diverging = _divergences(results, outcomes, len(chosen))
         if settings().json:
             output.lines(diverging, columns=())
         else:
             _print(len(list(diverging)), outcomes)
     _write_reports(outcomes, bot, junit, html)
-    if any(found for _, found in outcomes):
+    if any(divergence for _, divergence in outcomes):
         raise typer.Exit(1)
 
 
-def _divergences(found: Any, outcomes: list[Any], count: int) -> Iterator[dict[str, Any]]:
+def _divergences(results: Any, outcomes: list[Any], count: int) -> Iterator[dict[str, Any]]:
     """Each divergence as it is found; all outcomes are gathered, and now and then counted aloud."""
-    for outcome in found:
+    for outcome in results:
         outcomes.append(outcome)
         if outcome[1] is not None:
             yield msgspec.structs.asdict(outcome[1])
@@ -104,5 +104,5 @@ def _write_reports(outcomes: Any, bot: str, junit: Path | None, html: Path | Non
 
 
 def _row(group: Any) -> tuple[Any, ...]:
-    first = group.found[0]
-    return group.kind, group.what, len(group.found), first.conversation, first.turn
+    first = group.divergences[0]
+    return group.kind, group.what, len(group.divergences), first.conversation, first.turn

@@ -55,8 +55,8 @@ def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(db: str | None = None, json: bool = False, **arguments: Any) -> None:
-        given = settings()
-        _current.set(CommonOptions(db or given.db, json or given.json))
+        before = settings()
+        _current.set(CommonOptions(db or before.db, json or before.json))
         command(**arguments)
 
     signature = inspect.signature(command, eval_str=True)

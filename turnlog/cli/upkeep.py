@@ -40,8 +40,8 @@ def rebuild() -> None:
 def stats() -> None:
     """Count what the log holds."""
     with open_log() as log:
-        found = _counted(log)
-    output.document(found, human=lambda: output.table(("", ""), found.items()))
+        counts = _counted(log)
+    output.document(counts, human=lambda: output.table(("", ""), counts.items()))
 
 
 def _counted(log: Any) -> dict[str, Any]:

@@ -19,15 +19,17 @@ def verify(ids: Ids = None) -> None:
     from turnlog.audit.verify import verify as checked
 
     with open_log() as log:
-        found = checked(log.store, ids or None)
-    output.document(msgspec.structs.asdict(found), human=lambda: _print(found))
-    if not found.ok:
+        verification = checked(log.store, ids or None)
+    output.document(msgspec.structs.asdict(verification), human=lambda: _print(verification))
+    if not verification.ok:
         raise typer.Exit(1)
 
 
-def _print(found: Any) -> None:
-    if found.faults:
+def _print(verification: Any) -> None:
+    if verification.faults:
         columns = ("conversation", "event", "what")
-        output.table(columns, ((f.conversation, f.event, f.what) for f in found.faults))
-    counted = f"{found.conversations:,} conversations, {found.events:,} events"
-    output.say(f"{counted}: {len(found.faults) or 'no'} fault{'s'[: len(found.faults) != 1]}")
+        output.table(columns, ((f.conversation, f.event, f.what) for f in verification.faults))
+    counted = f"{verification.conversations:,} conversations, {verification.events:,} events"
+    output.say(
+        f"{counted}: {len(verification.faults) or 'no'} fault{'s'[: len(verification.faults) != 1]}"
+    )

@@ -53,8 +53,8 @@ class DeadlineIndex:
         """Conversations and tokens whose time has come, the oldest first; they leave the index."""
         taken: list[tuple[str, str]] = []
         while self._heap and self._heap[0][0] <= now and len(taken) < most:
-            due, conversation, key = heapq.heappop(self._heap)
-            if self._due.get((conversation, key)) == due:
+            time, conversation, key = heapq.heappop(self._heap)
+            if self._due.get((conversation, key)) == time:
                 self.remove(conversation, key)
                 taken.append((conversation, key.removeprefix(DUE)))
         return taken

@@ -69,10 +69,10 @@ class DialogRunner:
 
     async def thread(self, id: str) -> Thread:
         """Where a thread stands. Raises UnknownConversation where there never was one."""
-        found = (await self._log.conversation(id)).state.thread
-        if found is None:
+        thread = (await self._log.conversation(id)).state.thread
+        if thread is None:
             raise UnknownConversation(id)
-        return found
+        return thread
 
     async def _answered(
         self,
@@ -81,11 +81,11 @@ class DialogRunner:
         new: bool = False,
     ) -> list[Event]:
         try:
-            found = await self._log.conversation(id)
+            conversation = await self._log.conversation(id)
         except UnknownConversation:
             if not new:
                 raise
-            found = Conversation(id, State(), self._log.sync.history(id))
-        events = as_events(await answer(DialogConversation(found, self._log.sync.clock)))
+            conversation = Conversation(id, State(), self._log.sync.history(id))
+        events = as_events(await answer(DialogConversation(conversation, self._log.sync.clock)))
         recorded = await self._log.record(id, *events)
         return recorded.events

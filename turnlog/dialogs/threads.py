@@ -90,8 +90,8 @@ class DialogThread:
     def variables_of(self, unit: str) -> dict[str, Any]:
         """Another unit's variables."""
         self._dialog.check(self.id, unit)
-        found: dict[str, Any] = self._variables.setdefault(unit, {})
-        return found
+        variables: dict[str, Any] = self._variables.setdefault(unit, {})
+        return variables
 
     async def call(self, tool: str, /, **arguments: Any) -> Any:
         """A tool's result, as `conversation.call` of a bot."""
@@ -119,9 +119,9 @@ class DialogThread:
         """
         handler = None if on_timeout is None else self._dialog.name(self.id, self.unit, on_timeout)
         self.say(text, **data)
-        due = None if wait is None else self._conversation.now + wait
+        deadline = None if wait is None else self._conversation.now + wait
         attempt = self.attempt + 1 if self.timed_out else 1
-        self._arm(Prompt(due, attempt, text, wait, attempts, handler))
+        self._arm(Prompt(deadline, attempt, text, wait, attempts, handler))
 
     def _arm(self, prompt: Prompt) -> None:
         self._cancel("asked again")
@@ -136,10 +136,13 @@ class DialogThread:
 
     def repeat(self) -> None:
         """Ask the last question again, with its deadline."""
-        asked = self._asked
-        if asked is not None:
+        question = self._asked
+        if question is not None:
             self.ask(
-                asked.text, wait=asked.wait, attempts=asked.attempts, on_timeout=asked.on_timeout
+                question.text,
+                wait=question.wait,
+                attempts=question.attempts,
+                on_timeout=question.on_timeout,
             )
 
     def next(self, state: StateFunction | str) -> None:

@@ -32,14 +32,14 @@ async def ask_name(thread: DialogThread) -> None:
 
 @welcome.state
 async def got_name(thread: DialogThread) -> None:
-    found = re.search(r"(?:my name is|i am|i'm)?\s*([^\W\d_][\w' -]*)", thread.text or "", re.I)
+    match = re.search(r"(?:my name is|i am|i'm)?\s*([^\W\d_][\w' -]*)", thread.text or "", re.I)
     if await _asked_for_something_else(thread):
         return
-    if found is None or re.fullmatch(r"\s*(hi|hello|hey)\W*", thread.text or "", re.I):
+    if match is None or re.fullmatch(r"\s*(hi|hello|hey)\W*", thread.text or "", re.I):
         thread.repeat()
         return
-    thread.variables["name"] = found[1].strip()
-    thread.say(f"Nice to meet you, {found[1].strip()}!")
+    thread.variables["name"] = match[1].strip()
+    thread.say(f"Nice to meet you, {match[1].strip()}!")
     await thread.start(ask_city)
 
 

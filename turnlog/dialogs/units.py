@@ -105,8 +105,8 @@ class Dialog:
         if not isinstance(state, str):
             named = self._names.get(id(state))
             if named is None:
-                given = getattr(state, "__name__", state)
-                raise UnknownState(conversation, f"{given!r:.60} is no state of this dialog")
+                shown = getattr(state, "__name__", state)
+                raise UnknownState(conversation, f"{shown!r:.60} is no state of this dialog")
             return named
         here = state if "." in state else f"{unit}.{state}"
         self._function(conversation, here)

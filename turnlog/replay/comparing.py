@@ -94,8 +94,8 @@ def difference(
         got = [item for item in _items(actual, rules) if item.family in families]
         if failed is not None:  # what it did before it failed is compared, the rest is not missing
             wanted = wanted[: len(got)]
-        if (found := _first(wanted, got, rules)) is not None:
-            return found
+        if (first := _first(wanted, got, rules)) is not None:
+            return first
     if failed is not None:
         return _failed(next(iter(expected), None), failed, failed.kind)
     return None
@@ -118,10 +118,10 @@ def _items(events: Iterable[e.Event], rules: Rules) -> Iterator[Item]:
         if family is None or _ignored(event, family, rules):
             continue
         content = {k: v for k, v in to_plain(event).items() if k not in _INCIDENTAL}
-        said = _CONTENT.get(type(event), _as_it_is)(content, rules)
-        if said is not None:
-            name = f"{said['type']} {said.get('name', '')}"
-            yield Item(family, name, binary.encode_ordered(rules.masked(said)), event)
+        compared = _CONTENT.get(type(event), _as_it_is)(content, rules)
+        if compared is not None:
+            name = f"{compared['type']} {compared.get('name', '')}"
+            yield Item(family, name, binary.encode_ordered(rules.masked(compared)), event)
 
 
 def _ignored(event: e.Event, family: Family, rules: Rules) -> bool:
@@ -142,8 +142,8 @@ def _understood(content: dict[str, Any], rules: Rules) -> dict[str, Any] | None:
         kept["intent"] = (content.get("intent") or {}).get("name")
     if "entity" not in rules.ignore:
         fields = ("entity", "value", "start", "end")
-        found = content.get("entities", [])
-        kept["entities"] = [[entity.get(field) for field in fields] for entity in found]
+        entities = content.get("entities", [])
+        kept["entities"] = [[entity.get(field) for field in fields] for entity in entities]
     return kept if len(kept) > 1 else None
 
 

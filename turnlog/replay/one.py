@@ -49,9 +49,9 @@ async def replay_one(
             calls = list(_calls(turn, results))
             actual = await _answer(scratch, turn.message, calls, loaded, timeout)
             expected = own(turn.first_event, turn.events[1:])
-            found = difference(expected, actual, rules)
-            if found is not None:
-                return Divergence(id, turn.number, found.kind, found.expected, found.actual)
+            first = difference(expected, actual, rules)
+            if first is not None:
+                return Divergence(id, turn.number, first.kind, first.expected, first.actual)
         state = fold(state, turn.events)
     return None
 
@@ -73,15 +73,15 @@ async def _answer(
     seen = RecordedConversation(scratch, calls, message.timestamp or 0.0)
     try:
         with _broken_off(timeout + GRACE_SECONDS):
-            said: Sequence[Event] = await ask(loaded.bot, seen, message, timeout)
+            answer: Sequence[Event] = await ask(loaded.bot, seen, message, timeout)
     except Stuck:
-        said = [BotFailed("timeout", f"no answer within {timeout:g} s; it blocked")]
+        answer = [BotFailed("timeout", f"no answer within {timeout:g} s; it blocked")]
     try:
-        kept = binary.checked(scratch.id, said)
-        said = scratch.stage(*kept, recorded=0.0, now=message.timestamp).events
+        kept = binary.checked(scratch.id, answer)
+        answer = scratch.stage(*kept, recorded=0.0, now=message.timestamp).events
     except ConversationError as error:
-        said = [BotFailed("error", f"its answer cannot be recorded: {error}")]
-    return [*seen.called, *said]
+        answer = [BotFailed("error", f"its answer cannot be recorded: {error}")]
+    return [*seen.called, *answer]
 
 
 @contextmanager
@@ -93,8 +93,8 @@ def _broken_off(seconds: float) -> Iterator[None]:
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
         yield
         return
-    due, interval = signal.getitimer(signal.ITIMER_REAL)
-    if 0 < due <= seconds:
+    remaining, interval = signal.getitimer(signal.ITIMER_REAL)
+    if 0 < remaining <= seconds:
         yield
         return
     began = time.monotonic()
@@ -105,8 +105,8 @@ def _broken_off(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-        if due:
-            left = max(due - (time.monotonic() - began), 0.001)
+        if remaining:
+            left = max(remaining - (time.monotonic() - began), 0.001)
             signal.setitimer(signal.ITIMER_REAL, left, interval)
 
 

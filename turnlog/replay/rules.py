@@ -57,13 +57,13 @@ def combined(
     file: Path | None, ignore: Iterable[str], slots: Iterable[str], masks: Iterable[str]
 ) -> Rules:
     """The rules of a file, if there is one, and these."""
-    given = load(file) if file is not None else Rules()
+    rules = load(file) if file is not None else Rules()
     try:
         return msgspec.convert(
             {
-                "ignore": [*given.ignore, *ignore],
-                "slots": [*given.slots, *slots],
-                "masks": [*given.masks, *masks],
+                "ignore": [*rules.ignore, *ignore],
+                "slots": [*rules.slots, *slots],
+                "masks": [*rules.masks, *masks],
             },
             Rules,
         )

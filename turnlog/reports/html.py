@@ -16,14 +16,14 @@ def element(tag: str, *children: Child | Iterable[Child], **attributes: str) -> 
 
     An attribute's name may end in `_` (`class_`); no attribute takes an address or a script.
     """
-    made = Element(tag, {name.rstrip("_"): visible(value) for name, value in attributes.items()})
+    result = Element(tag, {name.rstrip("_"): visible(value) for name, value in attributes.items()})
     for child in children:
         if child is None or isinstance(child, Element | str | int | float):
-            _put(made, child)
+            _put(result, child)
         else:
             for part in child:
-                _put(made, part)
-    return made
+                _put(result, part)
+    return result
 
 
 def _put(parent: Element, child: Child) -> None:

@@ -24,7 +24,7 @@ class Group(msgspec.Struct, frozen=True):
 
     kind: str
     what: str
-    found: list[Divergence]
+    divergences: list[Divergence]
 
 
 def grouped(outcomes: Outcomes) -> list[Group]:
@@ -33,8 +33,8 @@ def grouped(outcomes: Outcomes) -> list[Group]:
     for _, divergence in outcomes:
         if divergence is not None:
             groups[divergence.kind, about(divergence)].append(divergence)
-    made = [Group(kind, what, found) for (kind, what), found in groups.items()]
-    return sorted(made, key=lambda group: (-len(group.found), group.kind, group.what))
+    listed = [Group(kind, what, same) for (kind, what), same in groups.items()]
+    return sorted(listed, key=lambda group: (-len(group.divergences), group.kind, group.what))
 
 
 def about(divergence: Divergence) -> str:
@@ -78,23 +78,23 @@ def shown(value: Any) -> str:
 
 def junit(outcomes: Outcomes, bot: str) -> bytes:
     """A JUnit XML file: a test case for each conversation."""
-    failures = sum(found is not None for _, found in outcomes)
+    failures = sum(divergence is not None for _, divergence in outcomes)
     counts = {"tests": str(len(outcomes)), "failures": str(failures)}
     suites = ElementTree.Element("testsuites", counts)
     suite = ElementTree.SubElement(suites, "testsuite", {"name": "turnlog replay", **counts})
-    for id, found in outcomes:
+    for id, divergence in outcomes:
         names = {"classname": visible(bot), "name": visible(id)}
         case = ElementTree.SubElement(suite, "testcase", names)
-        if found is not None:
-            message = visible(f"turn {found.turn}: {found.kind}: {about(found)}")
-            failure = {"type": found.kind, "message": message}
-            ElementTree.SubElement(case, "failure", failure).text = _compared(found)
+        if divergence is not None:
+            message = visible(f"turn {divergence.turn}: {divergence.kind}: {about(divergence)}")
+            failure = {"type": divergence.kind, "message": message}
+            ElementTree.SubElement(case, "failure", failure).text = _compared(divergence)
     ElementTree.indent(suites)
     return bytes(ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True))
 
 
-def _compared(found: Divergence) -> str:
-    return f"expected: {shown(found.expected)}\nactual:   {shown(found.actual)}"
+def _compared(divergence: Divergence) -> str:
+    return f"expected: {shown(divergence.expected)}\nactual:   {shown(divergence.actual)}"
 
 
 # --- HTML ---------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ code { font: .82rem/1.45 ui-monospace, monospace; white-space: pre-wrap; }
 def html(outcomes: Outcomes, bot: str) -> bytes:
     """A page of its own: what diverges, most frequent first, each with what was expected."""
     groups = grouped(outcomes)
-    count = sum(len(group.found) for group in groups)
+    count = sum(len(group.divergences) for group in groups)
     summary = f"{len(outcomes):,} conversations, {count:,} diverge" if count else ""
     fine = element("p", f"{len(outcomes):,} conversations, none diverges", class_="fine")
     return page(
@@ -135,12 +135,12 @@ def _section(group: Group) -> Iterable[Element]:
     yield element(
         "h2",
         element("span", group.kind.replace("_", " "), class_="kind"),
-        f" {group.what} ({len(group.found):,})",
+        f" {group.what} ({len(group.divergences):,})",
     )
     head = [element("th", "conversation", class_="id"), element("th", "turn", class_="turn")]
     rows = [element("tr", *head, element("th", "expected"), element("th", "actual"))]
-    for found in group.found:
-        cells = (found.conversation, found.turn, _code(found.expected), _code(found.actual))
+    for one in group.divergences:
+        cells = (one.conversation, one.turn, _code(one.expected), _code(one.actual))
         rows.append(element("tr", *(element("td", cell) for cell in cells)))
     yield element("table", rows)
 

@@ -48,8 +48,8 @@ def codec(name: str, **options: Any) -> Codec:
     """The codec of a format. Raises FormatError for a name that nobody declares."""
     if name in BUILT_IN:
         module, _, attribute = BUILT_IN[name].partition(":")
-        made: Codec = getattr(import_module(module), attribute)(**options)
-        return made
+        built_in: Codec = getattr(import_module(module), attribute)(**options)
+        return built_in
     if (point := _plugins().get(name)) is not None:
         loaded: Codec = point.load()(**options)
         return loaded
@@ -60,5 +60,5 @@ def detect(path: Path, **options: Any) -> Codec | None:
     """The codec that recognises a file, or None."""
     with path.open("rb") as file:
         head = file.read(SNIFFED).removeprefix(BOM_UTF8)
-    found = (codec(name, **options) for name in names())
-    return next((c for c in found if c.reads and c.sniff(head, path)), None)
+    codecs = (codec(name, **options) for name in names())
+    return next((c for c in codecs if c.reads and c.sniff(head, path)), None)

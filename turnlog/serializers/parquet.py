@@ -27,14 +27,14 @@ class ParquetCodec(Codec):
     libraries = ("pyarrow",)
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        made = text_chat(dialogue)
-        if made.messages:
+        chat = text_chat(dialogue)
+        if chat.messages:
             content = {
                 "conversation": dialogue.name,
-                "messages": made.messages,
-                "tools": tools_text(made),
+                "messages": chat.messages,
+                "tools": tools_text(chat),
             }
-            yield Example.of(dialogue, content, made.lost)
+            yield Example.of(dialogue, content, chat.lost)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         arrow, parquet = _arrow()

@@ -22,15 +22,15 @@ class SharegptCodec(Codec):
     writes = True
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        made = text_chat(dialogue)
-        sides = alternation(dialogue, made)
+        chat = text_chat(dialogue)
+        sides = alternation(dialogue, chat)
         if not sides.exchanges:
             return
-        said = [part for exchange in sides.exchanges for part in _parts(exchange)]
-        content: dict[str, Any] = {"conversations": said}
+        parts = [part for exchange in sides.exchanges for part in _parts(exchange)]
+        content: dict[str, Any] = {"conversations": parts}
         if sides.system:
             content["system"] = sides.system
-        if (tools := tools_text(made)) is not None:
+        if (tools := tools_text(chat)) is not None:
             content["tools"] = tools
         yield Example.of(dialogue, content, sides.lost)
 
@@ -39,7 +39,7 @@ class SharegptCodec(Codec):
 
 
 def _parts(exchange: Exchange) -> Iterator[dict[str, str]]:
-    asked = "observation" if exchange.observation else "human"
+    speaker = "observation" if exchange.observation else "human"
     answered = "function_call" if exchange.call else "gpt"
-    yield {"from": asked, "value": exchange.question}
+    yield {"from": speaker, "value": exchange.question}
     yield {"from": answered, "value": exchange.answer or ""}

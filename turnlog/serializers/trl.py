@@ -19,12 +19,12 @@ class TrlCodec(Codec):
     writes = True
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        made = text_chat(dialogue)
-        if made.messages:
-            content: dict[str, Any] = {"messages": made.messages}
-            if (tools := tools_text(made)) is not None:
+        chat = text_chat(dialogue)
+        if chat.messages:
+            content: dict[str, Any] = {"messages": chat.messages}
+            if (tools := tools_text(chat)) is not None:
                 content["tools"] = tools
-            yield Example.of(dialogue, content, made.lost)
+            yield Example.of(dialogue, content, chat.lost)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         write_lines(examples, out)

@@ -69,9 +69,9 @@ def timers(services: Services, bot: LoadedBot | None) -> Timers:
         bot.bot if bot is not None and hasattr(bot.bot, "timed_out") else RepeatingDialog()
     )
 
-    def view(found: Conversation) -> BotConversation:
+    def view(conversation: Conversation) -> BotConversation:
         loaded = bot or LoadedBot(dialog)
-        return LiveConversation(services.log, found, loaded, found.state.event)
+        return LiveConversation(services.log, conversation, loaded, conversation.state.event)
 
     return Timers(services.log, dialog, lock=services.locks.of, view=view)
 
@@ -113,8 +113,8 @@ def litestar(services: Services) -> Litestar:
 
 
 def _principal(request: Request[Any, Any, Any]) -> Principal:
-    found: Principal = request.state.principal
-    return found
+    principal: Principal = request.state.principal
+    return principal
 
 
 def _loaded(group: str) -> Sequence[Any]:

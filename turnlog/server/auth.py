@@ -84,8 +84,8 @@ def _of_claims(claims: dict[str, Any]) -> Principal:
     user = user if isinstance(user, dict) else {}
     if user.get("role") == "admin":
         return Principal(everything=True, expires=claims.get("exp"))
-    found = (user.get("username"), claims.get("conversation"), claims.get("sub"))
-    name = next((n for n in found if isinstance(n, str) and n), None)
+    names = (user.get("username"), claims.get("conversation"), claims.get("sub"))
+    name = next((n for n in names if isinstance(n, str) and n), None)
     return _only(name, claims.get("exp"))
 
 
@@ -115,16 +115,16 @@ def authorised(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRout
     if access == "open":
         return
     auth: Auth = connection.app.state.auth
-    found = holder(connection, auth)
-    connection.state.principal = found
+    principal = holder(connection, auth)
+    connection.state.principal = principal
     if access != "handler":
-        found.require(connection.path_params.get("conversation"), auth.clock())
+        principal.require(connection.path_params.get("conversation"), auth.clock())
 
 
 def holder(connection: ASGIConnection[Any, Any, Any, Any], auth: Auth) -> Principal:
     """Whoever a request comes from; the inspector's cookie counts on its paths alone."""
-    given = credential(connection)
+    token = credential(connection)
     cookie = connection.cookies.get(COOKIE)
-    if given is None and cookie is not None and connection.url.path.startswith("/inspect"):
+    if token is None and cookie is not None and connection.url.path.startswith("/inspect"):
         return auth.reader(cookie)
-    return auth.principal(given)
+    return auth.principal(token)

@@ -107,9 +107,9 @@ def named(value: object) -> str | None:
 
 async def stored_secret(log: AsyncTurnlog) -> bytes:
     """The log's own secret, made when first asked for: every server on the log has the same."""
-    made = ValueSet("secret", secrets.token_hex(32))
+    secret = ValueSet("secret", secrets.token_hex(32))
     now = log.sync.clock()
-    request = Request(stream("server"), lambda *_: [made], now, now, made.key)
+    request = Request(stream("server"), lambda *_: [secret], now, now, secret.key)
     recorded = await log.submit(request)
     [known] = recorded.events
     assert isinstance(known, ValueSet)

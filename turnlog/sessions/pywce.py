@@ -228,7 +228,7 @@ def _said(content: Any) -> str | None:
         return content
     if not isinstance(content, dict):
         return None
-    return next((said for place in _PLACES if (said := _said(content.get(place)))), None)
+    return next((words for place in _PLACES if (words := _said(content.get(place)))), None)
 
 
 def _holdable(data: dict[str, Any]) -> dict[str, Any]:

@@ -150,15 +150,15 @@ class ManifestWriter:
 def read(path: Path) -> Manifest:
     """Raises FormatError for what is no manifest, or one that a newer version wrote."""
     try:
-        found = msgspec.json.decode(path.read_bytes().removeprefix(BOM_UTF8), type=Manifest)
+        manifest = msgspec.json.decode(path.read_bytes().removeprefix(BOM_UTF8), type=Manifest)
     except OSError as error:
         raise FormatError(error.strerror or str(error), file=str(path)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"is no manifest of an export: {error}", file=str(path)) from error
-    if found.manifest != VERSION:
-        why = f"{found.manifest} was written by a newer version; this one reads {VERSION}"
+    if manifest.manifest != VERSION:
+        why = f"{manifest.manifest} was written by a newer version; this one reads {VERSION}"
         raise FormatError(why, file=str(path), field="manifest")
-    for name in found.files:
+    for name in manifest.files:
         if Path(name).name != name:
             raise FormatError(f"{name!r} is no file beside it", file=str(path), field="files")
-    return found
+    return manifest

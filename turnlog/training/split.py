@@ -86,9 +86,9 @@ def _other_names(conversation: PastConversation) -> set[str]:
 
 
 def _words(dialogue: Dialogue) -> bytes:
-    said: list[Any] = [
+    utterances: list[Any] = [
         [isinstance(event, e.UserUttered), event.text]
         for event in dialogue.events
         if isinstance(event, e.UserUttered | e.BotUttered | e.AgentUttered)
     ]
-    return dumps(said)
+    return dumps(utterances)

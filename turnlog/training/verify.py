@@ -55,8 +55,8 @@ def _again(
         plan = replace(plan, ids=[id for id in plan.ids if id in log])
     out = folder if plan.split is not None else folder / next(iter(noted.files), "examples")
     totals = export(log, plan, out, progress=progress)
-    made = manifest.place(out, folder=plan.split is not None)
-    return (manifest.read(made) if made.exists() else None), totals
+    written = manifest.place(out, folder=plan.split is not None)
+    return (manifest.read(written) if written.exists() else None), totals
 
 
 def _files(noted: Manifest, folder: Path) -> Iterator[Finding]:
@@ -74,10 +74,10 @@ def _examples(
     noted: Iterable[ManifestEntry], again: Iterable[ManifestEntry], log: Turnlog
 ) -> Iterator[Finding]:
     """Examples whose content changed, that are gone, and that the manifest does not know."""
-    made = _by_place(again)
+    remade = _by_place(again)
     gone: set[str] = set()
     for place, entry in _by_place(noted).items():
-        other = made.pop(place, None)
+        other = remade.pop(place, None)
         if other is None:
             if entry.conversation not in log:
                 gone.add(entry.conversation)
@@ -87,7 +87,7 @@ def _examples(
         else:
             continue
         yield Finding(what, entry.file, entry.conversation, entry.events)
-    for entry in made.values():
+    for entry in remade.values():
         what = "the log gives an example that the manifest does not know"
         yield Finding(what, entry.file, entry.conversation, entry.events)
 

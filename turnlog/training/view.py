@@ -59,10 +59,10 @@ def view(name: str, events: Sequence[e.Event], include: Sequence[str] = ()) -> T
         failed = {turns[n - 1] for n, event in counting if isinstance(event, e.BotFailed)}
         counting = _without(counting, _Where(failed - {0}, set()), turns, left_out, "errors")
     counting = list(_renumbered(_edited(counting, numbered)))
-    said = tuple(event for _, event in counting)
+    dialogue = Dialogue(name, tuple(event for _, event in counting))
     opened = [turns[n - 1] for n, event in counting if isinstance(event, e.UserUttered)]
     numbers = tuple(n for n, _ in counting)
-    return TrainingView(Dialogue(name, said), numbers, (0, *opened), dict(left_out))
+    return TrainingView(dialogue, numbers, (0, *opened), dict(left_out))
 
 
 def _turns(events: Sequence[e.Event]) -> list[int]:
@@ -94,8 +94,8 @@ def _redacted(numbered: list[Numbered], turns: Sequence[int]) -> _Where:
     Before the first turn, the message alone.
     """
     messages = {event.message for _, event in numbered if isinstance(event, e.MessageRedacted)}
-    found = {number: turns[number - 1] for number in messages}
-    return _Where(set(found.values()) - {0}, {n for n, turn in found.items() if turn == 0})
+    turn_of = {number: turns[number - 1] for number in messages}
+    return _Where(set(turn_of.values()) - {0}, {n for n, turn in turn_of.items() if turn == 0})
 
 
 def _without(

@@ -40,11 +40,11 @@ def annotated(turn: Mapping[str, Any], text: str, message: int) -> MessageAnnota
 
 def acts_and_spans(annotation: MessageAnnotated, text: str, lost: Counter[str]) -> dict[str, Any]:
     """The members that `annotated` read; what they cannot say is counted in `lost`."""
-    given: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for frame in annotation.frames:
         for act in frame.acts or ():
             key = _key(frame, act.act)
-            listed = given.setdefault("dialog_act", {}).setdefault(key, [])
+            listed = members.setdefault("dialog_act", {}).setdefault(key, [])
             lost["act with several values or none"] += _odd(act)
             lost["name of a service or an act"] += _split(key) != (frame.service, act.act)
             if act.slot is not None:
@@ -57,8 +57,8 @@ def acts_and_spans(annotation: MessageAnnotated, text: str, lost: Counter[str]) 
                 lost["span that counts no words"] += 1
                 continue
             content = [_key(frame, span.act), span.slot, span.value, *counted]
-            given.setdefault("span_info", []).append(content)
-    return {**given, **(annotation.extra or {})}
+            members.setdefault("span_info", []).append(content)
+    return {**members, **(annotation.extra or {})}
 
 
 def _odd(act: Act) -> bool:
@@ -93,17 +93,17 @@ def _act_frames(acts: Mapping[str, list[list[Any]]]) -> list[Frame]:
 def _with_spans(frames: list[Frame], spans: Iterable[list[Any]], text: str) -> list[Frame]:
     """The frames with the spans in their order; one that would break it gets a frame of its own."""
     words = _words(text)
-    made = list(frames)
+    result = list(frames)
     at = 0
     for key, slot, value, first, last in spans:
         service, act = _split(key)
-        at = next((i for i in range(at, len(made)) if made[i].service == service), len(made))
-        if at == len(made):
-            made.append(Frame(service))
+        at = next((i for i in range(at, len(result)) if result[i].service == service), len(result))
+        if at == len(result):
+            result.append(Frame(service))
         span = _span(words, first, last, slot=slot, act=act, value=value)
-        frame = made[at]
-        made[at] = Frame(frame.service, frame.acts, [*(frame.spans or ()), span])
-    return made
+        frame = result[at]
+        result[at] = Frame(frame.service, frame.acts, [*(frame.spans or ()), span])
+    return result
 
 
 def _span(words: list[tuple[int, int]], first: int, last: int, **rest: Any) -> Span:
@@ -114,8 +114,8 @@ def _span(words: list[tuple[int, int]], first: int, last: int, **rest: Any) -> S
 
 def _counted(span: Span, words: list[tuple[int, int]]) -> list[Any] | None:
     """First and last word of a span; None where it does not begin and end with one."""
-    if (given := (span.extra or {}).get("words")) is not None:
-        return list(given)
+    if (indexes := (span.extra or {}).get("words")) is not None:
+        return list(indexes)
     first = next((i for i, word in enumerate(words) if word[0] == span.start), None)
     last = next((i for i, word in enumerate(words) if word[1] == span.end), None)
     return None if first is None or last is None else [first, last]

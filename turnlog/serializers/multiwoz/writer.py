@@ -46,17 +46,19 @@ def example(dialogue: Dialogue) -> Example:
             content |= {"goal": event.goal} if event.goal is not None else {}
             content |= event.extra or {}
     content["log"] = writer.finished()
-    made = Example.of(dialogue, content, +writer.lost)
-    refuse_raw_example(made)
-    return made
+    result = Example.of(dialogue, content, +writer.lost)
+    refuse_raw_example(result)
+    return result
 
 
 def write(examples: Iterable[Example], out: BinaryIO) -> None:
     """One object, a dialogue a line under its conversation's id."""
     out.write(b"{")
-    for number, made in enumerate(examples):
-        key = as_line(made.conversation).rstrip(b"\n")
-        out.write((b",\n" if number else b"\n") + key + b": " + as_line(made.content).rstrip(b"\n"))
+    for number, example in enumerate(examples):
+        key = as_line(example.conversation).rstrip(b"\n")
+        out.write(
+            (b",\n" if number else b"\n") + key + b": " + as_line(example.content).rstrip(b"\n")
+        )
     out.write(b"\n}\n")
 
 

@@ -136,8 +136,8 @@ def _events(entry: Entry) -> Iterator[e.Event]:
 def _message(kind: type[e.UserUttered | e.BotUttered], message: Any) -> Iterator[e.Event]:
     if isinstance(message, dict):
         text = message.get("text")
-        said = whole_characters(text) if isinstance(text, str) else None
-        yield kind(text=said, timestamp=_seconds(message.get("time")))
+        words = whole_characters(text) if isinstance(text, str) else None
+        yield kind(text=words, timestamp=_seconds(message.get("time")))
 
 
 def _objects(value: Any) -> Iterable[tuple[str, Any]]:

@@ -94,7 +94,7 @@ def _string(text: str) -> str:
     written = json.dumps(text, ensure_ascii=False)
     if written.isascii():
         return written
-    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", written)
 
 
 def _digits(value: int | float) -> str:

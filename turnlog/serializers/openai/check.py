@@ -64,9 +64,9 @@ def weights(content: Content) -> Iterator[MessageFault]:
 
 def tools(content: Content) -> Iterator[MessageFault]:
     """Tools are function definitions, and where there are some, only those are called."""
-    if (given := content.get("tools")) is None:
+    if (declared := content.get("tools")) is None:
         return
-    names = [_name(tool) for tool in given]
+    names = [_name(tool) for tool in declared]
     if None in names:
         yield 0, f"tools[{names.index(None)}]", "is no function with a name"
     for index, at, call in _calls(content):
@@ -99,31 +99,31 @@ def arguments(content: Content) -> Iterator[MessageFault]:
     """Arguments are the text of a JSON object."""
     for index, at, call in _calls(content):
         field = f"messages[{index}].tool_calls[{at}].function.arguments"
-        given = call.get("function", {}).get("arguments")
-        if not isinstance(given, str):
-            yield index, field, f"must be JSON as text, not {given!r:.60}"
-        elif not isinstance(_parsed(given), dict):
-            yield index, field, f"{given!r:.60} is no JSON object"
+        text = call.get("function", {}).get("arguments")
+        if not isinstance(text, str):
+            yield index, field, f"must be JSON as text, not {text!r:.60}"
+        elif not isinstance(_parsed(text), dict):
+            yield index, field, f"{text!r:.60} is no JSON object"
 
 
 def answers(content: Content) -> Iterator[MessageFault]:
     """A tool's answer answers a call made since the last other message; each call is answered."""
     waiting: list[Any] = []
-    asked = 0
+    caller = 0
     for index, message in enumerate(content["messages"]):
         if message.get("role") == "tool":
-            given = message.get("tool_call_id")
-            if given in waiting:
-                waiting.remove(given)
+            call_id = message.get("tool_call_id")
+            if call_id in waiting:
+                waiting.remove(call_id)
             else:
                 field = f"messages[{index}].tool_call_id"
-                yield index, field, f"{given!r:.60} answers no call"
+                yield index, field, f"{call_id!r:.60} answers no call"
             continue
-        yield from _unanswered(waiting, asked)
+        yield from _unanswered(waiting, caller)
         waiting = [call.get("id") for call in message.get("tool_calls") or ()]
-        asked = index
-    if asked < len(content["messages"]) - 1:
-        yield from _unanswered(waiting, asked)
+        caller = index
+    if caller < len(content["messages"]) - 1:
+        yield from _unanswered(waiting, caller)
 
 
 def _unanswered(waiting: list[Any], index: int) -> Iterator[MessageFault]:

@@ -81,8 +81,8 @@ def _tau2(head: bytes) -> bool:
 
 
 def _name(value: Mapping[str, Any]) -> str | None:
-    if isinstance(given := value.get("id"), str | int) and given != "":
-        return str(given)
+    if isinstance(id := value.get("id"), str | int) and id != "":
+        return str(id)
     if "traj" in value and "task_id" in value:
         return f"{value['task_id']}-{value.get('trial', 0)}"
     return None

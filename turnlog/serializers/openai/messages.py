@@ -110,13 +110,13 @@ def _is_text(part: Any) -> bool:
 
 
 def _instructed(message: Message, common: dict[str, Any]) -> Iterator[e.Event]:
-    said = _said(message)
+    fields = _said(message)
     extra = dict(common.pop("extra", {}))
     if message["role"] != "system":
         extra["role"] = message["role"]
-    if "data" in said:
-        extra["content"] = said["data"]["content"]
-    yield e.SystemInstructed(text=said["text"], extra=extra or None, **common)
+    if "data" in fields:
+        extra["content"] = fields["data"]["content"]
+    yield e.SystemInstructed(text=fields["text"], extra=extra or None, **common)
 
 
 def _user(message: Message, common: dict[str, Any]) -> Iterator[e.Event]:
@@ -138,9 +138,9 @@ def _uttered(
     calls = message.get("tool_calls") or []
     if not isinstance(calls, list):
         raise FormatError(f"a list was expected, not {calls!r:.60}", field="tool_calls")
-    said = _said(message)
-    if said["text"] is not None or "data" in said or not calls:
-        yield kind(**said, **common)
+    fields = _said(message)
+    if fields["text"] is not None or "data" in fields or not calls:
+        yield kind(**fields, **common)
         common = {key: held for key, held in common.items() if key == "timestamp"}
     for index, call in enumerate(calls):
         try:
@@ -171,15 +171,15 @@ def _called(call: Any, common: dict[str, Any], actor: str | None) -> e.ToolCalle
     )
 
 
-def arguments(given: Any) -> Any:
+def arguments(source: Any) -> Any:
     """The arguments as an object where the text is one; any other text as it stands."""
-    if not isinstance(given, str):
-        return given
+    if not isinstance(source, str):
+        return source
     try:
-        value = parse(given.encode())
+        value = parse(source.encode())
     except FormatError:
-        return given
-    return value if isinstance(value, dict) and not any(raw_parts(value)) else given
+        return source
+    return value if isinstance(value, dict) and not any(raw_parts(value)) else source
 
 
 def _returned(message: Message, common: dict[str, Any]) -> Iterator[e.Event]:
@@ -204,10 +204,10 @@ def _returned(message: Message, common: dict[str, Any]) -> Iterator[e.Event]:
 
 
 def _id(holder: Message, field: str) -> str | None:
-    given = holder.get(field)
-    if given is not None and not isinstance(given, str):
-        raise FormatError(f"cannot be {given!r:.60}", field=field)
-    return given
+    value = holder.get(field)
+    if value is not None and not isinstance(value, str):
+        raise FormatError(f"cannot be {value!r:.60}", field=field)
+    return value
 
 
 _ROLES: dict[str, Callable[[Message, dict[str, Any]], Iterator[e.Event]]] = {

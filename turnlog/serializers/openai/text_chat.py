@@ -24,12 +24,12 @@ _BETWEEN = "\n\n"
 
 def text_chat(dialogue: Dialogue) -> Chat:
     """The dialogue's messages with texts as contents; other parts are counted as lost."""
-    made = chat(dialogue)
-    lost = Counter(made.lost)
-    messages = [_text_only(message, lost) for message in made.messages]
-    lost.update(key for key in made.beside if key != "tools")
-    tools = made.beside.get("tools")
-    return replace(made, messages=messages, beside={"tools": tools} if tools else {}, lost=lost)
+    full = chat(dialogue)
+    lost = Counter(full.lost)
+    messages = [_text_only(message, lost) for message in full.messages]
+    lost.update(key for key in full.beside if key != "tools")
+    tools = full.beside.get("tools")
+    return replace(full, messages=messages, beside={"tools": tools} if tools else {}, lost=lost)
 
 
 def _text_only(message: dict[str, Any], lost: Counter[str]) -> dict[str, Any]:
@@ -43,9 +43,9 @@ def _text_only(message: dict[str, Any], lost: Counter[str]) -> dict[str, Any]:
     return {**held, "content": content}
 
 
-def tools_text(made: Chat) -> str | None:
+def tools_text(chat: Chat) -> str | None:
     """The tools as JSON text; readers that want one type a column cannot take them otherwise."""
-    tools = made.beside.get("tools")
+    tools = chat.beside.get("tools")
     return dumps(tools).decode() if tools else None
 
 
@@ -73,14 +73,14 @@ class Alternation(msgspec.Struct):
     lost: Counter[str]
 
 
-def alternation(dialogue: Dialogue, made: Chat) -> Alternation:
+def alternation(dialogue: Dialogue, chat: Chat) -> Alternation:
     """The exchanges of a chat of text.
 
     What the assistant says in several messages is joined; what it says before anybody asked, or
     beside a call, and what is not answered at the end have no place and are counted as lost.
     Raises FormatError, naming conversation and turn, where a question in between has no answer.
     """
-    alternating = _Alternating(made)
+    alternating = _Alternating(chat)
     for turn, exchange in alternating.unanswered():
         why = "broken alternation: nobody answers it before the next message"
         raise FormatError(
@@ -92,11 +92,11 @@ def alternation(dialogue: Dialogue, made: Chat) -> Alternation:
 class _Alternating:
     """Exchanges in order, as messages come."""
 
-    def __init__(self, made: Chat) -> None:
+    def __init__(self, chat: Chat) -> None:
         self.exchanges: list[Exchange] = []
-        self.lost = Counter(made.lost)
+        self.lost = Counter(chat.lost)
         self._system: list[str] = []
-        for message, turn in zip(made.messages, made.turns, strict=True):
+        for message, turn in zip(chat.messages, chat.turns, strict=True):
             self._take(message, turn)
         self._end()
 
@@ -157,11 +157,11 @@ class _Alternating:
 
 def _calls(calls: list[dict[str, Any]]) -> str:
     """One call as an object, several as a list."""
-    made = [
+    objects = [
         {
             "name": call["function"]["name"],
             "arguments": parse(call["function"]["arguments"].encode()),
         }
         for call in calls
     ]
-    return dumps(made[0] if len(made) == 1 else made).decode()
+    return dumps(objects[0] if len(objects) == 1 else objects).decode()

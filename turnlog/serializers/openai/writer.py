@@ -57,11 +57,11 @@ class Chat(msgspec.Struct, frozen=True):
 
 def example(dialogue: Dialogue, *, ids: bool = True) -> Iterator[Example]:
     """The dialogue's messages; nothing where it has none. Raises FormatError as `chat` does."""
-    made = chat(dialogue)
-    if made.messages:
+    result = chat(dialogue)
+    if result.messages:
         content: dict[str, Any] = {"id": dialogue.name} if ids else {}
-        content |= {"messages": made.messages, **made.beside}
-        yield Example.of(dialogue, content, made.lost)
+        content |= {"messages": result.messages, **result.beside}
+        yield Example.of(dialogue, content, result.lost)
 
 
 def chat(dialogue: Dialogue) -> Chat:
@@ -74,13 +74,13 @@ def chat(dialogue: Dialogue) -> Chat:
     for number, event in enumerate(dialogue.events, dialogue.first_event):
         writer.take(number, event)
     turns = [dialogue.first_turn + turn for turn in writer.turns]
-    made = Chat(writer.messages, turns, writer.beside, +writer.lost)
-    content = {"messages": made.messages, **made.beside}
-    refuse_raw_example(Example.of(dialogue, content, made.lost))
+    result = Chat(writer.messages, turns, writer.beside, +writer.lost)
+    content = {"messages": result.messages, **result.beside}
+    refuse_raw_example(Example.of(dialogue, content, result.lost))
     refuse_raw_arguments(content, dialogue.name)
-    for index, field, why in faults(content) if made.messages else ():
+    for index, field, why in faults(content) if result.messages else ():
         raise FormatError(why, conversation=dialogue.name, turn=turns[index], field=field)
-    return made
+    return result
 
 
 class _Writer:
@@ -145,8 +145,12 @@ class _Writer:
         if not self._joins(event):
             self.add(number, event, {"role": "assistant", "content": None})
         call_id = event.call_id if event.call_id is not None else f"call_{number}"
-        given = event.arguments
-        text = given if isinstance(given, str) else dumps({} if given is None else given).decode()
+        arguments = event.arguments
+        text = (
+            arguments
+            if isinstance(arguments, str)
+            else dumps({} if arguments is None else arguments).decode()
+        )
         function = {"name": event.name, "arguments": text}
         call = {"id": call_id, "type": "function", "function": function}
         self.messages[-1].setdefault("tool_calls", []).append(call)

@@ -203,9 +203,9 @@ def _vanished(source: dict[str, Any], prefix: str) -> Any:
 
 def _made(module: str, name: str, attributes: dict[str, Any]) -> Any:
     """An object that jsonpickle writes as of Rasa's class, whether Rasa is there or not."""
-    made: Any = type(name, (), {"__module__": module, "__qualname__": name})()
-    made.__dict__.update({key: _copied(value) for key, value in attributes.items()})
-    return made
+    instance: Any = type(name, (), {"__module__": module, "__qualname__": name})()
+    instance.__dict__.update({key: _copied(value) for key, value in attributes.items()})
+    return instance
 
 
 def _copied(value: Any) -> Any:

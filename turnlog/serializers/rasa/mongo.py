@@ -49,8 +49,8 @@ class RasaMongoCodec(RasaCodec):
                 yield from self._templates(value, place)
             else:
                 yield from self._document(value, place)
-        for name, found in rows.items():
-            yield from self._caught(name, self._rows(found), Place(str(path), field="rows"))
+        for name, events in rows.items():
+            yield from self._caught(name, self._rows(events), Place(str(path), field="rows"))
 
     def _document(self, value: Any, place: Place) -> Iterator[Dialogue | FormatError]:
         tracker = value.get("tracker", value) if isinstance(value, dict) else None

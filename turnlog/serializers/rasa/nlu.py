@@ -42,9 +42,9 @@ class RasaNluCodec(Codec):
         contents = [(message.event, _content(message, lost)) for message in messages]
         for number, content in contents:
             if content is not None:
-                made = Example(dialogue.name, number, number, content, dict(lost))
-                refuse_raw_example(made)
-                yield made
+                example = Example(dialogue.name, number, number, content, dict(lost))
+                refuse_raw_example(example)
+                yield example
                 lost.clear()
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:

@@ -53,9 +53,9 @@ class Pickled:
     def _resolve(self, references: list[tuple[str, Any, tuple[Any, ...]]]) -> None:
         best: list[tuple[Any, bool]] = []
         for numbering in _numberings(self._document):
-            found = [_target(numbering, *reference) for reference in references]
-            if not best or sum(fits for _, fits in found) > sum(fits for _, fits in best):
-                best = found
+            targets = [_target(numbering, *reference) for reference in references]
+            if not best or sum(fits for _, fits in targets) > sum(fits for _, fits in best):
+                best = targets
         for (place, reference, _), (target, fits) in zip(references, best, strict=True):
             if target is None:
                 why = f"py/id {reference[ID]!r:.40} names nothing that can stand here"
@@ -203,10 +203,10 @@ def _datetime(value: dict[str, Any], place: str) -> str:
         high, low, *parts, micro_1, micro_2, micro_3 = base64.b64decode(state, validate=True)
         month, day, hour, minute, second = parts
         micro = int.from_bytes(bytes((micro_1, micro_2, micro_3)), "big")
-        made = datetime(high * 256 + low, month, day, hour, minute, second, micro, zone)
+        time = datetime(high * 256 + low, month, day, hour, minute, second, micro, zone)
     except ValueError as error:
         raise FormatError(f"{state!r:.40} is no datetime", field=place) from error
-    return made.isoformat()
+    return time.isoformat()
 
 
 def _zone(value: dict[str, Any], place: str) -> timezone:

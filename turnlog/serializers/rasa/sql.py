@@ -154,8 +154,8 @@ def _table(connection: Any, tables: str) -> _Table | None:
 
 
 def _fetched(connection: Any, statement: str) -> Sequence[Any]:
-    found: Sequence[Any] = connection.execute(statement).fetchall()
-    return found
+    rows: Sequence[Any] = connection.execute(statement).fetchall()
+    return rows
 
 
 def _dicts(connection: Any, statement: str, parameters: Sequence[Any]) -> Iterable[dict[str, Any]]:

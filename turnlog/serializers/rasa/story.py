@@ -52,8 +52,8 @@ def _steps(events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def _user(event: dict[str, Any]) -> dict[str, Any]:
     parsed = event.get("parse_data") or {}
     intent = (parsed.get("intent") or {}).get("name")
-    said = {"user": _annotated(event.get("text") or "", parsed.get("entities") or [])}
-    return {**said, "intent": intent} if intent else said
+    step = {"user": _annotated(event.get("text") or "", parsed.get("entities") or [])}
+    return {**step, "intent": intent} if intent else step
 
 
 def _annotated(text: str, entities: Sequence[Any]) -> str:

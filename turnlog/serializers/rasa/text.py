@@ -47,8 +47,8 @@ def annotated(text: str, entities: Sequence[Entity], lost: Counter[str]) -> str 
 def _dict(entity: Entity, shown: str, lost: Counter[str]) -> str:
     held: dict[str, Any] = {"entity": entity.entity}
     for name in ("role", "group"):
-        if isinstance(given := (entity.extra or {}).get(name), str):
-            held[name] = given
+        if isinstance(value := (entity.extra or {}).get(name), str):
+            held[name] = value
     if isinstance(entity.value, str | int | float) and not isinstance(entity.value, bool):
         if entity.value != shown:
             held["value"] = entity.value

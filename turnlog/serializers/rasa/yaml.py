@@ -50,9 +50,9 @@ def _dumper() -> Any:
     Dumper.add_representer(Block, block)
 
     def dump(value: Any) -> bytes:
-        made: bytes = yaml.dump(
+        document: bytes = yaml.dump(
             value, Dumper=Dumper, encoding="utf-8", allow_unicode=True, sort_keys=False, width=10**6
         )
-        return made
+        return document
 
     return dump

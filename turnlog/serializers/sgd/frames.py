@@ -55,14 +55,14 @@ def _span(span: Any) -> Span:
 
 
 def indexed(values: list[Any], field: str, make: Any) -> list[Any]:
-    made = []
+    items = []
     for index, value in enumerate(values):
         try:
-            made.append(make(value))
+            items.append(make(value))
         except FormatError as error:
             place = f"{field}[{index}]" + (f".{error.field}" if error.field else "")
             raise FormatError(error.why, field=place) from error
-    return made
+    return items
 
 
 def frame_content(frame: Frame, slots: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -72,11 +72,11 @@ def frame_content(frame: Frame, slots: Mapping[str, Any] | None) -> dict[str, An
         content["actions"] = [give(act, _ACT) for act in frame.acts]
     if frame.spans is not None:
         content["slots"] = [give(span, _SPAN) for span in frame.spans]
-    given = give(frame, _FRAME)
-    if slots is not None and (frame.active_intent is not None or "state" in given):
+    rest = give(frame, _FRAME)
+    if slots is not None and (frame.active_intent is not None or "state" in rest):
         prefix = f"{frame.service}."
         values = {n.removeprefix(prefix): v for n, v in slots.items() if n.startswith(prefix)}
         stated = {"active_intent": frame.active_intent, "requested_slots": frame.requested_slots}
         state = {key: held for key, held in stated.items() if held is not None}
-        given["state"] = {**state, "slot_values": values, **given.get("state", {})}
-    return {**content, **given}
+        rest["state"] = {**state, "slot_values": values, **rest.get("state", {})}
+    return {**content, **rest}

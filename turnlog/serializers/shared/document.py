@@ -82,8 +82,8 @@ class DocumentCodec(Codec):
         if element.key is not None:
             return element.key
         for field in self.id_fields:
-            if found := json_stream.member_of(element.json, field):
-                return _text(found)
+            if id := json_stream.member_of(element.json, field):
+                return _text(id)
         return None
 
 

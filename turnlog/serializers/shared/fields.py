@@ -29,5 +29,5 @@ def take(value: Mapping[str, Any], table: Table) -> dict[str, Any]:
 def give(struct: Any, table: Table) -> dict[str, Any]:
     """The foreign object that `take` took apart."""
     members = {name: getattr(struct, field) for name, (field, _) in table.items()}
-    given = {name: held for name, held in members.items() if held is not None}
-    return {**given, **(struct.extra or {})}
+    present = {name: held for name, held in members.items() if held is not None}
+    return {**present, **(struct.extra or {})}

@@ -192,9 +192,9 @@ class _Scanner:
                 return b""
 
     def expect(self, wanted: bytes) -> None:
-        found = self.peek()
-        if found != wanted:
-            what = f"{found.decode('latin-1')!r}" if found else "the end of the file"
+        byte = self.peek()
+        if byte != wanted:
+            what = f"{byte.decode('latin-1')!r}" if byte else "the end of the file"
             raise self.error(f"{wanted.decode()!r} was expected, {what} was found")
         self._at += 1
 

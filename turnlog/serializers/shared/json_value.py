@@ -34,8 +34,8 @@ def parse(
     try:
         return reader.decode(source)
     except UnicodeDecodeError as error:
-        found = line + source.count(b"\n", 0, error.start)
-        raise FormatError(f"is not UTF-8: {error.reason}", line=found) from error
+        broken_line = line + source.count(b"\n", 0, error.start)
+        raise FormatError(f"is not UTF-8: {error.reason}", line=broken_line) from error
     except json.JSONDecodeError as error:
         why = f"{error.msg}, column {error.colno}"
         raise Broken(why, line=line + error.lineno - 1) from error
@@ -100,7 +100,7 @@ class _Reader:
         mark = "raw"
         while mark.encode() in source:
             mark += "-"
-        set_aside = _STRING.sub(lambda found: self._set_aside(found[0], mark), source)
+        set_aside = _STRING.sub(lambda match: self._set_aside(match[0], mark), source)
         return self._put_back(self._decoder.decode(set_aside.decode()))
 
     def _set_aside(self, literal: bytes, mark: str) -> bytes:
@@ -129,13 +129,13 @@ class _Reader:
         return RawJson(b"{" + b",".join(parts) + b"}")
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
+        members = dict(pairs)
+        if len(members) != len(pairs):
             twice = _repeated(key for key, _ in pairs)
             if self._twins is None:
                 raise _Twice(twice[0])
             self._twins += twice
-        return made
+        return members
 
 
 def _repeated(keys: Iterable[str]) -> list[str]:

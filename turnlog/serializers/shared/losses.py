@@ -43,7 +43,7 @@ def _defaults(kind: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
 
 def about(events: tuple[Event, ...], first: int, messages: tuple[type[Event], ...]) -> Annotated:
     """Annotations by the number of the message they are about, and how many are about none."""
-    found: dict[int, list[MessageAnnotated]] = {}
+    annotations: dict[int, list[MessageAnnotated]] = {}
     numbers: set[int] = set()
     latest = 0
     for number, event in enumerate(events, first):
@@ -51,9 +51,9 @@ def about(events: tuple[Event, ...], first: int, messages: tuple[type[Event], ..
             numbers.add(number)
             latest = number
         elif isinstance(event, MessageAnnotated):
-            found.setdefault(event.message or latest, []).append(event)
-    stray = sum(len(found[number]) for number in found.keys() - numbers)
-    return found, stray
+            annotations.setdefault(event.message or latest, []).append(event)
+    stray = sum(len(annotations[number]) for number in annotations.keys() - numbers)
+    return annotations, stray
 
 
 Annotated = tuple[dict[int, list[MessageAnnotated]], int]

@@ -71,8 +71,8 @@ def _wrong(text: str, start: int | None, end: int | None, value: Any) -> str | N
     if why := _outside(text, start, end):
         return why
     shown = text[start:end]
-    said = value.casefold() if isinstance(value, str) else ""
-    if said.strip() and shown.casefold() != said and said in text.casefold():
+    words = value.casefold() if isinstance(value, str) else ""
+    if words.strip() and shown.casefold() != words and words in text.casefold():
         return f"the span is around {shown!r:.60}, and not {value!r:.60}"
     return None
 

@@ -42,15 +42,15 @@ async def webhook(
     request: Json, services: Services, principal: Principal, stream: bool = False
 ) -> Response[Any] | Stream:
     """Say something to the bot; its messages come back, with `?stream=true` a line each."""
-    said = await read(request, WebhookMessage)
-    sender = said.sender or principal.conversation or services.tokens.new_id()
+    body = await read(request, WebhookMessage)
+    sender = body.sender or principal.conversation or services.tokens.new_id()
     principal.require(sender, services.clock())
     check_id(sender)
-    check_message_id(said.message_id)
-    if len(said.message.encode(errors="replace")) > services.settings.limits.message:
+    check_message_id(body.message_id)
+    if len(body.message.encode(errors="replace")) > services.settings.limits.message:
         raise RequestRefused(413, "TooLarge", "message: too long")
     services.rate.take(sender)
-    receipt = await services.runner.receive(sender, _message(said))
+    receipt = await services.runner.receive(sender, _message(body))
     answer = asyncio.shield(receipt.answer)  # who hangs up does not stop the bot
     if stream:
         return Stream(_lines(sender, answer), media_type="application/x-ndjson")
@@ -104,11 +104,11 @@ async def events(
 async def record(request: Json, conversation: str, services: Services) -> RecordedCommit:
     """Record events in one commit, with header Idempotency-Key once however often they come."""
     body = await read(request, object)
-    asked = [_event(item) for item in (body if isinstance(body, list) else [body])]
-    if not asked:
+    batch = [_event(item) for item in (body if isinstance(body, list) else [body])]
+    if not batch:
         raise RequestRefused(400, "BadRequest", "no events were given")
     key = request.headers.get("idempotency-key")
-    done = await services.runner.record(conversation, *asked, key=key)
+    done = await services.runner.record(conversation, *batch, key=key)
     last = done.commits[-1]
     count = sum(len(commit.events) for commit in done.commits)
     return RecordedCommit(conversation, last.version, done.commits[0].first_event, count, done.new)
@@ -121,10 +121,10 @@ def _event(item: Any) -> Event:
         raise RequestRefused(400, "BadRequest", str(error)) from error
 
 
-def _message(said: WebhookMessage) -> UserUttered:
-    extra = {"metadata": said.metadata} if said.metadata else None
-    channel = said.input_channel or "rest"
-    return UserUttered(said.message, message_id=said.message_id, channel=channel, extra=extra)
+def _message(body: WebhookMessage) -> UserUttered:
+    extra = {"metadata": body.metadata} if body.metadata else None
+    channel = body.input_channel or "rest"
+    return UserUttered(body.message, message_id=body.message_id, channel=channel, extra=extra)
 
 
 def _messages(sender: str, answer: Sequence[Event]) -> Iterator[dict[str, Any]]:

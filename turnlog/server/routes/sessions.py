@@ -58,10 +58,10 @@ def _shared(services: Services, principal: Principal) -> AsyncSessionManager:
 @get("/sessions/{conversation:str}/values")
 async def values(conversation: str, services: Services) -> Response[bytes]:
     """Every value of a session; 404 for one that never was."""
-    found = await services.sessions.fetch_all(conversation)
-    if found is None:
+    stored = await services.sessions.fetch_all(conversation)
+    if stored is None:
         raise UnknownConversation(conversation)
-    return _json(found)
+    return _json(stored)
 
 
 @get("/sessions/{conversation:str}/values/{key:path}")
@@ -124,8 +124,8 @@ async def props(conversation: str, services: Services) -> Response[bytes]:
 @get("/sessions/{conversation:str}/props/{key:path}")
 async def prop(conversation: str, key: str, services: Services) -> Response[bytes]:
     """One property; 404 where there is none."""
-    found = await services.sessions.get_user_props(conversation)
-    return _found("property", conversation, key, found)
+    props = await services.sessions.get_user_props(conversation)
+    return _found("property", conversation, key, props)
 
 
 @put("/sessions/{conversation:str}/props/{key:path}", status_code=204)
@@ -157,8 +157,8 @@ async def a_global(
     conversation: str, key: str, services: Services, principal: Principal
 ) -> Response[bytes]:
     """A value that all sessions share; 404 where there is none."""
-    found = await _shared(services, principal).fetch_all(conversation, True)
-    return _found("global", conversation, key, found)
+    shared_values = await _shared(services, principal).fetch_all(conversation, True)
+    return _found("global", conversation, key, shared_values)
 
 
 @put("/sessions/{conversation:str}/globals/{key:path}", opt=EVERYBODY, status_code=204)

@@ -124,14 +124,14 @@ async def as_story(
     all_sessions: bool = False,
 ) -> Response[str]:
     """The conversation's last session, or all of them, as an end-to-end story in YAML."""
-    found = await log.read(
+    tracker = await log.read(
         lambda log: (
             view.tracker(log, conversation, "ALL", until=until) if conversation in log else None
         )
     )
-    if found is None:
+    if tracker is None:
         raise UnknownConversation(conversation)
-    every = sessions(found.content["events"])
+    every = sessions(tracker.content["events"])
     return Response(story(conversation, every if all_sessions else every[-1:]))
 
 
@@ -179,14 +179,14 @@ async def _tracker(
     services: Services, conversation: str, verbosity: str, **asked: Any
 ) -> Response[bytes]:
     def question(log: Any) -> tuple[bytes, view.Tracker]:
-        found = view.tracker(log, conversation, verbosity, **asked)
-        return plain.dumps(found.content), found
+        tracker = view.tracker(log, conversation, verbosity, **asked)
+        return plain.dumps(tracker.content), tracker
 
-    content, found = await services.log.read(question)
+    content, tracker = await services.log.read(question)
     headers = {
-        "ETag": f'"{found.event}"',
-        "Turnlog-After": str(found.after),
-        "Turnlog-First": str(found.first),
+        "ETag": f'"{tracker.event}"',
+        "Turnlog-After": str(tracker.after),
+        "Turnlog-First": str(tracker.first),
         "Turnlog-Log": services.tokens.log,
     }
     return Response(content, status_code=200, headers=headers, media_type="application/json")
