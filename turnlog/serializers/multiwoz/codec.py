@@ -45,7 +45,7 @@ class MultiwozCodec(DocumentCodec):
     def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
         if element.key is None:
             raise FormatError("an object of dialogues was expected")
-        return Dialogue(element.key, tuple(_Reader().events(value)))
+        return Dialogue(element.key, tuple(_LogReader().events(value)))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
         if any(isinstance(event, e.UserUttered) for event in dialogue.events):
@@ -55,7 +55,7 @@ class MultiwozCodec(DocumentCodec):
         write(examples, out)
 
 
-class _Reader:
+class _LogReader:
     """Turns a dialogue into events, the state known so far in hand."""
 
     def __init__(self) -> None:

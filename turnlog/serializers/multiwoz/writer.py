@@ -36,7 +36,7 @@ def example(dialogue: Dialogue) -> Example:
     """The dialogue in this format, with what it cannot hold counted."""
     check_frames(dialogue)
     check_slots(dialogue)
-    writer = _Writer(dialogue)
+    writer = _LogWriter(dialogue)
     for turn in dialogue.turns():
         writer.turn(turn)
     content: dict[str, Any] = {}
@@ -62,7 +62,7 @@ def write(examples: Iterable[Example], out: BinaryIO) -> None:
     out.write(b"\n}\n")
 
 
-class _Writer:
+class _LogWriter:
     """Turns in order: the user's messages at even places of the log, the bot's at odd ones."""
 
     def __init__(self, dialogue: Dialogue) -> None:

@@ -70,7 +70,7 @@ def chat(dialogue: Dialogue) -> Chat:
     Raises FormatError, naming conversation, turn and message, for messages that a model must not
     be trained on.
     """
-    writer = _Writer()
+    writer = _MessageWriter()
     for number, event in enumerate(dialogue.events, dialogue.first_event):
         writer.take(number, event)
     turns = [dialogue.first_turn + turn for turn in writer.turns]
@@ -83,7 +83,7 @@ def chat(dialogue: Dialogue) -> Chat:
     return result
 
 
-class _Writer:
+class _MessageWriter:
     """Messages in order. turns: the turn of each. `start` numbers the events of the latest one."""
 
     def __init__(self) -> None:
@@ -199,12 +199,12 @@ def _are_parts(result: Any) -> bool:
     )
 
 
-_WRITE: dict[type[e.Event], Callable[[_Writer, int, Any], None]] = {
-    e.SystemInstructed: _Writer.instructed,
-    e.UserUttered: _Writer.said,
-    e.BotUttered: _Writer.said,
-    e.AgentUttered: _Writer.said,
-    e.ToolCalled: _Writer.called,
-    e.ToolReturned: _Writer.returned,
-    e.ConversationAnnotated: _Writer.annotated,
+_WRITE: dict[type[e.Event], Callable[[_MessageWriter, int, Any], None]] = {
+    e.SystemInstructed: _MessageWriter.instructed,
+    e.UserUttered: _MessageWriter.said,
+    e.BotUttered: _MessageWriter.said,
+    e.AgentUttered: _MessageWriter.said,
+    e.ToolCalled: _MessageWriter.called,
+    e.ToolReturned: _MessageWriter.returned,
+    e.ConversationAnnotated: _MessageWriter.annotated,
 }

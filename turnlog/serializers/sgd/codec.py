@@ -48,7 +48,7 @@ class SgdCodec(DocumentCodec):
 
     def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
         name = member(value, "dialogue_id", str)
-        return Dialogue(name, tuple(_Reader().events(value)))
+        return Dialogue(name, tuple(_TurnReader().events(value)))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
         if any(isinstance(event, e.UserUttered) for event in dialogue.events):
@@ -58,7 +58,7 @@ class SgdCodec(DocumentCodec):
         write_array(examples, out)
 
 
-class _Reader:
+class _TurnReader:
     """Turns a dialogue into events, the slots known so far in hand."""
 
     def __init__(self) -> None:

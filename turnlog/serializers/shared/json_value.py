@@ -30,7 +30,7 @@ def parse(
     """
     if depth_of(source, depth) > depth:
         raise FormatError(f"is nested deeper than {depth}", line=line)
-    reader = _Reader(twins)
+    reader = _JsonReader(twins)
     try:
         return reader.decode(source)
     except UnicodeDecodeError as error:
@@ -82,7 +82,7 @@ class _Twice(Exception):
     """A key that stands twice in an object."""
 
 
-class _Reader:
+class _JsonReader:
     def __init__(self, twins: list[str] | None) -> None:
         self._twins = twins
         self._strings: dict[str, RawJson] = {}
