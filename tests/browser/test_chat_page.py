@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import turnlog
-from tests.browser.payloads import PAYLOADS
+from tests.browser.payloads import MARKDOWN, PAYLOADS
 from tests.parts import turnlog as turnlog_part
 from turnlog import BotUttered, UserUttered
 
@@ -133,7 +133,6 @@ def test_it_can_be_used_by_keyboard_and_read_by_a_screen_reader(
     assert width <= PHONE["width"]
 
 
-@pytest.mark.usefixtures("_page_built")
 @pytest.mark.parametrize("place", ["chat", "inspector"])
 def test_no_stored_text_is_ever_executed(chromium: Browser, tmp_path: Path, place: str) -> None:
     db = f"sqlite:///{tmp_path}/xss.db"
@@ -154,7 +153,7 @@ def test_no_stored_text_is_ever_executed(chromium: Browser, tmp_path: Path, plac
         else:
             id = PAYLOADS[0]
         with turnlog.open(db) as log:
-            for payload in PAYLOADS:
+            for payload in PAYLOADS + MARKDOWN:
                 reply = {"title": payload, "payload": payload}
                 image = {"type": "image", "payload": {"src": payload, "title": payload}}
                 card = {"title": payload, "subtitle": payload, "image_url": payload,
@@ -164,7 +163,7 @@ def test_no_stored_text_is_ever_executed(chromium: Browser, tmp_path: Path, plac
                 log.record(id, turnlog.SlotSet(payload, payload))
         if place == "chat":
             page.reload()
-            page.locator(".bubble").nth(2 * len(PAYLOADS)).wait_for()
+            page.locator(".bubble").nth(2 * len(PAYLOADS + MARKDOWN)).wait_for()
             hrefs = page.locator("a").evaluate_all("all => all.map((a) => a.href)")
         else:
             page.goto(f"{server.url}/inspect")
@@ -180,7 +179,6 @@ def test_no_stored_text_is_ever_executed(chromium: Browser, tmp_path: Path, plac
         assert not [href for href in hrefs if not href.startswith(("http", "mailto:", "tel:"))]
 
 
-@pytest.mark.usefixtures("_page_built")
 def test_a_page_with_a_json_web_token_speaks_as_its_user(chromium: Browser) -> None:
     import jwt
 

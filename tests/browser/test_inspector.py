@@ -47,7 +47,7 @@ def db(server: Server) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(_page_built: None) -> Iterator[Server]:
+def server() -> Iterator[Server]:
     """One server for all of them; each looks at a conversation of its own."""
     with turnlog_part.running() as running:
         yield running
@@ -141,7 +141,6 @@ def test_the_slider_answers_within_a_tenth_of_a_second_over_2000_turns(
     page.locator("#turns .row.here .cell", has_text=str(TURNS)).first.wait_for()
 
 
-@pytest.mark.usefixtures("_page_built")
 def test_it_asks_for_the_token_and_lets_the_holder_in(chromium: Browser, tmp_path: Path) -> None:
     with turnlog_part.running("--auth-token", "an auth token") as server:
         page = chromium.new_page()

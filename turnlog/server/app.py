@@ -15,6 +15,7 @@ from typing import Any
 
 import socketio
 from litestar import Litestar, Request, Router
+from litestar.config.compression import CompressionConfig
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -35,6 +36,7 @@ from turnlog.server.socket_channel import SocketChannel
 from turnlog.server.tokens import stored_secret
 
 ROUTES: tuple[str, ...] = (
+    "turnlog.server.routes.chat:handlers",
     "turnlog.server.routes.health:handlers",
     "turnlog.server.routes.inspector:handlers",
     "turnlog.server.routes.pages:handlers",
@@ -99,6 +101,9 @@ def litestar(services: Services) -> Litestar:
         state=State({"auth": services.auth, "services": services}),
         exception_handlers=errors.HANDLERS,
         request_max_body_size=settings.limits.body,
+        compression_config=CompressionConfig(
+            "gzip", minimum_size=2_000, gzip_compress_level=5, exclude_opt_key="uncompressed"
+        ),
         cors_config=CORSConfig(allow_origins=list(settings.cors)) if settings.cors else None,
         openapi_config=OpenAPIConfig(
             "turnlog",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from litestar import Response
+from litestar import Request, Response
 
 FOLDER = Path(__file__).with_name("static")
 
@@ -39,19 +42,41 @@ HEADERS = {
 }
 
 
+class StaticFile(NamedTuple):
+    """content as it is, packed as gzip; tag changes with the content."""
+
+    media_type: str
+    content: bytes
+    packed: bytes
+    tag: str
+
+
 @cache
-def files() -> dict[str, tuple[str, bytes]]:
-    """Media type and content of every file, by its name below the folder."""
+def files() -> dict[str, StaticFile]:
+    """Every file by its name below the folder."""
     return dict(_read())
 
 
-def _read() -> Iterator[tuple[str, tuple[str, bytes]]]:
+def _read() -> Iterator[tuple[str, StaticFile]]:
     for path in FOLDER.rglob("*"):
         if path.is_file() and path.suffix in TYPES:
-            yield path.relative_to(FOLDER).as_posix(), (TYPES[path.suffix], path.read_bytes())
+            content = path.read_bytes()
+            tag = f'W/"{sha256(content).hexdigest()[:16]}"'
+            packed = gzip.compress(content, mtime=0)
+            yield (
+                path.relative_to(FOLDER).as_posix(),
+                StaticFile(TYPES[path.suffix], content, packed, tag),
+            )
 
 
-def page(name: str, status: int = 200) -> Response[bytes]:
-    """A file as a response."""
-    media_type, content = files()[name]
-    return Response(content, status_code=status, media_type=media_type, headers=HEADERS)
+def page(request: Request[Any, Any, Any], name: str, status: int = 200) -> Response[bytes]:
+    """A file as a response: packed where the browser takes that, 304 where it has it already."""
+    file = files()[name]
+    headers = {**HEADERS, "ETag": file.tag, "Vary": "Accept-Encoding"}
+    if status == 200 and file.tag in request.headers.get("if-none-match", ""):
+        return Response(b"", status_code=304, headers=headers)
+    content = file.content
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        content = file.packed
+    return Response(content, status_code=status, media_type=file.media_type, headers=headers)

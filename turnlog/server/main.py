@@ -21,6 +21,7 @@ from turnlog.encoding.binary import MAX_EVENT_BYTES
 from turnlog.errors import TurnlogError
 from turnlog.server.app import serving
 from turnlog.server.request_guard import is_loopback
+from turnlog.server.services import Services
 from turnlog.server.settings import ClientLimits, Settings
 
 METHODS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -62,7 +63,7 @@ def _check_limits(limits: ClientLimits) -> None:
 async def _serve(settings: Settings) -> None:
     listening = _listening(settings)
     port = listening.getsockname()[1]
-    async with serving(settings, bot=_bot(settings)) as (application, _):
+    async with serving(settings, bot=_bot(settings)) as (application, services):
         config = uvicorn.Config(
             application,
             log_config=None,
@@ -75,7 +76,19 @@ async def _serve(settings: Settings) -> None:
         )
         _calm_collector()
         announce(settings, port)
-        await uvicorn.Server(config).serve([listening])
+        await _Process(config, services).serve([listening])
+
+
+class _Process(uvicorn.Server):
+    """Ends what would keep it waiting when it is told to stop."""
+
+    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+        super().__init__(config)
+        self._services = services
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._services.streams.end()
+        await super().shutdown(sockets)
 
 
 def _calm_collector() -> None:
@@ -115,6 +128,10 @@ def announce(settings: Settings, port: int) -> None:
     base = f"http://{host}:{port}"
     token = f"?token={quote(settings.auth_token)}" if settings.auth_token else ""
     print(f"chat     {base}/\ninspect  {base}/inspect{token}", flush=True)
+    if settings.bot is None:
+        logging.getLogger(__name__).warning(
+            "there is no bot: messages are recorded, and nobody answers (--bot)"
+        )
     if settings.client_ids:
         logging.getLogger(__name__).warning(
             "clients name their session ids: whoever knows or guesses one reads and writes it"

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from turnlog import AsyncTurnlog
 from turnlog.bots import LoadedBot
 from turnlog.server.auth import Auth
+from turnlog.server.event_stream import EventStreams
 from turnlog.server.feed import Feed
 from turnlog.server.locks import ConversationLocks
 from turnlog.server.message_rate import MessageRate
 from turnlog.server.metrics import Metrics
+from turnlog.server.presence import Presence
 from turnlog.server.redis_signal import RedisSignal
 from turnlog.server.runner import Runner
 from turnlog.server.settings import Settings
@@ -41,5 +43,9 @@ class Services:
         self.rate = MessageRate(settings.limits.rate, settings.limits.burst)
         self.signal = RedisSignal(settings.redis, log) if settings.redis else None
         self.feed = Feed(log, self.signal.saw if self.signal else None)
+        self.presence = Presence()
+        self.streams = EventStreams(log, self.feed, self.presence, settings.limits)
         self.sessions = AsyncSessionManager(manager=SessionManager(log=log.sync))
+        self.has_bot = bot is not None
         self.runner = Runner(log, bot, self.locks, settings, self.metrics)
+        self.runner.thinking = self.presence.tell

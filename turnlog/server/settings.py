@@ -29,10 +29,11 @@ class ClientLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What a client may ask of the server.
 
     message and body in bytes; rate in messages a second for one conversation, burst at once;
-    waiting: messages of a conversation that wait for the bot; behind: packets that a socket may
-    leave unread before it is let go, to come back and catch up from the log; patience: seconds
-    to wait for the log. tracker_body: bytes of a request that brings Rasa's events; event and
-    depth: bytes and levels of nesting up to which one of these is kept whole.
+    waiting: messages of a conversation that wait for the bot; behind, behind_bytes: packets and
+    their bytes that a socket or stream may leave unread before it is let go, to come back and
+    catch up from the log; patience: seconds to wait for the log. tracker_body: bytes of a request
+    that brings Rasa's events; event and depth: bytes and levels of nesting up to which one of
+    these is kept whole.
     """
 
     message: int = 16_384
@@ -41,6 +42,7 @@ class ClientLimits(msgspec.Struct, frozen=True, kw_only=True):
     burst: int = 30
     waiting: int = 32
     behind: int = 1_000
+    behind_bytes: int = 4_000_000
     patience: float = 8.0
     tracker_body: int = 64_000_000
     event: int = MAX_EVENT_BYTES

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,12 +17,11 @@ import socketio
 from socketio.exceptions import ConnectionRefusedError
 
 from turnlog.domain.events import UserUttered
-from turnlog.encoding.binary import decode_state
-from turnlog.engine.log import Turnlog
 from turnlog.errors import TurnlogError
 from turnlog.server import wire
 from turnlog.server.errors import RequestRefused, status_of
 from turnlog.server.feed import Numbered
+from turnlog.server.past_messages import last_event
 from turnlog.server.requests import check_message_id
 from turnlog.server.services import Services
 from turnlog.server.tokens import named
@@ -38,7 +38,6 @@ class SocketChannel:
         self._names = services.settings.names
         self._sessions = VisitorSessions(services)
         self._visitors: dict[str, Visitor] = {}
-        self._present: dict[str, set[Visitor]] = {}
         self.sio = socketio.AsyncServer(
             async_mode="asgi",
             cors_allowed_origins="*",  # the request guard has checked the origin
@@ -49,7 +48,6 @@ class SocketChannel:
         self._handle("disconnect", self._disconnect)
         self._handle("session_request", self._answering(self._session_request))
         self._handle(self._names.user_message, self._answering(self._user_message))
-        services.runner.thinking = self._thinking
 
     def _handle(self, name: str, handler: Callable[..., Awaitable[Any]]) -> None:
         self.sio.on(name, handler, namespace=self._names.namespace)
@@ -65,7 +63,7 @@ class SocketChannel:
         except RequestRefused as refused:
             self._services.metrics.refused.labels(refused.reason).inc()
             raise ConnectionRefusedError(str(refused)) from refused
-        self._visitors[sid] = Visitor(sid, principal)
+        self._visitors[sid] = Visitor(sid, principal, partial(self._thinking, sid))
         self._services.metrics.sockets.inc()
 
     async def _disconnect(self, sid: str, reason: str | None = None) -> None:
@@ -133,7 +131,7 @@ class SocketChannel:
         """Follow a conversation, from now on or after an event."""
         self._leave(visitor)
         visitor.conversation = conversation
-        self._present.setdefault(conversation, set()).add(visitor)
+        self._services.presence.enter(conversation, visitor.tell)
 
         async def send(events: Sequence[Numbered]) -> None:
             await self._send(visitor, events)
@@ -143,10 +141,8 @@ class SocketChannel:
             self._leave(visitor)
 
     def _leave(self, visitor: Visitor) -> None:
-        present = self._present.get(visitor.conversation or "", set())
-        present.discard(visitor)
-        if not present:
-            self._present.pop(visitor.conversation or "", None)
+        if visitor.conversation is not None:
+            self._services.presence.leave(visitor.conversation, visitor.tell)
         if visitor.follower is not None:
             self._services.feed.leave(visitor.follower)
             visitor.follower = None
@@ -214,18 +210,10 @@ class SocketChannel:
         socket = self.sio.eio.sockets.get(eio_sid)
         return socket is not None and socket.queue.qsize() > self._services.settings.limits.behind
 
-    async def _thinking(self, conversation: str, thinking: bool) -> None:
-        for visitor in list(self._present.get(conversation, ())):
-            if visitor.numbered:
-                await self._emit(visitor.sid, "bot_typing", {"typing": thinking})
-
-
-def last_event(log: Turnlog, conversation: str) -> int:
-    """The number of a conversation's last event. Raises RequestRefused for one that was deleted."""
-    head = log.store.reader.head(conversation)
-    if head is not None and decode_state(head.state).deleted:
-        raise RequestRefused(410, "Gone", "this conversation was deleted")
-    return head.event if head is not None else 0
+    async def _thinking(self, sid: str, at_work: bool) -> None:
+        visitor = self._visitors.get(sid)
+        if visitor is not None and visitor.numbered:
+            await self._emit(sid, "bot_typing", {"typing": at_work})
 
 
 def _bearer(auth: Any) -> str | None:

@@ -54,8 +54,10 @@ class Tokens:
         """Whether the id is one of `new_tagged_id`."""
         return len(id) == 32 + _TAG and hmac.compare_digest(self._tag(id[:32]), id[32:])
 
-    def token(self, conversation: str, kind: str = "session") -> str:
+    def token(self, conversation: str, kind: str = "session", *, until: float | None = None) -> str:
+        """until: UTC seconds after which it is not valid, whatever the life of others."""
         expiry = self._clock() + self._life
+        expiry = expiry if until is None else min(expiry, until)
         return jwt.encode({"aud": kind, "sub": conversation, "exp": expiry}, self._tokens, METHOD)
 
     def conversation(self, token: str, kind: str = "session") -> str:

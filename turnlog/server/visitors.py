@@ -9,6 +9,7 @@ from turnlog.domain.streams import check_id
 from turnlog.server.auth import Principal
 from turnlog.server.errors import RequestRefused
 from turnlog.server.feed import Follower
+from turnlog.server.presence import Tell
 from turnlog.server.services import Services
 from turnlog.server.tokens import named
 
@@ -19,11 +20,15 @@ MAX_ID_CHARACTERS = 255
 
 
 class Visitor:
-    """A connected socket. claimed: the id its client goes by, where ours is another."""
+    """A connected socket.
 
-    def __init__(self, sid: str, principal: Principal) -> None:
+    claimed: the id its client goes by, where ours is another; tell: that the bot is at work.
+    """
+
+    def __init__(self, sid: str, principal: Principal, tell: Tell) -> None:
         self.sid = sid
         self.principal = principal
+        self.tell = tell
         self.conversation: str | None = None
         self.claimed: str | None = None
         self.expires: float | None = None

@@ -16,11 +16,13 @@ from turnlog.domain.events import (
     MessageRegenerated,
     UserUttered,
 )
+from turnlog.server import markdown
 from turnlog.server.settings import Names
 
 Spoken = BotUttered | AgentUttered
 
 MAKES_BUTTONS = ("quick_replies", "buttons")
+PAGE_NAMES = Names()
 NO_BUTTONS = {"quick_replies": None, "buttons": None, "custom": None}
 
 
@@ -69,6 +71,17 @@ def numbered_messages(
         elif isinstance(event, MessageEdited | MessageRegenerated | MessageRedacted):
             text = None if isinstance(event, MessageRedacted) else event.text
             yield "message_changed", {"message": event.message, "text": text, **stamp}
+
+
+def page_messages(events: Sequence[tuple[int, Event]]) -> Iterator[dict[str, Any]]:
+    """What our own page gets: the same with its name as `type`, and `words` where a bot's text
+    is marked down."""
+    for name, data in numbered_messages(events, PAGE_NAMES):
+        message = {"type": name, **data}
+        marked = name != PAGE_NAMES.user_message and not data.get("agent")
+        if marked and data["text"] and (words := markdown.tree(data["text"])):
+            message["words"] = words
+        yield message
 
 
 def _sent(event: UserUttered) -> dict[str, Any]:

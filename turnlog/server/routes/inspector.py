@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import Annotated, Any
 
@@ -11,17 +10,19 @@ from litestar import Request, Response, get, post
 from litestar.datastructures import Cookie
 from litestar.enums import RequestEncodingType
 from litestar.params import Body, Parameter
-from litestar.response import Redirect, ServerSentEvent, ServerSentEventMessage
+from litestar.response import Redirect, Stream
 
 from turnlog import AsyncTurnlog
 from turnlog.domain.redactions import redacted
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import matching, summary
 from turnlog.serializers import plain
+from turnlog.server import event_stream
 from turnlog.server.auth import COOKIE, Principal, credential, holder
 from turnlog.server.errors import RequestRefused
 from turnlog.server.feed import Numbered
 from turnlog.server.files import page
+from turnlog.server.requests import last_event_id
 from turnlog.server.services import Services
 from turnlog.server.timeline import Timeline
 
@@ -29,12 +30,11 @@ CONVERSATIONS_SCANNED = 5_000
 """Conversations that a list looks through at most."""
 
 CONVERSATIONS_LISTED = 200
-HEARTBEAT_SECONDS = 15
 
 Web = Request[Any, Any, Any]
 
 
-@get("/inspect", opt={"access": "open"}, include_in_schema=False)
+@get("/inspect", opt={"access": "open", "uncompressed": True}, include_in_schema=False)
 async def inspect(request: Web, services: Services) -> Response[Any] | Redirect:
     """The page; a token in the address becomes a cookie and leaves the address."""
     if "token" in request.query_params:
@@ -42,8 +42,8 @@ async def inspect(request: Web, services: Services) -> Response[Any] | Redirect:
     try:
         holder(request, services.auth)
     except RequestRefused:
-        return page("login.html", 401)
-    return page("inspect.html")
+        return page(request, "login.html", 401)
+    return page(request, "inspect.html")
 
 
 @post("/inspect/login", opt={"access": "open"}, include_in_schema=False)
@@ -110,40 +110,25 @@ async def timeline(
     return _json(await log.read(told))
 
 
-@get("/inspect/api/live", opt={"access": "handler"})
+@get("/inspect/api/live", opt={"access": "handler", "uncompressed": True})
 async def live(
     request: Web,
     conversation: str,
     services: Services,
     principal: Principal,
     after: Annotated[int, Parameter(ge=0)] = 0,
-) -> ServerSentEvent:
+) -> Stream:
     """What is recorded after an event, as it comes: items as in the timeline, lists of them."""
     principal.require(conversation, services.clock())
-    last = request.headers.get("last-event-id", "")
-    start = int(last) if last.isdecimal() else after
+    start = last_event_id(request, after)
     found = await services.log.conversation(conversation, event=start)
-    return ServerSentEvent(_items(services, conversation, start, Timeline(found.state)))
+    told = Timeline(found.state)
 
+    def render(events: Sequence[Numbered]) -> bytes:
+        items = list(told.items(event for _, event in events))
+        return event_stream.message(plain.dumps(items), id=items[-1]["event"])
 
-async def _items(
-    services: Services, conversation: str, after: int, told: Timeline
-) -> AsyncIterator[ServerSentEventMessage]:
-    queue: asyncio.Queue[Sequence[Numbered]] = asyncio.Queue()
-    follower = await services.feed.join(conversation, after, queue.put)
-    try:
-        while True:
-            try:
-                async with asyncio.timeout(HEARTBEAT_SECONDS):
-                    events = await queue.get()
-            except TimeoutError:
-                yield ServerSentEventMessage(data=None, comment="still here")
-                continue
-            items = list(told.items(event for _, event in events))
-            data = plain.dumps(items).decode()
-            yield ServerSentEventMessage(data=data, id=items[-1]["event"])
-    finally:
-        services.feed.leave(follower)
+    return event_stream.response(services.streams.follow(conversation, start, render))
 
 
 def _json(content: bytes) -> Response[bytes]:

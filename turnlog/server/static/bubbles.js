@@ -1,38 +1,30 @@
 // Messages as elements. Whatever a message holds is shown as text: no markup is ever parsed.
 
 import { element } from "/static/dom.js";
+import { allowed, link, linked, marked } from "/static/words.js";
 
-const LINK = /\bhttps?:\/\/[^\s<>"]+[^\s<>"'.,;:!?)\]]/g;
-const SCHEMES = new Set(["http:", "https:", "mailto:", "tel:"]);
 const PICTURE_SCHEMES = new Set(["http:", "https:"]);
-
-/** The address if its scheme is on the list, else null. */
-export function allowed(address, schemes = SCHEMES) {
-  try {
-    const url = new URL(String(address), location.href);
-    return schemes.has(url.protocol) ? url.href : null;
-  } catch {
-    return null;
-  }
-}
 
 export function userBubble(text) {
   const item = element("li", "user");
-  item.append(labelled("You", text));
+  item.append(labelled("You", linked(text)));
   return item;
 }
 
 /** say(payload, title): what a button of a card does. */
 export function botBubble(message, say) {
   const item = element("li", "bot");
-  if (message.text) item.append(labelled(message.agent ? "Operator" : "Bot", message.text));
+  if (message.text) item.append(labelled(message.agent ? "Operator" : "Bot", words(message)));
   for (const attachment of message.attachments ?? []) item.append(...attached(attachment, say));
   return item;
 }
 
-export function retold(item, text) {
-  item.classList.toggle("gone", text === null);
-  item.querySelector(".bubble")?.replaceChildren(...linked(text ?? "This message was removed."));
+/** The item of a message that was edited or, its text null, removed. */
+export function retold(item, message) {
+  const gone = message.text === null;
+  item.classList.toggle("gone", gone);
+  const told = item.classList.contains("bot") ? words(message) : linked(message.text ?? "");
+  item.querySelector(".bubble")?.replaceChildren(...(gone ? ["This message was removed."] : told));
 }
 
 export function note(item, text, again) {
@@ -48,33 +40,17 @@ export function note(item, text, again) {
   item.append(line);
 }
 
-function labelled(who, text) {
+function words(message) {
+  return message.words ? marked(message.words) : linked(message.text ?? "");
+}
+
+function labelled(who, content) {
   const bubble = element("div", "bubble");
   bubble.dir = "auto";
-  bubble.append(...linked(text));
+  bubble.append(...content);
   const said = element("div");
   said.append(element("span", "visually-hidden", `${who}: `), bubble);
   return said;
-}
-
-function linked(text) {
-  const pieces = [];
-  let end = 0;
-  for (const match of text.matchAll(LINK)) {
-    const href = allowed(match[0]);
-    if (!href) continue;
-    pieces.push(text.slice(end, match.index), link(href, match[0]));
-    end = match.index + match[0].length;
-  }
-  return [...pieces, text.slice(end)];
-}
-
-function link(href, text) {
-  const made = element("a", "", text);
-  made.href = href;
-  made.target = "_blank";
-  made.rel = "noopener noreferrer nofollow";
-  return made;
 }
 
 function attached(attachment, say) {

@@ -1,83 +1,113 @@
 // The chat page: shows what the log says, and keeps what the log has not confirmed yet.
 
-import { names } from "/chat/names.js";
-import { io } from "/static/vendor/socket.io.js";
+import { begin, follow, past, Refused, say as send } from "/static/channel.js";
 import { botBubble, note, replyButton, retold, userBubble } from "/static/bubbles.js";
 import { kept } from "/static/kept.js";
 
 const PATIENCE = 10_000;
 const AGAIN = 3_000;
+const FIRST_PAUSE = 500;
+const LAST_PAUSE = 5_000;
 const OVER = new Set(["Expired", "NotAuthenticated", "Forbidden", "Gone"]); // the session is
+const NOT_YET = new Set(["Unavailable", "TooFast", "TooMany"]);
 
 const $ = (id) => document.getElementById(id);
 const messages = $("messages");
+const scroller = $("scroller");
 const credential = new URLSearchParams(location.hash.slice(1)).get("token");
 
-let seen = 0;
 let session = null;
+let token = null;
+let seen = { event: 0 };
+let before = null; // where older messages are to be asked for
 let ready = false;
-let later = 0;
-let fresh = false;
+let stop = new AbortController();
+let wake = () => {};
+let renewal = 0;
 
-const socket = io(location.origin + names.namespace, {
-  path: names.path,
-  auth: credential ? { token: credential } : {},
-  reconnectionDelay: 500,
-  reconnectionDelayMax: 5_000,
-});
+const shown = new Map(); // items by the number of their message's event
+const waiting = new Map(); // items by the id of a message that is not confirmed
 
 // --- the session ---------------------------------------------------------------------------------
 
-function enter() {
-  const wish = fresh ? { new: true, after: 0 } : { token: kept.token, after: seen };
-  socket.emit("session_request", wish);
+async function run() {
+  for (let pause = FIRST_PAUSE; pause; ) {
+    try {
+      if (session === null) await enter();
+      await follow(token, seen, { opened, came, typing }, stop.signal);
+      pause = FIRST_PAUSE;
+    } catch (error) {
+      if (stop.signal.aborted) pause = FIRST_PAUSE;
+      else if (refused(error)) pause = Math.min(pause * 2, LAST_PAUSE);
+      else return;
+    }
+    if (!stop.signal.aborted) await sleep(pause);
+    stop = new AbortController();
+  }
 }
 
-function confirmed({ session_id: id, token, expires_in: life, event: last }) {
-  const restored = last < seen; // from a backup older than what is shown
-  if ((session !== null && session !== id) || restored) clear();
-  fresh = false;
-  session = id;
-  kept.begin(id, token);
-  if (restored) return enter();
+function sleep(time) {
+  return new Promise((done) => {
+    wake = done;
+    setTimeout(done, time);
+  });
+}
+
+async function enter() {
+  const begun = await begin(credential, kept.token);
+  const said = await past(begun.token);
+  clear();
+  kept.begin(begun.session_id, begun.token);
+  ({ session_id: session, token } = begun);
+  seen = { event: said.last };
+  renew(begun.expires_in);
+  $("nobody").hidden = begun.bot;
+  older(said);
+  offer(said.messages.at(-1));
+  for (const message of kept.outbox) pending(message);
+  toEnd();
+}
+
+function renew(life) {
+  clearTimeout(renewal);
+  renewal = setTimeout(async () => {
+    try {
+      const begun = await begin(credential, token);
+      token = begun.token;
+      kept.begin(session, token);
+      renew(begun.expires_in);
+    } catch {
+      renew(life / 2);
+    }
+  }, Math.min((life * 1000) / 2, 2 ** 30));
+}
+
+function opened() {
   ready = true;
   say_status("Connected", false);
   $("empty").hidden = messages.childElementCount > 0;
-  for (const message of kept.outbox) pending(message);
-  flush();
-  clearTimeout(later);
-  later = setTimeout(enter, Math.min((life * 1000) / 2, 2 ** 30));
+  deliver();
 }
 
-function clear() {
-  seen = 0;
-  messages.replaceChildren();
-  $("replies").replaceChildren();
-}
-
-function refused({ reason, message, message_id: id }) {
-  if (id) return failed(id, reason, message);
-  if (!ready && kept.token && OVER.has(reason)) {
-    kept.forget();
-    clear();
-    return enter();
-  }
-  say_status(message, true);
-  if (reason === "Unavailable") setTimeout(enter, AGAIN);
-}
-
-socket.on("connect", enter);
-socket.on("session_confirm", confirmed);
-socket.on("chat_error", refused);
-socket.on("disconnect", (why) => {
+/** Whether it is worth trying again. */
+function refused(error) {
   ready = false;
   $("typing").hidden = true;
   say_status("Reconnecting…", true);
-  if (why === "io server disconnect") socket.connect();
-});
-socket.on("connect_error", (error) => {
-  say_status(socket.active ? "Reconnecting…" : `Not connected: ${error.message}`, true);
-});
+  if (!(error instanceof Refused) || error.reason === "Unavailable") return true;
+  const again = kept.token !== null && OVER.has(error.reason);
+  if (again) kept.forget();
+  if (again || error.reason === "Restored") session = null; // a backup older than what is shown
+  else if (OVER.has(error.reason)) say_status(`Not connected: ${error.message}`, true);
+  return again || !OVER.has(error.reason);
+}
+
+function clear() {
+  messages.replaceChildren();
+  $("replies").replaceChildren();
+  shown.clear();
+  waiting.clear();
+}
 
 function say_status(text, away) {
   $("status").textContent = text;
@@ -86,50 +116,91 @@ function say_status(text, away) {
 
 // --- what comes in -------------------------------------------------------------------------------
 
-function shown(item, event) {
-  seen = event;
-  item.dataset.event = event;
-  $("empty").hidden = true;
-  const waiting = messages.querySelector(".waiting, .failed");
+/** Everything that came at once, laid out once. */
+function came(list) {
   const wasAtEnd = atEnd();
-  if (!item.isConnected) messages.insertBefore(item, waiting);
+  const items = list.map(itemOf).filter(Boolean);
+  messages.insertBefore(fragment(items), [...waiting.values()].find((item) => item.isConnected) ?? null);
+  if (messages.childElementCount) $("empty").hidden = true;
+  const last = list.findLast((message) => message.type !== "message_changed");
+  if (last) offer(last);
   if (wasAtEnd) toEnd();
 }
 
-socket.on(names.user_message, ({ message, title, event, message_id: id }) => {
-  if (event <= seen) return;
-  const item = (id && find(id)) ?? userBubble(title ?? message);
+function fragment(items) {
+  const made = document.createDocumentFragment();
+  made.append(...items);
+  return made;
+}
+
+/** The item of a message; none for what changed an earlier one, or shows nothing. */
+function itemOf(message) {
+  if (message.type === "message_changed") {
+    const item = shown.get(message.message);
+    if (item) retold(item, message);
+    return null;
+  }
+  const item = message.type === "user_uttered" ? ownItem(message) : botBubble(message, say);
+  shown.set(message.event, item);
+  return item.childElementCount ? item : null;
+}
+
+function ownItem({ message, title, message_id: id }) {
+  const item = waiting.get(id) ?? userBubble(title ?? message);
+  if (id) settled(id, item);
+  return item;
+}
+
+function settled(id, item) {
+  kept.confirm(id);
+  waiting.delete(id);
   item.classList.remove("waiting", "failed");
   note(item, "");
-  kept.confirm(id);
-  $("replies").replaceChildren();
-  const following = messages.querySelector(".waiting, .failed");
-  if (item.isConnected && following) messages.insertBefore(item, following);
-  shown(item, event);
-});
+}
 
-socket.on(names.bot_message, (message) => {
-  if (message.event <= seen) return;
-  const item = botBubble(message, say);
-  if (item.childElementCount) shown(item, message.event);
-  seen = message.event;
-  const replies = (message.quick_replies ?? []).map((reply) => replyButton(reply, say));
-  $("replies").replaceChildren(...replies);
-  $("typing").hidden = true;
-  if (replies.length && atEnd(200)) toEnd();
-});
+/** The answers that the last message suggests. */
+function offer(message) {
+  const replies = message?.type === "bot_uttered" ? (message.quick_replies ?? []) : [];
+  $("replies").replaceChildren(...replies.map((reply) => replyButton(reply, say)));
+  if (message?.type === "bot_uttered") $("typing").hidden = true;
+}
 
-socket.on("message_changed", ({ message, text, event }) => {
-  seen = Math.max(seen, event);
-  const item = messages.querySelector(`[data-event="${Number(message)}"]`);
-  if (item) retold(item, text);
-});
-
-socket.on("bot_typing", ({ typing }) => {
+function typing(at_work) {
   const wasAtEnd = atEnd();
-  $("typing").hidden = !typing;
+  $("typing").hidden = !at_work;
   if (wasAtEnd) toEnd();
-});
+}
+
+// --- what was said before --------------------------------------------------------------------------
+
+function older(said) {
+  const left = scroller.scrollHeight - scroller.scrollTop;
+  $("log").ariaBusy = "true"; // nobody wants to hear it all again
+  messages.prepend(fragment(said.messages.map(itemOf).filter(Boolean)));
+  $("log").ariaBusy = "false";
+  before = said.before;
+  $("older").hidden = before === null;
+  scroller.scrollTop = scroller.scrollHeight - left;
+}
+
+let asking = false;
+
+async function askOlder() {
+  if (asking || before === null) return;
+  asking = true;
+  const began = session;
+  try {
+    const said = await past(token, before);
+    if (session === began) older(said);
+  } catch {
+    // the button stays, to be tried again
+  } finally {
+    asking = false;
+  }
+}
+
+$("older").addEventListener("click", askOlder);
+new IntersectionObserver(([entry]) => entry.isIntersecting && askOlder(), { root: scroller }).observe($("older"));
 
 // --- what goes out -------------------------------------------------------------------------------
 
@@ -139,7 +210,7 @@ function say(text, title) {
   pending(message);
   $("replies").replaceChildren();
   toEnd();
-  if (ready) send(message);
+  deliver();
 }
 
 function random() {
@@ -147,47 +218,66 @@ function random() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function find(id) {
-  return [...messages.querySelectorAll("[data-id]")].find((item) => item.dataset.id === id);
-}
-
 function pending(message) {
-  if (find(message.id)) return;
+  if (waiting.has(message.id)) return;
   const item = userBubble(message.title ?? message.text);
-  item.dataset.id = message.id;
   item.classList.add("waiting");
+  waiting.set(message.id, item);
   messages.append(item);
   $("empty").hidden = true;
 }
 
-function flush() {
-  for (const message of kept.outbox) if (!message.session || message.session === session) send(message);
-}
+let delivering = false;
 
-function send({ id, text, title }) {
-  const data = { message: text, message_id: id };
-  if (title && title !== text) data[names.metadata] = { title };
-  socket.timeout(PATIENCE).emit(names.user_message, data, (late, answer) => {
-    if (late) return failed(id, "Unavailable", "");
-    if (answer?.event) kept.confirm(id);
-  });
-}
-
-function failed(id, reason, message) {
-  const item = find(id);
-  const waiting = kept.outbox.find((one) => one.id === id);
-  if (!item || !waiting) return;
-  if (reason === "Unavailable" || reason === "TooFast" || reason === "TooMany") {
-    note(item, "Not sent yet; trying again…");
-    setTimeout(() => ready && kept.outbox.some((one) => one.id === id) && send(waiting), AGAIN);
-    return;
+/** Sends what is not confirmed, one after the other, so that the order stays. */
+async function deliver() {
+  if (delivering) return;
+  delivering = true;
+  try {
+    for (let next; ready && (next = unsent()); ) await attempt(next);
+  } finally {
+    delivering = false;
   }
-  if (reason === "Expired") return enter();
+}
+
+function unsent() {
+  return kept.outbox.find((message) => !message.session || message.session === session);
+}
+
+async function attempt(message) {
+  const { id, text, title } = message;
+  const body = { message: text, message_id: id };
+  if (title && title !== text) body.metadata = { title };
+  try {
+    await send(token, body, PATIENCE);
+    kept.confirm(id);
+  } catch (error) {
+    await failed(message, error);
+  }
+}
+
+async function failed(message, error) {
+  const item = waiting.get(message.id);
+  if (!(error instanceof Refused) || NOT_YET.has(error.reason)) {
+    if (item) note(item, "Not sent yet; trying again…");
+    await new Promise((done) => setTimeout(done, AGAIN));
+  } else if (OVER.has(error.reason)) {
+    ready = false;
+    session = null;
+    kept.forget();
+    stop.abort();
+  } else {
+    kept.confirm(message.id);
+    if (item) unsendable(item, message, error.message);
+  }
+}
+
+function unsendable(item, message, why) {
   item.classList.replace("waiting", "failed");
-  kept.confirm(id);
-  note(item, `Not sent: ${message}`, () => {
+  note(item, `Not sent: ${why}`, () => {
+    waiting.delete(message.id);
     item.remove();
-    say(waiting.text, waiting.title);
+    say(message.text, message.title);
   });
 }
 
@@ -196,12 +286,11 @@ function failed(id, reason, message) {
 const text = $("text");
 
 function atEnd(slack = 80) {
-  const box = $("scroller");
-  return box.scrollHeight - box.scrollTop - box.clientHeight < slack;
+  return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < slack;
 }
 
 function toEnd() {
-  $("scroller").scrollTop = $("scroller").scrollHeight;
+  scroller.scrollTop = scroller.scrollHeight;
 }
 
 $("form").addEventListener("submit", (event) => {
@@ -223,11 +312,15 @@ text.addEventListener("keydown", (event) => {
 $("new").addEventListener("click", () => {
   kept.drop();
   clear();
+  $("older").hidden = true;
+  before = null;
   session = null;
   ready = false;
-  fresh = true;
-  if (socket.connected) enter();
+  stop.abort();
+  wake();
   text.focus();
 });
 
-window.addEventListener("online", () => socket.connect());
+window.addEventListener("online", () => wake());
+
+run();

@@ -28,10 +28,14 @@ async function list() {
   $("more").hidden = !more;
 }
 
+function counted(number, what) {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
+}
+
 function line({ conversation, turns, events, last }) {
   const link = element("a");
   link.href = address(conversation);
-  link.append(element("b", "", conversation), element("small", "", `${turns} turns, ${events} events${last ? `, ${clock(last)}` : ""}`));
+  link.append(element("b", "", conversation), element("small", "", `${counted(turns, "turn")}, ${counted(events, "event")}${last ? `, ${clock(last)}` : ""}`));
   link.title = conversation;
   if (conversation === shown) link.setAttribute("aria-current", "true");
   const item = element("li");

@@ -1,0 +1,174 @@
+"""Server-sent events: what is recorded in a conversation, each message once, in order.
+
+A stream first reads the past from the log in pages, at the pace of whoever reads, then follows
+the feed. A reader that falls too far behind is let go and comes back with its `Last-Event-ID`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from itertools import islice, takewhile
+
+from litestar.response import Stream
+
+from turnlog import AsyncTurnlog
+from turnlog.domain.events import MessageRedacted
+from turnlog.engine.log import Turnlog
+from turnlog.errors import UnknownConversation
+from turnlog.server.feed import Feed, Numbered
+from turnlog.server.presence import Presence
+from turnlog.server.settings import ClientLimits
+
+HEARTBEAT_SECONDS = 15.0
+"""Seconds after which a comment shows that the connection lives."""
+
+ALIVE = b": alive\n\n"
+
+EVENTS_AT_ONCE = 250
+"""Events of the past that are read at once."""
+
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+"""The second keeps nginx from gathering what must come at once."""
+
+Render = Callable[[Sequence[Numbered]], bytes]
+
+
+def message(data: bytes, *, event: str | None = None, id: int | None = None) -> bytes:
+    """One server-sent event; data holds no line break, as JSON does not."""
+    name = b"" if event is None else b"event: %s\n" % event.encode()
+    number = b"" if id is None else b"id: %d\n" % id
+    return b"%s%sdata: %s\n\n" % (name, number, data)
+
+
+def response(content: AsyncIterator[bytes]) -> Stream:
+    return Stream(content, media_type="text/event-stream", headers=HEADERS)
+
+
+class Outbox:
+    """What waits until its reader takes it; it closes where too much does."""
+
+    def __init__(self, limits: ClientLimits) -> None:
+        self._limits = limits
+        self._waiting: list[bytes] = []
+        self._bytes = 0
+        self._changed = asyncio.Event()
+        self.closed = False
+
+    def put(self, content: bytes) -> None:
+        behind = self._bytes > self._limits.behind_bytes
+        if behind or len(self._waiting) >= self._limits.behind:
+            self.close()
+        if not self.closed:
+            self._waiting.append(content)
+            self._bytes += len(content)
+            self._changed.set()
+
+    def close(self) -> None:
+        self.closed = True
+        self._waiting.clear()
+        self._changed.set()
+
+    async def take(self) -> bytes:
+        """All that waits; a comment where for a while nothing came."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                await self._changed.wait()
+        taken = b"".join(self._waiting) or ALIVE
+        self._waiting.clear()
+        self._bytes = 0
+        self._changed.clear()
+        return taken
+
+
+class EventStreams:
+    """The open streams of one server."""
+
+    def __init__(
+        self, log: AsyncTurnlog, feed: Feed, presence: Presence, limits: ClientLimits
+    ) -> None:
+        self._log = log
+        self._feed = feed
+        self._presence = presence
+        self._limits = limits
+        self._open: set[Outbox] = set()
+
+    def end(self) -> None:
+        """Close every stream, so that a server that stops need not wait for its readers."""
+        for outbox in self._open:
+            outbox.close()
+
+    async def _past(
+        self, conversation: str, after: int
+    ) -> AsyncIterator[tuple[int, Sequence[Numbered]]]:
+        """The events after that number in pages, each with the number it ends at.
+
+        Without messages that were redacted since.
+        """
+        hidden = await self._log.read(lambda log: _redacted(log, conversation, after))
+        while page := await self._log.read(partial(_page, conversation, after)):
+            after = page[-1][0]
+            yield after, [(number, e) for number, e in page if number not in hidden]
+
+    async def past(self, conversation: str, after: int, render: Render) -> AsyncIterator[bytes]:
+        """What there is after an event, and no more."""
+        yield ALIVE
+        async for _, events in self._past(conversation, after):
+            yield render(events)
+
+    async def follow(
+        self, conversation: str, after: int, render: Render, *, typing: bool = False
+    ) -> AsyncIterator[bytes]:
+        """The past after an event, and all that is recorded from then on.
+
+        typing: with the event `typing` where the bot begins and ends to work on an answer.
+        """
+        yield ALIVE
+        async for last, events in self._past(conversation, after):
+            after = last
+            yield render(events)
+        async with self._following(conversation, after, render, typing) as outbox:
+            while not outbox.closed:
+                content = await outbox.take()
+                if not outbox.closed:
+                    yield content
+
+    @asynccontextmanager
+    async def _following(
+        self, conversation: str, after: int, render: Render, typing: bool
+    ) -> AsyncIterator[Outbox]:
+        outbox = Outbox(self._limits)
+
+        async def send(events: Sequence[Numbered]) -> None:
+            outbox.put(render(events))
+
+        async def thinking(at_work: bool) -> None:
+            outbox.put(message(b"true" if at_work else b"false", event="typing"))
+
+        follower = await self._feed.join(conversation, after, send)
+        if typing:
+            self._presence.enter(conversation, thinking)
+        self._open.add(outbox)
+        try:
+            yield outbox
+        finally:
+            self._open.discard(outbox)
+            self._presence.leave(conversation, thinking)
+            self._feed.leave(follower)
+
+
+def _page(conversation: str, after: int, log: Turnlog) -> Sequence[Numbered]:
+    try:
+        events = log.conversation(conversation).events(after)
+    except UnknownConversation:
+        return ()
+    return list(enumerate(islice(events, EVENTS_AT_ONCE), after + 1))
+
+
+def _redacted(log: Turnlog, conversation: str, after: int) -> set[int]:
+    """Numbers of the messages that are redacted by an event after that number."""
+    newest = log.history(conversation).newest_first()
+    recent = takewhile(lambda numbered: numbered[0] > after, newest)
+    return {event.message for _, event in recent if isinstance(event, MessageRedacted)}

@@ -1,0 +1,88 @@
+"""What was said in a conversation, read from its end: as much as a page shows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from turnlog.domain.events import (
+    Event,
+    MessageEdited,
+    MessageRedacted,
+    MessageRegenerated,
+    UserUttered,
+)
+from turnlog.encoding.binary import decode_state
+from turnlog.engine.log import Turnlog
+from turnlog.server.errors import RequestRefused
+from turnlog.server.feed import Numbered
+from turnlog.server.wire import Spoken
+
+Change = MessageEdited | MessageRegenerated | MessageRedacted
+
+MAX_MESSAGES = 500
+"""Messages of a page, where a turn holds many."""
+
+
+class PastMessages(NamedTuple):
+    """Messages, oldest first, as later events left them.
+
+    before: the number of the first where there are older ones, else None. last: the number of
+    the conversation's last event.
+    """
+
+    messages: Sequence[Numbered]
+    before: int | None
+    last: int
+
+
+def past_messages(log: Turnlog, conversation: str, before: int, turns: int) -> PastMessages:
+    """The messages of that many turns before an event, or MAX_MESSAGES.
+
+    Reads from the end, so that it meets what edited or redacted a message before the message.
+    """
+    last = last_event(log, conversation)
+    found: list[Numbered] = []
+    for number, event in _as_they_are(log, conversation):
+        if number < before:
+            if turns == 0 or len(found) == MAX_MESSAGES:
+                return PastMessages(found[::-1], found[-1][0], last)
+            found.append((number, event))
+            turns -= isinstance(event, UserUttered)
+    return PastMessages(found[::-1], None, last)
+
+
+def _as_they_are(log: Turnlog, conversation: str) -> Iterator[Numbered]:
+    """The messages, newest first, without the redacted ones."""
+    changes: dict[int, Change] = {}
+    for number, event in log.history(conversation).newest_first():
+        if isinstance(event, Change):
+            _note(changes, event)
+        elif isinstance(event, UserUttered | Spoken):
+            change = changes.get(number)
+            if not isinstance(change, MessageRedacted):
+                yield number, _changed(event, change)
+
+
+def last_event(log: Turnlog, conversation: str) -> int:
+    """The number of a conversation's last event. Raises RequestRefused for a deleted one."""
+    head = log.store.reader.head(conversation)
+    if head is not None and decode_state(head.state).deleted:
+        raise RequestRefused(410, "Gone", "this conversation was deleted")
+    return head.event if head is not None else 0
+
+
+def _note(changes: dict[int, Change], event: Change) -> None:
+    """The newest change of a message counts, but a redaction always."""
+    if isinstance(event, MessageRedacted) or event.message not in changes:
+        changes[event.message] = event
+
+
+def _changed(event: Event, change: Change | None) -> Event:
+    if isinstance(change, MessageRegenerated) and isinstance(event, Spoken):
+        return msgspec.structs.replace(event, text=change.text, data=change.data)
+    if isinstance(change, MessageEdited | MessageRegenerated):
+        return msgspec.structs.replace(event, text=change.text)
+    return event

@@ -1,0 +1,170 @@
+"""The channel of our own chat page: plain HTTP and server-sent events, served by any server.
+
+A page begins with a session, shows the last messages, follows the stream from there and comes
+back with the number of the last event it saw. Each request shows the session's token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from turnlog.domain.events import UserUttered
+from turnlog.domain.streams import check_id
+from turnlog.serializers import plain
+from turnlog.server import event_stream, wire
+from turnlog.server.auth import Principal, credential
+from turnlog.server.errors import RequestRefused
+from turnlog.server.feed import Numbered
+from turnlog.server.past_messages import last_event, past_messages
+from turnlog.server.requests import Json, check_message_id, last_event_id, read
+from turnlog.server.services import Services
+
+TURNS_SHOWN = 100
+"""Turns that a page shows at once."""
+
+OPEN = {"access": "open"}
+"""The handlers check the session's token."""
+
+
+class SessionRequest(msgspec.Struct):
+    """token: of the session to come back to. conversation: the one wanted, where its user may
+    name it."""
+
+    token: str | None = None
+    conversation: str | None = None
+
+
+class ChatMessage(msgspec.Struct):
+    """A user's message; with message_id, sending it again is harmless."""
+
+    message: str
+    message_id: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+@post("/chat/session", opt=OPEN, status_code=200)
+async def session(request: Json, services: Services) -> dict[str, Any]:
+    """Begin a session or come back to one: `{"session_id", "token", "expires_in", "bot"}`.
+
+    bot: whether anybody answers. A server with a JWT key asks for a JSON web token.
+    """
+    asked = await read(request, SessionRequest)
+    principal = services.auth.visitor(credential(request))
+    principal.in_time(services.clock())
+    conversation = _session(services, principal, asked)
+    await services.log.read(lambda log: last_event(log, conversation))
+    token = services.tokens.token(conversation, until=principal.expires)
+    life = services.settings.token_life
+    if principal.expires is not None:
+        life = min(life, principal.expires - services.clock())
+    return {
+        "session_id": conversation,
+        "token": token,
+        "expires_in": life,
+        "bot": services.has_bot,
+    }
+
+
+def _session(services: Services, principal: Principal, asked: SessionRequest) -> str:
+    """The conversation of a session. Raises RequestRefused where it may not be had."""
+    wanted = asked.conversation
+    if principal.conversation is not None:
+        principal.require(wanted or principal.conversation, services.clock())
+        return principal.conversation
+    if asked.token is not None:
+        return services.tokens.conversation(asked.token)
+    if wanted is None:
+        return services.tokens.new_id()
+    if not (principal.everything or services.settings.client_ids):
+        raise RequestRefused(403, "Forbidden", "this server makes session ids itself")
+    check_id(wanted)
+    return wanted
+
+
+def _conversation(request: Json, services: Services) -> str:
+    """The conversation that the session's token opens."""
+    token = credential(request)
+    if token is None:
+        raise RequestRefused(401, "NotAuthenticated", "the session's token is needed")
+    return services.tokens.conversation(token)
+
+
+@get("/chat/messages", opt=OPEN)
+async def messages(
+    request: Json,
+    services: Services,
+    before: int | None = Parameter(default=None, ge=1, le=2**53),
+    turns: int = Parameter(default=TURNS_SHOWN, ge=1, le=1_000),
+) -> Response[bytes]:
+    """The messages of the last turns before an event, oldest first:
+    `{"messages", "before", "last"}`.
+
+    before: of the answer, where the next older ones are to be asked for, null where there are
+    none; last: the number of the last event, where the stream goes on.
+    """
+    conversation = _conversation(request, services)
+
+    def shown(log: Any) -> bytes:
+        past = past_messages(log, conversation, before or 2**53, turns)
+        said = list(wire.page_messages(past.messages))
+        return plain.dumps({"messages": said, "before": past.before, "last": past.last})
+
+    content = await services.log.read(shown)
+    return Response(content, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+@post("/chat/messages", opt=OPEN, status_code=200)
+async def say(request: Json, services: Services) -> dict[str, Any]:
+    """Say something; it is recorded when this answers: `{"session_id", "event"}`."""
+    conversation = _conversation(request, services)
+    said = await read(request, ChatMessage)
+    limit = services.settings.limits.message
+    if not said.message:
+        raise RequestRefused(400, "BadRequest", "message: a text is needed")
+    if len(said.message.encode()) > limit:
+        raise RequestRefused(413, "TooLarge", f"message: {limit:,} bytes are allowed at most")
+    check_message_id(said.message_id)
+    services.rate.take(conversation)
+    extra = {"metadata": said.metadata} if said.metadata else None
+    message = UserUttered(said.message, message_id=said.message_id, channel="chat", extra=extra)
+    receipt = await services.runner.receive(conversation, message)
+    return {"session_id": conversation, "event": receipt.event}
+
+
+@get("/chat/stream", opt={**OPEN, "uncompressed": True})
+async def stream(
+    request: Json,
+    services: Services,
+    after: int = Parameter(default=0, ge=0, le=2**53),
+    wait: bool = True,
+) -> Stream:
+    """Every message after the header `Last-Event-ID`, or `after`, as it comes: lists of them.
+
+    wait: without it, what there is and no more, for a page that cannot keep a connection.
+    """
+    conversation = _conversation(request, services)
+    seen = last_event_id(request, after)
+    last = await services.log.read(lambda log: last_event(log, conversation))
+    if seen > last:
+        why = f"the log has {last} events of this conversation, not {seen}"
+        raise RequestRefused(409, "Restored", why)
+    await services.runner.resume(conversation)
+    if wait:
+        content = services.streams.follow(conversation, seen, _rendered, typing=True)
+    else:
+        content = services.streams.past(conversation, seen, _rendered)
+    return event_stream.response(content)
+
+
+def _rendered(events: Sequence[Numbered]) -> bytes:
+    said = list(wire.page_messages(events))
+    return event_stream.message(plain.dumps(said), id=events[-1][0]) if events else b""
+
+
+handlers = (session, messages, say, stream)
