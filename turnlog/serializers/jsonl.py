@@ -14,7 +14,8 @@ from turnlog.serializers.plain import from_plain, to_plain
 from turnlog.serializers.shared import json_stream
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.document import DocumentCodec, member, write_lines
-from turnlog.serializers.shared.json_stream import Element, begins_with
+from turnlog.serializers.shared.json_head import begins_with
+from turnlog.serializers.shared.json_stream import Element
 
 VERSION = 1
 _FORMAT = re.compile(r"turnlog/([0-9]{1,9})\Z")

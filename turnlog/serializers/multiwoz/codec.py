@@ -21,7 +21,8 @@ from turnlog.serializers.shared import json_stream
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.document import DocumentCodec, member
 from turnlog.serializers.shared.fields import take
-from turnlog.serializers.shared.json_stream import Element, begins_with
+from turnlog.serializers.shared.json_head import begins_with
+from turnlog.serializers.shared.json_stream import Element
 from turnlog.serializers.shared.states import changes
 
 _TURN = {"text": ("text", str)}

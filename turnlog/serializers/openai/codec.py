@@ -18,7 +18,8 @@ from turnlog.serializers.openai.writer import example
 from turnlog.serializers.shared import json_stream
 from turnlog.serializers.shared.codec import SNIFFED, Example
 from turnlog.serializers.shared.document import DocumentCodec, member, write_lines
-from turnlog.serializers.shared.json_stream import Element, begins_with
+from turnlog.serializers.shared.json_head import begins_with
+from turnlog.serializers.shared.json_stream import Element
 from turnlog.serializers.shared.json_value import parse
 
 _APART = frozenset(("messages", "traj", "tools", "id"))

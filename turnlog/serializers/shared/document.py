@@ -13,8 +13,8 @@ from turnlog.domain.conversation import Dialogue
 from turnlog.encoding import binary
 from turnlog.errors import FormatError
 from turnlog.serializers.plain import dumps
-from turnlog.serializers.shared import json_stream
 from turnlog.serializers.shared.codec import Codec, Example
+from turnlog.serializers.shared.json_head import member_of
 from turnlog.serializers.shared.json_stream import Element
 from turnlog.serializers.shared.json_value import Broken, Unholdable, parse, raw_parts
 
@@ -82,7 +82,7 @@ class DocumentCodec(Codec):
         if element.key is not None:
             return element.key
         for field in self.id_fields:
-            if id := json_stream.member_of(element.json, field):
+            if id := member_of(element.json, field):
                 return _text(id)
         return None
 
