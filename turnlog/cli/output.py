@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def lines(values: Iterable[Mapping[str, Any]], *, columns: Sequence[str]) -> Non
         for value in values:
             _json(value)
     else:
-        table(columns, ([_shown(value, name) for name in columns] for value in values))
+        table(columns, ([_field(value, name) for name in columns] for value in values))
 
 
 _STAND_INS = {
@@ -38,7 +39,7 @@ _STAND_INS = {
 """Fields that a table shows in a column of which a line has nothing."""
 
 
-def _shown(line: Mapping[str, Any], column: str) -> Any:
+def _field(line: Mapping[str, Any], column: str) -> Any:
     if (value := line.get(column)) is not None:
         return value
     fields = _STAND_INS.get(column, ())
@@ -52,51 +53,45 @@ def _json(value: Mapping[str, Any]) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table on stdout, as wide as it must be where that is no terminal.
+    """A table on a terminal; elsewhere a line for each row as it comes, cells divided by tabs."""
+    cells = ([shown(*cell) for cell in zip(row, columns, strict=True)] for row in rows)
+    if sys.stdout.isatty():
+        _lay_out(columns, list(cells))
+        return
+    first = list(islice(cells, 1))  # what is wrong shows before anything is printed
+    print(*columns, sep="\t")
+    for row in chain(first, cells):
+        print(*(visible(text.replace("\\", "\\\\")) for text in row), sep="\t")
 
-    A column in which no row has anything is left out.
-    """
+
+def _lay_out(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Without the columns in which no row has anything."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    cells = [list(map(_cell, columns, row)) for row in rows]
-    filled = [i for i in range(len(columns)) if not cells or any(row[i].plain for row in cells)]
+    filled = [i for i in range(len(columns)) if not rows or any(row[i] for row in rows)]
     for i in filled:
         grid.add_column(columns[i], overflow="fold")
-    for row in cells:
-        grid.add_row(*(row[i] for i in filled))
-    console = Console()
-    if not console.is_terminal:
-        console.width = _width(grid, console)
-    console.print(grid)
-
-
-def _width(grid: Any, console: Any) -> int:
-    from rich.measure import Measurement
-
-    wide = console.options.update(max_width=100_000)
-    return max(1, Measurement.get(console, wide, grid).maximum)
+    for row in rows:
+        grid.add_row(*(Text(visible(row[i])) for i in filled))
+    Console().print(grid)
 
 
 _TIMES = {"time", "started", "last"}
 """Columns of timestamps."""
 
 
-def _cell(column: str, value: Any) -> Any:
-    from rich.text import Text
-
-    timed = column in _TIMES and isinstance(value, int | float)
-    return Text(when(value) if timed else shown(value))
-
-
-def shown(value: Any) -> str:
+def shown(value: Any, column: str = "") -> str:
     """A value as people read it: text as it is, the rest as JSON, nothing for None."""
     from turnlog.serializers import plain
 
-    if value is None:
-        return ""
-    return visible(value if isinstance(value, str) else plain.dumps(value).decode())
+    if value is None or isinstance(value, str):
+        return value or ""
+    if column in _TIMES and isinstance(value, int | float):
+        return when(value)
+    return plain.dumps(value).decode()
 
 
 def write(path: Path, content: bytes) -> None:

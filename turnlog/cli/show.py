@@ -60,4 +60,7 @@ def _print(state: dict[str, Any]) -> None:
     output.say(f"{state['conversation']}  turn {state['turn']}, event {state['event']}")
     output.table(("slot", "value"), state["slots"].items())
     rest = {name: value for name, value in list(state.items())[4:] if value not in (None, [], {})}
-    output.table(("", ""), rest.items())
+    for name in ("started", "last"):
+        if name in rest:
+            rest[name] = output.when(rest[name])
+    output.table(("field", "value"), rest.items())

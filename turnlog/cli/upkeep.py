@@ -41,7 +41,7 @@ def stats() -> None:
     """Count what the log holds."""
     with open_log() as log:
         counts = _counted(log)
-    output.document(counts, human=lambda: output.table(("", ""), counts.items()))
+    output.document(counts, human=lambda: output.table(("field", "value"), counts.items()))
 
 
 def _counted(log: Any) -> dict[str, Any]:

@@ -38,8 +38,8 @@ def file_name(id: str, suffix: str) -> str:
 
 
 def when(timestamp: float) -> str:
-    """A timestamp (UTC seconds) as people read it."""
+    """A timestamp (UTC seconds) as people read it, with its zone; `--at` reads it too."""
     try:
-        return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S}"
+        return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%SZ}"
     except (ValueError, OverflowError, OSError):
         return str(timestamp)
