@@ -12,8 +12,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from turnlog.domain.events import EVENTS, Event
+from turnlog.domain.plain import struct_in
 from turnlog.serializers.jsonl import VERSION
-from turnlog.serializers.keeping import struct_in
 from turnlog.serializers.plain import schema
 
 HERE = Path(__file__).parent

@@ -110,21 +110,21 @@ def test_a_backup_that_fails_leaves_no_file(tmp_path: Path) -> None:
 def test_the_tables_of_an_older_turnlog_are_brought_up_to_date_and_no_row_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a next version made up for the test: there has been one so far."""
+    """With a next version made up for the test: none changed the tables so far."""
     path = tmp_path / "log.db"
     with turnlog.open(f"sqlite:///{path}") as log:
         fill(log, 20)
         before = contents(log)
-    monkeypatch.setattr(sqlite_module, "SCHEMA_VERSION", 2)
-    monkeypatch.setattr(sqlite_module, "UPGRADES", {1: "CREATE TABLE later (id INTEGER)"})
+    monkeypatch.setattr(sqlite_module, "SCHEMA_VERSION", 3)
+    monkeypatch.setattr(sqlite_module, "UPGRADES", {2: "CREATE TABLE later (id INTEGER)"})
     with turnlog.open(f"sqlite:///{path}") as log:
         assert contents(log) == before
         assert isinstance(log.store, SqliteRecorder)
-        assert log.store._writer.execute("PRAGMA user_version").fetchone() == (2,)
+        assert log.store._writer.execute("PRAGMA user_version").fetchone() == (3,)
         assert log.store._writer.execute("SELECT count(*) FROM later").fetchone() == (0,)
     turnlog.open(f"sqlite:///{path}").close()
     monkeypatch.undo()
-    with pytest.raises(StorageError, match="written with schema 2"):
+    with pytest.raises(StorageError, match="written with schema 3"):
         turnlog.open(f"sqlite:///{path}")
 
 
@@ -134,13 +134,13 @@ def test_the_tables_of_an_older_turnlog_in_postgres_are_brought_up_to_date(
     with turnlog.open(postgres_url) as log:
         fill(log, 20)
         before = contents(log)
-    monkeypatch.setattr(postgres_module, "SCHEMA_VERSION", 2)
-    monkeypatch.setattr(postgres_module, "UPGRADES", {1: "CREATE TABLE turnlog_later (id int)"})
+    monkeypatch.setattr(postgres_module, "SCHEMA_VERSION", 3)
+    monkeypatch.setattr(postgres_module, "UPGRADES", {2: "CREATE TABLE turnlog_later (id int)"})
     for _ in range(2):  # once only
         with turnlog.open(postgres_url) as log:
             assert contents(log) == before
             log.record("later", UserUttered("goes on"), key="once")
             before = contents(log)
     monkeypatch.undo()
-    with pytest.raises(StorageError, match="written with schema 2"):
+    with pytest.raises(StorageError, match="written with schema 3"):
         turnlog.open(postgres_url)

@@ -16,7 +16,7 @@ from turnlog.audit.verify import verify
 from turnlog.audit.why import why
 from turnlog.domain.apply import apply, replay
 from turnlog.domain.state import State
-from turnlog.encoding.binary import same
+from turnlog.domain.values import same
 from turnlog.engine import batch
 from turnlog.engine import log as log_module
 from turnlog.serializers.formats import detect

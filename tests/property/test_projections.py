@@ -11,8 +11,8 @@ import turnlog
 from tests.property.test_laws import asks
 from turnlog import Turnlog
 from turnlog.domain import events as e
-from turnlog.domain.decide import kept
-from turnlog.domain.rewinds import REWINDS, taken_back
+from turnlog.domain.rewinds import kept, taken_back
+from turnlog.domain.traits import Rewind
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.heads import rebuild_heads
 from turnlog.projections.projection import catch_up, rebuild
@@ -119,7 +119,7 @@ def test_every_event_is_kept_or_taken_back_by_a_rewind_that_stands(asked) -> Non
             record(log, "c", [event])
         numbered = list(enumerate(log.history("c").events(), 1))
         taken = taken_back(event for _, event in numbered)
-        standing = {n for n, event in numbered if isinstance(event, REWINDS)} - set(taken)
+        standing = {n for n, event in numbered if isinstance(event, Rewind)} - set(taken)
         rest = {number for number, _ in kept(reversed(numbered))}
         assert set(taken.values()) <= standing
         assert sorted([*taken, *standing, *rest]) == [number for number, _ in numbered]

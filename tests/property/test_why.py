@@ -28,7 +28,7 @@ from turnlog.domain import events as e
 from turnlog.domain.apply import replay
 from turnlog.domain.rewinds import taken_back
 from turnlog.domain.slots import Slot
-from turnlog.encoding.binary import same
+from turnlog.domain.values import same
 from turnlog.testing.strategies import decided
 
 names = st.sampled_from(["a", "b"])

@@ -71,7 +71,7 @@ class Page(HTMLParser):
 
 def audited(log: turnlog.Turnlog, id: str, *faults: Fault) -> ConversationAudit:
     found = Verification(not faults, 1, 1, list(faults))
-    return ConversationAudit(id, list(log.history(id).commits()), found)
+    return ConversationAudit(id, protocol(list(log.history(id).recorded())), found)
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_a_report_tells_what_was_taken_back_edited_and_redacted(log: turnlog.Tur
 def test_a_protocol_has_a_line_for_every_event_with_what_it_changed(log: turnlog.Turnlog):
     log.record("a", UserUttered("x"), SlotSet("s", 1))
     log.record("a", SlotSet("s", 2), SlotSet("t", 1), UserUtteranceReverted())
-    lines = protocol(log.history("a").commits())
+    lines = protocol(list(log.history("a").recorded()))
     assert [(line.number, line.turn, line.version) for line in lines] == [
         (1, 1, 1), (2, 1, 1), (3, 1, 2), (4, 1, 2), (5, 1, 2),
     ]  # fmt: skip

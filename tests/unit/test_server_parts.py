@@ -17,15 +17,14 @@ from turnlog import (
     aopen,
 )
 from turnlog.domain.conversation import Commit
-from turnlog.domain.events import Event
-from turnlog.domain.state import State
+from turnlog.domain.recorded import RecordedEvent, trace
 from turnlog.server import wire
 from turnlog.server.errors import RequestRefused
-from turnlog.server.feed import Feed, Follower, Numbered
+from turnlog.server.feed import Feed, Follower
 from turnlog.server.locks import ConversationLocks
 from turnlog.server.message_rate import MessageRate
 from turnlog.server.settings import Names
-from turnlog.server.timeline import Timeline
+from turnlog.server.timeline import item
 from turnlog.server.tokens import Tokens, named, stored_secret
 
 
@@ -114,14 +113,14 @@ async def test_a_follower_gets_each_event_once_whatever_comes_while_the_past_is_
     sent: list[int] = []
 
     async def send(events: object) -> None:
-        sent.extend(number for number, _ in events)  # type: ignore[attr-defined]
+        sent.extend(recorded.number for recorded in events)  # type: ignore[attr-defined]
 
     def commit(first: int, count: int) -> Commit:
         return Commit("a", first, first, 0, 0.0, tuple(UserUttered("x") for _ in range(count)))
 
     follower = Follower("a", 2, send)
     await follower.push(commit(5, 2))  # early: the past is being read
-    await follower.take(3, [UserUttered("x")] * 3)  # the past: 3 to 5
+    await follower.take(commit(3, 3).recorded_events())  # the past: 3 to 5
     await follower.go_live()
     await follower.push(commit(5, 2))
     await follower.push(commit(7, 1))
@@ -129,7 +128,7 @@ async def test_a_follower_gets_each_event_once_whatever_comes_while_the_past_is_
 
 
 async def test_the_feed_goes_on_when_a_follower_fails() -> None:
-    heard: list[Numbered] = []
+    heard: list[RecordedEvent] = []
 
     async def fail(events: object) -> None:
         raise ValueError("gone")
@@ -146,18 +145,19 @@ async def test_the_feed_goes_on_when_a_follower_fails() -> None:
             async with asyncio.timeout(5):
                 while not heard:
                     await asyncio.sleep(0.01)
-    assert [number for number, _ in heard] == [1]
+    assert [recorded.number for recorded in heard] == [1]
 
 
 def test_what_was_redacted_is_not_sent_and_whole_messages_keep_their_parts() -> None:
     image = {"type": "image", "payload": {"src": "https://example.com/a.png"}}
-    events: list[tuple[int, Event]] = [
-        (1, UserUttered("secret", message_id="m")),
-        (2, BotUttered("one\n\ntwo", {"buttons": [{"title": "Yes"}], "attachment": image})),
-        (3, AgentUttered("a person")),
-        (4, MessageRedacted(1)),
-    ]
-    sent = list(wire.numbered_messages(events, Names()))
+    events = (
+        UserUttered("secret", message_id="m"),
+        BotUttered("one\n\ntwo", {"buttons": [{"title": "Yes"}], "attachment": image}),
+        AgentUttered("a person"),
+        MessageRedacted(1),
+    )
+    recorded = [*Commit("a", 1, 1, 0, 0.0, events).recorded_events()]
+    sent = list(wire.numbered_messages(recorded, Names()))
     assert [(name, data["event"]) for name, data in sent] == [
         ("bot_uttered", 2), ("bot_uttered", 3), ("message_changed", 4),
     ]  # fmt: skip
@@ -173,8 +173,8 @@ async def test_the_timeline_tells_what_each_event_did_to_the_slots() -> None:
         await log.record("a", UserUttered("two"), SlotSet("people", 2), ActionExecuted("ask"))
         await log.record("a", UserUttered("three"), SlotSet("people", 3), SlotSet("day", "today"))
         await log.record("a", UserUtteranceReverted(), SlotSet("people", None))
-        events = await log.read_events("a")
-    items = list(Timeline(State()).items(events))
+        recorded = await log.read_recorded("a")
+    items = list(map(item, trace(recorded)))
     assert [item.get("slots") for item in items] == [
         None, {"people": 2}, None, None, {"people": 3}, {"day": "today"},
         {"day": None, "people": 2}, {"people": None},

@@ -8,13 +8,14 @@ import pytest
 
 from turnlog.domain import events as e
 from turnlog.domain.apply import replay
+from turnlog.domain.conversation import Dialogue
+from turnlog.domain.counted import Counted, counted
 from turnlog.domain.decide import NoHistory, decide
 from turnlog.domain.state import State
 from turnlog.errors import FormatError
 from turnlog.training.plan import Plan, included, parts
 from turnlog.training.select import PastConversation
 from turnlog.training.split import Leaks, part
-from turnlog.training.view import TrainingView, view
 
 
 def recorded(*events: e.Event) -> list[e.Event]:
@@ -22,13 +23,13 @@ def recorded(*events: e.Event) -> list[e.Event]:
     return decide("c", State(), events, history=NoHistory())[0]
 
 
-def seen(*events: e.Event, include: tuple[str, ...] = ()) -> TrainingView:
-    return view("c", recorded(*events), include)
+def seen(*events: e.Event, include: tuple[str, ...] = ()) -> Counted:
+    return counted(recorded(*events), include)
 
 
-def texts(found: TrainingView) -> list[str | None]:
+def texts(found: Counted) -> list[str | None]:
     said = e.UserUttered | e.BotUttered
-    return [event.text for event in found.dialogue.events if isinstance(event, said)]
+    return [event.text for event in found.events if isinstance(event, said)]
 
 
 REWOUND = (
@@ -56,12 +57,12 @@ def test_what_was_taken_back_stays_where_it_is_asked_for():
     found = seen(*REWOUND, include=("rewound",))
     assert texts(found) == ["one", "first", "two", "three"]
     assert found.left_out == {}
-    assert replay(found.dialogue.events).slots == replay(recorded(*REWOUND)).slots
+    assert replay(found.events).slots == replay(recorded(*REWOUND)).slots
 
 
 def test_the_slots_are_those_of_the_log():
     events = (*REWOUND, e.SlotSet("people", 2))
-    assert replay(seen(*events).dialogue.events).slots == replay(recorded(*events)).slots
+    assert replay(seen(*events).events).slots == replay(recorded(*events)).slots
 
 
 def test_a_turn_in_which_the_bot_failed_is_left_out_but_for_its_slots():
@@ -72,7 +73,7 @@ def test_a_turn_in_which_the_bot_failed_is_left_out_but_for_its_slots():
     )  # fmt: skip
     found = seen(*events)
     assert texts(found) == ["one", "first", "three", "third"]
-    assert replay(found.dialogue.events).slots == {"city": "Rome"}
+    assert replay(found.events).slots == {"city": "Rome"}
     assert found.left_out == {"errors": 2}
     assert found.turns == (0, 1, 3)
     assert texts(seen(*events, include=("errors",))) == ["one", "first", "two", "three", "third"]
@@ -105,7 +106,7 @@ def test_an_edited_text_is_used_and_places_in_the_old_one_are_dropped():
         e.MessageEdited(1, "to Rome today"),
     )
     assert texts(found) == ["to Rome today"]
-    understood = found.dialogue.events[1]
+    understood = found.events[1]
     assert isinstance(understood, e.MessageUnderstood)
     assert [(x.entity, x.start) for x in understood.entities] == [("city", 3), ("when", None)]
 
@@ -117,7 +118,7 @@ def test_what_events_name_is_numbered_anew():
         e.MessageAnnotated((e.Frame("s"),), message=5),
         e.ToolCalled("t", cause=9),
     )
-    user, understood, call = found.dialogue.events[4:]
+    user, understood, call = found.events[4:]
     assert isinstance(user, e.UserUttered)
     assert isinstance(understood, e.MessageUnderstood)
     assert understood.message == 5
@@ -134,9 +135,9 @@ def test_shares_that_make_no_split_are_refused(text: str):
 
 
 def test_only_what_is_left_out_can_be_included():
-    assert included("errors, rewound") == ["rewound", "errors"]
-    with pytest.raises(FormatError, match="redacted"):
-        included("redacted")
+    assert included("redacted, errors, rewound") == ["rewound", "errors", "redacted"]
+    with pytest.raises(FormatError, match="deleted"):
+        included("deleted")
 
 
 def plan(**fields: Any) -> Plan:
@@ -163,7 +164,7 @@ def test_the_same_words_and_users_in_two_parts_are_leaks():
     leaks = Leaks()
     for name, id in (("train", "a"), ("test", "b"), ("train", "c")):
         stood = PastConversation(id, (e.UserIdentified("u"), e.UserUttered("hello")))
-        leaks.look(name, stood, view(id, stood.events).dialogue)
+        leaks.look(name, stood, Dialogue(id, counted(stood.events).events))
     counts, named = leaks.found()
     assert counts == {"text": 1, "user": 1}
     assert [leak.conversations for leak in named] == [["b", "a"], ["b", "a"]]

@@ -85,7 +85,7 @@ def _make_again(
     for rows in batches(scan, upto=upto):
         try:
             with scratch.transaction() as transaction:
-                buffer = projected(rows, projection, transaction)
+                buffer = projected(rows, projection, transaction, scan)
                 transaction.put(projection.name, buffer.encoded())
         except Exception as error:  # rows that somebody changed can do anything to a projection
             what = f"projection {projection.name!r} cannot be made again: {error}"

@@ -8,7 +8,8 @@ from typing import Any
 from turnlog.domain import events as e
 from turnlog.domain.apply import fold
 from turnlog.domain.state import State
-from turnlog.encoding.binary import same
+from turnlog.domain.traits import Restoring
+from turnlog.domain.values import same
 
 
 def why(events: Iterable[e.Event], slot: str) -> tuple[int, ...]:
@@ -43,10 +44,4 @@ def _decides(event: e.Event, slot: str, before: State) -> bool:
 def _restores(event: Any) -> bool:
     if isinstance(event, e.SlotsReset):
         return True
-    return isinstance(event, _RESTORING) and event.restored is not None
-
-
-_RESTORING = (
-    e.SessionStarted, e.ActionReverted, e.UserUtteranceReverted, e.ConversationRestarted,
-    e.HistoryReplaced,
-)  # fmt: skip
+    return isinstance(event, Restoring) and event.restored is not None

@@ -60,16 +60,17 @@ def _write_folder(folder: Path, audited: Iterable[Any]) -> None:
 
 def _audited(log: Any, id: str) -> Any:
     """A conversation as far as it can be read, and what is wrong with it."""
+    from turnlog.audit.protocol import protocol
     from turnlog.audit.verify import verify
     from turnlog.errors import StorageError
     from turnlog.reports.audit import ConversationAudit
 
     found = verify(log.store, [id])
-    commits: list[Any] = []
+    events: list[Any] = []
     try:
         log.conversation(id)  # a deleted one is not shown
-        commits.extend(log.history(id).commits())
+        events.extend(log.history(id).recorded())
     except StorageError:
         if found.ok:
             raise
-    return ConversationAudit(id, commits, found)
+    return ConversationAudit(id, protocol(events), found)

@@ -75,7 +75,7 @@ def _essence(event: dict[str, Any]) -> bytes:
 
 
 def _slots(one: dict[str, Any], other: dict[str, Any]) -> dict[str, list[Any]]:
-    from turnlog.encoding.binary import same
+    from turnlog.domain.values import same
 
     pairs = {name: [one.get(name), other.get(name)] for name in sorted({*one, *other})}
     return {name: pair for name, pair in pairs.items() if not same(*pair)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Annotated
 
 import typer
@@ -17,15 +16,13 @@ Slot = Annotated[str, typer.Argument(metavar="SLOT", help="The slot.")]
 def why(id: Id, slot: Slot, at_turn: AtTurn = None) -> None:
     """Show the events which, replayed alone, give a slot its value; none for an initial value."""
     from turnlog.audit import why as reasons
-    from turnlog.domain.conversation import turns
 
     with open_log() as log:
         conversation = log.conversation(id, turn=at_turn)
         numbers = reasons.why(conversation.events(), slot)
         found = [
-            {"event": number, "turn": turn.number, "type": type(event).__name__}
-            for turn in turns(islice(conversation.events(), max(numbers, default=0)))
-            for number, event in enumerate(turn.events, turn.first_event)
-            if number in numbers
+            {"event": cause.number, "turn": cause.turn, "type": type(cause.event).__name__}
+            for cause in conversation.recorded()
+            if cause.number in numbers
         ]
     output.lines(found, columns=("event", "turn", "type"))

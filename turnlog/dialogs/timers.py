@@ -171,9 +171,9 @@ class Timers:
         following = self._named(token, await self._following(found, token, prompt))
         recorded = await self._log.perform(conversation, _if_armed(token, following))
         for commit in recorded.commits:
-            for number, event in enumerate(commit.events, commit.first_event):
-                if isinstance(event, e.BotUttered):
-                    await self._send(conversation, number, event)
+            for sent in commit.recorded_events():
+                if isinstance(sent.event, e.BotUttered):
+                    await self._send(conversation, sent.number, sent.event)
         return bool(recorded.commits)
 
     async def _following(

@@ -12,10 +12,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.context import Action, BotMessage, Context, Loop, Message
+from turnlog.domain.context import Action, BotMessage, Context, LatestMessage, Loop
 from turnlog.domain.state import LISTEN, PATH_KEPT, Prompt, State, Thread, copy_context
-
-Rewrite = e.MessageEdited | e.MessageRegenerated | e.MessageRedacted
+from turnlog.domain.traits import Rewrite
 
 
 def apply(state: State, event: e.Event) -> State:
@@ -85,7 +84,7 @@ def _restore(state: State, event: Any) -> None:
 def _user_uttered(state: State, event: e.UserUttered) -> None:
     state.turn += 1
     context = state.context
-    context.latest_message = Message(state.event, event.text, None, (), event.message_id)
+    context.latest_message = LatestMessage(state.event, event.text, None, (), event.message_id)
     context.followup = None
     if event.channel is not None:
         state.channel = event.channel
@@ -114,7 +113,7 @@ def _entities_added(state: State, event: e.EntitiesAdded) -> None:
         state.context.latest_message = replace(latest, entities=latest.entities + added)
 
 
-def _message_listened_to(state: State) -> Message | None:
+def _message_listened_to(state: State) -> LatestMessage | None:
     action = state.context.latest_action
     return state.context.latest_message if action and action.name == LISTEN else None
 
@@ -123,14 +122,33 @@ def _message_rewritten(state: State, event: Rewrite) -> None:
     rewrite(state.context, event)
 
 
+def _message_redacted(state: State, event: e.MessageRedacted) -> None:
+    state.redacted = True
+    rewrite(state.context, event)
+
+
 def rewrite(context: Context, event: Rewrite) -> None:
-    """Give the latest messages the text that an edit or a redaction leaves them."""
-    text = None if isinstance(event, e.MessageRedacted) else event.text
+    """Give the latest messages what an edit or a redaction leaves of them."""
+    if isinstance(event, e.MessageRedacted):
+        _redact(context, event)
+        return
     user, bot = context.latest_message, context.latest_bot_message
     if user is not None and user.event == event.message:
-        context.latest_message = replace(user, text=text)
+        context.latest_message = replace(user, text=event.text)
     if bot is not None and bot.event == event.message:
-        context.latest_bot_message = replace(bot, text=text)
+        context.latest_bot_message = replace(bot, text=event.text)
+
+
+def _redact(context: Context, event: e.MessageRedacted) -> None:
+    user, bot, loop = context.latest_message, context.latest_bot_message, context.loop
+    if user is not None and user.event == event.message:
+        context.latest_message = user.without_words()
+    if bot is not None and bot.event in (event.message, *event.events):
+        context.latest_bot_message = replace(bot, text=None, data=None)
+    if loop is not None and loop.trigger is not None and loop.trigger.event == event.message:
+        context.loop = replace(loop, trigger=loop.trigger.without_words())
+    for name in event.slots:
+        context.slots.pop(name, None)
 
 
 # --- actions and slots --------------------------------------------------------------------------
@@ -294,7 +312,7 @@ _EFFECTS: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.EntitiesAdded: _entities_added,
     e.MessageEdited: _message_rewritten,
     e.MessageRegenerated: _message_rewritten,
-    e.MessageRedacted: _message_rewritten,
+    e.MessageRedacted: _message_redacted,
     e.ActionExecuted: _action_executed,
     e.ActionRejected: _action_rejected,
     e.SlotSet: _slot_set,

@@ -9,7 +9,7 @@ import msgspec
 from turnlog.domain.annotations import Entity, Intent
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class LatestMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A user's message as far as it is understood; `understood` is the event that says what."""
 
     event: int
@@ -19,6 +19,11 @@ class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
     message_id: str | None = None
     use_text: bool | None = None
     understood: int | None = None
+
+    def without_words(self) -> LatestMessage:
+        """The message without what it says."""
+        silent: LatestMessage = msgspec.structs.replace(self, text=None, intent=None, entities=())
+        return silent
 
 
 class BotMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -39,7 +44,7 @@ class Loop(msgspec.Struct, frozen=True, array_like=True, gc=False):
     name: str
     is_interrupted: bool = False
     rejected: bool = False
-    trigger: Message | None = None
+    trigger: LatestMessage | None = None
 
 
 class Context(msgspec.Struct, array_like=True):
@@ -49,7 +54,7 @@ class Context(msgspec.Struct, array_like=True):
     """
 
     slots: dict[str, Any] = {}
-    latest_message: Message | None = None
+    latest_message: LatestMessage | None = None
     latest_bot_message: BotMessage | None = None
     latest_action: Action | None = None
     loop: Loop | None = None

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from turnlog.domain.apply import fold
+from turnlog.domain.counted import counted
 from turnlog.domain.decide import History, decide
-from turnlog.domain.events import Event, UserUttered
+from turnlog.domain.events import Event, MessageRedacted, UserUttered
+from turnlog.domain.messages import Message, messages
+from turnlog.domain.recorded import RecordedEvent, rewinds_in, shown
+from turnlog.domain.redactions import Redactions
+from turnlog.domain.rewinds import taken_by
 from turnlog.domain.state import State
+from turnlog.domain.traits import Rewind
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -18,7 +26,8 @@ class Commit(msgspec.Struct, frozen=True):
 
     version counts the conversation's commits from 1. first_event is the number of the first of
     its events, first_turn the turn before them. recorded: the log's clock, UTC seconds.
-    key: the idempotency key, unique in the conversation.
+    key: the idempotency key, unique in the conversation. position: in the whole log, None until
+    it is known.
     """
 
     conversation: str
@@ -28,6 +37,7 @@ class Commit(msgspec.Struct, frozen=True):
     recorded: float
     events: tuple[Event, ...]
     key: str | None = None
+    position: int | None = None
 
     @property
     def originator_id(self) -> str:
@@ -40,6 +50,22 @@ class Commit(msgspec.Struct, frozen=True):
     @property
     def last_event(self) -> int:
         return self.first_event + len(self.events) - 1
+
+    def shown(self, redactions: Redactions) -> Commit:
+        """The commit as every view may show it."""
+        numbered = enumerate(self.events, self.first_event)
+        events = tuple(itertools.starmap(redactions.shown, numbered))
+        commit: Commit = replace(self, events=events)
+        return commit
+
+    def recorded_events(self) -> Iterator[RecordedEvent]:
+        """Its events with their numbers, oldest first."""
+        turn = self.first_turn
+        for number, event in enumerate(self.events, self.first_event):
+            turn += isinstance(event, UserUttered)
+            yield RecordedEvent(
+                self.conversation, number, turn, self.version, self.position, self.recorded, event
+            )
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -102,28 +128,47 @@ def turns(events: Iterable[Event], first_event: int = 1, first_turn: int = 0) ->
 
 
 class Past(History, Protocol):
-    """A conversation's stored events."""
+    """A conversation's stored events, as they were recorded."""
 
     def events(self, after: int = 0, upto: int | None = None) -> Iterator[Event]:
         """Those numbered after `after` up to and with `upto`, oldest first."""
+        ...
+
+    def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
+        """Those numbered above `after`, oldest first."""
+        ...
+
+    def recorded_newest_first(self) -> Iterator[RecordedEvent]: ...
+
+    def redactions(self) -> Redactions:
+        """What the redactions of the whole conversation hide."""
         ...
 
 
 class Conversation:
     """One conversation at a moment: its state, and the way to what was recorded before.
 
-    `stage` decides and keeps the commit pending; an application saves it.
+    What was redacted is hidden in all that it shows. `stage` decides and keeps the commit
+    pending; an application saves it.
     """
 
-    def __init__(self, id: str, state: State, past: Past, version: int = 0) -> None:
+    def __init__(
+        self,
+        id: str,
+        state: State,
+        past: Past,
+        version: int = 0,
+        redactions: Redactions | None = None,
+    ) -> None:
         self._id = id
         self._state = state
         self._past = past
         self._version = version
+        self._redactions = redactions
         self._pending: list[Commit] = []
 
     def __repr__(self) -> str:
-        return f"Conversation({self.id!r}, turn={self.turn}, event={self.state.event})"
+        return f"Conversation({self.id!r}, turn={self.turn}, event={self._state.event})"
 
     @property
     def id(self) -> str:
@@ -136,12 +181,12 @@ class Conversation:
 
     @property
     def state(self) -> State:
-        return self._state
+        return self._state if self._redactions is None else self._redactions.state(self._state)
 
     @property
     def slots(self) -> dict[str, Any]:
         """The slots that have a value."""
-        return self._state.slots
+        return self.state.slots
 
     @property
     def turn(self) -> int:
@@ -150,27 +195,75 @@ class Conversation:
     def events(self, after: int = 0) -> Iterator[Event]:
         """All events up to this moment, oldest first; those numbered above `after` only."""
         stored = self._stored_events
+        numbers = itertools.count(after + 1)
         if after < stored:
-            yield from self._past.events(after, stored)
-        skip = max(0, after - stored)
-        pending = [event for commit in self._pending for event in commit.events]
-        yield from pending[skip:]
+            yield from self._shown(zip(numbers, self._past.events(after, stored), strict=False))
+        pending = (event for commit in self._pending for event in commit.events)
+        yield from self._shown(
+            zip(numbers, itertools.islice(pending, max(0, after - stored), None), strict=False)
+        )
+
+    def _shown(self, events: Iterable[tuple[int, Event]]) -> Iterator[Event]:
+        if self._redactions is None:
+            return (event for _, event in events)
+        return itertools.starmap(self._redactions.shown, events)
+
+    def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
+        """The same events with all that is known of them: numbers, times, what took them back."""
+        taken_back = taken_by(rewinds_in(self._recorded(after)))
+        return shown(self._recorded(after), taken_back, self._redactions)
+
+    def newest_first(self) -> Iterator[RecordedEvent]:
+        """The same, from the last to the first."""
+        rewind: tuple[int, int] | None = None
+        for recorded in self._newest_first():
+            number, event = recorded.number, recorded.event
+            taken_back: dict[int, int] = {}
+            if rewind is not None and number > rewind[1]:
+                taken_back[number] = rewind[0]
+            elif isinstance(event, Rewind) and event.to is not None:
+                rewind = number, event.to
+            yield from shown((recorded,), taken_back, self._redactions)
+
+    def event(self, number: int) -> Event | None:
+        """The event of that number, None where there is none."""
+        return next(self.events(number - 1), None) if number <= self._state.event else None
+
+    def _recorded(self, after: int) -> Iterator[RecordedEvent]:
+        stored = self._stored_events
+        for recorded in self._past.recorded(after) if after < stored else ():
+            if recorded.number > stored:
+                break
+            yield recorded
+        for commit in self._pending:
+            yield from (r for r in commit.recorded_events() if r.number > after)
+
+    def _newest_first(self) -> Iterator[RecordedEvent]:
+        for commit in reversed(self._pending):
+            yield from reversed([*commit.recorded_events()])
+        last = self._stored_events
+        yield from (r for r in self._past.recorded_newest_first() if r.number <= last)
+
+    def messages(self) -> Iterator[Message]:
+        """What was said and counts, oldest first: not taken back, failed or redacted, as edited."""
+        events = tuple(self.events())
+        counting = counted(events)
+        for message in messages(enumerate(counting.events, 1)):
+            assert message.event is not None
+            yield replace(message, event=counting.numbers[message.event - 1])
 
     def dialogue(self, turns: int | None = None) -> Dialogue:
         """The conversation's events, or those of its last `turns` turns, read from the end."""
         if turns is None or turns >= self.turn:
             whole = Dialogue(self._id, tuple(self.events()))
             return whole if turns is None else whole.last(turns)
-        gathered: list[Event] = []
-        for number, event in _Pending(self).newest_first():
-            if turns == 0:
+        gathered: list[RecordedEvent] = []
+        for recorded in self.newest_first() if turns > 0 else ():
+            if recorded.turn <= self.turn - turns:
                 break
-            if number <= self._state.event:
-                gathered.append(event)
-                turns -= isinstance(event, UserUttered)
-        first = self._state.event - len(gathered) + 1
-        opened = sum(isinstance(event, UserUttered) for event in gathered)
-        return Dialogue(self._id, tuple(reversed(gathered)), first, self.turn - opened)
+            gathered.append(recorded)
+        events = tuple(recorded.event for recorded in reversed(gathered))
+        return Dialogue(self._id, events, self._state.event - len(events) + 1, self.turn - turns)
 
     def states(self) -> Iterator[State]:
         """The state after each turn, in order; that after turn 0 only where it has events."""
@@ -193,6 +286,9 @@ class Conversation:
             self._id, self._version, before.event + 1, before.turn, recorded, tuple(events), key
         )
         self._pending.append(commit)
+        if any(isinstance(event, MessageRedacted) for event in events):
+            newest_first = [*_Pending(self).newest_first()]
+            self._redactions = Redactions(reversed(newest_first))
         return commit
 
     def collect_events(self) -> Sequence[Commit]:

@@ -13,11 +13,13 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.apply import Rewrite, fold, rewrite
+from turnlog.domain.apply import fold, rewrite
 from turnlog.domain.errors import InvalidEvent
 from turnlog.domain.loops import without_repeats
+from turnlog.domain.recorded import RecordedEvent
+from turnlog.domain.redactions import Redactions, hidden_by
 from turnlog.domain.rewinds import (
-    REWINDS,
+    applied,
     asked_by_rasa,
     before_action,
     before_message,
@@ -25,6 +27,8 @@ from turnlog.domain.rewinds import (
     without_asker,
 )
 from turnlog.domain.state import LISTEN, State, copy_context
+from turnlog.domain.traits import AboutMessage, Clearing, Rewrite
+from turnlog.domain.values import same
 
 RESTART = "action_session_start"
 
@@ -52,6 +56,15 @@ class NoHistory:
 
     def state(self, event: int) -> State:
         return State()
+
+    def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
+        return iter(())
+
+    def recorded_newest_first(self) -> Iterator[RecordedEvent]:
+        return iter(())
+
+    def redactions(self) -> Redactions:
+        return Redactions(())
 
 
 def decide(
@@ -124,33 +137,10 @@ class _Decision:
         return self.past.state(event)
 
 
-def kept(newest_first: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, e.Event]]:
-    """What of the past was never taken back, newest first, without the events that take back."""
-    upto: int | None = None
-    for number, event in newest_first:
-        if upto is not None and number > upto:
-            continue
-        if isinstance(event, REWINDS):
-            upto = event.to
-        else:
-            yield number, event
-
-
-def applied(newest_first: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, e.Event]]:
-    """What is `kept` and still counts: up to the event that cleared what came before it."""
-    for number, event in kept(newest_first):
-        yield number, event
-        if isinstance(event, _CLEARS):
-            return
-
-
-_CLEARS = (e.ConversationRestarted, e.SessionStarted)
-
-
 def _counting(decision: _Decision) -> Iterator[tuple[int, e.Event]]:
     """What still counts since the last restart or session start, newest first."""
     past = applied(decision.newest_first())
-    since = takewhile(lambda item: not isinstance(item[1], _CLEARS), past)
+    since = takewhile(lambda item: not isinstance(item[1], Clearing), past)
     loops = decision.state.loops
     seen: list[tuple[int, e.Event]] = []
     for item in since:
@@ -194,7 +184,7 @@ def _reverted(decision: _Decision, event: Any, to: int) -> e.Event:
 def _beginning(decision: _Decision) -> int:
     """Number of the last restart or session start; 0 where there was none."""
     past = applied(decision.newest_first())
-    return next((number for number, event in past if isinstance(event, _CLEARS)), 0)
+    return next((number for number, event in past if isinstance(event, Clearing)), 0)
 
 
 def _replaced(decision: _Decision, event: Any) -> e.Event:
@@ -270,13 +260,32 @@ def _message_understood(decision: _Decision, event: e.MessageUnderstood) -> e.Ev
     return _about_a_message(decision, event)
 
 
-def _about_a_message(decision: _Decision, event: Any) -> e.Event:
-    number = event.message
-    if number is not None and not 1 <= number <= decision.state.event:
+def _about_a_message(decision: _Decision, event: AboutMessage) -> e.Event:
+    if event.message is not None:
+        _check_number(decision, event, "message", event.message)
+    return event
+
+
+def _check_number(decision: _Decision, event: e.Event, field: str, number: int) -> None:
+    if not 1 <= number <= decision.state.event:
         why = f"there is no event {number}, the last is {decision.state.event}"
-        raise InvalidEvent(decision.conversation, f"{type(event).__name__}.message", why)
-    result: e.Event = event
-    return result
+        raise InvalidEvent(decision.conversation, f"{type(event).__name__}.{field}", why)
+
+
+def _message_redacted(decision: _Decision, event: e.MessageRedacted) -> e.Event:
+    """What the redaction hides is named here, once: events by number, slots by name."""
+    _about_a_message(decision, event)
+    for number in event.events:
+        _check_number(decision, event, "events", number)
+    if event.events:
+        return event
+    numbered = [*decision.newest_first()][::-1]
+    event = replace(event, events=hidden_by(event.message, numbered))
+    before = decision.state
+    numbered.append((before.event + 1, event))
+    slots, shown = before.context.slots, Redactions(numbered).state(before).context.slots
+    gone = (name for name in sorted(slots) if not same(shown.get(name), slots[name]))
+    return replace(event, slots=tuple(gone))
 
 
 _RESOLVERS: dict[type[e.Event], Callable[[_Decision, Any], e.Event]] = {
@@ -286,7 +295,7 @@ _RESOLVERS: dict[type[e.Event], Callable[[_Decision, Any], e.Event]] = {
     e.MessageAnnotated: _about_a_message,
     e.MessageEdited: _about_a_message,
     e.MessageRegenerated: _about_a_message,
-    e.MessageRedacted: _about_a_message,
+    e.MessageRedacted: _message_redacted,
     e.MessageRated: _about_a_message,
     e.DeliverySucceeded: _about_a_message,
     e.DeliveryFailed: _about_a_message,

@@ -16,6 +16,7 @@ from turnlog.domain.annotations import Frame as Frame
 from turnlog.domain.annotations import Intent as Intent
 from turnlog.domain.annotations import Span as Span
 from turnlog.domain.context import Context as Context
+from turnlog.domain.plain import to_plain
 from turnlog.domain.slots import Slot
 
 
@@ -44,6 +45,11 @@ class Event(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False
     versions: Versions | None = None
     cause: int | None = None
     extra: dict[str, Any] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The event as JSON has it: its `type`, and the fields that are not at their default."""
+        plain: dict[str, Any] = to_plain(self)
+        return plain
 
 
 # --- declarations and sessions ------------------------------------------------------------------
@@ -155,11 +161,19 @@ class MessageRegenerated(Event, tag=19, frozen=True, array_like=True, gc=False):
     data: dict[str, Any] | None = None
 
 
-class MessageRedacted(Event, tag=20, frozen=True, array_like=True, gc=False):
-    """The message is hidden from every view; its bytes stay in the log."""
-
+class _Redaction(Event, frozen=True, array_like=True, gc=False):
     message: int
     reason: str | None = None
+
+
+class MessageRedacted(_Redaction, tag=20, frozen=True, array_like=True, kw_only=True, gc=False):
+    """The message is hidden from every view; its bytes stay in the log.
+
+    events: numbers of the events that are hidden with it. slots: the slots whose values go.
+    """
+
+    events: tuple[int, ...] = ()
+    slots: tuple[str, ...] = ()
 
 
 class MessageRated(Event, tag=21, frozen=True, array_like=True, gc=False):

@@ -8,9 +8,7 @@ from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.loops import Numbered
-
-REWINDS = (e.ActionReverted, e.UserUtteranceReverted, e.HistoryReplaced)
-"""The events that go back to an earlier one, named in `to`."""
+from turnlog.domain.traits import Clearing, Rewind
 
 
 def taken_back(events: Iterable[e.Event]) -> dict[int, int]:
@@ -22,7 +20,7 @@ def taken_back(events: Iterable[e.Event]) -> dict[int, int]:
         [
             (number, event.to)
             for number, event in enumerate(events, 1)
-            if isinstance(event, REWINDS) and event.to is not None
+            if isinstance(event, Rewind) and event.to is not None
         ]
     )
 
@@ -101,3 +99,23 @@ def without_asker(event: e.Event) -> e.Event:
     kept = {key: value for key, value in extra.pop(RASA).items() if key not in RASA_ASKS}
     plain: e.Event = replace(event, extra={**extra, **({RASA: kept} if kept else {})} or None)
     return plain
+
+
+def kept(newest_first: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, e.Event]]:
+    """What of the past was never taken back, newest first, without the events that take back."""
+    upto: int | None = None
+    for number, event in newest_first:
+        if upto is not None and number > upto:
+            continue
+        if isinstance(event, Rewind):
+            upto = event.to
+        else:
+            yield number, event
+
+
+def applied(newest_first: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, e.Event]]:
+    """What is `kept` and still counts: up to the event that cleared what came before it."""
+    for number, event in kept(newest_first):
+        yield number, event
+        if isinstance(event, Clearing):
+            return

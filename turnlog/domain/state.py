@@ -58,7 +58,7 @@ class State(msgspec.Struct, array_like=True):
     """event and turn: how many there were. started and last: first and last timestamp, if any.
 
     `context` is what rewinds give back, the rest only moves forward. loops: names of the forms
-    that were ever active.
+    that were ever active. redacted: whether anything of it was.
     """
 
     event: int = 0
@@ -77,6 +77,7 @@ class State(msgspec.Struct, array_like=True):
     handover: str | None = None
     deleted: bool = False
     loops: tuple[str, ...] = ()
+    redacted: bool = False
 
     @property
     def slots(self) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import msgspec
+
 from turnlog.domain.errors import InvalidEvent
 
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1
@@ -34,6 +36,22 @@ class RawJson:
 
 SCALARS = frozenset({str, int, float, bool, type(None), RawJson})
 """Types of the values that hold no other."""
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values or events are stored alike: as ==, but 1, 1.0 and True differ."""
+    kind = type(one)
+    if kind is not type(other):
+        return False
+    if kind is list or kind is tuple:
+        return len(one) == len(other) and all(map(same, one, other))
+    if kind is dict:
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if kind is float:
+        return bool(one.hex() == other.hex())
+    if isinstance(one, msgspec.Struct):
+        return all(same(getattr(one, n), getattr(other, n)) for n in one.__struct_fields__)
+    return bool(one == other)
 
 
 def is_json(value: Any) -> bool:

@@ -73,11 +73,6 @@ def decode(data: bytes) -> Any:
     return _value.decode(data)
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two values or events are stored alike: as ==, but 1, 1.0 and True differ."""
-    return bool(one == other) and _ordered.encode(one) == _ordered.encode(other)
-
-
 def encode_state(state: State) -> bytes:
     return _encoder.encode(state)
 
@@ -232,13 +227,19 @@ def encode_commit(commit: Commit) -> bytes:
 
 
 def decode_commit(
-    conversation: str, version: int, topic: str, key: str | None, state: bytes
+    conversation: str,
+    version: int,
+    topic: str,
+    key: str | None,
+    state: bytes,
+    position: int | None = None,
 ) -> Commit:
     """A stored commit. Raises NewerFormat or Corrupt, never half a commit."""
     stored, events = decode_stored(conversation, version, topic, state)
     return Commit(
-        conversation, version, stored.first_event, stored.first_turn, stored.recorded, events, key
-    )
+        conversation, version, stored.first_event, stored.first_turn, stored.recorded, events, key,
+        position,
+    )  # fmt: skip
 
 
 def decode_stored(

@@ -16,6 +16,7 @@ from typing import Self, TypeVar
 
 from turnlog.domain.conversation import Commit, Conversation, Dialogue
 from turnlog.domain.events import ConversationDeleted, Event
+from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Command, Recorded, Request
@@ -168,10 +169,18 @@ class AsyncTurnlog:
         """The events of a conversation numbered above `after`, oldest first."""
         return await self.read(lambda log: log.read_events(id, after))
 
+    async def read_recorded(self, id: str, after: int = 0) -> list[RecordedEvent]:
+        """The same in their envelopes."""
+        return await self.read(lambda log: log.read_recorded(id, after))
+
     async def ids(self) -> AsyncIterator[str]:
         """Every conversation that is not deleted, in order of id."""
         async for head, _ in self.heads():
             yield head.conversation
+
+    async def head(self, id: str) -> tuple[Head, State]:
+        """Where a conversation stands. Raises UnknownConversation where there is none."""
+        return await self.read(lambda log: log.head(id))
 
     async def heads(self) -> AsyncIterator[tuple[Head, State]]:
         """Where every conversation stands that is not deleted, in order of id."""

@@ -153,6 +153,7 @@ class Batch:
             part.recorded,
             tuple(part.events),
             part.key,
+            self.position + 1,
         )
         self.position += 1
         row = Row(

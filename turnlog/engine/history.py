@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Commit
 from turnlog.domain.events import Event, UserUttered
+from turnlog.domain.recorded import RecordedEvent
+from turnlog.domain.redactions import Redactions
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.errors import OutOfRange
 from turnlog.storage.recorder import Reader
-from turnlog.storage.rows import Head, Snapshot
+from turnlog.storage.rows import Head, Row, Snapshot
 
 _BATCH = 64
 
@@ -57,13 +59,30 @@ class StoredHistory:
             last = len(events) if upto is None else upto - first + 1
             yield from events[skip:last]
 
+    def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
+        """The events numbered above `after` in their envelopes, oldest first, as recorded."""
+        snapshot = self._reader.snapshot(self._conversation, event=after) if after else None
+        for commit in self.commits(snapshot.version if snapshot else 0):
+            if commit.last_event > after:
+                yield from (r for r in commit.recorded_events() if r.number > after)
+
+    def redactions(self) -> Redactions:
+        """What the redactions of the whole conversation hide."""
+        return Redactions(enumerate(self.events(), 1))
+
     def newest_first(self) -> Iterator[tuple[int, Event]]:
+        for commit in self._commits_newest_first():
+            for offset in range(len(commit.events) - 1, -1, -1):
+                yield commit.first_event + offset, commit.events[offset]
+
+    def recorded_newest_first(self) -> Iterator[RecordedEvent]:
+        for commit in self._commits_newest_first():
+            yield from reversed([*commit.recorded_events()])
+
+    def _commits_newest_first(self) -> Iterator[Commit]:
         before = 2**62
         while rows := self._reader.rows_newest_first(self._conversation, before, _BATCH):
-            for row in rows:
-                commit = row.commit()
-                for offset in range(len(commit.events) - 1, -1, -1):
-                    yield commit.first_event + offset, commit.events[offset]
+            yield from (row.commit() for row in rows)
             before = rows[-1].version
 
     def replay(self) -> State:
@@ -125,3 +144,20 @@ class StoredHistory:
         if snapshot is None:
             return State(), 0
         return binary.decode_state(snapshot.state), snapshot.version
+
+
+def shown_commits(reader: Reader, rows: Iterable[Row]) -> list[Commit]:
+    """The commits in some rows of the log, as every view may show them."""
+    commits = [row.commit() for row in rows if binary.is_commit(row.topic)]
+    names = dict.fromkeys(commit.conversation for commit in commits)
+    redactions = {
+        head.conversation: StoredHistory(reader, head.conversation).redactions()
+        for head in reader.heads_of([*names])
+        if binary.decode_state(head.state).redacted
+    }
+    return [
+        commit.shown(redactions[commit.conversation])
+        if commit.conversation in redactions
+        else commit
+        for commit in commits
+    ]

@@ -10,13 +10,14 @@ from typing import Self
 
 from turnlog.domain.conversation import Commit, Conversation, Dialogue
 from turnlog.domain.events import ConversationDeleted, Event, UserUttered
+from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
 from turnlog.domain.streams import check_id, check_key, is_conversation
 from turnlog.domain.values import unholdable
 from turnlog.encoding import binary
 from turnlog.engine.command import importing, recording
 from turnlog.engine.eventsourcing import ConversationApplication
-from turnlog.engine.history import StoredHistory
+from turnlog.engine.history import StoredHistory, shown_commits
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import UnknownConversation
 from turnlog.projections import PROJECTIONS
@@ -91,7 +92,7 @@ class Turnlog(ConversationApplication):
 
     def delete(self, conversation: str, reason: str | None = None) -> None:
         """Record a tombstone: hidden everywhere, while the chain still verifies."""
-        self._head(conversation)
+        self.head(conversation)
         self.record(conversation, ConversationDeleted(reason))
 
     # --- requests, for those who have many ------------------------------------------------------
@@ -134,7 +135,7 @@ class Turnlog(ConversationApplication):
 
         time: UTC seconds, held against the events' own timestamps.
         """
-        head = self._head(id)
+        head, newest = self.head(id)
         history = self.history(id)
         if turn is not None:
             state = history.state_after_turn(turn)
@@ -146,12 +147,17 @@ class Turnlog(ConversationApplication):
             commit = next(c for c in history.commits(version - 1))
             state = history.state(commit.last_event)
         else:
-            state = binary.decode_state(head.state)
-        return Conversation(id, state, history, version or head.version)
+            state = newest
+        redactions = history.redactions() if newest.redacted else None
+        return Conversation(id, state, history, version or head.version, redactions)
 
     def read_events(self, id: str, after: int = 0) -> list[Event]:
         """The events of a conversation numbered above `after`, oldest first."""
         return list(self.conversation(id).events(after))
+
+    def read_recorded(self, id: str, after: int = 0) -> list[RecordedEvent]:
+        """The same in their envelopes."""
+        return list(self.conversation(id).recorded(after))
 
     def history(self, id: str) -> StoredHistory:
         return StoredHistory(self.store.reader, id)
@@ -195,8 +201,8 @@ class Turnlog(ConversationApplication):
 
     def next_commits(self, subscription: Subscription) -> list[tuple[int, Commit]]:
         """What a subscription reads next as followers see it; none where there is none yet."""
-        rows = subscription.read()
-        return [(row.position, row.commit()) for row in rows if binary.is_commit(row.topic)]
+        commits = shown_commits(self.store.reader, subscription.read())
+        return [(commit.position or 0, commit) for commit in commits]
 
     def wait(self, id: str, after: int, timeout: float | None = None) -> bool:
         """Whether the conversation has events numbered above `after`, or got some in time.
@@ -220,14 +226,15 @@ class Turnlog(ConversationApplication):
 
     def __contains__(self, id: str) -> bool:
         try:
-            self._head(id)
+            self.head(id)
         except UnknownConversation:
             return False
         return True
 
-    def _head(self, id: str) -> Head:
+    def head(self, id: str) -> tuple[Head, State]:
+        """Where a conversation stands. Raises UnknownConversation where there is none."""
         possible = is_conversation(id) and unholdable(id) is None
         head = self.store.reader.head(id) if possible else None
-        if head is None or binary.decode_state(head.state).deleted:
-            raise UnknownConversation(id)
-        return head
+        if head is not None and not (state := binary.decode_state(head.state)).deleted:
+            return head, state
+        raise UnknownConversation(id)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from turnlog.domain.state import State
-from turnlog.encoding import binary
+from turnlog.domain.values import same
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
 from turnlog.projections.transcript import messages
@@ -67,7 +67,7 @@ def _slot(name: str, text: str) -> Term:
     def holds(state: State) -> bool:
         held = state.context.slots.get(name)
         values = [held, *held] if isinstance(held, list) else [held]
-        return any(binary.same(value, one) for value in values for one in accepted)
+        return any(same(value, one) for value in values for one in accepted)
 
     return holds
 

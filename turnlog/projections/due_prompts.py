@@ -28,10 +28,10 @@ class DuePromptsProjection:
 
 def take(commit: Commit, view: View) -> None:
     """One commit's effect; a prompt that is not in the view may be closed too."""
-    for number, event in enumerate(commit.events, commit.first_event):
-        effect = _EFFECTS.get(type(event))
+    for recorded in commit.recorded_events():
+        effect = _EFFECTS.get(type(recorded.event))
         if effect is not None:
-            effect(view, commit.conversation, number, event)
+            effect(view, commit.conversation, recorded.number, recorded.event)
 
 
 def _armed(view: View, conversation: str, number: int, event: e.PromptArmed) -> None:

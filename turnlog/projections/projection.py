@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
 from turnlog.domain.conversation import Commit
-from turnlog.domain.events import ConversationDeleted
+from turnlog.domain.events import ConversationDeleted, MessageRedacted
+from turnlog.domain.redactions import Redactions
 from turnlog.domain.streams import is_conversation
 from turnlog.encoding import binary
 from turnlog.errors import NewerFormat, Unavailable
@@ -27,6 +28,9 @@ TRIES = 3
 
 _ASIDE = ("", "set aside")
 """Conversation and key of the entry that names the conversations set aside; no id is empty."""
+
+_REDACTED = ("", "redacted ")
+"""The same of the entries, one each, for conversations in which something was redacted."""
 
 _NOT_THE_COMMITS_FAULT = (Unavailable, NewerFormat)
 
@@ -80,11 +84,19 @@ class StoredView:
 
 
 class Buffer(StoredView):
-    """A view over stored entries whose changes wait until the batch is done."""
+    """A view over stored entries whose changes wait until the batch is done.
 
-    def __init__(self, reader: Reader, model: str) -> None:
+    log: where the commits come from.
+    """
+
+    def __init__(self, reader: Reader, model: str, log: Reader) -> None:
         super().__init__(reader, model)
+        self.log = log
         self._changes: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+
+    def beside(self) -> Buffer:
+        """Another one over the same entries, without the changes."""
+        return Buffer(self._reader, self._model, self.log)
 
     def get(self, conversation: str, key: str) -> Any:
         changed = self._changes[conversation]
@@ -104,8 +116,9 @@ class Buffer(StoredView):
         return iter([(key, found[key]) for key in sorted(found) if found[key] is not None])
 
     def take_over(self, other: Buffer) -> None:
-        """The changes of another buffer, of conversations that this one has none of."""
-        self._changes.update(other._changes)
+        """The changes of another buffer, of keys that this one has none of."""
+        for conversation, changed in other._changes.items():
+            self._changes[conversation].update(changed)
 
     def encoded(self) -> list[tuple[str, str, bytes | None]]:
         return [
@@ -150,7 +163,7 @@ def _catch_up(recorder: Recorder, projection: Projection, batch: int) -> int:
 def folded(reader: Reader, projection: Projection) -> Buffer:
     """The entries with what is new folded in, in memory alone."""
     new = reader.last_position() - (done := _position(reader, projection))
-    return projected(reader.tail(done, new), projection, reader)
+    return projected(reader.tail(done, new), projection, reader, reader)
 
 
 def rebuild(recorder: Recorder, projection: Projection, batch: int = BATCH_COMMITS) -> int:
@@ -175,18 +188,19 @@ def _project(transaction: Transaction, projection: Projection, subscription: Sub
     subscription.position = _position(transaction, projection)  # others may have projected some
     rows = subscription.read(transaction)
     if rows:
-        transaction.put(projection.name, projected(rows, projection, transaction).encoded())
+        buffer = projected(rows, projection, transaction, transaction)
+        transaction.put(projection.name, buffer.encoded())
         transaction.put_mark(Mark(projection.name, rows[-1].position, rows[-1].digest()))
     return len(rows)
 
 
-def projected(rows: Iterable[Row], projection: Projection, reader: Reader) -> Buffer:
-    """What a projection makes of the next rows, given the entries it has so far.
+def projected(rows: Iterable[Row], projection: Projection, reader: Reader, log: Reader) -> Buffer:
+    """What a projection makes of the next rows of a log, given the entries it has so far.
 
     A conversation whose commit it fails on is set aside from that commit on, until a rebuild; the
     others go on.
     """
-    buffer = Buffer(reader, projection.name)
+    buffer = Buffer(reader, projection.name, log)
     aside = set_aside(buffer)
     going_on = [row for row in rows if row.conversation not in aside]
     try:
@@ -194,7 +208,7 @@ def projected(rows: Iterable[Row], projection: Projection, reader: Reader) -> Bu
     except _NOT_THE_COMMITS_FAULT:
         raise
     except Exception:
-        return _one_by_one(going_on, projection, reader)
+        return _one_by_one(going_on, projection, reader, log)
     return buffer
 
 
@@ -206,35 +220,63 @@ def set_aside(view: View) -> dict[str, dict[str, Any]]:
 
 def _fold(rows: Iterable[Row], projection: Projection, buffer: Buffer) -> None:
     seen = commits(rows, projection)
-    projection.apply(seen, buffer)
+    projection.apply(_shown(seen, buffer), buffer)
     _forget_deleted(seen, buffer)
 
 
-def _one_by_one(rows: Iterable[Row], projection: Projection, reader: Reader) -> Buffer:
+def _shown(seen: Sequence[Commit], buffer: Buffer) -> Sequence[Commit]:
+    """The commits as a view may show them: no read model holds what was redacted.
+
+    A conversation in which something was redacted is projected anew, all of it.
+    """
+    place, prefix = _REDACTED
+    for conversation in {commit.conversation for commit in seen if _redacts(commit)}:
+        buffer.put(place, prefix + conversation, True)
+    redacted = {key.removeprefix(prefix) for key, _ in buffer.entries(place, prefix)}
+    last = {c.conversation: c.version for c in seen if c.conversation in redacted}
+    again = [_anew(conversation, version, buffer) for conversation, version in last.items()]
+    return [c for c in seen if c.conversation not in redacted] + [c for one in again for c in one]
+
+
+def _redacts(commit: Commit) -> bool:
+    return any(isinstance(event, MessageRedacted) for event in commit.events)
+
+
+def _anew(conversation: str, version: int, buffer: Buffer) -> list[Commit]:
+    """All commits of a conversation up to a version, to be projected from the beginning."""
+    for key, _ in list(buffer.entries(conversation)):
+        buffer.remove(conversation, key)
+    rows = buffer.log.rows(conversation, 0, version)
+    whole = [row.commit() for row in rows if binary.is_commit(row.topic)]
+    redactions = Redactions((r.number, r.event) for c in whole for r in c.recorded_events())
+    return [commit.shown(redactions) for commit in whole]
+
+
+def _one_by_one(rows: Iterable[Row], projection: Projection, reader: Reader, log: Reader) -> Buffer:
     """Each conversation for itself, those that cannot go on up to where they fail."""
-    result = Buffer(reader, projection.name)
+    result = Buffer(reader, projection.name, log)
     aside = set_aside(result)
     of: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
         of[row.conversation].append(row)
     for conversation, mine in of.items():
-        made = _tried(mine, projection, reader)
+        made = _tried(mine, projection, result)
         if isinstance(made, Exception):
             logger.error("projection %s stops at %r: %s", projection.name, conversation, made)
-            good = _good(mine, projection, reader)
+            good = _good(mine, projection, result)
             aside[conversation] = {"position": mine[good].position, "why": str(made)}
-            made = _tried(mine[:good], projection, reader)
+            made = _tried(mine[:good], projection, result)
         if isinstance(made, Buffer):
             result.take_over(made)
     result.put(*_ASIDE, aside)
     return result
 
 
-def _tried(rows: Sequence[Row], projection: Projection, reader: Reader) -> Buffer | Exception:
+def _tried(rows: Sequence[Row], projection: Projection, over: Buffer) -> Buffer | Exception:
     """One conversation's rows projected, or what is wrong with them after several tries."""
     failure = Exception("was not tried")
     for _ in range(TRIES):
-        buffer = Buffer(reader, projection.name)
+        buffer = over.beside()
         try:
             _fold(rows, projection, buffer)
         except _NOT_THE_COMMITS_FAULT:
@@ -246,11 +288,11 @@ def _tried(rows: Sequence[Row], projection: Projection, reader: Reader) -> Buffe
     return failure
 
 
-def _good(rows: Sequence[Row], projection: Projection, reader: Reader) -> int:
+def _good(rows: Sequence[Row], projection: Projection, over: Buffer) -> int:
     """How many of a conversation's rows can be projected before one fails."""
 
     def fails(last: int) -> bool:
-        return isinstance(_tried(rows[: last + 1], projection, reader), Exception)
+        return isinstance(_tried(rows[: last + 1], projection, over), Exception)
 
     return bisect_left(range(len(rows) - 1), True, key=fails)
 
@@ -261,3 +303,4 @@ def _forget_deleted(seen: Iterable[Commit], view: View) -> None:
         if any(isinstance(event, ConversationDeleted) for event in commit.events):
             for key, _ in list(view.entries(commit.conversation)):
                 view.remove(commit.conversation, key)
+            view.remove(_REDACTED[0], _REDACTED[1] + commit.conversation)

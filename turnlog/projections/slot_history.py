@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from turnlog.domain import events as e
-from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Commit
+from turnlog.domain.recorded import TracedEvent, trace
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.projections.projection import View, numbered
 
 _STATE = "state"
-
-_CHANGING = (
-    e.SlotSet, e.SlotsDeclared, e.SlotsReset, e.SessionStarted, e.ActionReverted,
-    e.UserUtteranceReverted, e.ConversationRestarted, e.HistoryReplaced,
-)  # fmt: skip
-"""The events that can change slots."""
 
 
 class SlotHistoryProjection:
@@ -35,8 +28,9 @@ class SlotHistoryProjection:
             name = commit.conversation
             if name not in states:
                 states[name] = _state(view, commit)
-            for entry in _changes(states[name], commit):
-                view.put(name, numbered(entry["event"]), entry)
+            for traced in trace(commit.recorded_events(), states[name]):
+                if traced.slots:
+                    view.put(name, numbered(traced.number), _entry(traced))
         for name, state in states.items():
             view.put(name, _STATE, binary.encode_state(state))
 
@@ -53,25 +47,11 @@ def _state(view: View, commit: Commit) -> State:
     return State() if stored is None else binary.decode_state(stored)
 
 
-def _changes(state: State, commit: Commit) -> Iterator[dict[str, Any]]:
-    for event in commit.events:
-        if not isinstance(event, _CHANGING):
-            fold(state, (event,))
-            continue
-        before = state.slots
-        fold(state, (event,))
-        if changed := _compared(before, state.slots):
-            yield {
-                "event": state.event,
-                "turn": state.turn,
-                "type": type(event).__name__,
-                "time": event.timestamp,
-                "slots": changed,
-            }
-
-
-def _compared(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list[Any]]:
-    """The slots that differ, in order of name, with both values."""
-    names = sorted(before.keys() | after.keys())
-    pairs = {name: [before.get(name), after.get(name)] for name in names}
-    return {name: pair for name, pair in pairs.items() if not binary.same(*pair)}
+def _entry(traced: TracedEvent) -> dict[str, Any]:
+    return {
+        "event": traced.number,
+        "turn": traced.turn,
+        "type": type(traced.event).__name__,
+        "time": traced.event.timestamp,
+        "slots": {name: list(change) for name, change in traced.slots.items()},
+    }

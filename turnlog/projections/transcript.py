@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from turnlog.domain import events as e
 from turnlog.domain.actors import actor
 from turnlog.domain.conversation import Commit
-from turnlog.domain.rewinds import REWINDS, taken_by
+from turnlog.domain.rewinds import taken_by
+from turnlog.domain.traits import Rewind
 from turnlog.projections.projection import View, numbered
 
 _REWIND = "to"
@@ -22,12 +23,12 @@ class TranscriptProjection:
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
         for commit in commits:
-            turn = commit.first_turn
-            for number, event in enumerate(commit.events, commit.first_event):
-                turn += isinstance(event, e.UserUttered)
-                effect = _EFFECTS.get(type(event))
+            for recorded in commit.recorded_events():
+                effect = _EFFECTS.get(type(recorded.event))
                 if effect is not None:
-                    effect(view, commit.conversation, event, number, turn)
+                    effect(
+                        view, commit.conversation, recorded.event, recorded.number, recorded.turn
+                    )
 
 
 def messages(view: View, conversation: str) -> Iterator[dict[str, Any]]:
@@ -85,5 +86,5 @@ _EFFECTS: dict[type[e.Event], Callable[[View, str, Any, int, int], None]] = {
     e.MessageEdited: _edited,
     e.MessageRegenerated: _edited,
     e.MessageRedacted: _redacted,
-    **dict.fromkeys(REWINDS, _rewound),
+    **dict.fromkeys(get_args(Rewind), _rewound),
 }

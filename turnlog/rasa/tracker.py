@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
-from turnlog.domain.context import Loop, Message
+from turnlog.domain.context import LatestMessage, Loop
 from turnlog.domain.conversation import Conversation, Dialogue
-from turnlog.domain.decide import NoHistory, applied
+from turnlog.domain.decide import NoHistory
 from turnlog.domain.events import ConversationRestarted, Event, SessionStarted, SlotsDeclared
 from turnlog.domain.loops import without_repeats
+from turnlog.domain.rewinds import applied
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
@@ -99,7 +100,7 @@ class DialogueStateTracker:
         return [event for event in every if not isinstance(event, SlotsDeclared)]
 
     @property
-    def latest_message(self) -> Message | None:
+    def latest_message(self) -> LatestMessage | None:
         return self._state.context.latest_message
 
     @property

@@ -10,8 +10,8 @@ import msgspec
 
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Conversation
-from turnlog.domain.decide import applied
 from turnlog.domain.loops import Numbered, without_repeats
+from turnlog.domain.rewinds import applied
 from turnlog.domain.state import State
 from turnlog.engine.history import StoredHistory
 from turnlog.engine.log import Turnlog
@@ -58,32 +58,28 @@ def tracker(
     except UnknownConversation:
         return Tracker({**current_state(id, State(), ()), "events": []}, 0)
     history = log.history(id)
-    state = found.state if until is None else _state_until(found, history, until)
-    content = current_state(id, state, lambda number: _event(history, number))
+    state = found.state if until is None else _state_until(log, found, until)
+    content = current_state(id, state, found.event)
     if verbosity == "NONE":
         return Tracker(content, state.event)
     after = after if _holds(history, verbosity, after, state.event) else 0
-    shown = _shown(history, verbosity, state, after)
+    shown = _shown(found, verbosity, state, after)
     content["events"] = [rasa for _, rasa in numbered_to_rasa(shown, Counter())]
     return Tracker(content, state.event, after, shown[0][0] if shown else 0)
 
 
-def _event(history: StoredHistory, number: int) -> e.Event | None:
-    return next(history.events(number - 1, number), None)
-
-
-def _state_until(found: Conversation, history: StoredHistory, until: float) -> State:
+def _state_until(log: Turnlog, found: Conversation, until: float) -> State:
     """As Rasa travels back: up to the first event that is later."""
     number = 0
     for event in found.events():
         if event.timestamp is not None and event.timestamp > until:
             break
         number += 1
-    return history.state(number) if number else State()
+    return log.conversation(found.id, event=number).state if number else State()
 
 
-def _shown(history: StoredHistory, verbosity: str, state: State, after: int) -> list[Numbered]:
-    newest_first = _upto(history, state.event, after)
+def _shown(found: Conversation, verbosity: str, state: State, after: int) -> list[Numbered]:
+    newest_first = _upto(found, state.event, after)
     if verbosity == "APPLIED":
         clears = (e.ConversationRestarted, e.SessionStarted)
         counting = [item for item in applied(newest_first) if not isinstance(item[1], clears)]
@@ -99,14 +95,14 @@ def _shown(history: StoredHistory, verbosity: str, state: State, after: int) -> 
     return shown[::-1]
 
 
-def _upto(history: StoredHistory, upto: int, after: int) -> Iterator[Numbered]:
+def _upto(found: Conversation, upto: int, after: int) -> Iterator[Numbered]:
     if after:
-        recent = list(enumerate(history.events(after, upto), after + 1))
+        recent = list(zip(range(after + 1, upto + 1), found.events(after), strict=False))
         yield from reversed(recent)
         return
-    for number, event in history.newest_first():
-        if number <= upto:
-            yield number, event
+    for recorded in found.newest_first():
+        if recorded.number <= upto:
+            yield recorded.number, recorded.event
 
 
 def _unreplaced(newest_first: Iterator[Numbered]) -> Iterator[Numbered]:

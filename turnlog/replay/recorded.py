@@ -7,6 +7,7 @@ from typing import Any
 
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, ToolCalled, ToolReturned
+from turnlog.domain.values import same
 from turnlog.encoding import binary
 from turnlog.errors import ToolFailed
 
@@ -66,5 +67,5 @@ class RecordedConversation:
 
     def _recorded(self, asked: ToolCalled) -> Recorded | None:
         of_tool = [pair for pair in self._unused if pair[0].name == asked.name]
-        equal = [p for p in of_tool if binary.same(p[0].arguments or {}, asked.arguments or {})]
+        equal = [p for p in of_tool if same(p[0].arguments or {}, asked.arguments or {})]
         return next(iter(equal or of_tool), None)

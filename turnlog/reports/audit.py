@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 from itertools import groupby
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from turnlog.audit.fault import Fault
-from turnlog.audit.protocol import Line, details, protocol
+from turnlog.audit.protocol import details
 from turnlog.audit.verify import Verification
 from turnlog.domain import events as e
-from turnlog.domain.actors import actor
-from turnlog.domain.conversation import Commit
-from turnlog.domain.rewinds import REWINDS
+from turnlog.domain.recorded import TracedEvent
+from turnlog.domain.traits import Rewind
 from turnlog.reports.html import Child, Element, element, page
 from turnlog.reports.text import when
 from turnlog.serializers.plain import dumps, to_plain
@@ -28,15 +27,15 @@ _ASIDE = (
 )  # fmt: skip
 _DIVIDES = (
     e.SessionStarted, e.SessionExpired, e.SessionEnded, e.ConversationRestarted,
-    e.ConversationDeleted, *REWINDS,
+    e.ConversationDeleted, *get_args(Rewind),
 )  # fmt: skip
 
 
 class ConversationAudit(msgspec.Struct, frozen=True):
-    """A conversation for the report; commits: all of it, oldest first."""
+    """A conversation for the report; events: as far as it can be read, oldest first."""
 
     id: str
-    commits: Sequence[Commit]
+    events: Sequence[TracedEvent]
     verification: Verification
 
 
@@ -45,23 +44,24 @@ CSS = files("turnlog.reports").joinpath("audit.css").read_text()
 
 def report(audited: Iterable[ConversationAudit]) -> bytes:
     """One page: a summary, then each conversation."""
-    sections = [(one, protocol(one.commits)) for one in audited]
-    names = ", ".join(one.id for one, _ in sections[:3]) + (", …" if len(sections) > 3 else "")
+    sections = list(audited)
+    names = ", ".join(one.id for one in sections[:3]) + (", …" if len(sections) > 3 else "")
     return page(
         f"Audit of {names}",
         CSS,
         element("header", element("h1", "Audit"), _summary(sections)),
-        (_conversation(one, lines) for one, lines in sections),
+        map(_conversation, sections),
     )
 
 
-def _summary(sections: Sequence[tuple[ConversationAudit, list[Line]]]) -> Element:
+def _summary(sections: Sequence[ConversationAudit]) -> Element:
     titles = ("conversation", "turns", "events", "versions", "first", "last", "verified")
     rows = [element("tr", *(element("th", title) for title in titles))]
-    for one, lines in sections:
+    for one in sections:
+        lines = one.events
         times = [line.event.timestamp for line in lines if line.event.timestamp is not None]
-        last = lines[-1] if lines else Line(0, 0, 0, e.Event())
-        cells: list[Child] = [one.id, last.turn, last.number, last.version]
+        last = lines[-1] if lines else None
+        cells: list[Child] = [one.id, *((last.turn, last.number, last.version) if last else "000")]
         cells += [when(min(times)), when(max(times))] if times else ["–", "–"]
         rows.append(element("tr", *(element("td", c) for c in [*cells, _badge(one.verification)])))
     return element("table", rows, class_="summary")
@@ -73,7 +73,8 @@ def _badge(found: Verification) -> Element:
     return element("span", f"faults: {len(found.faults)}", class_="badge bad")
 
 
-def _conversation(one: ConversationAudit, lines: list[Line]) -> Element:
+def _conversation(one: ConversationAudit) -> Element:
+    lines = one.events
     return element(
         "section",
         element("h2", one.id, " ", _badge(one.verification)),
@@ -98,7 +99,7 @@ def _faults(faults: Sequence[Fault]) -> Element | None:
     return element("ul", items, class_="faults")
 
 
-def _ran(lines: list[Line]) -> Element | None:
+def _ran(lines: Sequence[TracedEvent]) -> Element | None:
     """What versions of code, model and prompt the events name, with the events."""
     known = [line for line in lines if line.event.versions is not None]
     if not known:
@@ -114,7 +115,7 @@ def _ran(lines: list[Line]) -> Element | None:
 # --- the dialogue -------------------------------------------------------------------------------
 
 
-def _dialogue(lines: list[Line]) -> Iterator[Element]:
+def _dialogue(lines: Sequence[TracedEvent]) -> Iterator[Element]:
     rewritten = _rewritten(lines)
     for turn, group in groupby(lines, key=lambda line: line.turn):
         shown = [part for line in group for part in _shown(line, rewritten)]
@@ -123,16 +124,16 @@ def _dialogue(lines: list[Line]) -> Iterator[Element]:
             yield from shown
 
 
-def _rewritten(lines: list[Line]) -> dict[int, list[Line]]:
+def _rewritten(lines: Sequence[TracedEvent]) -> dict[int, list[TracedEvent]]:
     """The edits, regenerations and redactions of each message."""
-    found: dict[int, list[Line]] = {}
+    found: dict[int, list[TracedEvent]] = {}
     for line in lines:
         if isinstance(line.event, e.MessageEdited | e.MessageRegenerated | e.MessageRedacted):
             found.setdefault(line.event.message, []).append(line)
     return found
 
 
-def _shown(line: Line, rewritten: dict[int, list[Line]]) -> Iterator[Element]:
+def _shown(line: TracedEvent, rewritten: dict[int, list[TracedEvent]]) -> Iterator[Element]:
     if isinstance(line.event, _SAID):
         yield _message(line, rewritten.get(line.number, []))
     elif isinstance(line.event, _DIVIDES):
@@ -141,8 +142,8 @@ def _shown(line: Line, rewritten: dict[int, list[Line]]) -> Iterator[Element]:
         yield element("div", _number(line), _aside(line), class_=_classes("aside", line))
 
 
-def _message(line: Line, rewritten: Sequence[Line]) -> Element:
-    who = actor(line.event)
+def _message(line: TracedEvent, rewritten: Sequence[TracedEvent]) -> Element:
+    who = line.actor
     event: Any = line.event
     text: Child = element("s", event.text or "") if rewritten else event.text or ""
     if line.redacted:
@@ -158,7 +159,7 @@ def _message(line: Line, rewritten: Sequence[Line]) -> Element:
     )
 
 
-def _rewriting(change: Line) -> Element:
+def _rewriting(change: TracedEvent) -> Element:
     event: Any = change.event
     if isinstance(event, e.MessageRedacted):
         reason = f": {event.reason}" if event.reason else ""
@@ -173,21 +174,21 @@ def _side(event: e.Event) -> str:
     return sides.get(type(event), "bot")
 
 
-def _classes(name: str, line: Line) -> str:
+def _classes(name: str, line: TracedEvent) -> str:
     return f"{name} gone" if line.taken_back else name
 
 
-def _time(line: Line) -> Element:
+def _time(line: TracedEvent) -> Element:
     return element("span", _when(line), class_="time")
 
 
-def _note(line: Line) -> Element | None:
+def _note(line: TracedEvent) -> Element | None:
     if line.taken_back is None:
         return None
     return element("span", f"taken back by event {line.taken_back}", class_="note")
 
 
-def _number(line: Line) -> Element:
+def _number(line: TracedEvent) -> Element:
     return element("span", f"#{line.number}", class_="number")
 
 
@@ -210,7 +211,7 @@ def _division(event: Any) -> str:
     return f"the history was replaced from event {event.to + 1} on"
 
 
-def _aside(line: Line) -> list[Child]:
+def _aside(line: TracedEvent) -> list[Child]:
     event: Any = line.event
     match event:
         case e.SlotSet() | e.SlotsReset():
@@ -240,7 +241,7 @@ def _chip(name: str, pair: tuple[Any, Any]) -> Element:
 # --- tables -------------------------------------------------------------------------------------
 
 
-def _slots(lines: list[Line]) -> Element:
+def _slots(lines: Sequence[TracedEvent]) -> Element:
     """Each change with its turn, and the event that is why."""
     titles = ("slot", "turn", "before", "after", "why", "when")
     rows = [element("tr", *(element("th", title) for title in titles))]
@@ -256,7 +257,7 @@ def _slots(lines: list[Line]) -> Element:
     return element("table", rows, class_="slots")
 
 
-def _when(line: Line) -> str:
+def _when(line: TracedEvent) -> str:
     time = line.event.timestamp
     return "" if time is None else when(time)
 
@@ -265,7 +266,7 @@ def _value(value: Any) -> Child:
     return element("span", "–", class_="none") if value is None else _json(value)
 
 
-def _protocol(lines: list[Line]) -> Element:
+def _protocol(lines: Sequence[TracedEvent]) -> Element:
     titles = ("event", "turn", "version", "time", "actor", "what", "cause")
     rows = [element("tr", *(element("th", title) for title in titles))]
     for line in lines:
@@ -274,7 +275,7 @@ def _protocol(lines: list[Line]) -> Element:
         what = [element("b", type(event).__name__), taken, " ", _values(details(event))]
         cause = f"#{event.cause}" if event.cause else ""
         cells: tuple[Any, ...] = (
-            line.number, line.turn, line.version, _when(line), actor(event), what, cause
+            line.number, line.turn, line.version, _when(line), line.actor, what, cause
         )  # fmt: skip
         row = [element("td", cell) for cell in cells]
         rows.append(element("tr", row, class_="gone" if line.taken_back else ""))

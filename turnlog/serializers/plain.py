@@ -14,10 +14,12 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from turnlog.domain.events import BY_NAME, EVENTS, Event
-from turnlog.domain.values import RawJson
+from turnlog.domain.plain import dumps as dumps
+from turnlog.domain.plain import fields as fields_of
+from turnlog.domain.plain import struct_in
+from turnlog.domain.plain import to_plain as to_plain
 from turnlog.errors import FormatError
-from turnlog.serializers.keeping import kept, overridden, struct_in
-from turnlog.serializers.shared.json_value import as_json
+from turnlog.serializers.keeping import kept
 
 _twins: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}
 _originals: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}
@@ -61,62 +63,6 @@ def _twin(cls: type[msgspec.Struct]) -> type[msgspec.Struct]:
 
 
 _EventTwin: Any = Union[tuple(_twin(event) for event in EVENTS)]  # noqa: UP007
-
-
-def _enc_hook(value: Any) -> Any:
-    if isinstance(value, RawJson):
-        return msgspec.Raw(value.json)
-    raise TypeError(f"a value of type {type(value).__name__} is no JSON value")
-
-
-_encoder = msgspec.json.Encoder(enc_hook=_enc_hook)
-
-
-def dumps(value: Any) -> bytes:
-    """One line of JSON; what was kept as raw JSON comes out as it came in."""
-    try:
-        return _encoder.encode(value)
-    except UnicodeEncodeError:  # half a surrogate pair
-        return as_json(value)
-
-
-class _Field(msgspec.Struct, frozen=True):
-    """What writing a field needs to know; holds: whether there are structs in it."""
-
-    name: str
-    default: Any
-    holds: bool
-
-
-@cache
-def _fields(cls: type[msgspec.Struct]) -> tuple[_Field, ...]:
-    hints = get_type_hints(cls)
-    return tuple(
-        _Field(field.name, _default(field), struct_in(hints[field.name]) is not None)
-        for field in msgspec.structs.fields(cls)
-    )
-
-
-def _default(field: msgspec.structs.FieldInfo) -> Any:
-    made = field.default_factory
-    return field.default if made is msgspec.NODEFAULT else made()
-
-
-def to_plain(value: Any) -> Any:
-    """An event, or any of its parts, as plain values; fields at their default are left out."""
-    if isinstance(value, msgspec.Struct):
-        plain: dict[str, Any] = {"type": type(value).__name__} if isinstance(value, Event) else {}
-        for field in _fields(type(value)):
-            held = getattr(value, field.name)
-            if held != field.default:
-                copied = list(held) if type(held) is tuple else held
-                plain[field.name] = to_plain(held) if field.holds else copied
-        return overridden(plain)
-    if isinstance(value, list | tuple):
-        return [to_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: to_plain(item) for key, item in value.items()}
-    return value
 
 
 def from_plain(value: Any, *, unknown: list[str] | None = None) -> Event:
@@ -208,7 +154,7 @@ def _original(value: Any) -> Any:
     cls = _originals.get(type(value))
     if cls is None:
         return value
-    fields = ((field.name, getattr(value, field.name), field.holds) for field in _fields(cls))
+    fields = ((field.name, getattr(value, field.name), field.holds) for field in fields_of(cls))
     return cls(**{name: _original(held) if holds else held for name, held, holds in fields})
 
 

@@ -7,18 +7,18 @@ the feed. A reader that falls too far behind is let go and comes back with its `
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from itertools import islice, takewhile
+from itertools import islice
 
 from litestar.response import Stream
 
 from turnlog import AsyncTurnlog
-from turnlog.domain.events import MessageRedacted
+from turnlog.domain.recorded import RecordedEvent
 from turnlog.engine.log import Turnlog
 from turnlog.errors import UnknownConversation
-from turnlog.server.feed import Feed, Numbered
+from turnlog.server.feed import Feed
 from turnlog.server.presence import Presence
 from turnlog.server.settings import ClientLimits
 
@@ -33,7 +33,7 @@ EVENTS_AT_ONCE = 250
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """The second keeps nginx from gathering what must come at once."""
 
-Render = Callable[[Sequence[Numbered]], bytes]
+Render = Callable[[Sequence[RecordedEvent]], bytes]
 
 
 def message(data: bytes, *, event: str | None = None, id: int | None = None) -> bytes:
@@ -102,15 +102,11 @@ class EventStreams:
 
     async def _past(
         self, conversation: str, after: int
-    ) -> AsyncIterator[tuple[int, Sequence[Numbered]]]:
-        """The events after that number in pages, each with the number it ends at.
-
-        Without messages that were redacted since.
-        """
-        hidden = await self._log.read(lambda log: _redacted(log, conversation, after))
-        while page := await self._log.read(partial(_page, conversation, after)):
-            after = page[-1][0]
-            yield after, [(number, e) for number, e in page if number not in hidden]
+    ) -> AsyncIterator[tuple[int, Sequence[RecordedEvent]]]:
+        """The events after that number in pages, each with the number it ends at."""
+        events = await self._log.read(partial(_recorded, conversation, after))
+        while page := await self._log.read(lambda _: list(islice(events, EVENTS_AT_ONCE))):
+            yield page[-1].number, page
 
     async def past(self, conversation: str, after: int, render: Render) -> AsyncIterator[bytes]:
         """What there is after an event, and no more."""
@@ -141,7 +137,7 @@ class EventStreams:
     ) -> AsyncIterator[Outbox]:
         outbox = Outbox(self._limits)
 
-        async def send(events: Sequence[Numbered]) -> None:
+        async def send(events: Sequence[RecordedEvent]) -> None:
             outbox.put(render(events))
 
         async def thinking(at_work: bool) -> None:
@@ -159,16 +155,8 @@ class EventStreams:
             self._feed.leave(follower)
 
 
-def _page(conversation: str, after: int, log: Turnlog) -> Sequence[Numbered]:
+def _recorded(conversation: str, after: int, log: Turnlog) -> Iterator[RecordedEvent]:
     try:
-        events = log.conversation(conversation).events(after)
+        return log.conversation(conversation).recorded(after)
     except UnknownConversation:
-        return ()
-    return list(enumerate(islice(events, EVENTS_AT_ONCE), after + 1))
-
-
-def _redacted(log: Turnlog, conversation: str, after: int) -> set[int]:
-    """Numbers of the messages that are redacted by an event after that number."""
-    newest = log.history(conversation).newest_first()
-    recent = takewhile(lambda numbered: numbered[0] > after, newest)
-    return {event.message for _, event in recent if isinstance(event, MessageRedacted)}
+        return iter(())

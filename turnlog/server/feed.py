@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from turnlog import AsyncTurnlog
 from turnlog.domain.conversation import Commit
-from turnlog.domain.events import Event
+from turnlog.domain.recorded import RecordedEvent
 from turnlog.errors import TurnlogError, UnknownConversation
 
 logger = logging.getLogger(__name__)
 
-Numbered = tuple[int, Event]
-Send = Callable[[Sequence[Numbered]], Awaitable[None]]
+Send = Callable[[Sequence[RecordedEvent]], Awaitable[None]]
 
 RETRY_SECONDS = 0.5
 """Seconds before the log is tried again that could not be read."""
@@ -38,20 +37,19 @@ class Follower:
         if self._early is not None:
             self._early.append(commit)
         else:
-            await self.take(commit.first_event, commit.events)
+            await self.take(commit.recorded_events())
 
-    async def take(self, first: int, events: Sequence[Event]) -> None:
-        """Send those it has not seen; `first` is the number of the first."""
-        fresh = [(number, e) for number, e in enumerate(events, first) if number > self.seen]
+    async def take(self, events: Iterable[RecordedEvent]) -> None:
+        """Send those it has not seen."""
+        fresh = [recorded for recorded in events if recorded.number > self.seen]
         if fresh:
-            self.seen = fresh[-1][0]
+            self.seen = fresh[-1].number
             await self._send(fresh)
 
     async def go_live(self) -> None:
         """Send what was recorded while the past was read; from now on it comes by itself."""
         while self._early:
-            commit = self._early.pop(0)
-            await self.take(commit.first_event, commit.events)
+            await self.take(self._early.pop(0).recorded_events())
         self._early = None
 
 
@@ -97,8 +95,7 @@ class Feed:
                 now = await self._log.conversation(follower.conversation)
                 follower.seen = now.state.event
             else:
-                past = await self._log.read_events(follower.conversation, after)
-                await follower.take(after + 1, past)
+                await follower.take(await self._log.read_recorded(follower.conversation, after))
         except UnknownConversation:
             follower.seen = 0
         await follower.go_live()

@@ -10,17 +10,16 @@ import msgspec
 from turnlog.domain.events import (
     Event,
     MessageEdited,
-    MessageRedacted,
     MessageRegenerated,
     UserUttered,
 )
+from turnlog.domain.recorded import RecordedEvent
 from turnlog.encoding.binary import decode_state
 from turnlog.engine.log import Turnlog
 from turnlog.server.errors import RequestRefused
-from turnlog.server.feed import Numbered
 from turnlog.server.wire import Spoken
 
-Change = MessageEdited | MessageRegenerated | MessageRedacted
+Change = MessageEdited | MessageRegenerated
 
 MAX_MESSAGES = 500
 """Messages of a page, where a turn holds many."""
@@ -33,7 +32,7 @@ class PastMessages(NamedTuple):
     the conversation's last event.
     """
 
-    messages: Sequence[Numbered]
+    messages: Sequence[RecordedEvent]
     before: int | None
     last: int
 
@@ -44,26 +43,26 @@ def past_messages(log: Turnlog, conversation: str, before: int, turns: int) -> P
     Reads from the end, so that it meets what edited or redacted a message before the message.
     """
     last = last_event(log, conversation)
-    found: list[Numbered] = []
-    for number, event in _as_they_are(log, conversation):
-        if number < before:
+    found: list[RecordedEvent] = []
+    for recorded in _as_they_are(log, conversation) if last else ():
+        if recorded.number < before:
             if turns == 0 or len(found) == MAX_MESSAGES:
-                return PastMessages(found[::-1], found[-1][0], last)
-            found.append((number, event))
-            turns -= isinstance(event, UserUttered)
+                return PastMessages(found[::-1], found[-1].number, last)
+            found.append(recorded)
+            turns -= isinstance(recorded.event, UserUttered)
     return PastMessages(found[::-1], None, last)
 
 
-def _as_they_are(log: Turnlog, conversation: str) -> Iterator[Numbered]:
+def _as_they_are(log: Turnlog, conversation: str) -> Iterator[RecordedEvent]:
     """The messages, newest first, without the redacted ones."""
     changes: dict[int, Change] = {}
-    for number, event in log.history(conversation).newest_first():
+    for recorded in log.conversation(conversation).newest_first():
+        event = recorded.event
         if isinstance(event, Change):
-            _note(changes, event)
-        elif isinstance(event, UserUttered | Spoken):
-            change = changes.get(number)
-            if not isinstance(change, MessageRedacted):
-                yield number, _changed(event, change)
+            changes.setdefault(event.message, event)
+        elif isinstance(event, UserUttered | Spoken) and not recorded.redacted:
+            changed = _changed(event, changes.get(recorded.number))
+            yield msgspec.structs.replace(recorded, event=changed)
 
 
 def last_event(log: Turnlog, conversation: str) -> int:
@@ -72,12 +71,6 @@ def last_event(log: Turnlog, conversation: str) -> int:
     if head is not None and decode_state(head.state).deleted:
         raise RequestRefused(410, "Gone", "this conversation was deleted")
     return head.event if head is not None else 0
-
-
-def _note(changes: dict[int, Change], event: Change) -> None:
-    """The newest change of a message counts, but a redaction always."""
-    if isinstance(event, MessageRedacted) or event.message not in changes:
-        changes[event.message] = event
 
 
 def _changed(event: Event, change: Change | None) -> Event:

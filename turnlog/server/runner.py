@@ -244,9 +244,9 @@ class Runner:
 def _number(recorded: Recorded) -> int:
     """The number of the user's message among what was recorded."""
     for commit in recorded.commits:
-        for number, event in enumerate(commit.events, commit.first_event):
-            if isinstance(event, UserUttered):
-                return number
+        for received in commit.recorded_events():
+            if isinstance(received.event, UserUttered):
+                return received.number
     raise AssertionError("no user's message was recorded")
 
 

@@ -17,10 +17,10 @@ import socketio
 from socketio.exceptions import ConnectionRefusedError
 
 from turnlog.domain.events import UserUttered
+from turnlog.domain.recorded import RecordedEvent
 from turnlog.errors import TurnlogError
 from turnlog.server import wire
 from turnlog.server.errors import RequestRefused, status_of
-from turnlog.server.feed import Numbered
 from turnlog.server.past_messages import last_event
 from turnlog.server.requests import check_message_id
 from turnlog.server.services import Services
@@ -133,7 +133,7 @@ class SocketChannel:
         visitor.conversation = conversation
         self._services.presence.enter(conversation, visitor.tell)
 
-        async def send(events: Sequence[Numbered]) -> None:
+        async def send(events: Sequence[RecordedEvent]) -> None:
             await self._send(visitor, events)
 
         visitor.follower = await self._services.feed.join(conversation, after, send)
@@ -191,7 +191,7 @@ class SocketChannel:
 
     # --- messages out ---------------------------------------------------------------------------
 
-    async def _send(self, visitor: Visitor, events: Sequence[Numbered]) -> None:
+    async def _send(self, visitor: Visitor, events: Sequence[RecordedEvent]) -> None:
         if self._is_behind(visitor):
             await self.sio.disconnect(visitor.sid, namespace=self._names.namespace)
             return
@@ -199,9 +199,9 @@ class SocketChannel:
             for name, data in wire.numbered_messages(events, self._names):
                 await self._emit(visitor.sid, name, data)
             return
-        for _, event in events:
-            if isinstance(event, wire.Spoken):
-                for data in wire.socket_messages(event):
+        for recorded in events:
+            if isinstance(recorded.event, wire.Spoken):
+                for data in wire.socket_messages(recorded.event):
                     await self._emit(visitor.sid, self._names.bot_message, data)
 
     def _is_behind(self, visitor: Visitor) -> bool:

@@ -10,12 +10,12 @@ import msgspec
 from turnlog.domain.events import (
     AgentUttered,
     BotUttered,
-    Event,
     MessageEdited,
     MessageRedacted,
     MessageRegenerated,
     UserUttered,
 )
+from turnlog.domain.recorded import RecordedEvent
 from turnlog.server import markdown
 from turnlog.server.settings import Names
 
@@ -55,14 +55,16 @@ def socket_messages(event: Spoken) -> Iterator[Any]:
 
 
 def numbered_messages(
-    events: Sequence[tuple[int, Event]], names: Names
+    events: Sequence[RecordedEvent], names: Names
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and payload of what a client gets that counts events: whole messages of both sides.
 
-    What a later event of the same batch redacted is not sent.
+    What was redacted, be it by a later event of the same batch, is not sent.
     """
-    gone = {event.message for _, event in events if isinstance(event, MessageRedacted)}
-    for number, event in events:
+    gone = {r.event.message for r in events if isinstance(r.event, MessageRedacted)}
+    gone |= {recorded.number for recorded in events if recorded.redacted}
+    for recorded in events:
+        number, event = recorded.number, recorded.event
         stamp = {"event": number, "time": event.timestamp}
         if isinstance(event, UserUttered) and number not in gone:
             yield names.user_message, {"message": event.text or "", **stamp, **_sent(event)}
@@ -73,7 +75,7 @@ def numbered_messages(
             yield "message_changed", {"message": event.message, "text": text, **stamp}
 
 
-def page_messages(events: Sequence[tuple[int, Event]]) -> Iterator[dict[str, Any]]:
+def page_messages(events: Sequence[RecordedEvent]) -> Iterator[dict[str, Any]]:
     """What our own page gets: the same with its name as `type`, and `words` where a bot's text
     is marked down."""
     for name, data in numbered_messages(events, PAGE_NAMES):

@@ -32,10 +32,11 @@ from turnlog.storage.postgres_tables import (
     PostgresTransaction,
 )
 from turnlog.storage.recorder import Recorder
+from turnlog.storage.renewal import RENEWED_BEFORE, renew
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 UPGRADES: dict[int, LiteralString] = {}
-"""Statements that turn the tables of a version into those of the next; there is one so far."""
+"""Statements that turn the tables of a version into those of the next, where there are any."""
 
 _LOCK: LiteralString = "SELECT pg_advisory_xact_lock(1953854062, hashtext(current_schema()))"
 
@@ -112,7 +113,9 @@ class PostgresRecorder(Recorder):
             found = connection.execute("SELECT version FROM turnlog_format").fetchone()
             version = found[0] if found else 0
             for due in range(version, SCHEMA_VERSION):
-                connection.execute(UPGRADES[due])
+                connection.execute(UPGRADES.get(due, ""))
+            if 0 < version < RENEWED_BEFORE:
+                renew(PostgresTransaction(connection, None))
             if version < SCHEMA_VERSION:
                 connection.execute("UPDATE turnlog_format SET version = %s", (SCHEMA_VERSION,))
         if version > SCHEMA_VERSION:

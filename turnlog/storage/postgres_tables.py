@@ -14,7 +14,7 @@ from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot, Stored, reada
 
 SCHEMA: LiteralString = """
 CREATE TABLE turnlog_format (version int NOT NULL);
-INSERT INTO turnlog_format VALUES (1);
+INSERT INTO turnlog_format VALUES (2);
 CREATE TABLE turnlog_commits (
     position bigint NOT NULL,
     conversation bytea NOT NULL,

@@ -26,7 +26,7 @@ class Row(NamedTuple):
 
     def commit(self) -> Commit:
         return binary.decode_commit(
-            self.conversation, self.version, self.topic, self.key, self.state
+            self.conversation, self.version, self.topic, self.key, self.state, self.position
         )
 
 

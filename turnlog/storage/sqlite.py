@@ -18,6 +18,7 @@ from weakref import finalize
 
 from turnlog.errors import ForeignDatabase, NewerFormat, NoSuchLog
 from turnlog.storage.recorder import Recorder
+from turnlog.storage.renewal import RENEWED_BEFORE, renew
 from turnlog.storage.rows import readable
 from turnlog.storage.signal import Signal
 from turnlog.storage.sqlite_tables import (
@@ -29,7 +30,7 @@ from turnlog.storage.sqlite_tables import (
 )
 
 APPLICATION_ID = 0x7475726E  # "turn"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CHECKPOINT_PAGES = 4000
 """Pages the write-ahead log grows to (16 MB): fewer checkpoints, a fifth off each commit."""
 
@@ -37,7 +38,7 @@ BUSY_PAUSE = (0.0005, 0.002)
 """Seconds between two looks whether another process still writes."""
 
 UPGRADES: dict[int, str] = {}
-"""Statements that turn the tables of a version into those of the next; there is one so far."""
+"""Statements that turn the tables of a version into those of the next, where there are any."""
 
 _FORMAT = """
 SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)
@@ -115,11 +116,13 @@ class SqliteRecorder(Recorder):
 
     def _create(self) -> None:
         """Make the tables, or bring those of an older turnlog up to date; no row is rewritten."""
-        with self.transaction():
+        with self.transaction() as transaction:
             _, version, tables = self._writer.execute(_FORMAT).fetchone()
-            due = [UPGRADES[n] for n in range(version, SCHEMA_VERSION)] if tables else [SCHEMA]
-            for statement in ";".join(due).split(";"):
+            steps = [UPGRADES.get(n, "") for n in range(version, SCHEMA_VERSION)]
+            for statement in ";".join(steps if tables else [SCHEMA]).split(";"):
                 self._writer.execute(statement)
+            if tables and version < RENEWED_BEFORE:
+                renew(transaction)
             self._writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from turnlog.domain.counted import INCLUDE
 from turnlog.errors import FormatError
 from turnlog.serializers.formats import codec
 from turnlog.serializers.shared.codec import Codec
-from turnlog.training.view import INCLUDE
 
 By = Literal["conversation", "user"]
 

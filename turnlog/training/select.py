@@ -1,16 +1,15 @@
-"""The conversations of an export, as they stood at a position of the log."""
+"""The conversations of an export, as they conversation at a position of the log."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import starmap, takewhile
 
 import msgspec
 
 from turnlog.domain import events as e
 from turnlog.domain.apply import replay
 from turnlog.domain.state import State
-from turnlog.domain.streams import is_conversation
-from turnlog.encoding import binary
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import condition
 from turnlog.errors import UnknownConversation
@@ -42,43 +41,28 @@ def selected(
     Raises UnknownConversation for an id that is asked for and was not there.
     """
     holds = condition(plan.where)
-    for head in _heads(log, plan.ids):
+    for head, state in _heads(log, plan.ids):
         if not wanted(head.conversation):
             continue
         conversation = PastConversation(
-            head.conversation, _events(log, head.conversation, plan.position)
+            head.conversation, _events(log, head.conversation, plan, state)
         )
-        if conversation.events and holds(_state(head, conversation, plan.position)):
+        now = state if head.position <= plan.position else replay(conversation.events)
+        if conversation.events and holds(now):
             yield conversation
         elif plan.ids is not None and not conversation.events:
             raise UnknownConversation(head.conversation)
 
 
-def _heads(log: Turnlog, ids: Iterable[str] | None) -> Iterator[Head]:
-    if ids is None:
-        yield from (head for head, _ in log.heads())
-        return
-    for id in sorted(set(ids)):
-        head = log.store.reader.head(id) if is_conversation(id) else None
-        if head is None or binary.decode_state(head.state).deleted:
-            raise UnknownConversation(id)
-        yield head
+def _heads(log: Turnlog, ids: Iterable[str] | None) -> Iterable[tuple[Head, State]]:
+    return log.heads() if ids is None else (log.head(id) for id in sorted(set(ids)))
 
 
-def _events(log: Turnlog, id: str, position: int) -> tuple[e.Event, ...]:
-    events: list[e.Event] = []
-    after, limit = 0, 64
-    while rows := log.store.reader.rows(id, after, None, limit):
-        for row in rows:
-            if row.position > position:
-                return tuple(events)
-            if binary.is_commit(row.topic):
-                events += row.commit().events
-        after, limit = rows[-1].version, 1024
-    return tuple(events)
-
-
-def _state(head: Head, conversation: PastConversation, position: int) -> State:
-    if head.position <= position:
-        return binary.decode_state(head.state)
-    return replay(conversation.events)
+def _events(log: Turnlog, id: str, plan: Plan, now: State) -> tuple[e.Event, ...]:
+    """What was redacted, at whatever position, is hidden unless it is asked for."""
+    history = log.history(id)
+    commits = takewhile(lambda commit: (commit.position or 0) <= plan.position, history.commits())
+    events = tuple(event for commit in commits for event in commit.events)
+    if not now.redacted or "redacted" in plan.include:
+        return events
+    return tuple(starmap(history.redactions().shown, enumerate(events, 1)))

@@ -13,6 +13,8 @@ from typing import BinaryIO
 
 from msgspec.structs import replace
 
+from turnlog.domain.conversation import Dialogue, turns
+from turnlog.domain.counted import Counted, counted, whole
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
 from turnlog.serializers.plain import to_plain
@@ -23,7 +25,6 @@ from turnlog.training.manifest import FaultyConversation, File, Totals
 from turnlog.training.plan import Plan
 from turnlog.training.select import PastConversation, selected
 from turnlog.training.split import Leaks, may_be_in, part
-from turnlog.training.view import TrainingView, view, whole
 
 Progress = Callable[[int], None]
 """Told how many conversations are done."""
@@ -106,9 +107,10 @@ class _Run:
         return self.totals
 
     def _of(self, conversation: PastConversation, name: str | None) -> list[Example]:
-        seen = self._view(conversation)
+        seen = self._seen(conversation)
+        dialogue = Dialogue(conversation.id, seen.events)
         try:
-            made = [_placed(example, seen) for example in self.codec.examples(seen.dialogue)]
+            made = [_placed(example, seen) for example in self.codec.examples(dialogue)]
         except FormatError as error:
             kind = self.totals.refused if isinstance(error, Unholdable) else self.totals.faulty
             kind.append(_fault(error, conversation.id, seen))
@@ -116,30 +118,30 @@ class _Run:
         if not made:
             self.totals.nothing.append(conversation.id)
         elif name is not None:
-            self._leaks.look(name, conversation, seen.dialogue)
+            self._leaks.look(name, conversation, dialogue)
         self._left_out.update(seen.left_out)
         return made
 
-    def _view(self, conversation: PastConversation) -> TrainingView:
+    def _seen(self, conversation: PastConversation) -> Counted:
         if self.codec.whole:
-            return whole(conversation.id, conversation.events)
-        return view(conversation.id, conversation.events, self._plan.include)
+            return whole(conversation.events)
+        return counted(conversation.events, self._plan.include)
 
 
-def _placed(example: Example, seen: TrainingView) -> Example:
+def _placed(example: Example, seen: Counted) -> Example:
     first, last = (seen.numbers[n - 1] for n in (example.first_event, example.last_event))
     return replace(example, first_event=first, last_event=last)
 
 
-def _fault(error: FormatError, id: str, seen: TrainingView) -> FaultyConversation:
+def _fault(error: FormatError, id: str, seen: Counted) -> FaultyConversation:
     turn = _turn_of_raw(seen) if error.turn is None else error.turn
     placed = None if turn is None else seen.turns[turn]
     return FaultyConversation(error.conversation or id, error.why, placed, error.field)
 
 
-def _turn_of_raw(seen: TrainingView) -> int | None:
+def _turn_of_raw(seen: Counted) -> int | None:
     """The turn of the first value that could only be kept as raw JSON, where there is one."""
-    for turn in seen.dialogue.turns():
+    for turn in turns(seen.events):
         if any(any(raw_parts(to_plain(event))) for event in turn.events):
             return turn.number
     return None

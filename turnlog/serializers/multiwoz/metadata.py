@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from turnlog.domain.annotations import Frame
+from turnlog.domain.values import same
 from turnlog.errors import FormatError
-from turnlog.serializers.shared.states import same
 
 UNSET = ("", "not mentioned", "未提及")
 """What stands in the place of a value that is not known."""

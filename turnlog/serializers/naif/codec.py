@@ -17,10 +17,10 @@ from typing import Any, BinaryIO, ClassVar, TypeGuard
 
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
+from turnlog.domain.plain import whole_characters
 from turnlog.domain.streams import MARK
 from turnlog.domain.values import RawJson, unholdable
 from turnlog.errors import FormatError
-from turnlog.serializers.keeping import whole_characters
 from turnlog.serializers.naif.javascript import parse, stringify
 from turnlog.serializers.shared.codec import Codec, Example
 from turnlog.serializers.shared.json_value import depth_of

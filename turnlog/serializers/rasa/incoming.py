@@ -6,12 +6,13 @@ import hashlib
 from io import BytesIO
 from typing import Any
 
+from turnlog.domain.plain import as_json
 from turnlog.encoding import binary
 from turnlog.errors import FormatError
 from turnlog.serializers.rasa.reader import from_rasa
 from turnlog.serializers.shared.codec import Limits
 from turnlog.serializers.shared.json_stream import elements
-from turnlog.serializers.shared.json_value import as_json, depth_of, parse
+from turnlog.serializers.shared.json_value import depth_of, parse
 
 NOT_KEPT = "not_kept"
 """Key of an event whose fields are too large or too deep: what they were, and their digest."""

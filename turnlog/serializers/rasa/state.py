@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.context import Action, Loop, Message
+from turnlog.domain.context import Action, LatestMessage, Loop
 from turnlog.domain.state import State
 from turnlog.serializers.rasa.writer import parse_data
 
@@ -43,7 +43,7 @@ def _finder(events: Sequence[e.Event]) -> Find:
     return lambda number: events[number - 1] if 0 < number <= len(events) else None
 
 
-def _latest_message(message: Message | None, find: Find) -> dict[str, Any]:
+def _latest_message(message: LatestMessage | None, find: Find) -> dict[str, Any]:
     """With the entities that policies added since."""
     understood = _understood(message, find)
     if message is None:
@@ -52,7 +52,7 @@ def _latest_message(message: Message | None, find: Find) -> dict[str, Any]:
     return parse_data(message.text, message.message_id, whole)
 
 
-def _understood(message: Message | None, find: Find) -> e.MessageUnderstood:
+def _understood(message: LatestMessage | None, find: Find) -> e.MessageUnderstood:
     number = message.understood if message else None
     found = find(number) if number is not None else None
     return found if isinstance(found, e.MessageUnderstood) else _NOTHING

@@ -11,13 +11,13 @@ from turnlog.domain.annotations import Act, Frame, Span
 from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Dialogue, Turn
 from turnlog.domain.state import State
+from turnlog.domain.values import same
 from turnlog.serializers.sgd.frames import frame_content
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.document import refuse_raw_example
 from turnlog.serializers.shared.losses import Held, about, lost
 from turnlog.serializers.shared.schema import check_slots
 from turnlog.serializers.shared.spans import check_frames
-from turnlog.serializers.shared.states import same
 
 _SPEAKERS: dict[type[e.Event], str] = {
     e.UserUttered: "USER",

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from turnlog.domain.plain import as_json
 from turnlog.domain.values import INT_MAX, INT_MIN, MAX_DEPTH, RawJson
 from turnlog.errors import FormatError
 
@@ -147,19 +148,6 @@ def _repeated(keys: Iterable[str]) -> list[str]:
             again.append(key)
         seen.add(key)
     return again
-
-
-def as_json(value: Any) -> bytes:
-    """The value's JSON; what was kept raw comes out as it came in."""
-    if isinstance(value, RawJson):
-        return value.json
-    if isinstance(value, list | tuple):
-        return b"[" + b",".join(as_json(item) for item in value) + b"]"
-    if isinstance(value, dict):
-        members = (as_json(key) + b":" + as_json(item) for key, item in value.items())
-        return b"{" + b",".join(members) + b"}"
-    # half a surrogate pair, which UTF-8 cannot say, is escaped as in JSON
-    return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 def _is_unicode(literal: bytes) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from turnlog.domain.events import SlotSet
+from turnlog.domain.values import same
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[SlotSet]:
@@ -15,14 +16,3 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Slo
             yield SlotSet(name=name)
         elif name not in before or not same(before[name], after[name]):
             yield SlotSet(name=name, value=after[name])
-
-
-def same(one: Any, other: Any) -> bool:
-    """Equal, and of the same types: True is not 1, and 1 is not 1.0."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    return bool(one == other)

@@ -15,12 +15,12 @@ from litestar.params import Parameter
 from litestar.response import Stream
 
 from turnlog.domain.events import UserUttered
+from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.streams import check_id
 from turnlog.serializers import plain
 from turnlog.server import event_stream, wire
 from turnlog.server.auth import Principal, credential
 from turnlog.server.errors import RequestRefused
-from turnlog.server.feed import Numbered
 from turnlog.server.past_messages import last_event, past_messages
 from turnlog.server.requests import Json, check_message_id, last_event_id, read
 from turnlog.server.services import Services
@@ -162,9 +162,9 @@ async def stream(
     return event_stream.response(content)
 
 
-def _rendered(events: Sequence[Numbered]) -> bytes:
+def _rendered(events: Sequence[RecordedEvent]) -> bytes:
     said = list(wire.page_messages(events))
-    return event_stream.message(plain.dumps(said), id=events[-1][0]) if events else b""
+    return event_stream.message(plain.dumps(said), id=events[-1].number) if events else b""
 
 
 handlers = (session, messages, say, stream)

@@ -13,18 +13,17 @@ from litestar.params import Body, Parameter
 from litestar.response import Redirect, Stream
 
 from turnlog import AsyncTurnlog
-from turnlog.domain.redactions import redacted
+from turnlog.domain.recorded import RecordedEvent, trace
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import matching, summary
 from turnlog.serializers import plain
 from turnlog.server import event_stream
 from turnlog.server.auth import COOKIE, Principal, credential, holder
 from turnlog.server.errors import RequestRefused
-from turnlog.server.feed import Numbered
 from turnlog.server.files import page
 from turnlog.server.requests import last_event_id
 from turnlog.server.services import Services
-from turnlog.server.timeline import Timeline
+from turnlog.server.timeline import item
 
 CONVERSATIONS_SCANNED = 5_000
 """Conversations that a list looks through at most."""
@@ -102,9 +101,7 @@ async def timeline(
     principal.require(conversation, services.clock())
 
     def told(log: Turnlog) -> bytes:
-        events = list(log.conversation(conversation).events())
-        start = log.history(conversation).state(0)
-        items = list(Timeline(start, redacted(events)).items(events))
+        items = [item(traced) for traced in trace(log.conversation(conversation).recorded())]
         return plain.dumps({"conversation": conversation, "items": items})
 
     return _json(await log.read(told))
@@ -122,10 +119,10 @@ async def live(
     principal.require(conversation, services.clock())
     start = last_event_id(request, after)
     found = await services.log.conversation(conversation, event=start)
-    told = Timeline(found.state)
+    state = found.state.copy()
 
-    def render(events: Sequence[Numbered]) -> bytes:
-        items = list(told.items(event for _, event in events))
+    def render(events: Sequence[RecordedEvent]) -> bytes:
+        items = [item(traced) for traced in trace(events, state)]
         return event_stream.message(plain.dumps(items), id=items[-1]["event"])
 
     return event_stream.response(services.streams.follow(conversation, start, render))

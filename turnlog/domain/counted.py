@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
-from turnlog.domain.decide import kept
+from turnlog.domain.rewinds import kept
+from turnlog.domain.traits import Utterance
 
-INCLUDE = ("rewound", "errors")
-"""What is left out unless asked for: what was taken back, and turns in which the bot failed."""
+INCLUDE = ("rewound", "errors", "redacted")
+"""What is left out unless asked for: what was taken back, and the turns in which the bot failed or
+a message was redacted.
+"""
 
 _SAID = (
-    e.UserUttered, e.BotUttered, e.AgentUttered, e.MessageUnderstood, e.MessageAnnotated,
+    *get_args(Utterance), e.MessageUnderstood, e.MessageAnnotated,
     e.EntitiesAdded, e.UserFeaturized, e.ToolCalled, e.ToolReturned, e.ActionExecuted,
     e.ActionRejected, e.BotFailed,
 )  # fmt: skip
@@ -34,35 +36,36 @@ _REFERENCES = ("message", "cause", "to", "base")
 Numbered = tuple[int, e.Event]
 
 
-class TrainingView(msgspec.Struct, frozen=True):
-    """The dialogue that counts. numbers: of each of its events in the log. turns: of each of its
-    turns in the log, turn 0 first. left_out: how many events, by reason.
+class Counted(msgspec.Struct, frozen=True):
+    """The events that count. numbers: of each of them in the log. turns: of each of their turns in
+    the log, turn 0 first. left_out: how many events, by reason.
     """
 
-    dialogue: Dialogue
+    events: tuple[e.Event, ...]
     numbers: tuple[int, ...]
     turns: tuple[int, ...]
     left_out: dict[str, int]
 
 
-def view(name: str, events: Sequence[e.Event], include: Sequence[str] = ()) -> TrainingView:
+def counted(events: Sequence[e.Event], include: Sequence[str] = ()) -> Counted:
     """What counts of a conversation's events, all of them, oldest first.
 
-    include: of INCLUDE, what is not to be left out. A turn with a redacted message always is.
+    include: of INCLUDE, what is not to be left out.
     """
     numbered = list(enumerate(events, 1))
     turns = _turns(events)
     left_out: Counter[str] = Counter()
     counting = numbered if "rewound" in include else _kept(numbered, left_out)
-    counting = _without(counting, _redacted(numbered, turns), turns, left_out, "redacted")
+    if "redacted" not in include:
+        counting = _without(counting, _redacted(numbered, turns), turns, left_out, "redacted")
     if "errors" not in include:
         failed = {turns[n - 1] for n, event in counting if isinstance(event, e.BotFailed)}
         counting = _without(counting, _Where(failed - {0}, set()), turns, left_out, "errors")
     counting = list(_renumbered(_edited(counting, numbered)))
-    dialogue = Dialogue(name, tuple(event for _, event in counting))
+    events = tuple(event for _, event in counting)
     opened = [turns[n - 1] for n, event in counting if isinstance(event, e.UserUttered)]
     numbers = tuple(n for n, _ in counting)
-    return TrainingView(dialogue, numbers, (0, *opened), dict(left_out))
+    return Counted(events, numbers, (0, *opened), dict(left_out))
 
 
 def _turns(events: Sequence[e.Event]) -> list[int]:
@@ -186,8 +189,8 @@ def _new(field: str, number: int, new: Mapping[int, int]) -> int | None:
     return new.get(number)
 
 
-def whole(name: str, events: Sequence[e.Event]) -> TrainingView:
+def whole(events: Sequence[e.Event]) -> Counted:
     """Everything as it was recorded, for formats that keep a conversation rather than teach it."""
     turns = 1 + sum(isinstance(event, e.UserUttered) for event in events)
     numbers = tuple(range(1, len(events) + 1))
-    return TrainingView(Dialogue(name, tuple(events)), numbers, tuple(range(turns)), {})
+    return Counted(tuple(events), numbers, tuple(range(turns)), {})

@@ -1,0 +1,121 @@
+"""A stored event with everything known of it: its envelope, and what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec.structs import asdict, replace
+
+from turnlog.domain.actors import actor
+from turnlog.domain.apply import fold
+from turnlog.domain.events import Event
+from turnlog.domain.plain import to_plain
+from turnlog.domain.redactions import Redactions
+from turnlog.domain.state import State
+from turnlog.domain.traits import Rewind, SlotChange
+from turnlog.domain.values import same
+
+Change = tuple[Any, Any]
+"""A slot's value before and after; None for no value."""
+
+
+class RecordedEvent(msgspec.Struct, frozen=True):
+    """An event in its conversation, as every view may show it.
+
+    number: from 1 in the conversation. turn: the turn it belongs to. version: its commit's.
+    position: its commit's in the whole log, None until it is stored. recorded: the log's clock,
+    UTC seconds. taken_back: number of the event that took it back. redacted: its words are hidden.
+    """
+
+    conversation: str
+    number: int
+    turn: int
+    version: int
+    position: int | None
+    recorded: float
+    event: Event
+    taken_back: int | None = None
+    redacted: bool = False
+
+    @property
+    def actor(self) -> str:
+        """user, bot, agent, tool or system, unless the event names another."""
+        return actor(self.event)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The line that `turnlog log --json` prints."""
+        fields = to_plain(self.event)
+        line = {
+            "conversation": self.conversation,
+            "event": self.number,
+            "turn": self.turn,
+            "type": fields.pop("type"),
+            "time": fields.pop("timestamp", None),
+            **fields,
+        }
+        if self.redacted:
+            line["redacted"] = True
+        line["actor"] = self.actor
+        if self.taken_back is not None:
+            line["taken_back"] = self.taken_back
+        return line
+
+
+class TracedEvent(RecordedEvent, frozen=True):
+    """A recorded event and what it did. slots: those it changed, by name. session: its number."""
+
+    slots: Mapping[str, Change] = {}
+    session: int = 0
+
+
+def rewinds_in(events: Iterable[RecordedEvent]) -> list[tuple[int, int]]:
+    """The number of each rewind, oldest first, and of the event it went back to."""
+    return [
+        (recorded.number, recorded.event.to)
+        for recorded in events
+        if isinstance(recorded.event, Rewind) and recorded.event.to is not None
+    ]
+
+
+def shown(
+    events: Iterable[RecordedEvent], taken_back: Mapping[int, int], redactions: Redactions | None
+) -> Iterator[RecordedEvent]:
+    """Stored events as every view may show them, and whether they still count.
+
+    taken_back: numbers of events, with the number of what took them back.
+    """
+    for recorded in events:
+        number = recorded.number
+        if redactions is not None:
+            event = redactions.shown(number, recorded.event)
+            recorded = replace(recorded, event=event, redacted=number in redactions)
+        if number in taken_back:
+            recorded = replace(recorded, taken_back=taken_back[number])
+        yield recorded
+
+
+def trace(events: Iterable[RecordedEvent], state: State | None = None) -> Iterator[TracedEvent]:
+    """Events, oldest first, with what each of them did.
+
+    state: before the first of them, the initial one by default; it is folded on.
+    """
+    state = State() if state is None else state
+    for recorded in events:
+        event = recorded.event
+        if isinstance(event, SlotChange):
+            before = state.slots
+            fold(state, (event,))
+            slots = changed(before, state.slots)
+        else:
+            fold(state, (event,))
+            slots = {}
+        yield TracedEvent(**asdict(recorded), slots=slots, session=state.session.number)
+
+
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Change]:
+    """The slots that differ, in order of name."""
+    names = sorted(before.keys() | after.keys())
+    pairs = {name: (before.get(name), after.get(name)) for name in names}
+    return {name: pair for name, pair in pairs.items() if not same(*pair)}

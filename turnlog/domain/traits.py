@@ -1,0 +1,36 @@
+"""What several types of events have in common, named once."""
+
+from __future__ import annotations
+
+from turnlog.domain import events as e
+
+Rewind = e.ActionReverted | e.UserUtteranceReverted | e.HistoryReplaced
+"""Goes back to an earlier event, named in `to`."""
+
+Clearing = e.ConversationRestarted | e.SessionStarted
+"""Nothing before it counts for what the bot does next."""
+
+Restoring = Rewind | Clearing
+"""Carries the context that is in force from then on, in `restored`."""
+
+Utterance = e.UserUttered | e.BotUttered | e.AgentUttered
+"""A message of the user, the bot or a human operator."""
+
+Rewrite = e.MessageEdited | e.MessageRegenerated | e.MessageRedacted
+"""Changes what an earlier message, named in `message`, says."""
+
+AboutMessage = (
+    Rewrite
+    | e.MessageUnderstood
+    | e.MessageAnnotated
+    | e.MessageRated
+    | e.DeliverySucceeded
+    | e.DeliveryFailed
+)
+"""Is about an earlier message, named in `message`."""
+
+SlotChange = e.SlotSet | e.SlotsDeclared | e.SlotsReset | e.MessageRedacted | Restoring
+"""Can change slots."""
+
+ValueChange = e.SlotSet | e.VariableSet | e.ValueSet | e.ValueAppended
+"""Keeps a value under a name: a slot, a thread's variable, a session value."""
