@@ -352,3 +352,36 @@ def test_a_limit_beyond_what_the_log_holds_is_refused_at_start(option, tmp_path)
     done = subprocess.run([*command, option], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert option.split("=")[0] in done.stderr
+
+
+# --- Rasa Pro ---------------------------------------------------------------------------------
+
+
+def test_flows_and_the_stack_are_taken_and_shown_as_rasa_pro_shows_them(api):
+    frame = {"type": "flow", "frame_type": "regular", "flow_id": "pay", "step_id": "START"}
+    push = json.dumps([{"op": "add", "path": "/0", "value": {**frame, "frame_id": "f1"}}])
+    step = json.dumps([{"op": "replace", "path": "/0/step_id", "value": "ask"}])
+    events = [
+        {"event": "stack", "timestamp": 1.0, "update": push},
+        {"event": "flow_started", "timestamp": 2.0, "flow_id": "pay", "metadata": {}},
+        {"event": "stack", "timestamp": 3.0, "update": step},
+        {"event": "flow_interrupted", "timestamp": 4.0, "flow_id": "pay", "step_id": "ask"},
+        {"event": "flow_resumed", "timestamp": 5.0, "flow_id": "pay", "step_id": "ask"},
+        {"event": "session_ended", "timestamp": 6.0, "metadata": {"_reason": "bye"}},
+    ]
+    tracker = api.post("/pro/tracker/events", json=events).json()
+    assert tracker["events"] == events
+    assert tracker["stack"] == [{**frame, "frame_id": "f1", "step_id": "ask"}]
+    assert tracker["active_flow"] == "pay"
+    done = [
+        {"event": "flow_completed", "timestamp": 7.0, "flow_id": "pay", "step_id": "ask"},
+        {"event": "stack", "timestamp": 8.0, "update": '[{"op": "remove", "path": "/0"}]'},
+    ]
+    tracker = api.post("/pro/tracker/events", json=done).json()
+    assert (tracker["stack"], tracker["active_flow"]) == ([], None)
+
+
+def test_a_type_that_neither_rasa_has_is_refused(api):
+    refused = api.post("/none/tracker/events", json={"event": "flow_strated", "flow_id": "pay"})
+    assert refused.status_code == 400
+    assert "flow_strated" in refused.json()["message"]

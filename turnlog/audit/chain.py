@@ -100,7 +100,7 @@ class Chain:
         )  # fmt: skip
         for column in _differing(snapshot._replace(state=b""), expected):
             self.fault(f"the snapshot of version {row.version} has another {column}", self.events)
-        if not _same_state(snapshot.state, state):
+        if not same_state(snapshot.state, state):
             self.fault(f"the snapshot of version {row.version} has another state", self.events)
         self._newest_snapshot = state.event
 
@@ -117,7 +117,7 @@ class Chain:
             self._compare(head, head._replace(version=last.version, position=last.position))
         else:
             self._compare(head, self._due_head(last, state))
-            if not _same_state(head.state, state):
+            if not same_state(head.state, state):
                 self.fault("the head's state is not what its events give", self.events)
 
     def _due_head(self, last: Row, state: State) -> Head:
@@ -166,7 +166,7 @@ def _differing(stored: Head | Snapshot, expected: Head | Snapshot) -> list[str]:
     ]
 
 
-def _same_state(stored: object, state: State) -> bool:
+def same_state(stored: object, state: State) -> bool:
     """Whether stored bytes hold the state; those of an older version may be shorter."""
     encoded = binary.encode_state(state)
     if stored == encoded:

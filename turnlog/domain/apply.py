@@ -13,8 +13,10 @@ from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.context import Action, BotMessage, Context, LatestMessage, Loop
+from turnlog.domain.patches import BadPatch, patched
 from turnlog.domain.state import LISTEN, PATH_KEPT, Prompt, State, Thread, copy_context
 from turnlog.domain.traits import Rewrite
+from turnlog.domain.values import unholdable
 
 
 def apply(state: State, event: e.Event) -> State:
@@ -299,6 +301,19 @@ def _deleted(state: State, event: e.ConversationDeleted) -> None:
     state.deleted = True
 
 
+# --- flows --------------------------------------------------------------------------------------
+
+
+def _stack_updated(state: State, event: e.StackUpdated) -> None:
+    context = state.context
+    before = context.stack or []
+    try:
+        after = patched(before, event.update)
+    except BadPatch:
+        after = before
+    context.stack = after if isinstance(after, list) and not unholdable(after) else before
+
+
 _EFFECTS: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.SlotsDeclared: _slots_declared,
     e.SessionConfigured: _session_configured,
@@ -326,6 +341,7 @@ _EFFECTS: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.ConversationResumed: _conversation_resumed,
     e.LoopActivated: _loop_activated,
     e.LoopInterrupted: _loop_interrupted,
+    e.StackUpdated: _stack_updated,
     e.ThreadStarted: _thread_started,
     e.StateEntered: _state_entered,
     e.PromptArmed: _prompt_armed,

@@ -50,7 +50,8 @@ class Loop(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Context(msgspec.Struct, array_like=True):
     """The part of a conversation's state that a rewind, undo, restart or reset gives back.
 
-    latest_message, latest_bot_message: numbers of events, with what is known of them.
+    latest_message, latest_bot_message: numbers of events, with what is known of them. stack: the
+    frames of the flows that are under way, the active one last; None where none ever was.
     """
 
     slots: dict[str, Any] = {}
@@ -60,3 +61,4 @@ class Context(msgspec.Struct, array_like=True):
     loop: Loop | None = None
     followup: str | None = None
     paused: bool = False
+    stack: list[Any] | None = None

@@ -220,7 +220,7 @@ def _restarted(decision: _Decision, event: e.ConversationRestarted) -> e.Event:
     if event.restored is not None:
         return event
     slots = decision.state.initial_slots
-    return replace(event, restored=e.Context(slots=slots, followup=RESTART))
+    return replace(event, restored=_fresh(decision, slots, RESTART))
 
 
 def _slots_reset(decision: _Decision, event: e.SlotsReset) -> e.Event:
@@ -234,7 +234,12 @@ def _session_started(decision: _Decision, event: e.SessionStarted) -> e.Event:
         return event
     state = decision.state
     slots = dict(state.context.slots) if state.session.carry_over else state.initial_slots
-    return replace(event, restored=e.Context(slots=slots, followup=LISTEN))
+    return replace(event, restored=_fresh(decision, slots, LISTEN))
+
+
+def _fresh(decision: _Decision, slots: dict[str, Any], followup: str) -> e.Context:
+    stack: list[Any] | None = None if decision.state.context.stack is None else []
+    return e.Context(slots=slots, followup=followup, stack=stack)
 
 
 def _user_uttered(decision: _Decision, event: e.UserUttered) -> e.Event:

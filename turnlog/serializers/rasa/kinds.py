@@ -40,6 +40,7 @@ _UTTERED = {"text": "text", "data": "data"}
 _NAMED = {"name": "name"}
 _POLICY = {"name": "name", "policy": "policy", "confidence": "confidence"}
 _REMINDER = {"intent": "intent", "entities": "entities", "name": "name"}
+_FLOW = {"flow_id": "flow", "step_id": "step"}
 
 KINDS = (
     Kind(
@@ -85,8 +86,26 @@ KINDS = (
     ),
     Kind("cancel_reminder", e.ReminderCancelled, ("ReminderCancelled",), optional=_REMINDER),
     Kind("export", e.StoryExported, ("StoryExported",), optional={"path": "path"}),
+    Kind("stack", e.StackUpdated, ("DialogueStackUpdated",), {"update": "update"}),
+    Kind("flow_started", e.FlowStarted, ("FlowStarted",), {"flow_id": "flow"}),
+    Kind("flow_interrupted", e.FlowInterrupted, ("FlowInterrupted",), _FLOW),
+    Kind("flow_resumed", e.FlowResumed, ("FlowResumed",), _FLOW),
+    Kind("flow_completed", e.FlowCompleted, ("FlowCompleted",), _FLOW),
+    Kind("flow_cancelled", e.FlowCancelled, ("FlowCancelled",), _FLOW),
     Kind("topic", e.TopicSet, ("TopicSet",), {"topic": "topic"}),
 )  # fmt: skip
+
+PRO = frozenset({
+    "agent_cancelled", "agent_completed", "agent_interrupted", "agent_processing",
+    "agent_resumed", "agent_started", "bot_turn_ended", "error", "inactive", "mcp_tool_executed",
+    "memory_cleared", "memory_set", "ordered_block_cancelled", "ordered_block_completed",
+    "ordered_block_entered", "ordered_block_interrupted", "ordered_block_resumed",
+    "routing_session_ended", "session_ended", "skill_activated", "skill_cancelled",
+    "skill_completed", "skill_interrupted", "skill_resumed", "tool_executed", "tts_finished",
+    "unsupported_request_classified", "user_barge_in", "user_input_suppressed",
+    "user_silence_timeout",
+})  # fmt: skip
+"""Types of Rasa Pro (up to 3.21) that we have no event for; they are kept as Unknown."""
 
 BY_TYPE = {kind.name: kind for kind in KINDS}
 BY_EVENT = {kind.event: kind for kind in reversed(KINDS)}

@@ -24,6 +24,7 @@ def current_state(name: str, state: State, events: Sequence[e.Event] | Find) -> 
     """
     find = events if callable(events) else _finder(events)
     context = state.context
+    flows = {} if context.stack is None else _flows(context.stack)
     return {
         "sender_id": name,
         "slots": {**dict.fromkeys(state.declared), **context.slots},
@@ -31,12 +32,19 @@ def current_state(name: str, state: State, events: Sequence[e.Event] | Find) -> 
         "latest_event_time": state.last,
         "followup_action": context.followup,
         "paused": context.paused,
+        **flows,
         "events": None,
         "latest_input_channel": state.channel,
         "active_loop": _loop(context.loop, find) if context.loop else {},
         "latest_action": _action(context.latest_action),
         "latest_action_name": action_name(context.latest_action),
     }
+
+
+def _flows(stack: list[Any]) -> dict[str, Any]:
+    """The stack as Rasa Pro shows it, and the flow of its topmost frame."""
+    top = stack[-1] if stack else None
+    return {"stack": stack, "active_flow": top.get("flow_id") if isinstance(top, dict) else None}
 
 
 def _finder(events: Sequence[e.Event]) -> Find:

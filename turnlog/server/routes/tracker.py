@@ -23,6 +23,7 @@ from turnlog.errors import UnknownConversation
 from turnlog.rasa import view
 from turnlog.serializers import plain
 from turnlog.serializers.rasa.incoming import NOT_KEPT, incoming
+from turnlog.serializers.rasa.kinds import PRO
 from turnlog.serializers.rasa.reader import from_rasa
 from turnlog.serializers.rasa.source import ENVELOPE_DEPTH
 from turnlog.serializers.rasa.story import sessions, story
@@ -228,7 +229,7 @@ def _check_event(number: int, source: Any, *, keep_unknown: bool) -> None:
         del source["timestamp"]
     made = next(from_rasa([source]))
     typed = isinstance(source, dict) and isinstance(source.get("event"), str)
-    kept = typed and (keep_unknown or NOT_KEPT in source)
+    kept = typed and (keep_unknown or NOT_KEPT in source or source["event"] in PRO)
     if isinstance(made, e.Unknown) and not kept:
         why = f"event {number} is none that Rasa has: {source!r:.120}"
         raise RequestRefused(400, "BadRequest", why)
