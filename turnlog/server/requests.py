@@ -36,12 +36,6 @@ async def body_of(request: Json, most: int) -> bytes:
     return bytes(body)
 
 
-def check_message_id(id: object) -> None:
-    """Raise RequestRefused for what cannot be a message's id; None is none."""
-    if id is not None and not (isinstance(id, str) and 0 < len(id) <= 128 and id.isprintable()):
-        raise RequestRefused(400, "BadRequest", "message_id: 1 to 128 printable characters")
-
-
 def last_event_id(request: Json, otherwise: int) -> int:
     """The number of the last event that a client of server-sent events saw."""
     given = request.headers.get("last-event-id", "")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
 from turnlog import AsyncTurnlog
 from turnlog.bots import LiveConversation, LoadedBot, ask
-from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import BotFailed, Event, UserUttered
-from turnlog.domain.state import State
-from turnlog.engine.log import Turnlog
+from turnlog.engine.command import recording
+from turnlog.engine.locks import KeyedLocks
 from turnlog.engine.request import Command, Recorded
 from turnlog.errors import (
     ConversationError,
@@ -25,19 +25,27 @@ from turnlog.errors import (
     UnknownConversation,
 )
 from turnlog.server.locks import ConversationLocks
+from turnlog.server.message_guard import MessageGuard
 from turnlog.server.metrics import Metrics
+from turnlog.server.pending_message import (
+    PendingMessage,
+    message_number,
+    pending_message,
+    unanswered,
+)
 from turnlog.server.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 Done = TypeVar("Done")
+Arguments = ParamSpec("Arguments")
 
 LOG_ATTEMPTS = 6
 FIRST_PAUSE_SECONDS = 0.25
 """How often the log is tried for an answer, and seconds before the second time, then doubled."""
 
-OWN = "\x1f"
-"""Begins the keys that the server makes; no client's message id does."""
+SILENCES_KEPT = 10_000
+"""Conversations of which is kept that the bot had nothing to say to the last message."""
 
 CHANNELS = ("socketio", "rest")
 
@@ -50,15 +58,6 @@ class Receipt(msgspec.Struct, frozen=True):
     answer: asyncio.Task[Sequence[Event]]
 
 
-class PendingMessage(NamedTuple):
-    """A user's message with its event's number; answer: what was recorded for it before."""
-
-    conversation: Conversation
-    number: int
-    message: UserUttered
-    answer: Sequence[Event] | None = None
-
-
 class Runner:
     """thinking: told when the bot begins and ends to work on a conversation."""
 
@@ -67,17 +66,21 @@ class Runner:
         log: AsyncTurnlog,
         bot: LoadedBot | None,
         locks: ConversationLocks,
+        guard: MessageGuard,
         settings: Settings,
         metrics: Metrics,
     ) -> None:
         self._log = log
         self._bot = bot
-        self._silent: set[tuple[str, int]] = set()
         self._locks = locks
+        self._guard = guard
         self._settings = settings
         self._metrics = metrics
         self._tasks: set[asyncio.Task[Any]] = set()
         self._owed: set[str] = set()
+        self._asked: set[str] = set()
+        self._keeping = KeyedLocks()
+        self._silent: OrderedDict[str, int] = OrderedDict()
         self._waiting: set[asyncio.Task[Any]] = set()
         self.thinking: Callable[[str, bool], Awaitable[None]] | None = None
 
@@ -86,6 +89,7 @@ class Runner:
 
         The same message id again is the same message: answered now if it was not before.
         """
+        self._guard.check(conversation, message)
         await self._locks.enter(conversation)
         try:
             with self._metrics.recording.time():
@@ -95,7 +99,7 @@ class Runner:
             raise
         channel = message.channel if message.channel in CHANNELS else "other"
         self._metrics.messages.labels(channel).inc()
-        number = _number(recorded)
+        number = message_number(recorded)
         task = self._start(self._answer(conversation, number))
         return Receipt(number, recorded.new, task)
 
@@ -123,21 +127,56 @@ class Runner:
         if not self._settings.shared:
             return 0.0
         state = (await self._log.conversation(conversation)).state
-        if _unanswered(state) is None or state.last is None:
+        if unanswered(state) is None or state.last is None:
             return 0.0
         return max(0.0, state.last + self._settings.bot_timeout - self._log.sync.clock())
 
+    # --- recording what is not answered ---------------------------------------------------------
+
+    async def hear(
+        self, conversation: str, message: UserUttered, command: Command | None = None
+    ) -> Recorded:
+        """Record a user's message without an answer; command: asks for it in other events."""
+        self._guard.check(conversation, message)
+        command = command or recording([message])
+        return await self.perform(conversation, command, key=message.message_id)
+
     async def record(self, conversation: str, *events: Event, key: str | None = None) -> Recorded:
         """Record events as they are, in order with what else goes on; nobody is asked."""
-        async with self._locks.of(conversation):
-            return await self._patiently(self._log.record(conversation, *events, key=key))
+        return await self._in_order(
+            conversation, lambda: self._log.record(conversation, *events, key=key)
+        )
 
     async def perform(
         self, conversation: str, command: Command, *, key: str | None = None
     ) -> Recorded:
         """Record what a command asks for, in order with what else goes on."""
+        return await self._in_order(
+            conversation, lambda: self._log.perform(conversation, command, key=key)
+        )
+
+    async def keep(
+        self,
+        conversation: str,
+        save: Callable[Arguments, Awaitable[Done]],
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Done:
+        """Save session values by `save(*arguments)`, in order with what else goes on.
+
+        While the bot is asked they are saved at once: they may be its own, and it would wait for
+        itself.
+        """
+        if conversation not in self._asked:
+            return await self._in_order(conversation, lambda: save(*arguments, **named))
+        async with self._keeping.of(conversation):
+            return await self._patiently(save(*arguments, **named))
+
+    async def _in_order(self, conversation: str, write: Callable[[], Awaitable[Done]]) -> Done:
         async with self._locks.of(conversation):
-            return await self._patiently(self._log.perform(conversation, command, key=key))
+            return await self._patiently(write())
+
+    # --- ending ---------------------------------------------------------------------------------
 
     async def finish(self) -> None:
         """Wait for the answers under way."""
@@ -176,19 +215,26 @@ class Runner:
         if self._bot is None:
             return ()
         pending = await self._insist(
-            lambda: self._log.read(lambda log: _look(log, conversation, number))
+            lambda: self._log.read(lambda log: pending_message(log, conversation, number))
         )
         if pending is None:
             return ()
         if pending.answer is not None:
             return pending.answer
-        if (conversation, pending.number) in self._silent:
+        if self._silent.get(conversation) == pending.number:
             return ()
         events = await self._ask(self._bot, pending)
         if not events:
-            self._silent.add((conversation, pending.number))
+            self._note_silence(conversation, pending.number)
             return ()
         return await self._record_answer(pending, events)
+
+    def _note_silence(self, conversation: str, number: int) -> None:
+        """The bot is not asked again; where too many were silent since, it may be."""
+        self._silent[conversation] = number
+        self._silent.move_to_end(conversation)
+        if len(self._silent) > SILENCES_KEPT:
+            self._silent.popitem(last=False)
 
     async def _record_answer(
         self, pending: PendingMessage, events: Sequence[Event]
@@ -203,7 +249,7 @@ class Runner:
     async def _record_once(self, pending: PendingMessage, events: Sequence[Event]) -> Recorded:
         number = pending.number
         caused = [e if e.cause else msgspec.structs.replace(e, cause=number) for e in events]
-        return await self._log.record(pending.conversation.id, *caused, key=_answer_key(number))
+        return await self._log.record(pending.conversation.id, *caused, key=pending.answer_key)
 
     async def _insist(self, work: Callable[[], Awaitable[Done]]) -> Done:
         """Do it again and again while the log is away: the answer is asked for once."""
@@ -219,11 +265,13 @@ class Runner:
         """The bot's events, or the failure to be recorded."""
         view = LiveConversation(self._log, pending.conversation, bot, pending.number)
         asking = ask(bot.bot, view, pending.message)
+        self._asked.add(view.id)
         await self._tell(view.id, True)
         try:
             with self._metrics.answering.time():
                 return self._noted(pending, await _in_time(asking, self._settings.bot_timeout))
         finally:
+            self._asked.discard(view.id)
             await self._tell(view.id, False)
 
     def _noted(self, pending: PendingMessage, events: Sequence[Event]) -> Sequence[Event]:
@@ -241,15 +289,6 @@ class Runner:
             await self.thinking(conversation, thinking)
 
 
-def _number(recorded: Recorded) -> int:
-    """The number of the user's message among what was recorded."""
-    for commit in recorded.commits:
-        for received in commit.recorded_events():
-            if isinstance(received.event, UserUttered):
-                return received.number
-    raise AssertionError("no user's message was recorded")
-
-
 async def _in_time(asking: Coroutine[Any, Any, Sequence[Event]], timeout: float) -> Sequence[Event]:
     """The answer, or a BotFailed; a bot that will not be cancelled is left behind."""
     task = asyncio.ensure_future(asking)
@@ -258,33 +297,3 @@ async def _in_time(asking: Coroutine[Any, Any, Sequence[Event]], timeout: float)
         return task.result()
     task.cancel()
     return (BotFailed("timeout", f"no answer within {timeout:g} s"),)
-
-
-def _look(log: Turnlog, conversation: str, number: int | None) -> PendingMessage | None:
-    """The message of that event (None: one that is unanswered), if it is still the last."""
-    found = log.conversation(conversation)
-    number = number or _unanswered(found.state)
-    if number is None:
-        return None
-    message = next(found.events(number - 1))
-    assert isinstance(message, UserUttered)
-    row = log.store.reader.keyed(conversation, _answer_key(number))
-    if row is not None:
-        return PendingMessage(found, number, message, row.commit().events)
-    latest = found.state.context.latest_message
-    is_last = latest is not None and latest.event == number
-    return PendingMessage(found, number, message) if is_last else None
-
-
-def _answer_key(number: int) -> str:
-    return f"{OWN}answer {number}"
-
-
-def _unanswered(state: State) -> int | None:
-    """The number of the last message, unless something answered it."""
-    context = state.context
-    if context.latest_message is None:
-        return None
-    number = context.latest_message.event
-    after = (context.latest_bot_message, context.latest_action)
-    return None if any(found and found.event > number for found in after) else number

@@ -10,6 +10,7 @@ from turnlog.server.auth import Auth
 from turnlog.server.event_stream import EventStreams
 from turnlog.server.feed import Feed
 from turnlog.server.locks import ConversationLocks
+from turnlog.server.message_guard import MessageGuard
 from turnlog.server.message_rate import MessageRate
 from turnlog.server.metrics import Metrics
 from turnlog.server.presence import Presence
@@ -47,5 +48,6 @@ class Services:
         self.streams = EventStreams(log, self.feed, self.presence, settings.limits)
         self.sessions = AsyncSessionManager(manager=SessionManager(log=log.sync))
         self.has_bot = bot is not None
-        self.runner = Runner(log, bot, self.locks, settings, self.metrics)
+        guard = MessageGuard(self.rate, settings.limits.message)
+        self.runner = Runner(log, bot, self.locks, guard, settings, self.metrics)
         self.runner.thinking = self.presence.tell

@@ -22,7 +22,6 @@ from turnlog.errors import TurnlogError
 from turnlog.server import wire
 from turnlog.server.errors import RequestRefused, status_of
 from turnlog.server.past_messages import last_event
-from turnlog.server.requests import check_message_id
 from turnlog.server.services import Services
 from turnlog.server.tokens import named
 from turnlog.server.visitors import Payload, Visitor, VisitorSessions
@@ -152,7 +151,6 @@ class SocketChannel:
     async def _user_message(self, visitor: Visitor, data: Payload) -> Payload:
         message = self._message(data)
         conversation = await self._speaker(visitor, data)
-        self._services.rate.take(conversation)
         receipt = await self._services.runner.receive(conversation, message)
         return {"session_id": conversation, "event": receipt.event}
 
@@ -174,17 +172,14 @@ class SocketChannel:
         return conversation
 
     def _message(self, data: Payload) -> UserUttered:
-        text, limit = data.get("message"), self._services.settings.limits.message
+        text = data.get("message")
         if not isinstance(text, str) or not text:
             raise RequestRefused(400, "BadRequest", "message: a text is needed")
-        if len(text.encode(errors="replace")) > limit:
-            raise RequestRefused(413, "TooLarge", f"message: {limit:,} bytes are allowed at most")
-        check_message_id(id := data.get("message_id"))
         extra = {"metadata": _object(data.get(self._names.metadata))}
         extra["customData"] = _object(data.get("customData"))
         return UserUttered(
             text,
-            message_id=id,
+            message_id=data.get("message_id"),
             channel="socketio",
             extra={key: value for key, value in extra.items() if value} or None,
         )

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any, Self
+from contextvars import copy_context
+from functools import partial
+from typing import Any, ParamSpec, Self, TypeVar
 
 from turnlog.domain.events import Event
 from turnlog.domain.streams import check_id
 from turnlog.sessions.manager import SessionManager
 from turnlog.sessions.turn import SessionTurn, current
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+THREADS = 8
+"""Threads of its own, so that saves which wait for a log that is away hold up nothing else."""
 
 
 class AsyncSessionManager:
@@ -20,6 +29,17 @@ class AsyncSessionManager:
         self, db: str | None = None, *, manager: SessionManager | None = None, **settings: Any
     ) -> None:
         self.sync = manager or SessionManager(db, **settings)
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="turnlog-session")
+
+    async def _call(
+        self,
+        call: Callable[Arguments, Result],
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Result:
+        """The answer of a call on a thread, in the turn that is open here."""
+        bound = partial(copy_context().run, call, *arguments, **named)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, bound)
 
     async def __aenter__(self) -> Self:
         return self
@@ -28,7 +48,8 @@ class AsyncSessionManager:
         await self.close()
 
     async def close(self) -> None:
-        await asyncio.to_thread(self.sync.close)
+        await self._call(self.sync.close)
+        self._pool.shutdown()
 
     @property
     def prop_key(self) -> str:
@@ -46,61 +67,61 @@ class AsyncSessionManager:
             turn = SessionTurn(store, session_id)
             with turn.opened():
                 yield turn
-            await asyncio.to_thread(turn.commit)
+            await self._call(turn.commit)
 
     async def session(self, session_id: str) -> Self:
-        await asyncio.to_thread(self.sync.session, session_id)
+        await self._call(self.sync.session, session_id)
         return self
 
     async def get(self, session_id: str, key: str, t: Callable[[Any], Any] | None = None) -> Any:
-        return await asyncio.to_thread(lambda: self.sync.get(session_id, key, t))
+        return await self._call(lambda: self.sync.get(session_id, key, t))
 
     async def get_global(self, key: str, t: Callable[[Any], Any] | None = None) -> Any:
-        return await asyncio.to_thread(self.sync.get_global, key, t)
+        return await self._call(self.sync.get_global, key, t)
 
     async def get_user_props(self, session_id: str) -> dict[str, Any]:
-        return await asyncio.to_thread(self.sync.get_user_props, session_id)
+        return await self._call(self.sync.get_user_props, session_id)
 
     async def get_from_props(
         self, session_id: str, prop_key: str, t: Callable[[Any], Any] | None = None
     ) -> Any:
-        return await asyncio.to_thread(self.sync.get_from_props, session_id, prop_key, t)
+        return await self._call(self.sync.get_from_props, session_id, prop_key, t)
 
     async def fetch_all(self, session_id: str, is_global: bool = False) -> dict[str, Any] | None:
-        return await asyncio.to_thread(self.sync.fetch_all, session_id, is_global)
+        return await self._call(self.sync.fetch_all, session_id, is_global)
 
     async def key_in_session(self, session_id: str, key: str, check_global: bool = True) -> bool:
-        return await asyncio.to_thread(self.sync.key_in_session, session_id, key, check_global)
+        return await self._call(self.sync.key_in_session, session_id, key, check_global)
 
     async def save(self, session_id: str, key: str, data: Any, *, ttl: float | None = None) -> None:
-        await asyncio.to_thread(self.sync.save, session_id, key, data, ttl=ttl)
+        await self._call(self.sync.save, session_id, key, data, ttl=ttl)
 
     async def save_all(self, session_id: str, data: Mapping[str, Any]) -> None:
-        await asyncio.to_thread(self.sync.save_all, session_id, data)
+        await self._call(self.sync.save_all, session_id, data)
 
     async def save_global(self, key: str, data: Any) -> None:
-        await asyncio.to_thread(self.sync.save_global, key, data)
+        await self._call(self.sync.save_global, key, data)
 
     async def save_prop(self, session_id: str, prop_key: str, data: Any) -> None:
-        await asyncio.to_thread(self.sync.save_prop, session_id, prop_key, data)
+        await self._call(self.sync.save_prop, session_id, prop_key, data)
 
     async def evict(self, session_id: str, key: str) -> None:
-        await asyncio.to_thread(self.sync.evict, session_id, key)
+        await self._call(self.sync.evict, session_id, key)
 
     async def evict_all(self, session_id: str, keys: Iterable[str]) -> None:
-        await asyncio.to_thread(self.sync.evict_all, session_id, keys)
+        await self._call(self.sync.evict_all, session_id, keys)
 
     async def evict_global(self, key: str) -> None:
-        await asyncio.to_thread(self.sync.evict_global, key)
+        await self._call(self.sync.evict_global, key)
 
     async def evict_prop(self, session_id: str, prop_key: str) -> bool:
-        return await asyncio.to_thread(self.sync.evict_prop, session_id, prop_key)
+        return await self._call(self.sync.evict_prop, session_id, prop_key)
 
     async def clear(self, session_id: str, retain_keys: Iterable[str] | None = None) -> None:
-        await asyncio.to_thread(self.sync.clear, session_id, retain_keys)
+        await self._call(self.sync.clear, session_id, retain_keys)
 
     async def clear_global(self) -> None:
-        await asyncio.to_thread(self.sync.clear_global)
+        await self._call(self.sync.clear_global)
 
     async def record(self, session_id: str, *events: Event) -> None:
-        await asyncio.to_thread(self.sync.record, session_id, *events)
+        await self._call(self.sync.record, session_id, *events)

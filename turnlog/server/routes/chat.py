@@ -22,7 +22,7 @@ from turnlog.server import event_stream, wire
 from turnlog.server.auth import Principal, credential
 from turnlog.server.errors import RequestRefused
 from turnlog.server.past_messages import last_event, past_messages
-from turnlog.server.requests import Json, check_message_id, last_event_id, read
+from turnlog.server.requests import Json, last_event_id, read
 from turnlog.server.services import Services
 
 TURNS_SHOWN = 100
@@ -124,13 +124,8 @@ async def say(request: Json, services: Services) -> dict[str, Any]:
     """Say something; it is recorded when this answers: `{"session_id", "event"}`."""
     conversation = _conversation(request, services)
     said = await read(request, ChatMessage)
-    limit = services.settings.limits.message
     if not said.message:
         raise RequestRefused(400, "BadRequest", "message: a text is needed")
-    if len(said.message.encode()) > limit:
-        raise RequestRefused(413, "TooLarge", f"message: {limit:,} bytes are allowed at most")
-    check_message_id(said.message_id)
-    services.rate.take(conversation)
     extra = {"metadata": said.metadata} if said.metadata else None
     message = UserUttered(said.message, message_id=said.message_id, channel="chat", extra=extra)
     receipt = await services.runner.receive(conversation, message)

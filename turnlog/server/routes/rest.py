@@ -13,14 +13,13 @@ from litestar.response import Stream
 
 from turnlog import AsyncTurnlog
 from turnlog.domain.events import Event, UserUttered
-from turnlog.domain.streams import check_id
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
 from turnlog.serializers import plain
 from turnlog.server import wire
 from turnlog.server.auth import Principal
 from turnlog.server.errors import RequestRefused
-from turnlog.server.requests import Json, check_message_id, read
+from turnlog.server.requests import Json, read
 from turnlog.server.services import Services
 
 MAX_BODY_BYTES = 8_000_000
@@ -45,11 +44,6 @@ async def webhook(
     body = await read(request, WebhookMessage)
     sender = body.sender or principal.conversation or services.tokens.new_id()
     principal.require(sender, services.clock())
-    check_id(sender)
-    check_message_id(body.message_id)
-    if len(body.message.encode(errors="replace")) > services.settings.limits.message:
-        raise RequestRefused(413, "TooLarge", "message: too long")
-    services.rate.take(sender)
     receipt = await services.runner.receive(sender, _message(body))
     answer = asyncio.shield(receipt.answer)  # who hangs up does not stop the bot
     if stream:

@@ -73,25 +73,25 @@ async def value(conversation: str, key: str, services: Services) -> Response[byt
 @put("/sessions/{conversation:str}/values/{key:path}", status_code=204)
 async def save(conversation: str, key: str, services: Services, data: Any) -> None:
     """Keep a value under a key."""
-    await services.sessions.save(conversation, key[1:], data)
+    await services.runner.keep(conversation, services.sessions.save, conversation, key[1:], data)
 
 
 @patch("/sessions/{conversation:str}/values", status_code=204)
 async def save_all(conversation: str, services: Services, data: dict[str, Any]) -> None:
     """Keep several values; others stay."""
-    await services.sessions.save_all(conversation, data)
+    await services.runner.keep(conversation, services.sessions.save_all, conversation, data)
 
 
 @delete("/sessions/{conversation:str}/values/{key:path}")
 async def evict(conversation: str, key: str, services: Services) -> None:
     """Remove a value, if it is there."""
-    await services.sessions.evict(conversation, key[1:])
+    await services.runner.keep(conversation, services.sessions.evict, conversation, key[1:])
 
 
 @delete("/sessions/{conversation:str}/values")
 async def clear(conversation: str, services: Services, retain: list[str] | None = None) -> None:
     """Remove every value; with `?retain=KEY`, given as often as needed, those stay."""
-    await services.sessions.clear(conversation, retain)
+    await services.runner.keep(conversation, services.sessions.clear, conversation, retain)
 
 
 @post("/sessions/{conversation:str}/turn", status_code=200)
@@ -100,6 +100,11 @@ async def turn(
 ) -> Response[bytes]:
     """Change several things in one commit; every value as it is then."""
     manager = _shared(services, principal) if data.globals else services.sessions
+    await services.runner.keep(conversation, _change, manager, conversation, data)
+    return _json(await manager.fetch_all(conversation) or {})
+
+
+async def _change(manager: AsyncSessionManager, conversation: str, data: Changes) -> None:
     async with manager.turn(conversation):
         if data.clear or data.retain:
             await manager.clear(conversation, data.retain)
@@ -109,7 +114,6 @@ async def turn(
             await manager.save_prop(conversation, key, item)
         for key, item in data.globals.items():
             await manager.save_global(key, item)
-    return _json(await manager.fetch_all(conversation) or {})
 
 
 # --- properties ---------------------------------------------------------------------------------
@@ -131,13 +135,18 @@ async def prop(conversation: str, key: str, services: Services) -> Response[byte
 @put("/sessions/{conversation:str}/props/{key:path}", status_code=204)
 async def save_prop(conversation: str, key: str, services: Services, data: Any) -> None:
     """Keep a property."""
-    await services.sessions.save_prop(conversation, key[1:], data)
+    await services.runner.keep(
+        conversation, services.sessions.save_prop, conversation, key[1:], data
+    )
 
 
 @delete("/sessions/{conversation:str}/props/{key:path}")
 async def evict_prop(conversation: str, key: str, services: Services) -> None:
     """Remove a property; 404 where there is none."""
-    if not await services.sessions.evict_prop(conversation, key[1:]):
+    evicted = await services.runner.keep(
+        conversation, services.sessions.evict_prop, conversation, key[1:]
+    )
+    if not evicted:
         raise _missing("property", conversation, key[1:])
 
 
@@ -166,7 +175,8 @@ async def save_global(
     conversation: str, key: str, services: Services, principal: Principal, data: Any
 ) -> None:
     """Keep a value for all sessions."""
-    await _shared(services, principal).save_global(key[1:], data)
+    manager = _shared(services, principal)
+    await services.runner.keep(conversation, manager.save_global, key[1:], data)
 
 
 @delete("/sessions/{conversation:str}/globals/{key:path}", opt=EVERYBODY)
@@ -174,7 +184,8 @@ async def evict_global(
     conversation: str, key: str, services: Services, principal: Principal
 ) -> None:
     """Remove a value that all sessions share, if it is there."""
-    await _shared(services, principal).evict_global(key[1:])
+    manager = _shared(services, principal)
+    await services.runner.keep(conversation, manager.evict_global, key[1:])
 
 
 def _found(what: str, conversation: str, key: str, held: dict[str, Any] | None) -> Response[bytes]:

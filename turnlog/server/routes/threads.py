@@ -88,7 +88,7 @@ async def request(conversation: str, services: Services, data: ThreadMessage) ->
     """Record a user's message; it answers every armed prompt."""
     await _thread(services, conversation)
     message = e.UserUttered(data.text, data.data, message_id=data.message_id, channel="sessions")
-    await services.runner.record(conversation, message, key=data.message_id)
+    await services.runner.hear(conversation, message)
     return await _shown(services, conversation)
 
 
@@ -156,8 +156,7 @@ async def _record(services: Services, conversation: str, event: e.Event) -> None
 
 
 async def _perform(services: Services, conversation: str, command: Command) -> Recorded:
-    async with services.locks.of(conversation):
-        return await services.log.perform(conversation, command)
+    return await services.runner.perform(conversation, command)
 
 
 async def _thread(services: Services, conversation: str) -> Thread:

@@ -166,7 +166,7 @@ async def add_message(
         _takes_events(conversation, state)
         return list(from_rasa([source], state.event + 1))
 
-    await services.runner.perform(conversation, command)
+    await services.runner.hear(conversation, e.UserUttered(body["text"]), command)
     return await _tracker(services, conversation, include_events)
 
 
