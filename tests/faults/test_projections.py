@@ -13,14 +13,8 @@ import pytest
 import turnlog
 from turnlog import SlotSet, UserUttered
 from turnlog.domain.conversation import Commit
-from turnlog.projections.projection import (
-    StoredView,
-    View,
-    catch_up,
-    numbered,
-    rebuild,
-    set_aside,
-)
+from turnlog.projections.projection import catch_up, rebuild, set_aside
+from turnlog.projections.view import StoredView, View, numbered
 from turnlog.storage.sqlite import SqliteRecorder
 from turnlog.storage.sqlite_tables import SqliteTransaction
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,20 @@ def test_a_cancelled_caller_does_not_disturb_the_others(url: str) -> None:
         assert "b" in [event.text for event in await log.read_events("alice")]
 
     run(scenario, url)
+
+
+@pytest.mark.parametrize("place", ["memory", "sqlite", "postgres"])
+def test_who_follows_or_waits_ends_when_the_log_is_closed(
+    request: pytest.FixtureRequest, tmp_path: Path, place: str
+) -> None:
+    url = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path}/chat.db"}.get(place)
+    log = turnlog.open(url or request.getfixturevalue("postgres_url"))
+    log.record("alice", UserUttered("hello"))
+    with ThreadPoolExecutor() as pool:
+        followed = log.follow(0)
+        assert next(followed)[0] == 1
+        following = pool.submit(list, followed)
+        waiting = pool.submit(log.wait, "alice", 1)
+        log.close()
+        assert following.result(10) == []
+        assert waiting.result(10) is False

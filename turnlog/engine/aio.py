@@ -21,9 +21,9 @@ from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import Unavailable, UnknownConversation
-from turnlog.projections.projection import StoredView
+from turnlog.projections.view import StoredView
 from turnlog.storage.rows import Head
-from turnlog.storage.subscription import LOOK_SECONDS, Subscription
+from turnlog.storage.subscription import WAIT_SECONDS, Subscription
 
 Result = TypeVar("Result")
 Waiting = tuple[Request, "asyncio.Future[Recorded]"]
@@ -227,7 +227,7 @@ class AsyncTurnlog:
         if growing is None:
             store = self.sync.store
             growing = self._loop.run_in_executor(
-                self._followers, store.wait_above, position, LOOK_SECONDS
+                self._followers, store.wait_above, position, WAIT_SECONDS
             )
             self._growing[position] = growing
             growing.add_done_callback(lambda _: self._growing.pop(position))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time as clocks
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from math import inf
 from time import monotonic
 from typing import Self
@@ -19,12 +20,13 @@ from turnlog.engine.command import importing, recording
 from turnlog.engine.eventsourcing import ConversationApplication
 from turnlog.engine.history import StoredHistory, shown_commits
 from turnlog.engine.request import Command, Recorded, Request
-from turnlog.errors import UnknownConversation
+from turnlog.errors import Unavailable, UnknownConversation
 from turnlog.projections import PROJECTIONS
-from turnlog.projections.projection import StoredView, catch_up, folded
+from turnlog.projections.projection import catch_up, folded
+from turnlog.projections.view import StoredView
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Head
-from turnlog.storage.subscription import LOOK_SECONDS, Subscription
+from turnlog.storage.subscription import WAIT_SECONDS, Subscription
 
 IMPORT_SPLIT = 256
 """Events a commit of an import holds at most."""
@@ -44,6 +46,8 @@ class Turnlog(ConversationApplication):
         return self
 
     def close(self) -> None:
+        self.closing.set()  # first, so that those who follow know why they cannot read
+        self.store.signal.send()
         self.store.close()
         super().close()
 
@@ -193,11 +197,21 @@ class Turnlog(ConversationApplication):
         """
         position = self.store.reader.last_position() if after is None else after
         subscription = Subscription(self.store, position)
-        while not self.closing.is_set():
-            commits = self.next_commits(subscription)
-            yield from commits
-            if not commits:
-                subscription.wait()
+        with self._until_closed():
+            while not self.closing.is_set():
+                commits = self.next_commits(subscription)
+                yield from commits
+                if not commits:
+                    subscription.wait()
+
+    @contextmanager
+    def _until_closed(self) -> Iterator[None]:
+        """Ends without an error where the log is closed meanwhile."""
+        try:
+            yield
+        except Unavailable:
+            if not self.closing.is_set():
+                raise
 
     def next_commits(self, subscription: Subscription) -> list[tuple[int, Commit]]:
         """What a subscription reads next as followers see it; none where there is none yet."""
@@ -210,13 +224,14 @@ class Turnlog(ConversationApplication):
         timeout: seconds; None waits for ever.
         """
         until = monotonic() + (inf if timeout is None else timeout)
-        while True:
-            position, event = self.end(id)
-            if event > after:
-                return True
-            if (left := until - monotonic()) <= 0 or self.closing.is_set():
-                return False
-            self.store.wait_above(position, min(left, LOOK_SECONDS))
+        with self._until_closed():
+            while True:
+                position, event = self.end(id)
+                left = until - monotonic()
+                if event > after or left <= 0 or self.closing.is_set():
+                    return event > after
+                self.store.wait_above(position, min(left, WAIT_SECONDS))
+        return False
 
     def end(self, id: str) -> tuple[int, int]:
         """The log's last position, then the number of the conversation's last event."""

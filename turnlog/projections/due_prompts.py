@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Commit
-from turnlog.projections.projection import View
+from turnlog.projections.view import View
 
 DUE, OUT = "due ", "out "
 TIMER = "timer"

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Commit
 from turnlog.encoding import binary
-from turnlog.projections.projection import View
+from turnlog.projections.view import View
 from turnlog.storage.recorder import Reader
 from turnlog.storage.rows import Row
 

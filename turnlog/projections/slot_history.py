@@ -9,7 +9,7 @@ from turnlog.domain.conversation import Commit
 from turnlog.domain.recorded import TracedEvent, trace
 from turnlog.domain.state import State
 from turnlog.encoding import binary
-from turnlog.projections.projection import View, numbered
+from turnlog.projections.view import View, numbered
 
 _STATE = "state"
 

@@ -10,7 +10,7 @@ from turnlog.domain.actors import actor
 from turnlog.domain.conversation import Commit
 from turnlog.domain.rewinds import taken_by
 from turnlog.domain.traits import Rewind
-from turnlog.projections.projection import View, numbered
+from turnlog.projections.view import View, numbered
 
 _REWIND = "to"
 """Only the entry of a rewind has it: the number of the event it went back to."""

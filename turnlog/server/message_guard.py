@@ -7,7 +7,7 @@ from turnlog.domain.streams import check_id
 from turnlog.server.errors import RequestRefused
 from turnlog.server.message_rate import MessageRate
 
-MAX_ID_CHARACTERS = 128
+MAX_MESSAGE_ID_CHARACTERS = 128
 
 
 class MessageGuard:
@@ -34,6 +34,6 @@ def _check_message_id(id: object) -> None:
     """None is none."""
     if id is None:
         return
-    if not (isinstance(id, str) and 0 < len(id) <= MAX_ID_CHARACTERS and id.isprintable()):
-        why = f"message_id: 1 to {MAX_ID_CHARACTERS} printable characters"
+    if not (isinstance(id, str) and 0 < len(id) <= MAX_MESSAGE_ID_CHARACTERS and id.isprintable()):
+        why = f"message_id: 1 to {MAX_MESSAGE_ID_CHARACTERS} printable characters"
         raise RequestRefused(400, "BadRequest", why)

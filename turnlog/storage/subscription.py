@@ -10,7 +10,7 @@ from turnlog.storage.rows import Row
 BATCH_COMMITS = 2000
 """Commits read at once, and projected in one transaction."""
 
-LOOK_SECONDS = 0.5
+WAIT_SECONDS = 0.5
 """Time after which one who waits for more looks whether it was stopped."""
 
 
@@ -51,7 +51,7 @@ class Subscription:
         """Pass over what is there."""
         self.position = self._recorder.reader.last_position()
 
-    def wait(self, timeout: float = LOOK_SECONDS) -> bool:
+    def wait(self, timeout: float = WAIT_SECONDS) -> bool:
         """Whether there is more than was read; waits some seconds for it at most."""
         return self._recorder.wait_above(self.position, timeout)
 

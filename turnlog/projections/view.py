@@ -1,0 +1,96 @@
+"""The entries of a read model: as a projection works on them, and as they are stored."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from turnlog.encoding import binary
+from turnlog.storage.recorder import Reader
+
+
+class View(Protocol):
+    """A projection's entries while it works on them; values are plain (msgpack)."""
+
+    def get(self, conversation: str, key: str) -> Any: ...
+
+    def put(self, conversation: str, key: str, value: Any) -> None: ...
+
+    def remove(self, conversation: str, key: str) -> None: ...
+
+    def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """Keys and values of one conversation, in order of key."""
+        ...
+
+
+class StoredView:
+    """A projection's entries as they are stored; read only."""
+
+    def __init__(self, reader: Reader, model: str) -> None:
+        self._reader = reader
+        self._model = model
+
+    def get(self, conversation: str, key: str) -> Any:
+        stored = self._reader.get(self._model, conversation, key)
+        return None if stored is None else binary.decode(stored)
+
+    def put(self, conversation: str, key: str, value: Any) -> None:
+        raise TypeError("only its projection writes a view")
+
+    def remove(self, conversation: str, key: str) -> None:
+        raise TypeError("only its projection writes a view")
+
+    def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        for _, key, value in self._reader.entries(self._model, conversation, prefix):
+            yield key, binary.decode(value)
+
+
+class Buffer(StoredView):
+    """A view over stored entries whose changes wait until the batch is done.
+
+    log: where the commits come from.
+    """
+
+    def __init__(self, reader: Reader, model: str, log: Reader) -> None:
+        super().__init__(reader, model)
+        self.log = log
+        self._changes: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+
+    def beside(self) -> Buffer:
+        """Another one over the same entries, without the changes."""
+        return Buffer(self._reader, self._model, self.log)
+
+    def get(self, conversation: str, key: str) -> Any:
+        changed = self._changes[conversation]
+        return changed[key] if key in changed else super().get(conversation, key)
+
+    def put(self, conversation: str, key: str, value: Any) -> None:
+        self._changes[conversation][key] = value
+
+    def remove(self, conversation: str, key: str) -> None:
+        self._changes[conversation][key] = None
+
+    def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        found = dict(super().entries(conversation, prefix))
+        for key, value in self._changes[conversation].items():
+            if key.startswith(prefix):
+                found[key] = value
+        return iter([(key, found[key]) for key in sorted(found) if found[key] is not None])
+
+    def take_over(self, other: Buffer) -> None:
+        """The changes of another buffer, of keys that this one has none of."""
+        for conversation, changed in other._changes.items():
+            self._changes[conversation].update(changed)
+
+    def encoded(self) -> list[tuple[str, str, bytes | None]]:
+        return [
+            (conversation, key, None if value is None else binary.encode(value))
+            for conversation, changed in self._changes.items()
+            for key, value in changed.items()
+        ]
+
+
+def numbered(event: int) -> str:
+    """The key of what belongs to an event; keys sort as the numbers do."""
+    return f"{event:012}"
