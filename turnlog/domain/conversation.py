@@ -78,6 +78,9 @@ class Turn(msgspec.Struct, frozen=True):
     first_event: int
     events: tuple[Event, ...]
 
+    def numbered(self) -> Iterator[tuple[int, Event]]:
+        return enumerate(self.events, self.first_event)
+
     @property
     def message(self) -> UserUttered | None:
         first = self.events[0] if self.events else None
@@ -99,6 +102,10 @@ class Dialogue(msgspec.Struct, frozen=True):
     def last_event(self) -> int:
         """The number before the first, where there are none."""
         return self.first_event + len(self.events) - 1
+
+    def numbered(self) -> Iterator[tuple[int, Event]]:
+        """Its events with their numbers, oldest first."""
+        return enumerate(self.events, self.first_event)
 
     def turns(self) -> Iterator[Turn]:
         return turns(self.events, self.first_event, self.first_turn)

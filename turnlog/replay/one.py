@@ -57,7 +57,7 @@ async def replay_one(
 
 
 def _calls(turn: Turn, results: dict[int, Any]) -> Iterator[Recorded]:
-    for number, event in enumerate(turn.events, turn.first_event):
+    for number, event in turn.numbered():
         if isinstance(event, ToolCalled) and event.actor != "user":
             yield event, results.get(number)
 

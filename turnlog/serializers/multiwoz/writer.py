@@ -79,7 +79,7 @@ class _LogWriter:
             if isinstance(event, e.MessageAnnotated):
                 for frame in event.frames:
                     self.metadata.learn(frame)
-        for number, event in enumerate(turn.events, turn.first_event):
+        for number, event in turn.numbered():
             if isinstance(event, _SAID):
                 self._add(event, self.annotated.get(number, []))
 

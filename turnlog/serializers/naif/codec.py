@@ -87,7 +87,7 @@ class NaifCodec(Codec):
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
         overlay = _Overlay()
-        for number, event in enumerate(dialogue.events, dialogue.first_event):
+        for number, event in dialogue.numbered():
             overlay.take(number, event)
         if overlay.entry is None:
             return

@@ -13,12 +13,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
+from turnlog.domain.messages import NEW_MESSAGE
 from turnlog.errors import FormatError
 from turnlog.serializers.shared.document import member
 from turnlog.serializers.shared.json_value import parse, raw_parts
-
-NEW_MESSAGE = "new_message"
-"""In `extra` of a call that follows another but begins a message of its own."""
 
 Message = Mapping[str, Any]
 

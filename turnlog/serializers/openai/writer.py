@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
+from turnlog.domain.messages import NEW_MESSAGE, Message, messages
+from turnlog.domain.traits import Utterance
 from turnlog.errors import FormatError
 from turnlog.serializers.openai.check import faults, refuse_raw_arguments
-from turnlog.serializers.openai.messages import NEW_MESSAGE
-from turnlog.serializers.plain import dumps
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.document import refuse_raw_example
 from turnlog.serializers.shared.losses import Held, lost
@@ -70,141 +70,68 @@ def chat(dialogue: Dialogue) -> Chat:
     Raises FormatError, naming conversation, turn and message, for messages that a model must not
     be trained on.
     """
-    writer = _MessageWriter()
-    for number, event in enumerate(dialogue.events, dialogue.first_event):
-        writer.take(number, event)
-    turns = [dialogue.first_turn + turn for turn in writer.turns]
-    result = Chat(writer.messages, turns, writer.beside, +writer.lost)
-    content = {"messages": result.messages, **result.beside}
-    refuse_raw_example(Example.of(dialogue, content, result.lost))
+    events = dict(dialogue.numbered())
+    turn_of = {n: turn.number for turn in dialogue.turns() for n, _ in turn.numbered()}
+    result = Chat([], [], {}, Counter())
+    for event in events.values():
+        _take_beside(event, result)
+    for message in messages(events.items()):
+        number = message.event or 0
+        if (written := _written(message, events[number], result.lost)) is not None:
+            result.messages.append(written)
+            result.turns.append(turn_of[number])
+    _check(dialogue, result)
+    return msgspec.structs.replace(result, lost=+result.lost)
+
+
+def _check(dialogue: Dialogue, made: Chat) -> None:
+    content = {"messages": made.messages, **made.beside}
+    refuse_raw_example(Example.of(dialogue, content, made.lost))
     refuse_raw_arguments(content, dialogue.name)
-    for index, field, why in faults(content) if result.messages else ():
-        raise FormatError(why, conversation=dialogue.name, turn=turns[index], field=field)
-    return result
+    for index, field, why in faults(content) if made.messages else ():
+        raise FormatError(why, conversation=dialogue.name, turn=made.turns[index], field=field)
 
 
-class _MessageWriter:
-    """Messages in order. turns: the turn of each. `start` numbers the events of the latest one."""
-
-    def __init__(self) -> None:
-        self.messages: list[dict[str, Any]] = []
-        self.turns: list[int] = []
-        self.beside: dict[str, Any] = {}
-        self.lost: Counter[str] = Counter()
-        self.turn = 0
-        self.start = 0
-        self.call: e.ToolCalled | None = None
-        self.open: list[str] = []
-
-    def take(self, number: int, event: e.Event) -> None:
-        self.turn += isinstance(event, e.UserUttered)
-        if isinstance(event, e.ToolCalled | e.ToolReturned) and event.actor == "user":
-            self.lost[f"{type(event).__name__} of the user's side"] += 1
-            return
-        self.lost.update(lost(event, _HELD))
-        write = _WRITE.get(type(event))
-        if write is not None:
-            write(self, number, event)
-
-    def add(self, number: int, event: e.Event, message: dict[str, Any]) -> None:
+def _take_beside(event: e.Event, made: Chat) -> None:
+    """What an event says beside the messages, and what is lost of it."""
+    if isinstance(event, e.ToolCalled | e.ToolReturned) and event.actor == "user":
+        made.lost[f"{type(event).__name__} of the user's side"] += 1
+        return
+    made.lost.update(lost(event, _HELD))
+    if isinstance(event, e.SystemInstructed) and event.tools is not None:
+        is_other = made.beside.get("tools", event.tools) != event.tools
+        made.lost["tools that others replace"] += is_other
+        made.beside["tools"] = event.tools
+    elif isinstance(event, e.ConversationAnnotated):
         extra = event.extra or {}
-        members = _MEMBERS.get(message["role"], ())
-        message |= {key: extra[key] for key in members if key in extra}
-        self.lost.update(
-            f"{type(event).__name__}.extra.{key}"
-            for key in extra
-            if key not in message and key not in _NOT_MEMBERS
-        )
-        self.messages.append(message)
-        self.turns.append(self.turn)
-        self.start, self.call = number, None
-
-    def instructed(self, number: int, event: e.SystemInstructed) -> None:
-        if event.tools is not None:
-            self.lost["tools that others replace"] += (
-                self.beside.get("tools", event.tools) != event.tools
-            )
-            self.beside["tools"] = event.tools
-        if event.tools is None or event.text is not None:
-            extra = event.extra or {}
-            role = str(extra.get("role", "system"))
-            content = extra.get("content", event.text)
-            self.add(number, event, {"role": role, "content": content})
-
-    def said(self, number: int, event: e.UserUttered | e.BotUttered | e.AgentUttered) -> None:
-        role = "user" if isinstance(event, e.UserUttered) else "assistant"
-        data = {key: held for key, held in (event.data or {}).items() if held is not None}
-        parts = data.get("content")
-        content = parts if isinstance(parts, list) else event.text
-        lost = [f"{type(event).__name__}.data.{key}" for key in data if data[key] is not content]
-        self.lost.update(lost)
-        if content or not lost:  # an image and no text is no message here, but no fault either
-            self.add(number, event, {"role": role, "content": content})
-
-    def called(self, number: int, event: e.ToolCalled) -> None:
-        if not self._joins(event):
-            self.add(number, event, {"role": "assistant", "content": None})
-        call_id = event.call_id if event.call_id is not None else f"call_{number}"
-        arguments = event.arguments
-        text = (
-            arguments
-            if isinstance(arguments, str)
-            else dumps({} if arguments is None else arguments).decode()
-        )
-        function = {"name": event.name, "arguments": text}
-        call = {"id": call_id, "type": "function", "function": function}
-        self.messages[-1].setdefault("tool_calls", []).append(call)
-        self.open.append(call_id)
-        self.call = event
-
-    def _joins(self, event: e.ToolCalled) -> bool:
-        """Whether the call belongs to the message before it."""
-        if not self.messages or self.messages[-1]["role"] != "assistant":
-            return False
-        if event.cause is not None and event.cause == self.start:
-            return True
-        before = self.call
-        apart = event.extra is not None and NEW_MESSAGE in event.extra
-        return before is not None and before.cause == event.cause and not apart
-
-    def returned(self, number: int, event: e.ToolReturned) -> None:
-        call_id = event.call_id
-        if call_id is None and self.open:
-            call_id = self.open[0]
-        if call_id in self.open:
-            self.open.remove(call_id)
-        role = (event.extra or {}).get("role", "tool")
-        message = {"role": role, "tool_call_id": call_id, "name": event.name}
-        message = {key: held for key, held in message.items() if held is not None}
-        content = _result(event.result)
-        self.lost["result that is no text"] += content is not event.result
-        self.add(number, event, {**message, "content": content})
-
-    def annotated(self, number: int, event: e.ConversationAnnotated) -> None:
-        extra = event.extra or {}
-        self.beside |= {key: extra[key] for key in _BESIDE if key in extra}
-        self.lost.update(f"ConversationAnnotated.extra.{k}" for k in extra if k not in _BESIDE)
+        made.beside.update({key: extra[key] for key in _BESIDE if key in extra})
+        made.lost.update(f"ConversationAnnotated.extra.{k}" for k in extra if k not in _BESIDE)
 
 
-def _result(result: Any) -> Any:
-    """A tool's answer as a content: text, parts, or JSON."""
-    if isinstance(result, str) or _are_parts(result):
-        return result
-    return dumps(result).decode()
+def _written(message: Message, first: e.Event, losses: Counter[str]) -> dict[str, Any] | None:
+    """The message as OpenAI has it; None where nothing of what it says can be held."""
+    written = message.as_openai()
+    if isinstance(first, Utterance):
+        data = {key: held for key, held in (first.data or {}).items() if held is not None}
+        beyond = [key for key in data if data[key] is not written["content"]]
+        losses.update(f"{type(first).__name__}.data.{key}" for key in beyond)
+        if beyond and not written["content"] and "tool_calls" not in written:
+            return None  # an image and no text is no message here, but no fault either
+    elif isinstance(first, e.ToolReturned):
+        written["role"] = (first.extra or {}).get("role", "tool")
+        losses["result that is no text"] += written["content"] is not first.result
+    calls = written.pop("tool_calls", None)
+    written |= _members(written, first, losses)
+    return written if calls is None else {**written, "tool_calls": calls}
 
 
-def _are_parts(result: Any) -> bool:
-    return isinstance(result, Sequence) and all(
-        isinstance(part, dict) and part.get("type") == "text" for part in result
+def _members(written: dict[str, Any], first: e.Event, losses: Counter[str]) -> dict[str, Any]:
+    """What the message keeps in `extra`, by role."""
+    extra = first.extra or {}
+    names = _MEMBERS.get(written["role"], ())
+    losses.update(
+        f"{type(first).__name__}.extra.{key}"
+        for key in extra
+        if key not in names and key not in written and key not in _NOT_MEMBERS
     )
-
-
-_WRITE: dict[type[e.Event], Callable[[_MessageWriter, int, Any], None]] = {
-    e.SystemInstructed: _MessageWriter.instructed,
-    e.UserUttered: _MessageWriter.said,
-    e.BotUttered: _MessageWriter.said,
-    e.AgentUttered: _MessageWriter.said,
-    e.ToolCalled: _MessageWriter.called,
-    e.ToolReturned: _MessageWriter.returned,
-    e.ConversationAnnotated: _MessageWriter.annotated,
-}
+    return {name: extra[name] for name in names if name in extra}

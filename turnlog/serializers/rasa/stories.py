@@ -92,7 +92,7 @@ class _Stories:
 
     def all(self) -> Iterator[Example]:
         last = self.first
-        for last, event in enumerate(self.dialogue.events, self.dialogue.first_event):
+        for last, event in self.dialogue.numbered():
             if isinstance(event, e.SessionStarted | e.ConversationRestarted):
                 yield from self._story(last - 1)
                 self._begin(last, event.restored)

@@ -54,7 +54,7 @@ def understood(dialogue: Dialogue) -> dict[int, Understood]:
 def _gathered(dialogue: Dialogue) -> dict[int, Understood]:
     messages: dict[int, Understood] = {}
     turn, latest = dialogue.first_turn, 0
-    for number, event in enumerate(dialogue.events, dialogue.first_event):
+    for number, event in dialogue.numbered():
         if isinstance(event, e.UserUttered):
             turn, latest = turn + 1, number
             messages[number] = Understood(number, turn, event.text)

@@ -77,7 +77,7 @@ class _Writer:
         intent = _intent(turn)
         return [
             self._said(event, self.frames.get(number, []), intent)
-            for number, event in enumerate(turn.events, turn.first_event)
+            for number, event in turn.numbered()
             if type(event) in _SPEAKERS
         ]
 

@@ -71,7 +71,7 @@ class DocumentCodec(Codec):
 
     def _check_sizes(self, dialogue: Dialogue) -> None:
         most = self.limits.event_bytes
-        for number, event in enumerate(dialogue.events, dialogue.first_event):
+        for number, event in dialogue.numbered():
             if (size := len(binary.encode(event))) > most:
                 kind = type(event).__name__
                 why = f"event {number}, {kind}, has {size:,} bytes, more than {most:,}"

@@ -41,7 +41,7 @@ def check_frames(dialogue: Dialogue) -> None:
     """
     texts: dict[int, tuple[str, int]] = {}
     turn = dialogue.first_turn
-    for number, event in enumerate(dialogue.events, dialogue.first_event):
+    for number, event in dialogue.numbered():
         turn += isinstance(event, e.UserUttered)
         if isinstance(event, _SAID):
             texts[number] = event.text or "", turn
