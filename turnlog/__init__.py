@@ -80,6 +80,8 @@ from turnlog.domain.events import (
     VariableSet,
     Versions,
 )
+from turnlog.domain.messages import Message
+from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import State
 from turnlog.engine.aio import AsyncTurnlog
@@ -128,6 +130,7 @@ __all__ = [
     "Intent",
     "LoopActivated",
     "LoopInterrupted",
+    "Message",
     "MessageAnnotated",
     "MessageEdited",
     "MessageRated",
@@ -138,6 +141,7 @@ __all__ = [
     "PromptArmed",
     "PromptCancelled",
     "PromptTimedOut",
+    "RecordedEvent",
     "ReminderCancelled",
     "ReminderScheduled",
     "SessionConfigured",

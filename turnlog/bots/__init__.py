@@ -2,10 +2,10 @@
 
 from turnlog.bots.bot import Answer as Answer
 from turnlog.bots.bot import Bot as Bot
-from turnlog.bots.bot import BotConversation as BotConversation
 from turnlog.bots.bot import LoadedBot as LoadedBot
 from turnlog.bots.bot import Tool as Tool
 from turnlog.bots.bot import as_events as as_events
 from turnlog.bots.bot import ask as ask
 from turnlog.bots.bot import load as load
+from turnlog.bots.conversation import BotConversation as BotConversation
 from turnlog.bots.live import LiveConversation as LiveConversation

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from turnlog.bots.bot import BotConversation
+from turnlog.bots.conversation import BotConversation
 from turnlog.domain.events import (
     ActionExecuted,
     BotUttered,

@@ -15,11 +15,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol
 
+from turnlog.bots.conversation import BotConversation
 from turnlog.domain.events import BotFailed, BotUttered, Event, UserUttered
 from turnlog.errors import BotError
 
@@ -28,34 +29,6 @@ Tool = Callable[..., Any]
 
 Answer = Iterable["Event | str"]
 """Events, oldest first; a string is a message of the bot."""
-
-
-class BotConversation(Protocol):
-    """What a bot sees of the conversation it answers: the same live and in replay."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def slots(self) -> dict[str, Any]:
-        """The slots that have a value."""
-        ...
-
-    @property
-    def turn(self) -> int: ...
-
-    @property
-    def now(self) -> float:
-        """UTC seconds: the clock's time live, the recorded time in replay."""
-        ...
-
-    def events(self) -> Iterator[Event]:
-        """Everything recorded so far, oldest first, the message included."""
-        ...
-
-    async def call(self, tool: str, /, **arguments: Any) -> Any:
-        """The tool's result; both are recorded at once. Raises ToolFailed where it failed."""
-        ...
 
 
 class Bot(Protocol):

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from typing import Any
 
 from turnlog.bots.bot import LoadedBot
+from turnlog.bots.conversation import BotConversation
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, ToolCalled, ToolReturned
-from turnlog.domain.state import State
 from turnlog.engine.aio import AsyncTurnlog
 from turnlog.errors import ToolFailed
 
 
-class LiveConversation:
-    """A BotConversation over an open log, good for one answer.
+class LiveConversation(BotConversation):
+    """Over an open log.
 
     cause: the number of the message's event, noted in what is recorded on the bot's behalf.
     """
@@ -23,34 +22,15 @@ class LiveConversation:
     def __init__(
         self, log: AsyncTurnlog, conversation: Conversation, loaded: LoadedBot, cause: int
     ) -> None:
+        super().__init__(conversation)
         self._log = log
-        self._conversation = conversation
         self._loaded = loaded
         self._cause = cause
         self._calls = 0
 
     @property
-    def id(self) -> str:
-        return self._conversation.id
-
-    @property
-    def slots(self) -> dict[str, Any]:
-        return self._conversation.slots
-
-    @property
-    def turn(self) -> int:
-        return self._conversation.turn
-
-    @property
-    def state(self) -> State:
-        return self._conversation.state
-
-    @property
     def now(self) -> float:
         return self._log.sync.clock()
-
-    def events(self) -> Iterator[Event]:
-        return self._conversation.events()
 
     async def call(self, tool: str, /, **arguments: Any) -> Any:
         """Run a tool of the bot; the call is durable before it runs, its result on return."""

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from turnlog.bots.bot import BotConversation, LoadedBot
+from turnlog.bots.bot import LoadedBot
+from turnlog.bots.conversation import BotConversation
 from turnlog.domain.events import BotUttered, Event, UserUttered
 from turnlog.errors import BotError
 

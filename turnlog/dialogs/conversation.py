@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from turnlog.domain import events as e
+from turnlog.bots.conversation import BotConversation
 from turnlog.domain.conversation import Conversation
 from turnlog.errors import TurnlogError
 
 
-class DialogConversation:
-    """A conversation as a dialog sees it where there are no tools."""
+class DialogConversation(BotConversation):
+    """As a dialog sees it, where there are no tools."""
 
     def __init__(self, conversation: Conversation, clock: Callable[[], float]) -> None:
-        self._conversation = conversation
-        self.id = conversation.id
-        self.slots = conversation.slots
-        self.turn = conversation.turn
-        self.state = conversation.state
-        self.now = clock()
+        super().__init__(conversation)
+        self._now = clock()
 
-    def events(self) -> Iterator[e.Event]:
-        return self._conversation.events()
+    @property
+    def now(self) -> float:
+        return self._now
 
     async def call(self, tool: str, /, **arguments: Any) -> Any:
         raise TurnlogError(f"there is no tool {tool!r} here")

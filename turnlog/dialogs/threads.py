@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, Protocol
 
-from turnlog.bots.bot import BotConversation
+from turnlog.bots.conversation import BotConversation
 from turnlog.domain import events as e
 from turnlog.domain.apply import replay
 from turnlog.domain.state import Prompt, State, Thread

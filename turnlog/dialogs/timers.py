@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from turnlog.bots.bot import BotConversation
+from turnlog.bots.conversation import BotConversation
 from turnlog.dialogs.conversation import DialogConversation
 from turnlog.dialogs.deadlines import DeadlineIndex
 from turnlog.domain import events as e

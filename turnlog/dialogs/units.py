@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from turnlog.bots.bot import BotConversation
+from turnlog.bots.conversation import BotConversation
 from turnlog.dialogs.threads import DialogThread, StateFunction
 from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.state import Prompt

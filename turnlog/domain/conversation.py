@@ -14,6 +14,7 @@ from turnlog.domain.counted import counted
 from turnlog.domain.decide import History, decide
 from turnlog.domain.events import Event, MessageRedacted, UserUttered
 from turnlog.domain.messages import Message, messages
+from turnlog.domain.notebook import as_html
 from turnlog.domain.recorded import RecordedEvent, rewinds_in, shown
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.rewinds import taken_by
@@ -176,6 +177,9 @@ class Conversation:
 
     def __repr__(self) -> str:
         return f"Conversation({self.id!r}, turn={self.turn}, event={self._state.event})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self.recorded())
 
     @property
     def id(self) -> str:

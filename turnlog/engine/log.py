@@ -42,6 +42,9 @@ class Turnlog(ConversationApplication):
         super().__init__(recorder)
         self.clock = clock
 
+    def __repr__(self) -> str:
+        return f"Turnlog({self.store.url!r})"
+
     def __enter__(self) -> Self:
         return self
 

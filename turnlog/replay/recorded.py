@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from turnlog.bots.conversation import BotConversation
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, ToolCalled, ToolReturned
 from turnlog.domain.values import same
@@ -14,34 +15,23 @@ from turnlog.errors import ToolFailed
 Recorded = tuple[ToolCalled, ToolReturned | None]
 
 
-class RecordedConversation:
-    """A BotConversation that asks no tool and reads no clock, good for one answer.
+class RecordedConversation(BotConversation):
+    """Asks no tool and reads no clock.
 
     conversation: as it was with the message, to be written into: nobody saves it. calls: the
     recorded calls of the turn, in order, with their results. now: the message's time.
     """
 
     def __init__(self, conversation: Conversation, calls: Sequence[Recorded], now: float) -> None:
-        self._conversation = conversation
+        super().__init__(conversation)
         self._unused = list(calls)
-        self.now = now
+        self._now = now
         self.called: list[Event] = []
         """The calls that the bot made."""
 
     @property
-    def id(self) -> str:
-        return self._conversation.id
-
-    @property
-    def slots(self) -> dict[str, Any]:
-        return self._conversation.slots
-
-    @property
-    def turn(self) -> int:
-        return self._conversation.turn
-
-    def events(self) -> Iterator[Event]:
-        return self._conversation.events()
+    def now(self) -> float:
+        return self._now
 
     async def call(self, tool: str, /, **arguments: Any) -> Any:
         """The recorded result of this call; of the next one of this tool where none is equal."""
