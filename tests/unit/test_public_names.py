@@ -16,7 +16,8 @@ from turnlog.domain.events import EVENTS
 
 NAMES = [
     "AsyncTurnlog", "Commit", "Conversation", "Dialogue", "Message", "RecordedEvent", "Slot",
-    "State", "Turn", "Turnlog", "aopen", "open", "Act", "Context", "Entity", "Event", "Frame", "Intent", "Span", "Versions",
+    "State", "Turn", "Turnlog", "aopen", "open", "Act", "Context", "Entity", "Event", "Frame",
+    "Intent", "Span", "Versions",
 ]  # fmt: skip
 
 OF_THE_WRITER = {"end", "history", "import_request", "next_commits", "request"}

@@ -47,9 +47,8 @@ def log(url: str) -> Iterator[Turnlog]:
 
 
 def test_an_envelope_knows_number_turn_version_position_and_time(log: Turnlog) -> None:
-    found = [
-        (r.number, r.turn, r.version, r.position) for r in log.conversation("alice").recorded()
-    ]
+    recorded = list(log.conversation("alice").recorded())
+    found = [(r.number, r.turn, r.version, r.position) for r in recorded]
     assert found == [
         (1, 0, 1, 1), (2, 1, 2, 2), (3, 1, 2, 2), (4, 1, 3, 4), (5, 2, 4, 5), (6, 2, 4, 5),
         (7, 2, 5, 6),
