@@ -1,92 +1,99 @@
-"""turnlog: an event-sourced conversation engine."""
+"""turnlog: an event-sourced conversation engine.
 
-from turnlog.domain.conversation import Commit, Conversation, Dialogue, Turn
-from turnlog.domain.events import (
-    Act,
-    ActionExecuted,
-    ActionRejected,
-    ActionReverted,
-    AgentUttered,
-    BotFailed,
-    BotUttered,
-    ConcurrentWriteRecorded,
-    Context,
-    ConversationAnnotated,
-    ConversationDeleted,
-    ConversationPaused,
-    ConversationRestarted,
-    ConversationResumed,
-    ConversationTagged,
-    ConversationUntagged,
-    DeliveryFailed,
-    DeliverySucceeded,
-    EntitiesAdded,
-    Entity,
-    Event,
-    FlowCancelled,
-    FlowCompleted,
-    FlowInterrupted,
-    FlowResumed,
-    FlowStarted,
-    FollowupSet,
-    Frame,
-    HandoverEnded,
-    HandoverStarted,
-    HistoryReplaced,
-    IdentityMerged,
-    Intent,
-    LoopActivated,
-    LoopInterrupted,
-    MessageAnnotated,
-    MessageEdited,
-    MessageRated,
-    MessageRedacted,
-    MessageRegenerated,
-    MessageUnderstood,
-    PromptAnswered,
-    PromptArmed,
-    PromptCancelled,
-    PromptTimedOut,
-    ReminderCancelled,
-    ReminderScheduled,
-    SessionConfigured,
-    SessionEnded,
-    SessionExpired,
-    SessionStarted,
-    SlotsDeclared,
-    SlotSet,
-    SlotsReset,
-    Span,
-    StackUpdated,
-    StateEntered,
-    StoryExported,
-    SystemInstructed,
-    ThreadEnded,
-    ThreadImported,
-    ThreadStarted,
-    ToolCalled,
-    ToolReturned,
-    TopicSet,
-    Unknown,
-    UserFeaturized,
-    UserIdentified,
-    UserUtteranceReverted,
-    UserUttered,
-    ValueAppended,
-    ValueRemoved,
-    ValuesCleared,
-    ValueSet,
-    VariableRemoved,
-    VariableSet,
-    Versions,
-)
-from turnlog.domain.messages import Message
-from turnlog.domain.recorded import RecordedEvent
-from turnlog.domain.slots import Slot
-from turnlog.domain.state import State
-from turnlog.engine.aio import AsyncTurnlog
-from turnlog.engine.log import Turnlog
-from turnlog.engine.opening import aopen, open
+A public name is imported when it is first asked for, so that programs start fast.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from turnlog.domain.conversation import Commit, Conversation, Dialogue, Turn
+    from turnlog.domain.events import (
+        Act,
+        ActionExecuted,
+        ActionRejected,
+        ActionReverted,
+        AgentUttered,
+        BotFailed,
+        BotUttered,
+        ConcurrentWriteRecorded,
+        Context,
+        ConversationAnnotated,
+        ConversationDeleted,
+        ConversationPaused,
+        ConversationRestarted,
+        ConversationResumed,
+        ConversationTagged,
+        ConversationUntagged,
+        DeliveryFailed,
+        DeliverySucceeded,
+        EntitiesAdded,
+        Entity,
+        Event,
+        FlowCancelled,
+        FlowCompleted,
+        FlowInterrupted,
+        FlowResumed,
+        FlowStarted,
+        FollowupSet,
+        Frame,
+        HandoverEnded,
+        HandoverStarted,
+        HistoryReplaced,
+        IdentityMerged,
+        Intent,
+        LoopActivated,
+        LoopInterrupted,
+        MessageAnnotated,
+        MessageEdited,
+        MessageRated,
+        MessageRedacted,
+        MessageRegenerated,
+        MessageUnderstood,
+        PromptAnswered,
+        PromptArmed,
+        PromptCancelled,
+        PromptTimedOut,
+        ReminderCancelled,
+        ReminderScheduled,
+        SessionConfigured,
+        SessionEnded,
+        SessionExpired,
+        SessionStarted,
+        SlotsDeclared,
+        SlotSet,
+        SlotsReset,
+        Span,
+        StackUpdated,
+        StateEntered,
+        StoryExported,
+        SystemInstructed,
+        ThreadEnded,
+        ThreadImported,
+        ThreadStarted,
+        ToolCalled,
+        ToolReturned,
+        TopicSet,
+        Unknown,
+        UserFeaturized,
+        UserIdentified,
+        UserUtteranceReverted,
+        UserUttered,
+        ValueAppended,
+        ValueRemoved,
+        ValuesCleared,
+        ValueSet,
+        VariableRemoved,
+        VariableSet,
+        Versions,
+    )
+    from turnlog.domain.messages import Message
+    from turnlog.domain.recorded import RecordedEvent
+    from turnlog.domain.slots import Slot
+    from turnlog.domain.state import State
+    from turnlog.engine.aio import AsyncTurnlog
+    from turnlog.engine.log import Turnlog
+    from turnlog.engine.opening import aopen, open
 
 __version__ = "0.1.0"
 
@@ -181,3 +188,28 @@ __all__ = [
     "aopen",
     "open",
 ]
+
+_HOMES = (
+    "turnlog.domain.events",
+    "turnlog.domain.slots",
+    "turnlog.domain.state",
+    "turnlog.domain.conversation",
+    "turnlog.engine.opening",
+    "turnlog.engine.log",
+    "turnlog.engine.aio",
+)
+"""Modules of the public names, those first that need little."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "errors":
+        return import_module("turnlog.errors")
+    for home in _HOMES if name in __all__ else ():
+        if (found := vars(import_module(home)).get(name)) is not None:
+            globals()[name] = found
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -44,6 +44,7 @@ COMMANDS: dict[str, str] = {
 """Name of a command: module and function, in the order in which the help shows them."""
 
 UNEXPECTED = 70
+HELP = {"help_option_names": ["-h", "--help"]}
 
 
 class Commands(TyperGroup):
@@ -76,9 +77,10 @@ class Commands(TyperGroup):
 
 def _command(name: str) -> Any:
     module, _, attribute = COMMANDS[name].partition(":")
-    function = getattr(import_module(module), attribute)
-    single = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    single.command(name)(with_common_options(function))
+    found = import_module(module)
+    function, epilog = getattr(found, attribute), getattr(found, "EPILOG", None)
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
+    single.command(name, context_settings=HELP, epilog=epilog)(with_common_options(function))
     return typer.main.get_command(single)
 
 
@@ -129,9 +131,9 @@ def _version(wanted: bool) -> None:
 
 app = typer.Typer(
     cls=Commands,
-    add_completion=False,
+    context_settings=HELP,
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 

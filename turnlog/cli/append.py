@@ -28,7 +28,7 @@ Strict = Annotated[bool, typer.Option("--strict", help="Refuse fields that an ev
 
 
 def append(id: Id, file: File = None, actor: Actor = None, strict: Strict = False) -> None:
-    """Record events, in plain JSON, at the end of a conversation.
+    """Record events, given as JSON, at the end of a conversation.
 
     A field that an event does not have is kept in its `extra`, and named.
     """

@@ -24,7 +24,9 @@ INDEX = "index.csv"
 
 
 def audit(ids: Ids, out: Out) -> None:
-    """Write a page that shows what was said, set, edited and taken back, and whether it is whole.
+    """Write a page about conversations, for people.
+
+    It shows what was said, set, edited and taken back, and whether it is whole.
 
     Exit status 1 where verifying a conversation finds a fault.
     """

@@ -17,13 +17,16 @@ From = Annotated[Path, typer.Argument(metavar="PATH", help="A backup, or any SQL
 
 
 def backup(path: To) -> None:
-    """Copy the log to a file, as it stands now, while it goes on being written."""
+    """Copy the log to a file, while it goes on being written."""
     with open_log() as log:
         _tell("copied", copying.backup(log.store, path), path)
 
 
 def restore(path: From) -> None:
-    """Fill an empty log from a backup: byte for byte, so that it verifies as before."""
+    """Fill an empty log from a backup.
+
+    Row for row, so that it verifies as before.
+    """
     with open_log(create=True) as log:
         _tell("restored", copying.restore(path, log.store), path)
 

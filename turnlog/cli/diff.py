@@ -24,7 +24,10 @@ COLUMNS = ("event", "turn", "time", "actor", "type", "text", "name", "value")
 
 
 def diff(id: Id, other: Other = None, from_turn: FromTurn = None, to_turn: ToTurn = None) -> None:
-    """Show what two turns changed, or where two conversations differ; status 1 if they do."""
+    """Show what two turns changed, or two conversations differ in.
+
+    Exit status 1 where anything differs.
+    """
     if other is not None and not (from_turn is to_turn is None):
         raise typer.BadParameter("give another conversation or turns, not both")
     with open_log() as log:

@@ -13,17 +13,19 @@ import typer
 from turnlog.cli import output
 from turnlog.cli.listing import Where
 from turnlog.cli.settings import Ids, open_log
+from turnlog.serializers.formats import WRITABLE, listed
 
 if TYPE_CHECKING:
     from turnlog.training.manifest import Totals
     from turnlog.training.plan import Plan
     from turnlog.training.write import Progress
 
+EPILOG = listed(WRITABLE)
 SHOWN = 20
 """Conversations, and kinds of what is lost, that people are shown by name."""
 
 Format = Annotated[
-    str | None, typer.Option("--format", metavar="F", help="The files' format.", show_default=False)
+    str | None, typer.Option("--format", metavar="F", help="One of those below.", show_default=False)
 ]
 Out = Annotated[
     Path | None,
@@ -48,7 +50,7 @@ SkipFaulty = Annotated[
 RasaPrefix = Annotated[
     str | None,
     typer.Option(
-        "--prefix", help="rasa-dialogue: rasa_core, rasa.core or rasa.shared.core (the default)."
+        "--prefix", metavar="P", help="rasa-dialogue: rasa_core, rasa.core or rasa.shared.core (the default)."
     ),
 ]
 Turns = Annotated[
@@ -74,7 +76,10 @@ def export(
     turns: Turns = None,
     verify: Verify = None,
 ) -> None:
-    """Write conversations to a file, with a manifest of where each example comes from."""
+    """Write conversations to a file, with a manifest.
+
+    The manifest says where each example comes from.
+    """
     if verify is not None:
         _verify(verify)
         return

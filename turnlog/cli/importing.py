@@ -12,10 +12,12 @@ import typer
 
 from turnlog.cli import output
 from turnlog.cli.settings import open_log
+from turnlog.serializers.formats import READABLE, listed
 
 if TYPE_CHECKING:
     from turnlog.engine.importing import Imported, Progress
 
+EPILOG = listed(READABLE)
 SHOWN = 20
 """Refused conversations and skipped files that people are shown."""
 
@@ -23,7 +25,7 @@ Paths = Annotated[
     list[Path], typer.Argument(metavar="PATH...", help="Files and folders; also database URLs.")
 ]
 Format = Annotated[
-    str | None, typer.Option("--format", metavar="F", help="The files' format; else recognised.")
+    str | None, typer.Option("--format", metavar="F", help="One of those below; else recognised.")
 ]
 Prefix = Annotated[
     str, typer.Option("--id-prefix", metavar="P", help="Put this before every conversation's id.")
@@ -47,7 +49,10 @@ def import_(
     max_conversation: MaxBytes = None,
     domain: Domain = None,
 ) -> None:
-    """Store the conversations of files; what is there already is stored once."""
+    """Store the conversations of files and folders.
+
+    What is there already is stored once; what goes on is extended.
+    """
     from turnlog.engine.importing import import_files
     from turnlog.serializers.shared.codec import Limits
 

@@ -12,7 +12,10 @@ PROTOCOL = ("event", "turn", "time", "actor", "type", "says", "versions", "cause
 
 
 def log(id: Id) -> None:
-    """Show every event of a conversation, those taken back too, and by which event."""
+    """Show every event of a conversation.
+
+    Those taken back too, and by which event.
+    """
     with open_log() as opened:
         found = described(opened.conversation(id))
         if settings().json:

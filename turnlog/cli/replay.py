@@ -12,8 +12,11 @@ import msgspec
 import typer
 
 from turnlog.cli import output
-from turnlog.cli.settings import Ids, open_log, settings
+from turnlog.cli.settings import open_log, settings
 
+Ids = Annotated[
+    list[str] | None, typer.Argument(metavar="[ID]...", help="The conversations; or --all.")
+]
 All = Annotated[bool, typer.Option("--all", help="Every conversation.")]
 BotName = Annotated[str, typer.Option("--bot", metavar="MODULE:ATTR", help="The bot.")]
 Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")]
@@ -49,7 +52,9 @@ def replay(
     junit: Junit = None,
     html: Html = None,
 ) -> None:
-    """Ask a bot again what users said, and show where it first answers otherwise; status 1 then.
+    """Ask a bot again what users said, and compare.
+
+    Exit status 1 where it answers otherwise; the first time in each conversation is shown.
 
     Clock, tool results and what came before each message are the record's.
     """

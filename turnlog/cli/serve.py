@@ -13,23 +13,23 @@ from turnlog.errors import TurnlogError
 
 Option = typer.Option
 
-Host = Annotated[str | None, Option(help="Address to bind to [default: 127.0.0.1].")]
-Port = Annotated[int, Option(help="Port; 0 for any that is free.")]
+Host = Annotated[str | None, Option(metavar="ADDRESS", help="Address to bind to [default: 127.0.0.1].")]
+Port = Annotated[int, Option(metavar="N", min=0, max=65535, help="Port; 0 for any that is free.")]
 BotName = Annotated[
     str | None, Option(metavar="MODULE:ATTR|URL", help="Who answers; nobody if not given.")
 ]
-BotTimeout = Annotated[float, Option(help="Seconds a bot may take.")]
+BotTimeout = Annotated[float, Option(metavar="S", help="Seconds a bot may take.")]
 Cors = Annotated[
     list[str] | None, Option(metavar="ORIGIN", help="Another origin whose pages may use it.")
 ]
 AuthToken = Annotated[
-    str | None, Option(envvar="TURNLOG_AUTH_TOKEN", help="Token that REST and /inspect ask for.")
+    str | None, Option(envvar="TURNLOG_AUTH_TOKEN", metavar="T", help="Token that REST and /inspect ask for.")
 ]
 JwtKey = Annotated[
     str | None,
-    Option(envvar="TURNLOG_JWT_KEY", help="Key that JSON web tokens are checked with."),
+    Option(envvar="TURNLOG_JWT_KEY", metavar="K", help="Key that JSON web tokens are checked with."),
 ]
-JwtMethod = Annotated[str, Option(help="Their algorithm; no other is accepted.")]
+JwtMethod = Annotated[str, Option(metavar="M", help="Their algorithm; no other is accepted.")]
 ClientIds = Annotated[
     bool,
     Option(
@@ -44,11 +44,11 @@ RedisUrl = Annotated[
         help="Redis by which servers on one PostgreSQL tell each other that the log has grown.",
     ),
 ]
-SocketioPath = Annotated[str, Option(help="Path of the Socket.IO channel.")]
-Namespace = Annotated[str, Option(help="Its namespace.")]
-UserMessageEvent = Annotated[str, Option(help="Its event of a user's message.")]
-BotMessageEvent = Annotated[str, Option(help="Its event of a bot's message.")]
-MetadataKey = Annotated[str, Option(help="Where a message carries metadata.")]
+SocketioPath = Annotated[str, Option(metavar="PATH", help="Path of the Socket.IO channel.")]
+Namespace = Annotated[str, Option(metavar="NAME", help="Its namespace.")]
+UserMessageEvent = Annotated[str, Option(metavar="EVENT", help="Its event of a user's message.")]
+BotMessageEvent = Annotated[str, Option(metavar="EVENT", help="Its event of a bot's message.")]
+MetadataKey = Annotated[str, Option(metavar="KEY", help="Where a message carries metadata.")]
 MaxBody = Annotated[int, Option(metavar="BYTES", help="Largest request with Rasa's events.")]
 MaxEvent = Annotated[
     int, Option(metavar="BYTES", help="Rasa's events up to which all of an event is kept.")

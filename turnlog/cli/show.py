@@ -18,7 +18,7 @@ AtTime = Annotated[
 
 
 def show(id: Id, at_turn: AtTurn = None, at_event: AtEvent = None, at: AtTime = None) -> None:
-    """Show a conversation's state, now or as it was after a turn, an event or at a time."""
+    """Show a conversation's state, now or at an earlier moment."""
     if sum(moment is not None for moment in (at_turn, at_event, at)) > 1:
         raise typer.BadParameter("give one of --at-turn, --at-event and --at")
     from turnlog.engine.query import seconds

@@ -15,7 +15,10 @@ Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Ke
 
 
 def delete(id: Id, reason: Reason = None) -> None:
-    """Hide a conversation everywhere; its bytes remain, and the chain still verifies."""
+    """Hide a conversation everywhere.
+
+    Its bytes remain, and the chain still verifies.
+    """
     with open_log() as log:
         log.delete(id, reason)
     done = {"conversation": id, "deleted": True, "note": REMAINS}

@@ -12,7 +12,9 @@ from turnlog.cli.settings import Ids, open_log
 
 
 def verify(ids: Ids = None) -> None:
-    """Check that nothing recorded was changed, and that what is derived follows from it.
+    """Check that nothing recorded was changed.
+
+    And that heads, snapshots and read models follow from it.
 
     With IDs: these conversations' events, heads and snapshots alone. Exit status 1 for a fault.
     """

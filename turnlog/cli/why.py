@@ -14,7 +14,10 @@ Slot = Annotated[str, typer.Argument(metavar="SLOT", help="The slot.")]
 
 
 def why(id: Id, slot: Slot, at_turn: AtTurn = None) -> None:
-    """Show the events which, replayed alone, give a slot its value; none for an initial value."""
+    """Show the events that gave a slot its value.
+
+    Replayed alone, they give it; an initial value has none.
+    """
     from turnlog.audit import why as reasons
 
     with open_log() as log:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from turnlog.errors import FormatError
@@ -32,6 +34,18 @@ BUILT_IN: dict[str, str] = {
     "rasa-redis": "turnlog.serializers.rasa.redis:RasaRedisCodec",
 }
 """Name of a format: module and class of its codec, imported when asked for."""
+
+READ_ONLY = frozenset({"rasa-sql", "rasa-mongo", "rasa-redis"})
+WRITE_ONLY = frozenset(
+    {"trl", "sharegpt", "alpaca", "parquet", "rasa-stories", "rasa-nlu", "rasa-e2e"}
+)
+READABLE = [name for name in BUILT_IN if name not in WRITE_ONLY]
+WRITABLE = [name for name in BUILT_IN if name not in READ_ONLY]
+
+
+def listed(formats: Iterable[str]) -> str:
+    """Formats as the end of a command's help; no name is broken at its hyphen."""
+    return "\b\n" + fill(f"Formats: {', '.join(formats)}.", 78, break_on_hyphens=False)
 
 
 def names() -> list[str]:
