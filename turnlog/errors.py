@@ -15,7 +15,8 @@ TurnlogError
 │   └── Unavailable          timeouts, a full disk, a lost connection
 ├── BotError                 a bot that cannot be loaded, or whose answer is none
 │   └── ToolFailed           a tool that a bot called
-└── FormatError              a file that cannot be read or written; names file, line and field
+├── FormatError              a file that cannot be read or written; names file, line and field
+└── MissingExtra             packages that are not installed; names the extra that brings them
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ __all__ = [
     "ForeignDatabase",
     "FormatError",
     "InvalidEvent",
+    "MissingExtra",
     "NewerFormat",
     "NoSuchLog",
     "OutOfRange",
@@ -82,6 +84,15 @@ class Corrupt(StorageError):
 
 class Unavailable(StorageError):
     pass
+
+
+class MissingExtra(TurnlogError, ImportError):
+    """`extra` is what `pip install 'turnlog[…]'` names."""
+
+    def __init__(self, what: str, extra: str, package: str | None = None) -> None:
+        missing = f" ({package} is not installed)" if package else ""
+        super().__init__(f"{what} needs: pip install 'turnlog[{extra}]'{missing}")
+        self.extra = extra
 
 
 class BotError(TurnlogError):

@@ -25,7 +25,8 @@ SHOWN = 20
 """Conversations, and kinds of what is lost, that people are shown by name."""
 
 Format = Annotated[
-    str | None, typer.Option("--format", metavar="F", help="One of those below.", show_default=False)
+    str | None,
+    typer.Option("--format", metavar="F", help="One of those below.", show_default=False),
 ]
 Out = Annotated[
     Path | None,
@@ -50,7 +51,9 @@ SkipFaulty = Annotated[
 RasaPrefix = Annotated[
     str | None,
     typer.Option(
-        "--prefix", metavar="P", help="rasa-dialogue: rasa_core, rasa.core or rasa.shared.core (the default)."
+        "--prefix",
+        metavar="P",
+        help="rasa-dialogue: rasa_core, rasa.core or rasa.shared.core (the default).",
     ),
 ]
 Turns = Annotated[

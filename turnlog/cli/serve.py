@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
 from turnlog.cli.settings import settings as common
-from turnlog.errors import TurnlogError
+from turnlog.extras import needed
 
 Option = typer.Option
 
-Host = Annotated[str | None, Option(metavar="ADDRESS", help="Address to bind to [default: 127.0.0.1].")]
+Host = Annotated[
+    str | None, Option(metavar="ADDRESS", help="Address to bind to [default: 127.0.0.1].")
+]
 Port = Annotated[int, Option(metavar="N", min=0, max=65535, help="Port; 0 for any that is free.")]
 BotName = Annotated[
     str | None, Option(metavar="MODULE:ATTR|URL", help="Who answers; nobody if not given.")
@@ -23,11 +23,12 @@ Cors = Annotated[
     list[str] | None, Option(metavar="ORIGIN", help="Another origin whose pages may use it.")
 ]
 AuthToken = Annotated[
-    str | None, Option(envvar="TURNLOG_AUTH_TOKEN", metavar="T", help="Token that REST and /inspect ask for.")
+    str | None,
+    Option(envvar="TURNLOG_AUTH_TOKEN", metavar="T", help="Token that REST and /inspect ask for."),
 ]
 JwtKey = Annotated[
     str | None,
-    Option(envvar="TURNLOG_JWT_KEY", metavar="K", help="Key that JSON web tokens are checked with."),
+    Option(envvar="TURNLOG_JWT_KEY", metavar="K", help="Key that checks JSON web tokens."),
 ]
 JwtMethod = Annotated[str, Option(metavar="M", help="Their algorithm; no other is accepted.")]
 ClientIds = Annotated[
@@ -79,7 +80,7 @@ def serve(
     max_depth: MaxDepth = 100,
 ) -> None:
     """Serve live conversations: chat page, inspector, Socket.IO, REST."""
-    with _server_packages():
+    with needed("server", "the server"):
         from turnlog.server.main import run
         from turnlog.server.settings import ClientLimits, Names, Settings
     names = Names(
@@ -93,14 +94,3 @@ def serve(
         limits=ClientLimits(tracker_body=max_body, event=max_event, depth=max_depth),
     )  # fmt: skip
     run(settings)
-
-
-@contextmanager
-def _server_packages() -> Iterator[None]:
-    """Say which extra brings the packages, where one is not installed."""
-    try:
-        yield
-    except ImportError as error:
-        raise TurnlogError(
-            f"the server needs more packages ({error.name}): pip install 'turnlog[server]'"
-        ) from error

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from turnlog.domain.conversation import Dialogue
-from turnlog.errors import FormatError
+from turnlog.extras import needed
 from turnlog.serializers.openai.text_chat import text_chat, tools_text
 from turnlog.serializers.shared.codec import Codec, Example
 
@@ -25,6 +25,7 @@ class ParquetCodec(Codec):
     suffix = ".parquet"
     writes = True
     libraries = ("pyarrow",)
+    extra = "parquet"
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
         chat = text_chat(dialogue)
@@ -46,11 +47,9 @@ class ParquetCodec(Codec):
 
 
 def _arrow() -> tuple[Any, Any]:
-    try:
+    with needed("parquet", "the format 'parquet'"):
         import pyarrow
         import pyarrow.parquet
-    except ImportError as error:
-        raise FormatError("the format 'parquet' needs turnlog[parquet]") from error
     return pyarrow, pyarrow.parquet
 
 

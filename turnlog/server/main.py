@@ -19,6 +19,7 @@ from turnlog.bots import LoadedBot
 from turnlog.domain.values import MAX_DEPTH
 from turnlog.encoding.binary import MAX_EVENT_BYTES
 from turnlog.errors import TurnlogError
+from turnlog.extras import needed
 from turnlog.server.app import serving
 from turnlog.server.request_guard import is_loopback
 from turnlog.server.services import Services
@@ -108,7 +109,9 @@ def _listening(settings: Settings) -> socket.socket:
         listening.listen(2048)
     except OSError as error:
         listening.close()
-        raise TurnlogError(f"{settings.host}:{settings.port}: {error.strerror or error}") from error
+        where = f"{settings.host}:{settings.port}"
+        why = f"{where}: {error.strerror or error} (--host, --port; 0 is any port that is free)"
+        raise TurnlogError(why) from error
     return listening
 
 
@@ -116,7 +119,8 @@ def _bot(settings: Settings) -> LoadedBot | None:
     if settings.bot is None:
         return None
     if settings.bot.startswith(("http://", "https://")):
-        from turnlog.bots.remote import remote
+        with needed("server", "a bot behind a URL"):
+            from turnlog.bots.remote import remote
 
         return remote(settings.bot, timeout=settings.bot_timeout)
     return bots.load(settings.bot)

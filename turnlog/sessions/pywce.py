@@ -13,16 +13,15 @@ import types
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-try:
-    from pywce import ISessionManager
-except ImportError as error:
-    raise ImportError(f"needs: pip install 'turnlog[pywce]' ({error})") from error
-
 from turnlog.domain.events import BotUttered, DeliveryFailed, DeliverySucceeded, Event, UserUttered
 from turnlog.domain.values import unholdable
 from turnlog.engine.request import Recorded
+from turnlog.extras import needed
 from turnlog.sessions.manager import SessionManager
 from turnlog.sessions.turn import SessionTurn, current
+
+with needed("pywce", "the session manager for pywce"):
+    from pywce import ISessionManager
 
 AnEngine = TypeVar("AnEngine")
 Send = Callable[[str, str, dict[str, Any]], Any]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from turnlog.errors import NoSuchLog, StorageError
+from turnlog.extras import needed
 from turnlog.storage.memory import MemoryRecorder
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.sqlite import SqliteRecorder
@@ -53,10 +54,8 @@ def _seconds(url: str, text: str) -> float:
 
 
 def _postgres(url: str, *, create: bool, readonly: bool) -> Recorder:
-    try:
+    with needed("postgres", "PostgreSQL"):
         from turnlog.storage.postgres import PostgresRecorder
-    except ImportError as error:
-        raise StorageError("PostgreSQL needs: pip install 'turnlog[postgres]'") from error
     base, _, query = url.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
     timeout = _seconds(url, options.pop("timeout", "10"))

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from turnlog.errors import FormatError
+from turnlog.extras import needed
 from turnlog.serializers.plain import dumps
 from turnlog.serializers.shared.codec import Example
 from turnlog.training.plan import By, Plan
@@ -108,12 +109,15 @@ class Manifest(Totals):
 
 def header(plan: Plan) -> dict[str, Any]:
     fields = msgspec.structs.asdict(plan)
+    codec = plan.codec()
+    with needed(codec.extra, f"the format {codec.name!r}"):
+        versions = {name: version(name) for name in ("turnlog", *codec.libraries)}
     return {
         "manifest": VERSION,
         "position": plan.position,
         "query": {name: fields[name] for name in Query.__struct_fields__},
         "options": {name: fields[name] for name in Options.__struct_fields__},
-        "versions": {name: version(name) for name in ("turnlog", *plan.codec().libraries)},
+        "versions": versions,
     }
 
 

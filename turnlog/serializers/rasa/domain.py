@@ -8,6 +8,7 @@ from typing import Any
 from turnlog.domain.events import SlotsDeclared
 from turnlog.domain.slots import Slot
 from turnlog.errors import FormatError
+from turnlog.extras import needed
 
 _TYPES = {"any", "text", "bool", "float", "list", "categorical"}
 _FIELDS = {
@@ -46,7 +47,8 @@ def _added(forms: bool, actions: list[Any]) -> list[str]:
 
 
 def _loaded(file: Path) -> dict[str, Any]:
-    import yaml
+    with needed("rasa", "Rasa's domain"):
+        import yaml
 
     try:
         loaded = yaml.safe_load(file.read_bytes())

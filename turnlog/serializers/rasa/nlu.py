@@ -35,6 +35,7 @@ class RasaNluCodec(Codec):
     suffix = ".yml"
     writes = True
     libraries = ("PyYAML",)
+    extra = "rasa"
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
         lost = Counter(what for event in dialogue.events for what in losses.lost(event, _HELD))

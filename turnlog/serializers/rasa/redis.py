@@ -9,6 +9,7 @@ from typing import Any
 
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
+from turnlog.extras import needed
 from turnlog.serializers.rasa.dialogue import RasaDialogueCodec
 from turnlog.serializers.rasa.source import Place, placed
 from turnlog.serializers.shared.codec import url_of
@@ -41,7 +42,8 @@ class RasaRedisCodec(RasaDialogueCodec):
                 yield self._value(key, value, place)
 
     def _live(self, url: str) -> Iterator[Dialogue | FormatError]:
-        import redis
+        with needed("rasa", "Redis"):
+            import redis
 
         place = Place(re.sub(r"//[^@/]*@", "//", url))
         try:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
+from turnlog.extras import needed
 from turnlog.serializers.rasa.source import ENVELOPE_DEPTH, Place, RasaCodec
 from turnlog.serializers.shared.codec import url_of
 from turnlog.serializers.shared.json_value import parse
@@ -120,7 +121,8 @@ def _connected(source: str) -> tuple[Any, str]:
     if scheme == "sqlite":
         return _sqlite(rest if Path(rest).exists() else f"/{rest.lstrip('/')}"), _SQLITE_TABLES
     if scheme.partition("+")[0] in ("postgresql", "postgres"):
-        import psycopg
+        with needed("postgres", "PostgreSQL"):
+            import psycopg
 
         return psycopg.connect(f"postgresql://{rest}"), _TABLES_OF_SCHEMA
     raise FormatError(f"{scheme!r} is no database that is read: sqlite, postgresql", file=source)

@@ -47,6 +47,7 @@ class RasaStoriesCodec(Codec):
     suffix = ".yml"
     writes = True
     libraries = ("PyYAML",)
+    extra = "rasa"
     texts: ClassVar[bool] = False
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:

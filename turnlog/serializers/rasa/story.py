@@ -6,13 +6,16 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from turnlog.extras import needed
+
 VERSION = "3.1"
 _UNSAID = ("action_listen", "action_session_start")
 
 
 def story(name: str, sessions: Iterable[Sequence[dict[str, Any]]]) -> str:
     """The YAML of a conversation's sessions, each a list of events in Rasa's JSON."""
-    import yaml
+    with needed("rasa", "Rasa's YAML"):
+        import yaml
 
     kept = [steps for events in sessions if (steps := list(_steps(events)))]
     stories = [

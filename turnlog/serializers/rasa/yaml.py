@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, BinaryIO
 
-from turnlog.errors import FormatError
+from turnlog.extras import needed
 
 _HEADER = '# Written by turnlog · https://rasa.com/docs/rasa/training-data-format\nversion: "3.1"\n'
 """Not all ASCII on purpose: Rasa resolves backslashes in files that are."""
@@ -33,10 +33,8 @@ def write_yaml(key: str, entries: Iterable[Any], out: BinaryIO) -> None:
 
 
 def _dumper() -> Any:
-    try:
+    with needed("rasa", "Rasa's YAML"):
         import yaml
-    except ImportError as error:
-        raise FormatError("Rasa's YAML needs turnlog[rasa]") from error
     base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
     class Dumper(base):  # type: ignore[misc]  # a base that is Any: C or Python

@@ -63,6 +63,8 @@ class Codec:
     what was taken back, failed or was redacted."""
     libraries: ClassVar[tuple[str, ...]] = ()
     """Packages whose version decides about the bytes of a file."""
+    extra: ClassVar[str] = ""
+    """What brings them: `turnlog[EXTRA]`."""
 
     def __init__(self, limits: Limits | None = None, **options: Any) -> None:
         self.limits = limits or Limits()
