@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from turnlog.domain import events as e
 from turnlog.domain.apply import fold
@@ -41,7 +40,7 @@ def _decides(event: e.Event, slot: str, before: State) -> bool:
     return _restores(event)
 
 
-def _restores(event: Any) -> bool:
+def _restores(event: e.Event) -> bool:
     if isinstance(event, e.SlotsReset):
         return True
     return isinstance(event, Restoring) and event.restored is not None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from itertools import groupby
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
@@ -14,20 +14,21 @@ from turnlog.audit.protocol import details
 from turnlog.audit.verify import Verification
 from turnlog.domain import events as e
 from turnlog.domain.recorded import TracedEvent
-from turnlog.domain.traits import Rewind
+from turnlog.domain.traits import Rewind, Rewrite, Utterance
 from turnlog.reports.html import Child, Element, element, page
 from turnlog.reports.text import when
 from turnlog.serializers.plain import dumps, to_plain
 
-_SAID = (e.UserUttered, e.BotUttered, e.AgentUttered, e.SystemInstructed)
+MessageEvent = Utterance | e.SystemInstructed
+Rewrites = Sequence[tuple[int, Rewrite]]
 _ASIDE = (
     e.ActionExecuted, e.ActionRejected, e.ToolCalled, e.ToolReturned, e.SlotSet, e.SlotsReset,
     e.BotFailed, e.HandoverStarted, e.HandoverEnded, e.ConversationPaused, e.ConversationResumed,
     e.MessageRated, e.MessageUnderstood, e.LoopActivated, e.DeliveryFailed,
 )  # fmt: skip
-_DIVIDES = (
-    e.SessionStarted, e.SessionExpired, e.SessionEnded, e.ConversationRestarted,
-    e.ConversationDeleted, *get_args(Rewind),
+Division = (
+    e.SessionStarted | e.SessionExpired | e.SessionEnded | e.ConversationRestarted
+    | e.ConversationDeleted | Rewind
 )  # fmt: skip
 
 
@@ -116,39 +117,38 @@ def _ran(lines: Sequence[TracedEvent]) -> Element | None:
 
 
 def _dialogue(lines: Sequence[TracedEvent]) -> Iterator[Element]:
-    rewritten = _rewritten(lines)
+    rewrites = _rewrites(lines)
     for turn, group in groupby(lines, key=lambda line: line.turn):
-        shown = [part for line in group for part in _shown(line, rewritten)]
+        shown = [part for line in group for part in _shown(line, rewrites)]
         if shown:
             yield element("div", f"turn {turn}" if turn else "before the first turn", class_="turn")
             yield from shown
 
 
-def _rewritten(lines: Sequence[TracedEvent]) -> dict[int, list[TracedEvent]]:
-    """The edits, regenerations and redactions of each message."""
-    found: dict[int, list[TracedEvent]] = {}
+def _rewrites(lines: Sequence[TracedEvent]) -> Mapping[int, Rewrites]:
+    """The edits, regenerations and redactions of each message, with their numbers."""
+    rewrites: dict[int, list[tuple[int, Rewrite]]] = {}
     for line in lines:
-        if isinstance(line.event, e.MessageEdited | e.MessageRegenerated | e.MessageRedacted):
-            found.setdefault(line.event.message, []).append(line)
-    return found
+        if isinstance(line.event, Rewrite):
+            rewrites.setdefault(line.event.message, []).append((line.number, line.event))
+    return rewrites
 
 
-def _shown(line: TracedEvent, rewritten: dict[int, list[TracedEvent]]) -> Iterator[Element]:
-    if isinstance(line.event, _SAID):
-        yield _message(line, rewritten.get(line.number, []))
-    elif isinstance(line.event, _DIVIDES):
+def _shown(line: TracedEvent, rewrites: Mapping[int, Rewrites]) -> Iterator[Element]:
+    if isinstance(line.event, MessageEvent):
+        yield _message(line, line.event, rewrites.get(line.number, []))
+    elif isinstance(line.event, Division):
         yield element("div", _division(line.event), class_=_classes("divider", line))
     elif isinstance(line.event, _ASIDE):
         yield element("div", _number(line), _aside(line), class_=_classes("aside", line))
 
 
-def _message(line: TracedEvent, rewritten: Sequence[TracedEvent]) -> Element:
+def _message(line: TracedEvent, event: MessageEvent, rewrites: Rewrites) -> Element:
     who = line.actor
-    event: Any = line.event
-    text: Child = element("s", event.text or "") if rewritten else event.text or ""
+    text: Child = element("s", event.text or "") if rewrites else event.text or ""
     if line.redacted:
         text = element("span", "redacted", class_="none")
-    texts = [element("p", text, class_="said"), *(_rewriting(change) for change in rewritten)]
+    texts = [element("p", text, class_="said"), *(_rewriting(*rewrite) for rewrite in rewrites)]
     data = getattr(event, "data", None)
     return element(
         "div",
@@ -159,13 +159,12 @@ def _message(line: TracedEvent, rewritten: Sequence[TracedEvent]) -> Element:
     )
 
 
-def _rewriting(change: TracedEvent) -> Element:
-    event: Any = change.event
+def _rewriting(number: int, event: Rewrite) -> Element:
     if isinstance(event, e.MessageRedacted):
         reason = f": {event.reason}" if event.reason else ""
-        return element("p", f"redacted by event {change.number}{reason}", class_="change")
+        return element("p", f"redacted by event {number}{reason}", class_="change")
     verb = "edited" if isinstance(event, e.MessageEdited) else "regenerated"
-    note = element("span", f" ({verb} by event {change.number})", class_="change")
+    note = element("span", f" ({verb} by event {number})", class_="change")
     return element("p", event.text or "", note, class_="said")
 
 
@@ -192,7 +191,7 @@ def _number(line: TracedEvent) -> Element:
     return element("span", f"#{line.number}", class_="number")
 
 
-def _division(event: Any) -> str:
+def _division(event: Division) -> str:
     match event:
         case e.SessionStarted():
             return "a session began" + (f": {event.reason}" if event.reason else "")
@@ -208,11 +207,12 @@ def _division(event: Any) -> str:
             return f"the last action was undone: back to event {event.to}"
         case e.UserUtteranceReverted():
             return f"the user's message was taken back: back to event {event.to}"
-    return f"the history was replaced from event {event.to + 1} on"
+        case e.HistoryReplaced():
+            return f"the history was replaced from event {event.to + 1} on"
 
 
 def _aside(line: TracedEvent) -> list[Child]:
-    event: Any = line.event
+    event = line.event
     match event:
         case e.SlotSet() | e.SlotsReset():
             chips: list[Child] = [_chip(name, pair) for name, pair in line.slots.items()]

@@ -11,6 +11,7 @@ from turnlog.domain.annotations import Act, Frame, Span
 from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Dialogue, Turn
 from turnlog.domain.state import State
+from turnlog.domain.traits import Utterance
 from turnlog.serializers.multiwoz.acts import acts_and_spans
 from turnlog.serializers.multiwoz.metadata import PARTS, Metadata, is_unset
 from turnlog.serializers.shared.codec import Example
@@ -29,7 +30,6 @@ _HELD: Held = {
     Act: frozenset(("act", "slot", "values")),
     Span: frozenset(("slot", "start", "end", "act", "value", "extra")),
 }
-_SAID = (e.UserUttered, e.BotUttered, e.AgentUttered)
 
 
 def example(dialogue: Dialogue) -> Example:
@@ -70,7 +70,7 @@ class _LogWriter:
         self.metadata = Metadata()
         self.shown: dict[str, Any] = {}
         self.log: list[dict[str, Any]] = []
-        self.annotated, stray = about(dialogue.events, dialogue.first_event, _SAID)
+        self.annotated, stray = about(dialogue.events, dialogue.first_event)
         self.lost = Counter({"annotation of no message": stray})
 
     def turn(self, turn: Turn) -> None:
@@ -80,14 +80,14 @@ class _LogWriter:
                 for frame in event.frames:
                     self.metadata.learn(frame)
         for number, event in turn.numbered():
-            if isinstance(event, _SAID):
+            if isinstance(event, Utterance):
                 self._add(event, self.annotated.get(number, []))
 
     def finished(self) -> list[dict[str, Any]]:
         self.lost["slots after the last message of the bot"] += self.shown != self._slots()
         return self.log
 
-    def _add(self, event: Any, annotations: list[e.MessageAnnotated]) -> None:
+    def _add(self, event: Utterance, annotations: list[e.MessageAnnotated]) -> None:
         """What would stand at the other side's place gets an empty message before it."""
         user = isinstance(event, e.UserUttered)
         if user != (len(self.log) % 2 == 0):

@@ -141,7 +141,7 @@ class _Stories:
         elif event.name is None and event.action_text:
             self.steps.append({"bot": event.action_text})
 
-    def said(self, number: int, event: Any) -> None:
+    def bot(self, number: int, event: e.BotUttered | e.AgentUttered) -> None:
         if self.acting:
             self.lost[f"{type(event).__name__}.text"] += 1
         elif acts := self.frames.get(number):
@@ -179,8 +179,8 @@ def _frames(dialogue: Dialogue) -> dict[int, set[str]]:
 _STEPS: dict[type[e.Event], Callable[[_Stories, int, Any], None]] = {
     e.UserUttered: _Stories.user,
     e.ActionExecuted: _Stories.action,
-    e.BotUttered: _Stories.said,
-    e.AgentUttered: _Stories.said,
+    e.BotUttered: _Stories.bot,
+    e.AgentUttered: _Stories.bot,
     e.SlotSet: _Stories.slot,
     e.LoopActivated: _Stories.loop,
 }

@@ -11,6 +11,7 @@ from turnlog.domain.annotations import Act, Frame, Span
 from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Dialogue, Turn
 from turnlog.domain.state import State
+from turnlog.domain.traits import Utterance
 from turnlog.domain.values import same
 from turnlog.serializers.sgd.frames import frame_content
 from turnlog.serializers.shared.codec import Example
@@ -53,9 +54,9 @@ def example(dialogue: Dialogue) -> Example:
             content |= event.extra or {}
     content.setdefault("services", sorted(writer.services))
     content["turns"] = turns
-    made = Example.of(dialogue, content, +writer.lost)
-    refuse_raw_example(made)
-    return made
+    result = Example.of(dialogue, content, +writer.lost)
+    refuse_raw_example(result)
+    return result
 
 
 class _Writer:
@@ -65,7 +66,7 @@ class _Writer:
         self.state = State()
         self.shown: dict[str, Any] = {}
         self.services: set[str] = set()
-        annotated, stray = about(dialogue.events, dialogue.first_event, tuple(_SPEAKERS))
+        annotated, stray = about(dialogue.events, dialogue.first_event)
         self.frames = {
             number: [frame for event in events for frame in event.frames]
             for number, events in annotated.items()
@@ -76,24 +77,24 @@ class _Writer:
         fold(self.state, turn.events)
         intent = _intent(turn)
         return [
-            self._said(event, self.frames.get(number, []), intent)
+            self._message(event, self.frames.get(number, []), intent)
             for number, event in turn.numbered()
-            if type(event) in _SPEAKERS
+            if isinstance(event, Utterance)
         ]
 
-    def _said(self, event: Any, frames: list[Frame], intent: str) -> dict[str, Any]:
+    def _message(self, event: Utterance, frames: list[Frame], intent: str) -> dict[str, Any]:
         user = isinstance(event, e.UserUttered)
         contents = (
             self._stated(frames, intent) if user else [frame_content(f, None) for f in frames]
         )
         self.services |= {content["service"] for content in contents}
         self.lost["message without a text"] += event.text is None
-        said = {
+        content = {
             "speaker": _SPEAKERS[type(event)],
             "utterance": event.text or "",
             "frames": contents,
         }
-        return {**said, **(event.extra or {})}
+        return {**content, **(event.extra or {})}
 
     def _stated(self, frames: list[Frame], intent: str) -> list[dict[str, Any]]:
         """The frames of a user's message, and a bare one for each other service that changed."""

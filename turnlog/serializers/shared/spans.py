@@ -8,9 +8,8 @@ from typing import Any
 from turnlog.domain import events as e
 from turnlog.domain.annotations import Entity, Frame
 from turnlog.domain.conversation import Dialogue
+from turnlog.domain.traits import Utterance
 from turnlog.errors import FormatError
-
-_SAID = (e.UserUttered, e.BotUttered, e.AgentUttered)
 
 
 def is_payload(text: str | None) -> bool:
@@ -43,7 +42,7 @@ def check_frames(dialogue: Dialogue) -> None:
     turn = dialogue.first_turn
     for number, event in dialogue.numbered():
         turn += isinstance(event, e.UserUttered)
-        if isinstance(event, _SAID):
+        if isinstance(event, Utterance):
             texts[number] = event.text or "", turn
         elif isinstance(event, e.MessageAnnotated) and event.message in texts:
             text, about = texts[event.message]
