@@ -14,7 +14,7 @@ import msgspec
 from turnlog.domain.events import EVENTS, Event
 from turnlog.domain.plain import struct_in
 from turnlog.serializers.jsonl import VERSION
-from turnlog.serializers.plain import schema
+from turnlog.serializers.shared.plain import schema
 
 HERE = Path(__file__).parent
 PAGE, SCHEMA = "events.md", "events.schema.json"

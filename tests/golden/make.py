@@ -29,7 +29,7 @@ from turnlog import (
 from turnlog.domain.events import EVENTS
 from turnlog.engine.log import Turnlog
 from turnlog.errors import InvalidEvent
-from turnlog.serializers import plain
+from turnlog.serializers.shared import plain
 from turnlog.testing import strategies
 
 HERE = Path(__file__).parent

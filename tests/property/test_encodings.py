@@ -8,7 +8,7 @@ from hypothesis import given
 
 from turnlog.domain import events as e
 from turnlog.encoding import binary
-from turnlog.serializers import plain
+from turnlog.serializers.shared import plain
 from turnlog.testing import strategies
 
 

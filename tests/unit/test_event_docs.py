@@ -13,7 +13,7 @@ from tests.parts import ROOT
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.events import EVENTS
 from turnlog.serializers.formats import codec
-from turnlog.serializers.plain import dumps
+from turnlog.serializers.shared.plain import dumps
 from turnlog.testing import strategies
 
 VALIDATOR = jsonschema.Draft202012Validator(event_docs.line_schema())

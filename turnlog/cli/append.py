@@ -53,7 +53,7 @@ def _events(
 ) -> Iterator[Any]:
     """The events of a file, or of stdin. Raises FormatError naming file, line and field."""
     from turnlog.errors import FormatError
-    from turnlog.serializers.plain import from_plain
+    from turnlog.serializers.shared.plain import from_plain
 
     name = "stdin" if file is None or str(file) == "-" else str(file)
     for line, value in _values(_read(file), name):

@@ -72,7 +72,7 @@ def _between_conversations(one: Any, other: Any) -> dict[str, Any]:
 
 
 def _essence(event: dict[str, Any]) -> bytes:
-    from turnlog.serializers.plain import dumps
+    from turnlog.serializers.shared.plain import dumps
 
     return dumps({name: value for name, value in event.items() if name not in _INCIDENTAL})
 

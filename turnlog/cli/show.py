@@ -32,7 +32,7 @@ def show(id: Id, at_turn: AtTurn = None, at_event: AtEvent = None, at: AtTime = 
 
 def described(id: str, state: Any) -> dict[str, Any]:
     """A state as JSON: numbers and slots first, then what else there is."""
-    from turnlog.serializers.plain import to_plain
+    from turnlog.serializers.shared.plain import to_plain
 
     context = state.context
     rest = {

@@ -14,7 +14,7 @@ from turnlog.domain import events as e
 from turnlog.encoding import binary
 from turnlog.replay.divergence import Kind
 from turnlog.replay.rules import Rules
-from turnlog.serializers.plain import to_plain
+from turnlog.serializers.shared.plain import to_plain
 
 Family = Literal["understood", "tool", "slot", "action", "text"]
 

@@ -17,7 +17,7 @@ from turnlog.domain.recorded import TracedEvent
 from turnlog.domain.traits import Rewind, Rewrite, Utterance
 from turnlog.reports.html import Child, Element, element, page
 from turnlog.reports.text import when
-from turnlog.serializers.plain import dumps, to_plain
+from turnlog.serializers.shared.plain import dumps, to_plain
 
 MessageEvent = Utterance | e.SystemInstructed
 Rewrites = Sequence[tuple[int, Rewrite]]

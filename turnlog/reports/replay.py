@@ -13,7 +13,7 @@ import msgspec
 from turnlog.replay.divergence import Divergence
 from turnlog.reports.html import Element, element, page
 from turnlog.reports.text import visible
-from turnlog.serializers.plain import dumps
+from turnlog.serializers.shared.plain import dumps
 
 PlainEvent = Mapping[str, Any]
 Outcomes = Sequence[tuple[str, Divergence | None]]

@@ -10,12 +10,12 @@ from typing import Any, BinaryIO
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.events import Event
 from turnlog.errors import FormatError
-from turnlog.serializers.plain import from_plain, to_plain
 from turnlog.serializers.shared import json_stream
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.document import DocumentCodec, member, write_lines
 from turnlog.serializers.shared.json_head import begins_with
 from turnlog.serializers.shared.json_stream import Element
+from turnlog.serializers.shared.plain import from_plain, to_plain
 
 VERSION = 1
 _FORMAT = re.compile(r"turnlog/([0-9]{1,9})\Z")

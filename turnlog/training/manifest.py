@@ -16,8 +16,8 @@ import msgspec
 
 from turnlog.errors import FormatError
 from turnlog.extras import needed
-from turnlog.serializers.plain import dumps
 from turnlog.serializers.shared.codec import Example
+from turnlog.serializers.shared.plain import dumps
 from turnlog.training.plan import By, Plan
 from turnlog.training.split import Leak
 

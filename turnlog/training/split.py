@@ -11,7 +11,7 @@ import msgspec
 
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
-from turnlog.serializers.plain import dumps
+from turnlog.serializers.shared.plain import dumps
 from turnlog.training.plan import Plan
 from turnlog.training.select import PastConversation
 

@@ -17,9 +17,9 @@ from turnlog.domain.conversation import Dialogue, turns
 from turnlog.domain.counted import Counted, counted, whole
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
-from turnlog.serializers.plain import to_plain
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.json_value import Unholdable, raw_parts
+from turnlog.serializers.shared.plain import to_plain
 from turnlog.training import manifest
 from turnlog.training.manifest import FaultyConversation, File, Totals
 from turnlog.training.plan import Plan

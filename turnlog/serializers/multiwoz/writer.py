@@ -14,9 +14,10 @@ from turnlog.domain.state import State
 from turnlog.domain.traits import Utterance
 from turnlog.serializers.multiwoz.acts import acts_and_spans
 from turnlog.serializers.multiwoz.metadata import PARTS, Metadata, is_unset
+from turnlog.serializers.shared.annotations import annotations_by_message
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.document import as_line, refuse_raw_example
-from turnlog.serializers.shared.losses import Held, about, lost
+from turnlog.serializers.shared.losses import Held, lost
 from turnlog.serializers.shared.schema import check_slots
 from turnlog.serializers.shared.spans import check_frames
 
@@ -70,7 +71,7 @@ class _LogWriter:
         self.metadata = Metadata()
         self.shown: dict[str, Any] = {}
         self.log: list[dict[str, Any]] = []
-        self.annotated, stray = about(dialogue.events, dialogue.first_event)
+        self.annotated, stray = annotations_by_message(dialogue.events, dialogue.first_event)
         self.lost = Counter({"annotation of no message": stray})
 
     def turn(self, turn: Turn) -> None:

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from turnlog.domain.conversation import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.openai.writer import Chat, chat
-from turnlog.serializers.plain import dumps
 from turnlog.serializers.shared.json_value import parse
+from turnlog.serializers.shared.plain import dumps
 
 _MEMBERS = ("role", "content", "name", "tool_calls", "tool_call_id", "weight")
 _SYSTEM = frozenset(("system", "developer"))

@@ -19,7 +19,7 @@ from turnlog.serializers.sgd.writer import example
 from turnlog.serializers.shared import json_stream
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.document import DocumentCodec, member, write_array
-from turnlog.serializers.shared.fields import take
+from turnlog.serializers.shared.extra import take
 from turnlog.serializers.shared.json_head import begins_with
 from turnlog.serializers.shared.json_stream import Element
 from turnlog.serializers.shared.states import changes

@@ -8,7 +8,7 @@ from typing import Any
 from turnlog.domain.annotations import Act, Frame, Span
 from turnlog.errors import FormatError
 from turnlog.serializers.shared.document import member
-from turnlog.serializers.shared.fields import give, take
+from turnlog.serializers.shared.extra import give, take
 
 _FRAME = {"service_call": ("service_call", dict), "service_results": ("service_results", list)}
 _ACT = {

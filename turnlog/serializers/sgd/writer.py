@@ -14,9 +14,10 @@ from turnlog.domain.state import State
 from turnlog.domain.traits import Utterance
 from turnlog.domain.values import same
 from turnlog.serializers.sgd.frames import frame_content
+from turnlog.serializers.shared.annotations import annotations_by_message
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.document import refuse_raw_example
-from turnlog.serializers.shared.losses import Held, about, lost
+from turnlog.serializers.shared.losses import Held, lost
 from turnlog.serializers.shared.schema import check_slots
 from turnlog.serializers.shared.spans import check_frames
 
@@ -66,7 +67,7 @@ class _Writer:
         self.state = State()
         self.shown: dict[str, Any] = {}
         self.services: set[str] = set()
-        annotated, stray = about(dialogue.events, dialogue.first_event)
+        annotated, stray = annotations_by_message(dialogue.events, dialogue.first_event)
         self.frames = {
             number: [frame for event in events for frame in event.frames]
             for number, events in annotated.items()

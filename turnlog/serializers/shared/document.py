@@ -12,11 +12,11 @@ import msgspec
 from turnlog.domain.conversation import Dialogue
 from turnlog.encoding import binary
 from turnlog.errors import FormatError
-from turnlog.serializers.plain import dumps
 from turnlog.serializers.shared.codec import Codec, Example
 from turnlog.serializers.shared.json_head import member_of
 from turnlog.serializers.shared.json_stream import Element
 from turnlog.serializers.shared.json_value import Broken, Unholdable, parse, raw_parts
+from turnlog.serializers.shared.plain import dumps
 
 
 class DocumentCodec(Codec):

@@ -10,7 +10,6 @@ import msgspec
 
 from turnlog.domain.annotations import Frame
 from turnlog.domain.events import Event, MessageAnnotated
-from turnlog.domain.traits import Utterance
 
 Held = Mapping[type[msgspec.Struct], frozenset[str]]
 """The fields that a format holds of each type of event or annotation."""
@@ -40,21 +39,3 @@ def _fields(struct: Any, held: Held) -> Iterator[str]:
 @cache
 def _defaults(kind: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
     return tuple((field.name, field.default) for field in msgspec.structs.fields(kind))
-
-
-def about(events: tuple[Event, ...], first: int) -> Annotated:
-    """Annotations by the number of the message they are about, and how many are about none."""
-    annotations: dict[int, list[MessageAnnotated]] = {}
-    numbers: set[int] = set()
-    latest = 0
-    for number, event in enumerate(events, first):
-        if isinstance(event, Utterance):
-            numbers.add(number)
-            latest = number
-        elif isinstance(event, MessageAnnotated):
-            annotations.setdefault(event.message or latest, []).append(event)
-    stray = sum(len(annotations[number]) for number in annotations.keys() - numbers)
-    return annotations, stray
-
-
-Annotated = tuple[dict[int, list[MessageAnnotated]], int]

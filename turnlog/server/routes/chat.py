@@ -17,7 +17,7 @@ from litestar.response import Stream
 from turnlog.domain.events import UserUttered
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.streams import check_id
-from turnlog.serializers import plain
+from turnlog.serializers.shared import plain
 from turnlog.server import event_stream, wire
 from turnlog.server.auth import Principal, credential
 from turnlog.server.errors import RequestRefused

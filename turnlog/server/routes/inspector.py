@@ -16,7 +16,7 @@ from turnlog import AsyncTurnlog
 from turnlog.domain.recorded import RecordedEvent, trace
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import matching, summary
-from turnlog.serializers import plain
+from turnlog.serializers.shared import plain
 from turnlog.server import event_stream
 from turnlog.server.auth import COOKIE, Principal, credential, holder
 from turnlog.server.errors import RequestRefused

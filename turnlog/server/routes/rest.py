@@ -15,7 +15,7 @@ from turnlog import AsyncTurnlog
 from turnlog.domain.events import Event, UserUttered
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
-from turnlog.serializers import plain
+from turnlog.serializers.shared import plain
 from turnlog.server import wire
 from turnlog.server.auth import Principal
 from turnlog.server.errors import RequestRefused

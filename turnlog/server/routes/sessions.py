@@ -11,7 +11,7 @@ import msgspec
 from litestar import Response, delete, get, patch, post, put
 
 from turnlog.errors import UnknownConversation
-from turnlog.serializers import plain
+from turnlog.serializers.shared import plain
 from turnlog.server.auth import Principal
 from turnlog.server.errors import RequestRefused
 from turnlog.server.services import Services

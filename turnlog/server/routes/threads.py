@@ -18,7 +18,7 @@ from turnlog.domain.state import State, Thread
 from turnlog.domain.values import check_value
 from turnlog.engine.request import Command, Recorded
 from turnlog.errors import UnknownConversation
-from turnlog.serializers import plain
+from turnlog.serializers.shared import plain
 from turnlog.server.services import Services
 
 

@@ -21,12 +21,12 @@ from turnlog.domain.state import State
 from turnlog.domain.values import MAX_DEPTH
 from turnlog.errors import UnknownConversation
 from turnlog.rasa import view
-from turnlog.serializers import plain
 from turnlog.serializers.rasa.incoming import NOT_KEPT, incoming
 from turnlog.serializers.rasa.kinds import PRO
 from turnlog.serializers.rasa.reader import from_rasa
 from turnlog.serializers.rasa.source import ENVELOPE_DEPTH
 from turnlog.serializers.rasa.story import sessions, story
+from turnlog.serializers.shared import plain
 from turnlog.serializers.shared.codec import Limits
 from turnlog.serializers.shared.json_value import parse
 from turnlog.server.errors import RequestRefused

@@ -19,7 +19,7 @@ from turnlog.domain.plain import fields as fields_of
 from turnlog.domain.plain import struct_in
 from turnlog.domain.plain import to_plain as to_plain
 from turnlog.errors import FormatError
-from turnlog.serializers.keeping import kept
+from turnlog.serializers.shared.extra import kept
 
 _twins: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}
 _originals: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}

@@ -1,5 +1,8 @@
-"""Fields that cannot hold what came for them: something to show stands in the field, what came in
-`extra` under the field's name; on the way out it takes the field's place again.
+"""What a struct's fields cannot hold, kept in its `extra` under the name it came with.
+
+`take` and `give` are for foreign objects: what has no field goes to `extra` and comes out from
+there again. `kept` is for our own: something to show stands in the field, what came in `extra`; on
+the way out it takes the field's place again.
 """
 
 from __future__ import annotations
@@ -10,6 +13,29 @@ from typing import Any, get_type_hints
 import msgspec
 
 from turnlog.domain.plain import displayable, is_raw, struct_in
+
+Table = Mapping[str, tuple[str, Any]]
+"""Foreign name: the field's name, and the types it can hold (for isinstance)."""
+
+
+def take(value: Mapping[str, Any], table: Table) -> dict[str, Any]:
+    """Arguments for the struct: the fields, and the rest as `extra`."""
+    fields: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    for name, held in value.items():
+        field, kind = table.get(name, ("", ()))
+        if field and isinstance(held, kind) and not (kind is int and held is True):
+            fields[field] = held
+        else:
+            extra[name] = held
+    return {**fields, "extra": extra} if extra else fields
+
+
+def give(struct: Any, table: Table) -> dict[str, Any]:
+    """The foreign object that `take` took apart."""
+    members = {name: getattr(struct, field) for name, (field, _) in table.items()}
+    present = {name: held for name, held in members.items() if held is not None}
+    return {**present, **(struct.extra or {})}
 
 
 def kept(fields: Mapping[str, Any], cls: type[msgspec.Struct]) -> dict[str, Any]:
