@@ -30,6 +30,7 @@ from turnlog.server import errors
 from turnlog.server.auth import Principal, authorised
 from turnlog.server.paths import ConversationPaths, with_decoded_id
 from turnlog.server.request_guard import RequestGuard
+from turnlog.server.requests import JsonRequest
 from turnlog.server.services import Services
 from turnlog.server.settings import Settings
 from turnlog.server.socket_channel import SocketChannel
@@ -100,6 +101,7 @@ def litestar(services: Services) -> Litestar:
         },
         state=State({"auth": services.auth, "services": services}),
         exception_handlers=errors.HANDLERS,
+        request_class=JsonRequest,
         request_max_body_size=settings.limits.body,
         compression_config=CompressionConfig(
             "gzip", minimum_size=2_000, gzip_compress_level=5, exclude_opt_key="uncompressed"

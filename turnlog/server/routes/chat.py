@@ -22,7 +22,7 @@ from turnlog.server import event_stream, wire
 from turnlog.server.auth import Principal, credential
 from turnlog.server.errors import RequestRefused
 from turnlog.server.past_messages import last_event, past_messages
-from turnlog.server.requests import Json, last_event_id, read
+from turnlog.server.requests import MAX_EVENT, Json, last_event_id, read
 from turnlog.server.services import Services
 
 TURNS_SHOWN = 100
@@ -99,7 +99,7 @@ def _conversation(request: Json, services: Services) -> str:
 async def messages(
     request: Json,
     services: Services,
-    before: int | None = Parameter(default=None, ge=1, le=2**53),
+    before: int | None = Parameter(default=None, ge=1, le=MAX_EVENT),
     turns: int = Parameter(default=TURNS_SHOWN, ge=1, le=1_000),
 ) -> Response[bytes]:
     """The messages of the last turns before an event, oldest first:
@@ -111,7 +111,7 @@ async def messages(
     conversation = _conversation(request, services)
 
     def shown(log: Any) -> bytes:
-        past = past_messages(log, conversation, before or 2**53, turns)
+        past = past_messages(log, conversation, before or MAX_EVENT, turns)
         said = list(wire.page_messages(past.messages))
         return plain.dumps({"messages": said, "before": past.before, "last": past.last})
 
@@ -136,7 +136,7 @@ async def say(request: Json, services: Services) -> dict[str, Any]:
 async def stream(
     request: Json,
     services: Services,
-    after: int = Parameter(default=0, ge=0, le=2**53),
+    after: int = Parameter(default=0, ge=0, le=MAX_EVENT),
     wait: bool = True,
 ) -> Stream:
     """Every message after the header `Last-Event-ID`, or `after`, as it comes: lists of them.

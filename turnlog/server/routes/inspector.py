@@ -21,7 +21,7 @@ from turnlog.server import event_stream
 from turnlog.server.auth import COOKIE, Principal, credential, holder
 from turnlog.server.errors import RequestRefused
 from turnlog.server.files import page
-from turnlog.server.requests import last_event_id
+from turnlog.server.requests import MAX_EVENT, last_event_id
 from turnlog.server.services import Services
 from turnlog.server.timeline import item
 
@@ -113,7 +113,7 @@ async def live(
     conversation: str,
     services: Services,
     principal: Principal,
-    after: Annotated[int, Parameter(ge=0)] = 0,
+    after: Annotated[int, Parameter(ge=0, le=MAX_EVENT)] = 0,
 ) -> Stream:
     """What is recorded after an event, as it comes: items as in the timeline, lists of them."""
     principal.require(conversation, services.clock())

@@ -19,7 +19,7 @@ from turnlog.serializers.shared import plain
 from turnlog.server import wire
 from turnlog.server.auth import Principal
 from turnlog.server.errors import RequestRefused
-from turnlog.server.requests import Json, read
+from turnlog.server.requests import MAX_EVENT, Json, read
 from turnlog.server.services import Services
 
 MAX_BODY_BYTES = 8_000_000
@@ -78,7 +78,7 @@ class RecordedCommit(msgspec.Struct):
 async def events(
     conversation: str,
     log: AsyncTurnlog,
-    after: int = Parameter(default=0, ge=0),
+    after: int = Parameter(default=0, ge=0, le=MAX_EVENT),
     limit: int = Parameter(default=1000, ge=1, le=10_000),
 ) -> Response[bytes]:
     """The events after the one numbered `after`."""
