@@ -385,3 +385,60 @@ def test_a_type_that_neither_rasa_has_is_refused(api):
     refused = api.post("/none/tracker/events", json={"event": "flow_strated", "flow_id": "pay"})
     assert refused.status_code == 400
     assert "flow_strated" in refused.json()["message"]
+
+
+# --- answers as Rasa gives them ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_a_bad_verbosity_names_the_values_and_records_nothing(api, method):
+    path = "/bad-verbosity/tracker" + ("" if method == "GET" else "/events")
+    asked = {"include_events": "BAD"}
+    refused = api.request(method, path, json=None if method == "GET" else SLOT, params=asked)
+    assert refused.status_code == 400
+    for name in ("'BAD'", "include_events", "NONE", "APPLIED", "AFTER_RESTART", "ALL"):
+        assert name in refused.json()["message"]
+    assert api.get("/bad-verbosity/tracker").json()["events"] == []
+    assert api.get("/bad-verbosity/tracker", params={"include_events": "all"}).status_code == 200
+
+
+@pytest.mark.parametrize("what", ["execute", "predict", "trigger_intent"])
+def test_what_belongs_to_the_bot_says_so(api, what):
+    refused = api.post(f"/a/{what}", json={"name": "utter_greet"})
+    assert refused.status_code == 404
+    assert "belongs to the bot" in refused.json()["message"]
+
+
+def test_version_and_status_are_answered(api):
+    root = api.base_url.copy_with(path="/")
+    assert set(api.get(f"{root}version").json()) == {"version", "minimum_compatible_version"}
+    assert api.get(f"{root}status").json()["num_active_training_jobs"] == 0
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_user_event_with_intent_and_entities_alone_is_completed_as_rasa_does(api, method):
+    parsed = {"intent": {"name": "greet"}, "entities": []}
+    event = {"event": "user", "timestamp": 1.0, "text": "hi", "parse_data": parsed}
+    tracker = api.request(method, f"/short-{method}/tracker/events", json=[event]).json()
+    whole = {**parsed, "text": "hi", "message_id": None, "metadata": {}}
+    assert tracker["latest_message"] == whole
+    rest = {"metadata": {}, "input_channel": None, "message_id": None}
+    assert tracker["events"] == [{**event, **rest, "parse_data": whole}]
+
+
+def test_an_action_event_is_completed_as_rasa_does(api):
+    event = {"event": "action", "timestamp": 1.0, "name": "action_listen"}
+    tracker = api.post("/short-action/tracker/events", json=event).json()
+    assert tracker["events"] == [LISTEN]
+    assert tracker["latest_action_name"] == "action_listen"
+
+
+def test_an_emoji_that_was_cut_stays_in_text_and_in_what_was_understood(api):
+    text = "cut \\ud83d"
+    parsed = f'{{"intent":{{"name":"greet"}},"entities":[],"text":"{text}"}}'
+    body = f'{{"event":"user","timestamp":1.0,"text":"{text}","parse_data":{parsed}}}'
+    headers = {"content-type": "application/json"}
+    said = api.post("/cut/tracker/events", content=body, headers=headers)
+    event = said.json()["events"][0]
+    assert event["text"] == event["parse_data"]["text"] == "cut \ud83d"
+    assert said.json()["latest_message"]["text"] == "cut \ud83d"

@@ -41,6 +41,7 @@ ROUTES: tuple[str, ...] = (
     "turnlog.server.routes.health:handlers",
     "turnlog.server.routes.inspector:handlers",
     "turnlog.server.routes.pages:handlers",
+    "turnlog.server.routes.rasa:handlers",
     "turnlog.server.routes.rest:handlers",
     "turnlog.server.routes.sessions:handlers",
     "turnlog.server.routes.threads:handlers",

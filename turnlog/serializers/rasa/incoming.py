@@ -9,6 +9,7 @@ from typing import Any
 from turnlog.domain.plain import as_json
 from turnlog.encoding import binary
 from turnlog.errors import FormatError
+from turnlog.serializers.rasa.kinds import BLANK, BY_TYPE, OPTIONAL
 from turnlog.serializers.rasa.reader import from_rasa
 from turnlog.serializers.shared.codec import Limits
 from turnlog.serializers.shared.json_stream import elements
@@ -42,6 +43,20 @@ def incoming(body: bytes, limits: Limits) -> list[Any]:
             raise element
         found.append(_held(element.json, limits, element.line))
     return found
+
+
+def completed(source: dict[str, Any]) -> dict[str, Any]:
+    """An event with every key that Rasa's class for it gives one that was made without them."""
+    kind = BY_TYPE.get(source["event"])
+    if kind is None:
+        return source
+    optional = [key for key, field in kind.fields.items() if field in OPTIONAL[kind.event]]
+    blank = {key: BLANK.get(key) for key in optional} | dict(kind.constants)
+    whole = {**blank, **source}
+    if isinstance(parsed := source.get("parse_data"), dict):
+        said = {key: whole.get(key) for key in ("text", "message_id", "metadata")}
+        whole["parse_data"] = {"intent": {}, "entities": [], **said, **parsed}
+    return whole
 
 
 def _held(source: bytes, limits: Limits, line: int = 1) -> Any:

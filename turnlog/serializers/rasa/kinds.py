@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, get_type_hints
 
+import msgspec
+
 from turnlog.domain import events as e
 from turnlog.domain.rewinds import RASA
 
@@ -111,6 +113,14 @@ BY_TYPE = {kind.name: kind for kind in KINDS}
 BY_EVENT = {kind.event: kind for kind in reversed(KINDS)}
 BLANK = {"hide_rule_turn": False}
 """What Rasa writes under a key where our field says nothing; null elsewhere."""
+
+OPTIONAL: dict[type, set[str]] = {
+    kind.event: {
+        field.name for field in msgspec.structs.fields(kind.event) if field.default is None
+    }
+    for kind in KINDS
+}
+"""The fields of an event that may be null."""
 
 PARTS: dict[type, dict[str, Any]] = {
     part: {name: hint for name, hint in get_type_hints(part).items() if name != "extra"}

@@ -129,7 +129,7 @@ def _understood(left: dict[str, Any], number: int) -> e.MessageUnderstood | None
     for key in ("text", "message_id"):
         if key not in rest:
             without.append(key)
-        elif rest[key] == left.get(key):
+        elif isinstance(rest[key], str | None) and rest[key] == left.get(key):
             del rest[key]
     _take_intent(rest, values, without)
     _take_entities(rest, values, without)

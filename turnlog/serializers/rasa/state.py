@@ -53,20 +53,32 @@ def _finder(events: Sequence[e.Event]) -> Find:
 
 def _latest_message(message: LatestMessage | None, find: Find) -> dict[str, Any]:
     """With the entities that policies added since."""
-    understood = _understood(message, find)
     if message is None:
-        return parse_data(None, None, understood)
-    whole = replace(understood, intent=message.intent, entities=message.entities)
-    return parse_data(message.text, message.message_id, whole)
+        return dict(_BLANK)
+    understood = replace(
+        _understood(message, find), intent=message.intent, entities=message.entities
+    )
+    return _complete(message, understood, find)
 
 
-def _understood(message: LatestMessage | None, find: Find) -> e.MessageUnderstood:
-    number = message.understood if message else None
-    found = find(number) if number is not None else None
-    return found if isinstance(found, e.MessageUnderstood) else _NOTHING
+def _complete(
+    message: LatestMessage, understood: e.MessageUnderstood, find: Find
+) -> dict[str, Any]:
+    """As Rasa's `parse_data` is when a message is loaded, whatever the source was without."""
+    uttered = find(message.event)
+    metadata = ((uttered.extra if uttered else None) or {}).get("metadata") or {}
+    said = {"text": message.text, "message_id": message.message_id, "metadata": metadata}
+    return {**_BLANK, **said, **parse_data(message.text, message.message_id, understood)}
 
 
-_NOTHING = e.MessageUnderstood(extra={"metadata": {}})
+_BLANK: dict[str, Any] = {
+    "intent": {}, "entities": [], "text": None, "message_id": None, "metadata": {},
+}  # fmt: skip
+
+
+def _understood(message: LatestMessage, find: Find) -> e.MessageUnderstood:
+    found = find(message.understood) if message.understood is not None else None
+    return found if isinstance(found, e.MessageUnderstood) else e.MessageUnderstood()
 
 
 def _action(action: Action | None) -> dict[str, Any]:
@@ -84,10 +96,10 @@ def action_name(action: Action | None) -> str | None:
 
 def _loop(loop: Loop, find: Find) -> dict[str, Any]:
     trigger = loop.trigger
-    text, message_id = (trigger.text, trigger.message_id) if trigger else (None, None)
+    message = _complete(trigger, _understood(trigger, find), find) if trigger else dict(_BLANK)
     return {
         "name": loop.name,
         "is_interrupted": loop.is_interrupted,
         "rejected": loop.rejected,
-        "trigger_message": parse_data(text, message_id, _understood(trigger, find)),
+        "trigger_message": message,
     }

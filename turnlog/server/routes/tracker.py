@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from litestar import Response, delete, get, post, put
 from litestar.params import Parameter
@@ -21,7 +21,7 @@ from turnlog.domain.state import State
 from turnlog.domain.values import MAX_DEPTH
 from turnlog.errors import UnknownConversation
 from turnlog.rasa import view
-from turnlog.serializers.rasa.incoming import NOT_KEPT, incoming
+from turnlog.serializers.rasa.incoming import NOT_KEPT, completed, incoming
 from turnlog.serializers.rasa.kinds import PRO
 from turnlog.serializers.rasa.reader import from_rasa
 from turnlog.serializers.rasa.source import ENVELOPE_DEPTH
@@ -33,7 +33,7 @@ from turnlog.server.errors import RequestRefused
 from turnlog.server.requests import Json, body_of
 from turnlog.server.services import Services
 
-Verbosity = Literal["NONE", "APPLIED", "AFTER_RESTART", "SESSION", "ALL"]
+VERBOSITIES = ("NONE", "APPLIED", "AFTER_RESTART", "ALL", "SESSION")
 
 MAX_BODY_DEPTH = MAX_DEPTH + ENVELOPE_DEPTH
 
@@ -44,14 +44,15 @@ KEPT_BYTES = "its bytes remain in the log until erasure by key destruction exist
 async def read(
     conversation: str,
     services: Services,
-    include_events: Verbosity = "AFTER_RESTART",
+    include_events: str = "AFTER_RESTART",
     until: float | None = None,
     after: int = Parameter(default=0, ge=0),
 ) -> Response[bytes]:
     """The tracker; of a conversation that is not there, one without events."""
     if until is not None and math.isnan(until):
         raise RequestRefused(400, "BadRequest", "until: is no time")
-    return await _tracker(services, conversation, include_events, until=until, after=after)
+    verbosity = _verbosity(include_events)
+    return await _tracker(services, conversation, verbosity, until=until, after=after)
 
 
 @post("/conversations/{conversation:str}/tracker/events", request_max_body_size=None)
@@ -59,7 +60,7 @@ async def append(
     request: Json,
     conversation: str,
     services: Services,
-    include_events: Verbosity = "AFTER_RESTART",
+    include_events: str = "AFTER_RESTART",
     base: int | None = Parameter(default=None, ge=0),
     writer: str | None = None,
     fresh: bool = False,
@@ -70,6 +71,7 @@ async def append(
     base: how many events the writer knew; what others wrote since stays, and that it happened is
     recorded. fresh: the writer knew nothing; what is there already is an earlier session.
     """
+    verbosity = _verbosity(include_events)
     objects = await _objects(request, services, keep_unknown=keep_unknown)
 
     def command(state: State, _: History) -> Sequence[e.Event]:
@@ -83,7 +85,7 @@ async def append(
 
     key = request.headers.get("idempotency-key")
     await services.runner.perform(conversation, command, key=key)
-    return await _tracker(services, conversation, include_events)
+    return await _tracker(services, conversation, verbosity)
 
 
 @put("/conversations/{conversation:str}/tracker/events", request_max_body_size=None)
@@ -91,11 +93,12 @@ async def replace(
     request: Json,
     conversation: str,
     services: Services,
-    include_events: Verbosity = "AFTER_RESTART",
+    include_events: str = "AFTER_RESTART",
     to: int = Parameter(default=0, ge=0),
     keep_unknown: bool = False,
 ) -> Response[bytes]:
     """Replace the history after event `to`; what was replaced stays readable in the log."""
+    verbosity = _verbosity(include_events)
     objects = await _objects(request, services, keep_unknown=keep_unknown, empty=True)
 
     def command(state: State, _: History) -> Sequence[e.Event]:
@@ -106,7 +109,7 @@ async def replace(
 
     key = request.headers.get("idempotency-key")
     await services.runner.perform(conversation, command, key=key)
-    return await _tracker(services, conversation, include_events)
+    return await _tracker(services, conversation, verbosity)
 
 
 @delete("/conversations/{conversation:str}/tracker", status_code=200)
@@ -141,9 +144,10 @@ async def add_message(
     request: Json,
     conversation: str,
     services: Services,
-    include_events: Verbosity = "AFTER_RESTART",
+    include_events: str = "AFTER_RESTART",
 ) -> Response[bytes]:
     """Record a message of the user's, `{"text", "sender": "user", "parse_data"}`."""
+    verbosity = _verbosity(include_events)
     body = _body(await request.body())
     if not isinstance(body, dict) or not isinstance(body.get("text"), str):
         raise RequestRefused(
@@ -167,7 +171,7 @@ async def add_message(
         return list(from_rasa([source], state.event + 1))
 
     await services.runner.hear(conversation, e.UserUttered(body["text"]), command)
-    return await _tracker(services, conversation, include_events)
+    return await _tracker(services, conversation, verbosity)
 
 
 @get("/conversations")
@@ -191,6 +195,14 @@ async def _tracker(
         "Turnlog-Log": services.tokens.log,
     }
     return Response(content, status_code=200, headers=headers, media_type="application/json")
+
+
+def _verbosity(asked: str) -> str:
+    if asked.upper() in VERBOSITIES:
+        return asked.upper()
+    names = ", ".join(VERBOSITIES)
+    why = f"Invalid parameter value for 'include_events': {asked!r:.60}. Should be one of {names}."
+    raise RequestRefused(400, "BadRequest", why)
 
 
 def _takes_events(conversation: str, state: State) -> None:
@@ -221,7 +233,7 @@ async def _objects(
         )
     for number, source in enumerate(objects):
         _check_event(number, source, keep_unknown=keep_unknown)
-    return objects
+    return [completed(source) for source in objects]
 
 
 def _check_event(number: int, source: Any, *, keep_unknown: bool) -> None:
