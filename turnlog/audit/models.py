@@ -45,10 +45,10 @@ def _check_seal(marks: Mapping[Any, Mark], tell: Tell) -> None:
     if not marks:
         return
     try:
-        due: Mark | None = sealed(marks.values())
+        expected: Mark | None = sealed(marks.values())
     except (TypeError, ValueError):
-        due = None
-    if marks.get(SEAL) != due:
+        expected = None
+    if marks.get(SEAL) != expected:
         tell(Fault(None, None, "the marks of the projections are not those that were sealed"))
 
 
@@ -97,13 +97,17 @@ def _make_again(
 
 
 def _compare(
-    scan: Scan, scratch: SqliteRecorder, made: Collection[str], marked: Collection[Any], tell: Tell
+    scan: Scan,
+    scratch: SqliteRecorder,
+    remade: Collection[str],
+    marked: Collection[Any],
+    tell: Tell,
 ) -> None:
     """Every stored entry is one that was made again, and the other way round."""
     reader = scratch.reader
     unknown: set[Any] = set()
     for entry in scan.every(Entry):
-        if entry.model in made:
+        if entry.model in remade:
             if not _is_same(entry.value, _got(reader, entry)):
                 tell(_about(entry, "is not what the events give"))
         elif entry.model not in unknown:
@@ -119,16 +123,16 @@ def _compare(
 def _got(reader: Any, entry: Entry) -> bytes | None:
     if not isinstance(entry.conversation, str) or not isinstance(entry.key, str):
         return None
-    found: bytes | None = reader.get(entry.model, entry.conversation, entry.key)
-    return found
+    value: bytes | None = reader.get(entry.model, entry.conversation, entry.key)
+    return value
 
 
-def _is_same(stored: Any, made: bytes | None) -> bool:
+def _is_same(stored: Any, remade: bytes | None) -> bool:
     """Whether two values are equal; a state that an older version stored may be shorter."""
-    if stored == made:
+    if stored == remade:
         return True
     try:
-        held, state = binary.decode(stored), binary.decode(made or b"")
+        held, state = binary.decode(stored), binary.decode(remade or b"")
         return same_state(held, binary.decode_state(state))
     except (StorageError, ValueError, TypeError):
         return False

@@ -116,8 +116,8 @@ def _meant(place: str) -> str:
     from turnlog.domain.events import BY_NAME
 
     kind, _, field = place.partition(".")
-    found = get_close_matches(field, BY_NAME[kind].__struct_fields__, n=1)
-    return f"; did you mean {found[0]!r}?" if found else ""
+    close = get_close_matches(field, BY_NAME[kind].__struct_fields__, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _print(done: dict[str, Any]) -> None:

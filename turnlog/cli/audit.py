@@ -39,8 +39,8 @@ def audit(ids: Ids, out: Out) -> None:
     else:
         output.write(out, report(audited))
     faults = sum(len(one.verification.faults) for one in audited)
-    found = {"out": str(out), "conversations": len(audited), "faults": faults}
-    output.document(found, human=lambda: output.say(f"{out} is written; faults: {faults}"))
+    summary = {"out": str(out), "conversations": len(audited), "faults": faults}
+    output.document(summary, human=lambda: output.say(f"{out} is written; faults: {faults}"))
     if faults:
         raise typer.Exit(1)
 
@@ -67,12 +67,12 @@ def _audited(log: Any, id: str) -> Any:
     from turnlog.errors import StorageError
     from turnlog.reports.audit import ConversationAudit
 
-    found = verify(log.store, [id])
+    verification = verify(log.store, [id])
     events: list[Any] = []
     try:
         log.conversation(id)  # a deleted one is not shown
         events.extend(log.history(id).recorded())
     except StorageError:
-        if found.ok:
+        if verification.ok:
             raise
-    return ConversationAudit(id, protocol(events), found)
+    return ConversationAudit(id, protocol(events), verification)

@@ -32,11 +32,11 @@ def diff(id: Id, other: Other = None, from_turn: FromTurn = None, to_turn: ToTur
         raise typer.BadParameter("give another conversation or turns, not both")
     with open_log() as log:
         if other is None:
-            found = _between_turns(log, id, from_turn, to_turn)
+            difference = _between_turns(log, id, from_turn, to_turn)
         else:
-            found = _between_conversations(log.conversation(id), log.conversation(other))
-    output.document(found, human=lambda: _print(found))
-    if found["slots"] or found["events"]:
+            difference = _between_conversations(log.conversation(id), log.conversation(other))
+    output.document(difference, human=lambda: _print(difference))
+    if difference["slots"] or difference["events"]:
         raise typer.Exit(1)
 
 
@@ -84,12 +84,14 @@ def _slots(one: dict[str, Any], other: dict[str, Any]) -> dict[str, list[Any]]:
     return {name: pair for name, pair in pairs.items() if not same(*pair)}
 
 
-def _print(found: dict[str, Any]) -> None:
-    if not found["slots"] and not found["events"]:
+def _print(difference: dict[str, Any]) -> None:
+    if not difference["slots"] and not difference["events"]:
         output.say("no difference")
-    if found["slots"]:
-        changed = ([name, *pair] for name, pair in found["slots"].items())
+    if difference["slots"]:
+        changed = ([name, *pair] for name, pair in difference["slots"].items())
         output.table(("slot", "before", "after"), changed)
-    if found["events"]:
+    if difference["events"]:
         columns = ("conversation", *COLUMNS)
-        output.table(columns, ([event.get(name) for name in columns] for event in found["events"]))
+        output.table(
+            columns, ([event.get(name) for name in columns] for event in difference["events"])
+        )

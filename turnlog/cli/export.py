@@ -86,10 +86,7 @@ def export(
     if verify is not None:
         _verify(verify)
         return
-    if format is None or out is None:
-        raise typer.BadParameter("--format and --out are needed")
-    if by not in ("conversation", "user"):
-        raise typer.BadParameter("--by takes conversation or user")
+    format, out = _named(format, out, by)
     from turnlog.training.plan import Plan, included, parts
     from turnlog.training.write import export as write
 
@@ -107,6 +104,15 @@ def export(
         )
         totals = write(log, plan, out, progress=progress)
     _tell(totals, plan, out)
+
+
+def _named(format: str | None, out: Path | None, by: str) -> tuple[str, Path]:
+    """Format and path, which an export needs."""
+    if format is None or out is None:
+        raise typer.BadParameter("--format and --out are needed")
+    if by not in ("conversation", "user"):
+        raise typer.BadParameter("--by takes conversation or user")
+    return format, out
 
 
 def _set(**options: Any) -> dict[str, Any]:

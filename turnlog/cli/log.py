@@ -17,11 +17,11 @@ def log(id: Id) -> None:
     Those taken back too, and by which event.
     """
     with open_log() as opened:
-        found = described(opened.conversation(id))
+        lines = described(opened.conversation(id))
         if settings().json:
-            output.lines(found, columns=())
+            output.lines(lines, columns=())
         else:
-            output.lines(map(_told, found), columns=PROTOCOL)
+            output.lines(map(_told, lines), columns=PROTOCOL)
 
 
 def described(conversation: Any) -> Iterator[dict[str, Any]]:
@@ -32,12 +32,12 @@ def described(conversation: Any) -> Iterator[dict[str, Any]]:
 def _told(line: dict[str, Any]) -> dict[str, Any]:
     """A line for people: what the event says in one column."""
     shared = ("conversation", "event", "turn", "type", "time", "actor", "versions", "cause")
-    said = {name: value for name, value in line.items() if name not in (*shared, "taken_back")}
-    if isinstance(restored := said.get("restored"), dict) and "slots" in restored:
-        said["restored"] = restored["slots"]
-    text = said.pop("text", None)
+    fields = {name: value for name, value in line.items() if name not in (*shared, "taken_back")}
+    if isinstance(restored := fields.get("restored"), dict) and "slots" in restored:
+        fields["restored"] = restored["slots"]
+    text = fields.pop("text", None)
     parts = [] if text is None else [text]
-    parts += [f"{name}: {output.shown(value)}" for name, value in said.items()]
+    parts += [f"{name}: {output.shown(value)}" for name, value in fields.items()]
     versions = " ".join(f"{name} {value}" for name, value in line.get("versions", {}).items())
     by = line.get("taken_back")
     return {

@@ -23,9 +23,9 @@ def why(id: Id, slot: Slot, at_turn: AtTurn = None) -> None:
     with open_log() as log:
         conversation = log.conversation(id, turn=at_turn)
         numbers = reasons.why(conversation.events(), slot)
-        found = [
+        causes = [
             {"event": cause.number, "turn": cause.turn, "type": type(cause.event).__name__}
             for cause in conversation.recorded()
             if cause.number in numbers
         ]
-    output.lines(found, columns=("event", "turn", "type"))
+    output.lines(causes, columns=("event", "turn", "type"))

@@ -121,8 +121,8 @@ class Timers:
         await self._log.read(self._follow)
         await self._deliver_again()
         fired = 0
-        while due := self._index.take_due(self._log.sync.clock(), PROMPTS_AT_ONCE):
-            done = await asyncio.gather(*(self._fire(*prompt) for prompt in due))
+        while prompts := self._index.take_due(self._log.sync.clock(), PROMPTS_AT_ONCE):
+            done = await asyncio.gather(*(self._fire(*prompt) for prompt in prompts))
             fired += sum(done)
         return fired
 
@@ -160,15 +160,15 @@ class Timers:
 
     async def _time_out(self, conversation: str, token: str) -> bool:
         """Record the timeout with what follows it, in one commit; False where it was answered."""
-        found = await self._log.conversation(conversation)
-        thread = found.state.thread
+        now = await self._log.conversation(conversation)
+        thread = now.state.thread
         prompt = thread.prompts.get(token) if thread is not None else None
         if prompt is None or prompt.due is None:
             return False
         if prompt.due > self._log.sync.clock():
             self._index.put(conversation, DUE + token, prompt.due)
             return False
-        following = self._named(token, await self._following(found, token, prompt))
+        following = self._named(token, await self._following(now, token, prompt))
         recorded = await self._log.perform(conversation, _if_armed(token, following))
         for commit in recorded.commits:
             for sent in commit.recorded_events():
@@ -177,13 +177,13 @@ class Timers:
         return bool(recorded.commits)
 
     async def _following(
-        self, found: Conversation, token: str, prompt: Prompt
+        self, conversation: Conversation, token: str, prompt: Prompt
     ) -> Iterable[e.Event]:
         """The dialog's answer; a BotFailed where it raises, so that the timer ends all the same."""
         try:
-            return await self._dialog.timed_out(self._view(found), token, prompt)
+            return await self._dialog.timed_out(self._view(conversation), token, prompt)
         except Exception as error:
-            logger.exception("conversation %r: its timeout failed", found.id)
+            logger.exception("conversation %r: its timeout failed", conversation.id)
             return [e.BotFailed("error", f"{type(error).__name__}: {error}")]
 
     def _named(self, token: str, events: Iterable[e.Event]) -> list[e.Event]:

@@ -53,7 +53,7 @@ def _ext_hook(code: int, data: memoryview) -> Any:
     raise NewerFormat(f"a value of extension type {code} is not known to this version")
 
 
-AnyEvent: Any = Union[EVENTS]  # noqa: UP007
+AnyEvent: Any = Union[EVENTS]  # noqa: UP007  # | takes no tuple
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_enc_hook)
 _ordered = msgspec.msgpack.Encoder(enc_hook=_enc_hook, order="deterministic")

@@ -54,32 +54,32 @@ def tracker(
     client knows the history; less is shown if that still holds.
     """
     try:
-        found = log.conversation(id)
+        conversation = log.conversation(id)
     except UnknownConversation:
         return Tracker({**current_state(id, State(), ()), "events": []}, 0)
     history = log.history(id)
-    state = found.state if until is None else _state_until(log, found, until)
-    content = current_state(id, state, found.event)
+    state = conversation.state if until is None else _state_until(log, conversation, until)
+    content = current_state(id, state, conversation.event)
     if verbosity == "NONE":
         return Tracker(content, state.event)
     after = after if _holds(history, verbosity, after, state.event) else 0
-    shown = _shown(found, verbosity, state, after)
+    shown = _shown(conversation, verbosity, state, after)
     content["events"] = [rasa for _, rasa in numbered_to_rasa(shown, Counter())]
     return Tracker(content, state.event, after, shown[0][0] if shown else 0)
 
 
-def _state_until(log: Turnlog, found: Conversation, until: float) -> State:
+def _state_until(log: Turnlog, conversation: Conversation, until: float) -> State:
     """As Rasa travels back: up to the first event that is later."""
     number = 0
-    for event in found.events():
+    for event in conversation.events():
         if event.timestamp is not None and event.timestamp > until:
             break
         number += 1
-    return log.conversation(found.id, event=number).state if number else State()
+    return log.conversation(conversation.id, event=number).state if number else State()
 
 
-def _shown(found: Conversation, verbosity: str, state: State, after: int) -> list[Numbered]:
-    newest_first = _upto(found, state.event, after)
+def _shown(conversation: Conversation, verbosity: str, state: State, after: int) -> list[Numbered]:
+    newest_first = _upto(conversation, state.event, after)
     if verbosity == "APPLIED":
         clears = (e.ConversationRestarted, e.SessionStarted)
         counting = [item for item in applied(newest_first) if not isinstance(item[1], clears)]
@@ -95,12 +95,12 @@ def _shown(found: Conversation, verbosity: str, state: State, after: int) -> lis
     return shown[::-1]
 
 
-def _upto(found: Conversation, upto: int, after: int) -> Iterator[Numbered]:
+def _upto(conversation: Conversation, upto: int, after: int) -> Iterator[Numbered]:
     if after:
-        recent = list(zip(range(after + 1, upto + 1), found.events(after), strict=False))
+        recent = list(zip(range(after + 1, upto + 1), conversation.events(after), strict=False))
         yield from reversed(recent)
         return
-    for recorded in found.newest_first():
+    for recorded in conversation.newest_first():
         if recorded.number <= upto:
             yield recorded.number, recorded.event
 

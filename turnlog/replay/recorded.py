@@ -35,15 +35,15 @@ class RecordedConversation(BotConversation):
 
     async def call(self, tool: str, /, **arguments: Any) -> Any:
         """The recorded result of this call; of the next one of this tool where none is equal."""
-        (asked,) = binary.checked(self.id, [ToolCalled(tool, arguments)])
-        assert isinstance(asked, ToolCalled)
-        found = self._recorded(asked)
-        if found is None:
-            self._record(asked)
+        (wanted,) = binary.checked(self.id, [ToolCalled(tool, arguments)])
+        assert isinstance(wanted, ToolCalled)
+        pair = self._recorded(wanted)
+        if pair is None:
+            self._record(wanted)
             raise ToolFailed(tool, "the record has no answer to this call")
-        self._unused.remove(found)
-        call, returned = found
-        self._record(ToolCalled(tool, asked.arguments, call.call_id))
+        self._unused.remove(pair)
+        call, returned = pair
+        self._record(ToolCalled(tool, wanted.arguments, call.call_id))
         if returned is None:
             raise ToolFailed(tool, "the recorded call was never answered")
         self._conversation.stage(returned, recorded=0.0)
@@ -55,7 +55,7 @@ class RecordedConversation(BotConversation):
         self._conversation.stage(call, recorded=0.0, now=self.now)
         self.called.append(call)
 
-    def _recorded(self, asked: ToolCalled) -> Recorded | None:
-        of_tool = [pair for pair in self._unused if pair[0].name == asked.name]
-        equal = [p for p in of_tool if same(p[0].arguments or {}, asked.arguments or {})]
+    def _recorded(self, wanted: ToolCalled) -> Recorded | None:
+        of_tool = [pair for pair in self._unused if pair[0].name == wanted.name]
+        equal = [p for p in of_tool if same(p[0].arguments or {}, wanted.arguments or {})]
         return next(iter(equal or of_tool), None)

@@ -68,10 +68,10 @@ def _summary(sections: Sequence[ConversationAudit]) -> Element:
     return element("table", rows, class_="summary")
 
 
-def _badge(found: Verification) -> Element:
-    if found.ok:
+def _badge(verification: Verification) -> Element:
+    if verification.ok:
         return element("span", "whole", class_="badge fine")
-    return element("span", f"faults: {len(found.faults)}", class_="badge bad")
+    return element("span", f"faults: {len(verification.faults)}", class_="badge bad")
 
 
 def _conversation(one: ConversationAudit) -> Element:
@@ -108,8 +108,8 @@ def _ran(lines: Sequence[TracedEvent]) -> Element | None:
     parts = []
     for versions, group in groupby(known, key=lambda line: line.event.versions):
         numbers = [line.number for line in group]
-        said = ", ".join(f"{name} {value}" for name, value in to_plain(versions).items())
-        parts.append(element("li", f"events {numbers[0]}–{numbers[-1]}: {said}"))
+        named = ", ".join(f"{name} {value}" for name, value in to_plain(versions).items())
+        parts.append(element("li", f"events {numbers[0]}–{numbers[-1]}: {named}"))
     return element("ul", parts, class_="versions")
 
 
@@ -226,8 +226,8 @@ def _aside(line: TracedEvent) -> list[Child]:
             return ["does ", element("b", event.name or event.action_text or "")]
         case e.MessageUnderstood():
             intent = event.intent.name if event.intent else None
-            found = [f"{entity.entity}={_json(entity.value)}" for entity in event.entities]
-            return [f"understands {', '.join([intent or 'no intent', *found])}"]
+            entities = [f"{entity.entity}={_json(entity.value)}" for entity in event.entities]
+            return [f"understands {', '.join([intent or 'no intent', *entities])}"]
     return [f"{type(event).__name__} {_values(details(event))}"]
 
 

@@ -33,7 +33,7 @@ _NAMES = {
 
 
 class _Parser(MarkdownIt):
-    def validateLink(self, url: str) -> bool:  # noqa: N802
+    def validateLink(self, url: str) -> bool:  # noqa: N802  # the name markdown-it calls
         try:
             return urlsplit(url).scheme.lower() in SCHEMES
         except ValueError:

@@ -43,14 +43,14 @@ def past_messages(log: Turnlog, conversation: str, before: int, turns: int) -> P
     Reads from the end, so that it meets what edited or redacted a message before the message.
     """
     last = last_event(log, conversation)
-    found: list[RecordedEvent] = []
+    newest_first: list[RecordedEvent] = []
     for recorded in _as_they_are(log, conversation) if last else ():
         if recorded.number < before:
-            if turns == 0 or len(found) == MAX_MESSAGES:
-                return PastMessages(found[::-1], found[-1].number, last)
-            found.append(recorded)
+            if turns == 0 or len(newest_first) == MAX_MESSAGES:
+                return PastMessages(newest_first[::-1], newest_first[-1].number, last)
+            newest_first.append(recorded)
             turns -= isinstance(recorded.event, UserUttered)
-    return PastMessages(found[::-1], None, last)
+    return PastMessages(newest_first[::-1], None, last)
 
 
 def _as_they_are(log: Turnlog, conversation: str) -> Iterator[RecordedEvent]:

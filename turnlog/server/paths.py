@@ -45,10 +45,10 @@ def _raw(scope: Any) -> str:
 
 def routed(raw: str) -> str:
     """The path that a route is looked up by: decoded but for the id, whose slashes are encoded."""
-    found = _WITH_SLASHES.match(raw) or _ONE_SEGMENT.match(raw)
-    if found is None:
+    match = _WITH_SLASHES.match(raw) or _ONE_SEGMENT.match(raw)
+    if match is None:
         return unquote(raw)
-    before, id, after = found.groups()
+    before, id, after = match.groups()
     return before + id.replace("/", "%2F") + unquote(after)
 
 

@@ -31,18 +31,18 @@ class PendingMessage(NamedTuple):
 
 def pending_message(log: Turnlog, conversation: str, number: int | None) -> PendingMessage | None:
     """The message of that event (None: one that is unanswered), if it is still the last."""
-    found = log.conversation(conversation)
-    number = number or unanswered(found.state)
+    now = log.conversation(conversation)
+    number = number or unanswered(now.state)
     if number is None:
         return None
-    message = next(found.events(number - 1))
+    message = next(now.events(number - 1))
     assert isinstance(message, UserUttered)
     row = log.store.reader.keyed(conversation, _answer_key(number))
     if row is not None:
-        return PendingMessage(found, number, message, row.commit().events)
-    latest = found.state.context.latest_message
+        return PendingMessage(now, number, message, row.commit().events)
+    latest = now.state.context.latest_message
     is_last = latest is not None and latest.event == number
-    return PendingMessage(found, number, message) if is_last else None
+    return PendingMessage(now, number, message) if is_last else None
 
 
 def message_number(recorded: Recorded) -> int:
@@ -61,7 +61,7 @@ def unanswered(state: State) -> int | None:
         return None
     number = context.latest_message.event
     after = (context.latest_bot_message, context.latest_action)
-    return None if any(found and found.event > number for found in after) else number
+    return None if any(reply and reply.event > number for reply in after) else number
 
 
 def _answer_key(number: int) -> str:

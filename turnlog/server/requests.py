@@ -57,5 +57,5 @@ async def body_of(request: Json, most: int) -> bytes:
 
 def last_event_id(request: Json, otherwise: int) -> int:
     """The number of the last event that a client of server-sent events saw."""
-    given = request.headers.get("last-event-id", "")
-    return int(given) if given.isdecimal() and len(given) < 16 else otherwise
+    id = request.headers.get("last-event-id", "")
+    return int(id) if id.isdecimal() and len(id) < 16 else otherwise

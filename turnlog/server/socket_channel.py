@@ -80,17 +80,17 @@ class SocketChannel:
             visitor = self._visitors.get(sid)
             if visitor is None:
                 return None
-            given = data if isinstance(data, dict) else {}
+            payload = data if isinstance(data, dict) else {}
             try:
-                return await handler(visitor, given)
+                return await handler(visitor, payload)
             except TurnlogError as error:
                 status, reason = status_of(error)
                 self._services.metrics.refused.labels(reason).inc()
-                told = {"code": status, "reason": reason, "message": str(error)}
-                if isinstance(given.get("message_id"), str):
-                    told["message_id"] = given["message_id"]
-                await self._emit(sid, "chat_error", told)
-                return {"error": told}
+                failure = {"code": status, "reason": reason, "message": str(error)}
+                if isinstance(payload.get("message_id"), str):
+                    failure["message_id"] = payload["message_id"]
+                await self._emit(sid, "chat_error", failure)
+                return {"error": failure}
 
         return answered
 

@@ -98,16 +98,16 @@ def _whole(event: Spoken) -> dict[str, Any]:
     """A message in one piece: text, quick_replies, attachments, custom."""
     data = event.data or {}
     silent = msgspec.structs.replace(event, text=None, data={**data, **NO_BUTTONS})
-    said: dict[str, Any] = {"text": event.text or "", "custom": data.get("custom")}
-    said["quick_replies"] = [_quick_reply(button) for button in _buttons(data)]
-    said["attachments"] = [
+    whole: dict[str, Any] = {"text": event.text or "", "custom": data.get("custom")}
+    whole["quick_replies"] = [_quick_reply(button) for button in _buttons(data)]
+    whole["attachments"] = [
         message["attachment"]
         for message in socket_messages(silent)
         if isinstance(message, dict) and "attachment" in message
     ]
     if isinstance(event, AgentUttered):
-        said["agent"] = True
-    return {key: value for key, value in said.items() if value or key == "text"}
+        whole["agent"] = True
+    return {key: value for key, value in whole.items() if value or key == "text"}
 
 
 def rest_messages(recipient: str, event: Spoken) -> Iterator[dict[str, Any]]:
@@ -123,12 +123,12 @@ def rest_messages(recipient: str, event: Spoken) -> Iterator[dict[str, Any]]:
         if data.get(kind):
             yield {"recipient_id": recipient, kind: data[kind]}
     for element in _list(data.get("elements")):
-        said = " : ".join(str(element[k]) for k in ("title", "subtitle") if element.get(k))
-        yield {"recipient_id": recipient, "text": said, "buttons": element.get("buttons", [])}
+        title = " : ".join(str(element[k]) for k in ("title", "subtitle") if element.get(k))
+        yield {"recipient_id": recipient, "text": title, "buttons": element.get("buttons", [])}
 
 
 def _buttons(data: dict[str, Any]) -> list[dict[str, Any]]:
-    return next((found for key in MAKES_BUTTONS if (found := _list(data.get(key)))), [])
+    return next((buttons for key in MAKES_BUTTONS if (buttons := _list(data.get(key)))), [])
 
 
 def _list(value: Any) -> list[dict[str, Any]]:

@@ -81,8 +81,8 @@ def _share(text: str, term: str) -> float:
 
 def included(text: str | None) -> list[str]:
     """What to include, in a fixed order."""
-    given = {name for name in _SEPARATORS.split(text or "") if name}
-    for name in sorted(given - set(INCLUDE)):
+    wanted = {name for name in _SEPARATORS.split(text or "") if name}
+    for name in sorted(wanted - set(INCLUDE)):
         known = ", ".join(INCLUDE)
         raise FormatError(f"{name!r} cannot be included; there are {known}", field="--include")
-    return [name for name in INCLUDE if name in given]
+    return [name for name in INCLUDE if name in wanted]

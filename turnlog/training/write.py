@@ -110,17 +110,17 @@ class _Run:
         seen = self._seen(conversation)
         dialogue = Dialogue(conversation.id, seen.events)
         try:
-            made = [_placed(example, seen) for example in self.codec.examples(dialogue)]
+            examples = [_placed(example, seen) for example in self.codec.examples(dialogue)]
         except FormatError as error:
             kind = self.totals.refused if isinstance(error, Unholdable) else self.totals.faulty
             kind.append(_fault(error, conversation.id, seen))
             return []
-        if not made:
+        if not examples:
             self.totals.nothing.append(conversation.id)
         elif name is not None:
             self._leaks.look(name, conversation, dialogue)
         self._left_out.update(seen.left_out)
-        return made
+        return examples
 
     def _seen(self, conversation: PastConversation) -> Counted:
         if self.codec.whole:
@@ -161,7 +161,7 @@ def _unfinished(
 
     A folder that was made for them goes again where nothing is finished.
     """
-    made = folder is not None and not folder.exists()
+    is_new = folder is not None and not folder.exists()
     unfinished = {path: path.with_name(f".{path.name}.unfinished") for path in paths}
 
     def finish() -> None:
@@ -183,6 +183,6 @@ def _unfinished(
     finally:
         for other in unfinished.values():
             other.unlink(missing_ok=True)
-        if made and folder is not None:
+        if is_new and folder is not None:
             with suppress(OSError):
                 folder.rmdir()

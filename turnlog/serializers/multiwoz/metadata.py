@@ -40,11 +40,11 @@ class Metadata:
         self.slots = {}
         domains = sorted(tree.keys() | self.listed.keys())
         frames = [self._follow(domain, tree.get(domain, {})) for domain in domains]
-        told = tuple(frame for frame in frames if frame is not None)
-        for frame in told:
+        changed = tuple(frame for frame in frames if frame is not None)
+        for frame in changed:
             self.learn(frame)
         _must_be_same(self.tree(self.slots), tree)
-        return told
+        return changed
 
     def _follow(self, domain: str, parts: Any) -> Frame | None:
         field = f"metadata.{domain}"

@@ -141,8 +141,8 @@ def refuse_raw_arguments(content: Content, conversation: str) -> None:
     """Raise Unholdable for arguments that only raw JSON can say."""
     for index, at, call in _calls(content):
         field = f"messages[{index}].tool_calls[{at}].function.arguments"
-        given = call.get("function", {}).get("arguments")
-        for _, raw in raw_parts(_parsed(given)) if isinstance(given, str) else ():
+        text = call.get("function", {}).get("arguments")
+        for _, raw in raw_parts(_parsed(text)) if isinstance(text, str) else ():
             raise Unholdable(raw, conversation=conversation, field=field)
 
 

@@ -84,28 +84,28 @@ def chat(dialogue: Dialogue) -> Chat:
     return msgspec.structs.replace(result, lost=+result.lost)
 
 
-def _check(dialogue: Dialogue, made: Chat) -> None:
-    content = {"messages": made.messages, **made.beside}
-    refuse_raw_example(Example.of(dialogue, content, made.lost))
+def _check(dialogue: Dialogue, chat: Chat) -> None:
+    content = {"messages": chat.messages, **chat.beside}
+    refuse_raw_example(Example.of(dialogue, content, chat.lost))
     refuse_raw_arguments(content, dialogue.name)
-    for index, field, why in faults(content) if made.messages else ():
-        raise FormatError(why, conversation=dialogue.name, turn=made.turns[index], field=field)
+    for index, field, why in faults(content) if chat.messages else ():
+        raise FormatError(why, conversation=dialogue.name, turn=chat.turns[index], field=field)
 
 
-def _take_beside(event: e.Event, made: Chat) -> None:
+def _take_beside(event: e.Event, chat: Chat) -> None:
     """What an event says beside the messages, and what is lost of it."""
     if isinstance(event, e.ToolCalled | e.ToolReturned) and event.actor == "user":
-        made.lost[f"{type(event).__name__} of the user's side"] += 1
+        chat.lost[f"{type(event).__name__} of the user's side"] += 1
         return
-    made.lost.update(lost(event, _HELD))
+    chat.lost.update(lost(event, _HELD))
     if isinstance(event, e.SystemInstructed) and event.tools is not None:
-        is_other = made.beside.get("tools", event.tools) != event.tools
-        made.lost["tools that others replace"] += is_other
-        made.beside["tools"] = event.tools
+        is_other = chat.beside.get("tools", event.tools) != event.tools
+        chat.lost["tools that others replace"] += is_other
+        chat.beside["tools"] = event.tools
     elif isinstance(event, e.ConversationAnnotated):
         extra = event.extra or {}
-        made.beside.update({key: extra[key] for key in _BESIDE if key in extra})
-        made.lost.update(f"ConversationAnnotated.extra.{k}" for k in extra if k not in _BESIDE)
+        chat.beside.update({key: extra[key] for key in _BESIDE if key in extra})
+        chat.lost.update(f"ConversationAnnotated.extra.{k}" for k in extra if k not in _BESIDE)
 
 
 def _written(message: Message, first: e.Event, losses: Counter[str]) -> dict[str, Any] | None:

@@ -37,12 +37,12 @@ def incoming(body: bytes, limits: Limits) -> list[Any]:
     text = body.strip()
     if not text.startswith(b"["):
         return [_held(text, limits)]
-    found = []
+    events = []
     for element in elements(BytesIO(text), keep=len(text), of="["):
         if isinstance(element, FormatError):
             raise element
-        found.append(_held(element.json, limits, element.line))
-    return found
+        events.append(_held(element.json, limits, element.line))
+    return events
 
 
 def completed(source: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def _twin_type(annotation: Any) -> Any:
     mapped = tuple(_twin_type(argument) for argument in arguments)
     origin = get_origin(annotation)
     if origin is types.UnionType or origin is Union:
-        return Union[mapped]  # noqa: UP007
+        return Union[mapped]  # noqa: UP007  # | takes no tuple
     generic: Any = origin
     return generic[mapped]
 
@@ -62,7 +62,7 @@ def _twin(cls: type[msgspec.Struct]) -> type[msgspec.Struct]:
     return _twins[cls]
 
 
-_EventTwin: Any = Union[tuple(_twin(event) for event in EVENTS)]  # noqa: UP007
+_EventTwin: Any = Union[tuple(_twin(event) for event in EVENTS)]  # noqa: UP007  # likewise
 
 
 def from_plain(value: Any, *, unknown: list[str] | None = None) -> Event:
@@ -95,8 +95,8 @@ def _names(cls: type[msgspec.Struct]) -> frozenset[str]:
 def _nested(cls: type[msgspec.Struct]) -> tuple[tuple[str, type[msgspec.Struct]], ...]:
     """The fields that hold structs, and of which type."""
     hints = get_type_hints(cls)
-    found = ((name, struct_in(hints[name])) for name in cls.__struct_fields__)
-    return tuple((name, struct) for name, struct in found if struct is not None)
+    structs = ((name, struct_in(hints[name])) for name in cls.__struct_fields__)
+    return tuple((name, struct) for name, struct in structs if struct is not None)
 
 
 def _declared(

@@ -54,10 +54,10 @@ async def session(request: Json, services: Services) -> dict[str, Any]:
 
     bot: whether anybody answers. A server with a JWT key asks for a JSON web token.
     """
-    asked = await read(request, SessionRequest)
+    body = await read(request, SessionRequest)
     principal = services.auth.visitor(credential(request))
     principal.in_time(services.clock())
-    conversation = _session(services, principal, asked)
+    conversation = _session(services, principal, body)
     await services.log.read(lambda log: last_event(log, conversation))
     token = services.tokens.token(conversation, until=principal.expires)
     life = services.settings.token_life
@@ -71,14 +71,14 @@ async def session(request: Json, services: Services) -> dict[str, Any]:
     }
 
 
-def _session(services: Services, principal: Principal, asked: SessionRequest) -> str:
+def _session(services: Services, principal: Principal, body: SessionRequest) -> str:
     """The conversation of a session. Raises RequestRefused where it may not be had."""
-    wanted = asked.conversation
+    wanted = body.conversation
     if principal.conversation is not None:
         principal.require(wanted or principal.conversation, services.clock())
         return principal.conversation
-    if asked.token is not None:
-        return services.tokens.conversation(asked.token)
+    if body.token is not None:
+        return services.tokens.conversation(body.token)
     if wanted is None:
         return services.tokens.new_id()
     if not (principal.everything or services.settings.client_ids):
@@ -112,8 +112,8 @@ async def messages(
 
     def shown(log: Any) -> bytes:
         past = past_messages(log, conversation, before or MAX_EVENT, turns)
-        said = list(wire.page_messages(past.messages))
-        return plain.dumps({"messages": said, "before": past.before, "last": past.last})
+        page = list(wire.page_messages(past.messages))
+        return plain.dumps({"messages": page, "before": past.before, "last": past.last})
 
     content = await services.log.read(shown)
     return Response(content, media_type="application/json", headers={"Cache-Control": "no-store"})
@@ -123,11 +123,11 @@ async def messages(
 async def say(request: Json, services: Services) -> dict[str, Any]:
     """Say something; it is recorded when this answers: `{"session_id", "event"}`."""
     conversation = _conversation(request, services)
-    said = await read(request, ChatMessage)
-    if not said.message:
+    body = await read(request, ChatMessage)
+    if not body.message:
         raise RequestRefused(400, "BadRequest", "message: a text is needed")
-    extra = {"metadata": said.metadata} if said.metadata else None
-    message = UserUttered(said.message, message_id=said.message_id, channel="chat", extra=extra)
+    extra = {"metadata": body.metadata} if body.metadata else None
+    message = UserUttered(body.message, message_id=body.message_id, channel="chat", extra=extra)
     receipt = await services.runner.receive(conversation, message)
     return {"session_id": conversation, "event": receipt.event}
 
@@ -158,8 +158,8 @@ async def stream(
 
 
 def _rendered(events: Sequence[RecordedEvent]) -> bytes:
-    said = list(wire.page_messages(events))
-    return event_stream.message(plain.dumps(said), id=events[-1].number) if events else b""
+    messages = list(wire.page_messages(events))
+    return event_stream.message(plain.dumps(messages), id=events[-1].number) if events else b""
 
 
 handlers = (session, messages, say, stream)

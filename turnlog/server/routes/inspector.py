@@ -118,8 +118,8 @@ async def live(
     """What is recorded after an event, as it comes: items as in the timeline, lists of them."""
     principal.require(conversation, services.clock())
     start = last_event_id(request, after)
-    found = await services.log.conversation(conversation, event=start)
-    state = found.state.copy()
+    past = await services.log.conversation(conversation, event=start)
+    state = past.state.copy()
 
     def render(events: Sequence[RecordedEvent]) -> bytes:
         items = [item(traced) for traced in trace(events, state)]

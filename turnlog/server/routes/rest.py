@@ -84,10 +84,10 @@ async def events(
     """The events after the one numbered `after`."""
 
     def page(log: Turnlog) -> bytes:
-        found = log.conversation(conversation)
-        kept = [e for e, _ in zip(found.events(after), range(limit), strict=False)]
+        past = log.conversation(conversation)
+        kept = [e for e, _ in zip(past.events(after), range(limit), strict=False)]
         shown = EventPage(
-            conversation, after + 1, found.state.event, [plain.to_plain(e) for e in kept]
+            conversation, after + 1, past.state.event, [plain.to_plain(e) for e in kept]
         )
         return plain.dumps(shown)
 

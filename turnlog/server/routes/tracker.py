@@ -181,10 +181,10 @@ async def names(log: AsyncTurnlog) -> list[str]:
 
 
 async def _tracker(
-    services: Services, conversation: str, verbosity: str, **asked: Any
+    services: Services, conversation: str, verbosity: str, **options: Any
 ) -> Response[bytes]:
     def question(log: Any) -> tuple[bytes, view.Tracker]:
-        tracker = view.tracker(log, conversation, verbosity, **asked)
+        tracker = view.tracker(log, conversation, verbosity, **options)
         return plain.dumps(tracker.content), tracker
 
     content, tracker = await services.log.read(question)
@@ -239,10 +239,10 @@ async def _objects(
 def _check_event(number: int, source: Any, *, keep_unknown: bool) -> None:
     if isinstance(source, dict) and source.get("timestamp", 0) is None:
         del source["timestamp"]
-    made = next(from_rasa([source]))
+    event = next(from_rasa([source]))
     typed = isinstance(source, dict) and isinstance(source.get("event"), str)
     kept = typed and (keep_unknown or NOT_KEPT in source or source["event"] in PRO)
-    if isinstance(made, e.Unknown) and not kept:
+    if isinstance(event, e.Unknown) and not kept:
         why = f"event {number} is none that Rasa has: {source!r:.120}"
         raise RequestRefused(400, "BadRequest", why)
 
