@@ -74,10 +74,14 @@ def test_every_snippet_runs(page: Path, tmp_path: Path, monkeypatch: pytest.Monk
         example.evaluate()
 
 
-@named
-def test_every_link_leads_to_a_file(page: Path) -> None:
-    for target in _LINK.findall(page.read_text()):
-        assert (page.parent / target).exists(), target
+def test_there_are_snippets_to_run() -> None:
+    assert sum(len(list(SNIPPETS.parse(page).examples())) for page in PAGES) > 30
+
+
+def test_every_link_leads_to_a_file() -> None:
+    links = [(page, target) for page in PAGES for target in _LINK.findall(page.read_text())]
+    assert len(links) > 40
+    assert [link for link in links if not (link[0].parent / link[1]).exists()] == []
 
 
 def test_every_command_is_documented() -> None:

@@ -10,10 +10,11 @@ import sys
 import threading
 from pathlib import Path
 
-import pytest
-
 import turnlog
+from tests.conftest import needing
 from tests.faults.conftest import LONG, Start
+from tests.parts import postgres as postgres_part
+from tests.parts.server import Server
 from turnlog import UserUttered
 from turnlog.domain.apply import replay
 from turnlog.engine.log import Turnlog
@@ -80,15 +81,40 @@ def fill_to_the_limit(url: str) -> None:
         assert stored_texts(log) == [*acknowledged, "after"]
 
 
-def test_a_full_disk_under_postgresql() -> None:
-    pytest.skip("needs a small file system that PostgreSQL's data can be put on; none to mount")
+def test_the_same_where_postgresqls_files_may_grow_no_further() -> None:
+    """The limit is above the 16 MB of a WAL segment, without which PostgreSQL stops."""
+    with needing("postgres"), postgres_part.running() as server, turnlog.open(server.url) as log:
+        log.record("c", UserUttered("first"))
+        limit_files(server, 20_000_000)
+        acknowledged = [
+            "first",
+            *record_until_refused(log, random.Random(1).randbytes(200_000).hex()),
+        ]
+        assert 5 < len(acknowledged) < 5000
+        assert stored_texts(log) == acknowledged
+        limit_files(server, "unlimited")
+        log.record("c", UserUttered("after"))
+        assert stored_texts(log) == [*acknowledged, "after"]
+        check_whole(server.url)
 
 
-def record_until_refused(log: Turnlog) -> list[str]:
+def limit_files(server: Server, size: int | str) -> None:
+    """Bytes that a file of the server may have from now on; it does not notice otherwise.
+
+    Set in its user's name, since root in a container is often not allowed to.
+    """
+    owner = Path(f"/proc/{server.pid}").stat()
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    for pid in (server.pid, *children):
+        command = ["prlimit", f"--pid={pid}", f"--fsize={size}:"]
+        subprocess.run(command, user=owner.st_uid, group=owner.st_gid, check=True)
+
+
+def record_until_refused(log: Turnlog, long: str = "x" * 500) -> list[str]:
     acknowledged: list[str] = []
     for n in range(5000):
         try:
-            log.record("c", UserUttered(text := f"{n} " + "x" * 500))
+            log.record("c", UserUttered(text := f"{n} {long}"))
         except Unavailable:
             break
         acknowledged.append(text)

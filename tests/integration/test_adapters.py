@@ -93,6 +93,8 @@ def test_star_keeps_every_event(shared_data: Path) -> None:
 
 def test_oasst_follows_the_replies_that_were_ranked_best(shared_data: Path) -> None:
     ways = {dialogue.events for dialogue in oasst.dialogues(shared_data)}
-    for dialogue in oasst.best(shared_data):
+    chosen = list(oasst.best(shared_data))
+    assert (len(chosen), len(ways)) == (50, 309)
+    for dialogue in chosen:
         assert dialogue.events in ways
         assert isinstance(dialogue.events[0], e.UserUttered)

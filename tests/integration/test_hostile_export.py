@@ -117,4 +117,5 @@ def test_no_hostile_name_leads_out_of_the_folder(db, tmp_path):
         assert ran.status == (0 if text.isalnum() and text.isascii() else 2), text
         assert "Traceback" not in ran.err
     new = {name for name in files(tmp_path) - before if "log.db" not in name}
+    assert new
     assert all(name.startswith("out/x/") for name in new)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
+from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 import turnlog
@@ -16,6 +18,7 @@ from turnlog.domain import events as e
 from turnlog.domain.apply import Rewrite, apply, fold, replay
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.decide import RESTART, NoHistory
+from turnlog.domain.rewinds import taken_back
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import LISTEN, State
 from turnlog.engine import batch
@@ -23,7 +26,7 @@ from turnlog.testing.strategies import accepted
 
 names = st.sampled_from(["a", "b", "c"])
 people = st.sampled_from(["ann", "bob"])
-numbers = st.integers(1, 12)
+numbers = st.integers(1, 6)
 messages: st.SearchStrategy[e.Event] = st.one_of(
     st.builds(e.UserUttered, st.text(max_size=5)),
     st.builds(e.BotUttered, st.text(max_size=5)),
@@ -51,9 +54,21 @@ backwards = st.sampled_from([
     e.ActionReverted(), e.UserUtteranceReverted(), e.HistoryReplaced(to=0),
 ])  # fmt: skip
 actions = st.builds(e.ActionExecuted, st.sampled_from([LISTEN, "act", "form"]))
-talk = messages | about_messages | others | backwards
+talk = messages | messages | about_messages | others | backwards | backwards
 asks = talk | actions
-histories = (st.lists(asks, max_size=40) | st.lists(talk, max_size=40)).map(accepted)
+listened = st.tuples(st.just(e.ActionExecuted(LISTEN)), messages, about_messages)
+lengths = st.sampled_from([(0, 5), (10, 30)])
+"""Left to itself, hypothesis makes lists of five events, in which little can happen."""
+
+
+def flat(pieces: list[Any]) -> list[e.Event]:
+    return [event for piece in pieces for event in (piece if type(piece) is tuple else (piece,))]
+
+
+histories = st.tuples(st.sampled_from([asks | listened, talk]), lengths).flatmap(
+    lambda chosen: st.lists(chosen[0], min_size=chosen[1][0], max_size=chosen[1][1])
+)
+histories = histories.map(flat).map(accepted)
 """What a conversation can be asked for, one after the other; some are without any action."""
 
 
@@ -66,6 +81,41 @@ def recorded(asked: list[e.Event], sizes: list[int]) -> Conversation:
         conversation.stage(*asked[start : start + size], recorded=0.0)
         start, turn = start + size, turn + 1
     return conversation
+
+
+SAID = e.UserUttered | e.BotUttered
+
+
+@pytest.mark.parametrize(
+    "holds",
+    [
+        lambda events, state: any(taken_back(events).get(n) for n in range(2, len(events))),
+        lambda events, state: taken_back(events) and not state.context.latest_action,
+        lambda events, state: any(isinstance(event, e.ActionReverted) for event in events),
+        lambda events, state: rewritten(events, e.MessageEdited),
+        lambda events, state: rewritten(events, e.MessageRedacted),
+        lambda events, state: (
+            state.context.latest_message and state.context.latest_message.entities
+        ),
+        lambda events, state: len(state.identities) > 1,
+        lambda events, state: state.loops and state.context.loop,
+    ],
+)
+def test_the_histories_hold_what_the_laws_are_about(holds: Any) -> None:
+    def condition(asked: list[e.Event]) -> bool:
+        events = list(recorded(asked, [1]).events())
+        return bool(holds(events, replay(events)))
+
+    unshrunk = settings(phases=[Phase.generate], max_examples=5_000)
+    find(histories, condition, random=Random(1), settings=unshrunk)
+
+
+def rewritten(events: list[e.Event], kind: type[Any]) -> bool:
+    """Whether a message was edited or redacted, and a rewind came later."""
+    numbers = [n for n, event in enumerate(events) if isinstance(event, kind)]
+    rewinds = [n for n, event in enumerate(events) if isinstance(event, e.UserUtteranceReverted)]
+    about = [n for n in numbers if isinstance(events[events[n].message - 1], SAID)]  # type: ignore[attr-defined]
+    return bool(about and rewinds and min(about) < max(rewinds))
 
 
 sizes = st.lists(st.integers(1, 7), min_size=1, max_size=3)

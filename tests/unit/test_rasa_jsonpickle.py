@@ -139,7 +139,9 @@ def test_all_versions_of_jsonpickle_give_the_same_dialogue(rasa):
 
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
 def test_jsonpickle_itself_reads_what_is_written_and_finds_the_same_events(rasa, version):
-    for file in history(rasa)[::4]:
+    files = history(rasa)[::4]
+    assert (len(files), len(PREFIXES)) == (9, 3)
+    for file in files:
         _, dialogue = read(file)
         for prefix in PREFIXES:
             text = pickled(dialogue, prefix=prefix)

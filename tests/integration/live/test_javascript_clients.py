@@ -44,14 +44,18 @@ def talk(node: Node, url: str, name: str) -> list[list[list[Any]]]:
     "name", ["socket.io-client-3", "socket.io-client-4.1", "socket.io-client-4"]
 )
 def test_a_client_of_the_present_protocol_talks(node: Node, server: Server, name: str) -> None:
-    for (confirm, id), (uttered, message) in talk(node, server.url, name):
+    heard = talk(node, server.url, name)
+    assert len(heard) == len(TRANSPORTS)
+    for (confirm, id), (uttered, message) in heard:
         assert (confirm, uttered) == ("session_confirm", "bot_uttered")
         assert len(id) >= 32
         assert message["text"] == "For which day?"
 
 
 def test_a_client_of_the_old_protocol_is_told_which_to_use(node: Node, server: Server) -> None:
-    for [(event, message)] in talk(node, server.url, "socket.io-client-2"):
+    heard = talk(node, server.url, "socket.io-client-2")
+    assert len(heard) == len(TRANSPORTS)
+    for [(event, message)] in heard:
         assert event == "error"
         assert "Socket.IO protocol 5" in message
         assert "socket.io-client 3 or 4" in message

@@ -315,6 +315,7 @@ def test_logs_and_metrics_hold_no_word_of_what_was_said() -> None:
         assert "turnlog_messages_total" in httpx.get(f"{server.url}/metrics").text
         logged = server.log.read_text()
         assert canary not in logged
+        assert len(logged.splitlines()) > 1
         assert all(line.startswith(("{", "chat", "inspect")) for line in logged.splitlines())
 
 
