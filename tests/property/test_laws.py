@@ -18,6 +18,7 @@ from turnlog.domain import events as e
 from turnlog.domain.apply import Rewrite, apply, fold, replay
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.decide import RESTART, NoHistory
+from turnlog.domain.redactions import Redactions
 from turnlog.domain.rewinds import taken_back
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import LISTEN, State
@@ -103,7 +104,7 @@ SAID = e.UserUttered | e.BotUttered
 )
 def test_the_histories_hold_what_the_laws_are_about(holds: Any) -> None:
     def condition(asked: list[e.Event]) -> bool:
-        events = list(recorded(asked, [1]).events())
+        events = raw(recorded(asked, [1]))
         return bool(holds(events, replay(events)))
 
     unshrunk = settings(phases=[Phase.generate], max_examples=5_000)
@@ -121,16 +122,21 @@ def rewritten(events: list[e.Event], kind: type[Any]) -> bool:
 sizes = st.lists(st.integers(1, 7), min_size=1, max_size=3)
 
 
+def raw(conversation: Conversation) -> list[e.Event]:
+    """Its events as they are stored; what was redacted is in them."""
+    return [event for commit in conversation.collect_events() for event in commit.events]
+
+
 @given(histories, st.integers(0, 60))
 def test_folding_the_rest_on_is_replaying_all(asked: list[e.Event], cut: int) -> None:
-    events = list(recorded(asked, [1]).events())
+    events = raw(recorded(asked, [1]))
     assert fold(replay(events[:cut]), events[cut:]) == replay(events)
 
 
 @given(histories)
 def test_apply_leaves_the_state_it_was_given_alone(asked: list[e.Event]) -> None:
     state = State()
-    for event in recorded(asked, [1]).events():
+    for event in raw(recorded(asked, [1])):
         before = state.copy()
         after = apply(state, event)
         assert state == before
@@ -143,20 +149,23 @@ def test_how_events_are_gathered_into_commits_changes_nothing(
 ) -> None:
     one_by_one, gathered = recorded(asked, [1]), recorded(asked, chosen)
     assert list(gathered.events()) == list(one_by_one.events())
-    assert gathered.state == one_by_one.state == replay(gathered.events())
+    assert gathered.state == one_by_one.state
+    events = raw(gathered)
+    assert events == raw(one_by_one)
+    assert gathered.state == Redactions(enumerate(events, 1)).state(replay(events))
 
 
 @given(histories, sizes)
 def test_what_was_decided_once_is_decided_the_same_again(
     asked: list[e.Event], chosen: list[int]
 ) -> None:
-    decided = list(recorded(asked, chosen).events())
-    assert list(recorded(decided, [5]).events()) == decided
+    decided = raw(recorded(asked, chosen))
+    assert raw(recorded(decided, [5])) == decided
 
 
 @given(histories)
 def test_a_revert_gives_back_the_context_it_names(asked: list[e.Event]) -> None:
-    events = list(recorded(asked, [1]).events())
+    events = raw(recorded(asked, [1]))
     for number, event in enumerate(events, 1):
         if isinstance(event, e.ActionReverted | e.UserUtteranceReverted | e.HistoryReplaced):
             assert event.to is not None
@@ -174,7 +183,7 @@ def test_a_revert_gives_back_the_context_it_names(asked: list[e.Event]) -> None:
 def test_a_rewind_takes_back_the_last_message_and_what_followed(asked: list[e.Event]) -> None:
     asked = [event for event in asked if not isinstance(event, e.LoopActivated)]
     since: list[tuple[int, e.Event]] = []  # what is said and done in this session and counts
-    for number, event in enumerate(recorded(accepted(asked), [1]).events(), 1):
+    for number, event in enumerate(raw(recorded(accepted(asked), [1])), 1):
         if isinstance(event, e.SessionStarted | e.ConversationRestarted):
             since = []
         elif isinstance(event, e.UserUttered | e.BotUttered | e.ActionExecuted):
@@ -215,17 +224,20 @@ def test_every_moment_of_a_stored_conversation_is_its_prefix_replayed(
             start, turn = start + size, turn + 1
         if not asked:
             return
-        events = list(expected.events())
+        shown, events = list(expected.events()), raw(expected)
         stored = log.conversation("c")
-        assert list(stored.events()) == events
+        assert list(log.history("c").events()) == events
+        assert list(stored.events()) == shown
         assert stored.state == expected.state
+        redactions = Redactions(enumerate(events, 1))
         for number in range(len(events) + 1):
             past = log.conversation("c", event=number)
-            assert past.state == replay(events[:number])
-            assert list(past.events()) == events[:number]
+            assert log.history("c").state(number) == replay(events[:number])
+            assert past.state == redactions.state(replay(events[:number]))
+            assert list(past.events()) == shown[:number]
         ends = {state.turn: state for state in map(replay, prefixes(events))}
         for ended, state in ends.items():
-            assert log.conversation("c", turn=ended).state == state
+            assert log.conversation("c", turn=ended).state == redactions.state(state)
         assert [t.number for t in stored.dialogue().turns()] == sorted(ends)
 
 
@@ -235,7 +247,7 @@ def prefixes(events: list[e.Event]) -> list[list[e.Event]]:
 
 @given(histories, st.integers(0, 10))
 def test_the_last_turns_are_a_suffix(asked: list[e.Event], count: int) -> None:
-    whole = Dialogue("c", tuple(recorded(asked, [1]).events()))
+    whole = Dialogue("c", tuple(raw(recorded(asked, [1]))))
     last = whole.last(count)
     assert whole.events[last.first_event - 1 :] == last.events
     assert list(last.turns()) == list(whole.turns())[-count:] * (count > 0)
