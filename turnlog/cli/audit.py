@@ -32,6 +32,7 @@ def audit(ids: Ids, out: Out) -> None:
     """
     from turnlog.reports.audit import report
 
+    output.leave_stdout_to(out)
     with open_log() as log:
         audited = [_audited(log, id) for id in ids]
     if out.is_dir():

@@ -18,6 +18,7 @@ From = Annotated[Path, typer.Argument(metavar="PATH", help="A backup, or any SQL
 
 def backup(path: To) -> None:
     """Copy the log to a file, while it goes on being written."""
+    output.leave_stdout_to(path)
     with open_log() as log:
         _tell("copied", copying.backup(log.store, path), path)
 

@@ -87,6 +87,7 @@ def export(
         _verify(verify)
         return
     format, out = _named(format, out, by)
+    output.leave_stdout_to(out)
     from turnlog.training.plan import Plan, included, parts
     from turnlog.training.write import export as write
 
@@ -138,13 +139,14 @@ def _tell(totals: Totals, plan: Plan, out: Path) -> None:
     from turnlog.training.manifest import place
 
     stopped = bool(totals.faulty) and not plan.skip_faulty
-    manifest = None if stopped else str(place(out, folder=plan.split is not None))
+    beside = None if stopped else place(out, folder=plan.split is not None)
+    manifest = None if beside is None else str(beside)
     examples = sum(file.examples for file in totals.files.values())
     described: dict[str, Any] = {"examples": examples, "manifest": manifest}
     output.document(
         {**described, "position": plan.position, **to_builtins(totals)},
         human=lambda: (
-            output.say(f"{examples:,} examples in {out}, manifest {manifest}") if manifest else None
+            None if stopped else output.say(f"{examples:,} examples in {out}, {_told(manifest)}")
         ),
     )
     _note_all(totals)
@@ -152,6 +154,10 @@ def _tell(totals: Totals, plan: Plan, out: Path) -> None:
         output.note("nothing is written; --json names them all, --skip-faulty leaves them out")
     if stopped or (totals.refused and not plan.skip_faulty):
         raise typer.Exit(2)
+
+
+def _told(manifest: str | None) -> str:
+    return f"manifest {manifest}" if manifest else "no manifest beside what is no file"
 
 
 def _note_all(totals: Totals) -> None:

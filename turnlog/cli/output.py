@@ -8,10 +8,21 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from turnlog.cli.settings import settings
+from turnlog import files
+from turnlog.cli.settings import leave_stdout, settings
 from turnlog.errors import FormatError
 from turnlog.reports.text import visible as visible
 from turnlog.reports.text import when as when
+
+
+def leave_stdout_to(*paths: Path | None) -> None:
+    """Where one of the files that a command writes is stdout, all else it prints goes to stderr."""
+    if any(path is not None and files.is_stdout(path) for path in paths):
+        leave_stdout()
+
+
+def _out() -> Any:
+    return sys.stderr if settings().aside else sys.stdout
 
 
 def document(value: Mapping[str, Any], *, human: Callable[[], None]) -> None:
@@ -49,19 +60,20 @@ def _field(line: Mapping[str, Any], column: str) -> Any:
 def _json(value: Mapping[str, Any]) -> None:
     from turnlog.serializers.shared import plain
 
-    sys.stdout.buffer.write(plain.dumps(value) + b"\n")
+    _out().buffer.write(plain.dumps(value) + b"\n")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A table on a terminal; elsewhere a line for each row as it comes, cells divided by tabs."""
     cells = ([shown(*cell) for cell in zip(row, columns, strict=True)] for row in rows)
-    if sys.stdout.isatty():
+    out = _out()
+    if out.isatty():
         _lay_out(columns, list(cells))
         return
     first = list(islice(cells, 1))  # what is wrong shows before anything is printed
-    print(*columns, sep="\t")
+    print(*columns, sep="\t", file=out)
     for row in chain(first, cells):
-        print(*(visible(text.replace("\\", "\\\\")) for text in row), sep="\t")
+        print(*(visible(text.replace("\\", "\\\\")) for text in row), sep="\t", file=out)
 
 
 def _lay_out(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -76,7 +88,7 @@ def _lay_out(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         grid.add_column(columns[i], overflow="fold")
     for row in rows:
         grid.add_row(*(Text(visible(row[i])) for i in filled))
-    Console().print(grid)
+    Console(file=_out()).print(grid)
 
 
 _TIMES = {"time", "started", "last"}
@@ -97,14 +109,16 @@ def shown(value: Any, column: str = "") -> str:
 def write(path: Path, content: bytes) -> None:
     """A file that the command was asked for. Raises FormatError where it cannot be written."""
     try:
-        path.write_bytes(content)
+        files.write(path, content)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise FormatError(error.strerror or str(error), file=str(path)) from error
 
 
 def say(text: str) -> None:
     """A line for a person, on stdout."""
-    print(visible(text))
+    print(visible(text), file=_out())
 
 
 def note(text: str) -> None:

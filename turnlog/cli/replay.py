@@ -64,6 +64,7 @@ def replay(
 
     if bool(ids) == all_:
         raise typer.BadParameter("name conversations, or give --all")
+    output.leave_stdout_to(junit, html)
     allowed = rule.combined(rules, ignore or (), ignore_slot or (), mask or ())
     with redirect_stdout(sys.stderr):
         loaded = bots.load(bot)

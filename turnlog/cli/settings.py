@@ -34,8 +34,11 @@ Ids = Annotated[
 
 
 class CommonOptions(msgspec.Struct, frozen=True):
+    """aside: whether stdout is left to a file that the command writes."""
+
     db: str = DEFAULT_DB
     json: bool = False
+    aside: bool = False
 
 
 _current: ContextVar[CommonOptions] = ContextVar("settings")
@@ -48,6 +51,11 @@ def settings() -> CommonOptions:
 def configure(*, db: str | None, json: bool) -> None:
     """Take over what was said before the command."""
     _current.set(CommonOptions(db or os.environ.get("TURNLOG_DB") or DEFAULT_DB, json))
+
+
+def leave_stdout() -> None:
+    """Have everything else printed to stderr."""
+    _current.set(CommonOptions(settings().db, settings().json, aside=True))
 
 
 def with_common_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 
 from turnlog.errors import StorageError
+from turnlog.files import is_stream, pour
 from turnlog.storage.recorder import Recorder, Scan, Transaction
 from turnlog.storage.rows import Entry, Head, Mark, Snapshot
 from turnlog.storage.sqlite import SqliteRecorder
@@ -27,8 +29,11 @@ class Copied(msgspec.Struct, frozen=True):
 def backup(source: Recorder, path: Path) -> Copied:
     """Write the log as it stands at this moment to a SQLite file, while it goes on being written.
 
-    The file is there whole or not at all. Raises StorageError where there is one already.
+    The file is there whole or not at all; what is no regular file is written through. Raises
+    StorageError where there is a file already.
     """
+    if is_stream(path):
+        return _streamed(source, path)
     if path.exists():
         raise StorageError(f"{path}: there is a file already")
     unfinished = path.with_name(f"{path.name}.unfinished")
@@ -41,6 +46,15 @@ def backup(source: Recorder, path: Path) -> Copied:
     _sync(unfinished)
     unfinished.rename(path)
     _sync(path.parent)
+    return copied
+
+
+def _streamed(source: Recorder, path: Path) -> Copied:
+    """A backup made aside, then copied into what is no file."""
+    with TemporaryDirectory(prefix="turnlog-") as folder:
+        aside = Path(folder) / "backup.db"
+        copied = backup(source, aside)
+        pour(aside, path)
     return copied
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from turnlog.errors import FormatError
 from turnlog.extras import needed
+from turnlog.files import is_stream
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.plain import dumps
 from turnlog.training.plan import By, Plan
@@ -25,8 +26,10 @@ NAME = "manifest.json"
 VERSION = 1
 
 
-def place(out: Path, *, folder: bool) -> Path:
-    """Where the manifest of an export stands."""
+def place(out: Path, *, folder: bool) -> Path | None:
+    """Where the manifest of an export stands; nowhere beside what is no file."""
+    if is_stream(out):
+        return None
     return out / NAME if folder else out.with_name(f"{out.name}.{NAME}")
 
 

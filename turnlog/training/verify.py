@@ -56,7 +56,7 @@ def _again(
     out = folder if plan.split is not None else folder / next(iter(noted.files), "examples")
     totals = export(log, plan, out, progress=progress)
     written = manifest.place(out, folder=plan.split is not None)
-    return (manifest.read(written) if written.exists() else None), totals
+    return (manifest.read(written) if written and written.exists() else None), totals
 
 
 def _files(noted: Manifest, folder: Path) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from turnlog.domain.conversation import Dialogue, turns
 from turnlog.domain.counted import Counted, counted, whole
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
+from turnlog.files import OutgoingFile, is_stream
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.json_value import Unholdable, raw_parts
 from turnlog.serializers.shared.plain import to_plain
@@ -43,7 +44,9 @@ def export(
     run = _Run(log, plan, progress)
     files = plan.files(out)
     folder = None if plan.split is None else out
-    note = manifest.place(out, folder=folder is not None)
+    if folder is not None and is_stream(folder):
+        raise FormatError("takes a folder where there are parts", file=str(out), field="--out")
+    note = manifest.place(out, folder=folder is not None) or Path(os.devnull)
     with _unfinished([*files.values(), note], folder=folder) as (opened, finish):
         writer = manifest.ManifestWriter(opened[note], plan)
         for name, path in files.items():
@@ -162,27 +165,29 @@ def _unfinished(
     A folder that was made for them goes again where nothing is finished.
     """
     is_new = folder is not None and not folder.exists()
-    unfinished = {path: path.with_name(f".{path.name}.unfinished") for path in paths}
+    outgoing = [OutgoingFile(path) for path in paths]
 
     def finish() -> None:
         for file in opened.values():
             file.close()
-        for path, other in unfinished.items():
-            os.replace(other, path)
+        for each in outgoing:
+            each.finish()
 
     try:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             opened: dict[Path, BinaryIO] = {
-                path: stack.enter_context(other.open("wb")) for path, other in unfinished.items()
+                each.path: stack.enter_context(each.unfinished.open("wb")) for each in outgoing
             }
             yield opened, finish
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise FormatError(error.strerror or str(error), file=str(paths[0])) from error
     finally:
-        for other in unfinished.values():
-            other.unlink(missing_ok=True)
+        for each in outgoing:
+            each.discard()
         if is_new and folder is not None:
             with suppress(OSError):
                 folder.rmdir()
