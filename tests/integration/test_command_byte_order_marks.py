@@ -27,6 +27,7 @@ FILES = {
     "naif": b'{"a":{"unit":"u","state":"s","time":1602775249799,"active":true}}',
     "rasa-tracker": b'{"sender_id":"a","latest_event_time":2.0,"events":%s}' % EVENTS.encode(),
     "rasa-mongo": b'{"_id":{"$oid":"5f"},"sender_id":"a","events":%s}' % EVENTS.encode(),
+    "rasa-dynamo": b'{"sender_id":{"S":"a"},"events":{"L":[{"M":{"event":{"S":"pause"}}}]}}',
     "rasa-redis": json.dumps({"tracker:a": json.dumps({"events": json.loads(EVENTS)})}).encode(),
     "rasa-dialogue": b'{"py/object":"rasa.shared.core.trackers.Dialogue","name":"a","events":[]}',
 }

@@ -186,3 +186,22 @@ def test_a_conversation_without_events_is_refused(log, tmp_path) -> None:
     done = import_files(log, [jsonl(tmp_path / "a.jsonl", line("a"), line("b", HELLO))])
     assert counts(done) == (1, 1, 0, 0, 1)
     assert (done.refused[0].conversation, done.refused[0].why) == ("a", "has no events")
+
+
+def test_two_dumps_of_the_same_name_collide_and_the_message_says_what_helps(log, tmp_path) -> None:
+    for folder, text in (("one", "hi"), ("two", "ho")):
+        (tmp_path / folder).mkdir()
+        tracker = {"sender_id": "moodbot", "events": [{"event": "user", "text": text}]}
+        (tmp_path / folder / "dump.json").write_text(json.dumps(tracker))
+    done = import_files(log, [tmp_path / "one", tmp_path / "two"], format="rasa-tracker")
+    assert done.conversations == 1
+    assert "--id-prefix" in done.refused[0].why
+    again = import_files(log, [tmp_path / "two"], format="rasa-tracker", id_prefix="two-")
+    assert (again.conversations, list(log.ids())) == (1, ["moodbot", "two-moodbot"])
+
+
+@pytest.mark.parametrize("url", ["mongodb://localhost/rasa", "dynamodb://table"])
+def test_a_url_that_is_not_read_is_named_whole(log, url: str) -> None:
+    (refused,) = import_files(log, [Path(url)]).refused
+    assert refused.file == url
+    assert refused.why.startswith(repr(url.partition(":")[0]))

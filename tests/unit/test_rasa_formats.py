@@ -290,6 +290,118 @@ def test_mongos_extended_numbers_are_numbers(tmp_path):
     assert dialogue.events == (e.SlotSet("n", 7, timestamp=1.5),)
 
 
+NUMBERS = [
+    ({"$numberDecimal": "1663777794.5"}, 1663777794.5),
+    ({"$numberDouble": "1.5"}, 1.5),
+    ({"$date": "2022-09-21T16:29:54.500Z"}, 1663777794.5),
+    ({"$date": {"$numberLong": "1663777794500"}}, 1663777794.5),
+    ({"$date": 1663777794500}, 1663777794.5),
+]
+
+
+@pytest.mark.parametrize(("written", "time"), NUMBERS)
+def test_mongos_ways_to_write_a_time_are_read(tmp_path, written, time):
+    file = tmp_path / "out.json"
+    event = {"event": "pause", "timestamp": written}
+    file.write_text(json.dumps({"_id": {"$oid": "5f"}, "sender_id": "a", "events": [event]}))
+    found, (dialogue,) = read(file, "rasa-mongo")
+    assert dialogue.events == (e.ConversationPaused(timestamp=time),)
+    assert not found.notes
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "many"])
+def test_a_number_of_mongos_that_is_none_is_noted(tmp_path, value):
+    file = tmp_path / "out.json"
+    event = {"event": "pause", "timestamp": {"$numberDecimal": value}}
+    file.write_text(json.dumps({"_id": {"$oid": "5f"}, "sender_id": "a", "events": [event]}))
+    found, (dialogue,) = read(file, "rasa-mongo")
+    assert dialogue.events[0].timestamp is None
+    assert "is no time" in found.notes[0].why
+
+
+def test_kairons_summaries_without_an_event_are_skipped_and_counted(tmp_path):
+    file = tmp_path / "rows.json"
+    row = {"sender_id": "a", "event": {"event": "pause", "timestamp": 1.0}}
+    summary = {"type": "flattened", "sender_id": "a", "data": {"user_input": "hi"}}
+    file.write_text(json.dumps([row, summary, summary]))
+    found = codec("rasa-mongo")
+    (dialogue,) = found.read(file)
+    assert dialogue.events == (e.ConversationPaused(timestamp=1.0),)
+    assert [note.why for note in found.notes] == [
+        "2 rows of type 'flattened' hold no event; they are skipped"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sender", "name"),
+    [("7", "7"), ("12345678901234567890123", "12345678901234567890123"), ("-1.5", "-1.5")],
+)
+def test_a_sender_id_that_is_a_number_is_taken_as_text(tmp_path, sender, name):
+    event = '{"event":"pause","timestamp":1.0}'
+    files = {
+        "rasa-tracker": f'{{"sender_id":{sender},"events":[{event}]}}',
+        "rasa-mongo": f'[{{"sender_id":{sender},"event":{event}}}]',
+    }
+    for format, text in files.items():
+        file = tmp_path / f"{format}.json"
+        file.write_text(text)
+        (dialogue,) = codec(format).read(file)
+        assert (dialogue.name, len(dialogue.events)) == (name, 1)
+
+
+@pytest.mark.parametrize("sender", ["true", "null", '{"a":1}', "[1]", '""'])
+def test_a_sender_id_that_is_none_is_refused_alone(tmp_path, sender):
+    event = '{"event":"pause","timestamp":1.0}'
+    file = tmp_path / "rows.json"
+    rows = f'{{"sender_id":{sender},"event":{event}}},{{"sender_id":"a","event":{event}}}'
+    file.write_text(f"[{rows}]")
+    found = list(codec("rasa-mongo").read(file))
+    assert [dialogue.name for dialogue in found if isinstance(dialogue, Dialogue)] == ["a"]
+    assert [error.why for error in found if isinstance(error, FormatError)]
+
+
+# --- DynamoDB -----------------------------------------------------------------------------------
+
+ITEM = {
+    "sender_id": {"S": "a"},
+    "events": {"L": [
+        {"M": {"event": {"S": "slot"}, "timestamp": {"N": "1663777794.5"}, "name": {"S": "n"},
+               "value": {"M": {"list": {"L": [{"N": "7"}, {"BOOL": True}, {"NULL": True}]}}}}},
+        {"M": {"event": {"S": "user"}, "timestamp": {"N": "1663777795"}, "text": {"S": "hi"},
+               "parse_data": {"M": {"intent": {"M": {"name": {"S": "greet"},
+                                                      "confidence": {"N": "0.9"}}},
+                                    "entities": {"L": []}, "text": {"S": "hi"}}}}},
+    ]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"Item": ITEM}) + "\n" + json.dumps({"Item": {**ITEM, "sender_id": {"N": "7"}}}),
+        json.dumps({"Items": [ITEM, {**ITEM, "sender_id": {"N": "7"}}], "Count": 2}, indent=1),
+        json.dumps([ITEM, {**ITEM, "sender_id": {"N": "7"}}]),
+    ],
+)
+def test_dynamodbs_json_is_read(tmp_path, text):
+    file = tmp_path / "out.json"
+    file.write_text(text)
+    _found, dialogues = read(file, "rasa-dynamo")
+    assert [dialogue.name for dialogue in dialogues] == ["a", "7"]
+    slot, uttered, understood = dialogues[0].events
+    value = {"list": [7, True, None]}
+    assert slot == e.SlotSet("n", value, timestamp=1663777794.5)
+    assert (uttered.text, understood.intent.name) == ("hi", "greet")
+
+
+@pytest.mark.parametrize("events", [{"L": [{"X": "1"}]}, {"L": [{"N": "x"}]}, {"L": 7}, {}, []])
+def test_an_item_that_is_not_dynamodbs_is_refused_by_its_place(tmp_path, events):
+    file = tmp_path / "out.json"
+    file.write_text(json.dumps({"Item": {**ITEM, "events": events}}))
+    (error,) = codec("rasa-dynamo").read(file)
+    assert (error.file, error.line) == (str(file), 1)
+
+
 # --- Redis --------------------------------------------------------------------------------------
 
 

@@ -54,5 +54,5 @@ def _check_prefix(name: str, coming: Sequence[Event], state: State, past: Past) 
             raise FormatError(why, conversation=name)
         comes = coming[number - 1]
         if not same(stored, comes) and not same(redactions.shown(number, stored), comes):
-            why = f"is there already with another event {number}"
+            why = f"is there already with another event {number}; --id-prefix stores it beside"
             raise FormatError(why, conversation=name, field=type(stored).__name__)

@@ -146,6 +146,7 @@ class _Import:
     def _said(self, error: Exception, path: Path | None) -> Refused:
         place = {name: getattr(error, name, None) for name in ("conversation", "line", "field")}
         file = getattr(error, "file", None) or (str(path) if path else None)
+        file = file and (url_of(Path(file)) or file)
         why = getattr(error, "why", str(error)).removeprefix(f"{place['field']}: ")
         return Refused(file=file, why=why, **place)
 

@@ -30,12 +30,13 @@ BUILT_IN: dict[str, str] = {
     "rasa-dialogue": "turnlog.serializers.rasa.dialogue:RasaDialogueCodec",
     "rasa-tracker": "turnlog.serializers.rasa.tracker:RasaTrackerCodec",
     "rasa-sql": "turnlog.serializers.rasa.sql:RasaSqlCodec",
+    "rasa-dynamo": "turnlog.serializers.rasa.dynamo:RasaDynamoCodec",
     "rasa-mongo": "turnlog.serializers.rasa.mongo:RasaMongoCodec",
     "rasa-redis": "turnlog.serializers.rasa.redis:RasaRedisCodec",
 }
 """Name of a format: module and class of its codec, imported when asked for."""
 
-READ_ONLY = frozenset({"rasa-sql", "rasa-mongo", "rasa-redis"})
+READ_ONLY = frozenset({"rasa-sql", "rasa-mongo", "rasa-dynamo", "rasa-redis"})
 WRITE_ONLY = frozenset(
     {"trl", "sharegpt", "alpaca", "parquet", "rasa-stories", "rasa-nlu", "rasa-e2e"}
 )

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.events import ConversationAnnotated
 from turnlog.errors import FormatError
-from turnlog.serializers.rasa.source import Place, RasaCodec
+from turnlog.serializers.rasa.source import Place, RasaCodec, sender_id
 
 _SNIFF = re.compile(rb'"event"\s*:\s*\{|"tracker"\s*:\s*\{|"\$oid"')
 _TEMPLATES = re.compile(rb'\{\s*"[^"]*"\s*:\s*\[\s*\{\s*"type"\s*:\s*"(?:user|bot|action)"')
-_NUMBERS = {"$numberInt": int, "$numberLong": int, "$numberDouble": float}
+_NUMBERS: dict[str, Callable[[str], int | float]] = {
+    "$numberInt": int, "$numberLong": int, "$numberDouble": float, "$numberDecimal": float,
+}  # fmt: skip
 _HEADER = {
     "sender_id", "events", "event", "slots", "latest_message", "latest_event_time",
     "followup_action", "paused", "latest_input_channel", "active_loop", "active_form",
@@ -41,14 +45,23 @@ class RasaMongoCodec(RasaCodec):
         return _SNIFF.search(head) is not None or _TEMPLATES.match(head) is not None
 
     def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
-        rows: dict[Any, list[dict[str, Any]]] = {}
+        rows: dict[str, list[dict[str, Any]]] = {}
+        summaries = 0
         for value, place in self.documents(path):
             if isinstance(value, dict) and isinstance(value.get("event"), dict):
-                rows.setdefault(value.get("sender_id"), []).append(value)
+                if isinstance(name := sender_id(_plain(value.get("sender_id"))), str):
+                    rows.setdefault(name, []).append(value)
+                else:
+                    yield from self._caught(name, [], place)
+            elif _is_summary(value):
+                summaries += 1
             elif _is_templates(value):
                 yield from self._templates(value, place)
             else:
                 yield from self._document(value, place)
+        if summaries:
+            why = f"{summaries:,} rows of type 'flattened' hold no event; they are skipped"
+            self.note(why, Place(str(path)), None, "rows")
         for name, events in rows.items():
             yield from self._caught(name, self._rows(events), Place(str(path), field="rows"))
 
@@ -85,6 +98,11 @@ class RasaMongoCodec(RasaCodec):
             yield error
 
 
+def _is_summary(value: Any) -> bool:
+    """Whether a row is kairon's summary of a turn, which repeats what its events say."""
+    return isinstance(value, dict) and value.get("type") == "flattened" and "events" not in value
+
+
 def _is_templates(value: Any) -> bool:
     return (
         isinstance(value, dict)
@@ -115,9 +133,24 @@ def _plain(value: Any) -> Any:
         ((key, held),) = value.items()
         if key == "$oid":
             return held
-        if key in _NUMBERS and isinstance(held, str):
+        if (number := _NUMBERS.get(key)) is not None and isinstance(held, str):
             try:
-                return _NUMBERS[key](held)
+                found = number(held)
             except ValueError:
                 return value
-    return {key: _plain(item) for key, item in value.items()}
+            return found if math.isfinite(found) else value
+    return {
+        key: _seconds(item) if key == "timestamp" else _plain(item) for key, item in value.items()
+    }
+
+
+def _seconds(value: Any) -> Any:
+    """A timestamp; a date, `{"$date": "2026-01-01T00:00:00Z"}` or milliseconds, as seconds."""
+    plain = _plain(value)
+    date = plain.get("$date") if isinstance(plain, dict) else None
+    if isinstance(date, int | float):
+        return date / 1000
+    try:
+        return datetime.fromisoformat(date).timestamp() if isinstance(date, str) else plain
+    except ValueError:
+        return plain

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.events import Event
+from turnlog.domain.values import RawJson
 from turnlog.encoding import binary
 from turnlog.errors import FormatError
 from turnlog.serializers.rasa.domain import read_domain
@@ -54,6 +55,7 @@ class RasaCodec(Codec):
         self, name: Any, objects: Any, place: Place, first: tuple[Event, ...] = ()
     ) -> Dialogue:
         """The dialogue of a conversation's events in Rasa's JSON, oldest first, after `first`."""
+        name = sender_id(name)
         if not isinstance(name, str) or not name:
             raise FormatError(f"{name!r:.60} is no sender id", **_where(place))
         if not isinstance(objects, list):
@@ -121,6 +123,14 @@ class RasaCodec(Codec):
                     yield self.parsed(element, place), place
             except FormatError as error:
                 raise placed(error, str(path)) from error
+
+
+def sender_id(name: Any) -> Any:
+    """A number as the text that it is written as; everything else as it is."""
+    if isinstance(name, RawJson) and name.json[:1] in b"-0123456789":
+        return name.json.decode()
+    is_number = isinstance(name, int | float) and not isinstance(name, bool)
+    return str(name) if is_number else name
 
 
 def _where(place: Place, name: str | None = None, field: str | None = None) -> dict[str, Any]:

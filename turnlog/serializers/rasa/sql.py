@@ -125,7 +125,8 @@ def _connected(source: str) -> tuple[Any, str]:
             import psycopg
 
         return psycopg.connect(f"postgresql://{rest}"), _TABLES_OF_SCHEMA
-    raise FormatError(f"{scheme!r} is no database that is read: sqlite, postgresql", file=source)
+    why = f"{scheme!r} is no database that is read: sqlite, postgresql, redis; export it to a file"
+    raise FormatError(why, file=source)
 
 
 def _sqlite(path: str) -> sqlite3.Connection:
