@@ -23,7 +23,7 @@ from turnlog.extras import needed
 from turnlog.server.app import serving
 from turnlog.server.request_guard import is_loopback
 from turnlog.server.services import Services
-from turnlog.server.settings import ClientLimits, Settings
+from turnlog.server.settings import RESERVED_EVENTS, ClientLimits, Settings
 
 METHODS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA")
 
@@ -44,6 +44,9 @@ def check(settings: Settings) -> None:
         )
     if settings.jwt_method not in METHODS:
         raise TurnlogError(f"jwt method {settings.jwt_method!r} is none of {', '.join(METHODS)}")
+    for event in (settings.names.user_message, settings.names.bot_message):
+        if event in RESERVED_EVENTS:
+            raise TurnlogError(f"event {event!r} is the protocol's own: choose another name")
     for value, name in ((settings.auth_token, "--auth-token"), (settings.jwt_key, "--jwt-key")):
         if value is not None and not value.strip():
             raise TurnlogError(f"{name} is empty")

@@ -9,6 +9,12 @@ from turnlog.encoding.binary import MAX_EVENT_BYTES
 
 DAY = 86_400.0
 
+RESERVED_EVENTS = {
+    "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
+    "session_request", "session_confirm", "chat_error", "message_changed", "bot_typing",
+}  # fmt: skip
+"""Events of Socket.IO and of this channel, which an option cannot name again."""
+
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):
     """How the Socket.IO channel names things; the defaults are Rasa's.

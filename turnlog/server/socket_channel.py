@@ -7,7 +7,6 @@ sends.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
@@ -23,76 +22,94 @@ from turnlog.server import wire
 from turnlog.server.errors import RequestRefused, status_of
 from turnlog.server.past_messages import last_event
 from turnlog.server.services import Services
+from turnlog.server.socket_backlog import SocketServer
 from turnlog.server.tokens import named
 from turnlog.server.visitors import Payload, Visitor, VisitorSessions
 
-logger = logging.getLogger(__name__)
+CONNECTED = "turnlog.visitor"
+"""Where a connection's environment names its visitor."""
 
 
-class SocketChannel:
+class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio has no types
     """The channel of one server."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._names = services.settings.names
+        super().__init__(self._names.namespace)
         self._sessions = VisitorSessions(services)
         self._visitors: dict[str, Visitor] = {}
-        self.sio = socketio.AsyncServer(
+        self._handlers = {
+            "session_request": self._session_request,
+            self._names.user_message: self._user_message,
+        }
+        self.sio = SocketServer(
             async_mode="asgi",
             cors_allowed_origins="*",  # the request guard has checked the origin
             max_http_buffer_size=services.settings.limits.body,
-            namespaces=[self._names.namespace],
         )
-        self._handle("connect", self._connect)
-        self._handle("disconnect", self._disconnect)
-        self._handle("session_request", self._answering(self._session_request))
-        self._handle(self._names.user_message, self._answering(self._user_message))
-
-    def _handle(self, name: str, handler: Callable[..., Awaitable[Any]]) -> None:
-        self.sio.on(name, handler, namespace=self._names.namespace)
+        self.sio.register_namespace(self)
 
     async def _emit(self, sid: str, name: str, data: Any) -> None:
-        await self.sio.emit(name, data, to=sid, namespace=self._names.namespace)
+        await self.sio.emit(name, data, to=sid, namespace=self.namespace)
+
+    async def trigger_event(self, event: Any, *arguments: Any) -> Any:
+        """What a client sends, and the protocol's own `connect` and `disconnect`.
+
+        A client that sends an event of these names is refused as for any other unknown name: it
+        stays connected and is heard.
+        """
+        sid: str = arguments[0]
+        visitor = self._visitors.get(sid)
+        if visitor is None:
+            return await self._connect(*arguments) if event == "connect" else None
+        if event == "disconnect" and not self.sio.manager.is_connected(sid, self.namespace):
+            return await self._disconnect(visitor)
+        if self._is_behind(visitor):
+            return await self.sio.let_go(sid, self.namespace)
+        return await self._answer(visitor, event, arguments[1] if arguments[1:] else None)
 
     # --- connecting -----------------------------------------------------------------------------
 
     async def _connect(self, sid: str, environ: Payload, auth: Any = None) -> None:
+        if CONNECTED in environ:
+            raise ConnectionRefusedError("this socket is connected already")
         try:
             principal = self._services.auth.visitor(_bearer(auth))
         except RequestRefused as refused:
             self._services.metrics.refused.labels(refused.reason).inc()
             raise ConnectionRefusedError(str(refused)) from refused
-        self._visitors[sid] = Visitor(sid, principal, partial(self._thinking, sid))
+        environ[CONNECTED] = sid
+        self._visitors[sid] = Visitor(sid, principal, partial(self._thinking, sid), environ)
         self._services.metrics.sockets.inc()
 
-    async def _disconnect(self, sid: str, reason: str | None = None) -> None:
-        visitor = self._visitors.pop(sid, None)
-        if visitor is not None:
-            self._services.metrics.sockets.dec()
-            self._leave(visitor)
+    async def _disconnect(self, visitor: Visitor) -> None:
+        del self._visitors[visitor.sid]
+        visitor.environ.pop(CONNECTED, None)
+        self._services.metrics.sockets.dec()
+        self._leave(visitor)
 
-    def _answering(
-        self, handler: Callable[[Visitor, Payload], Awaitable[Any]]
-    ) -> Callable[..., Awaitable[Any]]:
-        """A handler whose errors go to the client: as the event `chat_error` and as its answer."""
+    async def _answer(self, visitor: Visitor, event: Any, data: Any) -> Any:
+        """The handler's answer; an error goes to the client as `chat_error` and as the answer."""
+        payload = data if isinstance(data, dict) else {}
+        try:
+            return await self._handler(event)(visitor, payload)
+        except TurnlogError as error:
+            status, reason = status_of(error)
+            self._services.metrics.refused.labels(reason).inc()
+            failure = {"code": status, "reason": reason, "message": str(error)}
+            if isinstance(payload.get("message_id"), str):
+                failure["message_id"] = payload["message_id"]
+            await self._emit(visitor.sid, "chat_error", failure)
+            return {"error": failure}
 
-        async def answered(sid: str, data: Any = None, *_: Any) -> Any:
-            visitor = self._visitors.get(sid)
-            if visitor is None:
-                return None
-            payload = data if isinstance(data, dict) else {}
-            try:
-                return await handler(visitor, payload)
-            except TurnlogError as error:
-                status, reason = status_of(error)
-                self._services.metrics.refused.labels(reason).inc()
-                failure = {"code": status, "reason": reason, "message": str(error)}
-                if isinstance(payload.get("message_id"), str):
-                    failure["message_id"] = payload["message_id"]
-                await self._emit(sid, "chat_error", failure)
-                return {"error": failure}
-
-        return answered
+    def _handler(self, event: Any) -> Callable[[Visitor, Payload], Awaitable[Any]]:
+        handler = self._handlers.get(event) if isinstance(event, str) else None
+        if handler is None:
+            known = " and ".join(self._handlers)
+            why = f"event {event!r:.60} is none of this channel's: it takes {known}"
+            raise RequestRefused(400, "BadRequest", why)
+        return handler
 
     # --- sessions -------------------------------------------------------------------------------
 
@@ -188,7 +205,7 @@ class SocketChannel:
 
     async def _send(self, visitor: Visitor, events: Sequence[RecordedEvent]) -> None:
         if self._is_behind(visitor):
-            await self.sio.disconnect(visitor.sid, namespace=self._names.namespace)
+            await self.sio.let_go(visitor.sid, self.namespace)
             return
         if visitor.numbered:
             for name, data in wire.numbered_messages(events, self._names):
@@ -201,9 +218,13 @@ class SocketChannel:
 
     def _is_behind(self, visitor: Visitor) -> bool:
         """Whether the socket leaves so much unread that it had better come back later."""
-        eio_sid = self.sio.manager.eio_sid_from_sid(visitor.sid, self._names.namespace)
-        socket = self.sio.eio.sockets.get(eio_sid)
-        return socket is not None and socket.queue.qsize() > self._services.settings.limits.behind
+        limits, backlog = (
+            self._services.settings.limits,
+            self.sio.backlog(visitor.sid, self.namespace),
+        )
+        if backlog is None:
+            return False
+        return backlog.qsize() > limits.behind or backlog.bytes > limits.behind_bytes
 
     async def _thinking(self, sid: str, at_work: bool) -> None:
         visitor = self._visitors.get(sid)

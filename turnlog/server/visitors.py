@@ -22,13 +22,15 @@ MAX_ID_CHARACTERS = 255
 class Visitor:
     """A connected socket.
 
-    claimed: the id its client goes by, where ours is another; tell: that the bot is at work.
+    claimed: the id its client goes by, where ours is another; tell: that the bot is at work;
+    environ: its connection's environment.
     """
 
-    def __init__(self, sid: str, principal: Principal, tell: Tell) -> None:
+    def __init__(self, sid: str, principal: Principal, tell: Tell, environ: Payload) -> None:
         self.sid = sid
         self.principal = principal
         self.tell = tell
+        self.environ = environ
         self.conversation: str | None = None
         self.claimed: str | None = None
         self.expires: float | None = None
