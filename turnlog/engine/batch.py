@@ -10,6 +10,7 @@ import msgspec
 from turnlog.domain.apply import fold
 from turnlog.domain.conversation import Commit
 from turnlog.domain.decide import decide
+from turnlog.domain.events import Event
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.engine.history import StoredHistory
@@ -122,7 +123,13 @@ class Batch:
         events, state = decide(
             conversation, standing.state, asked, history=history, now=request.now
         )
-        return Recorded(self._commits(standing, request.parts(events), state), state)
+        if request.split is None and not request.staged:
+            commits = [self._commit(standing, Part(events, request.recorded, key), state)]
+            if key is not None:
+                self._keys[conversation, key] = commits
+        else:
+            commits = self._cut(request, standing, events)
+        return Recorded(commits, state)
 
     def _standing(self, conversation: str) -> Standing:
         """Where the conversation stands for the next request."""
@@ -133,26 +140,35 @@ class Batch:
             or Standing(conversation, 0, 0, b"", 0, State())
         )
 
-    def _commits(self, standing: Standing, parts: Sequence[Part], state: State) -> list[Commit]:
-        """state: after all of them."""
+    def _cut(self, request: Request, standing: Standing, events: Sequence[Event]) -> list[Commit]:
+        """The commits that a request's events are cut into."""
         commits: list[Commit] = []
-        self._note_keys(standing.conversation, parts, commits)
-        for part in parts:
-            after = state if len(parts) == 1 else fold(standing.state.copy(), part.events)
+        self._note_keys(request, commits)
+        for part in request.parts(events):
+            after = fold(standing.state.copy(), part.events)
             commits.append(self._commit(standing, part, after))
-            standing = self.written[standing.conversation]
+            standing = self.written[request.conversation]
         return commits
+
+    def _note_keys(self, request: Request, commits: list[Commit]) -> None:
+        """Raise InvalidEvent for one that is known: what it belongs to is in the log already."""
+        conversation, keys = request.conversation, request.keys
+        for key in keys:
+            if (conversation, key) in self._keys or keys.count(key) > 1:
+                raise InvalidEvent(conversation, "key", f"{key!r:.80} was recorded already")
+        self._keys.update(((conversation, key), commits) for key in keys)
 
     def _commit(self, before: Standing, part: Part, state: State) -> Commit:
         conversation = before.conversation
+        events, recorded, key = part
         commit = Commit(
             conversation,
             before.version + 1,
             before.state.event + 1,
             before.state.turn,
-            part.recorded,
-            tuple(part.events),
-            part.key,
+            recorded,
+            tuple(events),
+            key,
             self.position + 1,
         )
         self.position += 1
@@ -173,14 +189,6 @@ class Batch:
         if state.event - before.snapshot >= SNAPSHOT_EVERY:
             self._note_snapshot(standing)
         return commit
-
-    def _note_keys(self, conversation: str, parts: Sequence[Part], commits: list[Commit]) -> None:
-        """Raise InvalidEvent for one that is known; what it belongs to is in the log already."""
-        keys = [part.key for part in parts if part.key is not None]
-        for key in keys:
-            if (conversation, key) in self._keys or keys.count(key) > 1:
-                raise InvalidEvent(conversation, "key", f"{key!r:.80} was recorded already")
-        self._keys.update(((conversation, key), commits) for key in keys)
 
     def _note_snapshot(self, standing: Standing) -> None:
         due = self.due.setdefault(standing.conversation, [])

@@ -24,10 +24,10 @@ from eventsourcing.persistence import (
 )
 
 from turnlog.domain.conversation import Commit, Conversation
-from turnlog.domain.events import Event
 from turnlog.domain.streams import check_id, check_key
 from turnlog.encoding import binary
-from turnlog.engine.request import Part, Request
+from turnlog.engine.command import recording
+from turnlog.engine.request import Request
 from turnlog.engine.writer import Writer
 from turnlog.errors import VersionConflict
 from turnlog.projections.heads import advanced
@@ -77,7 +77,7 @@ class CommitStore(persistence.EventStore[str]):
         if not all(isinstance(event, Commit) for event in domain_events):
             raise ProgrammingError("a log saves conversations; other events are its recorder's")
         try:
-            commits = self._writer.perform(SaveRequest.of(domain_events)).commits
+            commits = self._writer.perform(_saving(domain_events)).commits
         except VersionConflict as error:
             raise IntegrityError(str(error)) from error
         recorder: StoredEventRecorder = self.recorder  # type: ignore[assignment]
@@ -86,40 +86,26 @@ class CommitStore(persistence.EventStore[str]):
         return [Recording(c, _notification(r)) for c, r in zip(commits, rows, strict=True)]
 
 
-class SaveRequest(Request):
-    """Stores what was staged in a conversation, commit for commit, unless it has gone on since."""
+def _saving(staged: Sequence[Commit]) -> Request:
+    """Stores what was staged in a conversation, commit for commit, unless it has gone on since.
 
-    staged: Sequence[Commit] = ()
-
-    @classmethod
-    def of(cls, staged: Sequence[Commit]) -> SaveRequest:
-        """Raises InvalidEvent for an id or key that cannot be, ProgrammingError for a mixture."""
-        first = staged[0]
-        check_id(first.conversation)
-        for version, commit in enumerate(staged, first.version):
-            if (commit.conversation, commit.version) != (first.conversation, version):
-                raise ProgrammingError("one conversation is saved at a time, its commits in order")
-            if commit.key is not None:
-                check_key(commit.conversation, commit.key)
-        events = [event for commit in staged for event in commit.events]
-        return cls(
-            first.conversation,
-            lambda state, past: events,
-            first.recorded,
-            expected_version=first.version - 1,
-            staged=staged,
-        )
-
-    @property
-    def keys(self) -> Sequence[str]:
-        return [commit.key for commit in self.staged if commit.key is not None]
-
-    def parts(self, events: Sequence[Event]) -> list[Part]:
-        rest = iter(events)
-        return [
-            Part(list(islice(rest, len(commit.events))), commit.recorded, commit.key)
-            for commit in self.staged
-        ]
+    Raises InvalidEvent for an id or key that cannot be, ProgrammingError for a mixture.
+    """
+    first = staged[0]
+    check_id(first.conversation)
+    for version, commit in enumerate(staged, first.version):
+        if (commit.conversation, commit.version) != (first.conversation, version):
+            raise ProgrammingError("one conversation is saved at a time, its commits in order")
+        if commit.key is not None:
+            check_key(commit.conversation, commit.key)
+    events = [event for commit in staged for event in commit.events]
+    return Request(
+        first.conversation,
+        recording(events),
+        first.recorded,
+        expected_version=first.version - 1,
+        staged=staged,
+    )
 
 
 class ConversationRepository(Repository[str]):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -39,9 +40,11 @@ class Part(NamedTuple):
 
 
 class Request(msgspec.Struct):
-    """One conversation's command. now: as in `decide`. split: at most that many events a commit.
+    """One conversation's command, recorded in one commit unless it is cut.
 
-    outcome: None until it was tried.
+    now: as in `decide`. split: at most that many events a commit. staged: the commits that it
+    asks for were decided before, and are stored as they were cut then. outcome: None until it
+    was tried.
     """
 
     conversation: str
@@ -51,21 +54,26 @@ class Request(msgspec.Struct):
     key: str | None = None
     expected_version: int | None = None
     split: int | None = None
+    staged: Sequence[Commit] = ()
     outcome: Recorded | BaseException | None = None
 
     @property
     def keys(self) -> Sequence[str]:
         """The idempotency keys of its commits."""
-        return () if self.key is None else (self.key,)
+        keys = [self.key, *(commit.key for commit in self.staged)]
+        return [key for key in keys if key is not None]
 
-    def parts(self, events: Sequence[Event]) -> list[Part]:
-        """The commits that its events become; the first has the key."""
+    def parts(self, events: Sequence[Event]) -> Iterator[Part]:
+        """Where it is cut: what each commit holds. The first of even parts has the key."""
+        if self.staged:
+            rest = iter(events)
+            for commit in self.staged:
+                yield Part(list(islice(rest, len(commit.events))), commit.recorded, commit.key)
+            return
         size = self.split or len(events)
-        starts = range(0, len(events), size)
-        return [
-            Part(events[start : start + size], self.recorded, None if start else self.key)
-            for start in starts
-        ]
+        for start in range(0, len(events), size):
+            key = None if start else self.key
+            yield Part(events[start : start + size], self.recorded, key)
 
     def result(self) -> Recorded:
         """What was recorded, once it was tried; raises what was in the way."""
