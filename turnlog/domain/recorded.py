@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from turnlog.domain.actors import actor
 from turnlog.domain.apply import fold
@@ -19,6 +19,8 @@ from turnlog.domain.values import same
 
 Change = tuple[Any, Any]
 """A slot's value before and after; None for no value."""
+
+_CHANGING = frozenset(get_args(SlotChange))
 
 
 class RecordedEvent(msgspec.Struct, frozen=True):
@@ -102,20 +104,25 @@ def trace(events: Iterable[RecordedEvent], state: State | None = None) -> Iterat
     state: before the first of them, the initial one by default; it is folded on.
     """
     state = State() if state is None else state
+    held = state.slots
     for recorded in events:
-        event = recorded.event
-        if isinstance(event, SlotChange):
-            before = state.slots
-            fold(state, (event,))
-            slots = changed(before, state.slots)
-        else:
-            fold(state, (event,))
-            slots = {}
-        yield TracedEvent(**asdict(recorded), slots=slots, session=state.session.number)
+        fold(state, (recorded.event,))
+        slots: dict[str, Change] = {}
+        if type(recorded.event) in _CHANGING:
+            before, held = held, state.slots
+            slots = changed(before, held)
+        yield _traced(recorded, slots, state.session.number)
+
+
+def _traced(r: RecordedEvent, slots: Mapping[str, Change], session: int) -> TracedEvent:
+    return TracedEvent(
+        r.conversation, r.number, r.turn, r.version, r.position, r.recorded, r.event,
+        r.taken_back, r.redacted, slots, session,
+    )  # fmt: skip
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Change]:
     """The slots that differ, in order of name."""
-    names = sorted(before.keys() | after.keys())
-    pairs = {name: (before.get(name), after.get(name)) for name in names}
-    return {name: pair for name, pair in pairs.items() if not same(*pair)}
+    pairs = [(name, before.get(name), after.get(name)) for name in before.keys() | after.keys()]
+    differing = {n: (one, other) for n, one, other in pairs if one is not other}
+    return {n: differing[n] for n in sorted(differing) if not same(*differing[n])}

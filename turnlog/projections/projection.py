@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Protocol
 
 from turnlog.domain.conversation import Commit
-from turnlog.domain.events import ConversationDeleted, MessageRedacted
+from turnlog.domain.events import ConversationDeleted, Event, MessageRedacted
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.streams import is_conversation
 from turnlog.encoding import binary
@@ -135,8 +135,18 @@ def set_aside(view: View) -> dict[str, dict[str, Any]]:
 
 def _fold(rows: Iterable[Row], projection: Projection, buffer: Buffer) -> None:
     seen = commits(rows, projection)
+    kinds = {type(event) for commit in seen for event in commit.events}
+    if MessageRedacted in kinds:
+        _note_redacted(seen, buffer)
     projection.apply(_shown(seen, buffer), buffer)
-    _forget_deleted(seen, buffer)
+    if ConversationDeleted in kinds:
+        _forget_deleted(seen, buffer)
+
+
+def _note_redacted(seen: Iterable[Commit], buffer: Buffer) -> None:
+    place, prefix = _REDACTED
+    for conversation in {c.conversation for c in seen if _has(c, MessageRedacted)}:
+        buffer.put(place, prefix + conversation, True)
 
 
 def _shown(seen: Sequence[Commit], buffer: Buffer) -> Sequence[Commit]:
@@ -145,16 +155,16 @@ def _shown(seen: Sequence[Commit], buffer: Buffer) -> Sequence[Commit]:
     A conversation in which something was redacted is projected anew, all of it.
     """
     place, prefix = _REDACTED
-    for conversation in {commit.conversation for commit in seen if _redacts(commit)}:
-        buffer.put(place, prefix + conversation, True)
     redacted = {key.removeprefix(prefix) for key, _ in buffer.entries(place, prefix)}
+    if not redacted:
+        return seen
     last = {c.conversation: c.version for c in seen if c.conversation in redacted}
     again = [_anew(conversation, version, buffer) for conversation, version in last.items()]
     return [c for c in seen if c.conversation not in redacted] + [c for one in again for c in one]
 
 
-def _redacts(commit: Commit) -> bool:
-    return any(isinstance(event, MessageRedacted) for event in commit.events)
+def _has(commit: Commit, kind: type[Event]) -> bool:
+    return any(type(event) is kind for event in commit.events)
 
 
 def _anew(conversation: str, version: int, buffer: Buffer) -> list[Commit]:
@@ -215,7 +225,7 @@ def _good(rows: Sequence[Row], projection: Projection, over: Buffer) -> int:
 def _forget_deleted(seen: Iterable[Commit], view: View) -> None:
     """A deleted conversation stands in no read model."""
     for commit in seen:
-        if any(isinstance(event, ConversationDeleted) for event in commit.events):
+        if _has(commit, ConversationDeleted):
             for key, _ in list(view.entries(commit.conversation)):
                 view.remove(commit.conversation, key)
             view.remove(_REDACTED[0], _REDACTED[1] + commit.conversation)
