@@ -3,10 +3,10 @@
 A public name is imported when it is first asked for, so that programs start fast.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import importlib as _importlib
+import typing as _typing
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from turnlog.domain.conversation import Commit, Conversation, Dialogue, Turn
     from turnlog.domain.events import (
         Act,
@@ -201,11 +201,11 @@ _HOMES = (
 """Modules of the public names, those first that need little."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _typing.Any:
     if name == "errors":
-        return import_module("turnlog.errors")
+        return _importlib.import_module("turnlog.errors")
     for home in _HOMES if name in __all__ else ():
-        if (found := vars(import_module(home)).get(name)) is not None:
+        if (found := vars(_importlib.import_module(home)).get(name)) is not None:
             globals()[name] = found
             return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
