@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 
 import turnlog
 from turnlog import BotUttered, SlotSet, UserUttered
+from turnlog.domain.state import State
+from turnlog.engine import aio
 from turnlog.errors import Unavailable, UnknownConversation, VersionConflict
 
 
@@ -43,6 +46,28 @@ def test_many_at_once_share_commits_and_keep_their_order(url: str) -> None:
         await asyncio.gather(*(log.record("alice", UserUttered(str(n))) for n in range(200)))
         texts = [event.text for event in await log.read_events("alice")]
         assert texts == [str(n) for n in range(200)]
+
+    run(scenario, url)
+
+
+def test_beyond_the_most_that_may_wait_a_caller_is_refused_at_once(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aio, "MAX_WAITING", 3)
+    going_on = threading.Event()
+
+    def slow(state: State, past: object) -> list[UserUttered]:
+        going_on.wait(10)
+        return [UserUttered("slow")]
+
+    async def scenario(log: turnlog.AsyncTurnlog) -> None:
+        waiting = [log.submit(log.sync.request("alice", slow)) for _ in range(3)]
+        with pytest.raises(Unavailable, match="3 requests are waiting"):
+            await log.record("alice", UserUttered("one too many"))
+        going_on.set()
+        await asyncio.gather(*waiting)
+        await log.record("alice", UserUttered("there is room again"))
+        assert len(await log.read_events("alice")) == 4
 
     run(scenario, url)
 

@@ -81,6 +81,27 @@ def test_where_keeps_those_for_which_all_terms_hold(db: str, terms: str, found: 
     assert [line["conversation"] for line in lines] == found
 
 
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (("--where", "slot.dishes=soup"), ["Carol"]),
+        (("--where", "slot.dishes=2"), ["Carol"]),
+        (("--where", '"slot.dishes=[""soup"",2]"'), ["Carol"]),
+        (("--where", "slot.dishes=cake"), []),
+        (("--search", "cAROL"), ["Carol"]),
+    ],
+)
+def test_one_value_of_a_list_is_enough_and_case_is_not_looked_at(
+    tmp_path: Path, options: tuple[str, str], found: list[str]
+) -> None:
+    db = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(db) as log:
+        log.record("Carol", SlotSet("dishes", ["soup", 2]))
+        log.record("dave", SlotSet("dishes", 3))
+    lines = run("list", "--json", "--db", db, *options).lines
+    assert [line["conversation"] for line in lines] == found
+
+
 @pytest.mark.parametrize("terms", ["people=2", "slot.=2", "tag", "after=soon", "tag=a,nonsense"])
 def test_a_term_that_nobody_knows_is_status_2(db: str, terms: str) -> None:
     ran = run("list", "--db", db, "--where", terms)

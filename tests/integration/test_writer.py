@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 import turnlog
 from turnlog import SlotSet, UserUttered
+from turnlog.audit.verify import verify
 from turnlog.domain.state import State
+from turnlog.engine import batch
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Request
 from turnlog.engine.writer import BATCH_REQUESTS
@@ -75,6 +78,47 @@ def test_a_key_of_long_ago_is_known_and_its_neighbours_are_stored(
     ours.writer.flush()
     assert [request.result().new for request in requests] == [True, False, True]
     assert texts(ours, "alice") == ["hello", "and on"]
+
+
+def test_a_key_that_is_given_twice_at_once_is_recorded_once(logs: tuple[Turnlog, Turnlog]) -> None:
+    ours, _ = logs
+    requests = [ours.request("bob", [UserUttered("once")], key="k") for _ in range(3)]
+    for request in requests:
+        ours.writer.submit(request)
+    ours.writer.flush()
+    assert [request.result().new for request in requests] == [True, False, False]
+    assert texts(ours, "bob") == ["once"]
+
+
+def test_of_a_request_that_is_split_the_first_commit_has_the_key(
+    logs: tuple[Turnlog, Turnlog],
+) -> None:
+    ours, _ = logs
+    said = [UserUttered(str(n)) for n in range(5)]
+    ours.writer.perform(Request("bob", lambda *_: said, 1.0, key="k", split=2))
+    assert [row.key for row in ours.store.reader.rows("bob")] == ["k", None, None]
+    assert texts(ours, "bob") == ["0", "1", "2", "3", "4"]
+
+
+def test_a_snapshot_comes_too_late_for_a_conversation_that_another_moved_on(
+    logs: tuple[Turnlog, Turnlog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = logs
+    monkeypatch.setattr(batch, "SNAPSHOT_EVERY", 2)
+    began = ours.store.transaction
+    transactions = count(1)
+
+    def transaction() -> AbstractContextManager[Transaction]:
+        if next(transactions) == 2:  # the one that the snapshot is for
+            theirs.record("alice", UserUttered("meanwhile"))
+        return began()
+
+    monkeypatch.setattr(ours.store, "transaction", transaction)
+    ours.record("alice", UserUttered("ours"))
+    assert next(transactions) == 3
+    assert texts(ours, "alice") == ["hello", "ours", "meanwhile"]
+    assert ours.conversation("alice").state.event == 3
+    assert verify(ours.store).faults == []
 
 
 def test_who_is_refused_harms_nobody_beside_it(logs: tuple[Turnlog, Turnlog]) -> None:

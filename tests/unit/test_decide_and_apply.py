@@ -238,9 +238,10 @@ def test_replaced_history_starts_from_the_event_it_names():
     assert state.slots == {"people": 2, "time": "7"}
 
 
-def test_going_back_to_an_event_that_is_not_there_is_refused():
-    with pytest.raises(InvalidEvent, match="there is no event 99"):
-        given(*booking()).when(e.HistoryReplaced(to=99))
+@pytest.mark.parametrize("number", [99, 12, -1])
+def test_going_back_to_an_event_that_is_not_there_is_refused(number):
+    with pytest.raises(InvalidEvent, match=f"there is no event {number} .* the last is 11"):
+        given(*booking()).when(e.HistoryReplaced(to=number))
 
 
 def test_an_undeclared_slot_under_a_closed_declaration_is_kept_without_effect():
@@ -292,6 +293,13 @@ def test_a_message_after_an_ended_session_begins_the_next_one():
     events, state = before.when(U("again"), now=2.0)
     assert [type(event) for event in events] == [e.SessionStarted, U]
     assert (state.session.number, state.session.ended) == (2, None)
+
+
+def test_a_session_that_was_ended_does_not_expire_as_well():
+    settings = e.SessionConfigured(expiry=60.0)
+    before = given(settings, U("hi"), e.SessionEnded("bye"), now=1.0)
+    events, _ = before.when(U("again"), now=200.0)
+    assert [type(event) for event in events] == [e.SessionStarted, U]
 
 
 def test_an_import_invents_no_time_and_expires_no_session():

@@ -52,6 +52,23 @@ def test_a_conversation_is_seen_as_it_was_after_a_turn_an_event_and_at_a_time(lo
     assert [e.timestamp for e in log.conversation("alice", event=3).events()] == [1000, 1000, 1001]
 
 
+def test_events_are_read_on_through_those_that_wait_to_be_saved(log: Turnlog) -> None:
+    three_turns(log)
+    alice = log.repository.get("alice")
+    alice.stage(SlotSet("n", 4), SlotSet("n", 5), recorded=5.0)
+    every = [*log.conversation("alice").events(), SlotSet("n", 4), SlotSet("n", 5)]
+    for after in range(12):
+        assert [*alice.events(after)] == every[after:]
+
+
+def test_a_conversation_knows_the_version_it_is_seen_at(log: Turnlog) -> None:
+    three_turns(log)
+    for version, slots in ((2, {"n": 1}), (3, {"n": 2}), (6, {"n": 3})):
+        alice = log.conversation("alice", version=version)
+        assert (alice.version, alice.slots) == (version, slots)
+    assert log.conversation("alice").version == 6
+
+
 def test_a_time_is_that_of_the_last_event_not_after_it(log: Turnlog) -> None:
     three_turns(log)
     assert log.conversation("alice", time=1002.0).slots == {"n": 2}
