@@ -296,8 +296,10 @@ def test_corruption_is_stopped_before_anything_is_written(name, corpora, tmp_pat
         corrupted, turn = plant(kind, dialogue)
         out = tmp_path / f"{number}.planted"
         totals = written(corrupted, kind.format, out)
-        named = [(fault.conversation, fault.turn) for fault in totals.faulty]
-        stopped[named == [(dialogue.name, turn)] and not list(tmp_path.glob("*.planted*"))] += 1
+        named = [(f.conversation, f.turn) for f in (*totals.faulty, *totals.refused)]
+        examples = sum(file.examples for file in totals.files.values())
+        whole = bool(totals.refused) or not list(tmp_path.glob("*.planted*"))
+        stopped[named == [(dialogue.name, turn)] and examples == 0 and whole] += 1
     assert stopped.total() == DIALOGUES
     assert stopped[True] >= 0.95 * DIALOGUES
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import turnlog
 from turnlog import Dialogue
 from turnlog.domain import events as e
-from turnlog.domain.apply import Rewrite, apply, fold, replay
+from turnlog.domain.apply import apply, fold, replay
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.decide import RESTART, NoHistory
 from turnlog.domain.redactions import Redactions
@@ -170,10 +170,17 @@ def test_a_revert_gives_back_the_context_it_names(asked: list[e.Event]) -> None:
         if isinstance(event, e.ActionReverted | e.UserUtteranceReverted | e.HistoryReplaced):
             assert event.to is not None
             held, after = replay(events[: event.to]), replay(events[:number]).context
-            rewrites = [later for later in events[event.to : number] if isinstance(later, Rewrite)]
-            before = fold(held, rewrites).context  # what was edited since stays so
+            since = events[event.to : number - 1]
+            edits = [
+                edit for edit in since if isinstance(edit, e.MessageEdited | e.MessageRegenerated)
+            ]
+            before = fold(held, edits).context  # what was edited since stays so
             if event.to == 0:
                 before.slots = replay(events[:number]).initial_slots
+            redactions = Redactions(
+                enumerate(events[: number - 1], 1)
+            )  # and so does what is hidden
+            before = redactions.state(State(event=event.to, context=before)).context
             if not isinstance(event, e.HistoryReplaced) and before.followup == RESTART:
                 before.followup = LISTEN
             assert after == before

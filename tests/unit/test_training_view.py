@@ -8,9 +8,10 @@ import pytest
 
 from turnlog.domain import events as e
 from turnlog.domain.apply import replay
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.conversation import Commit, Dialogue
 from turnlog.domain.counted import Counted, counted
 from turnlog.domain.decide import NoHistory, decide
+from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
 from turnlog.errors import FormatError
 from turnlog.training.plan import Plan, included, parts
@@ -23,8 +24,12 @@ def recorded(*events: e.Event) -> list[e.Event]:
     return decide("c", State(), events, history=NoHistory())[0]
 
 
+def numbered(*events: e.Event) -> list[RecordedEvent]:
+    return [*Commit("c", 1, 1, 0, 0.0, events).recorded_events()]
+
+
 def seen(*events: e.Event, include: tuple[str, ...] = ()) -> Counted:
-    return counted(recorded(*events), include)
+    return counted(numbered(*recorded(*events)), include)
 
 
 def texts(found: Counted) -> list[str | None]:
@@ -156,15 +161,17 @@ def test_parts_have_their_shares_within_sampling_error():
 def test_a_user_is_in_one_part_and_the_first_identification_decides():
     for number in range(200):
         user = e.UserIdentified(f"user {number % 20}")
-        later = PastConversation(f"c{number}", (user, e.UserIdentified("another")))
-        assert part(later, plan(by="user")) == part(PastConversation("x", (user,)), plan(by="user"))
+        later = PastConversation(f"c{number}", tuple(numbered(user, e.UserIdentified("another"))))
+        assert part(later, plan(by="user")) == part(
+            PastConversation("x", tuple(numbered(user))), plan(by="user")
+        )
 
 
 def test_the_same_words_and_users_in_two_parts_are_leaks():
     leaks = Leaks()
     for name, id in (("train", "a"), ("test", "b"), ("train", "c")):
-        stood = PastConversation(id, (e.UserIdentified("u"), e.UserUttered("hello")))
-        leaks.look(name, stood, Dialogue(id, counted(stood.events).events))
+        stood = PastConversation(id, tuple(numbered(e.UserIdentified("u"), e.UserUttered("hello"))))
+        leaks.look(name, stood, Dialogue(id, counted(stood.recorded).events))
     counts, named = leaks.found()
     assert counts == {"text": 1, "user": 1}
     assert [leak.conversations for leak in named] == [["b", "a"], ["b", "a"]]

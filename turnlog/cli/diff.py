@@ -78,10 +78,9 @@ def _essence(event: dict[str, Any]) -> bytes:
 
 
 def _slots(one: dict[str, Any], other: dict[str, Any]) -> dict[str, list[Any]]:
-    from turnlog.domain.values import same
+    from turnlog.domain.recorded import changed
 
-    pairs = {name: [one.get(name), other.get(name)] for name in sorted({*one, *other})}
-    return {name: pair for name, pair in pairs.items() if not same(*pair)}
+    return {name: list(pair) for name, pair in changed(one, other).items()}
 
 
 def _print(difference: dict[str, Any]) -> None:

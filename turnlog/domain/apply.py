@@ -15,7 +15,7 @@ from turnlog.domain import events as e
 from turnlog.domain.context import Action, BotMessage, Context, LatestMessage, Loop
 from turnlog.domain.patches import BadPatch, patched
 from turnlog.domain.state import LISTEN, PATH_KEPT, Prompt, State, Thread, copy_context
-from turnlog.domain.traits import Rewrite
+from turnlog.domain.traits import Restoring, Rewrite
 from turnlog.domain.values import unholdable
 
 
@@ -75,7 +75,7 @@ def _session_ended(state: State, event: e.SessionEnded) -> None:
     state.session = replace(state.session, ended=event.reason or "ended")
 
 
-def _restore(state: State, event: Any) -> None:
+def _restore(state: State, event: Restoring) -> None:
     if event.restored is not None:
         state.context = copy_context(event.restored)
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from turnlog.domain.apply import fold
 from turnlog.domain.counted import counted
 from turnlog.domain.decide import History, decide
-from turnlog.domain.events import Event, MessageRedacted, UserUttered
+from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.messages import Message, messages
 from turnlog.domain.notebook import as_html
 from turnlog.domain.recorded import RecordedEvent, rewinds_in, shown
@@ -257,8 +257,7 @@ class Conversation:
 
     def messages(self) -> Iterator[Message]:
         """What was said and counts, oldest first: not taken back, failed or redacted, as edited."""
-        events = tuple(self.events())
-        counting = counted(events)
+        counting = counted(list(self.recorded()))
         for message in messages(enumerate(counting.events, 1)):
             assert message.event is not None
             yield replace(message, event=counting.numbers[message.event - 1])
@@ -297,9 +296,8 @@ class Conversation:
             self._id, self._version, before.event + 1, before.turn, recorded, tuple(events), key
         )
         self._pending.append(commit)
-        if any(isinstance(event, MessageRedacted) for event in events):
-            newest_first = [*_Pending(self).newest_first()]
-            self._redactions = Redactions(reversed(newest_first))
+        if self._state.redacted:
+            self._redactions = Redactions(reversed([*_Pending(self).newest_first()]))
         return commit
 
     def collect_events(self) -> Sequence[Commit]:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
+from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.rewinds import kept
 from turnlog.domain.traits import Utterance
 
@@ -47,34 +48,24 @@ class Counted(msgspec.Struct, frozen=True):
     left_out: dict[str, int]
 
 
-def counted(events: Sequence[e.Event], include: Sequence[str] = ()) -> Counted:
+def counted(events: Sequence[RecordedEvent], include: Sequence[str] = ()) -> Counted:
     """What counts of a conversation's events, all of them, oldest first.
 
     include: of INCLUDE, what is not to be left out.
     """
-    numbered = list(enumerate(events, 1))
-    turns = _turns(events)
+    numbered = [(recorded.number, recorded.event) for recorded in events]
+    turns = {recorded.number: recorded.turn for recorded in events}
     left_out: Counter[str] = Counter()
     counting = numbered if "rewound" in include else _kept(numbered, left_out)
     if "redacted" not in include:
         counting = _without(counting, _redacted(numbered, turns), turns, left_out, "redacted")
     if "errors" not in include:
-        failed = {turns[n - 1] for n, event in counting if isinstance(event, e.BotFailed)}
+        failed = {turns[n] for n, event in counting if isinstance(event, e.BotFailed)}
         counting = _without(counting, _Where(failed - {0}, set()), turns, left_out, "errors")
     counting = list(_renumbered(_edited(counting, numbered)))
-    events = tuple(event for _, event in counting)
-    opened = [turns[n - 1] for n, event in counting if isinstance(event, e.UserUttered)]
-    numbers = tuple(n for n, _ in counting)
-    return Counted(events, numbers, (0, *opened), dict(left_out))
-
-
-def _turns(events: Sequence[e.Event]) -> list[int]:
-    """The turn of each event."""
-    turns, turn = [], 0
-    for event in events:
-        turn += isinstance(event, e.UserUttered)
-        turns.append(turn)
-    return turns
+    opened = [turns[n] for n, event in counting if isinstance(event, e.UserUttered)]
+    numbers, remaining = tuple(n for n, _ in counting), tuple(event for _, event in counting)
+    return Counted(remaining, numbers, (0, *opened), dict(left_out))
 
 
 def _kept(numbered: list[Numbered], left_out: Counter[str]) -> list[Numbered]:
@@ -91,24 +82,28 @@ class _Where(msgspec.Struct):
     events: set[int]
 
 
-def _redacted(numbered: list[Numbered], turns: Sequence[int]) -> _Where:
+def _redacted(numbered: list[Numbered], turns: Mapping[int, int]) -> _Where:
     """The turns of redacted messages: an answer may say again what was redacted in the question.
 
     Before the first turn, the message alone.
     """
     messages = {event.message for _, event in numbered if isinstance(event, e.MessageRedacted)}
-    turn_of = {number: turns[number - 1] for number in messages}
+    turn_of = {number: turns[number] for number in messages}
     return _Where(set(turn_of.values()) - {0}, {n for n, turn in turn_of.items() if turn == 0})
 
 
 def _without(
-    counting: list[Numbered], gone: _Where, turns: Sequence[int], left_out: Counter[str], why: str
+    counting: list[Numbered],
+    gone: _Where,
+    turns: Mapping[int, int],
+    left_out: Counter[str],
+    why: str,
 ) -> list[Numbered]:
     remaining = [
         (number, event)
         for number, event in counting
         if number not in gone.events
-        and not (turns[number - 1] in gone.turns and isinstance(event, _SAID))
+        and not (turns[number] in gone.turns and isinstance(event, _SAID))
     ]
     if len(remaining) < len(counting):
         left_out[why] += len(counting) - len(remaining)
@@ -136,15 +131,15 @@ def _edited(counting: list[Numbered], numbered: list[Numbered]) -> Iterator[Numb
         yield number, event
 
 
-def _rewritten(event: Any, edit: Any) -> e.Event:
-    changed = {"text": edit.text}
+def _rewritten(event: e.Event, edit: e.MessageEdited | e.MessageRegenerated) -> e.Event:
+    changed: dict[str, Any] = {"text": edit.text}
     if isinstance(edit, e.MessageRegenerated):
         changed["data"] = edit.data
     result: e.Event = replace(event, **changed)
     return result
 
 
-def _moved(event: Any, before: str | None, after: str | None) -> e.Event:
+def _moved(event: e.Event, before: str | None, after: str | None) -> e.Event:
     """What was said of a message before it was edited: places that no longer fit are dropped."""
 
     def fits(part: Any) -> bool:
@@ -163,8 +158,7 @@ def _moved(event: Any, before: str | None, after: str | None) -> e.Event:
             for frame in event.frames
         )
         return replace(event, frames=tuple(frames))
-    result: e.Event = event
-    return result
+    return event
 
 
 def _renumbered(counting: Iterator[Numbered]) -> Iterator[Numbered]:
@@ -189,8 +183,8 @@ def _new(field: str, number: int, new: Mapping[int, int]) -> int | None:
     return new.get(number)
 
 
-def whole(events: Sequence[e.Event]) -> Counted:
+def whole(events: Sequence[RecordedEvent]) -> Counted:
     """Everything as it was recorded, for formats that keep a conversation rather than teach it."""
-    turns = 1 + sum(isinstance(event, e.UserUttered) for event in events)
-    numbers = tuple(range(1, len(events) + 1))
-    return Counted(tuple(events), numbers, tuple(range(turns)), {})
+    turns = events[-1].turn if events else 0
+    numbers, every = tuple(r.number for r in events), tuple(r.event for r in events)
+    return Counted(every, numbers, tuple(range(turns + 1)), {})

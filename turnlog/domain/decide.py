@@ -27,7 +27,7 @@ from turnlog.domain.rewinds import (
     without_asker,
 )
 from turnlog.domain.state import LISTEN, State, copy_context
-from turnlog.domain.traits import AboutMessage, Clearing, Rewrite
+from turnlog.domain.traits import AboutMessage, Clearing, Rewind
 from turnlog.domain.values import same
 
 RESTART = "action_session_start"
@@ -173,12 +173,12 @@ def _utterance_reverted(decision: _Decision, event: e.UserUtteranceReverted) -> 
     return _reverted(decision, event, decision.state.event if to is None else to)
 
 
-def _reverted(decision: _Decision, event: Any, to: int) -> e.Event:
-    reverted: Any = _replaced(decision, replace(without_asker(event), to=to))
-    if reverted.restored.followup == RESTART:  # what was reverted was no restart
-        reverted = replace(reverted, restored=replace(reverted.restored, followup=LISTEN))
-    result: e.Event = reverted
-    return result
+def _reverted(decision: _Decision, event: Rewind, to: int) -> e.Event:
+    reverted = _replaced(decision, replace(without_asker(event), to=to))
+    restored = reverted.restored
+    if restored is not None and restored.followup == RESTART:  # what was reverted was no restart
+        return replace(reverted, restored=replace(restored, followup=LISTEN))
+    return reverted
 
 
 def _beginning(decision: _Decision) -> int:
@@ -187,14 +187,14 @@ def _beginning(decision: _Decision) -> int:
     return next((number for number, event in past if isinstance(event, Clearing)), 0)
 
 
-def _replaced(decision: _Decision, event: Any) -> e.Event:
-    if not 0 <= event.to <= decision.state.event:
-        why = f"there is no event {event.to} to go back to, the last is {decision.state.event}"
+def _replaced(decision: _Decision, event: Rewind) -> Rewind:
+    last = decision.state.event
+    if event.to is None or not 0 <= event.to <= last:
+        why = f"there is no event {event.to} to go back to, the last is {last}"
         raise InvalidEvent(decision.conversation, f"{type(event).__name__}.to", why)
-    if event.restored is None:
-        event = replace(event, restored=_context_at(decision, event.to))
-    result: e.Event = event
-    return result
+    if event.restored is not None:
+        return event
+    return replace(event, restored=_context_at(decision, event.to))
 
 
 def _context_at(decision: _Decision, number: int) -> e.Context:
@@ -202,18 +202,24 @@ def _context_at(decision: _Decision, number: int) -> e.Context:
 
     Before the first event slots have their initial values, whenever they were declared.
     """
-    since: list[Rewrite] = []
+    since: list[e.MessageEdited | e.MessageRegenerated] = []
     for later, event in decision.newest_first():
         if later <= number:
             break
-        if isinstance(event, Rewrite):
+        if isinstance(event, e.MessageEdited | e.MessageRegenerated):
             since.append(event)
     context = copy_context(decision.state_at(number).context)
     if number == 0:
         context.slots = decision.state.initial_slots
     for event in reversed(since):
         rewrite(context, event)
-    return context
+    return _hidden(decision, number, context) if decision.state.redacted else context
+
+
+def _hidden(decision: _Decision, number: int, context: e.Context) -> e.Context:
+    """The context as views may show it: what was redacted is not given back."""
+    redactions = Redactions(reversed([*decision.newest_first()]))
+    return redactions.state(State(event=number, context=context)).context
 
 
 def _restarted(decision: _Decision, event: e.ConversationRestarted) -> e.Event:

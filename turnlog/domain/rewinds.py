@@ -91,14 +91,13 @@ def asked_by_rasa(event: e.Event) -> bool:
     return isinstance(kept, dict) and kept.items() >= RASA_ASKS.items()
 
 
-def without_asker(event: e.Event) -> e.Event:
+def without_asker(event: Rewind) -> Rewind:
     """The event as it is recorded, without that mark."""
     if not asked_by_rasa(event):
         return event
     extra = dict(event.extra or {})
     kept = {key: value for key, value in extra.pop(RASA).items() if key not in RASA_ASKS}
-    plain: e.Event = replace(event, extra={**extra, **({RASA: kept} if kept else {})} or None)
-    return plain
+    return replace(event, extra={**extra, **({RASA: kept} if kept else {})} or None)
 
 
 def kept(newest_first: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, e.Event]]:

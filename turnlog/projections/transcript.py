@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, get_args
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
 
 from turnlog.domain import events as e
-from turnlog.domain.actors import actor
 from turnlog.domain.conversation import Commit
+from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.rewinds import taken_by
-from turnlog.domain.traits import Rewind
+from turnlog.domain.traits import Rewind, Rewrite, Utterance
 from turnlog.projections.view import View, numbered
 
 _REWIND = "to"
@@ -24,11 +24,7 @@ class TranscriptProjection:
     def apply(self, commits: Sequence[Commit], view: View) -> None:
         for commit in commits:
             for recorded in commit.recorded_events():
-                effect = _EFFECTS.get(type(recorded.event))
-                if effect is not None:
-                    effect(
-                        view, commit.conversation, recorded.event, recorded.number, recorded.turn
-                    )
+                _take(view, recorded)
 
 
 def messages(view: View, conversation: str) -> Iterator[dict[str, Any]]:
@@ -44,47 +40,36 @@ def messages(view: View, conversation: str) -> Iterator[dict[str, Any]]:
             yield {**entry, "taken_back": entry["event"] in taken}
 
 
-def _said(view: View, conversation: str, event: Any, number: int, turn: int) -> None:
-    message = {
-        "event": number,
-        "turn": turn,
-        "actor": actor(event),
+def _take(view: View, recorded: RecordedEvent) -> None:
+    event, id, key = recorded.event, recorded.conversation, numbered(recorded.number)
+    if isinstance(event, Utterance | e.SystemInstructed):
+        view.put(id, key, _message(recorded, event))
+    elif isinstance(event, Rewrite):
+        _rewrite(view, id, event, recorded.number)
+    elif isinstance(event, Rewind):
+        view.put(id, key, {"event": recorded.number, _REWIND: event.to})
+
+
+def _message(recorded: RecordedEvent, event: Utterance | e.SystemInstructed) -> dict[str, Any]:
+    return {
+        "event": recorded.number,
+        "turn": recorded.turn,
+        "actor": recorded.actor,
         "text": event.text,
-        "data": getattr(event, "data", None),
+        "data": None if isinstance(event, e.SystemInstructed) else event.data,
         "time": event.timestamp,
     }
-    view.put(conversation, numbered(number), message)
 
 
-def _edited(view: View, conversation: str, event: Any, number: int, turn: int) -> None:
-    changed: dict[str, Any] = {"text": event.text, "edited": number}
+def _rewrite(view: View, conversation: str, event: Rewrite, number: int) -> None:
+    """Change a message; a redacted one stays redacted."""
+    entry = view.get(conversation, numbered(event.message))
+    if entry is None or "redacted" in entry:
+        return
+    if isinstance(event, e.MessageRedacted):
+        changed: dict[str, Any] = {"text": None, "data": None, "redacted": number}
+    else:
+        changed = {"text": event.text, "edited": number}
     if isinstance(event, e.MessageRegenerated):
         changed["data"] = event.data
-    _change(view, conversation, event.message, changed)
-
-
-def _redacted(view: View, conversation: str, event: Any, number: int, turn: int) -> None:
-    _change(view, conversation, event.message, {"text": None, "data": None, "redacted": number})
-
-
-def _change(view: View, conversation: str, message: int, changed: dict[str, Any]) -> None:
-    """Change a message; a redacted one stays redacted."""
-    entry = view.get(conversation, numbered(message))
-    if entry is not None and "redacted" not in entry:
-        view.put(conversation, numbered(message), {**entry, **changed})
-
-
-def _rewound(view: View, conversation: str, event: Any, number: int, turn: int) -> None:
-    view.put(conversation, numbered(number), {"event": number, _REWIND: event.to})
-
-
-_EFFECTS: dict[type[e.Event], Callable[[View, str, Any, int, int], None]] = {
-    e.UserUttered: _said,
-    e.BotUttered: _said,
-    e.AgentUttered: _said,
-    e.SystemInstructed: _said,
-    e.MessageEdited: _edited,
-    e.MessageRegenerated: _edited,
-    e.MessageRedacted: _redacted,
-    **dict.fromkeys(get_args(Rewind), _rewound),
-}
+    view.put(conversation, numbered(event.message), {**entry, **changed})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import starmap, takewhile
+from itertools import takewhile
 
 import msgspec
 
 from turnlog.domain import events as e
 from turnlog.domain.apply import replay
+from turnlog.domain.recorded import RecordedEvent, shown
 from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import condition
@@ -21,7 +22,11 @@ class PastConversation(msgspec.Struct, frozen=True):
     """A conversation's events, oldest first, of the commits up to a position."""
 
     id: str
-    events: tuple[e.Event, ...]
+    recorded: tuple[RecordedEvent, ...]
+
+    @property
+    def events(self) -> Iterator[e.Event]:
+        return (recorded.event for recorded in self.recorded)
 
     @property
     def user(self) -> str | None:
@@ -45,12 +50,12 @@ def selected(
         if not wanted(head.conversation):
             continue
         conversation = PastConversation(
-            head.conversation, _events(log, head.conversation, plan, state)
+            head.conversation, _recorded(log, head.conversation, plan, state)
         )
         now = state if head.position <= plan.position else replay(conversation.events)
-        if conversation.events and holds(now):
+        if conversation.recorded and holds(now):
             yield conversation
-        elif plan.ids is not None and not conversation.events:
+        elif plan.ids is not None and not conversation.recorded:
             raise UnknownConversation(head.conversation)
 
 
@@ -58,11 +63,10 @@ def _heads(log: Turnlog, ids: Iterable[str] | None) -> Iterable[tuple[Head, Stat
     return log.heads() if ids is None else (log.head(id) for id in sorted(set(ids)))
 
 
-def _events(log: Turnlog, id: str, plan: Plan, now: State) -> tuple[e.Event, ...]:
+def _recorded(log: Turnlog, id: str, plan: Plan, now: State) -> tuple[RecordedEvent, ...]:
     """What was redacted, at whatever position, is hidden unless it is asked for."""
     history = log.history(id)
     commits = takewhile(lambda commit: (commit.position or 0) <= plan.position, history.commits())
-    events = tuple(event for commit in commits for event in commit.events)
-    if not now.redacted or "redacted" in plan.include:
-        return events
-    return tuple(starmap(history.redactions().shown, enumerate(events, 1)))
+    events = (recorded for commit in commits for recorded in commit.recorded_events())
+    hides = now.redacted and "redacted" not in plan.include
+    return tuple(shown(events, {}, history.redactions() if hides else None))

@@ -127,8 +127,8 @@ class _Run:
 
     def _seen(self, conversation: PastConversation) -> Counted:
         if self.codec.whole:
-            return whole(conversation.events)
-        return counted(conversation.events, self._plan.include)
+            return whole(conversation.recorded)
+        return counted(conversation.recorded, self._plan.include)
 
 
 def _placed(example: Example, seen: Counted) -> Example:

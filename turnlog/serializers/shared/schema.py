@@ -14,9 +14,7 @@ def check_slots(dialogue: Dialogue) -> None:
     """
     declared: set[str] | None = None
     services: list[str] | None = None
-    turn = dialogue.first_turn
-    for event in dialogue.events:
-        turn += isinstance(event, e.UserUttered)
+    for turn, event in ((t.number, event) for t in dialogue.turns() for event in t.events):
         if isinstance(event, e.SlotsDeclared):
             names = {slot.name for slot in event.slots}
             declared = (declared or set()) | names if event.closed else None

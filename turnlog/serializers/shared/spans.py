@@ -39,15 +39,14 @@ def check_frames(dialogue: Dialogue) -> None:
     Held against the values of the acts on that slot, where there are some, or the span's own.
     """
     texts: dict[int, tuple[str, int]] = {}
-    turn = dialogue.first_turn
-    for number, event in dialogue.numbered():
-        turn += isinstance(event, e.UserUttered)
-        if isinstance(event, Utterance):
-            texts[number] = event.text or "", turn
-        elif isinstance(event, e.MessageAnnotated) and event.message in texts:
-            text, about = texts[event.message]
-            for frame in event.frames:
-                _check_frame(frame, text, {"conversation": dialogue.name, "turn": about})
+    for turn in dialogue.turns():
+        for number, event in turn.numbered():
+            if isinstance(event, Utterance):
+                texts[number] = event.text or "", turn.number
+            elif isinstance(event, e.MessageAnnotated) and event.message in texts:
+                text, about = texts[event.message]
+                for frame in event.frames:
+                    _check_frame(frame, text, {"conversation": dialogue.name, "turn": about})
 
 
 def _check_frame(frame: Frame, text: str, place: dict[str, Any]) -> None:
