@@ -78,10 +78,13 @@ def test_why_names_the_event_that_decided(db, capsysbinary):
     status, out, _ = run(
         capsysbinary, "why", "alice", "people", "--at-turn", "1", "--db", db, "--json"
     )
-    assert (status, lines(out)) == (0, [{"event": 2, "turn": 1, "type": "SlotSet"}])
+    assert status == 0
+    assert lines(out) == [{"event": 2, "turn": 1, "type": "SlotSet", "value": 1, "actor": "bot"}]
     status, out, _ = run(capsysbinary, "why", "bob", "people", "--db", db, "--json")
-    assert lines(out) == [{"event": 5, "turn": 2, "type": "SlotSet"}]
-    assert run(capsysbinary, "why", "bob", "nothing", "--db", db, "--json")[:2] == (0, "")
+    assert [(line["event"], line["turn"]) for line in lines(out)] == [(5, 2)]
+    status, out, err = run(capsysbinary, "why", "bob", "peolpe", "--db", db, "--json")
+    assert (status, out) == (2, "")
+    assert "there is no slot 'peolpe'; did you mean 'people'?" in err
     assert run(capsysbinary, "why", "bob", "people", "--at-turn", "9", "--db", db)[0] == 2
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from turnlog.engine.importing import Imported, Progress
 
 EPILOG = listed(READABLE)
+INTERRUPTED = 130
 SHOWN = 20
 """Refused conversations and skipped files that people are shown."""
 
@@ -57,7 +60,7 @@ def import_(
     from turnlog.serializers.shared.codec import Limits
 
     limits = Limits(max_conversation) if max_conversation else Limits()
-    with open_log(create=not dry_run) as log, _progress() as progress:
+    with open_log(create=not dry_run) as log, _progress() as progress, _ctrl_c() as stopped:
         done = import_files(
             log,
             paths,
@@ -67,10 +70,34 @@ def import_(
             limits=limits,
             settings={"domain": domain} if domain else None,
             progress=progress,
+            stopped=stopped,
         )
     output.document(_described(done), human=lambda: _print(done, dry_run=dry_run))
+    if stopped():
+        output.note("interrupted: what is counted is stored; the same command goes on from there")
+        raise typer.Exit(INTERRUPTED)
     if done.refused:
         raise typer.Exit(2)
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed: the first ends the import in good order, the next at once."""
+    pressed: list[int] = []
+
+    def note(signum: int, frame: object) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(signum)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

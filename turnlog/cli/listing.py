@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from heapq import nlargest
+from itertools import islice
+from typing import Annotated, Any
 
 import typer
 
@@ -21,13 +24,35 @@ Where = Annotated[
     ),
 ]
 
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=0, help="N at most.")]
+Newest = Annotated[
+    bool, typer.Option("--newest", help="In the order of their last events, the newest first.")
+]
 
-def list_(search: Search = None, where: Where = None) -> None:
-    """List the conversations."""
+
+def list_(
+    search: Search = None, where: Where = None, limit: Limit = None, newest: Newest = False
+) -> None:
+    """List the conversations, in order of id."""
     from turnlog.engine.query import matching, summary
 
     columns = ("conversation", "turns", "events", "started", "last", "tags")
     with open_log() as log:
-        summaries = (summary(*each) for each in matching(log, where=where, search=search))
+        found = matching(log, where=where, search=search)
+        summaries = (summary(*each) for each in _some(found, limit, newest=newest))
         lines = ({name: line[name] for name in columns} for line in summaries)
         output.lines(lines, columns=columns)
+
+
+def _some(found: Iterable[Any], limit: int | None, *, newest: bool) -> Iterable[Any]:
+    """As many as are asked for; heads are where the last events were recorded."""
+    if not newest:
+        return islice(found, limit)
+
+    def recorded(each: Any) -> int:
+        position: int = each[0].position
+        return position
+
+    if limit is None:
+        return sorted(found, key=recorded, reverse=True)
+    return nlargest(limit, found, key=recorded)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from turnlog.cli import dialogue as dialogues
 from turnlog.cli import output
 from turnlog.cli.settings import Id, open_log
 
@@ -16,9 +17,20 @@ AtTime = Annotated[
     typer.Option("--at", metavar="TIME", help="At this time: ISO 8601, or seconds since 1970."),
 ]
 
+Dialogue = Annotated[bool, typer.Option("--dialogue", help="Show what was said instead.")]
 
-def show(id: Id, at_turn: AtTurn = None, at_event: AtEvent = None, at: AtTime = None) -> None:
-    """Show a conversation's state, now or at an earlier moment."""
+
+def show(
+    id: Id,
+    at_turn: AtTurn = None,
+    at_event: AtEvent = None,
+    at: AtTime = None,
+    dialogue: Dialogue = False,
+) -> None:
+    """Show a conversation's state, now or at an earlier moment.
+
+    Or what was said up to then, as edited and without what was taken back.
+    """
     if sum(moment is not None for moment in (at_turn, at_event, at)) > 1:
         raise typer.BadParameter("give one of --at-turn, --at-event and --at")
     from turnlog.engine.query import seconds
@@ -26,6 +38,10 @@ def show(id: Id, at_turn: AtTurn = None, at_event: AtEvent = None, at: AtTime = 
     time = None if at is None else seconds(at)
     with open_log() as log:
         conversation = log.conversation(id, turn=at_turn, event=at_event, time=time)
+        if dialogue:
+            said = dialogues.dialogue(conversation)
+            output.document(said, human=lambda: dialogues.print_dialogue(said))
+            return
         state = described(conversation.id, conversation.state)
     output.document(state, human=lambda: _print(state))
 

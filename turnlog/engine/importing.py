@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -67,17 +68,21 @@ def import_files(
     limits: Limits | None = None,
     settings: Mapping[str, Any] | None = None,
     progress: Progress = lambda path, events: None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Imported:
     """Store the conversations of files, and of all files in folders.
 
     What cannot be stored is refused by name, and the rest goes in. Raises FormatError, before
     anything is stored, for a path that is not there. dry_run: count alone, storing nothing.
-    settings: the formats' own. A path can be a URL that the format reads.
+    settings: the formats' own. A path can be a URL that the format reads. stopped: asked before
+    each conversation whether to end there, with what was read before stored.
     """
     found = list(_files(paths, partial(_codec, format=format, limits=limits, **(settings or {}))))
     with _rehearsal(log) if dry_run else nullcontext(log) as into:
-        importing = _Import(into, id_prefix, progress)
+        importing = _Import(into, id_prefix, progress, stopped)
         for path, reader, in_folder in found:
+            if stopped():
+                break
             if reader is not None:
                 importing.read(path, reader)
             elif in_folder:
@@ -119,17 +124,20 @@ def _codec(
 class _Import:
     """Submits conversations to the writer and counts what became of them."""
 
-    def __init__(self, log: Turnlog, id_prefix: str, progress: Progress) -> None:
+    def __init__(
+        self, log: Turnlog, id_prefix: str, progress: Progress, stopped: Callable[[], bool]
+    ) -> None:
         self.done = Imported()
         self._log = log
         self._id_prefix = id_prefix
         self._progress = progress
+        self._stopped = stopped
         self._waiting: list[tuple[Path, Request]] = []
         self._size = 0
 
     def read(self, path: Path, reader: Codec) -> None:
         try:
-            for item in reader.read(path):
+            for item in takewhile(lambda _: not self._stopped(), reader.read(path)):
                 if isinstance(item, FormatError):
                     self.refuse(item, path)
                 else:

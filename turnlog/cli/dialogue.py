@@ -1,0 +1,58 @@
+"""A conversation as people read one: who said what, as it counts in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from turnlog.cli import output
+
+
+def dialogue(conversation: Any) -> dict[str, Any]:
+    """What was said and called, as edited, without what was taken back."""
+    from turnlog.domain.counted import counted
+    from turnlog.domain.events import ToolCalled, ToolReturned
+    from turnlog.domain.traits import Utterance
+
+    counting = counted(list(conversation.events()), ("errors", "redacted"))
+    as_edited = dict(zip(counting.numbers, counting.events, strict=True))
+    lines = [
+        recorded.as_dict() | _text(as_edited[recorded.number])
+        for recorded in conversation.recorded()
+        if isinstance(as_edited.get(recorded.number), Utterance | ToolCalled | ToolReturned)
+    ]
+    first = {"conversation": conversation.id, "turn": conversation.turn}
+    return {**first, "event": conversation.state.event, "dialogue": lines}
+
+
+def _text(event: Any) -> dict[str, str]:
+    text = getattr(event, "text", None)
+    return {} if text is None else {"text": text}
+
+
+def print_dialogue(found: dict[str, Any]) -> None:
+    """Each turn's lines, the speaker before what is said."""
+    turn = None
+    for line in found["dialogue"]:
+        if line["turn"] != turn:
+            turn = line["turn"]
+            output.say(f"turn {turn}")
+        speaker = f"  {line['actor']}: "
+        first, *rest = _says(line)
+        output.say(speaker + first)
+        for more in rest:
+            output.say(" " * len(speaker) + more)
+
+
+def _says(line: dict[str, Any]) -> Iterator[str]:
+    """What an event says, line by line."""
+    if line.get("redacted"):
+        yield "(redacted)"
+    elif line["type"] == "ToolCalled":
+        yield f"calls {line['name']} {output.shown(line.get('arguments'))}"
+    elif line["type"] == "ToolReturned":
+        yield output.shown(line.get("result"))
+    else:
+        yield from (line.get("text") or "").split("\n")
+        if line.get("data"):
+            yield output.shown(line["data"])
