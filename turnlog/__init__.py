@@ -194,6 +194,8 @@ _HOMES = (
     "turnlog.domain.slots",
     "turnlog.domain.state",
     "turnlog.domain.conversation",
+    "turnlog.domain.messages",
+    "turnlog.domain.recorded",
     "turnlog.engine.opening",
     "turnlog.engine.log",
     "turnlog.engine.aio",

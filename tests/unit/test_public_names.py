@@ -34,7 +34,7 @@ def test_the_public_names_are_these() -> None:
 def test_nothing_else_is_in_reach() -> None:
     assert all(getattr(turnlog, name) is not None for name in turnlog.__all__)  # imports them
     modules = {name for name, value in vars(turnlog).items() if isinstance(value, ModuleType)}
-    public = {name for name in vars(turnlog) if not name.startswith("_")}
+    public = {name for name in dir(turnlog) if not name.startswith("_")}
     assert public - modules == set(turnlog.__all__)
 
 
