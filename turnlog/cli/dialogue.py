@@ -14,11 +14,12 @@ def dialogue(conversation: Any) -> dict[str, Any]:
     from turnlog.domain.events import ToolCalled, ToolReturned
     from turnlog.domain.traits import Utterance
 
-    counting = counted(list(conversation.events()), ("errors", "redacted"))
+    events = list(conversation.recorded())
+    counting = counted(events, ("errors", "redacted"))
     as_edited = dict(zip(counting.numbers, counting.events, strict=True))
     lines = [
         recorded.as_dict() | _text(as_edited[recorded.number])
-        for recorded in conversation.recorded()
+        for recorded in events
         if isinstance(as_edited.get(recorded.number), Utterance | ToolCalled | ToolReturned)
     ]
     first = {"conversation": conversation.id, "turn": conversation.turn}
