@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from msgspec.structs import replace
@@ -151,7 +154,12 @@ def test_a_bot_that_raises_or_hangs_has_failed():
         return await ask(raises, here, message), await ask(hangs, here, message, 0.01)
 
     raised, hung = asyncio.run(both())
-    assert raised == (BotFailed("error", "ValueError: no"),)
+    assert [replace(event, extra=None) for event in raised] == [
+        BotFailed("error", "ValueError: no")
+    ]
+    trace = raised[0].extra["traceback"]
+    assert trace.startswith("Traceback (most recent call last)")
+    assert 'raise ValueError("no")' in trace
     assert hung == (BotFailed("timeout", "no answer within 0.01 s"),)
 
 
@@ -165,6 +173,136 @@ def test_strings_are_messages_and_nothing_is_silence():
 def test_an_answer_that_is_neither_is_refused(answer: Any):
     with pytest.raises(BotError):
         as_events(answer)
+
+
+def plain(conversation: Any, message: UserUttered) -> list[str]:
+    return [f"{conversation.turn}: {message.text}"]
+
+
+class Callable:
+    tools: ClassVar[Any] = {}
+
+    def __call__(self, conversation: Any, message: UserUttered) -> str:
+        return "from an object"
+
+    async def method(self, conversation: Any, message: UserUttered) -> list[str]:
+        return ["from a method"]
+
+
+HERE = "tests.unit.test_bots"
+an_object, method = Callable(), Callable().method
+partly = partial(lambda greeting, conversation, message: [greeting], "from a partial")
+passing_on = lambda conversation, message: Callable().method(conversation, message)  # noqa: E731
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("plain", "1: hi"),
+        ("an_object", "from an object"),
+        ("method", "from a method"),
+        ("partly", "from a partial"),
+        ("passing_on", "from a method"),
+    ],
+)
+def test_a_plain_function_is_a_bot_too(name: str, answer: str):
+    _, events = asyncio.run(talk(load(f"{HERE}:{name}"), "hi"))
+    assert said(events) == [answer]
+
+
+def test_a_plain_bot_that_sleeps_stops_nobody_and_is_late_alone():
+    def sleeps(conversation: Any, message: UserUttered) -> list[str]:
+        released.wait(30)
+        return []
+
+    async def both() -> tuple[Any, Any]:
+        late = asyncio.create_task(ask(sleeps, here, UserUttered("hi"), 0.2))
+        return await ask(answers, here, UserUttered("hi")), await late
+
+    async def answers(conversation: Any, message: UserUttered) -> list[str]:
+        return ["at once"]
+
+    here: Any = None
+    released = threading.Event()
+    answered, late = asyncio.run(both())
+    released.set()
+    assert answered == (BotUttered("at once"),)
+    assert late == (BotFailed("timeout", "no answer within 0.2 s"),)
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+@pytest.mark.parametrize(
+    "error", [StopIteration(), SystemExit(3), Unspeakable(), ValueError("\ud800")]
+)
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_whatever_a_bot_raises_is_its_failure_and_can_be_recorded(error: Any, kind: str):
+    def bot(conversation: Any, message: UserUttered) -> list[str]:
+        raise error
+
+    async def waited(conversation: Any, message: UserUttered) -> list[str]:
+        raise error
+
+    loaded: Any = LoadedBot(bot if kind == "plain" else waited)
+    _, events = asyncio.run(talk(loaded, "hi"))
+    assert isinstance(events[-1], BotFailed)
+    assert "raise error" in events[-1].extra["traceback"]
+
+
+async def yields(conversation: Any, message: UserUttered) -> Any:
+    yield "a piece"
+
+
+def yields_too(conversation: Any, message: UserUttered) -> Any:
+    yield "a piece"
+
+
+class Yielding:
+    async def __call__(self, conversation: Any, message: UserUttered) -> Any:
+        yield "a piece"
+
+
+yielding = Yielding()
+yields_partly = partial(yields)
+lists_tools = Callable()
+lists_tools.tools = [print]
+
+
+def takes_one(message: UserUttered) -> list[str]:
+    return []
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("yields", "yields its answer"),
+        ("yields_too", "yields its answer"),
+        ("yielding", "yields its answer"),
+        ("yields_partly", "yields its answer"),
+        ("takes_one", "is called with"),
+        ("Callable", "is a class"),
+        ("HERE", "is a str"),
+        ("lists_tools", "its tools are a dict"),
+    ],
+)
+def test_what_cannot_be_a_bot_is_refused_when_it_is_loaded(name: str, why: str):
+    with pytest.raises(BotError, match=why) as refused:
+        load(f"{HERE}:{name}")
+    assert f"{HERE}:{name}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "source", ["1 +", "1 / 0", "import sys; sys.exit(1)", "import nothing_here"]
+)
+def test_a_module_that_fails_is_named(tmp_path: Path, monkeypatch: Any, source: str):
+    (tmp_path / "failing_module.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "failing_module", raising=False)
+    with pytest.raises(BotError, match="failing_module:bot"):
+        load("failing_module:bot")
 
 
 @pytest.mark.parametrize(

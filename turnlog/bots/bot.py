@@ -6,6 +6,7 @@
         free = await conversation.call("check_table", people=conversation.slots["people"])
         return [ActionExecuted("action_offer"), BotUttered("Shall I book it?")]
 
+A plain function works too; it runs in a thread, and has no tools to call. One that yields does not.
 `message` is the UserUttered that was just recorded. What the bot understood of it, it returns as a
 MessageUnderstood.
 """
@@ -13,11 +14,13 @@ MessageUnderstood.
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
+import contextvars
+import inspect
+import threading
+import traceback
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, Protocol
 
 from turnlog.bots.conversation import BotConversation
@@ -30,8 +33,13 @@ Tool = Callable[..., Any]
 Answer = Iterable["Event | str"]
 """Events, oldest first; a string is a message of the bot."""
 
+TRACEBACK_CHARACTERS = 8_000
+"""Of a bot that raises, the last of them."""
+
 
 class Bot(Protocol):
+    """An async function; a plain one of the same shape, which cannot call tools, works too."""
+
     async def __call__(
         self, conversation: BotConversation, message: UserUttered, /
     ) -> Iterable[Event | str]: ...
@@ -44,30 +52,6 @@ class LoadedBot:
     bot: Bot
     tools: Mapping[str, Tool] = field(default_factory=dict)
     name: str = "bot"
-
-
-def load(name: str) -> LoadedBot:
-    """The bot of a name `module:attr`, its module found on the path or in this folder.
-
-    Its tools are its own attribute `tools`, or else its module's: a dict of names to functions.
-    Raises BotError, saying what is wrong.
-    """
-    module_name, _, attribute = name.partition(":")
-    if not module_name or not attribute:
-        raise BotError(f"{name!r} names no bot: it takes module:attr")
-    if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        module = import_module(module_name)
-        bot: Any = module
-        for part in attribute.split("."):
-            bot = getattr(bot, part)
-    except (ImportError, AttributeError) as error:
-        raise BotError(f"bot {name!r} cannot be loaded: {error}") from error
-    if not callable(bot):
-        raise BotError(f"bot {name!r} is a {type(bot).__name__}, which cannot be called")
-    loaded: Any = bot
-    return LoadedBot(loaded, getattr(bot, "tools", None) or getattr(module, "tools", {}), name)
 
 
 def as_events(answer: Answer | Event | None) -> tuple[Event, ...]:
@@ -97,19 +81,64 @@ async def ask(
 ) -> tuple[Event, ...]:
     """The bot's answer as events; one BotFailed where it raises or takes too long.
 
-    timeout: seconds; None waits for ever. A bot that blocks the event loop is not stopped by it.
+    A plain function runs in a thread of its own. timeout: seconds; None waits for ever. An async
+    bot that blocks the event loop is not stopped by it.
     """
     limit = asyncio.timeout(timeout)
     try:
         async with limit:
-            return as_events(await bot(conversation, message))
+            return as_events(await _answer(bot, conversation, message))
     except TimeoutError as error:
         if limit.expired():
             return (BotFailed("timeout", f"no answer within {timeout:g} s"),)
-        return (_failure(error),)
-    except Exception as error:
-        return (_failure(error),)
+        return (bot_failed(error),)
+    except (Exception, SystemExit) as error:
+        return (bot_failed(error),)
 
 
-def _failure(error: Exception) -> BotFailed:
-    return BotFailed("error", f"{type(error).__name__}: {error}")
+async def _answer(bot: Any, conversation: BotConversation, message: UserUttered) -> Any:
+    if inspect.iscoroutinefunction(bot) or inspect.iscoroutinefunction(type(bot).__call__):
+        return await bot(conversation, message)
+    answer, error = await _in_thread(lambda: bot(conversation, message))
+    if error is not None:
+        raise error
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+async def _in_thread(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    """What the work returned, and what it raised; nobody waits at exit for one that hangs."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
+
+    def finish(outcome: tuple[Any, BaseException | None]) -> None:
+        if not done.done():
+            done.set_result(outcome)
+
+    def run() -> None:
+        try:
+            outcome: tuple[Any, BaseException | None] = (work(), None)
+        except BaseException as error:
+            outcome = (None, error)
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(finish, outcome)
+
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(run,), name="turnlog-bot", daemon=True).start()
+    return await done
+
+
+def bot_failed(error: BaseException) -> BotFailed:
+    """A failure with its traceback in `extra`."""
+    trace = "".join(traceback.format_exception(error))
+    if len(trace) > TRACEBACK_CHARACTERS:
+        trace = f"…{trace[-TRACEBACK_CHARACTERS:]}"
+    try:
+        detail = f"{type(error).__name__}: {error}"
+    except Exception:
+        detail = type(error).__name__
+    return BotFailed("error", _holdable(detail), extra={"traceback": _holdable(trace)})
+
+
+def _holdable(text: str) -> str:
+    """The text, what is no Unicode in it escaped."""
+    return text.encode(errors="backslashreplace").decode()

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from turnlog.bots.bot import bot_failed
 from turnlog.bots.conversation import BotConversation
 from turnlog.dialogs.conversation import DialogConversation
 from turnlog.dialogs.deadlines import DeadlineIndex
@@ -184,7 +185,7 @@ class Timers:
             return await self._dialog.timed_out(self._view(conversation), token, prompt)
         except Exception as error:
             logger.exception("conversation %r: its timeout failed", conversation.id)
-            return [e.BotFailed("error", f"{type(error).__name__}: {error}")]
+            return [bot_failed(error)]
 
     def _named(self, token: str, events: Iterable[e.Event]) -> list[e.Event]:
         """Messages get an id that is the same however often they are sent."""

@@ -157,6 +157,8 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
+        elif exception := getattr(record, "exception", None):
+            line["exception"] = exception
         return json.dumps(line)
 
 

@@ -280,7 +280,10 @@ class Runner:
             if isinstance(event, BotFailed):
                 self._metrics.bot_failures.labels(event.kind).inc()
                 logger.error(
-                    "conversation %r: the bot failed: %s", pending.conversation.id, event.kind
+                    "conversation %r: the bot failed: %s",
+                    pending.conversation.id,
+                    event.kind,
+                    extra={"exception": (event.extra or {}).get("traceback")},
                 )
         return events
 
@@ -293,6 +296,8 @@ async def _in_time(asking: Coroutine[Any, Any, Sequence[Event]], timeout: float)
     """The answer, or a BotFailed; a bot that will not be cancelled is left behind."""
     task = asyncio.ensure_future(asking)
     done, _ = await asyncio.wait({task}, timeout=timeout)
+    if done and task.cancelled():
+        return (BotFailed("error", "CancelledError: the bot cancelled itself"),)
     if done:
         return task.result()
     task.cancel()

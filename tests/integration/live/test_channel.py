@@ -170,6 +170,11 @@ async def test_a_bot_that_gives_no_answer_leaves_a_record_and_the_next_is_asked(
             said = {"sender": bot, "message": text}
             assert (await http.post("/webhooks/rest/webhook", json=said)).json() == []
         events = (await http.get(f"/v1/conversations/{bot}/events")).json()["events"]
+    if bot == "failing":
+        assert "no answer today" in events[1]["extra"]["traceback"]
+        lines = map(json.loads, chosen_server.log.read_text().splitlines()[2:])
+        logged = [line["exception"] for line in lines if "exception" in line]
+        assert 'raise ValueError("no answer today")' in logged[0]
     found = [(event["type"], event.get("kind", "error")) for event in events]
     assert found == [("UserUttered", "error"), ("BotFailed", kind)] * 2
 

@@ -1,0 +1,60 @@
+"""A bot by its name; what cannot be one is refused here, not at each message."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from turnlog.bots.bot import LoadedBot
+from turnlog.errors import BotError
+
+
+def load(name: str) -> LoadedBot:
+    """The bot of a name `module:attr`, its module found on the path or in this folder.
+
+    Its tools are its own attribute `tools`, or else its module's: a dict of names to functions.
+    Raises BotError, saying what is wrong.
+    """
+    module_name, _, attribute = name.partition(":")
+    if not module_name or not attribute:
+        raise BotError(f"{name!r} names no bot: it takes module:attr")
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        module = import_module(module_name)
+        bot: Any = module
+        for part in attribute.split("."):
+            bot = getattr(bot, part)
+    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
+        why = f"{error}" if isinstance(error, ImportError | AttributeError) else repr(error)
+        raise BotError(f"bot {name!r} cannot be loaded: {why}") from error
+    if (objection := _objection(bot)) is not None:
+        raise BotError(f"bot {name!r} {objection}")
+    tools = getattr(bot, "tools", None) or getattr(module, "tools", {})
+    if not isinstance(tools, Mapping) or not all(map(callable, tools.values())):
+        raise BotError(
+            f"bot {name!r}: its tools are a dict of names to functions, not {tools!r:.80}"
+        )
+    return LoadedBot(bot, tools, name)
+
+
+def _objection(bot: Any) -> str | None:
+    """Why something is no bot."""
+    if not callable(bot):
+        return f"is a {type(bot).__name__}, which cannot be called"
+    if isinstance(bot, type):
+        return "is a class: name a function, or an object of the class"
+    called = bot if inspect.isroutine(bot) or hasattr(bot, "func") else type(bot).__call__
+    if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
+        return "yields its answer: a bot returns a list of events and strings"
+    try:
+        inspect.signature(bot).bind(None, None)
+    except TypeError:
+        return f"takes {inspect.signature(bot)}: a bot is called with (conversation, message)"
+    except ValueError:
+        pass  # nobody knows what it takes
+    return None
