@@ -46,6 +46,17 @@ def test_a_rewind_gives_back_what_was_before():
     assert len(tracker.events) == 4
 
 
+def test_rasas_events_go_back_as_in_rasa_and_our_own_one_message():
+    said = [{"event": "user", "text": text, "timestamp": 1.0} for text in ("hi", "oops")]
+    for kind in ("undo", "rewind"):
+        tracker = DialogueStateTracker.from_dict("u1", [*said, {"event": kind, "timestamp": 2.0}])
+        assert (tracker.latest_message, tracker.applied_events()) == (None, [])
+    tracker = DialogueStateTracker.from_dict("u1", said)
+    tracker.update(UserUtteranceReverted())
+    assert tracker.latest_message is not None
+    assert tracker.latest_message.text == "hi"
+
+
 def test_forms_followups_and_pauses_have_rasas_names():
     tracker = DialogueStateTracker("default")
     tracker.update(ActiveLoop("form"))
