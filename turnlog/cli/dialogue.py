@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from turnlog.cli import output
+
+if TYPE_CHECKING:
+    from turnlog.domain.events import Event
 
 
 def dialogue(conversation: Any) -> dict[str, Any]:
@@ -26,7 +29,7 @@ def dialogue(conversation: Any) -> dict[str, Any]:
     return {**first, "event": conversation.state.event, "dialogue": lines}
 
 
-def _text(event: Any) -> dict[str, str]:
+def _text(event: Event) -> dict[str, str]:
     text = getattr(event, "text", None)
     return {} if text is None else {"text": text}
 

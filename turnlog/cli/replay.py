@@ -6,13 +6,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
 from turnlog.cli import output
 from turnlog.cli.settings import open_log, settings
+
+if TYPE_CHECKING:
+    from turnlog.bots import LoadedBot
 
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="The conversations; or --all.")
@@ -58,7 +61,6 @@ def replay(
 
     Clock, tool results and what came before each message are the record's.
     """
-    from turnlog import bots
     from turnlog.replay import many
     from turnlog.replay import rules as rule
 
@@ -66,8 +68,7 @@ def replay(
         raise typer.BadParameter("name conversations, or give --all")
     output.leave_stdout_to(junit, html)
     allowed = rule.combined(rules, ignore or (), ignore_slot or (), mask or ())
-    with redirect_stdout(sys.stderr):
-        loaded = bots.load(bot)
+    loaded = _loaded(bot)
     outcomes: list[tuple[str, Any]] = []
     with open_log() as log:
         chosen = list(log.ids()) if all_ else list(ids or ())
@@ -80,6 +81,14 @@ def replay(
     _write_reports(outcomes, bot, junit, html)
     if any(divergence for _, divergence in outcomes):
         raise typer.Exit(1)
+
+
+def _loaded(bot: str) -> LoadedBot:
+    """The bot; what its module prints goes to stderr."""
+    from turnlog import bots
+
+    with redirect_stdout(sys.stderr):
+        return bots.load(bot)
 
 
 def _divergences(results: Any, outcomes: list[Any], count: int) -> Iterator[dict[str, Any]]:
