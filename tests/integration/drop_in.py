@@ -95,12 +95,14 @@ class Store:
 
 
 def action(name: str) -> Event:
-    return Event({"event": "action", "name": name})
+    blank = {"policy": None, "confidence": None, "action_text": None, "hide_rule_turn": False}
+    return Event({"event": "action", "name": name, **blank})
 
 
 def said(text: str) -> Event:
     parsed = {"intent": {"name": "i"}, "entities": [], "text": text, "message_id": None}
-    return Event({"event": "user", "text": text, "parse_data": parsed})
+    more = {"metadata": {}, "input_channel": None, "message_id": None}
+    return Event({"event": "user", "text": text, **more, "parse_data": {**parsed, "metadata": {}}})
 
 
 def session() -> list[Event]:

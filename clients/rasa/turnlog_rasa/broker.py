@@ -19,9 +19,8 @@ class TurnlogEventBroker(EventBroker):
 
     @no_fallback()
     def __init__(self, url: Text, **settings: Any) -> None:
-        given = Settings(url, **settings)
-        self._client = given.client()
-        self._feed = Feed(self._client, given.outbox(self._client))
+        self._client, outbox = Settings(url, **settings).connected()
+        self._feed = Feed(self._client, outbox)
 
     @classmethod
     async def from_endpoint_config(

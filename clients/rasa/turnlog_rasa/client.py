@@ -66,12 +66,16 @@ class Client:
         self.away: Optional[str] = None
         self.took: Callable[[], None] = lambda: None
         self._parts = parts
+        self.configure(auth_token, timeout, patience)
+        self._idle: Deque[http.client.HTTPConnection] = deque()
+
+    def configure(self, auth_token: Optional[str], timeout: float, patience: float) -> None:
+        """Go on with another token and other times."""
         self._headers = {"Content-Type": "application/json"}
         if auth_token:
             self._headers["Authorization"] = f"Bearer {auth_token}"
         self._timeout = float(timeout)
         self.usual = Effort(float(patience))
-        self._idle: Deque[http.client.HTTPConnection] = deque()
 
     def check(self) -> None:
         """Raise ConnectionError unless a turnlog server answers that lets us in."""

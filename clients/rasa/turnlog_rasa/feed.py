@@ -33,7 +33,7 @@ class Feed:
         """Send what waits, and stop."""
         self._queue.put(None)
         self._thread.join(timeout)
-        self._outbox.close(timeout)
+        self._outbox.drain(timeout)
         self._client.close()
 
     def _run(self) -> None:

@@ -51,7 +51,8 @@ class Outbox:
     def drop(self, sender: str) -> None:
         """Forget what waits for a conversation, in the file too."""
         with self._mutex:
-            if self._queues.pop(sender, None):
+            dropped = self._queues.pop(sender, ())
+            if any(parcel.parked for parcel in dropped):
                 self._tidy()
 
     def flush(self, sender: str, effort: Optional[Effort] = None) -> None:
@@ -184,13 +185,17 @@ class Outbox:
             logger.error("%d turns wait in %s, one of %r: %s", waiting, place, sender, error)
         self._told = str(error)
 
+    def drain(self, timeout: float) -> None:
+        """Send what waits; `timeout` seconds for what no file has."""
+        end = time.monotonic() + timeout
+        while not self._carry() and time.monotonic() < end and not self._all_parked():
+            time.sleep(0.2)
+
     def close(self, timeout: float = 5.0) -> None:
         """Send what waits; what cannot be sent waits in the file for the next process."""
         atexit.unregister(self.close)
         self._courier.stop()
-        end = time.monotonic() + timeout
-        while not self._carry() and time.monotonic() < end and not self._all_parked():
-            time.sleep(0.2)
+        self.drain(timeout)
         if self._parking is not None:
             self._parking.close()
 

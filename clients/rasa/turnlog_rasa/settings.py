@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Iterator, NamedTuple, Optional
+from typing import Dict, Iterator, NamedTuple, Optional, Tuple
 
 from turnlog_rasa.client import Client
 from turnlog_rasa.outbox import Outbox
@@ -25,14 +27,22 @@ class Settings(NamedTuple):
     patience: float = 10.0
     parked: str = PARKED
 
-    def client(self) -> Client:
-        """Raises ConnectionError where the server cannot be used."""
-        client = Client(self.url, self.auth_token, self.timeout, self.patience)
-        client.check()
-        return client
+    def connected(self) -> Tuple[Client, Outbox]:
+        """What speaks to the server, one for the process: Rasa Pro makes its store anew after an
+        error, with another token maybe. Raises ConnectionError where the server cannot be used."""
+        with _lock:
+            key = (self.url, os.path.abspath(self.parked), os.getpid())
+            client, outbox = _shared.get(key) or (Client(self.url), None)
+            client.configure(self.auth_token, self.timeout, self.patience)
+            client.check()
+            if outbox is None:
+                outbox = Outbox(client, Parking(self.parked, client.url))
+            _shared[key] = client, outbox
+            return client, outbox
 
-    def outbox(self, client: Client) -> Outbox:
-        return Outbox(client, Parking(self.parked, client.url))
+
+_lock = threading.Lock()
+_shared: Dict[Tuple[str, str, int], Tuple[Client, Outbox]] = {}
 
 
 @contextmanager

@@ -41,8 +41,7 @@ class TurnlogTrackerStore(TrackerStore, SerializedTrackerAsText):
         **kwargs: Any,
     ) -> None:
         settings = Settings(host, auth_token, timeout, patience, parked)
-        self._client = settings.client()
-        outbox = settings.outbox(self._client)
+        self._client, outbox = settings.connected()
         self._keeper = Keeper(self._client, self.init_tracker, Event.from_parameters, outbox)
         super().__init__(domain, event_broker, **kwargs)
 
