@@ -7,7 +7,9 @@ import importlib as _importlib
 import typing as _typing
 
 if _typing.TYPE_CHECKING:
-    from turnlog.domain.conversation import Commit, Conversation, Dialogue, Turn
+    from turnlog.domain.commit import Commit
+    from turnlog.domain.conversation import Conversation
+    from turnlog.domain.dialogue import Dialogue, Turn
     from turnlog.domain.events import (
         Act,
         ActionExecuted,
@@ -193,6 +195,8 @@ _HOMES = (
     "turnlog.domain.events",
     "turnlog.domain.slots",
     "turnlog.domain.state",
+    "turnlog.domain.commit",
+    "turnlog.domain.dialogue",
     "turnlog.domain.conversation",
     "turnlog.domain.messages",
     "turnlog.domain.recorded",

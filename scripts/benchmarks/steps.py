@@ -11,7 +11,7 @@ from statistics import median
 
 from scripts.benchmarks.figures import Figure
 from scripts.benchmarks.sides import Floor, Ours, turn
-from turnlog.domain.conversation import Commit
+from turnlog.domain.commit import Commit
 from turnlog.domain.decide import NoHistory, decide
 from turnlog.domain.state import State
 from turnlog.encoding import binary

@@ -9,7 +9,7 @@ from typing import Any
 
 from turnlog.domain import events as e
 from turnlog.domain.annotations import Act, Frame
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.serializers.shared.states import changes
 
 PATH = "crosswoz/val_subset.json"

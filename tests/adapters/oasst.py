@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 
 PATH = "oasst/en_100_tree_subset.jsonl"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 
 FOLDER = "star/dialogues"
 Source = dict[str, Any]

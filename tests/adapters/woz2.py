@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 
 PATHS = [f"woz2/woz_train_{language}_subset.json" for language in ("en", "de", "it")]
 REQUEST = "request"

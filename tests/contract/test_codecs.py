@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.formats import codec
 from turnlog.serializers.shared.codec import Codec

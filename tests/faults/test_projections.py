@@ -12,7 +12,7 @@ import pytest
 
 import turnlog
 from turnlog import SlotSet, UserUttered
-from turnlog.domain.conversation import Commit
+from turnlog.domain.commit import Commit
 from turnlog.projections.projection import catch_up, rebuild, set_aside
 from turnlog.projections.view import StoredView, View, numbered
 from turnlog.storage.sqlite import SqliteRecorder

@@ -15,7 +15,7 @@ import turnlog
 from tests.adapters import crosswoz, oasst, star, woz2
 from tests.integration.test_real_dialogues import expected as expected
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.engine.log import Turnlog
 from turnlog.serializers.formats import codec
 

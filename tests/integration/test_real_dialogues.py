@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from turnlog.domain.apply import fold
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import Unknown
 from turnlog.domain.state import State
 from turnlog.serializers.formats import codec, detect

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.serializers.formats import codec, detect
 
 FILES = [

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 import turnlog
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.slots import Slot
 from turnlog.domain.values import RawJson
 from turnlog.serializers.formats import codec

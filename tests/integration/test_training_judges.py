@@ -24,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 import turnlog
 from tests.adapters import oasst, star
 from tests.command_line import run
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 
 IMPORTED = {
     "sgd": "sgd/train/dialogues_subset.json",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.values import RawJson
 from turnlog.errors import FormatError
 from turnlog.serializers import formats

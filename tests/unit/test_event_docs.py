@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from docs import make as event_docs
 from tests.parts import ROOT
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import EVENTS
 from turnlog.serializers.formats import codec
 from turnlog.serializers.shared.plain import dumps

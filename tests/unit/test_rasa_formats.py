@@ -13,7 +13,7 @@ import pytest
 
 from turnlog.domain import events as e
 from turnlog.domain.apply import fold, replay
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import State
 from turnlog.errors import FormatError

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import needing
 from tests.parts import jsonpickle as jsonpickle_part
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.formats import detect
 from turnlog.serializers.rasa.dialogue import PREFIXES, RasaDialogueCodec

@@ -16,7 +16,7 @@ from turnlog import (
     UserUttered,
     aopen,
 )
-from turnlog.domain.conversation import Commit
+from turnlog.domain.commit import Commit
 from turnlog.domain.recorded import RecordedEvent, trace
 from turnlog.server import wire
 from turnlog.server.errors import RequestRefused

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.formats import codec
 from turnlog.serializers.rasa.text import _ANNOTATED, annotated

@@ -8,9 +8,10 @@ import pytest
 
 from turnlog.domain import events as e
 from turnlog.domain.apply import replay
-from turnlog.domain.conversation import Commit, Dialogue
+from turnlog.domain.commit import Commit
 from turnlog.domain.counted import Counted, counted
 from turnlog.domain.decide import NoHistory, decide
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
 from turnlog.errors import FormatError

@@ -7,7 +7,7 @@ from typing import Any
 
 from turnlog.audit.fault import Fault, Tell, named
 from turnlog.domain.apply import fold
-from turnlog.domain.conversation import Commit
+from turnlog.domain.commit import Commit
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.errors import StorageError

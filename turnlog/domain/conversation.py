@@ -1,4 +1,4 @@
-"""Conversation, the aggregate; Turn and Dialogue, its views; Commit, what is stored at once."""
+"""Conversation: the aggregate at a moment, over its stored past."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain.apply import fold
+from turnlog.domain.commit import Commit
 from turnlog.domain.counted import counted
 from turnlog.domain.decide import History, decide
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.messages import Message, messages
 from turnlog.domain.notebook import as_html
@@ -20,119 +21,6 @@ from turnlog.domain.redactions import Redactions
 from turnlog.domain.rewinds import taken_by
 from turnlog.domain.state import State
 from turnlog.domain.traits import Rewind
-
-
-class Commit(msgspec.Struct, frozen=True):
-    """Events of one conversation that were recorded together: eventsourcing's domain event.
-
-    version counts the conversation's commits from 1. first_event is the number of the first of
-    its events, first_turn the turn before them. recorded: the log's clock, UTC seconds.
-    key: the idempotency key, unique in the conversation. position: in the whole log, None until
-    it is known.
-    """
-
-    conversation: str
-    version: int
-    first_event: int
-    first_turn: int
-    recorded: float
-    events: tuple[Event, ...]
-    key: str | None = None
-    position: int | None = None
-
-    @property
-    def originator_id(self) -> str:
-        return self.conversation
-
-    @property
-    def originator_version(self) -> int:
-        return self.version
-
-    @property
-    def last_event(self) -> int:
-        return self.first_event + len(self.events) - 1
-
-    def shown(self, redactions: Redactions) -> Commit:
-        """The commit as every view may show it."""
-        numbered = enumerate(self.events, self.first_event)
-        events = tuple(itertools.starmap(redactions.shown, numbered))
-        commit: Commit = replace(self, events=events)
-        return commit
-
-    def recorded_events(self) -> Iterator[RecordedEvent]:
-        """Its events with their numbers, oldest first."""
-        turn = self.first_turn
-        for number, event in enumerate(self.events, self.first_event):
-            turn += isinstance(event, UserUttered)
-            yield RecordedEvent(
-                self.conversation, number, turn, self.version, self.position, self.recorded, event
-            )
-
-
-class Turn(msgspec.Struct, frozen=True):
-    """A user message and everything up to the next one; number 0 is what comes before the first.
-
-    first_event: the number of the first of its events.
-    """
-
-    number: int
-    first_event: int
-    events: tuple[Event, ...]
-
-    def numbered(self) -> Iterator[tuple[int, Event]]:
-        return enumerate(self.events, self.first_event)
-
-    @property
-    def message(self) -> UserUttered | None:
-        first = self.events[0] if self.events else None
-        return first if isinstance(first, UserUttered) else None
-
-
-class Dialogue(msgspec.Struct, frozen=True):
-    """A conversation's name and its events, oldest first: all of them, or those of its last turns.
-
-    first_event: the number of the first; first_turn: the turn before it. 1 and 0 for all.
-    """
-
-    name: str
-    events: tuple[Event, ...]
-    first_event: int = 1
-    first_turn: int = 0
-
-    @property
-    def last_event(self) -> int:
-        """The number before the first, where there are none."""
-        return self.first_event + len(self.events) - 1
-
-    def numbered(self) -> Iterator[tuple[int, Event]]:
-        """Its events with their numbers, oldest first."""
-        return enumerate(self.events, self.first_event)
-
-    def turns(self) -> Iterator[Turn]:
-        return turns(self.events, self.first_event, self.first_turn)
-
-    def last(self, count: int) -> Dialogue:
-        """The same conversation, its last `count` turns only."""
-        every = list(self.turns())
-        kept = every[-count:] if count > 0 else []
-        events = tuple(event for turn in kept for event in turn.events)
-        first_event = self.first_event + len(self.events) - len(events)
-        numbers = [self.first_turn, *(turn.number for turn in every)]
-        return Dialogue(self.name, events, first_event, numbers[len(every) - len(kept)])
-
-
-def turns(events: Iterable[Event], first_event: int = 1, first_turn: int = 0) -> Iterator[Turn]:
-    """Events, oldest first, cut into turns; `first_turn` is the turn before the first of them."""
-    number, start, gathered = first_turn, first_event, list[Event]()
-    for event in events:
-        if isinstance(event, UserUttered):
-            if gathered:
-                yield Turn(number, start, tuple(gathered))
-                start, gathered = start + len(gathered), []
-            number += 1
-        gathered.append(event)
-    if gathered:
-        yield Turn(number, start, tuple(gathered))
 
 
 class Past(History, Protocol):

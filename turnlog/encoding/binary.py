@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_type_hints
 
 import msgspec
 
-from turnlog.domain.conversation import Commit
+from turnlog.domain.commit import Commit
 from turnlog.domain.errors import InvalidEvent
 from turnlog.domain.events import EVENTS, Event
 from turnlog.domain.state import State

@@ -14,7 +14,9 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Self, TypeVar
 
-from turnlog.domain.conversation import Commit, Conversation, Dialogue
+from turnlog.domain.commit import Commit
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import ConversationDeleted, Event
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State

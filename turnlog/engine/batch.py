@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from turnlog.domain.apply import fold
-from turnlog.domain.conversation import Commit
+from turnlog.domain.commit import Commit
 from turnlog.domain.decide import decide
 from turnlog.domain.events import Event
 from turnlog.domain.state import State

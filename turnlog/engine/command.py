@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from turnlog.domain.conversation import Dialogue, Past
+from turnlog.domain.conversation import Past
 from turnlog.domain.decide import NoHistory, decide
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import Event
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.state import State

@@ -23,7 +23,8 @@ from eventsourcing.persistence import (
     Tracking,
 )
 
-from turnlog.domain.conversation import Commit, Conversation
+from turnlog.domain.commit import Commit
+from turnlog.domain.conversation import Conversation
 from turnlog.domain.streams import check_id, check_key
 from turnlog.encoding import binary
 from turnlog.engine.command import recording

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from turnlog.domain.apply import fold
-from turnlog.domain.conversation import Commit
+from turnlog.domain.commit import Commit
 from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.redactions import Redactions

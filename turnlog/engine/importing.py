@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import Unknown
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded, Request

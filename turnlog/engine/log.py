@@ -9,7 +9,9 @@ from math import inf
 from time import monotonic
 from typing import Self
 
-from turnlog.domain.conversation import Commit, Conversation, Dialogue
+from turnlog.domain.commit import Commit
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import ConversationDeleted, Event, UserUttered
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State

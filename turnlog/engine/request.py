@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from turnlog.domain.conversation import Commit, Past
+from turnlog.domain.commit import Commit
+from turnlog.domain.conversation import Past
 from turnlog.domain.events import Event
 from turnlog.domain.state import State
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Commit
+from turnlog.domain.commit import Commit
 from turnlog.projections.view import View
 
 DUE, OUT = "due ", "out "

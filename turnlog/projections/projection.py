@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Protocol
 
-from turnlog.domain.conversation import Commit
+from turnlog.domain.commit import Commit
 from turnlog.domain.events import ConversationDeleted, Event, MessageRedacted
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.streams import is_conversation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from turnlog.domain.conversation import Commit
+from turnlog.domain.commit import Commit
 from turnlog.domain.recorded import TracedEvent, trace
 from turnlog.domain.state import State
 from turnlog.encoding import binary

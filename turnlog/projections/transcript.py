@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Commit
+from turnlog.domain.commit import Commit
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.rewinds import taken_by
 from turnlog.domain.traits import Rewind, Rewrite, Utterance

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from turnlog.domain.context import LatestMessage, Loop
-from turnlog.domain.conversation import Conversation, Dialogue
+from turnlog.domain.conversation import Conversation
 from turnlog.domain.decide import NoHistory
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import ConversationRestarted, Event, SessionStarted, SlotsDeclared
 from turnlog.domain.loops import without_repeats
 from turnlog.domain.rewinds import applied

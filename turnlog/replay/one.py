@@ -12,7 +12,8 @@ from typing import Any
 from turnlog.bots import LoadedBot, ask
 from turnlog.domain.apply import fold
 from turnlog.domain.calls import answers
-from turnlog.domain.conversation import Conversation, Turn, turns
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.dialogue import Turn, turns
 from turnlog.domain.events import BotFailed, Event, ToolCalled, UserUttered
 from turnlog.domain.state import State
 from turnlog.encoding import binary

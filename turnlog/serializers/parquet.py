@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, BinaryIO
 
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.extras import needed
 from turnlog.serializers.openai.text_chat import text_chat, tools_text
 from turnlog.serializers.shared.codec import Codec, Example

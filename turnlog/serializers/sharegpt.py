@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.serializers.openai.text_chat import Exchange, alternation, text_chat, tools_text
 from turnlog.serializers.shared.codec import Codec, Example
 from turnlog.serializers.shared.document import write_array

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import asynccontextmanager
 
 from turnlog import AsyncTurnlog
-from turnlog.domain.conversation import Commit
+from turnlog.domain.commit import Commit
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.errors import TurnlogError, UnknownConversation
 

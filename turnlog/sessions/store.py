@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from time import monotonic
 
-from turnlog.domain.conversation import Commit
+from turnlog.domain.commit import Commit
 from turnlog.domain.streams import GLOBALS
 from turnlog.encoding import binary
 from turnlog.engine.locks import KeyedLocks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, NamedTuple, TypeVar
 
-from turnlog.domain.conversation import Commit
+from turnlog.domain.commit import Commit
 from turnlog.encoding import binary
 
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from turnlog.domain import events as e
 from turnlog.domain.apply import fold
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.state import State
 from turnlog.errors import FormatError
 from turnlog.serializers.formats import codec, names

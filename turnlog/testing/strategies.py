@@ -11,8 +11,9 @@ import msgspec
 from hypothesis import strategies as st
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Conversation, Dialogue
+from turnlog.domain.conversation import Conversation
 from turnlog.domain.decide import NoHistory, decide
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.errors import InvalidEvent
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import LISTEN, State

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.serializers.shared.plain import dumps
 from turnlog.training.plan import Plan
 from turnlog.training.select import PastConversation

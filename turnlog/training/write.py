@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 from msgspec.structs import replace
 
-from turnlog.domain.conversation import Dialogue, turns
 from turnlog.domain.counted import Counted, counted, whole
+from turnlog.domain.dialogue import Dialogue, turns
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
 from turnlog.files import OutgoingFile, is_stream

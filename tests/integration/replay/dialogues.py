@@ -22,7 +22,7 @@ from turnlog import (
     ToolReturned,
     UserUttered,
 )
-from turnlog.domain.conversation import Turn
+from turnlog.domain.dialogue import Turn
 from turnlog.serializers.formats import detect
 
 SGD = "sgd/train/dialogues_subset.json"

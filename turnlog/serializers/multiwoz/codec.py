@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.multiwoz.acts import annotated
 from turnlog.serializers.multiwoz.metadata import Metadata

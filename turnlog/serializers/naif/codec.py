@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, TypeGuard
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.plain import whole_characters
 from turnlog.domain.streams import MARK
 from turnlog.domain.values import RawJson, unholdable

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.openai.writer import Chat, chat
 from turnlog.serializers.shared.json_value import parse

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.messages import NEW_MESSAGE, Message, messages
 from turnlog.domain.traits import Utterance
 from turnlog.errors import FormatError

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.rewinds import RASA
 from turnlog.domain.values import RawJson
 from turnlog.errors import FormatError

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import ConversationAnnotated
 from turnlog.errors import FormatError
 from turnlog.serializers.rasa.source import Place, RasaCodec, sender_id

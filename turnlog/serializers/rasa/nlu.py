@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.serializers.rasa.text import annotated
 from turnlog.serializers.rasa.understood import Understood, understood
 from turnlog.serializers.rasa.yaml import Block, write_yaml

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import Event
 from turnlog.domain.values import RawJson
 from turnlog.encoding import binary

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.errors import FormatError
 from turnlog.extras import needed
 from turnlog.serializers.rasa.source import ENVELOPE_DEPTH, Place, RasaCodec

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, ClassVar
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.state import LISTEN
 from turnlog.serializers.rasa.text import annotated
 from turnlog.serializers.rasa.understood import Understood, understood

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from turnlog.domain.apply import replay
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.rasa.source import Place, RasaCodec
 from turnlog.serializers.rasa.state import current_state

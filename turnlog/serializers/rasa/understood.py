@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.annotations import Entity, Frame
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.shared.spans import check_entities, check_frames
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from turnlog.domain import events as e
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.sgd.frames import frame, indexed
 from turnlog.serializers.sgd.writer import example

@@ -9,7 +9,7 @@ from typing import Any
 from turnlog.domain import events as e
 from turnlog.domain.annotations import Act, Frame, Span
 from turnlog.domain.apply import fold
-from turnlog.domain.conversation import Dialogue, Turn
+from turnlog.domain.dialogue import Dialogue, Turn
 from turnlog.domain.state import State
 from turnlog.domain.traits import Utterance
 from turnlog.domain.values import same

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, ClassVar
 
 import msgspec
 
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.errors import FormatError
 
 SNIFFED = 8192

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, ClassVar
 
 import msgspec
 
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.encoding import binary
 from turnlog.errors import FormatError
 from turnlog.serializers.shared.codec import Codec, Example

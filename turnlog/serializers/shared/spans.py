@@ -7,7 +7,7 @@ from typing import Any
 
 from turnlog.domain import events as e
 from turnlog.domain.annotations import Entity, Frame
-from turnlog.domain.conversation import Dialogue
+from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.traits import Utterance
 from turnlog.errors import FormatError
 
