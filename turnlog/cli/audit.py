@@ -13,9 +13,9 @@ import typer
 from turnlog.cli import output
 from turnlog.cli.settings import open_log
 
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="The conversations.")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="The conversations.")]
 Out = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--out", metavar="PATH", help="The page to write; in a folder, one for each conversation."
     ),
@@ -23,7 +23,13 @@ Out = Annotated[
 INDEX = "index.csv"
 
 
-def audit(ids: Ids, out: Out) -> None:
+AlsoDeleted = Annotated[
+    bool, typer.Option("--deleted", help="Deleted ones too; without ID, list the deletions.")
+]
+DELETIONS = ("conversation", "event", "time", "actor", "reason")
+
+
+def audit(ids: Ids = None, out: Out = None, deleted: AlsoDeleted = False) -> None:
     """Write a page about conversations, for people.
 
     It shows what was said, set, edited and taken back, and whether it is whole.
@@ -32,9 +38,14 @@ def audit(ids: Ids, out: Out) -> None:
     """
     from turnlog.reports.audit import report
 
+    if deleted and not ids and out is None:
+        _list_deletions()
+        return
+    if not ids or out is None:
+        raise typer.BadParameter("name conversations and --out, or give --deleted alone")
     output.leave_stdout_to(out)
     with open_log() as log:
-        audited = [_audited(log, id) for id in ids]
+        audited = [_audited(log, id, deleted=deleted) for id in ids]
     if out.is_dir():
         _write_folder(out, audited)
     else:
@@ -44,6 +55,14 @@ def audit(ids: Ids, out: Out) -> None:
     output.document(summary, human=lambda: output.say(f"{out} is written; faults: {faults}"))
     if faults:
         raise typer.Exit(1)
+
+
+def _list_deletions() -> None:
+    """Who deleted which conversation, when and why."""
+    with open_log() as log:
+        lines = (recorded.as_dict() for recorded in log.deletions())
+        told = ({name: line.get(name) for name in DELETIONS} for line in lines)
+        output.lines(told, columns=DELETIONS)
 
 
 def _write_folder(folder: Path, audited: Iterable[Any]) -> None:
@@ -61,7 +80,7 @@ def _write_folder(folder: Path, audited: Iterable[Any]) -> None:
     output.write(folder / INDEX, index.getvalue().encode())
 
 
-def _audited(log: Any, id: str) -> Any:
+def _audited(log: Any, id: str, *, deleted: bool) -> Any:
     """A conversation as far as it can be read, and what is wrong with it."""
     from turnlog.audit.protocol import protocol
     from turnlog.audit.verify import verify
@@ -71,7 +90,7 @@ def _audited(log: Any, id: str) -> Any:
     verification = verify(log.store, [id])
     events: list[Any] = []
     try:
-        log.conversation(id)  # a deleted one is not shown
+        log.conversation(id, deleted=deleted)
         events.extend(log.history(id).recorded())
     except StorageError:
         if verification.ok:

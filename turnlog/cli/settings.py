@@ -30,7 +30,8 @@ Ids = Annotated[
     list[str] | None,
     typer.Argument(metavar="[ID]...", help="The conversations; all if none is named."),
 ]
-"""Arguments that many commands have."""
+Deleted = Annotated[bool, typer.Option("--deleted", help="Also where it is deleted.")]
+"""Arguments and options that many commands have."""
 
 
 class CommonOptions(msgspec.Struct, frozen=True):

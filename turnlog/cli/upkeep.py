@@ -11,33 +11,70 @@ from turnlog.cli.settings import Id, open_log
 
 REMAINS = "the bytes remain in the log until erasure by key destruction exists"
 
+Actor = Annotated[str | None, typer.Option("--actor", metavar="A", help="Who deletes it.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept with it.")]
 
 
-def delete(id: Id, reason: Reason = None) -> None:
+def delete(id: Id, reason: Reason = None, actor: Actor = None) -> None:
     """Hide a conversation everywhere.
 
     Its bytes remain, and the chain still verifies.
     """
     with open_log() as log:
-        log.delete(id, reason)
+        log.delete(id, reason, actor=actor)
     done = {"conversation": id, "deleted": True, "note": REMAINS}
     output.document(done, human=lambda: output.say(f"deleted {id}: {REMAINS}"))
 
 
-def rebuild() -> None:
-    """Make current states and read models again from the log."""
-    from turnlog.projections import PROJECTIONS
-    from turnlog.projections.heads import rebuild_heads
-    from turnlog.projections.projection import rebuild as rebuild_one
+Force = Annotated[bool, typer.Option("--force", help="Where that hides what is missing, too.")]
+
+
+def rebuild(force: Force = False) -> None:
+    """Make current states and read models again from the log.
+
+    It verifies first. Where heads stand ahead of the rows they are all that tells of rows that
+    are gone; only --force goes on then, and the log keeps who did so and what was found.
+    """
+    from turnlog.audit.rebuilding import faults_of, record_rebuild
+    from turnlog.audit.rebuilding import rebuild as rebuilt
 
     with open_log() as log:
-        done = {"heads": rebuild_heads(log.store)}
-        for name, projection in PROJECTIONS.items():
-            done[name] = rebuild_one(log.store, projection)
+        faults, ahead = faults_of(log.store)
+        if ahead and not force:
+            _refuse([*ahead, *faults])
+        done = rebuilt(log.store)
+        if ahead:
+            record_rebuild(log, [*ahead, *faults], _user())
+    found = {"faults": _plain(faults)} if faults else {}
     output.document(
-        {"rebuilt": done}, human=lambda: output.table(("model", "commits"), done.items())
+        {"rebuilt": done, **found}, human=lambda: output.table(("model", "commits"), done.items())
     )
+    if faults:
+        output.note(f"verifying had found {len(faults):,} faults; what is derived is made again")
+
+
+def _refuse(faults: list[Any]) -> None:
+    from turnlog.cli.verify import print_faults
+
+    output.document({"rebuilt": {}, "faults": _plain(faults)}, human=lambda: print_faults(faults))
+    output.note("nothing is rebuilt: heads stand ahead of the rows, restore a backup; or --force")
+    raise typer.Exit(1)
+
+
+def _plain(faults: list[Any]) -> Any:
+    from msgspec import to_builtins
+
+    return to_builtins(faults)
+
+
+def _user() -> str:
+    """Who runs this, as the system knows them."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
 
 
 def stats() -> None:

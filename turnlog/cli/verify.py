@@ -29,9 +29,14 @@ def verify(ids: Ids = None) -> None:
 
 def _print(verification: Any) -> None:
     if verification.faults:
-        columns = ("conversation", "event", "what")
-        output.table(columns, ((f.conversation, f.event, f.what) for f in verification.faults))
+        print_faults(verification.faults)
     counted = f"{verification.conversations:,} conversations, {verification.events:,} events"
     output.say(
         f"{counted}: {len(verification.faults) or 'no'} fault{'s'[: len(verification.faults) != 1]}"
     )
+
+
+def print_faults(faults: Any) -> None:
+    """A row for each."""
+    columns = ("conversation", "event", "what")
+    output.table(columns, ((fault.conversation, fault.event, fault.what) for fault in faults))

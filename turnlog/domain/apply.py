@@ -298,7 +298,10 @@ def _untagged(state: State, event: e.ConversationUntagged) -> None:
 
 
 def _deleted(state: State, event: e.ConversationDeleted) -> None:
-    state.deleted = True
+    """Nothing of what was said is left in a state; the counts are."""
+    bare = State(event=state.event, turn=state.turn, deleted=True, redacted=state.redacted)
+    for name in State.__struct_fields__:
+        setattr(state, name, getattr(bare, name))
 
 
 # --- flows --------------------------------------------------------------------------------------

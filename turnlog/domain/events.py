@@ -515,6 +515,15 @@ class ConversationDeleted(Event, tag=86, frozen=True, array_like=True, gc=False)
     reason: str | None = None
 
 
+class LogRebuilt(Event, tag=87, frozen=True, array_like=True, gc=False):
+    """Heads and read models were made again though verifying had found faults; in the log's own
+    stream. faults: `conversation`, `event` and `what` of each of the first hundred. count: of all.
+    """
+
+    faults: list[Any] = []
+    count: int = 0
+
+
 class Unknown(Event, tag=127, frozen=True, array_like=True, gc=False):
     """An event of a type that no codec declares, whole; `name` is the type it came under."""
 
@@ -537,7 +546,7 @@ EVENTS: tuple[type[Event], ...] = (
     ThreadEnded, VariableSet, VariableRemoved, ThreadImported,
     ValueSet, ValueAppended, ValueRemoved, ValuesCleared,
     UserIdentified, IdentityMerged, HandoverStarted, HandoverEnded,
-    ConversationTagged, ConversationUntagged, ConversationDeleted,
+    ConversationTagged, ConversationUntagged, ConversationDeleted, LogRebuilt,
     Unknown,
 )  # fmt: skip
 """Every type of event there is."""

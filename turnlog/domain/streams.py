@@ -52,3 +52,6 @@ def _check_name(conversation: str, field: str, name: str) -> None:
 
 GLOBALS = stream("globals")
 """The values that all sessions share."""
+
+UPKEEP = stream("upkeep")
+"""What was done to the log itself."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from queue import Empty, SimpleQueue
@@ -23,10 +23,12 @@ from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import Unavailable, UnknownConversation
+from turnlog.projections import catch_up_kept
 from turnlog.projections.view import StoredView
 from turnlog.storage.rows import Head
 from turnlog.storage.subscription import WAIT_SECONDS, Subscription
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 Waiting = tuple[Request, "asyncio.Future[Recorded]"]
 
@@ -102,11 +104,14 @@ class AsyncTurnlog:
         """As Turnlog.import_dialogue: durable when it returns."""
         return await self.submit(self.sync.import_request(dialogue))
 
-    async def delete(self, conversation: str, reason: str | None = None) -> None:
+    async def delete(
+        self, conversation: str, reason: str | None = None, *, actor: str | None = None
+    ) -> None:
         """As Turnlog.delete: durable when it returns."""
         if not await self.read(lambda log: conversation in log):
             raise UnknownConversation(conversation)
-        await self.record(conversation, ConversationDeleted(reason))
+        await self.record(conversation, ConversationDeleted(reason, actor=actor))
+        await self.read(lambda log: catch_up_kept(log.store))
 
     def submit(self, request: Request) -> asyncio.Future[Recorded]:
         """Queue a request; the future is resolved after COMMIT."""
@@ -161,10 +166,13 @@ class AsyncTurnlog:
         event: int | None = None,
         time: float | None = None,
         version: int | None = None,
+        deleted: bool = False,
     ) -> Conversation:
         """As Turnlog.conversation. Its `events()` and `dialogue()` read: call them in `read`."""
         return await self.read(
-            lambda log: log.conversation(id, turn=turn, event=event, time=time, version=version)
+            lambda log: log.conversation(
+                id, turn=turn, event=event, time=time, version=version, deleted=deleted
+            )
         )
 
     async def read_events(self, id: str, after: int = 0) -> list[Event]:
@@ -180,16 +188,24 @@ class AsyncTurnlog:
         async for head, _ in self.heads():
             yield head.conversation
 
-    async def head(self, id: str) -> tuple[Head, State]:
+    async def head(self, id: str, *, deleted: bool = False) -> tuple[Head, State]:
         """Where a conversation stands. Raises UnknownConversation where there is none."""
-        return await self.read(lambda log: log.head(id))
+        return await self.read(lambda log: log.head(id, deleted=deleted))
 
     async def heads(self) -> AsyncIterator[tuple[Head, State]]:
         """Where every conversation stands that is not deleted, in order of id."""
-        heads = self.sync.heads()
-        while page := await self.read(lambda log: list(islice(heads, PAGE_HEADS))):
-            for head in page:
-                yield head
+        async for head in self._paged(self.sync.heads()):
+            yield head
+
+    async def deletions(self) -> AsyncIterator[RecordedEvent]:
+        """How each deleted conversation was deleted, in order of id."""
+        async for deletion in self._paged(self.sync.deletions()):
+            yield deletion
+
+    async def _paged(self, items: Iterator[Item]) -> AsyncIterator[Item]:
+        while page := await self.read(lambda log: list(islice(items, PAGE_HEADS))):
+            for item in page:
+                yield item
 
     async def view(self, name: str) -> StoredView:
         """As Turnlog.view. The view reads when it is asked: do that in `read`."""

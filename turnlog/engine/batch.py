@@ -70,6 +70,7 @@ class Batch:
         self.written: dict[str, Standing] = {}
         self.due: dict[str, list[Head]] = {}  # where snapshots are due, oldest first
         self.outcomes: list[Recorded | Exception] = []
+        self._deleted: list[str] = []
         self._rows: list[Row] = []
         self._stored: dict[str, Standing] = {}
         self._keys: dict[tuple[str, str], list[Commit]] = {}
@@ -98,6 +99,8 @@ class Batch:
 
     def write(self) -> None:
         self.append_rows()
+        for conversation in self._deleted:
+            self.transaction.drop_snapshots(conversation)
         if self.written:
             self.transaction.put_heads([standing.head() for standing in self.written.values()])
 
@@ -110,7 +113,7 @@ class Batch:
         conversation, key = request.conversation, request.key
         standing = self._standing(conversation)
         if key is not None and (known := self._keys.get((conversation, key))) is not None:
-            return Recorded(known, standing.state, new=False)
+            return Recorded([] if standing.state.deleted else known, standing.state, new=False)
         if request.expected_version not in (None, standing.version):
             assert request.expected_version is not None
             raise VersionConflict(conversation, request.expected_version, standing.version)
@@ -182,11 +185,15 @@ class Batch:
             binary.encode_commit(commit),
         )
         self._rows.append(row)
+        snapshot = 0 if state.deleted else before.snapshot
         standing = Standing(
-            conversation, commit.version, self.position, row.digest(), before.snapshot, state
+            conversation, commit.version, self.position, row.digest(), snapshot, state
         )
         self.written[conversation] = standing
-        if state.event - before.snapshot >= SNAPSHOT_EVERY:
+        if state.deleted:
+            self._deleted.append(conversation)
+            self.due.pop(conversation, None)
+        elif state.event - snapshot >= SNAPSHOT_EVERY:
             self._note_snapshot(standing)
         return commit
 

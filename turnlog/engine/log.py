@@ -23,7 +23,7 @@ from turnlog.engine.eventsourcing import ConversationApplication
 from turnlog.engine.history import StoredHistory, shown_commits
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import Unavailable, UnknownConversation
-from turnlog.projections import PROJECTIONS
+from turnlog.projections import PROJECTIONS, catch_up_kept
 from turnlog.projections.projection import catch_up, folded
 from turnlog.projections.view import StoredView
 from turnlog.storage.recorder import Recorder
@@ -99,10 +99,16 @@ class Turnlog(ConversationApplication):
         """
         return self.writer.perform(self.import_request(dialogue))
 
-    def delete(self, conversation: str, reason: str | None = None) -> None:
-        """Record a tombstone: hidden everywhere, while the chain still verifies."""
+    def delete(
+        self, conversation: str, reason: str | None = None, *, actor: str | None = None
+    ) -> None:
+        """Record a tombstone: hidden everywhere, while the chain still verifies.
+
+        What is derived from its rows goes with it.
+        """
         self.head(conversation)
-        self.record(conversation, ConversationDeleted(reason))
+        self.record(conversation, ConversationDeleted(reason, actor=actor))
+        catch_up_kept(self.store)
 
     # --- requests, for those who have many ------------------------------------------------------
 
@@ -139,12 +145,14 @@ class Turnlog(ConversationApplication):
         event: int | None = None,
         time: float | None = None,
         version: int | None = None,
+        deleted: bool = False,
     ) -> Conversation:
         """A conversation now, or as it was after a turn, an event, at a time or a version.
 
-        time: UTC seconds, held against the events' own timestamps.
+        time: UTC seconds, held against the events' own timestamps. deleted: whether a deleted one
+        is wanted too, whose state is then that of its deletion.
         """
-        head, newest = self.head(id)
+        head, newest = self.head(id, deleted=deleted)
         history = self.history(id)
         if turn is not None:
             state = history.state_after_turn(turn)
@@ -177,12 +185,14 @@ class Turnlog(ConversationApplication):
 
     def heads(self) -> Iterator[tuple[Head, State]]:
         """Where every conversation stands that is not deleted, in order of id."""
+        return ((head, state) for head, state in self._every_head() if not state.deleted)
+
+    def _every_head(self) -> Iterator[tuple[Head, State]]:
         after = ""
         while heads := self.store.reader.heads(after):
             for head in heads:
-                state = binary.decode_state(head.state)
-                if is_conversation(head.conversation) and not state.deleted:
-                    yield head, state
+                if is_conversation(head.conversation):
+                    yield head, binary.decode_state(head.state)
             after = heads[-1].conversation
 
     def view(self, name: str) -> StoredView:
@@ -251,10 +261,22 @@ class Turnlog(ConversationApplication):
             return False
         return True
 
-    def head(self, id: str) -> tuple[Head, State]:
-        """Where a conversation stands. Raises UnknownConversation where there is none."""
+    def deletions(self) -> Iterator[RecordedEvent]:
+        """How each deleted conversation was deleted, in order of id."""
+        for head, state in self._every_head():
+            if state.deleted:
+                newest = self.history(head.conversation).recorded_newest_first()
+                yield next(each for each in newest if isinstance(each.event, ConversationDeleted))
+
+    def head(self, id: str, *, deleted: bool = False) -> tuple[Head, State]:
+        """Where a conversation stands. Raises UnknownConversation where there is none.
+
+        deleted: whether a deleted one is wanted too.
+        """
         possible = is_conversation(id) and unholdable(id) is None
         head = self.store.reader.head(id) if possible else None
-        if head is not None and not (state := binary.decode_state(head.state)).deleted:
-            return head, state
+        if head is not None:
+            state = binary.decode_state(head.state)
+            if deleted or not state.deleted:
+                return head, state
         raise UnknownConversation(id)

@@ -18,6 +18,9 @@ def rebuild_heads(recorder: Recorder, batch: int = BATCH_COMMITS) -> int:
     with recorder.transaction() as transaction:
         for rows in batches(transaction, size=batch):
             heads = advanced(transaction, rows)
+            for head in heads:
+                if binary.decode_state(head.state).deleted:
+                    transaction.drop_snapshots(head.conversation)
             transaction.put_heads([_with_snapshot(transaction, head) for head in heads])
             done += len(rows)
     return done

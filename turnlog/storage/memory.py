@@ -177,6 +177,11 @@ class MemoryTransaction:
             table = self._snapshots.setdefault(snapshot.conversation, {})
             self._set(table, snapshot.version, snapshot)
 
+    def drop_snapshots(self, conversation: str) -> None:
+        table = self._snapshots.get(conversation, {})
+        for version in list(table):
+            self._set(table, version, None)
+
     def put_mark(self, mark: Mark) -> None:
         self._set(self._marks, mark.model, mark)
 

@@ -272,6 +272,10 @@ class PostgresTransaction(PostgresReader):
             [(snapshot.conversation.encode(), *snapshot[1:]) for snapshot in snapshots],
         )
 
+    def drop_snapshots(self, conversation: str) -> None:
+        statement: LiteralString = "DELETE FROM turnlog_snapshots WHERE conversation = %b"
+        self._connection.ask(statement, (conversation.encode(),))
+
     def put_mark(self, mark: Mark) -> None:
         self._connection.ask(
             "INSERT INTO turnlog_marks VALUES (%b, %b, %b) ON CONFLICT (model)"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from turnlog.domain.apply import fold
-from turnlog.domain.events import MessageRedacted
+from turnlog.domain.events import ConversationDeleted, MessageRedacted
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.storage.recorder import Transaction
 from turnlog.storage.seal import SEAL, seal
 
 RENEWED_BEFORE = 2
-"""Schema before which heads and snapshots still held what had been redacted."""
+"""Schema before which heads and snapshots still held what had been redacted or deleted."""
 
 
 def renew(transaction: Transaction) -> None:
-    """Make heads and snapshots again where something was redacted; no row changes.
+    """Make heads and snapshots again where something was redacted or deleted; no row changes.
 
     Read models are thrown away: they are made again when they are asked for next.
     """
@@ -32,7 +32,8 @@ def renew(transaction: Transaction) -> None:
 def _renew(transaction: Transaction, conversation: str) -> None:
     rows = [row for row in transaction.rows(conversation) if binary.is_commit(row.topic)]
     commits = [row.commit() for row in rows]
-    if not any(isinstance(event, MessageRedacted) for c in commits for event in c.events):
+    hiding = MessageRedacted | ConversationDeleted
+    if not any(isinstance(event, hiding) for c in commits for event in c.events):
         return
     snapshots = {snapshot.version: snapshot for snapshot in transaction.snapshots(conversation)}
     state = State()
@@ -42,4 +43,7 @@ def _renew(transaction: Transaction, conversation: str) -> None:
             transaction.put_snapshots([snapshot._replace(state=binary.encode_state(state))])
     head = transaction.head(conversation)
     assert head is not None
+    if state.deleted:
+        transaction.drop_snapshots(conversation)
+        head = head._replace(snapshot=0)
     transaction.put_heads([head._replace(state=binary.encode_state(state))])

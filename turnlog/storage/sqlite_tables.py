@@ -249,6 +249,9 @@ class SqliteTransaction(SqliteReader):
     def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         self._many("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)", snapshots)
 
+    def drop_snapshots(self, conversation: str) -> None:
+        self._many("DELETE FROM snapshots WHERE conversation = ?", [(conversation,)])
+
     def put_mark(self, mark: Mark) -> None:
         self._many("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", [mark])
 

@@ -1,0 +1,62 @@
+"""Rebuilding what is derived from the rows, which is also what tells of rows that are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec.structs import asdict
+
+from turnlog.audit.fault import Fault, named
+from turnlog.audit.verify import verify
+from turnlog.domain.events import LogRebuilt
+from turnlog.domain.streams import UPKEEP
+from turnlog.engine.log import Turnlog
+from turnlog.engine.request import Request
+from turnlog.projections import PROJECTIONS
+from turnlog.projections.heads import rebuild_heads
+from turnlog.projections.projection import rebuild as rebuild_one
+from turnlog.storage.recorder import Recorder, Scan
+from turnlog.storage.rows import Head, Mark
+
+_KEPT_FAULTS = 100
+_NEWEST = 2**62
+
+
+def faults_of(recorder: Recorder) -> tuple[list[Fault], list[Fault]]:
+    """What verifying finds, and of it what a rebuild would hide: heads that stand ahead."""
+    with recorder.scan() as scan:
+        ahead = list(_ahead(scan))
+    return verify(recorder).faults, ahead
+
+
+def _ahead(scan: Scan) -> Iterator[Fault]:
+    for head in scan.every(Head):
+        newest = scan.rows_newest_first(head.conversation, _NEWEST, 1)
+        if not newest or newest[0].version < head.version:
+            there = newest[0].version if newest else 0
+            what = f"the head stands at version {head.version}, the rows end at {there}"
+            yield Fault(named(head.conversation), None, what)
+        elif newest[0].version == head.version and newest[0].digest() != head.digest:
+            what = f"version {head.version} is not the row that its head was written with"
+            yield Fault(named(head.conversation), None, what)
+    last = scan.last_position()
+    for mark in scan.every(Mark):
+        if mark.digest is not None and mark.model in PROJECTIONS and mark.position > last:
+            what = f"{mark.model} stands at position {mark.position}, the log ends at {last}"
+            yield Fault(None, None, what)
+
+
+def rebuild(recorder: Recorder) -> dict[str, int]:
+    """Make heads and read models again; of how many commits each."""
+    done = {"heads": rebuild_heads(recorder)}
+    for name, projection in PROJECTIONS.items():
+        done[name] = rebuild_one(recorder, projection)
+    return done
+
+
+def record_rebuild(log: Turnlog, faults: Sequence[Fault], actor: str) -> None:
+    """Keep, in the log's own stream, that it was rebuilt, by whom and what had been found."""
+    found = [asdict(fault) for fault in faults[:_KEPT_FAULTS]]
+    event = LogRebuilt(found, len(faults), actor=actor)
+    now = log.clock()
+    log.writer.perform(Request(UPKEEP, lambda state, past: (event,), now, now))
