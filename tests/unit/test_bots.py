@@ -15,7 +15,7 @@ from msgspec.structs import replace
 import turnlog
 from turnlog import BotFailed, BotUttered, SlotSet, ToolCalled, ToolReturned, UserUttered
 from turnlog.bots import LiveConversation, LoadedBot, as_events, ask, booking, load
-from turnlog.errors import BotError, ToolFailed
+from turnlog.errors import BotError, ToolFailed, Unavailable
 from turnlog.replay import replay as replayed
 
 
@@ -311,3 +311,49 @@ def test_a_module_that_fails_is_named(tmp_path: Path, monkeypatch: Any, source: 
 def test_a_name_that_is_no_bot_is_refused(name: str):
     with pytest.raises(BotError):
         load(name)
+
+
+async def test_a_bot_that_is_asked_again_gets_the_results_of_the_calls_it_made():
+    ran: list[Any] = []
+    wanted: list[Any] = []
+
+    def note(what: Any) -> int:
+        ran.append(what)
+        return len(ran)
+
+    async def bot(conversation: Any, message: UserUttered) -> list[str]:
+        found = [await conversation.call("note", what=what) for what in wanted]
+        return [str(found)]
+
+    loaded = LoadedBot(bot, {"note": note})
+    async with turnlog.AsyncTurnlog(turnlog.open("memory:")) as log:
+        await log.record("alice", UserUttered("hi"))
+        answers = []
+        for asked in ([("a",), {"b": (1, 2)}], [("a",), {"b": (1, 2)}, "c"], ["other", "c"]):
+            wanted[:] = asked
+            live = LiveConversation(log, await log.conversation("alice"), loaded, 1)
+            answers += await ask(loaded.bot, live, UserUttered("hi"))
+        events = await log.read_events("alice")
+    assert [answer.text for answer in answers] == ["[1, 2]", "[1, 2, 3]", "[4, 5]"]
+    assert len(ran) == 5
+    assert sum(isinstance(event, ToolCalled) for event in events) == 5
+    ids = [event.call_id for event in events if isinstance(event, ToolCalled)]
+    assert len(set(ids)) == 5
+
+
+async def test_a_log_that_is_away_is_not_the_bots_failure(monkeypatch: Any):
+    async def bot(conversation: Any, message: UserUttered) -> list[str]:
+        return [str(await conversation.call("note"))]
+
+    async with turnlog.AsyncTurnlog(turnlog.open("memory:")) as log:
+        await log.record("alice", UserUttered("hi"))
+        live = LiveConversation(
+            log, await log.conversation("alice"), LoadedBot(bot, {"note": lambda: 1}), 1
+        )
+        monkeypatch.setattr(log, "record", away)
+        with pytest.raises(Unavailable):
+            await ask(bot, live, UserUttered("hi"))
+
+
+async def away(*_: Any, **__: Any) -> None:
+    raise Unavailable("away")

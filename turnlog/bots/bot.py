@@ -25,7 +25,7 @@ from typing import Any, Protocol
 
 from turnlog.bots.conversation import BotConversation
 from turnlog.domain.events import BotFailed, BotUttered, Event, UserUttered
-from turnlog.errors import BotError
+from turnlog.errors import BotError, Unavailable
 
 Tool = Callable[..., Any]
 """A function, plain or async, that a bot may call by name with keyword arguments."""
@@ -82,7 +82,8 @@ async def ask(
     """The bot's answer as events; one BotFailed where it raises or takes too long.
 
     A plain function runs in a thread of its own. timeout: seconds; None waits for ever. An async
-    bot that blocks the event loop is not stopped by it.
+    bot that blocks the event loop is not stopped by it. Raises Unavailable where the bot could
+    not read or write the log, which is not its failure.
     """
     limit = asyncio.timeout(timeout)
     try:
@@ -92,6 +93,8 @@ async def ask(
         if limit.expired():
             return (BotFailed("timeout", f"no answer within {timeout:g} s"),)
         return (bot_failed(error),)
+    except Unavailable:
+        raise
     except (Exception, SystemExit) as error:
         return (bot_failed(error),)
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from turnlog.bots.live import OWN
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded
-
-OWN = "\x1f"
-"""Begins the keys that the server makes; no client's message id does."""
 
 
 class PendingMessage(NamedTuple):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from itertools import count
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
@@ -42,12 +44,16 @@ Arguments = ParamSpec("Arguments")
 
 LOG_ATTEMPTS = 6
 FIRST_PAUSE_SECONDS = 0.25
-"""How often the log is tried for an answer, and seconds before the second time, then doubled."""
+LAST_PAUSE_SECONDS = 4.0
+"""How often the log is tried for an answer by a server that ends; seconds before the second time,
+then doubled."""
+
+SHORTEST_WAIT_SECONDS = 0.05
 
 SILENCES_KEPT = 10_000
 """Conversations of which is kept that the bot had nothing to say to the last message."""
 
-CHANNELS = ("socketio", "rest")
+CHANNELS = ("socketio", "rest", "chat")
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -76,6 +82,7 @@ class Runner:
         self._guard = guard
         self._settings = settings
         self._metrics = metrics
+        self._ending = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._owed: set[str] = set()
         self._asked: set[str] = set()
@@ -180,6 +187,7 @@ class Runner:
 
     async def finish(self) -> None:
         """Wait for the answers under way."""
+        self._ending = True
         for task in self._waiting:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -214,20 +222,24 @@ class Runner:
     async def _answered(self, conversation: str, number: int | None) -> Sequence[Event]:
         if self._bot is None:
             return ()
-        pending = await self._insist(
-            lambda: self._log.read(lambda log: pending_message(log, conversation, number))
-        )
+        pending = await self._insist(lambda: self._pending(conversation, number))
         if pending is None:
             return ()
         if pending.answer is not None:
             return pending.answer
         if self._silent.get(conversation) == pending.number:
             return ()
-        events = await self._ask(self._bot, pending)
+        bot = self._bot
+        events = await self._insist(lambda: self._ask(bot, pending))
         if not events:
             self._note_silence(conversation, pending.number)
             return ()
         return await self._record_answer(pending, events)
+
+    async def _pending(self, conversation: str, number: int | None) -> PendingMessage | None:
+        return await self._patiently(
+            self._log.read(lambda log: pending_message(log, conversation, number))
+        )
 
     def _note_silence(self, conversation: str, number: int) -> None:
         """The bot is not asked again; where too many were silent since, it may be."""
@@ -249,27 +261,37 @@ class Runner:
     async def _record_once(self, pending: PendingMessage, events: Sequence[Event]) -> Recorded:
         number = pending.number
         caused = [e if e.cause else msgspec.structs.replace(e, cause=number) for e in events]
-        return await self._log.record(pending.conversation.id, *caused, key=pending.answer_key)
+        return await self._patiently(
+            self._log.record(pending.conversation.id, *caused, key=pending.answer_key)
+        )
 
     async def _insist(self, work: Callable[[], Awaitable[Done]]) -> Done:
-        """Do it again and again while the log is away: the answer is asked for once."""
-        for attempt in range(LOG_ATTEMPTS):
+        """Do it again and again until the log is back; a server that ends gives up at last."""
+        for attempt in count():
             try:
-                return await self._patiently(work())
+                return await work()
             except Unavailable as error:
+                if self._ending and attempt >= LOG_ATTEMPTS:
+                    raise
                 logger.warning("an answer waits for the log: %s", error)
-                await asyncio.sleep(FIRST_PAUSE_SECONDS * 2**attempt)
-        return await self._patiently(work())
+            await asyncio.sleep(min(FIRST_PAUSE_SECONDS * 2**attempt, LAST_PAUSE_SECONDS))
+        raise AssertionError
+
+    async def _insist_patiently(self, work: Callable[[], Awaitable[Done]]) -> Done:
+        return await self._insist(lambda: self._patiently(work()))
 
     async def _ask(self, bot: LoadedBot, pending: PendingMessage) -> Sequence[Event]:
         """The bot's events, or the failure to be recorded."""
-        view = LiveConversation(self._log, pending.conversation, bot, pending.number)
+        insist = self._insist_patiently
+        view = LiveConversation(self._log, pending.conversation, bot, pending.number, insist)
         asking = ask(bot.bot, view, pending.message)
         self._asked.add(view.id)
         await self._tell(view.id, True)
         try:
             with self._metrics.answering.time():
-                return self._noted(pending, await _in_time(asking, self._settings.bot_timeout))
+                return self._noted(
+                    pending, await _in_time(asking, self._settings.bot_timeout, view)
+                )
         finally:
             self._asked.discard(view.id)
             await self._tell(view.id, False)
@@ -292,13 +314,20 @@ class Runner:
             await self.thinking(conversation, thinking)
 
 
-async def _in_time(asking: Coroutine[Any, Any, Sequence[Event]], timeout: float) -> Sequence[Event]:
-    """The answer, or a BotFailed; a bot that will not be cancelled is left behind."""
+async def _in_time(
+    asking: Coroutine[Any, Any, Sequence[Event]], timeout: float, view: LiveConversation
+) -> Sequence[Event]:
+    """The answer, or a BotFailed; a bot that will not be cancelled is left behind.
+
+    What the bot waits for the log is not its time.
+    """
     task = asyncio.ensure_future(asking)
-    done, _ = await asyncio.wait({task}, timeout=timeout)
-    if done and task.cancelled():
-        return (BotFailed("error", "CancelledError: the bot cancelled itself"),)
-    if done:
-        return task.result()
+    began = time.monotonic()
+    while (left := began + timeout + view.waited - time.monotonic()) > 0:
+        done, _ = await asyncio.wait({task}, timeout=max(left, SHORTEST_WAIT_SECONDS))
+        if done and task.cancelled():
+            return (BotFailed("error", "CancelledError: the bot cancelled itself"),)
+        if done:
+            return task.result()
     task.cancel()
     return (BotFailed("timeout", f"no answer within {timeout:g} s"),)

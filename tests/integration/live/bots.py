@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 from turnlog import BotUttered
@@ -55,6 +56,33 @@ async def stubborn(conversation: Any, message: Any) -> list[Any]:
 async def impossible(conversation: Any, message: Any) -> list[Any]:
     """Answers with what no log can hold."""
     return [BotUttered("not a number", {"custom": float("nan")})]
+
+
+async def calling(conversation: Any, message: Any) -> list[Any]:
+    """Calls tools that take their time, and says how often they ran."""
+    first = await conversation.call("count", of="first")
+    second = await conversation.call("count", of="second")
+    return [f"{message.text}: {first} and {second}"]
+
+
+RUNS: Counter[str] = Counter()
+
+
+async def count(of: str) -> int:
+    RUNS[of] += 1
+    await asyncio.sleep(1.2)
+    return RUNS[of]
+
+
+async def reading(conversation: Any, message: Any) -> list[Any]:
+    """Reads the log itself after a call."""
+    await conversation.call("count", of="read")
+    await asyncio.sleep(1.2)
+    said = len(list(conversation.events()))
+    return [f"{said} events, ran {RUNS['read']}"]
+
+
+tools = {"count": count}
 
 
 async def chosen(conversation: Any, message: Any) -> list[Any]:

@@ -20,7 +20,7 @@ from tests.faults.test_frozen import frozen
 from tests.integration.live.client import Client, connected
 from tests.parts import postgres as postgres_part
 from tests.parts import turnlog as turnlog_part
-from turnlog import BotUttered, UserUttered
+from turnlog import BotFailed, BotUttered, ToolCalled, UserUttered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,6 +156,31 @@ async def test_a_frozen_database_acknowledges_nothing_and_the_server_recovers(
             await client.until(2, "bot_uttered", seconds=30)
         found = shown(db, began["session_id"])
     assert found == turns(["before", "meanwhile"])
+
+
+@pytest.mark.parametrize(
+    ("bot", "answer"), [("calling", "hi: 1 and 1"), ("reading", "3 events, ran 1")]
+)
+async def test_a_log_that_is_away_while_a_bot_works_is_not_the_bots_failure(
+    own_postgres: Server, bot: str, answer: str
+) -> None:
+    db = f"{postgres_part.fresh_database(own_postgres.url)}?timeout=2"
+    bot = f"tests.integration.live.bots:{bot}"
+    with turnlog_part.running("--bot-timeout", "4", db=db, bot=bot) as server:
+        async with connected(server.url) as client:
+            began = await client.session(after=0)
+            assert "error" not in await client.say("hi")
+            await asyncio.sleep(0.5)
+            own_postgres.kill()  # for longer than the bot may take
+            await asyncio.sleep(5)
+            own_postgres.start()
+            await client.until(1, "bot_uttered", seconds=40)
+        with turnlog.open(db) as log:
+            events = list(log.conversation(began["session_id"]).events())
+    assert [e.text for e in events if isinstance(e, BotUttered)] == [answer]
+    calls = [e for e in events if isinstance(e, ToolCalled)]
+    assert len(calls) == len({(e.name, str(e.arguments)) for e in calls})
+    assert not [e for e in events if isinstance(e, BotFailed)]
 
 
 async def test_a_full_disk_acknowledges_nothing_and_the_server_recovers(tmp_path: Path) -> None:
