@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from turnlog.audit.fault import Fault, Tell, named
 from turnlog.domain.apply import fold
@@ -12,9 +11,7 @@ from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.errors import StorageError
 from turnlog.storage.recorder import Scan
-from turnlog.storage.rows import Head, Row, Snapshot
-
-_TYPES: tuple[Any, ...] = (int, str, int, str, (str, type(None)), bytes, bytes)
+from turnlog.storage.rows import Head, Row, Snapshot, has_types
 
 
 class Chain:
@@ -38,7 +35,7 @@ class Chain:
     def take(self, row: Row) -> None:
         """One more row; what is wrong with it is told."""
         here = self.events + 1
-        if not _has_types(row):
+        if not has_types(row):
             self.fault(f"version {row.version!r}: a column is not of its type", here)
             self._state = None
         else:
@@ -61,6 +58,8 @@ class Chain:
             if row.version > 1 or row.version < int(binary.is_commit(row.topic)):
                 self.fault(f"the first row has version {row.version}", here)
             return
+        if not has_types(last):
+            return
         if row.version != last.version + 1:
             self.fault(f"version {row.version} comes after version {last.version}", here)
         if row.position <= last.position:
@@ -71,7 +70,7 @@ class Chain:
         self._began = here
         try:
             commit = row.commit()
-        except (StorageError, ValueError, TypeError) as error:
+        except StorageError as error:
             self.fault(f"version {row.version} cannot be read: {error}", here)
             self._state = None
             return
@@ -147,10 +146,6 @@ def check(conversation: str, rows: Iterable[Row], scan: Scan, tell: Tell) -> int
     return chain.events
 
 
-def _has_types(row: Row) -> bool:
-    return all(isinstance(value, kind) for value, kind in zip(row, _TYPES, strict=True))
-
-
 def _digest(row: Row) -> bytes | None:
     try:
         return row.digest()
@@ -175,5 +170,5 @@ def same_state(stored: object, state: State) -> bool:
         return False
     try:
         return binary.encode_state(binary.decode_state(stored)) == encoded
-    except (StorageError, ValueError, TypeError):
+    except StorageError:
         return False

@@ -13,7 +13,7 @@ from turnlog.encoding import binary
 from turnlog.errors import StorageError
 from turnlog.projections.projection import Projection, projected
 from turnlog.storage.recorder import Scan
-from turnlog.storage.rows import Entry, Mark, Row
+from turnlog.storage.rows import Entry, Mark, Row, has_types
 from turnlog.storage.seal import SEAL, sealed
 from turnlog.storage.sqlite import SqliteRecorder
 from turnlog.storage.subscription import batches
@@ -44,11 +44,8 @@ def check(scan: Scan, projections: Mapping[str, Projection], tell: Tell) -> None
 def _check_seal(marks: Mapping[Any, Mark], tell: Tell) -> None:
     if not marks:
         return
-    try:
-        expected: Mark | None = sealed(marks.values())
-    except (TypeError, ValueError):
-        expected = None
-    if marks.get(SEAL) != expected:
+    readable = all(map(has_types, marks.values()))
+    if not readable or marks.get(SEAL) != sealed(marks.values()):
         tell(Fault(None, None, "the marks of the projections are not those that were sealed"))
 
 
@@ -134,7 +131,7 @@ def _is_same(stored: Any, remade: bytes | None) -> bool:
     try:
         held, state = binary.decode(stored), binary.decode(remade or b"")
         return same_state(held, binary.decode_state(state))
-    except (StorageError, ValueError, TypeError):
+    except StorageError:
         return False
 
 

@@ -64,13 +64,19 @@ _state = msgspec.msgpack.Decoder(State, ext_hook=_ext_hook)
 _stored = msgspec.msgpack.Decoder(Stored)
 _value = msgspec.msgpack.Decoder(ext_hook=_ext_hook)
 
+_UNREADABLE = (msgspec.MsgspecError, TypeError, ValueError, RecursionError)
+"""What msgspec raises for what it cannot decode: UnicodeDecodeError for a text of other bytes."""
+
 encode = _encoder.encode
 encode_ordered = _ordered.encode
 
 
 def decode(data: bytes) -> Any:
-    """A plain value that `encode` wrote."""
-    return _value.decode(data)
+    """A plain value that `encode` wrote. Raises Corrupt for what it did not."""
+    try:
+        return _value.decode(data)
+    except _UNREADABLE as error:
+        raise Corrupt(f"a stored value cannot be read: {error}") from error
 
 
 def encode_state(state: State) -> bytes:
@@ -80,7 +86,7 @@ def encode_state(state: State) -> bytes:
 def decode_state(data: bytes) -> State:
     try:
         return _state.decode(data)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise Corrupt(f"a stored state cannot be read: {error}") from error
 
 
@@ -259,5 +265,5 @@ def decode_stored(
                 f" {stored.encoding} and key {stored.key_id!r} needs a newer turnlog"
             )
         return stored, _events.decode(stored.body)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise Corrupt(f"conversation {conversation!r}, version {version}: {error}") from error

@@ -11,11 +11,12 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 
+from eventsourcing.persistence import IntegrityError
 from msgspec.structs import replace
 
 from turnlog.engine.batch import Batch, Standing
 from turnlog.engine.request import Recorded, Request
-from turnlog.errors import Unavailable
+from turnlog.errors import Corrupt, Unavailable
 from turnlog.storage.recorder import Recorder, Transaction
 from turnlog.storage.rows import Head, Snapshot
 
@@ -58,11 +59,17 @@ class Writer:
                 self._commit_batch()
 
     def _commit_batch(self) -> None:
-        requests = self._taken(BATCH_REQUESTS)
+        self._commit(self._taken(BATCH_REQUESTS))
+
+    def _commit(self, requests: list[Request]) -> None:
         try:
             batch = self._committed(requests)
         except BaseException as error:
             self._cache.clear()
+            if isinstance(error, Corrupt) and len(requests) > 1:  # one of them, not all
+                for request in requests:
+                    self._commit([request])
+                return
             if isinstance(error, Unavailable):  # whoever waited behind it has waited long enough
                 requests += self._taken(len(self._waiting))
             for request in requests:
@@ -90,7 +97,11 @@ class Writer:
                 raise
             except Exception as error:
                 logger.debug("the batch is decided again: %s", error)
-        return self._attempt(requests, None)
+        try:
+            return self._attempt(requests, None)
+        except IntegrityError as error:  # although it looked
+            names = ", ".join(sorted({repr(request.conversation) for request in requests}))
+            raise Corrupt(f"conversation {names}: head and rows do not agree: {error}") from error
 
     def _attempt(self, requests: Sequence[Request], position: int | None) -> Batch:
         """position: the log's last one, where that and the cache are to be believed; or None."""

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from turnlog.domain import events as e
 from turnlog.domain.commit import Commit
 from turnlog.encoding import binary
-from turnlog.projections.view import View
+from turnlog.projections.view import View, reading
 from turnlog.storage.recorder import Reader
 from turnlog.storage.rows import Row
 
@@ -160,14 +160,15 @@ def _write(view: View, conversation: str, values: Values, touched: set[str]) -> 
 
 def _decoded(entries: Iterable[tuple[str, Any]]) -> Values:
     values = Values()
-    for name, entry in entries:
-        if name == VERSION:
-            values.version, values.touched = entry
-            values.known = True
-        else:
-            values.held[name.removeprefix(_KEY)], expires = entry
-            if expires is not None:
-                values.expires[name.removeprefix(_KEY)] = expires
+    with reading(SessionValuesProjection.name):
+        for name, entry in entries:
+            if name == VERSION:
+                values.version, values.touched = entry
+                values.known = True
+            else:
+                values.held[name.removeprefix(_KEY)], expires = entry
+                if expires is not None:
+                    values.expires[name.removeprefix(_KEY)] = expires
     return values
 
 

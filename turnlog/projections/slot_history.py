@@ -9,7 +9,7 @@ from turnlog.domain.commit import Commit
 from turnlog.domain.recorded import TracedEvent, trace
 from turnlog.domain.state import State
 from turnlog.encoding import binary
-from turnlog.projections.view import View, numbered
+from turnlog.projections.view import View, numbered, reading
 
 _STATE = "state"
 
@@ -37,9 +37,10 @@ class SlotHistoryProjection:
 
 def changes(view: View, conversation: str, slot: str | None = None) -> Iterator[dict[str, Any]]:
     """A conversation's changes, oldest first; those of one slot only."""
-    for key, entry in view.entries(conversation):
-        if key != _STATE and (slot is None or slot in entry["slots"]):
-            yield entry
+    with reading(SlotHistoryProjection.name):
+        for key, entry in view.entries(conversation):
+            if key != _STATE and (slot is None or slot in entry["slots"]):
+                yield entry
 
 
 def _state(view: View, commit: Commit) -> State:

@@ -10,7 +10,7 @@ from turnlog.domain.commit import Commit
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.rewinds import taken_by
 from turnlog.domain.traits import Rewind, Rewrite, Utterance
-from turnlog.projections.view import View, numbered
+from turnlog.projections.view import View, numbered, reading
 
 _REWIND = "to"
 """Only the entry of a rewind has it: the number of the event it went back to."""
@@ -33,11 +33,13 @@ def messages(view: View, conversation: str) -> Iterator[dict[str, Any]]:
     `{"event", "turn", "actor", "text", "data", "time", "taken_back"}`, and `edited` or `redacted`
     where it was. taken_back: whether a rewind went back to before it.
     """
-    entries = [entry for _, entry in view.entries(conversation)]
-    taken = taken_by([(entry["event"], entry[_REWIND]) for entry in entries if _REWIND in entry])
-    for entry in entries:
-        if _REWIND not in entry:
-            yield {**entry, "taken_back": entry["event"] in taken}
+    with reading(TranscriptProjection.name):
+        entries = [entry for _, entry in view.entries(conversation)]
+        rewinds = [(entry["event"], entry[_REWIND]) for entry in entries if _REWIND in entry]
+        taken = taken_by(rewinds)
+        for entry in entries:
+            if _REWIND not in entry:
+                yield {**entry, "taken_back": entry["event"] in taken}
 
 
 def _take(view: View, recorded: RecordedEvent) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from turnlog.encoding import binary
+from turnlog.errors import Corrupt
 from turnlog.storage.recorder import Reader
 
 
@@ -22,6 +24,15 @@ class View(Protocol):
     def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """Keys and values of one conversation, in order of key."""
         ...
+
+
+@contextmanager
+def reading(model: str) -> Iterator[None]:
+    """Raises Corrupt where an entry is not such as its projection makes."""
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise Corrupt(f"read model {model!r}: an entry was changed: {error!r:.80}") from error
 
 
 class StoredView:

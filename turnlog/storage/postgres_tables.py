@@ -10,7 +10,18 @@ from typing import Any, LiteralString
 from eventsourcing.persistence import IntegrityError
 
 from turnlog.storage.postgres_connection import Connection, columns
-from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot, Stored, readable
+from turnlog.storage.rows import (
+    Body,
+    Entry,
+    Head,
+    Mark,
+    Row,
+    Snapshot,
+    Stored,
+    as_found,
+    readable,
+    sound,
+)
 
 SCHEMA: LiteralString = """
 CREATE TABLE turnlog_format (version int NOT NULL);
@@ -68,11 +79,26 @@ _HEAD: LiteralString = "conversation, version, position, digest, event, turn, sn
 _SNAPSHOT: LiteralString = "conversation, version, event, turn, digest, state, previous"
 
 
+def stored_text(text: str | bytes) -> bytes:
+    """A text as it is stored; one that somebody made no UTF-8 was read as its bytes."""
+    return text if isinstance(text, bytes) else text.encode()
+
+
 class PostgresReader:
     """Reads, each time on a connection that is lent to it."""
 
     def __init__(self, lent: Callable[[], AbstractContextManager[Connection]]) -> None:
         self._lent = lent
+
+    _taken = staticmethod(sound)
+
+    def _found(
+        self,
+        made: Callable[[Any], Stored],
+        statement: LiteralString,
+        parameters: Sequence[Any] = (),
+    ) -> list[Stored]:
+        return [self._taken(made(found)) for found in self._all(statement, parameters)]
 
     def _all(self, statement: LiteralString, parameters: Sequence[Any] = ()) -> list[Any]:
         with self._lent() as connection:
@@ -89,14 +115,16 @@ class PostgresReader:
 
     def head(self, conversation: str) -> Head | None:
         statement: LiteralString = f"SELECT {_HEAD} FROM turnlog_heads WHERE conversation = %b"
-        found = self._one(statement, (conversation.encode(),))
-        return _head(found) if found else None
+        found = self._one(statement, (stored_text(conversation),))
+        return self._taken(_head(found)) if found else None
 
     def heads(self, after: str = "", limit: int = 1000) -> Sequence[Head]:
         statement: LiteralString = (
             f"SELECT {_HEAD} FROM turnlog_heads WHERE conversation > %b ORDER BY 1 LIMIT %b"
         )
-        return [_head(found) for found in self._all(statement, (after.encode(), limit))]
+        return [
+            self._taken(_head(found)) for found in self._all(statement, (after.encode(), limit))
+        ]
 
     def rows(
         self, conversation: str, after: int = 0, upto: int | None = None, limit: int | None = None
@@ -106,7 +134,10 @@ class PostgresReader:
             " AND version <= %b ORDER BY version LIMIT %b::bigint"
         )
         last = 2**62 if upto is None else upto
-        return [_row(r) for r in self._all(statement, (conversation.encode(), after, last, limit))]
+        return [
+            self._taken(_row(r))
+            for r in self._all(statement, (stored_text(conversation), after, last, limit))
+        ]
 
     def bodies(
         self, conversation: str, after: int = 0, limit: int | None = None
@@ -115,29 +146,34 @@ class PostgresReader:
             "SELECT version, topic, state FROM turnlog_commits"
             " WHERE conversation = %b AND version > %b ORDER BY version LIMIT %b::bigint"
         )
-        found = self._all(statement, (conversation.encode(), after, limit))
-        return [(version, readable(topic), state) for version, topic, state in found]
+        found = self._all(statement, (stored_text(conversation), after, limit))
+        return [
+            self._taken(Body(version, readable(topic), state)) for version, topic, state in found
+        ]
 
     def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
         statement: LiteralString = (
             f"SELECT {_ROW} FROM turnlog_commits WHERE conversation = %b AND version < %b"
             " ORDER BY version DESC LIMIT %b"
         )
-        return [_row(r) for r in self._all(statement, (conversation.encode(), before, limit))]
+        return [
+            self._taken(_row(r))
+            for r in self._all(statement, (stored_text(conversation), before, limit))
+        ]
 
     def keyed(self, conversation: str, key: str) -> Row | None:
         statement: LiteralString = (
             f"SELECT {_ROW} FROM turnlog_commits WHERE conversation = %b AND key = %b"
         )
-        found = self._one(statement, (conversation.encode(), key.encode()))
-        return _row(found) if found else None
+        found = self._one(statement, (stored_text(conversation), key.encode()))
+        return self._taken(_row(found)) if found else None
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
         statement: LiteralString = (
             f"SELECT {_HEAD} FROM turnlog_heads WHERE conversation = ANY (%b::bytea[])"
         )
-        encoded = [conversation.encode() for conversation in conversations]
-        return [_head(found) for found in self._all(statement, (encoded,))]
+        encoded = [stored_text(conversation) for conversation in conversations]
+        return self._found(_head, statement, (encoded,))
 
     def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
         statement: LiteralString = (
@@ -145,13 +181,13 @@ class PostgresReader:
             " AS asked (conversation, key) USING (conversation, key)"
         )
         encoded = ([name.encode() for name, _ in keys], [key.encode() for _, key in keys])
-        return [_row(found) for found in self._all(statement, encoded)]
+        return self._found(_row, statement, encoded)
 
     def tail(self, after: int, limit: int) -> Sequence[Row]:
         statement: LiteralString = (
             f"SELECT {_ROW} FROM turnlog_commits WHERE position > %b ORDER BY position LIMIT %b"
         )
-        return [_row(r) for r in self._all(statement, (after, limit))]
+        return self._found(_row, statement, (after, limit))
 
     def snapshot(
         self, conversation: str, *, event: int | None = None, turn: int | None = None
@@ -162,46 +198,49 @@ class PostgresReader:
             " ORDER BY version DESC LIMIT 1"
         )
         limits = (2**62 if event is None else event, 2**62 if turn is None else turn)
-        found = self._one(statement, (conversation.encode(), *limits))
-        return _snapshot(found) if found else None
+        found = self._one(statement, (stored_text(conversation), *limits))
+        return self._taken(_snapshot(found)) if found else None
 
     def snapshots(self, conversation: str) -> Sequence[Snapshot]:
         statement: LiteralString = (
             f"SELECT {_SNAPSHOT} FROM turnlog_snapshots WHERE conversation = %b ORDER BY version"
         )
-        return [_snapshot(found) for found in self._all(statement, (conversation.encode(),))]
+        return [
+            self._taken(_snapshot(found))
+            for found in self._all(statement, (stored_text(conversation),))
+        ]
 
     def mark(self, model: str) -> Mark | None:
         statement: LiteralString = (
             "SELECT model, position, digest FROM turnlog_marks WHERE model = %b"
         )
         found = self._one(statement, (model.encode(),))
-        return _mark(found) if found else None
+        return self._taken(_mark(found)) if found else None
 
     def marks(self) -> Sequence[Mark]:
         statement: LiteralString = "SELECT model, position, digest FROM turnlog_marks ORDER BY 1"
-        return [_mark(found) for found in self._all(statement)]
+        return self._found(_mark, statement)
 
     def get(self, model: str, conversation: str, key: str) -> bytes | None:
         statement: LiteralString = (
             "SELECT value FROM turnlog_models WHERE model = %b AND conversation = %b AND key = %b"
         )
-        found = self._one(statement, (model.encode(), conversation.encode(), key.encode()))
+        found = self._one(statement, (model.encode(), stored_text(conversation), key.encode()))
         return found[0] if found else None
 
     def entries(
         self, model: str, conversation: str | None = None, prefix: str = ""
     ) -> Iterator[tuple[str, str, bytes]]:
         statement: LiteralString = (
-            "SELECT conversation, key, value FROM turnlog_models WHERE model = %b"
+            "SELECT model, conversation, key, value FROM turnlog_models WHERE model = %b"
             " AND substring(key FOR length(%b)) = %b"
         )
         parameters = [model.encode(), prefix.encode(), prefix.encode()]
         if conversation is not None:
             statement += " AND conversation = %b AND key >= %b"
-            parameters += [conversation.encode(), prefix.encode()]
+            parameters += [stored_text(conversation), prefix.encode()]
         found = self._all(statement + " ORDER BY conversation, key", parameters)
-        return ((name.decode(), key.decode(), value) for name, key, value in found)
+        return (self._taken(_entry(entry))[1:] for entry in found)
 
 
 class PostgresTransaction(PostgresReader):
@@ -307,6 +346,8 @@ class PostgresTransaction(PostgresReader):
 
 class PostgresScan(PostgresTransaction):
     """Reads in one REPEATABLE READ transaction."""
+
+    _taken = staticmethod(as_found)
 
     def every(self, kind: type[Stored]) -> Iterator[Stored]:
         statement, made = _EVERY[kind]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, NamedTuple, TypeVar
+from itertools import product
+from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 from turnlog.domain.commit import Commit
 from turnlog.encoding import binary
+from turnlog.errors import Corrupt
 
 
 class Row(NamedTuple):
@@ -28,6 +30,14 @@ class Row(NamedTuple):
         return binary.decode_commit(
             self.conversation, self.version, self.topic, self.key, self.state, self.position
         )
+
+
+class Body(NamedTuple):
+    """What of a row tells the events."""
+
+    version: int
+    topic: str
+    state: bytes
 
 
 class Head(NamedTuple):
@@ -79,8 +89,42 @@ class Entry(NamedTuple):
     value: bytes
 
 
-Stored = TypeVar("Stored", Row, Head, Snapshot, Mark, Entry)
-"""What the tables hold: each has rows of one of these types."""
+Stored = TypeVar("Stored", Row, Body, Head, Snapshot, Mark, Entry)
+"""What is read from the tables."""
+
+
+def _shapes(kind: Any) -> frozenset[tuple[type, ...]]:
+    """The types that the columns of a table may have together."""
+    return frozenset(
+        product(*(get_args(hint) or (hint,) for hint in get_type_hints(kind).values()))
+    )
+
+
+_SHAPES = {kind: _shapes(kind) for kind in (Row, Body, Head, Snapshot, Mark, Entry)}
+
+
+def has_types(stored: Stored) -> bool:
+    """Whether every column is of its type: a database that somebody changed may hold any."""
+    return tuple(map(type, stored)) in _SHAPES[type(stored)]
+
+
+def sound(stored: Stored) -> Stored:
+    """What was read from a table. Raises Corrupt where a column is of another type."""
+    if has_types(stored):
+        return stored
+    hints = get_type_hints(type(stored))
+    wrong = ", ".join(
+        f"{column} is {value!r:.40}"
+        for column, value in zip(stored._fields, stored, strict=True)
+        if type(value) not in (get_args(hints[column]) or (hints[column],))
+    )
+    kind, (first, second, *_) = type(stored).__name__.lower(), stored
+    raise Corrupt(f"stored {kind} ({first!r:.80}, {second!r:.80}): {wrong}, of another type")
+
+
+def as_found(stored: Stored) -> Stored:
+    """The same for who looks for faults: whatever was read."""
+    return stored
 
 
 def readable(text: bytes) -> Any:

@@ -11,8 +11,8 @@ from typing import Any
 
 from eventsourcing.persistence import IntegrityError
 
-from turnlog.errors import ForeignDatabase, Unavailable
-from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot, Stored
+from turnlog.errors import Corrupt, ForeignDatabase, Unavailable
+from turnlog.storage.rows import Body, Entry, Head, Mark, Row, Snapshot, Stored, as_found, sound
 
 SCHEMA = """
 CREATE TABLE commits (
@@ -86,23 +86,33 @@ class SqliteReader:
             with self.using:
                 return self._cursor.execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
+            self._cursor.close()  # where a row could not be read, it goes on holding its lock
+            self._cursor = self._connection.cursor()
             raise translated(error) from error
 
     def _one(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
         found = self._all(statement, parameters)
         return found[0] if found else None
 
+    _taken = staticmethod(sound)
+
+    def _found(
+        self, kind: type[Stored], statement: str, parameters: Sequence[Any] = ()
+    ) -> list[Stored]:
+        made, taken = kind._make, self._taken
+        return [taken(made(found)) for found in self._all(statement, parameters)]
+
     def last_position(self) -> int:
         position: int = self._one("SELECT coalesce(max(position), 0) FROM commits")[0]
         return position
 
     def head(self, conversation: str) -> Head | None:
-        found = self._one(f"SELECT {_HEAD} FROM heads WHERE conversation = ?", (conversation,))
-        return Head(*found) if found else None
+        statement = f"SELECT {_HEAD} FROM heads WHERE conversation = ?"
+        return _first(self._found(Head, statement, (conversation,)))
 
     def heads(self, after: str = "", limit: int = 1000) -> Sequence[Head]:
         statement = f"SELECT {_HEAD} FROM heads WHERE conversation > ? ORDER BY 1 LIMIT ?"
-        return [Head(*found) for found in self._all(statement, (after, limit))]
+        return self._found(Head, statement, (after, limit))
 
     def rows(
         self, conversation: str, after: int = 0, upto: int | None = None, limit: int | None = None
@@ -113,7 +123,7 @@ class SqliteReader:
         )
         last = 2**62 if upto is None else upto
         count = -1 if limit is None else limit
-        return [Row._make(r) for r in self._all(statement, (conversation, after, last, count))]
+        return self._found(Row, statement, (conversation, after, last, count))
 
     def bodies(
         self, conversation: str, after: int = 0, limit: int | None = None
@@ -122,24 +132,24 @@ class SqliteReader:
             "SELECT version, topic, state FROM commits WHERE conversation = ? AND version > ?"
             " ORDER BY version LIMIT ?"
         )
-        return self._all(statement, (conversation, after, -1 if limit is None else limit))
+        count = -1 if limit is None else limit
+        return self._found(Body, statement, (conversation, after, count))
 
     def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
         statement = (
             f"SELECT {_ROW} FROM commits WHERE conversation = ? AND version < ?"
             " ORDER BY version DESC LIMIT ?"
         )
-        return [Row._make(r) for r in self._all(statement, (conversation, before, limit))]
+        return self._found(Row, statement, (conversation, before, limit))
 
     def keyed(self, conversation: str, key: str) -> Row | None:
         statement = f"SELECT {_ROW} FROM commits WHERE conversation = ? AND key = ?"
-        found = self._one(statement, (conversation, key))
-        return Row._make(found) if found else None
+        return _first(self._found(Row, statement, (conversation, key)))
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
         marks = ", ".join("?" * len(conversations))
         statement = f"SELECT {_HEAD} FROM heads WHERE conversation IN ({marks})"
-        return [Head(*found) for found in self._all(statement, conversations)]
+        return self._found(Head, statement, conversations)
 
     def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
         if not keys:
@@ -149,13 +159,11 @@ class SqliteReader:
             f"WITH asked (name, id) AS (VALUES {marks}) SELECT {_ROW} FROM asked"
             " CROSS JOIN commits ON conversation = name AND key = id"
         )
-        return [
-            Row._make(r) for r in self._all(statement, [part for pair in keys for part in pair])
-        ]
+        return self._found(Row, statement, [part for pair in keys for part in pair])
 
     def tail(self, after: int, limit: int) -> Sequence[Row]:
         statement = f"SELECT {_ROW} FROM commits WHERE position > ? ORDER BY position LIMIT ?"
-        return [Row._make(r) for r in self._all(statement, (after, limit))]
+        return self._found(Row, statement, (after, limit))
 
     def snapshot(
         self, conversation: str, *, event: int | None = None, turn: int | None = None
@@ -165,24 +173,26 @@ class SqliteReader:
             " ORDER BY version DESC LIMIT 1"
         )
         limits = (2**62 if event is None else event, 2**62 if turn is None else turn)
-        found = self._one(statement, (conversation, *limits))
-        return Snapshot(*found) if found else None
+        return _first(self._found(Snapshot, statement, (conversation, *limits)))
 
     def snapshots(self, conversation: str) -> Sequence[Snapshot]:
         statement = f"SELECT {_SNAPSHOT} FROM snapshots WHERE conversation = ? ORDER BY version"
-        return [Snapshot(*found) for found in self._all(statement, (conversation,))]
+        return self._found(Snapshot, statement, (conversation,))
 
     def mark(self, model: str) -> Mark | None:
-        found = self._one("SELECT model, position, digest FROM marks WHERE model = ?", (model,))
-        return Mark(*found) if found else None
+        statement = "SELECT model, position, digest FROM marks WHERE model = ?"
+        return _first(self._found(Mark, statement, (model,)))
 
     def marks(self) -> Sequence[Mark]:
-        return [Mark(*found) for found in self._all("SELECT model, position, digest FROM marks")]
+        return self._found(Mark, "SELECT model, position, digest FROM marks")
 
     def get(self, model: str, conversation: str, key: str) -> bytes | None:
-        statement = "SELECT value FROM models WHERE model = ? AND conversation = ? AND key = ?"
-        found = self._one(statement, (model, conversation, key))
-        return found[0] if found else None
+        statement = (
+            "SELECT model, conversation, key, value FROM models"
+            " WHERE model = ? AND conversation = ? AND key = ?"
+        )
+        found = _first(self._found(Entry, statement, (model, conversation, key)))
+        return found.value if found else None
 
     def entries(
         self, model: str, conversation: str | None = None, prefix: str = ""
@@ -193,9 +203,14 @@ class SqliteReader:
         if after := _after_prefix(prefix):
             where, parameters = f"{where} AND key < ?", [*parameters, after]
         statement = (
-            f"SELECT conversation, key, value FROM models WHERE {where} ORDER BY conversation, key"
+            "SELECT model, conversation, key, value FROM models"
+            f" WHERE {where} ORDER BY conversation, key"
         )
-        return iter(self._all(statement, parameters))
+        return (entry[1:] for entry in self._found(Entry, statement, parameters))
+
+
+def _first(found: Sequence[Stored]) -> Stored | None:
+    return found[0] if found else None
 
 
 _EVERY: dict[type, tuple[str, Callable[[Any], Any]]] = {
@@ -212,6 +227,8 @@ _EVERY: dict[type, tuple[str, Callable[[Any], Any]]] = {
 
 class SqliteScan(SqliteReader):
     """Reads in one transaction, on a connection that takes any bytes for a text."""
+
+    _taken = staticmethod(as_found)
 
     def every(self, kind: type[Stored]) -> Iterator[Stored]:
         statement, made = _EVERY[kind]
@@ -239,6 +256,8 @@ class SqliteTransaction(SqliteReader):
                 self._cursor.executemany(statement, parameters)
         except sqlite3.Error as error:
             raise translated(error) from error
+        except OverflowError as error:  # one more than a number that somebody made so large
+            raise Corrupt(f"a number of the log is too large: {error}") from error
 
     def append(self, rows: Sequence[Row]) -> None:
         self._many("INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
@@ -298,4 +317,6 @@ def translated(error: sqlite3.Error, path: str = "") -> Exception:
         return IntegrityError(str(error))
     if "not a database" in str(error):
         return ForeignDatabase(f"{where}this file is not a SQLite database")
+    if "malformed" in str(error) or "decode to UTF-8" in str(error):
+        return Corrupt(f"{where}the database is damaged: {error}")
     return Unavailable(f"{where}the database cannot be used: {error}")
