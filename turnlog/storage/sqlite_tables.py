@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 from eventsourcing.persistence import IntegrityError
@@ -86,9 +86,14 @@ class SqliteReader:
             with self.using:
                 return self._cursor.execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
-            self._cursor.close()  # where a row could not be read, it goes on holding its lock
-            self._cursor = self._connection.cursor()
+            self._let_go()
             raise translated(error) from error
+
+    def _let_go(self) -> None:
+        """A cursor that failed at a row goes on holding its lock."""
+        with self.using, suppress(sqlite3.ProgrammingError):  # of a connection that was closed
+            self._cursor.close()
+            self._cursor = self._connection.cursor()
 
     def _one(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
         found = self._all(statement, parameters)
