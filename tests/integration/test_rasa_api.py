@@ -442,3 +442,19 @@ def test_an_emoji_that_was_cut_stays_in_text_and_in_what_was_understood(api):
     event = said.json()["events"][0]
     assert event["text"] == event["parse_data"]["text"] == "cut \ud83d"
     assert said.json()["latest_message"]["text"] == "cut \ud83d"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("GET", "tracker?until=BAD", "until"),
+        ("GET", "tracker?after=-1", "after"),
+        ("GET", "story?all_sessions=BAD", "all_sessions"),
+        ("POST", "tracker/events?base=BAD", "base"),
+        ("PUT", "tracker/events?to=-1", "to"),
+    ],
+)
+def test_a_bad_parameter_is_named(api, method, path, name):
+    refused = api.request(method, f"/parameter/{path}", json=None if method == "GET" else SLOT)
+    assert refused.status_code == 400
+    assert refused.json()["message"].startswith(f"{name}: ")

@@ -68,8 +68,15 @@ def _ours(request: Request[Any, Any, Any], error: TurnlogError) -> Response[Any]
 
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     reason = type(error).__name__.removesuffix("Exception")
-    content = failure(error.status_code, reason, str(error.detail))
+    content = failure(error.status_code, reason, _named(error))
     return Response(content, status_code=error.status_code, headers=error.headers or {})
+
+
+def _named(error: HTTPException) -> str:
+    """What is wrong, and with which parameters, which Litestar keeps in `extra`."""
+    faults = error.extra if isinstance(error.extra, list) else []
+    named = [f"{fault['key']}: {fault['message']}" for fault in faults if "key" in fault]
+    return "; ".join(named) or str(error.detail)
 
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -29,19 +29,19 @@ async def status(services: Services) -> dict[str, Any]:
     return {"model_file": bot, "model_id": None, "num_active_training_jobs": 0}
 
 
-@post("/conversations/{conversation:str}/execute")
+@post("/conversations/{conversation:str}/execute", include_in_schema=False)
 async def execute(conversation: str) -> None:
     """Not served: it belongs to the bot."""
     _belongs_to_the_bot("execute")
 
 
-@post("/conversations/{conversation:str}/predict")
+@post("/conversations/{conversation:str}/predict", include_in_schema=False)
 async def predict(conversation: str) -> None:
     """Not served: it belongs to the bot."""
     _belongs_to_the_bot("predict")
 
 
-@post("/conversations/{conversation:str}/trigger_intent")
+@post("/conversations/{conversation:str}/trigger_intent", include_in_schema=False)
 async def trigger_intent(conversation: str) -> None:
     """Not served: it belongs to the bot."""
     _belongs_to_the_bot("trigger_intent")
