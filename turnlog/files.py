@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import sys
-import tempfile
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -46,6 +44,8 @@ class OutgoingFile:
         self.path = path
         self._stream = is_stream(path)
         if self._stream:
+            import tempfile  # takes long, and few need it
+
             handle, name = tempfile.mkstemp(prefix="turnlog-")
             os.close(handle)
             self.unfinished = Path(name)
@@ -67,6 +67,8 @@ class OutgoingFile:
 
 def pour(source: Path, into: Path) -> None:
     """Copy a file into a stream."""
+    import shutil
+
     stream = nullcontext(sys.stdout.buffer) if is_stdout(into) else into.open("ab")
     with source.open("rb") as file, stream as out:
         shutil.copyfileobj(file, out)

@@ -9,15 +9,15 @@ from __future__ import annotations
 import io
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
+from turnlog.cli.coercion import coercing_fast
 from turnlog.cli.settings import Db, Json, configure, with_common_options
 from turnlog.errors import TurnlogError
 
@@ -50,6 +50,9 @@ HELP = {"help_option_names": ["-h", "--help"]}
 class Commands(TyperGroup):
     """The group of all commands, each imported when it is asked for."""
 
+    def get_params(self, ctx: Any) -> Any:
+        return coercing_fast(super().get_params(ctx))
+
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
@@ -75,12 +78,21 @@ class Commands(TyperGroup):
             return super().main(*args, **kwargs)
 
 
+class Command(TyperCommand):
+    """One of them."""
+
+    def get_params(self, ctx: Any) -> Any:
+        return coercing_fast(super().get_params(ctx))
+
+
 def _command(name: str) -> Any:
     module, _, attribute = COMMANDS[name].partition(":")
     found = import_module(module)
     function, epilog = getattr(found, attribute), getattr(found, "EPILOG", None)
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
-    single.command(name, context_settings=HELP, epilog=epilog)(with_common_options(function))
+    single.command(name, cls=Command, context_settings=HELP, epilog=epilog)(
+        with_common_options(function)
+    )
     return typer.main.get_command(single)
 
 
@@ -100,6 +112,8 @@ def _fail(why: str, error: Exception, status: int) -> None:
     from turnlog.cli.output import visible
 
     if _wants_traceback():
+        import traceback
+
         traceback.print_exception(error)
     print(f"turnlog: {visible(why)}", file=sys.stderr)
     sys.exit(status)

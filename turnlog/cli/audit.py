@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable
 from pathlib import Path
@@ -67,6 +66,8 @@ def _list_deletions() -> None:
 
 def _write_folder(folder: Path, audited: Iterable[Any]) -> None:
     """A page for each, named by its id's digest, and an index of them."""
+    import csv
+
     from turnlog.reports.audit import report
     from turnlog.reports.text import cell, file_name
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
 from typing import Annotated, Any
 
 import typer
@@ -62,6 +61,8 @@ def _before(log: Any, id: str, turn: int) -> Any:
 
 def _between_conversations(one: Any, other: Any) -> dict[str, Any]:
     """The slots that differ at the end, and the events that only one of the two has."""
+    from difflib import SequenceMatcher
+
     left, right = list(described(one)), list(described(other))
     alike = SequenceMatcher(None, [*map(_essence, left)], [*map(_essence, right)], autojunk=False)
     events: list[dict[str, Any]] = []

@@ -58,7 +58,7 @@ def _field(line: Mapping[str, Any], column: str) -> Any:
 
 
 def _json(value: Mapping[str, Any]) -> None:
-    from turnlog.serializers.shared import plain
+    from turnlog.domain import plain
 
     _out().buffer.write(plain.dumps(value) + b"\n")
 
@@ -97,7 +97,7 @@ _TIMES = {"time", "started", "last"}
 
 def shown(value: Any, column: str = "") -> str:
     """A value as people read it: text as it is, the rest as JSON, nothing for None."""
-    from turnlog.serializers.shared import plain
+    from turnlog.domain import plain
 
     if value is None or isinstance(value, str):
         return value or ""

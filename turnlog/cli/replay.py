@@ -8,7 +8,6 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 
 from turnlog.cli import output
@@ -93,10 +92,12 @@ def _loaded(bot: str) -> LoadedBot:
 
 def _divergences(results: Any, outcomes: list[Any], count: int) -> Iterator[dict[str, Any]]:
     """Each divergence as it is found; all outcomes are gathered, and now and then counted aloud."""
+    from msgspec.structs import asdict
+
     for outcome in results:
         outcomes.append(outcome)
         if outcome[1] is not None:
-            yield msgspec.structs.asdict(outcome[1])
+            yield asdict(outcome[1])
         if len(outcomes) % 100 == 0:
             output.note(f"{len(outcomes):,} of {count:,} conversations")
 

@@ -7,9 +7,8 @@ import inspect
 import os
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
-import msgspec
 import typer
 
 DEFAULT_DB = "sqlite:///turnlog.db"
@@ -34,7 +33,7 @@ Deleted = Annotated[bool, typer.Option("--deleted", help="Also where it is delet
 """Arguments and options that many commands have."""
 
 
-class CommonOptions(msgspec.Struct, frozen=True):
+class CommonOptions(NamedTuple):
     """aside: whether stdout is left to a file that the command writes."""
 
     db: str = DEFAULT_DB

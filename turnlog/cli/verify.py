@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import typer
 
 from turnlog.cli import output
@@ -18,11 +17,13 @@ def verify(ids: Ids = None) -> None:
 
     With IDs: these conversations' events, heads and snapshots alone. Exit status 1 for a fault.
     """
+    from msgspec.structs import asdict
+
     from turnlog.audit.verify import verify as checked
 
     with open_log() as log:
         verification = checked(log.store, ids or None)
-    output.document(msgspec.structs.asdict(verification), human=lambda: _print(verification))
+    output.document(asdict(verification), human=lambda: _print(verification))
     if not verification.ok:
         raise typer.Exit(1)
 

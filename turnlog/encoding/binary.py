@@ -57,9 +57,6 @@ AnyEvent: Any = Union[EVENTS]  # noqa: UP007  # | takes no tuple
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_enc_hook)
 _ordered = msgspec.msgpack.Encoder(enc_hook=_enc_hook, order="deterministic")
-_events: msgspec.msgpack.Decoder[tuple[Event, ...]] = msgspec.msgpack.Decoder(
-    tuple[AnyEvent, ...], ext_hook=_ext_hook
-)
 _state = msgspec.msgpack.Decoder(State, ext_hook=_ext_hook)
 _stored = msgspec.msgpack.Decoder(Stored)
 _value = msgspec.msgpack.Decoder(ext_hook=_ext_hook)
@@ -96,7 +93,13 @@ def encode_events(events: Sequence[Event]) -> bytes:
 
 def decode_events(body: bytes) -> tuple[Event, ...]:
     """Events, each checked against its type."""
-    return _events.decode(body)
+    return _events_decoder().decode(body)
+
+
+@cache
+def _events_decoder() -> msgspec.msgpack.Decoder[tuple[Event, ...]]:
+    """Made when events are first read: what reads heads alone starts faster."""
+    return msgspec.msgpack.Decoder(tuple[AnyEvent, ...], ext_hook=_ext_hook)
 
 
 def checked(conversation: str, events: Iterable[Event]) -> tuple[Event, ...]:
@@ -123,7 +126,7 @@ def _is_made_of_json(part: Any) -> bool:
     kind = type(part)
     if kind in SCALARS:
         return True
-    if (is_made_of_json := _MADE_OF_JSON.get(kind)) is not None:
+    if (is_made_of_json := _made_of_json_by_type().get(kind)) is not None:
         return is_made_of_json(part)
     if kind is tuple or kind is list:
         return all(map(_is_made_of_json, part))
@@ -156,11 +159,13 @@ def _structs() -> Iterator[type[msgspec.Struct]]:
             waiting += get_args(annotation)
 
 
-_OPEN_FIELDS: dict[type, tuple[str, ...]] = {
-    cls: tuple(name for name in cls.__struct_fields__ if _holds_any(_hints(cls)[name]))
-    for cls in _structs()
-}
-"""The fields that can hold any value, of each event and each struct in one."""
+@cache
+def _open_fields() -> dict[type, tuple[str, ...]]:
+    """The fields that can hold any value, of each event and each struct in one."""
+    return {
+        cls: tuple(name for name in cls.__struct_fields__ if _holds_any(_hints(cls)[name]))
+        for cls in _structs()
+    }
 
 
 def _made_of_json(names: Iterable[str]) -> Callable[[Any], bool]:
@@ -175,7 +180,9 @@ def _made_of_json(names: Iterable[str]) -> Callable[[Any], bool]:
     return made_of_json
 
 
-_MADE_OF_JSON = {cls: _made_of_json(names) for cls, names in _OPEN_FIELDS.items()}
+@cache
+def _made_of_json_by_type() -> dict[type, Callable[[Any], bool]]:
+    return {cls: _made_of_json(names) for cls, names in _open_fields().items()}
 
 
 def _check_sizes(conversation: str, events: Sequence[Event]) -> None:
@@ -194,11 +201,11 @@ def _find_fault(conversation: str, events: Sequence[Event]) -> None:
             name = f"{type(event).__name__}.{field}"
             if isinstance(value, float) and not math.isfinite(value):
                 raise InvalidEvent(conversation, name, f"is {value}, which JSON cannot say")
-            typed_bytes = isinstance(value, bytes) and field not in _OPEN_FIELDS[type(event)]
+            typed_bytes = isinstance(value, bytes) and field not in _open_fields()[type(event)]
             if not typed_bytes and (why := _part_unholdable(value)):
                 raise InvalidEvent(conversation, name, f"{_shown(value)} {why}")
         try:
-            _events.decode(_encoder.encode([event]))
+            _events_decoder().decode(_encoder.encode([event]))
         except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
             why = str(error).replace("$[0]", "field ", 1)
             raise InvalidEvent(conversation, type(event).__name__, why) from error
@@ -264,6 +271,6 @@ def decode_stored(
                 f"conversation {conversation!r}, version {version}: a body of encoding"
                 f" {stored.encoding} and key {stored.key_id!r} needs a newer turnlog"
             )
-        return stored, _events.decode(stored.body)
+        return stored, decode_events(stored.body)
     except _UNREADABLE as error:
         raise Corrupt(f"conversation {conversation!r}, version {version}: {error}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
 from datetime import UTC, datetime
 
@@ -34,6 +33,8 @@ def cell(text: str) -> str:
 
 def file_name(id: str, suffix: str) -> str:
     """A file's name for a conversation: from its id's digest, never the id."""
+    import hashlib
+
     return hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()[:32] + suffix
 
 

@@ -6,13 +6,15 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from turnlog.errors import FormatError
-from turnlog.serializers.shared.codec import SNIFFED, Codec
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from turnlog.serializers.shared.codec import Codec
 
 BUILT_IN: dict[str, str] = {
     "jsonl": "turnlog.serializers.jsonl:JsonlCodec",
@@ -46,11 +48,20 @@ WRITABLE = [name for name in BUILT_IN if name not in READ_ONLY]
 
 def listed(formats: Iterable[str]) -> str:
     """Formats as the end of a command's help; no name is broken at its hyphen."""
+    from textwrap import fill
+
     return "\b\n" + fill(f"Formats: {', '.join(formats)}.", 78, break_on_hyphens=False)
 
 
 def names() -> list[str]:
     return [*BUILT_IN, *_plugins()]
+
+
+def entry_points(group: str) -> Iterable[EntryPoint]:
+    """As importlib.metadata has it, which takes long to load."""
+    from importlib import metadata
+
+    return metadata.entry_points(group=group)
 
 
 @cache
@@ -73,6 +84,8 @@ def codec(name: str, **options: Any) -> Codec:
 
 def detect(path: Path, **options: Any) -> Codec | None:
     """The codec that recognises a file, or None."""
+    from turnlog.serializers.shared.codec import SNIFFED
+
     with path.open("rb") as file:
         head = file.read(SNIFFED).removeprefix(BOM_UTF8)
     codecs = (codec(name, **options) for name in names())

@@ -62,9 +62,6 @@ def _twin(cls: type[msgspec.Struct]) -> type[msgspec.Struct]:
     return _twins[cls]
 
 
-_EventTwin: Any = Union[tuple(_twin(event) for event in EVENTS)]  # noqa: UP007  # likewise
-
-
 def from_plain(value: Any, *, unknown: list[str] | None = None) -> Event:
     """An event from its plain form; undeclared fields go to `extra`.
 
@@ -79,7 +76,7 @@ def from_plain(value: Any, *, unknown: list[str] | None = None) -> Event:
     if stray:
         fields = {**fields, "extra": _with(fields.get("extra"), stray)}
     try:
-        twin = msgspec.convert(fields, _twins[cls])
+        twin = msgspec.convert(fields, _twin(cls))
     except msgspec.ValidationError:
         twin = _converted(kept(fields, cls))
     event: Event = _original(twin)
@@ -137,7 +134,7 @@ def _with(extra: Any, stray: dict[str, Any]) -> dict[str, Any]:
 
 def _converted(value: dict[str, Any]) -> Any:
     try:
-        return msgspec.convert(value, _twins[BY_NAME[value["type"]]])
+        return msgspec.convert(value, _twin(BY_NAME[value["type"]]))
     except msgspec.ValidationError as error:
         why, _, place = str(error).partition(" - at ")
         raise FormatError(why, field=place.strip("`$.") or None) from error
@@ -160,4 +157,5 @@ def _original(value: Any) -> Any:
 
 def schema() -> dict[str, Any]:
     """JSON schema of an event."""
-    return msgspec.json.schema(_EventTwin)
+    twins = tuple(_twin(event) for event in EVENTS)
+    return msgspec.json.schema(Union[twins])  # noqa: UP007  # | takes no tuple
