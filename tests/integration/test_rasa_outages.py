@@ -293,6 +293,17 @@ def test_a_connection_that_the_server_let_go_of_is_no_outage(server, tmp_path, c
     assert not (tmp_path / "parked").exists()
 
 
+def test_while_all_is_well_nothing_is_written_and_no_thread_is_started(server, tmp_path):
+    before = set(threading.enumerate())
+    store = Store(server.url, tmp_path / "parked")
+    tracker = store.get_or_create("p")
+    for number in range(5):
+        tracker.update(said(f"m{number}"))
+        assert store.save(tracker)
+    assert not list(tmp_path.iterdir())
+    assert set(threading.enumerate()) <= before
+
+
 def test_a_value_that_json_cannot_hold_stops_no_turn(server, caplog):
     store = Store(server.url)
     tracker = store.get_or_create("p")

@@ -35,6 +35,7 @@ class Outbox:
         self._locks = [threading.Lock() for _ in range(STRIPES)]
         self._mutex = threading.RLock()
         self._told: Optional[str] = None
+        self._stale = False
         self._courier = Courier(self._carry)
         client.took = self._took
         for parcel in parking.taken_over() if parking else ():
@@ -64,18 +65,17 @@ class Outbox:
             return
         effort = effort or self._client.usual
         try:
-            parked = self._send_all(sender, effort._replace(failed=lambda: self._parked(sender)))
+            self._send_all(sender, effort._replace(failed=lambda: self._try_to_park(sender)))
         except ConnectionError as error:
             self._tell(sender, error, aloud=not effort.probing)
             self._courier.wake()
             self._park(sender)
             raise
-        if parked:
-            self._tidy()
+        finally:
+            if self._stale:
+                self._tidy()
 
-    def _send_all(self, sender: str, effort: Effort) -> bool:
-        """Whether some that waited in the file were among them."""
-        parked = False
+    def _send_all(self, sender: str, effort: Effort) -> None:
         with self._locks[hash(sender) % STRIPES]:
             while (parcel := self._first(sender)) is not None:
                 try:
@@ -83,8 +83,6 @@ class Outbox:
                     self._replace(parcel, [])
                 except Refused as error:
                     self._replace(parcel, self._parts(parcel, error))
-                parked = parked or parcel.parked
-        return parked
 
     def _parts(self, parcel: Parcel, error: Refused) -> List[Parcel]:
         """What is tried instead of a parcel that is refused."""
@@ -104,6 +102,7 @@ class Outbox:
             queue = self._queues.get(parcel.sender)
             if queue is None or queue[0] is not parcel:
                 return  # dropped meanwhile
+            self._stale = self._stale or parcel.parked
             queue.popleft()
             queue.extendleft(reversed(parts))
             if not queue:
@@ -111,7 +110,7 @@ class Outbox:
 
     # --- the file -------------------------------------------------------------------------------
 
-    def _parked(self, sender: str) -> None:
+    def _try_to_park(self, sender: str) -> None:
         """Park what can be, while it is tried again."""
         try:
             self._park(sender)
@@ -130,6 +129,7 @@ class Outbox:
     def _tidy(self) -> None:
         """Leave in the file what still waits there."""
         with self._mutex:
+            self._stale = False
             if self._parking is not None:
                 queues = self._queues.values()
                 self._parking.keep(p for queue in queues for p in queue if p.parked)
@@ -137,13 +137,14 @@ class Outbox:
     # --- as soon as it can be sent ----------------------------------------------------------------
 
     def _took(self) -> None:
-        if self._queues:
+        """A request was carried out: what had to wait can go."""
+        if self._told is not None and self._queues:
             self._courier.wake()
 
     def _carry(self) -> bool:
         """Try everything that waits; whether nothing does, and the server is here."""
         untaken = 0
-        for sender in list(self._queues):
+        for sender in self._senders():
             try:
                 self.flush(sender, PROBE)
             except Away:
@@ -156,6 +157,10 @@ class Outbox:
             if untaken == TRIED:
                 break
         return not self._queues and self._is_here()
+
+    def _senders(self) -> List[str]:
+        with self._mutex:
+            return list(self._queues)
 
     def _put_last(self, sender: str) -> None:
         with self._mutex:
