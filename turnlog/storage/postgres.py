@@ -130,7 +130,7 @@ class PostgresRecorder(Recorder):
         with self._lock, translated():
             connection = self._writing()
             try:
-                with connection.pipeline():
+                with connection.pipeline() as pipeline, _quiet(pipeline):
                     connection.execute("BEGIN")
                     connection.execute(_LOCK)
                     last = connection.ask(LAST_POSITION)
@@ -192,6 +192,17 @@ class PostgresRecorder(Recorder):
                 self._writer = None
         while self._idle:
             self._idle.pop().close()
+
+
+@contextmanager
+def _quiet(pipeline: psycopg.Pipeline) -> Iterator[None]:
+    """Let what follows from an error be answered here: psycopg would print it on leaving."""
+    try:
+        yield
+    except BaseException:
+        with suppress(psycopg.Error):
+            pipeline.sync()
+        raise
 
 
 class _Listener:
