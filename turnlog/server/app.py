@@ -59,6 +59,8 @@ async def serving(
         log = await stack.enter_async_context(aopen(settings.db, clock=clock))
         secret = await stored_secret(log)
         services = Services(settings, log, secret, bot=bot, clock=clock)
+        if services.leases is not None:
+            stack.push_async_callback(services.leases.close)
         stack.push_async_callback(services.runner.finish)
         await stack.enter_async_context(services.feed.running())
         if services.signal is not None:

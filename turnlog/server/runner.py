@@ -7,8 +7,9 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from itertools import count
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import msgspec
 
@@ -37,6 +38,9 @@ from turnlog.server.pending_message import (
 )
 from turnlog.server.settings import Settings
 
+if TYPE_CHECKING:
+    from turnlog.server.answer_leases import AnswerLeases
+
 logger = logging.getLogger(__name__)
 
 Done = TypeVar("Done")
@@ -49,6 +53,10 @@ LAST_PAUSE_SECONDS = 4.0
 then doubled."""
 
 SHORTEST_WAIT_SECONDS = 0.05
+
+FRESH_SECONDS = 1.0
+LEASE_PAUSE_SECONDS = 0.5
+"""How long a message may be without a lease by the server that took it; between looks for one."""
 
 SILENCES_KEPT = 10_000
 """Conversations of which is kept that the bot had nothing to say to the last message."""
@@ -75,6 +83,7 @@ class Runner:
         guard: MessageGuard,
         settings: Settings,
         metrics: Metrics,
+        leases: AnswerLeases | None = None,
     ) -> None:
         self._log = log
         self._bot = bot
@@ -82,6 +91,7 @@ class Runner:
         self._guard = guard
         self._settings = settings
         self._metrics = metrics
+        self._leases = leases
         self._ending = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._owed: set[str] = set()
@@ -121,22 +131,37 @@ class Runner:
 
     async def _resume(self, conversation: str) -> None:
         try:
-            await asyncio.sleep(await self._until_owed(conversation))
+            lease = await self._taken(conversation)
             await self._locks.enter(conversation)
-            self._start(self._answer(conversation, None))
+            answering = self._start(self._answer(conversation, None))
+            if self._leases is not None and lease is not None:
+                leases, taken = self._leases, lease
+                answering.add_done_callback(lambda _: leases.release(taken))
         except TurnlogError as error:
             logger.warning("conversation %r: what it is owed waits: %s", conversation, error)
         finally:
             self._owed.discard(conversation)
 
-    async def _until_owed(self, conversation: str) -> float:
-        """Seconds until no other server can still be at the answer."""
-        if not self._settings.shared:
-            return 0.0
+    async def _taken(self, conversation: str) -> str | None:
+        """Wait until no other server can still be at the answer; the lease on it, if it has one."""
         state = (await self._log.conversation(conversation)).state
-        if unanswered(state) is None or state.last is None:
-            return 0.0
-        return max(0.0, state.last + self._settings.bot_timeout - self._log.sync.clock())
+        number = unanswered(state)
+        if self._leases is None or number is None:
+            return None
+        await asyncio.sleep(FRESH_SECONDS)  # for whoever took the message to take the lease
+        lease = _lease(conversation, number)
+        until = (state.last or 0.0) + self._settings.bot_timeout
+        while not await self._leases.take(lease):
+            if self._log.sync.clock() >= until:
+                return None
+            await asyncio.sleep(LEASE_PAUSE_SECONDS)
+        return lease
+
+    def _holding(self, pending: PendingMessage) -> AbstractAsyncContextManager[None]:
+        """No other server works on the answer meanwhile."""
+        if self._leases is None:
+            return nullcontext()
+        return self._leases.held(_lease(pending.conversation.id, pending.number))
 
     # --- recording what is not answered ---------------------------------------------------------
 
@@ -229,10 +254,13 @@ class Runner:
             return pending.answer
         if self._silent.get(conversation) == pending.number:
             return ()
-        bot = self._bot
+        async with self._holding(pending):
+            return await self._new_answer(self._bot, pending)
+
+    async def _new_answer(self, bot: LoadedBot, pending: PendingMessage) -> Sequence[Event]:
         events = await self._insist(lambda: self._ask(bot, pending))
         if not events:
-            self._note_silence(conversation, pending.number)
+            self._note_silence(pending.conversation.id, pending.number)
             return ()
         return await self._record_answer(pending, events)
 
@@ -312,6 +340,10 @@ class Runner:
     async def _tell(self, conversation: str, thinking: bool) -> None:
         if self.thinking is not None:
             await self.thinking(conversation, thinking)
+
+
+def _lease(conversation: str, number: int) -> str:
+    return f"{number} of {conversation}"
 
 
 async def _in_time(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from turnlog import AsyncTurnlog
 from turnlog.bots import LoadedBot
@@ -20,6 +21,9 @@ from turnlog.server.settings import Settings
 from turnlog.server.tokens import Tokens
 from turnlog.sessions.aio import AsyncSessionManager
 from turnlog.sessions.manager import SessionManager
+
+if TYPE_CHECKING:
+    from turnlog.server.answer_leases import AnswerLeases
 
 
 class Services:
@@ -49,5 +53,15 @@ class Services:
         self.sessions = AsyncSessionManager(manager=SessionManager(log=log.sync))
         self.has_bot = bot is not None
         guard = MessageGuard(self.rate, settings.limits.message)
-        self.runner = Runner(log, bot, self.locks, guard, settings, self.metrics)
+        self.leases = _leases(settings)
+        self.runner = Runner(log, bot, self.locks, guard, settings, self.metrics, self.leases)
         self.runner.thinking = self.presence.tell
+
+
+def _leases(settings: Settings) -> AnswerLeases | None:
+    """Where other servers may be at work on the same log."""
+    if not settings.shared:
+        return None
+    from turnlog.server.answer_leases import AnswerLeases  # only PostgreSQL's users have psycopg
+
+    return AnswerLeases(settings.db)

@@ -57,7 +57,7 @@ def without_password(url: str) -> str:
     return f"{shown}?{'&'.join(kept)}" if kept else shown
 
 
-def is_alive(connection: Connection) -> bool:
+def is_alive(connection: Connection | psycopg.AsyncConnection[Any]) -> bool:
     """Whether the server has not hung up: it says nothing unasked but goodbye."""
     if connection.closed:
         return False

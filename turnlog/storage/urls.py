@@ -56,9 +56,15 @@ def _seconds(url: str, text: str) -> float:
 def _postgres(url: str, *, create: bool, readonly: bool) -> Recorder:
     with needed("postgres", "PostgreSQL"):
         from turnlog.storage.postgres import PostgresRecorder
+    understood, timeout = libpq_url(url)
+    return PostgresRecorder(understood, timeout=timeout, create=create, readonly=readonly)
+
+
+def libpq_url(url: str) -> tuple[str, float]:
+    """What libpq understands of a PostgreSQL URL, and our own timeout in seconds."""
     base, _, query = url.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
     timeout = _seconds(url, options.pop("timeout", "10"))
     # libpq reads a plus sign as a plus sign, so spaces are quoted
     kept = "?" + urlencode(options, quote_via=quote) if options else ""
-    return PostgresRecorder(base + kept, timeout=timeout, create=create, readonly=readonly)
+    return base + kept, timeout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from turnlog import BotUttered
@@ -82,7 +83,21 @@ async def reading(conversation: Any, message: Any) -> list[Any]:
     return [f"{said} events, ran {RUNS['read']}"]
 
 
-tools = {"count": count}
+async def forever(of: str) -> int:
+    """A first tool that takes long where a file of that name is not there, and makes it."""
+    if not Path(of).exists():
+        Path(of).touch()
+        await asyncio.sleep(3600)
+    return 1
+
+
+async def owing(conversation: Any, message: Any) -> list[Any]:
+    """Answers only where it is asked again."""
+    await conversation.call("forever", of=message.text)
+    return ["answered"]
+
+
+tools = {"count": count, "forever": forever}
 
 
 async def chosen(conversation: Any, message: Any) -> list[Any]:

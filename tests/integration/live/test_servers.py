@@ -18,6 +18,7 @@ import turnlog
 from tests.conftest import needing
 from tests.faults.test_frozen import frozen
 from tests.integration.live.client import Client, connected
+from tests.integration.live.page import opened
 from tests.parts import postgres as postgres_part
 from tests.parts import turnlog as turnlog_part
 from turnlog import BotFailed, BotUttered, ToolCalled, UserUttered
@@ -156,6 +157,45 @@ async def test_a_frozen_database_acknowledges_nothing_and_the_server_recovers(
             await client.until(2, "bot_uttered", seconds=30)
         found = shown(db, began["session_id"])
     assert found == turns(["before", "meanwhile"])
+
+
+async def test_what_a_killed_server_owed_is_answered_by_another_at_once(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    bot = "tests.integration.live.bots:owing"
+    with (
+        turnlog_part.running(db=postgres_url, bot=bot) as one,
+        turnlog_part.running(db=postgres_url, bot=bot) as other,
+    ):
+        async with opened(one.url) as page:
+            await page.say(str(tmp_path / "asked"))
+            async with asyncio.timeout(10):
+                while not (tmp_path / "asked").exists():
+                    await asyncio.sleep(0.01)
+            one.kill()
+        async with opened(other.url, token=page.token) as page:
+            async with asyncio.timeout(10):  # the bot may take 30 s
+                heard = await page.heard(2)
+    assert heard[-1]["text"] == "answered"
+
+
+async def test_what_a_living_server_is_at_work_on_is_left_to_it(postgres_url: str) -> None:
+    bot = "tests.integration.live.bots:calling"
+    with (
+        turnlog_part.running(db=postgres_url, bot=bot) as one,
+        turnlog_part.running(db=postgres_url, bot=bot) as other,
+    ):
+        async with opened(one.url) as page:
+            await page.say("hi")
+            async with opened(other.url, token=page.token) as again:
+                heard = await again.heard(2)
+            await asyncio.sleep(1.5)
+            past = await page.past()
+    with turnlog.open(postgres_url) as log:
+        events = list(log.conversation(page.id).events())
+    assert [m["text"] for m in heard[1:]] == ["hi: 1 and 1"]
+    assert len(past["messages"]) == 2
+    assert sum(isinstance(event, ToolCalled) for event in events) == 2
 
 
 @pytest.mark.parametrize(
