@@ -35,3 +35,21 @@ def test_a_corrupt_file_is_one_clear_line_and_stores_nothing(tmp_path):
     assert "is no JSON" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert turnlog(tmp_path, "list", "--json").stdout == ""
+
+
+def test_a_session_that_is_no_object_is_refused_by_name_and_the_others_are_stored(tmp_path):
+    (tmp_path / "sessions.json").write_bytes(b'\xef\xbb\xbf{"a":5,"b":{"unit":"x"},"c":null}')
+    stored = turnlog(tmp_path, "import", "sessions.json", "--format", "naif", "--json")
+    assert stored.returncode == 2
+    found = json.loads(stored.stdout)
+    assert [refused["conversation"] for refused in found["refused"]] == ["a", "c"]
+    listed = turnlog(tmp_path, "list", "--json").stdout
+    assert [json.loads(line)["conversation"] for line in listed.splitlines()] == ["b"]
+
+
+def test_a_file_that_is_no_object_is_refused_whole(tmp_path):
+    for text in ("[]", "5", '{"a":{"unit":"x"}', '{"a":{"unit":"x"}} {}'):
+        (tmp_path / "sessions.json").write_text(text)
+        refused = turnlog(tmp_path, "import", "sessions.json", "--format", "naif", "--json")
+        assert refused.returncode == 2
+        assert json.loads(refused.stdout)["conversations"] == 0

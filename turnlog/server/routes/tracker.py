@@ -20,6 +20,7 @@ from turnlog.domain.decide import History
 from turnlog.domain.state import State
 from turnlog.domain.values import MAX_DEPTH
 from turnlog.errors import UnknownConversation
+from turnlog.projections import catch_up_kept
 from turnlog.rasa import view
 from turnlog.serializers.rasa.incoming import NOT_KEPT, completed, incoming
 from turnlog.serializers.rasa.kinds import PRO
@@ -117,6 +118,7 @@ async def remove(conversation: str, log: AsyncTurnlog, services: Services) -> di
     """Record a tombstone: the conversation is hidden everywhere."""
     await log.read(lambda log: log.conversation(conversation))
     await services.runner.record(conversation, e.ConversationDeleted("DELETE"))
+    await log.read(lambda log: catch_up_kept(log.store))
     return {"conversation": conversation, "status": "deleted", "message": KEPT_BYTES}
 
 
