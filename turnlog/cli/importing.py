@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 EPILOG = listed(READABLE)
 INTERRUPTED = 130
+ENDING = b"ending after this conversation; Ctrl-C again ends at once\n"
 SHOWN = 20
 """Refused conversations and skipped files that people are shown."""
 
@@ -89,6 +91,7 @@ def _ctrl_c() -> Iterator[Callable[[], bool]]:
         if pressed:
             raise KeyboardInterrupt
         pressed.append(signum)
+        os.write(2, ENDING)  # whatever stderr is in the middle of
 
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
