@@ -12,6 +12,7 @@ from tests.parts import turnlog as turnlog_part
 from turnlog import (
     ActionExecuted,
     BotUttered,
+    MessageRedacted,
     SlotSet,
     ToolCalled,
     ToolReturned,
@@ -120,6 +121,20 @@ def test_it_goes_on_live_and_finds_what_was_said(server: Server, chromium: Brows
     page.keyboard.type("PERIwinkle")
     page.locator("#list a", has_text="carol").wait_for(state="detached")
     assert page.locator("#list b").all_inner_texts() == ["bob"]
+
+
+def test_a_redaction_takes_the_words_from_the_open_page(server: Server, chromium: Browser) -> None:
+    page = chromium.new_page()
+    with turnlog.open(db(server)) as log:
+        log.record("redacted", UserUttered("I am Xanthippe"), SlotSet("name", "Xanthippe"))
+        log.record("redacted", BotUttered("Hello Xanthippe!"), SlotSet("people", 2))
+        opened(page, server, "redacted")
+        page.locator(".row", has_text="Hello Xanthippe!").wait_for()
+        log.record("redacted", MessageRedacted(1))
+        page.locator(".row", has_text="Hello █████████!").wait_for()
+    assert "Xanthippe" not in page.locator("#view").inner_text()
+    page.get_by_role("slider").fill("4")
+    assert "Xanthippe" not in page.content()
 
 
 def test_the_slider_answers_within_a_tenth_of_a_second_over_2000_turns(

@@ -150,9 +150,8 @@ def test_how_events_are_gathered_into_commits_changes_nothing(
     one_by_one, gathered = recorded(asked, [1]), recorded(asked, chosen)
     assert list(gathered.events()) == list(one_by_one.events())
     assert gathered.state == one_by_one.state
-    events = raw(gathered)
-    assert events == raw(one_by_one)
-    assert gathered.state == Redactions(enumerate(events, 1)).state(replay(events))
+    assert gathered.state == replay(gathered.events())
+    assert raw(gathered) == raw(one_by_one)
 
 
 @given(histories, sizes)
@@ -177,10 +176,8 @@ def test_a_revert_gives_back_the_context_it_names(asked: list[e.Event]) -> None:
             before = fold(held, edits).context  # what was edited since stays so
             if event.to == 0:
                 before.slots = replay(events[:number]).initial_slots
-            redactions = Redactions(
-                enumerate(events[: number - 1], 1)
-            )  # and so does what is hidden
-            before = redactions.state(State(event=event.to, context=before)).context
+            redactions = Redactions(enumerate(events[: number - 1], 1))  # and what is hidden
+            before = redactions.context(before, event.to)
             if not isinstance(event, e.HistoryReplaced) and before.followup == RESTART:
                 before.followup = LISTEN
             assert after == before
@@ -240,11 +237,11 @@ def test_every_moment_of_a_stored_conversation_is_its_prefix_replayed(
         for number in range(len(events) + 1):
             past = log.conversation("c", event=number)
             assert log.history("c").state(number) == replay(events[:number])
-            assert past.state == redactions.state(replay(events[:number]))
+            assert past.state == redactions.state(number) == replay(shown[:number])
             assert list(past.events()) == shown[:number]
         ends = {state.turn: state for state in map(replay, prefixes(events))}
         for ended, state in ends.items():
-            assert log.conversation("c", turn=ended).state == redactions.state(state)
+            assert log.conversation("c", turn=ended).state == redactions.state(state.event)
         assert [t.number for t in stored.dialogue().turns()] == sorted(ends)
 
 

@@ -39,7 +39,9 @@ Split = Annotated[
 By = Annotated[str, typer.Option("--by", metavar="WHAT", help="Split by conversation or by user.")]
 Include = Annotated[
     str | None,
-    typer.Option("--include", metavar="WHAT", help="What is left out else: rewound,errors."),
+    typer.Option(
+        "--include", metavar="WHAT", help="What is left out else: rewound,errors,redacted."
+    ),
 ]
 AtPosition = Annotated[
     int | None,

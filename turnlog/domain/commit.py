@@ -19,7 +19,7 @@ class Commit(msgspec.Struct, frozen=True):
     version counts the conversation's commits from 1. first_event is the number of the first of
     its events, first_turn the turn before them. recorded: the log's clock, UTC seconds.
     key: the idempotency key, unique in the conversation. position: in the whole log, None until
-    it is known.
+    it is known. hidden: numbers of those whose words were taken out, for those who look.
     """
 
     conversation: str
@@ -30,6 +30,7 @@ class Commit(msgspec.Struct, frozen=True):
     events: tuple[Event, ...]
     key: str | None = None
     position: int | None = None
+    hidden: frozenset[int] = frozenset()
 
     @property
     def originator_id(self) -> str:
@@ -43,11 +44,15 @@ class Commit(msgspec.Struct, frozen=True):
     def last_event(self) -> int:
         return self.first_event + len(self.events) - 1
 
+    def numbered(self) -> Iterator[tuple[int, Event]]:
+        """Its events with their numbers, oldest first."""
+        return enumerate(self.events, self.first_event)
+
     def shown(self, redactions: Redactions) -> Commit:
         """The commit as every view may show it."""
-        numbered = enumerate(self.events, self.first_event)
-        events = tuple(itertools.starmap(redactions.shown, numbered))
-        commit: Commit = replace(self, events=events)
+        events = tuple(itertools.starmap(redactions.shown, self.numbered()))
+        hidden = frozenset(number for number, _ in self.numbered() if number in redactions)
+        commit: Commit = replace(self, events=events, hidden=hidden)
         return commit
 
     def recorded_events(self) -> Iterator[RecordedEvent]:
@@ -56,5 +61,6 @@ class Commit(msgspec.Struct, frozen=True):
         for number, event in enumerate(self.events, self.first_event):
             turn += isinstance(event, UserUttered)
             yield RecordedEvent(
-                self.conversation, number, turn, self.version, self.position, self.recorded, event
-            )
+                self.conversation, number, turn, self.version, self.position, self.recorded, event,
+                redacted=number in self.hidden,
+            )  # fmt: skip

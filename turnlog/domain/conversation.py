@@ -13,7 +13,7 @@ from turnlog.domain.commit import Commit
 from turnlog.domain.counted import counted
 from turnlog.domain.decide import History, decide
 from turnlog.domain.dialogue import Dialogue
-from turnlog.domain.events import Event, UserUttered
+from turnlog.domain.events import Event, MessageRedacted, UserUttered
 from turnlog.domain.messages import Message, messages
 from turnlog.domain.notebook import as_html
 from turnlog.domain.recorded import RecordedEvent, rewinds_in, shown
@@ -61,6 +61,7 @@ class Conversation:
         self._past = past
         self._version = version
         self._redactions = redactions
+        self._shown_state: State | None = None
         self._pending: list[Commit] = []
 
     def __repr__(self) -> str:
@@ -80,7 +81,12 @@ class Conversation:
 
     @property
     def state(self) -> State:
-        return self._state if self._redactions is None else self._redactions.state(self._state)
+        if self._redactions is None:
+            return self._state
+        if self._shown_state is None:
+            stored, pending = self._redactions.state(self._stored_events), self._pending_events()
+            self._shown_state = fold(stored, self._shown(pending))
+        return self._shown_state
 
     @property
     def slots(self) -> dict[str, Any]:
@@ -94,13 +100,12 @@ class Conversation:
     def events(self, after: int = 0) -> Iterator[Event]:
         """All events up to this moment, oldest first; those numbered above `after` only."""
         stored = self._stored_events
-        numbers = itertools.count(after + 1)
         if after < stored:
-            yield from self._shown(zip(numbers, self._past.events(after, stored), strict=False))
-        pending = (event for commit in self._pending for event in commit.events)
-        yield from self._shown(
-            zip(numbers, itertools.islice(pending, max(0, after - stored), None), strict=False)
-        )
+            yield from self._shown(enumerate(self._past.events(after, stored), after + 1))
+        yield from self._shown(one for one in self._pending_events() if one[0] > after)
+
+    def _pending_events(self) -> Iterator[tuple[int, Event]]:
+        return itertools.chain.from_iterable(commit.numbered() for commit in self._pending)
 
     def _shown(self, events: Iterable[tuple[int, Event]]) -> Iterator[Event]:
         if self._redactions is None:
@@ -127,6 +132,14 @@ class Conversation:
     def event(self, number: int) -> Event | None:
         """The event of that number, None where there is none."""
         return next(self.events(number - 1), None) if number <= self._state.event else None
+
+    def hides(self, number: int) -> bool:
+        """Whether the words of the event of that number were redacted."""
+        return self._redactions is not None and number in self._redactions
+
+    def earlier(self, state: State) -> Conversation:
+        """The same conversation when it had that state."""
+        return Conversation(self._id, state, self._past, self._version, self._redactions)
 
     def _recorded(self, after: int) -> Iterator[RecordedEvent]:
         stored = self._stored_events
@@ -184,9 +197,19 @@ class Conversation:
             self._id, self._version, before.event + 1, before.turn, recorded, tuple(events), key
         )
         self._pending.append(commit)
-        if self._state.redacted:
-            self._redactions = Redactions(reversed([*_Pending(self).newest_first()]))
+        self._hide(commit)
         return commit
+
+    def _hide(self, commit: Commit) -> None:
+        """Learn what is hidden from now on. What is staged at an earlier moment changes nothing:
+        what is hidden there, later events say."""
+        self._shown_state = None
+        if self._redactions is not None:
+            if self._redactions.last < commit.first_event:
+                self._redactions = self._redactions.followed_by(commit.numbered())
+        elif any(isinstance(event, MessageRedacted) for event in commit.events):
+            stored = enumerate(self._past.events(0, self._stored_events), 1)
+            self._redactions = Redactions(itertools.chain(stored, self._pending_events()))
 
     def collect_events(self) -> Sequence[Commit]:
         collected, self._pending = self._pending, []
@@ -196,6 +219,7 @@ class Conversation:
         """Fold a stored commit in."""
         self._state = fold(self._state.copy(), commit.events)
         self._version = commit.version
+        self._hide(commit)
 
     @property
     def _stored_events(self) -> int:

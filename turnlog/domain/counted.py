@@ -124,7 +124,7 @@ def _edited(counting: list[Numbered], numbered: list[Numbered]) -> Iterator[Numb
             continue
         message = getattr(event, "message", None)
         about = edits.get(message or 0)
-        if number in edits:
+        if number in edits and hasattr(event, "text"):
             event = _rewritten(event, edits[number][1])
         elif about is not None and number < about[0]:
             event = _moved(event, texts.get(message), about[1].text)

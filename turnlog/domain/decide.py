@@ -219,7 +219,7 @@ def _context_at(decision: _Decision, number: int) -> e.Context:
 def _hidden(decision: _Decision, number: int, context: e.Context) -> e.Context:
     """The context as views may show it: what was redacted is not given back."""
     redactions = Redactions(reversed([*decision.newest_first()]))
-    return redactions.state(State(event=number, context=context)).context
+    return redactions.context(context, number)
 
 
 def _restarted(decision: _Decision, event: e.ConversationRestarted) -> e.Event:
@@ -290,11 +290,12 @@ def _message_redacted(decision: _Decision, event: e.MessageRedacted) -> e.Event:
         _check_number(decision, event, "events", number)
     if event.events:
         return event
-    numbered = [*decision.newest_first()][::-1]
-    event = replace(event, events=hidden_by(event.message, numbered))
-    before = decision.state
-    numbered.append((before.event + 1, event))
-    slots, shown = before.context.slots, Redactions(numbered).state(before).context.slots
+    numbered, before = [*decision.newest_first()][::-1], decision.state
+    number = before.event + 1
+    hidden = hidden_by(event.message, numbered, number)
+    event = replace(event, events=tuple(sorted(hidden)))
+    numbered.append((number, event))
+    slots, shown = before.context.slots, Redactions(numbered).state(before.event).context.slots
     gone = (name for name in sorted(slots) if not same(shown.get(name), slots[name]))
     return replace(event, slots=tuple(gone))
 

@@ -1,4 +1,4 @@
-"""What a redaction hides, decided once for every view (ADR 11).
+"""What a redaction hides, decided once for every view (ADR 12).
 
 Hidden are the message, what was understood of it, and the values that it set. Where such a value
 comes up again it is masked, until a later message says it and sets it anew.
@@ -6,56 +6,35 @@ comes up again it is masked, until a later message says it and sets it anew.
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
+from turnlog.domain.apply import fold
+from turnlog.domain.consequences import Numbered, consequences
 from turnlog.domain.context import Context, LatestMessage
-from turnlog.domain.masks import HiddenValue, Mask, leaves, mentions, tokens
+from turnlog.domain.hidden_values import hidden_values
+from turnlog.domain.masks import Mask, without_words
 from turnlog.domain.state import State
-from turnlog.domain.traits import AboutMessage, Utterance, ValueChange
-from turnlog.domain.values import same
-
-Numbered = tuple[int, e.Event]
-
-_WORDS: dict[str, Any] = {
-    "text": None, "data": None, "intent": None, "entities": (), "frames": (), "comment": None,
-    "extra": None, "value": None, "items": [], "result": None, "arguments": None, "tools": None,
-    "detail": None, "entry": b"{}", "action_text": None, "content": None, "goal": None,
-}  # fmt: skip
-"""The fields that may say what was said, and what is left of them."""
-
-_CODE = re.compile(r"[^\s,;:!?()\[\]{}\"'<>]*\d[^\s,;:!?()\[\]{}\"'<>]*|\S+@\S+\.\w+")
-"""What is told of a text that nobody understood: numbers, codes, addresses."""
+from turnlog.domain.traits import AboutMessage, Rewind, ValueChange
 
 
-def without_words(event: e.Event) -> e.Event:
-    """The event without the fields that may say what was said."""
-    left = {name: nothing for name, nothing in _WORDS.items() if name in event.__struct_fields__}
-    shown: e.Event = replace(event, **left)
-    return shown
+def hidden_by(message: int, events: Sequence[Numbered], redaction: int) -> frozenset[int]:
+    """Numbers of the events that a redaction of a message hides whole.
 
-
-def hidden_by(message: int, events: Sequence[Numbered]) -> tuple[int, ...]:
-    """Numbers of the events that a redaction of a message hides whole, in order.
-
-    events: all of the conversation's, oldest first.
+    events: all of the conversation's, oldest first; redaction: the number it has among them. Of
+    what comes later it hides only what names the message: a late answer, another edit.
     """
-    causes = {number: event.cause for number, event in events}
-    near = _stretch(message, events)
-    return tuple(
+    caused = consequences(message, events, redaction)
+    return frozenset(
         number
         for number, event in events
         if number == message
         or _is_about(message, event)
-        or (isinstance(event, ValueChange) and _is_caused(message, event.cause, causes))
-        or (number in near and event.cause is None
-            and isinstance(event, ValueChange | e.EntitiesAdded))
-    )  # fmt: skip
+        or (number in caused and isinstance(event, ValueChange | e.EntitiesAdded))
+    )
 
 
 def _is_about(message: int, event: e.Event) -> bool:
@@ -63,44 +42,18 @@ def _is_about(message: int, event: e.Event) -> bool:
     return isinstance(event, AboutMessage) and event.message == message and not is_redaction
 
 
-def _is_caused(message: int, cause: int | None, causes: Mapping[int, int | None]) -> bool:
-    """Whether the message is the cause, or the cause of the cause, and so on."""
-    seen: set[int] = set()
-    while cause is not None and cause not in seen:
-        if cause == message:
-            return True
-        seen.add(cause)
-        cause = causes.get(cause)
-    return False
-
-
-def _stretch(message: int, events: Sequence[Numbered]) -> range:
-    """The numbers after a message in its turn; up to the next message where it is not a user's."""
-    of_user = any(n == message and isinstance(event, e.UserUttered) for n, event in events)
-    ends = e.UserUttered if of_user else Utterance
-    after = (n for n, event in events if n > message and isinstance(event, ends))
-    return range(message + 1, next(after, len(events) + 1))
-
-
 class Redactions:
     """What the redactions of a conversation hide; events: all of its, oldest first, as recorded."""
 
     def __init__(self, events: Iterable[Numbered]) -> None:
-        numbered = list(events)
-        by_number = dict(numbered)
-        hidden = {
-            event.message: event.events or hidden_by(event.message, numbered)
-            for event in by_number.values()
-            if isinstance(event, e.MessageRedacted)
-        }
-        self.hidden = frozenset(number for numbers in hidden.values() for number in numbers)
-        self._values = [
-            HiddenValue(value, names, tokens(value), message, self._until(message, value, numbered))
-            for message, numbers in hidden.items()
-            for value, names in _values([by_number[number] for number in numbers])
-        ]
-        texts = (getattr(by_number[number], "text", None) for number in self.hidden)
-        self._whole = Mask(self._values, (text for text in texts if text))
+        self._events = list(events)
+        by_message: dict[int, frozenset[int]] = {}
+        for number, event in self._events:
+            if isinstance(event, e.MessageRedacted):
+                found = hidden_by(event.message, self._events, number).union(event.events)
+                by_message[event.message] = found | by_message.get(event.message, frozenset())
+        self.hidden = frozenset[int]().union(*by_message.values())
+        self._values = hidden_values(by_message, self._events)
         self._masks: dict[tuple[int, ...], Mask] = {}
 
     def __bool__(self) -> bool:
@@ -110,24 +63,37 @@ class Redactions:
         """Whether the event of that number is hidden."""
         return number in self.hidden
 
+    @property
+    def last(self) -> int:
+        """Number of the last event that they know."""
+        return len(self._events)
+
+    def followed_by(self, events: Iterable[Numbered]) -> Redactions:
+        """What they hide when the conversation has gone on with these events."""
+        return Redactions([*self._events, *events])
+
     def shown(self, number: int, event: e.Event) -> e.Event:
         """The event as every view may show it."""
         if number in self.hidden:
-            return without_words(event)
-        if isinstance(event, e.ThreadImported):  # it holds the messages that follow a second time
-            return replace(event, entry=self._whole.json(event.entry))
-        mask = self._mask(number)
-        return event if mask is None else mask.event(event)
+            event = without_words(event)
+        if isinstance(event, e.ThreadImported):  # it holds what other events say, a second time
+            return replace(event, entry=self._whole_texts().json(event.entry))
+        if (mask := self._mask(number)) is not None:
+            event = mask.event(event)
+        restored = getattr(event, "restored", None)
+        if isinstance(restored, Context):
+            at = event.to if isinstance(event, Rewind) and event.to is not None else number
+            event = _with(event, restored=self.context(restored, at))
+        return event
 
-    def state(self, state: State) -> State:
-        """A state, now or at an earlier event, as every view may show it."""
-        context, thread = state.context, state.thread
-        if (mask := self._mask(state.event + 1)) is not None:
-            context, thread = mask.context(context), mask.any(thread)
-        shown: State = replace(state, context=self._context(context), thread=thread)
-        return shown
+    def state(self, event: int) -> State:
+        """The state after the event of that number, as every view may show it."""
+        return fold(State(), (self.shown(*numbered) for numbered in self._events[:event]))
 
-    def _context(self, context: Context) -> Context:
+    def context(self, context: Context, event: int) -> Context:
+        """The context after the event of that number, as every view may show it."""
+        if (mask := self._mask(event)) is not None:
+            context = mask.context(context)
         bot, loop = context.latest_bot_message, context.loop
         if loop is not None:
             loop = replace(loop, trigger=self._latest(loop.trigger))
@@ -148,47 +114,12 @@ class Redactions:
             self._masks[which] = Mask([self._values[index] for index in which])
         return self._masks.get(which)
 
-    def _until(self, message: int, value: Any, events: Sequence[Numbered]) -> float:
-        """Number of the first later message that says the value and sets it again; or infinity.
-
-        A value too short to be found in a text is taken to be said wherever it is set.
-        """
-        looks = tokens(value)
-        later, said = 0, False
-        for number, event in events:
-            if number <= message or number in self.hidden:
-                continue
-            if isinstance(event, e.UserUttered):
-                later, said = number, not looks or mentions(event.text or "", looks)
-            elif isinstance(event, e.MessageUnderstood) and event.message == later:
-                said = said or any(same(entity.value, value) for entity in event.entities)
-            elif isinstance(event, e.SlotSet) and later and said and same(event.value, value):
-                return later
-        return math.inf
+    def _whole_texts(self) -> Mask:
+        """Masks every hidden value, and hidden texts where they are whole, however short."""
+        texts = (getattr(event, "text", None) for n, event in self._events if n in self.hidden)
+        return Mask(self._values, (text for text in texts if text))
 
 
-def _values(hidden: Iterable[e.Event]) -> Iterator[tuple[Any, frozenset[str]]]:
-    """The values that hidden events hold, with the slots that were set to them."""
-    found: list[tuple[Any, set[str]]] = []
-    for event in hidden:
-        for value in _values_in(event):
-            names = next((names for held, names in found if same(held, value)), None)
-            if names is None:
-                found.append((value, names := set()))
-            if isinstance(event, e.SlotSet):
-                names.add(event.name)
-    return ((value, frozenset(names)) for value, names in found)
-
-
-def _values_in(event: e.Event) -> Iterator[Any]:
-    if text := getattr(event, "text", None):
-        yield text.strip()
-        yield from _CODE.findall(text)
-    for entity in getattr(event, "entities", ()):
-        yield from leaves(entity.value)
-    for frame in getattr(event, "frames", ()):
-        yield from leaves([span.value for span in frame.spans or ()])
-        yield from leaves([act.values for act in frame.acts or ()])
-    for field in ("items", "result"):
-        yield from leaves(getattr(event, field, None))
-    yield from leaves([getattr(event, "value", None)])  # a list slot keeps it in a list
+def _with(event: e.Event, **changed: Any) -> e.Event:
+    result: e.Event = replace(event, **changed)
+    return result

@@ -113,7 +113,8 @@ class Batch:
         conversation, key = request.conversation, request.key
         standing = self._standing(conversation)
         if key is not None and (known := self._keys.get((conversation, key))) is not None:
-            return Recorded([] if standing.state.deleted else known, standing.state, new=False)
+            shown = [] if standing.state.deleted else self._shown(known, standing.state)
+            return Recorded(shown, standing.state, new=False)
         if request.expected_version not in (None, standing.version):
             assert request.expected_version is not None
             raise VersionConflict(conversation, request.expected_version, standing.version)
@@ -133,6 +134,13 @@ class Batch:
         else:
             commits = self._cut(request, standing, events)
         return Recorded(commits, state)
+
+    def _shown(self, known: list[Commit], state: State) -> list[Commit]:
+        """What was recorded before as it may be shown now."""
+        if not state.redacted:
+            return known
+        redactions = _History(self, known[0].conversation).redactions()
+        return [commit.shown(redactions) for commit in known]
 
     def _standing(self, conversation: str) -> Standing:
         """Where the conversation stands for the next request."""

@@ -106,7 +106,7 @@ class Turnlog(ConversationApplication):
 
         What is derived from its rows goes with it.
         """
-        self.head(conversation)
+        self._head(conversation)
         self.record(conversation, ConversationDeleted(reason, actor=actor))
         catch_up_kept(self.store)
 
@@ -152,7 +152,7 @@ class Turnlog(ConversationApplication):
         time: UTC seconds, held against the events' own timestamps. deleted: whether a deleted one
         is wanted too, whose state is then that of its deletion.
         """
-        head, newest = self.head(id, deleted=deleted)
+        head, newest = self._head(id, deleted=deleted)
         history = self.history(id)
         if turn is not None:
             state = history.state_after_turn(turn)
@@ -185,7 +185,9 @@ class Turnlog(ConversationApplication):
 
     def heads(self) -> Iterator[tuple[Head, State]]:
         """Where every conversation stands that is not deleted, in order of id."""
-        return ((head, state) for head, state in self._every_head() if not state.deleted)
+        for head, state in self._every_head():
+            if not state.deleted:
+                yield head, self._shown(head, state)
 
     def _every_head(self) -> Iterator[tuple[Head, State]]:
         after = ""
@@ -256,7 +258,7 @@ class Turnlog(ConversationApplication):
 
     def __contains__(self, id: str) -> bool:
         try:
-            self.head(id)
+            self._head(id)
         except UnknownConversation:
             return False
         return True
@@ -273,6 +275,17 @@ class Turnlog(ConversationApplication):
 
         deleted: whether a deleted one is wanted too.
         """
+        head, state = self._head(id, deleted=deleted)
+        return head, self._shown(head, state)
+
+    def _shown(self, head: Head, state: State) -> State:
+        """The state without what was redacted."""
+        if not state.redacted:
+            return state
+        return self.history(head.conversation).redactions().state(head.event)
+
+    def _head(self, id: str, *, deleted: bool = False) -> tuple[Head, State]:
+        """The same as the fold has it."""
         possible = is_conversation(id) and unholdable(id) is None
         head = self.store.reader.head(id) if possible else None
         if head is not None:

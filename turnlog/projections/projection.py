@@ -145,7 +145,7 @@ def _fold(rows: Iterable[Row], projection: Projection, buffer: Buffer) -> None:
 
 def _note_redacted(seen: Iterable[Commit], buffer: Buffer) -> None:
     place, prefix = _REDACTED
-    for conversation in {c.conversation for c in seen if _has(c, MessageRedacted)}:
+    for conversation in {c.conversation for c in seen if redacts(c)}:
         buffer.put(place, prefix + conversation, True)
 
 
@@ -167,13 +167,28 @@ def _has(commit: Commit, kind: type[Event]) -> bool:
     return any(type(event) is kind for event in commit.events)
 
 
+def redacts(commit: Commit) -> bool:
+    return _has(commit, MessageRedacted)
+
+
+def was_redacted(reader: Reader, model: str, conversation: str) -> bool:
+    """Whether a read model knows of a redaction in the conversation."""
+    place, prefix = _REDACTED
+    return reader.get(model, place, prefix + conversation) is not None
+
+
 def _anew(conversation: str, version: int, buffer: Buffer) -> list[Commit]:
     """All commits of a conversation up to a version, to be projected from the beginning."""
     for key, _ in list(buffer.entries(conversation)):
         buffer.remove(conversation, key)
-    rows = buffer.log.rows(conversation, 0, version)
+    return shown_whole(buffer.log, conversation, version)
+
+
+def shown_whole(log: Reader, conversation: str, version: int | None = None) -> list[Commit]:
+    """All commits of a conversation, up to a version, as a view may show them."""
+    rows = log.rows(conversation, 0, version)
     whole = [row.commit() for row in rows if binary.is_commit(row.topic)]
-    redactions = Redactions((r.number, r.event) for c in whole for r in c.recorded_events())
+    redactions = Redactions(numbered for commit in whole for numbered in commit.numbered())
     return [commit.shown(redactions) for commit in whole]
 
 

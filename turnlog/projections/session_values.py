@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from turnlog.domain import events as e
 from turnlog.domain.commit import Commit
 from turnlog.encoding import binary
+from turnlog.projections.projection import redacts, shown_whole, was_redacted
 from turnlog.projections.view import View, reading
 from turnlog.storage.recorder import Reader
 from turnlog.storage.rows import Row
@@ -28,10 +29,11 @@ class Values:
 
     known: whether it ever held any. touched: time of the newest value event. expires: UTC seconds
     by key, for values with an end of their own. version: the commit up to which it is folded.
-    lapsed: they were there, and are gone because nobody wrote for too long.
+    lapsed: they were there, and are gone because nobody wrote for too long. redacted: what comes
+    next can hide what they hold.
     """
 
-    __slots__ = ("expires", "held", "known", "lapsed", "touched", "version")
+    __slots__ = ("expires", "held", "known", "lapsed", "redacted", "touched", "version")
 
     def __init__(self) -> None:
         self.held: dict[str, Any] = {}
@@ -39,6 +41,7 @@ class Values:
         self.touched: float | None = None
         self.known = False
         self.lapsed = False
+        self.redacted = False
         self.version = 0
 
     def copy(self) -> Values:
@@ -48,7 +51,7 @@ class Values:
         values = Values()
         values.held, values.expires = dict(self.held), dict(self.expires)
         values.known, values.touched = self.known, self.touched
-        values.version = self.version
+        values.version, values.redacted = self.version, self.redacted
         for key in list(keys):
             values.drop(key)
         return values
@@ -57,6 +60,7 @@ class Values:
         """What is left of a session that has expired."""
         values = Values()
         values.version, values.lapsed = self.version, bool(self.held)
+        values.redacted = self.redacted
         return values
 
     def fold(self, events: Iterable[e.Event]) -> set[str]:
@@ -177,21 +181,33 @@ def session_values(reader: Reader, conversation: str) -> Values:
 
     Costs what was recorded since the projection last ran, whatever the conversation's length.
     """
-    mark = reader.mark(SessionValuesProjection.name)
-    stored = reader.entries(SessionValuesProjection.name, conversation)
+    model = SessionValuesProjection.name
+    stored = reader.entries(model, conversation)
     values = _decoded((key, binary.decode(value)) for _, key, value in stored)
+    values.redacted = was_redacted(reader, model, conversation)
+    rows = _fresh(reader, conversation, values)
+    commits = [row.commit() for row in reversed(rows) if binary.is_commit(row.topic)]
+    if commits and (values.redacted or any(map(redacts, commits))):
+        values, commits = Values(), shown_whole(reader, conversation)
+        values.redacted = True
+    for commit in commits:
+        values.fold(commit.events)
+    if rows:
+        values.version = rows[0].version
+    return values
+
+
+def _fresh(reader: Reader, conversation: str, values: Values) -> list[Row]:
+    """The rows that are not projected yet, newest first; the values get the version before them."""
+    mark = reader.mark(SessionValuesProjection.name)
     position = mark.position if mark else 0
-    fresh: list[Row] = []
+    rows: list[Row] = []
     for row in _newest_first(reader, conversation):
         if row.position <= position or row.version <= values.version:
             values.version = max(values.version, row.version)
             break
-        fresh.append(row)
-    for row in reversed(fresh):
-        if binary.is_commit(row.topic):
-            values.fold(row.commit().events)
-        values.version = row.version
-    return values
+        rows.append(row)
+    return rows
 
 
 def _newest_first(reader: Reader, conversation: str) -> Iterable[Row]:

@@ -38,15 +38,15 @@ async def replay_one(
     """The first turn of a conversation that the bot answers in another way than was recorded.
 
     Every turn is answered on top of the recorded events before it, whatever the bot said there.
+    A turn in which something was redacted is not asked again: nobody knows what was said.
     timeout: seconds an answer may take.
     """
     conversation = log.conversation(id)
     results = answers(enumerate(conversation.events(), 1))
     state = State()
     for turn in turns(conversation.events()):
-        if turn.message is not None:
-            before = fold(state.copy(), turn.events[:1])
-            scratch = Conversation(id, before, log.history(id), conversation.version)
+        if turn.message is not None and not any(conversation.hides(n) for n, _ in turn.numbered()):
+            scratch = conversation.earlier(fold(state.copy(), turn.events[:1]))
             calls = list(_calls(turn, results))
             actual = await _answer(scratch, turn.message, calls, loaded, timeout)
             expected = own(turn.first_event, turn.events[1:])

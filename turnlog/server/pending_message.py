@@ -9,6 +9,7 @@ from turnlog.bots.live import OWN
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.state import State
+from turnlog.engine.history import shown_commits
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded
 
@@ -37,7 +38,8 @@ def pending_message(log: Turnlog, conversation: str, number: int | None) -> Pend
     assert isinstance(message, UserUttered)
     row = log.store.reader.keyed(conversation, _answer_key(number))
     if row is not None:
-        return PendingMessage(now, number, message, row.commit().events)
+        [answer] = shown_commits(log.store.reader, [row])
+        return PendingMessage(now, number, message, answer.events)
     latest = now.state.context.latest_message
     is_last = latest is not None and latest.event == number
     return PendingMessage(now, number, message) if is_last else None

@@ -12,7 +12,7 @@ from turnlog.encoding import binary
 from turnlog.engine.locks import KeyedLocks
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded, Request
-from turnlog.projections.projection import catch_up
+from turnlog.projections.projection import catch_up, redacts
 from turnlog.projections.session_values import SessionValuesProjection, Values, session_values
 from turnlog.storage.rows import Row
 from turnlog.storage.subscription import BATCH_COMMITS, Subscription
@@ -135,11 +135,12 @@ class Store:
                 catch_up(self.log.store, [SessionValuesProjection()])
 
     def _take(self, commit: Commit) -> None:
-        """Fold a commit into what is cached, or forget that where commits are missing between."""
+        """Fold a commit into what is cached; forget that where commits are missing between, and
+        where something is redacted."""
         cached = self._cached.get(commit.conversation)
         if cached is None or commit.version <= cached.version:
             return
-        if commit.version > cached.version + 1:
+        if commit.version > cached.version + 1 or cached.redacted or redacts(commit):
             del self._cached[commit.conversation]
             return
         values = cached.copy()

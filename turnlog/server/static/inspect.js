@@ -86,7 +86,10 @@ function say(message) {
 function listen() {
   source = new EventSource(`/inspect/api/live?${new URLSearchParams({ conversation: shown, after: model.last })}`);
   source.onmessage = ({ data }) => {
-    model.add(JSON.parse(data));
+    const items = JSON.parse(data);
+    // What a redaction hides, also among what is shown already, the server alone knows.
+    if (items.some(({ type }) => type === "MessageRedacted")) return open(shown, following ? 0 : moment);
+    model.add(items);
     following ? show(model.last) : show(moment);
   };
 }

@@ -22,18 +22,12 @@ export class Model {
       if (item.event !== this.last + 1) continue; // seen already
       this.items.push(item);
       if (item.to !== undefined) this.#undo(item);
-      if (item.type === "MessageRedacted") this.#redact(item.fields.message);
       this.#change(item);
     }
   }
 
   #undo({ to, event }) {
     for (let index = to; index < event - 1; index++) this.undone[index] ??= event;
-  }
-
-  #redact(number) {
-    const message = this.items[number - 1];
-    if (message) message.fields = { redacted: true };
   }
 
   #change(item) {

@@ -1,0 +1,250 @@
+"""What a redaction hides, whatever a conversation went through before and after it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import turnlog
+from tests.command_line import run
+from turnlog import Turnlog
+from turnlog.audit.verify import verify
+from turnlog.domain import events as e
+from turnlog.domain.apply import replay
+from turnlog.domain.plain import dumps, to_plain
+from turnlog.engine import batch
+from turnlog.engine.batch import SNAPSHOT_EVERY
+from turnlog.errors import InvalidEvent
+
+WORDS = ("Xanthippe", "471193", "rue de l'Ourcq")
+"""Values of four characters and more, each of its own kind."""
+
+SHORT = ("abc", True, 7, 2.5)
+"""Values that are told from others as a slot alone."""
+
+names = st.sampled_from(["a", "b"])
+words = st.sampled_from(WORDS)
+values = words | st.sampled_from(SHORT) | st.sampled_from(["harmless", 12345])
+texts = st.sampled_from(["hello", "and you?", "again"]) | words.map("it is {}, yes".format)
+numbers = st.integers(1, 12)
+
+turns: st.SearchStrategy[Any] = st.one_of(
+    st.builds(e.UserUttered, texts),
+    st.builds(e.BotUttered, texts, st.none() | st.fixed_dictionaries({"custom": values})),
+    st.builds(e.SlotSet, names, values | words.map(lambda word: [word, {"of": word}])),
+    st.builds(e.SlotSet, names, values, cause=numbers),
+    st.builds(e.MessageUnderstood, st.none(), st.tuples(st.builds(e.Entity, names, values))),
+    st.builds(e.MessageEdited, numbers, texts),
+    st.builds(e.MessageRedacted, numbers),
+    st.builds(e.MessageRedacted, numbers),
+    st.builds(e.ToolCalled, names, st.fixed_dictionaries({"x": values}), cause=st.none() | numbers),
+    st.builds(e.VariableSet, names, names, values),
+    st.builds(e.ValueSet, names, values),
+    st.builds(e.PromptArmed, names, text=texts),
+    st.builds(e.ActionExecuted, names, action_text=texts),
+    st.builds(e.ConversationTagged, st.tuples(texts)),
+    st.sampled_from(
+        [
+            e.UserUtteranceReverted(),
+            e.ActionReverted(),
+            e.ConversationRestarted(),
+            e.SlotsReset(),
+            e.SessionConfigured(None, True),
+            e.SessionStarted(),
+            e.LoopActivated("form"),
+            e.HistoryReplaced(to=1),
+        ]
+    ),
+)
+conversations = st.lists(st.lists(turns, min_size=1, max_size=3), min_size=2, max_size=14)
+
+
+def recorded(log: Turnlog, asked: list[list[e.Event]], id: str = "c") -> list[e.Event]:
+    """The stored events of a conversation that was asked for these, a commit each."""
+    for events in asked:
+        try:
+            log.record(id, *events)
+        except InvalidEvent:
+            """What is not there was edited or redacted: nothing is recorded."""
+    return list(log.history(id).events()) if id in log else []
+
+
+def secrets(stored: list[e.Event]) -> Iterator[tuple[str, int]]:
+    """Each word that hidden events hold, and the number of the event from which on it is hidden."""
+    for message in {ev.message for ev in stored if isinstance(ev, e.MessageRedacted)}:
+        for word in WORDS:
+            if any(word in said(event) for event in hidden_with(message, stored)):
+                yield word, message
+
+
+def hidden_with(message: int, stored: list[e.Event]) -> list[e.Event]:
+    """The events that a redaction of the message names."""
+    numbers = {
+        number
+        for event in stored
+        if isinstance(event, e.MessageRedacted) and event.message == message
+        for number in event.events
+    }
+    return [stored[number - 1] for number in numbers]
+
+
+def said(event: e.Event) -> str:
+    """Where the rules look for values: text, entities, what was set."""
+    entities = [entity.value for entity in getattr(event, "entities", ())]
+    return json.dumps([getattr(event, "value", None), entities])
+
+
+def set_again(word: str, message: int, stored: list[e.Event]) -> int:
+    """Number of the first later message in whose turn the word may be kept; past the end if none.
+
+    Whether it is kept there is for the tests below.
+    """
+    later = 0
+    for number, event in enumerate(stored, 1):
+        if number <= message:
+            continue
+        if isinstance(event, e.UserUttered):
+            later = number
+        if later and word in dumps(to_plain(event)).decode():
+            return later
+    return len(stored) + 1
+
+
+def shown(conversation: Any, first: int, last: float) -> bytes:
+    """What is shown of the events between two numbers, both left out."""
+    lines = [r for r in conversation.recorded() if first < r.number < last]
+    messages = [m for m in conversation.messages() if first < (m.event or 0) < last]
+    return b"\n".join(
+        [
+            *(dumps(recorded.as_dict()) for recorded in lines),
+            *(dumps(message.as_openai()) for message in messages),
+        ]
+    )
+
+
+@given(conversations)
+@settings(max_examples=150)
+def test_no_hidden_word_is_shown_before_a_later_message_says_it(asked: Any) -> None:
+    with turnlog.open("memory:", clock=lambda: 1.0) as log:
+        stored = recorded(log, asked)
+        if not stored:
+            return
+        now = log.conversation("c")
+        for word, message in secrets(stored):
+            until = set_again(word, message, stored)
+            assert word.encode() not in shown(now, message, until)
+            if until > len(stored) and not any(word in said(event) for event in stored[:message]):
+                assert word.encode() not in dumps(to_plain(now.state))
+
+
+@given(conversations)
+@settings(max_examples=150)
+def test_a_state_is_the_fold_of_what_is_shown(asked: Any) -> None:
+    with turnlog.open("memory:", clock=lambda: 1.0) as log:
+        stored = recorded(log, asked)
+        if not stored:
+            return
+        now = log.conversation("c")
+        events = list(now.events())
+        assert [r.event for r in now.recorded()] == events
+        assert [*now.states()][-1] == now.state == log.head("c")[1]
+        for number in range(len(stored) + 1):
+            past = log.conversation("c", event=number)
+            assert past.state == replay(events[:number])
+            assert list(past.events()) == events[:number]
+
+
+@given(conversations, st.integers(1, 5))
+@settings(max_examples=100)
+def test_the_chain_and_the_heads_follow_from_what_is_stored(asked: Any, every: int) -> None:
+    batch.SNAPSHOT_EVERY = every
+    try:
+        with turnlog.open("memory:", clock=lambda: 1.0) as log:
+            stored = recorded(log, asked)
+            if stored:
+                assert log.history("c").replay() == replay(stored)
+                for model in ("slots", "transcript", "session_values", "due_prompts"):
+                    log.view(model)
+                assert verify(log.store).faults == []
+    finally:
+        batch.SNAPSHOT_EVERY = SNAPSHOT_EVERY
+
+
+@given(conversations)
+@settings(max_examples=40)
+def test_what_is_exported_comes_in_as_it_is_shown(asked: Any) -> None:
+    with TemporaryDirectory() as folder:
+        db, other = (f"sqlite:///{folder}/{name}.db" for name in ("one", "other"))
+        out = Path(folder, "out.jsonl")
+        with turnlog.open(db, clock=lambda: 1.0) as log:
+            if not recorded(log, asked):
+                return
+        assert run("--db", db, "export", "--format", "jsonl", "--out", out).status == 0
+        again = run("--db", db, "import", out, "--json")
+        assert (again.status, again.json["unchanged"]) == (0, 1), again.out
+        assert run("--db", other, "import", out, "--json").status == 0
+        with turnlog.open(db) as one, turnlog.open(other) as two:
+            assert list(one.conversation("c").events()) == list(two.conversation("c").events())
+            assert one.conversation("c").state.context == two.conversation("c").state.context
+
+
+@given(conversations)
+def test_without_a_redaction_all_is_shown_as_it_was_recorded(asked: Any) -> None:
+    kept = [[x for x in events if not isinstance(x, e.MessageRedacted)] for events in asked]
+    with turnlog.open("memory:", clock=lambda: 1.0) as log:
+        stored = recorded(log, [events for events in kept if events])
+        if stored:
+            now = log.conversation("c")
+            assert list(now.events()) == stored
+            assert now.state == replay(stored)
+            assert not any(r.redacted for r in now.recorded())
+
+
+# --- later messages -----------------------------------------------------------------------------
+
+
+def said_again(value: Any, text: str, *between: e.Event) -> Any:
+    """The conversation after a redacted message, and one that sets the same value again."""
+    log = turnlog.open("memory:", clock=lambda: 1.0)
+    log.record("c", e.UserUttered(f"it is {value}"), e.SlotSet("a", value))
+    log.record("c", e.BotUttered(f"so {value}"), *between)
+    log.record("c", e.UserUttered(text), e.SlotSet("a", value))
+    log.record("c", e.MessageRedacted(1))
+    return log.conversation("c")
+
+
+def test_a_later_message_that_sets_the_value_again_keeps_it():
+    now = said_again("471193", "it is 471193")
+    assert now.slots == {"a": "471193"}
+    assert [getattr(event, "text", None) for event in now.events()][:4] == [
+        None, None, "so ██████", "it is 471193",
+    ]  # fmt: skip
+
+
+def test_a_value_that_is_set_again_without_being_said_stays_hidden():
+    assert said_again("471193", "go on").slots == {}
+
+
+def test_shorter_values_and_booleans_are_hidden_as_slots_only():
+    for value in SHORT:
+        now = said_again(value, "go on", e.SlotSet("a", value), e.SlotSet("b", value))
+        events = list(now.events())
+        assert getattr(events[2], "text", None) == f"so {value}"
+        assert events[1].value is events[3].value is None  # type: ignore[attr-defined]
+        assert now.slots["a"] == value
+        assert not any("█" in dumps(to_plain(event)).decode() for event in events)
+
+
+def test_a_value_is_masked_as_a_whole_word_in_any_case():
+    with turnlog.open("memory:", clock=lambda: 1.0) as log:
+        log.record("c", e.UserUttered("I am Anna"), e.SlotSet("name", "Anna"))
+        log.record("c", e.BotUttered("ANNA, Annabel and anna's Johanna"), e.MessageRedacted(1))
+        assert log.conversation("c").event(3) == e.BotUttered(
+            "████, Annabel and ████'s Johanna", timestamp=1.0
+        )
