@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,13 @@ from turnlog import BotUttered, DeliveryFailed, DeliverySucceeded, UserUttered
 from turnlog.sessions.pywce import TurnlogSessionManager, record
 
 HERE = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def logging_for_others() -> Iterator[None]:
+    """The bot switches logging off, for its own process too."""
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture
