@@ -69,4 +69,6 @@ def _messages(content: bytes) -> Iterator[Event]:
     for item in answer:
         text = item.pop("text", None)
         item.pop("recipient_id", None)
+        if isinstance(text, int | float) and not isinstance(text, bool):
+            text = str(text)
         yield BotUttered(text if isinstance(text, str) else None, item or None)
