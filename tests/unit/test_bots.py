@@ -15,6 +15,7 @@ from msgspec.structs import replace
 import turnlog
 from turnlog import BotFailed, BotUttered, SlotSet, ToolCalled, ToolReturned, UserUttered
 from turnlog.bots import LiveConversation, LoadedBot, as_events, ask, booking, load
+from turnlog.bots.remote import _messages
 from turnlog.errors import BotError, ToolFailed, Unavailable
 from turnlog.replay import replay as replayed
 
@@ -357,3 +358,8 @@ async def test_a_log_that_is_away_is_not_the_bots_failure(monkeypatch: Any):
 
 async def away(*_: Any, **__: Any) -> None:
     raise Unavailable("away")
+
+
+def test_a_number_that_a_webhook_answers_is_a_text():
+    answer = b'[{"text": 5}, {"text": 0.5}, {"text": "5"}, {"text": true, "image": "x"}]'
+    assert [event.text for event in _messages(answer)] == ["5", "0.5", "5", None]

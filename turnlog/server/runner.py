@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from itertools import count
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import msgspec
@@ -24,12 +22,12 @@ from turnlog.errors import (
     InvalidEvent,
     StorageError,
     TurnlogError,
-    Unavailable,
     UnknownConversation,
 )
 from turnlog.server.locks import ConversationLocks
 from turnlog.server.message_guard import MessageGuard
 from turnlog.server.metrics import Metrics
+from turnlog.server.patience import Patience, bot_answer
 from turnlog.server.pending_message import (
     PendingMessage,
     message_number,
@@ -45,14 +43,6 @@ logger = logging.getLogger(__name__)
 
 Done = TypeVar("Done")
 Arguments = ParamSpec("Arguments")
-
-LOG_ATTEMPTS = 6
-FIRST_PAUSE_SECONDS = 0.25
-LAST_PAUSE_SECONDS = 4.0
-"""How often the log is tried for an answer by a server that ends; seconds before the second time,
-then doubled."""
-
-SHORTEST_WAIT_SECONDS = 0.05
 
 FRESH_SECONDS = 1.0
 LEASE_PAUSE_SECONDS = 0.5
@@ -92,7 +82,7 @@ class Runner:
         self._settings = settings
         self._metrics = metrics
         self._leases = leases
-        self._ending = False
+        self._patience = Patience(settings.limits.patience)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._owed: set[str] = set()
         self._asked: set[str] = set()
@@ -110,7 +100,7 @@ class Runner:
         await self._locks.enter(conversation)
         try:
             with self._metrics.recording.time():
-                recorded = await self._patiently(self._log.record(conversation, message))
+                recorded = await self._patience.in_time(self._log.record(conversation, message))
         except BaseException:
             self._locks.release(conversation)
             raise
@@ -202,17 +192,17 @@ class Runner:
         if conversation not in self._asked:
             return await self._in_order(conversation, lambda: save(*arguments, **named))
         async with self._keeping.of(conversation):
-            return await self._patiently(save(*arguments, **named))
+            return await self._patience.in_time(save(*arguments, **named))
 
     async def _in_order(self, conversation: str, write: Callable[[], Awaitable[Done]]) -> Done:
         async with self._locks.of(conversation):
-            return await self._patiently(write())
+            return await self._patience.in_time(write())
 
     # --- ending ---------------------------------------------------------------------------------
 
     async def finish(self) -> None:
         """Wait for the answers under way."""
-        self._ending = True
+        self._patience.ending = True
         for task in self._waiting:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -222,13 +212,6 @@ class Runner:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    async def _patiently(self, recording: Awaitable[Done]) -> Done:
-        try:
-            async with asyncio.timeout(self._settings.limits.patience):
-                return await recording
-        except TimeoutError as error:
-            raise Unavailable("the log does not answer; send the message again") from error
 
     # --- answering ------------------------------------------------------------------------------
 
@@ -247,7 +230,7 @@ class Runner:
     async def _answered(self, conversation: str, number: int | None) -> Sequence[Event]:
         if self._bot is None:
             return ()
-        pending = await self._insist(lambda: self._pending(conversation, number))
+        pending = await self._patience.insist(lambda: self._pending(conversation, number))
         if pending is None:
             return ()
         if pending.answer is not None:
@@ -258,14 +241,14 @@ class Runner:
             return await self._new_answer(self._bot, pending)
 
     async def _new_answer(self, bot: LoadedBot, pending: PendingMessage) -> Sequence[Event]:
-        events = await self._insist(lambda: self._ask(bot, pending))
+        events = await self._patience.insist(lambda: self._ask(bot, pending))
         if not events:
             self._note_silence(pending.conversation.id, pending.number)
             return ()
         return await self._record_answer(pending, events)
 
     async def _pending(self, conversation: str, number: int | None) -> PendingMessage | None:
-        return await self._patiently(
+        return await self._patience.in_time(
             self._log.read(lambda log: pending_message(log, conversation, number))
         )
 
@@ -281,36 +264,21 @@ class Runner:
     ) -> Sequence[Event]:
         """What was recorded: the answer, or that the log cannot hold it."""
         try:
-            return (await self._insist(lambda: self._record_once(pending, events))).events
+            return (await self._patience.insist(lambda: self._record_once(pending, events))).events
         except InvalidEvent as error:
             failed = self._noted(pending, [BotFailed("error", f"InvalidEvent: {error}")])
-            return (await self._insist(lambda: self._record_once(pending, failed))).events
+            return (await self._patience.insist(lambda: self._record_once(pending, failed))).events
 
     async def _record_once(self, pending: PendingMessage, events: Sequence[Event]) -> Recorded:
         number = pending.number
         caused = [e if e.cause else msgspec.structs.replace(e, cause=number) for e in events]
-        return await self._patiently(
+        return await self._patience.in_time(
             self._log.record(pending.conversation.id, *caused, key=pending.answer_key)
         )
 
-    async def _insist(self, work: Callable[[], Awaitable[Done]]) -> Done:
-        """Do it again and again until the log is back; a server that ends gives up at last."""
-        for attempt in count():
-            try:
-                return await work()
-            except Unavailable as error:
-                if self._ending and attempt >= LOG_ATTEMPTS:
-                    raise
-                logger.warning("an answer waits for the log: %s", error)
-            await asyncio.sleep(min(FIRST_PAUSE_SECONDS * 2**attempt, LAST_PAUSE_SECONDS))
-        raise AssertionError
-
-    async def _insist_patiently(self, work: Callable[[], Awaitable[Done]]) -> Done:
-        return await self._insist(lambda: self._patiently(work()))
-
     async def _ask(self, bot: LoadedBot, pending: PendingMessage) -> Sequence[Event]:
         """The bot's events, or the failure to be recorded."""
-        insist = self._insist_patiently
+        insist = self._patience.insist_in_time
         view = LiveConversation(self._log, pending.conversation, bot, pending.number, insist)
         asking = ask(bot.bot, view, pending.message)
         self._asked.add(view.id)
@@ -318,7 +286,7 @@ class Runner:
         try:
             with self._metrics.answering.time():
                 return self._noted(
-                    pending, await _in_time(asking, self._settings.bot_timeout, view)
+                    pending, await bot_answer(asking, self._settings.bot_timeout, view)
                 )
         finally:
             self._asked.discard(view.id)
@@ -344,22 +312,3 @@ class Runner:
 
 def _lease(conversation: str, number: int) -> str:
     return f"{number} of {conversation}"
-
-
-async def _in_time(
-    asking: Coroutine[Any, Any, Sequence[Event]], timeout: float, view: LiveConversation
-) -> Sequence[Event]:
-    """The answer, or a BotFailed; a bot that will not be cancelled is left behind.
-
-    What the bot waits for the log is not its time.
-    """
-    task = asyncio.ensure_future(asking)
-    began = time.monotonic()
-    while (left := began + timeout + view.waited - time.monotonic()) > 0:
-        done, _ = await asyncio.wait({task}, timeout=max(left, SHORTEST_WAIT_SECONDS))
-        if done and task.cancelled():
-            return (BotFailed("error", "CancelledError: the bot cancelled itself"),)
-        if done:
-            return task.result()
-    task.cancel()
-    return (BotFailed("timeout", f"no answer within {timeout:g} s"),)
