@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from msgspec.structs import replace
@@ -85,7 +85,7 @@ class Conversation:
             return self._state
         if self._shown_state is None:
             stored, pending = self._redactions.state(self._stored_events), self._pending_events()
-            self._shown_state = fold(stored, self._shown(pending))
+            self._shown_state = fold(stored, itertools.starmap(self._redactions.shown, pending))
         return self._shown_state
 
     @property
@@ -100,17 +100,15 @@ class Conversation:
     def events(self, after: int = 0) -> Iterator[Event]:
         """All events up to this moment, oldest first; those numbered above `after` only."""
         stored = self._stored_events
-        if after < stored:
-            yield from self._shown(enumerate(self._past.events(after, stored), after + 1))
-        yield from self._shown(one for one in self._pending_events() if one[0] > after)
+        past = self._past.events(after, stored) if after < stored else iter(())
+        pending = (event for number, event in self._pending_events() if number > after)
+        every = itertools.chain(past, pending)
+        if self._redactions is None:
+            return every
+        return itertools.starmap(self._redactions.shown, enumerate(every, after + 1))
 
     def _pending_events(self) -> Iterator[tuple[int, Event]]:
         return itertools.chain.from_iterable(commit.numbered() for commit in self._pending)
-
-    def _shown(self, events: Iterable[tuple[int, Event]]) -> Iterator[Event]:
-        if self._redactions is None:
-            return (event for _, event in events)
-        return itertools.starmap(self._redactions.shown, events)
 
     def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
         """The same events with all that is known of them: numbers, times, what took them back."""

@@ -271,6 +271,6 @@ def decode_stored(
                 f"conversation {conversation!r}, version {version}: a body of encoding"
                 f" {stored.encoding} and key {stored.key_id!r} needs a newer turnlog"
             )
-        return stored, decode_events(stored.body)
+        return stored, _events_decoder().decode(stored.body)
     except _UNREADABLE as error:
         raise Corrupt(f"conversation {conversation!r}, version {version}: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from itertools import product
 from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
@@ -122,9 +123,29 @@ def sound(stored: Stored) -> Stored:
     raise Corrupt(f"stored {kind} ({first!r:.80}, {second!r:.80}): {wrong}, of another type")
 
 
+_TYPES: dict[Any, tuple[frozenset[type], ...]] = {
+    kind: tuple(map(frozenset, zip(*shapes, strict=True))) for kind, shapes in _SHAPES.items()
+}
+
+
+def check_types(kind: type[Stored], found: Sequence[Sequence[Any]]) -> None:
+    """Raise Corrupt where a column of the rows of a table is of another type."""
+    if len(found) == 1:
+        whole = tuple(map(type, found[0])) in _SHAPES[kind]
+    else:  # by columns many rows are looked through faster
+        columns = zip(_TYPES[kind], zip(*found, strict=True), strict=False)
+        whole = all(types.issuperset(map(type, column)) for types, column in columns)
+    for row in () if whole else found:
+        sound(kind._make(row))
+
+
 def as_found(stored: Stored) -> Stored:
     """The same for who looks for faults: whatever was read."""
     return stored
+
+
+def check_nothing(kind: type[Stored], found: Sequence[Sequence[Any]]) -> None:
+    """The same for who looks for faults."""
 
 
 def readable(text: bytes) -> Any:

@@ -12,7 +12,17 @@ from typing import Any
 from eventsourcing.persistence import IntegrityError
 
 from turnlog.errors import Corrupt, ForeignDatabase, Unavailable
-from turnlog.storage.rows import Body, Entry, Head, Mark, Row, Snapshot, Stored, as_found, sound
+from turnlog.storage.rows import (
+    Body,
+    Entry,
+    Head,
+    Mark,
+    Row,
+    Snapshot,
+    Stored,
+    check_nothing,
+    check_types,
+)
 
 SCHEMA = """
 CREATE TABLE commits (
@@ -99,13 +109,14 @@ class SqliteReader:
         found = self._all(statement, parameters)
         return found[0] if found else None
 
-    _taken = staticmethod(sound)
+    _check = staticmethod(check_types)
 
     def _found(
         self, kind: type[Stored], statement: str, parameters: Sequence[Any] = ()
     ) -> list[Stored]:
-        made, taken = kind._make, self._taken
-        return [taken(made(found)) for found in self._all(statement, parameters)]
+        found = self._all(statement, parameters)
+        self._check(kind, found)
+        return list(map(kind._make, found))
 
     def last_position(self) -> int:
         position: int = self._one("SELECT coalesce(max(position), 0) FROM commits")[0]
@@ -138,7 +149,9 @@ class SqliteReader:
             " ORDER BY version LIMIT ?"
         )
         count = -1 if limit is None else limit
-        return self._found(Body, statement, (conversation, after, count))
+        found = self._all(statement, (conversation, after, count))
+        self._check(Body, found)
+        return found
 
     def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
         statement = (
@@ -233,7 +246,7 @@ _EVERY: dict[type, tuple[str, Callable[[Any], Any]]] = {
 class SqliteScan(SqliteReader):
     """Reads in one transaction, on a connection that takes any bytes for a text."""
 
-    _taken = staticmethod(as_found)
+    _check = staticmethod(check_nothing)
 
     def every(self, kind: type[Stored]) -> Iterator[Stored]:
         statement, made = _EVERY[kind]
