@@ -20,10 +20,11 @@ from turnlog.domain.commit import Commit
 from turnlog.domain.recorded import RecordedEvent, trace
 from turnlog.server import wire
 from turnlog.server.errors import RequestRefused
+from turnlog.server.event_stream import ALIVE, Outbox
 from turnlog.server.feed import Feed, Follower
 from turnlog.server.locks import ConversationLocks
 from turnlog.server.message_rate import MessageRate
-from turnlog.server.settings import Names
+from turnlog.server.settings import ClientLimits, Names
 from turnlog.server.timeline import item
 from turnlog.server.tokens import Tokens, named, stored_secret
 
@@ -180,3 +181,28 @@ async def test_the_timeline_tells_what_each_event_did_to_the_slots() -> None:
         {"day": None, "people": 2}, {"people": None},
     ]  # fmt: skip
     assert items[6]["to"] == 2
+
+
+@pytest.mark.parametrize(
+    ("limits", "size"),
+    [(ClientLimits(behind=10), 1), (ClientLimits(behind_bytes=1_000), 200)],
+)
+async def test_an_outbox_closes_where_too_much_waits_and_forgets_it(
+    limits: ClientLimits, size: int
+) -> None:
+    outbox = Outbox(limits)
+    for _ in range(5):
+        outbox.put(b"x" * size)
+    assert await outbox.take() == b"x" * size * 5
+    for _ in range(20):
+        outbox.put(b"x" * size)
+    assert outbox.closed
+    outbox.put(b"more")
+    assert await outbox.take() == ALIVE
+
+
+async def test_one_message_however_long_goes_out() -> None:
+    outbox = Outbox(ClientLimits(behind_bytes=1_000))
+    outbox.put(b"x" * 5_000)
+    assert not outbox.closed
+    assert len(await outbox.take()) == 5_000
