@@ -248,3 +248,26 @@ def test_a_value_is_masked_as_a_whole_word_in_any_case():
         assert log.conversation("c").event(3) == e.BotUttered(
             "████, Annabel and ████'s Johanna", timestamp=1.0
         )
+
+
+def test_a_rewind_gives_back_nothing_of_a_redacted_answer_however_short():
+    with turnlog.open("memory:", clock=lambda: 1.0) as log:
+        log.record("c", e.UserUttered("hi"), e.BotUttered("yes", {"image": "me.png"}))
+        log.record("c", e.UserUttered("oops"), e.UserUtteranceReverted(), e.MessageRedacted(2))
+        reverted = log.conversation("c").event(4)
+        assert isinstance(reverted, e.UserUtteranceReverted)
+        assert reverted.restored is not None
+        bot = reverted.restored.latest_bot_message
+        assert bot is not None
+        assert (bot.event, bot.text, bot.data) == (2, None, None)
+
+
+def test_a_masked_entity_has_no_place_in_the_text():
+    with turnlog.open("memory:", clock=lambda: 1.0) as log:
+        log.record("c", e.UserUttered("I am Anna"), e.SlotSet("name", "Anna"))
+        entity = e.Entity("who", "Anna", 0, 4)
+        log.record("c", e.UserUttered("Anna!"), e.MessageUnderstood(None, (entity,)))
+        log.record("c", e.MessageRedacted(1))
+        understood = log.conversation("c").event(4)
+        assert isinstance(understood, e.MessageUnderstood)
+        assert understood.entities == (e.Entity("who"),)
