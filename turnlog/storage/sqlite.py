@@ -21,6 +21,7 @@ from turnlog.storage.recorder import Recorder
 from turnlog.storage.renewal import RENEWED_BEFORE, renew
 from turnlog.storage.rows import readable
 from turnlog.storage.signal import Signal
+from turnlog.storage.sqlite_files import OpenFiles
 from turnlog.storage.sqlite_tables import (
     SCHEMA,
     SqliteReader,
@@ -67,14 +68,15 @@ class SqliteRecorder(Recorder):
         if not create and not os.path.exists(path):
             raise NoSuchLog(path)
         self.url = f"sqlite:///{path}"
-        self._path = path
+        self._path = os.path.abspath(path)
+        self._files = OpenFiles(self._path)
         self._synchronous = synchronous
         self._timeout = timeout
         self._local = threading.local()
         self._opening = threading.Lock()
         self._closers: list[finalize[..., SqliteReader]] = []
         self._writer = self._connect()
-        self._exclusive = _Exclusive(self._writer, path, timeout, self.signal)
+        self._exclusive = _Exclusive(self._writer, self._files, path, timeout, self.signal)
         self._prepare(create=create)
 
     def _connect(self) -> sqlite3.Connection:
@@ -85,6 +87,11 @@ class SqliteRecorder(Recorder):
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         except sqlite3.Error as error:
             raise translated(error, self._path) from error
+        try:
+            self._files.check()  # a thread that comes later reads the same file
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _prepare(self, *, create: bool) -> None:
@@ -167,9 +174,15 @@ class _Exclusive(SqliteTransaction):
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, path: str, timeout: float, signal: Signal
+        self,
+        connection: sqlite3.Connection,
+        files: OpenFiles,
+        path: str,
+        timeout: float,
+        signal: Signal,
     ) -> None:
         super().__init__(connection)
+        self._files = files
         self.lock = threading.RLock()
         self._path = path
         self._timeout = timeout
@@ -178,6 +191,7 @@ class _Exclusive(SqliteTransaction):
     def __enter__(self) -> Self:
         self.lock.acquire()
         try:
+            self._files.check()
             self.insist("BEGIN IMMEDIATE")
         except BaseException as error:
             self.lock.release()
@@ -202,6 +216,7 @@ class _Exclusive(SqliteTransaction):
         try:
             if commit:
                 self._cursor.execute("COMMIT")
+                self._files.check()  # what went into a file that is gone is not acknowledged
         finally:
             if self._connection.in_transaction:
                 self._cursor.execute("ROLLBACK")
