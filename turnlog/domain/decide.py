@@ -15,15 +15,16 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 from turnlog.domain.apply import fold, rewrite
 from turnlog.domain.errors import InvalidEvent
-from turnlog.domain.loops import without_repeats
+from turnlog.domain.loops import newest_without_repeats
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.redactions import Redactions, hidden_by
 from turnlog.domain.rewinds import (
+    acted_last,
     applied,
     asked_by_rasa,
     before_action,
-    before_message,
     before_message_as_rasa,
+    listened,
     without_asker,
 )
 from turnlog.domain.state import LISTEN, State, copy_context
@@ -141,21 +142,14 @@ def _counting(decision: _Decision) -> Iterator[tuple[int, e.Event]]:
     """What still counts since the last restart or session start, newest first."""
     past = applied(decision.newest_first())
     since = takewhile(lambda item: not isinstance(item[1], Clearing), past)
-    loops = decision.state.loops
-    seen: list[tuple[int, e.Event]] = []
-    for item in since:
-        if isinstance(item[1], e.ActionExecuted) and item[1].name in loops:
-            every = [*seen, item, *since]
-            yield from without_repeats(every[::-1], loops)[::-1][len(seen) :]
-            return
-        seen.append(item)
-        yield item
+    return newest_without_repeats(since, decision.state.loops)
 
 
 def _action_reverted(decision: _Decision, event: e.ActionReverted) -> e.Event:
     if event.to is not None:
         return _replaced(decision, event)
-    to = before_action(_counting(decision))
+    ran = decision.state.context.latest_action is not None or asked_by_rasa(event)
+    to = before_action(_counting(decision)) if ran else None
     if to is None and not asked_by_rasa(event):
         why = "there is no action to take back since the last restart or session start"
         raise InvalidEvent(decision.conversation, "ActionReverted", why)
@@ -169,8 +163,21 @@ def _utterance_reverted(decision: _Decision, event: e.UserUtteranceReverted) -> 
     if asked_by_rasa(event):
         to = before_message_as_rasa(_counting(decision))
         return _reverted(decision, event, _beginning(decision) if to is None else to)
-    to = before_message(_counting(decision))
+    to = _before_message(decision)
     return _reverted(decision, event, decision.state.event if to is None else to)
+
+
+def _before_message(decision: _Decision) -> int | None:
+    """Reads no more than is taken back, whatever the length of the past."""
+    if decision.state.context.latest_message is None:
+        return None
+    past = _counting(decision)
+    message = next((number for number, event in past if isinstance(event, e.UserUttered)), None)
+    if message is None:
+        return None
+    if decision.state.loops or acted_last(decision.state_at(message - 1).context):
+        return (listened(past) or message) - 1
+    return message - 1
 
 
 def _reverted(decision: _Decision, event: Rewind, to: int) -> e.Event:

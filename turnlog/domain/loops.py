@@ -6,7 +6,7 @@ and the run itself does not; unless the form was left meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from turnlog.domain import events as e
 
@@ -30,6 +30,23 @@ def without_repeats(events: Iterable[Numbered], loops: Container[str | None]) ->
                 continue
         kept.append((number, event))
     return kept
+
+
+def newest_without_repeats(
+    newest_first: Iterable[Numbered], loops: Container[str | None]
+) -> Iterator[Numbered]:
+    """The same, newest first: looks no further back than to where the forms it meets were over."""
+    span: list[Numbered] = []
+    for item in newest_first:
+        event = item[1]
+        if not span and not (isinstance(event, e.ActionExecuted) and event.name in loops):
+            yield item
+            continue
+        span.append(item)
+        if isinstance(event, e.LoopActivated) and event.name is None:
+            yield from reversed(without_repeats(reversed(span), loops))
+            span = []
+    yield from reversed(without_repeats(reversed(span), loops))
 
 
 def _last_run(name: str | None, events: Sequence[Numbered]) -> int | None:

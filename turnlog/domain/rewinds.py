@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
+from turnlog.domain.context import Context
 from turnlog.domain.loops import Numbered
 from turnlog.domain.traits import Clearing, Rewind
 
@@ -52,24 +53,25 @@ def before_action(newest_first: Iterator[Numbered]) -> int | None:
     return next((n - 1 for n, event in newest_first if isinstance(event, e.ActionExecuted)), None)
 
 
-def before_message(newest_first: Iterator[Numbered]) -> int | None:
-    """Number of the event before the user's last message; None where there is no message.
+def listened(older: Iterator[Numbered]) -> int | None:
+    """Number of the last action; None where a message is nearer.
 
-    An action that no message separates from it goes with it: it listened (Rasa's `action_listen`).
+    The action goes with the message after it: it listened (Rasa's `action_listen`).
     """
-    for number, event in newest_first:
-        if isinstance(event, e.UserUttered):
-            return (_listening(newest_first) or number) - 1
-    return None
-
-
-def _listening(older: Iterator[Numbered]) -> int | None:
     for number, event in older:
         if isinstance(event, e.ActionExecuted):
             return number
         if isinstance(event, _MESSAGES):
             return None
     return None
+
+
+def acted_last(context: Context) -> bool:
+    """Whether the last action comes after the last messages that the context knows."""
+    if (action := context.latest_action) is None:
+        return False
+    messages = (context.latest_message, context.latest_bot_message)
+    return all(message is None or message.event < action.event for message in messages)
 
 
 def before_message_as_rasa(newest_first: Iterator[Numbered]) -> int | None:
