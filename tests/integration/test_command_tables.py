@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import subprocess
@@ -60,6 +61,28 @@ def test_rows_are_printed_as_they_come(capsys: pytest.CaptureFixture[str]) -> No
 
     output.table(("n",), counting())
     assert capsys.readouterr().out == "3\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
+def test_a_terminal_gets_a_page_at_a_time(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(db=None, json=False)
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("sys.stdout", terminal := Terminal())
+
+    def counting() -> Iterator[tuple[int]]:
+        for n in range(count):
+            assert terminal.getvalue().count("\n") >= n // 100 * 100  # what came before is out
+            yield (n,)
+
+    output.table(("n",), counting())
+    lines = [line.strip() for line in terminal.getvalue().splitlines()]
+    assert [line for line in lines if line != "n"] == [str(n) for n in range(count)]
+    assert lines.count("n") == max(1, -(-count // 100))
 
 
 def test_what_is_wrong_is_told_before_a_header(db: str) -> None:

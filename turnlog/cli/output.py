@@ -63,12 +63,18 @@ def _json(value: Mapping[str, Any]) -> None:
     _out().buffer.write(plain.dumps(value) + b"\n")
 
 
+PAGE_ROWS = 100
+"""Rows that are aligned together on a terminal, under a header of their own."""
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table on a terminal; elsewhere a line for each row as it comes, cells divided by tabs."""
+    """A table on a terminal, page by page; elsewhere a line a row as it comes, divided by tabs."""
     cells = ([shown(*cell) for cell in zip(row, columns, strict=True)] for row in rows)
     out = _out()
     if out.isatty():
-        _lay_out(columns, list(cells))
+        _lay_out(columns, list(islice(cells, PAGE_ROWS)))
+        while page := list(islice(cells, PAGE_ROWS)):
+            _lay_out(columns, page)
         return
     first = list(islice(cells, 1))  # what is wrong shows before anything is printed
     print(*columns, sep="\t", file=out)
