@@ -17,7 +17,7 @@ from turnlog.domain.events import ConversationDeleted, Event, MessageRedacted
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.streams import is_conversation
 from turnlog.encoding import binary
-from turnlog.errors import NewerFormat, Unavailable
+from turnlog.errors import Corrupt, NewerFormat, Unavailable
 from turnlog.projections.view import Buffer, View
 from turnlog.storage.recorder import Reader, Recorder, Transaction
 from turnlog.storage.rows import Mark, Row
@@ -94,8 +94,18 @@ def rebuild(recorder: Recorder, projection: Projection, batch: int = BATCH_COMMI
 
 
 def _position(reader: Reader, projection: Projection) -> int:
+    """How far it has come. Raises Corrupt where the log it has seen is not this one."""
     mark = reader.mark(projection.name)
-    return mark.position if mark else 0
+    if mark is None:
+        return 0
+    row = next(iter(reader.tail(mark.position - 1, 1)), None)
+    if row is None or row.position != mark.position or row.digest() != mark.digest:
+        raise Corrupt(
+            f"projection {projection.name!r} has seen another row at position {mark.position}:"
+            " rows of the log were lost or changed; `turnlog verify` says more, `turnlog rebuild`"
+            " makes the projection again"
+        )
+    return mark.position
 
 
 def _project(transaction: Transaction, projection: Projection, subscription: Subscription) -> int:
