@@ -40,6 +40,7 @@ COMMANDS: dict[str, str] = {
     "audit": "turnlog.cli.audit:audit",
     "replay": "turnlog.cli.replay:replay",
     "serve": "turnlog.cli.serve:serve",
+    "demo": "turnlog.cli.demo:demo",
 }
 """Name of a command: module and function, in the order in which the help shows them."""
 

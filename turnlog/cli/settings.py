@@ -34,11 +34,14 @@ Deleted = Annotated[bool, typer.Option("--deleted", help="Also where it is delet
 
 
 class CommonOptions(NamedTuple):
-    """aside: whether stdout is left to a file that the command writes."""
+    """aside: whether stdout is left to a file that the command writes. named: whether the
+    database was, with --db.
+    """
 
     db: str = DEFAULT_DB
     json: bool = False
     aside: bool = False
+    named: bool = False
 
 
 _current: ContextVar[CommonOptions] = ContextVar("settings")
@@ -50,12 +53,13 @@ def settings() -> CommonOptions:
 
 def configure(*, db: str | None, json: bool) -> None:
     """Take over what was said before the command."""
-    _current.set(CommonOptions(db or os.environ.get("TURNLOG_DB") or DEFAULT_DB, json))
+    url = db or os.environ.get("TURNLOG_DB") or DEFAULT_DB
+    _current.set(CommonOptions(url, json, named=db is not None))
 
 
 def leave_stdout() -> None:
     """Have everything else printed to stderr."""
-    _current.set(CommonOptions(settings().db, settings().json, aside=True))
+    _current.set(settings()._replace(aside=True))
 
 
 def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -64,7 +68,8 @@ def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(db: str | None = None, json: bool = False, **arguments: Any) -> None:
         before = settings()
-        _current.set(CommonOptions(db or before.db, json or before.json))
+        named = before.named or db is not None
+        _current.set(CommonOptions(db or before.db, json or before.json, named=named))
         command(**arguments)
 
     signature = inspect.signature(command, eval_str=True)

@@ -60,18 +60,28 @@ def files() -> dict[str, StaticFile]:
 def _read() -> Iterator[tuple[str, StaticFile]]:
     for path in FOLDER.rglob("*"):
         if path.is_file() and path.suffix in TYPES:
-            content = path.read_bytes()
-            tag = f'W/"{sha256(content).hexdigest()[:16]}"'
-            packed = gzip.compress(content, mtime=0)
-            yield (
-                path.relative_to(FOLDER).as_posix(),
-                StaticFile(TYPES[path.suffix], content, packed, tag),
-            )
+            name = path.relative_to(FOLDER).as_posix()
+            yield name, _file(TYPES[path.suffix], path.read_bytes())
 
 
-def page(request: Request[Any, Any, Any], name: str, status: int = 200) -> Response[bytes]:
-    """A file as a response: packed where the browser takes that, 304 where it has it already."""
+def _file(media_type: str, content: bytes) -> StaticFile:
+    tag = f'W/"{sha256(content).hexdigest()[:16]}"'
+    return StaticFile(media_type, content, gzip.compress(content, mtime=0), tag)
+
+
+@cache
+def _below(banner: str, name: str) -> StaticFile:
+    """A page with a line of HTML at its top."""
     file = files()[name]
+    line = f'<body>\n  <p class="banner">{banner}</p>'.encode()
+    return _file(file.media_type, file.content.replace(b"<body>", line, 1))
+
+
+def page(
+    request: Request[Any, Any, Any], name: str, status: int = 200, *, banner: str = ""
+) -> Response[bytes]:
+    """A file as a response: packed where the browser takes that, 304 where it has it already."""
+    file = _below(banner, name) if banner else files()[name]
     headers = {**HEADERS, "ETag": file.tag, "Vary": "Accept-Encoding"}
     if status == 200 and file.tag in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=304, headers=headers)

@@ -59,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """token_life: seconds for which the chat page's token lets it come back to its session.
 
     bot: `module:attribute` or the URL of a webhook; None records without answering.
+    banner: HTML of a line above the inspector.
     cors: origins besides the server's own whose pages may use it; `*` for all.
     """
 
@@ -76,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_life: float = 7 * DAY
     names: Names = Names()
     limits: ClientLimits = ClientLimits()
+    banner: str = ""
 
     @property
     def protected(self) -> bool:

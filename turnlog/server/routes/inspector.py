@@ -42,7 +42,7 @@ async def inspect(request: Web, services: Services) -> Response[Any] | Redirect:
         holder(request, services.auth)
     except RequestRefused:
         return page(request, "login.html", 401)
-    return page(request, "inspect.html")
+    return page(request, "inspect.html", banner=services.settings.banner)
 
 
 @post("/inspect/login", opt={"access": "open"}, include_in_schema=False)

@@ -1,0 +1,5 @@
+"""Made-up conversations with the booking bot, and a log of them to look around in."""
+
+from turnlog.demo.recording import CONVERSATIONS, fill
+
+__all__ = ["CONVERSATIONS", "fill"]
