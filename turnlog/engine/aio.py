@@ -82,7 +82,10 @@ class AsyncTurnlog:
         key: str | None = None,
         expected_version: int | None = None,
     ) -> Recorded:
-        """As Turnlog.record: durable when it returns."""
+        """As Turnlog.record: durable when it returns.
+
+        Cancelled, it may be stored all the same; with a `key` it can be recorded again.
+        """
         return await self.submit(
             self.sync.request(conversation, events, key=key, expected_version=expected_version)
         )

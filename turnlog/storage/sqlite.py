@@ -33,7 +33,12 @@ from turnlog.storage.sqlite_tables import (
 APPLICATION_ID = 0x7475726E  # "turn"
 SCHEMA_VERSION = 2
 CHECKPOINT_PAGES = 4000
-"""Pages the write-ahead log grows to (16 MB): fewer checkpoints, a fifth off each commit."""
+"""Pages the write-ahead log grows to (16 MB): fewer checkpoints, a fifth off each commit.
+
+It grows beyond while a snapshot is read, and is cut back to this by commits that follow.
+"""
+
+PAGE_BYTES = 4096
 
 BUSY_PAUSE = (0.0005, 0.002)
 """Seconds between two looks whether another process still writes."""
@@ -111,6 +116,7 @@ class SqliteRecorder(Recorder):
                 "PRAGMA journal_mode = WAL"
             )  # another process may be switching too
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_PAGES * PAGE_BYTES}")
             connection.execute("PRAGMA busy_timeout = 0")  # `insist` waits
             if not tables or version < SCHEMA_VERSION:
                 self._create()
