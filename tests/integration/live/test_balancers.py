@@ -28,6 +28,7 @@ def two(postgres: Server) -> Iterator[list[Server]]:
     url = postgres_part.fresh_database(postgres.url)
     with turnlog_part.running(db=url) as one, turnlog_part.running(db=url) as other:
         yield [one, other]
+    postgres_part.drop_database(url)
 
 
 @pytest.mark.parametrize("name", STICKY)
