@@ -189,15 +189,3 @@ def test_who_follows_or_waits_ends_when_the_log_is_closed(
         log.close()
         assert following.result(10) == []
         assert waiting.result(10) is False
-
-
-def test_a_cancelled_record_is_stored_once_however_often_it_is_tried(url: str) -> None:
-    async def scenario(log: turnlog.AsyncTurnlog) -> None:
-        for _ in range(3):
-            recording = asyncio.create_task(log.record("alice", UserUttered("hello"), key="m1"))
-            await asyncio.sleep(0)
-            recording.cancel()
-        await log.record("alice", UserUttered("hello"), key="m1")
-        assert len(await log.read_events("alice")) == 1
-
-    run(scenario, url)
