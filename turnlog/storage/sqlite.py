@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 from weakref import finalize
 
-from turnlog.errors import ForeignDatabase, NewerFormat, NoSuchLog
+from turnlog.errors import Corrupt, ForeignDatabase, NewerFormat, NoSuchLog
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.renewal import RENEWED_BEFORE, renew
 from turnlog.storage.rows import readable
@@ -193,10 +193,13 @@ class _Exclusive(SqliteTransaction):
         self._path = path
         self._timeout = timeout
         self._signal = signal
+        self._damage: BaseException | None = None
 
     def __enter__(self) -> Self:
         self.lock.acquire()
         try:
+            if self._damage is not None:
+                raise Corrupt(f"{self._path}: nothing more is recorded: {self._damage}")
             self._files.check()
             self.insist("BEGIN IMMEDIATE")
         except BaseException as error:
@@ -209,8 +212,12 @@ class _Exclusive(SqliteTransaction):
         self, kind: object, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            if _is_damage(error):
+                self._damage = error
             self._end(commit=error is None)
         except sqlite3.Error as failed:
+            if _is_damage(failed):
+                self._damage = failed
             self._raise_translated(failed)
         finally:
             self.lock.release()
@@ -245,6 +252,12 @@ class _Exclusive(SqliteTransaction):
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                     raise
             time.sleep(random.uniform(*BUSY_PAUSE))
+
+
+def _is_damage(error: BaseException | None) -> bool:
+    """Whether SQLite found its file damaged, not a row in it."""
+    found = error if isinstance(error, sqlite3.Error) else error and error.__cause__
+    return getattr(found, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT
 
 
 def _close(connection: sqlite3.Connection, using: threading.Lock) -> None:
