@@ -1,4 +1,4 @@
-"""Writes docs/speed.svg and the tables of docs/speed.md and README.md from one run."""
+"""Writes docs/speed.svg and the table of docs/speed.md from one run."""
 
 from __future__ import annotations
 
@@ -27,10 +27,8 @@ Curve = list[tuple[int, float]]
 def write(figures: Sequence[Figure]) -> None:
     (ROOT / "docs" / "speed.svg").write_text(svg(curves()))
     table = "\n".join([*_head(), *map(_line, figures)])
-    for name in ("docs/speed.md", "README.md"):
-        path = ROOT / name
-        if path.exists() and _TABLE.search(text := path.read_text()):
-            path.write_text(_TABLE.sub(lambda _: f"{_BEGIN}\n{table}\n{_END}", text))
+    page = ROOT / "docs" / "speed.md"
+    page.write_text(_TABLE.sub(lambda _: f"{_BEGIN}\n{table}\n{_END}", page.read_text()))
 
 
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"

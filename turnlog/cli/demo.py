@@ -64,7 +64,9 @@ def _banner() -> str:
     from turnlog.demo.conversations import SCRIPTS, WRONG_COUNT
 
     others = [name for name in reversed(SCRIPTS) if name != WRONG_COUNT]
-    links = ", ".join(_link(name, name.replace("-", ": ", 1).replace("-", " ")) for name in others)
+    links = ", ".join(
+        _link(name, name.replace("-", ": ", 1).replace("-", " ").capitalize()) for name in others
+    )
     return (
         f"Ada asked for 2 and was offered a table for 6. Open {_link(WRONG_COUNT, 'her chat')},"
         f" then click <b>people</b> under Slots to see why. Also: {links}."
