@@ -97,6 +97,13 @@ def test_every_command_is_documented() -> None:
     assert missing == []
 
 
+def test_every_folder_is_on_the_map() -> None:
+    readme = (ROOT / "README.md").read_text()
+    folders = [path.parent.name for path in (ROOT / "turnlog").glob("*/__init__.py")]
+    assert len(folders) > 15
+    assert [name for name in folders if f"`turnlog/{name}`" not in readme] == []
+
+
 def test_every_decision_is_in_the_index() -> None:
     index = (ROOT / "docs" / "adr" / "README.md").read_text()
     records = sorted(path.name for path in (ROOT / "docs" / "adr").glob("[0-9]*.md"))

@@ -12,7 +12,7 @@ from turnlog.cli.app import COMMANDS
 from turnlog.errors import NoSuchLog, StorageError, UnknownConversation
 from turnlog.storage.urls import recorder
 
-CREATE = {"import", "append", "restore", "serve"}
+CREATE = {"import", "append", "restore", "serve", "demo"}
 """Commands that may create a log."""
 
 ARGUMENTS = {

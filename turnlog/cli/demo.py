@@ -18,7 +18,7 @@ BOT = "turnlog.bots.booking:bot"
 
 
 def demo(port: Port = 5005) -> None:
-    """Serve made-up conversations with a booking bot, to look around in.
+    """Serve made-up conversations to look around in.
 
     The log is temporary, unless --db names an empty one.
     """
