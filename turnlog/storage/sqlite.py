@@ -106,7 +106,7 @@ class SqliteRecorder(Recorder):
             if application != APPLICATION_ID and tables:
                 raise ForeignDatabase(f"{self._path}: this database is not a turnlog log")
             if not tables and not create:
-                raise NoSuchLog(self._path)
+                raise NoSuchLog(self.url.removeprefix("sqlite:///"))
             if tables and version > SCHEMA_VERSION:
                 raise NewerFormat(
                     f"{self._path}: written with schema {version}, this turnlog knows"
