@@ -200,6 +200,7 @@ def commands(folder: Path, id: str, slots: set[str]) -> dict[str, list[list[Any]
         "delete": [[id]],
         **{name: [] for name in RAW},
         "serve": [],  # the tests of routes call it
+        "demo": [],  # serves a log of its own
     }
 
 

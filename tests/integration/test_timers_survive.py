@@ -11,7 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import turnlog
-from turnlog import BotUttered, PromptArmed, PromptTimedOut, ThreadEnded, ThreadStarted, UserUttered
+from turnlog import (
+    BotUttered,
+    MessageRedacted,
+    PromptArmed,
+    PromptTimedOut,
+    ThreadEnded,
+    ThreadStarted,
+    UserUttered,
+)
 
 ROOT = Path(__file__).parents[2]
 PROMPTS = 10_000
@@ -53,6 +61,8 @@ class Stage:
                     events.append(ThreadEnded())
                 log.writer.submit(log.request(f"user-{number}", events))
             log.writer.flush()
+            log.record("another", UserUttered("secret"))
+            log.record("another", MessageRedacted(1))  # it is no business of the timers
 
     @contextmanager
     def process(self) -> Iterator[subprocess.Popen[str]]:

@@ -26,6 +26,7 @@ from turnlog import (
 )
 from turnlog.domain.messages import Text, ToolCall, ToolResult
 from turnlog.domain.recorded import trace
+from turnlog.errors import ConversationError, OutOfRange
 
 
 @pytest.fixture
@@ -165,3 +166,32 @@ def test_a_notebook_shows_a_dialogue_and_runs_none_of_its_words(log: Turnlog) ->
     assert "<b>to Rome</b>" in shown
     assert "<s><b>to Oslo</b></s>" in shown
     assert "<script>" not in shown
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [{"version": 0}, {"version": -1}, {"version": 9}, {"event": -1}, {"turn": 1, "event": 0}],
+)
+def test_a_moment_that_there_is_not_is_out_of_range(log: Turnlog, moment: dict[str, int]) -> None:
+    with pytest.raises(OutOfRange):
+        log.conversation("alice", **moment)
+
+
+def test_there_is_no_event_before_the_first(log: Turnlog) -> None:
+    alice = log.conversation("alice")
+    assert [alice.event(0), alice.event(-1), alice.event(8)] == [None, None, None]
+    assert alice.event(1) == next(alice.events())
+
+
+def test_an_earlier_moment_decides_on_what_was_there_then_and_is_not_saved(log: Turnlog) -> None:
+    earlier = log.conversation("alice", event=3)
+    staged = earlier.stage(UserUtteranceReverted(), recorded=1.0)
+    assert getattr(staged.events[0], "to", None) == 1
+    with pytest.raises(ConversationError, match="earlier moment"):
+        log.save(earlier)
+
+
+def test_what_asks_for_nothing_records_nothing_new(log: Turnlog) -> None:
+    dialogue = log.conversation("alice").dialogue()
+    assert log.import_dialogue(dialogue).new is False
+    assert log.record("alice").new is False

@@ -143,7 +143,8 @@ class Timers:
         catch_up(log.store, [DuePromptsProjection()])
         mark = log.store.reader.mark(DuePromptsProjection.name)
         for conversation, key, value in log.store.reader.entries(DuePromptsProjection.name):
-            self._index.put(conversation, key, binary.decode(value))
+            if conversation:  # what belongs to none is the projection's own
+                self._index.put(conversation, key, binary.decode(value))
         return Subscription(log.store, mark.position if mark else 0)
 
     # --- firing ---------------------------------------------------------------------------------

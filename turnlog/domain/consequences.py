@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import inf
 
 from turnlog.domain import events as e
-from turnlog.domain.traits import Utterance
+from turnlog.domain.traits import AboutMessage, Utterance
 
 Numbered = tuple[int, e.Event]
 
@@ -14,28 +14,47 @@ Numbered = tuple[int, e.Event]
 def consequences(message: int, events: Sequence[Numbered], before: float = inf) -> frozenset[int]:
     """Numbers of the events that a message led to.
 
-    events: all of the conversation's, oldest first. Without a cause, those of its turn: up to the
-    next message where it is not a user's, and to those before an event.
+    events: all of the conversation's, oldest first. Those whose causes lead to no message at all
+    count by their place: in its turn, up to the next message where it is not a user's, and before
+    an event.
     """
-    causes = {number: event.cause for number, event in events if event.cause is not None}
+    links, messages = _links(events), {n for n, event in events if isinstance(event, Utterance)}
     near = range(message + 1, int(min(_end(message, events), before)))
     return frozenset(
         number
-        for number, event in events
-        if (_is_caused(message, number, causes) if event.cause is not None else number in near)
+        for number, _ in events
+        if (origin := _origin(number, links, {message, *messages})) == message
+        or (origin is None and number in near)
     )
 
 
-def _is_caused(message: int, number: int, causes: Mapping[int, int]) -> bool:
-    """Whether the message is the cause, or the cause of the cause, and so on."""
+def _links(events: Sequence[Numbered]) -> dict[int, int]:
+    """What each event names as what it follows from: its cause, its message, its call."""
+    links: dict[int, int] = {}
+    calls: dict[str | None, int] = {}
+    for number, event in events:
+        if isinstance(event, e.ToolCalled):
+            calls[event.call_id] = number
+        link = event.cause
+        if link is None and isinstance(event, AboutMessage):
+            link = event.message
+        if link is None and isinstance(event, e.ToolReturned):
+            link = calls.get(event.call_id)
+        if link is not None:
+            links[number] = link
+    return links
+
+
+def _origin(number: int, links: Mapping[int, int], messages: Collection[int]) -> int | None:
+    """The message that the event's causes lead to; None where they lead to none."""
     seen: set[int] = set()
-    cause = causes.get(number)
+    cause = links.get(number)
     while cause is not None and cause not in seen:
-        if cause == message:
-            return True
+        if cause in messages:
+            return cause
         seen.add(cause)
-        cause = causes.get(cause)
-    return False
+        cause = links.get(cause)
+    return None
 
 
 def _end(message: int, events: Sequence[Numbered]) -> int:

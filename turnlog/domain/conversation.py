@@ -13,6 +13,7 @@ from turnlog.domain.commit import Commit
 from turnlog.domain.counted import counted
 from turnlog.domain.decide import History, decide
 from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.errors import ConversationError
 from turnlog.domain.events import Event, MessageRedacted, UserUttered
 from turnlog.domain.messages import Message, messages
 from turnlog.domain.notebook import as_html
@@ -55,12 +56,15 @@ class Conversation:
         past: Past,
         version: int = 0,
         redactions: Redactions | None = None,
+        *,
+        is_newest: bool = True,
     ) -> None:
         self._id = id
         self._state = state
         self._past = past
         self._version = version
         self._redactions = redactions
+        self._is_newest = is_newest
         self._shown_state: State | None = None
         self._pending: list[Commit] = []
 
@@ -129,7 +133,7 @@ class Conversation:
 
     def event(self, number: int) -> Event | None:
         """The event of that number, None where there is none."""
-        return next(self.events(number - 1), None) if number <= self._state.event else None
+        return next(self.events(number - 1)) if 1 <= number <= self._state.event else None
 
     def hides(self, number: int) -> bool:
         """Whether the words of the event of that number were redacted."""
@@ -210,6 +214,9 @@ class Conversation:
             self._redactions = Redactions(itertools.chain(stored, self._pending_events()))
 
     def collect_events(self) -> Sequence[Commit]:
+        """The pending commits, to be saved. Raises ConversationError at an earlier moment."""
+        if self._pending and not self._is_newest:
+            raise ConversationError(self._id, "is seen at an earlier moment, which cannot be saved")
         collected, self._pending = self._pending, []
         return collected
 
@@ -230,12 +237,13 @@ class _Pending:
     def __init__(self, conversation: Conversation) -> None:
         self._commits = list(conversation._pending)
         self._past = conversation._past
+        self._stored = conversation._stored_events
 
     def newest_first(self) -> Iterator[tuple[int, Event]]:
         for commit in reversed(self._commits):
             for offset in range(len(commit.events) - 1, -1, -1):
                 yield commit.first_event + offset, commit.events[offset]
-        yield from self._past.newest_first()
+        yield from (one for one in self._past.newest_first() if one[0] <= self._stored)
 
     def state(self, event: int) -> State:
         base = self._commits[0].first_event - 1 if self._commits else event

@@ -29,7 +29,6 @@ from turnlog.domain.rewinds import (
 )
 from turnlog.domain.state import LISTEN, State, copy_context
 from turnlog.domain.traits import AboutMessage, Clearing, Rewind
-from turnlog.domain.values import same
 
 RESTART = "action_session_start"
 
@@ -303,8 +302,7 @@ def _message_redacted(decision: _Decision, event: e.MessageRedacted) -> e.Event:
     event = replace(event, events=tuple(sorted(hidden)))
     numbered.append((number, event))
     slots, shown = before.context.slots, Redactions(numbered).state(before.event).context.slots
-    gone = (name for name in sorted(slots) if not same(shown.get(name), slots[name]))
-    return replace(event, slots=tuple(gone))
+    return replace(event, slots=tuple(name for name in sorted(slots) if name not in shown))
 
 
 _RESOLVERS: dict[type[e.Event], Callable[[_Decision, Any], e.Event]] = {

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from turnlog.domain import events as e
+from turnlog.domain.annotations import Entity, Span
 from turnlog.domain.consequences import Numbered, consequences
 from turnlog.domain.traits import ValueChange
 from turnlog.domain.values import same
@@ -21,10 +22,15 @@ _CODE = re.compile(r"[^\s,;:!?()\[\]{}\"'<>=#|*`]*\d[^\s,;:!?()\[\]{}\"'<>=#|*`]
 """What is hidden of a text that nobody understood: numbers, codes, addresses."""
 
 
+_SURELY_A_CODE = 6
+"""Characters of a code that is no year, time or amount: it is a value wherever it was seen."""
+
+
 class HiddenValue(msgspec.Struct, frozen=True):
     """Hidden in the events between `since` and `until`, both left out; slots: its names as one.
 
-    looks: how it looks inside a text.
+    looks: how it looks inside a text. known: whether it is surely a value; a shorter code that was
+    only seen in a text is masked inside texts, and not inside the values of slots.
     """
 
     value: Any
@@ -32,6 +38,7 @@ class HiddenValue(msgspec.Struct, frozen=True):
     looks: frozenset[str]
     since: int
     until: float
+    known: bool = True
 
     def holds(self, number: int) -> bool:
         """Whether it is hidden in the event of that number."""
@@ -48,10 +55,10 @@ def hidden_values(
         since = _since(message, events)
         together = _together(_values_of(message, numbers, events))
         texts = {getattr(event, "text", None) for n, event in events if n in numbers}
-        for value, slots in together:
-            set_again = [held for held, _ in together] if _is_one(value, texts) else [value]
+        for value, slots, known in together:
+            set_again = [held for held, *_ in together] if _is_one(value, texts) else [value]
             until = _until(value, set_again, message, every, events)
-            found.append(HiddenValue(value, slots, looks(value), since, until))
+            found.append(HiddenValue(value, slots, looks(value), since, until, known))
     return found
 
 
@@ -61,19 +68,25 @@ def _is_one(value: Any, texts: Collection[str | None]) -> bool:
 
 def _values_of(
     message: int, numbers: Collection[int], events: Sequence[Numbered]
-) -> Iterator[tuple[Any, str | None]]:
-    """Each value, and the slot where it is one's."""
+) -> Iterator[tuple[Any, str | None, bool]]:
+    """Each value, the slot where it is one's, and whether it is known to be a value."""
+    text = _text(message, events)
     for number, event in events:
         if number in numbers:
             slot = event.name if isinstance(event, e.SlotSet) else None
-            yield from ((value, slot) for value in _values_in(event))
-    yield from ((value, None) for value in _passed_on(message, events))
+            yield from ((value, slot, True) for value in _values_in(event, text))
+            yield from ((word, None, len(word) >= _SURELY_A_CODE) for word in _words_in(event))
+    yield from ((value, None, True) for value in _passed_on(message, events))
+
+
+def _text(message: int, events: Sequence[Numbered]) -> str:
+    return next((getattr(event, "text", None) for n, event in events if n == message), None) or ""
 
 
 def _passed_on(message: int, events: Sequence[Numbered]) -> Iterator[Any]:
     """What a message says, and tools were called with because of it, or variables hold that came
     with it from elsewhere."""
-    text = next((getattr(event, "text", None) for n, event in events if n == message), None) or ""
+    text = _text(message, events)
     caused, since = consequences(message, events), _since(message, events)
     for number, event in events:
         if isinstance(event, e.ToolCalled) and number in caused:
@@ -82,34 +95,63 @@ def _passed_on(message: int, events: Sequence[Numbered]) -> Iterator[Any]:
             yield from (v for v in leaves([event.value]) if mentions(text, looks(v)))
 
 
-def _together(found: Iterable[tuple[Any, str | None]]) -> list[tuple[Any, frozenset[str]]]:
+def _together(
+    found: Iterable[tuple[Any, str | None, bool]],
+) -> list[tuple[Any, frozenset[str], bool]]:
     """Equal values once, with all their slots."""
-    gathered: list[tuple[Any, set[str]]] = []
-    for value, slot in found:
-        slots = next((slots for known, slots in gathered if same(known, value)), None)
-        if slots is None:
-            gathered.append((value, slots := set()))
-        if slot is not None:
-            slots.add(slot)
-    return [(value, frozenset(slots)) for value, slots in gathered]
+    gathered: list[tuple[Any, list[str | None], list[bool]]] = []
+    for value, slot, known in found:
+        one = next((one for one in gathered if same(one[0], value)), None)
+        if one is None:
+            gathered.append(one := (value, [], []))
+        one[1].append(slot)
+        one[2].append(known)
+    return [
+        (value, frozenset(slot for slot in slots if slot is not None), any(known))
+        for value, slots, known in gathered
+    ]
 
 
-def _values_in(event: e.Event) -> Iterator[Any]:
-    if text := getattr(event, "text", None):
+def _words_in(event: e.Event) -> Iterator[str]:
+    """What is hidden of texts that nobody understood: the whole, where it is more than a word that
+    anybody may use, and the codes in it."""
+    text = getattr(event, "text", None) or ""
+    if len(text.split()) > 1 or _CODE.search(text):
         yield text.strip()
-        yield from (code.strip(".-/_") for code in _CODE.findall(text))
+    data = (leaf for leaf in leaves(getattr(event, "data", None)) if isinstance(leaf, str))
+    for said in (text, *data):
+        yield from (code.strip(".-/_") for code in _CODE.findall(said))
+
+
+def _values_in(event: e.Event, text: str = "") -> Iterator[Any]:
+    """text: of the message that entities and spans have their places in."""
     for entity in getattr(event, "entities", ()):
         yield from leaves(entity.value)
+        yield from _place_in(text, entity)
     for frame in getattr(event, "frames", ()):
-        yield from leaves([span.value for span in frame.spans or ()])
+        for span in frame.spans or ():
+            yield from leaves(span.value)
+            yield from _place_in(text, span)
         yield from leaves([act.values for act in frame.acts or ()])
+        yield from leaves(frame.service_call)
     for field in ("items", "result"):
         yield from leaves(getattr(event, field, None))
     yield from leaves([getattr(event, "value", None)])  # a list slot keeps it in a list
 
 
+def _place_in(text: str, part: Entity | Span) -> Iterator[str]:
+    if part.start is not None and part.end is not None and text[part.start : part.end]:
+        yield text[part.start : part.end]
+
+
 def _holds(event: e.Event, values: Iterable[Any]) -> bool:
-    return any(same(held, value) for value in values for held in _values_in(event))
+    return any(_alike(held, value) for value in values for held in _values_in(event))
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Equal, or alike inside a text: in any case of letters, a number or its digits."""
+    folded = [{look.casefold() for look in looks(value)} for value in (one, other)]
+    return same(one, other) or not folded[0].isdisjoint(folded[1])
 
 
 def _since(message: int, events: Sequence[Numbered]) -> int:
@@ -146,7 +188,7 @@ def _until(
         if isinstance(event, e.UserUttered):
             later, is_said = number, not wanted or mentions(event.text or "", wanted)
         elif isinstance(event, e.MessageUnderstood) and event.message == later:
-            is_said = is_said or any(same(entity.value, value) for entity in event.entities)
+            is_said = is_said or any(_alike(entity.value, value) for entity in event.entities)
         elif is_said and isinstance(event, ValueChange) and _holds(event, set_again):
             return later
     return math.inf

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import msgspec
@@ -59,8 +59,10 @@ class Mask:
         self._pattern = pattern({look for value in values for look in value.looks})
 
     def event(self, event: e.Event) -> e.Event:
-        if isinstance(event, e.SlotSet) and self._hides_slot(event.name, event.value):
-            return replace(event, value=None)
+        if isinstance(event, e.SlotSet):
+            slots = self._slots({event.name: event.value})
+            rest: e.SlotSet = self._struct(replace(event, value=None))
+            return replace(rest, value=slots.get(event.name))
         if isinstance(event, e.StackUpdated):
             return replace(event, update=self.json(event.update.encode(), b"[]").decode())
         masked: e.Event = self._struct(event)
@@ -113,7 +115,14 @@ class Mask:
         return replace(struct, **changed) if changed else struct
 
     def _slots(self, slots: dict[str, Any]) -> dict[str, Any]:
-        return {n: self._any(held) for n, held in slots.items() if not self._hides_slot(n, held)}
+        masked = self._of_slots._any
+        return {n: masked(held) for n, held in slots.items() if not self._hides_slot(n, held)}
+
+    @cached_property
+    def _of_slots(self) -> Mask:
+        """What is masked inside the values of slots."""
+        known = [value for value in self._values if value.known]
+        return self if len(known) == len(self._values) else Mask(known, self._texts)
 
     def _hides_slot(self, name: str, value: Any) -> bool:
         return self._hides(value) or any(

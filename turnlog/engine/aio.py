@@ -239,7 +239,9 @@ class AsyncTurnlog:
                     if event > after:
                         return True
                     await self._grown(position)
-        except TimeoutError:
+        except (TimeoutError, RuntimeError):  # the latter of a log that is closed meanwhile
+            if not self._closed and timeout is None:
+                raise
             return False
 
     async def _grown(self, position: int) -> None:

@@ -94,6 +94,8 @@ class StoredHistory:
 
     def state(self, event: int) -> State:
         """After the event of that number; after 0 the initial one."""
+        if event < 0:
+            raise OutOfRange(self._conversation, f"there is no event {event}")
         state, version = self._start(self._reader.snapshot(self._conversation, event=event))
         for _, events in self.groups(version):
             if state.event >= event:
@@ -104,6 +106,15 @@ class StoredHistory:
                 self._conversation, f"there is no event {event}, the last is {state.event}"
             )
         return state
+
+    def state_at_version(self, version: int) -> State:
+        """After the last event of a commit."""
+        commit = next(self.commits(version - 1), None) if version > 0 else None
+        if commit is None:
+            last = head.version if (head := self._head()) else 0
+            why = f"there is no version {version}, the last is {last}"
+            raise OutOfRange(self._conversation, why)
+        return self.state(commit.last_event)
 
     def state_after_turn(self, turn: int) -> State:
         """After the last event of a turn."""

@@ -22,7 +22,7 @@ from turnlog.engine.command import importing, recording
 from turnlog.engine.eventsourcing import ConversationApplication
 from turnlog.engine.history import StoredHistory, shown_commits
 from turnlog.engine.request import Command, Recorded, Request
-from turnlog.errors import Unavailable, UnknownConversation
+from turnlog.errors import OutOfRange, Unavailable, UnknownConversation
 from turnlog.projections import PROJECTIONS, catch_up_kept
 from turnlog.projections.projection import catch_up, folded
 from turnlog.projections.view import StoredView
@@ -152,6 +152,8 @@ class Turnlog(ConversationApplication):
         time: UTC seconds, held against the events' own timestamps. deleted: whether a deleted one
         is wanted too, whose state is then that of its deletion.
         """
+        if sum(moment is not None for moment in (turn, event, time, version)) > 1:
+            raise OutOfRange(id, "give one of turn, event, time and version")
         head, newest = self._head(id, deleted=deleted)
         history = self.history(id)
         if turn is not None:
@@ -161,12 +163,14 @@ class Turnlog(ConversationApplication):
         elif time is not None:
             state = history.state_at_time(time)
         elif version is not None and version != head.version:
-            commit = next(c for c in history.commits(version - 1))
-            state = history.state(commit.last_event)
+            state = history.state_at_version(version)
         else:
             state = newest
         redactions = history.redactions() if newest.redacted else None
-        return Conversation(id, state, history, version or head.version, redactions)
+        is_newest = state.event == newest.event
+        return Conversation(
+            id, state, history, version or head.version, redactions, is_newest=is_newest
+        )
 
     def read_events(self, id: str, after: int = 0) -> list[Event]:
         """The events of a conversation numbered above `after`, oldest first."""

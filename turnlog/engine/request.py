@@ -21,7 +21,8 @@ Called again where that turns out to be outdated, so it reads and answers, and d
 
 
 class Recorded(msgspec.Struct):
-    """What was recorded: the commits, oldest first; `new` is False where the key was known.
+    """What was recorded: the commits, oldest first; `new` is False where the key was
+    known, or nothing was asked.
 
     state: as the fold has it, from which the next decision is made.
     """
