@@ -81,7 +81,7 @@ class CommitStore(persistence.EventStore[str]):
             commits = self._writer.perform(_saving(domain_events)).commits
         except VersionConflict as error:
             raise IntegrityError(str(error)) from error
-        recorder: StoredEventRecorder = self.recorder  # type: ignore[assignment]
+        recorder: StoredEventRecorder = self.recorder  # type: ignore[assignment]  # ours
         first, last = commits[0], commits[-1]
         rows = recorder.store.reader.rows(first.conversation, first.version - 1, last.version)
         return [Recording(c, _notification(r)) for c, r in zip(commits, rows, strict=True)]

@@ -24,9 +24,9 @@ from turnlog.storage.postgres_connection import (
     translated,
     without_password,
 )
+from turnlog.storage.postgres_schema import SCHEMA
 from turnlog.storage.postgres_tables import (
     LAST_POSITION,
-    SCHEMA,
     PostgresReader,
     PostgresScan,
     PostgresTransaction,
