@@ -189,9 +189,3 @@ def test_an_earlier_moment_decides_on_what_was_there_then_and_is_not_saved(log: 
     assert getattr(staged.events[0], "to", None) == 1
     with pytest.raises(ConversationError, match="earlier moment"):
         log.save(earlier)
-
-
-def test_what_asks_for_nothing_records_nothing_new(log: Turnlog) -> None:
-    dialogue = log.conversation("alice").dialogue()
-    assert log.import_dialogue(dialogue).new is False
-    assert log.record("alice").new is False

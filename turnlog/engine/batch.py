@@ -123,7 +123,7 @@ class Batch:
         if not asked:
             if not self._looked:  # no row is written that the tables could refuse
                 raise LookupError(f"nothing was asked of {conversation!r} as it was known")
-            return Recorded([], standing.state, new=False)
+            return Recorded([], standing.state)
         events, state = decide(
             conversation, standing.state, asked, history=history, now=request.now
         )

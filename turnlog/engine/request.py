@@ -21,8 +21,7 @@ Called again where that turns out to be outdated, so it reads and answers, and d
 
 
 class Recorded(msgspec.Struct):
-    """What was recorded: the commits, oldest first; `new` is False where the key was
-    known, or nothing was asked.
+    """What was recorded: the commits, oldest first; `new` is False where the key was known.
 
     state: as the fold has it, from which the next decision is made.
     """
