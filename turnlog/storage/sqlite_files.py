@@ -7,9 +7,8 @@ import time
 
 from turnlog.errors import Unavailable
 
-
 _SETTLED_NANOSECONDS = 200_000_000
-"""After this long without a change a folder's time tells of the next: clocks of files are coarse."""
+"""After so long without a change a folder's time tells of the next: files have coarse clocks."""
 
 
 def wal(path: str) -> str:
