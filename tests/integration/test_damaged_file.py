@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import pytest
 
 import turnlog
 from turnlog import UserUttered
+from turnlog.engine.log import Turnlog
 from turnlog.errors import Corrupt
+from turnlog.storage.rows import Head
 
 PAGE = 4096
 
@@ -40,3 +44,42 @@ def test_after_damage_is_found_nothing_is_acknowledged(tmp_path: Path) -> None:
         for conversation in ("c000", "c199", "new"):
             with pytest.raises(Corrupt):
                 log.record(conversation, UserUttered("hello"))
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Iterator[Turnlog]:
+    """An open log of 200 conversations, the first of which cannot be found any more."""
+    path = tmp_path / "log.db"
+    with turnlog.open(f"sqlite:///{path}") as log:
+        for number in range(200):
+            log.record(f"c{number:03}", UserUttered("x" * 500))
+    damage_heads(path)
+    with turnlog.open(f"sqlite:///{path}") as log:
+        log.record("c199", UserUttered("before it is noticed"))
+        yield log
+
+
+def scan(log: Turnlog) -> None:
+    with log.store.scan() as scanned:
+        list(scanned.every(Head))
+
+
+def read_in_a_thread(log: Turnlog) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(log.conversation, "c000").result()
+
+
+READERS: dict[str, Callable[[Turnlog], object]] = {
+    "a read": lambda log: log.conversation("c000"),
+    "a read of another thread": read_in_a_thread,
+    "a scan": scan,
+    "a list": lambda log: list(log.ids()),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_damage_that_a_reader_finds_ends_acknowledging_too(damaged: Turnlog, reader: str) -> None:
+    with pytest.raises(Corrupt):
+        READERS[reader](damaged)
+    with pytest.raises(Corrupt, match="nothing more is recorded"):
+        damaged.record("c199", UserUttered("hello"))

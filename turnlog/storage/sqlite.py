@@ -16,11 +16,12 @@ from types import TracebackType
 from typing import Self
 from weakref import finalize
 
-from turnlog.errors import Corrupt, ForeignDatabase, NewerFormat, NoSuchLog
+from turnlog.errors import ForeignDatabase, NewerFormat, NoSuchLog
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.renewal import RENEWED_BEFORE, renew
 from turnlog.storage.rows import readable
 from turnlog.storage.signal import Signal
+from turnlog.storage.sqlite_damage import Damage
 from turnlog.storage.sqlite_files import OpenFiles
 from turnlog.storage.sqlite_tables import (
     SCHEMA,
@@ -75,13 +76,16 @@ class SqliteRecorder(Recorder):
         self.url = f"sqlite:///{path}"
         self._path = os.path.abspath(path)
         self._files = OpenFiles(self._path)
+        self._damage = Damage()
         self._synchronous = synchronous
         self._timeout = timeout
         self._local = threading.local()
         self._opening = threading.Lock()
         self._closers: list[finalize[..., SqliteReader]] = []
         self._writer = self._connect()
-        self._exclusive = _Exclusive(self._writer, self._files, path, timeout, self.signal)
+        self._exclusive = _Exclusive(
+            self._writer, self._damage, self._files, path, timeout, self.signal
+        )
         self._prepare(create=create)
 
     def _connect(self) -> sqlite3.Connection:
@@ -149,7 +153,7 @@ class SqliteRecorder(Recorder):
         connection.text_factory = readable
         try:
             connection.execute("BEGIN")
-            yield SqliteScan(connection)
+            yield SqliteScan(connection, self._damage)
         finally:
             connection.close()
 
@@ -159,7 +163,7 @@ class SqliteRecorder(Recorder):
         reader: SqliteReader | None = getattr(self._local, "reader", None)
         if reader is None:
             connection = self._connect()
-            reader = self._local.reader = SqliteReader(connection)
+            reader = self._local.reader = SqliteReader(connection, self._damage)
             with self._opening:
                 alive = [closer for closer in self._closers if closer.alive]
                 self._closers = [*alive, finalize(reader, _close, connection, reader.using)]
@@ -182,24 +186,23 @@ class _Exclusive(SqliteTransaction):
     def __init__(
         self,
         connection: sqlite3.Connection,
+        damage: Damage,
         files: OpenFiles,
         path: str,
         timeout: float,
         signal: Signal,
     ) -> None:
-        super().__init__(connection)
+        super().__init__(connection, damage)
         self._files = files
         self.lock = threading.RLock()
         self._path = path
         self._timeout = timeout
         self._signal = signal
-        self._damage: BaseException | None = None
 
     def __enter__(self) -> Self:
         self.lock.acquire()
         try:
-            if self._damage is not None:
-                raise Corrupt(f"{self._path}: nothing more is recorded: {self._damage}")
+            self._damage.check(self._path)
             self._files.check()
             self.insist("BEGIN IMMEDIATE")
         except BaseException as error:
@@ -212,12 +215,8 @@ class _Exclusive(SqliteTransaction):
         self, kind: object, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if _is_damage(error):
-                self._damage = error
             self._end(commit=error is None)
         except sqlite3.Error as failed:
-            if _is_damage(failed):
-                self._damage = failed
             self._raise_translated(failed)
         finally:
             self.lock.release()
@@ -228,6 +227,7 @@ class _Exclusive(SqliteTransaction):
     def _end(self, *, commit: bool) -> None:
         try:
             if commit:
+                self._damage.check(self._path)  # that a reader found meanwhile
                 self._cursor.execute("COMMIT")
                 self._files.check()  # what went into a file that is gone is not acknowledged
         finally:
@@ -236,6 +236,7 @@ class _Exclusive(SqliteTransaction):
 
     def _raise_translated(self, error: BaseException | None) -> None:
         if isinstance(error, sqlite3.Error):
+            self._damage.note(error)
             raise translated(error, self._path) from error
 
     def insist(self, statement: str) -> None:
@@ -252,12 +253,6 @@ class _Exclusive(SqliteTransaction):
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                     raise
             time.sleep(random.uniform(*BUSY_PAUSE))
-
-
-def _is_damage(error: BaseException | None) -> bool:
-    """Whether SQLite found its file damaged, not a row in it."""
-    found = error if isinstance(error, sqlite3.Error) else error and error.__cause__
-    return getattr(found, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT
 
 
 def _close(connection: sqlite3.Connection, using: threading.Lock) -> None:

@@ -23,6 +23,7 @@ from turnlog.storage.rows import (
     check_nothing,
     check_types,
 )
+from turnlog.storage.sqlite_damage import Damage
 
 SCHEMA = """
 CREATE TABLE commits (
@@ -86,8 +87,9 @@ _PUT_HEAD = (
 class SqliteReader:
     """Reads on one connection; `using` is held meanwhile, for whoever wants to close it."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, damage: Damage) -> None:
         self._connection = connection
+        self._damage = damage
         self._cursor = connection.cursor()  # one for all: each costs as much as a short statement
         self.using = threading.Lock()
 
@@ -96,6 +98,7 @@ class SqliteReader:
             with self.using:
                 return self._cursor.execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
+            self._damage.note(error)
             self._let_go()
             raise translated(error) from error
 
@@ -254,6 +257,7 @@ class SqliteScan(SqliteReader):
             for found in self._connection.execute(statement):
                 yield made(found)
         except sqlite3.Error as error:
+            self._damage.note(error)
             raise translated(error) from error
 
     def complaints(self) -> Iterator[str]:
@@ -273,6 +277,7 @@ class SqliteTransaction(SqliteReader):
             elif parameters:
                 self._cursor.executemany(statement, parameters)
         except sqlite3.Error as error:
+            self._damage.note(error)
             raise translated(error) from error
         except OverflowError as error:  # one more than a number that somebody made so large
             raise Corrupt(f"a number of the log is too large: {error}") from error
