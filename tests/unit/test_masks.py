@@ -17,6 +17,8 @@ NAMES = {
     "slots", "events", "services", "retained", "due", "path", "entity", "slot", "service", "act",
     "requested_slots", "active_intent", "to", "code", "model", "prompt", "type", "values",
     "initial", "followup", "restored", "faults",
+    "mime", "source", "agent", "branch", "run", "scope", "role", "finish", "currency", "way",
+    "severity", "outcome", "recipient", "format", "purpose", "manifest",
 }  # fmt: skip
 """Names, numbers of events, and what a redaction looks into by itself; always shown."""
 
@@ -50,6 +52,7 @@ def test_a_hidden_event_of_any_type_can_be_stored():
         given: dict[str, Any] = {name: b"{}" if name == "entry" else "x" for name in required}
         hints = get_type_hints(kind)
         given |= {name: 1 for name in required if only_numbers(hints[name])}
+        given |= {name: True for name in required if hints[name] is bool}
         given |= {name: () for name in required if get_origin(hints[name]) is tuple}
         hidden = without_words(kind(**given))
         assert msgspec.convert(msgspec.to_builtins(hidden), kind) == hidden

@@ -17,7 +17,7 @@ from turnlog.domain.events import EVENTS
 NAMES = [
     "AsyncTurnlog", "Commit", "Conversation", "Dialogue", "Message", "RecordedEvent", "Slot",
     "State", "Turn", "Turnlog", "aopen", "open", "Act", "Context", "Entity", "Event", "Frame",
-    "Intent", "Span", "Versions",
+    "Intent", "Span", "Usage", "Versions",
 ]  # fmt: skip
 
 OF_THE_WRITER = {"end", "history", "import_request", "next_commits", "request"}

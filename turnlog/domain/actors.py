@@ -27,6 +27,20 @@ _ACTORS: dict[type[e.Event], str] = {
     e.ReminderScheduled: "bot",
     e.ReminderCancelled: "bot",
     e.ToolCalled: "bot",
+    e.TextAdded: "bot",
+    e.ReasoningAdded: "bot",
+    e.RefusalAdded: "bot",
+    e.MediaAdded: "bot",
+    e.OpaqueAdded: "bot",
+    e.AnswerMeasured: "bot",
+    e.AnswerBrokenOff: "bot",
+    e.AgentStarted: "bot",
+    e.AgentEnded: "bot",
+    e.ApprovalAsked: "bot",
+    e.ApprovalGiven: "user",
+    e.HistoryCompacted: "bot",
+    e.RunInterrupted: "bot",
+    e.AiDisclosed: "bot",
 }
 
 

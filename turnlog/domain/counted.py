@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.rewinds import kept
-from turnlog.domain.traits import Utterance
+from turnlog.domain.traits import Part, Utterance
 
 INCLUDE = ("rewound", "errors", "redacted")
 """What is left out unless asked for: what was taken back, and the turns in which the bot failed or
@@ -26,7 +26,8 @@ a message was redacted.
 _SAID = (
     *get_args(Utterance), e.MessageUnderstood, e.MessageAnnotated,
     e.EntitiesAdded, e.UserFeaturized, e.ToolCalled, e.ToolReturned, e.ActionExecuted,
-    e.ActionRejected, e.BotFailed,
+    e.ActionRejected, e.BotFailed, *get_args(Part), e.AnswerMeasured, e.AnswerBrokenOff,
+    e.ApprovalAsked, e.ApprovalGiven, e.RunInterrupted, e.RunResumed,
 )  # fmt: skip
 """What goes with a turn that is left out; what it did to the state stays."""
 

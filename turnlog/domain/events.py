@@ -8,49 +8,36 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
+from turnlog.domain.agent_events import AgentEnded as AgentEnded
+from turnlog.domain.agent_events import AgentStarted as AgentStarted
+from turnlog.domain.agent_events import ApprovalAsked as ApprovalAsked
+from turnlog.domain.agent_events import ApprovalGiven as ApprovalGiven
+from turnlog.domain.agent_events import ForeignRecorded as ForeignRecorded
+from turnlog.domain.agent_events import ForeignStateChanged as ForeignStateChanged
+from turnlog.domain.agent_events import HistoryCompacted as HistoryCompacted
+from turnlog.domain.agent_events import RunInterrupted as RunInterrupted
+from turnlog.domain.agent_events import RunResumed as RunResumed
 from turnlog.domain.annotations import Act as Act
 from turnlog.domain.annotations import Entity as Entity
 from turnlog.domain.annotations import Frame as Frame
 from turnlog.domain.annotations import Intent as Intent
 from turnlog.domain.annotations import Span as Span
 from turnlog.domain.context import Context as Context
-from turnlog.domain.plain import to_plain
+from turnlog.domain.event import Event as Event
+from turnlog.domain.event import Versions as Versions
+from turnlog.domain.ledger_events import AiDisclosed as AiDisclosed
+from turnlog.domain.ledger_events import ConversationExported as ConversationExported
+from turnlog.domain.ledger_events import IncidentReported as IncidentReported
+from turnlog.domain.ledger_events import OutcomeRecorded as OutcomeRecorded
+from turnlog.domain.part_events import AnswerBrokenOff as AnswerBrokenOff
+from turnlog.domain.part_events import AnswerMeasured as AnswerMeasured
+from turnlog.domain.part_events import MediaAdded as MediaAdded
+from turnlog.domain.part_events import OpaqueAdded as OpaqueAdded
+from turnlog.domain.part_events import ReasoningAdded as ReasoningAdded
+from turnlog.domain.part_events import RefusalAdded as RefusalAdded
+from turnlog.domain.part_events import TextAdded as TextAdded
+from turnlog.domain.part_events import Usage as Usage
 from turnlog.domain.slots import Slot
-
-
-class Versions(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What ran when the event happened."""
-
-    code: str | None = None
-    model: str | None = None
-    prompt: str | None = None
-
-
-class Event(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
-    """What every event can carry.
-
-    timestamp: seconds since the epoch, UTC; the event's own time, never invented by an import.
-    actor: who did it, where the type does not say (a user's own tool call, an operator).
-    cause: number of the event in this conversation that led to this one.
-    extra: fields of a foreign source that the type does not declare, under their own names; a
-    name that is also a field says what the field could not hold.
-    """
-
-    timestamp: float | None = None
-    message_id: str | None = None
-    actor: str | None = None
-    channel: str | None = None
-    versions: Versions | None = None
-    cause: int | None = None
-    extra: dict[str, Any] | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The event as JSON has it: its `type`, and the fields that are not at their default."""
-        plain: dict[str, Any] = to_plain(self)
-        return plain
-
 
 # --- declarations and sessions ------------------------------------------------------------------
 
@@ -90,11 +77,15 @@ class SessionEnded(Event, tag=5, frozen=True, array_like=True, gc=False):
 # --- messages -----------------------------------------------------------------------------------
 
 
-class UserUttered(Event, tag=10, frozen=True, array_like=True, gc=False):
-    """A user's message was received; it opens the next turn."""
-
+class _Said(Event, frozen=True, array_like=True, gc=False):
     text: str | None = None
     data: dict[str, Any] | None = None
+
+
+class UserUttered(_Said, tag=10, frozen=True, array_like=True, kw_only=True, gc=False):
+    """A user's message was received; it opens the next turn. name: what the user is called."""
+
+    name: str | None = None
 
 
 class MessageUnderstood(Event, tag=11, frozen=True, array_like=True, gc=False):
@@ -119,25 +110,31 @@ class ConversationAnnotated(Event, tag=25, frozen=True, array_like=True, gc=Fals
     services: list[str] | None = None
 
 
-class BotUttered(Event, tag=13, frozen=True, array_like=True, gc=False):
+class BotUttered(_Said, tag=13, frozen=True, array_like=True, kw_only=True, gc=False):
     """data: quick_replies, buttons, attachment, image, custom, …"""
 
-    text: str | None = None
-    data: dict[str, Any] | None = None
+    name: str | None = None
 
 
-class AgentUttered(Event, tag=14, frozen=True, array_like=True, gc=False):
+class AgentUttered(_Said, tag=14, frozen=True, array_like=True, kw_only=True, gc=False):
     """A human operator wrote to the user."""
 
-    text: str | None = None
-    data: dict[str, Any] | None = None
+    name: str | None = None
 
 
-class SystemInstructed(Event, tag=15, frozen=True, array_like=True, gc=False):
-    """Instructions or tool definitions were given to the model."""
-
+class _Instructed(Event, frozen=True, array_like=True, gc=False):
     text: str | None = None
     tools: list[Any] | None = None
+
+
+class SystemInstructed(_Instructed, tag=15, frozen=True, array_like=True, kw_only=True, gc=False):
+    """Instructions or tool definitions were given to the model.
+
+    role: `developer` where it was not the system's.
+    """
+
+    role: str | None = None
+    name: str | None = None
 
 
 class UserFeaturized(Event, tag=16, frozen=True, array_like=True, gc=False):
@@ -360,21 +357,38 @@ class FlowCancelled(Event, tag=95, frozen=True, array_like=True, gc=False):
 # --- tools --------------------------------------------------------------------------------------
 
 
-class ToolCalled(Event, tag=50, frozen=True, array_like=True, gc=False):
-    """actor is "user" for a call made by the user's side."""
-
+class _Called(Event, frozen=True, array_like=True, gc=False):
     name: str
     arguments: Any = None
     call_id: str | None = None
 
 
-class ToolReturned(Event, tag=51, frozen=True, array_like=True, gc=False):
-    """Answers the nearest earlier unanswered call of its id."""
+class ToolCalled(_Called, tag=50, frozen=True, array_like=True, kw_only=True, gc=False):
+    """actor is "user" for a call made by the user's side.
 
+    raw: the arguments as the model wrote them, where those parsed do not give them back. server:
+    the model's provider runs the tool. signature: the provider's, as text.
+    """
+
+    raw: str | None = None
+    server: bool = False
+    signature: str | None = None
+
+
+class _Returned(Event, frozen=True, array_like=True, gc=False):
     result: Any = None
     call_id: str | None = None
     name: str | None = None
     is_error: bool | None = None
+
+
+class ToolReturned(_Returned, tag=51, frozen=True, array_like=True, kw_only=True, gc=False):
+    """Answers the nearest earlier unanswered call of its id.
+
+    server: the model's provider ran the tool, and the result is a part of the model's message.
+    """
+
+    server: bool = False
 
 
 # --- session threads ----------------------------------------------------------------------------
@@ -542,6 +556,10 @@ EVENTS: tuple[type[Event], ...] = (
     ReminderScheduled, ReminderCancelled, StoryExported, ConcurrentWriteRecorded, TopicSet,
     StackUpdated, FlowStarted, FlowInterrupted, FlowResumed, FlowCompleted, FlowCancelled,
     ToolCalled, ToolReturned,
+    TextAdded, ReasoningAdded, RefusalAdded, MediaAdded, OpaqueAdded, AnswerMeasured,
+    AnswerBrokenOff, AgentStarted, AgentEnded, ApprovalAsked, ApprovalGiven, HistoryCompacted,
+    RunInterrupted, RunResumed, ForeignStateChanged, ForeignRecorded,
+    AiDisclosed, IncidentReported, OutcomeRecorded, ConversationExported,
     ThreadStarted, StateEntered, PromptArmed, PromptAnswered, PromptTimedOut, PromptCancelled,
     ThreadEnded, VariableSet, VariableRemoved, ThreadImported,
     ValueSet, ValueAppended, ValueRemoved, ValuesCleared,

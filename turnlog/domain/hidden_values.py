@@ -134,7 +134,7 @@ def _values_in(event: e.Event, text: str = "") -> Iterator[Any]:
             yield from _place_in(text, span)
         yield from leaves([act.values for act in frame.acts or ()])
         yield from leaves(frame.service_call)
-    for field in ("items", "result"):
+    for field in ("items", "result", "delta"):
         yield from leaves(getattr(event, field, None))
     yield from leaves([getattr(event, "value", None)])  # a list slot keeps it in a list
 

@@ -21,7 +21,8 @@ BLOCK = "█"
 WORDS = frozenset((
     "text", "data", "intent", "entities", "frames", "comment", "extra", "value", "items", "result",
     "arguments", "tools", "detail", "entry", "action_text", "content", "goal", "reason", "receipt",
-    "traits", "topic", "update",
+    "traits", "topic", "update", "raw", "signature", "opaque", "uri", "sha256", "filename",
+    "details", "delta", "body", "usage",
 ))  # fmt: skip
 """The fields of events that may say what was said: a hidden one has them at their default."""
 
@@ -66,6 +67,8 @@ class Mask:
         if isinstance(event, e.StackUpdated):
             return replace(event, update=self.json(event.update.encode(), b"[]").decode())
         masked: e.Event = self._struct(event)
+        if isinstance(masked, e.ToolCalled) and masked != event:  # what is masked is no JSON text
+            return replace(masked, raw=None)
         if isinstance(event, e.SlotsReset) and event.restored is not None:
             return replace(masked, restored=self._slots(event.restored))
         return masked

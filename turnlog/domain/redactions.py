@@ -7,6 +7,7 @@ comes up again it is masked, until a later message says it and sets it anew.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 from msgspec.structs import replace
@@ -77,7 +78,10 @@ class Redactions:
         if number in self.hidden:
             event = without_words(event)
         if isinstance(event, e.ThreadImported):  # it holds what other events say, a second time
-            return replace(event, entry=self._whole_texts().json(event.entry))
+            return replace(event, entry=self._whole_texts.json(event.entry))
+        if isinstance(event, e.ForeignRecorded):  # nobody can say what is in bytes that come later
+            unreadable = b"" if number > min(self.hidden, default=number) else event.body
+            return replace(event, body=self._whole_texts.json(event.body, unreadable))
         if (mask := self._mask(number)) is not None:
             event = mask.event(event)
         restored = getattr(event, "restored", None)
@@ -114,6 +118,7 @@ class Redactions:
             self._masks[which] = Mask([self._values[index] for index in which])
         return self._masks.get(which)
 
+    @cached_property
     def _whole_texts(self) -> Mask:
         """Masks every hidden value, and hidden texts where they are whole, however short."""
         texts = (getattr(event, "text", None) for n, event in self._events if n in self.hidden)

@@ -26,11 +26,16 @@ AboutMessage = (
     | e.MessageRated
     | e.DeliverySucceeded
     | e.DeliveryFailed
+    | e.AnswerMeasured
+    | e.AnswerBrokenOff
 )
 """Is about an earlier message, named in `message`."""
 
 SlotChange = e.SlotSet | e.SlotsDeclared | e.SlotsReset | e.MessageRedacted | Restoring
 """Can change slots."""
 
-ValueChange = e.SlotSet | e.VariableSet | e.ValueSet | e.ValueAppended
-"""Keeps a value under a name: a slot, a thread's variable, a session value."""
+ValueChange = e.SlotSet | e.VariableSet | e.ValueSet | e.ValueAppended | e.ForeignStateChanged
+"""Keeps a value under a name: a slot, a thread's variable, a session value, a framework's state."""
+
+Part = e.TextAdded | e.ReasoningAdded | e.RefusalAdded | e.MediaAdded | e.OpaqueAdded
+"""Is a part of a message and nothing else."""

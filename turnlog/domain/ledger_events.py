@@ -1,0 +1,44 @@
+"""Events that somebody has to account for: disclosure, incidents, outcomes, recipients."""
+
+from __future__ import annotations
+
+from turnlog.domain.event import Event
+
+
+class AiDisclosed(Event, tag=112, frozen=True, array_like=True, gc=False):
+    """The user was told that an AI answers (AI Act, Article 50); text: in which words.
+
+    way: message, banner, voice, or another.
+    """
+
+    text: str | None = None
+    way: str | None = None
+
+
+class IncidentReported(Event, tag=113, frozen=True, array_like=True, gc=False):
+    """Something went wrong that has to be looked into (AI Act, Article 73).
+
+    kind: harm, discrimination, leak, or another. severity: as whoever reported it judges.
+    """
+
+    kind: str
+    severity: str | None = None
+    detail: str | None = None
+
+
+class OutcomeRecorded(Event, tag=114, frozen=True, array_like=True, gc=False):
+    """How the conversation ended for the user: resolved, abandoned, handed over, a test's score."""
+
+    outcome: str | None = None
+    succeeded: bool | None = None
+    score: float | None = None
+    comment: str | None = None
+
+
+class ConversationExported(Event, tag=115, frozen=True, array_like=True, gc=False):
+    """The conversation went to a recipient; manifest: SHA-256 of the export's manifest."""
+
+    recipient: str
+    format: str | None = None
+    purpose: str | None = None
+    manifest: str | None = None

@@ -1,0 +1,98 @@
+"""Events that are a part of a message, and those about an answer as a whole (ADR 14)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from turnlog.domain.event import Event
+
+
+class Usage(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
+    """What an answer took. Tokens of each kind; cost in units of `currency`; seconds.
+
+    cached: of the input. reasoning: of the output. details: counts of a provider's own.
+    """
+
+    input: int | None = None
+    output: int | None = None
+    cached: int | None = None
+    reasoning: int | None = None
+    cost: float | None = None
+    currency: str | None = None
+    latency: float | None = None
+    first_token: float | None = None
+    details: dict[str, Any] | None = None
+
+
+class _Part(Event, frozen=True, array_like=True, kw_only=True, gc=False):
+    at: int | None = None
+
+
+class TextAdded(_Part, tag=96, frozen=True, array_like=True, gc=False):
+    """A further text of a message.
+
+    at, of this and every other part: its place among the message's parts, from 0, where that is
+    before what was recorded earlier. actor: `user`, `system` or `tool` for a part of theirs.
+    """
+
+    text: str | None = None
+
+
+class ReasoningAdded(_Part, tag=97, frozen=True, array_like=True, gc=False):
+    """What the model thought before it answered.
+
+    signature: the provider's, as text. opaque: what only the provider can read.
+    """
+
+    text: str | None = None
+    signature: str | None = None
+    opaque: Any = None
+
+
+class RefusalAdded(_Part, tag=98, frozen=True, array_like=True, gc=False):
+    """The model refused; text is what it said instead of an answer."""
+
+    text: str | None = None
+
+
+class MediaAdded(_Part, tag=99, frozen=True, array_like=True, gc=False):
+    """An image, a sound, a video or a document, as its bytes, its digest or its address.
+
+    kind: image, audio, video or file. sha256: of the bytes, in hexadecimal digits.
+    """
+
+    kind: str
+    mime: str | None = None
+    uri: str | None = None
+    sha256: str | None = None
+    content: bytes | None = None
+    filename: str | None = None
+
+
+class OpaqueAdded(_Part, tag=100, frozen=True, array_like=True, gc=False):
+    """A part that only its source understands. kind: what the source calls it."""
+
+    source: str
+    kind: str
+    content: Any = None
+
+
+class AnswerMeasured(Event, tag=101, frozen=True, array_like=True, gc=False):
+    """What an answer took and why it ended; message: its first event, None for the latest.
+
+    finish: stop, length, tool_calls, content_filter, or a provider's own word.
+    """
+
+    message: int | None = None
+    usage: Usage | None = None
+    model: str | None = None
+    finish: str | None = None
+
+
+class AnswerBrokenOff(Event, tag=102, frozen=True, array_like=True, gc=False):
+    """An answer ended before it was whole; message: its first event, None for the latest."""
+
+    message: int | None = None
+    reason: str | None = None
