@@ -11,6 +11,7 @@ TurnlogError
 │   ├── VersionConflict      somebody else appended first
 │   ├── ForeignDatabase      the file or schema is not ours
 │   ├── NewerFormat          written by a newer turnlog
+│   ├── OlderFormat          written by a turnlog whose rows are no longer read
 │   ├── Corrupt              stored bytes do not say what they must
 │   └── Unavailable          timeouts, a full disk, a lost connection
 ├── BotError                 a bot that cannot be loaded, or whose answer is none
@@ -40,6 +41,7 @@ __all__ = [
     "MissingExtra",
     "NewerFormat",
     "NoSuchLog",
+    "OlderFormat",
     "OutOfRange",
     "StorageError",
     "ToolFailed",
@@ -71,6 +73,10 @@ class VersionConflict(StorageError):
 
 
 class ForeignDatabase(StorageError):
+    pass
+
+
+class OlderFormat(StorageError):
     pass
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections import defaultdict
@@ -15,7 +16,9 @@ from turnlog.domain.commit import Commit
 from turnlog.domain.decide import NoHistory, decide
 from turnlog.domain.state import State
 from turnlog.encoding import binary
-from turnlog.storage.rows import Head, Row
+from turnlog.encoding.rows import SALT_BYTES, columns, digest
+from turnlog.projections.heads import LiveHead
+from turnlog.storage.rows import Row, Stream
 from turnlog.storage.sqlite import SqliteRecorder
 
 CONVERSATIONS = 32
@@ -41,11 +44,11 @@ _NOTES = {
     "make": "the turn's own events, made by the caller",
     "check": "types, values and sizes; a copy that nobody else holds",
     "decide": "what is recorded, and the state after it",
-    "encode": "commit and state as bytes",
+    "encode": "the commit as bytes, and a commitment for each event",
     "chain": "SHA-256 of the row",
     "begin": "BEGIN IMMEDIATE",
-    "append": "the row in the log and its two indexes",
-    "head": "the state, in the same transaction",
+    "key": "whether the idempotency key is in the index",
+    "append": "the row in the log and its index",
     "commit": "COMMIT: the pages go to the write-ahead log",
     "rest": "request, lock, batch, cache: what of the whole is not above",
 }
@@ -75,38 +78,49 @@ class _Steps:
         self.took: dict[str, list[float]] = defaultdict(list)
         self.store = SqliteRecorder(str(folder / "steps.db"), synchronous="NORMAL")
         self._last = time.perf_counter()
+        genesis = self.store.genesis.digest
+        names = [f"c{n}" for n in range(CONVERSATIONS)]
+        streams = [Stream.of(name, 1, genesis, os.urandom) for name in names]
+        with self.store.transaction() as transaction:
+            transaction.append((), streams)
         self._heads = {
-            id: (Head(id, 0, 0, b"", 0, 0, 0, b""), State())
-            for id in (f"c{n}" for n in range(CONVERSATIONS))
+            name: LiveHead(name, stream.stream, stream.owner, 0, 0, genesis, 0, State())
+            for name, stream in zip(names, streams, strict=True)
         }
 
     def take(self, n: int) -> None:
         id = f"c{n % CONVERSATIONS}"
-        head, before = self._heads[id]
+        head = self._heads[id]
         self._last = time.perf_counter()
         events = turn(n)
         self._lap("make")
         asked = binary.checked(id, events)
         self._lap("check")
-        decided, state = decide(id, before, asked, history=NoHistory(), now=0.0)
+        decided, state = decide(id, head.state, asked, history=NoHistory(), now=0.0)
         self._lap("decide")
         commit = Commit(
-            id, head.version + 1, before.event + 1, before.turn, 0.0, tuple(decided), f"k{n}"
+            id, head.version + 1, head.event + 1, head.turn, 0.0, tuple(decided), f"k{n}"
         )
-        body, after = binary.encode_commit(commit), binary.encode_state(state)
+        made = columns(commit, os.urandom(SALT_BYTES))
         self._lap("encode")
-        row = Row(n + 1, id, commit.version, binary.TOPIC, commit.key, head.digest, body)
-        digest = row.digest()
+        row = Row(
+            n + 1, head.stream, commit.version, made.topic, head.digest, made.skeleton, b"",
+            made.parts, head.owner, None,
+        )  # fmt: skip
+        sealed = digest(
+            head.owner, row.version, row.topic, row.previous, row.skeleton, made.commitments
+        )
         self._lap("chain")
-        head = Head(id, row.version, row.position, digest, state.event, state.turn, 0, after)
         with self.store.transaction() as transaction:
             self._lap("begin")
+            transaction.keyed_rows([(id, f"k{n}")])
+            self._lap("key")
             transaction.append([row])
             self._lap("append")
-            transaction.put_heads([head])
-            self._lap("head")
         self._lap("commit")
-        self._heads[id] = head, state
+        self._heads[id] = LiveHead(
+            id, head.stream, head.owner, row.version, row.position, sealed, 0, state
+        )
 
     def _lap(self, step: str) -> None:
         now = time.perf_counter()

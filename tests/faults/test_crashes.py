@@ -127,7 +127,7 @@ def stored_texts(log: Turnlog) -> list[str]:
 
 def stored_keys(url: str) -> set[str]:
     with turnlog.open(url) as log:
-        return {row.key for row in log.store.reader.tail(0, 10**9) if row.key is not None}
+        return {key for row in log.store.reader.tail(0, 10**9) if (key := row.commit().key)}
 
 
 def check_whole(url: str) -> None:
@@ -136,10 +136,13 @@ def check_whole(url: str) -> None:
         reader = log.store.reader
         rows = reader.tail(0, 10**9)
         assert [row.position for row in rows] == list(range(1, len(rows) + 1))
-        for head in reader.heads("", 10**6):
+        for head in [*log.current.every(reader)]:
             mine = reader.rows(head.conversation)
             assert [row.version for row in mine] == list(range(1, len(mine) + 1))
-            assert [row.previous for row in mine] == [b"", *(r.digest() for r in mine[:-1])]
+            assert [row.previous for row in mine] == [
+                log.store.genesis.digest,
+                *(r.digest() for r in mine[:-1]),
+            ]
             assert head.digest == mine[-1].digest()
             events = [event for row in mine for event in row.commit().events]
             assert log.conversation(head.conversation).state == replay(events)

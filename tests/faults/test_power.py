@@ -168,7 +168,7 @@ def lost_after(folder: Path, files: dict[str, bytearray], told: list[str]) -> li
         if not name.endswith(".acks"):
             (folder / Path(name).name).write_bytes(data)
     recorder = sqlite.SqliteRecorder(f"{folder}/log.db")
-    recovered = [row.key for row in recorder.reader.tail(0, 10**6)]
+    recovered = [row.commit().key for row in recorder.reader.tail(0, 10**6)]
     recorder.close()
     assert recovered == [f"k{n}" for n in range(len(recovered))]
     check_whole(f"sqlite:///{folder}/log.db")

@@ -77,7 +77,7 @@ class _Watched:
 def stored(path: Path) -> tuple[list[Any], Any]:
     recorder = SqliteRecorder(str(path))
     reader = recorder.reader
-    found = [*reader.entries("texts")], reader.mark("texts")
+    found = [*reader.entries("texts")], reader.checkpoint("texts")
     recorder.close()
     return found
 

@@ -13,7 +13,7 @@ import psycopg
 from tests.faults.conftest import LONG
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.urls import recorder
-from turnlog.testing.recorders import row
+from turnlog.testing.recorders import row, stream
 
 WRITERS = 6
 SECONDS = 15.0 if LONG else 2.0
@@ -57,7 +57,8 @@ def test_a_follower_gets_every_row_once_and_in_order(postgres_url: str) -> None:
         with logs[number].transaction() as transaction:
             last = transaction.last_position()
             rows = [row(last + n, f"{number}", last + n) for n in range(1, chance.randint(2, 4))]
-            transaction.append(rows)
+            begun = [] if transaction.stream(f"{number}") else [stream(f"{number}")]
+            transaction.append(rows, begun)
             time.sleep(chance.choice((0, 0, 0.001, 0.01)))
             if chance.random() < 0.2:
                 raise Undone

@@ -1,4 +1,4 @@
-"""Writes a log of the present format, and what it says: python -m tests.golden.make v1
+"""Writes a log of the present format, and what it says: python -m tests.golden.make t1
 
 Once released, a golden file is never made again: the tests read it for ever.
 """
@@ -85,7 +85,7 @@ def said(log: Turnlog) -> bytes:
 
 
 def _lines(log: Turnlog) -> Iterator[dict[str, Any]]:
-    for head in log.store.reader.heads("", 100_000):
+    for head in log.current.every(log.store.reader):
         history = log.history(head.conversation)
         state = history.replay()
         yield {

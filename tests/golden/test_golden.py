@@ -26,13 +26,13 @@ def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def stored(path: Path) -> list[tuple[object, ...]]:
     with sqlite3.connect(path) as connection:
-        rows = connection.execute("SELECT * FROM commits ORDER BY position").fetchall()
+        rows = connection.execute("SELECT * FROM rows_t1 ORDER BY position").fetchall()
     connection.close()
     return rows
 
 
 def test_there_are_golden_files() -> None:
-    assert "v1" in [path.stem for path in FILES]
+    assert "t1" in [path.stem for path in FILES]
 
 
 def test_it_says_what_it_said(golden: Path) -> None:

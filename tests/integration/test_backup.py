@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,9 @@ import turnlog
 from tests.command_line import run
 from turnlog import SlotSet, UserUttered
 from turnlog.engine.log import Turnlog
-from turnlog.errors import StorageError
+from turnlog.errors import NewerFormat, OlderFormat, StorageError, Unavailable
 from turnlog.storage import copying
-from turnlog.storage import postgres as postgres_module
-from turnlog.storage import sqlite as sqlite_module
-from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot
-from turnlog.storage.sqlite import SqliteRecorder
+from turnlog.storage.rows import KINDS, Body
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -36,7 +35,7 @@ def fill(log: Turnlog, turns: int = 200) -> None:
 
 
 def contents(log: Turnlog) -> list[object]:
-    tables: tuple[Any, ...] = (Row, Head, Snapshot, Mark, Entry)
+    tables: tuple[Any, ...] = tuple(kind for kind in KINDS if kind is not Body)
     with log.store.scan() as scan:
         return [list(scan.every(kind)) for kind in tables]
 
@@ -107,40 +106,41 @@ def test_a_backup_that_fails_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_tables_of_an_older_turnlog_are_brought_up_to_date_and_no_row_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With a next version made up for the test: none changed the tables so far."""
+def changed(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_a_log_of_a_newer_turnlog_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     with turnlog.open(f"sqlite:///{path}") as log:
-        fill(log, 20)
-        before = contents(log)
-    monkeypatch.setattr(sqlite_module, "SCHEMA_VERSION", 3)
-    monkeypatch.setattr(sqlite_module, "UPGRADES", {2: "CREATE TABLE later (id INTEGER)"})
-    with turnlog.open(f"sqlite:///{path}") as log:
-        assert contents(log) == before
-        assert isinstance(log.store, SqliteRecorder)
-        assert log.store._writer.execute("PRAGMA user_version").fetchone() == (3,)
-        assert log.store._writer.execute("SELECT count(*) FROM later").fetchone() == (0,)
-    turnlog.open(f"sqlite:///{path}").close()
-    monkeypatch.undo()
-    with pytest.raises(StorageError, match="written with schema 3"):
+        fill(log, 5)
+    changed(path, "PRAGMA user_version = 2")
+    with pytest.raises(NewerFormat, match="written with schema 2"):
         turnlog.open(f"sqlite:///{path}")
 
 
-def test_the_tables_of_an_older_turnlog_in_postgres_are_brought_up_to_date(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+def test_a_log_from_before_the_rows_of_today_is_refused_with_the_way_across(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    changed(
+        path, "CREATE TABLE commits (position INTEGER)", f"PRAGMA application_id = {0x7475726E}"
+    )
+    with pytest.raises(OlderFormat, match="export --format jsonl"):
+        turnlog.open(f"sqlite:///{path}")
+    assert run("list", "--db", f"sqlite:///{path}").status == 2
+
+
+def test_a_process_of_this_version_cannot_go_on_once_a_newer_one_upgraded_the_log(
+    tmp_path: Path,
 ) -> None:
-    with turnlog.open(postgres_url) as log:
-        fill(log, 20)
-        before = contents(log)
-    monkeypatch.setattr(postgres_module, "SCHEMA_VERSION", 3)
-    monkeypatch.setattr(postgres_module, "UPGRADES", {2: "CREATE TABLE turnlog_later (id int)"})
-    for _ in range(2):  # once only
-        with turnlog.open(postgres_url) as log:
-            assert contents(log) == before
-            log.record("later", UserUttered("goes on"), key="once")
-            before = contents(log)
-    monkeypatch.undo()
-    with pytest.raises(StorageError, match="written with schema 3"):
-        turnlog.open(postgres_url)
+    """As an upgrade will do it: the table of rows is named for their format."""
+    path = tmp_path / "log.db"
+    with turnlog.open(f"sqlite:///{path}") as log:
+        fill(log, 5)
+        log.current.catch_up()
+        changed(path, "ALTER TABLE rows_t1 RENAME TO rows_t2")
+        with pytest.raises(Unavailable, match="rows_t1"):
+            log.record("c0", UserUttered("and on"))
+        changed(path, "ALTER TABLE rows_t2 RENAME TO rows_t1")
+        log.record("c0", UserUttered("and on"))

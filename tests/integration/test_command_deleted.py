@@ -51,6 +51,7 @@ def test_derived_copies_go_with_the_deletion(log: turnlog.Turnlog) -> None:
     fill(log, "stays")
     log.view("transcript")
     log.view("slots")
+    log.current.catch_up()
     assert SECRET.encode() in derived(log, "gone")
     assert len(log.store.reader.snapshots("gone")) == 2
     log.delete("gone", "asked to", actor="carla")
@@ -82,7 +83,7 @@ def test_no_word_is_left_outside_the_rows(tmp_path: Path) -> None:
         log.delete("gone")
     assert run("rebuild", "--db", url).status == 0
     database = sqlite3.connect(tmp_path / "log.db")
-    database.execute("DELETE FROM commits")
+    database.execute("DELETE FROM rows_t1")
     database.commit()
     database.execute("VACUUM")
     database.close()

@@ -33,10 +33,10 @@ def edited(file: Path, *statements: str) -> None:
 
 
 CUT = {
-    "a conversation's tail": "DELETE FROM commits WHERE conversation = 'alice' AND version = 3",
-    "the log's tail": "DELETE FROM commits WHERE position >= 3",
-    "a whole conversation": "DELETE FROM commits WHERE conversation = 'bob'",
-    "a newest row changed": "UPDATE commits SET key = 'other' WHERE conversation = 'bob'",
+    "a conversation's tail": "DELETE FROM rows_t1 WHERE version = 3",
+    "the log's tail": "DELETE FROM rows_t1 WHERE position >= 3",
+    "a whole conversation": "DELETE FROM rows_t1 WHERE position = 4",
+    "a newest row changed": "UPDATE rows_t1 SET skeleton = x'90' WHERE position = 4",
 }
 
 

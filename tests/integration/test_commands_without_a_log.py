@@ -97,7 +97,7 @@ def test_a_log_opened_to_be_read_is_read_and_not_written() -> None:
             log.delete("alice")
     with turnlog.open("sqlite:///log.db") as log:
         assert log.store.reader.last_position() == 1
-        assert log.store.reader.mark("transcript") is None
+        assert log.store.reader.checkpoint("transcript") is None
 
 
 async def test_the_awaitable_log_is_opened_alike() -> None:

@@ -16,8 +16,8 @@ from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import catch_up, rebuild
 from turnlog.projections.transcript import messages
 
-CUT = "DELETE FROM commits WHERE position > 3"
-CHANGED = "UPDATE commits SET topic = 'c2' WHERE position = 5"
+CUT = "DELETE FROM rows_t1 WHERE position > 3"
+CHANGED = "UPDATE rows_t1 SET topic = 't2' WHERE position = 5"
 
 
 @pytest.mark.parametrize("statement", [CUT, CHANGED])

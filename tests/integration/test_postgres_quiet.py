@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -22,11 +23,11 @@ def test_a_refused_commit_warns_of_nothing(
     monkeypatch: pytest.MonkeyPatch,
     wait: float,
 ) -> None:
-    """wait: seconds between rows and heads, in which the server refuses the rows."""
+    """wait: seconds between rows and COMMIT, in which the server refuses the rows."""
     append = PostgresTransaction.append
 
-    def slowly(transaction: PostgresTransaction, rows: Sequence[Row]) -> None:
-        append(transaction, rows)
+    def slowly(transaction: PostgresTransaction, rows: Sequence[Row], *rest: Any) -> None:
+        append(transaction, rows, *rest)
         time.sleep(wait)
 
     monkeypatch.setattr(PostgresTransaction, "append", slowly)

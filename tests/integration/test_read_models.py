@@ -78,6 +78,7 @@ def test_a_view_has_what_was_recorded_a_moment_ago(log: Turnlog) -> None:
 @pytest.mark.parametrize("batch", [1, 2, 1000])
 def test_rebuilt_is_live_whatever_the_size_of_batches(log: Turnlog, batch: int) -> None:
     catch_up(log.store, PROJECTIONS.values(), batch)
+    log.current.catch_up()
     live, heads = contents(log), list(log.store.reader.heads())
     assert all(live.values())
     for projection in PROJECTIONS.values():

@@ -17,8 +17,8 @@ from turnlog.audit.why import why
 from turnlog.domain.apply import apply, replay
 from turnlog.domain.state import State
 from turnlog.domain.values import same
-from turnlog.engine import batch
 from turnlog.engine import log as log_module
+from turnlog.projections import heads
 from turnlog.serializers.formats import detect
 
 FOLDERS = [
@@ -31,7 +31,7 @@ FOLDERS = [
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Snapshots and commits so small that the way to an event goes through many of them."""
-    monkeypatch.setattr(batch, "SNAPSHOT_EVERY", 24)
+    monkeypatch.setattr(heads, "SNAPSHOT_EVERY", 24)
     monkeypatch.setattr(log_module, "IMPORT_SPLIT", 8)
 
 

@@ -74,6 +74,7 @@ def test_a_rebuilt_read_model_equals_the_live_one(recordings, deleted, batch, da
             if id in log:
                 log.delete(id)
         catch_up(log.store, PROJECTIONS.values(), batch)
+        log.current.catch_up()
         live, before = contents(log), heads(log)
         for projection in PROJECTIONS.values():
             rebuild(log.store, projection)

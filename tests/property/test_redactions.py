@@ -18,9 +18,9 @@ from turnlog.audit.verify import verify
 from turnlog.domain import events as e
 from turnlog.domain.apply import replay
 from turnlog.domain.plain import dumps, to_plain
-from turnlog.engine import batch
-from turnlog.engine.batch import SNAPSHOT_EVERY
 from turnlog.errors import InvalidEvent
+from turnlog.projections import heads
+from turnlog.projections.heads import SNAPSHOT_EVERY
 
 WORDS = ("Xanthippe", "471193", "rue de l'Ourcq")
 """Values of four characters and more, each of its own kind."""
@@ -163,7 +163,7 @@ def test_a_state_is_the_fold_of_what_is_shown(asked: Any) -> None:
 @given(conversations, st.integers(1, 5))
 @settings(max_examples=100)
 def test_the_chain_and_the_heads_follow_from_what_is_stored(asked: Any, every: int) -> None:
-    batch.SNAPSHOT_EVERY = every
+    heads.SNAPSHOT_EVERY = every
     try:
         with turnlog.open("memory:", clock=lambda: 1.0) as log:
             stored = recorded(log, asked)
@@ -173,7 +173,7 @@ def test_the_chain_and_the_heads_follow_from_what_is_stored(asked: Any, every: i
                     log.view(model)
                 assert verify(log.store).faults == []
     finally:
-        batch.SNAPSHOT_EVERY = SNAPSHOT_EVERY
+        heads.SNAPSHOT_EVERY = SNAPSHOT_EVERY
 
 
 @given(conversations)

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 import turnlog
 from turnlog.audit.verify import verify
 from turnlog.domain import events as e
-from turnlog.engine import batch
 from turnlog.errors import ConversationError
-from turnlog.projections import PROJECTIONS
+from turnlog.projections import PROJECTIONS, heads
 from turnlog.projections.projection import catch_up, rebuild
 from turnlog.testing.strategies import histories, scraps
 
@@ -28,14 +27,14 @@ steps = st.one_of(
 @given(st.lists(steps, max_size=12), st.integers(1, 20))
 def test_an_untouched_log_has_no_fault(done: list[object], every: int) -> None:
     with (
-        patch.object(batch, "SNAPSHOT_EVERY", every),
+        patch.object(heads, "SNAPSHOT_EVERY", every),
         turnlog.open("memory:", clock=lambda: 1000.0) as log,
     ):
         for step in done:
             _do(log, step)
         found = verify(log.store)
         assert found.faults == []
-        assert found.events == sum(head.event for head in log.store.reader.heads())
+        assert found.events == sum(head.event for head in log.current.every(log.store.reader))
 
 
 def _do(log: turnlog.Turnlog, step: object) -> None:

@@ -189,7 +189,7 @@ def test_a_conversation_that_cannot_be_read_is_audited_all_the_same(
         opened.record("a", UserUttered("x"))
         opened.record("a", UserUttered("y"))
     with closing(sqlite3.connect(tmp_path / "log.db")) as connection:
-        connection.execute("UPDATE commits SET state = x'00' WHERE version = 2")
+        connection.execute("UPDATE rows_t1 SET parts = x'00' WHERE version = 2")
         connection.commit()
     with pytest.raises(SystemExit) as exited:
         main(["audit", "--db", url, "a", "--out", str(tmp_path / "page.html")])

@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from turnlog import Commit, SlotSet, UserUttered
+from turnlog.domain.events import EventErased
 from turnlog.domain.values import RawJson
-from turnlog.encoding import binary
+from turnlog.encoding import binary, rows
 from turnlog.errors import Corrupt, NewerFormat
 from turnlog.storage.rows import Row
 
 COMMIT = Commit("alice", 3, 7, 2, 1.5, (UserUttered("hi", timestamp=1.0), SlotSet("a", 1)), "k")
+SECRET = bytes(range(16))
+STORED = rows.columns(COMMIT, SECRET)
 
 
-def stored(**changed: object) -> bytes:
-    """The commit's bytes with columns of its array replaced, by position in the format."""
-    names = ("first", "turn", "recorded", "encoding", "key_id", "body")
-    columns = dict(zip(names, msgspec.msgpack.decode(binary.encode_commit(COMMIT)), strict=True))
+def skeleton(**changed: Any) -> bytes:
+    """What the row says in clear, with some of it replaced."""
+    names = ("recorded", "first_event", "first_turn", "tags", "encoding", "keys")
+    columns = dict(zip(names, msgspec.msgpack.decode(STORED.skeleton), strict=True))
     return msgspec.msgpack.encode(list({**columns, **changed}.values()))
 
 
-def read(state: bytes, topic: str = binary.TOPIC) -> Commit:
-    return binary.decode_commit("alice", 3, topic, "k", state)
+def parts(*events: Any, content: Any = ...) -> bytes:
+    """The parts of a row with these events, encoded; or with another content."""
+    made = [SECRET, list(events), ["k"]] if content is ... else content
+    return msgspec.msgpack.encode([[made, [], []]])
+
+
+def read(
+    parts: bytes = STORED.parts, skeleton: bytes = STORED.skeleton, topic: str = rows.TOPIC
+) -> Commit:
+    return rows.decode_commit("alice", 3, topic, skeleton, parts, None)
+
+
+def row(**changed: Any) -> Row:
+    stored = Row(
+        5, 77, 3, rows.TOPIC, b"\x01" * 32, STORED.skeleton, b"", STORED.parts, b"\x02" * 32, None
+    )
+    return stored._replace(**changed)
 
 
 def test_a_commit_comes_back_as_it_was_stored() -> None:
-    assert read(binary.encode_commit(COMMIT)) == COMMIT
+    assert read() == COMMIT
 
 
 def test_what_json_holds_and_msgpack_does_not_comes_back() -> None:
@@ -35,42 +55,86 @@ def test_what_json_holds_and_msgpack_does_not_comes_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "topic"),
+    "asked",
     [
-        (stored(), "c2"),
-        (stored(), "c10"),
-        (stored(encoding=1), "c1"),
-        (stored(key_id="2041-1"), "c1"),
-        (stored(body=msgspec.msgpack.encode([[32, "a", msgspec.msgpack.Ext(9, b"")]])), "c1"),
+        {"topic": "t2"},
+        {"topic": "c1"},
+        {"topic": "t10"},
+        {"parts": parts(content=b"sealed")},
+        {"parts": parts([10, "hi"], [32, "a", msgspec.msgpack.Ext(9, b"")])},
     ],
 )
-def test_what_a_newer_version_wrote_is_refused_and_not_half_read(state: bytes, topic: str) -> None:
+def test_what_a_newer_version_wrote_is_refused_and_not_half_read(asked: dict[str, Any]) -> None:
     with pytest.raises(NewerFormat):
-        read(state, topic)
+        read(**asked)
 
 
 @pytest.mark.parametrize(
-    "state",
+    "asked",
     [
-        b"",
-        stored()[:-1],
-        stored(first="seven"),
-        stored(body=b"\x91"),
-        stored(body=msgspec.msgpack.encode([[126, "an event of no known tag"]])),
-        stored(body=msgspec.msgpack.encode([[32, 5]])),
+        {"parts": b""},
+        {"parts": STORED.parts[:-1]},
+        {"skeleton": STORED.skeleton[:-1]},
+        {"skeleton": skeleton(first_event="seven")},
+        {"skeleton": skeleton(tags=[10])},
+        {"parts": parts([126, "an event of no known tag"], [32, "a", 1])},
+        {"parts": parts([32, 5], [32, "a", 1])},
     ],
 )
-def test_bytes_that_are_no_commit_are_corrupt(state: bytes) -> None:
+def test_bytes_that_are_no_commit_are_corrupt(asked: dict[str, Any]) -> None:
     with pytest.raises(Corrupt, match="'alice', version 3"):
-        read(state)
+        read(**asked)
 
 
-def test_every_column_is_under_the_digest() -> None:
-    row = Row(5, "alice", 3, "c1", "k", b"\x01" * 32, b"state")
+def test_everything_but_the_position_is_under_the_digest() -> None:
     changed = [
-        row._replace(position=6), row._replace(conversation="bob"), row._replace(version=4),
-        row._replace(topic="c2"), row._replace(key=None), row._replace(previous=b""),
-        row._replace(state=b"statf"),
+        row(version=4), row(topic="t2"), row(previous=b"\x03" * 32),
+        row(skeleton=skeleton(recorded=9.0)), row(owner=b"\x04" * 32),
+        row(parts=STORED.parts.replace(b"hi", b"ho")), row(parts=STORED.parts.replace(b"k", b"l")),
+        row(commitments=b"\x05" * 96),
     ]  # fmt: skip
-    assert len(changed) == len(Row._fields)
-    assert len({r.digest() for r in [row, *changed]}) == len(changed) + 1
+    assert len({each.digest() for each in [row(), *changed]}) == len(changed) + 1
+    assert row(position=6).digest() == row().digest()
+    assert row(commitments=STORED.commitments).digest() == row().digest()
+
+
+# --- what is dropped ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_event_or_key_is_dropped_and_the_rest_is_proven_as_before(place: int) -> None:
+    kept, left = rows.dropped(b"", STORED.parts, lambda each: each == place)
+    assert row(commitments=kept, parts=left).digest() == row().digest()
+    assert rows.disagreements(kept, left) == []
+    found = read(left)
+    was = ["UserUttered", "SlotSet"]
+    expected = [EventErased(was[n]) if n == place else e for n, e in enumerate(COMMIT.events)]
+    assert list(found.events) == expected
+    assert found.key == (None if place == 2 else "k")
+    assert (found.first_event, found.recorded) == (7, 1.5)
+
+
+def test_nothing_of_what_was_dropped_is_left_nor_its_salt() -> None:
+    kept, left = rows.dropped(b"", STORED.parts, lambda each: each == 0)
+    salt = rows._salts(SECRET, 3)[0]
+    for gone in (b"hi", salt, SECRET):
+        assert gone not in kept + left
+    kept, left = rows.dropped(kept, left, lambda each: True)
+    assert row(commitments=kept, parts=left).digest() == row().digest()
+    assert len(left) < 12
+
+
+def test_content_that_is_not_what_was_committed_to_is_told() -> None:
+    kept, left = rows.dropped(b"", STORED.parts, lambda each: each == 1)
+    assert rows.disagreements(kept, left.replace(b"hi", b"ho")) == [0]
+    assert rows.disagreements(STORED.commitments, STORED.parts.replace(b"k", b"l")) == [2]
+
+
+def test_what_several_parts_hold_comes_together_in_order() -> None:
+    one, other = (binary.encode(event) for event in COMMIT.events)
+    first = rows.RawContent(SECRET, (msgspec.Raw(other),), ())
+    second = rows.RawContent(SECRET[::-1], (msgspec.Raw(one),), ("k",))
+    whole = binary.encode((rows.Part(first, (), (1,)), rows.Part(second, (), (0, 2))))
+    assert read(whole) == COMMIT
+    assert rows.disagreements(rows.commitments(whole), whole) == []
+    assert len(rows.commitments(whole)) == 96

@@ -102,7 +102,7 @@ async def test_a_log_whose_prompts_were_served_is_whole(tmp_path: Path) -> None:
     async with turnlog.aopen(url, clock=lambda: 1000.0) as log:
         await log.record("alice", ThreadStarted("u", "s"), PromptArmed("t", due=2000.0))
         await Timers(log, RepeatingDialog()).fire_due()
-        assert log.sync.store.reader.mark("due_prompts") is not None
+        assert log.sync.store.reader.checkpoint("due_prompts") is not None
         assert verify(log.sync.store).faults == []
 
 

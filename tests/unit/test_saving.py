@@ -18,9 +18,9 @@ from eventsourcing.persistence import (
 import turnlog
 from turnlog import Commit, SlotSet, Turnlog, UserUtteranceReverted, UserUttered
 from turnlog.audit.verify import verify
-from turnlog.encoding import binary
-from turnlog.engine.batch import SNAPSHOT_EVERY
+from turnlog.encoding.rows import TOPIC
 from turnlog.errors import InvalidEvent, UnknownConversation
+from turnlog.projections.heads import SNAPSHOT_EVERY
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
@@ -38,7 +38,7 @@ def alice(log: Turnlog) -> Any:
 
 
 def rows(log: Turnlog) -> list[tuple[int, str | None]]:
-    return [(row.version, row.key) for row in log.store.reader.rows("alice")]
+    return [(row.version, row.commit().key) for row in log.store.reader.rows("alice")]
 
 
 def test_what_was_staged_is_stored_commit_for_commit_with_keys(log: Turnlog) -> None:
@@ -71,6 +71,7 @@ def test_snapshots_are_taken(log: Turnlog) -> None:
     for n in range(SNAPSHOT_EVERY):
         staged.stage(SlotSet("n", n), recorded=5.0)
     log.save(staged)
+    log.current.catch_up()
     assert [s.event for s in log.store.reader.snapshots("alice")] == [SNAPSHOT_EVERY]
 
 
@@ -134,7 +135,7 @@ def test_other_aggregates_and_tracking_are_not_saved_with_commits(log: Turnlog) 
     with pytest.raises(InvalidEvent, match="U\\+001F"):
         log.save(Commit("\x1fmine", 1, 1, 0, 5.0, (SlotSet("a", 1),)))
     with pytest.raises(ProgrammingError, match="writer alone"):
-        log.recorder.insert_events([StoredEvent("x", 1, binary.TOPIC, b"")])
+        log.recorder.insert_events([StoredEvent("x", 1, TOPIC, b"")])
     assert log.store.reader.last_position() == 3
 
 

@@ -10,7 +10,7 @@ import turnlog
 from turnlog import BotUttered, Dialogue, SlotSet, UserUttered
 from turnlog.domain.apply import replay
 from turnlog.encoding import binary
-from turnlog.engine.batch import SNAPSHOT_EVERY
+from turnlog.projections.heads import SNAPSHOT_EVERY
 
 TURNS = 1000
 EVENTS = tuple(
@@ -30,6 +30,7 @@ def test_no_event_is_far_from_a_snapshot(way: str) -> None:
             if way == "one by one" or n % 200 == 0:
                 log.writer.flush()
         log.writer.flush()
+        log.current.catch_up()
         snapshots = log.store.reader.snapshots("alice")
         numbers = [0, *(snapshot.event for snapshot in snapshots), len(EVENTS)]
         apart = [later - earlier for earlier, later in pairwise(numbers)]

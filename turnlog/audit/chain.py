@@ -1,4 +1,4 @@
-"""One conversation checked against its own events: rows, head and snapshots."""
+"""One stream checked against its own events: rows, head, snapshots and keys."""
 
 from __future__ import annotations
 
@@ -9,25 +9,48 @@ from turnlog.domain.apply import fold
 from turnlog.domain.commit import Commit
 from turnlog.domain.state import State
 from turnlog.encoding import binary
+from turnlog.encoding.rows import disagreements, is_commit
 from turnlog.errors import StorageError
 from turnlog.storage.recorder import Scan
-from turnlog.storage.rows import Head, Row, Snapshot, has_types
+from turnlog.storage.rows import Head, Row, Snapshot, Stream, has_types
 
 
 class Chain:
-    """Takes a conversation's rows, oldest first, then compares what is derived from them."""
+    """Takes the rows of a stream, oldest first, then compares what is derived from them.
 
-    def __init__(self, conversation: str, scan: Scan, tell: Tell) -> None:
+    checkpoint: position up to which heads, keys and snapshots have come.
+    """
+
+    def __init__(
+        self, conversation: str, stream: Stream | None, scan: Scan, checkpoint: int, tell: Tell,
+        *, genesis: bytes,
+    ) -> None:  # fmt: skip
         self.conversation = conversation
         self._tell = tell
-        self._head = scan.head(conversation)
-        self._snapshots = {snapshot.version: snapshot for snapshot in scan.snapshots(conversation)}
+        self._scan = scan
+        self._checkpoint = checkpoint
+        self._stream = stream
+        self._head = self._of_stream(scan.head(conversation))
+        self._snapshots = {
+            snapshot.version: snapshot
+            for snapshot in scan.snapshots(conversation)
+            if stream is None or snapshot.stream == stream.stream
+        }
         self._newest_snapshot = 0
         self._last: Row | None = None
-        self._digest: bytes | None = b""
+        self._digest: bytes | None = genesis
         self._began = 0
         self._state: State | None = State()
+        self._due: Head | None = None
+        self._due_state: State | None = None
         self.events = 0
+        self.keys = 0
+
+    def _of_stream(self, head: Head | None) -> Head | None:
+        """The head, unless it is that of a later life."""
+        if head is None or self._stream is None or head.stream == self._stream.stream:
+            return head
+        return None
 
     def fault(self, what: str, event: int | None = None) -> None:
         self._tell(Fault(named(self.conversation), event, what))
@@ -35,16 +58,31 @@ class Chain:
     def take(self, row: Row) -> None:
         """One more row; what is wrong with it is told."""
         here = self.events + 1
+        if self._due is None and self._is_behind(row):
+            self._due, self._due_state = self._due_head(), self._state and self._state.copy()
         if not has_types(row):
             self.fault(f"version {row.version!r}: a column is not of its type", here)
             self._state = None
         else:
             self._link(row, here)
-            if binary.is_commit(row.topic):
+            self._check_content(row, here)
+            if is_commit(row.topic):
                 self._fold(row, here)
             self._compare_snapshot(row)
         self._last = row
         self._digest = _digest(row)
+
+    def _is_behind(self, row: Row) -> bool:
+        """Whether the derived tables need not know of the row yet."""
+        return isinstance(row.position, int) and row.position > self._checkpoint
+
+    def _check_content(self, row: Row, here: int) -> None:
+        """What the digest does not cover where commitments are stored beside their content."""
+        try:
+            if row.commitments and disagreements(row.commitments, row.parts):
+                self.fault(f"version {row.version}: an event is not what was recorded", here)
+        except StorageError as error:
+            self.fault(f"version {row.version} cannot be read: {error}", here)
 
     def _link(self, row: Row, here: int) -> None:
         last = self._last
@@ -55,7 +93,7 @@ class Chain:
                 self._began or here,
             )
         if last is None:
-            if row.version > 1 or row.version < int(binary.is_commit(row.topic)):
+            if row.version > 1 or row.version < int(is_commit(row.topic)):
                 self.fault(f"the first row has version {row.version}", here)
             return
         if not has_types(last):
@@ -76,8 +114,18 @@ class Chain:
             return
         self._check_numbers(commit, here)
         self.events = commit.last_event
+        self._check_key(row, commit)
         if self._state is not None:
             self._state = fold(self._state, commit.events)
+
+    def _check_key(self, row: Row, commit: Commit) -> None:
+        if commit.key is None:
+            return
+        found = self._scan.keyed(self.conversation, commit.key)
+        if found is not None and found.position == row.position:
+            self.keys += 1
+        elif not self._is_behind(row):
+            self.fault(f"the key of version {row.version} is not found by it", commit.first_event)
 
     def _check_numbers(self, commit: Commit, here: int) -> None:
         if commit.first_event != here:
@@ -94,7 +142,7 @@ class Chain:
             return
         state = self._state
         expected = Snapshot(
-            self.conversation, row.version, state.event, state.turn, row.digest(), b"",
+            row.stream, row.version, state.event, state.turn, row.digest(), b"",
             self._newest_snapshot,
         )  # fmt: skip
         for column in _differing(snapshot._replace(state=b""), expected):
@@ -107,22 +155,36 @@ class Chain:
         """Compare the head, and name the snapshots that no row answers to."""
         for version in self._snapshots if self._state is not None else ():
             self.fault(f"a snapshot of version {version!r} has no row", None)
-        head, last, state = self._head, self._last, self._state
-        if last is None:
+        if self._last is None:
             self.fault("a head or a snapshot has no rows: they were cut off")
-        elif head is None:
-            self.fault("its rows have no head", self.events)
-        elif state is None:
-            self._compare(head, head._replace(version=last.version, position=last.position))
+            return
+        due, state = self._due, self._due_state
+        if due is None:
+            due, state = self._due_head(), self._state
+        head = self._head
+        if head is None:
+            if due.version and self._is_newest_life():
+                self.fault("its rows have no head", self.events)
+        elif self._state is None:
+            self._compare(head, head._replace(stream=self._last.stream))
         else:
-            self._compare(head, self._due_head(last, state))
-            if not same_state(head.state, state):
+            self._compare(head, due)
+            if state is not None and not same_state(head.state, state):
                 self.fault("the head's state is not what its events give", self.events)
 
-    def _due_head(self, last: Row, state: State) -> Head:
+    def _is_newest_life(self) -> bool:
+        newest = self._scan.stream(self.conversation)
+        return self._stream is None or newest is None or newest.stream == self._stream.stream
+
+    def _due_head(self) -> Head:
+        """The head that the rows so far give."""
+        last, state = self._last, self._state or State()
+        stream, owner = (self._stream.stream, self._stream.owner) if self._stream else (0, b"")
+        if last is None:
+            return Head(self.conversation, stream, owner, 0, 0, b"", 0, 0, 0, b"")
         return Head(
-            self.conversation, last.version, last.position, self._digest or b"", state.event,
-            state.turn, self._newest_snapshot, b"",
+            self.conversation, stream, owner, last.version, last.position, self._digest or b"",
+            state.event, state.turn, self._newest_snapshot, b"",
         )  # fmt: skip
 
     def _compare(self, head: Head, expected: Head) -> None:
@@ -137,9 +199,8 @@ class Chain:
             self.fault(f"the head has another {column}{what}: {why}", self.events)
 
 
-def check(conversation: str, rows: Iterable[Row], scan: Scan, tell: Tell) -> int:
-    """Tell the faults of a conversation's rows, head and snapshots; the number of its events."""
-    chain = Chain(conversation, scan, tell)
+def check(chain: Chain, rows: Iterable[Row]) -> int:
+    """Tell the faults of a stream's rows and of what is derived; the number of its events."""
     for row in rows:
         chain.take(row)
     chain.finish()
@@ -149,7 +210,7 @@ def check(conversation: str, rows: Iterable[Row], scan: Scan, tell: Tell) -> int
 def _digest(row: Row) -> bytes | None:
     try:
         return row.digest()
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError, AttributeError, StorageError):
         return None
 
 

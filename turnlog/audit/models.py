@@ -12,9 +12,9 @@ from turnlog.audit.fault import Fault, Tell, named
 from turnlog.encoding import binary
 from turnlog.errors import StorageError
 from turnlog.projections.projection import Projection, projected
+from turnlog.storage.checkpoints import ALL, over
 from turnlog.storage.recorder import Scan
-from turnlog.storage.rows import Entry, Mark, Row, has_types
-from turnlog.storage.seal import SEAL, sealed
+from turnlog.storage.rows import HEADS, Checkpoint, Entry, Row, has_types
 from turnlog.storage.sqlite import SqliteRecorder
 from turnlog.storage.subscription import batches
 
@@ -22,44 +22,44 @@ _UNKNOWN = "no projection of this turnlog makes it, so that it cannot be checked
 
 
 def check(scan: Scan, projections: Mapping[str, Projection], tell: Tell) -> None:
-    """Tell the faults of every mark and of every entry of every model."""
-    marks: dict[Any, Mark] = {mark.model: mark for mark in scan.every(Mark)}
-    _check_seal(marks, tell)
+    """Tell the faults of every checkpoint and of every entry of every model."""
+    checkpoints: dict[Any, Checkpoint] = {c.model: c for c in scan.every(Checkpoint)}
+    _check_over_all(checkpoints, tell)
     whole = {
-        name: mark
-        for name, mark in marks.items()
-        if name != SEAL and _check_mark(scan, mark, tell, known=name in projections)
+        name: found
+        for name, found in checkpoints.items()
+        if name != ALL and _check_one(scan, found, tell, known=name in (*projections, HEADS))
     }
     with tempfile.TemporaryDirectory(prefix="turnlog-verify-") as folder:
         scratch = SqliteRecorder(str(Path(folder, "models.db")), synchronous="OFF")
         try:
-            for name, mark in whole.items():
+            for name, found in whole.items():
                 if name in projections:
-                    _make_again(scan, scratch, projections[name], mark.position, tell)
-            _compare(scan, scratch, set(whole) & set(projections), set(marks), tell)
+                    _make_again(scan, scratch, projections[name], found.position, tell)
+            _compare(scan, scratch, set(whole) & set(projections), set(checkpoints), tell)
         finally:
             scratch.close()
 
 
-def _check_seal(marks: Mapping[Any, Mark], tell: Tell) -> None:
-    if not marks:
+def _check_over_all(checkpoints: Mapping[Any, Checkpoint], tell: Tell) -> None:
+    if not checkpoints:
         return
-    readable = all(map(has_types, marks.values()))
-    if not readable or marks.get(SEAL) != sealed(marks.values()):
-        tell(Fault(None, None, "the marks of the projections are not those that were sealed"))
+    readable = all(map(has_types, checkpoints.values()))
+    if not readable or checkpoints.get(ALL) != over(checkpoints.values()):
+        tell(Fault(None, None, "the checkpoints are not those that were written together"))
 
 
-def _check_mark(scan: Scan, mark: Mark, tell: Tell, *, known: bool) -> bool:
-    """Whether the mark says how far a projection of this log has come."""
-    if mark.digest is None and not known:  # eventsourcing's tracking of another application
+def _check_one(scan: Scan, checkpoint: Checkpoint, tell: Tell, *, known: bool) -> bool:
+    """Whether the checkpoint says how far a projection of this log has come."""
+    if checkpoint.digest is None and not known:  # eventsourcing's tracking of another application
         return False
-    row = _row_at(scan, mark.position)
+    row = _row_at(scan, checkpoint.position)
     if row is None:
-        what = f"stands at position {mark.position!r}, where the log has no row: its tail was cut"
-        tell(Fault(None, None, f"projection {mark.model!r} {what}"))
+        what = f"stands at position {checkpoint.position!r}, where the log has no row"
+        tell(Fault(None, None, f"{checkpoint.model!r} {what}: its tail was cut"))
         return False
-    if _digest(row) != mark.digest:
-        what = f"projection {mark.model!r} has seen another row at position {mark.position}"
+    if _digest(row) != checkpoint.digest:
+        what = f"{checkpoint.model!r} has seen another row at position {checkpoint.position}"
         tell(Fault(named(row.conversation), None, what))
     return True
 
@@ -74,7 +74,7 @@ def _row_at(scan: Scan, position: Any) -> Row | None:
 def _digest(row: Row) -> bytes | None:
     try:
         return row.digest()
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError, AttributeError, StorageError):
         return None
 
 
@@ -109,7 +109,7 @@ def _compare(
                 tell(_about(entry, "is not what the events give"))
         elif entry.model not in unknown:
             unknown.add(entry.model)
-            what = _UNKNOWN if entry.model in marked else "it has entries, but no mark"
+            what = _UNKNOWN if entry.model in marked else "it has entries, but no checkpoint"
             tell(Fault(named(entry.conversation), None, f"projection {entry.model!r}: {what}"))
     with scratch.scan() as made_again:
         for entry in made_again.every(Entry):

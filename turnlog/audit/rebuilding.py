@@ -16,7 +16,7 @@ from turnlog.projections import PROJECTIONS
 from turnlog.projections.heads import rebuild_heads
 from turnlog.projections.projection import rebuild as rebuild_one
 from turnlog.storage.recorder import Recorder, Scan
-from turnlog.storage.rows import Head, Mark
+from turnlog.storage.rows import HEADS, Checkpoint, Head
 
 _KEPT_FAULTS = 100
 _NEWEST = 2**62
@@ -31,18 +31,22 @@ def faults_of(recorder: Recorder) -> tuple[list[Fault], list[Fault]]:
 
 def _ahead(scan: Scan) -> Iterator[Fault]:
     for head in scan.every(Head):
-        newest = scan.rows_newest_first(head.conversation, _NEWEST, 1)
-        if not newest or newest[0].version < head.version:
-            there = newest[0].version if newest else 0
+        if not isinstance(head.conversation, str):
+            continue
+        newest = scan.rows(head.conversation, head.version - 1, head.version)
+        if not newest:
+            last = scan.rows_newest_first(head.conversation, _NEWEST, 1)
+            there = last[0].version if last else 0
             what = f"the head stands at version {head.version}, the rows end at {there}"
             yield Fault(named(head.conversation), None, what)
-        elif newest[0].version == head.version and newest[0].digest() != head.digest:
+        elif newest[0].digest() != head.digest:
             what = f"version {head.version} is not the row that its head was written with"
             yield Fault(named(head.conversation), None, what)
-    last = scan.last_position()
-    for mark in scan.every(Mark):
-        if mark.digest is not None and mark.model in PROJECTIONS and mark.position > last:
-            what = f"{mark.model} stands at position {mark.position}, the log ends at {last}"
+    end = scan.last_position()
+    derived = (*PROJECTIONS, HEADS)
+    for found in scan.every(Checkpoint):
+        if found.digest is not None and found.model in derived and found.position > end:
+            what = f"{found.model} stands at position {found.position}, the log ends at {end}"
             yield Fault(None, None, what)
 
 

@@ -9,7 +9,6 @@ the database.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain as chained
 from itertools import groupby
 from typing import Any
 
@@ -18,11 +17,21 @@ import msgspec
 from turnlog.audit import chain, models
 from turnlog.audit.fault import Fault, named
 from turnlog.domain.streams import is_conversation
+from turnlog.encoding.rows import decode_name, owner
 from turnlog.errors import StorageError, UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import Projection
 from turnlog.storage.recorder import Recorder, Scan
-from turnlog.storage.rows import Head, Row, Snapshot
+from turnlog.storage.rows import (
+    HEADS,
+    Head,
+    Key,
+    Row,
+    Snapshot,
+    Stream,
+    erased,
+    has_types,
+)
 
 ROWS_AT_ONCE = 500
 """Rows of a table that are read together."""
@@ -57,54 +66,118 @@ def verify(
     verification = Verification()
     with recorder.scan() as scan:
         try:
+            checking = _Checking(scan, recorder.genesis.digest, verification)
             if conversations is None:
-                _check_all(scan, projections, verification)
+                checking.all(projections)
             else:
                 for name in conversations:
-                    _check_known(scan, name)
-                    _check_one(scan, name, _rows(scan, name), verification)
+                    checking.known(name)
         except StorageError as error:
             verification.tell(Fault(None, None, str(error)))
     return verification
 
 
-def _check_all(
-    scan: Scan, projections: Mapping[str, Projection], verification: Verification
-) -> None:
-    for complaint in scan.complaints():
-        verification.tell(Fault(None, None, complaint))
-    rows = 0
-    for name, group in groupby(scan.every(Row), key=lambda row: row.conversation):
-        counted = _Counted(group)
-        _check_one(scan, name, counted, verification)
-        rows += counted.number
-    if rows != scan.last_position():
-        what = f"the log's last position is {scan.last_position()}, but it has {rows} rows"
-        verification.tell(Fault(None, None, what))
-    _check_orphans(scan, verification)
-    models.check(scan, projections, verification.tell)
+class _Checking:
+    """One look through a log."""
+
+    def __init__(self, scan: Scan, genesis: bytes, verification: Verification) -> None:
+        self._scan = scan
+        self._genesis = genesis
+        self._known_keys = 0
+        self._verification = verification
+        heads = scan.checkpoint(HEADS)
+        self._checkpoint = heads.position if heads and has_types(heads) else 0
+
+    def all(self, projections: Mapping[str, Projection]) -> None:
+        scan, tell = self._scan, self._verification.tell
+        for complaint in scan.complaints():
+            tell(Fault(None, None, complaint))
+        streams = self._streams()
+        self._seen: set[Any] = set()
+        rows = 0
+        for number, group in groupby(scan.every(Row), key=lambda row: row.stream):
+            counted = _Counted(group)
+            self._seen.add(number)
+            self._one(streams.pop(number, None), counted)
+            rows += counted.number
+        if rows != scan.last_position():
+            what = f"the log's last position is {scan.last_position()}, but it has {rows} rows"
+            tell(Fault(None, None, what))
+        self._orphans(streams)
+        models.check(scan, projections, tell)
+
+    def _streams(self) -> dict[Any, Stream]:
+        """Every stream by its number; one whose name is not what was committed to is told."""
+        found: dict[Any, Stream] = {}
+        for stream in self._scan.every(Stream):
+            found[stream.stream] = stream
+            if not has_types(stream) or (
+                stream.name is not None
+                and stream.owner != owner(self._genesis, stream.life, stream.name)
+            ):
+                what = "its id is not the one that its rows were recorded under"
+                self._verification.tell(Fault(_name(stream), None, what))
+        return found
+
+    def known(self, name: str) -> None:
+        """One conversation, by its id."""
+        stream = self._scan.stream(name)
+        if stream is None and self._scan.head(name) is None:
+            raise UnknownConversation(name)
+        self._one(stream, _rows(self._scan, name), name)
+
+    def _one(self, stream: Stream | None, rows: Iterable[Row], name: str | None = None) -> None:
+        name = name or _name(stream)
+        if stream is None:
+            rows = list(rows)
+            what = "its rows belong to no stream: what names them was removed"
+            self._verification.tell(Fault(None, None, what))
+            return
+        if stream.name is not None and self._scan.stream(name or "") is None:
+            self._verification.tell(Fault(name, None, "it is not found by its id"))
+        chained = chain.Chain(
+            name or "", stream, self._scan, self._checkpoint, self._verification.tell,
+            genesis=self._genesis,
+        )  # fmt: skip
+        events = chain.check(chained, rows)
+        self._known_keys += chained.keys
+        if name is None or is_conversation(name):
+            self._verification.conversations += 1
+            self._verification.events += events
+
+    def _orphans(self, streams: Mapping[Any, Stream]) -> None:
+        """Streams, heads, snapshots and keys that no rows answer to."""
+        scan, tell = self._scan, self._verification.tell
+        for stream in streams.values():
+            tell(Fault(_name(stream), None, "it has a stream, but no rows: they were cut off"))
+        for head in scan.every(Head):
+            if not isinstance(head.conversation, str) or scan.stream(head.conversation) is None:
+                what = "it has heads, but no rows: they were cut off"
+                tell(Fault(named(head.conversation), None, what))
+        for number, _ in groupby(scan.every(Snapshot), key=lambda snapshot: snapshot.stream):
+            if not self._has_rows(number):
+                what = f"there are snapshots of stream {number!r}, but no rows: they were cut off"
+                tell(Fault(None, None, what))
+        self._keys()
+
+    def _has_rows(self, number: Any) -> bool:
+        return number in self._seen
+
+    def _keys(self) -> None:
+        if (more := sum(1 for _ in self._scan.every(Key)) - self._known_keys) > 0:
+            self._verification.tell(Fault(None, None, f"{more} keys are those of no row"))
 
 
-def _check_one(scan: Scan, name: str, rows: Iterable[Row], verification: Verification) -> None:
-    events = chain.check(name, rows, scan, verification.tell)
-    if not isinstance(name, str) or is_conversation(name):
-        verification.conversations += 1
-        verification.events += events
-
-
-def _check_known(scan: Scan, name: str) -> None:
-    if scan.head(name) is None and not scan.rows(name, _FIRST, None, 1):
-        raise UnknownConversation(name)
-
-
-def _check_orphans(scan: Scan, verification: Verification) -> None:
-    """Heads and snapshots of conversations that have no rows."""
-    heads = (("heads", head.conversation) for head in scan.every(Head))
-    snapshots = (("snapshots", snapshot.conversation) for snapshot in scan.every(Snapshot))
-    for (table, name), _ in groupby(chained(heads, snapshots)):
-        if not isinstance(name, str) or not scan.rows(name, _FIRST, None, 1):
-            what = f"it has {table}, but no rows: they were cut off"
-            verification.tell(Fault(named(name), None, what))
+def _name(stream: Stream | None) -> str | None:
+    """A conversation's name for a report; what somebody made of it may be none."""
+    if stream is None:
+        return None
+    if stream.name is None:
+        return erased(stream.stream)
+    try:
+        return decode_name(stream.name)
+    except (StorageError, TypeError):
+        return repr(stream.name)
 
 
 def _rows(scan: Scan, name: str) -> Iterator[Row]:

@@ -96,8 +96,8 @@ class LiveConversation(BotConversation):
     async def _returned(self, call_id: str) -> ToolReturned | None:
         """The recorded result of a call."""
         key = f"{OWN}return {call_id}"
-        row = await self._log.read(lambda log: log.store.reader.keyed(self.id, key))
-        events = () if row is None else row.commit().events
+        commit = await self._log.read(lambda log: log.keyed(self.id, key))
+        events = () if commit is None else commit.events
         return next((event for event in events if isinstance(event, ToolReturned)), None)
 
     @contextmanager

@@ -99,5 +99,7 @@ def _counted(log: Any) -> dict[str, Any]:
         "turns": turns,
         "events": events,
         "commits": reader.last_position(),
-        "read_models": {m.model: m.position for m in reader.marks() if m.model in PROJECTIONS},
+        "read_models": {
+            c.model: c.position for c in reader.checkpoints() if c.model in PROJECTIONS
+        },
     }

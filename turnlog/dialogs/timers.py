@@ -141,11 +141,11 @@ class Timers:
     def _loaded(self, log: Turnlog) -> Subscription:
         """Fill the index from the read model; what follows after it."""
         catch_up(log.store, [DuePromptsProjection()])
-        mark = log.store.reader.mark(DuePromptsProjection.name)
+        checkpoint = log.store.reader.checkpoint(DuePromptsProjection.name)
         for conversation, key, value in log.store.reader.entries(DuePromptsProjection.name):
             if conversation:  # what belongs to none is the projection's own
                 self._index.put(conversation, key, binary.decode(value))
-        return Subscription(log.store, mark.position if mark else 0)
+        return Subscription(log.store, checkpoint.position if checkpoint else 0)
 
     # --- firing ---------------------------------------------------------------------------------
 

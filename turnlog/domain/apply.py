@@ -304,6 +304,11 @@ def _deleted(state: State, event: e.ConversationDeleted) -> None:
         setattr(state, name, getattr(bare, name))
 
 
+def _erased(state: State, event: e.EventErased) -> None:
+    """Of what was dropped only that it was there counts."""
+    state.turn += event.was == e.UserUttered.__name__
+
+
 # --- flows --------------------------------------------------------------------------------------
 
 
@@ -361,4 +366,5 @@ _EFFECTS: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.ConversationTagged: _tagged,
     e.ConversationUntagged: _untagged,
     e.ConversationDeleted: _deleted,
+    e.EventErased: _erased,
 }

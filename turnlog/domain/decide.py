@@ -305,6 +305,10 @@ def _message_redacted(decision: _Decision, event: e.MessageRedacted) -> e.Event:
     return replace(event, slots=tuple(name for name in sorted(slots) if name not in shown))
 
 
+def _never_recorded(decision: _Decision, event: e.EventErased) -> e.Event:
+    raise InvalidEvent(decision.conversation, "EventErased", "is read, and never recorded")
+
+
 _RESOLVERS: dict[type[e.Event], Callable[[_Decision, Any], e.Event]] = {
     e.SessionStarted: _session_started,
     e.UserUttered: _user_uttered,
@@ -321,4 +325,5 @@ _RESOLVERS: dict[type[e.Event], Callable[[_Decision, Any], e.Event]] = {
     e.UserUtteranceReverted: _utterance_reverted,
     e.ConversationRestarted: _restarted,
     e.HistoryReplaced: _replaced,
+    e.EventErased: _never_recorded,
 }

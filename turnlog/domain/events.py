@@ -538,6 +538,15 @@ class LogRebuilt(Event, tag=87, frozen=True, array_like=True, gc=False):
     count: int = 0
 
 
+class EventErased(Event, tag=88, frozen=True, array_like=True, gc=False):
+    """What is read in the place of an event whose content was dropped; it is never recorded.
+
+    was: the type that the event had, which the row still says.
+    """
+
+    was: str
+
+
 class Unknown(Event, tag=127, frozen=True, array_like=True, gc=False):
     """An event of a type that no codec declares, whole; `name` is the type it came under."""
 
@@ -565,7 +574,7 @@ EVENTS: tuple[type[Event], ...] = (
     ValueSet, ValueAppended, ValueRemoved, ValuesCleared,
     UserIdentified, IdentityMerged, HandoverStarted, HandoverEnded,
     ConversationTagged, ConversationUntagged, ConversationDeleted, LogRebuilt,
-    Unknown,
+    EventErased, Unknown,
 )  # fmt: skip
 """Every type of event there is."""
 

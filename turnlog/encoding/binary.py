@@ -1,4 +1,4 @@
-"""The compact encoding of the log: msgpack arrays with integer tags (ADR 2)."""
+"""The compact encoding of values, states and events: msgpack arrays with integer tags."""
 
 from __future__ import annotations
 
@@ -11,34 +11,16 @@ from typing import Any, Union, get_args, get_type_hints
 
 import msgspec
 
-from turnlog.domain.commit import Commit
 from turnlog.domain.errors import InvalidEvent
 from turnlog.domain.events import EVENTS, Event
 from turnlog.domain.state import State
 from turnlog.domain.values import SCALARS, RawJson, is_json, unholdable
 from turnlog.errors import Corrupt, NewerFormat
 
-TOPIC = "c1"
-"""What a stored commit of this format version is called."""
-
 MAX_EVENT_BYTES = 1_000_000
 
-_COMMIT_TOPIC = re.compile(r"c[0-9]+")
-
 _RAW_JSON = 1  # msgpack extension type
-_PLAIN = 0  # encoding of a commit's body; 1 and above are kept for compression
 _NON_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
-
-
-class Stored(msgspec.Struct, frozen=True, array_like=True):
-    """A commit as stored; key_id will name the key that a body is encrypted with."""
-
-    first_event: int
-    first_turn: int
-    recorded: float
-    encoding: int
-    key_id: str | None
-    body: bytes
 
 
 def _enc_hook(value: Any) -> Any:
@@ -47,7 +29,7 @@ def _enc_hook(value: Any) -> Any:
     raise TypeError(f"a value of type {type(value).__name__} is no JSON value")
 
 
-def _ext_hook(code: int, data: memoryview) -> Any:
+def ext_hook(code: int, data: memoryview) -> Any:
     if code == _RAW_JSON:
         return RawJson(bytes(data))
     raise NewerFormat(f"a value of extension type {code} is not known to this version")
@@ -57,11 +39,10 @@ AnyEvent: Any = Union[EVENTS]  # noqa: UP007  # | takes no tuple
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_enc_hook)
 _ordered = msgspec.msgpack.Encoder(enc_hook=_enc_hook, order="deterministic")
-_state = msgspec.msgpack.Decoder(State, ext_hook=_ext_hook)
-_stored = msgspec.msgpack.Decoder(Stored)
-_value = msgspec.msgpack.Decoder(ext_hook=_ext_hook)
+_state = msgspec.msgpack.Decoder(State, ext_hook=ext_hook)
+_value = msgspec.msgpack.Decoder(ext_hook=ext_hook)
 
-_UNREADABLE = (msgspec.MsgspecError, TypeError, ValueError, RecursionError)
+UNREADABLE = (msgspec.MsgspecError, TypeError, ValueError, RecursionError)
 """What msgspec raises for what it cannot decode: UnicodeDecodeError for a text of other bytes."""
 
 encode = _encoder.encode
@@ -72,7 +53,7 @@ def decode(data: bytes) -> Any:
     """A plain value that `encode` wrote. Raises Corrupt for what it did not."""
     try:
         return _value.decode(data)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise Corrupt(f"a stored value cannot be read: {error}") from error
 
 
@@ -83,7 +64,7 @@ def encode_state(state: State) -> bytes:
 def decode_state(data: bytes) -> State:
     try:
         return _state.decode(data)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise Corrupt(f"a stored state cannot be read: {error}") from error
 
 
@@ -99,7 +80,7 @@ def decode_events(body: bytes) -> tuple[Event, ...]:
 @cache
 def _events_decoder() -> msgspec.msgpack.Decoder[tuple[Event, ...]]:
     """Made when events are first read: what reads heads alone starts faster."""
-    return msgspec.msgpack.Decoder(tuple[AnyEvent, ...], ext_hook=_ext_hook)
+    return msgspec.msgpack.Decoder(tuple[AnyEvent, ...], ext_hook=ext_hook)
 
 
 def checked(conversation: str, events: Iterable[Event]) -> tuple[Event, ...]:
@@ -219,11 +200,6 @@ def _shown(value: Any) -> str:
         return f"a {type(value).__name__} of very many digits"
 
 
-def is_commit(topic: str) -> bool:
-    """Whether a row is ours, of whatever format version; a foreign application's is not."""
-    return topic == TOPIC or _COMMIT_TOPIC.fullmatch(topic) is not None
-
-
 def _part_unholdable(value: Any) -> str | None:
     if isinstance(value, msgspec.Struct):
         parts = (_part_unholdable(getattr(value, name)) for name in value.__struct_fields__)
@@ -231,46 +207,3 @@ def _part_unholdable(value: Any) -> str | None:
     if isinstance(value, tuple | list) and value and isinstance(value[0], msgspec.Struct):
         return next(filter(None, map(_part_unholdable, value)), None)
     return unholdable(value)
-
-
-def encode_commit(commit: Commit) -> bytes:
-    body = _encoder.encode(commit.events)
-    stored = Stored(commit.first_event, commit.first_turn, commit.recorded, _PLAIN, None, body)
-    return _encoder.encode(stored)
-
-
-def decode_commit(
-    conversation: str,
-    version: int,
-    topic: str,
-    key: str | None,
-    state: bytes,
-    position: int | None = None,
-) -> Commit:
-    """A stored commit. Raises NewerFormat or Corrupt, never half a commit."""
-    stored, events = decode_stored(conversation, version, topic, state)
-    return Commit(
-        conversation, version, stored.first_event, stored.first_turn, stored.recorded, events, key,
-        position,
-    )  # fmt: skip
-
-
-def decode_stored(
-    conversation: str, version: int, topic: str, state: bytes
-) -> tuple[Stored, tuple[Event, ...]]:
-    """What is stored of a commit, and its events. Raises as `decode_commit`."""
-    if topic != TOPIC:
-        raise NewerFormat(
-            f"conversation {conversation!r}, version {version}: stored in the format {topic!r},"
-            f" which this version of turnlog does not know"
-        )
-    try:
-        stored = _stored.decode(state)
-        if stored.encoding != _PLAIN or stored.key_id is not None:
-            raise NewerFormat(
-                f"conversation {conversation!r}, version {version}: a body of encoding"
-                f" {stored.encoding} and key {stored.key_id!r} needs a newer turnlog"
-            )
-        return stored, _events_decoder().decode(stored.body)
-    except _UNREADABLE as error:
-        raise Corrupt(f"conversation {conversation!r}, version {version}: {error}") from error

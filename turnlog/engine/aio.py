@@ -24,8 +24,8 @@ from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import Unavailable, UnknownConversation
 from turnlog.projections import catch_up_kept
+from turnlog.projections.heads import LiveHead
 from turnlog.projections.view import StoredView
-from turnlog.storage.rows import Head
 from turnlog.storage.subscription import WAIT_SECONDS, Subscription
 
 Item = TypeVar("Item")
@@ -191,11 +191,11 @@ class AsyncTurnlog:
         async for head, _ in self.heads():
             yield head.conversation
 
-    async def head(self, id: str, *, deleted: bool = False) -> tuple[Head, State]:
+    async def head(self, id: str, *, deleted: bool = False) -> tuple[LiveHead, State]:
         """Where a conversation stands. Raises UnknownConversation where there is none."""
         return await self.read(lambda log: log.head(id, deleted=deleted))
 
-    async def heads(self) -> AsyncIterator[tuple[Head, State]]:
+    async def heads(self) -> AsyncIterator[tuple[LiveHead, State]]:
         """Where every conversation stands that is not deleted, in order of id."""
         async for head in self._paged(self.sync.heads()):
             yield head

@@ -6,6 +6,7 @@ chain, and the library's projections and process applications can follow the log
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -27,14 +28,21 @@ from turnlog.domain.commit import Commit
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.streams import check_id, check_key
 from turnlog.encoding import binary
+from turnlog.encoding.rows import (
+    SALT_BYTES,
+    columns,
+    decode_commit,
+    foreign_columns,
+    is_commit,
+)
 from turnlog.engine.command import recording
 from turnlog.engine.request import Request
 from turnlog.engine.writer import Writer
 from turnlog.errors import VersionConflict
-from turnlog.projections.heads import advanced
+from turnlog.projections.heads import Heads
+from turnlog.storage.checkpoints import close_over
 from turnlog.storage.recorder import Reader, Recorder, Transaction
-from turnlog.storage.rows import Mark, Row
-from turnlog.storage.seal import seal
+from turnlog.storage.rows import Checkpoint, Genesis, Row, Stream
 from turnlog.storage.subscription import Subscription, batches
 
 
@@ -45,16 +53,19 @@ class CommitMapper(persistence.Mapper[str]):
         """Needs no transcoder: the commit's encoding is the log's own."""
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
-        state = binary.encode_commit(domain_event)
-        return StoredEvent(domain_event.conversation, domain_event.version, binary.TOPIC, state)
+        made = columns(domain_event, os.urandom(SALT_BYTES))
+        state = binary.encode((made.skeleton, made.parts))
+        return StoredEvent(domain_event.conversation, domain_event.version, made.topic, state)
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
-        return binary.decode_commit(
+        skeleton, parts = binary.decode(stored_event.state)
+        return decode_commit(
             str(stored_event.originator_id),
             stored_event.originator_version,
             stored_event.topic,
+            skeleton,
+            parts,
             None,
-            stored_event.state,
         )
 
 
@@ -121,11 +132,15 @@ class ConversationRepository(Repository[str]):
 
 
 class ConversationApplication(Application[str]):
-    """eventsourcing's application, its parts constructed over `store` and `writer`."""
+    """eventsourcing's application, its parts constructed over `store` and `writer`.
+
+    current: where every conversation stands.
+    """
 
     def __init__(self, store: Recorder) -> None:
         self.store = store
-        self.writer = Writer(store)
+        self.current = Heads(store)
+        self.writer = Writer(store, self.current)
         super().__init__()
 
     @abstractmethod
@@ -136,7 +151,7 @@ class ConversationApplication(Application[str]):
         return CommitMapper()
 
     def construct_recorder(self) -> StoredEventRecorder:
-        return StoredEventRecorder(self.store)
+        return StoredEventRecorder(self.store, self.current)
 
     def construct_event_store(self) -> CommitStore:
         return CommitStore(self.construct_mapper(), self.construct_recorder(), self.writer)
@@ -148,8 +163,9 @@ class ConversationApplication(Application[str]):
 class StoredEventRecorder(persistence.ProcessRecorder):
     """eventsourcing's recorder over the log's own, for the events of other aggregates."""
 
-    def __init__(self, store: Recorder) -> None:
+    def __init__(self, store: Recorder, heads: Heads | None = None) -> None:
         self.store = store
+        self._heads = heads or Heads(store)
 
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
@@ -161,12 +177,12 @@ class StoredEventRecorder(persistence.ProcessRecorder):
         tracking: Tracking | None = kwargs.get("tracking")
         if not stored_events and tracking is None:
             return None
-        if any(binary.is_commit(event.topic) for event in stored_events):
+        if any(is_commit(event.topic) for event in stored_events):
             raise ProgrammingError("commits are stored by the log's writer alone")
         with self.store.transaction() as transaction:
-            rows = _chained(transaction, stored_events)
-            transaction.append(rows)
-            transaction.put_heads(advanced(transaction, rows))
+            self._heads.refresh(transaction)
+            rows, streams = _chained(self._heads, transaction, self.store.genesis, stored_events)
+            transaction.append(rows, streams)
             if tracking is not None:
                 track(transaction, tracking)
         return [row.position for row in rows] or None
@@ -183,7 +199,7 @@ class StoredEventRecorder(persistence.ProcessRecorder):
         after = -1 if gt is None else gt
         rows = self.store.reader.rows(str(originator_id), after, lte, None if desc else limit)
         chosen = rows[::-1][:limit] if desc else rows
-        return [StoredEvent(r.conversation, r.version, r.topic, r.state) for r in chosen]
+        return [StoredEvent(r.conversation, r.version, r.topic, r.body) for r in chosen]
 
     def select_notifications(
         self,
@@ -207,8 +223,8 @@ class StoredEventRecorder(persistence.ProcessRecorder):
             track(transaction, tracking)
 
     def max_tracking_id(self, application_name: str) -> int | None:
-        mark = self.store.reader.mark(application_name)
-        return mark.position if mark else None
+        checkpoint = self.store.reader.checkpoint(application_name)
+        return checkpoint.position if checkpoint else None
 
     def subscribe(
         self, gt: int | None = None, topics: Sequence[str] = ()
@@ -247,39 +263,50 @@ def _notifications(rows: Sequence[Row], topics: Sequence[str]) -> list[Notificat
 
 
 def _notification(row: Row) -> Notification:
-    return Notification(row.conversation, row.version, row.topic, row.state, row.position)
+    return Notification(row.conversation, row.version, row.topic, row.body, row.position)
 
 
 def track(transaction: Transaction, tracking: Tracking) -> None:
     """Write how far another application has come. Raises IntegrityError where it was there."""
-    mark = transaction.mark(tracking.application_name)
-    if mark is not None and tracking.notification_id <= mark.position:
-        raise IntegrityError(f"{tracking} is not above {mark.position}")
-    transaction.put_mark(Mark(tracking.application_name, tracking.notification_id, None))
-    seal(transaction)
+    found = transaction.checkpoint(tracking.application_name)
+    if found is not None and tracking.notification_id <= found.position:
+        raise IntegrityError(f"{tracking} is not above {found.position}")
+    transaction.put_checkpoint(
+        Checkpoint(tracking.application_name, tracking.notification_id, None)
+    )
+    close_over(transaction)
 
 
-def _chained(reader: Reader, stored_events: Sequence[StoredEvent]) -> list[Row]:
+def _chained(
+    heads: Heads, reader: Reader, genesis: Genesis, stored_events: Sequence[StoredEvent]
+) -> tuple[list[Row], list[Stream]]:
     """Rows that go on from what is stored, each naming the digest of the one before."""
     position = reader.last_position()
-    newest: dict[str, tuple[int, bytes]] = {}
+    names = {str(event.originator_id) for event in stored_events}
+    newest: dict[str, tuple[int, bytes, bytes, int]] = {
+        name: (head.version, head.digest, head.owner, head.stream)
+        for name, head in heads.known(reader, names).items()
+    }
     rows: list[Row] = []
+    streams: list[Stream] = []
     for event in stored_events:
         conversation = str(event.originator_id)
         if conversation not in newest:
-            head = reader.head(conversation)
-            newest[conversation] = (head.version, head.digest) if head else (-1, b"")
-        version, previous = newest[conversation]
+            stream = Stream.of(conversation, 1, genesis.digest, os.urandom)
+            streams.append(stream)
+            newest[conversation] = (-1, genesis.digest, stream.owner, stream.stream)
+        version, previous, owner, number = newest[conversation]
         if event.originator_version <= version:
             raise IntegrityError(
                 f"conversation {conversation!r} has version {version} already,"
                 f" {event.originator_version} was to be appended"
             )
         position += 1
+        made = foreign_columns(event.topic, event.state, os.urandom(SALT_BYTES))
         row = Row(
-            position, conversation, event.originator_version, event.topic, None, previous,
-            event.state,
+            position, number, event.originator_version, made.topic, previous, made.skeleton, b"",
+            made.parts, owner, None,
         )  # fmt: skip
-        newest[conversation] = (row.version, row.digest())
+        newest[conversation] = (row.version, row.digest(), owner, number)
         rows.append(row)
-    return rows
+    return rows, streams

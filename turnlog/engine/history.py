@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from turnlog.domain.apply import fold
 from turnlog.domain.commit import Commit
@@ -11,9 +11,11 @@ from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.state import State
 from turnlog.encoding import binary
-from turnlog.errors import OutOfRange
+from turnlog.encoding.rows import decode_events, is_commit
+from turnlog.errors import OutOfRange, StorageError
+from turnlog.projections.heads import Heads
 from turnlog.storage.recorder import Reader
-from turnlog.storage.rows import Head, Row, Snapshot
+from turnlog.storage.rows import Row, Snapshot
 
 _BATCH = 64
 
@@ -21,9 +23,11 @@ _BATCH = 64
 class StoredHistory:
     """Reads what is asked for and no more: the state at an event costs a snapshot and a tail."""
 
-    def __init__(self, reader: Reader, conversation: str) -> None:
+    def __init__(self, reader: Reader, conversation: str, heads: Heads | None = None) -> None:
+        """heads: know the snapshots that the table does not have yet."""
         self._given = reader
         self._conversation = conversation
+        self._heads = heads
 
     @property
     def _reader(self) -> Reader:
@@ -34,7 +38,7 @@ class StoredHistory:
         limit = _BATCH
         while rows := self._reader.rows(self._conversation, after, None, limit):
             for row in rows:
-                if binary.is_commit(row.topic):
+                if is_commit(row.topic):
                     yield row.commit()
             after = rows[-1].version
             limit = min(limit * 4, 256)
@@ -43,15 +47,18 @@ class StoredHistory:
         """The events of each commit and the number of the first of them, as `commits`."""
         conversation, limit = self._conversation, _BATCH
         while stored := self._reader.bodies(conversation, after, limit):
-            for version, topic, state in stored:
-                if binary.is_commit(topic):
-                    body, events = binary.decode_stored(conversation, version, topic, state)
-                    yield body.first_event, events
+            for version, topic, skeleton, parts in stored:
+                if is_commit(topic):
+                    try:
+                        yield decode_events(topic, skeleton, parts)
+                    except StorageError as error:
+                        where = f"conversation {conversation!r}, version {version}"
+                        raise type(error)(f"{where}: {error}") from error
             after = stored[-1][0]
             limit = min(limit * 4, 256)
 
     def events(self, after: int = 0, upto: int | None = None) -> Iterator[Event]:
-        snapshot = self._reader.snapshot(self._conversation, event=after) if after else None
+        snapshot = self._snapshot(event=after) if after else None
         for first, events in self.groups(snapshot.version if snapshot else 0):
             if upto is not None and first > upto:
                 return
@@ -61,7 +68,7 @@ class StoredHistory:
 
     def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
         """The events numbered above `after` in their envelopes, oldest first, as recorded."""
-        snapshot = self._reader.snapshot(self._conversation, event=after) if after else None
+        snapshot = self._snapshot(event=after) if after else None
         for commit in self.commits(snapshot.version if snapshot else 0):
             if commit.last_event > after:
                 yield from (r for r in commit.recorded_events() if r.number > after)
@@ -96,7 +103,7 @@ class StoredHistory:
         """After the event of that number; after 0 the initial one."""
         if event < 0:
             raise OutOfRange(self._conversation, f"there is no event {event}")
-        state, version = self._start(self._reader.snapshot(self._conversation, event=event))
+        state, version = self._start(self._snapshot(event=event))
         for _, events in self.groups(version):
             if state.event >= event:
                 break
@@ -111,17 +118,17 @@ class StoredHistory:
         """After the last event of a commit."""
         commit = next(self.commits(version - 1), None) if version > 0 else None
         if commit is None:
-            last = head.version if (head := self._head()) else 0
+            last = newest[0].version if (newest := self._newest()) else 0
             why = f"there is no version {version}, the last is {last}"
             raise OutOfRange(self._conversation, why)
         return self.state(commit.last_event)
 
     def state_after_turn(self, turn: int) -> State:
         """After the last event of a turn."""
-        state, version = self._start(self._reader.snapshot(self._conversation, turn=turn))
+        state, version = self._start(self._snapshot(turn=turn))
         state = self._fold_turn(state, turn, version)
         if state.turn != turn or state.event == 0:
-            last = head.turn if (head := self._head()) else 0
+            last = self.replay().turn
             raise OutOfRange(self._conversation, f"there is no turn {turn}, the last is {last}")
         return state
 
@@ -133,8 +140,13 @@ class StoredHistory:
                 fold(state, (event,))
         return state
 
-    def _head(self) -> Head | None:
-        return self._reader.head(self._conversation)
+    def _snapshot(self, *, event: int | None = None, turn: int | None = None) -> Snapshot | None:
+        heads, name = self._heads, self._conversation
+        due = heads.snapshot(name, event=event, turn=turn) if heads else None
+        return due or self._reader.snapshot(name, event=event, turn=turn)
+
+    def _newest(self) -> Sequence[Row]:
+        return self._reader.rows_newest_first(self._conversation, 2**62, 1)
 
     def state_at_time(self, time: float) -> State:
         """After the last event whose own timestamp is not after `time` (UTC seconds)."""
@@ -157,14 +169,14 @@ class StoredHistory:
         return binary.decode_state(snapshot.state), snapshot.version
 
 
-def shown_commits(reader: Reader, rows: Iterable[Row]) -> list[Commit]:
+def shown_commits(reader: Reader, heads: Heads, rows: Iterable[Row]) -> list[Commit]:
     """The commits in some rows of the log, as every view may show them."""
-    commits = [row.commit() for row in rows if binary.is_commit(row.topic)]
+    commits = [row.commit() for row in rows if is_commit(row.topic)]
     names = dict.fromkeys(commit.conversation for commit in commits)
     redactions = {
-        head.conversation: StoredHistory(reader, head.conversation).redactions()
-        for head in reader.heads_of([*names])
-        if binary.decode_state(head.state).redacted
+        name: StoredHistory(reader, name).redactions()
+        for name, head in heads.known(reader, names).items()
+        if head.state.redacted
     }
     return [
         commit.shown(redactions[commit.conversation])

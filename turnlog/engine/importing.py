@@ -214,8 +214,12 @@ class _Rehearsal(Turnlog):
 
     def import_request(self, dialogue: Dialogue) -> Request:
         id = dialogue.name
-        known = self.store.reader.head(id) or not self._real.store.reader.head(id)
+        known = _has(self, id) or not _has(self._real, id)
         if not known:
             stored = Dialogue(id, tuple(self._real.history(id).events()))
             self.writer.perform(super().import_request(stored))
         return super().import_request(dialogue)
+
+
+def _has(log: Turnlog, id: str) -> bool:
+    return log.current.head(log.store.reader, id) is not None

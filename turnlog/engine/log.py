@@ -17,17 +17,16 @@ from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
 from turnlog.domain.streams import check_id, check_key, is_conversation
 from turnlog.domain.values import unholdable
-from turnlog.encoding import binary
 from turnlog.engine.command import importing, recording
 from turnlog.engine.eventsourcing import ConversationApplication
 from turnlog.engine.history import StoredHistory, shown_commits
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import OutOfRange, Unavailable, UnknownConversation
 from turnlog.projections import PROJECTIONS, catch_up_kept
+from turnlog.projections.heads import LiveHead
 from turnlog.projections.projection import catch_up, folded
 from turnlog.projections.view import StoredView
 from turnlog.storage.recorder import Recorder
-from turnlog.storage.rows import Head
 from turnlog.storage.subscription import WAIT_SECONDS, Subscription
 
 IMPORT_SPLIT = 256
@@ -53,6 +52,7 @@ class Turnlog(ConversationApplication):
     def close(self) -> None:
         self.closing.set()  # first, so that those who follow know why they cannot read
         self.store.signal.send()
+        self.writer.close()
         self.store.close()
         super().close()
 
@@ -181,25 +181,33 @@ class Turnlog(ConversationApplication):
         return list(self.conversation(id).recorded(after))
 
     def history(self, id: str) -> StoredHistory:
-        return StoredHistory(self.store.reader, id)
+        return StoredHistory(self.store.reader, id, self.current)
 
     def ids(self) -> Iterator[str]:
         """Every conversation that is not deleted, in order of id."""
         return (head.conversation for head, _ in self.heads())
 
-    def heads(self) -> Iterator[tuple[Head, State]]:
+    def heads(self) -> Iterator[tuple[LiveHead, State]]:
         """Where every conversation stands that is not deleted, in order of id."""
         for head, state in self._every_head():
             if not state.deleted:
                 yield head, self._shown(head, state)
 
-    def _every_head(self) -> Iterator[tuple[Head, State]]:
-        after = ""
-        while heads := self.store.reader.heads(after):
-            for head in heads:
-                if is_conversation(head.conversation):
-                    yield head, binary.decode_state(head.state)
-            after = heads[-1].conversation
+    def _every_head(self) -> Iterator[tuple[LiveHead, State]]:
+        for head in self.current.every(self.store.reader):
+            if is_conversation(head.conversation):
+                yield head, head.state
+
+    def keyed(self, id: str, key: str) -> Commit | None:
+        """The commit of an idempotency key."""
+        reader = self.store.reader
+        if self.current.head(reader, id) is None:
+            return None
+        if (position := self.current.key(id, key)) is not None:
+            row = next(iter(reader.tail(position - 1, 1)), None)
+        else:
+            row = reader.keyed(id, key)
+        return None if row is None else shown_commits(reader, self.current, [row])[0]
 
     def view(self, name: str) -> StoredView:
         """A built-in projection's entries, with everything recorded so far folded in."""
@@ -236,7 +244,7 @@ class Turnlog(ConversationApplication):
 
     def next_commits(self, subscription: Subscription) -> list[tuple[int, Commit]]:
         """What a subscription reads next as followers see it; none where there is none yet."""
-        commits = shown_commits(self.store.reader, subscription.read())
+        commits = shown_commits(self.store.reader, self.current, subscription.read())
         return [(commit.position or 0, commit) for commit in commits]
 
     def wait(self, id: str, after: int, timeout: float | None = None) -> bool:
@@ -257,7 +265,7 @@ class Turnlog(ConversationApplication):
     def end(self, id: str) -> tuple[int, int]:
         """The log's last position, then the number of the conversation's last event."""
         position = self.store.reader.last_position()
-        head = self.store.reader.head(id)
+        head = self.current.head(self.store.reader, id)
         return position, head.event if head else 0
 
     def __contains__(self, id: str) -> bool:
@@ -274,7 +282,7 @@ class Turnlog(ConversationApplication):
                 newest = self.history(head.conversation).recorded_newest_first()
                 yield next(each for each in newest if isinstance(each.event, ConversationDeleted))
 
-    def head(self, id: str, *, deleted: bool = False) -> tuple[Head, State]:
+    def head(self, id: str, *, deleted: bool = False) -> tuple[LiveHead, State]:
         """Where a conversation stands. Raises UnknownConversation where there is none.
 
         deleted: whether a deleted one is wanted too.
@@ -282,18 +290,16 @@ class Turnlog(ConversationApplication):
         head, state = self._head(id, deleted=deleted)
         return head, self._shown(head, state)
 
-    def _shown(self, head: Head, state: State) -> State:
+    def _shown(self, head: LiveHead, state: State) -> State:
         """The state without what was redacted."""
         if not state.redacted:
             return state
         return self.history(head.conversation).redactions().state(head.event)
 
-    def _head(self, id: str, *, deleted: bool = False) -> tuple[Head, State]:
+    def _head(self, id: str, *, deleted: bool = False) -> tuple[LiveHead, State]:
         """The same as the fold has it."""
         possible = is_conversation(id) and unholdable(id) is None
-        head = self.store.reader.head(id) if possible else None
-        if head is not None:
-            state = binary.decode_state(head.state)
-            if deleted or not state.deleted:
-                return head, state
+        head = self.current.head(self.store.reader, id) if possible else None
+        if head is not None and (deleted or not head.state.deleted):
+            return head, head.state
         raise UnknownConversation(id)

@@ -14,8 +14,8 @@ from turnlog.domain.state import State
 from turnlog.domain.values import same
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
+from turnlog.projections.heads import LiveHead
 from turnlog.projections.transcript import messages
-from turnlog.storage.rows import Head
 
 Term = Callable[[State], bool]
 
@@ -92,7 +92,7 @@ _TERMS: dict[str, Callable[[str], Term]] = {
 
 def matching(
     log: Turnlog, *, where: str | None = None, search: str | None = None
-) -> Iterator[tuple[Head, State]]:
+) -> Iterator[tuple[LiveHead, State]]:
     """The conversations that are meant, in order of id; all of them without a filter.
 
     search: part of the id or of a message that is not redacted, in any case of letters.
@@ -115,7 +115,7 @@ def _says(log: Turnlog, search: str) -> Callable[[str], bool]:
     return said
 
 
-def summary(head: Head, state: State) -> dict[str, Any]:
+def summary(head: LiveHead, state: State) -> dict[str, Any]:
     """A conversation's line in a list."""
     return {
         "conversation": head.conversation,

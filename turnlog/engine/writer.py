@@ -7,38 +7,38 @@ commits everything that waits (group commit). A request is answered only after C
 from __future__ import annotations
 
 import logging
+import os
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Sequence
 
 from eventsourcing.persistence import IntegrityError
-from msgspec.structs import replace
 
-from turnlog.engine.batch import Batch, Standing
+from turnlog.domain.events import ConversationDeleted, MessageRedacted
+from turnlog.engine.batch import Batch
 from turnlog.engine.request import Recorded, Request
-from turnlog.errors import Corrupt, Unavailable
-from turnlog.storage.recorder import Recorder, Transaction
-from turnlog.storage.rows import Head, Snapshot
+from turnlog.errors import Corrupt, StorageError, Unavailable
+from turnlog.projections.heads import BEHIND_ROWS, Heads
+from turnlog.storage.recorder import Recorder
+from turnlog.storage.rows import Random
 
 logger = logging.getLogger(__name__)
 
 BATCH_REQUESTS = 256
 """Requests that share a transaction at most."""
 
-CACHED_CONVERSATIONS = 1_000
-"""Conversations whose standing is kept in memory."""
-
 
 class Writer:
     """Decides and commits requests, several conversations and threads at once."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, heads: Heads, random: Random = os.urandom) -> None:
         self._recorder = recorder
+        self._heads = heads
+        self._random = random
         self._lock = threading.Lock()
         self._waiting: deque[Request] = deque()
-        self._cache: OrderedDict[str, Standing] = OrderedDict()
-        self._position: int | None = None
         self._alone = False  # nobody else wrote since the commit before, when it was last looked
+        self._wrote = False
 
     def submit(self, request: Request) -> None:
         """Queue a request for the next flush."""
@@ -65,7 +65,6 @@ class Writer:
         try:
             batch = self._committed(requests)
         except BaseException as error:
-            self._cache.clear()
             if isinstance(error, Corrupt) and len(requests) > 1:  # one of them, not all
                 for request in requests:
                     self._commit([request])
@@ -77,12 +76,27 @@ class Writer:
             if not isinstance(error, Exception):
                 raise
             return
-        self._position = batch.position
-        self._keep(batch.written)
+        self._heads.written(batch.position, batch.written, batch.keys)
         for request, outcome in zip(requests, batch.outcomes, strict=True):
             request.outcome = outcome
-        if batch.due:
-            self._take_snapshots(batch)
+        if batch.written:
+            self._wrote = True
+            if self._heads.behind >= BEHIND_ROWS or any(map(_takes_out, batch.outcomes)):
+                self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Outside the commit: tables that stay behind cost speed, never data."""
+        try:
+            self._heads.catch_up()
+        except StorageError:
+            logger.exception("the derived tables stay behind; they will be tried again")
+
+    def close(self) -> None:
+        """Leave nothing behind for whoever opens the log next."""
+        with self._lock:
+            if self._wrote:
+                self._wrote = False
+                self._catch_up()
 
     def _taken(self, count: int) -> list[Request]:
         waiting = self._waiting
@@ -92,73 +106,35 @@ class Writer:
         """First as if nobody else wrote and no key were known: the tables refuse it if not."""
         if self._alone:
             try:
-                return self._attempt(requests, self._position)
+                return self._attempt(requests, look=False)
             except Unavailable:
                 raise
             except Exception as error:
                 logger.debug("the batch is decided again: %s", error)
         try:
-            return self._attempt(requests, None)
+            return self._attempt(requests, look=True)
         except IntegrityError as error:  # although it looked
             names = ", ".join(sorted({repr(request.conversation) for request in requests}))
             raise Corrupt(f"conversation {names}: head and rows do not agree: {error}") from error
 
-    def _attempt(self, requests: Sequence[Request], position: int | None) -> Batch:
-        """position: the log's last one, where that and the cache are to be believed; or None."""
+    def _attempt(self, requests: Sequence[Request], *, look: bool) -> Batch:
+        """look: whether to read what others wrote, or to believe that nobody did."""
+        heads = self._heads
         with self._recorder.transaction() as transaction:
-            batch = Batch(self._cache, transaction, position)
-            if position is None:
-                self._alone = batch.position == self._position
-                if not self._alone:
-                    self._cache.clear()
-                batch.read_keys(requests)
-            batch.read_heads(requests)
+            if look:
+                before = heads.position
+                heads.refresh(transaction)
+                self._alone = heads.position == before
+            genesis = self._recorder.genesis
+            batch = Batch(heads, transaction, genesis, self._random, looked=look)
+            batch.read(requests, keys=look or not self._recorder.refuses_keys)
             batch.decide(requests)
             batch.write()
         return batch
 
-    def _keep(self, standings: dict[str, Standing]) -> None:
-        """Those just written: another writer may give a snapshot to one that was only read."""
-        cache = self._cache
-        for conversation, standing in standings.items():
-            cache[conversation] = standing
-            cache.move_to_end(conversation)
-        while len(cache) > CACHED_CONVERSATIONS:
-            cache.popitem(last=False)
 
-    def _take_snapshots(self, batch: Batch) -> None:
-        """Outside the commit: a snapshot that fails costs speed, never data."""
-        try:
-            with self._recorder.transaction() as transaction:
-                current = [
-                    head
-                    for conversation in batch.due
-                    if _unmoved(transaction, head := batch.written[conversation].head())
-                ]
-                for head in current:
-                    transaction.put_snapshots(_snapshots(batch.due[head.conversation]))
-                current = [
-                    head._replace(snapshot=batch.due[head.conversation][-1].event)
-                    for head in current
-                ]
-                transaction.put_heads(current)
-        except Exception:
-            logger.exception("snapshots could not be written; they will be tried again")
-            return
-        for head in current:
-            if (standing := self._cache.get(head.conversation)) is not None:
-                self._cache[head.conversation] = replace(standing, snapshot=head.snapshot)
-
-
-def _unmoved(transaction: Transaction, head: Head) -> bool:
-    stored = transaction.head(head.conversation)
-    return stored is not None and stored.version == head.version
-
-
-def _snapshots(heads: Sequence[Head]) -> list[Snapshot]:
-    """Of one conversation, each naming the one before."""
-    numbers = [heads[0].snapshot, *(head.event for head in heads)]
-    return [
-        Snapshot(h.conversation, h.version, h.event, h.turn, h.digest, h.state, previous)
-        for h, previous in zip(heads, numbers, strict=False)
-    ]
+def _takes_out(outcome: Recorded | Exception) -> bool:
+    """Whether it hides what was said: no derived table keeps it."""
+    return isinstance(outcome, Recorded) and any(
+        isinstance(event, ConversationDeleted | MessageRedacted) for event in outcome.events
+    )

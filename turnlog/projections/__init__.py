@@ -23,5 +23,5 @@ PROJECTIONS: dict[str, Projection] = {
 
 def catch_up_kept(recorder: Recorder) -> None:
     """Bring the read models that there are up to date; nothing of what is deleted stays in them."""
-    kept = {mark.model for mark in recorder.reader.marks()}
+    kept = {checkpoint.model for checkpoint in recorder.reader.checkpoints()}
     catch_up(recorder, [PROJECTIONS[name] for name in PROJECTIONS if name in kept])

@@ -1,58 +1,364 @@
-"""Current state: the heads, written with the rows themselves, and made again from them here."""
+"""Where every conversation stands: the table of heads, and the rows behind it folded in.
+
+Heads, keys and snapshots follow behind the rows, with one checkpoint for the three. Whoever reads
+folds the tail in memory; whoever writes brings the tables up to the end of the log now and then.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import merge
+from itertools import groupby
+
+import msgspec
 
 from turnlog.domain.apply import fold
 from turnlog.domain.state import State
 from turnlog.encoding import binary
+from turnlog.encoding.rows import is_commit
+from turnlog.errors import Corrupt
+from turnlog.storage.checkpoints import close_over
 from turnlog.storage.recorder import Reader, Recorder, Transaction
-from turnlog.storage.rows import Head, Row
+from turnlog.storage.rows import HEADS, Checkpoint, Head, Key, Row, Snapshot, lookup_of
 from turnlog.storage.subscription import BATCH_COMMITS, batches
+
+SNAPSHOT_EVERY = 256
+"""Events between the snapshots of a conversation."""
+
+BEHIND_ROWS = 1_000
+"""Rows after which a writer brings the tables up to the end of the log."""
+
+KEPT_HEADS = 1_000
+"""Heads of conversations outside the tail that are kept in memory."""
+
+logger = logging.getLogger(__name__)
+
+
+class LiveHead(msgspec.Struct, frozen=True):
+    """A head with its state, at the end of the log; digest: of its newest row."""
+
+    conversation: str
+    stream: int
+    owner: bytes
+    version: int
+    position: int
+    digest: bytes
+    snapshot: int
+    state: State
+
+    @classmethod
+    def of(cls, head: Head) -> LiveHead:
+        state = binary.decode_state(head.state)
+        return cls(
+            head.conversation, head.stream, head.owner, head.version, head.position, head.digest,
+            head.snapshot, state,
+        )  # fmt: skip
+
+    @property
+    def event(self) -> int:
+        """Number of its last event."""
+        return self.state.event
+
+    @property
+    def turn(self) -> int:
+        return self.state.turn
+
+    def stored(self) -> Head:
+        state = self.state
+        return Head(
+            self.conversation, self.stream, self.owner, self.version, self.position, self.digest,
+            state.event, state.turn, self.snapshot, binary.encode_state(state),
+        )  # fmt: skip
+
+    def due(self, before: int) -> Snapshot | None:
+        """The snapshot to be taken here, the one before being after the event `before`."""
+        if self.state.deleted or self.state.event - before < SNAPSHOT_EVERY:
+            return None
+        stored = self.stored()
+        return Snapshot(
+            self.stream, self.version, stored.event, stored.turn, self.digest, stored.state, before
+        )
+
+
+class Following(msgspec.Struct):
+    """What follows from rows of one conversation: its head, snapshots by position, keys."""
+
+    head: LiveHead | None
+    snapshots: list[tuple[int, Snapshot]] = []
+    keys: dict[str, int] = {}
+
+    def take(self, row: Row) -> None:
+        """One more row; one that the head has seen changes nothing."""
+        head = self.head if self.head and self.head.stream == row.stream else None
+        if head is not None and row.version <= head.version:
+            return
+        state = head.state if head else State()
+        if is_commit(row.topic):
+            commit = row.commit()
+            state = fold(state.copy(), commit.events)
+            if commit.key is not None:
+                self.keys[commit.key] = row.position
+        before = 0 if state.deleted or head is None else head.snapshot
+        self.put(
+            LiveHead(
+                row.conversation, row.stream, row.owner, row.version, row.position, row.digest(),
+                before, state,
+            ),
+            before,
+        )  # fmt: skip
+
+    def put(self, head: LiveHead, before: int) -> None:
+        """The head after one more commit, with the snapshot that is due there."""
+        if (snapshot := head.due(before)) is not None:
+            self.snapshots.append((head.position, snapshot))
+            head = msgspec.structs.replace(head, snapshot=snapshot.event)
+        self.head = head
+
+
+class Heads:
+    """The heads of a log for one process; safe to use from several threads.
+
+    position: of the last row that is known; None before the first look.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._lock = threading.Lock()
+        self._live: OrderedDict[str, LiveHead] = OrderedDict()
+        self._pending: dict[str, list[Row]] = {}
+        self._snapshots: dict[str, list[tuple[int, Snapshot]]] = {}
+        self._keys: dict[tuple[str, str], int] = {}
+        self._checkpoint = 0
+        self.position: int | None = None
+
+    @property
+    def behind(self) -> int:
+        """Rows that the tables do not know of."""
+        return (self.position or 0) - self._checkpoint
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def refresh(self, reader: Reader) -> None:
+        """Look what was recorded since the last look, whoever did."""
+        if self.position is None or self.behind > 4 * BEHIND_ROWS:
+            self._load(reader)
+        while rows := reader.tail(self.position or 0, BATCH_COMMITS):
+            self._note(rows)
+
+    def _load(self, reader: Reader) -> None:
+        """Where the tables are now, of which less has to be kept in memory."""
+        found = reader.checkpoint(HEADS)
+        checkpoint = found.position if found else 0
+        with self._lock:
+            self._checkpoint = checkpoint
+            if self.position is None or self.position < checkpoint:
+                self._live.clear()
+                self._pending.clear()
+                self.position = checkpoint
+            self._trim()
+
+    def _note(self, rows: Sequence[Row]) -> None:
+        with self._lock:
+            for row in rows:
+                if row.position > (self.position or 0):
+                    self.position = row.position
+                    try:
+                        self._pending.setdefault(row.conversation, []).append(row)
+                    except Corrupt as error:  # nobody can ask for it by its name
+                        logger.error("position %d: %s", row.position, error)
+
+    def head(self, reader: Reader, conversation: str) -> LiveHead | None:
+        """Where a conversation stands; None where there is none."""
+        self.refresh(reader)
+        return self.known(reader, [conversation]).get(conversation)
+
+    def known(self, reader: Reader, conversations: Iterable[str]) -> dict[str, LiveHead]:
+        """Where they stood at the last look, those that there are."""
+        found: dict[str, LiveHead] = {}
+        missing: list[str] = []
+        for conversation in conversations:
+            live = self._live.get(conversation)
+            if live is None or conversation in self._pending:
+                missing.append(conversation)
+            else:
+                found[conversation] = live
+        return self._folded(reader, missing, found) if missing else found
+
+    def _folded(
+        self, reader: Reader, conversations: Sequence[str], found: dict[str, LiveHead]
+    ) -> dict[str, LiveHead]:
+        with self._lock:
+            rows = {name: [*self._pending.get(name, ())] for name in conversations}
+            live = {name: self._live.get(name) for name in conversations}
+        absent = [name for name, head in live.items() if head is None]
+        stored = {h.conversation: h for h in reader.heads_of(absent)} if absent else {}
+        for name in conversations:
+            base = live[name] or (LiveHead.of(stored[name]) if name in stored else None)
+            following = Following(base, [], {})
+            for row in rows[name]:
+                following.take(row)
+            if following.head is not None:
+                found[name] = following.head
+                self._keep(name, following)
+        return found
+
+    def _keep(self, conversation: str, following: Following) -> None:
+        head = following.head
+        assert head is not None
+        with self._lock:
+            live = self._live.get(conversation)
+            if live is None or live.position < head.position:
+                self._put(conversation, following)
+                for key, position in following.keys.items():
+                    self._keys[conversation, key] = position
+            self._settle(conversation)
+
+    def _put(self, conversation: str, following: Following) -> None:
+        assert following.head is not None
+        self._live[conversation] = following.head
+        self._live.move_to_end(conversation)
+        if following.snapshots:
+            self._snapshots.setdefault(conversation, []).extend(following.snapshots)
+
+    def _settle(self, conversation: str) -> None:
+        """Let go of rows that the head has seen."""
+        if (rows := self._pending.pop(conversation, None)) is not None:
+            seen = self._live[conversation].position
+            if left := [row for row in rows if row.position > seen]:
+                self._pending[conversation] = left
+
+    def key(self, conversation: str, key: str) -> int | None:
+        """Position of the row of an idempotency key, if it was given in the tail."""
+        return self._keys.get((conversation, key))
+
+    def snapshot(
+        self, conversation: str, *, event: int | None = None, turn: int | None = None
+    ) -> Snapshot | None:
+        """As a reader gives it, of those that the table does not have yet."""
+        with self._lock:
+            due = [snapshot for _, snapshot in self._snapshots.get(conversation, ())]
+        fitting = (
+            snapshot
+            for snapshot in due
+            if (event is None or snapshot.event <= event)
+            and (turn is None or snapshot.turn <= turn)
+        )
+        return max(fitting, key=lambda snapshot: snapshot.event, default=None)
+
+    def every(self, reader: Reader) -> Iterator[LiveHead]:
+        """Every conversation's head, in order of id."""
+        self.refresh(reader)
+        tail = sorted(self._tail(reader).items())
+        table = ((head.conversation, LiveHead.of(head)) for head in _stored(reader))
+        both = merge(table, tail, key=lambda each: each[0])
+        for _, same in groupby(both, key=lambda each: each[0]):
+            yield max((head for _, head in same), key=lambda head: head.position)
+
+    def _tail(self, reader: Reader) -> dict[str, LiveHead]:
+        """Heads that the table may not have yet."""
+        with self._lock:
+            pending = [*self._pending]
+        self.known(reader, pending)
+        with self._lock:
+            return {n: head for n, head in self._live.items() if head.position > self._checkpoint}
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def written(
+        self, position: int, following: Mapping[str, Following], keys: Mapping[tuple[str, str], int]
+    ) -> None:
+        """What a writer has committed up to a position, nobody else having written."""
+        with self._lock:
+            for conversation, each in following.items():
+                self._put(conversation, each)
+                self._settle(conversation)
+            self._keys.update(keys)
+            self.position = max(position, self.position or 0)
+            if len(self._live) > KEPT_HEADS + BEHIND_ROWS:
+                self._trim()
+
+    def catch_up(self) -> None:
+        """Bring heads, keys and snapshots up to the end of the log."""
+        with self._recorder.transaction() as transaction:
+            self.refresh(transaction)
+            found = transaction.checkpoint(HEADS)
+            self.write(transaction, found.position if found else 0)
+            close_over(transaction)
+        with self._lock:
+            self._checkpoint = self.position or 0
+            self._keys.clear()
+            self._snapshots.clear()
+            self._trim()
+
+    def write(self, transaction: Transaction, checkpoint: int) -> None:
+        """Put what is known beyond the tables' checkpoint into them."""
+        with self._lock:
+            self._checkpoint = checkpoint
+        heads = sorted(self._settled(transaction).values(), key=lambda head: head.conversation)
+        if not heads:
+            return
+        transaction.put_heads([head.stored() for head in heads])
+        secret = self._recorder.genesis.secret
+        transaction.put_keys([Key(lookup_of(secret, *k), p) for k, p in self._keys.items()])
+        for head in heads:
+            due = self._snapshots.get(head.conversation, ())
+            if head.state.deleted:
+                transaction.drop_snapshots(head.stream)
+            else:
+                transaction.put_snapshots([snapshot for p, snapshot in due if p > checkpoint])
+        newest = max(heads, key=lambda head: head.position)
+        transaction.put_checkpoint(Checkpoint(HEADS, newest.position, newest.digest))
+
+    def _settled(self, reader: Reader) -> dict[str, LiveHead]:
+        """The tail, without a conversation whose rows cannot be read."""
+        try:
+            return self._tail(reader)
+        except Corrupt:
+            for conversation in [*self._pending]:
+                try:
+                    self.known(reader, [conversation])
+                except Corrupt as error:
+                    logger.error("its head stays behind: %s", error)
+                    self._pending.pop(conversation, None)
+            return self._tail(reader)
+
+    def forget(self) -> None:
+        """What is in the tables now; they are read again."""
+        with self._lock:
+            for held in (self._live, self._pending, self._keys, self._snapshots):
+                held.clear()
+
+    def take(self, rows: Sequence[Row]) -> None:
+        """Rows that come next, read elsewhere."""
+        self._note(rows)
+
+    def _trim(self) -> None:
+        """Let go of the oldest heads that the table has."""
+        names = [n for n, head in self._live.items() if head.position <= self._checkpoint]
+        for name in names[: len(self._live) - KEPT_HEADS]:
+            del self._live[name]
+
+
+def _stored(reader: Reader) -> Iterator[Head]:
+    after = ""
+    while heads := reader.heads(after):
+        yield from heads
+        after = heads[-1].conversation
 
 
 def rebuild_heads(recorder: Recorder, batch: int = BATCH_COMMITS) -> int:
-    """Make every conversation's head again from its rows; how many rows there were."""
+    """Make heads, keys and snapshots again from the rows; how many rows there were."""
     done = 0
+    heads = Heads(recorder)
     with recorder.transaction() as transaction:
+        transaction.clear(HEADS)
         for rows in batches(transaction, size=batch):
-            heads = advanced(transaction, rows)
-            for head in heads:
-                if binary.decode_state(head.state).deleted:
-                    transaction.drop_snapshots(head.conversation)
-            transaction.put_heads([_with_snapshot(transaction, head) for head in heads])
+            heads.take(rows)
+            heads.write(transaction, done)
+            heads.forget()
             done += len(rows)
+        close_over(transaction)
     return done
-
-
-def advanced(reader: Reader, rows: Sequence[Row]) -> list[Head]:
-    """The heads that follow from appended rows; rows that are no commits only move the chain."""
-    heads: dict[str, Head] = {}
-    for row in rows:
-        head = heads.get(row.conversation)
-        if head is None and row.previous:
-            head = reader.head(row.conversation)
-        heads[row.conversation] = _following(head, row)
-    return list(heads.values())
-
-
-def _following(head: Head | None, row: Row) -> Head:
-    state = binary.decode_state(head.state) if head else State()
-    if binary.is_commit(row.topic):
-        state = fold(state, row.commit().events)
-    return Head(
-        row.conversation,
-        row.version,
-        row.position,
-        row.digest(),
-        state.event,
-        state.turn,
-        head.snapshot if head else 0,
-        binary.encode_state(state),
-    )
-
-
-def _with_snapshot(transaction: Transaction, head: Head) -> Head:
-    snapshot = transaction.snapshot(head.conversation, event=head.event)
-    return head._replace(snapshot=snapshot.event if snapshot else 0)

@@ -1,7 +1,7 @@
 """What a projection is, and how it follows the log.
 
 A projection folds commits, in order of position, into entries (conversation, key, value). Its
-mark, position and digest of the last row, is written in the same transaction as the entries.
+checkpoint, position and digest of the last row, is written in the same transaction as the entries.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from turnlog.domain.commit import Commit
 from turnlog.domain.events import ConversationDeleted, Event, MessageRedacted
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.streams import is_conversation
-from turnlog.encoding import binary
+from turnlog.encoding.rows import is_commit
 from turnlog.errors import Corrupt, NewerFormat, Unavailable
 from turnlog.projections.view import Buffer, View
+from turnlog.storage.checkpoints import close_over
 from turnlog.storage.recorder import Reader, Recorder, Transaction
-from turnlog.storage.rows import Mark, Row
-from turnlog.storage.seal import seal
+from turnlog.storage.rows import Checkpoint, Row
 from turnlog.storage.subscription import BATCH_COMMITS, Subscription
 
 TRIES = 3
@@ -54,7 +54,7 @@ def commits(rows: Iterable[Row], projection: Projection) -> list[Commit]:
     return [
         row.commit()
         for row in rows
-        if binary.is_commit(row.topic) and (every or is_conversation(row.conversation))
+        if is_commit(row.topic) and (every or is_conversation(row.conversation))
     ]
 
 
@@ -71,7 +71,7 @@ def _catch_up(recorder: Recorder, projection: Projection, batch: int) -> int:
     while subscription.position < recorder.reader.last_position():
         with recorder.transaction() as transaction:
             done += _project(transaction, projection, subscription)
-            seal(transaction)
+            close_over(transaction)
     return done
 
 
@@ -89,33 +89,36 @@ def rebuild(recorder: Recorder, projection: Projection, batch: int = BATCH_COMMI
         transaction.clear(projection.name)
         while projected := _project(transaction, projection, subscription):
             done += projected
-        seal(transaction)
+        close_over(transaction)
     return done
 
 
 def _position(reader: Reader, projection: Projection) -> int:
     """How far it has come. Raises Corrupt where the log it has seen is not this one."""
-    mark = reader.mark(projection.name)
-    if mark is None:
+    checkpoint = reader.checkpoint(projection.name)
+    if checkpoint is None:
         return 0
-    row = next(iter(reader.tail(mark.position - 1, 1)), None)
-    if row is None or row.position != mark.position or row.digest() != mark.digest:
+    row = next(iter(reader.tail(checkpoint.position - 1, 1)), None)
+    if row is None or row.position != checkpoint.position or row.digest() != checkpoint.digest:
         raise Corrupt(
-            f"projection {projection.name!r} has seen another row at position {mark.position}:"
-            " rows of the log were lost or changed; `turnlog verify` says more, `turnlog rebuild`"
+            f"projection {projection.name!r} has seen another row at position"
+            f" {checkpoint.position}: rows of the log were lost or changed;"
+            " `turnlog verify` says more, `turnlog rebuild`"
             " makes the projection again"
         )
-    return mark.position
+    return checkpoint.position
 
 
 def _project(transaction: Transaction, projection: Projection, subscription: Subscription) -> int:
-    """Project the next rows, and their mark with them; how many there were."""
+    """Project the next rows, and their checkpoint with them; how many there were."""
     subscription.position = _position(transaction, projection)  # others may have projected some
     rows = subscription.read(transaction)
     if rows:
         buffer = projected(rows, projection, transaction, transaction)
         transaction.put(projection.name, buffer.encoded())
-        transaction.put_mark(Mark(projection.name, rows[-1].position, rows[-1].digest()))
+        transaction.put_checkpoint(
+            Checkpoint(projection.name, rows[-1].position, rows[-1].digest())
+        )
     return len(rows)
 
 
@@ -197,7 +200,7 @@ def _anew(conversation: str, version: int, buffer: Buffer) -> list[Commit]:
 def shown_whole(log: Reader, conversation: str, version: int | None = None) -> list[Commit]:
     """All commits of a conversation, up to a version, as a view may show them."""
     rows = log.rows(conversation, 0, version)
-    whole = [row.commit() for row in rows if binary.is_commit(row.topic)]
+    whole = [row.commit() for row in rows if is_commit(row.topic)]
     redactions = Redactions(numbered for commit in whole for numbered in commit.numbered())
     return [commit.shown(redactions) for commit in whole]
 

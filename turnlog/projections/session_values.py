@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from turnlog.domain import events as e
 from turnlog.domain.commit import Commit
 from turnlog.encoding import binary
+from turnlog.encoding.rows import is_commit
 from turnlog.projections.projection import redacts, shown_whole, was_redacted
 from turnlog.projections.view import View, reading
 from turnlog.storage.recorder import Reader
@@ -186,7 +187,7 @@ def session_values(reader: Reader, conversation: str) -> Values:
     values = _decoded((key, binary.decode(value)) for _, key, value in stored)
     values.redacted = was_redacted(reader, model, conversation)
     rows = _fresh(reader, conversation, values)
-    commits = [row.commit() for row in reversed(rows) if binary.is_commit(row.topic)]
+    commits = [row.commit() for row in reversed(rows) if is_commit(row.topic)]
     if commits and (values.redacted or any(map(redacts, commits))):
         values, commits = Values(), shown_whole(reader, conversation)
         values.redacted = True
@@ -199,8 +200,8 @@ def session_values(reader: Reader, conversation: str) -> Values:
 
 def _fresh(reader: Reader, conversation: str, values: Values) -> list[Row]:
     """The rows that are not projected yet, newest first; the values get the version before them."""
-    mark = reader.mark(SessionValuesProjection.name)
-    position = mark.position if mark else 0
+    checkpoint = reader.checkpoint(SessionValuesProjection.name)
+    position = checkpoint.position if checkpoint else 0
     rows: list[Row] = []
     for row in _newest_first(reader, conversation):
         if row.position <= position or row.version <= values.version:

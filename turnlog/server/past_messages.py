@@ -14,7 +14,6 @@ from turnlog.domain.events import (
     UserUttered,
 )
 from turnlog.domain.recorded import RecordedEvent
-from turnlog.encoding.binary import decode_state
 from turnlog.engine.log import Turnlog
 from turnlog.server.errors import RequestRefused
 from turnlog.server.wire import Spoken
@@ -67,8 +66,8 @@ def _as_they_are(log: Turnlog, conversation: str) -> Iterator[RecordedEvent]:
 
 def last_event(log: Turnlog, conversation: str) -> int:
     """The number of a conversation's last event. Raises RequestRefused for a deleted one."""
-    head = log.store.reader.head(conversation)
-    if head is not None and decode_state(head.state).deleted:
+    head = log.current.head(log.store.reader, conversation)
+    if head is not None and head.state.deleted:
         raise RequestRefused(410, "Gone", "this conversation was deleted")
     return head.event if head is not None else 0
 

@@ -9,7 +9,6 @@ from turnlog.bots.live import OWN
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.state import State
-from turnlog.engine.history import shown_commits
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded
 
@@ -36,9 +35,8 @@ def pending_message(log: Turnlog, conversation: str, number: int | None) -> Pend
         return None
     message = next(now.events(number - 1))
     assert isinstance(message, UserUttered)
-    row = log.store.reader.keyed(conversation, _answer_key(number))
-    if row is not None:
-        [answer] = shown_commits(log.store.reader, [row])
+    answer = log.keyed(conversation, _answer_key(number))
+    if answer is not None:
         return PendingMessage(now, number, message, answer.events)
     latest = now.state.context.latest_message
     is_last = latest is not None and latest.event == number

@@ -8,7 +8,7 @@ from time import monotonic
 
 from turnlog.domain.commit import Commit
 from turnlog.domain.streams import GLOBALS
-from turnlog.encoding import binary
+from turnlog.encoding.rows import is_commit
 from turnlog.engine.locks import KeyedLocks
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded, Request
@@ -87,7 +87,7 @@ class Store:
         cached = self._cached.get(row.conversation)
         if cached is None or row.version <= cached.version:
             return
-        if binary.is_commit(row.topic):
+        if is_commit(row.topic):
             self._take(row.commit())
         else:
             del self._cached[row.conversation]

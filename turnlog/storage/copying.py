@@ -14,7 +14,7 @@ import msgspec
 from turnlog.errors import StorageError
 from turnlog.files import is_stream, pour
 from turnlog.storage.recorder import Recorder, Scan, Transaction
-from turnlog.storage.rows import Entry, Head, Mark, Snapshot
+from turnlog.storage.rows import Checkpoint, Entry, Head, Key, Snapshot, Stream
 from turnlog.storage.sqlite import SqliteRecorder
 from turnlog.storage.subscription import batches
 
@@ -76,17 +76,23 @@ def copy(source: Recorder, target: Recorder) -> Copied:
             raise StorageError(
                 f"{target.url}: holds {transaction.last_position():,} commits already"
             )
-        commits = _copy_rows(scan, transaction)
+        transaction.put_genesis(source.genesis)
         conversations = 0
+        for streams in _grouped(scan.every(Stream)):
+            transaction.append((), streams)
+            conversations += len(streams)
+        commits = _copy_rows(scan, transaction)
+        for keys in _grouped(scan.every(Key)):
+            transaction.put_keys(keys)
         for heads in _grouped(scan.every(Head)):
             transaction.put_heads(heads)
-            conversations += len(heads)
         for snapshots in _grouped(scan.every(Snapshot)):
             transaction.put_snapshots(snapshots)
         for entries in _grouped(scan.every(Entry)):
             _put_entries(entries, transaction)
-        for mark in scan.every(Mark):
-            transaction.put_mark(mark)
+        for checkpoint in scan.every(Checkpoint):
+            transaction.put_checkpoint(checkpoint)
+    target.genesis = source.genesis
     return Copied(commits, conversations)
 
 

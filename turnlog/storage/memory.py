@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +11,24 @@ from typing import Any, ClassVar, TypeVar
 
 from eventsourcing.persistence import IntegrityError
 
+from turnlog.encoding.rows import decode_name
 from turnlog.storage.recorder import Recorder
-from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot, Stored
+from turnlog.storage.rows import (
+    HEADS,
+    Body,
+    Checkpoint,
+    Entry,
+    Genesis,
+    Head,
+    Key,
+    Row,
+    Snapshot,
+    Stored,
+    Stream,
+    lookup_of,
+)
 
-Key = TypeVar("Key")
+Place = TypeVar("Place")
 Value = TypeVar("Value")
 
 
@@ -23,12 +38,15 @@ class MemoryTransaction:
     def __init__(self, lock: threading.RLock) -> None:
         self._lock = lock
         self._undo: list[Callable[[], object]] = []
+        self.genesis = Genesis.new(os.urandom)
         self._log: list[Row] = []
-        self._rows: dict[str, list[Row]] = {}
-        self._keys: dict[tuple[str, str], Row] = {}
+        self._rows: dict[int, list[Row]] = {}
+        self._streams: dict[int, Stream] = {}
+        self._lives: dict[str, list[int]] = {}
+        self._keys: dict[bytes, Key] = {}
         self._heads: dict[str, Head] = {}
-        self._snapshots: dict[str, dict[int, Snapshot]] = {}
-        self._marks: dict[str, Mark] = {}
+        self._snapshots: dict[int, dict[int, Snapshot]] = {}
+        self._checkpoints: dict[str, Checkpoint] = {}
         self._models: dict[str, dict[tuple[str, str], bytes]] = {}
 
     # --- reading --------------------------------------------------------------------------------
@@ -46,36 +64,46 @@ class MemoryTransaction:
             names = sorted(name for name in self._heads if name > after)
             return [self._heads[name] for name in names[:limit]]
 
+    def stream(self, conversation: str) -> Stream | None:
+        with self._lock:
+            lives = self._lives.get(conversation)
+            return self._streams[lives[-1]] if lives else None
+
+    def _of(self, conversation: str) -> int:
+        lives = self._lives.get(conversation)
+        return lives[-1] if lives else -1
+
     def rows(
         self, conversation: str, after: int = 0, upto: int | None = None, limit: int | None = None
     ) -> Sequence[Row]:
         with self._lock:
-            rows = self._rows.get(conversation, [])
+            rows = self._rows.get(self._of(conversation), [])
             first = bisect_right(rows, after, key=lambda row: row.version)
             last = len(rows) if upto is None else bisect_right(rows, upto, key=lambda r: r.version)
             return rows[first:last][:limit]
 
     def bodies(
         self, conversation: str, after: int = 0, limit: int | None = None
-    ) -> Sequence[tuple[int, str, bytes]]:
+    ) -> Sequence[tuple[int, str, bytes, bytes]]:
         rows = self.rows(conversation, after, None, limit)
-        return [(row.version, row.topic, row.state) for row in rows]
+        return [Body(row.version, row.topic, row.skeleton, row.parts) for row in rows]
 
     def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
         with self._lock:
-            rows = self._rows.get(conversation, [])
+            rows = self._rows.get(self._of(conversation), [])
             end = bisect_left(rows, before, key=lambda row: row.version)
             return rows[max(0, end - limit) : end][::-1]
 
     def keyed(self, conversation: str, key: str) -> Row | None:
         with self._lock:
-            return self._keys.get((conversation, key))
-
-    def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
-        return [head for name in conversations if (head := self.head(name)) is not None]
+            found = self._keys.get(lookup_of(self.genesis.secret, conversation, key))
+            return next(iter(self.tail(found.position - 1, 1)), None) if found else None
 
     def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
         return [row for pair in keys if (row := self.keyed(*pair)) is not None]
+
+    def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
+        return [head for name in conversations if (head := self.head(name)) is not None]
 
     def tail(self, after: int, limit: int) -> Sequence[Row]:
         with self._lock:
@@ -95,16 +123,16 @@ class MemoryTransaction:
 
     def snapshots(self, conversation: str) -> Sequence[Snapshot]:
         with self._lock:
-            found = self._snapshots.get(conversation, {})
+            found = self._snapshots.get(self._of(conversation), {})
             return [found[version] for version in sorted(found)]
 
-    def mark(self, model: str) -> Mark | None:
+    def checkpoint(self, model: str) -> Checkpoint | None:
         with self._lock:
-            return self._marks.get(model)
+            return self._checkpoints.get(model)
 
-    def marks(self) -> Sequence[Mark]:
+    def checkpoints(self) -> Sequence[Checkpoint]:
         with self._lock:
-            return list(self._marks.values())
+            return list(self._checkpoints.values())
 
     def get(self, model: str, conversation: str, key: str) -> bytes | None:
         with self._lock:
@@ -125,17 +153,23 @@ class MemoryTransaction:
         with self._lock:
             return iter(self._EVERY[kind](self))
 
-    def _every_commits(self) -> list[Row]:
-        return [row for name in sorted(self._rows) for row in self._rows[name]]
+    def _every_rows(self) -> list[Row]:
+        return [row for stream in sorted(self._rows) for row in self._rows[stream]]
+
+    def _every_streams(self) -> list[Stream]:
+        return [self._streams[stream] for stream in sorted(self._streams)]
+
+    def _every_keys(self) -> list[Key]:
+        return sorted(self._keys.values())
 
     def _every_heads(self) -> list[Head]:
         return [self._heads[name] for name in sorted(self._heads)]
 
     def _every_snapshots(self) -> list[Snapshot]:
-        return [found for name in sorted(self._snapshots) for found in self.snapshots(name)]
+        return [found[v] for _, found in sorted(self._snapshots.items()) for v in sorted(found)]
 
-    def _every_marks(self) -> list[Mark]:
-        return list(self._marks.values())
+    def _every_checkpoints(self) -> list[Checkpoint]:
+        return sorted(self._checkpoints.values())
 
     def _every_models(self) -> list[Entry]:
         return [
@@ -143,10 +177,12 @@ class MemoryTransaction:
         ]
 
     _EVERY: ClassVar[dict[type, Callable[[MemoryTransaction], list[Any]]]] = {
-        Row: _every_commits,
+        Row: _every_rows,
+        Stream: _every_streams,
+        Key: _every_keys,
         Head: _every_heads,
         Snapshot: _every_snapshots,
-        Mark: _every_marks,
+        Checkpoint: _every_checkpoints,
         Entry: _every_models,
     }
 
@@ -155,18 +191,35 @@ class MemoryTransaction:
 
     # --- writing --------------------------------------------------------------------------------
 
-    def append(self, rows: Sequence[Row]) -> None:
+    def put_genesis(self, genesis: Genesis) -> None:
+        self.genesis = genesis
+
+    def append(
+        self, rows: Sequence[Row], streams: Sequence[Stream] = (), keys: Sequence[Key] = ()
+    ) -> None:
+        """The keys wait for `put_keys`: whoever writes knows those of the tail."""
+        for stream in streams:
+            if stream.stream in self._streams:
+                raise IntegrityError(f"stream {stream.stream} is there")
+            self._set(self._streams, stream.stream, stream)
+            if stream.name is not None:
+                lives = self._lives.setdefault(decode_name(stream.name), [])
+                lives.append(stream.stream)
+                self._undo.append(lives.pop)
         for row in rows:
-            mine = self._rows.setdefault(row.conversation, [])
+            mine = self._rows.setdefault(row.stream, [])
+            owner = self._streams[row.stream]
+            row = row._replace(owner=owner.owner, name=owner.name)
             if row.position <= self.last_position() or (mine and row.version <= mine[-1].version):
                 raise IntegrityError(f"version {row.version} of {row.conversation!r} is there")
-            if row.key is not None:
-                if (row.conversation, row.key) in self._keys:
-                    raise IntegrityError(f"key {row.key!r} of {row.conversation!r} is there")
-                self._set(self._keys, (row.conversation, row.key), row)
             for table in (mine, self._log):
                 table.append(row)
                 self._undo.append(table.pop)
+
+    def put_keys(self, keys: Sequence[Key]) -> None:
+        for key in keys:
+            if key.lookup not in self._keys:
+                self._set(self._keys, key.lookup, key)
 
     def put_heads(self, heads: Sequence[Head]) -> None:
         for head in heads:
@@ -174,16 +227,16 @@ class MemoryTransaction:
 
     def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         for snapshot in snapshots:
-            table = self._snapshots.setdefault(snapshot.conversation, {})
+            table = self._snapshots.setdefault(snapshot.stream, {})
             self._set(table, snapshot.version, snapshot)
 
-    def drop_snapshots(self, conversation: str) -> None:
-        table = self._snapshots.get(conversation, {})
+    def drop_snapshots(self, stream: int) -> None:
+        table = self._snapshots.get(stream, {})
         for version in list(table):
             self._set(table, version, None)
 
-    def put_mark(self, mark: Mark) -> None:
-        self._set(self._marks, mark.model, mark)
+    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
+        self._set(self._checkpoints, checkpoint.model, checkpoint)
 
     def put(self, model: str, entries: Sequence[tuple[str, str, bytes | None]]) -> None:
         table = self._models.setdefault(model, {})
@@ -191,10 +244,14 @@ class MemoryTransaction:
             self._set(table, (conversation, key), value)
 
     def clear(self, model: str) -> None:
+        derived: tuple[dict[Any, Any], ...] = (self._heads, self._keys, self._snapshots)
+        for table in derived if model == HEADS else ():
+            for key in list(table):
+                self._set(table, key, None)
         self._set(self._models, model, None)
-        self._set(self._marks, model, None)
+        self._set(self._checkpoints, model, None)
 
-    def _set(self, table: dict[Key, Value], key: Key, value: Value | None) -> None:
+    def _set(self, table: dict[Place, Value], key: Place, value: Value | None) -> None:
         before = table.get(key)
         if before is None:
             self._undo.append(lambda: table.pop(key, None))
@@ -221,6 +278,7 @@ class MemoryRecorder(Recorder):
         super().__init__()
         self._lock = threading.RLock()
         self._tables = MemoryTransaction(self._lock)
+        self.genesis = self._tables.genesis
 
     @contextmanager
     def transaction(self) -> Iterator[MemoryTransaction]:

@@ -8,6 +8,7 @@ of the marks, so that the tables can be distributed by it.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ from typing import LiteralString
 
 import psycopg
 
-from turnlog.errors import NewerFormat, NoSuchLog, StorageError, Unavailable
+from turnlog.errors import NoSuchLog, StorageError, Unavailable
+from turnlog.storage.formats import SCHEMA_VERSION, check_format, genesis_of
 from turnlog.storage.postgres_connection import (
     Connection,
     conninfo,
@@ -30,15 +32,18 @@ from turnlog.storage.postgres_tables import (
     PostgresReader,
     PostgresScan,
     PostgresTransaction,
+    read_genesis,
 )
 from turnlog.storage.recorder import Recorder
-from turnlog.storage.renewal import RENEWED_BEFORE, renew
-
-SCHEMA_VERSION = 2
-UPGRADES: dict[int, LiteralString] = {}
-"""Statements that turn the tables of a version into those of the next, where there are any."""
+from turnlog.storage.rows import Genesis
 
 _LOCK: LiteralString = "SELECT pg_advisory_xact_lock(1953854062, hashtext(current_schema()))"
+
+
+_TABLES: LiteralString = (
+    "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+    " AND tablename LIKE 'turnlog\\_%'"
+)
 
 
 class PostgresRecorder(Recorder):
@@ -48,6 +53,7 @@ class PostgresRecorder(Recorder):
     """
 
     poll = 0.5
+    refuses_keys = True
 
     def __init__(
         self, url: str, *, timeout: float = 10.0, create: bool = True, readonly: bool = False
@@ -106,22 +112,21 @@ class PostgresRecorder(Recorder):
         self._writer = connection = self._connect()
         with connection.transaction():
             connection.execute(_LOCK)
-            if connection.execute("SELECT to_regclass('turnlog_format')").fetchone() == (None,):
+            tables = {name for (name,) in connection.execute(_TABLES)}
+            if not tables:
                 if not create:
                     raise NoSuchLog(self.url)
                 connection.execute(SCHEMA)
-            found = connection.execute("SELECT version FROM turnlog_format").fetchone()
-            version = found[0] if found else 0
-            for due in range(version, SCHEMA_VERSION):
-                connection.execute(UPGRADES.get(due, ""))
-            if 0 < version < RENEWED_BEFORE:
-                renew(PostgresTransaction(connection, None))
-            if version < SCHEMA_VERSION:
-                connection.execute("UPDATE turnlog_format SET version = %s", (SCHEMA_VERSION,))
-        if version > SCHEMA_VERSION:
-            raise NewerFormat(
-                f"{self.url}: written with schema {version}, this turnlog knows {SCHEMA_VERSION}"
-            )
+                genesis = Genesis.new(os.urandom)
+                connection.ask(
+                    "INSERT INTO turnlog_format VALUES (%b::int, %b)",
+                    (SCHEMA_VERSION, genesis.secret),
+                )
+                PostgresTransaction(connection, None, b"").put_genesis(genesis)
+            else:
+                version = connection.execute("SELECT version FROM turnlog_format").fetchone()
+                check_format(self.url, tables, version[0] if version else 0)
+            self.genesis = genesis_of(self.url, read_genesis(connection))
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
@@ -136,7 +141,7 @@ class PostgresRecorder(Recorder):
                     last = connection.ask(LAST_POSITION)
                     connection.pgconn.send_flush_request()  # it is answered while others decide
                     connection.pgconn.flush()
-                    transaction = PostgresTransaction(connection, last)
+                    transaction = PostgresTransaction(connection, last, self.genesis.secret)
                     yield transaction
                     if transaction.appended:
                         connection.execute("NOTIFY turnlog")
@@ -167,14 +172,14 @@ class PostgresRecorder(Recorder):
         with self.reading() as connection:
             connection.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             try:
-                yield PostgresScan(connection, connection.ask(LAST_POSITION))
+                yield PostgresScan(connection, connection.ask(LAST_POSITION), self.genesis.secret)
             finally:
                 if not connection.closed:
                     connection.ask("ROLLBACK")
 
     @property
     def reader(self) -> PostgresReader:
-        return PostgresReader(self.reading)
+        return PostgresReader(self.reading, self.genesis.secret)
 
     def wait_above(self, after: int, timeout: float) -> bool:
         with self._starting:

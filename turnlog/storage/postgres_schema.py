@@ -5,23 +5,36 @@ from __future__ import annotations
 from typing import LiteralString
 
 SCHEMA: LiteralString = """
-CREATE TABLE turnlog_format (version int NOT NULL);
-INSERT INTO turnlog_format VALUES (2);
-CREATE TABLE turnlog_commits (
+CREATE TABLE turnlog_format (version int NOT NULL, secret bytea NOT NULL);
+CREATE TABLE turnlog_rows_t1 (
     position bigint NOT NULL,
-    conversation bytea NOT NULL,
+    stream bigint NOT NULL,
     version bigint NOT NULL,
     topic bytea NOT NULL,
-    key bytea,
     previous bytea NOT NULL,
-    state bytea NOT NULL,
-    PRIMARY KEY (conversation, version)
+    skeleton bytea NOT NULL,
+    commitments bytea NOT NULL,
+    parts bytea NOT NULL,
+    PRIMARY KEY (stream, version)
 );
-CREATE INDEX turnlog_commits_by_position ON turnlog_commits (position);
-CREATE UNIQUE INDEX turnlog_commits_by_key ON turnlog_commits (conversation, key)
-    WHERE key IS NOT NULL;
+CREATE INDEX turnlog_rows_by_position ON turnlog_rows_t1 (position);
+CREATE TABLE turnlog_streams (
+    stream bigint PRIMARY KEY,
+    life bigint NOT NULL,
+    owner bytea NOT NULL,
+    name bytea,
+    lookup bytea
+);
+CREATE UNIQUE INDEX turnlog_streams_by_lookup ON turnlog_streams (lookup, life)
+    WHERE lookup IS NOT NULL;
+CREATE TABLE turnlog_keys (
+    lookup bytea PRIMARY KEY,
+    position bigint NOT NULL
+);
 CREATE TABLE turnlog_heads (
     conversation bytea PRIMARY KEY,
+    stream bigint NOT NULL,
+    owner bytea NOT NULL,
     version bigint NOT NULL,
     position bigint NOT NULL,
     digest bytea NOT NULL,
@@ -31,16 +44,16 @@ CREATE TABLE turnlog_heads (
     state bytea NOT NULL
 ) WITH (fillfactor = 70);
 CREATE TABLE turnlog_snapshots (
-    conversation bytea NOT NULL,
+    stream bigint NOT NULL,
     version bigint NOT NULL,
     event bigint NOT NULL,
     turn bigint NOT NULL,
     digest bytea NOT NULL,
     state bytea NOT NULL,
     previous bigint NOT NULL,
-    PRIMARY KEY (conversation, version)
+    PRIMARY KEY (stream, version)
 );
-CREATE TABLE turnlog_marks (
+CREATE TABLE turnlog_checkpoints (
     model bytea PRIMARY KEY,
     position bigint NOT NULL,
     digest bytea

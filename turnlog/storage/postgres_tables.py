@@ -9,24 +9,41 @@ from typing import Any, LiteralString
 
 from eventsourcing.persistence import IntegrityError
 
+from turnlog.encoding.rows import decode_name
 from turnlog.storage.postgres_connection import Connection, columns
 from turnlog.storage.rows import (
+    HEADS,
     Body,
+    Checkpoint,
     Entry,
+    Genesis,
     Head,
-    Mark,
+    Key,
     Row,
     Snapshot,
     Stored,
+    Stream,
     as_found,
+    genesis_in,
+    lookup_of,
     readable,
     sound,
 )
 
-LAST_POSITION: LiteralString = "SELECT coalesce(max(position), 0) FROM turnlog_commits"
-_ROW: LiteralString = "position, conversation, version, topic, key, previous, state"
-_HEAD: LiteralString = "conversation, version, position, digest, event, turn, snapshot, state"
-_SNAPSHOT: LiteralString = "conversation, version, event, turn, digest, state, previous"
+LAST_POSITION: LiteralString = "SELECT coalesce(max(position), 0) FROM turnlog_rows_t1"
+_COLUMNS: LiteralString = "position, stream, version, topic, previous, skeleton, commitments, parts"
+_ROWS: LiteralString = (
+    f"SELECT {_COLUMNS}, owner, name FROM turnlog_rows_t1 JOIN turnlog_streams USING (stream)"
+)
+_STREAM: LiteralString = "stream, life, owner, name"
+_HEAD: LiteralString = (
+    "conversation, stream, owner, version, position, digest, event, turn, snapshot, state"
+)
+_SNAPSHOT: LiteralString = "stream, version, event, turn, digest, state, previous"
+_OF: LiteralString = (
+    "stream = (SELECT stream FROM turnlog_streams WHERE lookup = %b ORDER BY life DESC LIMIT 1)"
+)
+"""Of the newest life of a conversation."""
 
 
 def stored_text(text: str | bytes) -> bytes:
@@ -37,8 +54,11 @@ def stored_text(text: str | bytes) -> bytes:
 class PostgresReader:
     """Reads, each time on a connection that is lent to it."""
 
-    def __init__(self, lent: Callable[[], AbstractContextManager[Connection]]) -> None:
+    def __init__(
+        self, lent: Callable[[], AbstractContextManager[Connection]], secret: bytes
+    ) -> None:
         self._lent = lent
+        self.secret = secret
 
     _taken = staticmethod(sound)
 
@@ -76,47 +96,53 @@ class PostgresReader:
             self._taken(_head(found)) for found in self._all(statement, (after.encode(), limit))
         ]
 
+    def _lookup(self, *names: str) -> bytes:
+        return lookup_of(self.secret, *names)
+
+    def stream(self, conversation: str) -> Stream | None:
+        statement: LiteralString = f"SELECT {_STREAM} FROM turnlog_streams WHERE {_OF}"
+        found = self._one(statement, (self._lookup(conversation),))
+        return self._taken(Stream._make(found)) if found else None
+
     def rows(
         self, conversation: str, after: int = 0, upto: int | None = None, limit: int | None = None
     ) -> Sequence[Row]:
         statement: LiteralString = (
-            f"SELECT {_ROW} FROM turnlog_commits WHERE conversation = %b AND version > %b"
+            f"{_ROWS} WHERE {_OF} AND version > %b"
             " AND version <= %b ORDER BY version LIMIT %b::bigint"
         )
         last = 2**62 if upto is None else upto
-        return [
-            self._taken(_row(r))
-            for r in self._all(statement, (stored_text(conversation), after, last, limit))
-        ]
+        return self._found(_row, statement, (self._lookup(conversation), after, last, limit))
 
     def bodies(
         self, conversation: str, after: int = 0, limit: int | None = None
-    ) -> Sequence[tuple[int, str, bytes]]:
+    ) -> Sequence[tuple[int, str, bytes, bytes]]:
         statement: LiteralString = (
-            "SELECT version, topic, state FROM turnlog_commits"
-            " WHERE conversation = %b AND version > %b ORDER BY version LIMIT %b::bigint"
+            "SELECT version, topic, skeleton, parts FROM turnlog_rows_t1"
+            f" WHERE {_OF} AND version > %b ORDER BY version LIMIT %b::bigint"
         )
-        found = self._all(statement, (stored_text(conversation), after, limit))
-        return [
-            self._taken(Body(version, readable(topic), state)) for version, topic, state in found
-        ]
+        found = self._all(statement, (self._lookup(conversation), after, limit))
+        return [self._taken(Body(row[0], readable(row[1]), row[2], row[3])) for row in found]
 
     def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
         statement: LiteralString = (
-            f"SELECT {_ROW} FROM turnlog_commits WHERE conversation = %b AND version < %b"
-            " ORDER BY version DESC LIMIT %b"
+            f"{_ROWS} WHERE {_OF} AND version < %b ORDER BY version DESC LIMIT %b"
         )
-        return [
-            self._taken(_row(r))
-            for r in self._all(statement, (stored_text(conversation), before, limit))
-        ]
+        return self._found(_row, statement, (self._lookup(conversation), before, limit))
 
     def keyed(self, conversation: str, key: str) -> Row | None:
         statement: LiteralString = (
-            f"SELECT {_ROW} FROM turnlog_commits WHERE conversation = %b AND key = %b"
+            f"{_ROWS} WHERE position = (SELECT position FROM turnlog_keys WHERE lookup = %b)"
         )
-        found = self._one(statement, (stored_text(conversation), key.encode()))
+        found = self._one(statement, (self._lookup(conversation, key),))
         return self._taken(_row(found)) if found else None
+
+    def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
+        statement: LiteralString = (
+            f"{_ROWS} WHERE position IN"
+            " (SELECT position FROM turnlog_keys WHERE lookup = ANY (%b::bytea[]))"
+        )
+        return self._found(_row, statement, ([self._lookup(*key) for key in keys],))
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
         statement: LiteralString = (
@@ -125,18 +151,8 @@ class PostgresReader:
         encoded = [stored_text(conversation) for conversation in conversations]
         return self._found(_head, statement, (encoded,))
 
-    def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
-        statement: LiteralString = (
-            f"SELECT {_ROW} FROM turnlog_commits JOIN unnest(%b::bytea[], %b::bytea[])"
-            " AS asked (conversation, key) USING (conversation, key)"
-        )
-        encoded = ([name.encode() for name, _ in keys], [key.encode() for _, key in keys])
-        return self._found(_row, statement, encoded)
-
     def tail(self, after: int, limit: int) -> Sequence[Row]:
-        statement: LiteralString = (
-            f"SELECT {_ROW} FROM turnlog_commits WHERE position > %b ORDER BY position LIMIT %b"
-        )
+        statement: LiteralString = f"{_ROWS} WHERE position > %b ORDER BY position LIMIT %b"
         return self._found(_row, statement, (after, limit))
 
     def snapshot(
@@ -144,32 +160,30 @@ class PostgresReader:
     ) -> Snapshot | None:
         statement: LiteralString = (
             f"SELECT {_SNAPSHOT} FROM turnlog_snapshots"
-            " WHERE conversation = %b AND event <= %b AND turn <= %b"
-            " ORDER BY version DESC LIMIT 1"
+            f" WHERE {_OF} AND event <= %b AND turn <= %b ORDER BY version DESC LIMIT 1"
         )
         limits = (2**62 if event is None else event, 2**62 if turn is None else turn)
-        found = self._one(statement, (stored_text(conversation), *limits))
-        return self._taken(_snapshot(found)) if found else None
+        found = self._one(statement, (self._lookup(conversation), *limits))
+        return self._taken(Snapshot._make(found)) if found else None
 
     def snapshots(self, conversation: str) -> Sequence[Snapshot]:
         statement: LiteralString = (
-            f"SELECT {_SNAPSHOT} FROM turnlog_snapshots WHERE conversation = %b ORDER BY version"
+            f"SELECT {_SNAPSHOT} FROM turnlog_snapshots WHERE {_OF} ORDER BY version"
         )
-        return [
-            self._taken(_snapshot(found))
-            for found in self._all(statement, (stored_text(conversation),))
-        ]
+        return self._found(Snapshot._make, statement, (self._lookup(conversation),))
 
-    def mark(self, model: str) -> Mark | None:
+    def checkpoint(self, model: str) -> Checkpoint | None:
         statement: LiteralString = (
-            "SELECT model, position, digest FROM turnlog_marks WHERE model = %b"
+            "SELECT model, position, digest FROM turnlog_checkpoints WHERE model = %b"
         )
         found = self._one(statement, (model.encode(),))
-        return self._taken(_mark(found)) if found else None
+        return self._taken(_checkpoint(found)) if found else None
 
-    def marks(self) -> Sequence[Mark]:
-        statement: LiteralString = "SELECT model, position, digest FROM turnlog_marks ORDER BY 1"
-        return self._found(_mark, statement)
+    def checkpoints(self) -> Sequence[Checkpoint]:
+        statement: LiteralString = (
+            "SELECT model, position, digest FROM turnlog_checkpoints ORDER BY 1"
+        )
+        return self._found(_checkpoint, statement)
 
     def get(self, model: str, conversation: str, key: str) -> bytes | None:
         statement: LiteralString = (
@@ -196,9 +210,10 @@ class PostgresReader:
 class PostgresTransaction(PostgresReader):
     """Reads and writes on the writer's connection, while it holds the lock."""
 
-    def __init__(self, connection: Connection, asked_last: Any) -> None:
+    def __init__(self, connection: Connection, asked_last: Any, secret: bytes) -> None:
         """asked_last: a cursor of LAST_POSITION, whose answer is not waited for yet."""
         self._connection = connection
+        self.secret = secret
         self._asked_last = asked_last
         self._last: int | None = None
         self.appended = False
@@ -218,34 +233,51 @@ class PostgresTransaction(PostgresReader):
             last = self._last = self._asked_last.fetchone()[0]
         return last
 
-    def append(self, rows: Sequence[Row]) -> None:
+    def put_genesis(self, genesis: Genesis) -> None:
+        self._connection.ask("UPDATE turnlog_format SET secret = %b", (genesis.secret,))
+        self._connection.ask("DELETE FROM turnlog_rows_t1 WHERE position = 0")
+        self._connection.ask(
+            "INSERT INTO turnlog_rows_t1 VALUES (0, 0, 0, 'genesis', '', %b, '', '')",
+            (genesis.skeleton,),
+        )
+        self.secret = genesis.secret
+
+    def append(
+        self, rows: Sequence[Row], streams: Sequence[Stream] = (), keys: Sequence[Key] = ()
+    ) -> None:
+        """The keys are kept at once: several processes write, and none knows the others' tail."""
         if rows and rows[0].position <= self.last_position():
             raise IntegrityError(f"position {rows[0].position} is there")
+        lookups = [None if s.name is None else self._lookup(decode_name(s.name)) for s in streams]
         self._do(
-            "INSERT INTO turnlog_commits SELECT * FROM unnest(%b::bigint[], %b::bytea[],"
-            " %b::bigint[], %b::bytea[], %b::bytea[], %b::bytea[], %b::bytea[])",
-            [
-                (
-                    position,
-                    conversation.encode(),
-                    version,
-                    topic.encode(),
-                    None if key is None else key.encode(),
-                    previous,
-                    state,
-                )
-                for position, conversation, version, topic, key, previous, state in rows
-            ],
+            "INSERT INTO turnlog_streams SELECT * FROM unnest(%b::bigint[], %b::bigint[],"
+            " %b::bytea[], %b::bytea[], %b::bytea[])",
+            [(*stream, lookup) for stream, lookup in zip(streams, lookups, strict=True)],
         )
+        self._do(
+            "INSERT INTO turnlog_rows_t1 SELECT * FROM unnest(%b::bigint[], %b::bigint[],"
+            " %b::bigint[], %b::bytea[], %b::bytea[], %b::bytea[], %b::bytea[], %b::bytea[])",
+            [(*row[:3], row.topic.encode(), *row[4:8]) for row in rows],
+        )
+        self._do("INSERT INTO turnlog_keys SELECT * FROM unnest(%b::bytea[], %b::bigint[])", keys)
         if rows:
             self._last = rows[-1].position
             self.appended = True
 
+    def put_keys(self, keys: Sequence[Key]) -> None:
+        self._do(
+            "INSERT INTO turnlog_keys SELECT * FROM unnest(%b::bytea[], %b::bigint[])"
+            " ON CONFLICT DO NOTHING",
+            keys,
+        )
+
     def put_heads(self, heads: Sequence[Head]) -> None:
         self._do(
             "INSERT INTO turnlog_heads SELECT * FROM unnest(%b::bytea[], %b::bigint[],"
-            " %b::bigint[], %b::bytea[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bytea[])"
-            " ON CONFLICT (conversation) DO UPDATE SET version = excluded.version,"
+            " %b::bytea[], %b::bigint[], %b::bigint[], %b::bytea[], %b::bigint[], %b::bigint[],"
+            " %b::bigint[], %b::bytea[])"
+            " ON CONFLICT (conversation) DO UPDATE SET stream = excluded.stream,"
+            " owner = excluded.owner, version = excluded.version,"
             " position = excluded.position, digest = excluded.digest, event = excluded.event,"
             " turn = excluded.turn, snapshot = excluded.snapshot, state = excluded.state",
             [(head.conversation.encode(), *head[1:]) for head in heads],
@@ -253,23 +285,23 @@ class PostgresTransaction(PostgresReader):
 
     def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         self._do(
-            "INSERT INTO turnlog_snapshots SELECT * FROM unnest(%b::bytea[], %b::bigint[],"
+            "INSERT INTO turnlog_snapshots SELECT * FROM unnest(%b::bigint[], %b::bigint[],"
             " %b::bigint[], %b::bigint[], %b::bytea[], %b::bytea[], %b::bigint[])"
-            " ON CONFLICT (conversation, version) DO UPDATE SET event = excluded.event,"
+            " ON CONFLICT (stream, version) DO UPDATE SET event = excluded.event,"
             " turn = excluded.turn, digest = excluded.digest, state = excluded.state,"
             " previous = excluded.previous",
-            [(snapshot.conversation.encode(), *snapshot[1:]) for snapshot in snapshots],
+            snapshots,
         )
 
-    def drop_snapshots(self, conversation: str) -> None:
-        statement: LiteralString = "DELETE FROM turnlog_snapshots WHERE conversation = %b"
-        self._connection.ask(statement, (conversation.encode(),))
+    def drop_snapshots(self, stream: int) -> None:
+        statement: LiteralString = "DELETE FROM turnlog_snapshots WHERE stream = %b::bigint"
+        self._connection.ask(statement, (stream,))
 
-    def put_mark(self, mark: Mark) -> None:
+    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
         self._connection.ask(
-            "INSERT INTO turnlog_marks VALUES (%b, %b, %b) ON CONFLICT (model)"
+            "INSERT INTO turnlog_checkpoints VALUES (%b, %b, %b) ON CONFLICT (model)"
             " DO UPDATE SET position = excluded.position, digest = excluded.digest",
-            (mark.model.encode(), mark.position, mark.digest),
+            (checkpoint.model.encode(), checkpoint.position, checkpoint.digest),
         )
 
     def put(self, model: str, entries: Sequence[tuple[str, str, bytes | None]]) -> None:
@@ -290,8 +322,12 @@ class PostgresTransaction(PostgresReader):
         )
 
     def clear(self, model: str) -> None:
+        if model == HEADS:
+            self._connection.ask("DELETE FROM turnlog_heads")
+            self._connection.ask("DELETE FROM turnlog_keys")
+            self._connection.ask("DELETE FROM turnlog_snapshots")
         self._connection.ask("DELETE FROM turnlog_models WHERE model = %b", (model.encode(),))
-        self._connection.ask("DELETE FROM turnlog_marks WHERE model = %b", (model.encode(),))
+        self._connection.ask("DELETE FROM turnlog_checkpoints WHERE model = %b", (model.encode(),))
 
 
 class PostgresScan(PostgresTransaction):
@@ -313,21 +349,23 @@ class PostgresScan(PostgresTransaction):
 
 
 def _row(found: Any) -> Row:
-    position, conversation, version, topic, key, previous, state = found
-    decoded = None if key is None else readable(key)
-    return Row(position, readable(conversation), version, readable(topic), decoded, previous, state)
+    position, stream, version, topic, *rest = found
+    return Row(position, stream, version, readable(topic), *rest)
+
+
+def read_genesis(connection: Connection) -> Genesis | None:
+    """None where the log has not begun, or its beginning was changed."""
+    rows = connection.ask(f"SELECT {_COLUMNS} FROM turnlog_rows_t1 WHERE position = 0").fetchall()
+    secrets = connection.ask("SELECT secret FROM turnlog_format").fetchall()
+    return genesis_in([(*row[:3], readable(row[3]), *row[4:]) for row in rows], secrets)
 
 
 def _head(found: Any) -> Head:
     return Head(readable(found[0]), *found[1:])
 
 
-def _snapshot(found: Any) -> Snapshot:
-    return Snapshot(readable(found[0]), *found[1:])
-
-
-def _mark(found: Any) -> Mark:
-    return Mark(readable(found[0]), *found[1:])
+def _checkpoint(found: Any) -> Checkpoint:
+    return Checkpoint(readable(found[0]), *found[1:])
 
 
 def _entry(found: Any) -> Entry:
@@ -337,13 +375,22 @@ def _entry(found: Any) -> Entry:
 
 _CURSORS = count()
 _EVERY: dict[type, tuple[LiteralString, Callable[[Any], Any]]] = {
-    Row: (f"SELECT {_ROW} FROM turnlog_commits ORDER BY conversation, version", _row),
+    Row: (
+        f"SELECT {_COLUMNS}, coalesce(owner, ''), name FROM turnlog_rows_t1"
+        " LEFT JOIN turnlog_streams USING (stream) WHERE position <> 0 ORDER BY stream, version",
+        _row,
+    ),
+    Stream: (f"SELECT {_STREAM} FROM turnlog_streams ORDER BY stream", Stream._make),
+    Key: ("SELECT lookup, position FROM turnlog_keys ORDER BY lookup", Key._make),
     Head: (f"SELECT {_HEAD} FROM turnlog_heads ORDER BY 1", _head),
     Snapshot: (
-        f"SELECT {_SNAPSHOT} FROM turnlog_snapshots ORDER BY conversation, version",
-        _snapshot,
+        f"SELECT {_SNAPSHOT} FROM turnlog_snapshots ORDER BY stream, version",
+        Snapshot._make,
     ),
-    Mark: ("SELECT model, position, digest FROM turnlog_marks ORDER BY 1", _mark),
+    Checkpoint: (
+        "SELECT model, position, digest FROM turnlog_checkpoints ORDER BY 1",
+        _checkpoint,
+    ),
     Entry: (
         "SELECT model, conversation, key, value FROM turnlog_models ORDER BY 1, 2, 3",
         _entry,

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from turnlog.errors import StorageError
-from turnlog.storage.rows import Head, Mark, Row, Snapshot, Stored
+from turnlog.storage.rows import Checkpoint, Genesis, Head, Key, Row, Snapshot, Stored, Stream
 from turnlog.storage.signal import Signal
 
 
@@ -38,8 +38,8 @@ class Reader(Protocol):
 
     def bodies(
         self, conversation: str, after: int = 0, limit: int | None = None
-    ) -> Sequence[tuple[int, str, bytes]]:
-        """Version, topic and state of the rows of versions above `after`, oldest first."""
+    ) -> Sequence[tuple[int, str, bytes, bytes]]:
+        """Version, topic, skeleton and parts of the rows of versions above `after`, in order."""
         ...
 
     def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
@@ -51,11 +51,15 @@ class Reader(Protocol):
         ...
 
     def keyed(self, conversation: str, key: str) -> Row | None:
-        """The row of an idempotency key."""
+        """The row of an idempotency key, as far as the keys have come."""
         ...
 
     def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
         """The rows of those (conversation, key) that are there, in no order."""
+        ...
+
+    def stream(self, conversation: str) -> Stream | None:
+        """The newest life of a conversation."""
         ...
 
     def tail(self, after: int, limit: int) -> Sequence[Row]:
@@ -70,9 +74,9 @@ class Reader(Protocol):
 
     def snapshots(self, conversation: str) -> Sequence[Snapshot]: ...
 
-    def mark(self, model: str) -> Mark | None: ...
+    def checkpoint(self, model: str) -> Checkpoint | None: ...
 
-    def marks(self) -> Sequence[Mark]: ...
+    def checkpoints(self) -> Sequence[Checkpoint]: ...
 
     def get(self, model: str, conversation: str, key: str) -> bytes | None:
         """One entry of a read model."""
@@ -93,7 +97,7 @@ class Scan(Reader, Protocol):
     """
 
     def every(self, kind: type[Stored]) -> Iterator[Stored]:
-        """All rows of the table of this type as a stream, commits by conversation and version.
+        """All rows of the table of this type as they come, rows by stream and version.
 
         Several may be read at a time.
         """
@@ -107,24 +111,36 @@ class Scan(Reader, Protocol):
 class Transaction(Reader, Protocol):
     """The log while one writer holds it. Leaving it commits, an exception rolls back."""
 
-    def append(self, rows: Sequence[Row]) -> None:
-        """Raises IntegrityError for a position not above the last, a version or a key there is."""
+    def append(
+        self, rows: Sequence[Row], streams: Sequence[Stream] = (), keys: Sequence[Key] = ()
+    ) -> None:
+        """Rows, the streams that begin with them, and their keys.
+
+        Raises IntegrityError for a position not above the last, and for a version or stream that
+        is there. Whether the keys are kept at once, or by `put_keys` alone, is the back end's.
+        """
+        ...
+
+    def put_keys(self, keys: Sequence[Key]) -> None: ...
+
+    def put_genesis(self, genesis: Genesis) -> None:
+        """Make an empty log the copy of another one."""
         ...
 
     def put_heads(self, heads: Sequence[Head]) -> None: ...
 
     def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None: ...
 
-    def drop_snapshots(self, conversation: str) -> None: ...
+    def drop_snapshots(self, stream: int) -> None: ...
 
-    def put_mark(self, mark: Mark) -> None: ...
+    def put_checkpoint(self, checkpoint: Checkpoint) -> None: ...
 
     def put(self, model: str, entries: Sequence[tuple[str, str, bytes | None]]) -> None:
         """Write entries (conversation, key, value) of a model; None removes one."""
         ...
 
     def clear(self, model: str) -> None:
-        """Remove a model with its mark."""
+        """Remove a model with its checkpoint; HEADS are heads, keys and snapshots."""
         ...
 
 
@@ -132,6 +148,10 @@ class Recorder(ABC):
     """A back end. `signal` is sent after every commit."""
 
     url: str
+    genesis: Genesis
+    refuses_keys = False
+    """Whether `append` refuses a key that there is."""
+
     poll = 0.02
     """Seconds between looks for what other processes wrote, where nothing tells of it."""
 

@@ -2,35 +2,122 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+import hmac
+from collections.abc import Callable, Sequence
 from itertools import product
-from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
+from typing import Any, NamedTuple, Self, TypeVar, get_args, get_type_hints
 
 from turnlog.domain.commit import Commit
-from turnlog.encoding import binary
+from turnlog.encoding import rows as encoding
+from turnlog.encoding.binary import encode
 from turnlog.errors import Corrupt
+
+LOOKUP_BYTES = 16
+
+HEADS = "heads"
+"""The checkpoint of heads, keys and snapshots, which come together."""
+
+
+class Genesis(NamedTuple):
+    """What a log begins with, at position 0. skeleton: `[log id, name of the hash]`, encoded.
+
+    secret: what ids and keys are looked up with; it names nothing, and is under no digest.
+    """
+
+    skeleton: bytes
+    secret: bytes
+
+    @classmethod
+    def new(cls, random: Random) -> Self:
+        return cls(encode((random(16), "sha256")), random(32))
+
+    def columns(self) -> tuple[int, int, int, str, bytes, bytes, bytes, bytes]:
+        """Its row, as `Row` has it."""
+        return (0, 0, 0, "genesis", b"", self.skeleton, b"", b"")
+
+    @property
+    def digest(self) -> bytes:
+        """What the first row of every stream goes on from."""
+        return encoding.genesis_digest(self.skeleton)
+
+
+class Stream(NamedTuple):
+    """One life of one conversation, and the number that stands for it in rows and indexes.
+
+    owner: the commitment to genesis, life and name. name: `[salt, id]`, encoded; None where it was
+    dropped. life: counts from 1 for each id.
+    """
+
+    stream: int
+    life: int
+    owner: bytes
+    name: bytes | None
+
+    @classmethod
+    def of(cls, conversation: str, life: int, genesis: bytes, random: Random) -> Self:
+        name = encoding.encode_name(conversation, random(encoding.SALT_BYTES))
+        number = int.from_bytes(random(8), "big") >> 1
+        return cls(number, life, encoding.owner(genesis, life, name), name)
+
+
+Random = Callable[[int], bytes]
+"""Gives that many random bytes."""
 
 
 class Row(NamedTuple):
-    """A commit as stored. previous: SHA-256 of the conversation's row before, b"" for the first."""
+    """A commit as stored, or what another application appended, and whose it is.
+
+    previous: digest of the stream's row before, of the genesis row for the first. commitments:
+    b"" while they can be computed from the parts. owner, name: of the stream.
+    """
 
     position: int
-    conversation: str
+    stream: int
     version: int
     topic: str
-    key: str | None
     previous: bytes
-    state: bytes
+    skeleton: bytes
+    commitments: bytes
+    parts: bytes
+    owner: bytes
+    name: bytes | None
+
+    @property
+    def conversation(self) -> str:
+        return erased(self.stream) if self.name is None else encoding.decode_name(self.name)
+
+    @property
+    def body(self) -> bytes:
+        """What eventsourcing knows as the state of a stored event."""
+        if encoding.is_commit(self.topic):
+            return encode((self.skeleton, self.parts))
+        return encoding.foreign_state(self.parts)
 
     def digest(self) -> bytes:
-        """SHA-256 over every column as stored."""
-        return hashlib.sha256(binary.encode(self)).digest()
+        """SHA-256 over everything but the position, dropped content included."""
+        made = self.commitments or encoding.commitments(self.parts)
+        return encoding.digest(
+            self.owner, self.version, self.topic, self.previous, self.skeleton, made
+        )
 
     def commit(self) -> Commit:
-        return binary.decode_commit(
-            self.conversation, self.version, self.topic, self.key, self.state, self.position
+        return encoding.decode_commit(
+            self.conversation, self.version, self.topic, self.skeleton, self.parts, self.position
         )
+
+
+def genesis_in(rows: Sequence[Any], secrets: Sequence[Any]) -> Genesis | None:
+    """The genesis that was read; None where there is none, or it was changed."""
+    if len(rows) != 1 or len(secrets) != 1:
+        return None
+    genesis = Genesis(rows[0][5], secrets[0][0])
+    sound = type(genesis.skeleton) is bytes and type(genesis.secret) is bytes
+    return genesis if sound and tuple(rows[0]) == genesis.columns() else None
+
+
+def erased(stream: int) -> str:
+    """What a conversation is called whose id was dropped; no id that is given can be this."""
+    return f"\x1ferased {stream:016x}"
 
 
 class Body(NamedTuple):
@@ -38,17 +125,27 @@ class Body(NamedTuple):
 
     version: int
     topic: str
-    state: bytes
+    skeleton: bytes
+    parts: bytes
+
+
+class Key(NamedTuple):
+    """An idempotency key that was used, by `lookup_of`, and where."""
+
+    lookup: bytes
+    position: int
 
 
 class Head(NamedTuple):
-    """Where a conversation stands; written with its newest row, derived from its rows.
+    """Where a conversation stood at the checkpoint of the heads; derived from its rows.
 
     digest: of its newest row. snapshot: number of the event its newest snapshot stands after.
     state: the encoded State.
     """
 
     conversation: str
+    stream: int
+    owner: bytes
     version: int
     position: int
     digest: bytes
@@ -64,7 +161,7 @@ class Snapshot(NamedTuple):
     previous: number of the event the snapshot before stands after, 0 for the first.
     """
 
-    conversation: str
+    stream: int
     version: int
     event: int
     turn: int
@@ -73,8 +170,8 @@ class Snapshot(NamedTuple):
     previous: int
 
 
-class Mark(NamedTuple):
-    """How far a model has been projected; digest: of the row at that position, if known."""
+class Checkpoint(NamedTuple):
+    """How far a derived table has come; digest: of the row at that position, if known."""
 
     model: str
     position: int
@@ -90,8 +187,11 @@ class Entry(NamedTuple):
     value: bytes
 
 
-Stored = TypeVar("Stored", Row, Body, Head, Snapshot, Mark, Entry)
+Stored = TypeVar("Stored", Stream, Row, Body, Key, Head, Snapshot, Checkpoint, Entry)
 """What is read from the tables."""
+
+
+KINDS = (Stream, Row, Body, Key, Head, Snapshot, Checkpoint, Entry)
 
 
 def _shapes(kind: Any) -> frozenset[tuple[type, ...]]:
@@ -101,7 +201,7 @@ def _shapes(kind: Any) -> frozenset[tuple[type, ...]]:
     )
 
 
-_SHAPES = {kind: _shapes(kind) for kind in (Row, Body, Head, Snapshot, Mark, Entry)}
+_SHAPES = {kind: _shapes(kind) for kind in KINDS}
 
 
 def has_types(stored: Stored) -> bool:
@@ -154,3 +254,8 @@ def readable(text: bytes) -> Any:
         return text.decode()
     except UnicodeDecodeError:
         return text
+
+
+def lookup_of(secret: bytes, *names: str) -> bytes:
+    """How an id, or an id and a key, is found again without being said."""
+    return hmac.digest(secret, encode(names), "sha256")[:LOOKUP_BYTES]

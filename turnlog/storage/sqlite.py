@@ -16,10 +16,10 @@ from types import TracebackType
 from typing import Self
 from weakref import finalize
 
-from turnlog.errors import ForeignDatabase, NewerFormat, NoSuchLog
+from turnlog.errors import ForeignDatabase, NoSuchLog
+from turnlog.storage.formats import SCHEMA_VERSION, check_format, genesis_of
 from turnlog.storage.recorder import Recorder
-from turnlog.storage.renewal import RENEWED_BEFORE, renew
-from turnlog.storage.rows import readable
+from turnlog.storage.rows import Genesis, readable
 from turnlog.storage.signal import Signal
 from turnlog.storage.sqlite_damage import Damage
 from turnlog.storage.sqlite_files import OpenFiles
@@ -32,7 +32,6 @@ from turnlog.storage.sqlite_tables import (
 )
 
 APPLICATION_ID = 0x7475726E  # "turn"
-SCHEMA_VERSION = 2
 CHECKPOINT_PAGES = 4000
 """Pages the write-ahead log grows to (16 MB): fewer checkpoints, a fifth off each commit.
 
@@ -43,9 +42,6 @@ PAGE_BYTES = 4096
 
 BUSY_PAUSE = (0.0005, 0.002)
 """Seconds between two looks whether another process still writes."""
-
-UPGRADES: dict[int, str] = {}
-"""Statements that turn the tables of a version into those of the next, where there are any."""
 
 _FORMAT = """
 SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)
@@ -111,19 +107,18 @@ class SqliteRecorder(Recorder):
                 raise ForeignDatabase(f"{self._path}: this database is not a turnlog log")
             if not tables and not create:
                 raise NoSuchLog(self.url.removeprefix("sqlite:///"))
-            if tables and version > SCHEMA_VERSION:
-                raise NewerFormat(
-                    f"{self._path}: written with schema {version}, this turnlog knows"
-                    f" {SCHEMA_VERSION}"
-                )
+            if tables:
+                check_format(self._path, self._tables(), version)
             self._exclusive.insist(
                 "PRAGMA journal_mode = WAL"
             )  # another process may be switching too
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             connection.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_PAGES * PAGE_BYTES}")
             connection.execute("PRAGMA busy_timeout = 0")  # `insist` waits
-            if not tables or version < SCHEMA_VERSION:
+            if not tables:
                 self._create()
+            self.genesis = genesis_of(self._path, self._exclusive.genesis())
+            self._exclusive.secret = self.genesis.secret
         except sqlite3.Error as error:
             self.close()
             raise translated(error, self._path) from error
@@ -131,15 +126,18 @@ class SqliteRecorder(Recorder):
             self.close()
             raise
 
+    def _tables(self) -> set[str]:
+        return {name for (name,) in self._writer.execute("SELECT name FROM sqlite_master")}
+
     def _create(self) -> None:
-        """Make the tables, or bring those of an older turnlog up to date; no row is rewritten."""
+        """Make the tables, unless somebody else made them meanwhile."""
         with self.transaction() as transaction:
-            _, version, tables = self._writer.execute(_FORMAT).fetchone()
-            steps = [UPGRADES.get(n, "") for n in range(version, SCHEMA_VERSION)]
-            for statement in ";".join(steps if tables else [SCHEMA]).split(";"):
+            _, _, tables = self._writer.execute(_FORMAT).fetchone()
+            if tables:
+                return
+            for statement in SCHEMA.split(";"):
                 self._writer.execute(statement)
-            if tables and version < RENEWED_BEFORE:
-                renew(transaction)
+            transaction.put_genesis(Genesis.new(os.urandom))
             self._writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
@@ -153,7 +151,7 @@ class SqliteRecorder(Recorder):
         connection.text_factory = readable
         try:
             connection.execute("BEGIN")
-            yield SqliteScan(connection, self._damage)
+            yield SqliteScan(connection, self._damage, self.genesis.secret)
         finally:
             connection.close()
 
@@ -167,6 +165,7 @@ class SqliteRecorder(Recorder):
             with self._opening:
                 alive = [closer for closer in self._closers if closer.alive]
                 self._closers = [*alive, finalize(reader, _close, connection, reader.using)]
+        reader.secret = self.genesis.secret
         return reader
 
     def close(self) -> None:

@@ -11,34 +11,56 @@ from typing import Any
 
 from eventsourcing.persistence import IntegrityError
 
+from turnlog.encoding.rows import decode_name
 from turnlog.errors import Corrupt, ForeignDatabase, Unavailable
 from turnlog.storage.rows import (
+    HEADS,
     Body,
+    Checkpoint,
     Entry,
+    Genesis,
     Head,
-    Mark,
+    Key,
     Row,
     Snapshot,
     Stored,
+    Stream,
     check_nothing,
     check_types,
+    genesis_in,
+    lookup_of,
 )
 from turnlog.storage.sqlite_damage import Damage
 
 SCHEMA = """
-CREATE TABLE commits (
+CREATE TABLE rows_t1 (
     position INTEGER PRIMARY KEY,
-    conversation TEXT NOT NULL,
+    stream INTEGER NOT NULL,
     version INTEGER NOT NULL,
     topic TEXT NOT NULL,
-    key TEXT,
     previous BLOB NOT NULL,
-    state BLOB NOT NULL
+    skeleton BLOB NOT NULL,
+    commitments BLOB NOT NULL,
+    parts BLOB NOT NULL
 );
-CREATE UNIQUE INDEX commits_by_version ON commits (conversation, version);
-CREATE UNIQUE INDEX commits_by_key ON commits (conversation, key) WHERE key IS NOT NULL;
+CREATE UNIQUE INDEX rows_by_version ON rows_t1 (stream, version);
+CREATE TABLE streams (
+    stream INTEGER PRIMARY KEY,
+    life INTEGER NOT NULL,
+    owner BLOB NOT NULL,
+    name BLOB,
+    lookup BLOB
+);
+CREATE UNIQUE INDEX streams_by_lookup ON streams (lookup, life) WHERE lookup IS NOT NULL;
+CREATE TABLE secrets (secret BLOB NOT NULL);
+CREATE TABLE keys (
+    lookup BLOB PRIMARY KEY,
+    position INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE heads (
     conversation TEXT PRIMARY KEY,
+    stream INTEGER NOT NULL,
+    owner BLOB NOT NULL,
     version INTEGER NOT NULL,
     position INTEGER NOT NULL,
     digest BLOB NOT NULL,
@@ -48,16 +70,16 @@ CREATE TABLE heads (
     state BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE snapshots (
-    conversation TEXT NOT NULL,
+    stream INTEGER NOT NULL,
     version INTEGER NOT NULL,
     event INTEGER NOT NULL,
     turn INTEGER NOT NULL,
     digest BLOB NOT NULL,
     state BLOB NOT NULL,
     previous INTEGER NOT NULL,
-    PRIMARY KEY (conversation, version)
+    PRIMARY KEY (stream, version)
 ) WITHOUT ROWID;
-CREATE TABLE marks (
+CREATE TABLE checkpoints (
     model TEXT PRIMARY KEY,
     position INTEGER NOT NULL,
     digest BLOB
@@ -71,14 +93,19 @@ CREATE TABLE models (
 ) WITHOUT ROWID;
 """
 
-_ROW = "position, conversation, version, topic, key, previous, state"
-_HEAD = "conversation, version, position, digest, event, turn, snapshot, state"
-_SNAPSHOT = "conversation, version, event, turn, digest, state, previous"
+_COLUMNS = "position, stream, version, topic, previous, skeleton, commitments, parts"
+_ROWS = f"SELECT {_COLUMNS}, owner, name FROM rows_t1 JOIN streams USING (stream)"
+_STREAM = "stream, life, owner, name"
+_HEAD = "conversation, stream, owner, version, position, digest, event, turn, snapshot, state"
+_SNAPSHOT = "stream, version, event, turn, digest, state, previous"
+_OF = "stream = (SELECT stream FROM streams WHERE lookup = ? ORDER BY life DESC LIMIT 1)"
+"""Of the newest life of a conversation."""
 
 # An update in place writes fewer pages than a replacement, which takes the row out first.
 _PUT_HEAD = (
-    f"INSERT INTO heads ({_HEAD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (conversation) DO UPDATE SET version = excluded.version,"
+    f"INSERT INTO heads ({_HEAD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (conversation) DO UPDATE SET stream = excluded.stream, owner = excluded.owner,"
+    " version = excluded.version,"
     " position = excluded.position, digest = excluded.digest, event = excluded.event,"
     " turn = excluded.turn, snapshot = excluded.snapshot, state = excluded.state"
 )
@@ -87,9 +114,10 @@ _PUT_HEAD = (
 class SqliteReader:
     """Reads on one connection; `using` is held meanwhile, for whoever wants to close it."""
 
-    def __init__(self, connection: sqlite3.Connection, damage: Damage) -> None:
+    def __init__(self, connection: sqlite3.Connection, damage: Damage, secret: bytes = b"") -> None:
         self._connection = connection
         self._damage = damage
+        self.secret = secret
         self._cursor = connection.cursor()  # one for all: each costs as much as a short statement
         self.using = threading.Lock()
 
@@ -121,9 +149,22 @@ class SqliteReader:
         self._check(kind, found)
         return list(map(kind._make, found))
 
+    def genesis(self) -> Genesis | None:
+        """None where the log has not begun."""
+        rows = self._all(f"SELECT {_COLUMNS} FROM rows_t1 WHERE position = 0")
+        secrets = self._all("SELECT secret FROM secrets")
+        return genesis_in(rows, secrets)
+
     def last_position(self) -> int:
-        position: int = self._one("SELECT coalesce(max(position), 0) FROM commits")[0]
+        position: int = self._one("SELECT coalesce(max(position), 0) FROM rows_t1")[0]
         return position
+
+    def stream(self, conversation: str) -> Stream | None:
+        statement = f"SELECT {_STREAM} FROM streams WHERE {_OF}"
+        return _first(self._found(Stream, statement, (self._lookup(conversation),)))
+
+    def _lookup(self, *names: str) -> bytes:
+        return lookup_of(self.secret, *names)
 
     def head(self, conversation: str) -> Head | None:
         statement = f"SELECT {_HEAD} FROM heads WHERE conversation = ?"
@@ -136,76 +177,67 @@ class SqliteReader:
     def rows(
         self, conversation: str, after: int = 0, upto: int | None = None, limit: int | None = None
     ) -> Sequence[Row]:
-        statement = (
-            f"SELECT {_ROW} FROM commits WHERE conversation = ? AND version > ? AND version <= ?"
-            " ORDER BY version LIMIT ?"
-        )
+        statement = f"{_ROWS} WHERE {_OF} AND version > ? AND version <= ? ORDER BY version LIMIT ?"
         last = 2**62 if upto is None else upto
         count = -1 if limit is None else limit
-        return self._found(Row, statement, (conversation, after, last, count))
+        return self._found(Row, statement, (self._lookup(conversation), after, last, count))
 
     def bodies(
         self, conversation: str, after: int = 0, limit: int | None = None
-    ) -> Sequence[tuple[int, str, bytes]]:
+    ) -> Sequence[tuple[int, str, bytes, bytes]]:
         statement = (
-            "SELECT version, topic, state FROM commits WHERE conversation = ? AND version > ?"
+            f"SELECT version, topic, skeleton, parts FROM rows_t1 WHERE {_OF} AND version > ?"
             " ORDER BY version LIMIT ?"
         )
         count = -1 if limit is None else limit
-        found = self._all(statement, (conversation, after, count))
+        found = self._all(statement, (self._lookup(conversation), after, count))
         self._check(Body, found)
         return found
 
     def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
-        statement = (
-            f"SELECT {_ROW} FROM commits WHERE conversation = ? AND version < ?"
-            " ORDER BY version DESC LIMIT ?"
-        )
-        return self._found(Row, statement, (conversation, before, limit))
+        statement = f"{_ROWS} WHERE {_OF} AND version < ? ORDER BY version DESC LIMIT ?"
+        return self._found(Row, statement, (self._lookup(conversation), before, limit))
 
     def keyed(self, conversation: str, key: str) -> Row | None:
-        statement = f"SELECT {_ROW} FROM commits WHERE conversation = ? AND key = ?"
-        return _first(self._found(Row, statement, (conversation, key)))
+        statement = f"{_ROWS} WHERE position = (SELECT position FROM keys WHERE lookup = ?)"
+        return _first(self._found(Row, statement, (self._lookup(conversation, key),)))
+
+    def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
+        marks = ", ".join("?" * len(keys))
+        statement = (
+            f"{_ROWS} WHERE position IN (SELECT position FROM keys WHERE lookup IN ({marks}))"
+        )
+        return self._found(Row, statement, [self._lookup(*key) for key in keys])
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
         marks = ", ".join("?" * len(conversations))
         statement = f"SELECT {_HEAD} FROM heads WHERE conversation IN ({marks})"
         return self._found(Head, statement, conversations)
 
-    def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
-        if not keys:
-            return []
-        marks = ", ".join(["(?, ?)"] * len(keys))
-        statement = (
-            f"WITH asked (name, id) AS (VALUES {marks}) SELECT {_ROW} FROM asked"
-            " CROSS JOIN commits ON conversation = name AND key = id"
-        )
-        return self._found(Row, statement, [part for pair in keys for part in pair])
-
     def tail(self, after: int, limit: int) -> Sequence[Row]:
-        statement = f"SELECT {_ROW} FROM commits WHERE position > ? ORDER BY position LIMIT ?"
+        statement = f"{_ROWS} WHERE position > ? ORDER BY position LIMIT ?"
         return self._found(Row, statement, (after, limit))
 
     def snapshot(
         self, conversation: str, *, event: int | None = None, turn: int | None = None
     ) -> Snapshot | None:
         statement = (
-            f"SELECT {_SNAPSHOT} FROM snapshots WHERE conversation = ? AND event <= ? AND turn <= ?"
+            f"SELECT {_SNAPSHOT} FROM snapshots WHERE {_OF} AND event <= ? AND turn <= ?"
             " ORDER BY version DESC LIMIT 1"
         )
         limits = (2**62 if event is None else event, 2**62 if turn is None else turn)
-        return _first(self._found(Snapshot, statement, (conversation, *limits)))
+        return _first(self._found(Snapshot, statement, (self._lookup(conversation), *limits)))
 
     def snapshots(self, conversation: str) -> Sequence[Snapshot]:
-        statement = f"SELECT {_SNAPSHOT} FROM snapshots WHERE conversation = ? ORDER BY version"
-        return self._found(Snapshot, statement, (conversation,))
+        statement = f"SELECT {_SNAPSHOT} FROM snapshots WHERE {_OF} ORDER BY version"
+        return self._found(Snapshot, statement, (self._lookup(conversation),))
 
-    def mark(self, model: str) -> Mark | None:
-        statement = "SELECT model, position, digest FROM marks WHERE model = ?"
-        return _first(self._found(Mark, statement, (model,)))
+    def checkpoint(self, model: str) -> Checkpoint | None:
+        statement = "SELECT model, position, digest FROM checkpoints WHERE model = ?"
+        return _first(self._found(Checkpoint, statement, (model,)))
 
-    def marks(self) -> Sequence[Mark]:
-        return self._found(Mark, "SELECT model, position, digest FROM marks")
+    def checkpoints(self) -> Sequence[Checkpoint]:
+        return self._found(Checkpoint, "SELECT model, position, digest FROM checkpoints")
 
     def get(self, model: str, conversation: str, key: str) -> bytes | None:
         statement = (
@@ -235,13 +267,16 @@ def _first(found: Sequence[Stored]) -> Stored | None:
 
 
 _EVERY: dict[type, tuple[str, Callable[[Any], Any]]] = {
-    Row: (f"SELECT {_ROW} FROM commits ORDER BY conversation, version", Row._make),
-    Head: (f"SELECT {_HEAD} FROM heads ORDER BY 1", Head._make),
-    Snapshot: (
-        f"SELECT {_SNAPSHOT} FROM snapshots ORDER BY conversation, version",
-        Snapshot._make,
+    Row: (
+        f"SELECT {_COLUMNS}, coalesce(owner, x''), name FROM rows_t1 LEFT JOIN streams"
+        " USING (stream) WHERE position <> 0 ORDER BY stream, version",
+        Row._make,
     ),
-    Mark: ("SELECT model, position, digest FROM marks ORDER BY 1", Mark._make),
+    Stream: (f"SELECT {_STREAM} FROM streams WHERE stream <> 0 ORDER BY stream", Stream._make),
+    Key: ("SELECT lookup, position FROM keys ORDER BY lookup", Key._make),
+    Head: (f"SELECT {_HEAD} FROM heads ORDER BY 1", Head._make),
+    Snapshot: (f"SELECT {_SNAPSHOT} FROM snapshots ORDER BY stream, version", Snapshot._make),
+    Checkpoint: ("SELECT model, position, digest FROM checkpoints ORDER BY 1", Checkpoint._make),
     Entry: ("SELECT model, conversation, key, value FROM models ORDER BY 1, 2, 3", Entry._make),
 }
 
@@ -282,8 +317,30 @@ class SqliteTransaction(SqliteReader):
         except OverflowError as error:  # one more than a number that somebody made so large
             raise Corrupt(f"a number of the log is too large: {error}") from error
 
-    def append(self, rows: Sequence[Row]) -> None:
-        self._many("INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    def put_genesis(self, genesis: Genesis) -> None:
+        """Make an empty log begin as another one did."""
+        self._many("DELETE FROM secrets", [()])
+        self._many("DELETE FROM rows_t1 WHERE position = 0", [()])
+        self._many("INSERT INTO secrets VALUES (?)", [(genesis.secret,)])
+        self._many("INSERT INTO rows_t1 VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [genesis.columns()])
+        self.secret = genesis.secret
+
+    def append(
+        self, rows: Sequence[Row], streams: Sequence[Stream] = (), keys: Sequence[Key] = ()
+    ) -> None:
+        """The keys wait for `put_keys`: whoever writes knows those of the tail."""
+        if streams:
+            lookups = [
+                None if s.name is None else self._lookup(decode_name(s.name)) for s in streams
+            ]
+            self._many(
+                "INSERT INTO streams VALUES (?, ?, ?, ?, ?)",
+                [(*stream, lookup) for stream, lookup in zip(streams, lookups, strict=True)],
+            )
+        self._many("INSERT INTO rows_t1 VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [row[:8] for row in rows])
+
+    def put_keys(self, keys: Sequence[Key]) -> None:
+        self._many("INSERT OR IGNORE INTO keys VALUES (?, ?)", sorted(keys))
 
     def put_heads(self, heads: Sequence[Head]) -> None:
         self._many(_PUT_HEAD, heads)
@@ -291,11 +348,11 @@ class SqliteTransaction(SqliteReader):
     def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         self._many("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)", snapshots)
 
-    def drop_snapshots(self, conversation: str) -> None:
-        self._many("DELETE FROM snapshots WHERE conversation = ?", [(conversation,)])
+    def drop_snapshots(self, stream: int) -> None:
+        self._many("DELETE FROM snapshots WHERE stream = ?", [(stream,)])
 
-    def put_mark(self, mark: Mark) -> None:
-        self._many("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", [mark])
+    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
+        self._many("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", [checkpoint])
 
     def put(self, model: str, entries: Sequence[tuple[str, str, bytes | None]]) -> None:
         kept = [(model, c, k, value) for c, k, value in entries if value is not None]
@@ -304,8 +361,10 @@ class SqliteTransaction(SqliteReader):
         self._many("DELETE FROM models WHERE model = ? AND conversation = ? AND key = ?", gone)
 
     def clear(self, model: str) -> None:
+        for table in ("heads", "keys", "snapshots") if model == HEADS else ():
+            self._many(f"DELETE FROM {table}", [()])
         self._many("DELETE FROM models WHERE model = ?", [(model,)])
-        self._many("DELETE FROM marks WHERE model = ?", [(model,)])
+        self._many("DELETE FROM checkpoints WHERE model = ?", [(model,)])
 
 
 def _schema_faults(connection: sqlite3.Connection) -> Iterator[str]:

@@ -14,6 +14,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -21,8 +22,19 @@ from eventsourcing.persistence import IntegrityError
 
 from turnlog.domain.state import State
 from turnlog.encoding import binary
+from turnlog.encoding.rows import encode_name, foreign_columns
 from turnlog.storage.recorder import Recorder
-from turnlog.storage.rows import Entry, Head, Mark, Row, Snapshot
+from turnlog.storage.rows import (
+    HEADS,
+    Checkpoint,
+    Entry,
+    Head,
+    Key,
+    Row,
+    Snapshot,
+    Stream,
+    lookup_of,
+)
 from turnlog.storage.subscription import Subscription, batches
 
 TEXTS = ["", "a", "A", "é", "e\u0301", "ß", "\u200f\u05e9\u05dc\u05d5\u05dd", "😀", "\U0010ffff"]
@@ -51,22 +63,26 @@ class RecorderContract(ABC):
     def test_an_empty_log_has_nothing(self, recorder: Recorder) -> None:
         reader = recorder.reader
         assert reader.last_position() == 0
-        assert (reader.head("a"), reader.keyed("a", "k"), reader.mark("m")) == (None, None, None)
-        assert (reader.snapshot("a"), reader.get("m", "a", "k")) == (None, None)
+        assert (reader.head("a"), reader.keyed("a", "k"), reader.stream("a")) == (None, None, None)
+        assert (reader.snapshot("a"), reader.checkpoint("m")) == (None, None)
+        assert reader.get("m", "a", "k") is None
         for nothing in (reader.heads(), reader.rows("a"), reader.tail(0, 9), reader.snapshots("a")):
             assert list(nothing) == []
-        assert [*reader.marks(), *reader.entries("m")] == []
+        assert [*reader.checkpoints(), *reader.entries("m")] == []
 
     def test_rows_come_back_as_they_were(self, recorder: Recorder) -> None:
-        rows = [row(1, "a", key="k"), row(2, "b", key="k"), row(3, "a", 2), row(4, "a", 3)]
+        rows = [row(1, "a"), row(2, "b"), row(3, "a", 2), row(4, "a", 3)]
         append(recorder, *rows)
+        put_keys(recorder, ("a", "k", 1), ("b", "k", 2))
         reader = recorder.reader
         assert list(reader.tail(0, 9)) == rows
         assert list(reader.tail(1, 2)) == rows[1:3]
         assert list(reader.rows("a")) == [rows[0], rows[2], rows[3]]
         assert list(reader.rows("a", 1, 2)) == [rows[2]]
         assert list(reader.rows("a", 0, None, 2)) == [rows[0], rows[2]]
-        assert list(reader.bodies("a", 1)) == [(r.version, r.topic, r.state) for r in rows[2:4]]
+        assert list(reader.bodies("a", 1)) == [
+            (r.version, r.topic, r.skeleton, r.parts) for r in rows[2:4]
+        ]
         assert len(reader.bodies("a", 0, 2)) == 2
         assert list(reader.rows_newest_first("a", 3, 9)) == [rows[2], rows[0]]
         assert list(reader.rows_newest_first("a", 9, 1)) == [rows[3]]
@@ -75,25 +91,26 @@ class RecorderContract(ABC):
         assert reader.last_position() == 4
 
     def test_a_row_read_back_has_the_digest_it_had(self, recorder: Recorder) -> None:
-        rows = [row(n, text, key=text) for n, text in enumerate(TEXTS, 1)]
+        rows = [row(n, text) for n, text in enumerate(TEXTS, 1)]
         append(recorder, *rows)
         assert [r.digest() for r in recorder.reader.tail(0, 99)] == [r.digest() for r in rows]
 
     def test_texts_stay_what_they_are_and_apart(self, recorder: Recorder) -> None:
-        append(recorder, *(row(n, text, key=text) for n, text in enumerate(TEXTS, 1)))
+        append(recorder, *(row(n, text) for n, text in enumerate(TEXTS, 1)))
+        put_keys(recorder, *((text, text, n) for n, text in enumerate(TEXTS, 1)))
         with recorder.transaction() as transaction:
             transaction.put_heads([head(text) for text in TEXTS])
             transaction.put("m", [(text, text, text.encode()) for text in TEXTS])
-            transaction.put_mark(Mark("nul\0", 1, None))
+            transaction.put_checkpoint(Checkpoint("nul\0", 1, None))
         reader = recorder.reader
         for number, text in enumerate(TEXTS, 1):
             assert [r.position for r in reader.rows(text)] == [number]
             assert (found := reader.keyed(text, text)) is not None
-            assert found.conversation == found.key == text
+            assert (found.conversation, found.position) == (text, number)
             assert reader.get("m", text, text) == text.encode()
         assert [h.conversation for h in reader.heads("", 99)] == sorted(TEXTS)[1:]
         assert [entry[0] for entry in reader.entries("m")] == sorted(TEXTS)
-        assert reader.mark("nul\0") == Mark("nul\0", 1, None)
+        assert reader.checkpoint("nul\0") == Checkpoint("nul\0", 1, None)
 
     def test_a_position_is_there_once(self, recorder: Recorder) -> None:
         append(recorder, row(1, "a"), row(2, "a", 2))
@@ -107,21 +124,47 @@ class RecorderContract(ABC):
             append(recorder, row(2, "b"), row(3, "a"))
         assert recorder.reader.last_position() == 1
 
-    def test_a_key_is_there_once_in_its_conversation(self, recorder: Recorder) -> None:
-        append(recorder, row(1, "a", key="k"), row(2, "b", key="k"))
-        with pytest.raises(IntegrityError):
-            append(recorder, row(3, "a", 2, key="k"))
-        append(recorder, row(3, "a", 2), row(4, "a", 3))
+    def test_a_stream_is_there_once(self, recorder: Recorder) -> None:
+        append(recorder, row(1, "a"))
+        with pytest.raises(IntegrityError), recorder.transaction() as transaction:
+            transaction.append([row(2, "b")], [stream("a")])
+        assert recorder.reader.last_position() == 1
+
+    def test_the_newest_life_of_a_conversation_is_read(self, recorder: Recorder) -> None:
+        append(recorder, row(1, "a"), row(2, "a", 2))
+        again = stream("a", life=2)
+        with recorder.transaction() as transaction:
+            transaction.append([row(3, "a")._replace(stream=again.stream)], [again])
+        assert recorder.reader.stream("a") == again
+        assert [r.position for r in recorder.reader.rows("a")] == [3]
+
+    def test_a_key_stays_where_it_was_first(self, recorder: Recorder) -> None:
+        append(recorder, row(1, "a"), row(2, "a", 2))
+        put_keys(recorder, ("a", "k", 1))
+        put_keys(recorder, ("a", "k", 2))
+        found = recorder.reader.keyed("a", "k")
+        assert found is not None
+        assert found.position == 1
+
+    def test_a_key_is_refused_where_the_back_end_says_so(self, recorder: Recorder) -> None:
+        key = Key(lookup_of(recorder.genesis.secret, "a", "k"), 1)
+        with recorder.transaction() as transaction:
+            transaction.append([row(1, "a")], [stream("a")], [key])
+        if recorder.refuses_keys:
+            with pytest.raises(IntegrityError), recorder.transaction() as transaction:
+                transaction.append([row(2, "a", 2)], (), [key._replace(position=2)])
+        else:
+            assert recorder.reader.keyed("a", "k") is None
 
     # --- transactions ---------------------------------------------------------------------------
 
     def test_an_exception_undoes_all_that_the_transaction_wrote(self, recorder: Recorder) -> None:
         def write(turn: int) -> None:
             with recorder.transaction() as transaction:
-                transaction.append([row(turn, "a", turn, key=f"k{turn}")])
+                transaction.append([row(turn, "a", turn)], [stream("a")] if turn == 1 else [])
                 transaction.put_heads([head("a", turn)])
                 transaction.put_snapshots([snapshot("a", turn)])
-                transaction.put_mark(Mark("m", turn, b"d"))
+                transaction.put_checkpoint(Checkpoint("m", turn, b"d"))
                 transaction.put("m", [("a", "kept", b"%d" % turn), ("a", "gone", None)])
                 if turn == 2:
                     transaction.clear("n")
@@ -139,17 +182,18 @@ class RecorderContract(ABC):
 
     def test_a_transaction_sees_what_it_wrote(self, recorder: Recorder) -> None:
         with recorder.transaction() as transaction:
-            transaction.append([row(1, "a", key="k")])
+            transaction.append([row(1, "a")], [stream("a")])
+            transaction.put_keys([Key(lookup_of(recorder.genesis.secret, "a", "k"), 1)])
             transaction.put_heads([head("a")])
             transaction.put("m", [("a", "k", b"v")])
             assert transaction.last_position() == 1
-            assert transaction.keyed("a", "k") == row(1, "a", key="k")
+            assert transaction.keyed("a", "k") == row(1, "a")
             assert transaction.head("a") == head("a")
             assert transaction.get("m", "a", "k") == b"v"
 
     def test_nobody_else_sees_what_is_not_committed(self, recorder: Recorder) -> None:
         with recorder.transaction() as transaction:
-            transaction.append([row(1, "a")])
+            transaction.append([row(1, "a")], [stream("a")])
             asking, seen = started(lambda: recorder.reader.last_position())
             asking.join(0.2)
             assert seen in ([], [0])
@@ -161,7 +205,8 @@ class RecorderContract(ABC):
             for _ in range(20):
                 with recorder.transaction() as transaction:
                     last = transaction.last_position()
-                    transaction.append([row(last + 1, "a", last + 1)])
+                    begun = [] if last else [stream("a")]
+                    transaction.append([row(last + 1, "a", last + 1)], begun)
 
         threads = [started(append_some)[0] for _ in range(4)]
         for thread in threads:
@@ -183,6 +228,7 @@ class RecorderContract(ABC):
         assert [h.conversation for h in reader.heads("", 1)] == ["a"]
 
     def test_the_newest_snapshot_that_is_not_too_new(self, recorder: Recorder) -> None:
+        append(recorder, row(1, "a"), row(2, "b"))
         stored = [snapshot("a", version) for version in (2, 4, 6)]
         with recorder.transaction() as transaction:
             transaction.put_snapshots([*stored, snapshot("b", 1)])
@@ -211,34 +257,53 @@ class RecorderContract(ABC):
         assert list(recorder.reader.entries("m", "b")) == [("b", "r", b"R")]
         assert recorder.reader.get("other", "a", "p") == b"o"
 
-    def test_a_model_is_cleared_with_its_mark(self, recorder: Recorder) -> None:
+    def test_a_model_is_cleared_with_its_checkpoint(self, recorder: Recorder) -> None:
         with recorder.transaction() as transaction:
             for model in ("m", "n"):
                 transaction.put(model, [("a", "k", b"v")])
-                transaction.put_mark(Mark(model, 7, b"d"))
+                transaction.put_checkpoint(Checkpoint(model, 7, b"d"))
         with recorder.transaction() as transaction:
             transaction.clear("m")
         reader = recorder.reader
-        assert (list(reader.entries("m")), reader.mark("m")) == ([], None)
-        assert list(reader.marks()) == [Mark("n", 7, b"d")]
+        assert (list(reader.entries("m")), reader.checkpoint("m")) == ([], None)
+        assert list(reader.checkpoints()) == [Checkpoint("n", 7, b"d")]
         assert reader.get("n", "a", "k") == b"v"
+
+    def test_heads_keys_and_snapshots_are_cleared_together(self, recorder: Recorder) -> None:
+        append(recorder, row(1, "a"))
+        put_keys(recorder, ("a", "k", 1))
+        with recorder.transaction() as transaction:
+            transaction.put_heads([head("a")])
+            transaction.put_snapshots([snapshot("a", 1)])
+            transaction.put_checkpoint(Checkpoint(HEADS, 1, b"d"))
+        with recorder.transaction() as transaction:
+            transaction.clear(HEADS)
+        reader = recorder.reader
+        assert (reader.head("a"), reader.keyed("a", "k"), reader.snapshot("a")) == (None,) * 3
+        assert (list(reader.checkpoints()), reader.last_position()) == ([], 1)
 
     # --- scanning -------------------------------------------------------------------------------
 
     def test_a_scan_reads_every_table_as_a_stream(self, recorder: Recorder) -> None:
         with recorder.transaction() as transaction:
-            transaction.append([row(1, "b"), row(2, "a"), row(3, "b", 2)])
+            transaction.append(
+                [row(1, "b"), row(2, "a"), row(3, "b", 2)], [stream("a"), stream("b")]
+            )
+            transaction.put_keys([Key(b"k" * 16, 1)])
             transaction.put_heads([head("b", 2), head("a")])
             transaction.put_snapshots([snapshot("b", 2), snapshot("b", 1)])
             transaction.put("m", [("a", "k", b"v")])
-            transaction.put_mark(Mark("m", 7, b"d"))
+            transaction.put_checkpoint(Checkpoint("m", 7, b"d"))
         with recorder.scan() as scan:
-            commits, heads = scan.every(Row), scan.every(Head)
-            pairs = [(next(commits), next(heads)), (next(commits), next(heads))]
-            assert pairs == [(row(2, "a"), head("a")), (row(1, "b"), head("b", 2))]
-            assert [*commits, *heads] == [row(3, "b", 2)]
+            rows, heads = scan.every(Row), scan.every(Head)
+            first = [(next(rows), next(heads)), (next(rows), next(heads))]
+            by_stream = sorted([row(2, "a"), row(1, "b"), row(3, "b", 2)], key=lambda r: r[1:3])
+            assert [*(each for each, _ in first), *rows] == by_stream
+            assert [*(each for _, each in first), *heads] == [head("a"), head("b", 2)]
+            assert list(scan.every(Stream)) == sorted([stream("a"), stream("b")])
+            assert list(scan.every(Key)) == [Key(b"k" * 16, 1)]
             assert list(scan.every(Snapshot)) == [snapshot("b", 1), snapshot("b", 2)]
-            assert list(scan.every(Mark)) == [Mark("m", 7, b"d")]
+            assert list(scan.every(Checkpoint)) == [Checkpoint("m", 7, b"d")]
             assert list(scan.every(Entry)) == [Entry("m", "a", "k", b"v")]
             assert scan.head("a") == head("a")
             assert list(scan.complaints()) == []
@@ -281,32 +346,56 @@ class RecorderContract(ABC):
     def test_what_was_stored_is_there_when_opened_again(self, recorder: Recorder) -> None:
         if not self.outlives:
             pytest.skip("this back end ends with its object")
-        append(recorder, row(1, "a", key="k"))
+        append(recorder, row(1, "a"))
+        genesis = recorder.genesis
         recorder.close()
         again = self.reopen()
         try:
-            assert list(again.reader.tail(0, 9)) == [row(1, "a", key="k")]
+            assert list(again.reader.tail(0, 9)) == [row(1, "a")]
+            assert again.genesis == genesis
         finally:
             again.close()
 
 
-def row(position: int, conversation: str, version: int = 1, *, key: str | None = None) -> Row:
-    return Row(position, conversation, version, "topic", key, b"previous\0", b"state\xff")
+def stream(conversation: str, life: int = 1) -> Stream:
+    number = int.from_bytes(sha256(f"{conversation} {life}".encode()).digest()[:8]) >> 1
+    return Stream(number, life, b"owner\0" * 5, encode_name(conversation, b"salt\xff"))
+
+
+def row(position: int, conversation: str, version: int = 1) -> Row:
+    number, _, owner, name = stream(conversation)
+    made = foreign_columns("topic", b"state\xff", b"secret\0\xff")
+    return Row(
+        position, number, version, made.topic, b"previous\0", made.skeleton, b"", made.parts,
+        owner, name,
+    )  # fmt: skip
 
 
 def head(conversation: str, version: int = 1) -> Head:
+    number, _, owner, _ = stream(conversation)
     state = binary.encode_state(State(event=version))
-    return Head(conversation, version, version, b"digest", version, 0, 0, state)
+    return Head(conversation, number, owner, version, version, b"digest", version, 0, 0, state)
 
 
 def snapshot(conversation: str, version: int) -> Snapshot:
     """After event 10 × version, in turn `version`."""
-    return Snapshot(conversation, version, 10 * version, version, b"digest", b"state", 0)
+    number = stream(conversation).stream
+    return Snapshot(number, version, 10 * version, version, b"digest", b"state", 0)
 
 
 def append(recorder: Recorder, *rows: Row) -> None:
+    """Rows, and the streams that are not there yet."""
+    names = dict.fromkeys(row.conversation for row in rows)
+    begun = [stream(name) for name in names if recorder.reader.stream(name) is None]
     with recorder.transaction() as transaction:
-        transaction.append(rows)
+        transaction.append(rows, begun)
+
+
+def put_keys(recorder: Recorder, *keys: tuple[str, str, int]) -> None:
+    """Conversations, keys and positions."""
+    secret = recorder.genesis.secret
+    with recorder.transaction() as transaction:
+        transaction.put_keys([Key(lookup_of(secret, name, key), p) for name, key, p in keys])
 
 
 def contents(recorder: Recorder) -> list[Any]:
@@ -315,7 +404,7 @@ def contents(recorder: Recorder) -> list[Any]:
     heads = list(reader.heads())
     snapshots = [s for h in heads for s in reader.snapshots(h.conversation)]
     entries = [(m, list(reader.entries(m))) for m in ("m", "n")]
-    return [list(reader.tail(0, 9999)), heads, snapshots, list(reader.marks()), entries]
+    return [list(reader.tail(0, 9999)), heads, snapshots, list(reader.checkpoints()), entries]
 
 
 def started(work: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:

@@ -14,7 +14,7 @@ from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import condition
 from turnlog.errors import UnknownConversation
-from turnlog.storage.rows import Head
+from turnlog.projections.heads import LiveHead
 from turnlog.training.plan import Plan
 
 
@@ -59,7 +59,7 @@ def selected(
             raise UnknownConversation(head.conversation)
 
 
-def _heads(log: Turnlog, ids: Iterable[str] | None) -> Iterable[tuple[Head, State]]:
+def _heads(log: Turnlog, ids: Iterable[str] | None) -> Iterable[tuple[LiveHead, State]]:
     return log.heads() if ids is None else (log.head(id) for id in sorted(set(ids)))
 
 
