@@ -59,7 +59,7 @@ def size(path: Path) -> int:
 
 
 class Ours:
-    """turnlog: chain, idempotency key and the state's projection in the same transaction."""
+    """turnlog: chain and idempotency key; heads, keys and snapshots follow."""
 
     def __init__(self, path: Path, synchronous: str = "FULL") -> None:
         self.path = path
@@ -91,6 +91,10 @@ class Ours:
                     self.log.request(f"c{conversation}", turn(n), key=f"k{next(self._keys)}")
                 )
             self.log.writer.flush()
+
+    def level(self) -> None:
+        """Bring every derived table up to the end of the log."""
+        self.log.current.catch_up()
 
     def replay(self, conversation: int) -> turnlog.State:
         """Every stored event read, decoded and applied."""
@@ -191,6 +195,9 @@ class Stock:
     def replay(self, conversation: int) -> Chat:
         return self.application.repository.get(self.chats[conversation].id)
 
+    def level(self) -> None:
+        """There is nothing derived."""
+
     def close(self) -> None:
         self.application.close()
 
@@ -221,6 +228,9 @@ class Floor:
                 (f"c{n}", next(self._versions), binary.encode(turn(n))),
             )
         run("COMMIT")
+
+    def level(self) -> None:
+        """There is nothing derived."""
 
     def close(self) -> None:
         self.connection.close()

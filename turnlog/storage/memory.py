@@ -244,10 +244,13 @@ class MemoryTransaction:
             self._set(table, (conversation, key), value)
 
     def clear(self, model: str) -> None:
-        derived: tuple[dict[Any, Any], ...] = (self._heads, self._keys, self._snapshots)
-        for table in derived if model == HEADS else ():
-            for key in list(table):
-                self._set(table, key, None)
+        if model == HEADS:
+            for name in list(self._heads):
+                self._set(self._heads, name, None)
+            for lookup in list(self._keys):
+                self._set(self._keys, lookup, None)
+            for stream in list(self._snapshots):
+                self._set(self._snapshots, stream, None)
         self._set(self._models, model, None)
         self._set(self._checkpoints, model, None)
 
