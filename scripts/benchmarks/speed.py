@@ -93,7 +93,7 @@ def _appends_at(
         "ours32": partial(grouped, ours),
         "floor32": partial(grouped, floor),
     }
-    done = {name: turns for name in works} | {"stock": min(turns, 160)}
+    done = dict.fromkeys(works, turns) | {"stock": min(turns, 160)}
     runs = {
         name: partial(lambda name, work: done[name] / seconds_raw(work), name, work)
         for name, work in works.items()

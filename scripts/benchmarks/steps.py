@@ -18,7 +18,7 @@ from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.encoding.rows import SALT_BYTES, columns, digest
 from turnlog.projections.heads import LiveHead
-from turnlog.storage.rows import Row, Stream
+from turnlog.storage.rows import Row, Stream, key_lookup
 from turnlog.storage.sqlite import SqliteRecorder
 
 CONVERSATIONS = 32
@@ -113,7 +113,7 @@ class _Steps:
         self._lap("chain")
         with self.store.transaction() as transaction:
             self._lap("begin")
-            transaction.keyed_rows([(id, f"k{n}")])
+            transaction.keyed_rows([key_lookup(self.store.genesis.secret, id, f"k{n}")])
             self._lap("key")
             transaction.append([row])
             self._lap("append")

@@ -12,7 +12,7 @@ from turnlog.encoding import binary
 from turnlog.encoding.rows import disagreements, is_commit
 from turnlog.errors import StorageError
 from turnlog.storage.recorder import Scan
-from turnlog.storage.rows import Head, Row, Snapshot, Stream, has_types
+from turnlog.storage.rows import Genesis, Head, Row, Snapshot, Stream, has_types, key_lookup
 
 
 class Chain:
@@ -23,7 +23,7 @@ class Chain:
 
     def __init__(
         self, conversation: str, stream: Stream | None, scan: Scan, checkpoint: int, tell: Tell,
-        *, genesis: bytes,
+        *, genesis: Genesis,
     ) -> None:  # fmt: skip
         self.conversation = conversation
         self._tell = tell
@@ -38,7 +38,8 @@ class Chain:
         }
         self._newest_snapshot = 0
         self._last: Row | None = None
-        self._digest: bytes | None = genesis
+        self._digest: bytes | None = genesis.digest
+        self._secret = genesis.secret
         self._began = 0
         self._state: State | None = State()
         self._due: Head | None = None
@@ -121,8 +122,8 @@ class Chain:
     def _check_key(self, row: Row, commit: Commit) -> None:
         if commit.key is None:
             return
-        found = self._scan.keyed(self.conversation, commit.key)
-        if found is not None and found.position == row.position:
+        lookup = key_lookup(self._secret, self.conversation, commit.key)
+        if [found.position for found in self._scan.keyed_rows([lookup])] == [row.position]:
             self.keys += 1
         elif not self._is_behind(row):
             self.fault(f"the key of version {row.version} is not found by it", commit.first_event)

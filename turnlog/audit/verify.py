@@ -24,6 +24,7 @@ from turnlog.projections.projection import Projection
 from turnlog.storage.recorder import Recorder, Scan
 from turnlog.storage.rows import (
     HEADS,
+    Genesis,
     Head,
     Key,
     Row,
@@ -66,7 +67,7 @@ def verify(
     verification = Verification()
     with recorder.scan() as scan:
         try:
-            checking = _Checking(scan, recorder.genesis.digest, verification)
+            checking = _Checking(scan, recorder.genesis, verification)
             if conversations is None:
                 checking.all(projections)
             else:
@@ -80,7 +81,7 @@ def verify(
 class _Checking:
     """One look through a log."""
 
-    def __init__(self, scan: Scan, genesis: bytes, verification: Verification) -> None:
+    def __init__(self, scan: Scan, genesis: Genesis, verification: Verification) -> None:
         self._scan = scan
         self._genesis = genesis
         self._known_keys = 0
@@ -113,7 +114,7 @@ class _Checking:
             found[stream.stream] = stream
             if not has_types(stream) or (
                 stream.name is not None
-                and stream.owner != owner(self._genesis, stream.life, stream.name)
+                and stream.owner != owner(self._genesis.digest, stream.life, stream.name)
             ):
                 what = "its id is not the one that its rows were recorded under"
                 self._verification.tell(Fault(_name(stream), None, what))

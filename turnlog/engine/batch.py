@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 
 from turnlog.domain.apply import fold
 from turnlog.domain.commit import Commit
 from turnlog.domain.decide import decide
-from turnlog.domain.events import Event
+from turnlog.domain.events import ConversationDeleted, Event, MessageRedacted
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.encoding.rows import SALT_BYTES, columns, digest
@@ -16,87 +16,100 @@ from turnlog.engine.request import Part, Recorded, Request
 from turnlog.errors import InvalidEvent, VersionConflict
 from turnlog.projections.heads import Following, Heads, LiveHead
 from turnlog.storage.recorder import Reader, Transaction
-from turnlog.storage.rows import Genesis, Key, Row, Stream, lookup_of
+from turnlog.storage.rows import Genesis, Key, Random, Row, Stream, key_lookup
+
+_HIDING = {ConversationDeleted, MessageRedacted}
+"""Events after which no derived table keeps what they hide."""
 
 
 class Batch:
-    """The requests of one transaction; nothing outside is touched before it has committed.
+    """The requests of one commit; nothing outside is touched before it is durable.
 
-    looked: whether what the heads know was read in this transaction, or is believed.
+    transaction: what was read and is written in; None where what the heads know is believed, and
+    the log refuses the rows if that was wrong.
     """
 
     def __init__(
         self,
         heads: Heads,
-        transaction: Transaction,
+        reader: Reader,
+        transaction: Transaction | None,
         genesis: Genesis,
-        random: Callable[[int], bytes],
-        *,
-        looked: bool,
+        random: Random,
     ) -> None:
         self._heads = heads
+        self._reader = reader
         self._transaction = transaction
         self._genesis = genesis
         self._random = random
-        self._looked = looked
         self.position = heads.position or 0
         self.written: dict[str, Following] = {}
-        self.keys: dict[tuple[str, str], int] = {}
+        self.lookups: dict[bytes, int] = {}
         self.outcomes: list[Recorded | Exception] = []
+        self.rows: list[Row] = []
+        self.streams: list[Stream] = []
+        self.keys: list[Key] = []
+        self.takes_out = False
         self._found: dict[str, LiveHead] = {}
-        self._rows: list[Row] = []
-        self._streams: list[Stream] = []
-        self._new_keys: list[Key] = []
-        self._known: dict[tuple[str, str], list[Commit]] = {}
+        self._known: dict[bytes, list[Commit]] = {}
 
     @property
     def reader(self) -> Reader:
         """The log with the batch's own rows in it."""
+        if self._transaction is None and self.rows:
+            raise LookupError("what is not stored yet is asked for")
         self.write()
-        return self._transaction
+        return self._reader
 
-    def read(self, requests: Sequence[Request], *, keys: bool) -> None:
-        """The heads of all requests at once, and their keys unless the tables refuse those."""
-        self._found = self._heads.known(
-            self._transaction, {request.conversation for request in requests}
-        )
-        asked = [(r.conversation, key) for r in requests for key in r.keys]
-        if asked := [pair for pair in asked if pair[0] in self._found]:
-            self._read_keys(asked, indexed=keys)
+    def read(self, requests: Sequence[Request]) -> None:
+        """The heads of all requests at once, and the keys that are known."""
+        self._found = self._heads.known(self._reader, {r.conversation for r in requests})
+        if self._transaction is not None:
+            asked = {
+                self._lookup(request.conversation, key): (request.conversation, key)
+                for request in requests
+                if request.conversation in self._found
+                for key in request.keys
+            }
+            rows = self._keyed(asked) if asked else ()
+            for commit in [row.commit() for row in rows]:
+                if commit.key is not None:
+                    self._known[self._lookup(commit.conversation, commit.key)] = [commit]
 
-    def _read_keys(self, asked: Sequence[tuple[str, str]], *, indexed: bool) -> None:
-        rest: list[tuple[str, str]] = []
-        for pair in asked:
-            if (position := self._heads.key(*pair)) is not None:
-                rows = self._transaction.tail(position - 1, 1)
-                self._known[pair] = [row.commit() for row in rows]
-            elif indexed:
-                rest.append(pair)
-        for row in self._transaction.keyed_rows(rest) if rest else ():
-            commit = row.commit()
-            if commit.key is not None:
-                self._known[commit.conversation, commit.key] = [commit]
+    def _keyed(self, asked: Iterable[bytes]) -> list[Row]:
+        """The rows of keys, from the tail and from the table."""
+        rows: list[Row] = []
+        rest: list[bytes] = []
+        for lookup in asked:
+            if (position := self._heads.key(lookup)) is not None:
+                rows += self._reader.tail(position - 1, 1)
+            else:
+                rest.append(lookup)
+        return [*rows, *self._reader.keyed_rows(rest)] if rest else rows
+
+    def _lookup(self, conversation: str, key: str) -> bytes:
+        return key_lookup(self._genesis.secret, conversation, key)
 
     def decide(self, requests: Sequence[Request]) -> None:
         for request in requests:
             try:
                 self.outcomes.append(self._decided(request))
             except Exception as error:
-                if not self._looked:
+                if self._transaction is None:
                     raise
                 self.outcomes.append(error)
 
     def write(self) -> None:
-        if self._rows:
-            self._transaction.append(self._rows, self._streams, self._new_keys)
-            self._rows, self._streams, self._new_keys = [], [], []
+        """Put what was decided so far into the transaction."""
+        if self._transaction is not None and self.rows:
+            self._transaction.append(self.rows, self.streams, self.keys)
+            self.rows, self.streams, self.keys = [], [], []
 
     def _decided(self, request: Request) -> Recorded:
         conversation, key = request.conversation, request.key
         head = self._head(conversation)
-        if key is not None and (known := self._known.get((conversation, key))) is not None:
-            if not self._looked:
-                raise LookupError(f"key {key!r} of {conversation!r} is known")
+        lookup = None if key is None else self._lookup(conversation, key)
+        if lookup is not None and (known := self._commits(lookup)) is not None:
             shown = [] if head.state.deleted else self._shown(known, head.state)
             return Recorded(shown, head.state, new=False)
         if request.expected_version not in (None, head.version):
@@ -105,17 +118,25 @@ class Batch:
         history = _History(self, conversation)
         asked = binary.checked(conversation, request.command(head.state, history))
         if not asked:
-            if not self._looked:  # no row is written that the tables could refuse
+            if self._transaction is None:  # no row is written that the tables could refuse
                 raise LookupError(f"nothing was asked of {conversation!r} as it was known")
             return Recorded([], head.state)
         events, state = decide(conversation, head.state, asked, history=history, now=request.now)
         if request.split is None and not request.staged:
-            commits = [self._commit(head, Part(events, request.recorded, key), state)]
-            if key is not None:
-                self._known[conversation, key] = commits
+            commits = [self._commit(head, Part(events, request.recorded, key), state, lookup)]
+            if lookup is not None:
+                self._known[lookup] = commits
         else:
             commits = self._cut(request, head, events)
         return Recorded(commits, state)
+
+    def _commits(self, lookup: bytes) -> list[Commit] | None:
+        """What was recorded under a key before."""
+        if (known := self._known.get(lookup)) is None and self._transaction is None:
+            if self._heads.key(lookup) is None:
+                return None
+            raise LookupError("a key is known")  # whose commit and state are read anew
+        return known
 
     def _shown(self, known: list[Commit], state: State) -> list[Commit]:
         """What was recorded before as it may be shown now."""
@@ -146,33 +167,37 @@ class Batch:
         """Raise InvalidEvent for one that is known: what it belongs to is in the log already."""
         conversation, keys = request.conversation, request.keys
         for key in keys:
-            if (conversation, key) in self._known or keys.count(key) > 1:
+            if self._commits(self._lookup(conversation, key)) or keys.count(key) > 1:
                 raise InvalidEvent(conversation, "key", f"{key!r:.80} was recorded already")
-        self._known.update(((conversation, key), commits) for key in keys)
+        self._known.update((self._lookup(conversation, key), commits) for key in keys)
 
-    def _commit(self, before: LiveHead, part: Part, state: State) -> Commit:
+    def _commit(
+        self, before: LiveHead, part: Part, state: State, lookup: bytes | None = None
+    ) -> Commit:
         conversation, position = before.conversation, self.position + 1
+        events, recorded, key = part
         commit = Commit(
-            conversation, before.version + 1, before.state.event + 1, before.state.turn,
-            part.recorded, tuple(part.events), part.key, position,
+            conversation, before.version + 1, before.state.event + 1, before.state.turn, recorded,
+            tuple(events), key, position,
         )  # fmt: skip
         stream, owner, name = self._stream(before)
         made = columns(commit, self._random(SALT_BYTES))
-        self._rows.append(
+        self.rows.append(
             Row(
                 position, stream, commit.version, made.topic, before.digest, made.skeleton, b"",
                 made.parts, owner, name,
             )
         )  # fmt: skip
-        if part.key is not None:
-            self.keys[conversation, part.key] = position
-            lookup = lookup_of(self._genesis.secret, conversation, part.key)
-            self._new_keys.append(Key(lookup, position))
+        if key is not None:
+            lookup = lookup or self._lookup(conversation, key)
+            self.lookups[lookup] = position
+            self.keys.append(Key(lookup, position))
         sealed = digest(
             owner, commit.version, made.topic, before.digest, made.skeleton, made.commitments
         )
-        snapshot = 0 if state.deleted else before.snapshot
         self.position = position
+        self.takes_out = self.takes_out or not _HIDING.isdisjoint(map(type, events))
+        snapshot = 0 if state.deleted else before.snapshot
         self._follow(
             LiveHead(
                 conversation, stream, owner, commit.version, position, sealed, snapshot, state
@@ -186,7 +211,7 @@ class Batch:
         if head.version:
             return head.stream, head.owner, None
         stream = Stream.of(head.conversation, 1, self._genesis.digest, self._random)
-        self._streams.append(stream)
+        self.streams.append(stream)
         return stream.stream, stream.owner, stream.name
 
     def _follow(self, head: LiveHead, before: int) -> None:
@@ -199,7 +224,7 @@ class _History(StoredHistory):
     """The past as the transaction sees it, with the batch's own rows written first."""
 
     def __init__(self, batch: Batch, conversation: str) -> None:
-        super().__init__(batch._transaction, conversation, batch._heads)
+        super().__init__(batch._reader, conversation, batch._heads)
         self._batch = batch
 
     @property

@@ -27,6 +27,7 @@ from turnlog.projections.heads import LiveHead
 from turnlog.projections.projection import catch_up, folded
 from turnlog.projections.view import StoredView
 from turnlog.storage.recorder import Recorder
+from turnlog.storage.rows import key_lookup
 from turnlog.storage.subscription import WAIT_SECONDS, Subscription
 
 IMPORT_SPLIT = 256
@@ -203,11 +204,12 @@ class Turnlog(ConversationApplication):
         reader = self.store.reader
         if self.current.head(reader, id) is None:
             return None
-        if (position := self.current.key(id, key)) is not None:
-            row = next(iter(reader.tail(position - 1, 1)), None)
+        lookup = key_lookup(self.store.genesis.secret, id, key)
+        if (position := self.current.key(lookup)) is not None:
+            rows = reader.tail(position - 1, 1)
         else:
-            row = reader.keyed(id, key)
-        return None if row is None else shown_commits(reader, self.current, [row])[0]
+            rows = reader.keyed_rows([lookup])
+        return next(iter(shown_commits(reader, self.current, rows)), None)
 
     def view(self, name: str) -> StoredView:
         """A built-in projection's entries, with everything recorded so far folded in."""

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 from eventsourcing.persistence import IntegrityError
 
-from turnlog.domain.events import ConversationDeleted, MessageRedacted
 from turnlog.engine.batch import Batch
 from turnlog.engine.request import Recorded, Request
 from turnlog.errors import Corrupt, StorageError, Unavailable
@@ -76,12 +75,12 @@ class Writer:
             if not isinstance(error, Exception):
                 raise
             return
-        self._heads.written(batch.position, batch.written, batch.keys)
+        self._heads.written(batch.position, batch.written, batch.lookups)
         for request, outcome in zip(requests, batch.outcomes, strict=True):
             request.outcome = outcome
         if batch.written:
             self._wrote = True
-            if self._heads.behind >= BEHIND_ROWS or any(map(_takes_out, batch.outcomes)):
+            if batch.takes_out or self._heads.behind >= BEHIND_ROWS:
                 self._catch_up()
 
     def _catch_up(self) -> None:
@@ -106,35 +105,37 @@ class Writer:
         """First as if nobody else wrote and no key were known: the tables refuse it if not."""
         if self._alone:
             try:
-                return self._attempt(requests, look=False)
+                return self._believed(requests)
             except Unavailable:
                 raise
             except Exception as error:
                 logger.debug("the batch is decided again: %s", error)
         try:
-            return self._attempt(requests, look=True)
+            return self._looked(requests)
         except IntegrityError as error:  # although it looked
             names = ", ".join(sorted({repr(request.conversation) for request in requests}))
             raise Corrupt(f"conversation {names}: head and rows do not agree: {error}") from error
 
-    def _attempt(self, requests: Sequence[Request], *, look: bool) -> Batch:
-        """look: whether to read what others wrote, or to believe that nobody did."""
+    def _believed(self, requests: Sequence[Request]) -> Batch:
+        """Decide on what the heads know, then append: one statement, where that is enough."""
+        batch = Batch(
+            self._heads, self._recorder.reader, None, self._recorder.genesis, self._random
+        )
+        batch.read(requests)
+        batch.decide(requests)
+        if batch.rows:
+            self._recorder.append(batch.rows, batch.streams, batch.keys)
+        return batch
+
+    def _looked(self, requests: Sequence[Request]) -> Batch:
+        """Look what others wrote, decide and append while nobody else can."""
         heads = self._heads
         with self._recorder.transaction() as transaction:
-            if look:
-                before = heads.position
-                heads.refresh(transaction)
-                self._alone = heads.position == before
-            genesis = self._recorder.genesis
-            batch = Batch(heads, transaction, genesis, self._random, looked=look)
-            batch.read(requests, keys=look or not self._recorder.refuses_keys)
+            before = heads.position
+            heads.refresh(transaction)
+            self._alone = heads.position == before
+            batch = Batch(heads, transaction, transaction, self._recorder.genesis, self._random)
+            batch.read(requests)
             batch.decide(requests)
             batch.write()
         return batch
-
-
-def _takes_out(outcome: Recorded | Exception) -> bool:
-    """Whether it hides what was said: no derived table keeps it."""
-    return isinstance(outcome, Recorded) and any(
-        isinstance(event, ConversationDeleted | MessageRedacted) for event in outcome.events
-    )

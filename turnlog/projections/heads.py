@@ -22,7 +22,7 @@ from turnlog.encoding.rows import is_commit
 from turnlog.errors import Corrupt
 from turnlog.storage.checkpoints import close_over
 from turnlog.storage.recorder import Reader, Recorder, Transaction
-from turnlog.storage.rows import HEADS, Checkpoint, Head, Key, Row, Snapshot, lookup_of
+from turnlog.storage.rows import HEADS, Checkpoint, Head, Key, Row, Snapshot, key_lookup
 from turnlog.storage.subscription import BATCH_COMMITS, batches
 
 SNAPSHOT_EVERY = 256
@@ -130,7 +130,7 @@ class Heads:
         self._live: OrderedDict[str, LiveHead] = OrderedDict()
         self._pending: dict[str, list[Row]] = {}
         self._snapshots: dict[str, list[tuple[int, Snapshot]]] = {}
-        self._keys: dict[tuple[str, str], int] = {}
+        self._keys: dict[bytes, int] = {}
         self._checkpoint = 0
         self.position: int | None = None
 
@@ -212,8 +212,9 @@ class Heads:
             live = self._live.get(conversation)
             if live is None or live.position < head.position:
                 self._put(conversation, following)
+                secret = self._recorder.genesis.secret
                 for key, position in following.keys.items():
-                    self._keys[conversation, key] = position
+                    self._keys[key_lookup(secret, conversation, key)] = position
             self._settle(conversation)
 
     def _put(self, conversation: str, following: Following) -> None:
@@ -230,9 +231,9 @@ class Heads:
             if left := [row for row in rows if row.position > seen]:
                 self._pending[conversation] = left
 
-    def key(self, conversation: str, key: str) -> int | None:
+    def key(self, lookup: bytes) -> int | None:
         """Position of the row of an idempotency key, if it was given in the tail."""
-        return self._keys.get((conversation, key))
+        return self._keys.get(lookup)
 
     def snapshot(
         self, conversation: str, *, event: int | None = None, turn: int | None = None
@@ -268,7 +269,7 @@ class Heads:
     # --- writing --------------------------------------------------------------------------------
 
     def written(
-        self, position: int, following: Mapping[str, Following], keys: Mapping[tuple[str, str], int]
+        self, position: int, following: Mapping[str, Following], keys: Mapping[bytes, int]
     ) -> None:
         """What a writer has committed up to a position, nobody else having written."""
         with self._lock:
@@ -301,8 +302,7 @@ class Heads:
         if not heads:
             return
         transaction.put_heads([head.stored() for head in heads])
-        secret = self._recorder.genesis.secret
-        transaction.put_keys([Key(lookup_of(secret, *k), p) for k, p in self._keys.items()])
+        transaction.put_keys([Key(*known) for known in self._keys.items()])
         for head in heads:
             due = self._snapshots.get(head.conversation, ())
             if head.state.deleted:

@@ -25,7 +25,6 @@ from turnlog.storage.rows import (
     Snapshot,
     Stored,
     Stream,
-    lookup_of,
 )
 
 Place = TypeVar("Place")
@@ -94,13 +93,10 @@ class MemoryTransaction:
             end = bisect_left(rows, before, key=lambda row: row.version)
             return rows[max(0, end - limit) : end][::-1]
 
-    def keyed(self, conversation: str, key: str) -> Row | None:
+    def keyed_rows(self, lookups: Sequence[bytes]) -> Sequence[Row]:
         with self._lock:
-            found = self._keys.get(lookup_of(self.genesis.secret, conversation, key))
-            return next(iter(self.tail(found.position - 1, 1)), None) if found else None
-
-    def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
-        return [row for pair in keys if (row := self.keyed(*pair)) is not None]
+            found = [self._keys[lookup].position for lookup in lookups if lookup in self._keys]
+            return [row for position in found for row in self.tail(position - 1, 1)]
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
         return [head for name in conversations if (head := self.head(name)) is not None]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import LiteralString
 
@@ -35,7 +35,7 @@ from turnlog.storage.postgres_tables import (
     read_genesis,
 )
 from turnlog.storage.recorder import Recorder
-from turnlog.storage.rows import Genesis
+from turnlog.storage.rows import Genesis, Key, Row, Stream
 
 _LOCK: LiteralString = "SELECT pg_advisory_xact_lock(1953854062, hashtext(current_schema()))"
 
@@ -53,7 +53,6 @@ class PostgresRecorder(Recorder):
     """
 
     poll = 0.5
-    refuses_keys = True
 
     def __init__(
         self, url: str, *, timeout: float = 10.0, create: bool = True, readonly: bool = False
@@ -127,6 +126,11 @@ class PostgresRecorder(Recorder):
                 version = connection.execute("SELECT version FROM turnlog_format").fetchone()
                 check_format(self.url, tables, version[0] if version else 0)
             self.genesis = genesis_of(self.url, read_genesis(connection))
+
+    def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> None:
+        """The tables refuse a key that is there; asking for it would be one more trip."""
+        with self.transaction() as transaction:
+            transaction.append(rows, streams, keys)
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:

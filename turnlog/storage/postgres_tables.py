@@ -96,8 +96,8 @@ class PostgresReader:
             self._taken(_head(found)) for found in self._all(statement, (after.encode(), limit))
         ]
 
-    def _lookup(self, *names: str) -> bytes:
-        return lookup_of(self.secret, *names)
+    def _lookup(self, conversation: str) -> bytes:
+        return lookup_of(self.secret, conversation)
 
     def stream(self, conversation: str) -> Stream | None:
         statement: LiteralString = f"SELECT {_STREAM} FROM turnlog_streams WHERE {_OF}"
@@ -130,19 +130,12 @@ class PostgresReader:
         )
         return self._found(_row, statement, (self._lookup(conversation), before, limit))
 
-    def keyed(self, conversation: str, key: str) -> Row | None:
-        statement: LiteralString = (
-            f"{_ROWS} WHERE position = (SELECT position FROM turnlog_keys WHERE lookup = %b)"
-        )
-        found = self._one(statement, (self._lookup(conversation, key),))
-        return self._taken(_row(found)) if found else None
-
-    def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
+    def keyed_rows(self, lookups: Sequence[bytes]) -> Sequence[Row]:
         statement: LiteralString = (
             f"{_ROWS} WHERE position IN"
             " (SELECT position FROM turnlog_keys WHERE lookup = ANY (%b::bytea[]))"
         )
-        return self._found(_row, statement, ([self._lookup(*key) for key in keys],))
+        return self._found(_row, statement, (list(lookups),))
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
         statement: LiteralString = (

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from eventsourcing.persistence import IntegrityError
+
 from turnlog.errors import StorageError
 from turnlog.storage.rows import Checkpoint, Genesis, Head, Key, Row, Snapshot, Stored, Stream
 from turnlog.storage.signal import Signal
@@ -50,12 +52,8 @@ class Reader(Protocol):
         """The heads of those that are there, in no order."""
         ...
 
-    def keyed(self, conversation: str, key: str) -> Row | None:
-        """The row of an idempotency key, as far as the keys have come."""
-        ...
-
-    def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
-        """The rows of those (conversation, key) that are there, in no order."""
+    def keyed_rows(self, lookups: Sequence[bytes]) -> Sequence[Row]:
+        """The rows of those keys that the table of keys has, in no order."""
         ...
 
     def stream(self, conversation: str) -> Stream | None:
@@ -117,7 +115,8 @@ class Transaction(Reader, Protocol):
         """Rows, the streams that begin with them, and their keys.
 
         Raises IntegrityError for a position not above the last, and for a version or stream that
-        is there. Whether the keys are kept at once, or by `put_keys` alone, is the back end's.
+        is there. Whether keys are kept, and refused, at once or by `put_keys` alone is the back
+        end's own affair.
         """
         ...
 
@@ -149,9 +148,6 @@ class Recorder(ABC):
 
     url: str
     genesis: Genesis
-    refuses_keys = False
-    """Whether `append` refuses a key that there is."""
-
     poll = 0.02
     """Seconds between looks for what other processes wrote, where nothing tells of it."""
 
@@ -161,6 +157,17 @@ class Recorder(ABC):
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[Transaction]: ...
+
+    def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> None:
+        """Append what follows from the log as the caller knows it, without looking first.
+
+        Raises IntegrityError, and stores nothing, where a position, a version, a stream or a key
+        is there: the log is not what the caller believed.
+        """
+        with self.transaction() as transaction:
+            if keys and transaction.keyed_rows([key.lookup for key in keys]):
+                raise IntegrityError("a key is there")
+            transaction.append(rows, streams, keys)
 
     @property
     @abstractmethod

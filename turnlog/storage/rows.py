@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple, Self, TypeVar, get_args, get_type_hints
 
@@ -12,7 +13,7 @@ from turnlog.encoding import rows as encoding
 from turnlog.encoding.binary import encode
 from turnlog.errors import Corrupt
 
-LOOKUP_BYTES = 16
+ID_BYTES, KEY_BYTES = 8, 12
 
 HEADS = "heads"
 """The checkpoint of heads, keys and snapshots, which come together."""
@@ -130,7 +131,7 @@ class Body(NamedTuple):
 
 
 class Key(NamedTuple):
-    """An idempotency key that was used, by `lookup_of`, and where."""
+    """An idempotency key that was used, by `key_lookup`, and where."""
 
     lookup: bytes
     position: int
@@ -256,6 +257,13 @@ def readable(text: bytes) -> Any:
         return text
 
 
-def lookup_of(secret: bytes, *names: str) -> bytes:
-    """How an id, or an id and a key, is found again without being said."""
-    return hmac.digest(secret, encode(names), "sha256")[:LOOKUP_BYTES]
+@lru_cache(4096)
+def lookup_of(secret: bytes, conversation: str) -> bytes:
+    """How an id is found again without being said."""
+    return hmac.digest(secret, encode(conversation), "sha256")[:ID_BYTES]
+
+
+def key_lookup(secret: bytes, conversation: str, key: str) -> bytes:
+    """The same of a key; those of one conversation are neighbours in an index."""
+    said = hmac.digest(secret, encode((conversation, key)), "sha256")
+    return lookup_of(secret, conversation) + said[:KEY_BYTES]

@@ -10,20 +10,24 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from weakref import finalize
+
+from eventsourcing.persistence import IntegrityError
 
 from turnlog.errors import ForeignDatabase, NoSuchLog
 from turnlog.storage.formats import SCHEMA_VERSION, check_format, genesis_of
 from turnlog.storage.recorder import Recorder
-from turnlog.storage.rows import Genesis, readable
+from turnlog.storage.rows import Genesis, Key, Row, Stream, readable
 from turnlog.storage.signal import Signal
 from turnlog.storage.sqlite_damage import Damage
 from turnlog.storage.sqlite_files import OpenFiles
 from turnlog.storage.sqlite_tables import (
+    INSERT_KEYED_ROW,
+    INSERT_ROW,
     SCHEMA,
     SqliteReader,
     SqliteScan,
@@ -145,6 +149,14 @@ class SqliteRecorder(Recorder):
         self.check_writable()
         return self._exclusive
 
+    def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> None:
+        """One row of a known stream in one statement, which is a transaction of its own."""
+        if len(rows) == 1 and not streams and len(keys) < 2:
+            self.check_writable()
+            self._exclusive.append_one(rows[0], keys[0].lookup if keys else None)
+        else:
+            super().append(rows, streams, keys)
+
     @contextmanager
     def scan(self) -> Iterator[SqliteScan]:
         connection = self._connect()
@@ -223,6 +235,20 @@ class _Exclusive(SqliteTransaction):
             self._signal.send()
         self._raise_translated(error)
 
+    def append_one(self, row: Row, lookup: bytes | None) -> None:
+        """Append a row unless its position, its version or its key is there."""
+        with self.lock:
+            self._damage.check(self._path)
+            try:
+                if lookup is None:
+                    self.insist(INSERT_ROW, row[:8])
+                elif self.insist(INSERT_KEYED_ROW, (*row[:8], lookup)) == 0:
+                    raise IntegrityError("a key is there")
+            except sqlite3.Error as error:
+                self._raise_translated(error)
+            self._files.check()  # what went into a file that is gone is not acknowledged
+        self._signal.send()
+
     def _end(self, *, commit: bool) -> None:
         try:
             if commit:
@@ -238,16 +264,16 @@ class _Exclusive(SqliteTransaction):
             self._damage.note(error)
             raise translated(error, self._path) from error
 
-    def insist(self, statement: str) -> None:
-        """Run what needs the write lock, asking for it at short uneven times.
+    def insist(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+        """Run what needs the write lock, asking for it at short uneven times; how many rows.
 
         SQLite's own busy handler asks ever more seldom, so that who has waited long waits longer.
         """
         until = time.monotonic() + self._timeout
         while True:
             try:
-                self._cursor.execute(statement).fetchall()  # what is left unread keeps its lock
-                return
+                self._cursor.execute(statement, parameters).fetchall()  # unread rows keep a lock
+                return self._cursor.rowcount
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                     raise

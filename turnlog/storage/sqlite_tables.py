@@ -163,8 +163,8 @@ class SqliteReader:
         statement = f"SELECT {_STREAM} FROM streams WHERE {_OF}"
         return _first(self._found(Stream, statement, (self._lookup(conversation),)))
 
-    def _lookup(self, *names: str) -> bytes:
-        return lookup_of(self.secret, *names)
+    def _lookup(self, conversation: str) -> bytes:
+        return lookup_of(self.secret, conversation)
 
     def head(self, conversation: str) -> Head | None:
         statement = f"SELECT {_HEAD} FROM heads WHERE conversation = ?"
@@ -198,16 +198,12 @@ class SqliteReader:
         statement = f"{_ROWS} WHERE {_OF} AND version < ? ORDER BY version DESC LIMIT ?"
         return self._found(Row, statement, (self._lookup(conversation), before, limit))
 
-    def keyed(self, conversation: str, key: str) -> Row | None:
-        statement = f"{_ROWS} WHERE position = (SELECT position FROM keys WHERE lookup = ?)"
-        return _first(self._found(Row, statement, (self._lookup(conversation, key),)))
-
-    def keyed_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[Row]:
-        marks = ", ".join("?" * len(keys))
+    def keyed_rows(self, lookups: Sequence[bytes]) -> Sequence[Row]:
+        marks = ", ".join("?" * len(lookups))
         statement = (
             f"{_ROWS} WHERE position IN (SELECT position FROM keys WHERE lookup IN ({marks}))"
         )
-        return self._found(Row, statement, [self._lookup(*key) for key in keys])
+        return self._found(Row, statement, lookups)
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
         marks = ", ".join("?" * len(conversations))
@@ -279,6 +275,13 @@ _EVERY: dict[type, tuple[str, Callable[[Any], Any]]] = {
     Checkpoint: ("SELECT model, position, digest FROM checkpoints ORDER BY 1", Checkpoint._make),
     Entry: ("SELECT model, conversation, key, value FROM models ORDER BY 1, 2, 3", Entry._make),
 }
+
+
+INSERT_ROW = "INSERT INTO rows_t1 VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_KEYED_ROW = (
+    "INSERT INTO rows_t1 SELECT ?, ?, ?, ?, ?, ?, ?, ?"
+    " WHERE NOT EXISTS (SELECT 1 FROM keys WHERE lookup = ?)"
+)
 
 
 class SqliteScan(SqliteReader):
