@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 from turnlog.domain.errors import InvalidMessage
 from turnlog.domain.message import BROKEN_OFF, Message
-from turnlog.domain.message_groups import NEW_MESSAGE, SIDES, Group, Said, continues
+from turnlog.domain.message_groups import NEW_MESSAGE, SIDES, Group, Said, continues, side
 from turnlog.domain.message_openai import content_parts, content_text
 from turnlog.domain.message_parts import (
     Media,
@@ -27,19 +27,29 @@ from turnlog.domain.plain import dumps
 RESERVED = (NEW_MESSAGE, "name", "role")
 """What metadata cannot hold: the message itself says it."""
 
-_ROLES = {"system": "system", "developer": "system", "user": "user", "tool": "tool"}
+_SIDE = {"system": "system", "developer": "system", "user": "user", "tool": "tool"}
+"""Of a role's parts; the assistant's name none."""
+
+_ROLES = (*_SIDE, "assistant")
+_CALLING = {"assistant": (ToolCall, ToolResult), "tool": (ToolResult,)}
+_NOT_BY = {"assistant": SIDES, "tool": ("user",)}
+"""Authors by which an event would be of another side's message."""
+
+_ADDED = e.TextAdded | e.ReasoningAdded | e.RefusalAdded | e.MediaAdded | e.OpaqueAdded
 
 
 def recorded_as(messages: Iterable[Message], first: int = 1) -> Iterator[e.Event]:
     """The events of messages, oldest first; first: the number that the first event gets.
 
-    Raises InvalidMessage for one that no events can say.
+    The first message is one of its own, whatever was recorded before. Raises InvalidMessage for one
+    that no events can say.
     """
     before: Group | None = None
     for message in messages:
         _check(message)
         events = list(_events(message, first))
-        if before is not None and continues(events[0], before):
+        is_unsure = before is None and first > 1 and side(events[0]) == "assistant"
+        if is_unsure or (before is not None and continues(events[0], before)):
             events[0] = replace(events[0], extra={**(events[0].extra or {}), NEW_MESSAGE: True})
         before = Group(list(enumerate(events, first)))
         events += _about(message, first)
@@ -48,27 +58,25 @@ def recorded_as(messages: Iterable[Message], first: int = 1) -> Iterator[e.Event
 
 
 def _check(message: Message) -> None:
-    side = _ROLES.get(message.role, message.role)
-    if side not in (*SIDES, "assistant"):
-        raise InvalidMessage(message.role, "role", f"{message.role!r:.60} is no role")
-    if side != "user" and message.author in ("user", *(SIDES if side == "assistant" else ())):
-        raise InvalidMessage(message.role, "author", f"cannot be {message.author!r}")
+    role = message.role
+    if role not in _ROLES:
+        raise InvalidMessage(role, "role", f"there are {', '.join(_ROLES)}")
+    if message.author in _NOT_BY.get(role, ()):
+        raise InvalidMessage(role, "author", f"cannot be {message.author!r}")
     for part in message.parts:
-        calls = isinstance(part, ToolCall) and side != "assistant"
-        if calls or (isinstance(part, ToolResult) and side not in ("assistant", "tool")):
-            why = f"has no {type(part).__name__}"
-            raise InvalidMessage(message.role, "parts", why)
-    if side == "tool":
+        if isinstance(part, ToolCall | ToolResult) and not isinstance(part, _CALLING.get(role, ())):
+            raise InvalidMessage(role, "parts", f"cannot hold a {type(part).__name__}")
+    if role == "tool":
         _check_result(message)
     for name in RESERVED:
         if name in message.metadata:
-            raise InvalidMessage(message.role, f"metadata.{name}", "is reserved")
+            raise InvalidMessage(role, f"metadata.{name}", "the log keeps this name for itself")
 
 
 def _check_result(message: Message) -> None:
     result = next((part for part in message.parts if isinstance(part, ToolResult)), None)
     if result is None:
-        raise InvalidMessage(message.role, "parts", "has no ToolResult")
+        raise InvalidMessage(message.role, "parts", "hold no ToolResult")
     if message.name not in (None, result.name):
         why = f"is {message.name!r:.60}, and the result's is {result.name!r:.60}"
         raise InvalidMessage(message.role, "name", why)
@@ -79,28 +87,32 @@ def _check_result(message: Message) -> None:
 
 def _events(message: Message, number: int) -> Iterator[e.Event]:
     """The first event takes the part that opens the message, whatever comes before that part."""
-    content = _content(message)
-    held = 0 if content is None else len(list(content_parts(content)))
-    opening = 0 if content is not None else _opening(message)
-    rest = list(enumerate(message.parts))
-    if content is not None:
+    parts = list(enumerate(message.parts))
+    if (content := _content(message)) is not None:
         yield _opened(_with_content(message, content), message)
-        rest = rest[held:]
-    elif opening is None:
-        yield _opened(_spoken(message, None), message)
+        del parts[: len(list(content_parts(content)))]
+        opening = -1
+    elif (place := _opening(message)) is not None:
+        yield _opened(_event(message, message.parts[place]), message)
+        del parts[place]
+        opening = place
     else:
-        yield _opened(_event(message, message.parts[opening]), message)
-        del rest[opening]
-    side = _ROLES.get(message.role)
-    for index, part in rest:
-        event = replace(_event(message, part, inner=True), cause=number)
-        if isinstance(event, _PARTS):
-            before = opening is not None and index < opening
-            event = replace(event, actor=side, at=index if before and side else None)
-        yield event
+        yield _opened(_spoken(message, None), message)
+        opening = -1
+    for index, part in parts:
+        yield _inner(message, part, number, index if index < opening else None)
 
 
-_PARTS = (e.TextAdded, e.ReasoningAdded, e.RefusalAdded, e.MediaAdded, e.OpaqueAdded)
+def _inner(message: Message, part: Part, number: int, at: int | None) -> e.Event:
+    """The event of a part after the first event, which has that number."""
+    side = _SIDE.get(message.role)
+    if isinstance(part, Text) and side is not None:
+        event: e.Event = e.TextAdded(part.text)
+    else:
+        event = _event(message, part)
+    if isinstance(event, _ADDED):
+        return replace(event, cause=number, actor=side, at=at)
+    return replace(event, cause=number)
 
 
 def _opening(message: Message) -> int | None:
@@ -124,7 +136,7 @@ def _opened(event: e.Event, message: Message) -> e.Event:
     }
     if isinstance(event, Said):
         changed["name"] = message.name
-    elif message.name is not None and not isinstance(event, e.ToolReturned):
+    elif message.name is not None and message.role != "tool":
         extra["name"] = message.name
     opened: e.Event = replace(event, extra=extra or None, **changed)
     return opened
@@ -142,11 +154,10 @@ def _about(message: Message, number: int) -> Iterator[e.Event]:
 # --- the event of one part ----------------------------------------------------------------------
 
 
-def _event(message: Message, part: Part, *, inner: bool = False) -> e.Event:
+def _event(message: Message, part: Part) -> e.Event:
     match part:
         case Text():
-            side = _ROLES.get(message.role)
-            return e.TextAdded(part.text) if inner and side else _spoken(message, part.text)
+            return _spoken(message, part.text)
         case Reasoning():
             return e.ReasoningAdded(part.text, part.signature, part.opaque)
         case ToolCall():

@@ -44,7 +44,7 @@ def _message(group: Group, waiting: list[str]) -> Message:
         _parts(group, waiting),
         id=first.message_id,
         name=_name(first, metadata),
-        author=first.actor or ("agent" if isinstance(first, e.AgentUttered) else None),
+        author=_author(first),
         metadata=metadata,
         event=number,
         **_measured(group),
@@ -64,6 +64,11 @@ def _measured(group: Group) -> dict[str, Any]:
     return found
 
 
+def _author(first: e.Event) -> str | None:
+    is_agents = first.actor is None and isinstance(first, e.AgentUttered)
+    return "agent" if is_agents else first.actor
+
+
 def _role(group: Group, first: e.Event, metadata: dict[str, Any]) -> str:
     if isinstance(first, e.SystemInstructed):
         elsewhere = metadata.pop("role", None)
@@ -73,7 +78,7 @@ def _role(group: Group, first: e.Event, metadata: dict[str, Any]) -> str:
 
 def _name(first: e.Event, metadata: dict[str, Any]) -> str | None:
     """Of whoever said it, or of the tool; `extra` has it where the type has no field for it."""
-    if isinstance(first, e.ToolReturned):
+    if isinstance(first, e.ToolReturned) and not first.server:
         return first.name
     if isinstance(first, Said) and first.name is not None:
         return first.name
