@@ -8,6 +8,7 @@ import typing as _typing
 
 if _typing.TYPE_CHECKING:
     from turnlog.domain.commit import Commit
+    from turnlog.domain.context import Context
     from turnlog.domain.conversation import Conversation
     from turnlog.domain.dialogue import Dialogue, Turn
     from turnlog.domain.events import (
@@ -26,7 +27,6 @@ if _typing.TYPE_CHECKING:
         BotFailed,
         BotUttered,
         ConcurrentWriteRecorded,
-        Context,
         ConversationAnnotated,
         ConversationDeleted,
         ConversationExported,
@@ -239,6 +239,7 @@ __all__ = [
 
 _HOMES = (
     "turnlog.domain.events",
+    "turnlog.domain.context",
     "turnlog.domain.slots",
     "turnlog.domain.state",
     "turnlog.domain.commit",

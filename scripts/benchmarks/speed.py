@@ -30,7 +30,7 @@ from scripts.benchmarks.sides import (
     bodies,
     size,
 )
-from turnlog.domain.apply import fold
+from turnlog.domain.fold import fold
 from turnlog.encoding import binary
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import catch_up

@@ -13,7 +13,8 @@ from statistics import median
 from scripts.benchmarks.figures import Figure
 from scripts.benchmarks.sides import Floor, Ours, turn
 from turnlog.domain.commit import Commit
-from turnlog.domain.decide import NoHistory, decide
+from turnlog.domain.decide import decide
+from turnlog.domain.history import NoHistory
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.encoding.rows import SALT_BYTES, columns, digest

@@ -16,7 +16,7 @@ from tests.faults.conftest import LONG, Start
 from tests.parts import postgres as postgres_part
 from tests.parts.server import Server
 from turnlog import UserUttered
-from turnlog.domain.apply import replay
+from turnlog.domain.fold import replay
 from turnlog.engine.log import Turnlog
 from turnlog.errors import Unavailable
 from turnlog.storage.sqlite import SqliteRecorder

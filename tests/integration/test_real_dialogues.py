@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from turnlog.domain.apply import fold
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import Unknown
+from turnlog.domain.fold import fold
 from turnlog.domain.state import State
 from turnlog.serializers.formats import codec, detect
 from turnlog.serializers.shared.codec import Codec

@@ -14,7 +14,8 @@ from tests.adapters import crosswoz, oasst, star, woz2
 from turnlog import Dialogue, UserUttered
 from turnlog.audit.verify import verify
 from turnlog.audit.why import why
-from turnlog.domain.apply import apply, replay
+from turnlog.domain.fold import apply, replay
+from turnlog.domain.history import past
 from turnlog.domain.state import State
 from turnlog.domain.values import same
 from turnlog.engine import log as log_module
@@ -85,7 +86,7 @@ def compare(log: turnlog.Turnlog, id: str) -> None:
     for number, event in enumerate(events, 1):
         if isinstance(event, UserUttered) and number > 1:
             assert history.state_after_turn(state.turn) == state, (id, state.turn)
-        state = apply(state, event)
+        state = apply(state, event, past(log.history(id), state))
         assert history.state(number) == state, (id, number)
     assert log.conversation(id).state == state == replay(events)
     for slot, value in state.slots.items():

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pytest
 
 from turnlog.domain import events as e
-from turnlog.domain.apply import replay
 from turnlog.domain.context import Loop
 from turnlog.domain.conversation import Conversation
-from turnlog.domain.decide import NoHistory
+from turnlog.domain.fold import replay
+from turnlog.domain.history import NoHistory
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import LISTEN, State
 from turnlog.errors import InvalidEvent

@@ -8,7 +8,7 @@ import pytest
 
 import turnlog
 from turnlog.domain import events as e
-from turnlog.domain.apply import fold
+from turnlog.domain.fold import fold
 from turnlog.domain.patches import BadPatch, patched
 from turnlog.domain.state import State
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from turnlog.domain import events as e
-from turnlog.domain.apply import fold, replay
 from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.fold import fold, replay
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import State
 from turnlog.errors import FormatError

@@ -24,8 +24,8 @@ from turnlog import (
     UserUtteranceReverted,
     UserUttered,
 )
-from turnlog.domain.message_parts import Text, ToolCall, ToolResult
-from turnlog.domain.recorded import trace
+from turnlog.domain.messages import Text, ToolCall, ToolResult
+from turnlog.domain.recorded import traced
 from turnlog.errors import ConversationError, OutOfRange
 
 
@@ -96,8 +96,9 @@ def test_an_event_says_its_documented_names() -> None:
 
 
 def test_a_trace_tells_what_each_event_did_to_the_slots(log: Turnlog) -> None:
-    traced = [(t.number, dict(t.slots)) for t in trace(log.conversation("alice").recorded())]
-    assert [item for item in traced if item[1]] == [
+    lines = traced(log.conversation("alice").recorded())
+    changes = [(t.number, dict(t.slots)) for t in lines]
+    assert [item for item in changes if item[1]] == [
         (3, {"city": (None, "Rome")}), (6, {"city": ("Rome", "Oslo")}),
         (7, {"city": ("Oslo", "Rome")}),
     ]  # fmt: skip

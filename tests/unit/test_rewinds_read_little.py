@@ -19,10 +19,10 @@ from turnlog import (
     UserUtteranceReverted,
     UserUttered,
 )
-from turnlog.domain.apply import replay
 from turnlog.domain.decide import decide
 from turnlog.domain.errors import InvalidEvent
 from turnlog.domain.events import Event
+from turnlog.domain.fold import replay
 from turnlog.domain.loops import newest_without_repeats, without_repeats
 from turnlog.domain.state import State
 from turnlog.domain.traits import Rewind

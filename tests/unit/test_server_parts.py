@@ -17,7 +17,7 @@ from turnlog import (
     aopen,
 )
 from turnlog.domain.commit import Commit
-from turnlog.domain.recorded import RecordedEvent, trace
+from turnlog.domain.recorded import RecordedEvent, traced
 from turnlog.server import wire
 from turnlog.server.errors import RequestRefused
 from turnlog.server.event_stream import ALIVE, Outbox
@@ -175,7 +175,7 @@ async def test_the_timeline_tells_what_each_event_did_to_the_slots() -> None:
         await log.record("a", UserUttered("three"), SlotSet("people", 3), SlotSet("day", "today"))
         await log.record("a", UserUtteranceReverted(), SlotSet("people", None))
         recorded = await log.read_recorded("a")
-    items = list(map(item, trace(recorded)))
+    items = list(map(item, traced(recorded)))
     assert [item.get("slots") for item in items] == [
         None, {"people": 2}, None, None, {"people": 3}, {"day": "today"},
         {"day": None, "people": 2}, {"people": None},

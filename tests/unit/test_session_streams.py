@@ -15,7 +15,7 @@ from turnlog import (
     VariableRemoved,
     VariableSet,
 )
-from turnlog.domain.apply import replay
+from turnlog.domain.fold import replay
 from turnlog.domain.streams import GLOBALS
 from turnlog.errors import InvalidEvent, UnknownConversation
 

@@ -8,7 +8,7 @@ import pytest
 
 import turnlog
 from turnlog import BotUttered, Dialogue, SlotSet, UserUttered
-from turnlog.domain.apply import replay
+from turnlog.domain.fold import replay
 from turnlog.encoding import binary
 from turnlog.projections.heads import SNAPSHOT_EVERY
 

@@ -8,9 +8,9 @@ import pytest
 
 from turnlog.domain import events as e
 from turnlog.domain.actors import actor
-from turnlog.domain.apply import replay
 from turnlog.domain.calls import answers
-from turnlog.domain.decide import applied
+from turnlog.domain.fold import replay
+from turnlog.domain.rewinds import applied
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import PATH_KEPT
 

@@ -14,10 +14,6 @@ from hypothesis import strategies as st
 
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
-from turnlog.domain.events import Usage
-from turnlog.domain.message import Message
-from turnlog.domain.message_events import recorded_as
-from turnlog.domain.message_parts import Media, Reasoning, Refusal, Text, ToolCall
 from turnlog.errors import FormatError
 from turnlog.serializers.formats import codec
 from turnlog.serializers.rasa.text import _ANNOTATED, annotated
@@ -160,16 +156,17 @@ def test_an_end_to_end_test_has_the_texts():
 
 def test_a_session_is_a_story_and_begins_with_the_slots_it_was_given():
     again = (
-        e.SessionStarted(restored=e.Context(slots={"city": "Milano"})),
+        e.SessionConfigured(None, carry_over=True),
+        e.SessionStarted(),
         e.UserUttered("bye"),
-        e.MessageUnderstood(e.Intent("bye"), message=13),
+        e.MessageUnderstood(e.Intent("bye"), message=14),
         e.ActionExecuted("utter_bye"),
     )
     first, second = made("rasa-stories", *STORY, *again)
-    assert (first.first_event, first.last_event) == (2, 11)
-    assert (second.first_event, second.last_event) == (12, 15)
+    assert (first.first_event, first.last_event) == (2, 12)
+    assert (second.first_event, second.last_event) == (13, 16)
     assert second.content["story"] == "c (session 2)"
-    assert second.content["steps"][0] == {"slot_was_set": [{"city": "Milano"}]}
+    assert second.content["steps"][0] == {"slot_was_set": [{"city": "Milano"}, {"people": 2}]}
 
 
 def test_nlu_has_each_intent_once_and_texts_of_several_lines_apart():
@@ -214,29 +211,3 @@ def test_what_rasa_reads_in_an_annotated_text_is_what_was_said(text, places, val
         assert len(read) + sum(lost.values()) == len(entities)
         for match in read:
             assert json.loads("{" + match["dict"] + "}").get("value", match["text"]) == value
-
-
-def test_typed_parts_are_written_and_what_has_no_place_is_counted() -> None:
-    image = Media("image", uri="https://example.org/a.png")
-    said = [
-        Message("developer", (Text("be brief"),)),
-        Message("user", (image, Text("what is it?")), name="Bob"),
-        Message("assistant", (Reasoning("hm"),)),
-        Message("assistant", (Reasoning("so"), Text("a cat"), ToolCall("1", "w", server=True)),
-                usage=Usage(output=3)),
-        Message("user", (Media("image", sha256="00"),)),
-        Message("assistant", (Refusal("no"),), finish="broken_off"),
-    ]  # fmt: skip
-    (example,) = made("openai", *recorded_as(said))
-    assert example.content["messages"] == [
-        {"role": "developer", "content": "be brief"},
-        {"role": "user", "name": "Bob", "content": [
-            {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
-            {"type": "text", "text": "what is it?"}]},
-        {"role": "assistant", "content": "a cat"},
-        {"role": "assistant", "content": None, "refusal": "no"},
-    ]  # fmt: skip
-    assert example.lost == {
-        "ReasoningAdded": 2, "BotUttered.cause": 1, "ToolCalled.server": 1, "AnswerMeasured": 1,
-        "Media without a place in a chat message": 1, "AnswerBrokenOff": 1,
-    }  # fmt: skip

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from turnlog.domain import events as e
-from turnlog.domain.apply import replay
 from turnlog.domain.commit import Commit
 from turnlog.domain.counted import Counted, counted
-from turnlog.domain.decide import NoHistory, decide
+from turnlog.domain.decide import decide
 from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.fold import replay
+from turnlog.domain.history import NoHistory
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
 from turnlog.errors import FormatError

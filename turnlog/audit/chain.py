@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from turnlog.audit.fault import Fault, Tell, named
-from turnlog.domain.apply import fold
 from turnlog.domain.commit import Commit
+from turnlog.domain.events import Event
+from turnlog.domain.fold import Fold
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.encoding.rows import disagreements, is_commit
 from turnlog.errors import StorageError
+from turnlog.projections.history import StoredHistory
 from turnlog.storage.recorder import Scan
 from turnlog.storage.rows import Genesis, Head, Row, Snapshot, Stream, has_types, key_lookup
 
@@ -41,7 +44,9 @@ class Chain:
         self._digest: bytes | None = genesis.digest
         self._secret = genesis.secret
         self._began = 0
-        self._state: State | None = State()
+        self._history = StoredHistory(scan, conversation)
+        self._folded = Fold(self._readable)
+        self._state: State | None = self._folded.state
         self._due: Head | None = None
         self._due_state: State | None = None
         self.events = 0
@@ -117,7 +122,18 @@ class Chain:
         self.events = commit.last_event
         self._check_key(row, commit)
         if self._state is not None:
-            self._state = fold(self._state, commit.events)
+            self._take(commit.events)
+
+    def _take(self, events: Sequence[Event]) -> None:
+        try:
+            self._folded.take(events)
+        except LookupError:  # what it goes back to is not there in order, which was told
+            self._state = None
+
+    def _readable(self) -> Iterator[Event]:
+        """Its events, up to the first that cannot be read."""
+        with suppress(StorageError):
+            yield from self._history.events()
 
     def _check_key(self, row: Row, commit: Commit) -> None:
         if commit.key is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from turnlog.domain import events as e
 from turnlog.domain.plain import to_plain
-from turnlog.domain.recorded import RecordedEvent, TracedEvent, rewinds_in, shown, trace
+from turnlog.domain.recorded import RecordedEvent, TracedEvent, rewinds_in, shown, traced
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.rewinds import taken_by
 
@@ -15,20 +15,15 @@ from turnlog.domain.rewinds import taken_by
 def protocol(events: Sequence[RecordedEvent]) -> list[TracedEvent]:
     """The lines of a conversation, oldest first; events: as recorded, from the first one on."""
     redactions = Redactions((recorded.number, recorded.event) for recorded in events)
-    return list(trace(shown(events, taken_by(rewinds_in(events)), redactions)))
+    return list(traced(shown(events, taken_by(rewinds_in(events)), redactions)))
 
 
 _SHARED = frozenset(e.Event.__struct_fields__) | {"type"}
 
 
 def details(event: e.Event) -> dict[str, Any]:
-    """What an event says beyond its type and what every event can carry, as plain values.
-
-    Of a context that it restores only the slots.
-    """
+    """What an event says beyond its type and what every event can carry, as plain values."""
     fields = {key: value for key, value in to_plain(event).items() if key not in _SHARED}
-    if not isinstance(event, e.SlotsReset) and "restored" in fields:
-        fields["restored"] = (fields["restored"] or {}).get("slots", {})
     if event.extra:
         fields["extra"] = event.extra
     return fields

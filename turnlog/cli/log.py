@@ -33,8 +33,6 @@ def _told(line: dict[str, Any]) -> dict[str, Any]:
     """A line for people: what the event says in one column."""
     shared = ("conversation", "event", "turn", "type", "time", "actor", "versions", "cause")
     fields = {name: value for name, value in line.items() if name not in (*shared, "taken_back")}
-    if isinstance(restored := fields.get("restored"), dict) and "slots" in restored:
-        fields["restored"] = restored["slots"]
     text = fields.pop("text", None)
     parts = [] if text is None else [text]
     parts += [f"{name}: {output.shown(value)}" for name, value in fields.items()]

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from turnlog.bots.conversation import BotConversation
 from turnlog.domain import events as e
-from turnlog.domain.apply import replay
+from turnlog.domain.fold import replay
 from turnlog.domain.state import Prompt, State, Thread
 from turnlog.domain.values import check_value
 from turnlog.encoding.values import copied, same

@@ -20,7 +20,7 @@ from turnlog.dialogs.conversation import DialogConversation
 from turnlog.dialogs.deadlines import DeadlineIndex
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Conversation
-from turnlog.domain.decide import History
+from turnlog.domain.history import History
 from turnlog.domain.state import Prompt, State
 from turnlog.encoding import binary
 from turnlog.engine.aio import AsyncTurnlog

@@ -1,38 +1,34 @@
-"""The fold, once: live state, time travel, rebuild, export and audit all come through here.
+"""Apply: each function writes one event's effect into a state.
 
-Each function writes one event's effect into a state. Where Rasa's replay and its incremental
-update disagree, this is the incremental one.
+Where Rasa's replay and its incremental update disagree, this is the incremental one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, get_args
 
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.context import Action, BotMessage, Context, LatestMessage, Loop
 from turnlog.domain.patches import BadPatch, patched
-from turnlog.domain.state import LISTEN, PATH_KEPT, Prompt, State, Thread, copy_context
-from turnlog.domain.traits import Restoring, Rewrite
+from turnlog.domain.state import LISTEN, PATH_KEPT, RESTART, Prompt, State, Thread
+from turnlog.domain.traits import Rewind, Rewrite
 from turnlog.domain.values import unholdable
 
-
-def apply(state: State, event: e.Event) -> State:
-    """The state after one more event; the given one stays as it is."""
-    return fold(state.copy(), (event,))
+REWINDS: frozenset[type[e.Event]] = frozenset(get_args(Rewind))
+REWRITES: frozenset[type[e.Event]] = frozenset(get_args(Rewrite))
 
 
-def replay(events: Iterable[e.Event]) -> State:
-    """The state after all of a conversation's events, oldest first."""
-    return fold(State(), events)
+def advance(state: State, events: Iterator[e.Event]) -> Rewind | None:
+    """Write the effect of events, oldest first, into a state that nobody else holds.
 
-
-def fold(state: State, events: Iterable[e.Event]) -> State:
-    """Write the effect of events, oldest first, into a state that nobody else holds."""
+    Stops after an event that goes back and gives it: what was there is for the caller to give.
+    """
     effect_of = _EFFECTS.get
     started, last = state.started, state.last
+    rewind: Rewind | None = None
     for event in events:
         state.event += 1
         if (time := event.timestamp) is not None:
@@ -41,8 +37,26 @@ def fold(state: State, events: Iterable[e.Event]) -> State:
                 started = time
         if (effect := effect_of(type(event))) is not None:
             effect(state, event)
+        elif type(event) in REWINDS:
+            rewind = event  # type: ignore[assignment]  # its type says so
+            break
     state.started, state.last = started, last
-    return state
+    return rewind
+
+
+def go_back(state: State, event: Rewind, context: Context) -> None:
+    """Put a context that nobody else holds in force again.
+
+    What a rewind or an undo takes back was no restart, so the bot does not restart either (Rasa).
+    """
+    if context.followup == RESTART and not isinstance(event, e.HistoryReplaced):
+        context.followup = LISTEN
+    state.context = context
+
+
+def beginning(state: State) -> Context:
+    """The context before the first event: slots at their initial values, whenever declared."""
+    return Context(slots=state.initial_slots, followup=LISTEN)
 
 
 # --- declarations and sessions ------------------------------------------------------------------
@@ -64,7 +78,17 @@ def _session_configured(state: State, event: e.SessionConfigured) -> None:
 def _session_started(state: State, event: e.SessionStarted) -> None:
     number = state.session.number + 1
     state.session = replace(state.session, number=number, started=event.timestamp, ended=None)
-    _restore(state, event)
+    slots = dict(state.context.slots) if state.session.carry_over else state.initial_slots
+    state.context = _fresh(state, slots, LISTEN)
+
+
+def _conversation_restarted(state: State, event: e.ConversationRestarted) -> None:
+    state.context = _fresh(state, state.initial_slots, RESTART)
+
+
+def _fresh(state: State, slots: dict[str, Any], followup: str) -> Context:
+    stack: list[Any] | None = None if state.context.stack is None else []
+    return Context(slots=slots, followup=followup, stack=stack)
 
 
 def _session_expired(state: State, event: e.SessionExpired) -> None:
@@ -73,11 +97,6 @@ def _session_expired(state: State, event: e.SessionExpired) -> None:
 
 def _session_ended(state: State, event: e.SessionEnded) -> None:
     state.session = replace(state.session, ended=event.reason or "ended")
-
-
-def _restore(state: State, event: Restoring) -> None:
-    if event.restored is not None:
-        state.context = copy_context(event.restored)
 
 
 # --- messages -----------------------------------------------------------------------------------
@@ -121,12 +140,15 @@ def _message_listened_to(state: State) -> LatestMessage | None:
 
 
 def _message_rewritten(state: State, event: Rewrite) -> None:
+    state.rewritten = state.event
     rewrite(state.context, event)
 
 
 def _message_redacted(state: State, event: e.MessageRedacted) -> None:
     state.redacted = True
-    rewrite(state.context, event)
+    _message_rewritten(state, event)
+    for name in event.slots:
+        state.context.slots.pop(name, None)
 
 
 def rewrite(context: Context, event: Rewrite) -> None:
@@ -149,8 +171,6 @@ def _redact(context: Context, event: e.MessageRedacted) -> None:
         context.latest_bot_message = replace(bot, text=None, data=None)
     if loop is not None and loop.trigger is not None and loop.trigger.event == event.message:
         context.loop = replace(loop, trigger=loop.trigger.without_words())
-    for name in event.slots:
-        context.slots.pop(name, None)
 
 
 # --- actions and slots --------------------------------------------------------------------------
@@ -183,7 +203,7 @@ def _slot_set(state: State, event: e.SlotSet) -> None:
 
 
 def _slots_reset(state: State, event: e.SlotsReset) -> None:
-    state.context.slots = dict(event.restored or {})
+    state.context.slots = state.initial_slots
 
 
 def _followup_set(state: State, event: e.FollowupSet) -> None:
@@ -340,10 +360,7 @@ _EFFECTS: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.ActionRejected: _action_rejected,
     e.SlotSet: _slot_set,
     e.SlotsReset: _slots_reset,
-    e.ActionReverted: _restore,
-    e.UserUtteranceReverted: _restore,
-    e.ConversationRestarted: _restore,
-    e.HistoryReplaced: _restore,
+    e.ConversationRestarted: _conversation_restarted,
     e.FollowupSet: _followup_set,
     e.ConversationPaused: _conversation_paused,
     e.ConversationResumed: _conversation_resumed,

@@ -8,14 +8,14 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from turnlog.domain import message_context
-from turnlog.domain.apply import fold
 from turnlog.domain.commit import Commit
 from turnlog.domain.counted import counted
-from turnlog.domain.decide import History, decide
+from turnlog.domain.decide import decide
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.errors import ConversationError
-from turnlog.domain.events import Event, HistoryCompacted, MessageRedacted, UserUttered
+from turnlog.domain.events import Event, MessageRedacted, UserUttered
+from turnlog.domain.fold import Fold, fold, replay
+from turnlog.domain.history import GrowingHistory, History, past
 from turnlog.domain.messages import Message, messages
 from turnlog.domain.notebook import as_html
 from turnlog.domain.recorded import RecordedEvent, rewinds_in, shown
@@ -68,6 +68,7 @@ class Conversation:
         self._is_newest = is_newest
         self._shown_state: State | None = None
         self._pending: list[Commit] = []
+        self._before_pending = state
 
     def __repr__(self) -> str:
         return f"Conversation({self.id!r}, turn={self.turn}, event={self._state.event})"
@@ -89,8 +90,8 @@ class Conversation:
         if self._redactions is None:
             return self._state
         if self._shown_state is None:
-            stored, pending = self._redactions.state(self._stored_events), self._pending_events()
-            self._shown_state = fold(stored, itertools.starmap(self._redactions.shown, pending))
+            stored = self._redactions.state(self._stored_events)
+            self._shown_state = replay(self.events()) if self._pending else stored
         return self._shown_state
 
     @property
@@ -159,21 +160,12 @@ class Conversation:
         last = self._stored_events
         yield from (r for r in self._past.recorded_newest_first() if r.number <= last)
 
-    def messages(self, *, for_model: bool = False) -> Iterator[Message]:
-        """What was said and counts, oldest first: not taken back, failed or redacted, as edited.
-
-        for_model: as a model may read them: calls without a result get one that says so, and the
-        text of a compaction stands for the messages that it sums up.
-        """
+    def messages(self) -> Iterator[Message]:
+        """What was said and counts, oldest first: not taken back, failed or redacted, as edited."""
         counting = counted(list(self.recorded()))
-        numbered = list(enumerate(counting.events, 1))
-        found = messages(numbered)
-        if for_model:
-            compactions = [(n, one) for n, one in numbered if isinstance(one, HistoryCompacted)]
-            found = iter(message_context.for_model(found, compactions))
-        for message in found:
-            number = None if message.event is None else counting.numbers[message.event - 1]
-            yield replace(message, event=number)
+        for message in messages(enumerate(counting.events, 1)):
+            assert message.event is not None
+            yield replace(message, event=counting.numbers[message.event - 1])
 
     def dialogue(self, turns: int | None = None) -> Dialogue:
         """The conversation's events, or those of its last `turns` turns, read from the end."""
@@ -190,20 +182,24 @@ class Conversation:
 
     def states(self) -> Iterator[State]:
         """The state after each turn, in order; that after turn 0 only where it has events."""
-        state = State()
+        folded = Fold(self.events)
         for event in self.events():
-            if isinstance(event, UserUttered) and state.event:
-                yield state.copy()
-            fold(state, (event,))
-        if state.event:
-            yield state
+            if isinstance(event, UserUttered) and folded.state.event:
+                yield folded.state.copy()
+            folded.take((event,))
+        if folded.state.event:
+            yield folded.state
 
     def stage(
         self, *asked: Event, recorded: float, now: float | None = None, key: str | None = None
     ) -> Commit:
         """Decide, apply, and keep the commit pending until an application saves it."""
         before = self._state
-        events, self._state = decide(self._id, before, asked, history=_Pending(self), now=now)
+        if not self._pending:
+            self._before_pending = before
+        pending = [event for _, event in self._pending_events()]
+        history = GrowingHistory(self._past, self._before_pending, pending)
+        events, self._state = decide(self._id, before, asked, history=history, now=now)
         self._version += 1
         commit = Commit(
             self._id, self._version, before.event + 1, before.turn, recorded, tuple(events), key
@@ -232,32 +228,11 @@ class Conversation:
 
     def mutate(self, commit: Commit) -> None:
         """Fold a stored commit in."""
-        self._state = fold(self._state.copy(), commit.events)
+        at = past(self._past, self._state)
+        self._state = fold(self._state.copy(), commit.events, at)
         self._version = commit.version
         self._hide(commit)
 
     @property
     def _stored_events(self) -> int:
         return self._pending[0].first_event - 1 if self._pending else self._state.event
-
-
-class _Pending:
-    """A conversation's past with its own pending commits on top."""
-
-    def __init__(self, conversation: Conversation) -> None:
-        self._commits = list(conversation._pending)
-        self._past = conversation._past
-        self._stored = conversation._stored_events
-
-    def newest_first(self) -> Iterator[tuple[int, Event]]:
-        for commit in reversed(self._commits):
-            for offset in range(len(commit.events) - 1, -1, -1):
-                yield commit.first_event + offset, commit.events[offset]
-        yield from (one for one in self._past.newest_first() if one[0] <= self._stored)
-
-    def state(self, event: int) -> State:
-        base = self._commits[0].first_event - 1 if self._commits else event
-        if event <= base:
-            return self._past.state(event)
-        pending = [item for commit in self._commits for item in commit.events]
-        return fold(self._past.state(base).copy(), pending[: event - base])

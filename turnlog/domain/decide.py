@@ -1,22 +1,22 @@
 """Decide: what is asked of a conversation becomes the events that are recorded.
 
-Rewinds, undos, restarts, resets and replacements are resolved here, once: the recorded event
-names the event it goes back to and carries what it restores, so that apply needs no history.
+Where a rewind, undo or replacement goes back to is resolved here, once, and named in the recorded
+event. What was there, whoever folds supplies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.apply import fold, rewrite
 from turnlog.domain.errors import InvalidEvent
+from turnlog.domain.fold import fold
+from turnlog.domain.history import GrowingHistory, History, past
 from turnlog.domain.loops import newest_without_repeats
-from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.redactions import Redactions, hidden_by
 from turnlog.domain.rewinds import (
     acted_last,
@@ -27,44 +27,8 @@ from turnlog.domain.rewinds import (
     listened,
     without_asker,
 )
-from turnlog.domain.state import LISTEN, State, copy_context
+from turnlog.domain.state import State
 from turnlog.domain.traits import AboutMessage, Clearing, Rewind
-
-RESTART = "action_session_start"
-
-
-class History(Protocol):
-    """A conversation's past, read only when a decision goes back to it."""
-
-    def newest_first(self) -> Iterator[tuple[int, e.Event]]:
-        """Event numbers and events, from the last to the first."""
-        ...
-
-    def state(self, event: int) -> State:
-        """The state after the event of that number; after 0 it is the initial one."""
-        ...
-
-
-class NoHistory:
-    """The past of a conversation that has none."""
-
-    def events(self, after: int = 0, upto: int | None = None) -> Iterator[e.Event]:
-        return iter(())
-
-    def newest_first(self) -> Iterator[tuple[int, e.Event]]:
-        return iter(())
-
-    def state(self, event: int) -> State:
-        return State()
-
-    def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
-        return iter(())
-
-    def recorded_newest_first(self) -> Iterator[RecordedEvent]:
-        return iter(())
-
-    def redactions(self) -> Redactions:
-        return Redactions(())
 
 
 def decide(
@@ -95,17 +59,23 @@ class _Decision:
     ) -> None:
         self.conversation = conversation
         self.base = state.event
-        self.past = history
         self.now = now
         self.events: list[e.Event] = []
+        self.history = GrowingHistory(history, state, self.events)
         self._state = state.copy()
         self._folded = 0
+
+    @property
+    def last(self) -> int:
+        """Number of the last event."""
+        return self.base + len(self.events)
 
     @property
     def state(self) -> State:
         """After all of the events so far, which are folded in when somebody wants to know."""
         if self._folded != len(self.events):
-            fold(self._state, self.events[self._folded :])
+            at = past(self.history, self._state)
+            fold(self._state, self.events[self._folded :], at)
             self._folded = len(self.events)
         return self._state
 
@@ -122,25 +92,15 @@ class _Decision:
 
     def _answer_prompts(self) -> None:
         """In the commit that holds the message, so that no timer comes between."""
-        thread, message = self._state.thread, self.base + len(self.events)
+        thread, message = self._state.thread, self.last
         for token in thread.prompts if thread else ():
             self.events.append(e.PromptAnswered(token=token, timestamp=self.now, cause=message))
-
-    def newest_first(self) -> Iterator[tuple[int, e.Event]]:
-        for index in range(len(self.events) - 1, -1, -1):
-            yield self.base + index + 1, self.events[index]
-        yield from self.past.newest_first()
-
-    def state_at(self, event: int) -> State:
-        if event > self.base:
-            return fold(self.past.state(self.base).copy(), self.events[: event - self.base])
-        return self.past.state(event)
 
 
 def _counting(decision: _Decision) -> Iterator[tuple[int, e.Event]]:
     """What still counts since the last restart or session start, newest first."""
-    past = applied(decision.newest_first())
-    since = takewhile(lambda item: not isinstance(item[1], Clearing), past)
+    counting = applied(decision.history.newest_first())
+    since = takewhile(lambda item: not isinstance(item[1], Clearing), counting)
     return newest_without_repeats(since, decision.state.loops)
 
 
@@ -163,95 +123,38 @@ def _utterance_reverted(decision: _Decision, event: e.UserUtteranceReverted) -> 
         to = before_message_as_rasa(_counting(decision))
         return _reverted(decision, event, _beginning(decision) if to is None else to)
     to = _before_message(decision)
-    return _reverted(decision, event, decision.state.event if to is None else to)
+    return _reverted(decision, event, decision.last if to is None else to)
 
 
 def _before_message(decision: _Decision) -> int | None:
     """Reads no more than is taken back, whatever the length of the past."""
     if decision.state.context.latest_message is None:
         return None
-    past = _counting(decision)
-    message = next((number for number, event in past if isinstance(event, e.UserUttered)), None)
+    counting = _counting(decision)
+    said = (number for number, event in counting if isinstance(event, e.UserUttered))
+    message = next(said, None)
     if message is None:
         return None
-    if decision.state.loops or acted_last(decision.state_at(message - 1).context):
-        return (listened(past) or message) - 1
+    if decision.state.loops or acted_last(decision.history.state(message - 1).context):
+        return (listened(counting) or message) - 1
     return message - 1
 
 
 def _reverted(decision: _Decision, event: Rewind, to: int) -> e.Event:
-    reverted = _replaced(decision, replace(without_asker(event), to=to))
-    restored = reverted.restored
-    if restored is not None and restored.followup == RESTART:  # what was reverted was no restart
-        return replace(reverted, restored=replace(restored, followup=LISTEN))
-    return reverted
+    return _replaced(decision, replace(without_asker(event), to=to))
 
 
 def _beginning(decision: _Decision) -> int:
     """Number of the last restart or session start; 0 where there was none."""
-    past = applied(decision.newest_first())
-    return next((number for number, event in past if isinstance(event, Clearing)), 0)
+    counting = applied(decision.history.newest_first())
+    return next((number for number, event in counting if isinstance(event, Clearing)), 0)
 
 
 def _replaced(decision: _Decision, event: Rewind) -> Rewind:
-    last = decision.state.event
-    if event.to is None or not 0 <= event.to <= last:
-        why = f"there is no event {event.to} to go back to, the last is {last}"
+    if event.to is None or not 0 <= event.to <= decision.last:
+        why = f"there is no event {event.to} to go back to, the last is {decision.last}"
         raise InvalidEvent(decision.conversation, f"{type(event).__name__}.to", why)
-    if event.restored is not None:
-        return event
-    return replace(event, restored=_context_at(decision, event.to))
-
-
-def _context_at(decision: _Decision, number: int) -> e.Context:
-    """The context after an event; what was edited or redacted since then stays so.
-
-    Before the first event slots have their initial values, whenever they were declared.
-    """
-    since: list[e.MessageEdited | e.MessageRegenerated] = []
-    for later, event in decision.newest_first():
-        if later <= number:
-            break
-        if isinstance(event, e.MessageEdited | e.MessageRegenerated):
-            since.append(event)
-    context = copy_context(decision.state_at(number).context)
-    if number == 0:
-        context.slots = decision.state.initial_slots
-    for event in reversed(since):
-        rewrite(context, event)
-    return _hidden(decision, number, context) if decision.state.redacted else context
-
-
-def _hidden(decision: _Decision, number: int, context: e.Context) -> e.Context:
-    """The context as views may show it: what was redacted is not given back."""
-    redactions = Redactions(reversed([*decision.newest_first()]))
-    return redactions.context(context, number)
-
-
-def _restarted(decision: _Decision, event: e.ConversationRestarted) -> e.Event:
-    if event.restored is not None:
-        return event
-    slots = decision.state.initial_slots
-    return replace(event, restored=_fresh(decision, slots, RESTART))
-
-
-def _slots_reset(decision: _Decision, event: e.SlotsReset) -> e.Event:
-    if event.restored is not None:
-        return event
-    return replace(event, restored=decision.state.initial_slots)
-
-
-def _session_started(decision: _Decision, event: e.SessionStarted) -> e.Event:
-    if event.restored is not None:
-        return event
-    state = decision.state
-    slots = dict(state.context.slots) if state.session.carry_over else state.initial_slots
-    return replace(event, restored=_fresh(decision, slots, LISTEN))
-
-
-def _fresh(decision: _Decision, slots: dict[str, Any], followup: str) -> e.Context:
-    stack: list[Any] | None = None if decision.state.context.stack is None else []
-    return e.Context(slots=slots, followup=followup, stack=stack)
+    return event
 
 
 def _user_uttered(decision: _Decision, event: e.UserUttered) -> e.Event:
@@ -284,8 +187,8 @@ def _about_a_message(decision: _Decision, event: AboutMessage) -> e.Event:
 
 
 def _check_number(decision: _Decision, event: e.Event, field: str, number: int) -> None:
-    if not 1 <= number <= decision.state.event:
-        why = f"there is no event {number}, the last is {decision.state.event}"
+    if not 1 <= number <= decision.last:
+        why = f"there is no event {number}, the last is {decision.last}"
         raise InvalidEvent(decision.conversation, f"{type(event).__name__}.{field}", why)
 
 
@@ -296,7 +199,7 @@ def _message_redacted(decision: _Decision, event: e.MessageRedacted) -> e.Event:
         _check_number(decision, event, "events", number)
     if event.events:
         return event
-    numbered, before = [*decision.newest_first()][::-1], decision.state
+    numbered, before = [*decision.history.newest_first()][::-1], decision.state
     number = before.event + 1
     hidden = hidden_by(event.message, numbered, number)
     event = replace(event, events=tuple(sorted(hidden)))
@@ -310,7 +213,6 @@ def _never_recorded(decision: _Decision, event: e.EventErased) -> e.Event:
 
 
 _RESOLVERS: dict[type[e.Event], Callable[[_Decision, Any], e.Event]] = {
-    e.SessionStarted: _session_started,
     e.UserUttered: _user_uttered,
     e.MessageUnderstood: _message_understood,
     e.MessageAnnotated: _about_a_message,
@@ -320,10 +222,8 @@ _RESOLVERS: dict[type[e.Event], Callable[[_Decision, Any], e.Event]] = {
     e.MessageRated: _about_a_message,
     e.DeliverySucceeded: _about_a_message,
     e.DeliveryFailed: _about_a_message,
-    e.SlotsReset: _slots_reset,
     e.ActionReverted: _action_reverted,
     e.UserUtteranceReverted: _utterance_reverted,
-    e.ConversationRestarted: _restarted,
     e.HistoryReplaced: _replaced,
     e.EventErased: _never_recorded,
 }

@@ -22,7 +22,6 @@ from turnlog.domain.annotations import Entity as Entity
 from turnlog.domain.annotations import Frame as Frame
 from turnlog.domain.annotations import Intent as Intent
 from turnlog.domain.annotations import Span as Span
-from turnlog.domain.context import Context as Context
 from turnlog.domain.event import Event as Event
 from turnlog.domain.event import Versions as Versions
 from turnlog.domain.ledger_events import AiDisclosed as AiDisclosed
@@ -60,10 +59,10 @@ class SessionConfigured(Event, tag=2, frozen=True, array_like=True, gc=False):
 
 
 class SessionStarted(Event, tag=3, frozen=True, array_like=True, gc=False):
-    """A new stretch of the conversation; the context begins as `restored` says."""
+    """A new stretch of the conversation: the context begins anew, with the slots as they were or
+    at their initial values, as the session settings say."""
 
     reason: str | None = None
-    restored: Context | None = None
 
 
 class SessionExpired(Event, tag=4, frozen=True, array_like=True, gc=False):
@@ -223,9 +222,7 @@ class SlotSet(Event, tag=32, frozen=True, array_like=True, gc=False):
 
 
 class SlotsReset(Event, tag=33, frozen=True, array_like=True, gc=False):
-    """Every slot went back to its initial value, as `restored` says."""
-
-    restored: dict[str, Any] | None = None
+    """Every slot went back to its initial value."""
 
 
 class ActionReverted(Event, tag=34, frozen=True, array_like=True, gc=False):
@@ -236,7 +233,6 @@ class ActionReverted(Event, tag=34, frozen=True, array_like=True, gc=False):
     """
 
     to: int | None = None
-    restored: Context | None = None
 
 
 class UserUtteranceReverted(Event, tag=35, frozen=True, array_like=True, gc=False):
@@ -248,18 +244,16 @@ class UserUtteranceReverted(Event, tag=35, frozen=True, array_like=True, gc=Fals
     """
 
     to: int | None = None
-    restored: Context | None = None
 
 
 class ConversationRestarted(Event, tag=36, frozen=True, array_like=True, gc=False):
-    restored: Context | None = None
+    """The context began anew, with every slot at its initial value."""
 
 
 class HistoryReplaced(Event, tag=37, frozen=True, array_like=True, gc=False):
     """What follows replaces the history after event `to`; the replaced events stay readable."""
 
     to: int = 0
-    restored: Context | None = None
     reason: str | None = None
 
 

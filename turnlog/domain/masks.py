@@ -10,7 +10,6 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.context import Context
 from turnlog.domain.hidden_values import HiddenValue, pattern
 from turnlog.domain.plain import fields
 from turnlog.domain.values import same
@@ -30,8 +29,7 @@ _EMPTY = {"entry": b"{}", "update": "[]"}
 """What those have that are without a default."""
 
 PARTS = frozenset((
-    "latest_message", "latest_bot_message", "latest_action", "loop", "trigger",
-    "stack", "tags", "rating", "acts", "spans", "values", "canonical_values", "service_call",
+    "tags", "rating", "acts", "spans", "values", "canonical_values", "service_call",
     "service_results", "booked", "listed",
 ))  # fmt: skip
 """Further fields of events and their parts in which hidden values are masked.
@@ -69,12 +67,6 @@ class Mask:
         masked: e.Event = self._struct(event)
         if isinstance(masked, e.ToolCalled) and masked != event:  # what is masked is no JSON text
             return replace(masked, raw=None)
-        if isinstance(event, e.SlotsReset) and event.restored is not None:
-            return replace(masked, restored=self._slots(event.restored))
-        return masked
-
-    def context(self, context: Context) -> Context:
-        masked: Context = replace(self._struct(context), slots=self._slots(context.slots))
         return masked
 
     def json(self, source: bytes, unreadable: bytes = b"{}") -> bytes:

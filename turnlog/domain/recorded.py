@@ -9,11 +9,10 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain.actors import actor
-from turnlog.domain.apply import fold
 from turnlog.domain.events import Event
+from turnlog.domain.fold import Fold
 from turnlog.domain.plain import to_plain
 from turnlog.domain.redactions import Redactions
-from turnlog.domain.state import State
 from turnlog.domain.traits import Rewind, SlotChange
 from turnlog.domain.values import same
 
@@ -98,15 +97,18 @@ def shown(
         yield recorded
 
 
-def trace(events: Iterable[RecordedEvent], state: State | None = None) -> Iterator[TracedEvent]:
-    """Events, oldest first, with what each of them did.
+def traced(events: Iterable[RecordedEvent]) -> Iterator[TracedEvent]:
+    """A conversation's events, from the first on, with what each of them did."""
+    every = list(events)
+    return trace(every, Fold(lambda: [recorded.event for recorded in every]))
 
-    state: before the first of them, the initial one by default; it is folded on.
-    """
-    state = State() if state is None else state
+
+def trace(events: Iterable[RecordedEvent], folded: Fold) -> Iterator[TracedEvent]:
+    """The next events of a fold, which goes on with them, and what each of them did."""
+    state = folded.state
     held = state.slots
     for recorded in events:
-        fold(state, (recorded.event,))
+        folded.take((recorded.event,))
         slots: dict[str, Change] = {}
         if type(recorded.event) in _CHANGING:
             before, held = held, state.slots

@@ -6,21 +6,18 @@ comes up again it is masked, until a later message says it and sets it anew.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any
 
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.apply import fold
 from turnlog.domain.consequences import Numbered, consequences
-from turnlog.domain.context import Context, LatestMessage
+from turnlog.domain.fold import replay
 from turnlog.domain.hidden_values import hidden_values
 from turnlog.domain.masks import Mask, without_words
-from turnlog.domain.message_groups import members
 from turnlog.domain.state import State
-from turnlog.domain.traits import AboutMessage, Part, Rewind, Utterance, ValueChange
+from turnlog.domain.traits import AboutMessage, ValueChange
 
 
 def hidden_by(message: int, events: Sequence[Numbered], redaction: int) -> frozenset[int]:
@@ -29,20 +26,19 @@ def hidden_by(message: int, events: Sequence[Numbered], redaction: int) -> froze
     events: all of the conversation's, oldest first; redaction: the number it has among them. Of
     what comes later it hides only what names the message: a late answer, another edit.
     """
-    caused, whole = consequences(message, events, redaction), members(message, events)
+    caused = consequences(message, events, redaction)
     return frozenset(
         number
         for number, event in events
         if number == message
-        or (number in whole and isinstance(event, Utterance | Part))
-        or _is_about(whole, event)
+        or _is_about(message, event)
         or (number in caused and isinstance(event, ValueChange | e.EntitiesAdded))
     )
 
 
-def _is_about(messages: Collection[int], event: e.Event) -> bool:
+def _is_about(message: int, event: e.Event) -> bool:
     is_redaction = isinstance(event, e.MessageRedacted)
-    return isinstance(event, AboutMessage) and event.message in messages and not is_redaction
+    return isinstance(event, AboutMessage) and event.message == message and not is_redaction
 
 
 class Redactions:
@@ -86,32 +82,11 @@ class Redactions:
             return replace(event, body=self._whole_texts.json(event.body, unreadable))
         if (mask := self._mask(number)) is not None:
             event = mask.event(event)
-        restored = getattr(event, "restored", None)
-        if isinstance(restored, Context):
-            at = event.to if isinstance(event, Rewind) and event.to is not None else number
-            event = _with(event, restored=self.context(restored, at))
         return event
 
     def state(self, event: int) -> State:
         """The state after the event of that number, as every view may show it."""
-        return fold(State(), (self.shown(*numbered) for numbered in self._events[:event]))
-
-    def context(self, context: Context, event: int) -> Context:
-        """The context after the event of that number, as every view may show it."""
-        if (mask := self._mask(event)) is not None:
-            context = mask.context(context)
-        bot, loop = context.latest_bot_message, context.loop
-        if loop is not None:
-            loop = replace(loop, trigger=self._latest(loop.trigger))
-        if bot is not None and bot.event in self.hidden:
-            bot = replace(bot, text=None, data=None)
-        user = self._latest(context.latest_message)
-        shown: Context = replace(context, latest_message=user, latest_bot_message=bot, loop=loop)
-        return shown
-
-    def _latest(self, message: LatestMessage | None) -> LatestMessage | None:
-        is_hidden = message is not None and message.event in self.hidden
-        return message.without_words() if message is not None and is_hidden else message
+        return replay([self.shown(*numbered) for numbered in self._events[:event]])
 
     def _mask(self, number: int) -> Mask | None:
         """What is masked in the event of that number."""
@@ -125,8 +100,3 @@ class Redactions:
         """Masks every hidden value, and hidden texts where they are whole, however short."""
         texts = (getattr(event, "text", None) for n, event in self._events if n in self.hidden)
         return Mask(self._values, (text for text in texts if text))
-
-
-def _with(event: e.Event, **changed: Any) -> e.Event:
-    result: e.Event = replace(event, **changed)
-    return result

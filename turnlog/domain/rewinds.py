@@ -27,17 +27,28 @@ def taken_back(events: Iterable[e.Event]) -> dict[int, int]:
 
 
 def taken_by(rewinds: Sequence[tuple[int, int]]) -> dict[int, int]:
-    """The same, from the number of each rewind, oldest first, and of the event it went back to.
-
-    A rewind that was itself taken back takes nothing any more.
-    """
+    """The same, from the number of each rewind, oldest first, and of the event it went back to."""
     taken: dict[int, int] = {}
+    for number, to in counting(rewinds):
+        taken |= dict.fromkeys(range(to + 1, number), number)
+    return taken
+
+
+def goes_behind(events: Iterable[e.Event], number: int) -> bool:
+    """Whether one goes back to before the event of that number, but not to the beginning."""
+    return any(
+        isinstance(event, Rewind) and event.to is not None and 0 < event.to < number
+        for event in events
+    )
+
+
+def counting(rewinds: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Those of such rewinds that were not themselves taken back, newest first."""
     oldest: int | None = None
     for number, to in reversed(rewinds):
         if oldest is None or number <= oldest:
-            taken |= dict.fromkeys(range(to + 1, number), number)
+            yield number, to
             oldest = to
-    return taken
 
 
 # --- how far back -------------------------------------------------------------------------------

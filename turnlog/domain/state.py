@@ -12,6 +12,9 @@ from turnlog.domain.slots import Slot
 LISTEN = "action_listen"
 """What a bot does next when nothing else was decided (Rasa's name for it)."""
 
+RESTART = "action_session_start"
+"""What it does next after a restart."""
+
 
 class Session(msgspec.Struct, frozen=True, array_like=True):
     """number counts from 1, 0 before any began; times in seconds; ended says why, None while on."""
@@ -58,7 +61,8 @@ class State(msgspec.Struct, array_like=True):
     """event and turn: how many there were. started and last: first and last timestamp, if any.
 
     `context` is what rewinds give back, the rest only moves forward. loops: names of the forms
-    that were ever active. redacted: whether anything of it was.
+    that were ever active. redacted: whether anything of it was. rewritten: number of the last event
+    that changed what an earlier message says.
     """
 
     event: int = 0
@@ -78,6 +82,7 @@ class State(msgspec.Struct, array_like=True):
     deleted: bool = False
     loops: tuple[str, ...] = ()
     redacted: bool = False
+    rewritten: int = 0
 
     @property
     def slots(self) -> dict[str, Any]:

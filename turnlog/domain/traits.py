@@ -10,9 +10,6 @@ Rewind = e.ActionReverted | e.UserUtteranceReverted | e.HistoryReplaced
 Clearing = e.ConversationRestarted | e.SessionStarted
 """Nothing before it counts for what the bot does next."""
 
-Restoring = Rewind | Clearing
-"""Carries the context that is in force from then on, in `restored`."""
-
 Utterance = e.UserUttered | e.BotUttered | e.AgentUttered
 """A message of the user, the bot or a human operator."""
 
@@ -31,7 +28,7 @@ AboutMessage = (
 )
 """Is about an earlier message, named in `message`."""
 
-SlotChange = e.SlotSet | e.SlotsDeclared | e.SlotsReset | e.MessageRedacted | Restoring
+SlotChange = e.SlotSet | e.SlotsDeclared | e.SlotsReset | e.MessageRedacted | Rewind | Clearing
 """Can change slots."""
 
 ValueChange = e.SlotSet | e.VariableSet | e.ValueSet | e.ValueAppended | e.ForeignStateChanged

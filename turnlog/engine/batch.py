@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from turnlog.domain.apply import fold
 from turnlog.domain.commit import Commit
 from turnlog.domain.decide import decide
 from turnlog.domain.events import ConversationDeleted, Event, MessageRedacted
+from turnlog.domain.fold import Fold
+from turnlog.domain.history import past
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.encoding.rows import SALT_BYTES, columns, digest
-from turnlog.engine.history import StoredHistory
 from turnlog.engine.request import Part, Recorded, Request
 from turnlog.errors import InvalidEvent, VersionConflict
 from turnlog.projections.heads import Following, Heads, LiveHead
+from turnlog.projections.history import StoredHistory
 from turnlog.storage.recorder import Reader, Transaction
 from turnlog.storage.rows import Genesis, Key, Random, Row, Stream, key_lookup
 
@@ -127,7 +128,7 @@ class Batch:
             if lookup is not None:
                 self._known[lookup] = commits
         else:
-            commits = self._cut(request, head, events)
+            commits = self._cut(request, head, events, history)
         return Recorded(commits, state)
 
     def _commits(self, lookup: bytes) -> list[Commit] | None:
@@ -153,12 +154,15 @@ class Batch:
             conversation, 0, b"", 0, 0, self._genesis.digest, 0, State()
         )
 
-    def _cut(self, request: Request, head: LiveHead, events: Sequence[Event]) -> list[Commit]:
+    def _cut(
+        self, request: Request, head: LiveHead, events: Sequence[Event], history: StoredHistory
+    ) -> list[Commit]:
         """The commits that a request's events are cut into."""
         commits: list[Commit] = []
         self._note_keys(request, commits)
+        folded = Fold(lambda: events, head.state.copy(), past(history, head.state))
         for part in request.parts(events):
-            after = fold(head.state.copy(), part.events)
+            after = folded.take(part.events).copy()
             commits.append(self._commit(head, part, after))
             head = self._head(request.conversation)
         return commits
@@ -203,6 +207,7 @@ class Batch:
                 conversation, stream, owner, commit.version, position, sealed, snapshot, state
             ),
             snapshot,
+            commit.events,
         )
         return commit
 
@@ -214,10 +219,10 @@ class Batch:
         self.streams.append(stream)
         return stream.stream, stream.owner, stream.name
 
-    def _follow(self, head: LiveHead, before: int) -> None:
+    def _follow(self, head: LiveHead, before: int, events: Sequence[Event]) -> None:
         if (following := self.written.get(head.conversation)) is None:
             following = self.written[head.conversation] = Following(None, [], {})
-        following.put(head, before)
+        following.put(head, before, events)
 
 
 class _History(StoredHistory):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from turnlog.domain.conversation import Past
-from turnlog.domain.decide import NoHistory, decide
+from turnlog.domain.decide import decide
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import Event
+from turnlog.domain.history import NoHistory
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.state import State
 from turnlog.domain.values import same

@@ -19,11 +19,11 @@ from turnlog.domain.streams import check_id, check_key, is_conversation
 from turnlog.domain.values import unholdable
 from turnlog.engine.command import importing, recording
 from turnlog.engine.eventsourcing import ConversationApplication
-from turnlog.engine.history import StoredHistory, shown_commits
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import OutOfRange, Unavailable, UnknownConversation
 from turnlog.projections import PROJECTIONS, catch_up_kept
 from turnlog.projections.heads import LiveHead
+from turnlog.projections.history import StoredHistory, shown_commits
 from turnlog.projections.projection import catch_up, folded
 from turnlog.projections.view import StoredView
 from turnlog.storage.recorder import Recorder

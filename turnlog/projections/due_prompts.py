@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from turnlog.domain import events as e
 from turnlog.domain.commit import Commit
-from turnlog.projections.view import View
+from turnlog.projections.view import Entries, View
 
 DUE, OUT = "due ", "out "
 TIMER = "timer"
@@ -26,7 +26,7 @@ class DuePromptsProjection:
             take(commit, view)
 
 
-def take(commit: Commit, view: View) -> None:
+def take(commit: Commit, view: Entries) -> None:
     """One commit's effect; a prompt that is not in the view may be closed too."""
     for recorded in commit.recorded_events():
         effect = _EFFECTS.get(type(recorded.event))
@@ -34,13 +34,13 @@ def take(commit: Commit, view: View) -> None:
             effect(view, commit.conversation, recorded.number, recorded.event)
 
 
-def _armed(view: View, conversation: str, number: int, event: e.PromptArmed) -> None:
+def _armed(view: Entries, conversation: str, number: int, event: e.PromptArmed) -> None:
     if event.due is not None:
         view.put(conversation, DUE + event.token, event.due)
 
 
 def _closed(
-    view: View,
+    view: Entries,
     conversation: str,
     number: int,
     event: e.PromptAnswered | e.PromptTimedOut | e.PromptCancelled,
@@ -48,18 +48,18 @@ def _closed(
     view.remove(conversation, DUE + event.token)
 
 
-def _all_closed(view: View, conversation: str, number: int, event: e.Event) -> None:
+def _all_closed(view: Entries, conversation: str, number: int, event: e.Event) -> None:
     for key in _keys(view, conversation, DUE):
         view.remove(conversation, key)
 
 
-def _sent(view: View, conversation: str, number: int, event: e.BotUttered) -> None:
+def _sent(view: Entries, conversation: str, number: int, event: e.BotUttered) -> None:
     if event.actor == TIMER:
         view.put(conversation, f"{OUT}{number}", event.timestamp or 0.0)
 
 
 def _delivered(
-    view: View,
+    view: Entries,
     conversation: str,
     number: int,
     event: e.DeliverySucceeded | e.DeliveryFailed,
@@ -68,16 +68,16 @@ def _delivered(
         view.remove(conversation, f"{OUT}{event.message}")
 
 
-def _gone(view: View, conversation: str, number: int, event: e.ConversationDeleted) -> None:
+def _gone(view: Entries, conversation: str, number: int, event: e.ConversationDeleted) -> None:
     for key in _keys(view, conversation, ""):
         view.remove(conversation, key)
 
 
-def _keys(view: View, conversation: str, prefix: str) -> Iterable[str]:
+def _keys(view: Entries, conversation: str, prefix: str) -> Iterable[str]:
     return [key for key, _ in view.entries(conversation, prefix)]
 
 
-_EFFECTS: dict[type[e.Event], Callable[[View, str, int, Any], None]] = {
+_EFFECTS: dict[type[e.Event], Callable[[Entries, str, int, Any], None]] = {
     e.PromptArmed: _armed,
     e.PromptAnswered: _closed,
     e.PromptTimedOut: _closed,

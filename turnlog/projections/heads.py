@@ -15,11 +15,15 @@ from itertools import groupby
 
 import msgspec
 
-from turnlog.domain.apply import fold
+from turnlog.domain.events import Event
+from turnlog.domain.fold import Fold
+from turnlog.domain.history import History, past
+from turnlog.domain.rewinds import goes_behind
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.encoding.rows import is_commit
 from turnlog.errors import Corrupt
+from turnlog.projections.history import StoredHistory
 from turnlog.storage.checkpoints import close_over
 from turnlog.storage.recorder import Reader, Recorder, Transaction
 from turnlog.storage.rows import HEADS, Checkpoint, Head, Key, Row, Snapshot, key_lookup
@@ -73,9 +77,14 @@ class LiveHead(msgspec.Struct, frozen=True):
             state.event, state.turn, self.snapshot, binary.encode_state(state),
         )  # fmt: skip
 
-    def due(self, before: int) -> Snapshot | None:
-        """The snapshot to be taken here, the one before being after the event `before`."""
-        if self.state.deleted or self.state.event - before < SNAPSHOT_EVERY:
+    def due(self, before: int, events: Sequence[Event]) -> Snapshot | None:
+        """The snapshot to be taken here, the one before being after the event `before`.
+
+        Also where one of the newest events goes back to before that one, so that what follows on
+        a snapshot never does.
+        """
+        goes_on = self.state.event - before < SNAPSHOT_EVERY and not goes_behind(events, before)
+        if self.state.deleted or goes_on:
             return None
         stored = self.stored()
         return Snapshot(
@@ -90,32 +99,44 @@ class Following(msgspec.Struct):
     snapshots: list[tuple[int, Snapshot]] = []
     keys: dict[str, int] = {}
 
-    def take(self, row: Row) -> None:
-        """One more row; one that the head has seen changes nothing."""
-        head = self.head if self.head and self.head.stream == row.stream else None
-        if head is not None and row.version <= head.version:
-            return
-        state = head.state if head else State()
-        if is_commit(row.topic):
-            commit = row.commit()
-            state = fold(state.copy(), commit.events)
-            if commit.key is not None:
-                self.keys[commit.key] = row.position
-        before = 0 if state.deleted or head is None else head.snapshot
-        self.put(
-            LiveHead(
-                row.conversation, row.stream, row.owner, row.version, row.position, row.digest(),
-                before, state,
-            ),
-            before,
-        )  # fmt: skip
+    def take(self, rows: Sequence[Row], history: History) -> None:
+        """Further rows of one stream; those that the head has seen change nothing.
 
-    def put(self, head: LiveHead, before: int) -> None:
-        """The head after one more commit, with the snapshot that is due there."""
-        if (snapshot := head.due(before)) is not None:
+        history: the conversation's past, as far as it comes before them.
+        """
+        head = self.head if self.head and self.head.stream == rows[0].stream else None
+        new = [row for row in rows if head is None or row.version > head.version]
+        state = head.state.copy() if head else State()
+        folded = Fold(lambda: _events(new), state, past(history, state))
+        before = head.snapshot if head else 0
+        for row in new:
+            commit = row.commit() if is_commit(row.topic) else None
+            if commit is not None and commit.key is not None:
+                self.keys[commit.key] = row.position
+            events = commit.events if commit else ()
+            before = self._follow(row, folded.take(events).copy(), before, events)
+
+    def _follow(self, row: Row, state: State, before: int, events: Sequence[Event]) -> int:
+        """The head after a row; number of the event that its newest snapshot stands after."""
+        head = LiveHead(
+            row.conversation, row.stream, row.owner, row.version, row.position, row.digest(),
+            0 if state.deleted else before, state,
+        )  # fmt: skip
+        return self.put(head, head.snapshot, events).snapshot
+
+    def put(self, head: LiveHead, before: int, events: Sequence[Event]) -> LiveHead:
+        """The head after one more commit of these events, with the snapshot that is due there."""
+        if (snapshot := head.due(before, events)) is not None:
             self.snapshots.append((head.position, snapshot))
             head = msgspec.structs.replace(head, snapshot=snapshot.event)
         self.head = head
+        return head
+
+
+def _events(rows: Iterable[Row]) -> Iterator[Event]:
+    for row in rows:
+        if is_commit(row.topic):
+            yield from row.commit().events
 
 
 class Heads:
@@ -198,8 +219,9 @@ class Heads:
         for name in conversations:
             base = live[name] or (LiveHead.of(stored[name]) if name in stored else None)
             following = Following(base, [], {})
-            for row in rows[name]:
-                following.take(row)
+            history = StoredHistory(reader, name, self)
+            for _, same in groupby(rows[name], key=lambda row: row.stream):
+                following.take([*same], history)
             if following.head is not None:
                 found[name] = following.head
                 self._keep(name, following)

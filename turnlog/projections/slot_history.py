@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from turnlog.domain.commit import Commit
+from turnlog.domain.events import Event
+from turnlog.domain.fold import Fold
 from turnlog.domain.recorded import TracedEvent, trace
 from turnlog.domain.state import State
 from turnlog.encoding import binary
+from turnlog.projections.projection import shown_whole
 from turnlog.projections.view import View, numbered, reading
 
 _STATE = "state"
@@ -23,16 +27,22 @@ class SlotHistoryProjection:
     name: ClassVar[str] = "slots"
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
-        states: dict[str, State] = {}
+        last = {commit.conversation: commit.version for commit in commits}
+        folds: dict[str, Fold] = {}
         for commit in commits:
             name = commit.conversation
-            if name not in states:
-                states[name] = _state(view, commit)
-            for traced in trace(commit.recorded_events(), states[name]):
+            if name not in folds:
+                folds[name] = Fold(partial(_events, view, name, last[name]), _state(view, commit))
+            for traced in trace(commit.recorded_events(), folds[name]):
                 if traced.slots:
                     view.put(name, numbered(traced.number), _entry(traced))
-        for name, state in states.items():
-            view.put(name, _STATE, binary.encode_state(state))
+        for name, folded in folds.items():
+            view.put(name, _STATE, binary.encode_state(folded.state))
+
+
+def _events(view: View, conversation: str, version: int) -> Iterator[Event]:
+    for commit in shown_whole(view.log, conversation, version):
+        yield from commit.events
 
 
 def changes(view: View, conversation: str, slot: str | None = None) -> Iterator[dict[str, Any]]:

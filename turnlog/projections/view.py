@@ -12,7 +12,7 @@ from turnlog.errors import Corrupt
 from turnlog.storage.recorder import Reader
 
 
-class View(Protocol):
+class Entries(Protocol):
     """A projection's entries while it works on them; values are plain (msgpack)."""
 
     def get(self, conversation: str, key: str) -> Any: ...
@@ -24,6 +24,12 @@ class View(Protocol):
     def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """Keys and values of one conversation, in order of key."""
         ...
+
+
+class View(Entries, Protocol):
+    """Entries, and the log that the commits come from."""
+
+    log: Reader
 
 
 @contextmanager
@@ -39,6 +45,7 @@ class StoredView:
     """A projection's entries as they are stored; read only."""
 
     def __init__(self, reader: Reader, model: str) -> None:
+        self.log = reader
         self._reader = reader
         self._model = model
 

@@ -8,9 +8,9 @@ from typing import Any, Self
 
 from turnlog.domain.context import LatestMessage, Loop
 from turnlog.domain.conversation import Conversation
-from turnlog.domain.decide import NoHistory
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import ConversationRestarted, Event, SessionStarted, SlotsDeclared
+from turnlog.domain.history import NoHistory
 from turnlog.domain.loops import without_repeats
 from turnlog.domain.rewinds import applied
 from turnlog.domain.slots import Slot

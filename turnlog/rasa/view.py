@@ -13,9 +13,9 @@ from turnlog.domain.conversation import Conversation
 from turnlog.domain.loops import Numbered, without_repeats
 from turnlog.domain.rewinds import applied
 from turnlog.domain.state import State
-from turnlog.engine.history import StoredHistory
 from turnlog.engine.log import Turnlog
 from turnlog.errors import UnknownConversation
+from turnlog.projections.history import StoredHistory
 from turnlog.serializers.rasa.state import current_state
 from turnlog.serializers.rasa.writer import numbered_to_rasa
 

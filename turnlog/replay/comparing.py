@@ -59,7 +59,7 @@ _FAMILIES: dict[type[e.Event], Family] = {
 """What a bot answers for. Other events are not compared, in the record and in its answer."""
 
 _INCIDENTAL = frozenset(e.Event.__struct_fields__) | {
-    "call_id", "confidence", "policy", "hide_rule_turn", "restored", "to", "message",
+    "call_id", "confidence", "policy", "hide_rule_turn", "to", "message",
 }  # fmt: skip
 _STREAMS = (("understood",), ("tool",), ("slot", "action", "text"))
 
@@ -231,7 +231,5 @@ def _plain(event: e.Event | None) -> Any:
     if event is None:
         return None
     return {
-        key: value
-        for key, value in to_plain(event).items()
-        if key not in ("timestamp", "cause", "restored")
+        key: value for key, value in to_plain(event).items() if key not in ("timestamp", "cause")
     }

@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from turnlog.bots import LoadedBot, ask
-from turnlog.domain.apply import fold
 from turnlog.domain.calls import answers
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.dialogue import Turn, turns
 from turnlog.domain.events import BotFailed, Event, ToolCalled, UserUttered
-from turnlog.domain.state import State
+from turnlog.domain.fold import Fold
 from turnlog.encoding import binary
 from turnlog.engine.log import Turnlog
 from turnlog.errors import ConversationError
@@ -43,17 +42,18 @@ async def replay_one(
     """
     conversation = log.conversation(id)
     results = answers(enumerate(conversation.events(), 1))
-    state = State()
+    folded = Fold(conversation.events)
     for turn in turns(conversation.events()):
+        folded.take(turn.events[:1])
         if turn.message is not None and not any(conversation.hides(n) for n, _ in turn.numbered()):
-            scratch = conversation.earlier(fold(state.copy(), turn.events[:1]))
+            scratch = conversation.earlier(folded.state.copy())
             calls = list(_calls(turn, results))
             actual = await _answer(scratch, turn.message, calls, loaded, timeout)
             expected = own(turn.first_event, turn.events[1:])
             first = difference(expected, actual, rules)
             if first is not None:
                 return Divergence(id, turn.number, first.kind, first.expected, first.actual)
-        state = fold(state, turn.events)
+        folded.take(turn.events[1:])
     return None
 
 

@@ -7,7 +7,7 @@ the feed. A reader that falls too far behind is let go and comes back with its `
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import islice
@@ -33,7 +33,7 @@ EVENTS_AT_ONCE = 250
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """The second keeps nginx from gathering what must come at once."""
 
-Render = Callable[[Sequence[RecordedEvent]], bytes]
+Render = Callable[[Sequence[RecordedEvent]], Awaitable[bytes]]
 
 
 def message(data: bytes, *, event: str | None = None, id: int | None = None) -> bytes:
@@ -112,7 +112,7 @@ class EventStreams:
         """What there is after an event, and no more."""
         yield ALIVE
         async for _, events in self._past(conversation, after):
-            yield render(events)
+            yield await render(events)
 
     async def follow(
         self, conversation: str, after: int, render: Render, *, typing: bool = False
@@ -124,7 +124,7 @@ class EventStreams:
         yield ALIVE
         async for last, events in self._past(conversation, after):
             after = last
-            yield render(events)
+            yield await render(events)
         async with self._following(conversation, after, render, typing) as outbox:
             while not outbox.closed:
                 content = await outbox.take()
@@ -138,7 +138,7 @@ class EventStreams:
         outbox = Outbox(self._limits)
 
         async def send(events: Sequence[RecordedEvent]) -> None:
-            outbox.put(render(events))
+            outbox.put(await render(events))
 
         async def thinking(at_work: bool) -> None:
             outbox.put(message(b"true" if at_work else b"false", event="typing"))

@@ -8,8 +8,8 @@ from turnlog.domain.plain import to_plain
 from turnlog.domain.recorded import TracedEvent
 from turnlog.domain.traits import Rewind
 
-LEFT_OUT = ("type", "timestamp", "actor", "restored")
-"""Said beside the fields; `restored` says again what other events have said."""
+LEFT_OUT = ("type", "timestamp", "actor")
+"""Said beside the fields."""
 
 
 def item(traced: TracedEvent) -> dict[str, Any]:

@@ -21,9 +21,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from turnlog.domain import events as e
-from turnlog.domain.apply import fold
 from turnlog.domain.dialogue import Dialogue
-from turnlog.domain.state import State
+from turnlog.domain.fold import Fold
 from turnlog.errors import FormatError
 from turnlog.serializers.formats import codec, names
 from turnlog.serializers.shared.codec import SNIFFED, Codec, Example
@@ -139,9 +138,9 @@ def several(dialogues: st.SearchStrategy[Dialogue]) -> st.SearchStrategy[list[Di
 
 def told(dialogue: Dialogue) -> list[Any]:
     """What every format is for: of each turn the messages, and the slots after it."""
-    state, turns = State(), []
+    folded, turns = Fold(lambda: dialogue.events), []
     for turn in dialogue.turns():
-        fold(state, turn.events)
+        state = folded.take(turn.events)
         said = [
             (type(event), event.text)
             for event in turn.events

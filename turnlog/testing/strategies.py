@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Conversation
-from turnlog.domain.decide import NoHistory, decide
+from turnlog.domain.decide import decide
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.errors import InvalidEvent
+from turnlog.domain.history import NoHistory
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import LISTEN, State
 from turnlog.domain.values import INT_MAX, INT_MIN, RawJson

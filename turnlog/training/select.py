@@ -8,7 +8,7 @@ from itertools import takewhile
 import msgspec
 
 from turnlog.domain import events as e
-from turnlog.domain.apply import replay
+from turnlog.domain.fold import replay
 from turnlog.domain.recorded import RecordedEvent, shown
 from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog

@@ -9,7 +9,7 @@ import sys
 
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Conversation
-from turnlog.domain.decide import NoHistory
+from turnlog.domain.history import NoHistory
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import State
 from turnlog.serializers.rasa.reader import from_rasa

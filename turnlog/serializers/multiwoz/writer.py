@@ -8,9 +8,8 @@ from typing import Any, BinaryIO
 
 from turnlog.domain import events as e
 from turnlog.domain.annotations import Act, Frame, Span
-from turnlog.domain.apply import fold
 from turnlog.domain.dialogue import Dialogue, Turn
-from turnlog.domain.state import State
+from turnlog.domain.fold import Fold
 from turnlog.domain.traits import Utterance
 from turnlog.serializers.multiwoz.acts import acts_and_spans
 from turnlog.serializers.multiwoz.metadata import PARTS, Metadata, is_unset
@@ -67,7 +66,7 @@ class _LogWriter:
     """Turns in order: the user's messages at even places of the log, the bot's at odd ones."""
 
     def __init__(self, dialogue: Dialogue) -> None:
-        self.state = State()
+        self.folded = Fold(lambda: dialogue.events)
         self.metadata = Metadata()
         self.shown: dict[str, Any] = {}
         self.log: list[dict[str, Any]] = []
@@ -75,7 +74,7 @@ class _LogWriter:
         self.lost = Counter({"annotation of no message": stray})
 
     def turn(self, turn: Turn) -> None:
-        fold(self.state, turn.events)
+        self.folded.take(turn.events)
         for event in turn.events:
             if isinstance(event, e.MessageAnnotated):
                 for frame in event.frames:
@@ -108,7 +107,7 @@ class _LogWriter:
     def _slots(self) -> dict[str, Any]:
         """The slots as the format can say them: named domain.part.slot."""
         slots = {}
-        for name, value in self.state.slots.items():
+        for name, value in self.folded.state.slots.items():
             domain, *rest = name.split(".")
             if len(rest) < 2 or rest[0] not in PARTS:
                 self.lost["name of a slot without domain and part"] += 1

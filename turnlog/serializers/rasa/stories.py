@@ -13,7 +13,9 @@ from typing import Any, BinaryIO, ClassVar
 
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.fold import Fold
 from turnlog.domain.state import LISTEN
+from turnlog.domain.traits import Clearing
 from turnlog.serializers.rasa.text import annotated
 from turnlog.serializers.rasa.understood import Understood, understood
 from turnlog.serializers.rasa.yaml import Block, write_yaml
@@ -35,8 +37,8 @@ _HELD: Held = {
     e.ActionExecuted: frozenset(("name", "action_text")),
     e.SlotSet: frozenset(("name", "value")),
     e.LoopActivated: frozenset(("name",)),
-    e.SessionStarted: frozenset(("restored",)),
-    e.ConversationRestarted: frozenset(("restored",)),
+    e.SessionStarted: frozenset(),
+    e.ConversationRestarted: frozenset(),
 }
 
 
@@ -89,26 +91,27 @@ class _Stories:
         self.acting = any(isinstance(event, e.ActionExecuted) for event in dialogue.events)
         self.frames = _frames(dialogue)
         self.count = 0
-        self._begin(dialogue.first_event, None)
+        self._begin(dialogue.first_event, {})
 
     def all(self) -> Iterator[Example]:
         last = self.first
+        folded = Fold(lambda: self.dialogue.events)
         for last, event in self.dialogue.numbered():
-            if isinstance(event, e.SessionStarted | e.ConversationRestarted):
+            slots = folded.take((event,)).slots
+            if isinstance(event, Clearing):
                 yield from self._story(last - 1)
-                self._begin(last, event.restored)
+                self._begin(last, slots)
             self.lost.update(lost(event, _HELD))
             if (step := _STEPS.get(type(event))) is not None:
                 step(self, last, event)
         yield from self._story(last)
 
-    def _begin(self, first: int, restored: e.Context | None) -> None:
+    def _begin(self, first: int, slots: dict[str, Any]) -> None:
         self.first = first
         self.steps: list[dict[str, Any]] = []
         self.lost: Counter[str] = Counter()
-        if restored is not None and restored.slots:
-            slots = [{name: value} for name, value in restored.slots.items() if value is not None]
-            self.steps.append({"slot_was_set": slots})
+        if slots:
+            self.steps.append({"slot_was_set": [{name: value} for name, value in slots.items()]})
 
     def _story(self, last: int) -> Iterator[Example]:
         """The steps so far; without a message of the user they are no story."""

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from turnlog.domain.apply import replay
 from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.fold import replay
 from turnlog.errors import FormatError
 from turnlog.serializers.rasa.source import Place, RasaCodec
 from turnlog.serializers.rasa.state import current_state

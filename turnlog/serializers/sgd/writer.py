@@ -8,9 +8,8 @@ from typing import Any
 
 from turnlog.domain import events as e
 from turnlog.domain.annotations import Act, Frame, Span
-from turnlog.domain.apply import fold
 from turnlog.domain.dialogue import Dialogue, Turn
-from turnlog.domain.state import State
+from turnlog.domain.fold import Fold
 from turnlog.domain.traits import Utterance
 from turnlog.domain.values import same
 from turnlog.serializers.sgd.frames import frame_content
@@ -64,7 +63,7 @@ class _Writer:
     """Turns in order; `shown` is the state that the frames written so far tell."""
 
     def __init__(self, dialogue: Dialogue) -> None:
-        self.state = State()
+        self.folded = Fold(lambda: dialogue.events)
         self.shown: dict[str, Any] = {}
         self.services: set[str] = set()
         annotated, stray = annotations_by_message(dialogue.events, dialogue.first_event)
@@ -75,7 +74,7 @@ class _Writer:
         self.lost = Counter({"annotation of no message": stray})
 
     def turn(self, turn: Turn) -> list[dict[str, Any]]:
-        fold(self.state, turn.events)
+        self.folded.take(turn.events)
         intent = _intent(turn)
         return [
             self._message(event, self.frames.get(number, []), intent)
@@ -110,7 +109,7 @@ class _Writer:
     def _slots(self) -> dict[str, Any]:
         """The slots as the format can say them: named service.slot, a list each."""
         slots = {}
-        for name, value in self.state.slots.items():
+        for name, value in self.folded.state.slots.items():
             if "." not in name:
                 self.lost["name of a slot without a service"] += 1
                 name = f"{NO_SERVICE}.{name}"

@@ -157,7 +157,7 @@ async def stream(
     return event_stream.response(content)
 
 
-def _rendered(events: Sequence[RecordedEvent]) -> bytes:
+async def _rendered(events: Sequence[RecordedEvent]) -> bytes:
     messages = list(wire.page_messages(events))
     return event_stream.message(plain.dumps(messages), id=events[-1].number) if events else b""
 

@@ -13,7 +13,8 @@ from litestar.params import Body, Parameter
 from litestar.response import Redirect, Stream
 
 from turnlog import AsyncTurnlog
-from turnlog.domain.recorded import RecordedEvent, trace
+from turnlog.domain.fold import Fold
+from turnlog.domain.recorded import RecordedEvent, trace, traced
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import matching, summary
 from turnlog.serializers.shared import plain
@@ -101,7 +102,7 @@ async def timeline(
     principal.require(conversation, services.clock())
 
     def told(log: Turnlog) -> bytes:
-        items = [item(traced) for traced in trace(log.conversation(conversation).recorded())]
+        items = [item(each) for each in traced(log.conversation(conversation).recorded())]
         return plain.dumps({"conversation": conversation, "items": items})
 
     return _json(await log.read(told))
@@ -119,10 +120,10 @@ async def live(
     principal.require(conversation, services.clock())
     start = last_event_id(request, after)
     past = await services.log.conversation(conversation, event=start)
-    state = past.state.copy()
+    folded = Fold(lambda: services.log.sync.read_events(conversation), past.state.copy())
 
-    def render(events: Sequence[RecordedEvent]) -> bytes:
-        items = [item(traced) for traced in trace(events, state)]
+    async def render(events: Sequence[RecordedEvent]) -> bytes:
+        items = await services.log.read(lambda _: [item(each) for each in trace(events, folded)])
         return event_stream.message(plain.dumps(items), id=items[-1]["event"])
 
     return event_stream.response(services.streams.follow(conversation, start, render))

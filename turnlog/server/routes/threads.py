@@ -13,7 +13,7 @@ import msgspec
 from litestar import Response, delete, get, post, put
 
 from turnlog.domain import events as e
-from turnlog.domain.decide import History
+from turnlog.domain.history import History
 from turnlog.domain.state import State, Thread
 from turnlog.domain.values import check_value
 from turnlog.engine.request import Command, Recorded

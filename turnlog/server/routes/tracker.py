@@ -16,7 +16,7 @@ from litestar.params import Parameter
 
 from turnlog import AsyncTurnlog
 from turnlog.domain import events as e
-from turnlog.domain.decide import History
+from turnlog.domain.history import History
 from turnlog.domain.state import State
 from turnlog.domain.values import MAX_DEPTH
 from turnlog.errors import UnknownConversation

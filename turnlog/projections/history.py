@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import TYPE_CHECKING
 
-from turnlog.domain.apply import fold
 from turnlog.domain.commit import Commit
 from turnlog.domain.events import Event, UserUttered
+from turnlog.domain.fold import Fold, fold
+from turnlog.domain.history import past
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.encoding.rows import decode_events, is_commit
-from turnlog.errors import OutOfRange, StorageError
-from turnlog.projections.heads import Heads
+from turnlog.errors import Corrupt, OutOfRange, StorageError
 from turnlog.storage.recorder import Reader
 from turnlog.storage.rows import Row, Snapshot
+
+if TYPE_CHECKING:  # which reads a past too
+    from turnlog.projections.heads import Heads
 
 _BATCH = 64
 
@@ -94,20 +99,18 @@ class StoredHistory:
 
     def replay(self) -> State:
         """The state after every stored event, from the rows alone."""
-        state = State()
-        for _, events in self.groups():
-            fold(state, events)
-        return state
+        return Fold(self._tail).take(self._tail())
+
+    def _tail(self, version: int = 0) -> Iterator[Event]:
+        """The events of the versions above, oldest first."""
+        return chain.from_iterable(events for _, events in self.groups(version))
 
     def state(self, event: int) -> State:
         """After the event of that number; after 0 the initial one."""
         if event < 0:
             raise OutOfRange(self._conversation, f"there is no event {event}")
         state, version = self._start(self._snapshot(event=event))
-        for _, events in self.groups(version):
-            if state.event >= event:
-                break
-            state = fold(state, events[: event - state.event])
+        state = self._folded(state, islice(self._tail(version), event - state.event))
         if state.event < event:
             raise OutOfRange(
                 self._conversation, f"there is no event {event}, the last is {state.event}"
@@ -126,19 +129,14 @@ class StoredHistory:
     def state_after_turn(self, turn: int) -> State:
         """After the last event of a turn."""
         state, version = self._start(self._snapshot(turn=turn))
-        state = self._fold_turn(state, turn, version)
+        state = self._folded(state, _upto_turn(turn - state.turn, self._tail(version)))
         if state.turn != turn or state.event == 0:
             last = self.replay().turn
             raise OutOfRange(self._conversation, f"there is no turn {turn}, the last is {last}")
         return state
 
-    def _fold_turn(self, state: State, turn: int, version: int) -> State:
-        for _, events in self.groups(version):
-            for event in events:
-                if state.turn == turn and isinstance(event, UserUttered):
-                    return state
-                fold(state, (event,))
-        return state
+    def _folded(self, state: State, events: Iterable[Event]) -> State:
+        return fold(state, events, past(self, state))
 
     def _snapshot(self, *, event: int | None = None, turn: int | None = None) -> Snapshot | None:
         heads, name = self._heads, self._conversation
@@ -150,13 +148,12 @@ class StoredHistory:
 
     def state_at_time(self, time: float) -> State:
         """After the last event whose own timestamp is not after `time` (UTC seconds)."""
-        state, reached, dated = State(), 0, False
+        reached, dated = 0, False
         for number, event in enumerate(self.events(), 1):
             if event.timestamp is not None:
                 dated = True
                 if event.timestamp <= time:
                     reached = number
-            fold(state, (event,))
         if not dated:
             raise OutOfRange(self._conversation, "its events have no timestamps to look a time up")
         if not reached:
@@ -166,7 +163,20 @@ class StoredHistory:
     def _start(self, snapshot: Snapshot | None) -> tuple[State, int]:
         if snapshot is None:
             return State(), 0
-        return binary.decode_state(snapshot.state), snapshot.version
+        state = binary.decode_state(snapshot.state)
+        if state.event != snapshot.event:
+            why = f"the snapshot after event {snapshot.event} holds the state after {state.event}"
+            raise Corrupt(f"conversation {self._conversation!r}: {why}")
+        return state, snapshot.version
+
+
+def _upto_turn(turns: int, events: Iterable[Event]) -> Iterator[Event]:
+    """Events up to the end of the turn that is so many after the one they begin in."""
+    for event in events:
+        turns -= isinstance(event, UserUttered)
+        if turns < 0:
+            return
+        yield event
 
 
 def shown_commits(reader: Reader, heads: Heads, rows: Iterable[Row]) -> list[Commit]:

@@ -1,0 +1,199 @@
+"""Folding in pieces, from any state on, is a replay of everything; a model copies every state."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import Phase, find, given, settings
+from hypothesis import strategies as st
+
+import turnlog
+from tests.property.test_laws import histories, raw, recorded, sizes
+from turnlog.domain import events as e
+from turnlog.domain.apply import REWRITES, advance, beginning, go_back, rewrite
+from turnlog.domain.context import Context
+from turnlog.domain.fold import At, Fold, _Notes, apply, fold, no_past, replay
+from turnlog.domain.history import GrowingHistory, NoHistory, past
+from turnlog.domain.rewinds import counting, goes_behind
+from turnlog.domain.state import State, copy_context
+from turnlog.domain.traits import Rewind
+from turnlog.projections import heads
+
+decided = histories.map(lambda asked: raw(recorded(asked, [1])))
+"""What is recorded of what a conversation was asked for."""
+
+
+def copied(events: list[e.Event]) -> list[State]:
+    """The state after every event, the initial one first, each of them kept."""
+    state = State()
+    after = [state.copy()]
+    for number, event in enumerate(events, 1):
+        advance(state, iter((event,)))
+        if isinstance(event, Rewind):
+            assert event.to is not None
+            to = beginning(state) if event.to == 0 else after[event.to].context
+            go_back(state, event, rewritten(to, events[event.to : number - 1]))
+        after.append(state.copy())
+    return after
+
+
+def rewritten(context: Context, events: list[e.Event]) -> Context:
+    changed = copy_context(context)
+    for event in events:
+        if type(event) in REWRITES:
+            rewrite(changed, event)  # type: ignore[arg-type]  # a rewrite
+    return changed
+
+
+def known(events: list[e.Event]) -> At:
+    """What can be gone back to after these events, from the model."""
+    after = copied(events)
+    return lambda number: rewritten(after[number].context, events[number:])
+
+
+def goes_back_behind(events: list[e.Event], cut: int) -> bool:
+    """Whether the events after a cut go back to before it, and nothing later takes that back."""
+    rewinds = [
+        (number, event.to or 0)
+        for number, event in enumerate(events, 1)
+        if number > cut and isinstance(event, Rewind)
+    ]
+    return any(0 < to < cut for _, to in counting(rewinds))
+
+
+@pytest.mark.parametrize(
+    "holds",
+    [
+        lambda events: any(goes_back_behind(events, cut) for cut in range(len(events))),
+        lambda events: any(  # a rewind of a rewind
+            isinstance(event, Rewind) and any(isinstance(x, Rewind) for x in events[event.to : n])
+            for n, event in enumerate(events)
+        ),
+        lambda events: any(  # an edit between, of a message that counts again
+            isinstance(event, Rewind) and event.to and known(events[:n])(event.to) != at.context
+            for n, event in enumerate(events)
+            for at in [copied(events)[event.to or 0] if isinstance(event, Rewind) else State()]
+        ),
+    ],
+)
+def test_the_histories_hold_what_the_laws_are_about(holds: Any) -> None:
+    find(decided, holds, settings=settings(phases=[Phase.generate], max_examples=5_000))
+
+
+@given(decided)
+def test_a_replay_is_what_the_model_has(events: list[e.Event]) -> None:
+    for number, state in enumerate(copied(events)):
+        assert replay(events[:number]) == state
+        assert fold(State(), events[:number]) == state
+
+
+@given(decided)
+def test_going_on_from_any_state_is_replaying_all(events: list[e.Event]) -> None:
+    after = copied(events)
+    for cut in range(len(events) + 1):
+        at = known(events[:cut])
+        assert fold(after[cut].copy(), events[cut:], at) == after[-1]
+        for end in range(cut, len(events) + 1):
+            assert fold(after[cut].copy(), events[cut:end], at) == after[end]
+
+
+@given(decided)
+def test_a_fold_that_needs_the_past_says_so(events: list[e.Event]) -> None:
+    after = copied(events)
+    for cut in range(len(events) + 1):
+        if goes_back_behind(events, cut):
+            with pytest.raises(LookupError, match="give `at`"):
+                fold(after[cut].copy(), events[cut:])
+        else:
+            assert fold(after[cut].copy(), events[cut:]) == after[-1]
+
+
+@given(decided, sizes, st.integers(0, 60))
+def test_pieces_of_any_size_give_every_state(
+    events: list[e.Event], chosen: list[int], start: int
+) -> None:
+    after = copied(events)
+    start = min(start, len(events))
+    folded = Fold(lambda: events, after[start].copy())
+    ends = [start]
+    while ends[-1] < len(events):
+        ends.append(min(ends[-1] + chosen[len(ends) % len(chosen)], len(events)))
+    for one, other in pairwise(ends):
+        assert folded.take(iter(events[one:other])) == after[other]
+
+
+@given(decided, sizes)
+def test_a_fold_of_what_still_grows_looks_again(events: list[e.Event], chosen: list[int]) -> None:
+    after = copied(events)
+    there: list[e.Event] = []
+    folded = Fold(lambda: there)
+    while len(there) < len(events):
+        new = events[len(there) : len(there) + chosen[len(there) % len(chosen)]]
+        there += new
+        assert folded.take(new) == after[len(there)]
+
+
+@given(decided)
+def test_the_past_is_read_where_it_is_gone_back_to(events: list[e.Event]) -> None:
+    for cut in range(len(events) + 1):
+        state = replay(events[:cut])
+        at, model = past(GrowingHistory(NoHistory(), State(), events), state), known(events[:cut])
+        for number in range(1, cut + 1):
+            assert at(number) == model(number)
+
+
+@given(decided)
+def test_a_context_is_kept_until_it_is_used_last(events: list[e.Event]) -> None:
+    notes = _Notes(events, 0, no_past)
+    notes.fold(State(), iter(events))
+    assert not notes._kept
+    notes = _Notes(events, 0, no_past)
+    notes.keep_counting()
+    state, rest = State(), iter(events)
+    for event in rest:
+        notes.fold(state, iter((event,)))
+        assert len(notes._kept) <= 1
+
+
+@settings(max_examples=30)
+@given(asked=histories, chosen=sizes)
+def test_what_goes_back_to_before_a_snapshot_gets_its_own(
+    asked: list[e.Event], chosen: list[int]
+) -> None:
+    """So a reader who begins at a snapshot needs nothing from before it."""
+    with patch.object(heads, "SNAPSHOT_EVERY", 5), turnlog.open("memory:") as log:
+        start = turn = 0
+        while start < len(asked):
+            size = chosen[turn % len(chosen)]
+            request = log.request("c", asked[start : start + size])
+            request.now = None
+            log.writer.perform(request)
+            start, turn = start + size, turn + 1
+        log.current.catch_up()
+        stands = [snapshot.event for snapshot in log.store.reader.snapshots("c")]
+        for commit in log.history("c").commits():
+            last = max([0, *(event for event in stands if event < commit.first_event)])
+            assert not goes_behind(commit.events, last) or commit.last_event in stands
+
+
+def test_an_event_that_nobody_has_resolved_has_no_effect():
+    events = [e.SlotSet("a", 1), e.UserUtteranceReverted(), e.HistoryReplaced(to=7)]
+    assert replay(events).slots == fold(State(), events).slots == {"a": 1}
+
+
+def test_what_is_given_again_must_hold_what_was_taken():
+    folded = Fold(lambda: [e.SlotSet("a", 1)])
+    folded.take([e.SlotSet("a", 1), e.SlotSet("a", 2)])
+    with pytest.raises(LookupError, match="event 3 is not among those given again"):
+        folded.take([e.HistoryReplaced(to=1)])
+
+
+def test_one_more_event_goes_back_with_the_past_alone():
+    events = [e.SlotSet("a", 1), e.SlotSet("a", 2)]
+    back = e.HistoryReplaced(to=1)
+    with pytest.raises(LookupError, match="goes back to event 1"):
+        apply(replay(events), back)
+    assert apply(replay(events), back, known(events)) == replay([*events, back])

@@ -1,0 +1,95 @@
+"""A conversation's past, as decisions and folds read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from turnlog.domain.apply import REWRITES, rewrite
+from turnlog.domain.context import Context
+from turnlog.domain.events import Event
+from turnlog.domain.fold import At, fold, no_past
+from turnlog.domain.recorded import RecordedEvent
+from turnlog.domain.redactions import Redactions
+from turnlog.domain.state import State, copy_context
+
+
+class History(Protocol):
+    """A conversation's past, read only when something goes back to it."""
+
+    def newest_first(self) -> Iterator[tuple[int, Event]]:
+        """Event numbers and events, from the last to the first."""
+        ...
+
+    def state(self, event: int) -> State:
+        """The state after the event of that number; after 0 it is the initial one."""
+        ...
+
+
+def past(history: History, state: State) -> At:
+    """What a fold that goes on from a state can go back to.
+
+    Reads the state there and, if messages were rewritten since, the events since.
+    """
+    last, rewritten = state.event, state.rewritten
+
+    def at(number: int) -> Context:
+        context = copy_context(history.state(number).context)
+        since = history.newest_first() if rewritten > number else iter(())
+        rewrites: list[Event] = []
+        for later, event in since:
+            if later <= number:
+                break
+            if later <= last and type(event) in REWRITES:
+                rewrites.append(event)
+        for event in reversed(rewrites):
+            rewrite(context, event)  # type: ignore[arg-type]  # a rewrite
+        return context
+
+    return at
+
+
+class NoHistory:
+    """The past of a conversation that has none."""
+
+    def events(self, after: int = 0, upto: int | None = None) -> Iterator[Event]:
+        return iter(())
+
+    def newest_first(self) -> Iterator[tuple[int, Event]]:
+        return iter(())
+
+    def state(self, event: int) -> State:
+        return no_past(event) if event else State()
+
+    def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
+        return iter(())
+
+    def recorded_newest_first(self) -> Iterator[RecordedEvent]:
+        return iter(())
+
+    def redactions(self) -> Redactions:
+        return Redactions(())
+
+
+class GrowingHistory:
+    """A past with newer events on top that are not stored yet.
+
+    state: the one before the first of them.
+    """
+
+    def __init__(self, before: History, state: State, events: Sequence[Event]) -> None:
+        self._past = before
+        self._state = state
+        self._events = events
+
+    def newest_first(self) -> Iterator[tuple[int, Event]]:
+        base = self._state.event
+        for index in range(len(self._events) - 1, -1, -1):
+            yield base + index + 1, self._events[index]
+        yield from (item for item in self._past.newest_first() if item[0] <= base)
+
+    def state(self, event: int) -> State:
+        base = self._state
+        if event < base.event:
+            return self._past.state(event)
+        return fold(base.copy(), self._events[: event - base.event], past(self._past, base))
