@@ -6,6 +6,7 @@ TurnlogError
 │   ├── UnknownState         no such unit or state of a dialog
 │   ├── OutOfRange           no such turn, event or time
 │   └── InvalidEvent         a value or an event that cannot be recorded
+├── InvalidMessage           a message that no events can say
 ├── StorageError             the log itself
 │   ├── NoSuchLog            nothing has been recorded there, or the name is mistyped
 │   ├── VersionConflict      somebody else appended first
@@ -25,6 +26,7 @@ from __future__ import annotations
 from turnlog.domain.errors import (
     ConversationError,
     InvalidEvent,
+    InvalidMessage,
     OutOfRange,
     TurnlogError,
     UnknownConversation,
@@ -38,6 +40,7 @@ __all__ = [
     "ForeignDatabase",
     "FormatError",
     "InvalidEvent",
+    "InvalidMessage",
     "MissingExtra",
     "NewerFormat",
     "NoSuchLog",

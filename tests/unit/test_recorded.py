@@ -24,7 +24,7 @@ from turnlog import (
     UserUtteranceReverted,
     UserUttered,
 )
-from turnlog.domain.messages import Text, ToolCall, ToolResult
+from turnlog.domain.message_parts import Text, ToolCall, ToolResult
 from turnlog.domain.recorded import traced
 from turnlog.errors import ConversationError, OutOfRange
 

@@ -14,6 +14,10 @@ from hypothesis import strategies as st
 
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.events import Usage
+from turnlog.domain.message import Message
+from turnlog.domain.message_events import recorded_as
+from turnlog.domain.message_parts import Media, Reasoning, Refusal, Text, ToolCall
 from turnlog.errors import FormatError
 from turnlog.serializers.formats import codec
 from turnlog.serializers.rasa.text import _ANNOTATED, annotated
@@ -211,3 +215,29 @@ def test_what_rasa_reads_in_an_annotated_text_is_what_was_said(text, places, val
         assert len(read) + sum(lost.values()) == len(entities)
         for match in read:
             assert json.loads("{" + match["dict"] + "}").get("value", match["text"]) == value
+
+
+def test_typed_parts_are_written_and_what_has_no_place_is_counted() -> None:
+    image = Media("image", uri="https://example.org/a.png")
+    said = [
+        Message("developer", (Text("be brief"),)),
+        Message("user", (image, Text("what is it?")), name="Bob"),
+        Message("assistant", (Reasoning("hm"),)),
+        Message("assistant", (Reasoning("so"), Text("a cat"), ToolCall("1", "w", server=True)),
+                usage=Usage(output=3)),
+        Message("user", (Media("image", sha256="00"),)),
+        Message("assistant", (Refusal("no"),), finish="broken_off"),
+    ]  # fmt: skip
+    (example,) = made("openai", *recorded_as(said))
+    assert example.content["messages"] == [
+        {"role": "developer", "content": "be brief"},
+        {"role": "user", "name": "Bob", "content": [
+            {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
+            {"type": "text", "text": "what is it?"}]},
+        {"role": "assistant", "content": "a cat"},
+        {"role": "assistant", "content": None, "refusal": "no"},
+    ]  # fmt: skip
+    assert example.lost == {
+        "ReasoningAdded": 2, "BotUttered.cause": 1, "ToolCalled.server": 1, "AnswerMeasured": 1,
+        "Media without a place in a chat message": 1, "AnswerBrokenOff": 1,
+    }  # fmt: skip

@@ -47,9 +47,12 @@ class BotConversation(ABC):
         """The same with all that is known of each event."""
         return self._conversation.recorded()
 
-    def messages(self) -> Iterator[Message]:
-        """What was said and counts, oldest first, as today's models take it."""
-        return self._conversation.messages()
+    def messages(self, *, for_model: bool = False) -> Iterator[Message]:
+        """What was said and counts, oldest first, as today's models take it.
+
+        for_model: calls without a result are closed, and compactions carried out.
+        """
+        return self._conversation.messages(for_model=for_model)
 
     @property
     @abstractmethod

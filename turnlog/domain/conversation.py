@@ -8,12 +8,13 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from turnlog.domain import message_context
 from turnlog.domain.commit import Commit
 from turnlog.domain.counted import counted
 from turnlog.domain.decide import decide
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.errors import ConversationError
-from turnlog.domain.events import Event, MessageRedacted, UserUttered
+from turnlog.domain.events import Event, HistoryCompacted, MessageRedacted, UserUttered
 from turnlog.domain.fold import Fold, fold, replay
 from turnlog.domain.history import GrowingHistory, History, past
 from turnlog.domain.messages import Message, messages
@@ -160,12 +161,21 @@ class Conversation:
         last = self._stored_events
         yield from (r for r in self._past.recorded_newest_first() if r.number <= last)
 
-    def messages(self) -> Iterator[Message]:
-        """What was said and counts, oldest first: not taken back, failed or redacted, as edited."""
+    def messages(self, *, for_model: bool = False) -> Iterator[Message]:
+        """What was said and counts, oldest first: not taken back, failed or redacted, as edited.
+
+        for_model: as a model may read them: calls without a result get one that says so, and the
+        text of a compaction stands for the messages that it sums up.
+        """
         counting = counted(list(self.recorded()))
-        for message in messages(enumerate(counting.events, 1)):
-            assert message.event is not None
-            yield replace(message, event=counting.numbers[message.event - 1])
+        numbered = list(enumerate(counting.events, 1))
+        found = messages(numbered)
+        if for_model:
+            compactions = [(n, one) for n, one in numbered if isinstance(one, HistoryCompacted)]
+            found = iter(message_context.for_model(found, compactions))
+        for message in found:
+            number = None if message.event is None else counting.numbers[message.event - 1]
+            yield replace(message, event=number)
 
     def dialogue(self, turns: int | None = None) -> Dialogue:
         """The conversation's events, or those of its last `turns` turns, read from the end."""

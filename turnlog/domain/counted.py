@@ -7,13 +7,15 @@ knows which event of the log each of them is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
+from turnlog.domain.message_groups import groups
+from turnlog.domain.message_openai import with_text
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.rewinds import kept
 from turnlog.domain.traits import Part, Utterance
@@ -33,7 +35,7 @@ _SAID = (
 
 _REWRITES = (e.MessageEdited, e.MessageRegenerated)
 _GONE = (*_REWRITES, e.MessageRedacted)
-_REFERENCES = ("message", "cause", "to", "base")
+_REFERENCES = ("message", "cause", "to", "base", "first", "last")
 
 Numbered = tuple[int, e.Event]
 
@@ -120,8 +122,9 @@ def _edited(counting: list[Numbered], numbered: list[Numbered]) -> Iterator[Numb
     texts: dict[int | None, str | None] = {
         number: getattr(event, "text", None) for number, event in counting
     }
+    replaced = _replaced_texts(edits, counting)
     for number, event in counting:
-        if isinstance(event, _GONE):
+        if isinstance(event, _GONE) or number in replaced:
             continue
         message = getattr(event, "message", None)
         about = edits.get(message or 0)
@@ -132,10 +135,26 @@ def _edited(counting: list[Numbered], numbered: list[Numbered]) -> Iterator[Numb
         yield number, event
 
 
+def _replaced_texts(edits: Collection[int], counting: list[Numbered]) -> frozenset[int]:
+    """Numbers of further texts of edited messages: an edit stands for all of a message's texts."""
+    if not edits:
+        return frozenset()
+    texts = {number for number, event in counting if isinstance(event, e.TextAdded)}
+    return frozenset(
+        number
+        for group in (groups(counting) if texts else ())
+        if any(member in edits for member, _ in group.members)
+        for number, _ in group.members
+        if number in texts
+    )
+
+
 def _rewritten(event: e.Event, edit: e.MessageEdited | e.MessageRegenerated) -> e.Event:
     changed: dict[str, Any] = {"text": edit.text}
     if isinstance(edit, e.MessageRegenerated):
         changed["data"] = edit.data
+    elif (data := getattr(event, "data", None)) and isinstance(data.get("content"), list):
+        changed["data"] = {**data, "content": with_text(data["content"], edit.text)}
     result: e.Event = replace(event, **changed)
     return result
 
@@ -179,8 +198,10 @@ def _renumbered(counting: Iterator[Numbered]) -> Iterator[Numbered]:
 
 
 def _new(field: str, number: int, new: Mapping[int, int]) -> int | None:
-    if field in ("to", "base"):
+    if field in ("to", "base", "last"):
         return max((held for old, held in new.items() if old <= number), default=0)
+    if field == "first":
+        return 1 + max((held for old, held in new.items() if old < number), default=0)
     return new.get(number)
 
 

@@ -33,5 +33,15 @@ class InvalidEvent(ConversationError):
         self.field = field
 
 
+class InvalidMessage(TurnlogError):
+    """`field` names what is wrong in a message of that `role`."""
+
+    def __init__(self, role: str, field: str, why: str) -> None:
+        super().__init__(f"a message of role {role!r:.60}: {field}: {why}")
+        self.role = role
+        self.field = field
+        self.why = why
+
+
 class UnknownState(ConversationError):
     """A unit or state that the dialog does not have."""

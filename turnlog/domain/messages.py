@@ -1,103 +1,26 @@
-"""What was said, as today's models take it: messages of a role, made of parts."""
+"""Events to messages; the way back is in `domain/message_events.py` (ADR 14)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-import msgspec
-
 from turnlog.domain import events as e
-from turnlog.domain.plain import dumps
-
-Numbered = tuple[int, e.Event]
-
-NEW_MESSAGE = "new_message"
-"""In `extra` of a call that follows another but begins a message of its own."""
-
-
-class Text(msgspec.Struct, frozen=True, tag=True):
-    text: str
-
-
-class ToolCall(msgspec.Struct, frozen=True, tag=True):
-    """raw: the arguments as the model wrote them, where they are no JSON object."""
-
-    id: str
-    name: str
-    arguments: Any = None
-    raw: str | None = None
-
-    def as_openai(self) -> dict[str, Any]:
-        given = {} if self.arguments is None else self.arguments
-        text = dumps(given).decode() if self.raw is None else self.raw
-        return {
-            "id": self.id,
-            "type": "function",
-            "function": {"name": self.name, "arguments": text},
-        }
-
-
-class ToolResult(msgspec.Struct, frozen=True, tag=True):
-    """content: what the tool returned, any JSON value."""
-
-    call_id: str | None
-    name: str | None = None
-    content: Any = None
-    is_error: bool = False
-
-
-Part = Text | ToolCall | ToolResult
-
-
-class Message(msgspec.Struct, frozen=True):
-    """event: number of the first of the events that make it up. author: who, beyond the role.
-
-    role: system, developer, user, assistant or tool. metadata: what a foreign source says of it
-    beside; `content` in it are parts that are more than text, as they came.
-    """
-
-    role: str
-    parts: tuple[Part, ...] = ()
-    id: str | None = None
-    name: str | None = None
-    author: str | None = None
-    usage: dict[str, Any] | None = None
-    model: str | None = None
-    finish: str | None = None
-    metadata: Mapping[str, Any] = {}
-    event: int | None = None
-
-    @property
-    def text(self) -> str:
-        """Its texts, joined."""
-        return "".join(part.text for part in self.parts if isinstance(part, Text))
-
-    def as_openai(self) -> dict[str, Any]:
-        """The message as OpenAI's chat API takes it."""
-        for part in self.parts:
-            if isinstance(part, ToolResult):
-                return self._result(part)
-        content = self.metadata.get("content")
-        texts = any(isinstance(part, Text) for part in self.parts)
-        message = {"role": self.role, "content": content or (self.text if texts else None)}
-        if self.name is not None:
-            message["name"] = self.name
-        if calls := [part.as_openai() for part in self.parts if isinstance(part, ToolCall)]:
-            message["tool_calls"] = calls
-        return message
-
-    def _result(self, part: ToolResult) -> dict[str, Any]:
-        message = {"role": self.role, "tool_call_id": part.call_id, "name": part.name}
-        message = {name: held for name, held in message.items() if held is not None}
-        is_text = isinstance(part.content, str) or _are_texts(part.content)
-        return {**message, "content": part.content if is_text else dumps(part.content).decode()}
-
-
-def _are_texts(content: Any) -> bool:
-    return isinstance(content, list) and all(
-        isinstance(part, dict) and part.get("type") == "text" for part in content
-    )
+from turnlog.domain.message import BROKEN_OFF
+from turnlog.domain.message import Message as Message
+from turnlog.domain.message_groups import NEW_MESSAGE as NEW_MESSAGE
+from turnlog.domain.message_groups import Group, Numbered, Said, groups
+from turnlog.domain.message_openai import content_parts
+from turnlog.domain.message_parts import (
+    Media,
+    Opaque,
+    Part,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 
 
 def messages(events: Iterable[Numbered]) -> Iterator[Message]:
@@ -106,106 +29,122 @@ def messages(events: Iterable[Numbered]) -> Iterator[Message]:
     events: with their numbers, oldest first.
     """
     waiting: list[str] = []
-    for group in _groups(events):
-        number, first = group[0]
-        parts = tuple(part for n, event in group for part in _parts(n, event, waiting))
-        yield _MAKERS[type(first)](number, first, parts)
+    for group in groups(events):
+        yield _message(group, waiting)
 
 
-def _groups(events: Iterable[Numbered]) -> Iterator[Sequence[Numbered]]:
-    """The events of each message: calls go with the text, or the calls, that they belong to."""
-    group: list[Numbered] = []
-    for number, event in events:
-        if type(event) not in _MAKERS or _is_silent(event):
-            continue
-        if group and not (isinstance(event, e.ToolCalled) and _joins(event, group)):
-            yield group
-            group = []
-        group.append((number, event))
-    if group:
-        yield group
+def _message(group: Group, waiting: list[str]) -> Message:
+    number, first = group.members[0]
+    metadata = dict(first.extra or {})
+    metadata.pop(NEW_MESSAGE, None)
+    if (content := openai_content(first)) is not None:
+        metadata["content"] = content
+    return Message(
+        _role(group, first, metadata),
+        _parts(group, waiting),
+        id=first.message_id,
+        name=_name(first, metadata),
+        author=_author(first),
+        metadata=metadata,
+        event=number,
+        **_measured(group),
+    )
 
 
-def _is_silent(event: e.Event) -> bool:
-    if isinstance(event, e.SystemInstructed):
-        return event.tools is not None and event.text is None
-    return isinstance(event, e.ToolCalled | e.ToolReturned) and event.actor == "user"
+def _measured(group: Group) -> dict[str, Any]:
+    """What the events about a message say of it, the last of them last."""
+    first = group.members[0][1]
+    found: dict[str, Any] = {"model": first.versions.model if first.versions else None}
+    for about in group.about:
+        if isinstance(about, e.AnswerBrokenOff):
+            found["finish"] = BROKEN_OFF
+        else:
+            fields = {"usage": about.usage, "model": about.model, "finish": about.finish}
+            found |= {name: held for name, held in fields.items() if held is not None}
+    return found
 
 
-def _joins(call: e.ToolCalled, group: Sequence[Numbered]) -> bool:
-    """Whether a call belongs to the message before it."""
-    number, first = group[0]
-    if not isinstance(first, e.BotUttered | e.AgentUttered | e.ToolCalled):
-        return False
-    if call.cause is not None and call.cause == number:
-        return True
-    before = group[-1][1]
-    apart = call.extra is not None and NEW_MESSAGE in call.extra
-    return isinstance(before, e.ToolCalled) and before.cause == call.cause and not apart
+def _author(first: e.Event) -> str | None:
+    is_agents = first.actor is None and isinstance(first, e.AgentUttered)
+    return "agent" if is_agents else first.actor
 
 
-def _parts(number: int, event: e.Event, waiting: list[str]) -> Iterator[Part]:
+def _role(group: Group, first: e.Event, metadata: dict[str, Any]) -> str:
+    if isinstance(first, e.SystemInstructed):
+        elsewhere = metadata.pop("role", None)
+        return first.role or str(elsewhere or "system")
+    return group.side or "assistant"
+
+
+def _name(first: e.Event, metadata: dict[str, Any]) -> str | None:
+    """Of whoever said it, or of the tool; `extra` has it where the type has no field for it."""
+    if isinstance(first, e.ToolReturned) and not first.server:
+        return first.name
+    if isinstance(first, Said) and first.name is not None:
+        return first.name
+    return metadata.pop("name") if isinstance(metadata.get("name"), str) else None
+
+
+# --- parts --------------------------------------------------------------------------------------
+
+
+def _parts(group: Group, waiting: list[str]) -> tuple[Part, ...]:
     """waiting: ids of the calls that no result answered yet."""
-    if isinstance(event, e.ToolCalled):
-        call_id = event.call_id if event.call_id is not None else f"call_{number}"
-        waiting.append(call_id)
-        is_text = isinstance(event.arguments, str)
-        yield ToolCall(call_id, event.name, event.arguments, event.arguments if is_text else None)
-    elif isinstance(event, e.ToolReturned):
-        answered = event.call_id
-        if answered is None and waiting:
-            answered = waiting[0]
-        if answered in waiting:
-            waiting.remove(answered)
-        yield ToolResult(answered, event.name, event.result, bool(event.is_error))
+    parts: list[Part] = []
+    for number, event in group.members:
+        found = list(_parts_of(number, event, waiting))
+        at = getattr(event, "at", None)
+        place = len(parts) if at is None else at
+        parts[place:place] = found
+    return tuple(parts)
+
+
+def _parts_of(number: int, event: e.Event, waiting: list[str]) -> Iterator[Part]:
+    match event:
+        case e.ToolCalled():
+            yield _call(number, event, waiting)
+        case e.ToolReturned():
+            yield _result(event, waiting)
+        case e.ReasoningAdded():
+            yield Reasoning(event.text, event.signature, event.opaque)
+        case e.RefusalAdded(text=str(text)):
+            yield Refusal(text)
+        case e.MediaAdded():
+            yield Media(
+                event.kind, event.mime, event.sha256, event.uri, event.filename, event.content
+            )
+        case e.OpaqueAdded():
+            yield Opaque(event.source, event.kind, event.content)
+        case _:
+            yield from _said(event)
+
+
+def _said(event: e.Event) -> Iterator[Part]:
+    if (content := openai_content(event)) is not None:
+        yield from content_parts(content)
     elif (text := getattr(event, "text", None)) is not None:
         yield Text(text)
 
 
-def _instructed(number: int, event: e.SystemInstructed, parts: tuple[Part, ...]) -> Message:
-    extra = event.extra or {}
-    return _message(str(extra.get("role", "system")), number, event, parts)
+def openai_content(event: e.Event) -> list[Any] | None:
+    """The parts as OpenAI's API had them; None where there are none."""
+    beside = event.extra if isinstance(event, e.SystemInstructed) else getattr(event, "data", None)
+    content = (beside or {}).get("content")
+    return content if isinstance(content, list) and isinstance(event, Said) else None
 
 
-def _said(
-    number: int, event: e.UserUttered | e.BotUttered | e.AgentUttered, parts: tuple[Part, ...]
-) -> Message:
-    role = "user" if isinstance(event, e.UserUttered) else "assistant"
-    content = (event.data or {}).get("content")
-    beside = {"content": content} if isinstance(content, list) else {}
-    return _message(role, number, event, parts, **beside)
+def _call(number: int, event: e.ToolCalled, waiting: list[str]) -> ToolCall:
+    call_id = event.call_id if event.call_id is not None else f"call_{number}"
+    waiting.append(call_id)
+    given = event.arguments
+    raw = given if event.raw is None and isinstance(given, str) else event.raw
+    return ToolCall(call_id, event.name, given, raw, event.server, event.signature)
 
 
-def _called(number: int, event: e.ToolCalled, parts: tuple[Part, ...]) -> Message:
-    return _message("assistant", number, event, parts)
-
-
-def _returned(number: int, event: e.ToolReturned, parts: tuple[Part, ...]) -> Message:
-    return msgspec.structs.replace(_message("tool", number, event, parts), name=event.name)
-
-
-def _message(
-    role: str, number: int, event: e.Event, parts: tuple[Part, ...], **beside: Any
-) -> Message:
-    metadata = {**(event.extra or {}), **beside}
-    name = metadata.get("name")
-    return Message(
-        role,
-        parts,
-        id=event.message_id,
-        name=name if isinstance(name, str) else None,
-        author=event.actor,
-        model=event.versions.model if event.versions else None,
-        metadata=metadata,
-        event=number,
-    )
-
-
-_MAKERS: dict[type[e.Event], Callable[[int, Any, tuple[Part, ...]], Message]] = {
-    e.SystemInstructed: _instructed,
-    e.UserUttered: _said,
-    e.BotUttered: _said,
-    e.AgentUttered: _said,
-    e.ToolCalled: _called,
-    e.ToolReturned: _returned,
-}
+def _result(event: e.ToolReturned, waiting: list[str]) -> ToolResult:
+    answered = event.call_id
+    if answered is None and waiting:
+        answered = waiting[0]
+    if answered in waiting:
+        waiting.remove(answered)
+    return ToolResult(answered, event.name, event.result, bool(event.is_error))

@@ -6,7 +6,7 @@ comes up again it is masked, until a later message says it and sets it anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 
 from msgspec.structs import replace
@@ -16,8 +16,9 @@ from turnlog.domain.consequences import Numbered, consequences
 from turnlog.domain.fold import replay
 from turnlog.domain.hidden_values import hidden_values
 from turnlog.domain.masks import Mask, without_words
+from turnlog.domain.message_groups import members
 from turnlog.domain.state import State
-from turnlog.domain.traits import AboutMessage, ValueChange
+from turnlog.domain.traits import AboutMessage, Part, Utterance, ValueChange
 
 
 def hidden_by(message: int, events: Sequence[Numbered], redaction: int) -> frozenset[int]:
@@ -26,19 +27,20 @@ def hidden_by(message: int, events: Sequence[Numbered], redaction: int) -> froze
     events: all of the conversation's, oldest first; redaction: the number it has among them. Of
     what comes later it hides only what names the message: a late answer, another edit.
     """
-    caused = consequences(message, events, redaction)
+    caused, whole = consequences(message, events, redaction), members(message, events)
     return frozenset(
         number
         for number, event in events
         if number == message
-        or _is_about(message, event)
+        or (number in whole and isinstance(event, Utterance | Part))
+        or _is_about(whole, event)
         or (number in caused and isinstance(event, ValueChange | e.EntitiesAdded))
     )
 
 
-def _is_about(message: int, event: e.Event) -> bool:
+def _is_about(messages: Collection[int], event: e.Event) -> bool:
     is_redaction = isinstance(event, e.MessageRedacted)
-    return isinstance(event, AboutMessage) and event.message == message and not is_redaction
+    return isinstance(event, AboutMessage) and event.message in messages and not is_redaction
 
 
 class Redactions:

@@ -13,7 +13,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.messages import NEW_MESSAGE
+from turnlog.domain.message_groups import NEW_MESSAGE
+from turnlog.domain.message_openai import content_text
 from turnlog.errors import FormatError
 from turnlog.serializers.shared.document import member
 from turnlog.serializers.shared.json_value import parse, raw_parts
@@ -96,15 +97,10 @@ def _said(message: Message) -> dict[str, Any]:
     """Text and data of a message's content; the parts of a content of parts are kept as data."""
     content = message.get("content")
     if isinstance(content, list):
-        texts = [part["text"] for part in content if _is_text(part)]
-        return {"text": "\n".join(texts) if texts else None, "data": {"content": content}}
+        return {"text": content_text(content), "data": {"content": content}}
     if content is not None and not isinstance(content, str):
         raise FormatError(f"cannot be {content!r:.60}", field="content")
     return {"text": content}
-
-
-def _is_text(part: Any) -> bool:
-    return isinstance(part, dict) and isinstance(part.get("text"), str)
 
 
 def _instructed(message: Message, common: dict[str, Any]) -> Iterator[e.Event]:

@@ -10,6 +10,8 @@ import msgspec
 
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.message_openai import is_held
+from turnlog.domain.message_parts import Media, Opaque, Part, ToolResult
 from turnlog.domain.messages import NEW_MESSAGE, Message, messages
 from turnlog.domain.traits import Utterance
 from turnlog.errors import FormatError
@@ -18,12 +20,17 @@ from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.document import refuse_raw_example
 from turnlog.serializers.shared.losses import Held, lost
 
-_TEXT = frozenset(("text", "data", "extra"))
+_TEXT = frozenset(("text", "data", "name", "extra"))
+_PART = frozenset(("actor", "cause", "at"))
 _HELD: Held = {
-    e.SystemInstructed: frozenset(("text", "tools", "extra")),
+    e.SystemInstructed: frozenset(("text", "tools", "role", "name", "extra")),
     e.UserUttered: _TEXT,
     e.BotUttered: _TEXT,
-    e.ToolCalled: frozenset(("name", "arguments", "call_id", "cause", "extra")),
+    e.TextAdded: _PART | {"text"},
+    e.RefusalAdded: _PART | {"text"},
+    e.MediaAdded: _PART | {"kind", "mime", "uri", "sha256", "content", "filename"},
+    e.OpaqueAdded: _PART | {"source", "kind", "content"},
+    e.ToolCalled: frozenset(("name", "arguments", "raw", "call_id", "cause", "extra")),
     e.ToolReturned: frozenset(("result", "call_id", "name", "extra")),
     e.ConversationAnnotated: frozenset(("extra",)),
 }
@@ -111,18 +118,34 @@ def _take_beside(event: e.Event, chat: Chat) -> None:
 def _written(message: Message, first: e.Event, losses: Counter[str]) -> dict[str, Any] | None:
     """The message as OpenAI has it; None where nothing of what it says can be held."""
     written = message.as_openai()
+    placeless = _placeless(message)
+    losses.update(
+        f"{type(part).__name__} without a place in a chat message"
+        for part in placeless
+        if isinstance(part, Media | Opaque)
+    )
+    if placeless and len(placeless) == len(message.parts):
+        return None
     if isinstance(first, Utterance):
         data = {key: held for key, held in (first.data or {}).items() if held is not None}
         beyond = [key for key in data if data[key] is not written["content"]]
         losses.update(f"{type(first).__name__}.data.{key}" for key in beyond)
         if beyond and not written["content"] and "tool_calls" not in written:
             return None  # an image and no text is no message here, but no fault either
-    elif isinstance(first, e.ToolReturned):
+    elif isinstance(first, e.ToolReturned) and message.role == "tool":
         written["role"] = (first.extra or {}).get("role", "tool")
         losses["result that is no text"] += written["content"] is not first.result
     calls = written.pop("tool_calls", None)
     written |= _members(written, first, losses)
     return written if calls is None else {**written, "tool_calls": calls}
+
+
+def _placeless(message: Message) -> list[Part]:
+    """The parts that the chat API has no place for."""
+    if "content" in message.metadata:
+        return []
+    held = (ToolResult,) if message.role == "tool" else ()
+    return [part for part in message.parts if not (is_held(part) or isinstance(part, held))]
 
 
 def _members(written: dict[str, Any], first: e.Event, losses: Counter[str]) -> dict[str, Any]:

@@ -1,0 +1,46 @@
+"""What was said, as today's models take it: a message of a role, made of parts (ADR 14)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from turnlog.domain.events import Usage
+from turnlog.domain.message_openai import chat_message
+from turnlog.domain.message_parts import Part, Text
+
+BROKEN_OFF = "broken_off"
+"""Finish reason of an answer that is not whole."""
+
+
+class Message(msgspec.Struct, frozen=True):
+    """event: number of the first of the events that make it up. author: who, beyond the role.
+
+    role: system, developer, user, assistant or tool. name: what the author is called, or the tool.
+    finish: stop, length, tool_calls, broken_off, or a provider's own word. metadata: what a foreign
+    source says of it beside; `content` in it are the parts as OpenAI's API had them.
+    """
+
+    role: str
+    parts: tuple[Part, ...] = ()
+    id: str | None = None
+    name: str | None = None
+    author: str | None = None
+    usage: Usage | None = None
+    model: str | None = None
+    finish: str | None = None
+    metadata: Mapping[str, Any] = {}
+    event: int | None = None
+
+    @property
+    def text(self) -> str:
+        """Its texts, joined."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
+
+    def as_openai(self) -> dict[str, Any]:
+        """The message as OpenAI's chat API takes it, without what that has no place for."""
+        message = chat_message(self.role, self.parts, self.name)
+        content = self.metadata.get("content")
+        return {**message, "content": content} if content and self.role != "tool" else message

@@ -1,0 +1,77 @@
+"""When two conversations say the same: between frameworks, and within one (ADR 14)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from turnlog.domain.message import Message
+from turnlog.domain.message_parts import Media, Part, Text, ToolCall, ToolResult
+from turnlog.domain.values import same
+
+
+def alike(ones: Iterable[Message], others: Iterable[Message]) -> bool:
+    """Level 1, between frameworks: the same parts of the same roles in the same order.
+
+    Not compared: where a message ends and the next of its role begins, ids, names, authors,
+    usage, models, finish reasons, metadata.
+    """
+    return same(list(flattened(ones)), list(flattened(others)))
+
+
+def identical(ones: Iterable[Message], others: Iterable[Message]) -> bool:
+    """Level 2, within a framework: alike in everything but the numbers of events; 1 is not 1.0."""
+    return same(*([replace(m, event=None) for m in side] for side in (ones, others)))
+
+
+def flattened(messages: Iterable[Message]) -> Iterator[tuple[str, Part]]:
+    """What level 1 compares: each part with its role, as any framework could say it."""
+    names: dict[str, list[str]] = {}
+    for message in messages:
+        role = "system" if message.role == "developer" else message.role
+        for part in _with_texts_joined(message):
+            if isinstance(part, ToolCall):
+                names.setdefault(part.id, []).append(part.name)
+            yield role, _bare(part, names)
+
+
+def _with_texts_joined(message: Message) -> Iterator[Part]:
+    """All of its texts stand where the first is; a message without any has none."""
+    text = message.text
+    for part in message.parts:
+        if not isinstance(part, Text):
+            yield part
+        elif text:
+            yield Text(text)
+            text = ""
+
+
+def _bare(part: Part, names: dict[str, list[str]]) -> Part:
+    """Without what only one framework knows of it."""
+    if isinstance(part, ToolCall):
+        return replace(part, arguments=_arguments(part), raw=None, signature=None)
+    if isinstance(part, ToolResult):
+        called = names.get(part.call_id or "")
+        name = called.pop() if called else None
+        return replace(part, name=part.name or name)
+    if isinstance(part, Media):
+        digest = part.sha256 if part.content is None else sha256(part.content).hexdigest()
+        return replace(part, name=None, content=None, sha256=digest)
+    return part
+
+
+def _arguments(call: ToolCall) -> Any:
+    """As JSON says them; a text that is no JSON as it is, and none as an empty object."""
+    given = call.arguments
+    if given is None:
+        return {}
+    if not isinstance(given, str) or call.raw is None:
+        return given
+    try:
+        return msgspec.json.decode(call.raw)
+    except (msgspec.DecodeError, UnicodeError):
+        return given
