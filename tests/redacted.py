@@ -11,6 +11,9 @@ import turnlog
 from turnlog import Turnlog
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
+from turnlog.domain.message import Message
+from turnlog.domain.message_events import recorded_as
+from turnlog.domain.message_parts import Media, Opaque, Reasoning, Refusal, Text, ToolCall
 from turnlog.domain.plain import dumps, to_plain
 from turnlog.engine.importing import import_files
 from turnlog.serializers.rasa.reader import from_rasa
@@ -184,11 +187,37 @@ def failed(log: Turnlog, id: str) -> None:
     log.record(id, e.MessageRedacted(1))
 
 
+def of_an_agent(log: Turnlog, id: str) -> None:
+    """An answer with every part that there is, and all that goes on beside it."""
+    parts = (
+        Reasoning(f"is it {NAME}?", opaque={"of": NAME}), Text(f"Thank you, {NAME}!"),
+        ToolCall("c1", "check", {"pin": int(PIN)}, raw=f'{{"pin":  {PIN}}}'),
+        Media("file", uri=f"https://example.org/{NAME}", name=f"{NAME}.pdf"),
+        Opaque("elsewhere", "note", {"of": [NAME, int(PIN)]}), Refusal(f"not {PIN}"),
+    )  # fmt: skip
+    usage = e.Usage(input=7, details={"of": NAME})
+    log.record(id, _said())
+    log.record(id, *recorded_as([Message("assistant", parts, usage=usage, finish="stop")], 2))
+    log.record(
+        id, e.ApprovalAsked(f"tell {NAME}?", "c1", {"pin": int(PIN)}),
+        e.ApprovalGiven(True, "c1", f"as {NAME} says"), e.RunInterrupted("r", {"of": NAME}),
+        e.RunResumed("r", PIN), e.ForeignStateChanged("adk", {"user:name": NAME}, "user"),
+        e.ForeignRecorded("adk", "event", json.dumps({"of": [SAID, NAME]}).encode()),
+        e.ForeignRecorded("graph", "checkpoint", b"\x80" + SAID.encode()),
+        e.AiDisclosed(f"{NAME}, I am no person"), e.IncidentReported("leak", detail=f"pin {PIN}"),
+        e.OutcomeRecorded("resolved", comment=f"for {NAME}"), e.AnswerBrokenOff(2, f"at {PIN}"),
+        e.HistoryCompacted(1, 2, f"this is {NAME}"),
+    )  # fmt: skip
+    _later(log, id)
+    log.record(id, e.MessageRedacted(1))
+
+
 KINDS: dict[str, Callable[[Turnlog, str], None]] = {
     kind.__name__: kind
     for kind in (
         user, with_later_repeats, answered_after, bot, agent, tool_result, before_snapshots,
         after_snapshots, rewound, restarted, edited, session, failed,
+        of_an_agent,
     )
 }  # fmt: skip
 """Each records a conversation with a redaction under an id."""
@@ -254,6 +283,8 @@ def seen(conversation: Any) -> bytes:
             *(dumps(event.as_dict()) for event in conversation.events()),
             *(dumps(recorded.as_dict()) for recorded in conversation.recorded()),
             *(dumps(message.as_openai()) for message in conversation.messages()),
+            *(dumps(message) for message in conversation.messages(for_model=True)),
+            *(one.body for one in conversation.events() if isinstance(one, e.ForeignRecorded)),
         ]
     )
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import turnlog
+from tests.command_line import run
 from turnlog import (
     AgentUttered,
     AnswerBrokenOff,
     AnswerMeasured,
     BotUttered,
     Event,
+    ForeignRecorded,
     HistoryCompacted,
     MediaAdded,
     MessageEdited,
@@ -45,7 +48,11 @@ from turnlog.domain.message_parts import (
     ToolCall,
     ToolResult,
 )
-from turnlog.errors import InvalidMessage
+from turnlog.domain.recorded import traced
+from turnlog.engine.query import matching
+from turnlog.errors import InvalidEvent, InvalidMessage
+from turnlog.projections import transcript
+from turnlog.server.timeline import item
 
 IMAGE = MediaAdded("image", "image/png", uri="https://example.org/a.png", actor="user")
 PICTURE = Media("image", "image/png", uri="https://example.org/a.png")
@@ -329,3 +336,53 @@ def test_a_further_text_of_the_user_is_recorded_as_the_users(log: Turnlog) -> No
         ("user", (Text("a"), PICTURE, Text("b"))),
         ("assistant", (Opaque("x", "y"),)),
     ]
+
+
+# --- where people read them ---------------------------------------------------------------------
+
+SHOWN = [
+    Message("user", (PICTURE, Text("what is it?"), Text("quickly"))),
+    Message("assistant", (Reasoning("a cat?"), Text("a cat"), Opaque("x", "y", "z")),
+            finish="broken_off"),
+    Message("assistant", (Refusal("no more"),)),
+]  # fmt: skip
+
+
+def test_the_transcript_has_further_texts_media_and_refusals(log: Turnlog) -> None:
+    log.record("a", *recorded_as(SHOWN))
+    found = list(transcript.messages(log.view("transcript"), "a"))
+    media = [{"kind": "image", "mime": "image/png", "uri": "https://example.org/a.png"}]
+    assert [(entry["event"], entry["actor"], entry["text"], entry["data"]) for entry in found] == [
+        (1, "user", "what is it?\nquickly", {"media": media}), (5, "bot", "a cat", None),
+        (8, "bot", "no more", None),
+    ]  # fmt: skip
+    assert [head.conversation for head, _ in matching(log, search="quickly")] == ["a"]
+
+
+def test_a_dialogue_shows_every_part(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/log.db"
+    with turnlog.open(url) as log:
+        log.record("a", *recorded_as(SHOWN))
+    assert run("show", "a", "--dialogue", "--db", url).out.splitlines() == [
+        "turn 1", "  user: what is it?", "  user: (image) https://example.org/a.png",
+        "  user: quickly", "  bot: (thinks) a cat?", "  bot: a cat", "  bot: (x y)",
+        "  bot: (broken off)", "  bot: no more",
+    ]  # fmt: skip
+
+
+def test_the_inspector_counts_bytes_and_does_not_send_them(log: Turnlog) -> None:
+    log.record("a", MediaAdded("image", content=b"x" * 2000), ForeignRecorded("x", "y", b"12"))
+    items = [item(each) for each in traced(log.conversation("a").recorded())]
+    assert [one["fields"].get("content") for one in items] == ["2,000 bytes", None]
+    assert items[1]["fields"]["body"] == "2 bytes"
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (1, 3), (2, 1)])
+def test_a_compaction_of_events_that_are_not_there_is_refused(
+    log: Turnlog, first: int, last: int
+) -> None:
+    log.record("a", UserUttered("a"), BotUttered("b"))
+    with pytest.raises(InvalidEvent, match=r"HistoryCompacted\.(first|last)"):
+        log.record("a", HistoryCompacted(first, last, "c"))
+    with pytest.raises(InvalidEvent, match=r"AnswerMeasured\.message"):
+        log.record("a", AnswerMeasured(7))

@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 def dialogue(conversation: Any) -> dict[str, Any]:
     """What was said and called, as edited, without what was taken back."""
     from turnlog.domain.counted import counted
-    from turnlog.domain.events import ToolCalled, ToolReturned
-    from turnlog.domain.traits import Utterance
+    from turnlog.domain.events import AnswerBrokenOff, ToolCalled, ToolReturned
+    from turnlog.domain.traits import Part, Utterance
 
     events = list(conversation.recorded())
     counting = counted(events, ("errors", "redacted"))
     as_edited = dict(zip(counting.numbers, counting.events, strict=True))
+    spoken = Utterance | Part | ToolCalled | ToolReturned | AnswerBrokenOff
     lines = [
         recorded.as_dict() | _text(as_edited[recorded.number])
         for recorded in events
-        if isinstance(as_edited.get(recorded.number), Utterance | ToolCalled | ToolReturned)
+        if isinstance(as_edited.get(recorded.number), spoken)
     ]
     first = {"conversation": conversation.id, "turn": conversation.turn}
     return {**first, "event": conversation.state.event, "dialogue": lines}
@@ -56,6 +57,15 @@ def _says(line: dict[str, Any]) -> Iterator[str]:
         yield f"calls {line['name']} {output.shown(line.get('arguments'))}"
     elif line["type"] == "ToolReturned":
         yield output.shown(line.get("result"))
+    elif line["type"] == "ReasoningAdded":
+        yield f"(thinks) {line.get('text') or ''}".rstrip()
+    elif line["type"] == "MediaAdded":
+        where = line.get("filename") or line.get("uri") or line.get("sha256") or ""
+        yield f"({line['kind']}) {where}".rstrip()
+    elif line["type"] == "OpaqueAdded":
+        yield f"({line['source']} {line['kind']})"
+    elif line["type"] == "AnswerBrokenOff":
+        yield f"(broken off) {line.get('reason') or ''}".rstrip()
     else:
         yield from (line.get("text") or "").split("\n")
         if line.get("data"):

@@ -192,6 +192,15 @@ def _check_number(decision: _Decision, event: e.Event, field: str, number: int) 
         raise InvalidEvent(decision.conversation, f"{type(event).__name__}.{field}", why)
 
 
+def _history_compacted(decision: _Decision, event: e.HistoryCompacted) -> e.Event:
+    _check_number(decision, event, "first", event.first)
+    _check_number(decision, event, "last", event.last)
+    if event.first > event.last:
+        why = f"event {event.first} comes after event {event.last}"
+        raise InvalidEvent(decision.conversation, "HistoryCompacted.first", why)
+    return event
+
+
 def _message_redacted(decision: _Decision, event: e.MessageRedacted) -> e.Event:
     """What the redaction hides is named here, once: events by number, slots by name."""
     _about_a_message(decision, event)
@@ -222,6 +231,9 @@ _RESOLVERS: dict[type[e.Event], Callable[[_Decision, Any], e.Event]] = {
     e.MessageRated: _about_a_message,
     e.DeliverySucceeded: _about_a_message,
     e.DeliveryFailed: _about_a_message,
+    e.AnswerMeasured: _about_a_message,
+    e.AnswerBrokenOff: _about_a_message,
+    e.HistoryCompacted: _history_compacted,
     e.ActionReverted: _action_reverted,
     e.UserUtteranceReverted: _utterance_reverted,
     e.HistoryReplaced: _replaced,

@@ -7,10 +7,14 @@ from typing import Any, ClassVar
 
 from turnlog.domain import events as e
 from turnlog.domain.commit import Commit
+from turnlog.domain.plain import to_plain
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.rewinds import taken_by
 from turnlog.domain.traits import Rewind, Rewrite, Utterance
 from turnlog.projections.view import View, numbered, reading
+
+_Further = e.TextAdded | e.RefusalAdded | e.MediaAdded
+_OF_MEDIA = ("kind", "mime", "uri", "sha256", "filename")
 
 _REWIND = "to"
 """Only the entry of a rewind has it: the number of the event it went back to."""
@@ -31,7 +35,8 @@ def messages(view: View, conversation: str) -> Iterator[dict[str, Any]]:
     """A conversation's messages, oldest first.
 
     `{"event", "turn", "actor", "text", "data", "time", "taken_back"}`, and `edited` or `redacted`
-    where it was. taken_back: whether a rewind went back to before it.
+    where it was. taken_back: whether a rewind went back to before it. A message's further texts are
+    joined to its text, and its media are named in `data.media`.
     """
     with reading(TranscriptProjection.name):
         entries = [entry for _, entry in view.entries(conversation)]
@@ -46,21 +51,48 @@ def _take(view: View, recorded: RecordedEvent) -> None:
     event, id, key = recorded.event, recorded.conversation, numbered(recorded.number)
     if isinstance(event, Utterance | e.SystemInstructed):
         view.put(id, key, _message(recorded, event))
+    elif isinstance(event, _Further):
+        _add(view, recorded, event)
     elif isinstance(event, Rewrite):
         _rewrite(view, id, event, recorded.number)
     elif isinstance(event, Rewind):
         view.put(id, key, {"event": recorded.number, _REWIND: event.to})
 
 
-def _message(recorded: RecordedEvent, event: Utterance | e.SystemInstructed) -> dict[str, Any]:
+def _add(view: View, recorded: RecordedEvent, event: _Further) -> None:
+    """A further part of a message goes into its entry; of a message without one it is the entry."""
+    part, id = _message(recorded, event), recorded.conversation
+    message = None if event.cause is None else view.get(id, numbered(event.cause))
+    if message is None or message.get("actor") != part["actor"]:
+        view.put(id, numbered(recorded.number), part)
+        return
+    if "redacted" in message:
+        return
+    texts = [one["text"] for one in (message, part) if one["text"] is not None]
+    media = [medium for one in (message, part) for medium in (one["data"] or {}).get("media", ())]
+    data = {**(message["data"] or {}), "media": media} if media else message["data"]
+    joined = {**message, "text": "\n".join(texts) if texts else None, "data": data}
+    view.put(id, numbered(message["event"]), joined)
+
+
+def _message(
+    recorded: RecordedEvent, event: Utterance | e.SystemInstructed | _Further
+) -> dict[str, Any]:
     return {
         "event": recorded.number,
         "turn": recorded.turn,
         "actor": recorded.actor,
-        "text": event.text,
-        "data": None if isinstance(event, e.SystemInstructed) else event.data,
+        "text": getattr(event, "text", None),
+        "data": _data(event),
         "time": event.timestamp,
     }
+
+
+def _data(event: e.Event) -> dict[str, Any] | None:
+    if isinstance(event, e.MediaAdded):
+        plain = to_plain(event)
+        return {"media": [{name: plain[name] for name in _OF_MEDIA if name in plain}]}
+    return getattr(event, "data", None)
 
 
 def _rewrite(view: View, conversation: str, event: Rewrite, number: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from itertools import groupby
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -14,7 +14,7 @@ from turnlog.audit.protocol import details
 from turnlog.audit.verify import Verification
 from turnlog.domain import events as e
 from turnlog.domain.recorded import TracedEvent
-from turnlog.domain.traits import Rewind, Rewrite, Utterance
+from turnlog.domain.traits import Part, Rewind, Rewrite, Utterance
 from turnlog.reports.html import Child, Element, element, page
 from turnlog.reports.text import when
 from turnlog.serializers.shared.plain import dumps, to_plain
@@ -24,7 +24,10 @@ Rewrites = Sequence[tuple[int, Rewrite]]
 _ASIDE = (
     e.ActionExecuted, e.ActionRejected, e.ToolCalled, e.ToolReturned, e.SlotSet, e.SlotsReset,
     e.BotFailed, e.HandoverStarted, e.HandoverEnded, e.ConversationPaused, e.ConversationResumed,
-    e.MessageRated, e.MessageUnderstood, e.LoopActivated, e.DeliveryFailed,
+    e.MessageRated, e.MessageUnderstood, e.LoopActivated, e.DeliveryFailed, e.AnswerMeasured,
+    e.AnswerBrokenOff, e.AgentStarted, e.AgentEnded, e.ApprovalAsked, e.ApprovalGiven,
+    e.HistoryCompacted, e.RunInterrupted, e.RunResumed, e.ForeignStateChanged, e.AiDisclosed,
+    e.IncidentReported, e.OutcomeRecorded, e.ConversationExported, *get_args(Part),
 )  # fmt: skip
 Division = (
     e.SessionStarted | e.SessionExpired | e.SessionEnded | e.ConversationRestarted
@@ -224,6 +227,10 @@ def _aside(line: TracedEvent) -> list[Child]:
             return [element("b", event.name or "the tool"), f" {failed}{_json(event.result)}"]
         case e.ActionExecuted():
             return ["does ", element("b", event.name or event.action_text or "")]
+        case e.ReasoningAdded():
+            return [f"thinks {event.text or ''}"]
+        case e.MediaAdded():
+            return [f"shows {event.kind} {event.filename or event.uri or event.mime or ''}"]
         case e.MessageUnderstood():
             intent = event.intent.name if event.intent else None
             entities = [f"{entity.entity}={_json(entity.value)}" for entity in event.entities]

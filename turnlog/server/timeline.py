@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from turnlog.domain.events import Event, ForeignRecorded, MediaAdded
 from turnlog.domain.plain import to_plain
 from turnlog.domain.recorded import TracedEvent
 from turnlog.domain.traits import Rewind
@@ -18,7 +19,8 @@ def item(traced: TracedEvent) -> dict[str, Any]:
     slots: what changed, None for a value taken away; to: where a rewind went back to.
     """
     event = traced.event
-    fields = {name: held for name, held in to_plain(event).items() if name not in LEFT_OUT}
+    plain = {name: held for name, held in to_plain(event).items() if name not in LEFT_OUT}
+    fields = {name: _shown(event, held) for name, held in plain.items()}
     shown = {
         "event": traced.number,
         "turn": traced.turn,
@@ -33,3 +35,9 @@ def item(traced: TracedEvent) -> dict[str, Any]:
     if traced.slots:
         shown["slots"] = {name: after for name, (_, after) in traced.slots.items()}
     return shown
+
+
+def _shown(event: Event, held: Any) -> Any:
+    """Bytes of a medium or a framework's own are counted, and not sent to a page."""
+    is_bytes = isinstance(event, MediaAdded | ForeignRecorded) and isinstance(held, bytes)
+    return f"{len(held):,} bytes" if is_bytes else held

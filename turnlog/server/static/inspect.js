@@ -127,9 +127,12 @@ function show(event) {
 
 // --- the timeline --------------------------------------------------------------------------------
 
-const MESSAGES = new Set(["UserUttered", "BotUttered", "AgentUttered", "SystemInstructed"]);
+const MESSAGES = new Set([
+  "UserUttered", "BotUttered", "AgentUttered", "SystemInstructed",
+  "TextAdded", "ReasoningAdded", "RefusalAdded", "MediaAdded", "OpaqueAdded",
+]);
 const SESSIONS = new Set(["SessionStarted", "SessionEnded", "SessionExpired", "ConversationRestarted", "ThreadStarted", "ThreadEnded"]);
-const FAILURES = new Set(["BotFailed", "DeliveryFailed", "ToolFailed"]);
+const FAILURES = new Set(["BotFailed", "DeliveryFailed", "ToolFailed", "AnswerBrokenOff", "IncidentReported"]);
 
 const timeline = new Rows($("timeline"), (index) => {
   const item = model.items[index];
@@ -166,7 +169,10 @@ function what({ fields, to }) {
   const { text, name, value, intent, arguments: given, result, reason, detail } = fields;
   if (text !== undefined) return text;
   if (intent) return `${intent.name ?? "?"} ${(fields.entities ?? []).map((e) => `${e.entity}=${plain(e.value)}`).join(" ")}`;
-  const parts = [name, value, given, result, reason, detail].filter((part) => part !== undefined && part !== null);
+  const { kind, source, agent, filename, uri, usage, finish, delta: changed, content, body } = fields;
+  const parts = [
+    name, value, given, result, reason, detail, agent, source, kind, filename, uri, usage, finish, changed, content, body,
+  ].filter((part) => part !== undefined && part !== null);
   return parts.map(plain).join("  ");
 }
 
