@@ -12,8 +12,8 @@ from turnlog import Turnlog
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.message import Message
-from turnlog.domain.message_events import recorded_as
 from turnlog.domain.message_parts import Media, Opaque, Reasoning, Refusal, Text, ToolCall
+from turnlog.domain.message_recording import recorded_as
 from turnlog.domain.plain import dumps, to_plain
 from turnlog.engine.importing import import_files
 from turnlog.serializers.rasa.reader import from_rasa

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from turnlog.domain.events import Usage
 from turnlog.domain.message import Message
-from turnlog.domain.message_events import RESERVED
 from turnlog.domain.message_parts import (
     Media,
     Opaque,
@@ -18,6 +17,7 @@ from turnlog.domain.message_parts import (
     ToolCall,
     ToolResult,
 )
+from turnlog.domain.message_recording import RESERVED
 from turnlog.domain.plain import dumps
 from turnlog.testing.strategies import objects, structs, texts, values
 

@@ -18,8 +18,8 @@ from turnlog import BotUttered, Event
 from turnlog.domain.message import Message
 from turnlog.domain.message_context import for_model
 from turnlog.domain.message_equality import alike, flattened, identical
-from turnlog.domain.message_events import recorded_as
 from turnlog.domain.message_parts import Text, ToolCall, ToolResult
+from turnlog.domain.message_recording import recorded_as
 from turnlog.domain.messages import messages
 from turnlog.encoding import binary
 from turnlog.serializers.shared.json_value import parse

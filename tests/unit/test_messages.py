@@ -37,7 +37,6 @@ from turnlog import (
 from turnlog.domain.message import BROKEN_OFF, Message
 from turnlog.domain.message_context import UNANSWERED
 from turnlog.domain.message_equality import alike, identical
-from turnlog.domain.message_events import recorded_as
 from turnlog.domain.message_parts import (
     Media,
     Opaque,
@@ -48,6 +47,7 @@ from turnlog.domain.message_parts import (
     ToolCall,
     ToolResult,
 )
+from turnlog.domain.message_recording import recorded_as
 from turnlog.domain.recorded import traced
 from turnlog.engine.query import matching
 from turnlog.errors import InvalidEvent, InvalidMessage
@@ -220,6 +220,12 @@ def test_a_redacted_users_message_takes_its_further_texts_and_media_along(log: T
     log.record("a", *recorded_as([message]), BotUttered("fine"), MessageRedacted(1))
     shown = list(log.conversation("a").events())
     assert "me" not in repr([vars_of(event) for event in shown[:3]])
+
+
+def test_a_redacted_message_before_the_first_turn_is_in_no_message_at_all(log: Turnlog) -> None:
+    greeting = Message("assistant", (Reasoning("zebra"), Text("zebra"), Media("image")))
+    log.record("a", *recorded_as([greeting]), UserUttered("hi"), MessageRedacted(2))
+    assert [m.text for m in log.conversation("a").messages()] == ["hi"]
 
 
 def vars_of(event: Event) -> list[Any]:

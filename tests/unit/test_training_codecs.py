@@ -16,8 +16,8 @@ from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import Usage
 from turnlog.domain.message import Message
-from turnlog.domain.message_events import recorded_as
 from turnlog.domain.message_parts import Media, Reasoning, Refusal, Text, ToolCall
+from turnlog.domain.message_recording import recorded_as
 from turnlog.errors import FormatError
 from turnlog.serializers.formats import codec
 from turnlog.serializers.rasa.text import _ANNOTATED, annotated

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.message_groups import groups
+from turnlog.domain.message_groups import groups, members
 from turnlog.domain.message_openai import with_text
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.rewinds import kept
@@ -92,7 +92,10 @@ def _redacted(numbered: list[Numbered], turns: Mapping[int, int]) -> _Where:
     """
     messages = {event.message for _, event in numbered if isinstance(event, e.MessageRedacted)}
     turn_of = {number: turns[number] for number in messages}
-    return _Where(set(turn_of.values()) - {0}, {n for n, turn in turn_of.items() if turn == 0})
+    early = {n for n, turn in turn_of.items() if turn == 0}
+    parts = {n for n, event in numbered if isinstance(event, Part | Utterance)}
+    whole = {part for n in early for part in members(n, numbered) if part in parts}
+    return _Where(set(turn_of.values()) - {0}, early | whole)
 
 
 def _without(

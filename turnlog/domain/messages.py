@@ -1,4 +1,4 @@
-"""Events to messages; the way back is in `domain/message_events.py` (ADR 14)."""
+"""Events to messages; the way back is in `domain/message_recording.py` (ADR 14)."""
 
 from __future__ import annotations
 
