@@ -1,0 +1,122 @@
+"""A framework's own JSON without the words that typed events hold: each word is stored once, and
+what is redacted or erased in an event is gone from the framework's view too (ADR 14).
+
+In a skeleton `{"$e": "NUMBER_FIELD_FORM"}` takes the place of a value: one word, of which the mask
+of a redaction takes no part for a value that is hidden.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from turnlog.domain.events import Event
+from turnlog.domain.plain import dumps
+
+HOLE = "$e"
+
+FIELDS = ("text", "arguments", "raw", "result", "opaque", "signature", "uri", "filename", "content")
+"""Of events, whose values are cut out."""
+
+NAMES = frozenset((
+    "role", "type", "kind", "id", "name", "tool_name", "tool_call_id", "call_id", "status", "model",
+    "model_name", "finish_reason", "part_kind", "author",
+))  # fmt: skip
+"""Keys under which a text is a name; it stays, also where somebody said the same word."""
+
+_BLANK: Mapping[str, Any] = {"text": "", "json": "{}", "base64": "", "object": {}, "list": []}
+"""What fills a hole whose event does not say it any more, by form."""
+
+Holes = dict[str | bytes, deque[str]]
+"""What is cut out, oldest first: texts as they are, objects and lists as their JSON."""
+
+
+def skeleton(
+    document: Any, events: Iterable[tuple[int, Event]], names: Collection[str] = NAMES
+) -> Any:
+    """The document, a JSON value, without what these events say.
+
+    events: with their numbers, oldest first; equal words are theirs in this order. names: keys
+    whose texts stay.
+    """
+    holes: Holes = {}
+    for number, event in events:
+        for key, field, form in _words(event):
+            holes.setdefault(key, deque()).append(f"{number}_{field}_{form}")
+    return _cut(document, holes, names)
+
+
+def filled(skeleton: Any, event: Callable[[int], Event | None]) -> Any:
+    """The document of a skeleton. event: gives the event of a number as it may be shown.
+
+    A word that its event does not say any more is an empty text, object or list.
+    """
+    if isinstance(skeleton, list):
+        return [filled(item, event) for item in skeleton]
+    if not isinstance(skeleton, dict):
+        return skeleton
+    held = skeleton.get(HOLE)
+    if isinstance(held, str):
+        number, field, form = held.split("_")
+        return _said(event(int(number)), field, form)
+    if isinstance(held, dict):  # the document's own key
+        return {key: filled(item, event) for key, item in held.items()}
+    return {key: filled(item, event) for key, item in skeleton.items()}
+
+
+# --- cutting out --------------------------------------------------------------------------------
+
+
+def _words(event: Event) -> Iterator[tuple[str | bytes, str, str]]:
+    """What an event says, its field, and each form in which a document may say it."""
+    for field in FIELDS:
+        held = getattr(event, field, None)
+        if held in (None, "", b"", [], {}):
+            continue
+        if isinstance(held, str):
+            yield held, field, "text"
+        elif isinstance(held, bytes):
+            yield b64encode(held).decode(), field, "base64"
+        elif isinstance(held, dict | list):
+            yield dumps(held), field, "object" if isinstance(held, dict) else "list"
+            yield dumps(held).decode(), field, "json"
+
+
+def _cut(value: Any, holes: Holes, names: Collection[str]) -> Any:
+    if isinstance(value, str):
+        return _hole(holes.get(value), value)
+    if not isinstance(value, dict | list):
+        return value
+    whole = holes.get(dumps(value)) if value else None
+    if whole is not None:
+        return _hole(whole, value)
+    if isinstance(value, list):
+        return [_cut(item, holes, names) for item in value]
+    rest = {
+        key: item if key in names and isinstance(item, str) else _cut(item, holes, names)
+        for key, item in value.items()
+    }
+    return {HOLE: rest} if HOLE in rest else rest
+
+
+def _hole(found: deque[str] | None, value: Any) -> Any:
+    """The next event that says it, or the last of them once more."""
+    if found is None:
+        return value
+    return {HOLE: found.popleft() if len(found) > 1 else found[0]}
+
+
+# --- filling in ---------------------------------------------------------------------------------
+
+
+def _said(event: Event | None, field: str, form: str) -> Any:
+    held = getattr(event, field, None)
+    if held is None:
+        return msgspec.json.decode(dumps(_BLANK[form]))  # a copy of one's own
+    if form == "json":
+        return dumps(held).decode()
+    return b64encode(held).decode() if form == "base64" else held
