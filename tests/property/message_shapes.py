@@ -17,7 +17,6 @@ from turnlog.domain.message_parts import (
     ToolCall,
     ToolResult,
 )
-from turnlog.domain.message_recording import RESERVED
 from turnlog.domain.plain import dumps
 from turnlog.testing.strategies import objects, structs, texts, values
 
@@ -60,7 +59,9 @@ PARTS = {
 }  # fmt: skip
 
 metadata = st.dictionaries(
-    texts.filter(lambda key: key not in (*RESERVED, "content")), values, max_size=2
+    texts.filter(lambda key: key not in ("new_message", "name", "role", "content")),
+    values,
+    max_size=2,
 )
 
 
@@ -149,3 +150,31 @@ adk = st.lists(st.one_of(
 FRAMEWORKS = {
     "langgraph": langgraph, "pydantic-ai": pydantic_ai, "openai-agents": openai_agents, "adk": adk,
 }  # fmt: skip
+
+
+# --- OpenAI's chat messages, as files have them -------------------------------------------------
+
+_contents = st.lists(st.one_of(
+    st.fixed_dictionaries({"type": st.just("text"), "text": texts}),
+    st.fixed_dictionaries({"type": st.just("image_url"), "image_url": st.fixed_dictionaries(
+        {"url": st.sampled_from(["http://x/y", "data:image/png;base64,aGk=", "data:,"])})}),
+    st.fixed_dictionaries({"type": st.just("input_audio"), "input_audio": objects}),
+    objects,
+), min_size=1, max_size=3)  # fmt: skip
+_content = texts | _contents
+_calls = st.lists(st.fixed_dictionaries({
+    "id": ids, "type": st.just("function"),
+    "function": st.fixed_dictionaries(
+        {"name": names, "arguments": texts | objects.map(lambda o: dumps(o).decode())}),
+}), max_size=2)  # fmt: skip
+_named = {"name": texts}
+
+chats = st.lists(st.one_of(
+    st.fixed_dictionaries({"role": st.sampled_from(["system", "developer", "user"]),
+                           "content": _content}, optional=_named),
+    st.fixed_dictionaries({"role": st.just("assistant"), "content": st.none() | _content},
+                          optional={**_named, "tool_calls": _calls, "weight": st.just(1),
+                                    "refusal": texts}),
+    st.fixed_dictionaries({"role": st.sampled_from(["tool", "function"]), "content": _content,
+                           "tool_call_id": ids}, optional=_named),
+), max_size=6)  # fmt: skip

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import turnlog
-from tests.property.message_shapes import FRAMEWORKS
+from tests.property.message_shapes import FRAMEWORKS, chats
 from tests.property.message_shapes import messages as any_message
 from turnlog import BotUttered, Event
 from turnlog.domain.message import Message
@@ -22,6 +22,7 @@ from turnlog.domain.message_parts import Text, ToolCall, ToolResult
 from turnlog.domain.message_recording import recorded_as
 from turnlog.domain.messages import messages
 from turnlog.encoding import binary
+from turnlog.serializers.openai.messages import Messages
 from turnlog.serializers.shared.json_value import parse
 from turnlog.serializers.shared.plain import dumps, from_plain
 
@@ -85,6 +86,14 @@ def test_what_is_between_the_events_of_a_message_does_not_matter(said: list[Mess
     between: list[Any] = [(n + 1, turnlog.SlotSet("a", n)) for n, _ in named]
     mixed = sorted([*named, *between], key=lambda item: item[0])
     assert identical(messages(mixed), said)
+
+
+@given(chats)
+def test_what_came_from_openai_is_recorded_again_as_it_reads(chat: list[dict[str, Any]]) -> None:
+    found = read(stored(list(Messages().events(chat, "messages"))))
+    again = read(stored(list(recorded_as(found))))
+    assert identical(again, found)
+    assert [message.as_openai() for message in again] == [message.as_openai() for message in found]
 
 
 # --- equal --------------------------------------------------------------------------------------

@@ -53,6 +53,8 @@ def groups(events: Iterable[Numbered]) -> list[Group]:
 
 def side(event: e.Event) -> str | None:
     """Whose message it belongs to: user, system, tool or assistant; None for no message."""
+    if isinstance(event, Part):
+        return event.actor if event.actor in SIDES else "assistant"
     match event:
         case e.UserUttered():
             return "user"
@@ -66,10 +68,6 @@ def side(event: e.Event) -> str | None:
             return None if event.actor == "user" else "assistant"
         case e.ToolReturned():
             return None if event.actor == "user" else "assistant" if event.server else "tool"
-        case e.TextAdded() | e.ReasoningAdded() | e.RefusalAdded() | e.MediaAdded():
-            return event.actor if event.actor in SIDES else "assistant"
-        case e.OpaqueAdded():
-            return event.actor if event.actor in SIDES else "assistant"
     return None
 
 

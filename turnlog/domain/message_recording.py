@@ -23,9 +23,7 @@ from turnlog.domain.message_parts import (
     ToolResult,
 )
 from turnlog.domain.plain import dumps
-
-RESERVED = (NEW_MESSAGE, "name", "role")
-"""What metadata cannot hold: the message itself says it."""
+from turnlog.domain.traits import Part as PartEvent
 
 _SIDE = {"system": "system", "developer": "system", "user": "user", "tool": "tool"}
 """Of a role's parts; the assistant's name none."""
@@ -34,8 +32,6 @@ _ROLES = (*_SIDE, "assistant")
 _CALLING = {"assistant": (ToolCall, ToolResult), "tool": (ToolResult,)}
 _NOT_BY = {"assistant": SIDES, "tool": ("user",)}
 """Authors by which an event would be of another side's message."""
-
-_ADDED = e.TextAdded | e.ReasoningAdded | e.RefusalAdded | e.MediaAdded | e.OpaqueAdded
 
 
 def recorded_as(messages: Iterable[Message], first: int = 1) -> Iterator[e.Event]:
@@ -68,9 +64,19 @@ def _check(message: Message) -> None:
             raise InvalidMessage(role, "parts", f"cannot hold a {type(part).__name__}")
     if role == "tool":
         _check_result(message)
-    for name in RESERVED:
-        if name in message.metadata:
-            raise InvalidMessage(role, f"metadata.{name}", "the log keeps this name for itself")
+    for name in _reserved(message):
+        raise InvalidMessage(role, f"metadata.{name}", "the log keeps this name for itself")
+
+
+def _reserved(message: Message) -> Iterator[str]:
+    """What metadata says under a name that would be read as the message's own."""
+    held = message.metadata
+    if NEW_MESSAGE in held:
+        yield NEW_MESSAGE
+    if isinstance(held.get("name"), str) and message.role != "tool":
+        yield "name"
+    if "role" in held and message.role in ("system", "developer"):
+        yield "role"
 
 
 def _check_result(message: Message) -> None:
@@ -110,7 +116,7 @@ def _inner(message: Message, part: Part, number: int, at: int | None) -> e.Event
         event: e.Event = e.TextAdded(part.text)
     else:
         event = _event(message, part)
-    if isinstance(event, _ADDED):
+    if isinstance(event, PartEvent):
         return replace(event, cause=number, actor=side, at=at)
     return replace(event, cause=number)
 
