@@ -7,7 +7,8 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import turnlog
 from tests.conftest import needing
 from tests.parts import postgres
 from tests.parts.server import Server
-from turnlog import UserUttered
+from turnlog import Turnlog, UserUttered
 from turnlog.engine import aio
 from turnlog.errors import Unavailable
 
@@ -76,6 +77,26 @@ def test_a_frozen_server_gives_an_answer_in_time_and_works_again_when_it_thaws(
     postgres.drop_database(url.partition("?")[0])
 
 
+def test_a_server_that_freezes_between_decision_and_commit_is_not_waited_for(
+    server: Server,
+) -> None:
+    url = f"{postgres.fresh_database(server.url)}?timeout={TIMEOUT}"
+    with turnlog.open(url) as log:
+        log.record("alice", UserUttered("before"))
+        begun = time.monotonic()
+        with ExitStack() as until_thawed, pytest.raises(Unavailable, match="did not answer within"):
+            freeze_in_a_transaction(log, server, until_thawed)
+        assert time.monotonic() - begun < PATIENCE
+        log.record("alice", UserUttered("after"))
+        assert log.store.reader.last_position() == 2
+
+
+def freeze_in_a_transaction(log: Turnlog, server: Server, until_thawed: ExitStack) -> None:
+    with log.store.transaction() as transaction:
+        assert transaction.last_position() == 1
+        until_thawed.enter_context(frozen(server))
+
+
 def test_opening_a_frozen_server_is_refused_in_time(server: Server) -> None:
     url = f"{postgres.fresh_database(server.url)}?timeout={TIMEOUT}"
     begun = time.monotonic()
@@ -111,6 +132,8 @@ def test_a_server_that_was_restarted_is_found_again(server: Server) -> None:
     with turnlog.open(f"{postgres.fresh_database(server.url)}?timeout={TIMEOUT}") as log:
         log.record("alice", UserUttered("before"))
         assert log.conversation("alice").turn == 1
+        with ThreadPoolExecutor(10) as pool:  # so that many connections are broken
+            list(pool.map(lambda _: log.conversation("alice").turn, range(50)))
         server.restart()
         assert log.conversation("alice").turn == 1
         log.record("alice", UserUttered("after"))

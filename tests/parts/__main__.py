@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from tests.parts import PartMissing, chromium, node, postgres, rasa_schemas, valkey
+from tests.parts import PartMissing, chromium, node, pgbouncer, postgres, rasa_schemas, valkey
 
 
 def main() -> None:
@@ -22,6 +22,11 @@ def check_postgres() -> None:
         pass
 
 
+def check_pgbouncer() -> None:
+    with postgres.running() as server, pgbouncer.running(server, "transaction"):
+        pass
+
+
 def check_valkey() -> None:
     with valkey.running():
         pass
@@ -34,6 +39,7 @@ def check_chromium() -> None:
 
 CHECKS: dict[str, Callable[[], object]] = {
     "postgres": check_postgres,
+    "pgbouncer": check_pgbouncer,
     "valkey": check_valkey,
     "node": node.installed,
     "chromium": check_chromium,

@@ -41,7 +41,7 @@ def running(settings: dict[str, str] | None = None) -> Iterator[Server]:
         chosen = SETTINGS | (settings or {}) | {"port": str(port)}
         options = [f"--{key}={value}" for key, value in chosen.items()]
         command = [str(programs / "postgres"), "-D", str(data), *options]
-        server = Server(command, url=url, folder=folder, answers=lambda: _answers(url), user=user)
+        server = Server(command, url=url, folder=folder, answers=lambda: answers(url), user=user)
         try:
             yield server
         finally:
@@ -100,7 +100,8 @@ def _execute(url: str, statement: str) -> None:
         connection.execute(statement.encode())
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether somebody there lets us in."""
     import psycopg
 
     try:

@@ -33,7 +33,7 @@ class AnswerLeases:
     """One connection that holds the locks of one server."""
 
     def __init__(self, url: str) -> None:
-        self._url, _ = libpq_url(url)
+        self._address = libpq_url(url)
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._turn = asyncio.Lock()
         self._working: set[asyncio.Task[Any]] = set()
@@ -95,7 +95,12 @@ class AnswerLeases:
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
         if self._connection is None or not is_alive(self._connection):
             await self._drop()
-            self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
+            # PgBouncer lends a connection for a transaction: one without an end keeps its locks
+            self._connection = await psycopg.AsyncConnection.connect(
+                self._address.url,
+                autocommit=not self._address.pooled,
+                prepare_threshold=None if self._address.pooled else 5,
+            )
         return self._connection
 
     async def _drop(self) -> None:

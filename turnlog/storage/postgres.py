@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import LiteralString
@@ -19,13 +18,8 @@ import psycopg
 
 from turnlog.errors import NoSuchLog, StorageError, Unavailable
 from turnlog.storage.formats import SCHEMA_VERSION, check_format, genesis_of
-from turnlog.storage.postgres_connection import (
-    Connection,
-    conninfo,
-    is_alive,
-    translated,
-    without_password,
-)
+from turnlog.storage.postgres_connection import Connection, translated, without_password
+from turnlog.storage.postgres_pool import Connections
 from turnlog.storage.postgres_schema import SCHEMA
 from turnlog.storage.postgres_tables import (
     LAST_POSITION,
@@ -36,6 +30,7 @@ from turnlog.storage.postgres_tables import (
 )
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Genesis, Key, Row, Stream
+from turnlog.storage.signal import Signal
 
 _LOCK: LiteralString = "SELECT pg_advisory_xact_lock(1953854062, hashtext(current_schema()))"
 
@@ -49,67 +44,44 @@ _TABLES: LiteralString = (
 class PostgresRecorder(Recorder):
     """timeout: seconds within which there is an answer, be it that there is none.
 
+    pooled: whether PgBouncer stands between, which shares connections among its clients.
     create: whether to make the tables where there are none.
     """
 
     poll = 0.5
 
     def __init__(
-        self, url: str, *, timeout: float = 10.0, create: bool = True, readonly: bool = False
+        self,
+        url: str,
+        *,
+        timeout: float = 10.0,
+        pooled: bool = False,
+        create: bool = True,
+        readonly: bool = False,
     ) -> None:
         super().__init__(readonly=readonly)
         self.url = without_password(url)
-        self._conninfo = conninfo(url, timeout)
-        self._timeout = timeout
+        self._connections = Connections(url, timeout, pooled=pooled)
         self._lock = threading.RLock()
-        self._idle: deque[Connection] = deque()
-        self._writer: Connection | None = None
         self._listener: _Listener | None = None
-        self._closed = False
         self._starting = threading.Lock()
         try:
-            with translated():
-                self._prepare(create=create)
+            with translated(), self._connections.own() as connection:
+                self._prepare(connection, create=create)
         except BaseException:
             self.close()
             raise
 
-    # --- connections ----------------------------------------------------------------------------
-
-    def _connect(self) -> Connection:
-        if self._closed:
-            raise Unavailable("the log was closed")
-        connection = Connection.connect(self._conninfo, autocommit=True, prepare_threshold=1)
-        connection.limit = self._timeout + 1
-        return connection
-
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection of the reader's own for as long as it reads."""
-        with translated():
-            connection = self._idle_connection() or self._connect()
-            try:
-                yield connection
-            finally:
-                if self._closed:
-                    connection.close()
-                elif not connection.closed:
-                    self._idle.append(connection)
+        with translated(), self._connections.reading() as connection:
+            yield connection
 
-    def _idle_connection(self) -> Connection | None:
-        """One that was used before and that its server has not closed since."""
-        while self._idle:
-            with suppress(IndexError):
-                connection = self._idle.pop()
-                if is_alive(connection):
-                    return connection
-                connection.close()
-        return None
-
-    def _prepare(self, *, create: bool) -> None:
+    def _prepare(self, connection: Connection, *, create: bool) -> None:
         """Make the tables, or bring those of an older turnlog up to date; no row is rewritten."""
-        self._writer = connection = self._connect()
         with connection.transaction():
+            self._connections.limit(connection)
             connection.execute(_LOCK)
             tables = {name for (name,) in connection.execute(_TABLES)}
             if not tables:
@@ -136,45 +108,33 @@ class PostgresRecorder(Recorder):
     def transaction(self) -> Iterator[PostgresTransaction]:
         """Statements travel together: only a read, and the commit, wait for the server."""
         self.check_writable()
-        with self._lock, translated():
-            connection = self._writing()
+        with self._lock, translated(), self._connections.lent() as connection:
             try:
-                with connection.pipeline() as pipeline, _quiet(pipeline):
-                    connection.execute("BEGIN")
-                    connection.execute(_LOCK)
+                with connection.sent_together():
+                    connection.ask("BEGIN")
+                    self._connections.limit(connection)
+                    connection.ask(_LOCK)
                     last = connection.ask(LAST_POSITION)
                     connection.pgconn.send_flush_request()  # it is answered while others decide
                     connection.pgconn.flush()
                     transaction = PostgresTransaction(connection, last, self.genesis.secret)
                     yield transaction
                     if transaction.appended:
-                        connection.execute("NOTIFY turnlog")
-                    done = connection.execute("COMMIT")
+                        connection.ask("NOTIFY turnlog")
+                    done = connection.ask("COMMIT")
                 if done.statusmessage != "COMMIT":  # a transaction that failed before
                     raise Unavailable(f"nothing was stored: {done.statusmessage}")
             except BaseException:
-                self._abandon(connection)
+                with suppress(psycopg.Error):
+                    connection.rollback()
                 raise
         self.signal.send()
 
-    def _writing(self) -> Connection:
-        if self._writer is None or not is_alive(self._writer):
-            if self._writer is not None:
-                self._writer.close()
-            self._writer = self._connect()
-        return self._writer
-
-    def _abandon(self, connection: Connection) -> None:
-        """Roll back; where that cannot be, the connection goes, and the server rolls back."""
-        try:
-            connection.rollback()
-        except psycopg.Error:
-            connection.close()
-
     @contextmanager
     def scan(self) -> Iterator[PostgresScan]:
-        with self.reading() as connection:
+        with translated(), self._connections.lent() as connection:
             connection.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            self._connections.limit(connection)
             try:
                 yield PostgresScan(connection, connection.ask(LAST_POSITION), self.genesis.secret)
             finally:
@@ -187,38 +147,24 @@ class PostgresRecorder(Recorder):
 
     def wait_above(self, after: int, timeout: float) -> bool:
         with self._starting:
-            if self._listener is None and not self._closed:
-                self._listener = _Listener(self)
+            if self._listener is None and not self._connections.pooled:
+                self._listener = _Listener(self._connections, self.signal)
         return super().wait_above(after, timeout)
 
     def close(self) -> None:
-        self._closed = True
-        if self._listener is not None:
-            self._listener.stop()
+        with self._starting:
+            if self._listener is not None:
+                self._listener.stop()
         with self._lock:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
-        while self._idle:
-            self._idle.pop().close()
-
-
-@contextmanager
-def _quiet(pipeline: psycopg.Pipeline) -> Iterator[None]:
-    """Let what follows from an error be answered here: psycopg would print it on leaving."""
-    try:
-        yield
-    except BaseException:
-        with suppress(psycopg.Error):
-            pipeline.sync()
-        raise
+            self._connections.close()
 
 
 class _Listener:
     """Sends the recorder's signal when any process commits; connects again when cut off."""
 
-    def __init__(self, recorder: PostgresRecorder) -> None:
-        self._recorder = recorder
+    def __init__(self, connections: Connections, signal: Signal) -> None:
+        self._connections = connections
+        self._signal = signal
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="turnlog-listen", daemon=True)
         self._thread.start()
@@ -235,8 +181,9 @@ class _Listener:
                 self._stopping.wait(1)
 
     def _listen(self) -> None:
-        with self._recorder._connect() as connection:
-            connection.execute("LISTEN turnlog")
+        with self._connections.own() as connection:
+            connection.ask("LISTEN turnlog")
             while not self._stopping.is_set():
+                connection.expect()
                 for _ in connection.notifies(timeout=0.2, stop_after=1):
-                    self._recorder.signal.send()
+                    self._signal.send()

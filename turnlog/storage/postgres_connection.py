@@ -1,11 +1,14 @@
-"""Connections to PostgreSQL that never wait for ever."""
+"""One connection to PostgreSQL, what its URL says, and its errors as ours."""
 
 from __future__ import annotations
 
+import os
 import select
+import socket
 import struct
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, LiteralString
 
 import psycopg
@@ -16,35 +19,69 @@ from psycopg.pq import Format
 
 from turnlog.errors import Unavailable
 
+NEVER = float("inf")
+POOLER_REFUSES = "unsupported startup parameter"
+
 
 class Connection(psycopg.Connection[Any]):
-    """Waits `limit` seconds for an answer: a server that froze does not send one."""
+    """Knows until when the server must have answered what it was asked last."""
 
-    limit: float | None = None
-
-    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        try:
-            return super().wait(gen, interval, self.limit if timeout is None else timeout)
-        except psycopg.errors._WaitTimeout:
-            if timeout is None:
-                self.close()
-            raise
+    limit = NEVER
+    due = NEVER
+    hung_up = False
 
     def ask(self, statement: LiteralString, parameters: Sequence[Any] | None = None) -> Any:
+        self.expect()
         return self.cursor(binary=True).execute(statement, parameters)
 
+    def expect(self) -> None:
+        """Count the seconds of `limit` anew."""
+        self.due = time.monotonic() + self.limit
 
-def conninfo(url: str, timeout: float) -> str:
-    """The URL with the timeouts that the server itself keeps."""
-    milliseconds = int(timeout * 1000)
-    limits = (
-        f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}"
-        f" -c idle_in_transaction_session_timeout={milliseconds}"
-    )
+    def hang_up(self) -> None:
+        """End the waiting of another thread: it reads that the connection has ended."""
+        self.hung_up = True
+        with suppress(OSError), socket.socket(fileno=os.dup(self.fileno())) as shared:
+            shared.shutdown(socket.SHUT_RDWR)
+
+    @contextmanager
+    def sent_together(self) -> Iterator[None]:
+        """Statements travel together; without BEGIN, they are one transaction.
+
+        What follows from an error is answered here: psycopg would print it on leaving.
+        """
+        with self.pipeline() as pipeline:
+            try:
+                yield
+            except BaseException:
+                with suppress(psycopg.Error):
+                    pipeline.sync()
+                raise
+
+
+def conninfo(url: str, timeout: float, *, pooled: bool = False) -> str:
+    """The URL with the timeouts that the server itself keeps; a pooler refuses to pass them on."""
+    wait = max(2, round(timeout))
+    if pooled:
+        return make_conninfo(url, connect_timeout=wait)
+    limits = " ".join(f"-c {name}={_milliseconds(timeout)}" for name in LIMITS)
     given = conninfo_to_dict(url).get("options") or ""
-    return make_conninfo(
-        url, connect_timeout=max(2, round(timeout)), options=f"{limits} {given}".strip()
+    return make_conninfo(url, connect_timeout=wait, options=f"{limits} {given}".strip())
+
+
+LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+
+
+def limit_transaction(connection: Connection, timeout: float) -> None:
+    """Have the server keep the timeouts until the transaction ends."""
+    connection.ask(
+        "SELECT set_config(name, %b, true) FROM unnest(%b::text[]) AS name",
+        (_milliseconds(timeout), list(LIMITS)),
     )
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1000))
 
 
 def without_password(url: str) -> str:
@@ -74,7 +111,8 @@ def translated() -> Iterator[None]:
     except psycopg.errors.UniqueViolation as error:
         raise IntegrityError(_line(error)) from error
     except psycopg.Error as error:
-        raise Unavailable(f"the database cannot be used: {_line(error)}") from error
+        hint = "; behind PgBouncer the URL needs ?pooled=1" if POOLER_REFUSES in str(error) else ""
+        raise Unavailable(f"the database cannot be used: {_line(error)}{hint}") from error
 
 
 def _line(error: psycopg.Error) -> str:

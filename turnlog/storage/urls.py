@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from turnlog.errors import NoSuchLog, StorageError
@@ -17,7 +18,8 @@ def recorder(url: str, *, create: bool = True, readonly: bool = False) -> Record
     """`sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://…`, `memory:`.
 
     SQLite takes `?synchronous=NORMAL` (default FULL) and `?timeout=SECONDS` (default 30),
-    PostgreSQL `?timeout=SECONDS` (default 10) and what libpq understands. Without `create`, raises
+    PostgreSQL `?timeout=SECONDS` (default 10), `?pooled=1` behind PgBouncer, and what libpq
+    understands. Without `create`, raises
     NoSuchLog where there is no log yet; with `readonly`, no transaction can be entered.
     """
     parts = urlsplit(url)
@@ -56,15 +58,36 @@ def _seconds(url: str, text: str) -> float:
 def _postgres(url: str, *, create: bool, readonly: bool) -> Recorder:
     with needed("postgres", "PostgreSQL"):
         from turnlog.storage.postgres import PostgresRecorder
-    understood, timeout = libpq_url(url)
-    return PostgresRecorder(understood, timeout=timeout, create=create, readonly=readonly)
+    address = libpq_url(url)
+    return PostgresRecorder(
+        address.url,
+        timeout=address.timeout,
+        pooled=address.pooled,
+        create=create,
+        readonly=readonly,
+    )
 
 
-def libpq_url(url: str) -> tuple[str, float]:
-    """What libpq understands of a PostgreSQL URL, and our own timeout in seconds."""
+class PostgresAddress(NamedTuple):
+    """url: as libpq understands it. timeout: seconds. pooled: whether PgBouncer stands between."""
+
+    url: str
+    timeout: float
+    pooled: bool
+
+
+def libpq_url(url: str) -> PostgresAddress:
+    """A PostgreSQL URL, and what is our own in it."""
     base, _, query = url.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
     timeout = _seconds(url, options.pop("timeout", "10"))
+    pooled = _switch(url, "pooled", options.pop("pooled", "0"))
     # libpq reads a plus sign as a plus sign, so spaces are quoted
     kept = "?" + urlencode(options, quote_via=quote) if options else ""
-    return base + kept, timeout
+    return PostgresAddress(base + kept, timeout, pooled)
+
+
+def _switch(url: str, name: str, text: str) -> bool:
+    if text not in ("0", "1"):
+        raise StorageError(f"{url!r}: {name}={text} is neither 0 nor 1")
+    return text == "1"

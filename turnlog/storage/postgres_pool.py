@@ -1,0 +1,157 @@
+"""The connections of one log: lent for an answer each, and hung up when none comes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg_pool import ConnectionPool
+
+from turnlog.errors import Unavailable
+from turnlog.storage.postgres_connection import (
+    Connection,
+    conninfo,
+    is_alive,
+    limit_transaction,
+)
+
+MAX_CONNECTIONS = 20
+"""Of one process to one log; whoever needs more of them at once waits."""
+
+GRACE_SECONDS = 1.0
+"""Between the server's own timeout and ours: a server that is well says itself what took long."""
+
+
+class Connections:
+    """Made when first needed.
+
+    pooled: whether a pooler lends the same connections to others between two transactions.
+    Nothing is then prepared on them, nothing set for longer than a transaction.
+    """
+
+    def __init__(self, url: str, timeout: float, *, pooled: bool) -> None:
+        self.pooled = pooled
+        self._timeout = timeout
+        self._conninfo = conninfo(url, timeout, pooled=pooled)
+        self._settings: dict[str, Any] = {
+            "autocommit": True,
+            "prepare_threshold": None if pooled else 1,
+        }
+        self._watchdog = Watchdog(timeout + GRACE_SECONDS)
+        self._pool = ConnectionPool(
+            self._conninfo,
+            connection_class=Connection,
+            kwargs=self._settings,
+            min_size=0,
+            max_size=MAX_CONNECTIONS,
+            timeout=timeout,
+            reconnect_timeout=timeout,
+            open=True,
+        )
+
+    @contextmanager
+    def own(self) -> Iterator[Connection]:
+        """One that nobody else gets: refused at once, with the reason, by a server that is down."""
+        made = Connection.connect(self._conninfo, **self._settings)
+        with made as connection, self._watched(connection):
+            yield connection
+
+    @contextmanager
+    def lent(self) -> Iterator[Connection]:
+        """What is left unfinished on it is rolled back."""
+        connection = self._taken()
+        try:
+            with self._watched(connection):
+                yield connection
+        finally:
+            if connection.info.transaction_status != TransactionStatus.IDLE:
+                connection.close()
+            self._pool.putconn(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One for reads outside a transaction."""
+        with self.lent() as connection:
+            if self.pooled:
+                with connection.sent_together():
+                    self.limit(connection)
+                    yield connection
+            else:
+                yield connection
+
+    def limit(self, connection: Connection) -> None:
+        """Where the connection has no timeouts of its own, give them to its transaction."""
+        if self.pooled:
+            limit_transaction(connection, self._timeout)
+
+    def _taken(self) -> Connection:
+        """One that its server has not closed since it was used before."""
+        if self._pool.closed:
+            raise Unavailable("the log was closed")
+        until = time.monotonic() + self._timeout
+        while not is_alive(connection := self._pool.getconn(until - time.monotonic())):
+            connection.close()
+            self._pool.putconn(connection)
+        return connection
+
+    @contextmanager
+    def _watched(self, connection: Connection) -> Iterator[None]:
+        try:
+            with self._watchdog.watching(connection):
+                yield
+        except psycopg.Error as error:
+            if not connection.hung_up:
+                raise
+            raise Unavailable(f"the database did not answer within {self._timeout:g} s") from error
+
+    def close(self) -> None:
+        self._pool.close()
+        self._watchdog.stop()
+
+
+class Watchdog:
+    """Hangs up on servers that keep us waiting: one that froze does not say so.
+
+    limit: seconds, counted anew by everything that is asked.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self._watched: set[Connection] = set()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="turnlog-watchdog", daemon=True)
+        self._thread.start()
+
+    @contextmanager
+    def watching(self, connection: Connection) -> Iterator[None]:
+        connection.limit = self._limit
+        connection.expect()
+        with self._lock:
+            self._watched.add(connection)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._watched.discard(connection)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        """What begins while it sleeps is not due before it wakes."""
+        pause = self._limit
+        while not self._stopping.wait(pause):
+            with self._lock:
+                now = time.monotonic()
+                for connection in [one for one in self._watched if one.due <= now]:
+                    self._watched.discard(connection)
+                    connection.hang_up()
+                dues = [connection.due for connection in self._watched]
+            pause = min([self._limit, *(due - now for due in dues)])
