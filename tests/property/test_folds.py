@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 import turnlog
 from tests.property.test_laws import histories, raw, recorded, sizes
+from turnlog import Turnlog
+from turnlog.audit.verify import verify
 from turnlog.domain import events as e
 from turnlog.domain.apply import REWRITES, advance, beginning, go_back, rewrite
 from turnlog.domain.context import Context
@@ -83,6 +86,7 @@ def test_the_histories_hold_what_the_laws_are_about(holds: Any) -> None:
     find(decided, holds, settings=settings(phases=[Phase.generate], max_examples=5_000))
 
 
+@settings(max_examples=50)
 @given(decided)
 def test_a_replay_is_what_the_model_has(events: list[e.Event]) -> None:
     for number, state in enumerate(copied(events)):
@@ -90,6 +94,7 @@ def test_a_replay_is_what_the_model_has(events: list[e.Event]) -> None:
         assert fold(State(), events[:number]) == state
 
 
+@settings(max_examples=50)
 @given(decided)
 def test_going_on_from_any_state_is_replaying_all(events: list[e.Event]) -> None:
     after = copied(events)
@@ -100,6 +105,7 @@ def test_going_on_from_any_state_is_replaying_all(events: list[e.Event]) -> None
             assert fold(after[cut].copy(), events[cut:end], at) == after[end]
 
 
+@settings(max_examples=50)
 @given(decided)
 def test_a_fold_that_needs_the_past_says_so(events: list[e.Event]) -> None:
     after = copied(events)
@@ -136,6 +142,7 @@ def test_a_fold_of_what_still_grows_looks_again(events: list[e.Event], chosen: l
         assert folded.take(new) == after[len(there)]
 
 
+@settings(max_examples=50)
 @given(decided)
 def test_the_past_is_read_where_it_is_gone_back_to(events: list[e.Event]) -> None:
     for cut in range(len(events) + 1):
@@ -145,6 +152,7 @@ def test_the_past_is_read_where_it_is_gone_back_to(events: list[e.Event]) -> Non
             assert at(number) == model(number)
 
 
+@settings(max_examples=50)
 @given(decided)
 def test_a_context_is_kept_until_it_is_used_last(events: list[e.Event]) -> None:
     notes = _Notes(events, 0, no_past)
@@ -158,6 +166,13 @@ def test_a_context_is_kept_until_it_is_used_last(events: list[e.Event]) -> None:
         assert len(notes._kept) <= 1
 
 
+def record(log: Turnlog, asked: list[e.Event], size: int) -> None:
+    request = log.request("c", asked[:size])
+    request.now = None
+    log.writer.perform(request)
+    del asked[:size]
+
+
 @settings(max_examples=30)
 @given(asked=histories, chosen=sizes)
 def test_what_goes_back_to_before_a_snapshot_gets_its_own(
@@ -165,18 +180,47 @@ def test_what_goes_back_to_before_a_snapshot_gets_its_own(
 ) -> None:
     """So a reader who begins at a snapshot needs nothing from before it."""
     with patch.object(heads, "SNAPSHOT_EVERY", 5), turnlog.open("memory:") as log:
-        start = turn = 0
-        while start < len(asked):
-            size = chosen[turn % len(chosen)]
-            request = log.request("c", asked[start : start + size])
-            request.now = None
-            log.writer.perform(request)
-            start, turn = start + size, turn + 1
+        while asked:
+            record(log, asked, chosen[len(asked) % len(chosen)])
         log.current.catch_up()
         stands = [snapshot.event for snapshot in log.store.reader.snapshots("c")]
         for commit in log.history("c").commits():
             last = max([0, *(event for event in stands if event < commit.first_event)])
             assert not goes_behind(commit.events, last) or commit.last_event in stands
+
+
+@settings(max_examples=20)
+@given(asked=histories, chosen=sizes, pause=st.integers(1, 5))
+def test_who_reads_what_another_writes_folds_the_same(
+    asked: list[e.Event], chosen: list[int], pause: int
+) -> None:
+    with (
+        TemporaryDirectory() as folder,
+        patch.object(heads, "SNAPSHOT_EVERY", 5),
+        turnlog.open(f"sqlite:///{folder}/x.db") as writer,
+        turnlog.open(f"sqlite:///{folder}/x.db") as reader,
+    ):
+        while asked:
+            for _ in range(pause):
+                if asked:
+                    record(writer, asked, chosen[len(asked) % len(chosen)])
+            events = list(writer.history("c").events())
+            assert reader.current.head(reader.store.reader, "c").state == copied(events)[-1]  # type: ignore[union-attr]
+
+
+@settings(max_examples=20)
+@given(asked=histories, chosen=sizes, size=st.integers(1, 4))
+def test_heads_made_again_in_batches_of_any_size_are_those_that_were(
+    asked: list[e.Event], chosen: list[int], size: int
+) -> None:
+    with patch.object(heads, "SNAPSHOT_EVERY", 5), turnlog.open("memory:") as log:
+        while asked:
+            record(log, asked, chosen[len(asked) % len(chosen)])
+        log.current.catch_up()
+        before = [*log.store.reader.heads()], log.store.reader.snapshots("c")
+        heads.rebuild_heads(log.store, size)
+        assert ([*log.store.reader.heads()], log.store.reader.snapshots("c")) == before
+        assert verify(log.store).faults == []
 
 
 def test_an_event_that_nobody_has_resolved_has_no_effect():

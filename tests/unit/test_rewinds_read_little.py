@@ -14,11 +14,15 @@ from turnlog import (
     ActionReverted,
     AgentUttered,
     BotUttered,
+    HistoryReplaced,
     LoopActivated,
+    MessageEdited,
+    MessageRedacted,
     SlotSet,
     UserUtteranceReverted,
     UserUttered,
 )
+from turnlog.domain.context import BotMessage
 from turnlog.domain.decide import decide
 from turnlog.domain.errors import InvalidEvent
 from turnlog.domain.events import Event
@@ -35,7 +39,7 @@ class Past:
 
     def __init__(self, events: list[Event]) -> None:
         self._events = events
-        self.read = 0
+        self.read = self.states = 0
 
     def newest_first(self) -> Iterator[tuple[int, Event]]:
         for number in range(len(self._events), 0, -1):
@@ -43,6 +47,7 @@ class Past:
             yield number, self._events[number - 1]
 
     def state(self, event: int) -> State:
+        self.states += 1
         return replay(self._events[:event])
 
 
@@ -86,6 +91,24 @@ def test_an_undo_of_no_action_reads_nothing():
     with pytest.raises(InvalidEvent, match="no action to take back"):
         decide("alice", replay([UserUttered("a"), *LONG]), [ACTION], history=past)
     assert past.read == 0
+
+
+def test_going_far_back_reads_the_state_there_alone():
+    past = Past([UserUttered("a"), *LONG])
+    (_,), state = decide("alice", replay(past._events), [HistoryReplaced(to=7)], history=past)
+    assert state.slots == {"n": 5}
+    assert (past.read, past.states) == (0, 1)
+
+
+def test_what_was_rewritten_since_is_read_back_to_where_it_goes():
+    said = UserUttered("a"), BotUttered("b"), MessageEdited(1, "A")
+    past = Past([*said, *LONG, UserUttered("x"), MessageRedacted(2)])
+    last = len(past._events)
+    (_,), state = decide(
+        "alice", replay(past._events), [HistoryReplaced(to=last - 5)], history=past
+    )
+    assert state.context.latest_bot_message == BotMessage(2)
+    assert (past.read, past.states) == (6, 1)
 
 
 FORM_EVENTS = st.one_of(

@@ -152,7 +152,7 @@ class _Notes:
         else:
             context = copy_context(self._kept[to] if to >= self._first else self._at(to))
         since = bisect_right(self._rewrites, to, key=itemgetter(0))
-        for number, event in islice(self._rewrites, since, None):
-            if number < state.event:
-                rewrite(context, event)
+        upto = bisect_right(self._rewrites, state.event, key=itemgetter(0))
+        for _, event in self._rewrites[since:upto]:
+            rewrite(context, event)
         return context
