@@ -18,6 +18,7 @@ import turnlog
 from tests.faults.conftest import LONG
 from tests.faults.test_crashes import check_whole
 from turnlog.storage import sqlite
+from turnlog.storage.high_water import HighWaterFile
 
 POINTS = 250 if LONG else 30
 SECTOR = 512
@@ -27,6 +28,7 @@ import sys
 import turnlog
 from turnlog import SlotSet, UserUttered
 from turnlog.storage import sqlite
+from turnlog.storage.high_water import HighWaterFile
 sqlite.CHECKPOINT_PAGES = 30  # so that cuts fall into checkpoints, too
 folder, synchronous, commits = sys.argv[1], sys.argv[2], int(sys.argv[3])
 acks = open(f"{folder}/told.acks", "wb", buffering=0)
@@ -105,22 +107,24 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim is for
 def test_whatever_was_acknowledged_outlives_a_power_cut_at_any_sync(
     tmp_path: Path, shim: Path
 ) -> None:
-    lost, cuts = lost_by_cuts(tmp_path, shim, "FULL")
+    lost, marked, cuts = lost_by_cuts(tmp_path, shim, "FULL")
     print(f"{cuts} power cuts")
     assert cuts >= POINTS
     assert lost == []
+    assert marked == 0, "the high-water file was ahead of what is stored"
 
 
 def test_the_same_cuts_lose_what_synchronous_normal_acknowledged(
     tmp_path: Path, shim: Path
 ) -> None:
     """Else the test above would prove nothing; and it is what NORMAL is documented to risk."""
-    lost, _ = lost_by_cuts(tmp_path, shim, "NORMAL")
+    lost, marked, _ = lost_by_cuts(tmp_path, shim, "NORMAL")
     assert lost
+    assert marked
 
 
-def lost_by_cuts(tmp_path: Path, shim: Path, synchronous: str) -> tuple[list[str], int]:
-    """The acknowledged keys that some cut lost, and the number of cuts."""
+def lost_by_cuts(tmp_path: Path, shim: Path, synchronous: str) -> tuple[list[str], int, int]:
+    """The acknowledged keys that some cut lost, how often the log says so, how many cuts."""
     folder = tmp_path / "recorded"
     folder.mkdir()
     turnlog.open(f"sqlite:///{folder}/log.db").close()
@@ -128,16 +132,18 @@ def lost_by_cuts(tmp_path: Path, shim: Path, synchronous: str) -> tuple[list[str
     chance = random.Random(19)
     told: list[str] = []
     lost: list[str] = []
-    cuts = 0
+    cuts = marked = 0
     for n, step in enumerate(recorded(folder, shim, synchronous)):
         if step.kind == "A":
             told += step.data.decode().split()
             continue
         if step.kind in "ST" or chance.random() < 0.1:  # the cut comes just before this step
             cuts += 1
-            lost += lost_after(tmp_path / f"cut{n}", disk.after_the_cut(chance), told)
+            gone, is_marked = lost_after(tmp_path / f"cut{n}", disk.after_the_cut(chance), told)
+            lost += gone
+            marked += is_marked
         disk.take(step)
-    return lost, cuts
+    return lost, marked, cuts
 
 
 def recorded(folder: Path, shim: Path, synchronous: str) -> list[Step]:
@@ -161,8 +167,13 @@ def parsed(told: bytes) -> Iterator[Step]:
         yield Step(kind.decode(), told[name:data].decode(), offset, told[data:at])
 
 
-def lost_after(folder: Path, files: dict[str, bytearray], told: list[str]) -> list[str]:
-    """The acknowledged keys that are not there once the log is opened again; it is whole."""
+def lost_after(
+    folder: Path, files: dict[str, bytearray], told: list[str]
+) -> tuple[list[str], bool]:
+    """The acknowledged keys that are not there once the log is opened again, which is whole.
+
+    And whether its high-water file tells of them.
+    """
     folder.mkdir()
     for name, data in files.items():
         if not name.endswith(".acks"):
@@ -170,7 +181,8 @@ def lost_after(folder: Path, files: dict[str, bytearray], told: list[str]) -> li
     recorder = sqlite.SqliteRecorder(f"{folder}/log.db")
     recovered = [row.commit().key for row in recorder.reader.tail(0, 10**6)]
     recorder.close()
+    mark = HighWaterFile(f"{folder}/log.db").read()
     assert recovered == [f"k{n}" for n in range(len(recovered))]
     check_whole(f"sqlite:///{folder}/log.db")
     shutil.rmtree(folder)
-    return told[len(recovered) :]
+    return told[len(recovered) :], mark is not None and mark.position > len(recovered)

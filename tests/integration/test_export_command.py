@@ -244,7 +244,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(db, tmp_path, arguments):
     assert ran.status == 2
     assert ran.out == ""
     assert "Traceback" not in ran.err
-    assert {path.name for path in tmp_path.iterdir()} <= {"log.db", "log.db-wal", "log.db-shm"}
+    assert all(path.name.startswith("log.db") for path in tmp_path.iterdir())
 
 
 def test_a_manifest_that_points_elsewhere_is_refused(db, tmp_path):

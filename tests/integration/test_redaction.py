@@ -52,7 +52,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]
 @pytest.fixture
 def url(recorded: tuple[Path, list[str]], tmp_path: Path) -> str:
     """A copy of the log, to be written into."""
-    shutil.copy(recorded[0], tmp_path / "log.db")
+    for beside in ("", "-highwater"):
+        shutil.copy(f"{recorded[0]}{beside}", tmp_path / f"log.db{beside}")
     return f"sqlite:///{tmp_path / 'log.db'}"
 
 

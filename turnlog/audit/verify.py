@@ -21,6 +21,7 @@ from turnlog.encoding.rows import decode_name, owner
 from turnlog.errors import StorageError, UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import Projection
+from turnlog.storage.end import End
 from turnlog.storage.recorder import Recorder, Scan
 from turnlog.storage.rows import (
     HEADS,
@@ -65,11 +66,14 @@ def verify(
     fault is told, not raised.
     """
     verification = Verification()
+    end = End(recorder)
     with recorder.scan() as scan:
         try:
             checking = _Checking(scan, recorder.genesis, verification)
             if conversations is None:
                 checking.all(projections)
+                if (what := end.missed(scan)) is not None:
+                    verification.tell(Fault(None, None, what))
             else:
                 for name in conversations:
                     checking.known(name)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from turnlog.cli import output
-from turnlog.cli.settings import open_log
+from turnlog.cli.settings import open_log, open_store, settings
 
 if TYPE_CHECKING:
     from turnlog.storage.copying import Copied
@@ -26,15 +27,32 @@ def backup(path: To) -> None:
         _tell("copied", copying.backup(log.store, path), path)
 
 
-def restore(path: From) -> None:
+Over = Annotated[bool, typer.Option("--over", help="Replace the SQLite log that is there.")]
+
+
+def restore(path: From, over: Over = False) -> None:
     """Fill an empty log from a backup.
 
-    Row for row, so that it verifies as before.
+    Row for row, so that it verifies as before. --over puts it in the place of a log that nobody
+    has open, damaged or not, which is gone then.
     """
     from turnlog.storage import copying
 
-    with open_log(create=True) as log:
-        _tell("restored", copying.restore(path, log.store), path)
+    if over:
+        _restore_over(path)
+        return
+    with closing(open_store(create=True)) as store:  # no log yet, which would note what it lost
+        _tell("restored", copying.restore(path, store), path)
+
+
+def _restore_over(path: Path) -> None:
+    from turnlog.errors import StorageError
+    from turnlog.storage.replacing import restore_over
+    from turnlog.storage.urls import sqlite_path
+
+    if (database := sqlite_path(settings().db)) is None:
+        raise StorageError(f"{settings().db!r}: --over replaces the file of a SQLite log")
+    _tell("restored", restore_over(path, Path(database)), path)
 
 
 def _tell(verb: str, copied: Copied, path: Path) -> None:

@@ -82,15 +82,21 @@ def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def open_log(*, create: bool = False) -> Any:
+def open_log(*, create: bool = False, readonly: bool = False) -> Any:
     """The log of the database asked for; a context manager.
 
     Raises NoSuchLog where there is none, unless the command may create it.
     """
     from turnlog.engine.log import Turnlog
+
+    return Turnlog(open_store(create=create, readonly=readonly))
+
+
+def open_store(*, create: bool = False, readonly: bool = False) -> Any:
+    """What that log is kept in."""
     from turnlog.errors import StorageError
     from turnlog.storage.urls import recorder
 
     if settings().db == "memory:":
         raise StorageError("'memory:' ends with the command; name a database that stays")
-    return Turnlog(recorder(settings().db, create=create))
+    return recorder(settings().db, create=create, readonly=readonly)

@@ -38,10 +38,11 @@ def rebuild(force: Force = False) -> None:
     from turnlog.audit.rebuilding import faults_of, record_rebuild
     from turnlog.audit.rebuilding import rebuild as rebuilt
 
-    with open_log() as log:
+    with open_log(readonly=True) as log:
         faults, ahead = faults_of(log.store)
-        if ahead and not force:
-            _refuse([*ahead, *faults])
+    if ahead and not force:
+        _refuse([*ahead, *faults])
+    with open_log() as log:
         done = rebuilt(log.store)
         if ahead:
             record_rebuild(log, [*ahead, *faults], _user())

@@ -21,7 +21,7 @@ def verify(ids: Ids = None) -> None:
 
     from turnlog.audit.verify import verify as checked
 
-    with open_log() as log:
+    with open_log(readonly=True) as log:
         verification = checked(log.store, ids or None)
     output.document(asdict(verification), human=lambda: _print(verification))
     if not verification.ok:

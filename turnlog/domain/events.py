@@ -541,6 +541,16 @@ class EventErased(Event, tag=88, frozen=True, array_like=True, gc=False):
     was: str
 
 
+class TailLost(Event, tag=89, frozen=True, array_like=True, gc=False):
+    """A log was opened that ended before the newest row it had had, or held another one there; in
+    the log's own stream. position, digest: of that row. end: the position of the last one left.
+    """
+
+    position: int
+    digest: str
+    end: int
+
+
 class Unknown(Event, tag=127, frozen=True, array_like=True, gc=False):
     """An event of a type that no codec declares, whole; `name` is the type it came under."""
 
@@ -568,7 +578,7 @@ EVENTS: tuple[type[Event], ...] = (
     ValueSet, ValueAppended, ValueRemoved, ValuesCleared,
     UserIdentified, IdentityMerged, HandoverStarted, HandoverEnded,
     ConversationTagged, ConversationUntagged, ConversationDeleted, LogRebuilt,
-    EventErased, Unknown,
+    TailLost, EventErased, Unknown,
 )  # fmt: skip
 """Every type of event there is."""
 

@@ -19,6 +19,7 @@ from turnlog.domain.streams import check_id, check_key, is_conversation
 from turnlog.domain.values import unholdable
 from turnlog.engine.command import importing, recording
 from turnlog.engine.eventsourcing import ConversationApplication
+from turnlog.engine.lost_tail import check_tail
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import OutOfRange, Unavailable, UnknownConversation
 from turnlog.projections import PROJECTIONS, catch_up_kept
@@ -43,6 +44,7 @@ class Turnlog(ConversationApplication):
     def __init__(self, recorder: Recorder, clock: Callable[[], float] = clocks.time) -> None:
         super().__init__(recorder)
         self.clock = clock
+        check_tail(self)
 
     def __repr__(self) -> str:
         return f"Turnlog({self.store.url!r})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,14 +12,21 @@ from typing import Any
 
 import msgspec
 
+from turnlog.domain.streams import stream
 from turnlog.errors import StorageError
 from turnlog.files import is_stream, pour
+from turnlog.storage.checkpoints import close_over
+from turnlog.storage.high_water import HighWater
 from turnlog.storage.recorder import Recorder, Scan, Transaction
 from turnlog.storage.rows import Checkpoint, Entry, Head, Key, Snapshot, Stream
 from turnlog.storage.sqlite import SqliteRecorder
+from turnlog.storage.sqlite_files import beside
 from turnlog.storage.subscription import batches
 
 ROWS_AT_ONCE = 1000
+
+END = stream("end")
+"""The checkpoint at a backup's newest row, which the backup itself carries."""
 
 
 class Copied(msgspec.Struct, frozen=True):
@@ -37,15 +45,9 @@ def backup(source: Recorder, path: Path) -> Copied:
     if path.exists():
         raise StorageError(f"{path}: there is a file already")
     unfinished = path.with_name(f"{path.name}.unfinished")
-    unfinished.unlink(missing_ok=True)
-    target = SqliteRecorder(str(unfinished), synchronous="OFF")
-    try:
-        copied = copy(source, target)
-    finally:
-        target.close()
-    _sync(unfinished)
+    copied = write_one_file(source, unfinished, is_backup=True)
     unfinished.rename(path)
-    _sync(path.parent)
+    sync(path.parent)
     return copied
 
 
@@ -58,13 +60,53 @@ def _streamed(source: Recorder, path: Path) -> Copied:
     return copied
 
 
+def write_one_file(source: Recorder, path: Path, *, is_backup: bool) -> Copied:
+    """Write the log to a SQLite file that needs no other beside it; durable on return.
+
+    is_backup: whether it is marked where it ends. What is there already is removed.
+    """
+    _remove(path)
+    target = SqliteRecorder(str(path), synchronous="OFF", vouched=False)
+    try:
+        copied = copy(source, target)
+        if is_backup and copied.commits:
+            _mark_end(target)
+        target.leave_one_file()
+    except BaseException:
+        target.close()
+        _remove(path)
+        raise
+    target.close()
+    sync(path)
+    return copied
+
+
+def _remove(path: Path) -> None:
+    for name in (str(path), *beside(str(path))):
+        Path(name).unlink(missing_ok=True)
+
+
+def _mark_end(target: Recorder) -> None:
+    """Without the rows up to there, the file does not verify."""
+    with target.transaction() as transaction:
+        transaction.put_checkpoint(Checkpoint(END, *HighWater.now(transaction)))
+        close_over(transaction)
+
+
 def restore(path: Path, target: Recorder) -> Copied:
     """Fill an empty log from a backup. Raises StorageError where it is not empty."""
+    with opened(path) as source:
+        return copy(source, target)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Recorder]:
+    """A SQLite log to be read. Raises StorageError where there is none."""
     if not path.is_file():
         raise StorageError(f"{path}: there is no such file")
-    source = SqliteRecorder(str(path))
+    source = SqliteRecorder(str(path), create=False, readonly=True)
     try:
-        return copy(source, target)
+        yield source
     finally:
         source.close()
 
@@ -90,8 +132,7 @@ def copy(source: Recorder, target: Recorder) -> Copied:
             transaction.put_snapshots(snapshots)
         for entries in _grouped(scan.every(Entry)):
             _put_entries(entries, transaction)
-        for checkpoint in scan.every(Checkpoint):
-            transaction.put_checkpoint(checkpoint)
+        _copy_checkpoints(scan, transaction)
     target.genesis = source.genesis
     return Copied(commits, conversations)
 
@@ -102,6 +143,16 @@ def _copy_rows(scan: Scan, transaction: Transaction) -> int:
         transaction.append(rows)
         copied += len(rows)
     return copied
+
+
+def _copy_checkpoints(scan: Scan, transaction: Transaction) -> None:
+    """All but the end of a backup: a log goes on from there."""
+    checkpoints = list(scan.every(Checkpoint))
+    for checkpoint in checkpoints:
+        if checkpoint.model != END:
+            transaction.put_checkpoint(checkpoint)
+    if any(checkpoint.model == END for checkpoint in checkpoints):
+        close_over(transaction)
 
 
 def _put_entries(entries: Sequence[Entry], transaction: Transaction) -> None:
@@ -116,7 +167,7 @@ def _grouped(items: Iterable[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Make a file's content, or a folder's list of files, outlive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -15,6 +15,7 @@ from typing import Protocol
 from eventsourcing.persistence import IntegrityError
 
 from turnlog.errors import StorageError
+from turnlog.storage.high_water import HighWaterFile
 from turnlog.storage.rows import Checkpoint, Genesis, Head, Key, Row, Snapshot, Stored, Stream
 from turnlog.storage.signal import Signal
 
@@ -150,6 +151,9 @@ class Recorder(ABC):
     genesis: Genesis
     poll = 0.02
     """Seconds between looks for what other processes wrote, where nothing tells of it."""
+
+    high_water: HighWaterFile | None = None
+    """What vouches for the log's end, where a back end can lose it unnoticed."""
 
     def __init__(self, *, readonly: bool = False) -> None:
         self.signal = Signal()

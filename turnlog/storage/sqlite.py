@@ -11,15 +11,17 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 from weakref import finalize
 
 from eventsourcing.persistence import IntegrityError
 
-from turnlog.errors import ForeignDatabase, NoSuchLog
+from turnlog.errors import Corrupt, ForeignDatabase, NoSuchLog
 from turnlog.storage.formats import SCHEMA_VERSION, check_format, genesis_of
+from turnlog.storage.high_water import HighWater, HighWaterFile
+from turnlog.storage.high_water_keeper import HighWaterKeeper
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Genesis, Key, Row, Stream, readable
 from turnlog.storage.signal import Signal
@@ -58,7 +60,7 @@ class SqliteRecorder(Recorder):
     """synchronous: FULL (durable through a power cut) or NORMAL (through a crash of the process).
 
     timeout: seconds to wait for another process that writes. create: whether to make the log where
-    there is none.
+    there is none. vouched: whether to keep the file that vouches for its end.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class SqliteRecorder(Recorder):
         timeout: float = 30.0,
         create: bool = True,
         readonly: bool = False,
+        vouched: bool = True,
     ) -> None:
         super().__init__(readonly=readonly)
         if not create and not os.path.exists(path):
@@ -77,6 +80,10 @@ class SqliteRecorder(Recorder):
         self._path = os.path.abspath(path)
         self._files = OpenFiles(self._path)
         self._damage = Damage()
+        self._keeper: HighWaterKeeper | None = None
+        if vouched:
+            self.high_water = HighWaterFile(self._path)
+            self._keeper = HighWaterKeeper(self.high_water, self._files)
         self._synchronous = synchronous
         self._timeout = timeout
         self._local = threading.local()
@@ -84,7 +91,7 @@ class SqliteRecorder(Recorder):
         self._closers: list[finalize[..., SqliteReader]] = []
         self._writer = self._connect()
         self._exclusive = _Exclusive(
-            self._writer, self._damage, self._files, path, timeout, self.signal
+            self._writer, self._damage, self._files, path, timeout, self.signal, self._keeper
         )
         self._prepare(create=create)
 
@@ -111,8 +118,10 @@ class SqliteRecorder(Recorder):
                 raise ForeignDatabase(f"{self._path}: this database is not a turnlog log")
             if not tables and not create:
                 raise NoSuchLog(self.url.removeprefix("sqlite:///"))
+            self._files.check()  # `restore --over` puts another in its place
             if tables:
                 check_format(self._path, self._tables(), version)
+                self._vouch_for_one_file()
             self._exclusive.insist(
                 "PRAGMA journal_mode = WAL"
             )  # another process may be switching too
@@ -133,6 +142,13 @@ class SqliteRecorder(Recorder):
     def _tables(self) -> set[str]:
         return {name for (name,) in self._writer.execute("SELECT name FROM sqlite_master")}
 
+    def _vouch_for_one_file(self) -> None:
+        """A database without a `-wal`, such as a backup, vouches for itself until it has one."""
+        (mode,) = self._writer.execute("PRAGMA journal_mode").fetchone()
+        if mode != "wal" and self._keeper is not None:
+            with suppress(Corrupt):  # whoever reads the row says so
+                self._keeper.vouch(HighWater.now(self._exclusive))
+
     def _create(self) -> None:
         """Make the tables, unless somebody else made them meanwhile."""
         with self.transaction() as transaction:
@@ -144,6 +160,9 @@ class SqliteRecorder(Recorder):
             transaction.put_genesis(Genesis.new(os.urandom))
             self._writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        self._writer.execute("PRAGMA wal_checkpoint")  # without its -wal it is an empty log
+        if self._keeper is not None and not tables:
+            self._keeper.vouch(HighWater.now(self._exclusive))
 
     def transaction(self) -> _Exclusive:
         self.check_writable()
@@ -180,11 +199,17 @@ class SqliteRecorder(Recorder):
         reader.secret = self.genesis.secret
         return reader
 
+    def leave_one_file(self) -> None:
+        """Have everything in the database file, and none beside it; for whoever has it alone."""
+        self._exclusive.insist("PRAGMA journal_mode = DELETE")
+
     def close(self) -> None:
         """Let go of the file. A thread that still reads ends its statement first."""
         for closer in self._closers:
             closer()
         with self._exclusive.lock:
+            if self._keeper is not None:
+                self._keeper.close()
             self._writer.close()
 
 
@@ -202,6 +227,7 @@ class _Exclusive(SqliteTransaction):
         path: str,
         timeout: float,
         signal: Signal,
+        keeper: HighWaterKeeper | None,
     ) -> None:
         super().__init__(connection, damage)
         self._files = files
@@ -209,6 +235,14 @@ class _Exclusive(SqliteTransaction):
         self._path = path
         self._timeout = timeout
         self._signal = signal
+        self._keeper = keeper
+        self._newest: Row | None = None
+
+    def append(
+        self, rows: Sequence[Row], streams: Sequence[Stream] = (), keys: Sequence[Key] = ()
+    ) -> None:
+        super().append(rows, streams, keys)
+        self._newest = rows[-1] if rows else self._newest
 
     def __enter__(self) -> Self:
         self.lock.acquire()
@@ -247,6 +281,7 @@ class _Exclusive(SqliteTransaction):
             except sqlite3.Error as error:
                 self._raise_translated(error)
             self._files.check()  # what went into a file that is gone is not acknowledged
+            self._note(row)
         self._signal.send()
 
     def _end(self, *, commit: bool) -> None:
@@ -255,9 +290,15 @@ class _Exclusive(SqliteTransaction):
                 self._damage.check(self._path)  # that a reader found meanwhile
                 self._cursor.execute("COMMIT")
                 self._files.check()  # what went into a file that is gone is not acknowledged
+                self._note(self._newest)
         finally:
+            self._newest = None
             if self._connection.in_transaction:
                 self._cursor.execute("ROLLBACK")
+
+    def _note(self, row: Row | None) -> None:
+        if row is not None and self._keeper is not None:
+            self._keeper.note(row)
 
     def _raise_translated(self, error: BaseException | None) -> None:
         if isinstance(error, sqlite3.Error):

@@ -16,6 +16,11 @@ def wal(path: str) -> str:
     return f"{path}-wal"
 
 
+def beside(path: str) -> tuple[str, ...]:
+    """What SQLite may keep beside a database, and would take for its own if another came there."""
+    return wal(path), f"{path}-shm", f"{path}-journal"
+
+
 class OpenFiles:
     """The files that an open log writes to, by device and inode."""
 

@@ -27,7 +27,7 @@ def recorder(url: str, *, create: bool = True, readonly: bool = False) -> Record
         if not create:
             raise NoSuchLog(url)
         return MemoryRecorder()
-    if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
+    if (path := sqlite_path(url)) is not None:
         options = dict(parse_qsl(parts.query))
         synchronous = options.get("synchronous", "FULL").upper()
         if synchronous not in SYNCHRONOUS:
@@ -35,7 +35,7 @@ def recorder(url: str, *, create: bool = True, readonly: bool = False) -> Record
             raise StorageError(f"{url!r}: {why}")
         timeout = _seconds(url, options.get("timeout", "30"))
         return SqliteRecorder(
-            unquote(parts.path[1:]),
+            path,
             synchronous=synchronous,
             timeout=timeout,
             create=create,
@@ -46,6 +46,13 @@ def recorder(url: str, *, create: bool = True, readonly: bool = False) -> Record
     raise StorageError(
         f"{url!r} is no database URL: sqlite:///FILE, postgresql://… or memory: are understood"
     )
+
+
+def sqlite_path(url: str) -> str | None:
+    """The file of a SQLite log; None where the URL names another kind."""
+    parts = urlsplit(url)
+    is_file = parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1
+    return unquote(parts.path[1:]) if is_file else None
 
 
 def _seconds(url: str, text: str) -> float:

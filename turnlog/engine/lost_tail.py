@@ -1,0 +1,55 @@
+"""A log that is opened behind its high-water file: said, recorded, and gone on with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from turnlog.domain.events import TailLost
+from turnlog.domain.streams import UPKEEP
+from turnlog.engine.request import Request
+from turnlog.engine.writer import Writer
+from turnlog.errors import StorageError
+from turnlog.storage.high_water import HighWater, HighWaterFile
+from turnlog.storage.recorder import Recorder
+
+logger = logging.getLogger(__name__)
+
+
+class _Log(Protocol):
+    store: Recorder
+    writer: Writer
+    clock: Callable[[], float]
+
+
+def check_tail(log: _Log) -> None:
+    """Warn and record where a log that is opened to write has lost its newest rows.
+
+    What goes wrong on the way is logged, and tried again when the log is opened next.
+    """
+    file = log.store.high_water
+    if file is None or log.store.readonly:
+        return
+    try:
+        _check(log, file)
+    except (StorageError, OSError) as error:
+        logger.warning("%s: the end of the log cannot be checked: %s", log.store.url, error)
+
+
+def _check(log: _Log, file: HighWaterFile) -> None:
+    reached = file.read()  # before the log, which is never behind it
+    if reached is None:
+        logger.warning("%s: nothing vouches for the end of the log: %s", log.store.url, file.lack)
+    elif (what := reached.missed(log.store.reader)) is not None:
+        logger.warning("%s: %s", log.store.url, what)
+        _record(log, reached)
+        file.replace(reached, HighWater.now(log.store.reader))
+
+
+def _record(log: _Log, lost: HighWater) -> None:
+    """Once, however many processes open the log at the same time."""
+    now, digest = log.clock(), lost.digest.hex()
+    event = TailLost(lost.position, digest, log.store.reader.last_position())
+    key = f"tail-lost {lost.position} {digest}"
+    log.writer.perform(Request(UPKEEP, lambda state, past: (event,), now, now, key))

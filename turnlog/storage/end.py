@@ -1,0 +1,21 @@
+"""Whether a log goes as far as it had come."""
+
+from __future__ import annotations
+
+from turnlog.storage.recorder import Reader, Recorder
+
+
+class End:
+    """How far a log had come by its high-water file; made before the log is read."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._file = recorder.high_water
+        self._reached = self._file.read() if self._file is not None else None
+
+    def missed(self, reader: Reader) -> str | None:
+        """What is missing at the end, or that nothing would tell of it; None where all is well."""
+        if self._file is None:
+            return None
+        if self._reached is None:
+            return f"nothing vouches for the end of the log: {self._file.lack}"
+        return self._reached.missed(reader)

@@ -1,0 +1,72 @@
+"""A backup put in the place of a SQLite log: killed at any point, one of the two is there whole."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from turnlog.errors import StorageError, Unavailable
+from turnlog.storage.copying import Copied, opened, sync, write_one_file
+from turnlog.storage.end import End
+from turnlog.storage.high_water import HighWaterFile
+from turnlog.storage.recorder import Recorder
+from turnlog.storage.sqlite_files import beside
+
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def restore_over(path: Path, database: Path) -> Copied:
+    """Replace a log, damaged or not, by a backup.
+
+    Raises StorageError where the backup may itself have lost rows, and Unavailable where somebody
+    has the log open; nothing is changed then.
+    """
+    target = database.resolve()
+    if path.exists() and target.exists() and path.samefile(target):
+        raise StorageError(f"{path}: this is the log itself")
+    with opened(path) as source:
+        _check_end(source, path)
+        unfinished = target.with_name(f"{target.name}.unfinished")
+        copied = write_one_file(source, unfinished, is_backup=False)
+    try:
+        with _alone(target):
+            unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    sync(target.parent)
+    HighWaterFile(str(target)).remove()
+    return copied
+
+
+def _check_end(source: Recorder, path: Path) -> None:
+    if (what := End(source).missed(source.reader)) is not None:
+        raise StorageError(f"{path}: {what}; it does not replace a log")
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Nobody has the database open, and nothing is beside it that SQLite would take for the next.
+
+    SQLite itself moves what is in the `-wal` to where it belongs, so that the log which is to go is
+    whole until it goes.
+    """
+    if not target.exists():
+        _remove_beside(target)
+        yield
+        return
+    with closing(sqlite3.connect(target, isolation_level=None, timeout=0)) as connection:
+        try:
+            connection.execute("PRAGMA journal_mode = DELETE").fetchall()
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF not in _DAMAGED:
+                raise Unavailable(f"{target}: the log cannot be replaced: {error}") from error
+            _remove_beside(target)  # of a database that SQLite cannot read without it nor with it
+        yield
+
+
+def _remove_beside(target: Path) -> None:
+    for name in beside(str(target)):
+        Path(name).unlink(missing_ok=True)
