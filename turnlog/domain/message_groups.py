@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, get_args
 
 import msgspec
 
@@ -16,6 +17,9 @@ About = e.AnswerMeasured | e.AnswerBrokenOff
 NEW_MESSAGE = "new_message"
 """In `extra` of an event that could continue the message before it and begins one of its own."""
 
+_ABOUT = (e.AnswerMeasured, e.AnswerBrokenOff)
+_OPENING = (e.UserUttered, e.SystemInstructed)
+
 SIDES = ("user", "system", "tool")
 """Actors of parts that are not the assistant's."""
 
@@ -23,12 +27,9 @@ SIDES = ("user", "system", "tool")
 class Group(msgspec.Struct):
     """The events of a message, the first of them first, and those about it."""
 
+    side: str
     members: list[Numbered]
     about: list[About] = []
-
-    @property
-    def side(self) -> str | None:
-        return side(self.members[0][1])
 
 
 def groups(events: Iterable[Numbered]) -> list[Group]:
@@ -39,13 +40,13 @@ def groups(events: Iterable[Numbered]) -> list[Group]:
     found: list[Group] = []
     group_of: dict[int, Group] = {}
     for number, event in events:
-        if isinstance(event, About):
+        if isinstance(event, _ABOUT):
             group = _latest(found) if event.message is None else group_of.get(event.message)
             if group is not None:
                 group.about.append(event)
-        elif side(event) is not None:
-            if not (found and continues(event, found[-1])):
-                found.append(Group([]))
+        elif (its := side(event)) is not None:
+            if not (found and found[-1].side == its and continues(event, found[-1])):
+                found.append(Group(its, []))
             found[-1].members.append((number, event))
             group_of[number] = found[-1]
     return found
@@ -53,27 +54,40 @@ def groups(events: Iterable[Numbered]) -> list[Group]:
 
 def side(event: e.Event) -> str | None:
     """Whose message it belongs to: user, system, tool or assistant; None for no message."""
-    if isinstance(event, Part):
-        return event.actor if event.actor in SIDES else "assistant"
-    match event:
-        case e.UserUttered():
-            return "user"
-        case e.SystemInstructed(text=None, tools=list()):
-            return None
-        case e.SystemInstructed():
-            return "system"
-        case e.BotUttered() | e.AgentUttered():
-            return "assistant"
-        case e.ToolCalled():
-            return None if event.actor == "user" else "assistant"
-        case e.ToolReturned():
-            return None if event.actor == "user" else "assistant" if event.server else "tool"
-    return None
+    side_of = _SIDE_OF.get(type(event))
+    return None if side_of is None else side_of(event)
+
+
+def _instructed(event: e.SystemInstructed) -> str | None:
+    return None if event.text is None and event.tools is not None else "system"
+
+
+def _called(event: e.ToolCalled) -> str | None:
+    return None if event.actor == "user" else "assistant"
+
+
+def _returned(event: e.ToolReturned) -> str | None:
+    return None if event.actor == "user" else "assistant" if event.server else "tool"
+
+
+def _part(event: Part) -> str:
+    return event.actor if event.actor in SIDES else "assistant"
+
+
+_SIDE_OF: dict[type[e.Event], Callable[[Any], str | None]] = {
+    e.UserUttered: lambda _: "user",
+    e.BotUttered: lambda _: "assistant",
+    e.AgentUttered: lambda _: "assistant",
+    e.SystemInstructed: _instructed,
+    e.ToolCalled: _called,
+    e.ToolReturned: _returned,
+    **dict.fromkeys(get_args(Part), _part),
+}
 
 
 def continues(event: e.Event, group: Group) -> bool:
-    """Whether an event belongs to the message right before it."""
-    if side(event) != group.side or isinstance(event, e.UserUttered | e.SystemInstructed):
+    """Whether an event of a message's side belongs to the message, which is right before it."""
+    if isinstance(event, _OPENING):
         return False
     if event.cause is not None and event.cause == group.members[0][0]:
         return True

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 from turnlog.domain.errors import InvalidMessage
 from turnlog.domain.message import BROKEN_OFF, Message
-from turnlog.domain.message_groups import NEW_MESSAGE, SIDES, Group, Said, continues, side
+from turnlog.domain.message_groups import NEW_MESSAGE, SIDES, Group, Said, continues
 from turnlog.domain.message_openai import content_parts, content_text
 from turnlog.domain.message_parts import (
     Media,
@@ -44,10 +44,11 @@ def recorded_as(messages: Iterable[Message], first: int = 1) -> Iterator[e.Event
     for message in messages:
         _check(message)
         events = list(_events(message, first))
-        is_unsure = before is None and first > 1 and side(events[0]) == "assistant"
-        if is_unsure or (before is not None and continues(events[0], before)):
+        its = _SIDE.get(message.role, "assistant")
+        is_unsure = before is None and first > 1 and its == "assistant"
+        if is_unsure or (before and before.side == its and continues(events[0], before)):
             events[0] = replace(events[0], extra={**(events[0].extra or {}), NEW_MESSAGE: True})
-        before = Group(list(enumerate(events, first)))
+        before = Group(its, list(enumerate(events, first)))
         events += _about(message, first)
         first += len(events)
         yield from events

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from turnlog.domain import events as e
@@ -73,7 +73,7 @@ def _role(group: Group, first: e.Event, metadata: dict[str, Any]) -> str:
     if isinstance(first, e.SystemInstructed):
         elsewhere = metadata.pop("role", None)
         return first.role or str(elsewhere or "system")
-    return group.side or "assistant"
+    return group.side
 
 
 def _name(first: e.Event, metadata: dict[str, Any]) -> str | None:
@@ -100,23 +100,22 @@ def _parts(group: Group, waiting: list[str]) -> tuple[Part, ...]:
 
 
 def _parts_of(number: int, event: e.Event, waiting: list[str]) -> Iterator[Part]:
-    match event:
-        case e.ToolCalled():
-            yield _call(number, event, waiting)
-        case e.ToolReturned():
-            yield _result(event, waiting)
-        case e.ReasoningAdded():
-            yield Reasoning(event.text, event.signature, event.opaque)
-        case e.RefusalAdded(text=str(text)):
-            yield Refusal(text)
-        case e.MediaAdded():
-            yield Media(
-                event.kind, event.mime, event.sha256, event.uri, event.filename, event.content
-            )
-        case e.OpaqueAdded():
-            yield Opaque(event.source, event.kind, event.content)
-        case _:
-            yield from _said(event)
+    if isinstance(event, e.ToolCalled):
+        yield _call(number, event, waiting)
+    elif isinstance(event, e.ToolReturned):
+        yield _result(event, waiting)
+    else:
+        yield from _READERS.get(type(event), _said)(event)
+
+
+def _refused(event: e.RefusalAdded) -> Iterator[Part]:
+    if event.text is not None:
+        yield Refusal(event.text)
+
+
+def _shown(event: e.MediaAdded) -> Iterator[Part]:
+    name, content = event.filename, event.content
+    yield Media(event.kind, event.mime, event.sha256, event.uri, name, content)
 
 
 def _said(event: e.Event) -> Iterator[Part]:
@@ -148,3 +147,12 @@ def _result(event: e.ToolReturned, waiting: list[str]) -> ToolResult:
     if answered in waiting:
         waiting.remove(answered)
     return ToolResult(answered, event.name, event.result, bool(event.is_error))
+
+
+_READERS: dict[type[e.Event], Callable[[Any], Iterable[Part]]] = {
+    e.ReasoningAdded: lambda event: [Reasoning(event.text, event.signature, event.opaque)],
+    e.RefusalAdded: _refused,
+    e.MediaAdded: _shown,
+    e.OpaqueAdded: lambda event: [Opaque(event.source, event.kind, event.content)],
+}
+"""What a part's event says; that of every other is a text, or a content as OpenAI has it."""
