@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+import turnlog
 from turnlog.domain import events as e
 from turnlog.domain.context import Loop
 from turnlog.domain.conversation import Conversation
@@ -13,6 +14,7 @@ from turnlog.domain.fold import replay
 from turnlog.domain.history import NoHistory
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import LISTEN, State
+from turnlog.encoding import binary
 from turnlog.errors import InvalidEvent
 from turnlog.serializers.rasa.reader import from_rasa
 
@@ -451,3 +453,25 @@ def test_tags_users_and_handover_move_forward_through_a_rewind():
     )  # fmt: skip
     assert (state.tags, state.user, state.identities) == (("vip",), "u1", ("u2",))
     assert state.handover == "anna"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        e.UserUtteranceReverted(),
+        e.ActionReverted(),
+        e.HistoryReplaced(to=3),
+        e.ConversationRestarted(),
+        e.SlotsReset(),
+        e.SessionStarted(),
+    ],
+    ids=lambda asked: type(asked).__name__,
+)
+def test_what_goes_back_is_recorded_without_a_copy_of_what_was_there(asked: e.Event):
+    with turnlog.open("memory:", clock=lambda: 1.0) as log:
+        log.record("c", e.SessionConfigured(None, carry_over=True), e.UserUttered("I am Xanthippe"))
+        log.record("c", e.SlotSet("name", "Xanthippe"), e.ActionExecuted("act"), e.UserUttered("x"))
+        log.record("c", asked)
+        (event,) = log.history("c").commits(after=2)
+        assert b"Xanthippe" not in log.store.reader.rows("c", 2)[0].parts
+        assert len(binary.encode(event.events)) <= 24
