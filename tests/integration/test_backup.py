@@ -52,8 +52,8 @@ def test_a_copy_is_the_same_byte_for_byte_on_either_back_end(
     with turnlog.open(f"sqlite:///{path}") as copy:
         assert contents(copy) == before
     if url != postgres_url:
-        with turnlog.open(postgres_url) as moved:
-            copying.restore(path, moved.store)
+        with turnlog.open(postgres_url) as moved, copying.opened(path) as source:
+            copying.copy(source, moved.store)
             assert contents(moved) == before
             moved.record("c0", UserUttered("and on"))
 

@@ -233,6 +233,18 @@ def test_a_log_in_memory_needs_none():
         assert log.store.high_water is None
 
 
+@pytest.mark.parametrize("vouched", [True, False])
+def test_a_backup_of_less_than_there_was_says_so_and_so_does_what_is_restored_from_it(
+    cut: Path, vouched: bool
+):
+    if not vouched:
+        Path(f"{cut}-highwater").unlink()
+    says = "the log ended at 500, now at 0" if vouched else "nothing vouches for the end"
+    into = f"sqlite:///{cut.with_name('into.db')}"
+    assert says in run("restore", cut, "--db", into).err
+    assert says in run("backup", cut.with_name("backup.db"), "--db", f"sqlite:///{cut}").err
+
+
 # --- the file itself ------------------------------------------------------------------------------
 
 
@@ -355,8 +367,8 @@ def test_what_is_restored_is_marked_by_its_file_alone(tmp_path: Path):
         log.view("transcript")
         copying.backup(log.store, backup)
         checkpoints = log.store.reader.checkpoints()
-    with opened(into) as log:
-        copying.restore(backup, log.store)
+    with opened(into) as log, copying.opened(backup) as source:
+        copying.copy(source, log.store)
         assert log.store.reader.checkpoints() == checkpoints
     assert reached(into) == 10
     restore_over(backup, into)

@@ -13,6 +13,7 @@ from turnlog.cli.settings import open_log, open_store, settings
 
 if TYPE_CHECKING:
     from turnlog.storage.copying import Copied
+    from turnlog.storage.recorder import Recorder
 
 To = Annotated[Path, typer.Argument(metavar="PATH", help="The file to write; a SQLite log.")]
 From = Annotated[Path, typer.Argument(metavar="PATH", help="A backup, or any SQLite log.")]
@@ -23,7 +24,8 @@ def backup(path: To) -> None:
     from turnlog.storage import copying
 
     output.leave_stdout_to(path)
-    with open_log() as log:
+    with open_log(readonly=True) as log:
+        _warn(log.store)
         _tell("copied", copying.backup(log.store, path), path)
 
 
@@ -41,8 +43,12 @@ def restore(path: From, over: Over = False) -> None:
     if over:
         _restore_over(path)
         return
-    with closing(open_store(create=True)) as store:  # no log yet, which would note what it lost
-        _tell("restored", copying.restore(path, store), path)
+    with (
+        copying.opened(path) as source,
+        closing(open_store(create=True)) as store,  # no log yet, which would note what it lost
+    ):
+        _warn(source)
+        _tell("restored", copying.copy(source, store), path)
 
 
 def _restore_over(path: Path) -> None:
@@ -53,6 +59,14 @@ def _restore_over(path: Path) -> None:
     if (database := sqlite_path(settings().db)) is None:
         raise StorageError(f"{settings().db!r}: --over replaces the file of a SQLite log")
     _tell("restored", restore_over(path, Path(database)), path)
+
+
+def _warn(source: Recorder) -> None:
+    """Say what is copied where it may be less than there was."""
+    from turnlog.storage.end import End
+
+    if (what := End(source).missed(source.reader)) is not None:
+        output.note(f"{source.url}: {what}")
 
 
 def _tell(verb: str, copied: Copied, path: Path) -> None:

@@ -93,12 +93,6 @@ def _mark_end(target: Recorder) -> None:
         close_over(transaction)
 
 
-def restore(path: Path, target: Recorder) -> Copied:
-    """Fill an empty log from a backup. Raises StorageError where it is not empty."""
-    with opened(path) as source:
-        return copy(source, target)
-
-
 @contextmanager
 def opened(path: Path) -> Iterator[Recorder]:
     """A SQLite log to be read. Raises StorageError where there is none."""

@@ -89,6 +89,13 @@ class HighWaterFile:
         self._database = os.path.realpath(path)
         self.path = f"{self._database}-highwater"
 
+    def of_mode(self, journal_mode: str) -> Self | None:
+        """For a log that is only read: None where it is neither there nor needed.
+
+        Without a `-wal`, as in a backup, what there is of a database is all there was.
+        """
+        return self if journal_mode == "wal" or os.path.exists(self.path) else None
+
     @property
     def lack(self) -> str:
         """What to say where nothing can be read."""
