@@ -243,6 +243,22 @@ def test_events_are_numbered_as_they_are_live():
     assert run(annotates, RECORDED[:5]) is None
 
 
+@pytest.mark.parametrize("cause", [None, 1])
+def test_every_part_of_an_answer_is_compared(cause: int | None):
+    """A text after reasoning, and a call beside a text, name the message they are a part of."""
+
+    async def silent(conversation: Any, message: UserUttered) -> list[Event | str]:
+        return ["let me see"]
+
+    recorded = [
+        UserUttered("x"), turnlog.ReasoningAdded("hm", cause=cause),
+        BotUttered("let me see", cause=2), ToolCalled("clock", {}, "1", cause=2),
+    ]  # fmt: skip
+    found = run(silent, recorded)
+    assert found is not None
+    assert (found.kind, found.expected["name"]) == ("missing", "clock")
+
+
 def test_a_tool_that_failed_fails_again():
     async def bot(conversation: Any, message: UserUttered) -> list[Event | str]:
         try:

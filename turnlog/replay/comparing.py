@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from turnlog.domain import events as e
+from turnlog.domain.message_groups import Numbered, groups
 from turnlog.encoding import binary
 from turnlog.replay.divergence import Kind
 from turnlog.replay.rules import Rules
@@ -67,11 +68,23 @@ _STREAMS = (("understood",), ("tool",), ("slot", "action", "text"))
 def own(message: int, events: Iterable[e.Event]) -> list[e.Event]:
     """The bot's among the events of a turn: where its answer names the message as the cause, that.
 
-    message: number of the message's event. A live runner names the cause, an import may not.
+    message: number of the message's event, which the first of the events comes after. A live runner
+    names the cause, an import may not; the parts of an answer have the cause of its first.
     """
-    known = [one for one in events if _is_the_bots(one) and one.cause in (None, message)]
-    named = any(one.cause == message for one in known if not isinstance(one, e.ToolCalled))
-    return [one for one in known if one.cause == message or not named]
+    numbered = list(enumerate(events, message + 1))
+    causes = _causes(numbered)
+    known = [item for item in numbered if _is_the_bots(item[1])]
+    known = [(number, one) for number, one in known if causes[number] in (None, message)]
+    named = any(causes[n] == message for n, one in known if not isinstance(one, e.ToolCalled))
+    return [one for number, one in known if causes[number] == message or not named]
+
+
+def _causes(numbered: Sequence[Numbered]) -> dict[int, int | None]:
+    """What led to each event; to a part of a message what led to the message."""
+    causes = {number: event.cause for number, event in numbered}
+    for group in groups(numbered):
+        causes |= dict.fromkeys((n for n, _ in group.members), group.members[0][1].cause)
+    return causes
 
 
 def _is_the_bots(event: e.Event) -> bool:
