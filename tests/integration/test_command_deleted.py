@@ -101,7 +101,7 @@ def test_a_known_key_answers_without_content(log: turnlog.Turnlog) -> None:
         assert (again.new, again.events) == (False, [])
         assert SECRET not in repr(again)
     with pytest.raises(turnlog.errors.InvalidEvent):
-        log.record("gone", UserUttered("new"))
+        log.record("gone", BotUttered("late"))
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ class Chain:
     def _check_key(self, row: Row, commit: Commit) -> None:
         if commit.key is None:
             return
-        lookup = key_lookup(self._secret, self.conversation, commit.key)
+        lookup = key_lookup(self._secret, self.conversation, commit.key, commit.life)
         if [found.position for found in self._scan.keyed_rows([lookup])] == [row.position]:
             self.keys += 1
         elif not self._is_behind(row):
@@ -196,12 +196,12 @@ class Chain:
     def _due_head(self) -> Head:
         """The head that the rows so far give."""
         last, state = self._last, self._state or State()
-        stream, owner = (self._stream.stream, self._stream.owner) if self._stream else (0, b"")
+        stream, life, owner, _ = self._stream or Stream(0, 1, b"", None)
         if last is None:
-            return Head(self.conversation, stream, owner, 0, 0, b"", 0, 0, 0, b"")
+            return Head(self.conversation, stream, owner, life, 0, 0, b"", 0, 0, 0, b"")
         return Head(
-            self.conversation, stream, owner, last.version, last.position, self._digest or b"",
-            state.event, state.turn, self._newest_snapshot, b"",
+            self.conversation, stream, owner, life, last.version, last.position,
+            self._digest or b"", state.event, state.turn, self._newest_snapshot, b"",
         )  # fmt: skip
 
     def _compare(self, head: Head, expected: Head) -> None:

@@ -25,7 +25,7 @@ INDEX = "index.csv"
 AlsoDeleted = Annotated[
     bool, typer.Option("--deleted", help="Deleted ones too; without ID, list the deletions.")
 ]
-DELETIONS = ("conversation", "event", "time", "actor", "reason")
+DELETIONS = ("conversation", "life", "event", "time", "actor", "reason")
 
 
 def audit(ids: Ids = None, out: Out = None, deleted: AlsoDeleted = False) -> None:
@@ -60,8 +60,15 @@ def _list_deletions() -> None:
     """Who deleted which conversation, when and why."""
     with open_log() as log:
         lines = (recorded.as_dict() for recorded in log.deletions())
-        told = ({name: line.get(name) for name in DELETIONS} for line in lines)
+        told = (_without_first_life({name: line.get(name) for name in DELETIONS}) for line in lines)
         output.lines(told, columns=DELETIONS)
+
+
+def _without_first_life(line: dict[str, Any]) -> dict[str, Any]:
+    """Only a conversation that began anew has lives to be told apart."""
+    if line["life"] is None:
+        del line["life"]
+    return line
 
 
 def _write_folder(folder: Path, audited: Iterable[Any]) -> None:

@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from turnlog.cli import output
-from turnlog.cli.settings import Deleted, Id, open_log, settings
+from turnlog.cli.settings import Deleted, Id, Life, open_log, settings
 
 PROTOCOL = ("event", "turn", "time", "actor", "type", "says", "versions", "cause", "taken back")
 
 
-def log(id: Id, deleted: Deleted = False) -> None:
+def log(id: Id, deleted: Deleted = False, life: Life = None) -> None:
     """Show every event of a conversation.
 
     Those taken back too, and by which event.
     """
     with open_log() as opened:
-        lines = described(opened.conversation(id, deleted=deleted))
+        lines = described(opened.conversation(id, deleted=deleted or life is not None, life=life))
         if settings().json:
             output.lines(lines, columns=())
         else:

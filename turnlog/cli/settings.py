@@ -30,6 +30,10 @@ Ids = Annotated[
     typer.Argument(metavar="[ID]...", help="The conversations; all if none is named."),
 ]
 Deleted = Annotated[bool, typer.Option("--deleted", help="Also where it is deleted.")]
+Life = Annotated[
+    int | None,
+    typer.Option("--life", metavar="N", help="An earlier one, from before a deletion."),
+]
 """Arguments and options that many commands have."""
 
 

@@ -8,7 +8,7 @@ import typer
 
 from turnlog.cli import dialogue as dialogues
 from turnlog.cli import output
-from turnlog.cli.settings import Deleted, Id, open_log
+from turnlog.cli.settings import Deleted, Id, Life, open_log
 
 AtTurn = Annotated[int | None, typer.Option("--at-turn", metavar="N", help="After this turn.")]
 AtEvent = Annotated[int | None, typer.Option("--at-event", metavar="N", help="After this event.")]
@@ -27,6 +27,7 @@ def show(
     at: AtTime = None,
     dialogue: Dialogue = False,
     deleted: Deleted = False,
+    life: Life = None,
 ) -> None:
     """Show a conversation's state, now or at an earlier moment.
 
@@ -39,11 +40,12 @@ def show(
     time = None if at is None else seconds(at)
     with open_log() as log:
         conversation = log.conversation(
-            id, turn=at_turn, event=at_event, time=time, deleted=deleted
-        )
+            id, turn=at_turn, event=at_event, time=time, deleted=deleted or life is not None,
+            life=life,
+        )  # fmt: skip
         if conversation.state.deleted:  # as it was before
             before = conversation.state.event - 1
-            conversation = log.conversation(id, event=before, deleted=True)
+            conversation = log.conversation(id, event=before, deleted=True, life=life)
         if dialogue:
             said = dialogues.dialogue(conversation)
             output.document(said, human=lambda: dialogues.print_dialogue(said))

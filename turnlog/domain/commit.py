@@ -19,7 +19,8 @@ class Commit(msgspec.Struct, frozen=True):
     version counts the conversation's commits from 1. first_event is the number of the first of
     its events, first_turn the turn before them. recorded: the log's clock, UTC seconds.
     key: the idempotency key, unique in the conversation. position: in the whole log, None until
-    it is known. hidden: numbers of those whose words were taken out, for those who look.
+    it is known. life: of the conversation, which begins anew after each deletion. hidden:
+    numbers of those whose words were taken out, for those who look.
     """
 
     conversation: str
@@ -30,6 +31,7 @@ class Commit(msgspec.Struct, frozen=True):
     events: tuple[Event, ...]
     key: str | None = None
     position: int | None = None
+    life: int = 1
     hidden: frozenset[int] = frozenset()
 
     @property
@@ -62,5 +64,5 @@ class Commit(msgspec.Struct, frozen=True):
             turn += isinstance(event, UserUttered)
             yield RecordedEvent(
                 self.conversation, number, turn, self.version, self.position, self.recorded, event,
-                redacted=number in self.hidden,
+                redacted=number in self.hidden, life=self.life,
             )  # fmt: skip

@@ -28,6 +28,7 @@ class RecordedEvent(msgspec.Struct, frozen=True):
     number: from 1 in the conversation. turn: the turn it belongs to. version: its commit's.
     position: its commit's in the whole log, None until it is stored. recorded: the log's clock,
     UTC seconds. taken_back: number of the event that took it back. redacted: its words are hidden.
+    life: of the conversation, which begins anew after each deletion.
     """
 
     conversation: str
@@ -39,6 +40,7 @@ class RecordedEvent(msgspec.Struct, frozen=True):
     event: Event
     taken_back: int | None = None
     redacted: bool = False
+    life: int = 1
 
     @property
     def actor(self) -> str:
@@ -58,6 +60,8 @@ class RecordedEvent(msgspec.Struct, frozen=True):
         }
         if self.redacted:
             line["redacted"] = True
+        if self.life > 1:
+            line["life"] = self.life
         line["actor"] = self.actor
         if self.taken_back is not None:
             line["taken_back"] = self.taken_back
@@ -119,7 +123,7 @@ def trace(events: Iterable[RecordedEvent], folded: Fold) -> Iterator[TracedEvent
 def _traced(r: RecordedEvent, slots: Mapping[str, Change], session: int) -> TracedEvent:
     return TracedEvent(
         r.conversation, r.number, r.turn, r.version, r.position, r.recorded, r.event,
-        r.taken_back, r.redacted, slots, session,
+        r.taken_back, r.redacted, r.life, slots, session,
     )  # fmt: skip
 
 

@@ -173,8 +173,9 @@ def decode_events(topic: str, skeleton: bytes, parts: bytes) -> tuple[int, tuple
 
 
 def decode_commit(
-    conversation: str, version: int, topic: str, skeleton: bytes, parts: bytes, position: int | None
-) -> Commit:
+    conversation: str, version: int, topic: str, skeleton: bytes, parts: bytes,
+    position: int | None, life: int = 1,
+) -> Commit:  # fmt: skip
     """A stored commit. Raises NewerFormat or Corrupt, never half a commit."""
     try:
         in_clear, events, keys = _decoded(topic, skeleton, parts)
@@ -183,7 +184,7 @@ def decode_commit(
         raise type(error)(f"{where}: {error}") from error
     return Commit(
         conversation, version, in_clear.first_event, in_clear.first_turn, in_clear.recorded,
-        events, keys[0] if keys else None, position,
+        events, keys[0] if keys else None, position, life,
     )  # fmt: skip
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from turnlog.domain.commit import Commit
+from turnlog.domain.conversation import Past
 from turnlog.domain.decide import decide
 from turnlog.domain.events import ConversationDeleted, Event, MessageRedacted
 from turnlog.domain.fold import Fold
-from turnlog.domain.history import past
+from turnlog.domain.history import NoHistory, past
+from turnlog.domain.lives import can_begin
 from turnlog.domain.state import State
+from turnlog.domain.streams import MARK
 from turnlog.encoding import binary
 from turnlog.encoding.rows import SALT_BYTES, columns, digest
 from turnlog.engine.request import Part, Recorded, Request
@@ -67,15 +70,22 @@ class Batch:
         self._found = self._heads.known(self._reader, {r.conversation for r in requests})
         if self._transaction is not None:
             asked = {
-                self._lookup(request.conversation, key): (request.conversation, key)
+                lookup
                 for request in requests
-                if request.conversation in self._found
+                if (head := self._found.get(request.conversation)) is not None
                 for key in request.keys
+                for lookup in self._lookups(head, key)
             }
-            rows = self._keyed(asked) if asked else ()
-            for commit in [row.commit() for row in rows]:
+            for commit in [row.commit() for row in self._keyed(asked)] if asked else ():
                 if commit.key is not None:
-                    self._known[self._lookup(commit.conversation, commit.key)] = [commit]
+                    known = self._lookup(commit.conversation, commit.key, commit.life)
+                    self._known[known] = [commit]
+
+    def _lookups(self, head: LiveHead, key: str) -> list[bytes]:
+        """Where a key may be known from: any life of the conversation, but for the log's own."""
+        first = head.life if key.startswith(MARK) else 1
+        lives = range(head.life, first - 1, -1)
+        return [self._lookup(head.conversation, key, life) for life in lives]
 
     def _keyed(self, asked: Iterable[bytes]) -> list[Row]:
         """The rows of keys, from the tail and from the table."""
@@ -88,8 +98,8 @@ class Batch:
                 rest.append(lookup)
         return [*rows, *self._reader.keyed_rows(rest)] if rest else rows
 
-    def _lookup(self, conversation: str, key: str) -> bytes:
-        return key_lookup(self._genesis.secret, conversation, key)
+    def _lookup(self, conversation: str, key: str, life: int) -> bytes:
+        return key_lookup(self._genesis.secret, conversation, key, life)
 
     def decide(self, requests: Sequence[Request]) -> None:
         for request in requests:
@@ -109,14 +119,28 @@ class Batch:
     def _decided(self, request: Request) -> Recorded:
         conversation, key = request.conversation, request.key
         head = self._head(conversation)
-        lookup = None if key is None else self._lookup(conversation, key)
-        if lookup is not None and (known := self._commits(lookup)) is not None:
+        if head.state.deleted and self._transaction is None:
+            raise LookupError("the keys of its lives are looked up")
+        if key is not None and (known := self._commits(head, key)) is not None:
             shown = [] if head.state.deleted else self._shown(known, head.state)
             return Recorded(shown, head.state, new=False)
         if request.expected_version not in (None, head.version):
             assert request.expected_version is not None
             raise VersionConflict(conversation, request.expected_version, head.version)
-        history = _History(self, conversation)
+        if head.state.deleted and request.revives:
+            return self._revived(request, head)
+        return self._recorded(request, head, _History(self, conversation))
+
+    def _revived(self, request: Request, head: LiveHead) -> Recorded:
+        """A new life for a deleted conversation, if what is asked for can begin one."""
+        fresh = self._unborn(head.conversation, head.life + 1)
+        asked = binary.checked(head.conversation, request.command(fresh.state, NoHistory()))
+        if not asked or not can_begin(asked[0]):
+            return self._recorded(request, head, _History(self, head.conversation))
+        return self._recorded(request, fresh, NoHistory())
+
+    def _recorded(self, request: Request, head: LiveHead, history: Past) -> Recorded:
+        conversation, key = head.conversation, request.key
         asked = binary.checked(conversation, request.command(head.state, history))
         if not asked:
             if self._transaction is None:  # no row is written that the tables could refuse
@@ -124,20 +148,21 @@ class Batch:
             return Recorded([], head.state)
         events, state = decide(conversation, head.state, asked, history=history, now=request.now)
         if request.split is None and not request.staged:
-            commits = [self._commit(head, Part(events, request.recorded, key), state, lookup)]
-            if lookup is not None:
-                self._known[lookup] = commits
+            commits = [self._commit(head, Part(events, request.recorded, key), state)]
+            if key is not None:
+                self._known[self.keys[-1].lookup] = commits
         else:
             commits = self._cut(request, head, events, history)
         return Recorded(commits, state)
 
-    def _commits(self, lookup: bytes) -> list[Commit] | None:
+    def _commits(self, head: LiveHead, key: str) -> list[Commit] | None:
         """What was recorded under a key before."""
-        if (known := self._known.get(lookup)) is None and self._transaction is None:
-            if self._heads.key(lookup) is None:
-                return None
-            raise LookupError("a key is known")  # whose commit and state are read anew
-        return known
+        for lookup in self._lookups(head, key):
+            if (known := self._known.get(lookup)) is not None:
+                return known
+            if self._transaction is None and (head.life > 1 or self._heads.key(lookup)):
+                raise LookupError("a key may be known")  # what it was given with is read anew
+        return None
 
     def _shown(self, known: list[Commit], state: State) -> list[Commit]:
         """What was recorded before as it may be shown now."""
@@ -150,16 +175,18 @@ class Batch:
         """Where the conversation stands for the next request."""
         if (written := self.written.get(conversation)) is not None and written.head is not None:
             return written.head
-        return self._found.get(conversation) or LiveHead(
-            conversation, 0, b"", 0, 0, self._genesis.digest, 0, State()
-        )
+        return self._found.get(conversation) or self._unborn(conversation, 1)
+
+    def _unborn(self, conversation: str, life: int) -> LiveHead:
+        """The head that the first commit of a life goes on from."""
+        return LiveHead(conversation, 0, b"", life, 0, 0, self._genesis.digest, 0, State())
 
     def _cut(
-        self, request: Request, head: LiveHead, events: Sequence[Event], history: StoredHistory
+        self, request: Request, head: LiveHead, events: Sequence[Event], history: Past
     ) -> list[Commit]:
         """The commits that a request's events are cut into."""
         commits: list[Commit] = []
-        self._note_keys(request, commits)
+        self._note_keys(request, head, commits)
         folded = Fold(lambda: events, head.state.copy(), past(history, head.state))
         for part in request.parts(events):
             after = folded.take(part.events).copy()
@@ -167,33 +194,31 @@ class Batch:
             head = self._head(request.conversation)
         return commits
 
-    def _note_keys(self, request: Request, commits: list[Commit]) -> None:
+    def _note_keys(self, request: Request, head: LiveHead, commits: list[Commit]) -> None:
         """Raise InvalidEvent for one that is known: what it belongs to is in the log already."""
         conversation, keys = request.conversation, request.keys
         for key in keys:
-            if self._commits(self._lookup(conversation, key)) or keys.count(key) > 1:
+            if self._commits(head, key) or keys.count(key) > 1:
                 raise InvalidEvent(conversation, "key", f"{key!r:.80} was recorded already")
-        self._known.update((self._lookup(conversation, key), commits) for key in keys)
+        self._known.update((self._lookup(conversation, key, head.life), commits) for key in keys)
 
-    def _commit(
-        self, before: LiveHead, part: Part, state: State, lookup: bytes | None = None
-    ) -> Commit:
+    def _commit(self, before: LiveHead, part: Part, state: State) -> Commit:
         conversation, position = before.conversation, self.position + 1
         events, recorded, key = part
         commit = Commit(
             conversation, before.version + 1, before.state.event + 1, before.state.turn, recorded,
-            tuple(events), key, position,
+            tuple(events), key, position, before.life,
         )  # fmt: skip
         stream, owner, name = self._stream(before)
         made = columns(commit, self._random(SALT_BYTES))
         self.rows.append(
             Row(
                 position, stream, commit.version, made.topic, before.digest, made.skeleton, b"",
-                made.parts, owner, name,
+                made.parts, owner, name, before.life,
             )
         )  # fmt: skip
         if key is not None:
-            lookup = lookup or self._lookup(conversation, key)
+            lookup = self._lookup(conversation, key, before.life)
             self.lookups[lookup] = position
             self.keys.append(Key(lookup, position))
         sealed = digest(
@@ -204,7 +229,15 @@ class Batch:
         snapshot = 0 if state.deleted else before.snapshot
         self._follow(
             LiveHead(
-                conversation, stream, owner, commit.version, position, sealed, snapshot, state
+                conversation,
+                stream,
+                owner,
+                before.life,
+                commit.version,
+                position,
+                sealed,
+                snapshot,
+                state,
             ),
             snapshot,
             commit.events,
@@ -215,7 +248,7 @@ class Batch:
         """Number and commitment of the conversation's stream, which may begin here."""
         if head.version:
             return head.stream, head.owner, None
-        stream = Stream.of(head.conversation, 1, self._genesis.digest, self._random)
+        stream = Stream.of(head.conversation, head.life, self._genesis.digest, self._random)
         self.streams.append(stream)
         return stream.stream, stream.owner, stream.name
 

@@ -305,7 +305,7 @@ def _chained(
         made = foreign_columns(event.topic, event.state, os.urandom(SALT_BYTES))
         row = Row(
             position, number, event.originator_version, made.topic, previous, made.skeleton, b"",
-            made.parts, owner, None,
+            made.parts, owner, None, 1,
         )  # fmt: skip
         newest[conversation] = (row.version, row.digest(), owner, number)
         rows.append(row)

@@ -136,7 +136,9 @@ class Turnlog(ConversationApplication):
     def import_request(self, dialogue: Dialogue) -> Request:
         """A request for the writer that does what `import_dialogue` does."""
         check_id(dialogue.name)
-        return Request(dialogue.name, importing(dialogue), self.clock(), split=IMPORT_SPLIT)
+        return Request(
+            dialogue.name, importing(dialogue), self.clock(), split=IMPORT_SPLIT, revives=False
+        )
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -149,16 +151,22 @@ class Turnlog(ConversationApplication):
         time: float | None = None,
         version: int | None = None,
         deleted: bool = False,
+        life: int | None = None,
     ) -> Conversation:
         """A conversation now, or as it was after a turn, an event, at a time or a version.
 
         time: UTC seconds, held against the events' own timestamps. deleted: whether a deleted one
-        is wanted too, whose state is then that of its deletion.
+        is wanted too, whose state is then that of its deletion. life: an earlier one of a
+        conversation that began anew after a deletion, counting from 1; None for the newest.
         """
         if sum(moment is not None for moment in (turn, event, time, version)) > 1:
             raise OutOfRange(id, "give one of turn, event, time and version")
         head, newest = self._head(id, deleted=deleted)
-        history = self.history(id)
+        if life == head.life:
+            life = None
+        if life is not None:
+            head, newest = self._past_life(id, life, deleted=deleted)
+        history = self.history(id, life)
         if turn is not None:
             state = history.state_after_turn(turn)
         elif event is not None:
@@ -170,7 +178,7 @@ class Turnlog(ConversationApplication):
         else:
             state = newest
         redactions = history.redactions() if newest.redacted else None
-        is_newest = state.event == newest.event
+        is_newest = state.event == newest.event and not newest.deleted
         return Conversation(
             id, state, history, version or head.version, redactions, is_newest=is_newest
         )
@@ -183,8 +191,8 @@ class Turnlog(ConversationApplication):
         """The same in their envelopes."""
         return list(self.conversation(id).recorded(after))
 
-    def history(self, id: str) -> StoredHistory:
-        return StoredHistory(self.store.reader, id, self.current)
+    def history(self, id: str, life: int | None = None) -> StoredHistory:
+        return StoredHistory(self.store.reader, id, self.current, life)
 
     def ids(self) -> Iterator[str]:
         """Every conversation that is not deleted, in order of id."""
@@ -202,11 +210,11 @@ class Turnlog(ConversationApplication):
                 yield head, head.state
 
     def keyed(self, id: str, key: str) -> Commit | None:
-        """The commit of an idempotency key."""
+        """The commit of an idempotency key that was given in the newest life."""
         reader = self.store.reader
-        if self.current.head(reader, id) is None:
+        if (head := self.current.head(reader, id)) is None:
             return None
-        lookup = key_lookup(self.store.genesis.secret, id, key)
+        lookup = key_lookup(self.store.genesis.secret, id, key, head.life)
         if (position := self.current.key(lookup)) is not None:
             rows = reader.tail(position - 1, 1)
         else:
@@ -282,8 +290,8 @@ class Turnlog(ConversationApplication):
     def deletions(self) -> Iterator[RecordedEvent]:
         """How each deleted conversation was deleted, in order of id."""
         for head, state in self._every_head():
-            if state.deleted:
-                newest = self.history(head.conversation).recorded_newest_first()
+            for life in range(1, head.life + state.deleted):
+                newest = self.history(head.conversation, life).recorded_newest_first()
                 yield next(each for each in newest if isinstance(each.event, ConversationDeleted))
 
     def head(self, id: str, *, deleted: bool = False) -> tuple[LiveHead, State]:
@@ -299,6 +307,18 @@ class Turnlog(ConversationApplication):
         if not state.redacted:
             return state
         return self.history(head.conversation).redactions().state(head.event)
+
+    def _past_life(self, id: str, life: int, *, deleted: bool) -> tuple[LiveHead, State]:
+        """Where a life ended that was followed by another: with its deletion."""
+        stream = self.store.reader.stream(id, life)
+        if stream is None or not deleted:
+            raise UnknownConversation(id)
+        [last] = self.store.reader.rows_newest_first(id, 2**62, 1, life)
+        state = self.history(id, life).replay()
+        return LiveHead(
+            id, stream.stream, stream.owner, life, last.version, last.position, last.digest(), 0,
+            state,
+        ), state  # fmt: skip
 
     def _head(self, id: str, *, deleted: bool = False) -> tuple[LiveHead, State]:
         """The same as the fold has it."""

@@ -47,8 +47,8 @@ class Request(msgspec.Struct):
     """One conversation's command, recorded in one commit unless it is cut.
 
     now: as in `decide`. split: at most that many events a commit. staged: the commits that it
-    asks for were decided before, and are stored as they were cut then. outcome: None until it
-    was tried.
+    asks for were decided before, and are stored as they were cut then. revives: whether a deleted
+    conversation may begin a new life by it. outcome: None until it was tried.
     """
 
     conversation: str
@@ -59,6 +59,7 @@ class Request(msgspec.Struct):
     expected_version: int | None = None
     split: int | None = None
     staged: Sequence[Commit] = ()
+    revives: bool = True
     outcome: Recorded | BaseException | None = None
 
     @property

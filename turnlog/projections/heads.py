@@ -47,6 +47,7 @@ class LiveHead(msgspec.Struct, frozen=True):
     conversation: str
     stream: int
     owner: bytes
+    life: int
     version: int
     position: int
     digest: bytes
@@ -57,8 +58,8 @@ class LiveHead(msgspec.Struct, frozen=True):
     def of(cls, head: Head) -> LiveHead:
         state = binary.decode_state(head.state)
         return cls(
-            head.conversation, head.stream, head.owner, head.version, head.position, head.digest,
-            head.snapshot, state,
+            head.conversation, head.stream, head.owner, head.life, head.version,
+            head.position, head.digest, head.snapshot, state,
         )  # fmt: skip
 
     @property
@@ -73,8 +74,9 @@ class LiveHead(msgspec.Struct, frozen=True):
     def stored(self) -> Head:
         state = self.state
         return Head(
-            self.conversation, self.stream, self.owner, self.version, self.position, self.digest,
-            state.event, state.turn, self.snapshot, binary.encode_state(state),
+            self.conversation, self.stream, self.owner, self.life, self.version,
+            self.position, self.digest, state.event, state.turn, self.snapshot,
+            binary.encode_state(state),
         )  # fmt: skip
 
     def due(self, before: int, events: Sequence[Event]) -> Snapshot | None:
@@ -93,11 +95,11 @@ class LiveHead(msgspec.Struct, frozen=True):
 
 
 class Following(msgspec.Struct):
-    """What follows from rows of one conversation: its head, snapshots by position, keys."""
+    """What follows from rows of one conversation: its head, snapshots by position, keys by life."""
 
     head: LiveHead | None
     snapshots: list[tuple[int, Snapshot]] = []
-    keys: dict[str, int] = {}
+    keys: dict[tuple[str, int], int] = {}
 
     def take(self, rows: Sequence[Row], history: History) -> None:
         """Further rows of one stream; those that the head has seen change nothing.
@@ -112,15 +114,15 @@ class Following(msgspec.Struct):
         for row in new:
             commit = row.commit() if is_commit(row.topic) else None
             if commit is not None and commit.key is not None:
-                self.keys[commit.key] = row.position
+                self.keys[commit.key, row.life] = row.position
             events = commit.events if commit else ()
             before = self._follow(row, folded.take(events).copy(), before, events)
 
     def _follow(self, row: Row, state: State, before: int, events: Sequence[Event]) -> int:
         """The head after a row; number of the event that its newest snapshot stands after."""
         head = LiveHead(
-            row.conversation, row.stream, row.owner, row.version, row.position, row.digest(),
-            0 if state.deleted else before, state,
+            row.conversation, row.stream, row.owner, row.life, row.version, row.position,
+            row.digest(), 0 if state.deleted else before, state,
         )  # fmt: skip
         return self.put(head, head.snapshot, events).snapshot
 
@@ -219,9 +221,11 @@ class Heads:
         for name in conversations:
             base = live[name] or (LiveHead.of(stored[name]) if name in stored else None)
             following = Following(base, [], {})
-            history = StoredHistory(reader, name, self)
             for _, same in groupby(rows[name], key=lambda row: row.stream):
-                following.take([*same], history)
+                of_life = [*same]
+                is_newest = of_life[-1] is rows[name][-1]
+                life = None if is_newest else of_life[-1].life
+                following.take(of_life, StoredHistory(reader, name, self, life))
             if following.head is not None:
                 found[name] = following.head
                 self._keep(name, following)
@@ -235,8 +239,8 @@ class Heads:
             if live is None or live.position < head.position:
                 self._put(conversation, following)
                 secret = self._recorder.genesis.secret
-                for key, position in following.keys.items():
-                    self._keys[key_lookup(secret, conversation, key)] = position
+                for (key, life), position in following.keys.items():
+                    self._keys[key_lookup(secret, conversation, key, life)] = position
             self._settle(conversation)
 
     def _put(self, conversation: str, following: Following) -> None:

@@ -28,8 +28,15 @@ _BATCH = 64
 class StoredHistory:
     """Reads what is asked for and no more: the state at an event costs a snapshot and a tail."""
 
-    def __init__(self, reader: Reader, conversation: str, heads: Heads | None = None) -> None:
-        """heads: know the snapshots that the table does not have yet."""
+    def __init__(
+        self,
+        reader: Reader,
+        conversation: str,
+        heads: Heads | None = None,
+        life: int | None = None,
+    ) -> None:
+        """heads: know the snapshots that the table does not have yet. life: None for the newest."""
+        self._life = life
         self._given = reader
         self._conversation = conversation
         self._heads = heads
@@ -41,7 +48,7 @@ class StoredHistory:
     def commits(self, after: int = 0) -> Iterator[Commit]:
         """Commits of versions above `after`, oldest first."""
         limit = _BATCH
-        while rows := self._reader.rows(self._conversation, after, None, limit):
+        while rows := self._reader.rows(self._conversation, after, None, limit, self._life):
             for row in rows:
                 if is_commit(row.topic):
                     yield row.commit()
@@ -51,7 +58,7 @@ class StoredHistory:
     def groups(self, after: int = 0) -> Iterator[tuple[int, tuple[Event, ...]]]:
         """The events of each commit and the number of the first of them, as `commits`."""
         conversation, limit = self._conversation, _BATCH
-        while stored := self._reader.bodies(conversation, after, limit):
+        while stored := self._reader.bodies(conversation, after, limit, self._life):
             for version, topic, skeleton, parts in stored:
                 if is_commit(topic):
                     try:
@@ -93,7 +100,9 @@ class StoredHistory:
 
     def _commits_newest_first(self) -> Iterator[Commit]:
         before = 2**62
-        while rows := self._reader.rows_newest_first(self._conversation, before, _BATCH):
+        while rows := self._reader.rows_newest_first(
+            self._conversation, before, _BATCH, self._life
+        ):
             yield from (row.commit() for row in rows)
             before = rows[-1].version
 
@@ -140,11 +149,13 @@ class StoredHistory:
 
     def _snapshot(self, *, event: int | None = None, turn: int | None = None) -> Snapshot | None:
         heads, name = self._heads, self._conversation
+        if self._life is not None:  # a deleted life has none
+            return None
         due = heads.snapshot(name, event=event, turn=turn) if heads else None
         return due or self._reader.snapshot(name, event=event, turn=turn)
 
     def _newest(self) -> Sequence[Row]:
-        return self._reader.rows_newest_first(self._conversation, 2**62, 1)
+        return self._reader.rows_newest_first(self._conversation, 2**62, 1, self._life)
 
     def state_at_time(self, time: float) -> State:
         """After the last event whose own timestamp is not after `time` (UTC seconds)."""
@@ -183,14 +194,17 @@ def shown_commits(reader: Reader, heads: Heads, rows: Iterable[Row]) -> list[Com
     """The commits in some rows of the log, as every view may show them."""
     commits = [row.commit() for row in rows if is_commit(row.topic)]
     names = dict.fromkeys(commit.conversation for commit in commits)
-    redactions = {
-        name: StoredHistory(reader, name).redactions()
-        for name, head in heads.known(reader, names).items()
-        if head.state.redacted
-    }
+    known = heads.known(reader, names)
+    redactions: dict[tuple[str, int], Redactions] = {}
+    for name, life in {(commit.conversation, commit.life) for commit in commits}:
+        newest = known.get(name)
+        is_past = newest is not None and newest.life != life
+        if is_past or (newest is not None and newest.state.redacted):
+            history = StoredHistory(reader, name, life=life if is_past else None)
+            redactions[name, life] = history.redactions()
     return [
-        commit.shown(redactions[commit.conversation])
-        if commit.conversation in redactions
+        commit.shown(hiding)
+        if (hiding := redactions.get((commit.conversation, commit.life)))
         else commit
         for commit in commits
     ]

@@ -147,13 +147,22 @@ def set_aside(view: View) -> dict[str, dict[str, Any]]:
 
 
 def _fold(rows: Iterable[Row], projection: Projection, buffer: Buffer) -> None:
-    seen = commits(rows, projection)
+    seen = _of_newest_lives(commits(rows, projection), buffer)
     kinds = {type(event) for commit in seen for event in commit.events}
     if MessageRedacted in kinds:
         _note_redacted(seen, buffer)
     projection.apply(_shown(seen, buffer), buffer)
     if ConversationDeleted in kinds:
         _forget_deleted(seen, buffer)
+
+
+def _of_newest_lives(seen: Sequence[Commit], buffer: Buffer) -> Sequence[Commit]:
+    """Without the commits of lives that others followed: those were deleted."""
+    newest = {commit.conversation: commit.life for commit in seen}
+    past = {c.conversation for c in seen if c.life < newest[c.conversation]}
+    for conversation in past:
+        _forget(conversation, buffer)
+    return [c for c in seen if c.life == newest[c.conversation]] if past else seen
 
 
 def _note_redacted(seen: Iterable[Commit], buffer: Buffer) -> None:
@@ -171,8 +180,8 @@ def _shown(seen: Sequence[Commit], buffer: Buffer) -> Sequence[Commit]:
     redacted = {key.removeprefix(prefix) for key, _ in buffer.entries(place, prefix)}
     if not redacted:
         return seen
-    last = {c.conversation: c.version for c in seen if c.conversation in redacted}
-    again = [_anew(conversation, version, buffer) for conversation, version in last.items()]
+    last = {c.conversation: c for c in seen if c.conversation in redacted}
+    again = [_anew(commit, buffer) for commit in last.values()]
     return [c for c in seen if c.conversation not in redacted] + [c for one in again for c in one]
 
 
@@ -190,16 +199,18 @@ def was_redacted(reader: Reader, model: str, conversation: str) -> bool:
     return reader.get(model, place, prefix + conversation) is not None
 
 
-def _anew(conversation: str, version: int, buffer: Buffer) -> list[Commit]:
-    """All commits of a conversation up to a version, to be projected from the beginning."""
-    for key, _ in list(buffer.entries(conversation)):
-        buffer.remove(conversation, key)
-    return shown_whole(buffer.log, conversation, version)
+def _anew(last: Commit, buffer: Buffer) -> list[Commit]:
+    """All commits of a life up to one of them, to be projected from the beginning."""
+    for key, _ in list(buffer.entries(last.conversation)):
+        buffer.remove(last.conversation, key)
+    return shown_whole(buffer.log, last.conversation, last.version, last.life)
 
 
-def shown_whole(log: Reader, conversation: str, version: int | None = None) -> list[Commit]:
-    """All commits of a conversation, up to a version, as a view may show them."""
-    rows = log.rows(conversation, 0, version)
+def shown_whole(
+    log: Reader, conversation: str, version: int | None = None, life: int | None = None
+) -> list[Commit]:
+    """All commits of a life (None: the newest), up to a version, as a view may show them."""
+    rows = log.rows(conversation, 0, version, None, life)
     whole = [row.commit() for row in rows if is_commit(row.topic)]
     redactions = Redactions(numbered for commit in whole for numbered in commit.numbered())
     return [commit.shown(redactions) for commit in whole]
@@ -254,6 +265,10 @@ def _forget_deleted(seen: Iterable[Commit], view: View) -> None:
     """A deleted conversation stands in no read model."""
     for commit in seen:
         if _has(commit, ConversationDeleted):
-            for key, _ in list(view.entries(commit.conversation)):
-                view.remove(commit.conversation, key)
-            view.remove(_REDACTED[0], _REDACTED[1] + commit.conversation)
+            _forget(commit.conversation, view)
+
+
+def _forget(conversation: str, view: View) -> None:
+    for key, _ in list(view.entries(conversation)):
+        view.remove(conversation, key)
+    view.remove(_REDACTED[0], _REDACTED[1] + conversation)

@@ -29,12 +29,12 @@ class Values:
     """A session's values at a moment: the fold of its value events.
 
     known: whether it ever held any. touched: time of the newest value event. expires: UTC seconds
-    by key, for values with an end of their own. version: the commit up to which it is folded.
+    by key, for values with an end of their own. life, version: the commit up to which it is folded.
     lapsed: they were there, and are gone because nobody wrote for too long. redacted: what comes
     next can hide what they hold.
     """
 
-    __slots__ = ("expires", "held", "known", "lapsed", "redacted", "touched", "version")
+    __slots__ = ("expires", "held", "known", "lapsed", "life", "redacted", "touched", "version")
 
     def __init__(self) -> None:
         self.held: dict[str, Any] = {}
@@ -43,6 +43,7 @@ class Values:
         self.known = False
         self.lapsed = False
         self.redacted = False
+        self.life = 1
         self.version = 0
 
     def copy(self) -> Values:
@@ -52,7 +53,8 @@ class Values:
         values = Values()
         values.held, values.expires = dict(self.held), dict(self.expires)
         values.known, values.touched = self.known, self.touched
-        values.version, values.redacted = self.version, self.redacted
+        values.life, values.version = self.life, self.version
+        values.redacted = self.redacted
         for key in list(keys):
             values.drop(key)
         return values
@@ -120,6 +122,12 @@ def _removed(values: Values, event: e.ValueRemoved) -> set[str]:
     return {event.key}
 
 
+def _deleted(values: Values, event: e.ConversationDeleted) -> set[str]:
+    gone = set(values.held)
+    values.held, values.expires, values.known = {}, {}, False
+    return gone
+
+
 def _cleared(values: Values, event: e.ValuesCleared) -> set[str]:
     gone = set(values.held) - set(event.retained)
     for key in gone:
@@ -132,6 +140,7 @@ _EFFECTS: dict[type[e.Event], Callable[[Values, Any], set[str]]] = {
     e.ValueAppended: _appended,
     e.ValueRemoved: _removed,
     e.ValuesCleared: _cleared,
+    e.ConversationDeleted: _deleted,
 }
 
 
@@ -149,13 +158,13 @@ class SessionValuesProjection:
                 sessions[commit.conversation] = (stored, set())
             values, touched = sessions[commit.conversation]
             touched |= values.fold(commit.events)
-            values.version = commit.version
+            values.life, values.version = commit.life, commit.version
         for conversation, (values, touched) in sessions.items():
             _write(view, conversation, values, touched)
 
 
 def _write(view: View, conversation: str, values: Values, touched: set[str]) -> None:
-    view.put(conversation, VERSION, [values.version, values.touched])
+    view.put(conversation, VERSION, [values.version, values.touched, values.life])
     for key in sorted(touched):
         if key in values.held:
             view.put(conversation, _KEY + key, [values.held[key], values.expires.get(key)])
@@ -168,7 +177,7 @@ def _decoded(entries: Iterable[tuple[str, Any]]) -> Values:
     with reading(SessionValuesProjection.name):
         for name, entry in entries:
             if name == VERSION:
-                values.version, values.touched = entry
+                values.version, values.touched, values.life = entry
                 values.known = True
             else:
                 values.held[name.removeprefix(_KEY)], expires = entry
@@ -187,6 +196,8 @@ def session_values(reader: Reader, conversation: str) -> Values:
     values = _decoded((key, binary.decode(value)) for _, key, value in stored)
     values.redacted = was_redacted(reader, model, conversation)
     rows = _fresh(reader, conversation, values)
+    if rows and rows[-1].life > values.life:
+        values = Values()  # what is projected was of the life before
     commits = [row.commit() for row in reversed(rows) if is_commit(row.topic)]
     if commits and (values.redacted or any(map(redacts, commits))):
         values, commits = Values(), shown_whole(reader, conversation)
@@ -194,7 +205,7 @@ def session_values(reader: Reader, conversation: str) -> Values:
     for commit in commits:
         values.fold(commit.events)
     if rows:
-        values.version = rows[0].version
+        values.life, values.version = rows[0].life, rows[0].version
     return values
 
 
@@ -204,8 +215,10 @@ def _fresh(reader: Reader, conversation: str, values: Values) -> list[Row]:
     position = checkpoint.position if checkpoint else 0
     rows: list[Row] = []
     for row in _newest_first(reader, conversation):
-        if row.position <= position or row.version <= values.version:
-            values.version = max(values.version, row.version)
+        if row.position <= position or (row.life, row.version) <= (values.life, values.version):
+            values.life, values.version = max(
+                (values.life, values.version), (row.life, row.version)
+            )
             break
         rows.append(row)
     return rows

@@ -85,7 +85,7 @@ class Store:
 
     def _take_row(self, row: Row) -> None:
         cached = self._cached.get(row.conversation)
-        if cached is None or row.version <= cached.version:
+        if cached is None or (row.life, row.version) <= (cached.life, cached.version):
             return
         if is_commit(row.topic):
             self._take(row.commit())
@@ -138,9 +138,10 @@ class Store:
         """Fold a commit into what is cached; forget that where commits are missing between, and
         where something is redacted."""
         cached = self._cached.get(commit.conversation)
-        if cached is None or commit.version <= cached.version:
+        if cached is None or (commit.life, commit.version) <= (cached.life, cached.version):
             return
-        if commit.version > cached.version + 1 or cached.redacted or redacts(commit):
+        follows = (commit.life, commit.version) == (cached.life, cached.version + 1)
+        if not follows or cached.redacted or redacts(commit):
             del self._cached[commit.conversation]
             return
         values = cached.copy()

@@ -63,33 +63,45 @@ class MemoryTransaction:
             names = sorted(name for name in self._heads if name > after)
             return [self._heads[name] for name in names[:limit]]
 
-    def stream(self, conversation: str) -> Stream | None:
+    def stream(self, conversation: str, life: int | None = None) -> Stream | None:
         with self._lock:
-            lives = self._lives.get(conversation)
-            return self._streams[lives[-1]] if lives else None
+            return self._streams.get(self._of(conversation, life))
 
-    def _of(self, conversation: str) -> int:
-        lives = self._lives.get(conversation)
-        return lives[-1] if lives else -1
+    def _of(self, conversation: str, life: int | None = None) -> int:
+        lives = self._lives.get(conversation, [])
+        if life is None:
+            return lives[-1] if lives else -1
+        return next((number for number in lives if self._streams[number].life == life), -1)
 
     def rows(
-        self, conversation: str, after: int = 0, upto: int | None = None, limit: int | None = None
+        self,
+        conversation: str,
+        after: int = 0,
+        upto: int | None = None,
+        limit: int | None = None,
+        life: int | None = None,
     ) -> Sequence[Row]:
         with self._lock:
-            rows = self._rows.get(self._of(conversation), [])
+            rows = self._rows.get(self._of(conversation, life), [])
             first = bisect_right(rows, after, key=lambda row: row.version)
             last = len(rows) if upto is None else bisect_right(rows, upto, key=lambda r: r.version)
             return rows[first:last][:limit]
 
     def bodies(
-        self, conversation: str, after: int = 0, limit: int | None = None
+        self,
+        conversation: str,
+        after: int = 0,
+        limit: int | None = None,
+        life: int | None = None,
     ) -> Sequence[tuple[int, str, bytes, bytes]]:
-        rows = self.rows(conversation, after, None, limit)
+        rows = self.rows(conversation, after, None, limit, life)
         return [Body(row.version, row.topic, row.skeleton, row.parts) for row in rows]
 
-    def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
+    def rows_newest_first(
+        self, conversation: str, before: int, limit: int, life: int | None = None
+    ) -> Sequence[Row]:
         with self._lock:
-            rows = self._rows.get(self._of(conversation), [])
+            rows = self._rows.get(self._of(conversation, life), [])
             end = bisect_left(rows, before, key=lambda row: row.version)
             return rows[max(0, end - limit) : end][::-1]
 
@@ -205,7 +217,7 @@ class MemoryTransaction:
         for row in rows:
             mine = self._rows.setdefault(row.stream, [])
             owner = self._streams[row.stream]
-            row = row._replace(owner=owner.owner, name=owner.name)
+            row = row._replace(owner=owner.owner, name=owner.name, life=owner.life)
             if row.position <= self.last_position() or (mine and row.version <= mine[-1].version):
                 raise IntegrityError(f"version {row.version} of {row.conversation!r} is there")
             for table in (mine, self._log):

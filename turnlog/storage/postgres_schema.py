@@ -35,6 +35,7 @@ CREATE TABLE turnlog_heads (
     conversation bytea PRIMARY KEY,
     stream bigint NOT NULL,
     owner bytea NOT NULL,
+    life bigint NOT NULL,
     version bigint NOT NULL,
     position bigint NOT NULL,
     digest bytea NOT NULL,

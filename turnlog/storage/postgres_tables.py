@@ -9,7 +9,6 @@ from typing import Any, LiteralString
 
 from eventsourcing.persistence import IntegrityError
 
-from turnlog.encoding.rows import decode_name
 from turnlog.storage.postgres_connection import Connection, columns
 from turnlog.storage.rows import (
     HEADS,
@@ -33,17 +32,20 @@ from turnlog.storage.rows import (
 LAST_POSITION: LiteralString = "SELECT coalesce(max(position), 0) FROM turnlog_rows_t1"
 _COLUMNS: LiteralString = "position, stream, version, topic, previous, skeleton, commitments, parts"
 _ROWS: LiteralString = (
-    f"SELECT {_COLUMNS}, owner, name FROM turnlog_rows_t1 JOIN turnlog_streams USING (stream)"
+    f"SELECT {_COLUMNS}, owner, name, life FROM turnlog_rows_t1 JOIN turnlog_streams USING (stream)"
 )
 _STREAM: LiteralString = "stream, life, owner, name"
 _HEAD: LiteralString = (
-    "conversation, stream, owner, version, position, digest, event, turn, snapshot, state"
+    "conversation, stream, owner, life, version, position, digest, event, turn, snapshot, state"
 )
 _SNAPSHOT: LiteralString = "stream, version, event, turn, digest, state, previous"
 _OF: LiteralString = (
     "stream = (SELECT stream FROM turnlog_streams WHERE lookup = %b ORDER BY life DESC LIMIT 1)"
 )
-"""Of the newest life of a conversation."""
+_OF_LIFE: LiteralString = (
+    "stream = (SELECT stream FROM turnlog_streams WHERE lookup = %b AND life = %b)"
+)
+"""Of the newest life of a conversation, or of a given one."""
 
 
 def stored_text(text: str | bytes) -> bytes:
@@ -96,39 +98,55 @@ class PostgresReader:
             self._taken(_head(found)) for found in self._all(statement, (after.encode(), limit))
         ]
 
-    def _lookup(self, conversation: str) -> bytes:
-        return lookup_of(self.secret, conversation)
+    def _of(self, conversation: str, life: int | None = None) -> tuple[LiteralString, list[Any]]:
+        lookup = lookup_of(self.secret, conversation)
+        return (_OF, [lookup]) if life is None else (_OF_LIFE, [lookup, life])
 
-    def stream(self, conversation: str) -> Stream | None:
-        statement: LiteralString = f"SELECT {_STREAM} FROM turnlog_streams WHERE {_OF}"
-        found = self._one(statement, (self._lookup(conversation),))
+    def stream(self, conversation: str, life: int | None = None) -> Stream | None:
+        where, of = self._of(conversation, life)
+        statement: LiteralString = f"SELECT {_STREAM} FROM turnlog_streams WHERE {where}"
+        found = self._one(statement, of)
         return self._taken(Stream._make(found)) if found else None
 
     def rows(
-        self, conversation: str, after: int = 0, upto: int | None = None, limit: int | None = None
+        self,
+        conversation: str,
+        after: int = 0,
+        upto: int | None = None,
+        limit: int | None = None,
+        life: int | None = None,
     ) -> Sequence[Row]:
+        where, of = self._of(conversation, life)
         statement: LiteralString = (
-            f"{_ROWS} WHERE {_OF} AND version > %b"
+            f"{_ROWS} WHERE {where} AND version > %b"
             " AND version <= %b ORDER BY version LIMIT %b::bigint"
         )
         last = 2**62 if upto is None else upto
-        return self._found(_row, statement, (self._lookup(conversation), after, last, limit))
+        return self._found(_row, statement, [*of, after, last, limit])
 
     def bodies(
-        self, conversation: str, after: int = 0, limit: int | None = None
+        self,
+        conversation: str,
+        after: int = 0,
+        limit: int | None = None,
+        life: int | None = None,
     ) -> Sequence[tuple[int, str, bytes, bytes]]:
+        where, of = self._of(conversation, life)
         statement: LiteralString = (
             "SELECT version, topic, skeleton, parts FROM turnlog_rows_t1"
-            f" WHERE {_OF} AND version > %b ORDER BY version LIMIT %b::bigint"
+            f" WHERE {where} AND version > %b ORDER BY version LIMIT %b::bigint"
         )
-        found = self._all(statement, (self._lookup(conversation), after, limit))
+        found = self._all(statement, [*of, after, limit])
         return [self._taken(Body(row[0], readable(row[1]), row[2], row[3])) for row in found]
 
-    def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
+    def rows_newest_first(
+        self, conversation: str, before: int, limit: int, life: int | None = None
+    ) -> Sequence[Row]:
+        where, of = self._of(conversation, life)
         statement: LiteralString = (
-            f"{_ROWS} WHERE {_OF} AND version < %b ORDER BY version DESC LIMIT %b"
+            f"{_ROWS} WHERE {where} AND version < %b ORDER BY version DESC LIMIT %b"
         )
-        return self._found(_row, statement, (self._lookup(conversation), before, limit))
+        return self._found(_row, statement, [*of, before, limit])
 
     def keyed_rows(self, lookups: Sequence[bytes]) -> Sequence[Row]:
         statement: LiteralString = (
@@ -151,19 +169,21 @@ class PostgresReader:
     def snapshot(
         self, conversation: str, *, event: int | None = None, turn: int | None = None
     ) -> Snapshot | None:
+        where, of = self._of(conversation)
         statement: LiteralString = (
             f"SELECT {_SNAPSHOT} FROM turnlog_snapshots"
-            f" WHERE {_OF} AND event <= %b AND turn <= %b ORDER BY version DESC LIMIT 1"
+            f" WHERE {where} AND event <= %b AND turn <= %b ORDER BY version DESC LIMIT 1"
         )
         limits = (2**62 if event is None else event, 2**62 if turn is None else turn)
-        found = self._one(statement, (self._lookup(conversation), *limits))
+        found = self._one(statement, (*of, *limits))
         return self._taken(Snapshot._make(found)) if found else None
 
     def snapshots(self, conversation: str) -> Sequence[Snapshot]:
+        where, of = self._of(conversation)
         statement: LiteralString = (
-            f"SELECT {_SNAPSHOT} FROM turnlog_snapshots WHERE {_OF} ORDER BY version"
+            f"SELECT {_SNAPSHOT} FROM turnlog_snapshots WHERE {where} ORDER BY version"
         )
-        return self._found(Snapshot._make, statement, (self._lookup(conversation),))
+        return self._found(Snapshot._make, statement, of)
 
     def checkpoint(self, model: str) -> Checkpoint | None:
         statement: LiteralString = (
@@ -241,7 +261,7 @@ class PostgresTransaction(PostgresReader):
         """The keys are kept at once: several processes write, and none knows the others' tail."""
         if rows and rows[0].position <= self.last_position():
             raise IntegrityError(f"position {rows[0].position} is there")
-        lookups = [None if s.name is None else self._lookup(decode_name(s.name)) for s in streams]
+        lookups = [stream.lookup(self.secret) for stream in streams]
         self._do(
             "INSERT INTO turnlog_streams SELECT * FROM unnest(%b::bigint[], %b::bigint[],"
             " %b::bytea[], %b::bytea[], %b::bytea[])",
@@ -267,10 +287,10 @@ class PostgresTransaction(PostgresReader):
     def put_heads(self, heads: Sequence[Head]) -> None:
         self._do(
             "INSERT INTO turnlog_heads SELECT * FROM unnest(%b::bytea[], %b::bigint[],"
-            " %b::bytea[], %b::bigint[], %b::bigint[], %b::bytea[], %b::bigint[], %b::bigint[],"
-            " %b::bigint[], %b::bytea[])"
+            " %b::bytea[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bytea[], %b::bigint[],"
+            " %b::bigint[], %b::bigint[], %b::bytea[])"
             " ON CONFLICT (conversation) DO UPDATE SET stream = excluded.stream,"
-            " owner = excluded.owner, version = excluded.version,"
+            " owner = excluded.owner, life = excluded.life, version = excluded.version,"
             " position = excluded.position, digest = excluded.digest, event = excluded.event,"
             " turn = excluded.turn, snapshot = excluded.snapshot, state = excluded.state",
             [(head.conversation.encode(), *head[1:]) for head in heads],
@@ -369,7 +389,7 @@ def _entry(found: Any) -> Entry:
 _CURSORS = count()
 _EVERY: dict[type, tuple[LiteralString, Callable[[Any], Any]]] = {
     Row: (
-        f"SELECT {_COLUMNS}, coalesce(owner, ''), name FROM turnlog_rows_t1"
+        f"SELECT {_COLUMNS}, coalesce(owner, ''), name, coalesce(life, 0) FROM turnlog_rows_t1"
         " LEFT JOIN turnlog_streams USING (stream) WHERE position <> 0 ORDER BY stream, version",
         _row,
     ),

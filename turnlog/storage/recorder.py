@@ -34,18 +34,29 @@ class Reader(Protocol):
         ...
 
     def rows(
-        self, conversation: str, after: int = 0, upto: int | None = None, limit: int | None = None
+        self,
+        conversation: str,
+        after: int = 0,
+        upto: int | None = None,
+        limit: int | None = None,
+        life: int | None = None,
     ) -> Sequence[Row]:
-        """Versions above `after` up to and with `upto`, oldest first."""
+        """Versions above `after` up to and with `upto`, oldest first; of its newest life."""
         ...
 
     def bodies(
-        self, conversation: str, after: int = 0, limit: int | None = None
+        self,
+        conversation: str,
+        after: int = 0,
+        limit: int | None = None,
+        life: int | None = None,
     ) -> Sequence[tuple[int, str, bytes, bytes]]:
         """Version, topic, skeleton and parts of the rows of versions above `after`, in order."""
         ...
 
-    def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
+    def rows_newest_first(
+        self, conversation: str, before: int, limit: int, life: int | None = None
+    ) -> Sequence[Row]:
         """Versions below `before`, newest first."""
         ...
 
@@ -57,8 +68,8 @@ class Reader(Protocol):
         """The rows of those keys that the table of keys has, in no order."""
         ...
 
-    def stream(self, conversation: str) -> Stream | None:
-        """The newest life of a conversation."""
+    def stream(self, conversation: str, life: int | None = None) -> Stream | None:
+        """That life of a conversation; None for the newest."""
         ...
 
     def tail(self, after: int, limit: int) -> Sequence[Row]:

@@ -54,6 +54,10 @@ class Stream(NamedTuple):
     owner: bytes
     name: bytes | None
 
+    def lookup(self, secret: bytes) -> bytes | None:
+        """How its id finds it; None where the id was dropped."""
+        return None if self.name is None else lookup_of(secret, encoding.decode_name(self.name))
+
     @classmethod
     def of(cls, conversation: str, life: int, genesis: bytes, random: Random) -> Self:
         name = encoding.encode_name(conversation, random(encoding.SALT_BYTES))
@@ -69,7 +73,7 @@ class Row(NamedTuple):
     """A commit as stored, or what another application appended, and whose it is.
 
     previous: digest of the stream's row before, of the genesis row for the first. commitments:
-    b"" while they can be computed from the parts. owner, name: of the stream.
+    b"" while they can be computed from the parts. owner, name, life: of the stream.
     """
 
     position: int
@@ -82,6 +86,7 @@ class Row(NamedTuple):
     parts: bytes
     owner: bytes
     name: bytes | None
+    life: int
 
     @property
     def conversation(self) -> str:
@@ -103,8 +108,9 @@ class Row(NamedTuple):
 
     def commit(self) -> Commit:
         return encoding.decode_commit(
-            self.conversation, self.version, self.topic, self.skeleton, self.parts, self.position
-        )
+            self.conversation, self.version, self.topic, self.skeleton, self.parts, self.position,
+            self.life,
+        )  # fmt: skip
 
 
 def genesis_in(rows: Sequence[Any], secrets: Sequence[Any]) -> Genesis | None:
@@ -147,6 +153,7 @@ class Head(NamedTuple):
     conversation: str
     stream: int
     owner: bytes
+    life: int
     version: int
     position: int
     digest: bytes
@@ -263,7 +270,7 @@ def lookup_of(secret: bytes, conversation: str) -> bytes:
     return hmac.digest(secret, encode(conversation), "sha256")[:ID_BYTES]
 
 
-def key_lookup(secret: bytes, conversation: str, key: str) -> bytes:
-    """The same of a key; those of one conversation are neighbours in an index."""
-    said = hmac.digest(secret, encode((conversation, key)), "sha256")
+def key_lookup(secret: bytes, conversation: str, key: str, life: int = 1) -> bytes:
+    """The same of a key of a life; those of one conversation are neighbours in an index."""
+    said = hmac.digest(secret, encode((conversation, life, key)), "sha256")
     return lookup_of(secret, conversation) + said[:KEY_BYTES]

@@ -11,7 +11,6 @@ from typing import Any
 
 from eventsourcing.persistence import IntegrityError
 
-from turnlog.encoding.rows import decode_name
 from turnlog.errors import Corrupt, ForeignDatabase, Unavailable
 from turnlog.storage.rows import (
     HEADS,
@@ -61,6 +60,7 @@ CREATE TABLE heads (
     conversation TEXT PRIMARY KEY,
     stream INTEGER NOT NULL,
     owner BLOB NOT NULL,
+    life INTEGER NOT NULL,
     version INTEGER NOT NULL,
     position INTEGER NOT NULL,
     digest BLOB NOT NULL,
@@ -94,18 +94,19 @@ CREATE TABLE models (
 """
 
 _COLUMNS = "position, stream, version, topic, previous, skeleton, commitments, parts"
-_ROWS = f"SELECT {_COLUMNS}, owner, name FROM rows_t1 JOIN streams USING (stream)"
+_ROWS = f"SELECT {_COLUMNS}, owner, name, life FROM rows_t1 JOIN streams USING (stream)"
 _STREAM = "stream, life, owner, name"
-_HEAD = "conversation, stream, owner, version, position, digest, event, turn, snapshot, state"
+_HEAD = "conversation, stream, owner, life, version, position, digest, event, turn, snapshot, state"
 _SNAPSHOT = "stream, version, event, turn, digest, state, previous"
 _OF = "stream = (SELECT stream FROM streams WHERE lookup = ? ORDER BY life DESC LIMIT 1)"
-"""Of the newest life of a conversation."""
+_OF_LIFE = "stream = (SELECT stream FROM streams WHERE lookup = ? AND life = ?)"
+"""Of the newest life of a conversation, or of a given one."""
 
 # An update in place writes fewer pages than a replacement, which takes the row out first.
 _PUT_HEAD = (
-    f"INSERT INTO heads ({_HEAD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    f"INSERT INTO heads ({_HEAD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (conversation) DO UPDATE SET stream = excluded.stream, owner = excluded.owner,"
-    " version = excluded.version,"
+    " life = excluded.life, version = excluded.version,"
     " position = excluded.position, digest = excluded.digest, event = excluded.event,"
     " turn = excluded.turn, snapshot = excluded.snapshot, state = excluded.state"
 )
@@ -159,12 +160,13 @@ class SqliteReader:
         position: int = self._one("SELECT coalesce(max(position), 0) FROM rows_t1")[0]
         return position
 
-    def stream(self, conversation: str) -> Stream | None:
-        statement = f"SELECT {_STREAM} FROM streams WHERE {_OF}"
-        return _first(self._found(Stream, statement, (self._lookup(conversation),)))
+    def stream(self, conversation: str, life: int | None = None) -> Stream | None:
+        where, of = self._of(conversation, life)
+        return _first(self._found(Stream, f"SELECT {_STREAM} FROM streams WHERE {where}", of))
 
-    def _lookup(self, conversation: str) -> bytes:
-        return lookup_of(self.secret, conversation)
+    def _of(self, conversation: str, life: int | None = None) -> tuple[str, tuple[Any, ...]]:
+        lookup = lookup_of(self.secret, conversation)
+        return (_OF, (lookup,)) if life is None else (_OF_LIFE, (lookup, life))
 
     def head(self, conversation: str) -> Head | None:
         statement = f"SELECT {_HEAD} FROM heads WHERE conversation = ?"
@@ -175,28 +177,43 @@ class SqliteReader:
         return self._found(Head, statement, (after, limit))
 
     def rows(
-        self, conversation: str, after: int = 0, upto: int | None = None, limit: int | None = None
+        self,
+        conversation: str,
+        after: int = 0,
+        upto: int | None = None,
+        limit: int | None = None,
+        life: int | None = None,
     ) -> Sequence[Row]:
-        statement = f"{_ROWS} WHERE {_OF} AND version > ? AND version <= ? ORDER BY version LIMIT ?"
+        where, of = self._of(conversation, life)
+        statement = (
+            f"{_ROWS} WHERE {where} AND version > ? AND version <= ? ORDER BY version LIMIT ?"
+        )
         last = 2**62 if upto is None else upto
         count = -1 if limit is None else limit
-        return self._found(Row, statement, (self._lookup(conversation), after, last, count))
+        return self._found(Row, statement, (*of, after, last, count))
 
     def bodies(
-        self, conversation: str, after: int = 0, limit: int | None = None
+        self,
+        conversation: str,
+        after: int = 0,
+        limit: int | None = None,
+        life: int | None = None,
     ) -> Sequence[tuple[int, str, bytes, bytes]]:
+        where, of = self._of(conversation, life)
         statement = (
-            f"SELECT version, topic, skeleton, parts FROM rows_t1 WHERE {_OF} AND version > ?"
+            f"SELECT version, topic, skeleton, parts FROM rows_t1 WHERE {where} AND version > ?"
             " ORDER BY version LIMIT ?"
         )
-        count = -1 if limit is None else limit
-        found = self._all(statement, (self._lookup(conversation), after, count))
+        found = self._all(statement, (*of, after, -1 if limit is None else limit))
         self._check(Body, found)
         return found
 
-    def rows_newest_first(self, conversation: str, before: int, limit: int) -> Sequence[Row]:
-        statement = f"{_ROWS} WHERE {_OF} AND version < ? ORDER BY version DESC LIMIT ?"
-        return self._found(Row, statement, (self._lookup(conversation), before, limit))
+    def rows_newest_first(
+        self, conversation: str, before: int, limit: int, life: int | None = None
+    ) -> Sequence[Row]:
+        where, of = self._of(conversation, life)
+        statement = f"{_ROWS} WHERE {where} AND version < ? ORDER BY version DESC LIMIT ?"
+        return self._found(Row, statement, (*of, before, limit))
 
     def keyed_rows(self, lookups: Sequence[bytes]) -> Sequence[Row]:
         marks = ", ".join("?" * len(lookups))
@@ -217,16 +234,18 @@ class SqliteReader:
     def snapshot(
         self, conversation: str, *, event: int | None = None, turn: int | None = None
     ) -> Snapshot | None:
+        where, of = self._of(conversation)
         statement = (
-            f"SELECT {_SNAPSHOT} FROM snapshots WHERE {_OF} AND event <= ? AND turn <= ?"
+            f"SELECT {_SNAPSHOT} FROM snapshots WHERE {where} AND event <= ? AND turn <= ?"
             " ORDER BY version DESC LIMIT 1"
         )
         limits = (2**62 if event is None else event, 2**62 if turn is None else turn)
-        return _first(self._found(Snapshot, statement, (self._lookup(conversation), *limits)))
+        return _first(self._found(Snapshot, statement, (*of, *limits)))
 
     def snapshots(self, conversation: str) -> Sequence[Snapshot]:
-        statement = f"SELECT {_SNAPSHOT} FROM snapshots WHERE {_OF} ORDER BY version"
-        return self._found(Snapshot, statement, (self._lookup(conversation),))
+        where, of = self._of(conversation)
+        statement = f"SELECT {_SNAPSHOT} FROM snapshots WHERE {where} ORDER BY version"
+        return self._found(Snapshot, statement, of)
 
     def checkpoint(self, model: str) -> Checkpoint | None:
         statement = "SELECT model, position, digest FROM checkpoints WHERE model = ?"
@@ -264,8 +283,8 @@ def _first(found: Sequence[Stored]) -> Stored | None:
 
 _EVERY: dict[type, tuple[str, Callable[[Any], Any]]] = {
     Row: (
-        f"SELECT {_COLUMNS}, coalesce(owner, x''), name FROM rows_t1 LEFT JOIN streams"
-        " USING (stream) WHERE position <> 0 ORDER BY stream, version",
+        f"SELECT {_COLUMNS}, coalesce(owner, x''), name, coalesce(life, 0) FROM rows_t1"
+        " LEFT JOIN streams USING (stream) WHERE position <> 0 ORDER BY stream, version",
         Row._make,
     ),
     Stream: (f"SELECT {_STREAM} FROM streams WHERE stream <> 0 ORDER BY stream", Stream._make),
@@ -333,9 +352,7 @@ class SqliteTransaction(SqliteReader):
     ) -> None:
         """The keys wait for `put_keys`: whoever writes knows those of the tail."""
         if streams:
-            lookups = [
-                None if s.name is None else self._lookup(decode_name(s.name)) for s in streams
-            ]
+            lookups = [stream.lookup(self.secret) for stream in streams]
             self._many(
                 "INSERT INTO streams VALUES (?, ?, ?, ?, ?)",
                 [(*stream, lookup) for stream, lookup in zip(streams, lookups, strict=True)],

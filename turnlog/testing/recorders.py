@@ -381,14 +381,14 @@ def row(position: int, conversation: str, version: int = 1) -> Row:
     made = foreign_columns("topic", b"state\xff", b"secret\0\xff")
     return Row(
         position, number, version, made.topic, b"previous\0", made.skeleton, b"", made.parts,
-        owner, name,
+        owner, name, 1,
     )  # fmt: skip
 
 
 def head(conversation: str, version: int = 1) -> Head:
     number, _, owner, _ = stream(conversation)
     state = binary.encode_state(State(event=version))
-    return Head(conversation, number, owner, version, version, b"digest", version, 0, 0, state)
+    return Head(conversation, number, owner, 1, version, version, b"digest", version, 0, 0, state)
 
 
 def snapshot(conversation: str, version: int) -> Snapshot:
