@@ -40,7 +40,17 @@ def read(
 
 def row(**changed: Any) -> Row:
     stored = Row(
-        5, 77, 3, rows.TOPIC, b"\x01" * 32, STORED.skeleton, b"", STORED.parts, b"\x02" * 32, None
+        5,
+        77,
+        3,
+        rows.TOPIC,
+        b"\x01" * 32,
+        STORED.skeleton,
+        b"",
+        STORED.parts,
+        b"\x02" * 32,
+        None,
+        1,
     )
     return stored._replace(**changed)
 

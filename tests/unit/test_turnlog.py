@@ -165,7 +165,7 @@ def test_a_value_changed_by_its_owner_later_changes_nothing_recorded(log: Turnlo
     assert log.conversation("alice").slots == {"list": ["a"]}
 
 
-def test_a_deleted_conversation_is_hidden_and_takes_nothing_more(log: Turnlog) -> None:
+def test_a_deleted_conversation_is_hidden_and_takes_no_late_answer(log: Turnlog) -> None:
     three_turns(log)
     log.delete("alice")
     assert "alice" not in log
@@ -173,7 +173,7 @@ def test_a_deleted_conversation_is_hidden_and_takes_nothing_more(log: Turnlog) -
     with pytest.raises(UnknownConversation):
         log.conversation("alice")
     with pytest.raises(InvalidEvent, match="was deleted"):
-        log.record("alice", UserUttered("again"))
+        log.record("alice", BotUttered("late"))
 
 
 def test_a_log_is_there_when_it_is_opened_again(tmp_path: Path) -> None:

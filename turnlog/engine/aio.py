@@ -170,11 +170,12 @@ class AsyncTurnlog:
         time: float | None = None,
         version: int | None = None,
         deleted: bool = False,
+        life: int | None = None,
     ) -> Conversation:
         """As Turnlog.conversation. Its `events()` and `dialogue()` read: call them in `read`."""
         return await self.read(
             lambda log: log.conversation(
-                id, turn=turn, event=event, time=time, version=version, deleted=deleted
+                id, turn=turn, event=event, time=time, version=version, deleted=deleted, life=life
             )
         )
 

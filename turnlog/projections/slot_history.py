@@ -27,12 +27,12 @@ class SlotHistoryProjection:
     name: ClassVar[str] = "slots"
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
-        last = {commit.conversation: commit.version for commit in commits}
+        last = {commit.conversation: commit for commit in commits}
         folds: dict[str, Fold] = {}
         for commit in commits:
             name = commit.conversation
             if name not in folds:
-                folds[name] = Fold(partial(_events, view, name, last[name]), _state(view, commit))
+                folds[name] = Fold(partial(_events, view, last[name]), _state(view, commit))
             for traced in trace(commit.recorded_events(), folds[name]):
                 if traced.slots:
                     view.put(name, numbered(traced.number), _entry(traced))
@@ -40,8 +40,8 @@ class SlotHistoryProjection:
             view.put(name, _STATE, binary.encode_state(folded.state))
 
 
-def _events(view: View, conversation: str, version: int) -> Iterator[Event]:
-    for commit in shown_whole(view.log, conversation, version):
+def _events(view: View, last: Commit) -> Iterator[Event]:
+    for commit in shown_whole(view.log, last.conversation, last.version, last.life):
         yield from commit.events
 
 
