@@ -17,6 +17,8 @@ from turnlog import SlotSet, UserUttered
 from turnlog.engine.log import Turnlog
 from turnlog.errors import NewerFormat, OlderFormat, StorageError, Unavailable
 from turnlog.storage import copying
+from turnlog.storage.checkpoints import ALL
+from turnlog.storage.copying import END
 from turnlog.storage.rows import KINDS, Body
 
 
@@ -35,9 +37,14 @@ def fill(log: Turnlog, turns: int = 200) -> None:
 
 
 def contents(log: Turnlog) -> list[object]:
+    """Every row of every table, but what a backup says of its own end."""
     tables: tuple[Any, ...] = tuple(kind for kind in KINDS if kind is not Body)
     with log.store.scan() as scan:
-        return [list(scan.every(kind)) for kind in tables]
+        every = [list(scan.every(kind)) for kind in tables]
+    return [
+        [each for each in found if getattr(each, "model", None) not in (END, ALL)]
+        for found in every
+    ]
 
 
 def test_a_copy_is_the_same_byte_for_byte_on_either_back_end(

@@ -34,7 +34,9 @@ def test_an_untouched_log_has_no_fault(done: list[object], every: int) -> None:
             _do(log, step)
         found = verify(log.store)
         assert found.faults == []
-        assert found.events == sum(len(row.commit().events) for row in log.store.reader.tail(0, 10_000))
+        assert found.events == sum(
+            len(row.commit().events) for row in log.store.reader.tail(0, 10_000)
+        )
 
 
 def _do(log: turnlog.Turnlog, step: object) -> None:
