@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -169,6 +171,19 @@ def test_what_is_no_backup_replaces_nothing(killed: Path, tmp_path: Path, source
     before = hashes(killed.parent)
     assert over(killed.parent / source, killed).status == 2
     assert hashes(killed.parent) == before
+
+
+def test_what_is_no_log_is_not_replaced(backup: Path, killed: Path, tmp_path: Path):
+    others = tmp_path / "others"
+    others.mkdir()
+    with closing(sqlite3.connect(others / "app.db")) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    (others / "notes.txt").write_text("what to remember\n" * 1000)
+    before = hashes(others)
+    for name in before:
+        ran = over(backup, others / name)
+        assert (ran.status, "log" in ran.err) == (2, True)
+    assert hashes(others) == before
 
 
 def test_a_link_goes_on_leading_to_the_log(killed: Path, backup: Path, tmp_path: Path):

@@ -94,13 +94,17 @@ class HighWaterFile:
 
         Without a `-wal`, as in a backup, what there is of a database is all there was.
         """
-        return self if journal_mode == "wal" or os.path.exists(self.path) else None
+        return self if journal_mode == "wal" or self.exists() else None
 
     @property
     def lack(self) -> str:
         """What to say where nothing can be read."""
-        state = "damaged" if os.path.exists(self.path) else "missing"
+        state = "damaged" if self.exists() else "missing"
         return f"{self.path} is {state}"
+
+    def exists(self) -> bool:
+        """Whether there is one, damaged or not."""
+        return os.path.exists(self.path)
 
     def read(self) -> HighWater | None:
         """None where there is none that is whole."""

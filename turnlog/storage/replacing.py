@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from turnlog.errors import StorageError, Unavailable
+from turnlog.errors import ForeignDatabase, StorageError, Unavailable
 from turnlog.storage.copying import Copied, opened, sync, write_one_file
 from turnlog.storage.end import End
 from turnlog.storage.high_water import HighWaterFile
 from turnlog.storage.recorder import Recorder
+from turnlog.storage.sqlite import APPLICATION_ID
+from turnlog.storage.sqlite_damage import FOUND
 from turnlog.storage.sqlite_files import beside
-
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def restore_over(path: Path, database: Path) -> Copied:
@@ -58,13 +58,22 @@ def _alone(target: Path) -> Iterator[None]:
         return
     with closing(sqlite3.connect(target, isolation_level=None, timeout=0)) as connection:
         try:
+            _check_ours(connection, target)
             connection.execute("PRAGMA journal_mode = DELETE").fetchall()
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF not in _DAMAGED:
+            if error.sqlite_errorcode & 0xFF not in FOUND:
                 raise Unavailable(f"{target}: the log cannot be replaced: {error}") from error
+            if not HighWaterFile(str(target)).exists():
+                raise ForeignDatabase(f"{target}: nothing says that this is a log") from error
             _remove_beside(target)  # of a database that SQLite cannot read without it nor with it
         yield
+
+
+def _check_ours(connection: sqlite3.Connection, target: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION_ID and target.stat().st_size:
+        raise ForeignDatabase(f"{target}: this database is not a turnlog log")
 
 
 def _remove_beside(target: Path) -> None:

@@ -6,7 +6,8 @@ import sqlite3
 
 from turnlog.errors import Corrupt
 
-_FOUND = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+FOUND = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""Primary result codes that tell of a damaged file."""
 
 
 class Damage:
@@ -17,7 +18,7 @@ class Damage:
 
     def note(self, error: sqlite3.Error) -> None:
         """Keep an error that tells of a damaged file; not one of a row in it."""
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _FOUND:  # the module's own have none
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in FOUND:  # the module's own have none
             self._found = error
 
     def check(self, path: str) -> None:
