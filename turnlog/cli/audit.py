@@ -43,7 +43,7 @@ def audit(ids: Ids = None, out: Out = None, deleted: AlsoDeleted = False) -> Non
     if not ids or out is None:
         raise typer.BadParameter("name conversations and --out, or give --deleted alone")
     output.leave_stdout_to(out)
-    with open_log() as log:
+    with open_log(readonly=True) as log:
         audited = [_audited(log, id, deleted=deleted) for id in ids]
     if out.is_dir():
         _write_folder(out, audited)
@@ -58,7 +58,7 @@ def audit(ids: Ids = None, out: Out = None, deleted: AlsoDeleted = False) -> Non
 
 def _list_deletions() -> None:
     """Who deleted which conversation, when and why."""
-    with open_log() as log:
+    with open_log(readonly=True) as log:
         lines = (recorded.as_dict() for recorded in log.deletions())
         told = (_without_first_life({name: line.get(name) for name in DELETIONS}) for line in lines)
         output.lines(told, columns=DELETIONS)

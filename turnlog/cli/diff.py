@@ -29,7 +29,7 @@ def diff(id: Id, other: Other = None, from_turn: FromTurn = None, to_turn: ToTur
     """
     if other is not None and not (from_turn is to_turn is None):
         raise typer.BadParameter("give another conversation or turns, not both")
-    with open_log() as log:
+    with open_log(readonly=True) as log:
         if other is None:
             difference = _between_turns(log, id, from_turn, to_turn)
         else:

@@ -93,7 +93,7 @@ def export(
     from turnlog.training.plan import Plan, included, parts
     from turnlog.training.write import export as write
 
-    with open_log() as log, _progress() as progress:
+    with open_log(readonly=True) as log, _progress() as progress:
         plan = Plan(
             format=format,
             position=log.store.reader.last_position() if at_position is None else at_position,
@@ -190,7 +190,7 @@ def _verify(manifest: Path) -> None:
 
     from turnlog.training.verify import verify
 
-    with open_log() as log, _progress() as progress:
+    with open_log(readonly=True) as log, _progress() as progress:
         findings = [to_builtins(finding) for finding in verify(log, manifest, progress=progress)]
     output.document(
         {"ok": not findings, "findings": findings},

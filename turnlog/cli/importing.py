@@ -62,7 +62,11 @@ def import_(
     from turnlog.serializers.shared.codec import Limits
 
     limits = Limits(max_conversation) if max_conversation else Limits()
-    with open_log(create=not dry_run) as log, _progress() as progress, _ctrl_c() as stopped:
+    with (
+        open_log(create=not dry_run, readonly=dry_run) as log,
+        _progress() as progress,
+        _ctrl_c() as stopped,
+    ):
         done = import_files(
             log,
             paths,

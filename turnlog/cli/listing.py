@@ -37,7 +37,7 @@ def list_(
     from turnlog.engine.query import matching, summary
 
     columns = ("conversation", "turns", "events", "started", "last", "tags")
-    with open_log() as log:
+    with open_log(readonly=True) as log:
         found = matching(log, where=where, search=search)
         summaries = (summary(*each) for each in _some(found, limit, newest=newest))
         lines = ({name: line[name] for name in columns} for line in summaries)

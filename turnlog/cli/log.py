@@ -16,7 +16,7 @@ def log(id: Id, deleted: Deleted = False, life: Life = None) -> None:
 
     Those taken back too, and by which event.
     """
-    with open_log() as opened:
+    with open_log(readonly=True) as opened:
         lines = described(opened.conversation(id, deleted=deleted or life is not None, life=life))
         if settings().json:
             output.lines(lines, columns=())

@@ -69,7 +69,7 @@ def replay(
     allowed = rule.combined(rules, ignore or (), ignore_slot or (), mask or ())
     loaded = _loaded(bot)
     outcomes: list[tuple[str, Any]] = []
-    with open_log() as log:
+    with open_log(readonly=True) as log:
         chosen = list(log.ids()) if all_ else list(ids or ())
         results = many.replay(log, chosen, loaded, rules=allowed, timeout=timeout, jobs=jobs)
         diverging = _divergences(results, outcomes, len(chosen))

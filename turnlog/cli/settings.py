@@ -89,7 +89,8 @@ def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
 def open_log(*, create: bool = False, readonly: bool = False) -> Any:
     """The log of the database asked for; a context manager.
 
-    Raises NoSuchLog where there is none, unless the command may create it.
+    Raises NoSuchLog where there is none, unless the command may create it. readonly: for commands
+    that only read, which change nothing.
     """
     from turnlog.engine.log import Turnlog
 

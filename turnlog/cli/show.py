@@ -38,7 +38,7 @@ def show(
     from turnlog.engine.query import seconds
 
     time = None if at is None else seconds(at)
-    with open_log() as log:
+    with open_log(readonly=True) as log:
         conversation = log.conversation(
             id, turn=at_turn, event=at_event, time=time, deleted=deleted or life is not None,
             life=life,

@@ -11,7 +11,7 @@ from turnlog.cli.settings import Ids, open_log
 
 def states(ids: Ids = None) -> None:
     """Show the slots after every turn, rebuilt by replay."""
-    with open_log() as log:
+    with open_log(readonly=True) as log:
         output.lines(_states(log, ids or log.ids()), columns=("conversation", "turn", "slots"))
 
 

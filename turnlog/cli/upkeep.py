@@ -80,7 +80,7 @@ def _user() -> str:
 
 def stats() -> None:
     """Count what the log holds."""
-    with open_log() as log:
+    with open_log(readonly=True) as log:
         counts = _counted(log)
     output.document(counts, human=lambda: output.table(("field", "value"), counts.items()))
 

@@ -23,7 +23,7 @@ def why(id: Id, slot: Slot, at_turn: AtTurn = None) -> None:
     """
     from turnlog.audit import why as reasons
 
-    with open_log() as log:
+    with open_log(readonly=True) as log:
         conversation = log.conversation(id, turn=at_turn)
         numbers = reasons.why(conversation.events(), slot)
         if not numbers:

@@ -88,7 +88,7 @@ def _begin(url: str, bot: str, rules: Rules, timeout: float) -> None:
     global _worker
     with redirect_stdout(sys.stderr):
         loaded = bots.load(bot)
-    _worker = (asyncio.Runner(), Turnlog(recorder(url)), loaded, rules, timeout)
+    _worker = (asyncio.Runner(), Turnlog(recorder(url, readonly=True)), loaded, rules, timeout)
 
 
 def _work(id: str) -> Outcome:

@@ -21,6 +21,7 @@ from turnlog.storage.recorder import Recorder, Scan, Transaction
 from turnlog.storage.rows import Checkpoint, Entry, Head, Key, Snapshot, Stream
 from turnlog.storage.sqlite import SqliteRecorder
 from turnlog.storage.sqlite_files import beside
+from turnlog.storage.sqlite_readonly import ReadonlySqliteRecorder
 from turnlog.storage.subscription import batches
 
 ROWS_AT_ONCE = 1000
@@ -98,7 +99,7 @@ def opened(path: Path) -> Iterator[Recorder]:
     """A SQLite log to be read. Raises StorageError where there is none."""
     if not path.is_file():
         raise StorageError(f"{path}: there is no such file")
-    source = SqliteRecorder(str(path), create=False, readonly=True)
+    source = ReadonlySqliteRecorder(str(path))
     try:
         yield source
     finally:

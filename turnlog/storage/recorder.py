@@ -198,7 +198,7 @@ class Recorder(ABC):
     def check_writable(self) -> None:
         """Raise StorageError where the log was opened to be read only."""
         if self.readonly:
-            raise StorageError(f"{self.url}: the log was opened read-only")
+            raise read_only(self.url)
 
     def wait_above(self, after: int, timeout: float) -> bool:
         """Whether there are positions above `after`; waits some seconds for them at most."""
@@ -210,3 +210,7 @@ class Recorder(ABC):
             if (left := until - time.monotonic()) <= 0:
                 return False
             self.signal.wait(seen, min(left, self.poll))
+
+
+def read_only(url: str) -> StorageError:
+    return StorageError(f"{url}: the log was opened read-only")

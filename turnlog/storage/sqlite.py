@@ -10,11 +10,10 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Any, Self
-from weakref import finalize
 
 from eventsourcing.persistence import IntegrityError
 
@@ -23,10 +22,11 @@ from turnlog.storage.formats import SCHEMA_VERSION, check_format, genesis_of
 from turnlog.storage.high_water import HighWater, HighWaterFile
 from turnlog.storage.high_water_keeper import HighWaterKeeper
 from turnlog.storage.recorder import Recorder
-from turnlog.storage.rows import Genesis, Key, Row, Stream, readable
+from turnlog.storage.rows import Genesis, Key, Row, Stream
 from turnlog.storage.signal import Signal
 from turnlog.storage.sqlite_damage import Damage
 from turnlog.storage.sqlite_files import OpenFiles
+from turnlog.storage.sqlite_readers import ThreadReaders, scanning
 from turnlog.storage.sqlite_tables import (
     INSERT_KEYED_ROW,
     INSERT_ROW,
@@ -70,10 +70,9 @@ class SqliteRecorder(Recorder):
         synchronous: str = "FULL",
         timeout: float = 30.0,
         create: bool = True,
-        readonly: bool = False,
         vouched: bool = True,
     ) -> None:
-        super().__init__(readonly=readonly)
+        super().__init__()
         if not create and not os.path.exists(path):
             raise NoSuchLog(path)
         self.url = f"sqlite:///{path}"
@@ -86,9 +85,7 @@ class SqliteRecorder(Recorder):
             self._keeper = HighWaterKeeper(self.high_water, self._files)
         self._synchronous = synchronous
         self._timeout = timeout
-        self._local = threading.local()
-        self._opening = threading.Lock()
-        self._closers: list[finalize[..., SqliteReader]] = []
+        self._readers = ThreadReaders(lambda: SqliteReader(self._connect(), self._damage))
         self._writer = self._connect()
         self._exclusive = _Exclusive(
             self._writer, self._damage, self._files, path, timeout, self.signal, self._keeper
@@ -101,6 +98,7 @@ class SqliteRecorder(Recorder):
                 self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False
             )
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute("PRAGMA schema_version").fetchall()  # opens the -wal, which stays
         except sqlite3.Error as error:
             raise translated(error, self._path) from error
         try:
@@ -113,14 +111,11 @@ class SqliteRecorder(Recorder):
     def _prepare(self, *, create: bool) -> None:
         try:
             connection = self._writer
-            application, version, tables = connection.execute(_FORMAT).fetchone()
-            if application != APPLICATION_ID and tables:
-                raise ForeignDatabase(f"{self._path}: this database is not a turnlog log")
+            tables = begun(connection, self._path)
             if not tables and not create:
                 raise NoSuchLog(self.url.removeprefix("sqlite:///"))
             self._files.check()  # `restore --over` puts another in its place
             if tables:
-                check_format(self._path, self._tables(), version)
                 self._vouch_for_one_file()
             self._exclusive.insist(
                 "PRAGMA journal_mode = WAL"
@@ -138,9 +133,6 @@ class SqliteRecorder(Recorder):
         except Exception:
             self.close()
             raise
-
-    def _tables(self) -> set[str]:
-        return {name for (name,) in self._writer.execute("SELECT name FROM sqlite_master")}
 
     def _vouch_for_one_file(self) -> None:
         """A database without a `-wal`, such as a backup, vouches for itself until it has one."""
@@ -165,37 +157,22 @@ class SqliteRecorder(Recorder):
             self._keeper.vouch(HighWater.now(self._exclusive))
 
     def transaction(self) -> _Exclusive:
-        self.check_writable()
         return self._exclusive
 
     def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> None:
         """One row of a known stream in one statement, which is a transaction of its own."""
         if len(rows) == 1 and not streams and len(keys) < 2:
-            self.check_writable()
             self._exclusive.append_one(rows[0], keys[0].lookup if keys else None)
         else:
             super().append(rows, streams, keys)
 
-    @contextmanager
-    def scan(self) -> Iterator[SqliteScan]:
-        connection = self._connect()
-        connection.text_factory = readable
-        try:
-            connection.execute("BEGIN")
-            yield SqliteScan(connection, self._damage, self.genesis.secret)
-        finally:
-            connection.close()
+    def scan(self) -> AbstractContextManager[SqliteScan]:
+        return scanning(self._connect(), self._damage, self.genesis.secret)
 
     @property
     def reader(self) -> SqliteReader:
         """The thread's own; its connection ends with the thread."""
-        reader: SqliteReader | None = getattr(self._local, "reader", None)
-        if reader is None:
-            connection = self._connect()
-            reader = self._local.reader = SqliteReader(connection, self._damage)
-            with self._opening:
-                alive = [closer for closer in self._closers if closer.alive]
-                self._closers = [*alive, finalize(reader, _close, connection, reader.using)]
+        reader = self._readers.own
         reader.secret = self.genesis.secret
         return reader
 
@@ -205,8 +182,7 @@ class SqliteRecorder(Recorder):
 
     def close(self) -> None:
         """Let go of the file. A thread that still reads ends its statement first."""
-        for closer in self._closers:
-            closer()
+        self._readers.close()
         with self._exclusive.lock:
             if self._keeper is not None:
                 self._keeper.close()
@@ -321,7 +297,12 @@ class _Exclusive(SqliteTransaction):
             time.sleep(random.uniform(*BUSY_PAUSE))
 
 
-def _close(connection: sqlite3.Connection, using: threading.Lock) -> None:
-    """A connection that is closed in the middle of a statement takes the process with it."""
-    with using:
-        connection.close()
+def begun(connection: sqlite3.Connection, path: str) -> bool:
+    """Whether a database holds a log. Raises ForeignDatabase, OlderFormat or NewerFormat."""
+    application, version, count = connection.execute(_FORMAT).fetchone()
+    if application != APPLICATION_ID and count:
+        raise ForeignDatabase(f"{path}: this database is not a turnlog log")
+    if count:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        check_format(path, tables, version)
+    return bool(count)

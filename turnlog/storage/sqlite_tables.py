@@ -122,6 +122,10 @@ class SqliteReader:
         self._cursor = connection.cursor()  # one for all: each costs as much as a short statement
         self.using = threading.Lock()
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        return self._connection
+
     def _all(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
         try:
             with self.using:

@@ -10,6 +10,7 @@ from turnlog.extras import needed
 from turnlog.storage.memory import MemoryRecorder
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.sqlite import SqliteRecorder
+from turnlog.storage.sqlite_readonly import ReadonlySqliteRecorder
 
 SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 
@@ -19,8 +20,8 @@ def recorder(url: str, *, create: bool = True, readonly: bool = False) -> Record
 
     SQLite takes `?synchronous=NORMAL` (default FULL) and `?timeout=SECONDS` (default 30),
     PostgreSQL `?timeout=SECONDS` (default 10), `?pooled=1` behind PgBouncer, and what libpq
-    understands. Without `create`, raises
-    NoSuchLog where there is no log yet; with `readonly`, no transaction can be entered.
+    understands. Without `create`, raises NoSuchLog where there is no log yet. With `readonly` too,
+    and nothing of the log changes.
     """
     parts = urlsplit(url)
     if url == "memory:":
@@ -34,15 +35,11 @@ def recorder(url: str, *, create: bool = True, readonly: bool = False) -> Record
             why = f"synchronous={synchronous} is none of {', '.join(SYNCHRONOUS)}"
             raise StorageError(f"{url!r}: {why}")
         timeout = _seconds(url, options.get("timeout", "30"))
-        return SqliteRecorder(
-            path,
-            synchronous=synchronous,
-            timeout=timeout,
-            create=create,
-            readonly=readonly,
-        )
+        if readonly:
+            return ReadonlySqliteRecorder(path, timeout=timeout)
+        return SqliteRecorder(path, synchronous=synchronous, timeout=timeout, create=create)
     if parts.scheme in ("postgresql", "postgres"):
-        return _postgres(url, create=create, readonly=readonly)
+        return _postgres(url, create=create and not readonly, readonly=readonly)
     raise StorageError(
         f"{url!r} is no database URL: sqlite:///FILE, postgresql://… or memory: are understood"
     )

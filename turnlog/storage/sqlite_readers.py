@@ -1,0 +1,60 @@
+"""The connections on which a SQLite log is read: one for each thread, and one for each scan."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from weakref import finalize
+
+from turnlog.storage.rows import readable
+from turnlog.storage.sqlite_damage import Damage
+from turnlog.storage.sqlite_tables import SqliteReader, SqliteScan
+
+
+class ThreadReaders:
+    """A reader for each thread; its connection ends with the thread, or with the log."""
+
+    def __init__(self, opened: Callable[[], SqliteReader]) -> None:
+        self._opened = opened
+        self._local = threading.local()
+        self._opening = threading.Lock()
+        self._closers: list[finalize[..., SqliteReader]] = []
+
+    @property
+    def own(self) -> SqliteReader:
+        """The calling thread's."""
+        reader: SqliteReader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = self._opened()
+            self.keep(reader)
+        return reader
+
+    def keep(self, reader: SqliteReader) -> None:
+        """Close the connection that the reader has now with it."""
+        closer = finalize(reader, _close, reader.connection, reader.using)
+        with self._opening:
+            self._closers = [*(one for one in self._closers if one.alive), closer]
+
+    def close(self) -> None:
+        """A thread that still reads ends its statement first."""
+        for closer in self._closers:
+            closer()
+
+
+@contextmanager
+def scanning(connection: sqlite3.Connection, damage: Damage, secret: bytes) -> Iterator[SqliteScan]:
+    """One transaction on a connection, which is closed afterwards."""
+    connection.text_factory = readable
+    try:
+        connection.execute("BEGIN")
+        yield SqliteScan(connection, damage, secret)
+    finally:
+        connection.close()
+
+
+def _close(connection: sqlite3.Connection, using: threading.Lock) -> None:
+    """A connection that is closed in the middle of a statement takes the process with it."""
+    with using:
+        connection.close()

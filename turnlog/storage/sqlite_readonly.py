@@ -1,0 +1,106 @@
+"""A SQLite log that is only read: no byte of it changes, and no file is left beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from turnlog.errors import NoSuchLog, StorageError, Unavailable
+from turnlog.storage.formats import genesis_of
+from turnlog.storage.high_water import HighWaterFile
+from turnlog.storage.recorder import Recorder, read_only
+from turnlog.storage.sqlite import begun
+from turnlog.storage.sqlite_damage import Damage
+from turnlog.storage.sqlite_readers import ThreadReaders, scanning
+from turnlog.storage.sqlite_tables import SqliteReader, SqliteScan
+from turnlog.storage.sqlite_unchanged import UnchangedDatabase, WatchedConnection
+
+
+class ReadonlySqliteRecorder(Recorder):
+    """Sees what other processes commit meanwhile. timeout: seconds to wait for a lock.
+
+    Raises NoSuchLog where there is none.
+    """
+
+    def __init__(self, path: str, *, timeout: float = 30.0) -> None:
+        super().__init__(readonly=True)
+        if not os.path.exists(path):
+            raise NoSuchLog(path)
+        self.url = f"sqlite:///{path}"
+        self.high_water = HighWaterFile(os.path.abspath(path))
+        self._damage = Damage()
+        self._database = UnchangedDatabase(path, timeout)
+        self._readers = ThreadReaders(self._opened)
+        self._secret = b""
+        try:
+            reader = self._readers.own
+            if not begun(reader.connection, os.path.abspath(path)):
+                raise NoSuchLog(path)
+            self.genesis = genesis_of(path, reader.genesis())
+            self._secret = reader.secret = self.genesis.secret
+        except BaseException:
+            self.close()
+            raise
+
+    def _opened(self) -> SqliteReader:
+        reader = _Reader(self._database, self._damage, self._readers.keep)
+        reader.secret = self._secret
+        return reader
+
+    def transaction(self) -> NoReturn:
+        raise read_only(self.url)
+
+    @property
+    def reader(self) -> SqliteReader:
+        """The thread's own; its connection ends with the thread."""
+        return self._readers.own
+
+    @contextmanager
+    def scan(self) -> Iterator[SqliteScan]:
+        """Raises Unavailable where somebody began to write and SQLite could not keep them apart."""
+        connection = self._database.connect()
+        try:
+            with scanning(connection, self._damage, self._secret) as scan:
+                yield scan
+        finally:
+            if self._database.changed(connection):
+                raise Unavailable(f"{self.url}: the log was changed while it was read; read again")
+
+    def close(self) -> None:
+        """Let go of the file. A thread that still reads ends its statement first."""
+        self._readers.close()
+        self._database.close()
+
+
+class _Reader(SqliteReader):
+    """Reads anew, on another connection, what has changed under the one that it had."""
+
+    _connection: WatchedConnection
+
+    def __init__(
+        self, database: UnchangedDatabase, damage: Damage, keep: Callable[[SqliteReader], None]
+    ) -> None:
+        super().__init__(database.connect(), damage)
+        self._database = database
+        self._keep = keep
+
+    def _all(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        while True:
+            try:
+                found = super()._all(statement, parameters)
+            except StorageError:
+                if not self._database.changed(self._connection):
+                    raise
+            else:
+                if not self._database.changed(self._connection):
+                    return found
+            self._reconnect()
+
+    def _reconnect(self) -> None:
+        with self.using:
+            self._connection.close()
+            self._connection = self._database.connect()
+            self._cursor = self._connection.cursor()
+        self._keep(self)

@@ -1,0 +1,181 @@
+"""Connections to a SQLite database of which no byte changes and beside which no file is left.
+
+| beside the database | how it is read |
+|---|---|
+| `-wal` and `-shm`: somebody has it open, or was killed | `mode=ro`, which sees what is committed |
+| no `-wal`, and file and folder can be written | the same; SQLite makes both meanwhile |
+| no `-wal`, and they cannot | `immutable=1`, which takes no locks, until something changes |
+| a `-wal` that SQLite cannot use there | a copy of both in a temporary folder, until that |
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import threading
+from contextlib import ExitStack, closing, suppress
+from tempfile import TemporaryDirectory
+from typing import NamedTuple, Self
+from urllib.parse import quote
+
+from turnlog.errors import Unavailable
+from turnlog.storage.sqlite_files import beside
+from turnlog.storage.sqlite_tables import translated
+
+TRIES = 10
+"""How often a database is opened anew because it changes while it is opened."""
+
+_REFUSED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+"""What SQLite says where it would have to write to be able to read."""
+
+Identity = tuple[int, int, int, int] | None
+"""Device, inode, size and time of the last change; None where there is no file."""
+
+
+class Files(NamedTuple):
+    """A database and what is beside it at a moment."""
+
+    database: Identity
+    wal: Identity
+    shm: Identity
+    journal: Identity
+
+    @classmethod
+    def of(cls, path: str) -> Self:
+        return cls(*map(_identity, (path, *beside(path))))
+
+
+class WatchedConnection(sqlite3.Connection):
+    """seen: the files as they were, where SQLite itself would not notice that they change."""
+
+    seen: Files | None = None
+
+
+class UnchangedDatabase:
+    """Opens connections; safe to use from several threads. timeout: seconds to wait for a lock."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        self._path = os.path.realpath(path)  # beside which SQLite keeps its files
+        self._timeout = timeout
+        self._first = Files.of(self._path).database
+        self._copied: dict[Files, str] = {}
+        self._copying = threading.Lock()
+        self._temporary = ExitStack()
+        self._is_shared = False
+        self._is_closed = False
+
+    def connect(self) -> WatchedConnection:
+        """Raises Unavailable where it cannot be read, and once it is no longer the same file."""
+        try:
+            return self._connect()
+        except sqlite3.Error as error:
+            raise translated(error, self._path) from error
+        except OSError as error:
+            raise Unavailable(f"{self._path}: {error.strerror or error}") from error
+
+    def _connect(self) -> WatchedConnection:
+        for _ in range(TRIES):
+            files = Files.of(self._path)
+            self._check(files)
+            connection = self._shared(files) or self._apart(files)
+            if not self.changed(connection):
+                return connection
+            connection.close()
+        raise Unavailable(f"{self._path}: the database changes while it is opened")
+
+    def _check(self, files: Files) -> None:
+        if self._is_closed:
+            raise Unavailable("the log was closed")
+        if (files.database or ())[:2] != (self._first or ())[:2]:
+            what = "replaced" if files.database else "moved or removed"
+            raise Unavailable(f"{self._path}: the file was {what} while the log was open")
+
+    def _shared(self, files: Files) -> WatchedConnection | None:
+        """As everybody else opens it; None where that would write, or leave a file behind."""
+        if not (files.shm if files.wal else self._is_writable()):
+            return None
+        connection = self._opened(self._path, "mode=ro")
+        try:
+            _look(connection)
+        except sqlite3.Error as error:
+            connection.close()
+            if isinstance(error, sqlite3.OperationalError) and _is_refused(error):
+                return None
+            raise
+        self._is_shared = True
+        return connection
+
+    def _is_writable(self) -> bool:
+        return all(os.access(path, os.W_OK) for path in (self._path, os.path.dirname(self._path)))
+
+    def _apart(self, files: Files) -> WatchedConnection:
+        if files.wal or files.journal:
+            connection = self._opened(self._copy(files), "mode=rw")
+        else:
+            connection = self._opened(self._path, "immutable=1")
+        connection.seen = files
+        return connection
+
+    def _copy(self, files: Files) -> str:
+        """A private copy of the database and what belongs to it, made once."""
+        with self._copying:
+            if files not in self._copied:
+                folder = self._temporary.enter_context(TemporaryDirectory(prefix="turnlog-"))
+                path = os.path.join(folder, "copy.db")
+                shutil.copyfile(self._path, path)
+                wal, _, journal = zip(beside(self._path), beside(path), strict=True)
+                for original, copy in (wal, journal):
+                    with suppress(FileNotFoundError):
+                        shutil.copyfile(original, copy)
+                self._copied[files] = path
+            return self._copied[files]
+
+    def _opened(self, path: str, how: str) -> WatchedConnection:
+        return sqlite3.connect(
+            f"file:{quote(path)}?{how}",
+            uri=True,
+            timeout=self._timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=WatchedConnection,
+        )
+
+    def changed(self, connection: WatchedConnection) -> bool:
+        """Whether what was read on a connection may be older than the database, or torn."""
+        return connection.seen is not None and connection.seen != Files.of(self._path)
+
+    def close(self) -> None:
+        """After all connections: what was made to read it goes."""
+        self._is_closed = True
+        if self._is_shared:
+            self._tidy()
+        self._temporary.close()
+
+    def _tidy(self) -> None:
+        """Have SQLite remove a `-wal` without content, unless somebody has the database open.
+
+        Whoever closes a log last does that, except for who may not write.
+        """
+        files = Files.of(self._path)
+        if files.wal and files.wal[2] == 0:
+            with suppress(sqlite3.Error), closing(self._opened(self._path, "mode=rw")) as last:
+                last.execute("PRAGMA busy_timeout = 0")
+                _look(last)
+
+
+def _look(connection: sqlite3.Connection) -> None:
+    """Have SQLite open the files, which it does at the first statement that reads."""
+    connection.execute("PRAGMA schema_version").fetchall()
+
+
+def _is_refused(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & 0xFF in _REFUSED
+
+
+def _identity(path: str) -> Identity:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
