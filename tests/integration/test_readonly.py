@@ -159,6 +159,22 @@ def test_read_only_media_can_be_read(folder: Path, state: str):
     assert hashes(folder) == before
 
 
+def test_what_vouches_for_the_end_is_asked_where_nobody_may_write(folder: Path):
+    assert run("backup", "backup.db", "--db", "sqlite:///chat.db").status == 0
+    (folder / "chat.db-highwater").rename(folder / "away")
+    before = hashes(folder)
+
+    def verified(obedient: list[str], database: str) -> tuple[int, bool]:
+        whole = [*obedient, sys.executable, "-m", "turnlog", "verify", "--db", database]
+        ran = subprocess.run(whole, capture_output=True, text=True, timeout=60, check=False)
+        return ran.returncode, "nothing vouches for the end" in ran.stdout
+
+    for obedient in ([], obeying(folder)):
+        assert verified(obedient, "sqlite:///chat.db") == (1, True)
+        assert verified(obedient, "sqlite:///backup.db") == (0, False)
+    assert hashes(folder) == before
+
+
 def test_a_log_opened_to_be_read_refuses_to_be_written(folder: Path):
     before = hashes(folder)
     with turnlog.open("sqlite:///chat.db", readonly=True) as log:

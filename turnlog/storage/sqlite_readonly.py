@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, NoReturn
 
 from turnlog.errors import NoSuchLog, StorageError, Unavailable
@@ -14,7 +15,7 @@ from turnlog.storage.recorder import Recorder, read_only
 from turnlog.storage.sqlite import begun
 from turnlog.storage.sqlite_damage import Damage
 from turnlog.storage.sqlite_readers import ThreadReaders, scanning
-from turnlog.storage.sqlite_tables import SqliteReader, SqliteScan
+from turnlog.storage.sqlite_tables import SqliteReader, SqliteScan, translated
 from turnlog.storage.sqlite_unchanged import UnchangedDatabase, WatchedConnection
 
 
@@ -29,20 +30,27 @@ class ReadonlySqliteRecorder(Recorder):
         if not os.path.exists(path):
             raise NoSuchLog(path)
         self.url = f"sqlite:///{path}"
-        self.high_water = HighWaterFile(os.path.abspath(path))
         self._damage = Damage()
         self._database = UnchangedDatabase(path, timeout)
         self._readers = ThreadReaders(self._opened)
         self._secret = b""
         try:
-            reader = self._readers.own
-            if not begun(reader.connection, os.path.abspath(path)):
-                raise NoSuchLog(path)
-            self.genesis = genesis_of(path, reader.genesis())
-            self._secret = reader.secret = self.genesis.secret
+            self._look(path)
+        except sqlite3.Error as error:
+            self.close()
+            raise translated(error, path) from error
         except BaseException:
             self.close()
             raise
+
+    def _look(self, path: str) -> None:
+        with closing(self._database.connect()) as connection:
+            if not begun(connection, os.path.abspath(path)):
+                raise NoSuchLog(path)
+            if self._database.keeps_wal(connection):
+                self.high_water = HighWaterFile(os.path.abspath(path))
+            self.genesis = genesis_of(path, SqliteReader(connection, self._damage).genesis())
+            self._secret = self.genesis.secret
 
     def _opened(self) -> SqliteReader:
         reader = _Reader(self._database, self._damage, self._readers.keep)

@@ -141,6 +141,14 @@ class UnchangedDatabase:
             factory=WatchedConnection,
         )
 
+    def keeps_wal(self, connection: WatchedConnection) -> bool:
+        """Whether commits go to a `-wal`; not in a database that is one file, such as a backup."""
+        if connection.seen and not (connection.seen.wal or connection.seen.journal):
+            with open(self._path, "rb") as file:  # of what is immutable SQLite does not say
+                return file.read(20)[18:] == b"\2\2"
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        return bool(mode == "wal")
+
     def changed(self, connection: WatchedConnection) -> bool:
         """Whether what was read on a connection may be older than the database, or torn."""
         return connection.seen is not None and connection.seen != Files.of(self._path)
