@@ -4,12 +4,13 @@ TurnlogError
 ├── ConversationError        what was asked of a conversation cannot be
 │   ├── UnknownConversation
 │   ├── UnknownState         no such unit or state of a dialog
-│   ├── OutOfRange           no such turn, event or time
+│   ├── OutOfRange           no such turn, event or time; no such position of the log
 │   └── InvalidEvent         a value or an event that cannot be recorded
 ├── InvalidMessage           a message that no events can say
 ├── StorageError             the log itself
 │   ├── NoSuchLog            nothing has been recorded there, or the name is mistyped
 │   ├── VersionConflict      somebody else appended first
+│   ├── AnotherPast          the log is not the one that a follower has read so far
 │   ├── ForeignDatabase      the file or schema is not ours
 │   ├── NewerFormat          written by a newer turnlog
 │   ├── OlderFormat          written by a turnlog whose rows are no longer read
@@ -34,6 +35,7 @@ from turnlog.domain.errors import (
 )
 
 __all__ = [
+    "AnotherPast",
     "BotError",
     "ConversationError",
     "Corrupt",
@@ -73,6 +75,16 @@ class VersionConflict(StorageError):
         self.conversation = conversation
         self.expected = expected
         self.actual = actual
+
+
+class AnotherPast(StorageError):
+    """At `position` the log has another row than the one a follower has read there."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(
+            f"the log has another past: at position {position} is not the row that was read there"
+        )
+        self.position = position
 
 
 class ForeignDatabase(StorageError):

@@ -145,7 +145,7 @@ class Timers:
         for conversation, key, value in log.store.reader.entries(DuePromptsProjection.name):
             if conversation:  # what belongs to none is the projection's own
                 self._index.put(conversation, key, binary.decode(value))
-        return Subscription(log.store, checkpoint.position if checkpoint else 0)
+        return Subscription(log.store, *(checkpoint[1:] if checkpoint else ()))
 
     # --- firing ---------------------------------------------------------------------------------
 

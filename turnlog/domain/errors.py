@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class TurnlogError(Exception):
     """Root of all errors; its text is one line fit to be shown to a person."""
 
 
 class ConversationError(TurnlogError):
-    """About one conversation, named in `conversation`."""
+    """About one conversation, named in `conversation`; None where it is about the whole log."""
 
-    def __init__(self, conversation: str, why: str) -> None:
-        super().__init__(f"conversation {conversation!r}: {why}")
+    def __init__(self, conversation: str | None, why: str) -> None:
+        about = "the log" if conversation is None else f"conversation {conversation!r}"
+        super().__init__(f"{about}: {why}")
         self.conversation = conversation
         self.why = why
 
@@ -22,7 +25,15 @@ class UnknownConversation(ConversationError):
 
 
 class OutOfRange(ConversationError):
-    pass
+    """`position` is set where the log, not one conversation, has no such position."""
+
+    position: int | None = None
+
+    @classmethod
+    def of_log(cls, position: int, last: int) -> Self:
+        error = cls(None, f"there is no position {position}, the last is {last}")
+        error.position = position
+        return error
 
 
 class InvalidEvent(ConversationError):

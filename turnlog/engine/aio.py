@@ -217,16 +217,18 @@ class AsyncTurnlog:
 
     # --- following ------------------------------------------------------------------------------
 
-    async def follow(self, after: int | None = None) -> AsyncIterator[tuple[int, Commit]]:
-        """Positions and commits above `after` (None: from now on), in order, whoever wrote them."""
-        position = await self.read(_last_position) if after is None else after
-        subscription = Subscription(self.sync.store, position)
-        while not self._closed:
-            commits = await self.read(lambda log: log.next_commits(subscription))
-            for commit in commits:
-                yield commit
-            if not commits:
-                await self._grown(subscription.position)
+    async def follow(
+        self, after: int | None = None, digest: bytes | None = None
+    ) -> AsyncIterator[tuple[int, Commit]]:
+        """As Turnlog.follow: positions and commits above `after`, in order, whoever wrote them."""
+        store = self.sync.store
+        subscription = await self.read(lambda log: Subscription.after(store, after, digest))
+        async for commit in followed(self, subscription):
+            yield commit
+
+    async def digest(self, position: int) -> bytes:
+        """As Turnlog.digest: of the row at a position."""
+        return await self.read(lambda log: log.digest(position))
 
     async def wait(self, id: str, after: int, timeout: float | None = None) -> bool:
         """Whether the conversation has events numbered above `after`, or got some in time.
@@ -258,5 +260,13 @@ class AsyncTurnlog:
         await asyncio.shield(growing)
 
 
-def _last_position(log: Turnlog) -> int:
-    return log.store.reader.last_position()
+async def followed(
+    log: AsyncTurnlog, subscription: Subscription
+) -> AsyncIterator[tuple[int, Commit]]:
+    """What `follow` gives, for who keeps the subscription and goes on with it after an error."""
+    while not log._closed:
+        commits = await log.read(lambda log: log.next_commits(subscription))
+        for commit in commits:
+            yield commit
+        if not commits:
+            await log._grown(subscription.position)

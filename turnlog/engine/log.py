@@ -29,7 +29,7 @@ from turnlog.projections.projection import catch_up, folded
 from turnlog.projections.view import StoredView
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import key_lookup
-from turnlog.storage.subscription import WAIT_SECONDS, Subscription
+from turnlog.storage.subscription import WAIT_SECONDS, Subscription, digest_at
 
 IMPORT_SPLIT = 256
 """Events a commit of an import holds at most."""
@@ -231,13 +231,25 @@ class Turnlog(ConversationApplication):
 
     # --- following ------------------------------------------------------------------------------
 
-    def follow(self, after: int | None = None) -> Iterator[tuple[int, Commit]]:
+    def follow(
+        self, after: int | None = None, digest: bytes | None = None
+    ) -> Iterator[tuple[int, Commit]]:
         """Positions and commits above `after` (None: from now on), in order, whoever wrote them.
 
-        Waits for more until the log is closed.
+        Waits for more until the log is closed. digest: what `log.digest(after)` was when the
+        follower was there. Raises OutOfRange where the log ends before `after`, AnotherPast where
+        another row is there, at once and whenever it is found so later.
         """
-        position = self.store.reader.last_position() if after is None else after
-        subscription = Subscription(self.store, position)
+        return self._followed(Subscription.after(self.store, after, digest))
+
+    def digest(self, position: int) -> bytes:
+        """Of the row at a position, which `follow` compares; at 0 it names the log itself.
+
+        Raises OutOfRange where there is no such position.
+        """
+        return digest_at(self.store, position)
+
+    def _followed(self, subscription: Subscription) -> Iterator[tuple[int, Commit]]:
         with self._until_closed():
             while not self.closing.is_set():
                 commits = self.next_commits(subscription)

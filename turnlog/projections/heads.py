@@ -22,12 +22,12 @@ from turnlog.domain.rewinds import goes_behind
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.encoding.rows import is_commit
-from turnlog.errors import Corrupt
+from turnlog.errors import AnotherPast, Corrupt, OutOfRange
 from turnlog.projections.history import StoredHistory
 from turnlog.storage.checkpoints import close_over
 from turnlog.storage.recorder import Reader, Recorder, Transaction
 from turnlog.storage.rows import HEADS, Checkpoint, Head, Key, Row, Snapshot, key_lookup
-from turnlog.storage.subscription import BATCH_COMMITS, batches
+from turnlog.storage.subscription import BATCH_COMMITS, batches, check_past
 
 SNAPSHOT_EVERY = 256
 """Events between the snapshots of a conversation."""
@@ -175,6 +175,8 @@ class Heads:
         """Where the tables are now, of which less has to be kept in memory."""
         found = reader.checkpoint(HEADS)
         checkpoint = found.position if found else 0
+        if checkpoint:
+            _check_end(reader, checkpoint)
         with self._lock:
             self._checkpoint = checkpoint
             if self.position is None or self.position < checkpoint:
@@ -366,6 +368,17 @@ class Heads:
         names = [n for n, head in self._live.items() if head.position <= self._checkpoint]
         for name in names[: len(self._live) - KEPT_HEADS]:
             del self._live[name]
+
+
+def _check_end(reader: Reader, checkpoint: int) -> None:
+    """Raise Corrupt where the rows end before what the tables have seen of them."""
+    try:
+        check_past(reader, reader.tail(checkpoint - 1, 1), checkpoint)
+    except (OutOfRange, AnotherPast) as error:
+        raise Corrupt(
+            f"the heads have seen position {checkpoint}, whose row is gone: `turnlog verify` says"
+            " more, `turnlog rebuild --force` goes on without it"
+        ) from error
 
 
 def _stored(reader: Reader) -> Iterator[Head]:

@@ -17,12 +17,12 @@ from turnlog.domain.events import ConversationDeleted, Event, MessageRedacted
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.streams import is_conversation
 from turnlog.encoding.rows import is_commit
-from turnlog.errors import Corrupt, NewerFormat, Unavailable
+from turnlog.errors import AnotherPast, Corrupt, NewerFormat, OutOfRange, Unavailable
 from turnlog.projections.view import Buffer, View
 from turnlog.storage.checkpoints import close_over
 from turnlog.storage.recorder import Reader, Recorder, Transaction
 from turnlog.storage.rows import Checkpoint, Row
-from turnlog.storage.subscription import BATCH_COMMITS, Subscription
+from turnlog.storage.subscription import BATCH_COMMITS, Subscription, check_past
 
 TRIES = 3
 """How often a conversation's commits are tried before it is set aside."""
@@ -98,20 +98,22 @@ def _position(reader: Reader, projection: Projection) -> int:
     checkpoint = reader.checkpoint(projection.name)
     if checkpoint is None:
         return 0
-    row = next(iter(reader.tail(checkpoint.position - 1, 1)), None)
-    if row is None or row.position != checkpoint.position or row.digest() != checkpoint.digest:
+    rows = reader.tail(checkpoint.position - 1, 1)
+    try:
+        check_past(reader, rows, checkpoint.position, checkpoint.digest)
+    except (OutOfRange, AnotherPast) as error:
         raise Corrupt(
             f"projection {projection.name!r} has seen another row at position"
             f" {checkpoint.position}: rows of the log were lost or changed;"
             " `turnlog verify` says more, `turnlog rebuild`"
             " makes the projection again"
-        )
+        ) from error
     return checkpoint.position
 
 
 def _project(transaction: Transaction, projection: Projection, subscription: Subscription) -> int:
     """Project the next rows, and their checkpoint with them; how many there were."""
-    subscription.position = _position(transaction, projection)  # others may have projected some
+    subscription.seek(_position(transaction, projection))  # others may have projected some
     rows = subscription.read(transaction)
     if rows:
         buffer = projected(rows, projection, transaction, transaction)

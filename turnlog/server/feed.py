@@ -14,7 +14,9 @@ from contextlib import asynccontextmanager
 from turnlog import AsyncTurnlog
 from turnlog.domain.commit import Commit
 from turnlog.domain.recorded import RecordedEvent
+from turnlog.engine.aio import followed
 from turnlog.errors import TurnlogError, UnknownConversation
+from turnlog.storage.subscription import Subscription
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +66,10 @@ class Feed:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        self.position = await self._log.read(lambda log: log.store.reader.last_position())
-        task = asyncio.create_task(self._run())
+        store = self._log.sync.store
+        subscription = await self._log.read(lambda log: Subscription.after(store, None))
+        self.position = subscription.position
+        task = asyncio.create_task(self._run(subscription))
         try:
             yield
         finally:
@@ -100,10 +104,10 @@ class Feed:
             follower.seen = 0
         await follower.go_live()
 
-    async def _run(self) -> None:
+    async def _run(self, subscription: Subscription) -> None:
         while True:
             try:
-                async for position, commit in self._log.follow(self.position):
+                async for position, commit in followed(self._log, subscription):
                     await self._pass_on(commit)
                     self.position = position
                     if self._saw is not None:
@@ -112,6 +116,8 @@ class Feed:
                 logger.warning("the log cannot be followed, trying again: %s", error)
             except Exception:
                 logger.exception("the log cannot be followed, trying again")
+            if subscription.position != self.position:  # what was read and not passed on
+                subscription.seek(self.position)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _pass_on(self, commit: Commit) -> None:

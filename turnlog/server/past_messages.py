@@ -64,12 +64,20 @@ def _as_they_are(log: Turnlog, conversation: str) -> Iterator[RecordedEvent]:
             yield msgspec.structs.replace(recorded, event=changed)
 
 
-def last_event(log: Turnlog, conversation: str) -> int:
-    """The number of a conversation's last event. Raises RequestRefused for a deleted one."""
+def last_event(log: Turnlog, conversation: str, seen: int = 0) -> int:
+    """The number of a conversation's last event.
+
+    Raises RequestRefused for a deleted one, and where a client has seen events that the log does
+    not have: it would never be given those that take their numbers.
+    """
     head = log.current.head(log.store.reader, conversation)
     if head is not None and head.state.deleted:
         raise RequestRefused(410, "Gone", "this conversation was deleted")
-    return head.event if head is not None else 0
+    last = head.event if head is not None else 0
+    if seen > last:
+        why = f"the log has {last} events of this conversation, not {seen}"
+        raise RequestRefused(409, "Restored", why)
+    return last
 
 
 def _changed(event: Event, change: Change | None) -> Event:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Self
 
+from turnlog.errors import AnotherPast, OutOfRange
 from turnlog.storage.recorder import Reader, Recorder
 from turnlog.storage.rows import Row
 
@@ -26,30 +28,104 @@ def batches(
         after = rows[-1].position
 
 
+def check_past(
+    reader: Reader, rows: Sequence[Row], position: int, digest: bytes | None = None
+) -> None:
+    """Raise where the first of the rows from a position on is not the one that was read there.
+
+    OutOfRange: the log ends before it. AnotherPast: it has another row there, by its digest.
+    """
+    if position < 0 or not rows:
+        raise OutOfRange.of_log(position, reader.last_position())
+    first = rows[0]
+    if first.position != position or (digest is not None and first.digest() != digest):
+        raise AnotherPast(position)
+
+
+def digest_at(recorder: Recorder, position: int) -> bytes:
+    """Of the row at a position, of the genesis at 0. Raises OutOfRange where there is none."""
+    if position == 0:
+        return recorder.genesis.digest
+    rows = recorder.reader.tail(position - 1, 1)
+    check_past(recorder.reader, rows, position)
+    return rows[0].digest()
+
+
 class Subscription:
     """The rows of positions above a given one, in batches and in order, whoever writes them.
 
-    position: of the last row that was read. Iterated, it waits for more until it is stopped;
-    `read` takes what is there.
+    position: of the last row that was read; digest: of that row, where it is known. Iterated, it
+    waits for more until it is stopped; `read` takes what is there. Reading raises as `check_past`
+    does where the log is not, or no longer, the one that was read so far.
     """
 
-    def __init__(self, recorder: Recorder, position: int = 0, *, size: int = BATCH_COMMITS) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        position: int = 0,
+        digest: bytes | None = None,
+        *,
+        size: int = BATCH_COMMITS,
+    ) -> None:
         self._recorder = recorder
         self._size = size
         self._stopped = False
+        self.seek(position, digest)
+
+    @classmethod
+    def after(cls, recorder: Recorder, position: int | None, digest: bytes | None = None) -> Self:
+        """From a position on, None: from now on. Raises as reading does."""
+        if position is None and digest is not None:
+            raise OutOfRange(None, "a digest needs the position that it belongs to")
+        last = recorder.reader.last_position() if position is None else position
+        subscription = cls(recorder, last, digest)
+        subscription.check()
+        return subscription
+
+    def seek(self, position: int, digest: bytes | None = None) -> None:
+        """Go on after another position."""
         self.position = position
+        self._digest = digest
+        self._seen: Row | None = None
+
+    @property
+    def digest(self) -> bytes | None:
+        return self._digest if self._seen is None else self._seen.digest()
 
     def read(self, reader: Reader | None = None) -> Sequence[Row]:
         """The next batch, empty where there is none yet; through a transaction where given."""
         reader = reader or self._recorder.reader
-        rows = next(batches(reader, self.position, size=self._size), ())
+        if self.position == 0:
+            return self._taken(self._first(reader))
+        found = reader.tail(self.position - 1, self._size + 1)
+        if not found or found[0] != self._seen:
+            check_past(reader, found, self.position, self.digest)
+        self._seen = found[0]
+        return self._taken(found[1:])
+
+    def _first(self, reader: Reader) -> Sequence[Row]:
+        """The log's first rows; what comes before them is its genesis."""
+        if self._digest not in (None, self._recorder.genesis.digest):
+            raise AnotherPast(0)
+        return reader.tail(0, self._size)
+
+    def _taken(self, rows: Sequence[Row]) -> Sequence[Row]:
         if rows:
+            self._seen = rows[-1]
             self.position = rows[-1].position
         return rows
 
+    def check(self) -> None:
+        """Raise, as reading does, where the log is not the one that was read so far."""
+        if self.position == 0:
+            self._first(self._recorder.reader)
+        else:
+            rows = self._recorder.reader.tail(self.position - 1, 1)
+            check_past(self._recorder.reader, rows, self.position, self.digest)
+
     def skip(self) -> None:
         """Pass over what is there."""
-        self.position = self._recorder.reader.last_position()
+        self.seek(self._recorder.reader.last_position())
 
     def wait(self, timeout: float = WAIT_SECONDS) -> bool:
         """Whether there is more than was read; waits some seconds for it at most."""

@@ -23,6 +23,7 @@ from eventsourcing.persistence import IntegrityError
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.encoding.rows import encode_name, foreign_columns
+from turnlog.errors import AnotherPast, OutOfRange
 from turnlog.storage.recorder import Reader, Recorder
 from turnlog.storage.rows import (
     HEADS,
@@ -349,6 +350,22 @@ class RecorderContract(ABC):
         subscription = Subscription(recorder, size=3)
         assert [len(subscription.read()) for _ in range(4)] == [3, 3, 1, 0]
         assert [list(b) for b in batches(recorder.reader, 1, 6, 3)] == [rows[1:4], rows[4:6]]
+
+    def test_a_subscription_beyond_the_end_is_out_of_range(self, recorder: Recorder) -> None:
+        append(recorder, *(row(n, "a", n) for n in range(1, 6)))
+        for position in (-1, 6, 10):
+            with pytest.raises(OutOfRange, match=rf"no position {position}, the last is 5"):
+                Subscription(recorder, position).read()
+        assert not Subscription(recorder, 5).read()
+
+    def test_a_subscription_tells_of_another_past(self, recorder: Recorder) -> None:
+        rows = [row(n, "a", n) for n in range(1, 6)]
+        append(recorder, *rows)
+        assert len(Subscription(recorder, 3, rows[2].digest()).read()) == 2
+        assert len(Subscription(recorder, 0, recorder.genesis.digest).read()) == 5
+        for position, digest in ((3, rows[1].digest()), (0, b"another log"), (5, b"")):
+            with pytest.raises(AnotherPast, match=f"at position {position}"):
+                Subscription(recorder, position, digest).read()
 
     def test_a_stopped_subscription_ends(self, recorder: Recorder) -> None:
         subscription = Subscription(recorder)

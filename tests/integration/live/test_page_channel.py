@@ -11,6 +11,7 @@ import jwt
 import pytest
 
 import turnlog
+from tests.integration.live.client import connected
 from tests.integration.live.page import opened
 from tests.parts import turnlog as turnlog_part
 from turnlog import BotUttered, MessageEdited, MessageRedacted, MessageRegenerated, UserUttered
@@ -102,6 +103,18 @@ async def test_a_page_that_saw_more_than_the_log_holds_is_told(server: Server) -
             "/chat/stream", headers={**page.headers, "Last-Event-ID": "1000"}
         )
         assert (answer.status_code, answer.json()["reason"]) == (409, "Restored")
+
+
+async def test_a_reader_that_saw_more_than_the_log_holds_is_told(server: Server) -> None:
+    async with connected(server.url) as client:
+        began = await client.session(after=0)
+        await client.say("hi")
+    async with httpx.AsyncClient(base_url=server.url) as http:
+        events = f"/v1/conversations/{began['session_id']}/events"
+        answer = await http.get(events, params={"after": 1000})
+        assert (answer.status_code, answer.json()["reason"]) == (409, "Restored")
+        last = (await http.get(events)).json()["last"]
+        assert (await http.get(events, params={"after": last})).json()["events"] == []
 
 
 async def test_a_session_opens_with_its_token_alone(server: Server) -> None:

@@ -145,10 +145,7 @@ async def stream(
     """
     conversation = _conversation(request, services)
     seen = last_event_id(request, after)
-    last = await services.log.read(lambda log: last_event(log, conversation))
-    if seen > last:
-        why = f"the log has {last} events of this conversation, not {seen}"
-        raise RequestRefused(409, "Restored", why)
+    await services.log.read(lambda log: last_event(log, conversation, seen))
     await services.runner.resume(conversation)
     if wait:
         content = services.streams.follow(conversation, seen, _rendered, typing=True)

@@ -19,6 +19,7 @@ from turnlog.serializers.shared import plain
 from turnlog.server import wire
 from turnlog.server.auth import Principal
 from turnlog.server.errors import RequestRefused
+from turnlog.server.past_messages import last_event
 from turnlog.server.requests import MAX_EVENT, Json, read
 from turnlog.server.services import Services
 
@@ -81,10 +82,11 @@ async def events(
     after: int = Parameter(default=0, ge=0, le=MAX_EVENT),
     limit: int = Parameter(default=1000, ge=1, le=10_000),
 ) -> Response[bytes]:
-    """The events after the one numbered `after`."""
+    """The events after the one numbered `after`. Refused where there is no such event."""
 
     def page(log: Turnlog) -> bytes:
         past = log.conversation(conversation)
+        last_event(log, conversation, after)
         kept = [e for e, _ in zip(past.events(after), range(limit), strict=False)]
         shown = EventPage(
             conversation, after + 1, past.state.event, [plain.to_plain(e) for e in kept]
