@@ -15,6 +15,7 @@ from turnlog.storage.recorder import Recorder
 from turnlog.storage.sqlite import APPLICATION_ID
 from turnlog.storage.sqlite_damage import FOUND
 from turnlog.storage.sqlite_files import beside
+from turnlog.storage.sqlite_tables import translated
 
 
 def restore_over(path: Path, database: Path) -> Copied:
@@ -56,7 +57,7 @@ def _alone(target: Path) -> Iterator[None]:
         _remove_beside(target)
         yield
         return
-    with closing(sqlite3.connect(target, isolation_level=None, timeout=0)) as connection:
+    with closing(_connected(target)) as connection:
         try:
             _check_ours(connection, target)
             connection.execute("PRAGMA journal_mode = DELETE").fetchall()
@@ -68,6 +69,13 @@ def _alone(target: Path) -> Iterator[None]:
                 raise ForeignDatabase(f"{target}: nothing says that this is a log") from error
             _remove_beside(target)  # of a database that SQLite cannot read without it nor with it
         yield
+
+
+def _connected(target: Path) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(target, isolation_level=None, timeout=0)
+    except sqlite3.Error as error:
+        raise translated(error, str(target)) from error
 
 
 def _check_ours(connection: sqlite3.Connection, target: Path) -> None:
