@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time as clocks
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,6 +54,8 @@ class Turnlog(ConversationApplication):
         return self
 
     def close(self) -> None:
+        if sys.is_finalizing():  # nothing can be opened any more, and what counts is stored
+            return
         self.closing.set()  # first, so that those who follow know why they cannot read
         self.store.signal.send()
         self.writer.close()

@@ -270,6 +270,7 @@ def lookup_of(secret: bytes, conversation: str) -> bytes:
     return hmac.digest(secret, encode(conversation), "sha256")[:ID_BYTES]
 
 
+@lru_cache(1024)
 def key_lookup(secret: bytes, conversation: str, key: str, life: int = 1) -> bytes:
     """The same of a key of a life; those of one conversation are neighbours in an index."""
     said = hmac.digest(secret, encode((conversation, life, key)), "sha256")
