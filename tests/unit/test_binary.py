@@ -21,21 +21,23 @@ STORED = rows.columns(COMMIT, SECRET)
 
 def skeleton(**changed: Any) -> bytes:
     """What the row says in clear, with some of it replaced."""
-    names = ("recorded", "first_event", "first_turn", "tags", "encoding", "keys")
+    names = ("recorded", "first_event", "first_turn", "tags", "keys")
     columns = dict(zip(names, msgspec.msgpack.decode(STORED.skeleton), strict=True))
     return msgspec.msgpack.encode(list({**columns, **changed}.values()))
 
 
-def parts(*events: Any, content: Any = ...) -> bytes:
-    """The parts of a row with these events, encoded; or with another content."""
-    made = [SECRET, list(events), ["k"]] if content is ... else content
-    return msgspec.msgpack.encode([[made, [], []]])
+def parts(*events: Any) -> bytes:
+    """The parts of a row with these events, encoded."""
+    return SECRET + msgspec.msgpack.encode([list(events), ["k"]])
 
 
 def read(
-    parts: bytes = STORED.parts, skeleton: bytes = STORED.skeleton, topic: str = rows.TOPIC
+    parts: bytes = STORED.parts,
+    skeleton: bytes = STORED.skeleton,
+    topic: str = rows.TOPIC,
+    commitments: bytes = b"",
 ) -> Commit:
-    return rows.decode_commit("alice", 3, topic, skeleton, parts, None)
+    return rows.decode_commit("alice", 3, topic, skeleton, commitments, parts, None)
 
 
 def row(**changed: Any) -> Row:
@@ -70,7 +72,7 @@ def test_what_json_holds_and_msgpack_does_not_comes_back() -> None:
         {"topic": "t2"},
         {"topic": "c1"},
         {"topic": "t10"},
-        {"parts": parts(content=b"sealed")},
+        {"parts": binary.encode(((b"sealed", (), (0, 1)),)), "commitments": bytes(96)},
         {"parts": parts([10, "hi"], [32, "a", msgspec.msgpack.Ext(9, b"")])},
     ],
 )
@@ -116,7 +118,7 @@ def test_one_event_or_key_is_dropped_and_the_rest_is_proven_as_before(place: int
     kept, left = rows.dropped(b"", STORED.parts, lambda each: each == place)
     assert row(commitments=kept, parts=left).digest() == row().digest()
     assert rows.disagreements(kept, left) == []
-    found = read(left)
+    found = read(left, commitments=kept)
     was = ["UserUttered", "SlotSet"]
     expected = [EventErased(was[n]) if n == place else e for n, e in enumerate(COMMIT.events)]
     assert list(found.events) == expected
@@ -137,14 +139,14 @@ def test_nothing_of_what_was_dropped_is_left_nor_its_salt() -> None:
 def test_content_that_is_not_what_was_committed_to_is_told() -> None:
     kept, left = rows.dropped(b"", STORED.parts, lambda each: each == 1)
     assert rows.disagreements(kept, left.replace(b"hi", b"ho")) == [0]
-    assert rows.disagreements(STORED.commitments, STORED.parts.replace(b"k", b"l")) == [2]
+    assert rows.disagreements(kept, left.replace(b"k", b"l")) == [2]
 
 
 def test_what_several_parts_hold_comes_together_in_order() -> None:
-    one, other = (binary.encode(event) for event in COMMIT.events)
-    first = rows.RawContent(SECRET, (msgspec.Raw(other),), ())
-    second = rows.RawContent(SECRET[::-1], (msgspec.Raw(one),), ("k",))
-    whole = binary.encode((rows.Part(first, (), (1,)), rows.Part(second, (), (0, 2))))
-    assert read(whole) == COMMIT
-    assert rows.disagreements(rows.commitments(whole), whole) == []
-    assert len(rows.commitments(whole)) == 96
+    one, other = (msgspec.Raw(binary.encode(event)) for event in COMMIT.events)
+    salts = rows._salts(SECRET, 3)
+    first = rows.Part(rows.Content((salts[1],), (other,), ()), (), (1,))
+    second = rows.Part(rows.Content((salts[0], salts[2]), (one,), ("k",)), (), (0, 2))
+    whole = binary.encode((first, second))
+    assert read(whole, commitments=STORED.commitments) == COMMIT
+    assert rows.disagreements(STORED.commitments, whole) == []

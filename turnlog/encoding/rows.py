@@ -1,14 +1,17 @@
 """How a commit becomes the columns of a row, and back: format t1 (ADR 13).
 
 A row says in clear when it was recorded and which types of events it holds. What was said is in
-its parts, one in the usual case. Each event and each key has a commitment of its own, so that one
-can be proven, or dropped, alone; the row's digest covers the commitments.
+its parts. Each event and each key has a commitment of its own, so that one can be proven, or
+dropped, alone; the row's digest covers the commitments.
+
+In the usual case nobody's part is sealed or dropped. Then the commitments follow from what was
+said and are not stored, and `parts` is the secret that their salts come from, then what was said.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
 from hashlib import sha256, shake_256
 from typing import Any
@@ -45,62 +48,57 @@ class Skeleton(msgspec.Struct, frozen=True, array_like=True):
     first_event: int
     first_turn: int
     tags: tuple[int, ...]
-    encoding: int = CLEAR
     keys: int = 0
+    encoding: int = CLEAR
 
 
-class Content(msgspec.Struct, frozen=True, array_like=True):
-    """What a part says. secret: the salts of the commitments come from it.
+class Said(msgspec.Struct, frozen=True, array_like=True):
+    """What a commit says, where nothing of it is sealed or dropped."""
 
-    Where one event was dropped from among others, secret holds the salts of those that are left.
-    """
-
-    secret: bytes | tuple[bytes, ...]
-    events: tuple[Any, ...]
+    events: tuple[AnyEvent, ...]  # pyright: ignore
     keys: tuple[str, ...] = ()
 
 
-class EventContent(Content, frozen=True, array_like=True):
-    events: tuple[AnyEvent, ...]  # pyright: ignore
-
-
-class RawContent(Content, frozen=True, array_like=True):
+class RawSaid(msgspec.Struct, frozen=True, array_like=True):
     """Each event as the bytes that its commitment covers."""
 
     events: tuple[msgspec.Raw, ...]
+    keys: tuple[str, ...] = ()
+
+
+class Content(msgspec.Struct, frozen=True, array_like=True):
+    """What a part says, and the salt of each event and then of each key."""
+
+    salts: tuple[bytes, ...]
+    events: tuple[msgspec.Raw, ...]
+    keys: tuple[str, ...] = ()
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
     """subjects: whose keys it is sealed under. content: bytes where sealed, None where dropped.
 
-    places: which of the row's commitments are about its events and then its keys; none for all.
+    places: which of the row's commitments are about its events and then its keys.
     """
 
-    content: Any
-    subjects: tuple[bytes, ...] = ()
-    places: tuple[int, ...] = ()
-
-
-class _EventPart(Part, frozen=True, array_like=True):
-    content: EventContent | bytes | None
-
-
-class _RawPart(Part, frozen=True, array_like=True):
-    content: RawContent | bytes | None
+    content: Content | bytes | None
+    subjects: tuple[bytes, ...]
+    places: tuple[int, ...]
 
 
 _skeleton = msgspec.msgpack.Decoder(Skeleton)
+_raw_said = msgspec.msgpack.Decoder(RawSaid)
+_parts = msgspec.msgpack.Decoder(tuple[Part, ...])
 
 
 @cache
-def _parts() -> msgspec.msgpack.Decoder[tuple[_EventPart, ...]]:
+def _said() -> msgspec.msgpack.Decoder[Said]:
     """Made when events are first read: what reads heads alone starts faster."""
-    return msgspec.msgpack.Decoder(tuple[_EventPart, ...], ext_hook=ext_hook)
+    return msgspec.msgpack.Decoder(Said, ext_hook=ext_hook)
 
 
 @cache
-def _raw_parts() -> msgspec.msgpack.Decoder[tuple[_RawPart, ...]]:
-    return msgspec.msgpack.Decoder(tuple[_RawPart, ...])
+def _event() -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(AnyEvent, ext_hook=ext_hook)
 
 
 def is_commit(topic: str) -> bool:
@@ -124,34 +122,33 @@ def columns(commit: Commit, secret: bytes) -> Columns:
     """secret: 16 random bytes that nobody else gets to know."""
     events = commit.events
     keys = () if commit.key is None else (commit.key,)
-    skeleton = Skeleton(
+    skeleton = (
         commit.recorded, commit.first_event, commit.first_turn,
-        tuple([TAGS[type(event)] for event in events]), CLEAR, len(keys),
+        [TAGS[type(event)] for event in events], len(keys),
     )  # fmt: skip
-    encoded = [encode(event) for event in events]
-    return Columns(TOPIC, encode(skeleton), *_part(encoded, keys, secret))
+    return Columns(TOPIC, encode(skeleton), *_written([*map(encode, events)], keys, secret))
 
 
 def foreign_columns(topic: str, state: bytes, secret: bytes) -> Columns:
     """The same of what another application stores, which is one event of its own."""
-    return Columns(topic, b"", *_part([encode(state)], (), secret))
+    return Columns(topic, b"", *_written([encode(state)], (), secret))
 
 
-def _part(encoded: Sequence[bytes], keys: tuple[str, ...], secret: bytes) -> tuple[bytes, bytes]:
-    content = Content(secret, tuple(map(msgspec.Raw, encoded)), keys)
-    said = [*encoded, *(key.encode() for key in keys)]
-    return encode((Part(content),)), b"".join(_commitments(_salts(secret, len(said)), said))
+def _written(events: Sequence[bytes], keys: tuple[str, ...], secret: bytes) -> tuple[bytes, bytes]:
+    """Parts, and the commitments that follow from them."""
+    said = RawSaid(tuple(map(msgspec.Raw, events)), keys)
+    each = [*events, *[key.encode() for key in keys]]
+    made = _commitments(_salts(secret, len(each)), each)
+    return secret + encode(said), b"".join(made)
 
 
-def _salts(secret: bytes | Sequence[bytes], count: int) -> Sequence[bytes]:
+def _salts(secret: bytes, count: int) -> list[bytes]:
     """A salt for each; what one of them is says nothing of the others."""
-    if not isinstance(secret, bytes):
-        return secret
     stream = shake_256(secret).digest(count * SALT_BYTES)
     return [stream[at : at + SALT_BYTES] for at in range(0, count * SALT_BYTES, SALT_BYTES)]
 
 
-def _commitments(salts: Iterable[bytes], said: Iterable[bytes]) -> list[bytes]:
+def _commitments(salts: Iterable[bytes], said: Iterable[bytes | msgspec.Raw]) -> list[bytes]:
     return [sha256(salt + each).digest() for salt, each in zip(salts, said, strict=True)]
 
 
@@ -166,81 +163,76 @@ def decode_skeleton(skeleton: bytes) -> Skeleton:
         raise Corrupt(f"what the row says in clear cannot be read: {error}") from error
 
 
-def decode_events(topic: str, skeleton: bytes, parts: bytes) -> tuple[int, tuple[Event, ...]]:
+def decode_events(
+    topic: str, skeleton: bytes, commitments: bytes, parts: bytes
+) -> tuple[int, tuple[Event, ...]]:
     """Number of the first event, and the events. Raises NewerFormat or Corrupt, never half."""
-    in_clear, events, _ = _decoded(topic, skeleton, parts)
-    return in_clear.first_event, events
+    in_clear, said = _decoded(topic, skeleton, commitments, parts)
+    return in_clear.first_event, said.events
 
 
 def decode_commit(
-    conversation: str, version: int, topic: str, skeleton: bytes, parts: bytes,
-    position: int | None, life: int = 1,
+    conversation: str, version: int, topic: str, skeleton: bytes, commitments: bytes,
+    parts: bytes, position: int | None, life: int = 1,
 ) -> Commit:  # fmt: skip
     """A stored commit. Raises NewerFormat or Corrupt, never half a commit."""
     try:
-        in_clear, events, keys = _decoded(topic, skeleton, parts)
+        in_clear, said = _decoded(topic, skeleton, commitments, parts)
     except (NewerFormat, Corrupt) as error:
         where = f"conversation {conversation!r}, version {version}"
         raise type(error)(f"{where}: {error}") from error
     return Commit(
         conversation, version, in_clear.first_event, in_clear.first_turn, in_clear.recorded,
-        events, keys[0] if keys else None, position, life,
+        said.events, said.keys[0] if said.keys else None, position, life,
     )  # fmt: skip
 
 
 def _decoded(
-    topic: str, skeleton: bytes, parts: bytes
-) -> tuple[Skeleton, tuple[Event, ...], Sequence[str]]:
+    topic: str, skeleton: bytes, commitments: bytes, parts: bytes
+) -> tuple[Skeleton, Said]:
     if topic != TOPIC:
         raise NewerFormat(
             f"stored in the format {topic!r}, which this version of turnlog does not know"
         )
     try:
         in_clear = _skeleton.decode(skeleton)
-        found = _parts().decode(parts)
+        if commitments:
+            return in_clear, _gathered(in_clear, _parts.decode(parts))
+        said = _said().decode(memoryview(parts)[SALT_BYTES:])
     except UNREADABLE as error:
         raise Corrupt(str(error)) from error
-    if len(found) == 1 and not found[0].places and isinstance(found[0].content, Content):
-        content: Content = found[0].content
-        if len(content.events) != len(in_clear.tags):
-            raise Corrupt("it does not hold as many events as it says in clear")
-        return in_clear, content.events, content.keys
-    return in_clear, _gathered(in_clear, found), _keys(found)
+    if len(said.events) != len(in_clear.tags):
+        raise Corrupt("it does not hold as many events as it says in clear")
+    return in_clear, said
 
 
-def _keys(parts: Iterable[Part]) -> list[str]:
-    return [key for part in parts if isinstance(part.content, Content) for key in part.content.keys]
-
-
-def _gathered(skeleton: Skeleton, parts: Iterable[Part]) -> tuple[Event, ...]:
-    """The events of several parts, in order; of one that was dropped its type alone."""
+def _gathered(skeleton: Skeleton, parts: Iterable[Part]) -> Said:
+    """What several parts say, in order; of an event that was dropped its type alone."""
     events: list[Event] = [EventErased(_NAMES.get(tag, str(tag))) for tag in skeleton.tags]
+    keys: list[str] = []
     for part in parts:
         if isinstance(part.content, bytes):
             raise NewerFormat("a part is sealed, which this version of turnlog cannot open")
         if part.content is None:
             continue
-        places = part.places or range(len(events))
-        try:
-            for place, event in zip(places, part.content.events, strict=False):
-                events[place] = event
-        except IndexError as error:
-            raise Corrupt("a part does not hold the events that it names") from error
-    return tuple(events)
+        for place, event in zip(part.places, part.content.events, strict=False):
+            if not 0 <= place < len(events):
+                raise Corrupt("a part does not hold the events that it names")
+            events[place] = _event().decode(event)
+        keys += part.content.keys
+    return Said(tuple(events), tuple(keys))
 
 
-def foreign_state(parts: bytes) -> bytes:
-    """What another application stored."""
-    [part] = _decode_raw(parts)
-    if not isinstance(part.content, RawContent):
-        return b""  # it was dropped
-    state: bytes = msgspec.msgpack.decode(part.content.events[0])
+def foreign_state(commitments: bytes, parts: bytes) -> bytes:
+    """What another application stored; nothing where it was dropped."""
+    said = _whole(parts).events if not commitments else ()
+    state: bytes = msgspec.msgpack.decode(said[0]) if said else b""
     return state
 
 
-def _decode_raw(parts: bytes) -> tuple[_RawPart, ...]:
+def _whole(parts: bytes) -> RawSaid:
     try:
-        return _raw_parts().decode(parts)
+        return _raw_said.decode(memoryview(parts)[SALT_BYTES:])
     except UNREADABLE as error:
         raise Corrupt(f"the parts cannot be read: {error}") from error
 
@@ -249,26 +241,10 @@ def _decode_raw(parts: bytes) -> tuple[_RawPart, ...]:
 
 
 def commitments(parts: bytes) -> bytes:
-    """The commitments that follow from the parts of a row of which nothing was dropped."""
-    found = _decode_raw(parts)
-    try:
-        if len(found) == 1 and not found[0].places:
-            return b"".join(_of(found[0].content))
-        made = dict(pair for part in found for pair in _placed(part))
-        return b"".join(made[place] for place in range(len(made)))
-    except (AttributeError, TypeError, ValueError, LookupError) as error:
-        raise Corrupt(f"the commitments cannot be made from the parts: {error}") from error
-
-
-def _of(content: Any) -> list[bytes]:
-    """Those of a part's events, then those of its keys."""
-    said = [*map(bytes, content.events), *(key.encode() for key in content.keys)]
-    return _commitments(_salts(content.secret, len(said)), said)
-
-
-def _placed(part: _RawPart) -> Iterator[tuple[int, bytes]]:
-    made = _of(part.content)
-    return zip(part.places or range(len(made)), made, strict=True)
+    """The commitments that follow from the parts of a row that stores none."""
+    said = _whole(parts)
+    each = [*said.events, *[key.encode() for key in said.keys]]
+    return b"".join(_commitments(_salts(parts[:SALT_BYTES], len(each)), each))
 
 
 def disagreements(commitments: bytes, parts: bytes) -> list[int]:
@@ -277,13 +253,17 @@ def disagreements(commitments: bytes, parts: bytes) -> list[int]:
     try:
         return [
             place
-            for part in _decode_raw(parts)
-            if isinstance(part.content, RawContent)
-            for place, made in _placed(part)
+            for part in _parts.decode(parts)
+            if isinstance(part.content, Content)
+            for place, made in zip(part.places, _of(part.content), strict=True)
             if commitments[place * size : (place + 1) * size] != made
         ]
-    except (TypeError, ValueError) as error:
+    except UNREADABLE as error:
         raise Corrupt(f"the commitments cannot be made from the parts: {error}") from error
+
+
+def _of(content: Content) -> list[bytes]:
+    return _commitments(content.salts, [*content.events, *[k.encode() for k in content.keys]])
 
 
 _ZEROS = bytes(DIGEST_BYTES)
@@ -293,17 +273,9 @@ def digest(
     owner: bytes, version: int, topic: str, previous: bytes, skeleton: bytes, commitments: bytes
 ) -> bytes:
     """The digest of a row; owner: the commitment of its stream. Only topic has no fixed length."""
-    return sha256(
-        b"%b%b%b%b%b%b"
-        % (
-            owner,
-            version.to_bytes(8, "big", signed=True),
-            previous,
-            sha256(skeleton).digest(),
-            sha256(commitments).digest(),
-            topic.encode(),
-        )
-    ).digest()
+    number = version.to_bytes(8, "big", signed=True)
+    inner = sha256(skeleton).digest() + sha256(commitments).digest()
+    return sha256(owner + number + previous + inner + topic.encode()).digest()
 
 
 def genesis_digest(skeleton: bytes) -> bytes:
@@ -343,24 +315,29 @@ def dropped(stored: bytes, parts: bytes, drops: Callable[[int], bool]) -> tuple[
 
     The row's digest stays what it was, and what is left can be proven as before.
     """
-    left = [_without(part, drops) for part in _decode_raw(parts)]
+    left = [_without(part, drops) for part in _in_parts(stored, parts)]
     return stored or commitments(parts), encode(left)
 
 
-def _without(part: _RawPart, drops: Callable[[int], bool]) -> Part:
-    content = part.content
-    if not isinstance(content, RawContent):
-        return part
-    count = len(content.events)
-    salts = _salts(content.secret, count + len(content.keys))
-    places = part.places or range(len(salts))
+def _in_parts(stored: bytes, parts: bytes) -> Sequence[Part]:
+    if stored:
+        return _parts.decode(parts)
+    said = _whole(parts)
+    count = len(said.events) + len(said.keys)
+    salts = _salts(parts[:SALT_BYTES], count)
+    return (Part(Content(tuple(salts), said.events, said.keys), (), tuple(range(count))),)
+
+
+def _without(part: Part, drops: Callable[[int], bool]) -> Part:
+    content, places = part.content, part.places
     kept = [index for index, place in enumerate(places) if not drops(place)]
-    if len(kept) == len(places):
+    if not isinstance(content, Content) or len(kept) == len(places):
         return part
     if not kept:
-        return Part(None, part.subjects, tuple(places))
-    remaining = RawContent(
-        tuple(salts[index] for index in kept),
+        return Part(None, part.subjects, places)
+    count = len(content.events)
+    remaining = Content(
+        tuple(content.salts[index] for index in kept),
         tuple(content.events[index] for index in kept if index < count),
         tuple(content.keys[index - count] for index in kept if index >= count),
     )

@@ -54,16 +54,17 @@ class CommitMapper(persistence.Mapper[str]):
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
         made = columns(domain_event, os.urandom(SALT_BYTES))
-        state = binary.encode((made.skeleton, made.parts))
+        state = binary.encode((made.skeleton, b"", made.parts))
         return StoredEvent(domain_event.conversation, domain_event.version, made.topic, state)
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
-        skeleton, parts = binary.decode(stored_event.state)
+        skeleton, commitments, parts = binary.decode(stored_event.state)
         return decode_commit(
             str(stored_event.originator_id),
             stored_event.originator_version,
             stored_event.topic,
             skeleton,
+            commitments,
             parts,
             None,
         )

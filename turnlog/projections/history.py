@@ -59,10 +59,10 @@ class StoredHistory:
         """The events of each commit and the number of the first of them, as `commits`."""
         conversation, limit = self._conversation, _BATCH
         while stored := self._reader.bodies(conversation, after, limit, self._life):
-            for version, topic, skeleton, parts in stored:
+            for version, topic, skeleton, commitments, parts in stored:
                 if is_commit(topic):
                     try:
-                        yield decode_events(topic, skeleton, parts)
+                        yield decode_events(topic, skeleton, commitments, parts)
                     except StorageError as error:
                         where = f"conversation {conversation!r}, version {version}"
                         raise type(error)(f"{where}: {error}") from error

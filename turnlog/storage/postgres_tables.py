@@ -130,14 +130,14 @@ class PostgresReader:
         after: int = 0,
         limit: int | None = None,
         life: int | None = None,
-    ) -> Sequence[tuple[int, str, bytes, bytes]]:
+    ) -> Sequence[tuple[int, str, bytes, bytes, bytes]]:
         where, of = self._of(conversation, life)
         statement: LiteralString = (
-            "SELECT version, topic, skeleton, parts FROM turnlog_rows_t1"
+            "SELECT version, topic, skeleton, commitments, parts FROM turnlog_rows_t1"
             f" WHERE {where} AND version > %b ORDER BY version LIMIT %b::bigint"
         )
         found = self._all(statement, [*of, after, limit])
-        return [self._taken(Body(row[0], readable(row[1]), row[2], row[3])) for row in found]
+        return [self._taken(Body(row[0], readable(row[1]), *row[2:])) for row in found]
 
     def rows_newest_first(
         self, conversation: str, before: int, limit: int, life: int | None = None

@@ -50,8 +50,8 @@ class Reader(Protocol):
         after: int = 0,
         limit: int | None = None,
         life: int | None = None,
-    ) -> Sequence[tuple[int, str, bytes, bytes]]:
-        """Version, topic, skeleton and parts of the rows of versions above `after`, in order."""
+    ) -> Sequence[tuple[int, str, bytes, bytes, bytes]]:
+        """As `Body`, of the rows of versions above `after`, oldest first."""
         ...
 
     def rows_newest_first(

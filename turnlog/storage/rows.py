@@ -61,7 +61,7 @@ class Stream(NamedTuple):
     @classmethod
     def of(cls, conversation: str, life: int, genesis: bytes, random: Random) -> Self:
         name = encoding.encode_name(conversation, random(encoding.SALT_BYTES))
-        number = int.from_bytes(random(8), "big") >> 1
+        number = int.from_bytes(random(6), "big") >> 1
         return cls(number, life, encoding.owner(genesis, life, name), name)
 
 
@@ -96,8 +96,8 @@ class Row(NamedTuple):
     def body(self) -> bytes:
         """What eventsourcing knows as the state of a stored event."""
         if encoding.is_commit(self.topic):
-            return encode((self.skeleton, self.parts))
-        return encoding.foreign_state(self.parts)
+            return encode((self.skeleton, self.commitments, self.parts))
+        return encoding.foreign_state(self.commitments, self.parts)
 
     def digest(self) -> bytes:
         """SHA-256 over everything but the position, dropped content included."""
@@ -108,8 +108,8 @@ class Row(NamedTuple):
 
     def commit(self) -> Commit:
         return encoding.decode_commit(
-            self.conversation, self.version, self.topic, self.skeleton, self.parts, self.position,
-            self.life,
+            self.conversation, self.version, self.topic, self.skeleton, self.commitments,
+            self.parts, self.position, self.life,
         )  # fmt: skip
 
 
@@ -133,6 +133,7 @@ class Body(NamedTuple):
     version: int
     topic: str
     skeleton: bytes
+    commitments: bytes
     parts: bytes
 
 

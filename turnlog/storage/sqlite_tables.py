@@ -202,11 +202,11 @@ class SqliteReader:
         after: int = 0,
         limit: int | None = None,
         life: int | None = None,
-    ) -> Sequence[tuple[int, str, bytes, bytes]]:
+    ) -> Sequence[tuple[int, str, bytes, bytes, bytes]]:
         where, of = self._of(conversation, life)
         statement = (
-            f"SELECT version, topic, skeleton, parts FROM rows_t1 WHERE {where} AND version > ?"
-            " ORDER BY version LIMIT ?"
+            f"SELECT version, topic, skeleton, commitments, parts FROM rows_t1 WHERE {where}"
+            " AND version > ? ORDER BY version LIMIT ?"
         )
         found = self._all(statement, (*of, after, -1 if limit is None else limit))
         self._check(Body, found)

@@ -86,7 +86,7 @@ class RecorderContract(ABC):
         assert list(reader.rows("a", 1, 2)) == [rows[2]]
         assert list(reader.rows("a", 0, None, 2)) == [rows[0], rows[2]]
         assert list(reader.bodies("a", 1)) == [
-            (r.version, r.topic, r.skeleton, r.parts) for r in rows[2:4]
+            (r.version, r.topic, r.skeleton, r.commitments, r.parts) for r in rows[2:4]
         ]
         assert len(reader.bodies("a", 0, 2)) == 2
         assert list(reader.rows_newest_first("a", 3, 9)) == [rows[2], rows[0]]
@@ -395,7 +395,7 @@ def stream(conversation: str, life: int = 1) -> Stream:
 
 def row(position: int, conversation: str, version: int = 1) -> Row:
     number, _, owner, name = stream(conversation)
-    made = foreign_columns("topic", b"state\xff", b"secret\0\xff")
+    made = foreign_columns("topic", b"state\xff", bytes(range(240, 256)))
     return Row(
         position, number, version, made.topic, b"previous\0", made.skeleton, b"", made.parts,
         owner, name, 1,
