@@ -14,10 +14,10 @@ from turnlog.audit.verify import verify
 from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Request
-from turnlog.engine.writer import BATCH_REQUESTS
+from turnlog.engine.writer import BATCH_REQUESTS, Writer
 from turnlog.errors import InvalidEvent, Unavailable, VersionConflict
 from turnlog.projections import heads
-from turnlog.projections.heads import rebuild_heads
+from turnlog.projections.heads import Heads, rebuild_heads
 from turnlog.storage.memory import MemoryRecorder
 from turnlog.storage.recorder import Transaction
 from turnlog.storage.sqlite import SqliteRecorder
@@ -232,3 +232,19 @@ def test_those_who_wait_behind_an_unavailable_database_are_refused_with_the_firs
     for request in requests:
         with pytest.raises(Unavailable, match="is away"):
             request.result()
+
+
+def test_a_stream_that_draws_the_number_of_another_draws_again() -> None:
+    drawn = iter([b"same 1", b"same 1", b"others"])
+
+    def random(count: int) -> bytes:
+        return next(drawn) if count == 6 else bytes(count)
+
+    recorder = MemoryRecorder()
+    found = Heads(recorder)
+    writer = Writer(recorder, found, random)
+    with Turnlog(recorder) as log:
+        for name in ("a", "b"):
+            assert writer.perform(log.request(name, [UserUttered("hi")])).new
+        assert [log.conversation(name).turn for name in ("a", "b")] == [1, 1]
+        assert verify(recorder).faults == []

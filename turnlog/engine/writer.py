@@ -11,6 +11,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 
 from eventsourcing.persistence import IntegrityError
 
@@ -110,6 +111,8 @@ class Writer:
                 raise
             except Exception as error:
                 logger.debug("the batch is decided again: %s", error)
+        with suppress(IntegrityError):  # a number for a new stream that another one has
+            return self._looked(requests)
         try:
             return self._looked(requests)
         except IntegrityError as error:  # although it looked

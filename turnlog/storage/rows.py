@@ -124,7 +124,7 @@ def genesis_in(rows: Sequence[Any], secrets: Sequence[Any]) -> Genesis | None:
 
 def erased(stream: int) -> str:
     """What a conversation is called whose id was dropped; no id that is given can be this."""
-    return f"\x1ferased {stream:016x}"
+    return f"\x1ferased {stream:012x}"
 
 
 class Body(NamedTuple):
