@@ -360,6 +360,19 @@ def test_a_backup_that_is_written_to_vouches_for_its_end_no_longer_by_itself(tmp
     assert "copy.db-highwater is missing" in faults(tmp_path / "copy.db")[0]
 
 
+def test_a_backup_that_was_copied_over_a_log_is_found(tmp_path: Path):
+    path, backup = tmp_path / "chat.db", tmp_path / "backup.db"
+    with opened(path) as log:
+        fill(log, 10)
+        copying.backup(log.store, backup)
+        fill(log, 10)
+    shutil.copy(backup, path)
+    assert faults(path) == ["the log ended at 20, now at 10"]
+    with opened(path) as log:
+        assert [loss.position for loss in losses(log)] == [20]
+    assert faults(path) == []
+
+
 def test_what_is_restored_is_marked_by_its_file_alone(tmp_path: Path):
     path, backup, into = (tmp_path / name for name in ("chat.db", "backup.db", "into.db"))
     with opened(path) as log:

@@ -89,12 +89,12 @@ class HighWaterFile:
         self._database = os.path.realpath(path)
         self.path = f"{self._database}-highwater"
 
-    def of_mode(self, journal_mode: str) -> Self | None:
+    def if_needed(self, *, keeps_wal: bool) -> Self | None:
         """For a log that is only read: None where it is neither there nor needed.
 
         Without a `-wal`, as in a backup, what there is of a database is all there was.
         """
-        return self if journal_mode == "wal" or self.exists() else None
+        return self if keeps_wal or self.exists() else None
 
     @property
     def lack(self) -> str:

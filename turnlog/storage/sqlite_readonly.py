@@ -47,8 +47,8 @@ class ReadonlySqliteRecorder(Recorder):
         with closing(self._database.connect()) as connection:
             if not begun(connection, os.path.abspath(path)):
                 raise NoSuchLog(path)
-            if self._database.keeps_wal(connection):
-                self.high_water = HighWaterFile(os.path.abspath(path))
+            keeps_wal = self._database.keeps_wal(connection)
+            self.high_water = HighWaterFile(path).if_needed(keeps_wal=keeps_wal)
             self.genesis = genesis_of(path, SqliteReader(connection, self._damage).genesis())
             self._secret = self.genesis.secret
 
