@@ -11,6 +11,7 @@ TurnlogError
 │   ├── NoSuchLog            nothing has been recorded there, or the name is mistyped
 │   ├── VersionConflict      somebody else appended first
 │   ├── AnotherPast          the log is not the one that a follower has read so far
+│   ├── ForkedLog            opened by a process that this one was forked from
 │   ├── ForeignDatabase      the file or schema is not ours
 │   ├── NewerFormat          written by a newer turnlog
 │   ├── OlderFormat          written by a turnlog whose rows are no longer read
@@ -40,6 +41,7 @@ __all__ = [
     "ConversationError",
     "Corrupt",
     "ForeignDatabase",
+    "ForkedLog",
     "FormatError",
     "InvalidEvent",
     "InvalidMessage",
@@ -85,6 +87,17 @@ class AnotherPast(StorageError):
             f"the log has another past: at position {position} is not the row that was read there"
         )
         self.position = position
+
+
+class ForkedLog(StorageError):
+    """`process` opened the log; this one is a fork of it."""
+
+    def __init__(self, url: str, process: int) -> None:
+        super().__init__(
+            f"{url}: the log was opened in process {process}, of which this one is a fork:"
+            " open it again here"
+        )
+        self.process = process
 
 
 class ForeignDatabase(StorageError):

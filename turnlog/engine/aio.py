@@ -63,7 +63,7 @@ class AsyncTurnlog:
 
     async def close(self) -> None:
         """Commit what is waiting, then let go of the log."""
-        if self._closed:
+        if self._closed or self.sync.store.inherited:
             return
         self._closed = True
         self._queue.put(None)
@@ -118,6 +118,7 @@ class AsyncTurnlog:
 
     def submit(self, request: Request) -> asyncio.Future[Recorded]:
         """Queue a request; the future is resolved after COMMIT."""
+        self.sync.store.check_process()  # whose writing thread a fork does not have
         if self._closed:
             raise Unavailable("the log was closed")
         if self._unanswered >= MAX_WAITING:
@@ -159,6 +160,7 @@ class AsyncTurnlog:
 
     async def read(self, question: Callable[[Turnlog], Result]) -> Result:
         """The answer to a question put to the log on a reading thread."""
+        self.sync.store.check_process()
         return await self._loop.run_in_executor(self._pool, question, self.sync)
 
     async def conversation(

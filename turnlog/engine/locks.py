@@ -8,8 +8,10 @@ from collections import deque
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
+from turnlog.storage import forks
 
-class KeyedLocks:
+
+class KeyedLocks(forks.Forked):
     """A lock for each key that somebody holds; threads and coroutines wait in one queue.
 
     No lock is reentrant.
@@ -18,6 +20,12 @@ class KeyedLocks:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._queues: dict[str, deque[Future[None]]] = {}
+        forks.tell(self)
+
+    def after_fork(self) -> None:
+        """Whoever held a lock or waited for it stayed behind."""
+        self._guard = threading.Lock()
+        self._queues.clear()
 
     def of(self, key: str) -> KeyedLock:
         """The key's lock, for `with` in a thread or `async with` in a coroutine."""
@@ -50,7 +58,9 @@ class KeyedLocks:
     def release(self, key: str) -> None:
         """Hand the lock to the first who waits for it."""
         with self._guard:
-            queue = self._queues[key]
+            queue = self._queues.get(key)
+            if queue is None:  # held when its process forked
+                return
             while queue:
                 place = queue.popleft()
                 if place.set_running_or_notify_cancel():

@@ -56,6 +56,8 @@ class Turnlog(ConversationApplication):
     def close(self) -> None:
         if sys.is_finalizing():  # nothing can be opened any more, and what counts is stored
             return
+        if self.store.inherited:  # it is the parent's to close
+            return
         self.closing.set()  # first, so that those who follow know why they cannot read
         self.store.signal.send()
         self.writer.close()

@@ -42,10 +42,12 @@ class Writer:
 
     def submit(self, request: Request) -> None:
         """Queue a request for the next flush."""
+        self._recorder.check_process()
         self._waiting.append(request)
 
     def perform(self, request: Request) -> Recorded:
         """Queue a request and return when it is durable."""
+        self._recorder.check_process()
         self._waiting.append(request)
         with self._lock:
             while request.outcome is None:
@@ -54,6 +56,7 @@ class Writer:
 
     def flush(self) -> None:
         """Commit all that is waiting now."""
+        self._recorder.check_process()
         with self._lock:
             while self._waiting:
                 self._commit_batch()

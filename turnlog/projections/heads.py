@@ -24,6 +24,7 @@ from turnlog.encoding import binary
 from turnlog.encoding.rows import is_commit
 from turnlog.errors import AnotherPast, Corrupt, OutOfRange
 from turnlog.projections.history import StoredHistory
+from turnlog.storage import forks
 from turnlog.storage.checkpoints import close_over
 from turnlog.storage.recorder import Reader, Recorder, Transaction
 from turnlog.storage.rows import HEADS, Checkpoint, Head, Key, Row, Snapshot, key_lookup
@@ -141,7 +142,7 @@ def _events(rows: Iterable[Row]) -> Iterator[Event]:
             yield from row.commit().events
 
 
-class Heads:
+class Heads(forks.Forked):
     """The heads of a log for one process; safe to use from several threads.
 
     position: of the last row that is known; None before the first look.
@@ -156,6 +157,10 @@ class Heads:
         self._keys: dict[bytes, int] = {}
         self._checkpoint = 0
         self.position: int | None = None
+        forks.tell(self)
+
+    def after_fork(self) -> None:
+        self._lock = threading.Lock()
 
     @property
     def behind(self) -> int:

@@ -14,6 +14,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded, Request
 from turnlog.projections.projection import catch_up, redacts
 from turnlog.projections.session_values import SessionValuesProjection, Values, session_values
+from turnlog.storage import forks
 from turnlog.storage.rows import Row
 from turnlog.storage.subscription import BATCH_COMMITS, Subscription
 
@@ -27,7 +28,7 @@ COMMITS_PER_PROJECTION = 512
 """Commits after which the read model is brought up to date."""
 
 
-class Store:
+class Store(forks.Forked):
     """expiry and global_expiry: seconds since the last save after which values are gone.
 
     turns: held by whoever has a session's turn in this process.
@@ -46,6 +47,10 @@ class Store:
         self._fresh_until = 0.0
         self._subscription = Subscription(log.store, log.store.reader.last_position())
         self._commits = 0
+        forks.tell(self)
+
+    def after_fork(self) -> None:
+        self._lock = threading.RLock()
 
     def close(self) -> None:
         """Leave the read model up to date, so that the next start reads little."""

@@ -295,6 +295,7 @@ class MemoryRecorder(Recorder):
 
     @contextmanager
     def transaction(self) -> Iterator[MemoryTransaction]:
+        self.check_writable()
         with self._lock:
             try:
                 yield self._tables
@@ -306,12 +307,18 @@ class MemoryRecorder(Recorder):
 
     @contextmanager
     def scan(self) -> Iterator[MemoryTransaction]:
+        self.check_process()
         with self._lock:
             yield self._tables
 
     @property
     def reader(self) -> MemoryTransaction:
+        self.check_process()
         return self._tables
+
+    def after_fork(self) -> None:
+        super().after_fork()
+        self._lock = self._tables._lock = threading.RLock()
 
     def close(self) -> None:
         """Nothing to let go of: the log ends with its last reference."""

@@ -17,6 +17,7 @@ from typing import LiteralString
 import psycopg
 
 from turnlog.errors import NoSuchLog, StorageError, Unavailable
+from turnlog.storage import forks
 from turnlog.storage.formats import SCHEMA_VERSION, check_format, genesis_of
 from turnlog.storage.postgres_connection import Connection, translated, without_password
 from turnlog.storage.postgres_pool import Connections
@@ -75,6 +76,7 @@ class PostgresRecorder(Recorder):
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection of the reader's own for as long as it reads."""
+        self.check_process()
         with translated(), self._connections.reading() as connection:
             yield connection
 
@@ -132,6 +134,7 @@ class PostgresRecorder(Recorder):
 
     @contextmanager
     def scan(self) -> Iterator[PostgresScan]:
+        self.check_process()
         with translated(), self._connections.lent() as connection:
             connection.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             self._connections.limit(connection)
@@ -146,12 +149,19 @@ class PostgresRecorder(Recorder):
         return PostgresReader(self.reading, self.genesis.secret)
 
     def wait_above(self, after: int, timeout: float) -> bool:
+        self.check_process()
         with self._starting:
             if self._listener is None and not self._connections.pooled:
                 self._listener = _Listener(self._connections, self.signal)
         return super().wait_above(after, timeout)
 
+    def after_fork(self) -> None:
+        super().after_fork()
+        forks.never_freed(self._connections)
+
     def close(self) -> None:
+        if self.inherited:
+            return
         with self._starting:
             if self._listener is not None:
                 self._listener.stop()

@@ -6,6 +6,7 @@ for the whole log; positions therefore have no gaps and become visible in order.
 
 from __future__ import annotations
 
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,8 @@ from typing import Protocol
 
 from eventsourcing.persistence import IntegrityError
 
-from turnlog.errors import StorageError
+from turnlog.errors import ForkedLog, StorageError
+from turnlog.storage import forks
 from turnlog.storage.high_water import HighWaterFile
 from turnlog.storage.rows import Checkpoint, Genesis, Head, Key, Row, Snapshot, Stored, Stream
 from turnlog.storage.signal import Signal
@@ -155,7 +157,7 @@ class Transaction(Reader, Protocol):
         ...
 
 
-class Recorder(ABC):
+class Recorder(forks.Forked, ABC):
     """A back end. `signal` is sent after every commit."""
 
     url: str
@@ -169,6 +171,9 @@ class Recorder(ABC):
     def __init__(self, *, readonly: bool = False) -> None:
         self.signal = Signal()
         self.readonly = readonly
+        self.inherited = False
+        self._process = os.getpid()
+        forks.tell(self)
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[Transaction]: ...
@@ -196,14 +201,29 @@ class Recorder(ABC):
     def close(self) -> None: ...
 
     def check_writable(self) -> None:
-        """Raise StorageError where the log was opened to be read only."""
+        """Raise StorageError where the log was opened to be read only, or before a fork."""
+        self.check_process()
         if self.readonly:
             raise read_only(self.url)
+
+    def check_process(self) -> None:
+        """Raise ForkedLog in a fork of the process that opened the log."""
+        if self.inherited:
+            raise self.forked()
+
+    def forked(self) -> ForkedLog:
+        return ForkedLog(self.url, self._process)
+
+    def after_fork(self) -> None:
+        """Let nobody in; no lock that a thread of the parent holds is waited for."""
+        self.inherited = True
+        self.signal = Signal()
 
     def wait_above(self, after: int, timeout: float) -> bool:
         """Whether there are positions above `after`; waits some seconds for them at most."""
         until = time.monotonic() + timeout
         while True:
+            self.check_process()
             seen = self.signal.sent
             if self.reader.last_position() > after:
                 return True

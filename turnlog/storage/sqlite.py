@@ -10,7 +10,7 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +18,7 @@ from typing import Any, Self
 from eventsourcing.persistence import IntegrityError
 
 from turnlog.errors import Corrupt, ForeignDatabase, NoSuchLog
+from turnlog.storage import forks
 from turnlog.storage.formats import SCHEMA_VERSION, check_format, genesis_of
 from turnlog.storage.high_water import HighWater, HighWaterFile
 from turnlog.storage.high_water_keeper import HighWaterKeeper
@@ -157,6 +158,7 @@ class SqliteRecorder(Recorder):
             self._keeper.vouch(HighWater.now(self._exclusive))
 
     def transaction(self) -> _Exclusive:
+        self.check_process()
         return self._exclusive
 
     def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> None:
@@ -167,11 +169,13 @@ class SqliteRecorder(Recorder):
             super().append(rows, streams, keys)
 
     def scan(self) -> AbstractContextManager[SqliteScan]:
+        self.check_process()
         return scanning(self._connect(), self._damage, self.genesis.secret)
 
     @property
     def reader(self) -> SqliteReader:
         """The thread's own; its connection ends with the thread."""
+        self.check_process()
         reader = self._readers.own
         reader.secret = self.genesis.secret
         return reader
@@ -182,11 +186,23 @@ class SqliteRecorder(Recorder):
 
     def close(self) -> None:
         """Let go of the file. A thread that still reads ends its statement first."""
+        if self.inherited:
+            return
         self._readers.close()
         with self._exclusive.lock:
             if self._keeper is not None:
                 self._keeper.close()
             self._writer.close()
+
+    def locks(self) -> Iterable[Any]:
+        """Whoever has one is inside SQLite, whose own locks a fork would wait for for ever."""
+        return [self._exclusive.lock, *(reader.using for reader in self._readers.readers())]
+
+    def after_fork(self) -> None:
+        super().after_fork()
+        self._exclusive.lock = forks.free(self._exclusive.lock)
+        self._exclusive.refuse(self.forked())
+        self._readers.refuse(self.forked())
 
 
 class _Exclusive(SqliteTransaction):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from weakref import finalize
 
+from turnlog.storage import forks
 from turnlog.storage.rows import readable
 from turnlog.storage.sqlite_damage import Damage
 from turnlog.storage.sqlite_tables import SqliteReader, SqliteScan
@@ -33,7 +35,7 @@ class ThreadReaders:
 
     def keep(self, reader: SqliteReader) -> None:
         """Close the connection that the reader has now with it."""
-        closer = finalize(reader, _close, reader.connection, reader.using)
+        closer = finalize(reader, _close, reader.connection, reader.using, os.getpid())
         with self._opening:
             self._closers = [*(one for one in self._closers if one.alive), closer]
 
@@ -42,19 +44,36 @@ class ThreadReaders:
         for closer in self._closers:
             closer()
 
+    def readers(self) -> list[SqliteReader]:
+        """Those whose connections are open."""
+        return [found[0] for closer in self._closers if (found := closer.peek())]
+
+    def refuse(self, error: Exception) -> None:
+        """In a fork, where the connections are the parent's."""
+        self._opening = threading.Lock()
+        for reader in self.readers():
+            reader.refuse(error)
+
 
 @contextmanager
 def scanning(connection: sqlite3.Connection, damage: Damage, secret: bytes) -> Iterator[SqliteScan]:
     """One transaction on a connection, which is closed afterwards."""
     connection.text_factory = readable
+    process = os.getpid()
     try:
         connection.execute("BEGIN")
         yield SqliteScan(connection, damage, secret)
     finally:
-        connection.close()
+        _close(connection, threading.Lock(), process)
 
 
-def _close(connection: sqlite3.Connection, using: threading.Lock) -> None:
-    """A connection that is closed in the middle of a statement takes the process with it."""
+def _close(connection: sqlite3.Connection, using: threading.Lock, process: int) -> None:
+    """A connection that is closed in the middle of a statement takes the process with it.
+
+    process: the one that opened it; a fork does not close it, nor wait for `using`.
+    """
+    if os.getpid() != process:
+        forks.never_freed(connection)
+        return
     with using:
         connection.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, NoReturn
 
@@ -63,11 +63,13 @@ class ReadonlySqliteRecorder(Recorder):
     @property
     def reader(self) -> SqliteReader:
         """The thread's own; its connection ends with the thread."""
+        self.check_process()
         return self._readers.own
 
     @contextmanager
     def scan(self) -> Iterator[SqliteScan]:
         """Raises Unavailable where somebody began to write and SQLite could not keep them apart."""
+        self.check_process()
         connection = self._database.connect()
         try:
             with scanning(connection, self._damage, self._secret) as scan:
@@ -78,8 +80,17 @@ class ReadonlySqliteRecorder(Recorder):
 
     def close(self) -> None:
         """Let go of the file. A thread that still reads ends its statement first."""
-        self._readers.close()
-        self._database.close()
+        if not self.inherited:
+            self._readers.close()
+            self._database.close()
+
+    def locks(self) -> Iterable[Any]:
+        """As in SqliteRecorder."""
+        return [reader.using for reader in self._readers.readers()]
+
+    def after_fork(self) -> None:
+        super().after_fork()
+        self._readers.refuse(self.forked())
 
 
 class _Reader(SqliteReader):

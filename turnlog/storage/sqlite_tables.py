@@ -7,11 +7,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
-from typing import Any
+from typing import Any, cast
 
 from eventsourcing.persistence import IntegrityError
 
 from turnlog.errors import Corrupt, ForeignDatabase, Unavailable
+from turnlog.storage import forks
 from turnlog.storage.rows import (
     HEADS,
     Body,
@@ -112,6 +113,24 @@ _PUT_HEAD = (
 )
 
 
+class InheritedConnection:
+    """In the place of a connection that the parent of a forked process has, and of its cursor."""
+
+    in_transaction = False
+    seen = None
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def execute(self, *asked: Any) -> Any:
+        raise self._error
+
+    executemany = execute
+
+    def close(self) -> None:
+        """It is the parent's to close."""
+
+
 class SqliteReader:
     """Reads on one connection; `using` is held meanwhile, for whoever wants to close it."""
 
@@ -125,6 +144,13 @@ class SqliteReader:
     @property
     def connection(self) -> sqlite3.Connection:
         return self._connection
+
+    def refuse(self, error: Exception) -> None:
+        """Ask nothing more of the connection, which is another process's: raise an error."""
+        for kept in (self._cursor, self._connection):
+            forks.never_freed(kept)
+        self._connection = self._cursor = cast(Any, InheritedConnection(error))
+        self.using = threading.Lock()
 
     def _all(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
         try:
