@@ -145,7 +145,9 @@ class Timers:
         for conversation, key, value in log.store.reader.entries(DuePromptsProjection.name):
             if conversation:  # what belongs to none is the projection's own
                 self._index.put(conversation, key, binary.decode(value))
-        return Subscription(log.store, *(checkpoint[1:] if checkpoint else ()))
+        if checkpoint is None:
+            return Subscription(log.store)
+        return Subscription(log.store, checkpoint.position, checkpoint.digest)
 
     # --- firing ---------------------------------------------------------------------------------
 
