@@ -5,13 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
 import turnlog
 from turnlog import UserUttered
+from turnlog.audit.verify import verify
+from turnlog.domain.commit import Commit
 from turnlog.errors import Unavailable
-from turnlog.storage.postgres_connection import conninfo, without_password
+from turnlog.projections.heads import rebuild_heads
+from turnlog.storage.postgres_append import APPEND
+from turnlog.storage.postgres_connection import Connection, conninfo, without_password
 
 
 def test_a_password_is_not_shown() -> None:
@@ -64,3 +70,52 @@ def test_many_threads_read_while_one_writes(postgres_url: str) -> None:
         turns = [future.result() for future in reading]
         assert all(1 <= turn <= 20 for turn in turns)
         assert log.conversation("alice").turn == 20
+
+
+def test_positions_are_given_by_the_log_and_told_as_they_are(postgres_url: str) -> None:
+    """Several processes commit side by side without looking; the tables follow all the same."""
+    with ExitStack() as opened, ThreadPoolExecutor(3) as pool:
+        logs = [opened.enter_context(turnlog.open(postgres_url)) for _ in range(3)]
+
+        def wrote(mine: int) -> list[Commit]:
+            log = logs[mine]
+            made = [
+                log.record(name, UserUttered(f"{n}"), key=f"k{n}").commits[0]
+                for n in range(30)
+                for name in (f"own-{mine}", f"shared-{n % 2}")
+            ]
+            log.current.catch_up()
+            return made
+
+        commits = [commit for made in pool.map(wrote, range(3)) for commit in made]
+        rows = {row.position: row for row in logs[0].store.reader.tail(0, 1_000)}
+        assert [*rows] == [*range(1, len(rows) + 1)]
+        for commit in commits:
+            stored = rows[commit.position or 0].commit()
+            assert (stored.conversation, stored.version) == (commit.conversation, commit.version)
+        assert len(rows) == 3 * 30 + 30  # the shared ones' keys are the same in all three
+        assert verify(logs[1].store).faults == []
+        logs[2].current.catch_up()
+        before = [*logs[0].store.reader.heads()]
+        rebuild_heads(logs[0].store)
+        assert [*logs[0].store.reader.heads()] == before
+
+
+def test_a_commit_of_a_conversation_of_ones_own_is_one_statement(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    ask = Connection.ask
+
+    def counted(connection: Connection, statement: Any, parameters: Any = None) -> Any:
+        asked.append(statement)
+        return ask(connection, statement, parameters)
+
+    with turnlog.open(postgres_url) as log, turnlog.open(postgres_url) as other:
+        for n in range(2):
+            log.record("of mine", UserUttered("hello"), key=f"k{n}")
+            other.record("of theirs", UserUttered("hello"), key=f"k{n}")
+        monkeypatch.setattr(Connection, "ask", counted)
+        assert log.record("of mine", UserUttered("hello"), key="k8").commits[0].position == 5
+        assert other.record("of theirs", UserUttered("hello"), key="k9").commits[0].position == 6
+        assert asked == [APPEND, APPEND]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from msgspec.structs import replace
+
 from turnlog.domain.commit import Commit
 from turnlog.domain.conversation import Past
 from turnlog.domain.decide import decide
@@ -46,7 +48,7 @@ class Batch:
         self._transaction = transaction
         self._genesis = genesis
         self._random = random
-        self.position = heads.position or 0
+        self.after = self.position = heads.position or 0
         self.written: dict[str, Following] = {}
         self.lookups: dict[bytes, int] = {}
         self.outcomes: list[Recorded | Exception] = []
@@ -54,7 +56,7 @@ class Batch:
         self.streams: list[Stream] = []
         self.keys: list[Key] = []
         self.takes_out = False
-        self._found: dict[str, LiveHead] = {}
+        self.found: dict[str, LiveHead] = {}
         self._known: dict[bytes, list[Commit]] = {}
 
     @property
@@ -67,12 +69,12 @@ class Batch:
 
     def read(self, requests: Sequence[Request]) -> None:
         """The heads of all requests at once, and the keys that are known."""
-        self._found = self._heads.known(self._reader, {r.conversation for r in requests})
+        self.found = self._heads.known(self._reader, {r.conversation for r in requests})
         if self._transaction is not None:
             asked = {
                 lookup
                 for request in requests
-                if (head := self._found.get(request.conversation)) is not None
+                if (head := self.found.get(request.conversation)) is not None
                 for key in request.keys
                 for lookup in self._lookups(head, key)
             }
@@ -115,6 +117,22 @@ class Batch:
         if self._transaction is not None and self.rows:
             self._transaction.append(self.rows, self.streams, self.keys)
             self.rows, self.streams, self.keys = [], [], []
+
+    def put_at(self, first: int) -> None:
+        """Move what was decided to the positions that the log gave."""
+        if (by := first - 1 - self.after) == 0:
+            return
+        self.after += by
+        self.position += by
+        self.lookups = {lookup: position + by for lookup, position in self.lookups.items()}
+        for following in self.written.values():
+            following.move(by)
+        for outcome in self.outcomes:
+            if isinstance(outcome, Recorded):
+                commits = outcome.commits
+                outcome.commits = [
+                    replace(each, position=(each.position or 0) + by) for each in commits
+                ]
 
     def _decided(self, request: Request) -> Recorded:
         conversation, key = request.conversation, request.key
@@ -175,7 +193,7 @@ class Batch:
         """Where the conversation stands for the next request."""
         if (written := self.written.get(conversation)) is not None and written.head is not None:
             return written.head
-        return self._found.get(conversation) or self._unborn(conversation, 1)
+        return self.found.get(conversation) or self._unborn(conversation, 1)
 
     def _unborn(self, conversation: str, life: int) -> LiveHead:
         """The head that the first commit of a life goes on from."""

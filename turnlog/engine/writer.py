@@ -18,7 +18,7 @@ from eventsourcing.persistence import IntegrityError
 from turnlog.engine.batch import Batch
 from turnlog.engine.request import Recorded, Request
 from turnlog.errors import Corrupt, StorageError, Unavailable
-from turnlog.projections.heads import BEHIND_ROWS, Heads
+from turnlog.projections.heads import Heads
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Random
 
@@ -37,7 +37,7 @@ class Writer:
         self._random = random
         self._lock = threading.Lock()
         self._waiting: deque[Request] = deque()
-        self._alone = False  # nobody else wrote since the commit before, when it was last looked
+        self._believes = False  # others wrote nothing in between, when it was last looked
         self._wrote = False
 
     def submit(self, request: Request) -> None:
@@ -79,12 +79,12 @@ class Writer:
             if not isinstance(error, Exception):
                 raise
             return
-        self._heads.written(batch.position, batch.written, batch.lookups)
+        self._heads.written(batch.after, batch.position, batch.written, batch.lookups)
         for request, outcome in zip(requests, batch.outcomes, strict=True):
             request.outcome = outcome
         if batch.written:
             self._wrote = True
-            if batch.takes_out or self._heads.behind >= BEHIND_ROWS:
+            if batch.takes_out or self._heads.overdue():
                 self._catch_up()
 
     def _catch_up(self) -> None:
@@ -107,7 +107,7 @@ class Writer:
 
     def _committed(self, requests: Sequence[Request]) -> Batch:
         """First as if nobody else wrote and no key were known: the tables refuse it if not."""
-        if self._alone:
+        if self._believes:
             try:
                 return self._believed(requests)
             except Unavailable:
@@ -130,18 +130,19 @@ class Writer:
         batch.read(requests)
         batch.decide(requests)
         if batch.rows:
-            self._recorder.append(batch.rows, batch.streams, batch.keys)
+            batch.put_at(self._recorder.append(batch.rows, batch.streams, batch.keys))
         return batch
 
     def _looked(self, requests: Sequence[Request]) -> Batch:
         """Look what others wrote, decide and append while nobody else can."""
         heads = self._heads
         with self._recorder.transaction() as transaction:
-            before = heads.position
+            before, kept = heads.position, heads.kept(request.conversation for request in requests)
             heads.refresh(transaction)
-            self._alone = heads.position == before
             batch = Batch(heads, transaction, transaction, self._recorder.genesis, self._random)
             batch.read(requests)
+            same = all(batch.found.get(name) is head for name, head in kept.items())
+            self._believes = same if self._recorder.gives_positions else heads.position == before
             batch.decide(requests)
             batch.write()
         return batch

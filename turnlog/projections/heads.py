@@ -127,6 +127,12 @@ class Following(msgspec.Struct):
         )  # fmt: skip
         return self.put(head, head.snapshot, events).snapshot
 
+    def move(self, by: int) -> None:
+        """The same at positions that are higher by so many."""
+        assert self.head is not None
+        self.head = msgspec.structs.replace(self.head, position=self.head.position + by)
+        self.snapshots = [(position + by, snapshot) for position, snapshot in self.snapshots]
+
     def put(self, head: LiveHead, before: int, events: Sequence[Event]) -> LiveHead:
         """The head after one more commit of these events, with the snapshot that is due there."""
         if (snapshot := head.due(before, events)) is not None:
@@ -145,7 +151,8 @@ def _events(rows: Iterable[Row]) -> Iterator[Event]:
 class Heads(forks.Forked):
     """The heads of a log for one process; safe to use from several threads.
 
-    position: of the last row that is known; None before the first look.
+    position: up to which all rows are known; None before the first look. Rows of ours may lie
+    beyond those of others that were not looked at yet.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -156,6 +163,7 @@ class Heads(forks.Forked):
         self._snapshots: dict[str, list[tuple[int, Snapshot]]] = {}
         self._keys: dict[bytes, int] = {}
         self._checkpoint = 0
+        self._end = 0
         self.position: int | None = None
         forks.tell(self)
 
@@ -165,7 +173,15 @@ class Heads(forks.Forked):
     @property
     def behind(self) -> int:
         """Rows that the tables do not know of."""
-        return (self.position or 0) - self._checkpoint
+        return max(self.position or 0, self._end) - self._checkpoint
+
+    def overdue(self) -> bool:
+        """Whether a writer shall bring the tables up: no other process has done it meanwhile."""
+        if self.behind >= BEHIND_ROWS:
+            found = self._recorder.reader.checkpoint(HEADS)
+            with self._lock:
+                self._let_go(found.position if found else 0)
+        return self.behind >= BEHIND_ROWS
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -204,6 +220,10 @@ class Heads(forks.Forked):
         """Where a conversation stands; None where there is none."""
         self.refresh(reader)
         return self.known(reader, [conversation]).get(conversation)
+
+    def kept(self, conversations: Iterable[str]) -> dict[str, LiveHead | None]:
+        """Those in memory, without a look; the same objects as long as nobody goes on from them."""
+        return {conversation: self._live.get(conversation) for conversation in conversations}
 
     def known(self, reader: Reader, conversations: Iterable[str]) -> dict[str, LiveHead]:
         """Where they stood at the last look, those that there are."""
@@ -302,15 +322,21 @@ class Heads(forks.Forked):
     # --- writing --------------------------------------------------------------------------------
 
     def written(
-        self, position: int, following: Mapping[str, Following], keys: Mapping[bytes, int]
+        self,
+        after: int,
+        position: int,
+        following: Mapping[str, Following],
+        keys: Mapping[bytes, int],
     ) -> None:
-        """What a writer has committed up to a position, nobody else having written."""
+        """What a writer has committed behind a position, and up to which."""
         with self._lock:
             for conversation, each in following.items():
                 self._put(conversation, each)
                 self._settle(conversation)
             self._keys.update(keys)
-            self.position = max(position, self.position or 0)
+            self._end = max(position, self._end)
+            if after <= (self.position or 0):  # else others wrote in between
+                self.position = max(position, self.position or 0)
             if len(self._live) > KEPT_HEADS + BEHIND_ROWS:
                 self._trim()
 
@@ -322,10 +348,18 @@ class Heads(forks.Forked):
             self.write(transaction, found.position if found else 0)
             close_over(transaction)
         with self._lock:
-            self._checkpoint = self.position or 0
-            self._keys.clear()
-            self._snapshots.clear()
-            self._trim()
+            self._let_go(self.position or 0)
+
+    def _let_go(self, checkpoint: int) -> None:
+        """What the tables have up to a checkpoint is there to be read."""
+        self._checkpoint = checkpoint
+        self._keys = {k: position for k, position in self._keys.items() if position > checkpoint}
+        self._snapshots = {
+            conversation: left
+            for conversation, due in self._snapshots.items()
+            if (left := [each for each in due if each[0] > checkpoint])
+        }
+        self._trim()
 
     def write(self, transaction: Transaction, checkpoint: int) -> None:
         """Put what is known beyond the tables' checkpoint into them."""

@@ -19,6 +19,7 @@ import psycopg
 from turnlog.errors import NoSuchLog, StorageError, Unavailable
 from turnlog.storage import forks
 from turnlog.storage.formats import SCHEMA_VERSION, check_format, genesis_of
+from turnlog.storage.postgres_append import APPEND, LOCK, appended
 from turnlog.storage.postgres_connection import Connection, translated, without_password
 from turnlog.storage.postgres_pool import Connections
 from turnlog.storage.postgres_schema import SCHEMA
@@ -33,8 +34,7 @@ from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Genesis, Key, Row, Stream
 from turnlog.storage.signal import Signal
 
-_LOCK: LiteralString = "SELECT pg_advisory_xact_lock(1953854062, hashtext(current_schema()))"
-
+_LOCK: LiteralString = f"SELECT {LOCK}"
 
 _TABLES: LiteralString = (
     "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
@@ -49,6 +49,7 @@ class PostgresRecorder(Recorder):
     create: whether to make the tables where there are none.
     """
 
+    gives_positions = True
     poll = 0.5
 
     def __init__(
@@ -101,10 +102,14 @@ class PostgresRecorder(Recorder):
                 check_format(self.url, tables, version[0] if version else 0)
             self.genesis = genesis_of(self.url, read_genesis(connection))
 
-    def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> None:
-        """The tables refuse a key that is there; asking for it would be one more trip."""
-        with self.transaction() as transaction:
-            transaction.append(rows, streams, keys)
+    def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> int:
+        """One statement, so that the lock is held for no trip of ours."""
+        self.check_writable()
+        parameters = appended(rows, streams, keys, self.genesis.secret)
+        with self.reading() as connection:
+            first: int = connection.ask(APPEND, parameters).fetchone()[0]
+        self.signal.send()
+        return first
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:

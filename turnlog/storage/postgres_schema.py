@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import LiteralString
 
-SCHEMA: LiteralString = """
+from turnlog.storage.postgres_append import FUNCTION
+
+TABLES: LiteralString = """
 CREATE TABLE turnlog_format (version int NOT NULL, secret bytea NOT NULL);
 CREATE TABLE turnlog_rows_t1 (
     position bigint NOT NULL,
@@ -67,3 +69,5 @@ CREATE TABLE turnlog_models (
     PRIMARY KEY (model, conversation, key)
 );
 """
+
+SCHEMA: LiteralString = TABLES + FUNCTION

@@ -162,6 +162,9 @@ class Recorder(forks.Forked, ABC):
 
     url: str
     genesis: Genesis
+    gives_positions = False
+    """Whether `append` puts rows behind those that others wrote meanwhile."""
+
     poll = 0.02
     """Seconds between looks for what other processes wrote, where nothing tells of it."""
 
@@ -178,16 +181,18 @@ class Recorder(forks.Forked, ABC):
     @abstractmethod
     def transaction(self) -> AbstractContextManager[Transaction]: ...
 
-    def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> None:
+    def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> int:
         """Append what follows from the log as the caller knows it, without looking first.
 
-        Raises IntegrityError, and stores nothing, where a position, a version, a stream or a key
-        is there: the log is not what the caller believed.
+        Returns the position of the first row. Raises IntegrityError, and stores nothing, where a
+        version, a stream or a key is there, or a position that is not the recorder's to give: the
+        log is not what the caller believed.
         """
         with self.transaction() as transaction:
             if keys and transaction.keyed_rows([key.lookup for key in keys]):
                 raise IntegrityError("a key is there")
             transaction.append(rows, streams, keys)
+        return rows[0].position
 
     @property
     @abstractmethod

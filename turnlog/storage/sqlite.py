@@ -161,12 +161,12 @@ class SqliteRecorder(Recorder):
         self.check_process()
         return self._exclusive
 
-    def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> None:
+    def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> int:
         """One row of a known stream in one statement, which is a transaction of its own."""
-        if len(rows) == 1 and not streams and len(keys) < 2:
-            self._exclusive.append_one(rows[0], keys[0].lookup if keys else None)
-        else:
-            super().append(rows, streams, keys)
+        if len(rows) > 1 or streams or len(keys) > 1:
+            return super().append(rows, streams, keys)
+        self._exclusive.append_one(rows[0], keys[0].lookup if keys else None)
+        return rows[0].position
 
     def scan(self) -> AbstractContextManager[SqliteScan]:
         self.check_process()

@@ -157,19 +157,37 @@ class RecorderContract(ABC):
         put_keys(recorder, ("a", "k", 1))
         recorder.append([row(2, "a", 2)], [], [Key(b"another", 2)])
         wrong: list[tuple[list[Row], list[Stream], list[Key]]] = [
-            ([row(2, "a", 3)], [], []),
             ([row(3, "a", 2)], [], []),
             ([row(3, "a", 3)], [], [Key(lookup, 3)]),
             ([row(3, "b"), row(4, "a", 3)], [stream("b")], [Key(lookup, 4)]),
             ([row(3, "b")], [stream("a")], []),
         ]
+        if not recorder.gives_positions:
+            wrong.append(([row(2, "a", 3)], [], []))
         for asked in wrong:
             with pytest.raises(IntegrityError):
                 recorder.append(*asked)
         assert [r.position for r in recorder.reader.tail(0, 9)] == [1, 2]
         assert recorder.reader.stream("b") is None
-        recorder.append([row(3, "b"), row(4, "a", 3)], [stream("b")], [Key(b"one more", 4)])
+        more = [row(3, "b"), row(4, "a", 3)]
+        assert recorder.append(more, [stream("b")], [Key(b"one more", 4)]) == 3
         assert recorder.reader.last_position() == 4
+
+    def test_rows_follow_those_that_others_wrote_where_positions_are_given(
+        self, recorder: Recorder
+    ) -> None:
+        append(recorder, row(1, "a"), row(2, "b"))
+        if not recorder.gives_positions:
+            with pytest.raises(IntegrityError):
+                recorder.append([row(2, "a", 2)], [], [])
+            return
+        lookup = key_lookup(recorder.genesis.secret, "a", "k")
+        believed = [row(2, "a", 2), row(3, "a", 3)]
+        assert recorder.append(believed, [], [Key(lookup, 3)]) == 3
+        found = [(r.position, r.conversation, r.version) for r in recorder.reader.tail(0, 9)]
+        assert found == [(1, "a", 1), (2, "b", 1), (3, "a", 2), (4, "a", 3)]
+        [keyed_row] = recorder.reader.keyed_rows([lookup])
+        assert keyed_row.position == 4
 
     # --- transactions ---------------------------------------------------------------------------
 

@@ -1,0 +1,66 @@
+"""A commit in one statement: a function of the database, which takes the lock as a writer does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, LiteralString
+
+from turnlog.storage.postgres_connection import Integers, Texts
+from turnlog.storage.rows import Key, Row, Stream
+
+LOCK: LiteralString = "pg_advisory_xact_lock(1953854062, hashtext(current_schema()))"
+
+FUNCTION: LiteralString = f"""
+CREATE FUNCTION turnlog_append_t1(
+    streams bigint[], lives bigint[], owners bytea[], names bytea[], lookups bytea[],
+    row_streams bigint[], versions bigint[], topics bytea[], previouses bytea[],
+    skeletons bytea[], commitments bytea[], parts bytea[],
+    key_lookups bytea[], key_rows bigint[]
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    newest bigint;
+BEGIN
+    PERFORM {LOCK};
+    SELECT coalesce(max(position), 0) INTO newest FROM turnlog_rows_t1;
+    INSERT INTO turnlog_streams
+        SELECT unnest($1), unnest($2), unnest($3), unnest($4), unnest($5);
+    INSERT INTO turnlog_rows_t1
+        SELECT newest + generate_subscripts($6, 1), unnest($6), unnest($7), unnest($8),
+            unnest($9), unnest($10), unnest($11), unnest($12);
+    INSERT INTO turnlog_keys SELECT unnest($13), newest + unnest($14);
+    NOTIFY turnlog;
+    RETURN newest + 1;
+END
+$$;
+"""
+"""Refuses rows of streams that do not stand where the caller believes: their versions are there.
+
+Arrays are unnested where they are selected, and not in FROM, where each would be stored first.
+"""
+
+APPEND: LiteralString = (
+    "SELECT turnlog_append_t1(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)"
+)
+
+
+def appended(
+    rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key], secret: bytes
+) -> list[Any]:
+    """What the function takes: rows without positions, keys with the number of their row."""
+    before = rows[0].position - 1
+    return [
+        Integers(stream.stream for stream in streams),
+        Integers(stream.life for stream in streams),
+        Texts(stream.owner for stream in streams),
+        Texts(stream.name for stream in streams),
+        Texts(stream.lookup(secret) for stream in streams),
+        Integers(row.stream for row in rows),
+        Integers(row.version for row in rows),
+        Texts(row.topic.encode() for row in rows),
+        Texts(row.previous for row in rows),
+        Texts(row.skeleton for row in rows),
+        Texts(row.commitments for row in rows),
+        Texts(row.parts for row in rows),
+        Texts(key.lookup for key in keys),
+        Integers(key.position - before for key in keys),
+    ]
