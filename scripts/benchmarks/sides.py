@@ -21,7 +21,6 @@ from eventsourcing.domain import Aggregate, event
 import turnlog
 from turnlog.domain.events import Entity, Event, Intent
 from turnlog.encoding import binary
-from turnlog.storage.urls import recorder
 
 EVENTS_A_TURN = 6
 START = 1_700_000_000.0
@@ -102,12 +101,6 @@ class Ours:
 
     def close(self) -> None:
         self.log.close()
-
-
-class Postgres(Ours):
-    def __init__(self, url: str) -> None:
-        self.log = turnlog.Turnlog(recorder(url))
-        self._keys = itertools.count()
 
 
 class Chat(Aggregate):

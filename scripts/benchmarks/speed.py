@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import random
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from statistics import mean, median, stdev
 
 import turnlog
+from scripts.benchmarks import postgres
 from scripts.benchmarks.figures import (
     Figure,
     at_least,
@@ -25,7 +25,6 @@ from scripts.benchmarks.sides import (
     EVENTS_A_TURN,
     Floor,
     Ours,
-    Postgres,
     Stock,
     bodies,
     size,
@@ -53,7 +52,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
         yield from _slope(folder, quick)
         if not quick:
             yield _import_memory(folder)
-        yield from _postgres(quick)
+        yield from postgres.figures(quick=quick)
 
 
 def _appends(folder: Path, quick: bool) -> Iterator[Figure]:
@@ -239,32 +238,3 @@ def _import_memory(folder: Path) -> Figure:
         "import_memory", many, few, "MB peak", many / few, "≤ 1.1", many / few <= 1.1,
         "ours: 1,000,000 events; theirs: ours at 100,000",
     )  # fmt: skip
-
-
-def _postgres(quick: bool) -> Iterator[Figure]:
-    try:
-        from tests.parts import PartMissing, postgres
-    except ImportError:
-        return
-    os.environ.setdefault("TMPDIR", tempfile.gettempdir())
-    durable = {"fsync": "on", "full_page_writes": "on"}
-    try:
-        with postgres.running(durable) as server:
-            ours = Postgres(postgres.fresh_database(server.url))
-            taken = interleaved(
-                {
-                    "group": lambda: (
-                        4 * GROUP / seconds(lambda: [ours.append_group(0, GROUP) for _ in "1234"])
-                    ),
-                    "single": lambda: (
-                        30 / seconds(lambda: [ours.append(n % 20, n) for n in range(30)])
-                    ),
-                },
-                7 if quick else 21,
-            )
-            ours.close()
-    except PartMissing:
-        return
-    yield at_least(
-        "pg_group32_vs_single", taken["group"], taken["single"], "turns/s, fsync on", least=15
-    )
