@@ -108,7 +108,9 @@ def limit_files(server: Server, size: int | str) -> None:
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     for pid in (server.pid, *children):
         command = ["prlimit", f"--pid={pid}", f"--fsize={size}:"]
-        subprocess.run(command, user=owner.st_uid, group=owner.st_gid, check=True)
+        done = subprocess.run(command, user=owner.st_uid, group=owner.st_gid, check=False)
+        # one that served a connection which was closed may have ended
+        assert done.returncode == 0 or not Path(f"/proc/{pid}").exists()
 
 
 def record_until_refused(log: Turnlog, long: str = "x" * 500) -> list[str]:
