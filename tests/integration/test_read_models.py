@@ -104,3 +104,28 @@ def test_what_was_redacted_is_not_found(log: Turnlog) -> None:
 def test_search_and_filters_hold_together(log: Turnlog) -> None:
     found = [head.conversation for head, _ in matching(log, where="slot.people=2", search="HI")]
     assert found == ["bob"]
+
+
+def test_who_may_not_write_reads_the_same_entries(tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'chat.db'}"
+    with turnlog.open(url) as log:
+        for id in ("alice", "bob", "carol"):
+            log.record(id, UserUttered("first"), SlotSet("people", 4), BotUttered("fine"))
+        for name in PROJECTIONS:
+            log.view(name)
+        log.record("alice", MessageRedacted(1), UserUttered("later"))
+        log.delete("bob")
+        log.delete("carol")
+        log.record("carol", UserUttered("a new life"), SlotSet("people", 5))
+        log.record("dave", *(UserUttered(f"{number}") for number in range(3)))
+        for number in range(100):
+            log.record("dave", SlotSet("people", number), HistoryReplaced(to=number))
+        with turnlog.open(url, readonly=True) as reading:
+            seen = {name: entries(reading, name) for name in PROJECTIONS}
+        assert seen == {name: entries(log, name) for name in PROJECTIONS}
+    assert [entry["text"] for entry in seen["transcript"]["carol"].values()] == ["a new life"]
+
+
+def entries(log: Turnlog, name: str) -> dict[str, dict[str, Any]]:
+    view = log.view(name)
+    return {id: dict(view.entries(id)) for id in ("alice", "bob", "carol", "dave")}

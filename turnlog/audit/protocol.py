@@ -7,15 +7,16 @@ from typing import Any
 
 from turnlog.domain import events as e
 from turnlog.domain.plain import to_plain
-from turnlog.domain.recorded import RecordedEvent, TracedEvent, rewinds_in, shown, traced
+from turnlog.domain.recorded import RecordedEvent, TracedEvent, shown, traced
 from turnlog.domain.redactions import Redactions
-from turnlog.domain.rewinds import taken_by
+from turnlog.domain.rewinds import rewinds_in, taken_by
 
 
 def protocol(events: Sequence[RecordedEvent]) -> list[TracedEvent]:
     """The lines of a conversation, oldest first; events: as recorded, from the first one on."""
-    redactions = Redactions((recorded.number, recorded.event) for recorded in events)
-    return list(traced(shown(events, taken_by(rewinds_in(events)), redactions)))
+    numbered = [(recorded.number, recorded.event) for recorded in events]
+    taken_back = taken_by(rewinds_in(numbered))
+    return list(traced(shown(events, taken_back, Redactions(numbered))))
 
 
 _SHARED = frozenset(e.Event.__struct_fields__) | {"type"}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from heapq import nlargest
 from itertools import islice
 from typing import Annotated, Any
 
 import typer
 
 from turnlog.cli import output
+from turnlog.cli.newest import newest_first
 from turnlog.cli.settings import open_log
 
 Search = Annotated[
@@ -29,6 +28,8 @@ Newest = Annotated[
     bool, typer.Option("--newest", help="In the order of their last events, the newest first.")
 ]
 
+COLUMNS = ("conversation", "turns", "events", "started", "last", "tags")
+
 
 def list_(
     search: Search = None, where: Where = None, limit: Limit = None, newest: Newest = False
@@ -36,23 +37,14 @@ def list_(
     """List the conversations, in order of id."""
     from turnlog.engine.query import matching, summary
 
-    columns = ("conversation", "turns", "events", "started", "last", "tags")
     with open_log(readonly=True) as log:
         found = matching(log, where=where, search=search)
-        summaries = (summary(*each) for each in _some(found, limit, newest=newest))
-        lines = ({name: line[name] for name in columns} for line in summaries)
-        output.lines(lines, columns=columns)
+        lines = ((head.position, _line(summary(head, state))) for head, state in found)
+        if newest:
+            output.lines(newest_first(lines, limit), columns=COLUMNS)
+        else:
+            output.lines((line for _, line in islice(lines, limit)), columns=COLUMNS)
 
 
-def _some(found: Iterable[Any], limit: int | None, *, newest: bool) -> Iterable[Any]:
-    """As many as are asked for; heads are where the last events were recorded."""
-    if not newest:
-        return islice(found, limit)
-
-    def recorded(each: Any) -> int:
-        position: int = each[0].position
-        return position
-
-    if limit is None:
-        return sorted(found, key=recorded, reverse=True)
-    return nlargest(limit, found, key=recorded)
+def _line(summary: dict[str, Any]) -> dict[str, Any]:
+    return {name: summary[name] for name in COLUMNS}

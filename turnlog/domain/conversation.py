@@ -19,9 +19,9 @@ from turnlog.domain.fold import Fold, fold, replay
 from turnlog.domain.history import GrowingHistory, History, past
 from turnlog.domain.messages import Message, messages
 from turnlog.domain.notebook import as_html
-from turnlog.domain.recorded import RecordedEvent, rewinds_in, shown
+from turnlog.domain.recorded import RecordedEvent, shown
 from turnlog.domain.redactions import Redactions
-from turnlog.domain.rewinds import taken_by
+from turnlog.domain.rewinds import rewinds_in, taken_by
 from turnlog.domain.state import State
 from turnlog.domain.traits import Rewind
 
@@ -38,6 +38,12 @@ class Past(History, Protocol):
         ...
 
     def recorded_newest_first(self) -> Iterator[RecordedEvent]: ...
+
+    def rewinds(self, after: int, upto: int) -> list[tuple[int, int]]:
+        """The number of each rewind after `after` up to and with `upto`, oldest first, and of the
+        event it went back to.
+        """
+        ...
 
     def redactions(self) -> Redactions:
         """What the redactions of the whole conversation hide."""
@@ -119,7 +125,8 @@ class Conversation:
 
     def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
         """The same events with all that is known of them: numbers, times, what took them back."""
-        taken_back = taken_by(rewinds_in(self._recorded(after)))
+        stored = self._past.rewinds(after, self._stored_events)
+        taken_back = taken_by([*stored, *rewinds_in(self._pending_events())])
         return shown(self._recorded(after), taken_back, self._redactions)
 
     def newest_first(self) -> Iterator[RecordedEvent]:

@@ -67,6 +67,9 @@ class NoHistory:
     def recorded_newest_first(self) -> Iterator[RecordedEvent]:
         return iter(())
 
+    def rewinds(self, after: int, upto: int) -> list[tuple[int, int]]:
+        return []
+
     def redactions(self) -> Redactions:
         return Redactions(())
 

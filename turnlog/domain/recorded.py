@@ -13,7 +13,7 @@ from turnlog.domain.events import Event
 from turnlog.domain.fold import Fold
 from turnlog.domain.plain import to_plain
 from turnlog.domain.redactions import Redactions
-from turnlog.domain.traits import Rewind, SlotChange
+from turnlog.domain.traits import SlotChange
 from turnlog.domain.values import same
 
 Change = tuple[Any, Any]
@@ -73,15 +73,6 @@ class TracedEvent(RecordedEvent, frozen=True):
 
     slots: Mapping[str, Change] = {}
     session: int = 0
-
-
-def rewinds_in(events: Iterable[RecordedEvent]) -> list[tuple[int, int]]:
-    """The number of each rewind, oldest first, and of the event it went back to."""
-    return [
-        (recorded.number, recorded.event.to)
-        for recorded in events
-        if isinstance(recorded.event, Rewind) and recorded.event.to is not None
-    ]
 
 
 def shown(

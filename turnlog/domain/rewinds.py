@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
 
 from msgspec.structs import replace
 
@@ -12,26 +15,48 @@ from turnlog.domain.loops import Numbered
 from turnlog.domain.traits import Clearing, Rewind
 
 
-def taken_back(events: Iterable[e.Event]) -> dict[int, int]:
+def rewinds_in(events: Iterable[Numbered]) -> list[tuple[int, int]]:
+    """The number of each rewind, oldest first, and of the event it went back to."""
+    return [
+        (number, event.to)
+        for number, event in events
+        if isinstance(event, Rewind) and event.to is not None
+    ]
+
+
+def taken_back(events: Iterable[e.Event]) -> Mapping[int, int]:
     """Numbers of a conversation's events that were taken back: the number of what did it.
 
     events: all of them, oldest first.
     """
-    return taken_by(
-        [
-            (number, event.to)
-            for number, event in enumerate(events, 1)
-            if isinstance(event, Rewind) and event.to is not None
-        ]
-    )
+    return taken_by(rewinds_in(enumerate(events, 1)))
 
 
-def taken_by(rewinds: Sequence[tuple[int, int]]) -> dict[int, int]:
+def taken_by(rewinds: Sequence[tuple[int, int]]) -> Mapping[int, int]:
     """The same, from the number of each rewind, oldest first, and of the event it went back to."""
-    taken: dict[int, int] = {}
-    for number, to in counting(rewinds):
-        taken |= dict.fromkeys(range(to + 1, number), number)
-    return taken
+    return _TakenBack([*counting(rewinds)][::-1])
+
+
+class _TakenBack(Mapping[int, int]):
+    """Of the rewinds that count alone: what they took back may be very much.
+
+    rewinds: oldest first; none reaches into another.
+    """
+
+    def __init__(self, rewinds: Sequence[tuple[int, int]]) -> None:
+        self._rewinds = rewinds
+
+    def __getitem__(self, number: int) -> int:
+        index = bisect_right(self._rewinds, number, key=itemgetter(0))
+        if index < len(self._rewinds) and self._rewinds[index][1] < number:
+            return self._rewinds[index][0]
+        raise KeyError(number)
+
+    def __iter__(self) -> Iterator[int]:
+        return chain.from_iterable(range(to + 1, number) for number, to in self._rewinds)
+
+    def __len__(self) -> int:
+        return sum(number - to - 1 for number, to in self._rewinds)
 
 
 def goes_behind(events: Iterable[e.Event], number: int) -> bool:

@@ -11,7 +11,7 @@ said and are not stored, and `parts` is the secret that their salts come from, t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache, lru_cache
 from hashlib import sha256, shake_256
 from typing import Any
@@ -161,6 +161,11 @@ def decode_skeleton(skeleton: bytes) -> Skeleton:
         return _skeleton.decode(skeleton)
     except UNREADABLE as error:
         raise Corrupt(f"what the row says in clear cannot be read: {error}") from error
+
+
+def holds(topic: str, skeleton: bytes, tags: Collection[int]) -> bool:
+    """Whether a row may have an event of such a type, by what it says in clear."""
+    return topic != TOPIC or any(tag in tags for tag in decode_skeleton(skeleton).tags)
 
 
 def decode_events(

@@ -26,7 +26,8 @@ from turnlog.errors import OutOfRange, Unavailable, UnknownConversation
 from turnlog.projections import PROJECTIONS, catch_up_kept
 from turnlog.projections.heads import LiveHead
 from turnlog.projections.history import StoredHistory, shown_commits
-from turnlog.projections.projection import catch_up, folded
+from turnlog.projections.lagging import LaggingView
+from turnlog.projections.projection import catch_up
 from turnlog.projections.view import StoredView
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import key_lookup
@@ -230,7 +231,7 @@ class Turnlog(ConversationApplication):
         """A built-in projection's entries, with everything recorded so far folded in."""
         projection = PROJECTIONS[name]
         if self.store.readonly:
-            return folded(self.store.reader, projection)
+            return LaggingView(self.store.reader, projection)
         catch_up(self.store, [projection])
         return StoredView(self.store.reader, name)
 

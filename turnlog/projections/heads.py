@@ -269,6 +269,8 @@ class Heads(forks.Forked):
                 for (key, life), position in following.keys.items():
                     self._keys[key_lookup(secret, conversation, key, life)] = position
             self._settle(conversation)
+            if len(self._live) > KEPT_HEADS + BEHIND_ROWS:
+                self._trim()
 
     def _put(self, conversation: str, following: Following) -> None:
         assert following.head is not None

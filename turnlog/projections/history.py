@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from turnlog.domain.commit import Commit
 from turnlog.domain.events import Event, UserUttered
@@ -12,9 +12,11 @@ from turnlog.domain.fold import Fold, fold
 from turnlog.domain.history import past
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.redactions import Redactions
+from turnlog.domain.rewinds import rewinds_in
 from turnlog.domain.state import State
+from turnlog.domain.traits import Rewind
 from turnlog.encoding import binary
-from turnlog.encoding.rows import decode_events, is_commit
+from turnlog.encoding.rows import TAGS, decode_events, holds, is_commit
 from turnlog.errors import Corrupt, OutOfRange, StorageError
 from turnlog.storage.recorder import Reader
 from turnlog.storage.rows import Row, Snapshot
@@ -23,6 +25,7 @@ if TYPE_CHECKING:  # which reads a past too
     from turnlog.projections.heads import Heads
 
 _BATCH = 64
+_REWINDS = frozenset(TAGS[kind] for kind in get_args(Rewind))
 
 
 class StoredHistory:
@@ -55,19 +58,32 @@ class StoredHistory:
             after = rows[-1].version
             limit = min(limit * 4, 256)
 
-    def groups(self, after: int = 0) -> Iterator[tuple[int, tuple[Event, ...]]]:
-        """The events of each commit and the number of the first of them, as `commits`."""
+    def groups(
+        self, after: int = 0, holding: Collection[int] = ()
+    ) -> Iterator[tuple[int, tuple[Event, ...]]]:
+        """The events of each commit and the number of the first of them, as `commits`.
+
+        holding: tags of events; commits that say in clear that they hold none are left out.
+        """
         conversation, limit = self._conversation, _BATCH
         while stored := self._reader.bodies(conversation, after, limit, self._life):
             for version, topic, skeleton, commitments, parts in stored:
                 if is_commit(topic):
                     try:
-                        yield decode_events(topic, skeleton, commitments, parts)
+                        if not holding or holds(topic, skeleton, holding):
+                            yield decode_events(topic, skeleton, commitments, parts)
                     except StorageError as error:
                         where = f"conversation {conversation!r}, version {version}"
                         raise type(error)(f"{where}: {error}") from error
             after = stored[-1][0]
             limit = min(limit * 4, 256)
+
+    def rewinds(self, after: int, upto: int) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
+        snapshot = self._snapshot(event=after) if after else None
+        for first, events in self.groups(snapshot.version if snapshot else 0, _REWINDS):
+            found += rewinds_in(enumerate(events, first))
+        return [rewind for rewind in found if after < rewind[0] <= upto]
 
     def events(self, after: int = 0, upto: int | None = None) -> Iterator[Event]:
         snapshot = self._snapshot(event=after) if after else None

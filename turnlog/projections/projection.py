@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
 from turnlog.domain.commit import Commit
@@ -23,6 +23,8 @@ from turnlog.storage.checkpoints import close_over
 from turnlog.storage.recorder import Reader, Recorder, Transaction
 from turnlog.storage.rows import Checkpoint, Row
 from turnlog.storage.subscription import BATCH_COMMITS, Subscription, check_past
+
+_ROWS_AT_ONCE = 32
 
 TRIES = 3
 """How often a conversation's commits are tried before it is set aside."""
@@ -66,19 +68,13 @@ def catch_up(
 
 
 def _catch_up(recorder: Recorder, projection: Projection, batch: int) -> int:
-    subscription = Subscription(recorder, _position(recorder.reader, projection), size=batch)
+    subscription = Subscription(recorder, projected_upto(recorder.reader, projection), size=batch)
     done = 0
     while subscription.position < recorder.reader.last_position():
         with recorder.transaction() as transaction:
             done += _project(transaction, projection, subscription)
             close_over(transaction)
     return done
-
-
-def folded(reader: Reader, projection: Projection) -> Buffer:
-    """The entries with what is new folded in, in memory alone."""
-    new = reader.last_position() - (done := _position(reader, projection))
-    return projected(reader.tail(done, new), projection, reader, reader)
 
 
 def rebuild(recorder: Recorder, projection: Projection, batch: int = BATCH_COMMITS) -> int:
@@ -93,7 +89,7 @@ def rebuild(recorder: Recorder, projection: Projection, batch: int = BATCH_COMMI
     return done
 
 
-def _position(reader: Reader, projection: Projection) -> int:
+def projected_upto(reader: Reader, projection: Projection) -> int:
     """How far it has come. Raises Corrupt where the log it has seen is not this one."""
     checkpoint = reader.checkpoint(projection.name)
     if checkpoint is None:
@@ -113,7 +109,7 @@ def _position(reader: Reader, projection: Projection) -> int:
 
 def _project(transaction: Transaction, projection: Projection, subscription: Subscription) -> int:
     """Project the next rows, and their checkpoint with them; how many there were."""
-    subscription.seek(_position(transaction, projection))  # others may have projected some
+    subscription.seek(projected_upto(transaction, projection))  # others may have projected some
     rows = subscription.read(transaction)
     if rows:
         buffer = projected(rows, projection, transaction, transaction)
@@ -140,6 +136,16 @@ def projected(rows: Iterable[Row], projection: Projection, reader: Reader, log: 
     except Exception:
         return _one_by_one(going_on, projection, reader, log)
     return buffer
+
+
+def newest_first(reader: Reader, conversation: str, life: int | None = None) -> Iterator[Row]:
+    """The rows of a conversation, from the last to the first."""
+    before = 2**62
+    while rows := reader.rows_newest_first(conversation, before, _ROWS_AT_ONCE, life):
+        yield from rows
+        if len(rows) < _ROWS_AT_ONCE:
+            return
+        before = rows[-1].version
 
 
 def set_aside(view: View) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from turnlog.domain import events as e
 from turnlog.domain.commit import Commit
 from turnlog.encoding import binary
 from turnlog.encoding.rows import is_commit
-from turnlog.projections.projection import redacts, shown_whole, was_redacted
+from turnlog.projections.projection import newest_first, redacts, shown_whole, was_redacted
 from turnlog.projections.view import View, reading
 from turnlog.storage.recorder import Reader
 from turnlog.storage.rows import Row
@@ -21,8 +21,6 @@ from turnlog.storage.rows import Row
 VERSION = "version"
 _KEY = "="
 """Stands before a session key, so that none is ever VERSION."""
-
-_ROWS_AT_ONCE = 32
 
 
 class Values:
@@ -214,7 +212,7 @@ def _fresh(reader: Reader, conversation: str, values: Values) -> list[Row]:
     checkpoint = reader.checkpoint(SessionValuesProjection.name)
     position = checkpoint.position if checkpoint else 0
     rows: list[Row] = []
-    for row in _newest_first(reader, conversation):
+    for row in newest_first(reader, conversation):
         if row.position <= position or (row.life, row.version) <= (values.life, values.version):
             values.life, values.version = max(
                 (values.life, values.version), (row.life, row.version)
@@ -222,10 +220,3 @@ def _fresh(reader: Reader, conversation: str, values: Values) -> list[Row]:
             break
         rows.append(row)
     return rows
-
-
-def _newest_first(reader: Reader, conversation: str) -> Iterable[Row]:
-    before = 2**62
-    while rows := reader.rows_newest_first(conversation, before, _ROWS_AT_ONCE):
-        yield from rows
-        before = rows[-1].version

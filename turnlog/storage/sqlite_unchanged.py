@@ -90,6 +90,8 @@ class UnchangedDatabase:
         if (files.database or ())[:2] != (self._first or ())[:2]:
             what = "replaced" if files.database else "moved or removed"
             raise Unavailable(f"{self._path}: the file was {what} while the log was open")
+        if not os.path.isfile(self._path):
+            raise Unavailable(f"{self._path}: unable to open as a database: it is not a file")
 
     def _shared(self, files: Files) -> WatchedConnection | None:
         """As everybody else opens it; None where that would write, or leave a file behind."""

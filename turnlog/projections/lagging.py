@@ -1,0 +1,68 @@
+"""A read model for who may not write: what is new is folded in for each conversation asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import takewhile
+from typing import Any, TypeVar
+
+from turnlog.projections.projection import (
+    Projection,
+    newest_first,
+    projected,
+    projected_upto,
+    set_aside,
+)
+from turnlog.projections.view import StoredView
+from turnlog.storage.recorder import Reader
+from turnlog.storage.rows import Row
+
+_Read = TypeVar("_Read")
+
+
+class LaggingView(StoredView):
+    """The entries as they are stored, and one conversation's rows since in memory.
+
+    Raises Corrupt where the projection has seen another log.
+    """
+
+    def __init__(self, reader: Reader, projection: Projection) -> None:
+        super().__init__(reader, projection.name)
+        self._projection = projection
+        projected_upto(reader, projection)
+
+    def get(self, conversation: str, key: str) -> Any:
+        return self._read(conversation, lambda view: view.get(conversation, key))
+
+    def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        return iter(self._read(conversation, lambda view: [*view.entries(conversation, prefix)]))
+
+    def _read(self, conversation: str, read: Callable[[StoredView], _Read]) -> _Read:
+        """Again where the stored entries went on meanwhile."""
+        while True:
+            checkpoint = self.log.checkpoint(self._projection.name)
+            found = read(self._at(conversation, checkpoint.position if checkpoint else 0))
+            if self.log.checkpoint(self._projection.name) == checkpoint:
+                return found
+
+    def _at(self, conversation: str, position: int) -> StoredView:
+        stored = StoredView(self.log, self._projection.name)
+        rows = _rows_above(self.log, conversation, position)
+        if not rows or conversation in set_aside(stored):
+            return stored
+        return projected(rows, self._projection, self.log, self.log)
+
+
+def _rows_above(reader: Reader, conversation: str, position: int) -> list[Row]:
+    """A conversation's rows above a position, oldest first, of every life."""
+    found: list[Row] = []
+    life: int | None = None
+    while rows := _above(position, newest_first(reader, conversation, life)):
+        found += rows
+        if (life := rows[-1].life - 1) < 1:
+            break
+    return found[::-1]
+
+
+def _above(position: int, rows: Iterable[Row]) -> list[Row]:
+    return [*takewhile(lambda row: row.position > position, rows)]
