@@ -84,7 +84,7 @@ def test_what_cannot_be_held_is_refused_by_name(db: str) -> None:
     brought_in(db, {"a": spoken(), "b": BAD["tool"]})
     ran = run("export", "--format", "openai", "--out", "out", "--db", db)
     assert ran.status == 2
-    assert "1 examples in out" in ran.out
+    assert "1 example in out" in ran.out
     assert "refused: conversation 'b': turn 1: messages[1].tool_calls[0].function" in ran.err
 
 

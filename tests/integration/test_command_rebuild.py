@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,26 @@ def test_force_records_that_it_ran_by_whom_and_what_it_found(
         assert recorded.event.faults[0]["conversation"] == "alice"
         assert list(log.ids()) == ["alice", "bob"]
         assert log.conversation("alice").turn == 2
+
+
+@pytest.mark.parametrize("statement", CUT.values(), ids=CUT)
+def test_a_forced_rebuild_leaves_no_head_without_rows_and_is_shown(
+    file: Path, statement: str
+) -> None:
+    edited(file, statement)
+    assert run("log", "--upkeep", "--json").lines == []
+    assert run("rebuild", "--force").status == 0
+    with closing(sqlite3.connect(file)) as database:
+        orphans = "SELECT conversation FROM heads WHERE stream NOT IN (SELECT stream FROM rows_t1)"
+        assert database.execute(orphans).fetchall() == []
+    shown = run("log", "--upkeep", "--json").lines
+    assert shown[-1]["type"] == "LogRebuilt"
+    assert shown[-1]["count"] == len(shown[-1]["faults"]) > 0
+    assert "LogRebuilt" in run("log", "--upkeep").out
+
+
+def test_the_log_command_wants_a_conversation_or_the_upkeep(file: Path) -> None:
+    assert (run("log").status, run("log", "alice", "--upkeep").status) == (2, 2)
 
 
 def test_what_is_derived_and_wrong_is_made_again_without_force(file: Path) -> None:

@@ -16,6 +16,7 @@ import msgspec
 
 from turnlog.audit import chain, models
 from turnlog.audit.fault import Fault, named
+from turnlog.domain.amounts import amount
 from turnlog.domain.streams import is_conversation
 from turnlog.encoding.rows import decode_name, owner
 from turnlog.errors import StorageError, UnknownConversation
@@ -106,7 +107,8 @@ class _Checking:
             self._one(streams.pop(number, None), counted)
             rows += counted.number
         if rows != scan.last_position():
-            what = f"the log's last position is {scan.last_position()}, but it has {rows} rows"
+            last, there = scan.last_position(), amount(rows, "row")
+            what = f"the log's last position is {last}, but it has {there}"
             tell(Fault(None, None, what))
         self._orphans(streams)
         models.check(scan, projections, tell)

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from turnlog.cli import output
-from turnlog.cli.settings import Id, open_log
+from turnlog.cli.settings import Id, open_log, or_no_log
+from turnlog.domain.amounts import amount
 
 File = Annotated[
     Path | None,
@@ -34,7 +35,7 @@ def append(id: Id, file: File = None, actor: Actor = None, strict: Strict = Fals
     """
     unknown: Counter[str] = Counter()
     events = list(_events(file, actor, unknown, strict=strict))
-    with open_log(create=True) as log:
+    with or_no_log(), open_log(create=True) as log:
         recorded = log.record(id, *events)
     done = {
         "conversation": id,
@@ -122,6 +123,6 @@ def _meant(place: str) -> str:
 
 def _print(done: dict[str, Any]) -> None:
     output.say(
-        f"recorded {done['recorded']} events; {done['conversation']} has"
-        f" {done['event']} events in {done['turn']} turns"
+        f"recorded {amount(done['recorded'], 'event')}; {done['conversation']} has"
+        f" {amount(done['event'], 'event')} in {amount(done['turn'], 'turn')}"
     )

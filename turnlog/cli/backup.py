@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from turnlog.cli import output
-from turnlog.cli.settings import open_log, open_store, settings
+from turnlog.cli.settings import open_log, open_store, or_no_log, settings
+from turnlog.domain.amounts import amount
 
 if TYPE_CHECKING:
     from turnlog.storage.copying import Copied
@@ -45,6 +46,7 @@ def restore(path: From, over: Over = False) -> None:
         return
     with (
         copying.opened(path) as source,
+        or_no_log(),
         closing(open_store(create=True)) as store,  # no log yet, which would note what it lost
     ):
         _warn(source)
@@ -73,5 +75,6 @@ def _tell(verb: str, copied: Copied, path: Path) -> None:
     from msgspec.structs import asdict
 
     done = {"path": str(path), **asdict(copied)}
-    text = f"{verb} {copied.commits:,} commits of {copied.conversations:,} conversations"
+    commits = amount(copied.commits, "commit")
+    text = f"{verb} {commits} of {amount(copied.conversations, 'conversation')}"
     output.document(done, human=lambda: output.say(text))

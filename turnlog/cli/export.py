@@ -13,6 +13,7 @@ import typer
 from turnlog.cli import output
 from turnlog.cli.listing import Where
 from turnlog.cli.settings import Ids, open_log
+from turnlog.domain.amounts import amount
 from turnlog.serializers.formats import WRITABLE, listed
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _progress() -> Iterator[Progress]:
     from rich.console import Console
 
     with Console(stderr=True).status("exporting") as status:
-        yield lambda done: status.update(f"{done:,} conversations")
+        yield lambda done: status.update(amount(done, "conversation"))
 
 
 def _tell(totals: Totals, plan: Plan, out: Path) -> None:
@@ -144,12 +145,11 @@ def _tell(totals: Totals, plan: Plan, out: Path) -> None:
     beside = None if stopped else place(out, folder=plan.split is not None)
     manifest = None if beside is None else str(beside)
     examples = sum(file.examples for file in totals.files.values())
+    written = amount(examples, "example")
     described: dict[str, Any] = {"examples": examples, "manifest": manifest}
     output.document(
         {**described, "position": plan.position, **to_builtins(totals)},
-        human=lambda: (
-            None if stopped else output.say(f"{examples:,} examples in {out}, {_told(manifest)}")
-        ),
+        human=lambda: None if stopped else output.say(f"{written} in {out}, {_told(manifest)}"),
     )
     _note_all(totals)
     if stopped:
@@ -169,7 +169,7 @@ def _note_all(totals: Totals) -> None:
     nothing = (f"conversation {id!r}" for id in totals.nothing)
     _some("the format can write nothing for", nothing, len(totals.nothing))
     for what, count in totals.left_out.items():
-        output.note(f"left out: {count:,} events: {what}")
+        output.note(f"left out: {amount(count, 'event')}: {what}")
     lost = (f"{count:,} × {what}" for what, count in totals.lost.items())
     _some("the format cannot hold", lost, len(totals.lost))
     for what, count in totals.leaking.items():

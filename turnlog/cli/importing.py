@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from turnlog.cli import output
-from turnlog.cli.settings import open_log
+from turnlog.cli.settings import open_log, or_no_log
+from turnlog.domain.amounts import amount
 from turnlog.serializers.formats import READABLE, listed
 
 if TYPE_CHECKING:
@@ -62,24 +63,30 @@ def import_(
     from turnlog.serializers.shared.codec import Limits
 
     limits = Limits(max_conversation) if max_conversation else Limits()
-    with (
-        open_log(create=not dry_run, readonly=dry_run) as log,
-        _progress() as progress,
-        _ctrl_c() as stopped,
-    ):
-        done = import_files(
-            log,
-            paths,
-            format=format,
-            id_prefix=id_prefix,
-            dry_run=dry_run,
-            limits=limits,
-            settings={"domain": domain} if domain else None,
-            progress=progress,
-            stopped=stopped,
-        )
-    output.document(_described(done), human=lambda: _print(done, dry_run=dry_run))
-    if stopped():
+    with or_no_log():
+        with (
+            open_log(create=not dry_run, readonly=dry_run) as log,
+            _progress() as progress,
+            _ctrl_c() as stopped,
+        ):
+            done = import_files(
+                log,
+                paths,
+                format=format,
+                id_prefix=id_prefix,
+                dry_run=dry_run,
+                limits=limits,
+                settings={"domain": domain} if domain else None,
+                progress=progress,
+                stopped=stopped,
+            )
+        output.document(_described(done), human=lambda: _print(done, dry_run=dry_run))
+        _leave(done, stopped=stopped())
+
+
+def _leave(done: Imported, *, stopped: bool) -> None:
+    """With the status that says how it went."""
+    if stopped:
         output.note("interrupted: what is counted is stored; the same command goes on from there")
         raise typer.Exit(INTERRUPTED)
     if done.refused:
@@ -116,7 +123,7 @@ def _progress() -> Iterator[Progress]:
     from rich.console import Console
 
     with Console(stderr=True).status("reading") as status:
-        yield lambda path, events: status.update(f"{path.name}: {events:,} events")
+        yield lambda path, events: status.update(f"{path.name}: {amount(events, 'event')}")
 
 
 def _described(done: Imported) -> dict[str, Any]:
@@ -131,16 +138,16 @@ def _described(done: Imported) -> dict[str, Any]:
 def _print(done: Imported, *, dry_run: bool) -> None:
     would = "would store" if dry_run else "stored"
     output.say(
-        f"{would} {done.conversations:,} conversations, {done.events:,} events;"
+        f"{would} {amount(done.conversations, 'conversation')}, {amount(done.events, 'event')};"
         f" {done.unchanged:,} unchanged, {done.extended:,} extended,"
-        f" {len(done.refused):,} refused, {len(done.skipped):,} files skipped"
+        f" {len(done.refused):,} refused, {amount(len(done.skipped), 'file')} skipped"
     )
     for kind, count in done.unknown.items():
-        output.say(f"unknown type {kind}: {count:,} events, kept as they are")
+        output.say(f"unknown type {kind}: {amount(count, 'event')}, kept as it came")
     for note in done.notes[:SHOWN]:
         output.note(f"note: {_one_line(note)}")
     if len(done.notes) > SHOWN:
-        output.note(f"… and {len(done.notes) - SHOWN:,} more notes; --json gives all of them")
+        output.note(f"… and {len(done.notes) - SHOWN:,} more; --json gives all notes")
     for refused in done.refused[:SHOWN]:
         output.note(f"refused: {_one_line(refused)}")
     for skipped in done.skipped[:SHOWN]:

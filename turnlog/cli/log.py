@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from turnlog.cli import output
-from turnlog.cli.settings import Deleted, Id, Life, open_log, settings
+from turnlog.cli.settings import Deleted, Life, open_log, settings
+from turnlog.domain.streams import UPKEEP
 
 PROTOCOL = ("event", "turn", "time", "actor", "type", "says", "versions", "cause", "taken back")
 
 
-def log(id: Id, deleted: Deleted = False, life: Life = None) -> None:
+Maybe = Annotated[
+    str | None, typer.Argument(metavar="ID", help="The conversation.", show_default=False)
+]
+Upkeep = Annotated[
+    bool, typer.Option("--upkeep", help="What was done to the log itself, instead of ID.")
+]
+
+
+def log(
+    id: Maybe = None, deleted: Deleted = False, life: Life = None, upkeep: Upkeep = False
+) -> None:
     """Show every event of a conversation.
 
     Those taken back too, and by which event.
     """
+    if (id is None) != upkeep:
+        raise typer.BadParameter("name a conversation, or ask for --upkeep")
     with open_log(readonly=True) as opened:
-        lines = described(opened.conversation(id, deleted=deleted or life is not None, life=life))
+        if id is None:
+            lines = described(opened.history(UPKEEP))
+        else:
+            any_life = deleted or life is not None
+            lines = described(opened.conversation(id, deleted=any_life, life=life))
         if settings().json:
             output.lines(lines, columns=())
         else:

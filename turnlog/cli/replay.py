@@ -12,6 +12,7 @@ import typer
 
 from turnlog.cli import output
 from turnlog.cli.settings import open_log, settings
+from turnlog.domain.amounts import amount
 
 if TYPE_CHECKING:
     from turnlog.bots import LoadedBot
@@ -99,7 +100,7 @@ def _divergences(results: Any, outcomes: list[Any], count: int) -> Iterator[dict
         if outcome[1] is not None:
             yield asdict(outcome[1])
         if len(outcomes) % 100 == 0:
-            output.note(f"{len(outcomes):,} of {count:,} conversations")
+            output.note(f"{len(outcomes):,} of {amount(count, 'conversation')}")
 
 
 def _print(count: int, outcomes: Any) -> None:

@@ -6,6 +6,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Annotated, Any, NamedTuple
 
@@ -105,3 +106,11 @@ def open_store(*, create: bool = False, readonly: bool = False) -> Any:
     if settings().db == "memory:":
         raise StorageError("'memory:' ends with the command; name a database that stays")
     return recorder(settings().db, create=create, readonly=readonly)
+
+
+def or_no_log() -> AbstractContextManager[None]:
+    """For commands that make a log: where they fail and nothing is in it, none is left."""
+    from turnlog.storage.unused import removed_unused
+    from turnlog.storage.urls import sqlite_path
+
+    return removed_unused(sqlite_path(settings().db))

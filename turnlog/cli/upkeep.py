@@ -8,6 +8,7 @@ import typer
 
 from turnlog.cli import output
 from turnlog.cli.settings import Id, open_log
+from turnlog.domain.amounts import amount
 
 REMAINS = "the bytes remain in the log until erasure by key destruction exists"
 
@@ -37,6 +38,7 @@ def rebuild(force: Force = False) -> None:
     """
     from turnlog.audit.rebuilding import faults_of, record_rebuild
     from turnlog.audit.rebuilding import rebuild as rebuilt
+    from turnlog.engine.lost_tail import check_tail
 
     with open_log(readonly=True) as log:
         faults, ahead = faults_of(log.store)
@@ -45,13 +47,15 @@ def rebuild(force: Force = False) -> None:
     with open_log() as log:
         done = rebuilt(log.store)
         if ahead:
+            check_tail(log)  # which the heads that were ahead did not let it record
             record_rebuild(log, [*ahead, *faults], _user())
     found = {"faults": _plain(faults)} if faults else {}
     output.document(
         {"rebuilt": done, **found}, human=lambda: output.table(("model", "commits"), done.items())
     )
     if faults:
-        output.note(f"verifying had found {len(faults):,} faults; what is derived is made again")
+        had_found = amount(len(faults), "fault")
+        output.note(f"verifying had found {had_found}; what is derived is made again")
 
 
 def _refuse(faults: list[Any]) -> None:

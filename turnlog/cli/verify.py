@@ -8,6 +8,7 @@ import typer
 
 from turnlog.cli import output
 from turnlog.cli.settings import Ids, open_log
+from turnlog.domain.amounts import amount
 
 
 def verify(ids: Ids = None) -> None:
@@ -31,10 +32,10 @@ def verify(ids: Ids = None) -> None:
 def _print(verification: Any) -> None:
     if verification.faults:
         print_faults(verification.faults)
-    counted = f"{verification.conversations:,} conversations, {verification.events:,} events"
-    output.say(
-        f"{counted}: {len(verification.faults) or 'no'} fault{'s'[: len(verification.faults) != 1]}"
-    )
+    done = (verification.conversations, "conversation"), (verification.events, "event")
+    counted = ", ".join(amount(*each) for each in done)
+    faults = len(verification.faults)
+    output.say(f"{counted}: {amount(faults, 'fault') if faults else 'no faults'}")
 
 
 def print_faults(faults: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from turnlog.domain.amounts import amount
 from turnlog.domain.conversation import Past
 from turnlog.domain.decide import decide
 from turnlog.domain.dialogue import Dialogue
@@ -52,7 +53,8 @@ def _check_prefix(name: str, coming: Sequence[Event], state: State, past: Past) 
     redactions = past.redactions() if state.redacted else Redactions(())
     for number, stored in enumerate(past.events(), 1):
         if number > len(coming):
-            why = f"{state.event} events are stored already, only {len(coming)} of them come"
+            stored_events = amount(state.event, "event")
+            why = f"{stored_events} stored already, only {len(coming)} of them come"
             raise FormatError(why, conversation=name)
         comes = coming[number - 1]
         if not same(stored, comes) and not same(redactions.shown(number, stored), comes):

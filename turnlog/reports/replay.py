@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import msgspec
 
+from turnlog.domain.amounts import amount
 from turnlog.replay.divergence import Divergence
 from turnlog.reports.html import Element, element, page
 from turnlog.reports.text import visible
@@ -120,8 +121,9 @@ def html(outcomes: Outcomes, bot: str) -> bytes:
     """A page of its own: what diverges, most frequent first, each with what was expected."""
     groups = grouped(outcomes)
     count = sum(len(group.divergences) for group in groups)
-    summary = f"{len(outcomes):,} conversations, {count:,} diverge" if count else ""
-    fine = element("p", f"{len(outcomes):,} conversations, none diverges", class_="fine")
+    done = amount(len(outcomes), "conversation")
+    summary = f"{done}, {count:,} diverge{'s' if count == 1 else ''}"
+    fine = element("p", f"{done}, none diverges", class_="fine")
     return page(
         f"Replay against {bot}",
         CSS,

@@ -5,6 +5,7 @@ Messages, timers and whatever else speaks to a bot take their place here.
 
 from __future__ import annotations
 
+from turnlog.domain.amounts import amount
 from turnlog.engine.locks import KeyedLocks
 from turnlog.server.errors import RequestRefused
 
@@ -21,7 +22,7 @@ class ConversationLocks(KeyedLocks):
         users = self.users(key)
         if users > self._limit:
             raise RequestRefused(
-                429, "TooMany", f"{users} messages are waiting in this conversation"
+                429, "TooMany", f"{amount(users, 'message')} waiting in this conversation"
             )
         await super().enter(key)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from turnlog.domain.amounts import amount
 from turnlog.domain.events import (
     Event,
     MessageEdited,
@@ -75,7 +76,7 @@ def last_event(log: Turnlog, conversation: str, seen: int = 0) -> int:
         raise RequestRefused(410, "Gone", "this conversation was deleted")
     last = head.event if head is not None else 0
     if seen > last:
-        why = f"the log has {last} events of this conversation, not {seen}"
+        why = f"the log has {amount(last, 'event')} of this conversation, not {seen}"
         raise RequestRefused(409, "Restored", why)
     return last
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from turnlog.domain.amounts import amount
 from turnlog.domain.streams import stream
 from turnlog.errors import StorageError
 from turnlog.files import is_stream, pour
@@ -111,7 +112,7 @@ def copy(source: Recorder, target: Recorder) -> Copied:
     with source.scan() as scan, target.transaction() as transaction:
         if transaction.last_position():
             raise StorageError(
-                f"{target.url}: holds {transaction.last_position():,} commits already"
+                f"{target.url}: holds {amount(transaction.last_position(), 'commit')} already"
             )
         transaction.put_genesis(source.genesis)
         conversations = 0

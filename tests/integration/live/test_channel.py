@@ -179,6 +179,19 @@ async def test_a_bot_that_gives_no_answer_leaves_a_record_and_the_next_is_asked(
     assert found == [("UserUttered", "error"), ("BotFailed", kind)] * 2
 
 
+@pytest.mark.parametrize("sender", ["x" * 1001, "é" * 501, "\x1fupkeep"])
+async def test_the_webhook_refuses_a_sender_that_cannot_be_an_id(
+    server: Server, sender: str
+) -> None:
+    async with httpx.AsyncClient(base_url=server.url) as http:
+        said = {"sender": sender, "message": "hi"}
+        answer = await http.post("/webhooks/rest/webhook", json=said)
+        assert (answer.status_code, answer.json()["reason"]) == (400, "BadRequest")
+        assert "1,000" in answer.json()["message"] or "U+001F" in answer.json()["message"]
+        longest = {"sender": "x" * 1000, "message": "hi"}
+        assert (await http.post("/webhooks/rest/webhook", json=longest)).status_code == 200
+
+
 async def test_the_webhook_answers_as_rasas_and_streams(server: Server) -> None:
     url = f"{server.url}/webhooks/rest/webhook"
     async with httpx.AsyncClient() as http:

@@ -1,0 +1,8 @@
+"""Numbers of things, as sentences say them."""
+
+from __future__ import annotations
+
+
+def amount(number: int, noun: str) -> str:
+    """`1 event`, `2,000 events`; of a noun with a regular plural."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,38 @@
+"""A SQLite log that a command made and then put nothing into."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from turnlog.errors import StorageError
+from turnlog.storage.high_water import HighWaterFile
+from turnlog.storage.sqlite import SqliteRecorder
+from turnlog.storage.sqlite_files import beside
+
+
+@contextmanager
+def removed_unused(path: str | None) -> Iterator[None]:
+    """Where the block makes a log at a path and fails, remove the log again if it is empty."""
+    is_there = path is None or os.path.exists(path)
+    try:
+        yield
+    except BaseException:
+        if not is_there and path is not None:
+            with suppress(StorageError):
+                _remove_empty(path)
+        raise
+
+
+def _remove_empty(path: str) -> None:
+    """While nobody can write: what another process then records is refused, as the file is gone."""
+    with (
+        closing(SqliteRecorder(path, create=False, vouched=False)) as log,
+        log.transaction() as transaction,
+    ):
+        if transaction.last_position() == 0:
+            for name in (path, *beside(path)):
+                Path(name).unlink(missing_ok=True)
+            HighWaterFile(os.path.abspath(path)).remove()
