@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -222,13 +224,12 @@ def newest(log: turnlog.Turnlog) -> str:
 
 @pytest.mark.parametrize("first", ["the writer", "the reader"])
 def test_what_another_process_commits_is_seen(folder: Path, first: str):
-    if first == "the writer":
-        writing = Writing(folder)
-        writing.record("before")
+    before = Writing(folder) if first == "the writer" else None
+    if before:
+        before.record("before")
     with turnlog.open("sqlite:///chat.db", readonly=True) as log:
-        if first == "the reader":
-            assert newest(log) == ""
-            writing = Writing(folder)
+        assert newest(log) == ("before" if before else "")
+        writing = before or Writing(folder)
         for text in ("one", "two", "three"):
             writing.record(text)
             assert newest(log) == text
@@ -293,7 +294,7 @@ def test_who_may_not_write_sees_what_somebody_begins_to_write(folder: Path):
 
     def seen() -> str:
         print(file=reader.stdin, flush=True)
-        return reader.stdout.readline().strip()
+        return (reader.stdout and reader.stdout.readline().strip()) or ""
 
     assert seen() == ""
     for _ in range(2):  # the writer's last close takes the -wal away
@@ -305,3 +306,23 @@ def test_who_may_not_write_sees_what_somebody_begins_to_write(folder: Path):
         assert seen() == "two"
     reader.communicate(timeout=30)
     assert reader.returncode == 0
+
+
+class _Refusing:
+    """A cursor whose statement SQLite refuses because it would have to write."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, parameters: object) -> None:
+        self._connection.execute("CREATE TABLE x (y)")
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_sqlite_refuses_while_somebody_opens_the_log_is_read_again(folder: Path):
+    with turnlog.open("sqlite:///chat.db", readonly=True) as log:
+        reader: Any = log.store.reader
+        reader._cursor = _Refusing(reader.connection)
+        assert reader.last_position() == 4

@@ -10,7 +10,7 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -112,7 +112,7 @@ class SqliteRecorder(Recorder):
     def _prepare(self, *, create: bool) -> None:
         try:
             connection = self._writer
-            tables = begun(connection, self._path)
+            tables = begun(connection.execute, self._path)
             if not tables and not create:
                 raise NoSuchLog(self.url.removeprefix("sqlite:///"))
             self._files.check()  # `restore --over` puts another in its place
@@ -313,12 +313,15 @@ class _Exclusive(SqliteTransaction):
             time.sleep(random.uniform(*BUSY_PAUSE))
 
 
-def begun(connection: sqlite3.Connection, path: str) -> bool:
-    """Whether a database holds a log. Raises ForeignDatabase, OlderFormat or NewerFormat."""
-    application, version, count = connection.execute(_FORMAT).fetchone()
+def begun(ask: Callable[[str], Iterable[Any]], path: str) -> bool:
+    """Whether a database holds a log. Raises ForeignDatabase, OlderFormat or NewerFormat.
+
+    ask: runs a statement.
+    """
+    [(application, version, count)] = ask(_FORMAT)
     if application != APPLICATION_ID and count:
         raise ForeignDatabase(f"{path}: this database is not a turnlog log")
     if count:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        tables = {name for (name,) in ask("SELECT name FROM sqlite_master")}
         check_format(path, tables, version)
     return bool(count)

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Generic, TypeVar
 from weakref import finalize
 
 from turnlog.storage import forks
@@ -14,20 +15,22 @@ from turnlog.storage.rows import readable
 from turnlog.storage.sqlite_damage import Damage
 from turnlog.storage.sqlite_tables import SqliteReader, SqliteScan
 
+SomeReader = TypeVar("SomeReader", bound=SqliteReader)
 
-class ThreadReaders:
+
+class ThreadReaders(Generic[SomeReader]):
     """A reader for each thread; its connection ends with the thread, or with the log."""
 
-    def __init__(self, opened: Callable[[], SqliteReader]) -> None:
+    def __init__(self, opened: Callable[[], SomeReader]) -> None:
         self._opened = opened
         self._local = threading.local()
         self._opening = threading.Lock()
         self._closers: list[finalize[..., SqliteReader]] = []
 
     @property
-    def own(self) -> SqliteReader:
+    def own(self) -> SomeReader:
         """The calling thread's."""
-        reader: SqliteReader | None = getattr(self._local, "reader", None)
+        reader: SomeReader | None = getattr(self._local, "reader", None)
         if reader is None:
             reader = self._local.reader = self._opened()
             self.keep(reader)
@@ -61,7 +64,8 @@ def scanning(connection: sqlite3.Connection, damage: Damage, secret: bytes) -> I
     connection.text_factory = readable
     process = os.getpid()
     try:
-        connection.execute("BEGIN")
+        if not connection.in_transaction:
+            connection.execute("BEGIN")
         yield SqliteScan(connection, damage, secret)
     finally:
         _close(connection, threading.Lock(), process)

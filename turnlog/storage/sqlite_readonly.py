@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from turnlog.errors import NoSuchLog, StorageError, Unavailable
@@ -15,8 +14,8 @@ from turnlog.storage.recorder import Recorder, read_only
 from turnlog.storage.sqlite import begun
 from turnlog.storage.sqlite_damage import Damage
 from turnlog.storage.sqlite_readers import ThreadReaders, scanning
-from turnlog.storage.sqlite_tables import SqliteReader, SqliteScan, translated
-from turnlog.storage.sqlite_unchanged import UnchangedDatabase, WatchedConnection
+from turnlog.storage.sqlite_tables import SqliteReader, SqliteScan
+from turnlog.storage.sqlite_unchanged import TRIES, UnchangedDatabase, WatchedConnection, is_refused
 
 
 class ReadonlySqliteRecorder(Recorder):
@@ -35,24 +34,19 @@ class ReadonlySqliteRecorder(Recorder):
         self._readers = ThreadReaders(self._opened)
         self._secret = b""
         try:
-            self._look(path)
-        except sqlite3.Error as error:
-            self.close()
-            raise translated(error, path) from error
+            self._look(path, self._readers.own)
         except BaseException:
             self.close()
             raise
 
-    def _look(self, path: str) -> None:
-        with closing(self._database.connect()) as connection:
-            if not begun(connection, os.path.abspath(path)):
-                raise NoSuchLog(path)
-            keeps_wal = self._database.keeps_wal(connection)
-            self.high_water = HighWaterFile(path).if_needed(keeps_wal=keeps_wal)
-            self.genesis = genesis_of(path, SqliteReader(connection, self._damage).genesis())
-            self._secret = self.genesis.secret
+    def _look(self, path: str, reader: _Reader) -> None:
+        if not begun(reader.ask, os.path.abspath(path)):
+            raise NoSuchLog(path)
+        self.high_water = HighWaterFile(path).if_needed(keeps_wal=reader.keeps_wal())
+        self.genesis = genesis_of(path, reader.genesis())
+        self._secret = reader.secret = self.genesis.secret
 
-    def _opened(self) -> SqliteReader:
+    def _opened(self) -> _Reader:
         reader = _Reader(self._database, self._damage, self._readers.keep)
         reader.secret = self._secret
         return reader
@@ -70,7 +64,7 @@ class ReadonlySqliteRecorder(Recorder):
     def scan(self) -> Iterator[SqliteScan]:
         """Raises Unavailable where somebody began to write and SQLite could not keep them apart."""
         self.check_process()
-        connection = self._database.connect()
+        connection = self._database.connect(begin=True)
         try:
             with scanning(connection, self._damage, self._secret) as scan:
                 yield scan
@@ -105,17 +99,31 @@ class _Reader(SqliteReader):
         self._database = database
         self._keep = keep
 
+    def ask(self, statement: str) -> list[Any]:
+        """What the database says to a statement."""
+        return self._all(statement)
+
+    def keeps_wal(self) -> bool:
+        """Whether commits go to a `-wal`; not in a database that is one file, such as a backup."""
+        if (keeps_wal := self._database.keeps_wal(self._connection)) is not None:
+            return keeps_wal
+        return self.ask("PRAGMA journal_mode") == [("wal",)]
+
     def _all(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
-        while True:
+        for _ in range(TRIES):
             try:
                 found = super()._all(statement, parameters)
-            except StorageError:
-                if not self._database.changed(self._connection):
+            except StorageError as error:
+                if not (is_refused(error.__cause__) or self._is_changed()):
                     raise
             else:
-                if not self._database.changed(self._connection):
+                if not self._is_changed():
                     return found
             self._reconnect()
+        raise Unavailable("the database changes while it is read")
+
+    def _is_changed(self) -> bool:
+        return self._database.changed(self._connection)
 
     def _reconnect(self) -> None:
         with self.using:

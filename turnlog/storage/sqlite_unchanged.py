@@ -14,6 +14,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 from contextlib import ExitStack, closing, suppress
 from tempfile import TemporaryDirectory
 from typing import NamedTuple, Self
@@ -25,6 +26,9 @@ from turnlog.storage.sqlite_tables import translated
 
 TRIES = 10
 """How often a database is opened anew because it changes while it is opened."""
+
+STARTING_SECONDS = 0.005
+"""Between tries, while another process that opens the database makes its `-shm` ready."""
 
 _REFUSED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 """What SQLite says where it would have to write to be able to read."""
@@ -65,20 +69,27 @@ class UnchangedDatabase:
         self._is_shared = False
         self._is_closed = False
 
-    def connect(self) -> WatchedConnection:
-        """Raises Unavailable where it cannot be read, and once it is no longer the same file."""
+    def connect(self, *, begin: bool = False) -> WatchedConnection:
+        """begin: a transaction that reads.
+
+        Raises Unavailable where it cannot be read, and once it is no longer the same file.
+        """
         try:
-            return self._connect()
+            return self._connect(begin)
         except sqlite3.Error as error:
             raise translated(error, self._path) from error
         except OSError as error:
             raise Unavailable(f"{self._path}: {error.strerror or error}") from error
 
-    def _connect(self) -> WatchedConnection:
-        for _ in range(TRIES):
+    def _connect(self, begin: bool) -> WatchedConnection:
+        for tried in range(TRIES):
             files = Files.of(self._path)
             self._check(files)
-            connection = self._shared(files) or self._apart(files)
+            connection = self._shared(files, begin)
+            if connection is None and files.wal and files.shm and tried < TRIES // 2:
+                time.sleep(STARTING_SECONDS)
+                continue
+            connection = connection or self._apart(files)
             if not self.changed(connection):
                 return connection
             connection.close()
@@ -93,16 +104,18 @@ class UnchangedDatabase:
         if not os.path.isfile(self._path):
             raise Unavailable(f"{self._path}: unable to open as a database: it is not a file")
 
-    def _shared(self, files: Files) -> WatchedConnection | None:
+    def _shared(self, files: Files, begin: bool) -> WatchedConnection | None:
         """As everybody else opens it; None where that would write, or leave a file behind."""
         if not (files.shm if files.wal else self._is_writable()):
             return None
         connection = self._opened(self._path, "mode=ro")
         try:
+            if begin:
+                connection.execute("BEGIN")
             _look(connection)
         except sqlite3.Error as error:
             connection.close()
-            if isinstance(error, sqlite3.OperationalError) and _is_refused(error):
+            if is_refused(error):
                 return None
             raise
         self._is_shared = True
@@ -143,13 +156,15 @@ class UnchangedDatabase:
             factory=WatchedConnection,
         )
 
-    def keeps_wal(self, connection: WatchedConnection) -> bool:
-        """Whether commits go to a `-wal`; not in a database that is one file, such as a backup."""
-        if connection.seen and not (connection.seen.wal or connection.seen.journal):
-            with open(self._path, "rb") as file:  # of what is immutable SQLite does not say
-                return file.read(20)[18:] == b"\2\2"
-        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-        return bool(mode == "wal")
+    def keeps_wal(self, connection: WatchedConnection) -> bool | None:
+        """Whether the commits of a database that is read without locks go to a `-wal`.
+
+        None of any other: SQLite tells.
+        """
+        if connection.seen is None or connection.seen.wal or connection.seen.journal:
+            return None
+        with open(self._path, "rb") as file:
+            return file.read(20)[18:] == b"\2\2"
 
     def changed(self, connection: WatchedConnection) -> bool:
         """Whether what was read on a connection may be older than the database, or torn."""
@@ -179,8 +194,13 @@ def _look(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA schema_version").fetchall()
 
 
-def _is_refused(error: sqlite3.OperationalError) -> bool:
-    return error.sqlite_errorcode & 0xFF in _REFUSED
+def is_refused(error: BaseException | None) -> bool:
+    """Whether SQLite would have had to write to be able to read; it may not have to the next time.
+
+    So it is while another process that opens the database makes its `-shm` ready.
+    """
+    is_sqlites = isinstance(error, sqlite3.OperationalError)
+    return is_sqlites and getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSED
 
 
 def _identity(path: str) -> Identity:
