@@ -9,7 +9,6 @@ import typer
 
 from turnlog.cli import output
 from turnlog.cli.settings import Deleted, Life, open_log, settings
-from turnlog.domain.streams import UPKEEP
 
 PROTOCOL = ("event", "turn", "time", "actor", "type", "says", "versions", "cause", "taken back")
 
@@ -29,6 +28,8 @@ def log(
 
     Those taken back too, and by which event.
     """
+    from turnlog.domain.streams import UPKEEP
+
     if (id is None) != upkeep:
         raise typer.BadParameter("name a conversation, or ask for --upkeep")
     with open_log(readonly=True) as opened:
