@@ -24,6 +24,9 @@ from turnlog.projections.transcript import messages
 from turnlog.storage.checkpoints import close_over
 from turnlog.storage.rows import Checkpoint
 from turnlog.storage.sqlite import SqliteRecorder
+from turnlog.storage.subscription import Subscription
+from turnlog.training.plan import Plan
+from turnlog.training.select import selected
 
 COLUMNS = {
     "rows_t1": (
@@ -140,6 +143,12 @@ READINGS: dict[str, Callable[[turnlog.Turnlog, str], Any]] = {
     "recorded": lambda log, id: [r.as_dict() for r in log.read_recorded(id)],
     "dialogue": lambda log, id: log.conversation(id).dialogue(turns=2),
     "newest": lambda log, id: list(log.history(id).newest_first()),
+    "replay": lambda log, id: log.history(id).replay(),
+    "commits": lambda log, id: list(log.history(id).commits()),
+    "version": lambda log, id: log.conversation(id, version=4),
+    "keyed": lambda log, id: log.keyed(id, "m3"),
+    "follow": lambda log, id: log.next_commits(Subscription(log.store)),
+    "export": lambda log, id: list(selected(log, Plan("jsonl", log.store.reader.last_position()))),
     "search": lambda log, id: list(matching(log, search="noted")),
     "slots": lambda log, id: list(changes(log.view("slots"), id)),
     "transcript": lambda log, id: list(messages(log.view("transcript"), id)),

@@ -26,6 +26,7 @@ from turnlog.errors import AnotherPast, Corrupt, OutOfRange
 from turnlog.projections.history import StoredHistory
 from turnlog.storage import forks
 from turnlog.storage.checkpoints import close_over
+from turnlog.storage.links import AnyLinks, CheckedRows, Link, Links, Unchecked, check_stream
 from turnlog.storage.recorder import Reader, Recorder, Transaction
 from turnlog.storage.rows import HEADS, Checkpoint, Head, Key, Row, Snapshot, key_lookup
 from turnlog.storage.subscription import BATCH_COMMITS, batches, check_past
@@ -111,21 +112,24 @@ class Following(msgspec.Struct):
         new = [row for row in rows if head is None or row.version > head.version]
         state = head.state.copy() if head else State()
         folded = Fold(lambda: _events(new), state, past(history, state))
-        before = head.snapshot if head else 0
         for row in new:
+            _check(head, row)
             commit = row.commit() if is_commit(row.topic) else None
             if commit is not None and commit.key is not None:
                 self.keys[commit.key, row.life] = row.position
             events = commit.events if commit else ()
-            before = self._follow(row, folded.take(events).copy(), before, events)
+            head = self._follow(row, folded.take(events).copy(), head, events)
 
-    def _follow(self, row: Row, state: State, before: int, events: Sequence[Event]) -> int:
-        """The head after a row; number of the event that its newest snapshot stands after."""
+    def _follow(
+        self, row: Row, state: State, before: LiveHead | None, events: Sequence[Event]
+    ) -> LiveHead:
+        """The head after a row."""
+        snapshot = 0 if state.deleted or before is None else before.snapshot
         head = LiveHead(
             row.conversation, row.stream, row.owner, row.life, row.version, row.position,
-            row.digest(), 0 if state.deleted else before, state,
+            row.digest(), snapshot, state,
         )  # fmt: skip
-        return self.put(head, head.snapshot, events).snapshot
+        return self.put(head, snapshot, events)
 
     def move(self, by: int) -> None:
         """The same at positions that are higher by so many."""
@@ -140,6 +144,17 @@ class Following(msgspec.Struct):
             head = msgspec.structs.replace(head, snapshot=snapshot.event)
         self.head = head
         return head
+
+
+def _check(head: LiveHead | None, row: Row) -> None:
+    """Raise Corrupt for a row that does not go on from the head."""
+    if (
+        row.version > 1
+        if head is None
+        else (row.version - 1, row.previous) != (head.version, head.digest)
+    ):
+        where = f"conversation {row.conversation!r}, version {row.version}"
+        raise Corrupt(f"{where} does not follow from the row before it")
 
 
 def _events(rows: Iterable[Row]) -> Iterator[Event]:
@@ -164,6 +179,7 @@ class Heads(forks.Forked):
         self._keys: dict[bytes, int] = {}
         self._checkpoint = 0
         self._end = 0
+        self._checked = CheckedRows()
         self.position: int | None = None
         forks.tell(self)
 
@@ -289,6 +305,25 @@ class Heads(forks.Forked):
     def key(self, lookup: bytes) -> int | None:
         """Position of the row of an idempotency key, if it was given in the tail."""
         return self._keys.get(lookup)
+
+    def links(
+        self,
+        reader: Reader,
+        conversation: str,
+        begin: Link | None = None,
+        life: int | None = None,
+    ) -> AnyLinks:
+        """What checks a conversation's rows; begin: the row before the first, if there is one."""
+        head = self._live.get(conversation) or reader.head(conversation)
+        stream = reader.stream(conversation, life)
+        if stream is None:
+            if head is not None:
+                raise Corrupt(f"conversation {conversation!r}: it is not found by its id")
+            return Unchecked(begin)
+        genesis = self._recorder.genesis.digest
+        check_stream(conversation, stream, genesis)
+        end = Link(head.version, head.digest) if head and head.stream == stream.stream else None
+        return Links(conversation, stream, begin or Link(0, genesis), end, self._checked)
 
     def snapshot(
         self, conversation: str, *, event: int | None = None, turn: int | None = None

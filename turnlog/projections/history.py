@@ -16,10 +16,11 @@ from turnlog.domain.rewinds import rewinds_in
 from turnlog.domain.state import State
 from turnlog.domain.traits import Rewind
 from turnlog.encoding import binary
-from turnlog.encoding.rows import TAGS, decode_events, holds, is_commit
+from turnlog.encoding.rows import TAGS, decode_commit, decode_events, holds, is_commit
 from turnlog.errors import Corrupt, OutOfRange, StorageError
+from turnlog.storage.links import AnyLinks, Link, Unchecked
 from turnlog.storage.recorder import Reader
-from turnlog.storage.rows import Row, Snapshot
+from turnlog.storage.rows import Body, Row, Snapshot
 
 if TYPE_CHECKING:  # which reads a past too
     from turnlog.projections.heads import Heads
@@ -38,7 +39,10 @@ class StoredHistory:
         heads: Heads | None = None,
         life: int | None = None,
     ) -> None:
-        """heads: know the snapshots that the table does not have yet. life: None for the newest."""
+        """heads: know where the conversation stands, and snapshots that the table does not have.
+
+        Without them nothing is checked: for whoever looks for faults. life: None for the newest.
+        """
         self._life = life
         self._given = reader
         self._conversation = conversation
@@ -48,46 +52,60 @@ class StoredHistory:
     def _reader(self) -> Reader:
         return self._given
 
-    def commits(self, after: int = 0) -> Iterator[Commit]:
-        """Commits of versions above `after`, oldest first."""
+    def _stored(self, links: AnyLinks) -> Iterator[Iterable[Body]]:
+        """The rows after a link, in batches; each row is checked."""
         limit = _BATCH
-        while rows := self._reader.rows(self._conversation, after, None, limit, self._life):
-            for row in rows:
-                if is_commit(row.topic):
-                    yield row.commit()
-            after = rows[-1].version
+        while stored := self._reader.bodies(
+            self._conversation, links.at.version, limit, self._life
+        ):
+            yield links.take(stored)
             limit = min(limit * 4, 256)
+        links.finish()
+
+    def _links(self, begin: Link | None = None) -> AnyLinks:
+        if self._heads is None:
+            return Unchecked(begin)
+        return self._heads.links(self._reader, self._conversation, begin, self._life)
+
+    def commits(self) -> Iterator[Commit]:
+        """All commits, oldest first."""
+        return self._commits(None)
+
+    def _commits(self, begin: Link | None) -> Iterator[Commit]:
+        links = self._links(begin)
+        for stored in self._stored(links):
+            for position, version, topic, _, skeleton, commitments, parts in stored:
+                if is_commit(topic):
+                    yield decode_commit(
+                        self._conversation, version, topic, skeleton, commitments, parts,
+                        position, links.life,
+                    )  # fmt: skip
 
     def groups(
-        self, after: int = 0, holding: Collection[int] = ()
+        self, begin: Link | None = None, holding: Collection[int] = ()
     ) -> Iterator[tuple[int, tuple[Event, ...]]]:
-        """The events of each commit and the number of the first of them, as `commits`.
+        """The events of each commit after a link and the number of the first of them, in order.
 
         holding: tags of events; commits that say in clear that they hold none are left out.
         """
-        conversation, limit = self._conversation, _BATCH
-        while stored := self._reader.bodies(conversation, after, limit, self._life):
-            for version, topic, skeleton, commitments, parts in stored:
+        for stored in self._stored(self._links(begin)):
+            for _, version, topic, _, skeleton, commitments, parts in stored:
                 if is_commit(topic):
                     try:
                         if not holding or holds(topic, skeleton, holding):
                             yield decode_events(topic, skeleton, commitments, parts)
                     except StorageError as error:
-                        where = f"conversation {conversation!r}, version {version}"
+                        where = f"conversation {self._conversation!r}, version {version}"
                         raise type(error)(f"{where}: {error}") from error
-            after = stored[-1][0]
-            limit = min(limit * 4, 256)
 
     def rewinds(self, after: int, upto: int) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
-        snapshot = self._snapshot(event=after) if after else None
-        for first, events in self.groups(snapshot.version if snapshot else 0, _REWINDS):
+        for first, events in self.groups(self._link_before(after), _REWINDS):
             found += rewinds_in(enumerate(events, first))
         return [rewind for rewind in found if after < rewind[0] <= upto]
 
     def events(self, after: int = 0, upto: int | None = None) -> Iterator[Event]:
-        snapshot = self._snapshot(event=after) if after else None
-        for first, events in self.groups(snapshot.version if snapshot else 0):
+        for first, events in self.groups(self._link_before(after)):
             if upto is not None and first > upto:
                 return
             skip = max(0, after - first + 1)
@@ -96,10 +114,14 @@ class StoredHistory:
 
     def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
         """The events numbered above `after` in their envelopes, oldest first, as recorded."""
-        snapshot = self._snapshot(event=after) if after else None
-        for commit in self.commits(snapshot.version if snapshot else 0):
+        for commit in self._commits(self._link_before(after)):
             if commit.last_event > after:
                 yield from (r for r in commit.recorded_events() if r.number > after)
+
+    def _link_before(self, event: int) -> Link | None:
+        """The newest that is known of up to an event."""
+        snapshot = self._snapshot(event=event) if event else None
+        return _link(snapshot)
 
     def redactions(self) -> Redactions:
         """What the redactions of the whole conversation hide."""
@@ -116,26 +138,30 @@ class StoredHistory:
 
     def _commits_newest_first(self) -> Iterator[Commit]:
         before = 2**62
+        links = self._links()
         while rows := self._reader.rows_newest_first(
             self._conversation, before, _BATCH, self._life
         ):
-            yield from (row.commit() for row in rows)
+            for row in rows:
+                links.take_back(row)
+                yield row.commit()
             before = rows[-1].version
+        links.finish_back()
 
     def replay(self) -> State:
         """The state after every stored event, from the rows alone."""
         return Fold(self._tail).take(self._tail())
 
-    def _tail(self, version: int = 0) -> Iterator[Event]:
-        """The events of the versions above, oldest first."""
-        return chain.from_iterable(events for _, events in self.groups(version))
+    def _tail(self, begin: Link | None = None) -> Iterator[Event]:
+        """The events after a link, oldest first."""
+        return chain.from_iterable(events for _, events in self.groups(begin))
 
     def state(self, event: int) -> State:
         """After the event of that number; after 0 the initial one."""
         if event < 0:
             raise OutOfRange(self._conversation, f"there is no event {event}")
-        state, version = self._start(self._snapshot(event=event))
-        state = self._folded(state, islice(self._tail(version), event - state.event))
+        state, begin = self._start(self._snapshot(event=event))
+        state = self._folded(state, islice(self._tail(begin), event - state.event))
         if state.event < event:
             raise OutOfRange(
                 self._conversation, f"there is no event {event}, the last is {state.event}"
@@ -144,17 +170,17 @@ class StoredHistory:
 
     def state_at_version(self, version: int) -> State:
         """After the last event of a commit."""
-        commit = next(self.commits(version - 1), None) if version > 0 else None
-        if commit is None:
+        rows = self._reader.rows(self._conversation, version - 1, version, life=self._life)
+        if version < 1 or not rows:
             last = newest[0].version if (newest := self._newest()) else 0
             why = f"there is no version {version}, the last is {last}"
             raise OutOfRange(self._conversation, why)
-        return self.state(commit.last_event)
+        return self.state(rows[0].commit().last_event)
 
     def state_after_turn(self, turn: int) -> State:
         """After the last event of a turn."""
-        state, version = self._start(self._snapshot(turn=turn))
-        state = self._folded(state, _upto_turn(turn - state.turn, self._tail(version)))
+        state, begin = self._start(self._snapshot(turn=turn))
+        state = self._folded(state, _upto_turn(turn - state.turn, self._tail(begin)))
         if state.turn != turn or state.event == 0:
             last = self.replay().turn
             raise OutOfRange(self._conversation, f"there is no turn {turn}, the last is {last}")
@@ -187,14 +213,14 @@ class StoredHistory:
             raise OutOfRange(self._conversation, "it has no event as early as that time")
         return self.state(reached)
 
-    def _start(self, snapshot: Snapshot | None) -> tuple[State, int]:
+    def _start(self, snapshot: Snapshot | None) -> tuple[State, Link | None]:
         if snapshot is None:
-            return State(), 0
+            return State(), None
         state = binary.decode_state(snapshot.state)
         if state.event != snapshot.event:
             why = f"the snapshot after event {snapshot.event} holds the state after {state.event}"
             raise Corrupt(f"conversation {self._conversation!r}: {why}")
-        return state, snapshot.version
+        return state, _link(snapshot)
 
 
 def _upto_turn(turns: int, events: Iterable[Event]) -> Iterator[Event]:
@@ -204,6 +230,10 @@ def _upto_turn(turns: int, events: Iterable[Event]) -> Iterator[Event]:
         if turns < 0:
             return
         yield event
+
+
+def _link(snapshot: Snapshot | None) -> Link | None:
+    return None if snapshot is None else Link(snapshot.version, snapshot.digest)
 
 
 def shown_commits(reader: Reader, heads: Heads, rows: Iterable[Row]) -> list[Commit]:
@@ -216,7 +246,7 @@ def shown_commits(reader: Reader, heads: Heads, rows: Iterable[Row]) -> list[Com
         newest = known.get(name)
         is_past = newest is not None and newest.life != life
         if is_past or (newest is not None and newest.state.redacted):
-            history = StoredHistory(reader, name, life=life if is_past else None)
+            history = StoredHistory(reader, name, heads, life if is_past else None)
             redactions[name, life] = history.redactions()
     return [
         commit.shown(hiding)

@@ -93,11 +93,9 @@ class MemoryTransaction:
         after: int = 0,
         limit: int | None = None,
         life: int | None = None,
-    ) -> Sequence[tuple[int, str, bytes, bytes, bytes]]:
+    ) -> Sequence[Body]:
         rows = self.rows(conversation, after, None, limit, life)
-        return [
-            Body(row.version, row.topic, row.skeleton, row.commitments, row.parts) for row in rows
-        ]
+        return [Body(row.position, *row[2:8]) for row in rows]
 
     def rows_newest_first(
         self, conversation: str, before: int, limit: int, life: int | None = None

@@ -34,6 +34,7 @@ _COLUMNS: LiteralString = "position, stream, version, topic, previous, skeleton,
 _ROWS: LiteralString = (
     f"SELECT {_COLUMNS}, owner, name, life FROM turnlog_rows_t1 JOIN turnlog_streams USING (stream)"
 )
+_BODY: LiteralString = "position, version, topic, previous, skeleton, commitments, parts"
 _STREAM: LiteralString = "stream, life, owner, name"
 _HEAD: LiteralString = (
     "conversation, stream, owner, life, version, position, digest, event, turn, snapshot, state"
@@ -130,14 +131,13 @@ class PostgresReader:
         after: int = 0,
         limit: int | None = None,
         life: int | None = None,
-    ) -> Sequence[tuple[int, str, bytes, bytes, bytes]]:
+    ) -> Sequence[Body]:
         where, of = self._of(conversation, life)
         statement: LiteralString = (
-            "SELECT version, topic, skeleton, commitments, parts FROM turnlog_rows_t1"
+            f"SELECT {_BODY} FROM turnlog_rows_t1"
             f" WHERE {where} AND version > %b ORDER BY version LIMIT %b::bigint"
         )
-        found = self._all(statement, [*of, after, limit])
-        return [self._taken(Body(row[0], readable(row[1]), *row[2:])) for row in found]
+        return self._found(_body, statement, [*of, after, limit])
 
     def rows_newest_first(
         self, conversation: str, before: int, limit: int, life: int | None = None
@@ -364,6 +364,11 @@ class PostgresScan(PostgresTransaction):
 def _row(found: Any) -> Row:
     position, stream, version, topic, *rest = found
     return Row(position, stream, version, readable(topic), *rest)
+
+
+def _body(found: Any) -> Body:
+    position, version, topic, *rest = found
+    return Body(position, version, readable(topic), *rest)
 
 
 def read_genesis(connection: Connection) -> Genesis | None:

@@ -18,7 +18,7 @@ from eventsourcing.persistence import IntegrityError
 from turnlog.errors import ForkedLog, StorageError
 from turnlog.storage import forks
 from turnlog.storage.high_water import HighWaterFile
-from turnlog.storage.rows import Checkpoint, Genesis, Head, Key, Row, Snapshot, Stored, Stream
+from turnlog.storage.rows import Body, Checkpoint, Genesis, Head, Key, Row, Snapshot, Stored, Stream
 from turnlog.storage.signal import Signal
 
 
@@ -52,8 +52,11 @@ class Reader(Protocol):
         after: int = 0,
         limit: int | None = None,
         life: int | None = None,
-    ) -> Sequence[tuple[int, str, bytes, bytes, bytes]]:
-        """As `Body`, of the rows of versions above `after`, oldest first."""
+    ) -> Sequence[Body]:
+        """The rows of versions above `after`, oldest first, as stored: for Links to check.
+
+        They may be plain tuples, and what they hold of any type.
+        """
         ...
 
     def rows_newest_first(

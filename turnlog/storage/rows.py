@@ -128,10 +128,12 @@ def erased(stream: int) -> str:
 
 
 class Body(NamedTuple):
-    """What of a row tells the events."""
+    """A row without what all rows of its stream share."""
 
+    position: int
     version: int
     topic: str
+    previous: bytes
     skeleton: bytes
     commitments: bytes
     parts: bytes

@@ -96,6 +96,7 @@ CREATE TABLE models (
 
 _COLUMNS = "position, stream, version, topic, previous, skeleton, commitments, parts"
 _ROWS = f"SELECT {_COLUMNS}, owner, name, life FROM rows_t1 JOIN streams USING (stream)"
+_BODY = "position, version, topic, previous, skeleton, commitments, parts"
 _STREAM = "stream, life, owner, name"
 _HEAD = "conversation, stream, owner, life, version, position, digest, event, turn, snapshot, state"
 _SNAPSHOT = "stream, version, event, turn, digest, state, previous"
@@ -228,15 +229,12 @@ class SqliteReader:
         after: int = 0,
         limit: int | None = None,
         life: int | None = None,
-    ) -> Sequence[tuple[int, str, bytes, bytes, bytes]]:
+    ) -> Sequence[Body]:
         where, of = self._of(conversation, life)
         statement = (
-            f"SELECT version, topic, skeleton, commitments, parts FROM rows_t1 WHERE {where}"
-            " AND version > ? ORDER BY version LIMIT ?"
+            f"SELECT {_BODY} FROM rows_t1 WHERE {where} AND version > ? ORDER BY version LIMIT ?"
         )
-        found = self._all(statement, (*of, after, -1 if limit is None else limit))
-        self._check(Body, found)
-        return found
+        return self._all(statement, (*of, after, -1 if limit is None else limit))
 
     def rows_newest_first(
         self, conversation: str, before: int, limit: int, life: int | None = None

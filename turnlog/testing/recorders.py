@@ -85,9 +85,7 @@ class RecorderContract(ABC):
         assert list(reader.rows("a")) == [rows[0], rows[2], rows[3]]
         assert list(reader.rows("a", 1, 2)) == [rows[2]]
         assert list(reader.rows("a", 0, None, 2)) == [rows[0], rows[2]]
-        assert list(reader.bodies("a", 1)) == [
-            (r.version, r.topic, r.skeleton, r.commitments, r.parts) for r in rows[2:4]
-        ]
+        assert list(reader.bodies("a", 1)) == [(r.position, *r[2:8]) for r in rows[2:4]]
         assert len(reader.bodies("a", 0, 2)) == 2
         assert list(reader.rows_newest_first("a", 3, 9)) == [rows[2], rows[0]]
         assert list(reader.rows_newest_first("a", 9, 1)) == [rows[3]]

@@ -1,0 +1,172 @@
+"""Rows checked as they are read: each goes on from the digest of the row before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from turnlog.encoding.rows import commitments, decode_name, digest, owner
+from turnlog.errors import Corrupt, StorageError
+from turnlog.storage.rows import Body, Row, Stream, check_types
+
+KEPT_BATCHES = 10_000
+"""Batches of rows that are remembered as checked."""
+
+
+_CHANGED = "does not follow from the row before it: one of the two was changed"
+
+
+class Link(NamedTuple):
+    """Where the rows of a stream have come; digest: of that row, None where nobody knows it."""
+
+    version: int
+    digest: bytes | None
+
+
+class CheckedRows:
+    """Remembers what was checked: rows that are read again are known by a hash of all they hold."""
+
+    def __init__(self) -> None:
+        self._ends: dict[tuple[bytes, Link], tuple[int, Link]] = {}
+
+    def end(self, owner: bytes, begin: Link, rows: Sequence[Body]) -> Link | None:
+        """Where the rows come to; None where these, or others in their place, were not checked."""
+        if (known := self._ends.get((owner, begin))) and known[0] == hash(tuple(rows)):
+            return known[1]
+        return None
+
+    def keep(self, owner: bytes, begin: Link, rows: Sequence[Body], end: Link) -> None:
+        if len(self._ends) >= KEPT_BATCHES:
+            self._ends.clear()
+        self._ends[owner, begin] = hash(tuple(rows)), end
+
+
+def check_stream(conversation: str, stream: Stream, genesis: bytes) -> None:
+    """Raise Corrupt unless it is this conversation's, of this log."""
+    name = stream.name or b""
+    if decode_name(name) != conversation or stream.owner != owner(genesis, stream.life, name):
+        raise Corrupt(f"conversation {conversation!r}: its stream is not the one it was begun with")
+
+
+class Unchecked:
+    """Takes any rows: of a conversation that is not there, or for whoever looks for faults."""
+
+    def __init__(self, begin: Link | None) -> None:
+        self.at = begin or Link(0, None)
+        self.life = 1
+
+    def take(self, rows: Sequence[Body]) -> Iterable[Body]:
+        self.at = Link(Body._make(rows[-1]).version, None)
+        return rows
+
+    def take_back(self, row: Row) -> None:
+        pass
+
+    def finish(self) -> None:
+        pass
+
+    def finish_back(self) -> None:
+        pass
+
+
+class Links:
+    """Checks the rows of one stream while they are read, from `begin` on or the newest first.
+
+    head: a row that must be among them, as somebody knows it.
+    """
+
+    def __init__(
+        self,
+        conversation: str,
+        stream: Stream,
+        begin: Link,
+        head: Link | None,
+        checked: CheckedRows,
+    ) -> None:
+        self._conversation = conversation
+        self._owner = stream.owner
+        self.life = stream.life
+        self._checked = checked
+        self._head = head
+        self._begin = self.at = begin
+        self._following: Row | None = None
+
+    def take(self, rows: Sequence[Body]) -> Iterable[Body]:
+        """The next rows, each as it is checked.
+
+        Raises Corrupt, naming the version, on coming to one that was changed.
+        """
+        begin = self.at
+        end = self._checked.end(self._owner, begin, rows)
+        if end is None or self._has_head_within(begin, end):
+            return self._followed(begin, rows)
+        self.at = end
+        self._compare(end)
+        return rows
+
+    def _followed(self, begin: Link, rows: Sequence[Body]) -> Iterator[Body]:
+        for row in rows:
+            self._check_types(row)
+            self._follow(Body._make(row))
+            yield row
+        self._checked.keep(self._owner, begin, rows, self.at)
+
+    def _has_head_within(self, begin: Link, end: Link) -> bool:
+        return self._head is not None and begin.version < self._head.version < end.version
+
+    def _check_types(self, row: Body) -> None:
+        try:
+            check_types(Body, (row,))
+        except Corrupt as error:
+            raise Corrupt(f"conversation {self._conversation!r}: {error}") from error
+
+    def _follow(self, row: Body) -> None:
+        version, before = self.at
+        if row.version != version + 1 and (version or row.version > 1):
+            raise self._corrupt(row.version, f"comes after version {version}")
+        if before is not None and row.previous != before:
+            raise self._corrupt(row.version, _CHANGED)
+        self.at = Link(row.version, self._digest(row))
+        self._compare(self.at)
+
+    def _digest(self, row: Body) -> bytes:
+        try:
+            made = row.commitments or commitments(row.parts)
+            return digest(self._owner, row.version, row.topic, row.previous, row.skeleton, made)
+        except StorageError as error:
+            raise self._corrupt(row.version, f"cannot be read: {error}") from error
+
+    def _compare(self, at: Link) -> None:
+        head = self._head
+        if head is not None and head.version == at.version and head.digest != at.digest:
+            raise self._corrupt(head.version, "is not the row that the conversation's head is of")
+
+    def finish(self) -> None:
+        """There are no more rows. Raises Corrupt where there must be."""
+        if self._head is not None and self.at.version < self._head.version:
+            why = f"is the head's, but the rows end at version {self.at.version}"
+            raise self._corrupt(self._head.version, why)
+
+    def take_back(self, row: Row) -> None:
+        """The row before the one taken last; the newest of all is the first."""
+        following, here = self._following, Link(row.version, row.digest())
+        if following is None:
+            self.at = here
+            self.finish()
+        elif (following.version - 1, following.previous) != here:
+            raise self._corrupt(following.version, _CHANGED)
+        self._compare(here)
+        self._following = row
+
+    def finish_back(self) -> None:
+        """There are no rows before. Raises Corrupt where there must be."""
+        if self._following is None:
+            self.finish()
+        elif self._following.previous != self._begin.digest:
+            raise self._corrupt(self._following.version, _CHANGED)
+
+    def _corrupt(self, version: int, why: str) -> Corrupt:
+        return Corrupt(f"conversation {self._conversation!r}, version {version} {why}")
+
+
+AnyLinks = Links | Unchecked
