@@ -16,6 +16,7 @@ import pytest
 import turnlog
 from turnlog import BotUttered, SlotSet, UserUtteranceReverted, UserUttered, ValueSet
 from turnlog.audit.verify import Verification, verify
+from turnlog.encoding.rows import dropped
 from turnlog.engine.eventsourcing import track
 from turnlog.errors import Corrupt, StorageError, UnknownConversation
 from turnlog.projections import PROJECTIONS, heads
@@ -380,3 +381,68 @@ def stored(path: Path) -> Any:
             ]
         except sqlite3.Error as error:
             return repr(error)
+
+
+# --- what stands beside the chain ---------------------------------------------------------------
+
+OF_C = OF_ANNA.replace("anna", "c")
+
+BESIDE = {
+    "a row whose stream is missing": [f"DELETE FROM streams WHERE {OF_ANNA}"],
+    "a changed lookup": [f"UPDATE streams SET lookup = zeroblob(16) WHERE {OF_ANNA}"],
+    "a dropped lookup": [f"UPDATE streams SET lookup = NULL WHERE {OF_ANNA}"],
+    "a dropped name": [f"UPDATE streams SET name = NULL, lookup = NULL WHERE {OF_ANNA}"],
+    "a changed name": [f"UPDATE streams SET name = x'92a0a4616e6e65' WHERE {OF_ANNA}"],
+    "exchanged lookups": [
+        "CREATE TABLE kept AS SELECT stream, lookup FROM streams",
+        f"UPDATE streams SET lookup = NULL WHERE {OF_ANNA}",
+        *(
+            f"UPDATE streams SET lookup = (SELECT lookup FROM kept WHERE {other}) WHERE {one}"
+            for one, other in ((OF_C, OF_ANNA), (OF_ANNA, OF_C))
+        ),
+        "DROP TABLE kept",
+    ],
+    "another table": ["CREATE TABLE more (one)"],
+    "a trigger": ["CREATE TRIGGER t AFTER INSERT ON rows_t1 BEGIN DELETE FROM heads; END"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("statements", BESIDE.values(), ids=BESIDE)
+def test_what_stands_beside_the_chain_is_found(path: Path, statements: list[str]):
+    run(path, *statements)
+    assert not verified(path).ok
+
+
+def test_two_rows_of_a_conversation_that_exchanged_positions_are_found(path: Path):
+    where = f"{OF_ANNA} AND version IN (3, 4)"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        (one,), (other,) = connection.execute(
+            f"SELECT position FROM rows_t1 WHERE {where} ORDER BY version"
+        ).fetchall()
+        for before, after in ((one, -1), (other, one), (-1, other)):
+            connection.execute(
+                "UPDATE rows_t1 SET position = ? WHERE position = ?", (after, before)
+            )
+    assert any("stands at position" in fault.what for fault in verified(path).faults)
+
+
+@pytest.mark.parametrize("changes", ["commitments", "parts"])
+def test_a_dropped_part_whose_row_was_changed_is_found(path: Path, changes: str):
+    """Where commitments are stored they are held against the chain and what is left."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        columns = f"SELECT position, commitments, parts FROM rows_t1 WHERE {OF_ANNA}"
+        position, *stored = connection.execute(f"{columns} AND version = 4").fetchone()
+        made = dict(
+            zip(("commitments", "parts"), dropped(*stored, lambda place: place == 1), strict=True)
+        )
+        statement = "UPDATE rows_t1 SET commitments = :commitments, parts = :parts"
+        connection.execute(f"{statement} WHERE position = {position}", made)
+    faults = {fault.what for fault in verified(path).faults}
+    assert not any("version 4" in what or "version 5" in what for what in faults)
+    changed = bytearray(made[changes])
+    changed[-1] ^= 1
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            f"UPDATE rows_t1 SET {changes} = ? WHERE position = {position}", (bytes(changed),)
+        )
+    assert {fault.what for fault in verified(path).faults} - faults

@@ -190,6 +190,8 @@ class Chain:
                 self.fault("the head's state is not what its events give", self.events)
 
     def _is_newest_life(self) -> bool:
+        if self._stream is not None and self._stream.name is None:
+            return False  # its id was dropped, and all that is derived with it
         newest = self._scan.stream(self.conversation)
         return self._stream is None or newest is None or newest.stream == self._stream.stream
 

@@ -140,7 +140,7 @@ class _Checking:
             what = "its rows belong to no stream: what names them was removed"
             self._verification.tell(Fault(None, None, what))
             return
-        if stream.name is not None and self._scan.stream(name or "") is None:
+        if stream.name is not None and not self._is_found(name or "", stream):
             self._verification.tell(Fault(name, None, "it is not found by its id"))
         chained = chain.Chain(
             name or "", stream, self._scan, self._checkpoint, self._verification.tell,
@@ -151,6 +151,10 @@ class _Checking:
         if name is None or is_conversation(name):
             self._verification.conversations += 1
             self._verification.events += events
+
+    def _is_found(self, name: str, stream: Stream) -> bool:
+        found = self._scan.stream(name, stream.life)
+        return found is not None and found.stream == stream.stream
 
     def _orphans(self, streams: Mapping[Any, Stream]) -> None:
         """Streams, heads, snapshots and keys that no rows answer to."""

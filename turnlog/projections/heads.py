@@ -227,6 +227,8 @@ class Heads(forks.Forked):
             for row in rows:
                 if row.position > (self.position or 0):
                     self.position = row.position
+                    if row.name is None:  # its id was dropped: nobody asks for it by its name
+                        continue
                     try:
                         self._pending.setdefault(row.conversation, []).append(row)
                     except Corrupt as error:  # nobody can ask for it by its name

@@ -56,7 +56,9 @@ def commits(rows: Iterable[Row], projection: Projection) -> list[Commit]:
     return [
         row.commit()
         for row in rows
-        if is_commit(row.topic) and (every or is_conversation(row.conversation))
+        if row.name is not None  # its id was dropped, and what is derived with it
+        and is_commit(row.topic)
+        and (every or is_conversation(row.conversation))
     ]
 
 
