@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from turnlog.cli import output
-from turnlog.cli.newest import newest_first
 from turnlog.cli.settings import open_log
 
 Search = Annotated[
@@ -41,6 +40,8 @@ def list_(
         found = matching(log, where=where, search=search)
         lines = ((head.position, _line(summary(head, state))) for head, state in found)
         if newest:
+            from turnlog.cli.newest import newest_first
+
             output.lines(newest_first(lines, limit), columns=COLUMNS)
         else:
             output.lines((line for _, line in islice(lines, limit)), columns=COLUMNS)
