@@ -413,6 +413,12 @@ def test_what_stands_beside_the_chain_is_found(path: Path, statements: list[str]
     assert not verified(path).ok
 
 
+def test_exchanged_lookups_are_named(path: Path):
+    run(path, *BESIDE["exchanged lookups"])
+    named = {f.conversation for f in verified(path).faults if f.what == "it is not found by its id"}
+    assert named == {"anna", "c"}
+
+
 def test_two_rows_of_a_conversation_that_exchanged_positions_are_found(path: Path):
     where = f"{OF_ANNA} AND version IN (3, 4)"
     with closing(sqlite3.connect(path)) as connection, connection:
