@@ -18,12 +18,13 @@ def consequences(message: int, events: Sequence[Numbered], before: float = inf) 
     count by their place: in its turn, up to the next message where it is not a user's, and before
     an event.
     """
-    links, messages = _links(events), {n for n, event in events if isinstance(event, Utterance)}
+    links = _links(events)
+    messages = {message, *(n for n, event in events if isinstance(event, Utterance))}
     near = range(message + 1, int(min(_end(message, events), before)))
     return frozenset(
         number
         for number, _ in events
-        if (origin := _origin(number, links, {message, *messages})) == message
+        if (origin := _origin(number, links, messages)) == message
         or (origin is None and number in near)
     )
 
