@@ -248,8 +248,8 @@ class Heads(forks.Forked):
         found: dict[str, LiveHead] = {}
         missing: list[str] = []
         for conversation in conversations:
-            live = self._live.get(conversation)
-            if live is None or conversation in self._pending:
+            # in this order: whoever takes a row out of the tail has put the head in before
+            if conversation in self._pending or (live := self._live.get(conversation)) is None:
                 missing.append(conversation)
             else:
                 found[conversation] = live
@@ -266,9 +266,11 @@ class Heads(forks.Forked):
         for name in conversations:
             base = live[name] or (LiveHead.of(stored[name]) if name in stored else None)
             following = Following(base, [], {})
-            for _, same in groupby(rows[name], key=lambda row: row.stream):
+            seen = base.position if base else 0  # of any life: others may have caught up beyond
+            new = [row for row in rows[name] if row.position > seen]
+            for _, same in groupby(new, key=lambda row: row.stream):
                 of_life = [*same]
-                is_newest = of_life[-1] is rows[name][-1]
+                is_newest = of_life[-1] is new[-1]
                 life = None if is_newest else of_life[-1].life
                 following.take(of_life, StoredHistory(reader, name, self, life))
             if following.head is not None:
