@@ -22,7 +22,7 @@ from turnlog.projections.projection import catch_up
 from turnlog.storage.urls import recorder
 
 FLIPS = 500 if LONG else 40
-LOOKS = 100 if LONG else 6
+LOOKS = 20 if LONG else 6
 WRITERS = 4
 TABLES = ("rows_t1", "streams", "keys", "heads", "snapshots", "checkpoints", "models", "format")
 
