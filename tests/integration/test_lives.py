@@ -10,7 +10,7 @@ import pytest
 
 import turnlog
 from tests.command_line import run
-from turnlog import BotUttered, Dialogue, MessageRedacted, SlotSet, UserUttered
+from turnlog import ActionExecuted, BotUttered, Dialogue, MessageRedacted, SlotSet, UserUttered
 from turnlog.audit.rebuilding import rebuild
 from turnlog.audit.verify import verify
 from turnlog.engine.log import Turnlog
@@ -71,6 +71,14 @@ def test_a_late_answer_begins_nothing(log: Turnlog, late: turnlog.Event) -> None
     with pytest.raises(InvalidEvent, match="was deleted"):
         log.record("alice", late)
     assert "alice" not in log
+
+
+def test_a_life_begins_behind_the_actions_that_rasa_runs_first(log: Turnlog) -> None:
+    with pytest.raises(InvalidEvent, match="was deleted"):
+        log.record("alice", ActionExecuted("utter_greet"))
+    assert log.record("alice", ActionExecuted("action_listen")).new
+    assert log.record("alice", UserUttered("hi", message_id="m2")).new
+    assert texts(log) == [None, "hi"]
 
 
 def test_an_import_does_not_undo_a_deletion(log: Turnlog) -> None:

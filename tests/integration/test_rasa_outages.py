@@ -23,6 +23,7 @@ from tests.integration.drop_in import (
     Outbox,
     Parking,
     Store,
+    action,
     close_all,
     log,
     outcomes,
@@ -329,11 +330,11 @@ def test_deleting_takes_what_waits_with_it(server, tmp_path):
     assert eventually(lambda: (tmp_path / "parked").read_bytes() == b"")
 
 
-def test_a_deleted_conversation_says_so_and_its_turns_wait(server, tmp_path, caplog):
+def test_a_late_answer_to_a_deleted_conversation_waits_and_says_why(server, tmp_path, caplog):
     store = Store(server.url, tmp_path / "parked")
     tracker = store.get_or_create("deleted")
     httpx.delete(f"{server.url}/conversations/deleted/tracker").raise_for_status()
-    tracker.update(said("afterwards"))
+    tracker.update(action("afterwards"))
     assert not store.save(tracker)
     assert "was deleted" in caplog.text
     assert "afterwards" in (tmp_path / "parked").read_text()

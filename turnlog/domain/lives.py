@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from turnlog.domain import events as e
+from turnlog.domain.state import LISTEN, RESTART
 
 _BEGINNINGS = (
     e.UserUttered
@@ -14,12 +15,12 @@ _BEGINNINGS = (
     | e.ValueSet
     | e.ValueAppended
 )
-_SESSION_START = "action_session_start"
-"""What Rasa runs before it hears a sender's first message."""
+_BEFORE = (LISTEN, RESTART)
+"""Actions that Rasa runs, and saves, before it hears a sender's first message."""
 
 
 def can_begin(event: e.Event) -> bool:
-    """Whether a new life can begin with an event: a late answer or result is none."""
+    """Whether a new life can begin with an event: a late answer or result does not do."""
     if isinstance(event, e.ActionExecuted):
-        return event.name == _SESSION_START
+        return event.name in _BEFORE
     return isinstance(event, _BEGINNINGS)

@@ -402,6 +402,16 @@ def test_update_replaces_and_delete_deletes(server):
     assert list(run(store.keys())) == []
 
 
+def test_a_sender_who_was_deleted_begins_anew(server):
+    store = opened(server.url)._tracker_store
+    run(turn(store, "a", "before"))
+    run(store.delete("a"))
+    for text in ("again", "and on"):
+        run(turn(store, "a", text))
+    assert spoken(opened(server.url), "a") == ["again", "and on"]
+    assert list(run(store.keys())) == ["a"]
+
+
 def test_a_slot_that_is_too_large_takes_no_turn_with_it(server):
     async def large():
         tracker = await store.get_or_create_tracker("a")
