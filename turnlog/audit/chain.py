@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from turnlog.audit.fault import Fault, Tell, named
+from turnlog.audit.key_sums import KeySums
 from turnlog.domain.commit import Commit
 from turnlog.domain.events import Event
 from turnlog.domain.fold import Fold
@@ -15,7 +16,7 @@ from turnlog.encoding.rows import disagreements, is_commit
 from turnlog.errors import StorageError
 from turnlog.projections.history import StoredHistory
 from turnlog.storage.recorder import Scan
-from turnlog.storage.rows import Genesis, Head, Row, Snapshot, Stream, has_types, key_lookup
+from turnlog.storage.rows import Genesis, Head, Row, Snapshot, Stream, has_types
 
 
 class Chain:
@@ -26,7 +27,7 @@ class Chain:
 
     def __init__(
         self, conversation: str, stream: Stream | None, scan: Scan, checkpoint: int, tell: Tell,
-        *, genesis: Genesis,
+        *, genesis: Genesis, keys: KeySums,
     ) -> None:  # fmt: skip
         self.conversation = conversation
         self._tell = tell
@@ -42,7 +43,7 @@ class Chain:
         self._newest_snapshot = 0
         self._last: Row | None = None
         self._digest: bytes | None = genesis.digest
-        self._secret = genesis.secret
+        self._keys = keys
         self._began = 0
         self._history = StoredHistory(scan, conversation)
         self._folded = Fold(self._readable)
@@ -50,7 +51,6 @@ class Chain:
         self._due: Head | None = None
         self._due_state: State | None = None
         self.events = 0
-        self.keys = 0
 
     def _of_stream(self, head: Head | None) -> Head | None:
         """The head, unless it is that of a later life."""
@@ -138,11 +138,7 @@ class Chain:
     def _check_key(self, row: Row, commit: Commit) -> None:
         if commit.key is None:
             return
-        lookup = key_lookup(self._secret, self.conversation, commit.key, commit.life)
-        if [found.position for found in self._scan.keyed_rows([lookup])] == [row.position]:
-            self.keys += 1
-        elif not self._is_behind(row):
-            self.fault(f"the key of version {row.version} is not found by it", commit.first_event)
+        self._keys.add(self.conversation, commit.key, commit.life, row.position)
 
     def _check_numbers(self, commit: Commit, here: int) -> None:
         if commit.first_event != here:

@@ -16,6 +16,7 @@ import msgspec
 
 from turnlog.audit import chain, models
 from turnlog.audit.fault import Fault, named
+from turnlog.audit.key_sums import KeySums
 from turnlog.domain.amounts import amount
 from turnlog.domain.streams import is_conversation
 from turnlog.encoding.rows import decode_name, owner
@@ -28,7 +29,6 @@ from turnlog.storage.rows import (
     HEADS,
     Genesis,
     Head,
-    Key,
     Row,
     Snapshot,
     Stream,
@@ -89,10 +89,10 @@ class _Checking:
     def __init__(self, scan: Scan, genesis: Genesis, verification: Verification) -> None:
         self._scan = scan
         self._genesis = genesis
-        self._known_keys = 0
         self._verification = verification
         heads = scan.checkpoint(HEADS)
         self._checkpoint = heads.position if heads and has_types(heads) else 0
+        self._keys = KeySums(genesis.secret, self._checkpoint)
 
     def all(self, projections: Mapping[str, Projection]) -> None:
         scan, tell = self._scan, self._verification.tell
@@ -144,10 +144,9 @@ class _Checking:
             self._verification.tell(Fault(name, None, "it is not found by its id"))
         chained = chain.Chain(
             name or "", stream, self._scan, self._checkpoint, self._verification.tell,
-            genesis=self._genesis,
+            genesis=self._genesis, keys=self._keys,
         )  # fmt: skip
         events = chain.check(chained, rows)
-        self._known_keys += chained.keys
         if name is None or is_conversation(name):
             self._verification.conversations += 1
             self._verification.events += events
@@ -169,14 +168,10 @@ class _Checking:
             if not self._has_rows(number):
                 what = f"there are snapshots of stream {number!r}, but no rows: they were cut off"
                 tell(Fault(None, None, what))
-        self._keys()
+        self._keys.compare(scan, tell)
 
     def _has_rows(self, number: Any) -> bool:
         return number in self._seen
-
-    def _keys(self) -> None:
-        if (more := sum(1 for _ in self._scan.every(Key)) - self._known_keys) > 0:
-            self._verification.tell(Fault(None, None, f"{more} keys are those of no row"))
 
 
 def _name(stream: Stream | None) -> str | None:
