@@ -286,6 +286,31 @@ def test_one_conversation_can_be_checked_alone(path: Path):
     recorder.close()
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_several_processes_find_the_same_in_the_same_order(path: Path, damaged: bool):
+    if damaged:
+        run(
+            path,
+            "UPDATE rows_t1 SET parts = x'ff00' WHERE version = 2",
+            "UPDATE heads SET turn = 9 WHERE conversation = 'c'",
+            "DELETE FROM keys WHERE position = 7",
+            "DELETE FROM rows_t1 WHERE position = 9",
+        )
+    recorder = SqliteRecorder(str(path))
+    one, two = verify(recorder), verify(recorder, jobs=2)
+    recorder.close()
+    assert two == one
+    assert one.ok != damaged
+
+
+def test_several_processes_check_a_log_on_postgres(postgres_url: str):
+    with turnlog.open(postgres_url) as log:
+        fill(log, 3)
+        one, two = verify(log.store), verify(log.store, jobs=2)
+        assert two == one
+        assert one.ok
+
+
 @pytest.fixture
 def memory() -> Iterator[turnlog.Turnlog]:
     with turnlog.open("memory:") as log:

@@ -14,25 +14,30 @@ from turnlog.storage.rows import Key, Row, has_types, key_lookup
 
 
 class KeySums:
-    """The keys that rows give, added up: those that the table must have, and those it may."""
+    """The keys that rows give, added up.
 
-    def __init__(self, secret: bytes, checkpoint: int) -> None:
+    due: of those that the table must have. early: of those behind the checkpoint, which it may.
+    """
+
+    def __init__(self, secret: bytes, checkpoint: int, upto: int = 2**63) -> None:
+        """checkpoint: position up to which the table has come. upto: what is later is no matter."""
         self._secret = secret
         self._checkpoint = checkpoint
-        self._due = 0
-        self._early = 0
+        self._upto = upto
+        self.due = 0
+        self.early = 0
 
     def add(self, conversation: str, key: str, life: int, position: int) -> None:
         number = _number(key_lookup(self._secret, conversation, key, life), position)
         if position <= self._checkpoint:
-            self._due += number
-        else:
-            self._early += number
+            self.due += number
+        elif position <= self._upto:
+            self.early += number
 
     def compare(self, scan: Scan, tell: Tell) -> None:
         """Tell what is wrong with the table; each key is looked up only where something is."""
         found = _sum(scan)
-        if found is not None and found in (self._due, self._due + self._early):
+        if found is not None and found in (self.due, self.due + self.early):
             return
         told = 0
         for fault in self._faults(scan):

@@ -8,7 +8,9 @@ the database.
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from itertools import groupby
 from typing import Any
 
@@ -35,6 +37,10 @@ from turnlog.storage.rows import (
     erased,
     has_types,
 )
+from turnlog.storage.urls import recorder as recorder_of
+
+SHARES_A_JOB = 4
+"""Shares that a process takes one after the other, so that all end together."""
 
 ROWS_AT_ONCE = 500
 """Rows of a table that are read together."""
@@ -60,11 +66,13 @@ def verify(
     conversations: Iterable[str] | None = None,
     *,
     projections: Mapping[str, Projection] = PROJECTIONS,
+    jobs: int = 1,
 ) -> Verification:
     """Check the whole log, or the rows, heads and snapshots of the conversations named.
 
     Reads the log as it stands when it begins, one conversation at a time. Whatever is stored, a
-    fault is told, not raised.
+    fault is told, not raised. jobs: processes that share the rows of a whole log (one in memory
+    stays with this one); the faults and their order are the same.
     """
     verification = Verification()
     end = End(recorder)
@@ -72,7 +80,7 @@ def verify(
         try:
             checking = _Checking(scan, recorder.genesis, verification)
             if conversations is None:
-                checking.all(projections)
+                checking.all(projections, recorder.address or recorder.url, jobs)
                 if (what := end.missed(scan)) is not None:
                     verification.tell(Fault(None, None, what))
             else:
@@ -81,6 +89,19 @@ def verify(
         except StorageError as error:
             verification.tell(Fault(None, None, str(error)))
     return verification
+
+
+class Share(msgspec.Struct):
+    """A share of the log's streams. rows, seen: their number, and the streams that have any.
+
+    found, due, early: what a process of its own found, and the sums of its keys.
+    """
+
+    rows: int = 0
+    seen: set[Any] = msgspec.field(default_factory=set)
+    found: Verification = msgspec.field(default_factory=Verification)
+    due: int = 0
+    early: int = 0
 
 
 class _Checking:
@@ -94,24 +115,56 @@ class _Checking:
         self._checkpoint = heads.position if heads and has_types(heads) else 0
         self._keys = KeySums(genesis.secret, self._checkpoint)
 
-    def all(self, projections: Mapping[str, Projection]) -> None:
+    def all(self, projections: Mapping[str, Projection], url: str, jobs: int) -> None:
         scan, tell = self._scan, self._verification.tell
         for complaint in scan.complaints():
             tell(Fault(None, None, complaint))
         streams = self._streams()
+        last = scan.last_position()
+        if jobs > 1 and url != "memory:" and len(streams) > jobs:
+            shares = self._shared(sorted(streams), url, jobs, last)
+        else:
+            shares = iter([self.share(scan.every(Row), streams, last)])
         self._seen: set[Any] = set()
         rows = 0
-        for number, group in groupby(scan.every(Row), key=lambda row: row.stream):
-            counted = _Counted(group)
-            self._seen.add(number)
-            self._one(streams.pop(number, None), counted)
-            rows += counted.number
-        if rows != scan.last_position():
-            last, there = scan.last_position(), amount(rows, "row")
+        for share in shares:
+            self._seen |= share.seen
+            rows += share.rows
+        for number in self._seen:
+            streams.pop(number, None)
+        if rows != last:
+            there = amount(rows, "row")
             what = f"the log's last position is {last}, but it has {there}"
             tell(Fault(None, None, what))
         self._orphans(streams)
         models.check(scan, projections, tell)
+
+    def share(self, every: Iterable[Row], streams: Mapping[Any, Stream], upto: int) -> Share:
+        """Check some streams' rows; those of positions up to a given one are counted."""
+        share = Share()
+        for number, group in groupby(every, key=lambda row: row.stream):
+            counted = _Counted(group, upto)
+            share.seen.add(number)
+            self._one(streams.get(number), counted)
+            share.rows += counted.number
+        return share
+
+    def _shared(self, numbers: list[int], url: str, jobs: int, upto: int) -> Iterator[Share]:
+        """The same by several processes, each with a look of its own at its streams."""
+        size = -(-len(numbers) // (jobs * SHARES_A_JOB))
+        firsts = [-(2**63), *numbers[size::size]]
+        lasts = [*(first - 1 for first in firsts[1:]), 2**63 - 1]
+        asked = [(url, *each, upto, self._checkpoint) for each in zip(firsts, lasts, strict=True)]
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(jobs, context) as pool:
+            for share in pool.map(_checked_share, asked):
+                for fault in share.found.faults:
+                    self._verification.tell(fault)
+                self._verification.conversations += share.found.conversations
+                self._verification.events += share.found.events
+                self._keys.due += share.due
+                self._keys.early += share.early
+                yield share
 
     def _streams(self) -> dict[Any, Stream]:
         """Every stream by its number; one whose name is not what was committed to is told."""
@@ -174,6 +227,23 @@ class _Checking:
         return number in self._seen
 
 
+def _checked_share(asked: tuple[str, int, int, int, int]) -> Share:
+    """What a process finds in the streams of some numbers."""
+    url, first, last, upto, checkpoint = asked
+    opened = recorder_of(url, create=False, readonly=True)
+    found = Verification()
+    try:
+        with opened.scan() as scan:
+            checking = _Checking(scan, opened.genesis, found)
+            checking._keys = KeySums(opened.genesis.secret, checkpoint, upto)
+            streams = {s.stream: s for s in scan.every(Stream) if first <= s.stream <= last}
+            share = checking.share(scan.rows_between(first, last), streams, upto)
+            share.found, share.due, share.early = found, checking._keys.due, checking._keys.early
+            return share
+    finally:
+        opened.close()
+
+
 def _name(stream: Stream | None) -> str | None:
     """A conversation's name for a report; what somebody made of it may be none."""
     if stream is None:
@@ -196,11 +266,12 @@ def _rows(scan: Scan, name: str) -> Iterator[Row]:
 class _Counted:
     """Rows as they come, and how many came."""
 
-    def __init__(self, rows: Iterable[Any]) -> None:
+    def __init__(self, rows: Iterable[Any], upto: int) -> None:
         self._rows = rows
+        self._upto = upto
         self.number = 0
 
     def __iter__(self) -> Iterator[Row]:
         for row in self._rows:
-            self.number += 1
+            self.number += not isinstance(row.position, int) or row.position <= self._upto
             yield row

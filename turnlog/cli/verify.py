@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -10,8 +10,10 @@ from turnlog.cli import output
 from turnlog.cli.settings import Ids, open_log
 from turnlog.domain.amounts import amount
 
+Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")]
 
-def verify(ids: Ids = None) -> None:
+
+def verify(ids: Ids = None, jobs: Jobs = 1) -> None:
     """Check that nothing recorded was changed.
 
     And that heads, snapshots and read models follow from it.
@@ -23,7 +25,7 @@ def verify(ids: Ids = None) -> None:
     from turnlog.audit.verify import verify as checked
 
     with open_log(readonly=True) as log:
-        verification = checked(log.store, ids or None)
+        verification = checked(log.store, ids or None, jobs=jobs)
     output.document(asdict(verification), human=lambda: _print(verification))
     if not verification.ok:
         raise typer.Exit(1)

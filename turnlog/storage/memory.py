@@ -164,6 +164,9 @@ class MemoryTransaction:
     def _every_rows(self) -> list[Row]:
         return [row for stream in sorted(self._rows) for row in self._rows[stream]]
 
+    def rows_between(self, first: int, last: int) -> Iterator[Row]:
+        return (row for row in self.every(Row) if first <= row.stream <= last)
+
     def _every_streams(self) -> list[Stream]:
         return [self._streams[stream] for stream in sorted(self._streams)]
 

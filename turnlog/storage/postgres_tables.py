@@ -350,11 +350,20 @@ class PostgresScan(PostgresTransaction):
 
     def every(self, kind: type[Stored]) -> Iterator[Stored]:
         statement, made = _EVERY[kind]
-        name = f"every_{kind.__name__}_{next(_CURSORS)}"
-        with self._connection.cursor(name, binary=True) as cursor:
+        yield from map(made, self._streamed(statement))
+
+    def rows_between(self, first: int, last: int) -> Iterator[Row]:
+        statement: LiteralString = (
+            f"{_EVERY_ROW} AND stream BETWEEN %b AND %b ORDER BY stream, version"
+        )
+        yield from map(_row, self._streamed(statement, (first, last)))
+
+    def _streamed(
+        self, statement: LiteralString, parameters: Sequence[Any] | None = None
+    ) -> Iterator[Any]:
+        with self._connection.cursor(f"every_{next(_CURSORS)}", binary=True) as cursor:
             cursor.itersize = 500
-            for found in cursor.execute(statement):
-                yield made(found)
+            yield from cursor.execute(statement, parameters)
 
     def complaints(self) -> Iterator[str]:
         """None: PostgreSQL checks its own pages and keys."""
@@ -392,12 +401,12 @@ def _entry(found: Any) -> Entry:
 
 
 _CURSORS = count()
+_EVERY_ROW: LiteralString = (
+    f"SELECT {_COLUMNS}, coalesce(owner, ''), name, coalesce(life, 0) FROM turnlog_rows_t1"
+    " LEFT JOIN turnlog_streams USING (stream) WHERE position <> 0"
+)
 _EVERY: dict[type, tuple[LiteralString, Callable[[Any], Any]]] = {
-    Row: (
-        f"SELECT {_COLUMNS}, coalesce(owner, ''), name, coalesce(life, 0) FROM turnlog_rows_t1"
-        " LEFT JOIN turnlog_streams USING (stream) WHERE position <> 0 ORDER BY stream, version",
-        _row,
-    ),
+    Row: (f"{_EVERY_ROW} ORDER BY stream, version", _row),
     Stream: (f"SELECT {_STREAM} FROM turnlog_streams ORDER BY stream", Stream._make),
     Key: ("SELECT lookup, position FROM turnlog_keys ORDER BY lookup", Key._make),
     Head: (f"SELECT {_HEAD} FROM turnlog_heads ORDER BY 1", _head),

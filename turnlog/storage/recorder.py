@@ -118,6 +118,10 @@ class Scan(Reader, Protocol):
         """
         ...
 
+    def rows_between(self, first: int, last: int) -> Iterator[Row]:
+        """As `every(Row)`, of the streams of numbers from `first` up to and with `last`."""
+        ...
+
     def complaints(self) -> Iterator[str]:
         """What the back end finds wrong with its own tables and indexes, a line each."""
         ...
@@ -164,6 +168,9 @@ class Recorder(forks.Forked, ABC):
     """A back end. `signal` is sent after every commit."""
 
     url: str
+    address = ""
+    """The URL that it was opened by, as another process needs it; it may hold a password."""
+
     genesis: Genesis
     gives_positions = False
     """Whether `append` puts rows behind those that others wrote meanwhile."""

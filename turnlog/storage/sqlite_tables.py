@@ -309,12 +309,13 @@ def _first(found: Sequence[Stored]) -> Stored | None:
     return found[0] if found else None
 
 
+_EVERY_ROW = (
+    f"SELECT {_COLUMNS}, coalesce(owner, x''), name, coalesce(life, 0) FROM rows_t1"
+    " LEFT JOIN streams USING (stream) WHERE position <> 0"
+)
+
 _EVERY: dict[type, tuple[str, Callable[[Any], Any]]] = {
-    Row: (
-        f"SELECT {_COLUMNS}, coalesce(owner, x''), name, coalesce(life, 0) FROM rows_t1"
-        " LEFT JOIN streams USING (stream) WHERE position <> 0 ORDER BY stream, version",
-        Row._make,
-    ),
+    Row: (f"{_EVERY_ROW} ORDER BY stream, version", Row._make),
     Stream: (f"SELECT {_STREAM} FROM streams WHERE stream <> 0 ORDER BY stream", Stream._make),
     Key: ("SELECT lookup, position FROM keys ORDER BY lookup", Key._make),
     Head: (f"SELECT {_HEAD} FROM heads ORDER BY 1", Head._make),
@@ -338,9 +339,15 @@ class SqliteScan(SqliteReader):
 
     def every(self, kind: type[Stored]) -> Iterator[Stored]:
         statement, made = _EVERY[kind]
+        yield from map(made, self._streamed(statement))
+
+    def rows_between(self, first: int, last: int) -> Iterator[Row]:
+        statement = f"{_EVERY_ROW} AND stream BETWEEN ? AND ? ORDER BY stream, version"
+        yield from map(Row._make, self._streamed(statement, (first, last)))
+
+    def _streamed(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
         try:
-            for found in self._connection.execute(statement):
-                yield made(found)
+            yield from self._connection.execute(statement, parameters)
         except sqlite3.Error as error:
             self._damage.note(error)
             raise translated(error) from error

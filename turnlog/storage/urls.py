@@ -23,6 +23,12 @@ def recorder(url: str, *, create: bool = True, readonly: bool = False) -> Record
     understands. Without `create`, raises NoSuchLog where there is no log yet. With `readonly` too,
     and nothing of the log changes.
     """
+    opened = _opened(url, create=create, readonly=readonly)
+    opened.address = url
+    return opened
+
+
+def _opened(url: str, *, create: bool, readonly: bool) -> Recorder:
     parts = urlsplit(url)
     if url == "memory:":
         if not create:
