@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import turnlog
 from turnlog import UserUttered
+from turnlog.projections import heads as module
+from turnlog.storage.recorder import Transaction
+from turnlog.storage.rows import Head
 
 
 def test_a_row_that_another_thread_folds_meanwhile_is_seen(tmp_path: Path) -> None:
@@ -42,3 +49,105 @@ def test_a_tail_of_a_life_before_that_of_the_table_is_seen(tmp_path: Path) -> No
         others.current.catch_up()
         head = ours.current.known(ours.store.reader, ["alice"])["alice"]
         assert (head.life, head.version) == (2, 1)
+
+
+def test_a_key_that_is_read_right_after_catching_up_stays_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the commit of the tables and what this process lets go of, another one writes."""
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(url) as ours, turnlog.open(url) as others:
+        ours.record("alice", UserUttered("one"))
+        transaction = ours.store.transaction
+
+        @contextmanager
+        def then_another() -> Iterator[Transaction]:
+            with transaction() as held:
+                yield held
+            others.record("alice", UserUttered("two"), key="k")
+            ours.current.head(ours.store.reader, "alice")  # as a reading thread does
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ours.store, "transaction", then_another)
+            ours.current.catch_up()
+        assert not ours.record("alice", UserUttered("two"), key="k").new
+        assert len([*ours.conversation("alice").events()]) == 2
+
+
+def test_a_head_that_was_read_before_the_memory_was_cleared_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One thread reads the table of heads; others catch up, and another thread follows them."""
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(url) as ours, turnlog.open(url) as others:
+        others.record("alice", UserUttered("one"))
+        others.current.catch_up()
+        heads, reader = ours.current, ours.store.reader
+        heads.refresh(reader)
+        heads_of = type(reader).heads_of
+
+        def then_others(self: Any, conversations: Sequence[str]) -> Sequence[Head]:
+            found = heads_of(self, conversations)
+            patch.undo()
+            others.record("alice", UserUttered("two"))
+            others.current.catch_up()
+            heads._load(reader)
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(reader), "heads_of", then_others)
+            heads.known(reader, ["alice"])
+        head = heads.head(reader, "alice")
+        assert head is not None
+        assert head.version == 2
+
+
+def test_a_key_stays_known_although_the_checkpoint_moves_while_its_row_is_folded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer folds the tail that another process left; a thread follows the tables meanwhile."""
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(url) as ours, turnlog.open(url) as others:
+        ours.record("z", UserUttered("nobody is believed"))
+        others.record("other", UserUttered("one"))
+        others.current.catch_up()
+        others.record("alice", UserUttered("two"), key="k")
+        heads = ours.current
+        take, moves = module.Following.take, [heads._load]
+
+        def moved_once(self: Any, *given: Any) -> None:
+            take(self, *given)
+            while moves:
+                moves.pop()(ours.store.reader)
+
+        monkeypatch.setattr(module.Following, "take", moved_once)
+        assert not ours.record("alice", UserUttered("two"), key="k").new
+        assert moves == []
+
+
+def test_heads_below_the_bound_are_all_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEPT_HEADS", 10)
+    with turnlog.open(f"sqlite:///{tmp_path / 'log.db'}") as log:
+        names = [f"c{number}" for number in range(8)]
+        for name in names:
+            log.record(name, UserUttered("one"))
+        log.current.catch_up()
+        assert all(log.current.kept(names).values())
+
+
+def test_a_process_that_only_reads_keeps_no_more_rows_than_the_tables_are_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BEHIND_ROWS", 10)
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(url) as ours, turnlog.open(url) as others:
+        heads, reader = ours.current, ours.store.reader
+        for number in range(300):
+            others.record(f"c{number % 150}", UserUttered("one"))
+            assert heads.head(reader, "c0") is not None
+        assert sum(map(len, heads._pending.values())) <= 50
+        assert {head.conversation: head.version for head in heads.every(reader)} == {
+            f"c{number}": 2 for number in range(150)
+        }

@@ -179,6 +179,7 @@ class Heads(forks.Forked):
         self._keys: dict[bytes, int] = {}
         self._checkpoint = 0
         self._end = 0
+        self._moves = 0  # of the checkpoint, with each of which heads may be let go of
         self._checked = CheckedRows()
         self.position: int | None = None
         forks.tell(self)
@@ -215,12 +216,12 @@ class Heads(forks.Forked):
         if checkpoint:
             _check_end(reader, checkpoint)
         with self._lock:
-            self._checkpoint = checkpoint
             if self.position is None or self.position < checkpoint:
                 self._live.clear()
                 self._pending.clear()
+                self._moves += 1
                 self.position = checkpoint
-            self._trim()
+            self._let_go(checkpoint)
 
     def _note(self, rows: Sequence[Row]) -> None:
         with self._lock:
@@ -259,8 +260,10 @@ class Heads(forks.Forked):
         self, reader: Reader, conversations: Sequence[str], found: dict[str, LiveHead]
     ) -> dict[str, LiveHead]:
         with self._lock:
+            moves = self._moves
             rows = {name: [*self._pending.get(name, ())] for name in conversations}
             live = {name: self._live.get(name) for name in conversations}
+        again: list[str] = []
         absent = [name for name, head in live.items() if head is None]
         stored = {h.conversation: h for h in reader.heads_of(absent)} if absent else {}
         for name in conversations:
@@ -275,13 +278,20 @@ class Heads(forks.Forked):
                 following.take(of_life, StoredHistory(reader, name, self, life))
             if following.head is not None:
                 found[name] = following.head
-                self._keep(name, following)
-        return found
+                if not self._keep(name, following, moves):
+                    again.append(name)
+        return self._folded(reader, again, found) if again else found
 
-    def _keep(self, conversation: str, following: Following) -> None:
+    def _keep(self, conversation: str, following: Following, moves: int) -> bool:
+        """Whether it is kept: not where the checkpoint moved since it was read.
+
+        A newer head may have come meanwhile, and gone into the table.
+        """
         head = following.head
         assert head is not None
         with self._lock:
+            if moves != self._moves:
+                return False
             live = self._live.get(conversation)
             if live is None or live.position < head.position:
                 self._put(conversation, following)
@@ -291,6 +301,7 @@ class Heads(forks.Forked):
             self._settle(conversation)
             if len(self._live) > KEPT_HEADS + BEHIND_ROWS:
                 self._trim()
+            return True
 
     def _put(self, conversation: str, following: Following) -> None:
         assert following.head is not None
@@ -388,11 +399,13 @@ class Heads(forks.Forked):
             found = transaction.checkpoint(HEADS)
             self.write(transaction, found.position if found else 0)
             close_over(transaction)
+            end = self.position or 0  # once others may write, a reading thread may be beyond it
         with self._lock:
-            self._let_go(self.position or 0)
+            self._let_go(end)
 
     def _let_go(self, checkpoint: int) -> None:
         """What the tables have up to a checkpoint is there to be read."""
+        self._moves += checkpoint != self._checkpoint
         self._checkpoint = checkpoint
         self._keys = {k: position for k, position in self._keys.items() if position > checkpoint}
         self._snapshots = {
@@ -400,6 +413,10 @@ class Heads(forks.Forked):
             for conversation, due in self._snapshots.items()
             if (left := [each for each in due if each[0] > checkpoint])
         }
+        for name in [n for n, rows in self._pending.items() if rows[0].position <= checkpoint]:
+            self._live.pop(name, None)  # it has not seen these rows, and the table has
+            if newer := [row for row in self._pending.pop(name) if row.position > checkpoint]:
+                self._pending[name] = newer
         self._trim()
 
     def write(self, transaction: Transaction, checkpoint: int) -> None:
@@ -438,6 +455,7 @@ class Heads(forks.Forked):
         with self._lock:
             for held in (self._live, self._pending, self._keys, self._snapshots):
                 held.clear()
+            self._moves += 1
 
     def take(self, rows: Sequence[Row]) -> None:
         """Rows that come next, read elsewhere."""
@@ -446,7 +464,7 @@ class Heads(forks.Forked):
     def _trim(self) -> None:
         """Let go of the oldest heads that the table has."""
         names = [n for n, head in self._live.items() if head.position <= self._checkpoint]
-        for name in names[: len(self._live) - KEPT_HEADS]:
+        for name in names[: max(0, len(self._live) - KEPT_HEADS)]:
             del self._live[name]
 
 
