@@ -151,3 +151,22 @@ def test_a_process_of_this_version_cannot_go_on_once_a_newer_one_upgraded_the_lo
             log.record("c0", UserUttered("and on"))
         changed(path, "ALTER TABLE rows_t2 RENAME TO rows_t1")
         log.record("c0", UserUttered("and on"))
+
+
+def test_whoever_has_an_empty_log_open_that_is_restored_opens_it_again(
+    url: str, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup.db"
+    with turnlog.open(f"sqlite:///{tmp_path / 'another.db'}") as log:
+        fill(log, 5)
+        copying.backup(log.store, backup)
+    with turnlog.open(url) as log:
+        assert list(log.ids()) == []
+        assert run("restore", str(backup), "--db", url).status == 0
+        for id in ("new", "c1"):
+            with pytest.raises(Unavailable, match="open it again"):
+                log.record(id, UserUttered("meanwhile"))
+    with turnlog.open(url) as log:
+        log.record("c1", UserUttered("and on"))
+        assert not log.record("c1", UserUttered("again"), key="k1").new
+    assert run("verify", "--db", url).status == 0

@@ -107,7 +107,7 @@ class Writer:
 
     def _committed(self, requests: Sequence[Request]) -> Batch:
         """First as if nobody else wrote and no key were known: the tables refuse it if not."""
-        if self._believes:
+        if self._believes and self._heads.position:  # an empty log may be filled by a restore
             try:
                 return self._believed(requests)
             except Unavailable:

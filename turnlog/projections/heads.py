@@ -22,7 +22,7 @@ from turnlog.domain.rewinds import goes_behind
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.encoding.rows import is_commit
-from turnlog.errors import AnotherPast, Corrupt, OutOfRange
+from turnlog.errors import AnotherPast, Corrupt, OutOfRange, Unavailable
 from turnlog.projections.history import StoredHistory
 from turnlog.storage import forks
 from turnlog.storage.checkpoints import close_over
@@ -204,10 +204,19 @@ class Heads(forks.Forked):
 
     def refresh(self, reader: Reader) -> None:
         """Look what was recorded since the last look, whoever did."""
+        was_empty = self.position == 0
         if self.position is None or self.behind > 4 * BEHIND_ROWS:
             self._load(reader)
         while rows := reader.tail(self.position or 0, BATCH_COMMITS):
+            if was_empty and rows[0].position == 1:
+                self._check_beginning(rows[0])
             self._note(rows)
+
+    def _check_beginning(self, row: Row) -> None:
+        """Raise Unavailable where an empty log became the copy of another one meanwhile."""
+        if row.previous != self._recorder.genesis.digest:
+            what = "was empty when it was opened, and was filled by a restore: open it again"
+            raise Unavailable(f"{self._recorder.url}: the log {what}")
 
     def _load(self, reader: Reader) -> None:
         """Where the tables are now, of which less has to be kept in memory."""
