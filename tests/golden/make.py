@@ -37,7 +37,8 @@ HERE = Path(__file__).parent
 
 def make(name: str) -> None:
     path = HERE / f"{name}.db"
-    path.unlink(missing_ok=True)
+    for file in HERE.glob(f"{name}.db*"):
+        file.unlink()
     times = iter(range(1_700_000_000, 1_800_000_000, 10))
     with turnlog.open(f"sqlite:///{path}", clock=lambda: float(next(times))) as log:
         _by_hand(log)
@@ -48,6 +49,7 @@ def make(name: str) -> None:
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("VACUUM")
     connection.close()
+    Path(f"{path}-highwater").unlink()
 
 
 def _by_hand(log: Turnlog) -> None:

@@ -210,6 +210,20 @@ async def test_the_webhook_answers_as_rasas_and_streams(server: Server) -> None:
             assert (refused.status_code, refused.json()["status"]) == (400, "failure")
 
 
+async def test_a_sender_of_the_webhook_who_was_deleted_begins_anew(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.url) as http:
+
+        async def say(text: str) -> object:
+            said = {"sender": "again", "message": text}
+            return (await http.post("/webhooks/rest/webhook", json=said)).json()[0]["text"]
+
+        assert await say("a table for two") == "For which day?"
+        deleted = {"type": "ConversationDeleted"}
+        await http.post("/v1/conversations/again/events", json=deleted)
+        assert await say("a table for two") == "For which day?"
+        assert await say("tomorrow") == "At what time?"
+
+
 async def test_a_bot_behind_a_url_is_asked_and_recorded(server: Server) -> None:
     with turnlog_part.running(bot=f"{server.url}/webhooks/rest/webhook") as front:
         async with connected(front.url) as client:
