@@ -17,7 +17,7 @@ from turnlog.encoding import rows
 from turnlog.engine.log import Turnlog
 
 FEW, MANY = 1_500, 15_000
-MORE_KB = 8_000
+MORE_KB = 14_000
 """What a process may need more for ten times as much."""
 
 STATUS = Path("/proc/self/status")

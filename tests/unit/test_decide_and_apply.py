@@ -472,6 +472,11 @@ def test_what_goes_back_is_recorded_without_a_copy_of_what_was_there(asked: e.Ev
         log.record("c", e.SessionConfigured(None, carry_over=True), e.UserUttered("I am Xanthippe"))
         log.record("c", e.SlotSet("name", "Xanthippe"), e.ActionExecuted("act"), e.UserUttered("x"))
         log.record("c", asked)
-        (event,) = log.history("c").commits(after=2)
+        *_, event = log.history("c").commits()
         assert b"Xanthippe" not in log.store.reader.rows("c", 2)[0].parts
         assert len(binary.encode(event.events)) <= 24
+
+
+def test_of_a_slot_that_is_declared_twice_at_once_the_last_counts():
+    declared = e.SlotsDeclared((Slot("a", initial=1), Slot("a", initial=3)))
+    assert replay([declared]).slots == replay([declared, e.SlotsReset()]).slots == {"a": 3}

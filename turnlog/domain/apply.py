@@ -66,9 +66,10 @@ def _slots_declared(state: State, event: e.SlotsDeclared) -> None:
     state.declared = {**state.declared, **{slot.name: slot for slot in event.slots}}
     state.closed = event.closed
     slots = state.context.slots
-    for slot in event.slots:
+    for name in dict.fromkeys(slot.name for slot in event.slots):
+        slot = state.declared[name]  # the last, where one is declared twice
         if slot.initial is not None:
-            slots.setdefault(slot.name, slot.coerce(slot.initial))
+            slots.setdefault(name, slot.coerce(slot.initial))
 
 
 def _session_configured(state: State, event: e.SessionConfigured) -> None:
