@@ -19,7 +19,7 @@ from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.encoding.rows import SALT_BYTES, columns, digest
 from turnlog.projections.heads import LiveHead
-from turnlog.storage.rows import Row, Stream, key_lookup
+from turnlog.storage.rows import Key, Row, Stream, key_lookup
 from turnlog.storage.sqlite import SqliteRecorder
 
 CONVERSATIONS = 32
@@ -47,10 +47,8 @@ _NOTES = {
     "decide": "what is recorded, and the state after it",
     "encode": "the commit as bytes, and a commitment for each event",
     "chain": "SHA-256 of the row",
-    "begin": "BEGIN IMMEDIATE",
-    "key": "whether the idempotency key is in the index",
-    "append": "the row in the log and its index",
-    "commit": "COMMIT: the pages go to the write-ahead log",
+    "key": "HMAC of the idempotency key",
+    "append": "one INSERT, which is its transaction, and a look at the files",
     "rest": "request, lock, batch, cache: what of the whole is not above",
 }
 
@@ -85,7 +83,7 @@ class _Steps:
         with self.store.transaction() as transaction:
             transaction.append((), streams)
         self._heads = {
-            name: LiveHead(name, stream.stream, stream.owner, 0, 0, genesis, 0, State())
+            name: LiveHead(name, stream.stream, stream.owner, 1, 0, 0, genesis, 0, State())
             for name, stream in zip(names, streams, strict=True)
         }
 
@@ -106,21 +104,18 @@ class _Steps:
         self._lap("encode")
         row = Row(
             n + 1, head.stream, commit.version, made.topic, head.digest, made.skeleton, b"",
-            made.parts, head.owner, None,
+            made.parts, head.owner, None, 1,
         )  # fmt: skip
         sealed = digest(
             head.owner, row.version, row.topic, row.previous, row.skeleton, made.commitments
         )
         self._lap("chain")
-        with self.store.transaction() as transaction:
-            self._lap("begin")
-            transaction.keyed_rows([key_lookup(self.store.genesis.secret, id, f"k{n}")])
-            self._lap("key")
-            transaction.append([row])
-            self._lap("append")
-        self._lap("commit")
+        key = Key(key_lookup(self.store.genesis.secret, id, f"k{n}"), n + 1)
+        self._lap("key")
+        self.store.append([row], [], [key])
+        self._lap("append")
         self._heads[id] = LiveHead(
-            id, head.stream, head.owner, row.version, row.position, sealed, 0, state
+            id, head.stream, head.owner, 1, row.version, row.position, sealed, 0, state
         )
 
     def _lap(self, step: str) -> None:
