@@ -11,6 +11,7 @@ import pytest
 
 import turnlog
 from turnlog import UserUttered
+from turnlog.audit.verify import verify
 from turnlog.projections import heads as module
 from turnlog.storage.recorder import Transaction
 from turnlog.storage.rows import Head
@@ -151,3 +152,27 @@ def test_a_process_that_only_reads_keeps_no_more_rows_than_the_tables_are_behind
         assert {head.conversation: head.version for head in heads.every(reader)} == {
             f"c{number}": 2 for number in range(150)
         }
+
+
+def test_a_head_that_a_thread_read_before_the_writer_noted_its_own_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between a commit and what the writer notes of it, another process writes."""
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(url) as ours, turnlog.open(url) as others:
+        ours.record("alice", UserUttered("one"))
+        written = ours.current.written
+
+        def late(*noted: Any) -> None:
+            monkeypatch.undo()
+            others.record("alice", UserUttered("three"))
+            assert ours.conversation("alice").turn == 3
+            written(*noted)
+
+        monkeypatch.setattr(ours.current, "written", late)
+        ours.record("alice", UserUttered("two"))
+        assert ours.conversation("alice").turn == 3
+        assert ours.record("alice", UserUttered("four")).state.turn == 4
+        ours.record("bob", UserUttered("one"))
+        ours.current.catch_up()
+        assert verify(ours.store).faults == []

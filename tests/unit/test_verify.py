@@ -444,6 +444,24 @@ def test_exchanged_lookups_are_named(path: Path):
     assert named == {"anna", "c"}
 
 
+def test_a_row_moved_before_the_log_begins_is_found(tmp_path: Path):
+    path = tmp_path / "log.db"
+    with turnlog.open(f"sqlite:///{path}") as log:
+        log.record("alice", UserUttered("one"))
+        log.record("alice", UserUttered("two"))
+    run(path, "UPDATE rows_t1 SET position = -3 WHERE position = 1")
+    assert [fault.what for fault in verified(path).faults] == ["version 1 stands at position -3"]
+
+
+@pytest.mark.parametrize("change", ["version = 'x'", "version = 1.5", "topic = x'ff'"])
+def test_a_newest_row_of_another_type_is_a_fault_and_no_error(tmp_path: Path, change: str):
+    path = tmp_path / "log.db"
+    with turnlog.open(f"sqlite:///{path}") as log:
+        log.record("alice", UserUttered("one"))
+    run(path, f"UPDATE rows_t1 SET {change} WHERE position = 1")
+    assert any("of its type" in fault.what for fault in verified(path).faults)
+
+
 def test_two_rows_of_a_conversation_that_exchanged_positions_are_found(path: Path):
     where = f"{OF_ANNA} AND version IN (3, 4)"
     with closing(sqlite3.connect(path)) as connection, connection:

@@ -98,6 +98,8 @@ class Chain:
                 f"{what}: one of the two was changed, or rows between were removed",
                 self._began or here,
             )
+        if row.position < 1:  # nobody who reads in order of position comes by it
+            self.fault(f"version {row.version} stands at position {row.position}", here)
         if last is None:
             if row.version > 1 or row.version < int(is_commit(row.topic)):
                 self.fault(f"the first row has version {row.version}", here)

@@ -301,9 +301,7 @@ class Heads(forks.Forked):
         with self._lock:
             if moves != self._moves:
                 return False
-            live = self._live.get(conversation)
-            if live is None or live.position < head.position:
-                self._put(conversation, following)
+            if self._put_newer(conversation, following):
                 secret = self._recorder.genesis.secret
                 for (key, life), position in following.keys.items():
                     self._keys[key_lookup(secret, conversation, key, life)] = position
@@ -312,12 +310,17 @@ class Heads(forks.Forked):
                 self._trim()
             return True
 
-    def _put(self, conversation: str, following: Following) -> None:
-        assert following.head is not None
-        self._live[conversation] = following.head
+    def _put_newer(self, conversation: str, following: Following) -> bool:
+        """Whether it was put: not where a thread has read beyond it meanwhile."""
+        head, live = following.head, self._live.get(conversation)
+        assert head is not None
+        if live is not None and live.position >= head.position:
+            return False
+        self._live[conversation] = head
         self._live.move_to_end(conversation)
         if following.snapshots:
             self._snapshots.setdefault(conversation, []).extend(following.snapshots)
+        return True
 
     def _settle(self, conversation: str) -> None:
         """Let go of rows that the head has seen."""
@@ -392,7 +395,7 @@ class Heads(forks.Forked):
         """What a writer has committed behind a position, and up to which."""
         with self._lock:
             for conversation, each in following.items():
-                self._put(conversation, each)
+                self._put_newer(conversation, each)
                 self._settle(conversation)
             self._keys.update(keys)
             self._end = max(position, self._end)

@@ -75,7 +75,7 @@ def _at(reader: Reader, position: int) -> HighWater | None:
     """Of the row at a position; None where there is none, or what is there is no row."""
     try:
         return next((HighWater.of(row) for row in reader.tail(position - 1, 1)), None)
-    except (TypeError, ValueError, OverflowError):  # a column that somebody changed
+    except (TypeError, ValueError, OverflowError, AttributeError):  # a column that somebody changed
         return None
 
 
