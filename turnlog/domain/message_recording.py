@@ -40,18 +40,43 @@ def recorded_as(messages: Iterable[Message], first: int = 1) -> Iterator[e.Event
     The first message is one of its own, whatever was recorded before. Raises InvalidMessage for one
     that no events can say.
     """
-    before: Group | None = None
+    recording = Recording(first)
     for message in messages:
+        yield from recording.take(message)
+
+
+class Recording:
+    """Messages to events one by one; number: that the next event gets."""
+
+    def __init__(self, first: int = 1) -> None:
+        self.number = first
+        self._before = Group("assistant", []) if first > 1 else None
+
+    def take(self, message: Message) -> list[e.Event]:
+        """The events of the next message. Raises InvalidMessage as `recorded_as` does."""
         _check(message)
-        events = list(_events(message, first))
+        events = list(_events(message, self.number))
         its = _SIDE.get(message.role, "assistant")
-        is_unsure = before is None and first > 1 and its == "assistant"
-        if is_unsure or (before and before.side == its and continues(events[0], before)):
+        if self._goes_on(its, events[0]):
             events[0] = replace(events[0], extra={**(events[0].extra or {}), NEW_MESSAGE: True})
-        before = Group(its, list(enumerate(events, first)))
-        events += _about(message, first)
-        first += len(events)
-        yield from events
+        self._before = Group(its, list(enumerate(events, self.number)))
+        events += _about(message, self.number)
+        self.number += len(events)
+        return events
+
+    def _goes_on(self, its: str, event: e.Event) -> bool:
+        """Whether an event could be read as the rest of the message before it.
+
+        Where nobody knows what that is, an assistant's could.
+        """
+        before = self._before
+        if before is None or before.side != its:
+            return False
+        return not before.members or continues(event, before)
+
+    def pass_over(self, events: int) -> None:
+        """So many that are part of no message come next."""
+        self.number += events
 
 
 def _check(message: Message) -> None:
@@ -194,7 +219,7 @@ def _called(call: ToolCall) -> e.ToolCalled:
     if isinstance(given, str):  # a text that is not the model's own is a JSON string
         raw = dumps(given).decode() if raw is None else None if raw == given else raw
     return e.ToolCalled(
-        call.name, given, call.id, raw=raw, server=call.server, signature=call.signature
+        call.name, given, call.id or None, raw=raw, server=call.server, signature=call.signature
     )
 
 

@@ -1,48 +1,41 @@
-"""Chat messages to events.
-
-A message with text and tool calls, or with several calls, is several events: the later ones name
-the first as their cause.
-"""
+"""Chat messages to events, by way of the message model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.message_groups import NEW_MESSAGE
-from turnlog.domain.message_openai import content_text
-from turnlog.errors import FormatError
+from turnlog.domain.message_chat import beyond, read_chat
+from turnlog.domain.message_recording import Recording
+from turnlog.errors import FormatError, InvalidMessage
 from turnlog.serializers.shared.document import member
 from turnlog.serializers.shared.json_value import parse, raw_parts
 
-Message = Mapping[str, Any]
-
-_READ = frozenset(
-    ("role", "content", "tool_calls", "tool_call_id", "timestamp", "requestor", "tool_messages")
-)
+_TAU2 = ("timestamp", "requestor", "tool_messages")
+"""Members of tau2-bench's messages that are read here."""
 
 
 class Messages:
     """Turns messages into events and counts them."""
 
     def __init__(self) -> None:
-        self.last: e.Event | None = None
-        self.number = 0
+        self._recording = Recording()
 
     def opening(self, events: Iterable[e.Event]) -> Iterator[e.Event]:
         """Events that come before the messages."""
         for event in events:
-            yield self._count(event)
+            self._recording.pass_over(1)
+            yield event
 
     def events(self, messages: list[Any], field: str) -> Iterator[e.Event]:
         for index, message in enumerate(messages):
             try:
                 yield from self._message(message)
-            except FormatError as error:
+            except (FormatError, InvalidMessage) as error:
                 place = f"{field}[{index}]" + (f".{error.field}" if error.field else "")
                 raise FormatError(error.why, field=place) from error
 
@@ -52,36 +45,52 @@ class Messages:
             for part in member(message, "tool_messages", list):
                 yield from self._message(part)
             return
-        read = _ROLES.get(role)
-        if read is None:
-            raise FormatError(f"{role!r:.60} is no role", field="role")
-        first = self.number + 1
-        for event in read(message, _common(message)):
-            yield self._count(self._joined(event, first))
+        time = message.get("timestamp")
+        timestamp = None if time is None else _seconds(time)
+        for event in self._said(role, message):
+            yield event if timestamp is None else replace(event, timestamp=timestamp)
 
-    def _joined(self, event: e.Event, first: int) -> e.Event:
-        if not isinstance(event, e.ToolCalled):
-            return event
-        if self.number >= first:
-            return replace(event, cause=first)
-        if isinstance(self.last, e.ToolCalled) and self.last.actor == event.actor:
-            return replace(event, extra={**(event.extra or {}), NEW_MESSAGE: True})
-        return event
+    def _said(self, role: str, message: Mapping[str, Any]) -> list[e.Event]:
+        said = {key: held for key, held in message.items() if key not in _TAU2}
+        if role == "tool":
+            return self._result(message, said)
+        if role == "user" and said.get("tool_calls"):
+            return self._of_user(said, said.pop("tool_calls"))
+        return self._with_calls(self._recording.take(read_chat(said, arguments)), said)
 
-    def _count(self, event: e.Event) -> e.Event:
-        self.number += 1
-        self.last = event
-        return event
+    def _with_calls(self, events: list[e.Event], said: Mapping[str, Any]) -> list[e.Event]:
+        """The same, with what calls say beside."""
+        rests = iter([beyond(call) for call in said.get("tool_calls") or ()])
+        return [
+            replace(event, extra={**rest, **(event.extra or {})} or None)
+            if isinstance(event, e.ToolCalled) and (rest := next(rests))
+            else event
+            for event in events
+        ]
 
+    def _result(self, message: Mapping[str, Any], said: dict[str, Any]) -> list[e.Event]:
+        """A tool's answer; tau2-bench names the call in `id`, and says whose it was."""
+        if "tool_call_id" not in said:
+            said["tool_call_id"] = said.pop("id", None)
+        actor = "user" if message.get("requestor") == "user" else None
+        events = self._recording.take(read_chat(said, arguments))
+        return [replace(event, actor=actor) if actor else event for event in events]
 
-def _common(message: Message) -> dict[str, Any]:
-    """Fields of whatever event a message becomes."""
-    extra = {k: held for k, held in message.items() if k not in _READ and held is not None}
-    fields: dict[str, Any] = {"extra": extra} if extra else {}
-    time = message.get("timestamp")
-    if time is not None:
-        fields["timestamp"] = _seconds(time)
-    return fields
+    def _of_user(self, said: dict[str, Any], calls: Any) -> list[e.Event]:
+        """What the user's side says beside calls; these are in no message."""
+        first, spoken = self._recording.number, []
+        asked: dict[str, Any] = {"role": "assistant", "tool_calls": calls}
+        if said.get("content") is None:
+            asked |= {key: held for key, held in said.items() if key not in ("role", "content")}
+        else:
+            spoken = self._recording.take(read_chat(said, arguments))
+        called = Recording().take(read_chat(asked, arguments))
+        self._recording.pass_over(len(called))
+        called = [
+            replace(event, actor="user", cause=None if number == first else first)
+            for number, event in enumerate(self._with_calls(called, asked), first + len(spoken))
+        ]
+        return spoken + called
 
 
 def _seconds(time: Any) -> float:
@@ -93,122 +102,10 @@ def _seconds(time: Any) -> float:
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 
-def _said(message: Message) -> dict[str, Any]:
-    """Text and data of a message's content; the parts of a content of parts are kept as data."""
-    content = message.get("content")
-    if isinstance(content, list):
-        return {"text": content_text(content), "data": {"content": content}}
-    if content is not None and not isinstance(content, str):
-        raise FormatError(f"cannot be {content!r:.60}", field="content")
-    return {"text": content}
-
-
-def _instructed(message: Message, common: dict[str, Any]) -> Iterator[e.Event]:
-    fields = _said(message)
-    extra = dict(common.pop("extra", {}))
-    if message["role"] != "system":
-        extra["role"] = message["role"]
-    if "data" in fields:
-        extra["content"] = fields["data"]["content"]
-    yield e.SystemInstructed(text=fields["text"], extra=extra or None, **common)
-
-
-def _user(message: Message, common: dict[str, Any]) -> Iterator[e.Event]:
-    yield from _uttered(e.UserUttered, message, common, actor="user")
-
-
-def _assistant(message: Message, common: dict[str, Any]) -> Iterator[e.Event]:
-    yield from _uttered(e.BotUttered, message, common, actor=None)
-
-
-def _uttered(
-    kind: type[e.UserUttered] | type[e.BotUttered],
-    message: Message,
-    common: dict[str, Any],
-    *,
-    actor: str | None,
-) -> Iterator[e.Event]:
-    """The text, unless there are only calls, then the calls."""
-    calls = message.get("tool_calls") or []
-    if not isinstance(calls, list):
-        raise FormatError(f"a list was expected, not {calls!r:.60}", field="tool_calls")
-    fields = _said(message)
-    if fields["text"] is not None or "data" in fields or not calls:
-        yield kind(**fields, **common)
-        common = {key: held for key, held in common.items() if key == "timestamp"}
-    for index, call in enumerate(calls):
-        try:
-            yield _called(call, common, actor)
-        except FormatError as error:
-            field = f"tool_calls[{index}]" + (f".{error.field}" if error.field else "")
-            raise FormatError(error.why, field=field) from error
-        common = {key: held for key, held in common.items() if key == "timestamp"}
-
-
-def _called(call: Any, common: dict[str, Any], actor: str | None) -> e.ToolCalled:
-    nested = call.get("function") if isinstance(call, dict) else None
-    function = call if nested is None else nested
-    name = member(function, "name", str)
-    known = ("id", "type", "function", "name", "arguments", "requestor")
-    extra = {k: held for k, held in call.items() if k not in known and held is not None}
-    if call.get("type") not in (None, "function"):
-        extra["type"] = call["type"]
-    extra |= common.get("extra", {})
-    rest = {key: held for key, held in common.items() if key != "extra"}
-    return e.ToolCalled(
-        name=name,
-        arguments=arguments(function.get("arguments")),
-        call_id=_id(call, "id"),
-        actor=actor,
-        extra=extra or None,
-        **rest,
-    )
-
-
-def arguments(source: Any) -> Any:
+def arguments(source: str) -> Any:
     """The arguments as an object where the text is one; any other text as it stands."""
-    if not isinstance(source, str):
-        return source
     try:
         value = parse(source.encode())
     except FormatError:
         return source
     return value if isinstance(value, dict) and not any(raw_parts(value)) else source
-
-
-def _returned(message: Message, common: dict[str, Any]) -> Iterator[e.Event]:
-    """A tool's answer; tau2-bench names the call in `id`, and says whose and whether it failed."""
-    extra = dict(common.pop("extra", {}))
-    failed = extra.pop("error", None) if isinstance(extra.get("error"), bool) else None
-    name = extra.pop("name", None) if isinstance(extra.get("name"), str) else None
-    field = "tool_call_id" if "tool_call_id" in message else "id"
-    if field == "id":
-        extra.pop("id", None)
-    if message["role"] != "tool":
-        extra["role"] = message["role"]
-    yield e.ToolReturned(
-        result=message.get("content"),
-        call_id=_id(message, field),
-        name=name,
-        is_error=failed,
-        actor="user" if message.get("requestor") == "user" else None,
-        extra=extra or None,
-        **common,
-    )
-
-
-def _id(holder: Message, field: str) -> str | None:
-    value = holder.get(field)
-    if value is not None and not isinstance(value, str):
-        raise FormatError(f"cannot be {value!r:.60}", field=field)
-    return value
-
-
-_ROLES: dict[str, Callable[[Message, dict[str, Any]], Iterator[e.Event]]] = {
-    "system": _instructed,
-    "developer": _instructed,
-    "user": _user,
-    "assistant": _assistant,
-    "tool": _returned,
-    "function": _returned,
-}

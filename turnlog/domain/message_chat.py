@@ -1,0 +1,133 @@
+"""Chat messages as OpenAI's API has them, read as messages; `Message.as_openai` is the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from turnlog.domain.errors import InvalidMessage
+from turnlog.domain.message import Message
+from turnlog.domain.message_openai import content_parts
+from turnlog.domain.message_parts import Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+
+Arguments = Callable[[str], Any]
+"""Reads the arguments of a call: the object that a text is the JSON of, or the text itself."""
+
+_READ = frozenset(("role", "content", "name", "refusal", "reasoning_content", "tool_calls"))
+_CALL = frozenset(("id", "type", "function", "name", "arguments"))
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+
+
+def read_chat(message: Mapping[str, Any], arguments: Arguments) -> Message:
+    """The message that a chat dict says; members it has no place for are its metadata.
+
+    Raises InvalidMessage where one has another type than the API's.
+    """
+    role = _member(message, "", "role", str, "?")
+    if role not in ROLES:
+        raise InvalidMessage(role, "role", f"{role!r:.60} is no role")
+    if role in ("tool", "function"):
+        return _result(role, message)
+    metadata = _rest(message, _READ)
+    content = _content(role, message)
+    if isinstance(content, list):
+        metadata["content"] = content
+    name = message.get("name")
+    if name is not None and not isinstance(name, str):
+        metadata["name"] = name
+    return Message(
+        role,
+        tuple(_parts(role, message, content, arguments)),
+        name=name if isinstance(name, str) else None,
+        metadata=metadata,
+    )
+
+
+def _result(role: str, message: Mapping[str, Any]) -> Message:
+    metadata = _rest(message, frozenset(("role", "content", "name", "tool_call_id", "error")))
+    if role != "tool":
+        metadata["role"] = role
+    name, failed = message.get("name"), message.get("error")
+    if failed is not None and not isinstance(failed, bool):
+        metadata["error"] = failed
+    if name is not None and not isinstance(name, str):
+        metadata["name"], name = name, None
+    call_id = _optional(message, role, "tool_call_id")
+    part = ToolResult(call_id, name, message.get("content"), failed is True)
+    return Message("tool", (part,), name=name, metadata=metadata)
+
+
+def _content(role: str, message: Mapping[str, Any]) -> str | list[Any] | None:
+    content = message.get("content")
+    if content is None or isinstance(content, str | list):
+        return content
+    raise InvalidMessage(role, "content", f"cannot be {content!r:.60}")
+
+
+def _parts(
+    role: str, message: Mapping[str, Any], content: str | list[Any] | None, arguments: Arguments
+) -> Iterator[Part]:
+    """What the model thought comes first, but for a content of parts, which opens a message."""
+    thought = [Reasoning(text) for text in _texts(message, role, "reasoning_content")]
+    if isinstance(content, list):
+        yield from content_parts(content)
+        yield from thought
+    else:
+        yield from thought
+        if content is not None:
+            yield Text(content)
+    yield from map(Refusal, _texts(message, role, "refusal"))
+    calls = message.get("tool_calls") or []
+    if not isinstance(calls, list):
+        raise InvalidMessage(role, "tool_calls", f"a list was expected, not {calls!r:.60}")
+    for index, call in enumerate(calls):
+        yield _call(role, f"tool_calls[{index}].", call, arguments)
+
+
+def _call(role: str, at: str, call: Any, arguments: Arguments) -> ToolCall:
+    if not isinstance(call, Mapping):
+        raise InvalidMessage(role, at[:-1], f"an object was expected, not {call!r:.60}")
+    nested = call.get("function")
+    function = call if nested is None else nested
+    if not isinstance(function, Mapping):
+        raise InvalidMessage(role, f"{at}function", f"an object was expected, not {nested!r:.60}")
+    name = _member(function, at, "name", str, role)
+    source = function.get("arguments")
+    given = arguments(source) if isinstance(source, str) else source
+    raw = source if isinstance(given, str) else None
+    return ToolCall(_optional(call, role, "id", at) or "", name, given, raw)
+
+
+def beyond(call: Mapping[str, Any]) -> dict[str, Any]:
+    """What a chat dict says of a call that a `ToolCall` has no place for."""
+    rest = _rest(call, _CALL | {"requestor"})
+    if call.get("type") not in (None, "function"):
+        rest["type"] = call["type"]
+    return rest
+
+
+# --- members ------------------------------------------------------------------------------------
+
+
+def _rest(holder: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    return {key: held for key, held in holder.items() if key not in known and held is not None}
+
+
+def _texts(message: Mapping[str, Any], role: str, field: str) -> list[str]:
+    held = _optional(message, role, field)
+    return [] if held is None else [held]
+
+
+def _optional(holder: Mapping[str, Any], role: str, field: str, at: str = "") -> str | None:
+    held = holder.get(field)
+    if held is not None and not isinstance(held, str):
+        raise InvalidMessage(role, at + field, f"cannot be {held!r:.60}")
+    return held
+
+
+def _member(holder: Mapping[str, Any], at: str, field: str, kind: type, role: str) -> Any:
+    if field not in holder:
+        raise InvalidMessage(role, at + field, "is missing")
+    if not isinstance(held := holder[field], kind):
+        raise InvalidMessage(role, at + field, f"cannot be {held!r:.60}")
+    return held
