@@ -10,8 +10,8 @@ from turnlog.domain.message import Message
 from turnlog.domain.message_openai import content_parts
 from turnlog.domain.message_parts import Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 
-Arguments = Callable[[str], Any]
-"""Reads the arguments of a call: the object that a text is the JSON of, or the text itself."""
+Arguments = Callable[[str], tuple[Any, str | None]]
+"""Reads the text of a call's arguments: `arguments` and `raw` of a ToolCall."""
 
 _READ = frozenset(("role", "content", "name", "refusal", "reasoning_content", "tool_calls"))
 _CALL = frozenset(("id", "type", "function", "name", "arguments"))
@@ -93,8 +93,7 @@ def _call(role: str, at: str, call: Any, arguments: Arguments) -> ToolCall:
         raise InvalidMessage(role, f"{at}function", f"an object was expected, not {nested!r:.60}")
     name = _member(function, at, "name", str, role)
     source = function.get("arguments")
-    given = arguments(source) if isinstance(source, str) else source
-    raw = source if isinstance(given, str) else None
+    given, raw = arguments(source) if isinstance(source, str) else (source, None)
     return ToolCall(_optional(call, role, "id", at) or "", name, given, raw)
 
 

@@ -102,10 +102,11 @@ def _seconds(time: Any) -> float:
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 
-def arguments(source: str) -> Any:
-    """The arguments as an object where the text is one; any other text as it stands."""
+def arguments(source: str) -> tuple[Any, str | None]:
+    """The object that a text is the JSON of, or any other text as it stands, which is raw too."""
     try:
         value = parse(source.encode())
     except FormatError:
-        return source
-    return value if isinstance(value, dict) and not any(raw_parts(value)) else source
+        return source, source
+    is_held = isinstance(value, dict) and not any(raw_parts(value))
+    return (value, None) if is_held else (source, source)

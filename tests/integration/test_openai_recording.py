@@ -1,0 +1,264 @@
+"""The OpenAI SDK with a made-up model: its own types in and out, and every call in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+import turnlog
+import turnlog.openai
+from tests.made_up_model import MadeUpModel, made_up_model
+from turnlog import BotUttered, SystemInstructed, ToolReturned, Turnlog, UserUttered
+from turnlog.domain.message_parts import Opaque, Reasoning, Text, ToolCall, ToolResult
+
+SYSTEM = {"role": "system", "content": "Be brief."}
+CALL = {"id": "c1", "type": "function", "function": {"name": "rain", "arguments": '{"in": "Oslo"}'}}
+TOOLS: Any = [{"type": "function", "function": {"name": "rain", "parameters": {}}}]
+
+
+def user(text: str) -> Any:
+    return {"role": "user", "content": text}
+
+
+def bot(text: str) -> Any:
+    return {"role": "assistant", "content": text}
+
+
+@pytest.fixture
+def model() -> Iterator[MadeUpModel]:
+    with made_up_model() as model:
+        yield model
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Turnlog]:
+    with turnlog.open(f"sqlite:///{tmp_path / 'log.db'}") as log:
+        yield log
+
+
+@pytest.fixture
+def client(model: MadeUpModel, log: Turnlog) -> Iterator[openai.OpenAI]:
+    with (
+        openai.OpenAI(api_key="none", base_url=model.url, max_retries=0) as client,
+        turnlog.openai.record(client, log, "a") as recorded,
+    ):
+        yield recorded
+
+
+def said(log: Turnlog, id: str = "a") -> list[tuple[str, str]]:
+    return [(message.role, message.text) for message in log.conversation(id).messages()]
+
+
+def ask(client: openai.OpenAI, *messages: Any, **options: Any) -> Any:
+    return client.chat.completions.create(model="made-up-1", messages=messages, **options)
+
+
+def test_a_conversation_is_recorded_once_however_often_it_is_sent(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel
+) -> None:
+    model.says.extend([bot("Yes."), bot("No.")])
+    one = ask(client, SYSTEM, user("rain?"))
+    assert type(one) is openai.types.chat.ChatCompletion
+    two = ask(client, SYSTEM, user("rain?"), one.choices[0].message, user("and snow?"))
+    assert two.choices[0].message.content == "No."
+    assert said(log) == [
+        ("system", "Be brief."), ("user", "rain?"), ("assistant", "Yes."),
+        ("user", "and snow?"), ("assistant", "No."),
+    ]  # fmt: skip
+    assert log.conversation("a").turn == 2
+
+
+def test_what_is_said_of_an_answer_is_recorded_beside(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel
+) -> None:
+    model.says.append(bot("Yes."))
+    ask(client, user("rain?"))
+    *_, answer = log.conversation("a").messages()
+    assert (answer.id, answer.model, answer.finish) == ("chatcmpl-1", "made-up-1", "stop")
+    usage = answer.usage
+    assert usage is not None
+    assert (usage.input, usage.output, usage.cached, usage.reasoning) == (7, 3, 2, 1)
+    assert usage.latency is not None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_tools_are_called_and_answer(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel, stream: bool
+) -> None:
+    model.says.extend([{"content": "Let me see.", "tool_calls": [CALL]}, bot("It rains.")])
+    sent: list[Any] = [user("rain?")]
+    if stream:
+        with client.chat.completions.stream(
+            model="made-up-1", messages=sent, tools=TOOLS
+        ) as pieces:
+            answer = pieces.get_final_completion().choices[0].message
+    else:
+        answer = ask(client, *sent, tools=TOOLS).choices[0].message
+    assert answer.tool_calls[0].function.arguments == '{"in": "Oslo"}'
+    sent += [
+        {"role": "assistant", "content": "Let me see.", "tool_calls": [CALL]},
+        {"role": "tool", "tool_call_id": "c1", "content": "wet"},
+    ]
+    ask(client, *sent, tools=TOOLS)
+    question, call, result, last = log.conversation("a").messages()
+    arguments = ToolCall("c1", "rain", {"in": "Oslo"}, raw='{"in": "Oslo"}')
+    assert call.parts == (Text("Let me see."), arguments)
+    assert result.parts == (ToolResult("c1", None, "wet"),)
+    assert (question.text, last.text) == ("rain?", "It rains.")
+    tools = [e.tools for e in log.conversation("a").events() if isinstance(e, SystemInstructed)]
+    assert tools == [TOOLS]
+
+
+def test_a_streamed_answer_is_recorded_before_its_end_is_seen(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel
+) -> None:
+    model.says.append(bot("It rains in Oslo."))
+    options = {"include_usage": True}
+    chunks = list(ask(client, user("rain?"), stream=True, stream_options=options))
+    assert type(chunks[0]) is openai.types.chat.ChatCompletionChunk
+    text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    *_, answer = log.conversation("a").messages()
+    assert answer.text == text == "It rains in Oslo."
+    assert answer.finish == "stop"
+    assert answer.usage is not None
+    assert answer.usage.first_token is not None
+    assert answer.usage.input == 7
+
+
+def test_an_answer_that_nobody_reads_to_its_end_is_broken_off(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel
+) -> None:
+    model.says.append(bot("It rains."))
+    with ask(client, user("rain?"), stream=True) as chunks:
+        for chunk in chunks:
+            if (chunk.choices[0].delta.content or "") == "r":
+                break
+    *_, answer = log.conversation("a").messages()
+    assert answer.finish == "broken_off"
+    assert "It rains.".startswith(answer.text)
+    assert answer.text.startswith("It r")
+
+
+def test_a_question_that_fails_is_recorded_once_and_can_be_asked_again(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel
+) -> None:
+    model.says.extend([500, 429, bot("Yes.")])
+    with pytest.raises(openai.InternalServerError):
+        ask(client, user("rain?"))
+    with pytest.raises(openai.RateLimitError):
+        ask(client, user("rain?"))
+    ask(client, user("rain?"))
+    assert said(log) == [("user", "rain?"), ("assistant", "Yes.")]
+
+
+def test_an_answer_that_is_asked_for_again_takes_the_place_of_the_first(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel
+) -> None:
+    model.says.extend([bot("Yes."), bot("Perhaps."), bot("Good.")])
+    ask(client, user("rain?"))
+    ask(client, user("rain?"))
+    assert said(log) == [("user", "rain?"), ("assistant", "Perhaps.")]
+    ask(client, user("rain?"), bot("Perhaps."), user("ok"))
+    assert said(log)[2:] == [("user", "ok"), ("assistant", "Good.")]
+    texts = [e.text for e in log.conversation("a").events() if isinstance(e, BotUttered)]
+    assert texts == ["Yes.", "Perhaps.", "Good."]
+
+
+def test_a_window_of_the_conversation_is_known(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel
+) -> None:
+    log.record("a", UserUttered("one"), BotUttered("1"), UserUttered("two"), BotUttered("2"))
+    model.says.extend([bot("3"), bot("4"), bot("5")])
+    ask(client, SYSTEM, user("two"), bot("2"), user("three"))
+    ask(client, SYSTEM, bot("a summary"), user("four"))
+    assert [text for _, text in said(log)] == [
+        "one", "1", "two", "2", "Be brief.", "three", "3", "four", "4",
+    ]  # fmt: skip
+
+
+ITEMS = [
+    {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "think"}],
+     "encrypted_content": "xyz"},
+    {"type": "web_search_call", "id": "ws_1", "status": "completed",
+     "action": {"type": "search", "query": "rain"}},
+    {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+     "content": [{"type": "output_text", "text": "It rains.", "annotations": []}]},
+    {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "rain", "status": "completed",
+     "arguments": '{"in":"Oslo"}'},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_responses_are_recorded_too(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel, stream: bool
+) -> None:
+    model.says.extend([ITEMS, ITEMS[2:3]])
+    if stream:
+        pieces = client.responses.create(model="made-up-1", input="rain?", stream=True)
+        response = list(pieces)[-1].response  # type: ignore[union-attr]
+    else:
+        response = client.responses.create(model="made-up-1", instructions="Be.", input="rain?")
+    assert response.output_text == "It rains."
+    result: Any = {"type": "function_call_output", "call_id": "c1", "output": "wet"}
+    client.responses.create(model="made-up-1", input=[user("rain?"), *response.output, result])
+    messages = [m for m in log.conversation("a").messages() if m.role != "system"]
+    assert [message.role for message in messages] == ["user", "assistant", "tool", "assistant"]
+    assert messages[1].parts == (
+        Reasoning("think", opaque="xyz"), Opaque("openai", "web_search_call", ITEMS[1]),
+        Text("It rains."), ToolCall("c1", "rain", {"in": "Oslo"}),
+    )  # fmt: skip
+    results = [e.result for e in log.conversation("a").events() if isinstance(e, ToolReturned)]
+    assert results == ["wet"]
+
+
+def test_where_the_provider_keeps_the_history_all_that_is_sent_is_new(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel
+) -> None:
+    model.says.extend([ITEMS[2:3], ITEMS[2:3]])
+    one = client.responses.create(model="made-up-1", input="rain?")
+    client.responses.create(model="made-up-1", input="rain?", previous_response_id=one.id)
+    assert [text for _, text in said(log)] == ["rain?", "It rains.", "rain?", "It rains."]
+
+
+def test_what_asks_no_model_passes(client: openai.OpenAI, log: Turnlog, model: MadeUpModel) -> None:
+    model.says.append({"content": "x"})
+    client.post("/embeddings", body={"input": "x"}, cast_to=object)
+    assert "a" not in log
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_asynchronous_clients_are_recorded_too(
+    model: MadeUpModel, tmp_path: Path, stream: bool
+) -> None:
+    model.says.append(bot("Yes."))
+    async with (
+        turnlog.aopen(f"sqlite:///{tmp_path / 'log.db'}") as log,
+        openai.AsyncOpenAI(api_key="none", base_url=model.url) as plain,
+        turnlog.openai.record(plain, log, "a") as client,
+    ):
+        answer: Any = await client.chat.completions.create(
+            model="made-up-1", messages=[user("rain?")], stream=stream
+        )
+        if stream:
+            async for _ in answer:
+                pass
+        assert [type(event) for event in await log.read_events("a")][:2] == [
+            UserUttered, BotUttered,
+        ]  # fmt: skip
+
+
+def test_clients_of_another_kind_are_refused(log: Turnlog) -> None:
+    nobody: Any = "nobody"
+    with pytest.raises(TypeError, match="an OpenAI or AsyncOpenAI client was expected"):
+        turnlog.openai.record(nobody, log, "a")
+
+
+async def test_a_plain_client_does_not_record_into_an_asynchronous_log(model: MadeUpModel) -> None:
+    async with turnlog.aopen("memory:") as log:
+        client = openai.OpenAI(api_key="none", base_url=model.url)
+        with client, pytest.raises(TypeError, match=r"turnlog\.open, not of aopen"):
+            turnlog.openai.record(client, log, "a")

@@ -1,0 +1,103 @@
+"""What is asked of a model, and how much of it the conversation does not have yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from turnlog.domain.message import Message
+from turnlog.domain.message_equality import flattened
+from turnlog.domain.message_parts import Opaque, Part, Reasoning, ToolResult
+from turnlog.domain.plain import dumps
+
+_INSTRUCTING = ("system", "developer")
+
+
+class Question(NamedTuple):
+    """is_whole: whether the messages are all that the model knows, and not just what is new."""
+
+    messages: Sequence[Message]
+    tools: list[Any] | None = None
+    is_whole: bool = True
+
+
+class News(NamedTuple):
+    """What of a question is to be recorded. instead: the first of the conversation's messages that
+    it does not go on from; None where it goes on from the last."""
+
+    messages: list[Message]
+    instead: Message | None = None
+
+
+def news(question: Question, recorded: Sequence[Message]) -> News:
+    """What the conversation does not have yet, given its messages that count.
+
+    What is sent may be all of the conversation, its end (a window) or its beginning (an answer is
+    asked for again); where it is nothing of these, what comes after its last answer is new.
+    """
+    instructions = _new_instructions(question.messages, recorded)
+    said = [message for message in question.messages if message.role not in _INSTRUCTING]
+    before = [message for message in recorded if message.role not in _INSTRUCTING]
+    known = _known_at_end(said, before)
+    if not known and question.is_whole and (known := _known_at_beginning(said, before)):
+        return News([*instructions, *said[known:]], before[_reached(said[:known], before)])
+    if not known and before and question.is_whole:
+        known = _after_last_answer(said)
+    return News([*instructions, *said[known:]])
+
+
+def _new_instructions(sent: Sequence[Message], recorded: Sequence[Message]) -> Iterator[Message]:
+    known = {_likeness(message) for message in recorded if message.role in _INSTRUCTING}
+    for message in sent:
+        if message.role in _INSTRUCTING and _likeness(message) not in known:
+            yield message
+
+
+def _known_at_end(said: Sequence[Message], before: Sequence[Message]) -> int:
+    """How many of the first messages are the conversation's last ones."""
+    every = _parts(before)
+    for count in range(len(said), 0, -1):
+        parts = _parts(said[:count])
+        if parts and every[-len(parts) :] == parts:
+            return count
+    return 0
+
+
+def _known_at_beginning(said: Sequence[Message], before: Sequence[Message]) -> int:
+    """How many of the first messages are the conversation's first ones, too."""
+    every = _parts(before)
+    for count in range(len(said), 0, -1):
+        parts = _parts(said[:count])
+        if parts and every[: len(parts)] == parts:
+            return count
+    return 0
+
+
+def _reached(said: Sequence[Message], before: Sequence[Message]) -> int:
+    """How many messages of the conversation say as much."""
+    wanted = len(_parts(said))
+    counts = range(1, len(before) + 1)
+    return next(count for count in counts if len(_parts(before[:count])) >= wanted)
+
+
+def _after_last_answer(said: Sequence[Message]) -> int:
+    answers = (n for n, message in enumerate(said, 1) if message.role == "assistant")
+    return max(answers, default=0)
+
+
+def _likeness(message: Message) -> tuple[bytes, ...]:
+    return tuple(_parts((message,)))
+
+
+def _parts(messages: Iterable[Message]) -> list[bytes]:
+    """What is compared: the parts that every API sends back, whatever message they are in."""
+    return [
+        dumps((role, type(part).__name__, _without_name(part)))
+        for role, part in flattened(messages)
+        if not isinstance(part, Reasoning | Opaque)
+    ]
+
+
+def _without_name(part: Part) -> Part:
+    """The chat API's results have no name."""
+    return ToolResult(part.call_id, None, part.content) if isinstance(part, ToolResult) else part

@@ -1,0 +1,115 @@
+"""Writes the calls of one conversation into the log: the question before it is sent, the answer
+before anybody sees that it is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from time import monotonic
+from types import ModuleType
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from turnlog.domain import events as e
+from turnlog.domain.message import Message
+from turnlog.domain.message_recording import recorded_as
+from turnlog.engine.log import Turnlog
+from turnlog.errors import UnknownConversation, VersionConflict
+from turnlog.openai import chat, responses
+from turnlog.openai.question import Question, news
+
+_APIS = {chat.PATH: chat, responses.PATH: responses}
+
+
+class Scribe:
+    def __init__(self, log: Turnlog, conversation: str) -> None:
+        self._log = log
+        self._conversation = conversation
+
+    def asked(self, method: str, path: str, body: bytes) -> Call | None:
+        """Records what is new in a request; None for one that asks no model."""
+        api = next((api for end, api in _APIS.items() if path.endswith(end)), None)
+        if api is None or method != "POST":
+            return None
+        self._record_question(api.question(msgspec.json.decode(body)))
+        return Call(self, api)
+
+    def _record_question(self, question: Question) -> None:
+        while True:
+            with suppress(VersionConflict):  # somebody wrote meanwhile: what is new may be less
+                return self._record_news(question)
+
+    def _record_news(self, question: Question) -> None:
+        try:
+            conversation = self._log.conversation(self._conversation)
+        except UnknownConversation:
+            version, number, recorded, tools = 0, 0, [], None
+        else:
+            version, number = conversation.version, conversation.state.event
+            recorded = list(conversation.messages())
+            tools = _tools(conversation.events())
+        new = news(question, recorded)
+        events: list[e.Event] = []
+        if new.instead is not None:
+            events.append(e.HistoryReplaced(to=(new.instead.event or 1) - 1))
+        if question.tools is not None and question.tools != tools:
+            events.append(e.SystemInstructed(tools=question.tools))
+        events += recorded_as(new.messages, number + len(events) + 1)
+        if events:
+            self._log.record(self._conversation, *events, expected_version=version or None)
+
+    def record_answer(self, message: Message) -> None:
+        """Durable when it returns."""
+        self._log.perform(
+            self._conversation,
+            lambda state, past: list(recorded_as([message], state.event + 1)),
+        )
+
+
+def _tools(events: Any) -> list[Any] | None:
+    """The tools that were given last."""
+    given = (event.tools for event in events if isinstance(event, e.SystemInstructed))
+    return next((tools for tools in reversed([*given]) if tools is not None), None)
+
+
+class Call:
+    """One call of a model, from its question to the end of its answer."""
+
+    def __init__(self, scribe: Scribe, api: ModuleType) -> None:
+        self._scribe = scribe
+        self._api = api
+        self._began = monotonic()
+        self._first: float | None = None
+        self._pieces: Any = api.Pieces()
+        self._done = False
+
+    def answered(self, body: bytes) -> None:
+        """The whole answer at once."""
+        self._record(self._api.answer(msgspec.json.decode(body)))
+
+    def came(self, data: bytes) -> None:
+        """One server-sent event's data; recorded with the one that makes the answer whole."""
+        if self._first is None:
+            self._first = monotonic() - self._began
+        if data.strip() == b"[DONE]":
+            self.ended()
+            return
+        piece: Mapping[str, Any] = msgspec.json.decode(data)
+        self._pieces.take(piece)
+        if self._pieces.is_last:
+            self.ended()
+
+    def ended(self) -> None:
+        """No more comes: the answer is whole, or was broken off."""
+        if not self._done and (message := self._pieces.message()) is not None:
+            self._record(message)
+        self._done = True
+
+    def _record(self, message: Message) -> None:
+        self._done = True
+        usage = message.usage or e.Usage()
+        latency = monotonic() - self._began
+        timed = replace(usage, latency=latency, first_token=self._first)
+        self._scribe.record_answer(replace(message, usage=timed))

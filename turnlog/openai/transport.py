@@ -1,0 +1,117 @@
+"""Between the SDK and its HTTP client: what passes is recorded, and goes on as it is.
+
+The SDK's own HTTP library is used, whichever that is, so its classes are made for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
+from types import ModuleType
+from typing import Any, TypeVar
+
+from turnlog.openai.scribe import Call, Scribe
+
+Result = TypeVar("Result")
+Apart = Callable[[Callable[[], Result]], Awaitable[Result]]
+"""Runs what waits for the database where it does not block the event loop."""
+
+_ENCODED = ("content-encoding", "content-length", "transfer-encoding")
+
+
+class ServerSentEvents:
+    """Cuts bytes into the data of events."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def take(self, piece: bytes) -> Iterator[bytes]:
+        *lines, self._rest = (self._rest + piece).replace(b"\r\n", b"\n").split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:"):
+                yield line[5:].strip()
+
+
+def transport(http: ModuleType, inner: Any, scribe: Scribe) -> Any:
+    """What a client sends through instead of by itself."""
+
+    class Recorded(http.BaseTransport):  # type: ignore[name-defined,misc]
+        def handle_request(self, request: Any) -> Any:
+            call = scribe.asked(request.method, request.url.path, request.read())
+            response = inner.send(request, stream=True)
+            if call is None or response.is_error:
+                return response
+            if _is_stream(response):
+                return _response(http, response, stream=Tee(response, call))
+            body = response.read()
+            call.answered(body)
+            return _response(http, response, content=body)
+
+    class Tee(http.SyncByteStream):  # type: ignore[name-defined,misc]
+        def __init__(self, response: Any, call: Call) -> None:
+            self._response, self._call = response, call
+            self._events = ServerSentEvents()
+
+        def __iter__(self) -> Iterator[bytes]:
+            for piece in self._response.iter_bytes():
+                for data in self._events.take(piece):
+                    self._call.came(data)
+                yield piece
+            self._call.ended()
+
+        def close(self) -> None:
+            self._response.close()
+            self._call.ended()
+
+    return Recorded()
+
+
+def async_transport(http: ModuleType, inner: Any, scribe: Scribe, apart: Apart[Any]) -> Any:
+    """The same for an asynchronous client."""
+
+    class Recorded(http.AsyncBaseTransport):  # type: ignore[name-defined,misc]
+        async def handle_async_request(self, request: Any) -> Any:
+            body = await request.aread()
+            call = await apart(lambda: scribe.asked(request.method, request.url.path, body))
+            response = await inner.send(request, stream=True)
+            if call is None or response.is_error:
+                return response
+            if _is_stream(response):
+                return _response(http, response, stream=Tee(response, call))
+            answered = await response.aread()
+            await apart(lambda: call.answered(answered))
+            return _response(http, response, content=answered)
+
+    class Tee(http.AsyncByteStream):  # type: ignore[name-defined,misc]
+        def __init__(self, response: Any, call: Call) -> None:
+            self._response, self._call = response, call
+            self._events = ServerSentEvents()
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            async for piece in self._response.aiter_bytes():
+                for data in self._events.take(piece):
+                    await apart(partial(self._call.came, data))
+                yield piece
+            await apart(self._call.ended)
+
+        async def aclose(self) -> None:
+            await self._response.aclose()
+            await apart(self._call.ended)
+
+    return Recorded()
+
+
+def _is_stream(response: Any) -> bool:
+    return bool(response.headers.get("content-type", "").startswith("text/event-stream"))
+
+
+def _response(http: ModuleType, response: Any, **body: Any) -> Any:
+    """The same with its body decoded."""
+    headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in _ENCODED]
+    return http.Response(
+        response.status_code,
+        headers=headers,
+        request=response.request,
+        extensions={k: v for k, v in response.extensions.items() if k != "network_stream"},
+        **body,
+    )
