@@ -13,12 +13,15 @@ from typing import Any
 
 class MadeUpModel:
     """says: what it answers, oldest first: chat messages, lists of responses' output items, or
-    statuses of HTTP. asked: the bodies that came."""
+    statuses of HTTP. asked: the bodies that came. waits: after so many pieces until the other side
+    hangs up.
+    """
 
     def __init__(self) -> None:
         self.says: deque[Any] = deque()
         self.asked: list[dict[str, Any]] = []
         self.url = ""
+        self.waits: int | None = None
 
 
 @contextmanager
@@ -72,7 +75,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", "text/event-stream")
         self.send_header("connection", "close")
         self.end_headers()
-        for piece in pieces:
+        for number, piece in enumerate(pieces):
+            if number == self.its.waits:
+                self.rfile.read(1)
+                break
             self.wfile.write(f"data: {piece}\n\n".encode())
             self.wfile.flush()
         self.close_connection = True

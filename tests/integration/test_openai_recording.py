@@ -133,14 +133,13 @@ def test_an_answer_that_nobody_reads_to_its_end_is_broken_off(
     client: openai.OpenAI, log: Turnlog, model: MadeUpModel
 ) -> None:
     model.says.append(bot("It rains."))
+    model.waits = 5
     with ask(client, user("rain?"), stream=True) as chunks:
         for chunk in chunks:
             if (chunk.choices[0].delta.content or "") == "r":
                 break
     *_, answer = log.conversation("a").messages()
-    assert answer.finish == "broken_off"
-    assert "It rains.".startswith(answer.text)
-    assert answer.text.startswith("It r")
+    assert (answer.text, answer.finish) == ("It r", "broken_off")
 
 
 def test_a_question_that_fails_is_recorded_once_and_can_be_asked_again(
