@@ -16,18 +16,19 @@ from turnlog.encoding.rows import disagreements, is_commit
 from turnlog.errors import StorageError
 from turnlog.projections.history import StoredHistory
 from turnlog.storage.recorder import Scan
-from turnlog.storage.rows import Genesis, Head, Row, Snapshot, Stream, has_types
+from turnlog.storage.rows import Head, Row, Snapshot, Stream, has_types
 
 
 class Chain:
     """Takes the rows of a stream, oldest first, then compares what is derived from them.
 
-    checkpoint: position up to which heads, keys and snapshots have come.
+    checkpoint: position up to which heads, keys and snapshots have come. begins: what the first
+    row goes on from, None where nobody can say.
     """
 
     def __init__(
         self, conversation: str, stream: Stream | None, scan: Scan, checkpoint: int, tell: Tell,
-        *, genesis: Genesis, keys: KeySums,
+        *, begins: bytes | None, keys: KeySums,
     ) -> None:  # fmt: skip
         self.conversation = conversation
         self._tell = tell
@@ -42,7 +43,9 @@ class Chain:
         }
         self._newest_snapshot = 0
         self._last: Row | None = None
-        self._digest: bytes | None = genesis.digest
+        self.digest = begins
+        self.first: bytes | None = None
+        self._begins = begins
         self._keys = keys
         self._began = 0
         self._history = StoredHistory(scan, conversation)
@@ -76,7 +79,7 @@ class Chain:
                 self._fold(row, here)
             self._compare_snapshot(row)
         self._last = row
-        self._digest = _digest(row)
+        self.digest = digest_of(row)
 
     def _is_behind(self, row: Row) -> bool:
         """Whether the derived tables need not know of the row yet."""
@@ -92,7 +95,10 @@ class Chain:
 
     def _link(self, row: Row, here: int) -> None:
         last = self._last
-        if row.previous != self._digest:
+        if last is None:
+            self.first = row.previous
+        unknown = last is None and self._begins is None
+        if row.previous != self.digest and not unknown:
             what = f"version {row.version} does not follow from the row before it"
             self.fault(
                 f"{what}: one of the two was changed, or rows between were removed",
@@ -138,8 +144,8 @@ class Chain:
             yield from self._history.events()
 
     def _check_key(self, row: Row, commit: Commit) -> None:
-        if commit.key is None:
-            return
+        if commit.key is None or (self._stream is not None and self._stream.name is None):
+            return  # a key is looked up with the id: it is dropped from the table with it
         self._keys.add(self.conversation, commit.key, commit.life, row.position)
 
     def _check_numbers(self, commit: Commit, here: int) -> None:
@@ -201,7 +207,7 @@ class Chain:
             return Head(self.conversation, stream, owner, life, 0, 0, b"", 0, 0, 0, b"")
         return Head(
             self.conversation, stream, owner, life, last.version, last.position,
-            self._digest or b"", state.event, state.turn, self._newest_snapshot, b"",
+            self.digest or b"", state.event, state.turn, self._newest_snapshot, b"",
         )  # fmt: skip
 
     def _compare(self, head: Head, expected: Head) -> None:
@@ -224,7 +230,7 @@ def check(chain: Chain, rows: Iterable[Row]) -> int:
     return chain.events
 
 
-def _digest(row: Row) -> bytes | None:
+def digest_of(row: Row) -> bytes | None:
     try:
         return row.digest()
     except (TypeError, ValueError, OverflowError, AttributeError, StorageError):

@@ -51,7 +51,7 @@ class KeySums:
         for row in scan.every(Row):
             with suppress(StorageError, TypeError, ValueError):
                 commit = row.commit() if has_types(row) and is_commit(row.topic) else None
-                if commit is None or commit.key is None:
+                if commit is None or commit.key is None or row.name is None:
                     continue
                 lookup = key_lookup(self._secret, commit.conversation, commit.key, commit.life)
                 if [one.position for one in scan.keyed_rows([lookup])] == [row.position]:

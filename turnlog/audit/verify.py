@@ -9,7 +9,7 @@ the database.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from itertools import groupby
 from typing import Any
@@ -94,11 +94,14 @@ def verify(
 class Share(msgspec.Struct):
     """A share of the log's streams. rows, seen: their number, and the streams that have any.
 
-    found, due, early: what a process of its own found, and the sums of its keys.
+    begun, ended: of streams whose id was dropped, what a later life goes on from, and where one
+    ends. found, due, early: what a process of its own found, and the sums of its keys.
     """
 
     rows: int = 0
     seen: set[Any] = msgspec.field(default_factory=set)
+    begun: dict[Any, bytes] = msgspec.field(default_factory=dict)
+    ended: set[bytes | None] = msgspec.field(default_factory=set)
     found: Verification = msgspec.field(default_factory=Verification)
     due: int = 0
     early: int = 0
@@ -125,18 +128,18 @@ class _Checking:
             shares = self._shared(sorted(streams), url, jobs, last)
         else:
             shares = iter([self.share(scan.every(Row), streams, last)])
-        self._seen: set[Any] = set()
-        rows = 0
+        whole = Share()
         for share in shares:
-            self._seen |= share.seen
-            rows += share.rows
-        for number in self._seen:
-            streams.pop(number, None)
-        if rows != last:
-            there = amount(rows, "row")
+            whole.seen |= share.seen
+            whole.begun |= share.begun
+            whole.ended |= share.ended
+            whole.rows += share.rows
+        if whole.rows != last:
+            there = amount(whole.rows, "row")
             what = f"the log's last position is {last}, but it has {there}"
             tell(Fault(None, None, what))
-        self._orphans(streams)
+        self._lives(whole)
+        self._orphans(streams, whole.seen)
         models.check(scan, projections, tell)
 
     def share(self, every: Iterable[Row], streams: Mapping[Any, Stream], upto: int) -> Share:
@@ -145,7 +148,12 @@ class _Checking:
         for number, group in groupby(every, key=lambda row: row.stream):
             counted = _Counted(group, upto)
             share.seen.add(number)
-            self._one(streams.get(number), counted)
+            stream = streams.get(number)
+            chained = self._one(stream, counted)
+            if chained is not None and stream is not None and stream.name is None:
+                share.ended.add(chained.digest)
+                if has_types(stream) and stream.life > 1 and chained.first is not None:
+                    share.begun[number] = chained.first
             share.rows += counted.number
         return share
 
@@ -186,45 +194,75 @@ class _Checking:
             raise UnknownConversation(name)
         self._one(stream, _rows(self._scan, name), name)
 
-    def _one(self, stream: Stream | None, rows: Iterable[Row], name: str | None = None) -> None:
-        name = name or _name(stream)
+    def _one(
+        self, stream: Stream | None, rows: Iterable[Row], name: str | None = None
+    ) -> chain.Chain | None:
+        tell = self._verification.tell
         if stream is None:
             rows = list(rows)
             what = "its rows belong to no stream: what names them was removed"
-            self._verification.tell(Fault(None, None, what))
-            return
+            tell(Fault(None, None, what))
+            return None
+        if stream.name is None and name is not None:
+            tell(Fault(name, None, "its id was dropped, and still finds it"))
+        name = name or _name(stream)
         if stream.name is not None and not self._is_found(name or "", stream):
-            self._verification.tell(Fault(name, None, "it is not found by its id"))
+            tell(Fault(name, None, "it is not found by its id"))
         chained = chain.Chain(
-            name or "", stream, self._scan, self._checkpoint, self._verification.tell,
-            genesis=self._genesis, keys=self._keys,
+            name or "", stream, self._scan, self._checkpoint, tell,
+            begins=self._begins(stream, name or ""), keys=self._keys,
         )  # fmt: skip
         events = chain.check(chained, rows)
         if name is None or is_conversation(name):
             self._verification.conversations += 1
             self._verification.events += events
+        return chained
+
+    def _begins(self, stream: Stream, name: str) -> bytes | None:
+        """What its first row goes on from; None where that is not known."""
+        if not has_types(stream) or (stream.life > 1 and stream.name is None):
+            return None
+        if stream.life <= 1:
+            return self._genesis.digest
+        if not (before := self._scan.rows_newest_first(name, 2**62, 1, stream.life - 1)):
+            what = f"its life {stream.life} has none before it: what was there was removed"
+            self._verification.tell(Fault(name, None, what))
+        return chain.digest_of(before[0]) if before else None
+
+    def _lives(self, share: Share) -> None:
+        """A later life of an id that was dropped goes on from the end of one that was, too."""
+        for number, first in share.begun.items():
+            if first not in share.ended:
+                what = "its first row does not follow from the life before it"
+                self._verification.tell(Fault(erased(number), 1, what))
 
     def _is_found(self, name: str, stream: Stream) -> bool:
         found = self._scan.stream(name, stream.life)
         return found is not None and found.stream == stream.stream
 
-    def _orphans(self, streams: Mapping[Any, Stream]) -> None:
-        """Streams, heads, snapshots and keys that no rows answer to."""
+    def _orphans(self, streams: Mapping[Any, Stream], seen: Collection[Any]) -> None:
+        """Streams, heads, snapshots and keys that no rows answer to, or whose id was dropped."""
         scan, tell = self._scan, self._verification.tell
-        for stream in streams.values():
-            tell(Fault(_name(stream), None, "it has a stream, but no rows: they were cut off"))
+        dropped = {number for number, stream in streams.items() if stream.name is None}
+        for number, stream in streams.items():
+            if number not in seen:
+                what = "it has a stream, but no rows: they were cut off"
+                tell(Fault(_name(stream), None, what))
         for head in scan.every(Head):
-            if not isinstance(head.conversation, str) or scan.stream(head.conversation) is None:
+            name = head.conversation
+            if head.stream in dropped:
+                tell(Fault(named(name), None, "its id was dropped, but its head was not"))
+            elif not isinstance(name, str) or scan.stream(name) is None:
                 what = "it has heads, but no rows: they were cut off"
-                tell(Fault(named(head.conversation), None, what))
+                tell(Fault(named(name), None, what))
         for number, _ in groupby(scan.every(Snapshot), key=lambda snapshot: snapshot.stream):
-            if not self._has_rows(number):
+            if number in dropped:
+                what = "its id was dropped, but its snapshots were not"
+                tell(Fault(_name(streams[number]), None, what))
+            elif number not in seen:
                 what = f"there are snapshots of stream {number!r}, but no rows: they were cut off"
                 tell(Fault(None, None, what))
         self._keys.compare(scan, tell)
-
-    def _has_rows(self, number: Any) -> bool:
-        return number in self._seen
 
 
 def _checked_share(asked: tuple[str, int, int, int, int]) -> Share:

@@ -151,7 +151,7 @@ class Batch:
 
     def _revived(self, request: Request, head: LiveHead) -> Recorded:
         """A new life for a deleted conversation, if what is asked for can begin one."""
-        fresh = self._unborn(head.conversation, head.life + 1)
+        fresh = self._unborn(head.conversation, head.life + 1, head.digest)
         asked = binary.checked(head.conversation, request.command(fresh.state, NoHistory()))
         if not asked or not can_begin(asked[0]):
             return self._recorded(request, head, _History(self, head.conversation))
@@ -193,11 +193,11 @@ class Batch:
         """Where the conversation stands for the next request."""
         if (written := self.written.get(conversation)) is not None and written.head is not None:
             return written.head
-        return self.found.get(conversation) or self._unborn(conversation, 1)
+        return self.found.get(conversation) or self._unborn(conversation, 1, self._genesis.digest)
 
-    def _unborn(self, conversation: str, life: int) -> LiveHead:
+    def _unborn(self, conversation: str, life: int, previous: bytes) -> LiveHead:
         """The head that the first commit of a life goes on from."""
-        return LiveHead(conversation, 0, b"", life, 0, 0, self._genesis.digest, 0, State())
+        return LiveHead(conversation, 0, b"", life, 0, 0, previous, 0, State())
 
     def _cut(
         self, request: Request, head: LiveHead, events: Sequence[Event], history: Past

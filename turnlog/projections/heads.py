@@ -26,7 +26,16 @@ from turnlog.errors import AnotherPast, Corrupt, OutOfRange, Unavailable
 from turnlog.projections.history import StoredHistory
 from turnlog.storage import forks
 from turnlog.storage.checkpoints import close_over
-from turnlog.storage.links import AnyLinks, CheckedRows, Link, Links, Unchecked, check_stream
+from turnlog.storage.links import (
+    AnyLinks,
+    CheckedRows,
+    Link,
+    Links,
+    Unchecked,
+    beginning,
+    check_stream,
+    ending,
+)
 from turnlog.storage.recorder import Reader, Recorder, Transaction
 from turnlog.storage.rows import HEADS, Checkpoint, Head, Key, Row, Snapshot, key_lookup
 from turnlog.storage.subscription import BATCH_COMMITS, batches, check_past
@@ -349,8 +358,12 @@ class Heads(forks.Forked):
             return Unchecked(begin)
         genesis = self._recorder.genesis.digest
         check_stream(conversation, stream, genesis)
-        end = Link(head.version, head.digest) if head and head.stream == stream.stream else None
-        return Links(conversation, stream, begin or Link(0, genesis), end, self._checked)
+        if head and head.stream == stream.stream:
+            end: Link | None = Link(head.version, head.digest)
+        else:
+            end = ending(reader, conversation, stream.life)
+        begin = begin or beginning(reader, conversation, stream.life, genesis)
+        return Links(conversation, stream, begin, end, self._checked)
 
     def snapshot(
         self, conversation: str, *, event: int | None = None, turn: int | None = None

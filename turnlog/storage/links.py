@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from turnlog.encoding.rows import commitments, decode_name, digest, owner
 from turnlog.errors import Corrupt, StorageError
 from turnlog.storage.rows import Body, Row, Stream, check_types
+
+if TYPE_CHECKING:
+    from turnlog.storage.recorder import Reader
 
 KEPT_BATCHES = 10_000
 """Batches of rows that are remembered as checked."""
@@ -46,6 +49,32 @@ def check_stream(conversation: str, stream: Stream, genesis: bytes) -> None:
     name = stream.name or b""
     if decode_name(name) != conversation or stream.owner != owner(genesis, stream.life, name):
         raise Corrupt(f"conversation {conversation!r}: its stream is not the one it was begun with")
+
+
+def beginning(reader: Reader, conversation: str, life: int, genesis: bytes) -> Link:
+    """What a life's first row goes on from: the last of the life before, in the first the genesis.
+
+    Raises Corrupt where the life before has no rows.
+    """
+    if life == 1:
+        return Link(0, genesis)
+    before = _newest(reader, conversation, life - 1)
+    if before is None:
+        raise Corrupt(f"conversation {conversation!r}: the rows of life {life - 1} are gone")
+    return Link(0, before.digest())
+
+
+def ending(reader: Reader, conversation: str, life: int) -> Link | None:
+    """Where the rows of a life end by the first row of the next; None where there is none."""
+    following, last = (
+        reader.rows(conversation, 0, 1, 1, life + 1),
+        _newest(reader, conversation, life),
+    )
+    return Link(last.version, following[0].previous) if following and last else None
+
+
+def _newest(reader: Reader, conversation: str, life: int) -> Row | None:
+    return next(iter(reader.rows_newest_first(conversation, 2**62, 1, life)), None)
 
 
 class Unchecked:

@@ -25,6 +25,7 @@ from turnlog.storage.rows import (
     Snapshot,
     Stored,
     Stream,
+    lookup_left,
 )
 
 Place = TypeVar("Place")
@@ -198,7 +199,8 @@ class MemoryTransaction:
     }
 
     def complaints(self) -> Iterator[str]:
-        return iter(())
+        found = [number for lives in self._lives.values() for number in lives]
+        return (lookup_left(number) for number in found if self._streams[number].name is None)
 
     # --- writing --------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from turnlog.storage.rows import (
     Stream,
     as_found,
     genesis_in,
+    lookup_left,
     lookup_of,
     readable,
     sound,
@@ -366,8 +367,11 @@ class PostgresScan(PostgresTransaction):
             yield from cursor.execute(statement, parameters)
 
     def complaints(self) -> Iterator[str]:
-        """None: PostgreSQL checks its own pages and keys."""
-        return iter(())
+        """PostgreSQL checks its own pages and keys."""
+        statement: LiteralString = (
+            "SELECT stream FROM turnlog_streams WHERE name IS NULL AND lookup IS NOT NULL"
+        )
+        return (lookup_left(stream) for (stream,) in self._all(statement))
 
 
 def _row(found: Any) -> Row:

@@ -127,6 +127,11 @@ def erased(stream: int) -> str:
     return f"\x1ferased {stream:012x}"
 
 
+def lookup_left(stream: int) -> str:
+    """What to say of a stream that is found by an id which was dropped."""
+    return f"stream {stream:012x}: its id was dropped, but not what finds it"
+
+
 class Body(NamedTuple):
     """A row without what all rows of its stream share."""
 

@@ -28,6 +28,7 @@ from turnlog.storage.rows import (
     check_nothing,
     check_types,
     genesis_in,
+    lookup_left,
     lookup_of,
 )
 from turnlog.storage.sqlite_damage import Damage
@@ -332,6 +333,9 @@ INSERT_KEYED_ROW = (
 )
 
 
+_LEFT_LOOKUPS = "SELECT stream FROM streams WHERE name IS NULL AND lookup IS NOT NULL"
+
+
 class SqliteScan(SqliteReader):
     """Reads in one transaction, on a connection that takes any bytes for a text."""
 
@@ -357,6 +361,8 @@ class SqliteScan(SqliteReader):
             if found != "ok":
                 yield found
         yield from _schema_faults(self._connection)
+        for (stream,) in self._all(_LEFT_LOOKUPS):
+            yield lookup_left(stream)
 
 
 class SqliteTransaction(SqliteReader):
