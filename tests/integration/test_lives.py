@@ -14,7 +14,7 @@ from turnlog import ActionExecuted, BotUttered, Dialogue, MessageRedacted, SlotS
 from turnlog.audit.rebuilding import rebuild
 from turnlog.audit.verify import verify
 from turnlog.engine.log import Turnlog
-from turnlog.errors import InvalidEvent, UnknownConversation
+from turnlog.errors import InvalidEvent, UnknownConversation, VersionConflict
 from turnlog.projections.transcript import messages
 from turnlog.serializers.shared.plain import to_plain
 
@@ -71,6 +71,16 @@ def test_a_late_answer_begins_nothing(log: Turnlog, late: turnlog.Event) -> None
     with pytest.raises(InvalidEvent, match="was deleted"):
         log.record("alice", late)
     assert "alice" not in log
+
+
+def test_whoever_expects_no_conversation_begins_one_with_anything(log: Turnlog) -> None:
+    with pytest.raises(VersionConflict):
+        log.record("bob", UserUttered("hi"), expected_version=3)
+    begun = log.record("alice", BotUttered("Hello!"), expected_version=0)
+    assert [(commit.version, commit.life) for commit in begun.commits] == [(1, 2)]
+    with pytest.raises(VersionConflict):
+        log.record("alice", BotUttered("Hello!"), expected_version=0)
+    log.record("bob", BotUttered("Hello!"), expected_version=0)
 
 
 def test_a_life_begins_behind_the_actions_that_rasa_runs_first(log: Turnlog) -> None:

@@ -142,7 +142,8 @@ class Batch:
         if key is not None and (known := self._commits(head, key)) is not None:
             shown = [] if head.state.deleted else self._shown(known, head.state)
             return Recorded(shown, head.state, new=False)
-        if request.expected_version not in (None, head.version):
+        anew = head.state.deleted and request.expected_version == 0
+        if request.expected_version not in (None, head.version) and not anew:
             assert request.expected_version is not None
             raise VersionConflict(conversation, request.expected_version, head.version)
         if head.state.deleted and request.revives:
@@ -153,7 +154,7 @@ class Batch:
         """A new life for a deleted conversation, if what is asked for can begin one."""
         fresh = self._unborn(head.conversation, head.life + 1, head.digest)
         asked = binary.checked(head.conversation, request.command(fresh.state, NoHistory()))
-        if not asked or not can_begin(asked[0]):
+        if not asked or not (request.expected_version == 0 or can_begin(asked[0])):
             return self._recorded(request, head, _History(self, head.conversation))
         return self._recorded(request, fresh, NoHistory())
 

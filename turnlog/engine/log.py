@@ -77,7 +77,8 @@ class Turnlog(ConversationApplication):
         """Record events in one commit; durable on return.
 
         key: recorded once however often it is given; the message id of a user's message where
-        there is one. Raises InvalidEvent, VersionConflict or Unavailable, and records nothing.
+        there is one. expected_version: 0 for a conversation that is not there yet, which a deleted
+        one is not either. Raises InvalidEvent, VersionConflict or Unavailable, and records nothing.
         """
         return self.writer.perform(
             self.request(conversation, events, key=key, expected_version=expected_version)
