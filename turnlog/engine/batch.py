@@ -17,6 +17,7 @@ from turnlog.domain.state import State
 from turnlog.domain.streams import MARK
 from turnlog.encoding import binary
 from turnlog.encoding.rows import SALT_BYTES, columns, digest
+from turnlog.engine.recordable import check_recordable
 from turnlog.engine.request import Part, Recorded, Request
 from turnlog.errors import InvalidEvent, VersionConflict
 from turnlog.projections.heads import Following, Heads, LiveHead
@@ -165,6 +166,7 @@ class Batch:
             if self._transaction is None:  # no row is written that the tables could refuse
                 raise LookupError(f"nothing was asked of {conversation!r} as it was known")
             return Recorded([], head.state)
+        check_recordable(conversation, head.state, asked)
         events, state = decide(conversation, head.state, asked, history=history, now=request.now)
         if request.split is None and not request.staged:
             commits = [self._commit(head, Part(events, request.recorded, key), state)]

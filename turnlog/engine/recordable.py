@@ -1,0 +1,30 @@
+"""What a conversation takes, beyond what its events say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from turnlog.domain.events import ConversationDeleted, Event, LogRebuilt, TailLost
+from turnlog.domain.state import State
+from turnlog.domain.streams import is_conversation
+from turnlog.errors import InvalidEvent
+
+_OF_THE_LOG = (LogRebuilt, TailLost)
+"""What the log records of itself, in a stream of its own."""
+
+
+def check_recordable(conversation: str, state: State, events: Sequence[Event]) -> None:
+    """Raise InvalidEvent for events that say what cannot have happened there.
+
+    state: the conversation's before them.
+    """
+    for number, event in enumerate(events, 1):
+        kind = type(event).__name__
+        if isinstance(event, _OF_THE_LOG) and is_conversation(conversation):
+            raise InvalidEvent(conversation, kind, "is recorded by the log alone, of itself")
+        if isinstance(event, ConversationDeleted):
+            if state.event == 0 and number == 1:
+                raise InvalidEvent(conversation, kind, "there is no such conversation to delete")
+            if number < len(events):
+                why = "nothing follows a deletion in the same commit"
+                raise InvalidEvent(conversation, kind, why)
