@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
+from typing import get_args
 
 from msgspec.structs import replace
 
@@ -59,9 +60,12 @@ class _TakenBack(Mapping[int, int]):
         return sum(number - to - 1 for number, to in self._rewinds)
 
 
-def goes_behind(events: Iterable[e.Event], number: int) -> bool:
+_REWINDS = frozenset(get_args(Rewind))
+
+
+def goes_behind(events: Sequence[e.Event], number: int) -> bool:
     """Whether one goes back to before the event of that number, but not to the beginning."""
-    return any(
+    return not _REWINDS.isdisjoint(map(type, events)) and any(
         isinstance(event, Rewind) and event.to is not None and 0 < event.to < number
         for event in events
     )

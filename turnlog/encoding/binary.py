@@ -91,7 +91,7 @@ def checked(conversation: str, events: Iterable[Event]) -> tuple[Event, ...]:
     listed = tuple(events)
     try:
         body = encode_events(listed)
-        if not all(map(_is_made_of_json, listed)) or _NON_FINITE.search(body):
+        if not _are_made_of_json(listed) or _NON_FINITE.search(body):
             _find_fault(conversation, listed)
         result = decode_events(body)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -104,14 +104,11 @@ def checked(conversation: str, events: Iterable[Event]) -> tuple[Event, ...]:
 
 def _is_made_of_json(part: Any) -> bool:
     """As `is_json`, through the structs that events are made of."""
-    kind = type(part)
-    if kind in SCALARS:
-        return True
-    if (is_made_of_json := _made_of_json_by_type().get(kind)) is not None:
-        return is_made_of_json(part)
-    if kind is tuple or kind is list:
-        return all(map(_is_made_of_json, part))
-    return is_json(part)
+    return _made_of_json_by_type().get(type(part), is_json)(part)
+
+
+def _are_made_of_json(parts: Iterable[Any]) -> bool:
+    return all(map(_is_made_of_json, parts))
 
 
 _hints = cache(get_type_hints)
@@ -163,7 +160,8 @@ def _made_of_json(names: Iterable[str]) -> Callable[[Any], bool]:
 
 @cache
 def _made_of_json_by_type() -> dict[type, Callable[[Any], bool]]:
-    return {cls: _made_of_json(names) for cls, names in _open_fields().items()}
+    structs = {cls: _made_of_json(names) for cls, names in _open_fields().items()}
+    return {**structs, tuple: _are_made_of_json, list: _are_made_of_json}
 
 
 def _check_sizes(conversation: str, events: Sequence[Event]) -> None:

@@ -120,36 +120,34 @@ class Columns(msgspec.Struct, frozen=True):
 
 def columns(commit: Commit, secret: bytes) -> Columns:
     """secret: 16 random bytes that nobody else gets to know."""
-    events = commit.events
-    keys = () if commit.key is None else (commit.key,)
+    events, keys = commit.events, () if commit.key is None else (commit.key,)
     skeleton = (
         commit.recorded, commit.first_event, commit.first_turn,
         [TAGS[type(event)] for event in events], len(keys),
     )  # fmt: skip
-    return Columns(TOPIC, encode(skeleton), *_written([*map(encode, events)], keys, secret))
+    each = [*map(encode, events), *[key.encode() for key in keys]]
+    parts = secret + encode((events, keys))
+    return Columns(TOPIC, encode(skeleton), parts, _following(secret, each))
 
 
 def foreign_columns(topic: str, state: bytes, secret: bytes) -> Columns:
     """The same of what another application stores, which is one event of its own."""
-    return Columns(topic, b"", *_written([encode(state)], (), secret))
+    parts = secret + encode(((state,), ()))
+    return Columns(topic, b"", parts, _following(secret, [encode(state)]))
 
 
-def _written(events: Sequence[bytes], keys: tuple[str, ...], secret: bytes) -> tuple[bytes, bytes]:
-    """Parts, and the commitments that follow from them."""
-    said = RawSaid(tuple(map(msgspec.Raw, events)), keys)
-    each = [*events, *[key.encode() for key in keys]]
-    made = _commitments(_salts(secret, len(each)), each)
-    return secret + encode(said), b"".join(made)
+def _salts(secret: bytes, count: int) -> bytes:
+    """A salt for each, in a row; what one of them is says nothing of the others."""
+    return shake_256(secret).digest(count * SALT_BYTES)
 
 
-def _salts(secret: bytes, count: int) -> list[bytes]:
-    """A salt for each; what one of them is says nothing of the others."""
-    stream = shake_256(secret).digest(count * SALT_BYTES)
-    return [stream[at : at + SALT_BYTES] for at in range(0, count * SALT_BYTES, SALT_BYTES)]
-
-
-def _commitments(salts: Iterable[bytes], said: Iterable[bytes | msgspec.Raw]) -> list[bytes]:
-    return [sha256(salt + each).digest() for salt, each in zip(salts, said, strict=True)]
+def _following(secret: bytes, said: Sequence[bytes | msgspec.Raw]) -> bytes:
+    """The commitments to what is said with salts that come from a secret."""
+    salts, at, made = _salts(secret, len(said)), 0, []
+    for each in said:
+        made.append(sha256(salts[at : at + SALT_BYTES] + each).digest())
+        at += SALT_BYTES
+    return b"".join(made)
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -248,8 +246,7 @@ def _whole(parts: bytes) -> RawSaid:
 def commitments(parts: bytes) -> bytes:
     """The commitments that follow from the parts of a row that stores none."""
     said = _whole(parts)
-    each = [*said.events, *[key.encode() for key in said.keys]]
-    return b"".join(_commitments(_salts(parts[:SALT_BYTES], len(each)), each))
+    return _following(parts[:SALT_BYTES], [*said.events, *[key.encode() for key in said.keys]])
 
 
 def disagreements(commitments: bytes, parts: bytes) -> list[int]:
@@ -268,7 +265,8 @@ def disagreements(commitments: bytes, parts: bytes) -> list[int]:
 
 
 def _of(content: Content) -> list[bytes]:
-    return _commitments(content.salts, [*content.events, *[k.encode() for k in content.keys]])
+    said = [*content.events, *[key.encode() for key in content.keys]]
+    return [sha256(salt + each).digest() for salt, each in zip(content.salts, said, strict=True)]
 
 
 _ZEROS = bytes(DIGEST_BYTES)
@@ -329,8 +327,9 @@ def _in_parts(stored: bytes, parts: bytes) -> Sequence[Part]:
         return _parts.decode(parts)
     said = _whole(parts)
     count = len(said.events) + len(said.keys)
-    salts = _salts(parts[:SALT_BYTES], count)
-    return (Part(Content(tuple(salts), said.events, said.keys), (), tuple(range(count))),)
+    stream = _salts(parts[:SALT_BYTES], count)
+    salts = tuple(stream[n * SALT_BYTES : (n + 1) * SALT_BYTES] for n in range(count))
+    return (Part(Content(salts, said.events, said.keys), (), tuple(range(count))),)
 
 
 def _without(part: Part, drops: Callable[[int], bool]) -> Part:

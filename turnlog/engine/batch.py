@@ -86,9 +86,9 @@ class Batch:
 
     def _lookups(self, head: LiveHead, key: str) -> list[bytes]:
         """Where a key may be known from: any life of the conversation, but for the log's own."""
-        first = head.life if key.startswith(MARK) else 1
-        lives = range(head.life, first - 1, -1)
-        return [self._lookup(head.conversation, key, life) for life in lives]
+        if head.life == 1 or key.startswith(MARK):
+            return [self._lookup(head.conversation, key, head.life)]
+        return [self._lookup(head.conversation, key, life) for life in range(head.life, 0, -1)]
 
     def _keyed(self, asked: Iterable[bytes]) -> list[Row]:
         """The rows of keys, from the tail and from the table."""
@@ -224,45 +224,34 @@ class Batch:
         self._known.update((self._lookup(conversation, key, head.life), commits) for key in keys)
 
     def _commit(self, before: LiveHead, part: Part, state: State) -> Commit:
-        conversation, position = before.conversation, self.position + 1
+        conversation, life, position = before.conversation, before.life, self.position + 1
         events, recorded, key = part
         commit = Commit(
             conversation, before.version + 1, before.state.event + 1, before.state.turn, recorded,
-            tuple(events), key, position, before.life,
+            tuple(events), key, position, life,
         )  # fmt: skip
         stream, owner, name = self._stream(before)
         made = columns(commit, self._random(SALT_BYTES))
         self.rows.append(
             Row(
                 position, stream, commit.version, made.topic, before.digest, made.skeleton, b"",
-                made.parts, owner, name, before.life,
+                made.parts, owner, name, life,
             )
         )  # fmt: skip
-        if key is not None:
-            lookup = self._lookup(conversation, key, before.life)
-            self.lookups[lookup] = position
-            self.keys.append(Key(lookup, position))
         sealed = digest(
             owner, commit.version, made.topic, before.digest, made.skeleton, made.commitments
         )
+        if key is not None:
+            lookup = self._lookup(conversation, key, life)
+            self.lookups[lookup] = position
+            self.keys.append(Key(lookup, position))
         self.position = position
         self.takes_out = self.takes_out or not _HIDING.isdisjoint(map(type, events))
         snapshot = 0 if state.deleted else before.snapshot
-        self._follow(
-            LiveHead(
-                conversation,
-                stream,
-                owner,
-                before.life,
-                commit.version,
-                position,
-                sealed,
-                snapshot,
-                state,
-            ),
-            snapshot,
-            commit.events,
+        head = LiveHead(
+            conversation, stream, owner, life, commit.version, position, sealed, snapshot, state
         )
+        self._follow(head, commit.events)
         return commit
 
     def _stream(self, head: LiveHead) -> tuple[int, bytes, bytes | None]:
@@ -273,10 +262,10 @@ class Batch:
         self.streams.append(stream)
         return stream.stream, stream.owner, stream.name
 
-    def _follow(self, head: LiveHead, before: int, events: Sequence[Event]) -> None:
+    def _follow(self, head: LiveHead, events: Sequence[Event]) -> None:
         if (following := self.written.get(head.conversation)) is None:
             following = self.written[head.conversation] = Following(None, [], {})
-        following.put(head, before, events)
+        following.put(head, head.snapshot, events)
 
 
 class _History(StoredHistory):

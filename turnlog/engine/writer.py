@@ -51,7 +51,7 @@ class Writer:
         self._waiting.append(request)
         with self._lock:
             while request.outcome is None:
-                self._commit_batch()
+                self._commit(self._taken(BATCH_REQUESTS))
         return request.result()
 
     def flush(self) -> None:
@@ -59,10 +59,7 @@ class Writer:
         self._recorder.check_process()
         with self._lock:
             while self._waiting:
-                self._commit_batch()
-
-    def _commit_batch(self) -> None:
-        self._commit(self._taken(BATCH_REQUESTS))
+                self._commit(self._taken(BATCH_REQUESTS))
 
     def _commit(self, requests: list[Request]) -> None:
         try:

@@ -302,13 +302,16 @@ class _Exclusive(SqliteTransaction):
 
         SQLite's own busy handler asks ever more seldom, so that who has waited long waits longer.
         """
-        until = time.monotonic() + self._timeout
+        until: float | None = None
         while True:
             try:
                 self._cursor.execute(statement, parameters).fetchall()  # unread rows keep a lock
                 return self._cursor.rowcount
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+                until = until or time.monotonic() + self._timeout
+                if time.monotonic() > until:
                     raise
             time.sleep(random.uniform(*BUSY_PAUSE))
 
