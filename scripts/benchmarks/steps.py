@@ -18,7 +18,7 @@ from turnlog.domain.history import NoHistory
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.encoding.rows import SALT_BYTES, columns, digest
-from turnlog.projections.heads import LiveHead
+from turnlog.projections.live_head import LiveHead
 from turnlog.storage.rows import Key, Row, Stream, key_lookup
 from turnlog.storage.sqlite import SqliteRecorder
 

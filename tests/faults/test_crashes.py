@@ -15,6 +15,7 @@ from tests.conftest import needing
 from tests.faults.conftest import LONG, Start
 from tests.parts import postgres as postgres_part
 from tests.parts.server import Server
+from tests.stored import rows_of
 from turnlog import UserUttered
 from turnlog.domain.fold import replay
 from turnlog.domain.streams import is_conversation
@@ -140,7 +141,7 @@ def check_whole(url: str) -> None:
         rows = reader.tail(0, 10**9)
         assert [row.position for row in rows] == list(range(1, len(rows) + 1))
         for head in [*log.current.every(reader)]:
-            mine = reader.rows(head.conversation)
+            mine = rows_of(reader, head.conversation)
             assert [row.version for row in mine] == list(range(1, len(mine) + 1))
             assert [row.previous for row in mine] == [
                 log.store.genesis.digest,

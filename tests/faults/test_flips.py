@@ -17,7 +17,7 @@ from tests.faults.conftest import LONG, Start
 from turnlog import BotUttered, SlotSet, UserUtteranceReverted, UserUttered
 from turnlog.audit.verify import verify
 from turnlog.errors import StorageError
-from turnlog.projections import PROJECTIONS, heads
+from turnlog.projections import PROJECTIONS, live_head
 from turnlog.projections.projection import catch_up
 from turnlog.storage.urls import recorder
 
@@ -62,7 +62,7 @@ def test_each_flipped_bit_of_a_postgres_row_is_found(
 ):
     import psycopg
 
-    monkeypatch.setattr(heads, "SNAPSHOT_EVERY", 5)
+    monkeypatch.setattr(live_head, "SNAPSHOT_EVERY", 5)
     with turnlog.open(postgres_url) as log:
         fill(log)
     assert not is_found(postgres_url)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import turnlog
+from tests.stored import rows_of
 from turnlog import BotUttered, SlotSet, UserUttered
 from turnlog.encoding.binary import MAX_EVENT_BYTES
 from turnlog.errors import InvalidEvent
@@ -78,7 +79,7 @@ def test_a_clock_that_jumps_changes_no_order(any_url: str) -> None:
     with turnlog.open(any_url, clock=lambda: next(clock)) as log:
         for number in range(len(times)):
             log.record("alice", UserUttered(str(number)), BotUttered("yes"))
-        rows = log.store.reader.rows("alice")
+        rows = rows_of(log.store.reader, "alice")
         assert [row.version for row in rows] == list(range(1, len(times) + 1))
         assert [row.commit().recorded for row in rows] == times
         texts = [e.text for e in log.conversation("alice").events() if isinstance(e, UserUttered)]

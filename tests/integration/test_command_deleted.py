@@ -10,9 +10,10 @@ import pytest
 
 import turnlog
 from tests.command_line import run
+from tests.stored import snapshots_of
 from turnlog import BotUttered, MessageRedacted, SlotSet, UserIdentified, UserUttered
 from turnlog.audit.verify import verify
-from turnlog.projections.heads import rebuild_heads
+from turnlog.projections.rebuilding import rebuild_heads
 
 SECRET = "the-secret-word"
 LONG = 600
@@ -40,7 +41,7 @@ def derived(log: turnlog.Turnlog, id: str) -> bytes:
     reader = log.store.reader
     head = reader.head(id)
     assert head is not None
-    held = [head.state, *(snapshot.state for snapshot in reader.snapshots(id))]
+    held = [head.state, *(snapshot.state for snapshot in snapshots_of(reader, id))]
     for model in ("slots", "transcript", "session_values", "due_prompts"):
         held += [value for _, _, value in reader.entries(model, id)]
     return b"".join(held)
@@ -53,10 +54,10 @@ def test_derived_copies_go_with_the_deletion(log: turnlog.Turnlog) -> None:
     log.view("slots")
     log.current.catch_up()
     assert SECRET.encode() in derived(log, "gone")
-    assert len(log.store.reader.snapshots("gone")) == 2
+    assert len(snapshots_of(log.store.reader, "gone")) == 2
     log.delete("gone", "asked to", actor="carla")
     assert SECRET.encode() not in derived(log, "gone")
-    assert log.store.reader.snapshots("gone") == []
+    assert snapshots_of(log.store.reader, "gone") == []
     assert SECRET.encode() in derived(log, "stays")
     assert verify(log.store).ok
     rebuild_heads(log.store)
@@ -70,7 +71,7 @@ def test_a_snapshot_that_was_due_in_the_same_batch_is_not_taken(log: turnlog.Tur
     log.writer.submit(long)
     log.writer.submit(deletion)
     log.writer.flush()
-    assert log.store.reader.snapshots("gone") == []
+    assert snapshots_of(log.store.reader, "gone") == []
     assert SECRET.encode() not in derived(log, "gone")
     assert verify(log.store).ok
 

@@ -14,6 +14,7 @@ import pytest
 
 import turnlog
 from tests.command_line import run
+from tests.stored import rows_of
 from turnlog import TailLost, UserUttered
 from turnlog.domain.streams import UPKEEP
 from turnlog.engine.log import Turnlog
@@ -44,7 +45,7 @@ def faults(path: Path) -> list[str]:
 
 
 def losses(log: Turnlog) -> list[TailLost]:
-    rows = log.store.reader.rows(UPKEEP)
+    rows = rows_of(log.store.reader, UPKEEP)
     events = [event for row in rows for event in row.commit().events]
     assert all(isinstance(event, TailLost) for event in events)
     return events  # type: ignore[return-value]

@@ -15,7 +15,7 @@ from turnlog import UserUttered
 from turnlog.audit.verify import verify
 from turnlog.domain.commit import Commit
 from turnlog.errors import Unavailable
-from turnlog.projections.heads import rebuild_heads
+from turnlog.projections.rebuilding import rebuild_heads
 from turnlog.storage.postgres_append import APPEND
 from turnlog.storage.postgres_connection import Connection, conninfo, without_password
 

@@ -23,8 +23,8 @@ from turnlog import (
 )
 from turnlog.engine.query import matching
 from turnlog.projections import PROJECTIONS
-from turnlog.projections.heads import rebuild_heads
 from turnlog.projections.projection import catch_up, rebuild
+from turnlog.projections.rebuilding import rebuild_heads
 from turnlog.projections.slot_history import changes
 from turnlog.projections.transcript import messages
 

@@ -15,6 +15,7 @@ import pytest
 import turnlog
 from tests.command_line import Ran, run
 from tests.parts import ROOT
+from tests.stored import rows_of
 from turnlog import TailLost, UserUttered
 from turnlog.domain.streams import UPKEEP
 from turnlog.engine.log import Turnlog
@@ -158,7 +159,7 @@ def test_a_log_is_restored_where_only_the_high_water_file_was_left(killed: Path,
         killed.with_name(name).unlink()
     assert run("restore", backup, "--db", f"sqlite:///{killed}").status == 0
     with opened(killed) as log:
-        (loss,) = log.store.reader.rows(UPKEEP)
+        (loss,) = rows_of(log.store.reader, UPKEEP)
         assert isinstance(loss.commit().events[0], TailLost)
         assert log.store.reader.last_position() == BACKED_UP + 1
     assert verifies(killed)

@@ -19,7 +19,7 @@ from turnlog.domain.history import past
 from turnlog.domain.state import State
 from turnlog.domain.values import same
 from turnlog.engine import log as log_module
-from turnlog.projections import heads
+from turnlog.projections import live_head
 from turnlog.serializers.formats import detect
 
 FOLDERS = [
@@ -32,7 +32,7 @@ FOLDERS = [
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Snapshots and commits so small that the way to an event goes through many of them."""
-    monkeypatch.setattr(heads, "SNAPSHOT_EVERY", 24)
+    monkeypatch.setattr(live_head, "SNAPSHOT_EVERY", 24)
     monkeypatch.setattr(log_module, "IMPORT_SPLIT", 8)
 
 

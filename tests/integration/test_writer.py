@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import turnlog
+from tests.stored import rows_of, snapshots_of
 from turnlog import SlotSet, UserUttered
 from turnlog.audit.verify import verify
 from turnlog.domain.state import State
@@ -16,8 +17,9 @@ from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Request
 from turnlog.engine.writer import BATCH_REQUESTS, Writer
 from turnlog.errors import InvalidEvent, Unavailable, VersionConflict
-from turnlog.projections import heads
-from turnlog.projections.heads import Heads, rebuild_heads
+from turnlog.projections import live_head
+from turnlog.projections.heads import Heads
+from turnlog.projections.rebuilding import rebuild_heads
 from turnlog.storage.memory import MemoryRecorder
 from turnlog.storage.recorder import Transaction
 from turnlog.storage.sqlite import SqliteRecorder
@@ -96,7 +98,7 @@ def test_of_a_request_that_is_split_the_first_commit_has_the_key(
     ours, _ = logs
     said = [UserUttered(str(n)) for n in range(5)]
     ours.writer.perform(Request("bob", lambda *_: said, 1.0, key="k", split=2))
-    assert [row.commit().key for row in ours.store.reader.rows("bob")] == ["k", None, None]
+    assert [row.commit().key for row in rows_of(ours.store.reader, "bob")] == ["k", None, None]
     assert texts(ours, "bob") == ["0", "1", "2", "3", "4"]
 
 
@@ -104,17 +106,17 @@ def test_the_tables_are_caught_up_over_what_another_has_written_and_caught_up(
     logs: tuple[Turnlog, Turnlog], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, theirs = logs
-    monkeypatch.setattr(heads, "SNAPSHOT_EVERY", 2)
+    monkeypatch.setattr(live_head, "SNAPSHOT_EVERY", 2)
     for number in range(8):
         (ours, theirs)[number % 2].record("alice", UserUttered(f"{number}"), key=f"k{number}")
         (ours, theirs)[number % 3 == 0].record(f"{number}", UserUttered("x"))
         if number % 3 == 2:
             theirs.current.catch_up()
     ours.current.catch_up()
-    before = [*ours.store.reader.heads()], [*ours.store.reader.snapshots("alice")]
+    before = [*ours.store.reader.heads()], [*snapshots_of(ours.store.reader, "alice")]
     assert verify(ours.store).faults == []
     rebuild_heads(theirs.store)
-    assert ([*ours.store.reader.heads()], [*ours.store.reader.snapshots("alice")]) == before
+    assert ([*ours.store.reader.heads()], [*snapshots_of(ours.store.reader, "alice")]) == before
     assert len(before[1]) > 2
 
 

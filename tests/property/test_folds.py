@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import turnlog
 from tests.property.test_laws import histories, raw, recorded, sizes
+from tests.stored import snapshots_of
 from turnlog import Turnlog
 from turnlog.audit.verify import verify
 from turnlog.domain import events as e
@@ -23,7 +24,8 @@ from turnlog.domain.history import GrowingHistory, NoHistory, past
 from turnlog.domain.rewinds import counting, goes_behind
 from turnlog.domain.state import State, copy_context
 from turnlog.domain.traits import Rewind
-from turnlog.projections import heads
+from turnlog.projections import live_head
+from turnlog.projections.rebuilding import rebuild_heads
 
 decided = histories.map(lambda asked: raw(recorded(asked, [1])))
 """What is recorded of what a conversation was asked for."""
@@ -179,11 +181,11 @@ def test_what_goes_back_to_before_a_snapshot_gets_its_own(
     asked: list[e.Event], chosen: list[int]
 ) -> None:
     """So a reader who begins at a snapshot needs nothing from before it."""
-    with patch.object(heads, "SNAPSHOT_EVERY", 5), turnlog.open("memory:") as log:
+    with patch.object(live_head, "SNAPSHOT_EVERY", 5), turnlog.open("memory:") as log:
         while asked:
             record(log, asked, chosen[len(asked) % len(chosen)])
         log.current.catch_up()
-        stands = [snapshot.event for snapshot in log.store.reader.snapshots("c")]
+        stands = [snapshot.event for snapshot in snapshots_of(log.store.reader, "c")]
         for commit in log.history("c").commits():
             last = max([0, *(event for event in stands if event < commit.first_event)])
             assert not goes_behind(commit.events, last) or commit.last_event in stands
@@ -196,7 +198,7 @@ def test_who_reads_what_another_writes_folds_the_same(
 ) -> None:
     with (
         TemporaryDirectory() as folder,
-        patch.object(heads, "SNAPSHOT_EVERY", 5),
+        patch.object(live_head, "SNAPSHOT_EVERY", 5),
         turnlog.open(f"sqlite:///{folder}/x.db") as writer,
         turnlog.open(f"sqlite:///{folder}/x.db") as reader,
     ):
@@ -213,13 +215,13 @@ def test_who_reads_what_another_writes_folds_the_same(
 def test_heads_made_again_in_batches_of_any_size_are_those_that_were(
     asked: list[e.Event], chosen: list[int], size: int
 ) -> None:
-    with patch.object(heads, "SNAPSHOT_EVERY", 5), turnlog.open("memory:") as log:
+    with patch.object(live_head, "SNAPSHOT_EVERY", 5), turnlog.open("memory:") as log:
         while asked:
             record(log, asked, chosen[len(asked) % len(chosen)])
         log.current.catch_up()
-        before = [*log.store.reader.heads()], log.store.reader.snapshots("c")
-        heads.rebuild_heads(log.store, size)
-        assert ([*log.store.reader.heads()], log.store.reader.snapshots("c")) == before
+        before = [*log.store.reader.heads()], snapshots_of(log.store.reader, "c")
+        rebuild_heads(log.store, size)
+        assert ([*log.store.reader.heads()], snapshots_of(log.store.reader, "c")) == before
         assert verify(log.store).faults == []
 
 

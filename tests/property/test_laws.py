@@ -23,7 +23,7 @@ from turnlog.domain.redactions import Redactions
 from turnlog.domain.rewinds import taken_back
 from turnlog.domain.slots import Slot
 from turnlog.domain.state import LISTEN, RESTART, State
-from turnlog.projections import heads
+from turnlog.projections import live_head
 from turnlog.testing.strategies import accepted
 
 names = st.sampled_from(["a", "b", "c"])
@@ -207,7 +207,7 @@ def test_every_moment_of_a_stored_conversation_is_its_prefix_replayed(
 ) -> None:
     with (
         TemporaryDirectory() as folder,
-        patch.object(heads, "SNAPSHOT_EVERY", 3),
+        patch.object(live_head, "SNAPSHOT_EVERY", 3),
         turnlog.open("memory:" if kind == "memory" else f"sqlite:///{Path(folder)}/x.db") as log,
     ):
         expected = recorded(asked, chosen)

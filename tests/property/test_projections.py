@@ -14,8 +14,8 @@ from turnlog.domain import events as e
 from turnlog.domain.rewinds import kept, taken_back
 from turnlog.domain.traits import Rewind
 from turnlog.projections import PROJECTIONS
-from turnlog.projections.heads import rebuild_heads
 from turnlog.projections.projection import catch_up, rebuild
+from turnlog.projections.rebuilding import rebuild_heads
 from turnlog.projections.slot_history import changes
 from turnlog.projections.transcript import messages
 

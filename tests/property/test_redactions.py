@@ -20,8 +20,8 @@ from turnlog.domain.fold import replay
 from turnlog.domain.plain import dumps, to_plain
 from turnlog.domain.traits import Utterance
 from turnlog.errors import InvalidEvent
-from turnlog.projections import heads
-from turnlog.projections.heads import SNAPSHOT_EVERY
+from turnlog.projections import live_head
+from turnlog.projections.live_head import SNAPSHOT_EVERY
 
 WORDS = ("Xanthippe", "471193", "rue de l'Ourcq")
 """Values of four characters and more, each of its own kind."""
@@ -166,7 +166,7 @@ def test_a_state_is_the_fold_of_what_is_shown(asked: Any) -> None:
 @given(conversations, st.integers(1, 5))
 @settings(max_examples=100)
 def test_the_chain_and_the_heads_follow_from_what_is_stored(asked: Any, every: int) -> None:
-    heads.SNAPSHOT_EVERY = every
+    live_head.SNAPSHOT_EVERY = every
     try:
         with turnlog.open("memory:", clock=lambda: 1.0) as log:
             stored = recorded(log, asked)
@@ -176,7 +176,7 @@ def test_the_chain_and_the_heads_follow_from_what_is_stored(asked: Any, every: i
                     log.view(model)
                 assert verify(log.store).faults == []
     finally:
-        heads.SNAPSHOT_EVERY = SNAPSHOT_EVERY
+        live_head.SNAPSHOT_EVERY = SNAPSHOT_EVERY
 
 
 @given(conversations)

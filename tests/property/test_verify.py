@@ -12,7 +12,7 @@ import turnlog
 from turnlog.audit.verify import verify
 from turnlog.domain import events as e
 from turnlog.errors import ConversationError
-from turnlog.projections import PROJECTIONS, heads
+from turnlog.projections import PROJECTIONS, live_head
 from turnlog.projections.projection import catch_up, rebuild
 from turnlog.testing.strategies import histories, scraps
 
@@ -27,7 +27,7 @@ steps = st.one_of(
 @given(st.lists(steps, max_size=12), st.integers(1, 20))
 def test_an_untouched_log_has_no_fault(done: list[object], every: int) -> None:
     with (
-        patch.object(heads, "SNAPSHOT_EVERY", every),
+        patch.object(live_head, "SNAPSHOT_EVERY", every),
         turnlog.open("memory:", clock=lambda: 1000.0) as log,
     ):
         for step in done:

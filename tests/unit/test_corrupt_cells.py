@@ -16,7 +16,7 @@ from turnlog import BotUttered, SlotSet, UserUtteranceReverted, UserUttered, Val
 from turnlog.audit.verify import verify
 from turnlog.engine.query import matching
 from turnlog.errors import Corrupt, TurnlogError
-from turnlog.projections import PROJECTIONS, heads
+from turnlog.projections import PROJECTIONS, live_head
 from turnlog.projections.projection import catch_up, rebuild
 from turnlog.projections.session_values import session_values
 from turnlog.projections.slot_history import changes
@@ -74,7 +74,7 @@ def fill(log: turnlog.Turnlog) -> None:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A log as bytes, in whose tables every cell takes every type."""
     path = tmp_path_factory.mktemp("cells") / "log.db"
-    with patch.object(heads, "SNAPSHOT_EVERY", 5), turnlog.open(f"sqlite:///{path}") as log:
+    with patch.object(live_head, "SNAPSHOT_EVERY", 5), turnlog.open(f"sqlite:///{path}") as log:
         fill(log)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
@@ -194,7 +194,7 @@ TEXTS = [
 def test_text_that_is_not_utf8_is_reported_in_postgresql_too(postgres_url: str):
     import psycopg
 
-    with patch.object(heads, "SNAPSHOT_EVERY", 5), turnlog.open(postgres_url) as log:
+    with patch.object(live_head, "SNAPSHOT_EVERY", 5), turnlog.open(postgres_url) as log:
         fill(log)
     with psycopg.connect(postgres_url, autocommit=True) as sql:
         for table, column in TEXTS:

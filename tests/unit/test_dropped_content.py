@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import turnlog
+from tests.stored import rows_of
 from turnlog import BotUttered, SlotSet, UserUttered
 from turnlog.audit.rebuilding import rebuild
 from turnlog.audit.verify import verify
@@ -44,7 +45,7 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[turnlog.Turn
 
 def drop(log: turnlog.Turnlog, name: str) -> None:
     """Content, id, keys and all that is derived, the rows staying where they are."""
-    rows = log.store.reader.rows(name)
+    rows = rows_of(log.store.reader, name)
     left = [(row, *dropped(row.commitments, row.parts, lambda place: True)) for row in rows]
     secret = log.store.genesis.secret
     keys = [key_lookup(secret, name, f"{name}{turn}") for turn in range(TURNS)]

@@ -12,7 +12,8 @@ import pytest
 import turnlog
 from turnlog import UserUttered
 from turnlog.audit.verify import verify
-from turnlog.projections import heads as module
+from turnlog.projections import tail
+from turnlog.projections.following import Following
 from turnlog.storage.recorder import Transaction
 from turnlog.storage.rows import Head
 
@@ -29,11 +30,11 @@ def test_a_row_that_another_thread_folds_meanwhile_is_seen(tmp_path: Path) -> No
             """Another thread comes first whenever the tail is looked into."""
 
             def __contains__(self, name: object) -> bool:
-                heads._pending = dict(self)
+                heads.tail.pending = dict(self)
                 heads._folded(reader, ["alice"], {})
-                return name in heads._pending
+                return name in heads.tail.pending
 
-        heads._pending = Folded(heads._pending)
+        heads.tail.pending = Folded(heads.tail.pending)
         assert heads.known(reader, ["alice"])["alice"].version == 2
 
 
@@ -92,7 +93,7 @@ def test_a_head_that_was_read_before_the_memory_was_cleared_is_not_kept(
             patch.undo()
             others.record("alice", UserUttered("two"))
             others.current.catch_up()
-            heads._load(reader)
+            heads._follow_tables(reader)
             return found
 
         with monkeypatch.context() as patch:
@@ -114,14 +115,14 @@ def test_a_key_stays_known_although_the_checkpoint_moves_while_its_row_is_folded
         others.current.catch_up()
         others.record("alice", UserUttered("two"), key="k")
         heads = ours.current
-        take, moves = module.Following.take, [heads._load]
+        take, moves = Following.take, [heads._follow_tables]
 
         def moved_once(self: Any, *given: Any) -> None:
             take(self, *given)
             while moves:
                 moves.pop()(ours.store.reader)
 
-        monkeypatch.setattr(module.Following, "take", moved_once)
+        monkeypatch.setattr(Following, "take", moved_once)
         assert not ours.record("alice", UserUttered("two"), key="k").new
         assert moves == []
 
@@ -129,7 +130,7 @@ def test_a_key_stays_known_although_the_checkpoint_moves_while_its_row_is_folded
 def test_heads_below_the_bound_are_all_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "KEPT_HEADS", 10)
+    monkeypatch.setattr(tail, "KEPT_HEADS", 10)
     with turnlog.open(f"sqlite:///{tmp_path / 'log.db'}") as log:
         names = [f"c{number}" for number in range(8)]
         for name in names:
@@ -141,14 +142,14 @@ def test_heads_below_the_bound_are_all_kept(
 def test_a_process_that_only_reads_keeps_no_more_rows_than_the_tables_are_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BEHIND_ROWS", 10)
+    monkeypatch.setattr(tail, "BEHIND_ROWS", 10)
     url = f"sqlite:///{tmp_path / 'log.db'}"
     with turnlog.open(url) as ours, turnlog.open(url) as others:
         heads, reader = ours.current, ours.store.reader
         for number in range(300):
             others.record(f"c{number % 150}", UserUttered("one"))
             assert heads.head(reader, "c0") is not None
-        assert sum(map(len, heads._pending.values())) <= 50
+        assert sum(map(len, heads.tail.pending.values())) <= 50
         assert {head.conversation: head.version for head in heads.every(reader)} == {
             f"c{number}": 2 for number in range(150)
         }

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import turnlog
+from tests.stored import rows_of
 from turnlog import AsyncTurnlog, Turnlog, UserUttered
 from turnlog.domain.events import EVENTS
 
@@ -107,4 +108,4 @@ async def test_importing_a_dialogue_stores_it_on_both_faces() -> None:
     async with turnlog.aopen("memory:") as log:
         assert (await log.import_dialogue(dialogue)).events == list(dialogue.events)
         assert log.sync.import_dialogue(dialogue).events == []
-        assert len(log.sync.store.reader.rows("old")) == 1
+        assert len(rows_of(log.sync.store.reader, "old")) == 1

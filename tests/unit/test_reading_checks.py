@@ -14,7 +14,7 @@ import pytest
 import turnlog
 from turnlog import BotUttered, UserUttered
 from turnlog.errors import Corrupt
-from turnlog.projections import heads
+from turnlog.projections import live_head
 
 OF = "stream = (SELECT stream FROM heads WHERE conversation = '{}')".format
 OF_ANNA, OF_BEN = OF("anna"), OF("ben")
@@ -74,7 +74,7 @@ EDITS = {
 
 def fill(path: Path) -> None:
     clock = map(float, range(400, 10**6)).__next__
-    with patch.object(heads, "SNAPSHOT_EVERY", 8), turnlog.open(url(path), clock=clock) as log:
+    with patch.object(live_head, "SNAPSHOT_EVERY", 8), turnlog.open(url(path), clock=clock) as log:
         for turn in range(20):
             for name in ("anna", "ben"):
                 log.record(name, UserUttered(f"for {turn}", message_id=f"m{turn}"))

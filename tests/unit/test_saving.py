@@ -16,11 +16,12 @@ from eventsourcing.persistence import (
 )
 
 import turnlog
+from tests.stored import rows_of, snapshots_of
 from turnlog import Commit, SlotSet, Turnlog, UserUtteranceReverted, UserUttered
 from turnlog.audit.verify import verify
 from turnlog.encoding.rows import TOPIC
 from turnlog.errors import InvalidEvent, UnknownConversation
-from turnlog.projections.heads import SNAPSHOT_EVERY
+from turnlog.projections.live_head import SNAPSHOT_EVERY
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
@@ -38,7 +39,7 @@ def alice(log: Turnlog) -> Any:
 
 
 def rows(log: Turnlog) -> list[tuple[int, str | None]]:
-    return [(row.version, row.commit().key) for row in log.store.reader.rows("alice")]
+    return [(row.version, row.commit().key) for row in rows_of(log.store.reader, "alice")]
 
 
 def test_what_was_staged_is_stored_commit_for_commit_with_keys(log: Turnlog) -> None:
@@ -72,7 +73,7 @@ def test_snapshots_are_taken(log: Turnlog) -> None:
         staged.stage(SlotSet("n", n), recorded=5.0)
     log.save(staged)
     log.current.catch_up()
-    assert [s.event for s in log.store.reader.snapshots("alice")] == [SNAPSHOT_EVERY]
+    assert [s.event for s in snapshots_of(log.store.reader, "alice")] == [SNAPSHOT_EVERY]
 
 
 @pytest.mark.parametrize(

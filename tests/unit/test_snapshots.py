@@ -7,10 +7,11 @@ from itertools import pairwise
 import pytest
 
 import turnlog
+from tests.stored import snapshots_of
 from turnlog import BotUttered, Dialogue, SlotSet, UserUttered
 from turnlog.domain.fold import replay
 from turnlog.encoding import binary
-from turnlog.projections.heads import SNAPSHOT_EVERY
+from turnlog.projections.live_head import SNAPSHOT_EVERY
 
 TURNS = 1000
 EVENTS = tuple(
@@ -31,7 +32,7 @@ def test_no_event_is_far_from_a_snapshot(way: str) -> None:
                 log.writer.flush()
         log.writer.flush()
         log.current.catch_up()
-        snapshots = log.store.reader.snapshots("alice")
+        snapshots = snapshots_of(log.store.reader, "alice")
         numbers = [0, *(snapshot.event for snapshot in snapshots), len(EVENTS)]
         apart = [later - earlier for earlier, later in pairwise(numbers)]
         assert max(apart) < SNAPSHOT_EVERY + 256

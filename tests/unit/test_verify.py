@@ -19,7 +19,7 @@ from turnlog.audit.verify import Verification, verify
 from turnlog.encoding.rows import dropped
 from turnlog.engine.eventsourcing import track
 from turnlog.errors import Corrupt, StorageError, UnknownConversation
-from turnlog.projections import PROJECTIONS, heads
+from turnlog.projections import PROJECTIONS, live_head
 from turnlog.projections.projection import catch_up
 from turnlog.storage.checkpoints import close_over
 from turnlog.storage.memory import MemoryRecorder
@@ -339,7 +339,7 @@ def test_a_log_on_postgres_is_checked_alike(postgres_url: str):
 
 
 def test_a_log_that_is_being_written_has_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(heads, "SNAPSHOT_EVERY", 5)
+    monkeypatch.setattr(live_head, "SNAPSHOT_EVERY", 5)
     stop = threading.Event()
 
     def write(log: turnlog.Turnlog) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import turnlog
+from tests.stored import rows_of
 from tests.unit.tables import Tables
 from turnlog import BotUttered, UserUttered
 from turnlog.audit.verify import verify
@@ -48,7 +49,7 @@ def test_an_untouched_log_has_no_fault(log: Turnlog):
 
 @pytest.mark.parametrize("life", [1, 2])
 def test_the_last_row_of_an_earlier_life_is_bound_by_the_next(log: Turnlog, life: int):
-    [row] = log.store.reader.rows_newest_first("anna", 2**62, 1, life)
+    row = rows_of(log.store.reader, "anna", life=life)[-1]
     words = row.parts.replace(b"reason", b"raisin")
     assert words != row.parts
     Tables(log.store).update("rows", row.position, parts=words)
@@ -73,7 +74,7 @@ def test_a_life_that_was_removed_is_missed(log: Turnlog):
 
 def test_lives_of_an_erased_id_stay_bound(log: Turnlog):
     tables = Tables(log.store)
-    [row] = log.store.reader.rows_newest_first("anna", 2**62, 1, 2)
+    row = rows_of(log.store.reader, "anna", life=2)[-1]
     third = of(log, "anna", 3)
     for life in (3, 2, 1):
         tables.drop_id("anna", life)
@@ -113,7 +114,7 @@ def test_a_snapshot_of_an_erased_id_is_a_fault(log: Turnlog):
     for _ in range(300):
         log.record("ben", BotUttered("again"))
     log.current.catch_up()
-    assert log.store.reader.snapshots("ben")
+    assert log.store.reader.snapshots(of(log, "ben"))
     tables = Tables(log.store)
     number = of(log, "ben")
     tables.drop_id("ben", 1)

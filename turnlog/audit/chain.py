@@ -15,6 +15,7 @@ from turnlog.encoding import binary
 from turnlog.encoding.rows import disagreements, is_commit
 from turnlog.errors import StorageError
 from turnlog.projections.history import StoredHistory
+from turnlog.projections.stream_rows import StreamRows
 from turnlog.storage.recorder import Scan
 from turnlog.storage.rows import Head, Row, Snapshot, Stream, has_types
 
@@ -38,8 +39,7 @@ class Chain:
         self._head = self._of_stream(scan.head(conversation))
         self._snapshots = {
             snapshot.version: snapshot
-            for snapshot in scan.snapshots(conversation)
-            if stream is None or snapshot.stream == stream.stream
+            for snapshot in (scan.snapshots(stream.stream) if stream else ())
         }
         self._newest_snapshot = 0
         self._last: Row | None = None
@@ -48,7 +48,8 @@ class Chain:
         self._begins = begins
         self._keys = keys
         self._began = 0
-        self._history = StoredHistory(scan, conversation)
+        number = stream.stream if stream else 0
+        self._history = StoredHistory(StreamRows(scan, None, conversation, number))
         self._folded = Fold(self._readable)
         self._state: State | None = self._folded.state
         self._due: Head | None = None

@@ -13,8 +13,8 @@ from turnlog.domain.streams import UPKEEP
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Request
 from turnlog.projections import PROJECTIONS
-from turnlog.projections.heads import rebuild_heads
 from turnlog.projections.projection import rebuild as rebuild_one
+from turnlog.projections.rebuilding import rebuild_heads
 from turnlog.storage.recorder import Recorder, Scan
 from turnlog.storage.rows import HEADS, Checkpoint, Head
 
@@ -33,9 +33,9 @@ def _ahead(scan: Scan) -> Iterator[Fault]:
     for head in scan.every(Head):
         if not isinstance(head.conversation, str):
             continue
-        newest = scan.rows(head.conversation, head.version - 1, head.version)
+        newest = scan.rows(head.stream, head.version - 1, head.version)
         if not newest:
-            last = scan.rows_newest_first(head.conversation, _NEWEST, 1)
+            last = scan.rows_newest_first(head.stream, _NEWEST, 1)
             there = last[0].version if last else 0
             what = f"the head stands at version {head.version}, the rows end at {there}"
             yield Fault(named(head.conversation), None, what)

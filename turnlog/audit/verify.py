@@ -192,7 +192,7 @@ class _Checking:
         stream = self._scan.stream(name)
         if stream is None and self._scan.head(name) is None:
             raise UnknownConversation(name)
-        self._one(stream, _rows(self._scan, name), name)
+        self._one(stream, _rows(self._scan, stream), name)
 
     def _one(
         self, stream: Stream | None, rows: Iterable[Row], name: str | None = None
@@ -224,7 +224,9 @@ class _Checking:
             return None
         if stream.life <= 1:
             return self._genesis.digest
-        if not (before := self._scan.rows_newest_first(name, 2**62, 1, stream.life - 1)):
+        ended = self._scan.stream(name, stream.life - 1)
+        before = self._scan.rows_newest_first(ended.stream, 2**62, 1) if ended else ()
+        if not before:
             what = f"its life {stream.life} has none before it: what was there was removed"
             self._verification.tell(Fault(name, None, what))
         return chain.digest_of(before[0]) if before else None
@@ -294,9 +296,9 @@ def _name(stream: Stream | None) -> str | None:
         return repr(stream.name)
 
 
-def _rows(scan: Scan, name: str) -> Iterator[Row]:
+def _rows(scan: Scan, stream: Stream | None) -> Iterator[Row]:
     after = _FIRST
-    while rows := scan.rows(name, after, None, ROWS_AT_ONCE):
+    while stream and (rows := scan.rows(stream.stream, after, None, ROWS_AT_ONCE)):
         yield from rows
         after = rows[-1].version
 

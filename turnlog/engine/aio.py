@@ -24,7 +24,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import Unavailable, UnknownConversation
 from turnlog.projections import catch_up_kept
-from turnlog.projections.heads import LiveHead
+from turnlog.projections.live_head import LiveHead
 from turnlog.projections.view import StoredView
 from turnlog.storage.subscription import WAIT_SECONDS, Subscription
 

@@ -20,8 +20,11 @@ from turnlog.encoding.rows import SALT_BYTES, columns, digest
 from turnlog.engine.recordable import check_recordable
 from turnlog.engine.request import Part, Recorded, Request
 from turnlog.errors import InvalidEvent, VersionConflict
-from turnlog.projections.heads import Following, Heads, LiveHead
+from turnlog.projections.following import Following
+from turnlog.projections.heads import Heads
 from turnlog.projections.history import StoredHistory
+from turnlog.projections.live_head import LiveHead
+from turnlog.projections.stream_rows import StreamRows
 from turnlog.storage.recorder import Reader, Transaction
 from turnlog.storage.rows import Genesis, Key, Random, Row, Stream, key_lookup
 
@@ -141,7 +144,7 @@ class Batch:
         if head.state.deleted and self._transaction is None:
             raise LookupError("the keys of its lives are looked up")
         if key is not None and (known := self._commits(head, key)) is not None:
-            shown = [] if head.state.deleted else self._shown(known, head.state)
+            shown = [] if head.state.deleted else self._shown(known, head)
             return Recorded(shown, head.state, new=False)
         anew = head.state.deleted and request.expected_version == 0
         if request.expected_version not in (None, head.version) and not anew:
@@ -149,14 +152,14 @@ class Batch:
             raise VersionConflict(conversation, request.expected_version, head.version)
         if head.state.deleted and request.revives:
             return self._revived(request, head)
-        return self._recorded(request, head, _History(self, conversation))
+        return self._recorded(request, head, self._history(head))
 
     def _revived(self, request: Request, head: LiveHead) -> Recorded:
         """A new life for a deleted conversation, if what is asked for can begin one."""
         fresh = self._unborn(head.conversation, head.life + 1, head.digest)
         asked = binary.checked(head.conversation, request.command(fresh.state, NoHistory()))
         if not asked or not (request.expected_version == 0 or can_begin(asked[0])):
-            return self._recorded(request, head, _History(self, head.conversation))
+            return self._recorded(request, head, self._history(head))
         return self._recorded(request, fresh, NoHistory())
 
     def _recorded(self, request: Request, head: LiveHead, history: Past) -> Recorded:
@@ -185,11 +188,14 @@ class Batch:
                 raise LookupError("a key may be known")  # what it was given with is read anew
         return None
 
-    def _shown(self, known: list[Commit], state: State) -> list[Commit]:
+    def _history(self, head: LiveHead) -> StoredHistory:
+        return StoredHistory(_Rows(self, head))
+
+    def _shown(self, known: list[Commit], head: LiveHead) -> list[Commit]:
         """What was recorded before as it may be shown now."""
-        if not state.redacted:
+        if not head.state.redacted:
             return known
-        redactions = _History(self, known[0].conversation).redactions()
+        redactions = self._history(head).redactions()
         return [commit.shown(redactions) for commit in known]
 
     def _head(self, conversation: str) -> LiveHead:
@@ -268,11 +274,11 @@ class Batch:
         following.put(head, head.snapshot, events)
 
 
-class _History(StoredHistory):
-    """The past as the transaction sees it, with the batch's own rows written first."""
+class _Rows(StreamRows):
+    """A past as the transaction sees it, with the batch's own rows written first."""
 
-    def __init__(self, batch: Batch, conversation: str) -> None:
-        super().__init__(batch._reader, conversation, batch._heads)
+    def __init__(self, batch: Batch, head: LiveHead) -> None:
+        super().__init__(batch._reader, batch._heads, head.conversation, head.stream, head.life)
         self._batch = batch
 
     @property

@@ -94,8 +94,9 @@ class CommitStore(persistence.EventStore[str]):
         except VersionConflict as error:
             raise IntegrityError(str(error)) from error
         recorder: StoredEventRecorder = self.recorder  # type: ignore[assignment]  # ours
-        first, last = commits[0], commits[-1]
-        rows = recorder.store.reader.rows(first.conversation, first.version - 1, last.version)
+        reader, first, last = recorder.store.reader, commits[0], commits[-1]
+        stream = reader.stream(first.conversation, first.life)
+        rows = reader.rows(stream.stream, first.version - 1, last.version) if stream else ()
         return [Recording(c, _notification(r)) for c, r in zip(commits, rows, strict=True)]
 
 
@@ -197,8 +198,10 @@ class StoredEventRecorder(persistence.ProcessRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
+        if (stream := self.store.reader.stream(str(originator_id))) is None:
+            return []
         after = -1 if gt is None else gt
-        rows = self.store.reader.rows(str(originator_id), after, lte, None if desc else limit)
+        rows = self.store.reader.rows(stream.stream, after, lte, None if desc else limit)
         chosen = rows[::-1][:limit] if desc else rows
         return [StoredEvent(r.conversation, r.version, r.topic, r.body) for r in chosen]
 

@@ -24,10 +24,12 @@ from turnlog.engine.lost_tail import check_tail
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import OutOfRange, Unavailable, UnknownConversation
 from turnlog.projections import PROJECTIONS, catch_up_kept
-from turnlog.projections.heads import LiveHead
-from turnlog.projections.history import StoredHistory, shown_commits
+from turnlog.projections.history import StoredHistory
 from turnlog.projections.lagging import LaggingView
+from turnlog.projections.live_head import LiveHead
 from turnlog.projections.projection import catch_up
+from turnlog.projections.shown_commits import shown_commits
+from turnlog.projections.stream_rows import StreamRows
 from turnlog.projections.view import StoredView
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import key_lookup
@@ -169,11 +171,9 @@ class Turnlog(ConversationApplication):
         if sum(moment is not None for moment in (turn, event, time, version)) > 1:
             raise OutOfRange(id, "give one of turn, event, time and version")
         head, newest = self._head(id, deleted=deleted)
-        if life == head.life:
-            life = None
-        if life is not None:
+        if life not in (None, head.life):
             head, newest = self._past_life(id, life, deleted=deleted)
-        history = self.history(id, life)
+        history = self._history(head)
         if turn is not None:
             state = history.state_after_turn(turn)
         elif event is not None:
@@ -199,7 +199,17 @@ class Turnlog(ConversationApplication):
         return list(self.conversation(id).recorded(after))
 
     def history(self, id: str, life: int | None = None) -> StoredHistory:
-        return StoredHistory(self.store.reader, id, self.current, life)
+        """What was recorded in one life, deleted or not, as it was recorded; None: the newest."""
+        head = self.current.head(self.store.reader, id)
+        if head is not None and life in (None, head.life):
+            return self._history(head)
+        stream = None if life is None else self.store.reader.stream(id, life)
+        number = stream.stream if stream else 0
+        return StoredHistory(StreamRows(self.store.reader, self.current, id, number, life or 1))
+
+    def _history(self, head: LiveHead) -> StoredHistory:
+        """That of the life that a head belongs to."""
+        return StoredHistory(StreamRows.of(self.store.reader, self.current, head))
 
     def ids(self) -> Iterator[str]:
         """Every conversation that is not deleted, in order of id."""
@@ -325,14 +335,14 @@ class Turnlog(ConversationApplication):
         """The state without what was redacted."""
         if not state.redacted:
             return state
-        return self.history(head.conversation).redactions().state(head.event)
+        return self._history(head).redactions().state(head.event)
 
     def _past_life(self, id: str, life: int, *, deleted: bool) -> tuple[LiveHead, State]:
         """Where a life ended that was followed by another: with its deletion."""
         stream = self.store.reader.stream(id, life)
         if stream is None or not deleted:
             raise UnknownConversation(id)
-        [last] = self.store.reader.rows_newest_first(id, 2**62, 1, life)
+        [last] = self.store.reader.rows_newest_first(stream.stream, 2**62, 1)
         state = self.history(id, life).replay()
         return LiveHead(
             id, stream.stream, stream.owner, life, last.version, last.position, last.digest(), 0,

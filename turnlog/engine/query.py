@@ -14,7 +14,7 @@ from turnlog.domain.state import State
 from turnlog.domain.values import same
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
-from turnlog.projections.heads import LiveHead
+from turnlog.projections.live_head import LiveHead
 from turnlog.projections.transcript import messages
 
 Term = Callable[[State], bool]

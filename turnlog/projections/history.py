@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 from turnlog.domain.commit import Commit
 from turnlog.domain.events import Event, UserUttered
@@ -18,67 +18,34 @@ from turnlog.domain.traits import Rewind
 from turnlog.encoding import binary
 from turnlog.encoding.rows import TAGS, decode_commit, decode_events, holds, is_commit
 from turnlog.errors import Corrupt, OutOfRange, StorageError
-from turnlog.storage.links import AnyLinks, Link, Unchecked
-from turnlog.storage.recorder import Reader
-from turnlog.storage.rows import Body, Row, Snapshot
+from turnlog.projections.stream_rows import StreamRows
+from turnlog.storage.links import Link
+from turnlog.storage.rows import Snapshot
 
-if TYPE_CHECKING:  # which reads a past too
-    from turnlog.projections.heads import Heads
-
-_BATCH = 64
 _REWINDS = frozenset(TAGS[kind] for kind in get_args(Rewind))
 
 
 class StoredHistory:
-    """Reads what is asked for and no more: the state at an event costs a snapshot and a tail."""
+    """Reads what is asked for and no more: the state at an event costs a snapshot and a tail.
 
-    def __init__(
-        self,
-        reader: Reader,
-        conversation: str,
-        heads: Heads | None = None,
-        life: int | None = None,
-    ) -> None:
-        """heads: know where the conversation stands, and snapshots that the table does not have.
+    rows: of the one life that it is the history of.
+    """
 
-        Without them nothing is checked: for whoever looks for faults. life: None for the newest.
-        """
-        self._life = life
-        self._given = reader
-        self._conversation = conversation
-        self._heads = heads
-
-    @property
-    def _reader(self) -> Reader:
-        return self._given
-
-    def _stored(self, links: AnyLinks) -> Iterator[Iterable[Body]]:
-        """The rows after a link, in batches; each row is checked."""
-        limit = _BATCH
-        while stored := self._reader.bodies(
-            self._conversation, links.at.version, limit, self._life
-        ):
-            yield links.take(stored)
-            limit = min(limit * 4, 256)
-        links.finish()
-
-    def _links(self, begin: Link | None = None) -> AnyLinks:
-        if self._heads is None:
-            return Unchecked(begin)
-        return self._heads.links(self._reader, self._conversation, begin, self._life)
+    def __init__(self, rows: StreamRows) -> None:
+        self._rows = rows
+        self._conversation = rows.conversation
 
     def commits(self) -> Iterator[Commit]:
         """All commits, oldest first."""
         return self._commits(None)
 
     def _commits(self, begin: Link | None) -> Iterator[Commit]:
-        links = self._links(begin)
-        for stored in self._stored(links):
+        for stored in self._rows.bodies(begin):
             for position, version, topic, _, skeleton, commitments, parts in stored:
                 if is_commit(topic):
                     yield decode_commit(
                         self._conversation, version, topic, skeleton, commitments, parts,
-                        position, links.life,
+                        position, self._rows.life,
                     )  # fmt: skip
 
     def groups(
@@ -88,7 +55,7 @@ class StoredHistory:
 
         holding: tags of events; commits that say in clear that they hold none are left out.
         """
-        for stored in self._stored(self._links(begin)):
+        for stored in self._rows.bodies(begin):
             for _, version, topic, _, skeleton, commitments, parts in stored:
                 if is_commit(topic):
                     try:
@@ -120,7 +87,7 @@ class StoredHistory:
 
     def _link_before(self, event: int) -> Link | None:
         """The newest that is known of up to an event."""
-        snapshot = self._snapshot(event=event) if event else None
+        snapshot = self._rows.snapshot(event=event) if event else None
         return _link(snapshot)
 
     def redactions(self) -> Redactions:
@@ -137,16 +104,7 @@ class StoredHistory:
             yield from reversed([*commit.recorded_events()])
 
     def _commits_newest_first(self) -> Iterator[Commit]:
-        before = 2**62
-        links = self._links()
-        while rows := self._reader.rows_newest_first(
-            self._conversation, before, _BATCH, self._life
-        ):
-            for row in rows:
-                links.take_back(row)
-                yield row.commit()
-            before = rows[-1].version
-        links.finish_back()
+        return (row.commit() for row in self._rows.newest_first())
 
     def replay(self) -> State:
         """The state after every stored event, from the rows alone."""
@@ -160,7 +118,7 @@ class StoredHistory:
         """After the event of that number; after 0 the initial one."""
         if event < 0:
             raise OutOfRange(self._conversation, f"there is no event {event}")
-        state, begin = self._start(self._snapshot(event=event))
+        state, begin = self._start(self._rows.snapshot(event=event))
         state = self._folded(state, islice(self._tail(begin), event - state.event))
         if state.event < event:
             raise OutOfRange(
@@ -170,16 +128,15 @@ class StoredHistory:
 
     def state_at_version(self, version: int) -> State:
         """After the last event of a commit."""
-        rows = self._reader.rows(self._conversation, version - 1, version, life=self._life)
-        if version < 1 or not rows:
-            last = newest[0].version if (newest := self._newest()) else 0
-            why = f"there is no version {version}, the last is {last}"
+        row = self._rows.row(version) if version > 0 else None
+        if row is None:
+            why = f"there is no version {version}, the last is {self._rows.last_version()}"
             raise OutOfRange(self._conversation, why)
-        return self.state(rows[0].commit().last_event)
+        return self.state(row.commit().last_event)
 
     def state_after_turn(self, turn: int) -> State:
         """After the last event of a turn."""
-        state, begin = self._start(self._snapshot(turn=turn))
+        state, begin = self._start(self._rows.snapshot(turn=turn))
         state = self._folded(state, _upto_turn(turn - state.turn, self._tail(begin)))
         if state.turn != turn or state.event == 0:
             last = self.replay().turn
@@ -188,16 +145,6 @@ class StoredHistory:
 
     def _folded(self, state: State, events: Iterable[Event]) -> State:
         return fold(state, events, past(self, state))
-
-    def _snapshot(self, *, event: int | None = None, turn: int | None = None) -> Snapshot | None:
-        heads, name = self._heads, self._conversation
-        if self._life is not None:  # a deleted life has none
-            return None
-        due = heads.snapshot(name, event=event, turn=turn) if heads else None
-        return due or self._reader.snapshot(name, event=event, turn=turn)
-
-    def _newest(self) -> Sequence[Row]:
-        return self._reader.rows_newest_first(self._conversation, 2**62, 1, self._life)
 
     def state_at_time(self, time: float) -> State:
         """After the last event whose own timestamp is not after `time` (UTC seconds)."""
@@ -234,23 +181,3 @@ def _upto_turn(turns: int, events: Iterable[Event]) -> Iterator[Event]:
 
 def _link(snapshot: Snapshot | None) -> Link | None:
     return None if snapshot is None else Link(snapshot.version, snapshot.digest)
-
-
-def shown_commits(reader: Reader, heads: Heads, rows: Iterable[Row]) -> list[Commit]:
-    """The commits in some rows of the log, as every view may show them."""
-    commits = [row.commit() for row in rows if is_commit(row.topic)]
-    names = dict.fromkeys(commit.conversation for commit in commits)
-    known = heads.known(reader, names)
-    redactions: dict[tuple[str, int], Redactions] = {}
-    for name, life in {(commit.conversation, commit.life) for commit in commits}:
-        newest = known.get(name)
-        is_past = newest is not None and newest.life != life
-        if is_past or (newest is not None and newest.state.redacted):
-            history = StoredHistory(reader, name, heads, life if is_past else None)
-            redactions[name, life] = history.redactions()
-    return [
-        commit.shown(hiding)
-        if (hiding := redactions.get((commit.conversation, commit.life)))
-        else commit
-        for commit in commits
-    ]

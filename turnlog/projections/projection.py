@@ -141,9 +141,9 @@ def projected(rows: Iterable[Row], projection: Projection, reader: Reader, log: 
 
 
 def newest_first(reader: Reader, conversation: str, life: int | None = None) -> Iterator[Row]:
-    """The rows of a conversation, from the last to the first."""
-    before = 2**62
-    while rows := reader.rows_newest_first(conversation, before, _ROWS_AT_ONCE, life):
+    """The rows of a life of a conversation (None: the newest), from the last to the first."""
+    before, stream = 2**62, reader.stream(conversation, life)
+    while stream and (rows := reader.rows_newest_first(stream.stream, before, _ROWS_AT_ONCE)):
         yield from rows
         if len(rows) < _ROWS_AT_ONCE:
             return
@@ -220,7 +220,8 @@ def shown_whole(
     log: Reader, conversation: str, version: int | None = None, life: int | None = None
 ) -> list[Commit]:
     """All commits of a life (None: the newest), up to a version, as a view may show them."""
-    rows = log.rows(conversation, 0, version, None, life)
+    stream = log.stream(conversation, life)
+    rows = log.rows(stream.stream, 0, version) if stream else ()
     whole = [row.commit() for row in rows if is_commit(row.topic)]
     redactions = Redactions(numbered for commit in whole for numbered in commit.numbered())
     return [commit.shown(redactions) for commit in whole]

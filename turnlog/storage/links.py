@@ -66,15 +66,16 @@ def beginning(reader: Reader, conversation: str, life: int, genesis: bytes) -> L
 
 def ending(reader: Reader, conversation: str, life: int) -> Link | None:
     """Where the rows of a life end by the first row of the next; None where there is none."""
-    following, last = (
-        reader.rows(conversation, 0, 1, 1, life + 1),
-        _newest(reader, conversation, life),
-    )
-    return Link(last.version, following[0].previous) if following and last else None
+    following = reader.stream(conversation, life + 1)
+    rows = reader.rows(following.stream, 0, 1, 1) if following else ()
+    last = _newest(reader, conversation, life) if rows else None
+    return Link(last.version, rows[0].previous) if last else None
 
 
 def _newest(reader: Reader, conversation: str, life: int) -> Row | None:
-    return next(iter(reader.rows_newest_first(conversation, 2**62, 1, life)), None)
+    stream = reader.stream(conversation, life)
+    rows = reader.rows_newest_first(stream.stream, 2**62, 1) if stream else ()
+    return rows[0] if rows else None
 
 
 class Unchecked:
@@ -82,7 +83,6 @@ class Unchecked:
 
     def __init__(self, begin: Link | None) -> None:
         self.at = begin or Link(0, None)
-        self.life = 1
 
     def take(self, rows: Sequence[Body]) -> Iterable[Body]:
         self.at = Link(Body._make(rows[-1]).version, None)
@@ -114,7 +114,6 @@ class Links:
     ) -> None:
         self._conversation = conversation
         self._owner = stream.owner
-        self.life = stream.life
         self._checked = checked
         self._head = head
         self._begin = self.at = begin

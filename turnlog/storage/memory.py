@@ -75,34 +75,21 @@ class MemoryTransaction:
         return next((number for number in lives if self._streams[number].life == life), -1)
 
     def rows(
-        self,
-        conversation: str,
-        after: int = 0,
-        upto: int | None = None,
-        limit: int | None = None,
-        life: int | None = None,
+        self, stream: int, after: int = 0, upto: int | None = None, limit: int | None = None
     ) -> Sequence[Row]:
         with self._lock:
-            rows = self._rows.get(self._of(conversation, life), [])
+            rows = self._rows.get(stream, [])
             first = bisect_right(rows, after, key=lambda row: row.version)
             last = len(rows) if upto is None else bisect_right(rows, upto, key=lambda r: r.version)
             return rows[first:last][:limit]
 
-    def bodies(
-        self,
-        conversation: str,
-        after: int = 0,
-        limit: int | None = None,
-        life: int | None = None,
-    ) -> Sequence[Body]:
-        rows = self.rows(conversation, after, None, limit, life)
+    def bodies(self, stream: int, after: int = 0, limit: int | None = None) -> Sequence[Body]:
+        rows = self.rows(stream, after, None, limit)
         return [Body(row.position, *row[2:8]) for row in rows]
 
-    def rows_newest_first(
-        self, conversation: str, before: int, limit: int, life: int | None = None
-    ) -> Sequence[Row]:
+    def rows_newest_first(self, stream: int, before: int, limit: int) -> Sequence[Row]:
         with self._lock:
-            rows = self._rows.get(self._of(conversation, life), [])
+            rows = self._rows.get(stream, [])
             end = bisect_left(rows, before, key=lambda row: row.version)
             return rows[max(0, end - limit) : end][::-1]
 
@@ -120,19 +107,19 @@ class MemoryTransaction:
             return self._log[first : first + limit]
 
     def snapshot(
-        self, conversation: str, *, event: int | None = None, turn: int | None = None
+        self, stream: int, *, event: int | None = None, turn: int | None = None
     ) -> Snapshot | None:
         fitting = [
             snapshot
-            for snapshot in self.snapshots(conversation)
+            for snapshot in self.snapshots(stream)
             if (event is None or snapshot.event <= event)
             and (turn is None or snapshot.turn <= turn)
         ]
         return fitting[-1] if fitting else None
 
-    def snapshots(self, conversation: str) -> Sequence[Snapshot]:
+    def snapshots(self, stream: int) -> Sequence[Snapshot]:
         with self._lock:
-            found = self._snapshots.get(self._of(conversation), {})
+            found = self._snapshots.get(stream, {})
             return [found[version] for version in sorted(found)]
 
     def checkpoint(self, model: str) -> Checkpoint | None:

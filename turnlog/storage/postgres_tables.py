@@ -111,43 +111,27 @@ class PostgresReader:
         return self._taken(Stream._make(found)) if found else None
 
     def rows(
-        self,
-        conversation: str,
-        after: int = 0,
-        upto: int | None = None,
-        limit: int | None = None,
-        life: int | None = None,
+        self, stream: int, after: int = 0, upto: int | None = None, limit: int | None = None
     ) -> Sequence[Row]:
-        where, of = self._of(conversation, life)
         statement: LiteralString = (
-            f"{_ROWS} WHERE {where} AND version > %b"
+            f"{_ROWS} WHERE stream = %b AND version > %b"
             " AND version <= %b ORDER BY version LIMIT %b::bigint"
         )
         last = 2**62 if upto is None else upto
-        return self._found(_row, statement, [*of, after, last, limit])
+        return self._found(_row, statement, [stream, after, last, limit])
 
-    def bodies(
-        self,
-        conversation: str,
-        after: int = 0,
-        limit: int | None = None,
-        life: int | None = None,
-    ) -> Sequence[Body]:
-        where, of = self._of(conversation, life)
+    def bodies(self, stream: int, after: int = 0, limit: int | None = None) -> Sequence[Body]:
         statement: LiteralString = (
             f"SELECT {_BODY} FROM turnlog_rows_t1"
-            f" WHERE {where} AND version > %b ORDER BY version LIMIT %b::bigint"
+            f" WHERE stream = %b AND version > %b ORDER BY version LIMIT %b::bigint"
         )
-        return self._found(_body, statement, [*of, after, limit])
+        return self._found(_body, statement, [stream, after, limit])
 
-    def rows_newest_first(
-        self, conversation: str, before: int, limit: int, life: int | None = None
-    ) -> Sequence[Row]:
-        where, of = self._of(conversation, life)
+    def rows_newest_first(self, stream: int, before: int, limit: int) -> Sequence[Row]:
         statement: LiteralString = (
-            f"{_ROWS} WHERE {where} AND version < %b ORDER BY version DESC LIMIT %b"
+            f"{_ROWS} WHERE stream = %b AND version < %b ORDER BY version DESC LIMIT %b"
         )
-        return self._found(_row, statement, [*of, before, limit])
+        return self._found(_row, statement, [stream, before, limit])
 
     def keyed_rows(self, lookups: Sequence[bytes]) -> Sequence[Row]:
         statement: LiteralString = (
@@ -168,23 +152,21 @@ class PostgresReader:
         return self._found(_row, statement, (after, limit))
 
     def snapshot(
-        self, conversation: str, *, event: int | None = None, turn: int | None = None
+        self, stream: int, *, event: int | None = None, turn: int | None = None
     ) -> Snapshot | None:
-        where, of = self._of(conversation)
         statement: LiteralString = (
             f"SELECT {_SNAPSHOT} FROM turnlog_snapshots"
-            f" WHERE {where} AND event <= %b AND turn <= %b ORDER BY version DESC LIMIT 1"
+            f" WHERE stream = %b AND event <= %b AND turn <= %b ORDER BY version DESC LIMIT 1"
         )
         limits = (2**62 if event is None else event, 2**62 if turn is None else turn)
-        found = self._one(statement, (*of, *limits))
+        found = self._one(statement, (stream, *limits))
         return self._taken(Snapshot._make(found)) if found else None
 
-    def snapshots(self, conversation: str) -> Sequence[Snapshot]:
-        where, of = self._of(conversation)
+    def snapshots(self, stream: int) -> Sequence[Snapshot]:
         statement: LiteralString = (
-            f"SELECT {_SNAPSHOT} FROM turnlog_snapshots WHERE {where} ORDER BY version"
+            f"SELECT {_SNAPSHOT} FROM turnlog_snapshots WHERE stream = %b ORDER BY version"
         )
-        return self._found(Snapshot._make, statement, of)
+        return self._found(Snapshot._make, statement, (stream,))
 
     def checkpoint(self, model: str) -> Checkpoint | None:
         statement: LiteralString = (

@@ -36,32 +36,19 @@ class Reader(Protocol):
         ...
 
     def rows(
-        self,
-        conversation: str,
-        after: int = 0,
-        upto: int | None = None,
-        limit: int | None = None,
-        life: int | None = None,
+        self, stream: int, after: int = 0, upto: int | None = None, limit: int | None = None
     ) -> Sequence[Row]:
-        """Versions above `after` up to and with `upto`, oldest first; of its newest life."""
+        """Versions of a stream above `after` up to and with `upto`, oldest first."""
         ...
 
-    def bodies(
-        self,
-        conversation: str,
-        after: int = 0,
-        limit: int | None = None,
-        life: int | None = None,
-    ) -> Sequence[Body]:
+    def bodies(self, stream: int, after: int = 0, limit: int | None = None) -> Sequence[Body]:
         """The rows of versions above `after`, oldest first, as stored: for Links to check.
 
         They may be plain tuples, and what they hold of any type.
         """
         ...
 
-    def rows_newest_first(
-        self, conversation: str, before: int, limit: int, life: int | None = None
-    ) -> Sequence[Row]:
+    def rows_newest_first(self, stream: int, before: int, limit: int) -> Sequence[Row]:
         """Versions below `before`, newest first."""
         ...
 
@@ -82,12 +69,12 @@ class Reader(Protocol):
         ...
 
     def snapshot(
-        self, conversation: str, *, event: int | None = None, turn: int | None = None
+        self, stream: int, *, event: int | None = None, turn: int | None = None
     ) -> Snapshot | None:
         """The newest one at or before an event, or before the end of a turn."""
         ...
 
-    def snapshots(self, conversation: str) -> Sequence[Snapshot]: ...
+    def snapshots(self, stream: int) -> Sequence[Snapshot]: ...
 
     def checkpoint(self, model: str) -> Checkpoint | None: ...
 

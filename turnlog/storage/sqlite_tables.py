@@ -209,40 +209,24 @@ class SqliteReader:
         return self._found(Head, statement, (after, limit))
 
     def rows(
-        self,
-        conversation: str,
-        after: int = 0,
-        upto: int | None = None,
-        limit: int | None = None,
-        life: int | None = None,
+        self, stream: int, after: int = 0, upto: int | None = None, limit: int | None = None
     ) -> Sequence[Row]:
-        where, of = self._of(conversation, life)
         statement = (
-            f"{_ROWS} WHERE {where} AND version > ? AND version <= ? ORDER BY version LIMIT ?"
+            f"{_ROWS} WHERE stream = ? AND version > ? AND version <= ? ORDER BY version LIMIT ?"
         )
         last = 2**62 if upto is None else upto
         count = -1 if limit is None else limit
-        return self._found(Row, statement, (*of, after, last, count))
+        return self._found(Row, statement, (stream, after, last, count))
 
-    def bodies(
-        self,
-        conversation: str,
-        after: int = 0,
-        limit: int | None = None,
-        life: int | None = None,
-    ) -> Sequence[Body]:
-        where, of = self._of(conversation, life)
+    def bodies(self, stream: int, after: int = 0, limit: int | None = None) -> Sequence[Body]:
         statement = (
-            f"SELECT {_BODY} FROM rows_t1 WHERE {where} AND version > ? ORDER BY version LIMIT ?"
+            f"SELECT {_BODY} FROM rows_t1 WHERE stream = ? AND version > ? ORDER BY version LIMIT ?"
         )
-        return self._all(statement, (*of, after, -1 if limit is None else limit))
+        return self._all(statement, (stream, after, -1 if limit is None else limit))
 
-    def rows_newest_first(
-        self, conversation: str, before: int, limit: int, life: int | None = None
-    ) -> Sequence[Row]:
-        where, of = self._of(conversation, life)
-        statement = f"{_ROWS} WHERE {where} AND version < ? ORDER BY version DESC LIMIT ?"
-        return self._found(Row, statement, (*of, before, limit))
+    def rows_newest_first(self, stream: int, before: int, limit: int) -> Sequence[Row]:
+        statement = f"{_ROWS} WHERE stream = ? AND version < ? ORDER BY version DESC LIMIT ?"
+        return self._found(Row, statement, (stream, before, limit))
 
     def keyed_rows(self, lookups: Sequence[bytes]) -> Sequence[Row]:
         marks = ", ".join("?" * len(lookups))
@@ -261,20 +245,18 @@ class SqliteReader:
         return self._found(Row, statement, (after, limit))
 
     def snapshot(
-        self, conversation: str, *, event: int | None = None, turn: int | None = None
+        self, stream: int, *, event: int | None = None, turn: int | None = None
     ) -> Snapshot | None:
-        where, of = self._of(conversation)
         statement = (
-            f"SELECT {_SNAPSHOT} FROM snapshots WHERE {where} AND event <= ? AND turn <= ?"
+            f"SELECT {_SNAPSHOT} FROM snapshots WHERE stream = ? AND event <= ? AND turn <= ?"
             " ORDER BY version DESC LIMIT 1"
         )
         limits = (2**62 if event is None else event, 2**62 if turn is None else turn)
-        return _first(self._found(Snapshot, statement, (*of, *limits)))
+        return _first(self._found(Snapshot, statement, (stream, *limits)))
 
-    def snapshots(self, conversation: str) -> Sequence[Snapshot]:
-        where, of = self._of(conversation)
-        statement = f"SELECT {_SNAPSHOT} FROM snapshots WHERE {where} ORDER BY version"
-        return self._found(Snapshot, statement, of)
+    def snapshots(self, stream: int) -> Sequence[Snapshot]:
+        statement = f"SELECT {_SNAPSHOT} FROM snapshots WHERE stream = ? ORDER BY version"
+        return self._found(Snapshot, statement, (stream,))
 
     def checkpoint(self, model: str) -> Checkpoint | None:
         statement = "SELECT model, position, digest FROM checkpoints WHERE model = ?"

@@ -14,7 +14,7 @@ from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import condition
 from turnlog.errors import UnknownConversation
-from turnlog.projections.heads import LiveHead
+from turnlog.projections.live_head import LiveHead
 from turnlog.training.plan import Plan
 
 

@@ -1,0 +1,83 @@
+"""What follows from further rows of a conversation: its head, snapshots and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from turnlog.domain.events import Event
+from turnlog.domain.fold import Fold
+from turnlog.domain.history import History, past
+from turnlog.domain.state import State
+from turnlog.encoding.rows import is_commit
+from turnlog.errors import Corrupt
+from turnlog.projections.live_head import LiveHead
+from turnlog.storage.rows import Row, Snapshot
+
+
+class Following(msgspec.Struct):
+    """What follows from rows of one conversation: its head, snapshots by position, keys by life."""
+
+    head: LiveHead | None
+    snapshots: list[tuple[int, Snapshot]] = []
+    keys: dict[tuple[str, int], int] = {}
+
+    def take(self, rows: Sequence[Row], history: History) -> None:
+        """Further rows of one stream; those that the head has seen change nothing.
+
+        history: the conversation's past, as far as it comes before them.
+        """
+        head = self.head if self.head and self.head.stream == rows[0].stream else None
+        new = [row for row in rows if head is None or row.version > head.version]
+        state = head.state.copy() if head else State()
+        folded = Fold(lambda: _events(new), state, past(history, state))
+        for row in new:
+            _check(head, row)
+            commit = row.commit() if is_commit(row.topic) else None
+            if commit is not None and commit.key is not None:
+                self.keys[commit.key, row.life] = row.position
+            events = commit.events if commit else ()
+            head = self._follow(row, folded.take(events).copy(), head, events)
+
+    def _follow(
+        self, row: Row, state: State, before: LiveHead | None, events: Sequence[Event]
+    ) -> LiveHead:
+        """The head after a row."""
+        snapshot = 0 if state.deleted or before is None else before.snapshot
+        head = LiveHead(
+            row.conversation, row.stream, row.owner, row.life, row.version, row.position,
+            row.digest(), snapshot, state,
+        )  # fmt: skip
+        return self.put(head, snapshot, events)
+
+    def move(self, by: int) -> None:
+        """The same at positions that are higher by so many."""
+        assert self.head is not None
+        self.head = msgspec.structs.replace(self.head, position=self.head.position + by)
+        self.snapshots = [(position + by, snapshot) for position, snapshot in self.snapshots]
+
+    def put(self, head: LiveHead, before: int, events: Sequence[Event]) -> LiveHead:
+        """The head after one more commit of these events, with the snapshot that is due there."""
+        if (snapshot := head.due(before, events)) is not None:
+            self.snapshots.append((head.position, snapshot))
+            head = msgspec.structs.replace(head, snapshot=snapshot.event)
+        self.head = head
+        return head
+
+
+def _check(head: LiveHead | None, row: Row) -> None:
+    """Raise Corrupt for a row that does not go on from the head."""
+    if (
+        row.version > 1
+        if head is None
+        else (row.version - 1, row.previous) != (head.version, head.digest)
+    ):
+        where = f"conversation {row.conversation!r}, version {row.version}"
+        raise Corrupt(f"{where} does not follow from the row before it")
+
+
+def _events(rows: Iterable[Row]) -> Iterator[Event]:
+    for row in rows:
+        if is_commit(row.topic):
+            yield from row.commit().events
