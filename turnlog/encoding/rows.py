@@ -136,18 +136,19 @@ def foreign_columns(topic: str, state: bytes, secret: bytes) -> Columns:
     return Columns(topic, b"", parts, _following(secret, [encode(state)]))
 
 
-def _salts(secret: bytes, count: int) -> bytes:
-    """A salt for each, in a row; what one of them is says nothing of the others."""
-    return shake_256(secret).digest(count * SALT_BYTES)
+def _salts(secret: bytes, count: int) -> list[bytes]:
+    """A salt for each; what one of them is says nothing of the others."""
+    stream = shake_256(secret).digest(count * SALT_BYTES)
+    return [stream[at : at + SALT_BYTES] for at in range(0, len(stream), SALT_BYTES)]
+
+
+def _commitments(salts: Sequence[bytes], said: Sequence[bytes | msgspec.Raw]) -> list[bytes]:
+    return [sha256(salt + each).digest() for salt, each in zip(salts, said, strict=True)]
 
 
 def _following(secret: bytes, said: Sequence[bytes | msgspec.Raw]) -> bytes:
     """The commitments to what is said with salts that come from a secret."""
-    salts, at, made = _salts(secret, len(said)), 0, []
-    for each in said:
-        made.append(sha256(salts[at : at + SALT_BYTES] + each).digest())
-        at += SALT_BYTES
-    return b"".join(made)
+    return b"".join(_commitments(_salts(secret, len(said)), said))
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -265,8 +266,7 @@ def disagreements(commitments: bytes, parts: bytes) -> list[int]:
 
 
 def _of(content: Content) -> list[bytes]:
-    said = [*content.events, *[key.encode() for key in content.keys]]
-    return [sha256(salt + each).digest() for salt, each in zip(content.salts, said, strict=True)]
+    return _commitments(content.salts, [*content.events, *[k.encode() for k in content.keys]])
 
 
 _ZEROS = bytes(DIGEST_BYTES)
@@ -327,9 +327,8 @@ def _in_parts(stored: bytes, parts: bytes) -> Sequence[Part]:
         return _parts.decode(parts)
     said = _whole(parts)
     count = len(said.events) + len(said.keys)
-    stream = _salts(parts[:SALT_BYTES], count)
-    salts = tuple(stream[n * SALT_BYTES : (n + 1) * SALT_BYTES] for n in range(count))
-    return (Part(Content(salts, said.events, said.keys), (), tuple(range(count))),)
+    salts = _salts(parts[:SALT_BYTES], count)
+    return (Part(Content(tuple(salts), said.events, said.keys), (), tuple(range(count))),)
 
 
 def _without(part: Part, drops: Callable[[int], bool]) -> Part:
