@@ -17,7 +17,7 @@ from tests.stored import snapshots_of
 from turnlog import Turnlog
 from turnlog.audit.verify import verify
 from turnlog.domain import events as e
-from turnlog.domain.apply import REWRITES, advance, beginning, go_back, rewrite
+from turnlog.domain.apply import REWRITES, advance, beginning, go_back, go_on, rewrite
 from turnlog.domain.context import Context
 from turnlog.domain.fold import At, Fold, _Notes, apply, fold, no_past, replay
 from turnlog.domain.history import GrowingHistory, NoHistory, past
@@ -40,6 +40,7 @@ def copied(events: list[e.Event]) -> list[State]:
         if isinstance(event, Rewind):
             assert event.to is not None
             to = beginning(state) if event.to == 0 else after[event.to].context
+            go_on(state, event)
             go_back(state, event, rewritten(to, events[event.to : number - 1]))
         after.append(state.copy())
     return after

@@ -52,11 +52,12 @@ others: st.SearchStrategy[e.Event] = st.one_of(
         e.UserFeaturized(True), e.SessionConfigured(60.0),
     ]),
 )  # fmt: skip
+continued = st.builds(e.HistoryContinued, st.integers(0, 12), branch=st.none() | names)
 backwards = st.sampled_from([
     e.ActionReverted(), e.UserUtteranceReverted(), *map(e.HistoryReplaced, range(7)),
 ])  # fmt: skip
 actions = st.builds(e.ActionExecuted, st.sampled_from([LISTEN, "act", "form"]))
-talk = messages | messages | about_messages | others | backwards | backwards
+talk = messages | messages | about_messages | others | backwards | backwards | continued
 asks = talk | actions
 listened = st.tuples(st.just(e.ActionExecuted(LISTEN)), messages, about_messages)
 lengths = st.sampled_from([(0, 5), (10, 30)])

@@ -10,7 +10,19 @@ import typer
 from turnlog.cli import output
 from turnlog.cli.settings import Deleted, Life, open_log, settings
 
-PROTOCOL = ("event", "turn", "time", "actor", "type", "says", "versions", "cause", "taken back")
+PROTOCOL: tuple[str, ...] = (
+    "event",
+    "turn",
+    "time",
+    "actor",
+    "type",
+    "says",
+    "versions",
+    "cause",
+    "taken back",
+)
+BRANCHED = (*PROTOCOL[:2], "branch", *PROTOCOL[2:])
+"""The columns, without and with branches."""
 
 
 Maybe = Annotated[
@@ -34,14 +46,16 @@ def log(
         raise typer.BadParameter("name a conversation, or ask for --upkeep")
     with open_log(readonly=True) as opened:
         if id is None:
-            lines = described(opened.history(UPKEEP))
+            lines, columns = described(opened.history(UPKEEP)), PROTOCOL
         else:
             any_life = deleted or life is not None
-            lines = described(opened.conversation(id, deleted=any_life, life=life))
+            conversation = opened.conversation(id, deleted=any_life, life=life)
+            lines = described(conversation)
+            columns = BRANCHED if len(conversation.branches) > 1 else PROTOCOL
         if settings().json:
             output.lines(lines, columns=())
         else:
-            output.lines(map(_told, lines), columns=PROTOCOL)
+            output.lines(map(_told, lines), columns=columns)
 
 
 def described(conversation: Any) -> Iterator[dict[str, Any]]:
@@ -49,10 +63,16 @@ def described(conversation: Any) -> Iterator[dict[str, Any]]:
     return (recorded.as_dict() for recorded in conversation.recorded())
 
 
+_COLUMNS = (
+    "conversation", "event", "turn", "type", "time", "actor", "versions", "cause", "taken_back",
+    "branch", "branch_turn",
+)  # fmt: skip
+"""What a line says beside what its event says."""
+
+
 def _told(line: dict[str, Any]) -> dict[str, Any]:
     """A line for people: what the event says in one column."""
-    shared = ("conversation", "event", "turn", "type", "time", "actor", "versions", "cause")
-    fields = {name: value for name, value in line.items() if name not in (*shared, "taken_back")}
+    fields = {name: value for name, value in line.items() if name not in _COLUMNS}
     text = fields.pop("text", None)
     parts = [] if text is None else [text]
     parts += [f"{name}: {output.shown(value)}" for name, value in fields.items()]
@@ -62,5 +82,8 @@ def _told(line: dict[str, Any]) -> dict[str, Any]:
         **line,
         "says": ", ".join(parts),
         "versions": versions,
+        "branch": f"{line['branch']}, turn {line['branch_turn']}"
+        if "branch_turn" in line
+        else None,
         "taken back": by and f"by {by}",
     }

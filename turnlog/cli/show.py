@@ -75,6 +75,8 @@ def described(id: str, state: Any) -> dict[str, Any]:
         "identities": state.identities,
         "tags": state.tags,
         "handover": state.handover,
+        "branch": state.lineage.branch,
+        "branches": state.lineage.branches(state.event) if state.lineage.branch else {},
     }
     first = {"conversation": id, "turn": state.turn, "event": state.event, "slots": state.slots}
     return {**first, **{name: to_plain(value) for name, value in rest.items()}}

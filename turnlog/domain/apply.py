@@ -14,7 +14,7 @@ from turnlog.domain import events as e
 from turnlog.domain.context import Action, BotMessage, Context, LatestMessage, Loop
 from turnlog.domain.patches import BadPatch, patched
 from turnlog.domain.state import LISTEN, PATH_KEPT, RESTART, Prompt, State, Thread
-from turnlog.domain.traits import Rewind, Rewrite
+from turnlog.domain.traits import Replacing, Rewind, Rewrite
 from turnlog.domain.values import unholdable
 
 REWINDS: frozenset[type[e.Event]] = frozenset(get_args(Rewind))
@@ -49,9 +49,20 @@ def go_back(state: State, event: Rewind, context: Context) -> None:
 
     What a rewind or an undo takes back was no restart, so the bot does not restart either (Rasa).
     """
-    if context.followup == RESTART and not isinstance(event, e.HistoryReplaced):
+    if context.followup == RESTART and not isinstance(event, Replacing):
         context.followup = LISTEN
     state.context = context
+
+
+def go_on(state: State, event: Rewind) -> None:
+    """What it means for branches to go on from elsewhere, whether or not it was taken back.
+
+    Nobody waits for an answer in a fork, where the question was asked in its origin.
+    """
+    if isinstance(event, e.HistoryContinued):
+        state.lineage = state.lineage.after(event, state.event)
+        if event.conversation is not None and state.thread is not None:
+            state.thread = replace(state.thread, prompts={})
 
 
 def beginning(state: State) -> Context:
@@ -89,7 +100,7 @@ def _conversation_restarted(state: State, event: e.ConversationRestarted) -> Non
 
 def _fresh(state: State, slots: dict[str, Any], followup: str) -> Context:
     stack: list[Any] | None = None if state.context.stack is None else []
-    return Context(slots=slots, followup=followup, stack=stack)
+    return Context(slots=slots, followup=followup, stack=stack, turn=state.context.turn)
 
 
 def _session_expired(state: State, event: e.SessionExpired) -> None:
@@ -106,6 +117,7 @@ def _session_ended(state: State, event: e.SessionEnded) -> None:
 def _user_uttered(state: State, event: e.UserUttered) -> None:
     state.turn += 1
     context = state.context
+    context.turn += 1
     context.latest_message = LatestMessage(state.event, event.text, None, (), event.message_id)
     context.followup = None
     if event.channel is not None:
@@ -327,7 +339,28 @@ def _deleted(state: State, event: e.ConversationDeleted) -> None:
 
 def _erased(state: State, event: e.EventErased) -> None:
     """Of what was dropped only that it was there counts."""
-    state.turn += event.was == e.UserUttered.__name__
+    opens_turn = event.was == e.UserUttered.__name__
+    state.turn += opens_turn
+    state.context.turn += opens_turn
+
+
+def _origin_deleted(state: State, event: e.OriginDeleted) -> None:
+    """Of what was shared with the origin only the counts are left."""
+    state.redacted = True
+    for name in (*OF_PEOPLE, *IN_CONTEXT):
+        if name not in event.fields:
+            held, bare = (state, State()) if name in OF_PEOPLE else (state.context, Context())
+            setattr(held, name, getattr(bare, name))
+    context = state.context
+    context.slots = {name: value for name, value in context.slots.items() if name in event.slots}
+    state.tags = tuple(tag for tag in state.tags if tag in event.tags)
+
+
+OF_PEOPLE = ("thread", "channel", "user", "identities", "handover")
+"""Of a state, what may come from a past that is hidden."""
+
+IN_CONTEXT = ("latest_message", "latest_bot_message", "latest_action", "loop", "stack")
+"""The same of its context."""
 
 
 # --- flows --------------------------------------------------------------------------------------
@@ -385,4 +418,5 @@ _EFFECTS: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.ConversationUntagged: _untagged,
     e.ConversationDeleted: _deleted,
     e.EventErased: _erased,
+    e.OriginDeleted: _origin_deleted,
 }

@@ -51,7 +51,8 @@ class Context(msgspec.Struct, array_like=True):
     """The part of a conversation's state that a rewind, undo, restart or reset gives back.
 
     latest_message, latest_bot_message: numbers of events, with what is known of them. stack: the
-    frames of the flows that are under way, the active one last; None where none ever was.
+    frames of the flows that are under way, the active one last; None where none ever was. turn: how
+    many of the user's messages lead here, without those that were taken back.
     """
 
     slots: dict[str, Any] = {}
@@ -62,3 +63,4 @@ class Context(msgspec.Struct, array_like=True):
     followup: str | None = None
     paused: bool = False
     stack: list[Any] | None = None
+    turn: int = 0

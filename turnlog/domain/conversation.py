@@ -9,21 +9,23 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from turnlog.domain import message_context
+from turnlog.domain.branches import placed, placed_back
 from turnlog.domain.commit import Commit
 from turnlog.domain.counted import counted
 from turnlog.domain.decide import decide
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.errors import ConversationError
-from turnlog.domain.events import Event, HistoryCompacted, MessageRedacted, UserUttered
+from turnlog.domain.events import Event, HistoryCompacted, UserUttered
 from turnlog.domain.fold import Fold, fold, replay
 from turnlog.domain.history import GrowingHistory, History, past
+from turnlog.domain.lineage import MAIN
 from turnlog.domain.messages import Message, messages
 from turnlog.domain.notebook import as_html
 from turnlog.domain.recorded import RecordedEvent, shown
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.rewinds import rewinds_in, taken_by
 from turnlog.domain.state import State
-from turnlog.domain.traits import Rewind
+from turnlog.domain.traits import Hiding, Rewind
 
 
 class Past(History, Protocol):
@@ -47,6 +49,12 @@ class Past(History, Protocol):
 
     def redactions(self) -> Redactions:
         """What the redactions of the whole conversation hide."""
+        ...
+
+    def state_after_turn(self, turn: int, *, going_on: bool = True) -> State:
+        """After the last event of a turn; going_on: False for the last before it went on from
+        elsewhere.
+        """
         ...
 
 
@@ -126,11 +134,21 @@ class Conversation:
     def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
         """The same events with all that is known of them: numbers, times, what took them back."""
         stored = self._past.rewinds(after, self._stored_events)
-        taken_back = taken_by([*stored, *rewinds_in(self._pending_events())])
-        return shown(self._recorded(after), taken_back, self._redactions)
+        rewinds = [*stored, *rewinds_in(self._pending_events())]
+        events = shown(self._recorded(after), taken_by(rewinds), self._redactions)
+        if self._state.lineage.branch is None:
+            return events
+        at = self._history().state
+        return placed(events, at(min(after, self._state.event)), {to for _, to in rewinds}, at)
 
     def newest_first(self) -> Iterator[RecordedEvent]:
         """The same, from the last to the first."""
+        events = self._shown_newest_first()
+        if self._state.lineage.branch is None:
+            return events
+        return placed_back(events, self._state, self._history().state)
+
+    def _shown_newest_first(self) -> Iterator[RecordedEvent]:
         rewind: tuple[int, int] | None = None
         for recorded in self._newest_first():
             number, event = recorded.number, recorded.event
@@ -140,6 +158,16 @@ class Conversation:
             elif isinstance(event, Rewind) and event.to is not None:
                 rewind = number, event.to
             yield from shown((recorded,), taken_back, self._redactions)
+
+    @property
+    def branches(self) -> dict[str, int]:
+        """The number of the last event of each branch; `main` is the one it began on."""
+        return self._state.lineage.branches(self._state.event)
+
+    @property
+    def branch(self) -> str:
+        """The branch that it is on."""
+        return self._state.lineage.branch or MAIN
 
     def event(self, number: int) -> Event | None:
         """The event of that number, None where there is none."""
@@ -174,15 +202,21 @@ class Conversation:
         for_model: as a model may read them: calls without a result get one that says so, and the
         text of a compaction stands for the messages that it sums up.
         """
-        counting = counted(list(self.recorded()))
+        recorded = {each.number: each for each in self.recorded()}
+        counting = counted(list(recorded.values()))
         numbered = list(enumerate(counting.events, 1))
         found = messages(numbered)
         if for_model:
             compactions = [(n, one) for n, one in numbered if isinstance(one, HistoryCompacted)]
             found = iter(message_context.for_model(found, compactions))
         for message in found:
-            number = None if message.event is None else counting.numbers[message.event - 1]
-            yield replace(message, event=number)
+            if message.event is None:
+                yield message
+                continue
+            place = recorded[counting.numbers[message.event - 1]]
+            yield replace(
+                message, event=place.number, branch=place.branch, branch_turn=place.branch_turn
+            )
 
     def dialogue(self, turns: int | None = None) -> Dialogue:
         """The conversation's events, or those of its last `turns` turns, read from the end."""
@@ -214,8 +248,7 @@ class Conversation:
         before = self._state
         if not self._pending:
             self._before_pending = before
-        pending = [event for _, event in self._pending_events()]
-        history = GrowingHistory(self._past, self._before_pending, pending)
+        history = self._history()
         events, self._state = decide(self._id, before, asked, history=history, now=now)
         self._version += 1
         commit = Commit(
@@ -225,6 +258,12 @@ class Conversation:
         self._hide(commit)
         return commit
 
+    def _history(self) -> History:
+        """The past up to this moment, with what is pending on top."""
+        pending = [event for _, event in self._pending_events()]
+        stored = self._before_pending if pending else self._state
+        return GrowingHistory(self._past, stored, pending)
+
     def _hide(self, commit: Commit) -> None:
         """Learn what is hidden from now on. What is staged at an earlier moment changes nothing:
         what is hidden there, later events say."""
@@ -232,7 +271,7 @@ class Conversation:
         if self._redactions is not None:
             if self._redactions.last < commit.first_event:
                 self._redactions = self._redactions.followed_by(commit.numbered())
-        elif any(isinstance(event, MessageRedacted) for event in commit.events):
+        elif any(isinstance(event, Hiding) for event in commit.events):
             stored = enumerate(self._past.events(0, self._stored_events), 1)
             self._redactions = Redactions(itertools.chain(stored, self._pending_events()))
 

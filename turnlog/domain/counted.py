@@ -35,7 +35,7 @@ _SAID = (
 
 _REWRITES = (e.MessageEdited, e.MessageRegenerated)
 _GONE = (*_REWRITES, e.MessageRedacted)
-_REFERENCES = ("message", "cause", "to", "base", "first", "last")
+_REFERENCES = ("message", "cause", "to", "base", "first", "last", "event")
 
 Numbered = tuple[int, e.Event]
 
@@ -191,7 +191,7 @@ def _renumbered(counting: Iterator[Numbered]) -> Iterator[Numbered]:
         named = {
             field: held
             for field in _REFERENCES
-            if isinstance(held := getattr(event, field, None), int)
+            if field in event.__struct_fields__ and isinstance(held := getattr(event, field), int)
         }
         if "message" in named and named["message"] not in new:
             continue
@@ -201,7 +201,7 @@ def _renumbered(counting: Iterator[Numbered]) -> Iterator[Numbered]:
 
 
 def _new(field: str, number: int, new: Mapping[int, int]) -> int | None:
-    if field in ("to", "base", "last"):
+    if field in ("to", "base", "last", "event"):
         return max((held for old, held in new.items() if old <= number), default=0)
     if field == "first":
         return 1 + max((held for old, held in new.items() if old < number), default=0)

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
+from turnlog.domain.apply import IN_CONTEXT, OF_PEOPLE
 from turnlog.domain.errors import InvalidEvent
 from turnlog.domain.fold import fold
 from turnlog.domain.history import GrowingHistory, History, past
@@ -29,6 +30,7 @@ from turnlog.domain.rewinds import (
 )
 from turnlog.domain.state import State
 from turnlog.domain.traits import AboutMessage, Clearing, Rewind
+from turnlog.domain.values import same
 
 
 def decide(
@@ -38,15 +40,17 @@ def decide(
     *,
     history: History,
     now: float | None = None,
+    origin: int | None = None,
 ) -> tuple[list[e.Event], State]:
     """The events to record and the state after them.
 
     now: the clock's time in seconds, given to events without one; None when importing, where no
-    time is invented and no session expires.
+    time is invented and no session expires. origin: number of the stream that state and history
+    are of, where a fork of it begins.
     """
     if state.deleted:
         raise InvalidEvent(conversation, "conversation", "was deleted; it takes no more events")
-    decision = _Decision(conversation, state, history, now)
+    decision = _Decision(conversation, state, history, now, origin)
     decision.take(asked)
     return decision.events, decision.state
 
@@ -55,9 +59,15 @@ class _Decision:
     """Events decided so far, seen by the next ones as history."""
 
     def __init__(
-        self, conversation: str, state: State, history: History, now: float | None
+        self,
+        conversation: str,
+        state: State,
+        history: History,
+        now: float | None,
+        origin: int | None,
     ) -> None:
         self.conversation = conversation
+        self.origin = origin
         self.base = state.event
         self.now = now
         self.events: list[e.Event] = []
@@ -157,6 +167,44 @@ def _replaced(decision: _Decision, event: Rewind) -> Rewind:
     return event
 
 
+def _history_continued(decision: _Decision, event: e.HistoryContinued) -> e.Event:
+    """An import brings the past along; else only a fork can share another conversation's."""
+    if event.conversation is not None and decision.now is None:
+        event = replace(event, conversation=None)
+    if event.conversation is not None and (
+        event.conversation != decision.origin or decision.events or event.event != decision.base
+    ):
+        why = f"stream {event.conversation} is not the past of this conversation: fork it"
+        raise InvalidEvent(decision.conversation, "HistoryContinued.conversation", why)
+    if event.branch is not None and not event.branch:
+        raise InvalidEvent(decision.conversation, "HistoryContinued.branch", "has no characters")
+    if not 0 <= event.event <= decision.last:
+        why = f"there is no event {event.event} to go on from, the last is {decision.last}"
+        raise InvalidEvent(decision.conversation, "HistoryContinued.event", why)
+    return event
+
+
+def _origin_deleted(decision: _Decision, event: e.OriginDeleted) -> e.Event:
+    """What of the state does not come from the past that is hidden is named here, once."""
+    shared = decision.state.lineage.shared
+    if not 0 < event.event <= shared:
+        why = f"{event.event} of its events come from another conversation: there are {shared}"
+        raise InvalidEvent(decision.conversation, "OriginDeleted.event", why)
+    numbered, state = [*decision.history.newest_first()][::-1], decision.state
+    shown = Redactions([*numbered, (state.event + 1, event)]).state(state.event)
+    slots, left = state.context.slots, shown.context.slots
+    fields = [name for name in OF_PEOPLE if getattr(state, name) == getattr(shown, name)]
+    for name in IN_CONTEXT:
+        if getattr(state.context, name) == getattr(shown.context, name):
+            fields.append(name)
+    return replace(
+        event,
+        slots=tuple(name for name in sorted(slots) if same(slots[name], left.get(name))),
+        tags=tuple(tag for tag in state.tags if tag in shown.tags),
+        fields=tuple(fields),
+    )
+
+
 def _user_uttered(decision: _Decision, event: e.UserUttered) -> e.Event:
     """Live, a message begins a new session where the one before is over."""
     now, before = decision.now, decision.state
@@ -237,5 +285,7 @@ _RESOLVERS: dict[type[e.Event], Callable[[_Decision, Any], e.Event]] = {
     e.ActionReverted: _action_reverted,
     e.UserUtteranceReverted: _utterance_reverted,
     e.HistoryReplaced: _replaced,
+    e.HistoryContinued: _history_continued,
+    e.OriginDeleted: _origin_deleted,
     e.EventErased: _never_recorded,
 }

@@ -22,6 +22,8 @@ from turnlog.domain.annotations import Entity as Entity
 from turnlog.domain.annotations import Frame as Frame
 from turnlog.domain.annotations import Intent as Intent
 from turnlog.domain.annotations import Span as Span
+from turnlog.domain.branch_events import HistoryContinued as HistoryContinued
+from turnlog.domain.branch_events import OriginDeleted as OriginDeleted
 from turnlog.domain.event import Event as Event
 from turnlog.domain.event import Versions as Versions
 from turnlog.domain.ledger_events import AiDisclosed as AiDisclosed
@@ -251,7 +253,10 @@ class ConversationRestarted(Event, tag=36, frozen=True, array_like=True, gc=Fals
 
 
 class HistoryReplaced(Event, tag=37, frozen=True, array_like=True, gc=False):
-    """What follows replaces the history after event `to`; the replaced events stay readable."""
+    """What follows replaces the history after event `to`; the replaced events stay readable.
+
+    HistoryContinued says the same and more; this one is what a PUT of Rasa's events is recorded as.
+    """
 
     to: int = 0
     reason: str | None = None
@@ -564,7 +569,8 @@ EVENTS: tuple[type[Event], ...] = (
     AgentUttered, SystemInstructed, UserFeaturized, EntitiesAdded, MessageEdited,
     MessageRegenerated, MessageRedacted, MessageRated, DeliverySucceeded, DeliveryFailed, BotFailed,
     ActionExecuted, ActionRejected, SlotSet, SlotsReset, ActionReverted,
-    UserUtteranceReverted, ConversationRestarted, HistoryReplaced, FollowupSet,
+    UserUtteranceReverted, ConversationRestarted, HistoryReplaced, HistoryContinued, OriginDeleted,
+    FollowupSet,
     ConversationPaused, ConversationResumed, LoopActivated, LoopInterrupted,
     ReminderScheduled, ReminderCancelled, StoryExported, ConcurrentWriteRecorded, TopicSet,
     StackUpdated, FlowStarted, FlowInterrupted, FlowResumed, FlowCompleted, FlowCancelled,

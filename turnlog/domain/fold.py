@@ -12,7 +12,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import NoReturn
 
-from turnlog.domain.apply import REWINDS, REWRITES, advance, beginning, go_back, rewrite
+from turnlog.domain.apply import REWINDS, REWRITES, advance, beginning, go_back, go_on, rewrite
 from turnlog.domain.context import Context
 from turnlog.domain.events import Event
 from turnlog.domain.rewinds import counting
@@ -141,6 +141,7 @@ class _Notes:
 
         One that nobody resolved has no effect; neither has one that was taken back, if forgotten.
         """
+        go_on(state, rewind)
         if (to := self._to.get(state.event)) is not None:
             go_back(state, rewind, self._context(state, to))
 

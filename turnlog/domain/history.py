@@ -73,6 +73,9 @@ class NoHistory:
     def redactions(self) -> Redactions:
         return Redactions(())
 
+    def state_after_turn(self, turn: int, *, going_on: bool = True) -> State:
+        return no_past(0)
+
 
 class GrowingHistory:
     """A past with newer events on top that are not stored yet.

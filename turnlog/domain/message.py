@@ -20,7 +20,8 @@ class Message(msgspec.Struct, frozen=True):
 
     role: system, developer, user, assistant or tool. name: what the author is called, or the tool.
     finish: stop, length, tool_calls, broken_off, or a provider's own word. metadata: what a foreign
-    source says of it beside; `content` in it are the parts as OpenAI's API had them.
+    source says of it beside; `content` in it are the parts as OpenAI's API had them. branch: where
+    it was recorded, branch_turn: its turn there; None where there are no branches.
     """
 
     role: str
@@ -33,6 +34,8 @@ class Message(msgspec.Struct, frozen=True):
     finish: str | None = None
     metadata: Mapping[str, Any] = {}
     event: int | None = None
+    branch: str | None = None
+    branch_turn: int | None = None
 
     @property
     def text(self) -> str:

@@ -24,8 +24,13 @@ def alike(ones: Iterable[Message], others: Iterable[Message]) -> bool:
 
 
 def identical(ones: Iterable[Message], others: Iterable[Message]) -> bool:
-    """Level 2, within a framework: alike in everything but the numbers of events; 1 is not 1.0."""
-    return same(*([replace(m, event=None) for m in side] for side in (ones, others)))
+    """Level 2, within a framework: alike in everything but their places; 1 is not 1.0."""
+    return same(*([*map(_anywhere, side)] for side in (ones, others)))
+
+
+def _anywhere(message: Message) -> Message:
+    bare: Message = replace(message, event=None, branch=None, branch_turn=None)
+    return bare
 
 
 def flattened(messages: Iterable[Message]) -> Iterator[tuple[str, Part]]:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain.actors import actor
-from turnlog.domain.events import Event
+from turnlog.domain.events import Event, HistoryContinued
 from turnlog.domain.fold import Fold
 from turnlog.domain.plain import to_plain
 from turnlog.domain.redactions import Redactions
@@ -28,7 +28,8 @@ class RecordedEvent(msgspec.Struct, frozen=True):
     number: from 1 in the conversation. turn: the turn it belongs to. version: its commit's.
     position: its commit's in the whole log, None until it is stored. recorded: the log's clock,
     UTC seconds. taken_back: number of the event that took it back. redacted: its words are hidden.
-    life: of the conversation, which begins anew after each deletion.
+    life: of the conversation, which begins anew after each deletion. branch: where it was recorded,
+    branch_turn: its turn without what was taken back; None where there are no branches.
     """
 
     conversation: str
@@ -41,6 +42,15 @@ class RecordedEvent(msgspec.Struct, frozen=True):
     taken_back: int | None = None
     redacted: bool = False
     life: int = 1
+    branch: str | None = None
+    branch_turn: int | None = None
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Branch and turn on it, where there are branches."""
+        if self.branch is None:
+            return {}
+        return {"branch": self.branch, "branch_turn": self.branch_turn}
 
     @property
     def actor(self) -> str:
@@ -50,6 +60,10 @@ class RecordedEvent(msgspec.Struct, frozen=True):
     def as_dict(self) -> dict[str, Any]:
         """The line that `turnlog log --json` prints."""
         fields = to_plain(self.event)
+        if isinstance(self.event, HistoryContinued):  # the line has other words for these
+            fields["to"] = fields.pop("event")
+            if "conversation" in fields:
+                fields["origin"] = fields.pop("conversation")
         line = {
             "conversation": self.conversation,
             "event": self.number,
@@ -62,6 +76,7 @@ class RecordedEvent(msgspec.Struct, frozen=True):
             line["redacted"] = True
         if self.life > 1:
             line["life"] = self.life
+        line |= self.place
         line["actor"] = self.actor
         if self.taken_back is not None:
             line["taken_back"] = self.taken_back
@@ -114,7 +129,7 @@ def trace(events: Iterable[RecordedEvent], folded: Fold) -> Iterator[TracedEvent
 def _traced(r: RecordedEvent, slots: Mapping[str, Change], session: int) -> TracedEvent:
     return TracedEvent(
         r.conversation, r.number, r.turn, r.version, r.position, r.recorded, r.event,
-        r.taken_back, r.redacted, r.life, slots, session,
+        r.taken_back, r.redacted, r.life, r.branch, r.branch_turn, slots, session,
     )  # fmt: skip
 
 

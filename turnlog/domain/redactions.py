@@ -54,15 +54,19 @@ class Redactions:
                 found = hidden_by(event.message, self._events, number).union(event.events)
                 by_message[event.message] = found | by_message.get(event.message, frozenset())
         self.hidden = frozenset[int]().union(*by_message.values())
+        self._erased = max(
+            (event.event for _, event in self._events if isinstance(event, e.OriginDeleted)),
+            default=0,
+        )
         self._values = hidden_values(by_message, self._events)
         self._masks: dict[tuple[int, ...], Mask] = {}
 
     def __bool__(self) -> bool:
-        return bool(self.hidden)
+        return bool(self.hidden or self._erased)
 
     def __contains__(self, number: int) -> bool:
         """Whether the event of that number is hidden."""
-        return number in self.hidden
+        return number in self.hidden or number <= self._erased
 
     @property
     def last(self) -> int:
@@ -75,6 +79,8 @@ class Redactions:
 
     def shown(self, number: int, event: e.Event) -> e.Event:
         """The event as every view may show it."""
+        if number <= self._erased:
+            return e.EventErased(type(event).__name__, timestamp=event.timestamp)
         if number in self.hidden:
             event = without_words(event)
         if isinstance(event, e.ThreadImported):  # it holds what other events say, a second time

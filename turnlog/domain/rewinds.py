@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
+from types import UnionType
 from typing import get_args
 
 from msgspec.structs import replace
@@ -142,13 +143,19 @@ def without_asker(event: Rewind) -> Rewind:
     return replace(event, extra={**extra, **({RASA: kept} if kept else {})} or None)
 
 
-def kept(newest_first: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, e.Event]]:
-    """What of the past was never taken back, newest first, without the events that take back."""
+def kept(
+    newest_first: Iterable[tuple[int, e.Event]],
+    kinds: UnionType = Rewind,
+) -> Iterator[tuple[int, e.Event]]:
+    """What of the past was not taken back, newest first, without the events that take back.
+
+    kinds: those of them that are carried out.
+    """
     upto: int | None = None
     for number, event in newest_first:
         if upto is not None and number > upto:
             continue
-        if isinstance(event, Rewind):
+        if isinstance(event, kinds):
             upto = event.to
         else:
             yield number, event

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from turnlog.domain.context import Context
+from turnlog.domain.lineage import Lineage
 from turnlog.domain.slots import Slot
 
 LISTEN = "action_listen"
@@ -83,6 +84,7 @@ class State(msgspec.Struct, array_like=True):
     loops: tuple[str, ...] = ()
     redacted: bool = False
     rewritten: int = 0
+    lineage: Lineage = Lineage()
 
     @property
     def slots(self) -> dict[str, Any]:

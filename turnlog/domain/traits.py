@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from turnlog.domain import events as e
 
-Rewind = e.ActionReverted | e.UserUtteranceReverted | e.HistoryReplaced
+Replacing = e.HistoryReplaced | e.HistoryContinued
+"""What follows goes on from an earlier event, named in `to`; Rasa has no word for it."""
+
+Rewind = e.ActionReverted | e.UserUtteranceReverted | Replacing
 """Goes back to an earlier event, named in `to`."""
 
 Clearing = e.ConversationRestarted | e.SessionStarted
@@ -12,6 +15,9 @@ Clearing = e.ConversationRestarted | e.SessionStarted
 
 Utterance = e.UserUttered | e.BotUttered | e.AgentUttered
 """A message of the user, the bot or a human operator."""
+
+Hiding = e.MessageRedacted | e.OriginDeleted
+"""Hides what was said before it."""
 
 Rewrite = e.MessageEdited | e.MessageRegenerated | e.MessageRedacted
 """Changes what an earlier message, named in `message`, says."""
@@ -28,7 +34,7 @@ AboutMessage = (
 )
 """Is about an earlier message, named in `message`."""
 
-SlotChange = e.SlotSet | e.SlotsDeclared | e.SlotsReset | e.MessageRedacted | Rewind | Clearing
+SlotChange = e.SlotSet | e.SlotsDeclared | e.SlotsReset | Hiding | Rewind | Clearing
 """Can change slots."""
 
 ValueChange = e.SlotSet | e.VariableSet | e.ValueSet | e.ValueAppended | e.ForeignStateChanged

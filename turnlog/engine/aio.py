@@ -20,6 +20,7 @@ from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import ConversationDeleted, Event
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
+from turnlog.engine.command import going_on
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import Unavailable, UnknownConversation
@@ -102,6 +103,21 @@ class AsyncTurnlog:
         return await self.submit(
             self.sync.request(conversation, command, key=key, expected_version=expected_version)
         )
+
+    async def checkout(
+        self,
+        id: str,
+        branch: str | None = None,
+        *,
+        event: int | None = None,
+        turn: int | None = None,
+        reason: str | None = None,
+        key: str | None = None,
+    ) -> Recorded:
+        """As Turnlog.checkout: durable when it returns."""
+        if not await self.read(lambda log: id in log):
+            raise UnknownConversation(id)
+        return await self.perform(id, going_on(id, branch, event, turn, reason), key=key)
 
     async def import_dialogue(self, dialogue: Dialogue) -> Recorded:
         """As Turnlog.import_dialogue: durable when it returns."""

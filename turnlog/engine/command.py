@@ -8,19 +8,49 @@ from turnlog.domain.amounts import amount
 from turnlog.domain.conversation import Past
 from turnlog.domain.decide import decide
 from turnlog.domain.dialogue import Dialogue
-from turnlog.domain.events import Event
+from turnlog.domain.events import Event, HistoryContinued
 from turnlog.domain.history import NoHistory
+from turnlog.domain.lineage import MAIN
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.state import State
 from turnlog.domain.values import same
 from turnlog.encoding import binary
 from turnlog.engine.request import Command
-from turnlog.errors import FormatError, InvalidEvent
+from turnlog.errors import FormatError, InvalidEvent, OutOfRange
 
 
 def recording(events: Sequence[Event]) -> Command:
     """Asks for these events, wherever the conversation stands."""
     return lambda state, past: events
+
+
+def going_on(
+    conversation: str,
+    branch: str | None,
+    event: int | None,
+    turn: int | None,
+    reason: str | None,
+) -> Command:
+    """Asks to go on from an event, from the end of a turn, or on a branch where it ended.
+
+    Nothing where it is on that branch already.
+    """
+    if event is not None and turn is not None:
+        raise OutOfRange(conversation, "give one of turn and event")
+    if branch is None and event is None and turn is None:
+        raise OutOfRange(conversation, "give the branch, event or turn to go on from")
+
+    def command(state: State, past: Past) -> Sequence[Event]:
+        to = event
+        if turn is not None:
+            to = past.state_after_turn(turn, going_on=False).event
+        if to is None and branch == (state.lineage.branch or MAIN):
+            return ()
+        if to is None:
+            to = state.lineage.left.get(branch or MAIN, state.event)
+        return (HistoryContinued(to, branch=branch, reason=reason),)
+
+    return command
 
 
 def importing(dialogue: Dialogue) -> Command:

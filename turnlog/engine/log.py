@@ -18,7 +18,7 @@ from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
 from turnlog.domain.streams import check_id, check_key, is_conversation
 from turnlog.domain.values import unholdable
-from turnlog.engine.command import importing, recording
+from turnlog.engine.command import going_on, importing, recording
 from turnlog.engine.eventsourcing import ConversationApplication
 from turnlog.engine.lost_tail import check_tail
 from turnlog.engine.request import Command, Recorded, Request
@@ -102,6 +102,25 @@ class Turnlog(ConversationApplication):
         return self.writer.perform(
             self.request(conversation, command, key=key, expected_version=expected_version)
         )
+
+    def checkout(
+        self,
+        id: str,
+        branch: str | None = None,
+        *,
+        event: int | None = None,
+        turn: int | None = None,
+        reason: str | None = None,
+        key: str | None = None,
+    ) -> Recorded:
+        """Go on from an event, from the end of a turn, or on a branch where it ended.
+
+        branch: one that there is not yet begins at the event or turn, or here. Without it, what
+        came after on this branch is taken back; it stays readable. Nothing is recorded where the
+        conversation is on the branch. Raises as `record` does, and UnknownConversation.
+        """
+        self._head(id)
+        return self.perform(id, going_on(id, branch, event, turn, reason), key=key)
 
     def import_dialogue(self, dialogue: Dialogue) -> Recorded:
         """Record a whole dialogue; durable on return.

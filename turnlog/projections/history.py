@@ -7,7 +7,7 @@ from itertools import chain, islice
 from typing import get_args
 
 from turnlog.domain.commit import Commit
-from turnlog.domain.events import Event, UserUttered
+from turnlog.domain.events import Event, HistoryContinued, UserUttered
 from turnlog.domain.fold import Fold, fold
 from turnlog.domain.history import past
 from turnlog.domain.recorded import RecordedEvent
@@ -134,10 +134,13 @@ class StoredHistory:
             raise OutOfRange(self._conversation, why)
         return self.state(row.commit().last_event)
 
-    def state_after_turn(self, turn: int) -> State:
-        """After the last event of a turn."""
-        state, begin = self._start(self._rows.snapshot(turn=turn))
-        state = self._folded(state, _upto_turn(turn - state.turn, self._tail(begin)))
+    def state_after_turn(self, turn: int, *, going_on: bool = True) -> State:
+        """After the last event of a turn; going_on: False for the last before it went on from
+        elsewhere.
+        """
+        state, begin = self._start(self._rows.snapshot(turn=turn if going_on else turn - 1))
+        tail = self._tail(begin) if going_on else _without_going_on(turn, state, self._tail(begin))
+        state = self._folded(state, _upto_turn(turn - state.turn, tail))
         if state.turn != turn or state.event == 0:
             last = self.replay().turn
             raise OutOfRange(self._conversation, f"there is no turn {turn}, the last is {last}")
@@ -175,6 +178,16 @@ def _upto_turn(turns: int, events: Iterable[Event]) -> Iterator[Event]:
     for event in events:
         turns -= isinstance(event, UserUttered)
         if turns < 0:
+            return
+        yield event
+
+
+def _without_going_on(turn: int, state: State, events: Iterable[Event]) -> Iterator[Event]:
+    """Events after a state, up to where the conversation goes on from elsewhere in a turn."""
+    reached = state.turn
+    for event in events:
+        reached += isinstance(event, UserUttered)
+        if reached == turn and isinstance(event, HistoryContinued) and event.conversation is None:
             return
         yield event
 

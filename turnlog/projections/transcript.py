@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from turnlog.domain import events as e
 from turnlog.domain.commit import Commit
+from turnlog.domain.lineage import MAIN
 from turnlog.domain.plain import to_plain
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.rewinds import taken_by
@@ -18,6 +20,9 @@ _OF_MEDIA = ("kind", "mime", "uri", "sha256", "filename")
 
 _REWIND = "to"
 """Only the entry of a rewind has it: the number of the event it went back to."""
+
+_BRANCH = "branch"
+"""The branch that a rewind's entry goes on with, if it names one."""
 
 
 class TranscriptProjection:
@@ -36,15 +41,37 @@ def messages(view: View, conversation: str) -> Iterator[dict[str, Any]]:
 
     `{"event", "turn", "actor", "text", "data", "time", "taken_back"}`, and `edited` or `redacted`
     where it was. taken_back: whether a rewind went back to before it. A message's further texts are
-    joined to its text, and its media are named in `data.media`.
+    joined to its text, and its media are named in `data.media`. In a conversation with branches,
+    `branch` and `branch_turn` say where a message was recorded.
     """
     with reading(TranscriptProjection.name):
         entries = [entry for _, entry in view.entries(conversation)]
         rewinds = [(entry["event"], entry[_REWIND]) for entry in entries if _REWIND in entry]
-        taken = taken_by(rewinds)
+        taken, places = taken_by(rewinds), _places(entries)
         for entry in entries:
             if _REWIND not in entry:
-                yield {**entry, "taken_back": entry["event"] in taken}
+                place = places.get(entry["event"], {})
+                yield {**entry, "taken_back": entry["event"] in taken, **place}
+
+
+def _places(entries: Sequence[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Branch and turn on it of each entry, by its number; none where there are no branches."""
+    if not any(_BRANCH in entry for entry in entries):
+        return {}
+    numbers = [entry["event"] for entry in entries]
+    turns: list[int] = []
+    places: dict[int, dict[str, Any]] = {}
+    branch, turn, last = MAIN, 0, 0
+    for entry in entries:
+        if _REWIND in entry:
+            before = bisect_right(numbers, entry[_REWIND]) - 1
+            turn = turns[before] if before >= 0 else 0
+            branch = entry.get(_BRANCH, branch)
+        else:
+            turn, last = turn + entry["turn"] - last, entry["turn"]
+            places[entry["event"]] = {"branch": branch, "branch_turn": turn}
+        turns.append(turn)
+    return places
 
 
 def _take(view: View, recorded: RecordedEvent) -> None:
@@ -56,7 +83,12 @@ def _take(view: View, recorded: RecordedEvent) -> None:
     elif isinstance(event, Rewrite):
         _rewrite(view, id, event, recorded.number)
     elif isinstance(event, Rewind):
-        view.put(id, key, {"event": recorded.number, _REWIND: event.to})
+        view.put(id, key, {"event": recorded.number, _REWIND: event.to, **_named(event)})
+
+
+def _named(event: Rewind) -> dict[str, Any]:
+    branch = event.branch if isinstance(event, e.HistoryContinued) else None
+    return {} if branch is None else {_BRANCH: branch}
 
 
 def _add(view: View, recorded: RecordedEvent, event: _Further) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.loops import Numbered, without_repeats
-from turnlog.domain.rewinds import applied
+from turnlog.domain.rewinds import applied, kept
 from turnlog.domain.state import State
+from turnlog.domain.traits import Replacing
 from turnlog.engine.log import Turnlog
 from turnlog.errors import UnknownConversation
 from turnlog.projections.history import StoredHistory
@@ -86,7 +87,7 @@ def _shown(conversation: Conversation, verbosity: str, state: State, after: int)
         return without_repeats(counting[::-1], state.loops)
     begins = _BEGINS[verbosity]
     shown: list[Numbered] = []
-    for item in _unreplaced(newest_first):
+    for item in kept(newest_first, Replacing):
         if begins is not None and isinstance(item[1], begins):
             if verbosity == "SESSION":
                 shown.append(item)
@@ -105,20 +106,9 @@ def _upto(conversation: Conversation, upto: int, after: int) -> Iterator[Numbere
             yield recorded.number, recorded.event
 
 
-def _unreplaced(newest_first: Iterator[Numbered]) -> Iterator[Numbered]:
-    upto: int | None = None
-    for number, event in newest_first:
-        if upto is not None and number > upto:
-            continue
-        if isinstance(event, e.HistoryReplaced):
-            upto = event.to
-        else:
-            yield number, event
-
-
 def _holds(history: StoredHistory, verbosity: str, after: int, last: int) -> bool:
     """Whether the client's history up to `after` is the beginning of what is to be shown."""
     if not 0 < after <= last or verbosity == "APPLIED":
         return False
-    breaks = tuple(kind for kind in (e.HistoryReplaced, _BEGINS[verbosity]) if kind)
+    breaks = tuple(kind for kind in (*get_args(Replacing), _BEGINS[verbosity]) if kind)
     return not any(isinstance(event, breaks) for event in history.events(after))

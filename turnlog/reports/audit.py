@@ -212,6 +212,14 @@ def _division(event: Division) -> str:
             return f"the user's message was taken back: back to event {event.to}"
         case e.HistoryReplaced():
             return f"the history was replaced from event {event.to + 1} on"
+        case e.HistoryContinued():
+            return f"the conversation went on from event {event.to}{_where(event)}"
+
+
+def _where(event: e.HistoryContinued) -> str:
+    branch = "" if event.branch is None else f", on the branch {event.branch!r}"
+    fork = "" if event.conversation is None else ", of the conversation that this is a fork of"
+    return branch + fork + (f": {event.reason}" if event.reason else "")
 
 
 def _aside(line: TracedEvent) -> list[Child]:

@@ -108,6 +108,9 @@ undoings: st.SearchStrategy[e.Event] = st.sampled_from(
         e.SlotsReset(),
         e.SessionStarted(),
         e.HistoryReplaced(to=0),
+        e.HistoryContinued(0),
+        e.HistoryContinued(0, branch="other"),
+        e.HistoryContinued(1, branch="main"),
     ]
 )
 """Rewinds, undos, restarts and resets, as a caller asks for them: unresolved."""

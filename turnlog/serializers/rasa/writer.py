@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from turnlog.domain import events as e
-from turnlog.domain.rewinds import RASA
+from turnlog.domain.rewinds import RASA, kept
+from turnlog.domain.traits import Replacing
 from turnlog.serializers.rasa.kinds import BLANK, BY_TYPE, PARTS, Kind, kind_of
 
 
@@ -16,7 +17,7 @@ def to_rasa(
 ) -> Iterator[dict[str, Any]]:
     """Rasa's events for ours, as 3.6 writes them or as they came.
 
-    `first` is the number of the first. A HistoryReplaced is carried out, so that Rasa reads the
+    `first` is the number of the first. What replaces history is carried out, so that Rasa reads the
     history that counts. lost: counts, by type, what Rasa's format has no word for.
     """
     return (source for _, source in written(events, first, lost))
@@ -51,16 +52,12 @@ def numbered_to_rasa(
 def _unreplaced(
     events: Sequence[e.Event], first: int, lost: Counter[str]
 ) -> list[tuple[int, e.Event]]:
-    kept: list[tuple[int, e.Event]] = []
-    for number, event in enumerate(events, first):
-        if isinstance(event, e.HistoryReplaced):
-            before = len(kept)
-            kept = [item for item in kept if item[0] <= event.to]
-            if len(kept) < before:
-                lost["replaced events"] += before - len(kept)
-        else:
-            kept.append((number, event))
-    return kept
+    numbered = list(enumerate(events, first))
+    left = list(kept(reversed(numbered), Replacing))[::-1]
+    every = sum(not isinstance(event, Replacing) for event in events)
+    if gone := every - len(left):
+        lost["replaced events"] += gone
+    return left
 
 
 def _whole(event: e.Unknown) -> dict[str, Any]:

@@ -1,0 +1,192 @@
+"""Branches of a conversation: named, left, gone on with, and said of every line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import turnlog
+from turnlog import (
+    BotUttered,
+    HistoryContinued,
+    SlotSet,
+    UserUtteranceReverted,
+    UserUttered,
+)
+from turnlog.domain.events import Event
+from turnlog.domain.fold import replay
+from turnlog.engine.log import Turnlog
+from turnlog.errors import InvalidEvent, OutOfRange, UnknownConversation
+from turnlog.projections.transcript import messages
+from turnlog.serializers.rasa.writer import to_rasa
+
+
+@pytest.fixture
+def log() -> Iterator[Turnlog]:
+    with turnlog.open("memory:") as log:
+        yield log
+
+
+def say(log: Turnlog, *texts: str) -> None:
+    for text in texts:
+        log.record("c", UserUttered(text), SlotSet("said", text), BotUttered(f"re {text}"))
+
+
+def texts(log: Turnlog) -> list[str]:
+    return [message.text for message in log.conversation("c").messages() if message.role == "user"]
+
+
+def test_a_branch_begins_at_a_turn_and_leaves_the_other_as_it_was(log: Turnlog) -> None:
+    say(log, "one", "two", "three")
+
+    log.checkout("c", "retry", turn=1)
+    say(log, "other")
+
+    conversation = log.conversation("c")
+    assert texts(log) == ["one", "other"]
+    assert conversation.slots == {"said": "other"}
+    assert conversation.branches == {"main": 9, "retry": 13}
+    assert conversation.branch == "retry"
+    assert conversation.turn == 4
+
+
+def test_a_checkout_goes_on_where_the_branch_ended(log: Turnlog) -> None:
+    say(log, "one", "two")
+    log.checkout("c", "retry", turn=1)
+    say(log, "other")
+
+    log.checkout("c", "main")
+
+    assert texts(log) == ["one", "two"]
+    assert log.conversation("c").slots == log.conversation("c", event=6).slots
+    assert log.conversation("c").branches == {"retry": 10, "main": 11}
+    say(log, "three")
+    log.checkout("c", "retry")
+    assert texts(log) == ["one", "other"]
+
+
+def test_the_current_branch_is_not_checked_out_again(log: Turnlog) -> None:
+    say(log, "one")
+    assert not log.checkout("c", "main").commits
+    assert log.checkout("c", "new").commits
+    assert not log.checkout("c", "new").commits
+
+
+def test_without_a_name_the_branch_goes_on_from_there(log: Turnlog) -> None:
+    say(log, "one", "two")
+    log.checkout("c", event=3)
+    say(log, "other")
+    conversation = log.conversation("c")
+    assert texts(log) == ["one", "other"]
+    assert conversation.branches == {"main": 10}
+    taken_back = [r.number for r in conversation.recorded() if r.taken_back is not None]
+    assert taken_back == [4, 5, 6]
+    assert all("branch" not in r.as_dict() for r in conversation.recorded())
+
+
+def test_a_turn_ends_before_it_was_left(log: Turnlog) -> None:
+    say(log, "one", "two")
+    log.checkout("c", "retry", turn=1)
+    log.checkout("c", "again", turn=2)
+    assert texts(log) == ["one", "two"]
+
+
+def places(log: Turnlog, **moment: Any) -> list[tuple[int, str | None, int | None]]:
+    recorded = log.conversation("c", **moment).recorded()
+    return [(r.turn, r.branch, r.branch_turn) for r in recorded if type(r.event) is UserUttered]
+
+
+def branched(log: Turnlog) -> None:
+    say(log, "one", "two")
+    log.checkout("c", "retry", turn=1)
+    say(log, "other")
+    log.record("c", UserUtteranceReverted())
+    say(log, "third")
+    log.checkout("c", "main")
+    say(log, "four")
+
+
+def test_lines_say_branch_and_turn_of_the_branch(log: Turnlog) -> None:
+    branched(log)
+    assert places(log) == [
+        (1, "main", 1), (2, "main", 2), (3, "retry", 2), (4, "retry", 2), (5, "main", 3),
+    ]  # fmt: skip
+    assert [m.branch_turn for m in log.conversation("c").messages() if m.role == "user"] == [
+        1,
+        2,
+        3,
+    ]
+    line = next(r for r in log.conversation("c").recorded(6)).as_dict()
+    assert (line["event"], line["to"], line["branch"], line["branch_turn"]) == (7, 3, "retry", 1)
+
+
+def test_lines_are_the_same_from_any_event_on_and_from_the_end(log: Turnlog) -> None:
+    branched(log)
+    conversation = log.conversation("c")
+    whole = list(conversation.recorded())
+    assert list(conversation.newest_first()) == whole[::-1]
+    for after in range(len(whole) + 1):
+        assert list(conversation.recorded(after)) == whole[after:]
+
+
+def test_before_there_were_branches_lines_say_nothing_of_them(log: Turnlog) -> None:
+    branched(log)
+    assert places(log, event=6) == [(1, None, None), (2, None, None)]
+
+
+def test_the_transcript_says_the_same(log: Turnlog) -> None:
+    branched(log)
+    said = {
+        entry["event"]: (entry["turn"], entry["branch"], entry["branch_turn"])
+        for entry in messages(log.view("transcript"), "c")
+    }
+    lines = {r.number: (r.turn, r.branch, r.branch_turn) for r in log.conversation("c").recorded()}
+    assert said == {number: lines[number] for number in said}
+    assert len(said) == 10
+
+
+def test_a_checkout_equals_the_replay_of_the_branch(log: Turnlog) -> None:
+    branched(log)
+    events = log.read_events("c")
+    for number in range(len(events) + 1):
+        log.checkout("c", event=number)
+        gone_back, prefix = log.conversation("c").state, replay(events[:number])
+        assert gone_back.context == prefix.context
+
+
+def test_rasa_reads_the_branch_that_counts() -> None:
+    events: list[Event] = [
+        UserUttered("one"), UserUttered("two"), HistoryContinued(1, branch="b"),
+        UserUttered("three"), HistoryContinued(2, branch="main"), UserUttered("four"),
+    ]  # fmt: skip
+    assert [event["text"] for event in to_rasa(events)] == ["one", "two", "four"]
+
+
+def test_what_is_not_there_is_refused(log: Turnlog) -> None:
+    say(log, "one")
+    with pytest.raises(InvalidEvent, match="no event 9"):
+        log.checkout("c", event=9)
+    with pytest.raises(OutOfRange, match="no turn 2"):
+        log.checkout("c", "b", turn=2)
+    with pytest.raises(OutOfRange, match="give one"):
+        log.checkout("c", "b", turn=1, event=1)
+    with pytest.raises(OutOfRange, match="give the branch"):
+        log.checkout("c")
+    with pytest.raises(UnknownConversation):
+        log.checkout("nobody", "b")
+    with pytest.raises(InvalidEvent, match="fork it"):
+        log.record("c", HistoryContinued(1, conversation=5))
+    with pytest.raises(InvalidEvent, match="there are 0"):
+        log.record("c", turnlog.OriginDeleted(1))
+    assert len(log.read_events("c")) == 3
+
+
+async def test_the_awaitable_face_checks_out_too() -> None:
+    async with turnlog.aopen("memory:") as log:
+        await log.record("c", UserUttered("one"))
+        await log.checkout("c", "b", event=0)
+        assert (await log.conversation("c")).branches == {"main": 1, "b": 2}
+        with pytest.raises(UnknownConversation):
+            await log.checkout("nobody", "b")

@@ -1,0 +1,43 @@
+"""Which branches a conversation has, and where its past comes from (ADR 15)."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from turnlog.domain.branch_events import HistoryContinued
+
+MAIN = "main"
+"""The branch that a conversation begins on."""
+
+
+class Lineage(msgspec.Struct, frozen=True, array_like=True):
+    """branch: the current one, None for the only one. left: the number of the last event of each
+    other branch. origin: the stream of which this is a fork; shared: up to which of its events.
+    """
+
+    branch: str | None = None
+    left: dict[str, int] = {}
+    origin: int | None = None
+    shared: int = 0
+    trial: bool = False
+
+    def after(self, event: HistoryContinued, number: int) -> Lineage:
+        """What it is after an event, which has that number."""
+        lineage = self if event.branch is None else self._on(event.branch, number)
+        if event.conversation is not None:
+            lineage = replace(lineage, origin=event.conversation, shared=event.event)
+        return replace(lineage, trial=True) if event.trial else lineage
+
+    def _on(self, branch: str, number: int) -> Lineage:
+        """The same on another branch, which begins or goes on with the event of a number."""
+        current = self.branch or MAIN
+        left = {name: last for name, last in self.left.items() if name != branch}
+        if branch != current:
+            left[current] = number - 1
+        lineage: Lineage = replace(self, branch=branch, left=left)
+        return lineage
+
+    def branches(self, last: int) -> dict[str, int]:
+        """The number of the last event of each branch; last: that of the conversation."""
+        return {**self.left, self.branch or MAIN: last}
