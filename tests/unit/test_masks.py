@@ -16,7 +16,7 @@ NAMES = {
     "key", "field", "kind", "by", "on_timeout", "user", "other", "policy", "writer", "flow", "step",
     "slots", "events", "services", "retained", "due", "path", "entity", "slot", "service", "act",
     "requested_slots", "active_intent", "to", "code", "model", "prompt", "type", "values",
-    "initial", "faults", "digest", "was",
+    "initial", "faults", "digest", "was", "fields",
     "mime", "source", "agent", "branch", "run", "scope", "role", "finish", "currency", "way",
     "severity", "outcome", "recipient", "format", "purpose", "manifest",
 }  # fmt: skip
