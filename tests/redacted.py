@@ -9,6 +9,7 @@ from typing import Any
 
 import turnlog
 from turnlog import Turnlog
+from turnlog.bots.keys import answer_key
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Dialogue
 from turnlog.domain.message import Message
@@ -17,7 +18,6 @@ from turnlog.domain.message_recording import recorded_as
 from turnlog.domain.plain import dumps, to_plain
 from turnlog.engine.importing import import_files
 from turnlog.serializers.rasa.reader import from_rasa
-from turnlog.server.pending_message import OWN
 from turnlog.sessions.manager import SessionManager
 
 NAME, PIN = "Xanthippe", "471193"
@@ -77,7 +77,7 @@ def _later(log: Turnlog, id: str) -> None:
 def user(log: Turnlog, id: str) -> None:
     log.record(id, _said())
     log.record(id, *_answer(1))
-    log.record(id, REPEAT, key=f"{OWN}answer 1")
+    log.record(id, REPEAT, key=answer_key(1))
     _later(log, id)
     log.record(id, e.MessageRedacted(1, "asked for"))
 
@@ -92,7 +92,7 @@ def answered_after(log: Turnlog, id: str) -> None:
     log.record(id, _said())
     log.record(id, e.MessageRedacted(1))
     log.record(id, *_answer(1))
-    log.record(id, REPEAT, key=f"{OWN}answer 1")
+    log.record(id, REPEAT, key=answer_key(1))
     log.record(id, e.MessageEdited(1, SAID), e.MessageRated(1, 5, f"said {NAME}"))
     _later(log, id)
 

@@ -7,6 +7,7 @@ import importlib as _importlib
 import typing as _typing
 
 if _typing.TYPE_CHECKING:
+    from turnlog.bots.chunk import Chunk
     from turnlog.domain.commit import Commit
     from turnlog.domain.context import Context
     from turnlog.domain.conversation import Conversation
@@ -21,6 +22,7 @@ if _typing.TYPE_CHECKING:
         AgentUttered,
         AiDisclosed,
         AnswerBrokenOff,
+        AnswerEnded,
         AnswerMeasured,
         ApprovalAsked,
         ApprovalGiven,
@@ -135,12 +137,14 @@ __all__ = [
     "AgentUttered",
     "AiDisclosed",
     "AnswerBrokenOff",
+    "AnswerEnded",
     "AnswerMeasured",
     "ApprovalAsked",
     "ApprovalGiven",
     "AsyncTurnlog",
     "BotFailed",
     "BotUttered",
+    "Chunk",
     "Commit",
     "ConcurrentWriteRecorded",
     "Context",
@@ -256,6 +260,7 @@ _HOMES = (
     "turnlog.engine.opening",
     "turnlog.engine.log",
     "turnlog.engine.aio",
+    "turnlog.bots.chunk",
 )
 """Modules of the public names, those first that need little."""
 

@@ -253,21 +253,6 @@ def test_whatever_a_bot_raises_is_its_failure_and_can_be_recorded(error: Any, ki
     assert "raise error" in events[-1].extra["traceback"]
 
 
-async def yields(conversation: Any, message: UserUttered) -> Any:
-    yield "a piece"
-
-
-def yields_too(conversation: Any, message: UserUttered) -> Any:
-    yield "a piece"
-
-
-class Yielding:
-    async def __call__(self, conversation: Any, message: UserUttered) -> Any:
-        yield "a piece"
-
-
-yielding = Yielding()
-yields_partly = partial(yields)
 lists_tools = Callable()
 lists_tools.tools = [print]
 
@@ -279,10 +264,6 @@ def takes_one(message: UserUttered) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("yields", "yields its answer"),
-        ("yields_too", "yields its answer"),
-        ("yielding", "yields its answer"),
-        ("yields_partly", "yields its answer"),
         ("takes_one", "is called with"),
         ("Callable", "is a class"),
         ("HERE", "is a str"),

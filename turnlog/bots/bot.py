@@ -6,24 +6,31 @@
         free = await conversation.call("check_table", people=conversation.slots["people"])
         return [ActionExecuted("action_offer"), BotUttered("Shall I book it?")]
 
-A plain function works too; it runs in a thread, and has no tools to call. One that yields does not.
-`message` is the UserUttered that was just recorded. What the bot understood of it, it returns as a
+One that yields streams: what it yields is recorded as it comes, and `Chunk(text)` is a piece of a
+message that readers see at once.
+
+    async def bot(conversation, message):
+        async for text in model(conversation.messages(for_model=True)):
+            yield Chunk(text)
+
+A plain function works too; it runs in a thread, and has no tools to call. `message` is the
+UserUttered that was just recorded. What the bot understood of it, it returns as a
 MessageUnderstood.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import inspect
-import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from turnlog.bots.chunk import Chunk
 from turnlog.bots.conversation import BotConversation
+from turnlog.bots.streaming import Collected, Hearer, drive, threaded
+from turnlog.bots.threads import in_thread
 from turnlog.domain.events import BotFailed, BotUttered, Event, UserUttered
 from turnlog.errors import BotError, Unavailable
 
@@ -38,11 +45,11 @@ TRACEBACK_CHARACTERS = 8_000
 
 
 class Bot(Protocol):
-    """An async function; a plain one of the same shape, which cannot call tools, works too."""
+    """An async function or an async generator; a plain one, which cannot call tools, works too."""
 
-    async def __call__(
+    def __call__(
         self, conversation: BotConversation, message: UserUttered, /
-    ) -> Iterable[Event | str]: ...
+    ) -> Awaitable[Answer | Event | str | None] | AsyncIterable[Event | str | Chunk]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,57 +84,55 @@ def _as_event(part: object) -> Event:
 
 
 async def ask(
-    bot: Bot, conversation: BotConversation, message: UserUttered, timeout: float | None = None
+    bot: Bot,
+    conversation: BotConversation,
+    message: UserUttered,
+    timeout: float | None = None,
+    hearer: Hearer | None = None,
 ) -> tuple[Event, ...]:
     """The bot's answer as events; one BotFailed where it raises or takes too long.
 
     A plain function runs in a thread of its own. timeout: seconds; None waits for ever. An async
-    bot that blocks the event loop is not stopped by it. Raises Unavailable where the bot could
-    not read or write the log, which is not its failure.
+    bot that blocks the event loop is not stopped by it. hearer: is given what a bot yields, which
+    is not returned then. Raises Unavailable where the bot could not read or write the log, which
+    is not its failure.
     """
     limit = asyncio.timeout(timeout)
+    collected = Collected()
     try:
         async with limit:
-            return as_events(await _answer(bot, conversation, message))
+            answer = await _answer(bot, conversation, message)
+            if not isinstance(answer, AsyncIterable):
+                return as_events(answer)
+            await drive(answer, hearer or collected, _as_event)
+            failed = None
     except TimeoutError as error:
+        failed = bot_failed(error)
         if limit.expired():
-            return (BotFailed("timeout", f"no answer within {timeout:g} s"),)
-        return (bot_failed(error),)
+            failed = BotFailed("timeout", f"no answer within {timeout:g} s")
     except Unavailable:
         raise
     except (Exception, SystemExit) as error:
-        return (bot_failed(error),)
+        failed = bot_failed(error)
+    await collected.end_message()
+    return (*collected.events, failed) if failed else tuple(collected.events)
 
 
 async def _answer(bot: Any, conversation: BotConversation, message: UserUttered) -> Any:
-    if inspect.iscoroutinefunction(bot) or inspect.iscoroutinefunction(type(bot).__call__):
+    if _is(inspect.iscoroutinefunction, bot):
         return await bot(conversation, message)
-    answer, error = await _in_thread(lambda: bot(conversation, message))
+    if _is(inspect.isasyncgenfunction, bot):
+        return bot(conversation, message)
+    answer, error = await in_thread(lambda: bot(conversation, message))
     if error is not None:
         raise error
-    return await answer if inspect.isawaitable(answer) else answer
+    if inspect.isawaitable(answer):
+        return await answer
+    return threaded(answer) if isinstance(answer, Iterator) else answer
 
 
-async def _in_thread(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    """What the work returned, and what it raised; nobody waits at exit for one that hangs."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
-
-    def finish(outcome: tuple[Any, BaseException | None]) -> None:
-        if not done.done():
-            done.set_result(outcome)
-
-    def run() -> None:
-        try:
-            outcome: tuple[Any, BaseException | None] = (work(), None)
-        except BaseException as error:
-            outcome = (None, error)
-        with suppress(RuntimeError):  # the loop was closed meanwhile
-            loop.call_soon_threadsafe(finish, outcome)
-
-    context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(run,), name="turnlog-bot", daemon=True).start()
-    return await done
+def _is(kind: Callable[[Any], bool], bot: Any) -> bool:
+    return kind(bot) or kind(type(bot).__call__)
 
 
 def bot_failed(error: BaseException) -> BotFailed:

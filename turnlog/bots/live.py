@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from turnlog.bots.bot import LoadedBot
 from turnlog.bots.conversation import BotConversation
+from turnlog.bots.keys import call_id, call_key, return_key
+from turnlog.bots.live_answer import Audience, LiveAnswer, Nobody
+from turnlog.domain.commit import Commit
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, ToolCalled, ToolReturned
 from turnlog.encoding.values import copied, same
 from turnlog.engine.aio import AsyncTurnlog
 from turnlog.engine.request import Recorded
 from turnlog.errors import ToolFailed
-
-OWN = "\x1f"
-"""Begins the idempotency keys made on a bot's behalf; no client's message id does."""
 
 Result = TypeVar("Result")
 Insist = Callable[[Callable[[], Awaitable[Result]]], Awaitable[Result]]
@@ -33,8 +33,9 @@ class LiveConversation(BotConversation):
     """Over an open log.
 
     cause: the number of the message's event, noted in what is recorded on the bot's behalf.
-    insist: how calls and results are recorded while the log is away. A bot that is asked again
-    gets the recorded results of the calls that it makes again.
+    insist: how calls and results are recorded while the log is away. known: the pieces of an
+    answer that streams which were recorded when the bot was asked before; a bot that is asked
+    again gets the recorded results of the calls that it makes again. audience: sees what streams.
     """
 
     def __init__(
@@ -44,15 +45,20 @@ class LiveConversation(BotConversation):
         loaded: LoadedBot,
         cause: int,
         insist: Insist[Any] = once,
+        known: Iterable[Commit] = (),
+        audience: Audience | None = None,
     ) -> None:
         super().__init__(conversation)
         self._log = log
         self._loaded = loaded
-        self._cause = cause
+        self.cause = cause
+        self.last_event = conversation.state.event
+        self.answer = LiveAnswer(self, known, audience or Nobody())
         self._insist = insist
         self._calls = 0
         self._waited = 0.0
         self._waiting_since: float | None = None
+        self._active = time.monotonic()
 
     @property
     def now(self) -> float:
@@ -64,41 +70,65 @@ class LiveConversation(BotConversation):
         since = self._waiting_since
         return self._waited + (0.0 if since is None else time.monotonic() - since)
 
+    def idle(self) -> float:
+        """Seconds for which a bot that yields has neither yielded nor called anything."""
+        if not self.answer.streams or self._waiting_since is not None:
+            return 0.0
+        return time.monotonic() - self._active
+
+    def note_activity(self) -> None:
+        self._active = time.monotonic()
+
     async def call(self, tool: str, /, **arguments: Any) -> Any:
         """Run a tool of the bot; the call is durable before it runs, its result on return."""
+        self.answer.check_open()
+        await self.answer.end_message()
         with self._waiting():
-            number, call_id, returned = await self._insist(lambda: self._called(tool, arguments))
+            number, id, returned = await self._insist(lambda: self._called(tool, arguments))
+        self.note_activity()
         if returned is None:
             result, failed = await self._run(tool, arguments)
-            returned = ToolReturned(result, call_id, tool, failed or None, cause=number)
-            with self._waiting():
-                await self._insist(lambda: self._record(returned, f"{OWN}return {call_id}"))
+            returned = ToolReturned(result, id, tool, failed or None, cause=number)
+            await self.keep(returned, return_key(id))
+        self.note_activity()
         if returned.is_error:
             raise ToolFailed(tool, returned.result)
         return returned.result
+
+    async def keep(self, event: Event, key: str) -> Recorded:
+        """Record once, however long the log is away."""
+        with self._waiting():
+            recorded: Recorded = await self._insist(lambda: self._record(event, key))
+        return recorded
+
+    async def go_to(self, event: int) -> None:
+        """See the conversation as it was after an event."""
+        self._conversation = await self._log.conversation(self.id, event=event)
+        self.last_event = event
 
     async def _called(
         self, tool: str, arguments: dict[str, Any]
     ) -> tuple[int, str, ToolReturned | None]:
         """The call's event and id, and its result where it was made before."""
         while True:
-            call_id = f"{self._cause}.{self._calls + 1}"
-            called = ToolCalled(tool, arguments, call_id, cause=self._cause)
-            recorded = await self._record(called, f"{OWN}call {call_id}")
+            id = call_id(self.cause, self._calls + 1)
+            called = ToolCalled(tool, arguments, id, cause=self.cause)
+            recorded = await self._record(called, call_key(id))
             [stored] = recorded.events
             number = recorded.commits[-1].last_event
             self._calls += 1
             if recorded.new:
-                return number, call_id, None
+                return number, id, None
             if isinstance(stored, ToolCalled) and _same_call(stored, called):
-                return number, call_id, await self._returned(call_id)
+                return number, id, await self._returned(id)
 
-    async def _returned(self, call_id: str) -> ToolReturned | None:
+    async def _returned(self, id: str) -> ToolReturned | None:
         """The recorded result of a call."""
-        key = f"{OWN}return {call_id}"
-        commit = await self._log.read(lambda log: log.keyed(self.id, key))
-        events = () if commit is None else commit.events
-        return next((event for event in events if isinstance(event, ToolReturned)), None)
+        commit = await self._log.read(lambda log: log.keyed(self.id, return_key(id)))
+        if commit is None:
+            return None
+        await self.go_to(commit.last_event)
+        return next((event for event in commit.events if isinstance(event, ToolReturned)), None)
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
@@ -121,8 +151,14 @@ class LiveConversation(BotConversation):
             return f"{type(error).__name__}: {error}", True
 
     async def _record(self, event: Event, key: str) -> Recorded:
+        """What was recorded before is seen as it was then."""
         recorded = await self._log.record(self.id, event, key=key)
-        self._conversation = await self._log.conversation(self.id)
+        last = recorded.commits[-1].last_event
+        if recorded.new:
+            self._conversation = await self._log.conversation(self.id)
+            self.last_event = last
+        else:
+            await self.go_to(last)
         return recorded
 
 

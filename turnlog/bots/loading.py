@@ -48,9 +48,6 @@ def _objection(bot: Any) -> str | None:
         return f"is a {type(bot).__name__}, which cannot be called"
     if isinstance(bot, type):
         return "is a class: name a function, or an object of the class"
-    called = bot if inspect.isroutine(bot) or hasattr(bot, "func") else type(bot).__call__
-    if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
-        return "yields its answer: a bot returns a list of events and strings"
     try:
         inspect.signature(bot).bind(None, None)
     except TypeError:

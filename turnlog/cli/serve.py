@@ -18,7 +18,11 @@ Port = Annotated[int, Option(metavar="N", min=0, max=65535, help="Port; 0 for an
 BotName = Annotated[
     str | None, Option(metavar="MODULE:ATTR|URL", help="Who answers; nobody if not given.")
 ]
-BotTimeout = Annotated[float, Option(metavar="S", help="Seconds a bot may take.")]
+BotTimeout = Annotated[float, Option(metavar="S", help="Seconds a bot may take for an answer.")]
+BotIdleTimeout = Annotated[
+    float | None,
+    Option(metavar="S", help="Seconds between two pieces of an answer that streams."),
+]
 Cors = Annotated[
     list[str] | None, Option(metavar="ORIGIN", help="Another origin whose pages may use it.")
 ]
@@ -63,6 +67,7 @@ def serve(
     port: Port = 5005,
     bot: BotName = None,
     bot_timeout: BotTimeout = 30.0,
+    bot_idle_timeout: BotIdleTimeout = None,
     cors: Cors = None,
     auth_token: AuthToken = None,
     jwt_key: JwtKey = None,
@@ -89,7 +94,8 @@ def serve(
     )  # fmt: skip
     settings = Settings(
         db=common().db, host=host or "127.0.0.1", port=port, bot=bot, bot_timeout=bot_timeout,
-        cors=tuple(cors or ()), auth_token=auth_token, jwt_key=jwt_key, jwt_method=jwt_method,
+        bot_idle_timeout=bot_idle_timeout, cors=tuple(cors or ()), auth_token=auth_token,
+        jwt_key=jwt_key, jwt_method=jwt_method,
         client_ids=client_ids, redis=redis, names=names,
         limits=ClientLimits(tracker_body=max_body, event=max_event, depth=max_depth),
     )  # fmt: skip

@@ -34,6 +34,7 @@ _ACTORS: dict[type[e.Event], str] = {
     e.OpaqueAdded: "bot",
     e.AnswerMeasured: "bot",
     e.AnswerBrokenOff: "bot",
+    e.AnswerEnded: "bot",
     e.AgentStarted: "bot",
     e.AgentEnded: "bot",
     e.ApprovalAsked: "bot",

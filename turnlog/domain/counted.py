@@ -29,7 +29,7 @@ _SAID = (
     *get_args(Utterance), e.MessageUnderstood, e.MessageAnnotated,
     e.EntitiesAdded, e.UserFeaturized, e.ToolCalled, e.ToolReturned, e.ActionExecuted,
     e.ActionRejected, e.BotFailed, *get_args(Part), e.AnswerMeasured, e.AnswerBrokenOff,
-    e.ApprovalAsked, e.ApprovalGiven, e.RunInterrupted, e.RunResumed,
+    e.AnswerEnded, e.ApprovalAsked, e.ApprovalGiven, e.RunInterrupted, e.RunResumed,
 )  # fmt: skip
 """What goes with a turn that is left out; what it did to the state stays."""
 

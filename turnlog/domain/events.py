@@ -31,6 +31,7 @@ from turnlog.domain.ledger_events import ConversationExported as ConversationExp
 from turnlog.domain.ledger_events import IncidentReported as IncidentReported
 from turnlog.domain.ledger_events import OutcomeRecorded as OutcomeRecorded
 from turnlog.domain.part_events import AnswerBrokenOff as AnswerBrokenOff
+from turnlog.domain.part_events import AnswerEnded as AnswerEnded
 from turnlog.domain.part_events import AnswerMeasured as AnswerMeasured
 from turnlog.domain.part_events import MediaAdded as MediaAdded
 from turnlog.domain.part_events import OpaqueAdded as OpaqueAdded
@@ -576,8 +577,8 @@ EVENTS: tuple[type[Event], ...] = (
     StackUpdated, FlowStarted, FlowInterrupted, FlowResumed, FlowCompleted, FlowCancelled,
     ToolCalled, ToolReturned,
     TextAdded, ReasoningAdded, RefusalAdded, MediaAdded, OpaqueAdded, AnswerMeasured,
-    AnswerBrokenOff, AgentStarted, AgentEnded, ApprovalAsked, ApprovalGiven, HistoryCompacted,
-    RunInterrupted, RunResumed, ForeignStateChanged, ForeignRecorded,
+    AnswerBrokenOff, AnswerEnded, AgentStarted, AgentEnded, ApprovalAsked, ApprovalGiven,
+    HistoryCompacted, RunInterrupted, RunResumed, ForeignStateChanged, ForeignRecorded,
     AiDisclosed, IncidentReported, OutcomeRecorded, ConversationExported,
     ThreadStarted, StateEntered, PromptArmed, PromptAnswered, PromptTimedOut, PromptCancelled,
     ThreadEnded, VariableSet, VariableRemoved, ThreadImported,

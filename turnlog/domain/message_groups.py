@@ -41,7 +41,7 @@ def groups(events: Iterable[Numbered]) -> list[Group]:
     group_of: dict[int, Group] = {}
     for number, event in events:
         if isinstance(event, _ABOUT):
-            group = _latest(found) if event.message is None else group_of.get(event.message)
+            group = _latest(found, event) if event.message is None else group_of.get(event.message)
             if group is not None:
                 group.about.append(event)
         elif (its := side(event)) is not None:
@@ -107,8 +107,10 @@ def _goes_on(before: e.Event, event: e.Event) -> bool:
     return isinstance(event, Part) and not isinstance(event, e.ReasoningAdded)
 
 
-def _latest(found: list[Group]) -> Group | None:
-    return next((group for group in reversed(found) if group.side == "assistant"), None)
+def _latest(found: list[Group], about: About) -> Group | None:
+    """The assistant's newest message that is no older than the cause of what is said about it."""
+    latest = next((group for group in reversed(found) if group.side == "assistant"), None)
+    return latest if latest and latest.members[-1][0] >= (about.cause or 0) else None
 
 
 def members(number: int, events: Iterable[Numbered]) -> frozenset[int]:

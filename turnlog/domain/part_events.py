@@ -96,3 +96,8 @@ class AnswerBrokenOff(Event, tag=102, frozen=True, array_like=True, gc=False):
 
     message: int | None = None
     reason: str | None = None
+
+
+class AnswerEnded(Event, tag=120, frozen=True, array_like=True, gc=False):
+    """A bot that yields its answer piece by piece has nothing more to say to the message that is
+    the cause."""

@@ -25,9 +25,9 @@ _ASIDE = (
     e.ActionExecuted, e.ActionRejected, e.ToolCalled, e.ToolReturned, e.SlotSet, e.SlotsReset,
     e.BotFailed, e.HandoverStarted, e.HandoverEnded, e.ConversationPaused, e.ConversationResumed,
     e.MessageRated, e.MessageUnderstood, e.LoopActivated, e.DeliveryFailed, e.AnswerMeasured,
-    e.AnswerBrokenOff, e.AgentStarted, e.AgentEnded, e.ApprovalAsked, e.ApprovalGiven,
-    e.HistoryCompacted, e.RunInterrupted, e.RunResumed, e.ForeignStateChanged, e.AiDisclosed,
-    e.IncidentReported, e.OutcomeRecorded, e.ConversationExported, *get_args(Part),
+    e.AnswerBrokenOff, e.AnswerEnded, e.AgentStarted, e.AgentEnded, e.ApprovalAsked,
+    e.ApprovalGiven, e.HistoryCompacted, e.RunInterrupted, e.RunResumed, e.ForeignStateChanged,
+    e.AiDisclosed, e.IncidentReported, e.OutcomeRecorded, e.ConversationExported, *get_args(Part),
 )  # fmt: skip
 Division = (
     e.SessionStarted | e.SessionExpired | e.SessionEnded | e.ConversationRestarted

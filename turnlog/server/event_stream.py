@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import islice
 
+import msgspec
 from litestar.response import Stream
 
 from turnlog import AsyncTurnlog
@@ -19,7 +20,7 @@ from turnlog.domain.recorded import RecordedEvent
 from turnlog.engine.log import Turnlog
 from turnlog.errors import UnknownConversation
 from turnlog.server.feed import Feed
-from turnlog.server.presence import Presence
+from turnlog.server.notes import Note, Typing
 from turnlog.server.settings import ClientLimits
 
 HEARTBEAT_SECONDS = 15.0
@@ -86,12 +87,9 @@ class Outbox:
 class EventStreams:
     """The open streams of one server."""
 
-    def __init__(
-        self, log: AsyncTurnlog, feed: Feed, presence: Presence, limits: ClientLimits
-    ) -> None:
+    def __init__(self, log: AsyncTurnlog, feed: Feed, limits: ClientLimits) -> None:
         self._log = log
         self._feed = feed
-        self._presence = presence
         self._limits = limits
         self._open: set[Outbox] = set()
 
@@ -115,17 +113,18 @@ class EventStreams:
             yield await render(events)
 
     async def follow(
-        self, conversation: str, after: int, render: Render, *, typing: bool = False
+        self, conversation: str, after: int, render: Render, *, notes: bool = False
     ) -> AsyncIterator[bytes]:
         """The past after an event, and all that is recorded from then on.
 
-        typing: with the event `typing` where the bot begins and ends to work on an answer.
+        notes: with the events `typing`, where the bot begins and ends to work on an answer, and
+        `chunk`, a piece of a message that is not whole yet.
         """
         yield ALIVE
         async for last, events in self._past(conversation, after):
             after = last
             yield await render(events)
-        async with self._following(conversation, after, render, typing) as outbox:
+        async with self._following(conversation, after, render, notes) as outbox:
             while not outbox.closed:
                 content = await outbox.take()
                 if not outbox.closed:
@@ -133,26 +132,29 @@ class EventStreams:
 
     @asynccontextmanager
     async def _following(
-        self, conversation: str, after: int, render: Render, typing: bool
+        self, conversation: str, after: int, render: Render, notes: bool
     ) -> AsyncIterator[Outbox]:
         outbox = Outbox(self._limits)
 
         async def send(events: Sequence[RecordedEvent]) -> None:
             outbox.put(await render(events))
 
-        async def thinking(at_work: bool) -> None:
-            outbox.put(message(b"true" if at_work else b"false", event="typing"))
+        async def tell(note: Note) -> None:
+            outbox.put(_noted(note))
 
-        follower = await self._feed.join(conversation, after, send)
-        if typing:
-            self._presence.enter(conversation, thinking)
+        follower = await self._feed.join(conversation, after, send, tell if notes else None)
         self._open.add(outbox)
         try:
             yield outbox
         finally:
             self._open.discard(outbox)
-            self._presence.leave(conversation, thinking)
             self._feed.leave(follower)
+
+
+def _noted(note: Note) -> bytes:
+    if isinstance(note, Typing):
+        return message(b"true" if note.at_work else b"false", event="typing")
+    return message(msgspec.json.encode(note), event="chunk")
 
 
 def _recorded(conversation: str, after: int, log: Turnlog) -> Iterator[RecordedEvent]:

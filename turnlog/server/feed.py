@@ -1,13 +1,15 @@
 """What is recorded comes to whoever follows its conversation: once each, in order, from the log.
 
-Nothing is sent that was not read back from the log, whoever wrote it: this server, another one,
-a timer, the command line. Signals only say that there is something to read.
+Nothing with a number is sent that was not read back from the log, whoever wrote it: this server,
+another one, a timer, the command line. Signals only say that there is something to read. Notes
+(that the bot is at work, chunks of a message) come beside, from the server that runs the bot.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
@@ -16,23 +18,33 @@ from turnlog.domain.commit import Commit
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.engine.aio import followed
 from turnlog.errors import TurnlogError, UnknownConversation
+from turnlog.server.notes import Note, Preview, Tell, Typing
 from turnlog.storage.subscription import Subscription
 
 logger = logging.getLogger(__name__)
 
 Send = Callable[[Sequence[RecordedEvent]], Awaitable[None]]
 
+NOTES_KEPT = 1_000
+"""Notes that wait for the event they follow; beyond that they are dropped."""
+
 RETRY_SECONDS = 0.5
 """Seconds before the log is tried again that could not be read."""
 
 
 class Follower:
-    """One reader of a conversation; `seen` is the number of the last event it was sent."""
+    """One reader of a conversation; `seen` is the number of the last event it was sent.
 
-    def __init__(self, conversation: str, seen: int, send: Send) -> None:
+    tell: takes notes, each after the events that were recorded before it.
+    """
+
+    def __init__(self, conversation: str, seen: int, send: Send, tell: Tell | None = None) -> None:
         self.conversation = conversation
         self.seen = seen
         self._send = send
+        self._tell = tell
+        self._notes: deque[tuple[int, Note]] = deque(maxlen=NOTES_KEPT)
+        self._previewing = False
         self._early: list[Commit] | None = []
 
     async def push(self, commit: Commit) -> None:
@@ -47,12 +59,33 @@ class Follower:
         if fresh:
             self.seen = fresh[-1].number
             await self._send(fresh)
+            await self._pass_notes()
+
+    async def note(self, after: int, note: Note) -> None:
+        """Tell it once it has seen the event of that number.
+
+        Who came in the middle of a message gets no more of its chunks.
+        """
+        if self._tell is None:
+            return
+        if isinstance(note, Preview):
+            self._previewing = note.first or self._previewing
+            if not self._previewing:
+                return
+        self._notes.append((after, note))
+        await self._pass_notes()
+
+    async def _pass_notes(self) -> None:
+        while self._early is None and self._notes and self._notes[0][0] <= self.seen:
+            assert self._tell is not None
+            await self._tell(self._notes.popleft()[1])
 
     async def go_live(self) -> None:
         """Send what was recorded while the past was read; from now on it comes by itself."""
         while self._early:
             await self.take(self._early.pop(0).recorded_events())
         self._early = None
+        await self._pass_notes()
 
 
 class Feed:
@@ -62,6 +95,7 @@ class Feed:
         self._log = log
         self._saw = saw
         self._rooms: dict[str, set[Follower]] = {}
+        self._at_work: set[str] = set()
         self.position = 0
 
     @asynccontextmanager
@@ -76,9 +110,13 @@ class Feed:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def join(self, conversation: str, after: int | None, send: Send) -> Follower:
+    async def join(
+        self, conversation: str, after: int | None, send: Send, tell: Tell | None = None
+    ) -> Follower:
         """Follow a conversation after an event; None: from now on."""
-        follower = Follower(conversation, 0 if after is None else after, send)
+        follower = Follower(conversation, 0 if after is None else after, send, tell)
+        if conversation in self._at_work:
+            await follower.note(0, Typing(True))
         self._rooms.setdefault(conversation, set()).add(follower)
         try:
             await self._catch_up(follower, after)
@@ -86,6 +124,17 @@ class Feed:
             self.leave(follower)
             raise
         return follower
+
+    async def tell(self, conversation: str, after: int, note: Note) -> None:
+        """A note for who has seen the events up to that number."""
+        if isinstance(note, Typing):
+            (self._at_work.add if note.at_work else self._at_work.discard)(conversation)
+        for follower in list(self._rooms.get(conversation, ())):
+            try:
+                await follower.note(after, note)
+            except Exception:
+                logger.exception("a follower failed, it is let go")
+                self.leave(follower)
 
     def leave(self, follower: Follower) -> None:
         room = self._rooms.get(follower.conversation, set())

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from asyncio import FIRST_COMPLETED
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from turnlog.bots import LiveConversation
 from turnlog.domain.events import BotFailed, Event
 from turnlog.errors import Unavailable
+from turnlog.server.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +26,9 @@ LAST_PAUSE_SECONDS = 4.0
 doubled."""
 
 SHORTEST_WAIT_SECONDS = 0.05
+
+STOPPED = "stopped"
+"""Why an answer was broken off by whoever reads it."""
 
 
 class Patience:
@@ -57,20 +62,63 @@ class Patience:
         return await self.insist(lambda: self.in_time(work()))
 
 
+class Outcome(NamedTuple):
+    """What is to be recorded of an answer beside what was heard; broken: why it is not whole."""
+
+    events: Sequence[Event]
+    broken: str | None = None
+
+
 async def bot_answer(
-    asking: Coroutine[Any, Any, Sequence[Event]], timeout: float, view: LiveConversation
-) -> Sequence[Event]:
+    asking: Coroutine[Any, Any, Sequence[Event]],
+    view: LiveConversation,
+    settings: Settings,
+    stop: asyncio.Event,
+) -> Outcome:
     """The answer, or a BotFailed; a bot that will not be cancelled is left behind.
 
     What the bot waits for the log is not its time.
     """
     task = asyncio.ensure_future(asking)
-    began = time.monotonic()
-    while (left := began + timeout + view.waited - time.monotonic()) > 0:
-        done, _ = await asyncio.wait({task}, timeout=max(left, SHORTEST_WAIT_SECONDS))
-        if done and task.cancelled():
-            return (BotFailed("error", "CancelledError: the bot cancelled itself"),)
-        if done:
-            return task.result()
+    stopping = asyncio.ensure_future(stop.wait())
+    time_left = _TimeLeft(view, settings)
+    try:
+        while (left := time_left.seconds()) > 0 and not stop.is_set():
+            wait = max(left, SHORTEST_WAIT_SECONDS)
+            await asyncio.wait({task, stopping}, timeout=wait, return_when=FIRST_COMPLETED)
+            if task.done():
+                return _outcome(task)
+    finally:
+        stopping.cancel()
     task.cancel()
-    return (BotFailed("timeout", f"no answer within {timeout:g} s"),)
+    if stop.is_set():
+        return Outcome((), STOPPED)
+    return Outcome((BotFailed("timeout", time_left.what_passed()),), "timeout")
+
+
+def _outcome(task: asyncio.Future[Sequence[Event]]) -> Outcome:
+    if task.cancelled():
+        failed = BotFailed("error", "CancelledError: the bot cancelled itself")
+        return Outcome((failed,), failed.kind)
+    events = task.result()
+    last = events[-1] if events else None
+    return Outcome(events, last.kind if isinstance(last, BotFailed) else None)
+
+
+class _TimeLeft:
+    """Of a bot that was asked just now: for the whole, and until its next piece."""
+
+    def __init__(self, view: LiveConversation, settings: Settings) -> None:
+        self._view = view
+        self._whole = settings.bot_timeout
+        self._between = settings.bot_idle_timeout
+        self._began = time.monotonic()
+
+    def seconds(self) -> float:
+        left = self._began + self._whole + self._view.waited - time.monotonic()
+        return left if self._between is None else min(left, self._between - self._view.idle())
+
+    def what_passed(self) -> str:
+        if self._between is not None and self._view.idle() >= self._between:
+            return f"nothing for {self._between:g} s"
+        return f"no answer within {self._whole:g} s"

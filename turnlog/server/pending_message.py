@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import NamedTuple
 
-from turnlog.bots.live import OWN
+from turnlog.bots.keys import answer_key, call_id, call_key, piece_key
+from turnlog.domain.commit import Commit
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.state import State
@@ -14,33 +16,57 @@ from turnlog.engine.request import Recorded
 
 
 class PendingMessage(NamedTuple):
-    """A user's message with its event's number; answer: what was recorded for it before."""
+    """A user's message with its event's number.
+
+    pieces: of an answer that streams and was not ended. conversation: as it is now, or where the
+    bot was asked before as it was at the message. answer: all of one that was recorded before.
+    """
 
     conversation: Conversation
     number: int
     message: UserUttered
+    pieces: Sequence[Commit] = ()
     answer: Sequence[Event] | None = None
 
     @property
     def answer_key(self) -> str:
-        """The idempotency key of its answer, so that it has one."""
-        return _answer_key(self.number)
+        """The idempotency key of its answer's end, so that it has one."""
+        return answer_key(self.number)
 
 
 def pending_message(log: Turnlog, conversation: str, number: int | None) -> PendingMessage | None:
     """The message of that event (None: one that is unanswered), if it is still the last."""
     now = log.conversation(conversation)
-    number = number or unanswered(now.state)
+    number = number or unanswered(log, now)
     if number is None:
         return None
     message = next(now.events(number - 1))
     assert isinstance(message, UserUttered)
-    answer = log.keyed(conversation, _answer_key(number))
-    if answer is not None:
-        return PendingMessage(now, number, message, answer.events)
-    latest = now.state.context.latest_message
-    is_last = latest is not None and latest.event == number
-    return PendingMessage(now, number, message) if is_last else None
+    if now.state.event == number:
+        return PendingMessage(now, number, message)
+    pieces = list(_pieces(log, conversation, number))
+    end = log.keyed(conversation, answer_key(number))
+    if end is not None:
+        events = [event for commit in (*pieces, end) for event in commit.events]
+        return PendingMessage(now, number, message, answer=events)
+    if not _is_last(now.state, number):
+        return None
+    asked = pieces or log.keyed(conversation, call_key(call_id(number, 1))) is not None
+    seen = log.conversation(conversation, event=number) if asked else now
+    return PendingMessage(seen, number, message, pieces)
+
+
+def _pieces(log: Turnlog, conversation: str, number: int) -> Iterator[Commit]:
+    for piece in count(1):
+        commit = log.keyed(conversation, piece_key(number, piece))
+        if commit is None:
+            return
+        yield commit
+
+
+def _is_last(state: State, number: int) -> bool:
+    latest = state.context.latest_message
+    return latest is not None and latest.event == number
 
 
 def message_number(recorded: Recorded) -> int:
@@ -52,15 +78,18 @@ def message_number(recorded: Recorded) -> int:
     raise AssertionError("no user's message was recorded")
 
 
-def unanswered(state: State) -> int | None:
-    """The number of the last message, unless something answered it."""
-    context = state.context
+def unanswered(log: Turnlog, conversation: Conversation) -> int | None:
+    """The number of the last message, unless something answered it.
+
+    An answer that streamed and has no end answers nothing yet.
+    """
+    context = conversation.state.context
     if context.latest_message is None:
         return None
     number = context.latest_message.event
     after = (context.latest_bot_message, context.latest_action)
-    return None if any(reply and reply.event > number for reply in after) else number
-
-
-def _answer_key(number: int) -> str:
-    return f"{OWN}answer {number}"
+    if not any(reply and reply.event > number for reply in after):
+        return number
+    id = conversation.id
+    began = log.keyed(id, piece_key(number, 1)) is not None
+    return number if began and log.keyed(id, answer_key(number)) is None else None

@@ -14,7 +14,6 @@ from turnlog.server.locks import ConversationLocks
 from turnlog.server.message_guard import MessageGuard
 from turnlog.server.message_rate import MessageRate
 from turnlog.server.metrics import Metrics
-from turnlog.server.presence import Presence
 from turnlog.server.redis_signal import RedisSignal
 from turnlog.server.runner import Runner
 from turnlog.server.settings import Settings
@@ -48,14 +47,14 @@ class Services:
         self.rate = MessageRate(settings.limits.rate, settings.limits.burst)
         self.signal = RedisSignal(settings.redis, log) if settings.redis else None
         self.feed = Feed(log, self.signal.saw if self.signal else None)
-        self.presence = Presence()
-        self.streams = EventStreams(log, self.feed, self.presence, settings.limits)
+        self.streams = EventStreams(log, self.feed, settings.limits)
         self.sessions = AsyncSessionManager(manager=SessionManager(log=log.sync))
         self.has_bot = bot is not None
         guard = MessageGuard(self.rate, settings.limits.message)
         self.leases = _leases(settings)
-        self.runner = Runner(log, bot, self.locks, guard, settings, self.metrics, self.leases)
-        self.runner.thinking = self.presence.tell
+        self.runner = Runner(
+            log, bot, self.locks, guard, settings, self.metrics, self.feed.tell, self.leases
+        )
 
 
 def _leases(settings: Settings) -> AnswerLeases | None:

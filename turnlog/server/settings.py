@@ -12,6 +12,7 @@ DAY = 86_400.0
 RESERVED_EVENTS = {
     "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
     "session_request", "session_confirm", "chat_error", "message_changed", "bot_typing",
+    "bot_chunk", "stop_request",
 }  # fmt: skip
 """Events of Socket.IO and of this channel, which an option cannot name again."""
 
@@ -58,7 +59,9 @@ class ClientLimits(msgspec.Struct, frozen=True, kw_only=True):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """token_life: seconds for which the chat page's token lets it come back to its session.
 
-    bot: `module:attribute` or the URL of a webhook; None records without answering.
+    bot: `module:attribute` or the URL of a webhook; None records without answering. bot_timeout:
+    seconds for an answer; bot_idle_timeout: between two pieces of one that streams, None for as
+    long as the whole.
     banner: HTML of a line above the inspector.
     cors: origins besides the server's own whose pages may use it; `*` for all.
     """
@@ -68,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 5005
     bot: str | None = None
     bot_timeout: float = 30.0
+    bot_idle_timeout: float | None = None
     cors: tuple[str, ...] = ()
     auth_token: str | None = None
     jwt_key: str | None = None

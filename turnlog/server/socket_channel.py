@@ -8,7 +8,6 @@ sends.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,6 +19,7 @@ from turnlog.domain.recorded import RecordedEvent
 from turnlog.errors import TurnlogError
 from turnlog.server import wire
 from turnlog.server.errors import RequestRefused, status_of
+from turnlog.server.notes import Note, Typing
 from turnlog.server.past_messages import last_event
 from turnlog.server.services import Services
 from turnlog.server.socket_backlog import SocketServer
@@ -42,6 +42,7 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
         self._handlers = {
             "session_request": self._session_request,
             self._names.user_message: self._user_message,
+            "stop_request": self._stop_request,
         }
         self.sio = SocketServer(
             async_mode="asgi",
@@ -80,7 +81,7 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
             self._services.metrics.refused.labels(refused.reason).inc()
             raise ConnectionRefusedError(str(refused)) from refused
         environ[CONNECTED] = sid
-        self._visitors[sid] = Visitor(sid, principal, partial(self._thinking, sid), environ)
+        self._visitors[sid] = Visitor(sid, principal, environ)
         self._services.metrics.sockets.inc()
 
     async def _disconnect(self, visitor: Visitor) -> None:
@@ -106,7 +107,7 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
     def _handler(self, event: Any) -> Callable[[Visitor, Payload], Awaitable[Any]]:
         handler = self._handlers.get(event) if isinstance(event, str) else None
         if handler is None:
-            known = " and ".join(self._handlers)
+            known = ", ".join(self._handlers)
             why = f"event {event!r:.60} is none of this channel's: it takes {known}"
             raise RequestRefused(400, "BadRequest", why)
         return handler
@@ -147,18 +148,19 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
         """Follow a conversation, from now on or after an event."""
         self._leave(visitor)
         visitor.conversation = conversation
-        self._services.presence.enter(conversation, visitor.tell)
 
         async def send(events: Sequence[RecordedEvent]) -> None:
             await self._send(visitor, events)
 
-        visitor.follower = await self._services.feed.join(conversation, after, send)
+        async def tell(note: Note) -> None:
+            await self._tell(visitor, note)
+
+        tells = tell if visitor.numbered else None
+        visitor.follower = await self._services.feed.join(conversation, after, send, tells)
         if visitor.sid not in self._visitors:
             self._leave(visitor)
 
     def _leave(self, visitor: Visitor) -> None:
-        if visitor.conversation is not None:
-            self._services.presence.leave(visitor.conversation, visitor.tell)
         if visitor.follower is not None:
             self._services.feed.leave(visitor.follower)
             visitor.follower = None
@@ -187,6 +189,11 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
                     await self._confirm(visitor, conversation)
                 await self._enter(visitor, conversation, None)
         return conversation
+
+    async def _stop_request(self, visitor: Visitor, data: Payload) -> Payload:
+        """Break off the answer under way in the visitor's session."""
+        conversation = self._sessions.of(visitor, data)
+        return {"stopped": await self._services.runner.stop(conversation)}
 
     def _message(self, data: Payload) -> UserUttered:
         text = data.get("message")
@@ -226,10 +233,11 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
             return False
         return backlog.qsize() > limits.behind or backlog.bytes > limits.behind_bytes
 
-    async def _thinking(self, sid: str, at_work: bool) -> None:
-        visitor = self._visitors.get(sid)
-        if visitor is not None and visitor.numbered:
-            await self._emit(sid, "bot_typing", {"typing": at_work})
+    async def _tell(self, visitor: Visitor, note: Note) -> None:
+        if isinstance(note, Typing):
+            await self._emit(visitor.sid, "bot_typing", {"typing": note.at_work})
+        elif not self._is_behind(visitor):
+            await self._emit(visitor.sid, "bot_chunk", {"text": note.text, "first": note.first})
 
 
 def _bearer(auth: Any) -> str | None:

@@ -9,7 +9,6 @@ from turnlog.domain.streams import check_id
 from turnlog.server.auth import Principal
 from turnlog.server.errors import RequestRefused
 from turnlog.server.feed import Follower
-from turnlog.server.presence import Tell
 from turnlog.server.services import Services
 from turnlog.server.tokens import named
 
@@ -22,14 +21,13 @@ MAX_ID_CHARACTERS = 255
 class Visitor:
     """A connected socket.
 
-    claimed: the id its client goes by, where ours is another; tell: that the bot is at work;
-    environ: its connection's environment.
+    claimed: the id its client goes by, where ours is another; environ: its connection's
+    environment.
     """
 
-    def __init__(self, sid: str, principal: Principal, tell: Tell, environ: Payload) -> None:
+    def __init__(self, sid: str, principal: Principal, environ: Payload) -> None:
         self.sid = sid
         self.principal = principal
-        self.tell = tell
         self.environ = environ
         self.conversation: str | None = None
         self.claimed: str | None = None

@@ -132,6 +132,15 @@ async def say(request: Json, services: Services) -> dict[str, Any]:
     return {"session_id": conversation, "event": receipt.event}
 
 
+@post("/chat/stop", opt=OPEN, status_code=200)
+async def stop(request: Json, services: Services) -> dict[str, Any]:
+    """Break off the answer under way: `{"stopped"}`, false where there is none at this server.
+
+    What was said of it is recorded by then.
+    """
+    return {"stopped": await services.runner.stop(_conversation(request, services))}
+
+
 @get("/chat/stream", opt={**OPEN, "uncompressed": True})
 async def stream(
     request: Json,
@@ -148,7 +157,7 @@ async def stream(
     await services.log.read(lambda log: last_event(log, conversation, seen))
     await services.runner.resume(conversation)
     if wait:
-        content = services.streams.follow(conversation, seen, _rendered, typing=True)
+        content = services.streams.follow(conversation, seen, _rendered, notes=True)
     else:
         content = services.streams.past(conversation, seen, _rendered)
     return event_stream.response(content)
@@ -159,4 +168,4 @@ async def _rendered(events: Sequence[RecordedEvent]) -> bytes:
     return event_stream.message(plain.dumps(messages), id=events[-1].number) if events else b""
 
 
-handlers = (session, messages, say, stream)
+handlers = (session, messages, say, stop, stream)

@@ -110,6 +110,15 @@ async def record(request: Json, conversation: str, services: Services) -> Record
     return RecordedCommit(conversation, last.version, done.commits[0].first_event, count, done.new)
 
 
+@post("/v1/conversations/{conversation:str}/stop", status_code=200)
+async def stop(conversation: str, services: Services) -> dict[str, Any]:
+    """Break off the answer under way: `{"stopped"}`, false where there is none at this server.
+
+    What was said of it is recorded by then.
+    """
+    return {"stopped": await services.runner.stop(conversation)}
+
+
 def _event(item: Any) -> Event:
     try:
         return plain.from_plain(item)
@@ -134,4 +143,4 @@ async def _lines(sender: str, answer: Any) -> AsyncIterator[bytes]:
         yield msgspec.json.encode(message) + b"\n"
 
 
-handlers = (webhook, alive, events, record)
+handlers = (webhook, alive, events, record, stop)

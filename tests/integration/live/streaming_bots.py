@@ -1,0 +1,119 @@
+"""Bots that yield their answers, in one way each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+from turnlog import (
+    AnswerMeasured,
+    BotUttered,
+    Chunk,
+    MediaAdded,
+    ReasoningAdded,
+    RefusalAdded,
+    SlotSet,
+    Usage,
+)
+
+
+async def words(conversation: Any, message: Any) -> AsyncIterator[Any]:
+    """A message of chunks, a whole one, another of chunks."""
+    for word in ("one ", "two ", "three"):
+        yield Chunk(word)
+        await asyncio.sleep(0.05)
+    yield "whole"
+    yield Chunk("the ")
+    yield Chunk("end")
+
+
+def plain(conversation: Any, message: Any) -> Iterator[Any]:
+    yield Chunk("a")
+    yield Chunk("b")
+    yield "c"
+
+
+async def silent(conversation: Any, message: Any) -> AsyncIterator[Any]:
+    for nothing in ():
+        yield nothing
+
+
+async def failing(conversation: Any, message: Any) -> AsyncIterator[Any]:
+    yield "whole"
+    yield Chunk("beg")
+    yield Chunk("un")
+    raise ValueError("no more")
+
+
+async def stalling(conversation: Any, message: Any) -> AsyncIterator[Any]:
+    """Says something and then nothing."""
+    yield Chunk("begun")
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        Path("closed").touch()
+
+
+async def endless(conversation: Any, message: Any) -> AsyncIterator[Any]:
+    """Goes on for as long as it may, one word each tenth of a second."""
+    for number in range(10_000):
+        yield Chunk(f"{number} ")
+        await asyncio.sleep(0.1)
+
+
+async def stubborn(conversation: Any, message: Any) -> AsyncIterator[Any]:
+    """Will not be cancelled, and goes on."""
+    yield Chunk("begun")
+    for _ in range(30):
+        try:
+            await asyncio.sleep(0.1)
+        except asyncio.CancelledError:
+            continue
+    yield "too late"
+
+
+async def patiently(conversation: Any, message: Any) -> list[Any]:
+    """Does not stream, and takes its time."""
+    await asyncio.sleep(3600)
+    return []
+
+
+async def impossible(conversation: Any, message: Any) -> AsyncIterator[Any]:
+    yield "first"
+    yield BotUttered("not a number", {"custom": float("nan")})
+
+
+async def working(conversation: Any, message: Any) -> AsyncIterator[Any]:
+    """Everything that a page shows of an answer."""
+    yield ReasoningAdded("They ask for a table; look whether there is one.")
+    yield Chunk("Let me look. ")
+    free = await conversation.call("look", day="today")
+    yield SlotSet("free", free)
+    yield Chunk("There **is** ")
+    yield Chunk("a table.")
+    yield MediaAdded("image", uri="https://example.com/table.png", filename="table.png")
+    yield RefusalAdded("I cannot choose the wine for you.")
+    usage = Usage(input=120, output=34, latency=1.25, cost=0.0021, currency="USD")
+    yield AnswerMeasured(usage=usage, model="made-up-1", finish="stop")
+
+
+async def look(day: str) -> bool:
+    await asyncio.sleep(0.05)
+    return True
+
+
+tools = {"look": look}
+
+
+async def chosen(conversation: Any, message: Any) -> AsyncIterator[Any]:
+    """The bot that the conversation's id names."""
+    bot = globals()[conversation.id.partition("-")[0]]
+    answer = bot(conversation, message)
+    if hasattr(answer, "__aiter__"):
+        async for piece in answer:
+            yield piece
+    else:
+        for piece in await answer:
+            yield piece
