@@ -21,7 +21,7 @@ NAMES = [
     "Frame", "Intent", "Span", "Usage", "Versions",
 ]  # fmt: skip
 
-OF_THE_WRITER = {"end", "history", "import_request", "keyed", "next_commits", "request"}
+OF_THE_WRITER = {"end", "history", "import_request", "keyed", "next_commits", "past", "request"}
 """Of the synchronous face alone: what others in the package build on."""
 
 OF_THE_LOOP = {"read", "submit"}

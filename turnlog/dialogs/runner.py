@@ -11,6 +11,7 @@ from turnlog.dialogs.timers import Deliver, Timers
 from turnlog.dialogs.units import Dialog
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, UserUttered
+from turnlog.domain.history import NoHistory
 from turnlog.domain.state import State, Thread
 from turnlog.engine.aio import AsyncTurnlog
 from turnlog.engine.locks import KeyedLocks
@@ -85,7 +86,7 @@ class DialogRunner:
         except UnknownConversation:
             if not new:
                 raise
-            conversation = Conversation(id, State(), self._log.sync.history(id))
+            conversation = Conversation(id, State(), NoHistory())
         events = as_events(await answer(DialogConversation(conversation, self._log.sync.clock)))
         recorded = await self._log.record(id, *events)
         return recorded.events

@@ -177,6 +177,13 @@ class Conversation:
         """Whether the words of the event of that number were redacted."""
         return self._redactions is not None and number in self._redactions
 
+    def at(self, event: int) -> Conversation:
+        """The same conversation after the event of that number; after 0 it had none.
+
+        Raises OutOfRange where there is none.
+        """
+        return self.earlier(self._past.state(event))
+
     def earlier(self, state: State) -> Conversation:
         """The same conversation when it had that state."""
         return Conversation(self._id, state, self._past, self._version, self._redactions)

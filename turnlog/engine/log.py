@@ -29,7 +29,7 @@ from turnlog.projections.lagging import LaggingView
 from turnlog.projections.live_head import LiveHead
 from turnlog.projections.projection import catch_up
 from turnlog.projections.shown_commits import shown_commits
-from turnlog.projections.stream_rows import StreamRows
+from turnlog.projections.stream_rows import LivingRows, StreamRows
 from turnlog.projections.view import StoredView
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import key_lookup
@@ -186,13 +186,16 @@ class Turnlog(ConversationApplication):
         time: UTC seconds, held against the events' own timestamps. deleted: whether a deleted one
         is wanted too, whose state is then that of its deletion. life: an earlier one of a
         conversation that began anew after a deletion, counting from 1; None for the newest.
+
+        What it reads later, it reads of the same life. Unless a deleted one is wanted, reading
+        raises UnknownConversation from the moment on when that life is deleted.
         """
         if sum(moment is not None for moment in (turn, event, time, version)) > 1:
             raise OutOfRange(id, "give one of turn, event, time and version")
         head, newest = self._head(id, deleted=deleted)
         if life not in (None, head.life):
             head, newest = self._past_life(id, life, deleted=deleted)
-        history = self._history(head)
+        history = self._history(head) if deleted else self.past(head)
         if turn is not None:
             state = history.state_after_turn(turn)
         elif event is not None:
@@ -226,8 +229,15 @@ class Turnlog(ConversationApplication):
         number = stream.stream if stream else 0
         return StoredHistory(StreamRows(self.store.reader, self.current, id, number, life or 1))
 
+    def past(self, head: LiveHead) -> StoredHistory:
+        """That of the life that a head belongs to.
+
+        Reading it raises UnknownConversation once that life is deleted.
+        """
+        return StoredHistory(LivingRows.of(self.store.reader, self.current, head))
+
     def _history(self, head: LiveHead) -> StoredHistory:
-        """That of the life that a head belongs to."""
+        """The same, deleted or not."""
         return StoredHistory(StreamRows.of(self.store.reader, self.current, head))
 
     def ids(self) -> Iterator[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import groupby
 
-from turnlog.errors import AnotherPast, Corrupt, OutOfRange, Unavailable
+from turnlog.errors import AnotherPast, Corrupt, OutOfRange, Unavailable, UnknownConversation
 from turnlog.projections import derived_tables
 from turnlog.projections.following import Following
 from turnlog.projections.history import StoredHistory
@@ -81,6 +81,12 @@ class Heads:
         """Where a conversation stands; None where there is none."""
         self.refresh(reader)
         return self.known(reader, [conversation]).get(conversation)
+
+    def check_living(self, reader: Reader, conversation: str, stream: int) -> None:
+        """Raise UnknownConversation unless that is its stream, and it is not deleted."""
+        head = self.head(reader, conversation)
+        if head is None or head.stream != stream or head.state.deleted:
+            raise UnknownConversation(conversation)
 
     def kept(self, conversations: Iterable[str]) -> dict[str, LiveHead | None]:
         """Those in memory, without a look; the same objects as long as nobody goes on from them."""

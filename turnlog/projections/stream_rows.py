@@ -37,7 +37,7 @@ class StreamRows:
         self._heads = heads
         self.conversation = conversation
         self.life = life
-        self._stream = stream
+        self.stream = stream
 
     @classmethod
     def of(cls, reader: Reader, heads: Heads | None, one: LiveHead | Row) -> Self:
@@ -52,9 +52,7 @@ class StreamRows:
         """The rows after a link, oldest first, in batches; each row is checked."""
         links = self._links(begin)
         limit = _BATCH
-        while self._stream and (
-            stored := self._reader.bodies(self._stream, links.at.version, limit)
-        ):
+        while self.stream and (stored := self._reader.bodies(self.stream, links.at.version, limit)):
             yield links.take(stored)
             limit = min(limit * 4, _LARGEST_BATCH)
         links.finish()
@@ -71,9 +69,9 @@ class StreamRows:
         links.finish_back()
 
     def _newest_before(self, version: int, limit: int) -> list[Row]:
-        if not self._stream:
+        if not self.stream:
             return []
-        return [*self._reader.rows_newest_first(self._stream, version, limit)]
+        return [*self._reader.rows_newest_first(self.stream, version, limit)]
 
     def row(self, version: int) -> Row | None:
         found = self._newest_before(version + 1, 1)
@@ -86,12 +84,26 @@ class StreamRows:
 
     def snapshot(self, *, event: int | None = None, turn: int | None = None) -> Snapshot | None:
         """The newest one at or before an event, or before the end of a turn."""
-        if not self._stream:
+        if not self.stream:
             return None
-        due = self._heads.snapshot(self._stream, event=event, turn=turn) if self._heads else None
-        return due or self._reader.snapshot(self._stream, event=event, turn=turn)
+        reader, heads = self._reader, self._heads
+        due = heads.snapshot(self.stream, event=event, turn=turn) if heads else None
+        return due or reader.snapshot(self.stream, event=event, turn=turn)
 
     def _links(self, begin: Link | None = None) -> AnyLinks:
-        if self._heads is None or not self._stream:
+        if self._heads is None or not self.stream:
             return Unchecked(begin)
-        return self._heads.links(self._reader, self.conversation, self._stream, self.life, begin)
+        return self._heads.links(self._reader, self.conversation, self.stream, self.life, begin)
+
+
+class LivingRows(StreamRows):
+    """The same, for as long as the conversation is not deleted.
+
+    Reading raises UnknownConversation once it is, whether or not it has begun anew.
+    """
+
+    @property
+    def _reader(self) -> Reader:
+        if self._heads is not None:
+            self._heads.check_living(self._given, self.conversation, self.stream)
+        return self._given

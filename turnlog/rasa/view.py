@@ -16,7 +16,6 @@ from turnlog.domain.state import State
 from turnlog.domain.traits import Replacing
 from turnlog.engine.log import Turnlog
 from turnlog.errors import UnknownConversation
-from turnlog.projections.history import StoredHistory
 from turnlog.serializers.rasa.state import current_state
 from turnlog.serializers.rasa.writer import numbered_to_rasa
 
@@ -58,25 +57,24 @@ def tracker(
         conversation = log.conversation(id)
     except UnknownConversation:
         return Tracker({**current_state(id, State(), ()), "events": []}, 0)
-    history = log.history(id)
-    state = conversation.state if until is None else _state_until(log, conversation, until)
+    state = conversation.state if until is None else _state_until(conversation, until)
     content = current_state(id, state, conversation.event)
     if verbosity == "NONE":
         return Tracker(content, state.event)
-    after = after if _holds(history, verbosity, after, state.event) else 0
+    after = after if _holds(conversation, verbosity, after, state.event) else 0
     shown = _shown(conversation, verbosity, state, after)
     content["events"] = [rasa for _, rasa in numbered_to_rasa(shown, Counter())]
     return Tracker(content, state.event, after, shown[0][0] if shown else 0)
 
 
-def _state_until(log: Turnlog, conversation: Conversation, until: float) -> State:
+def _state_until(conversation: Conversation, until: float) -> State:
     """As Rasa travels back: up to the first event that is later."""
     number = 0
     for event in conversation.events():
         if event.timestamp is not None and event.timestamp > until:
             break
         number += 1
-    return log.conversation(conversation.id, event=number).state if number else State()
+    return conversation.at(number).state
 
 
 def _shown(conversation: Conversation, verbosity: str, state: State, after: int) -> list[Numbered]:
@@ -106,9 +104,9 @@ def _upto(conversation: Conversation, upto: int, after: int) -> Iterator[Numbere
             yield recorded.number, recorded.event
 
 
-def _holds(history: StoredHistory, verbosity: str, after: int, last: int) -> bool:
+def _holds(conversation: Conversation, verbosity: str, after: int, last: int) -> bool:
     """Whether the client's history up to `after` is the beginning of what is to be shown."""
     if not 0 < after <= last or verbosity == "APPLIED":
         return False
     breaks = tuple(kind for kind in (*get_args(Replacing), _BEGINS[verbosity]) if kind)
-    return not any(isinstance(event, breaks) for event in history.events(after))
+    return not any(isinstance(event, breaks) for event in conversation.events(after))

@@ -49,9 +49,11 @@ def selected(
     for head, state in _heads(log, plan.ids):
         if not wanted(head.conversation):
             continue
-        conversation = PastConversation(
-            head.conversation, _recorded(log, head.conversation, plan, state)
-        )
+        try:
+            recorded = _recorded(log, head, plan, state)
+        except UnknownConversation:  # deleted since it was listed
+            recorded = ()
+        conversation = PastConversation(head.conversation, recorded)
         now = state if head.position <= plan.position else replay(conversation.events)
         if conversation.recorded and holds(now):
             yield conversation
@@ -63,9 +65,9 @@ def _heads(log: Turnlog, ids: Iterable[str] | None) -> Iterable[tuple[LiveHead, 
     return log.heads() if ids is None else (log.head(id) for id in sorted(set(ids)))
 
 
-def _recorded(log: Turnlog, id: str, plan: Plan, now: State) -> tuple[RecordedEvent, ...]:
+def _recorded(log: Turnlog, head: LiveHead, plan: Plan, now: State) -> tuple[RecordedEvent, ...]:
     """What was redacted, at whatever position, is hidden unless it is asked for."""
-    history = log.history(id)
+    history = log.past(head)
     commits = takewhile(lambda commit: (commit.position or 0) <= plan.position, history.commits())
     events = (recorded for commit in commits for recorded in commit.recorded_events())
     hides = now.redacted and "redacted" not in plan.include
