@@ -24,6 +24,7 @@ class KeySums:
         self._secret = secret
         self._checkpoint = checkpoint
         self._upto = upto
+        self._found: int | None = None
         self.due = 0
         self.early = 0
 
@@ -34,10 +35,13 @@ class KeySums:
         elif position <= self._upto:
             self.early += number
 
+    def read(self, scan: Scan) -> None:
+        """Add up the table."""
+        self._found = _sum(scan)
+
     def compare(self, scan: Scan, tell: Tell) -> None:
         """Tell what is wrong with the table; each key is looked up only where something is."""
-        found = _sum(scan)
-        if found is not None and found in (self.due, self.due + self.early):
+        if self._found is not None and self._found in (self.due, self.due + self.early):
             return
         told = 0
         for fault in self._faults(scan):
