@@ -43,7 +43,6 @@ class Chain:
         }
         self._newest_snapshot = 0
         self._last: Row | None = None
-        self._is_sound = True
         self.digest = begins
         self.first: bytes | None = None
         self._begins = begins
@@ -71,7 +70,7 @@ class Chain:
         here = self.events + 1
         if self._due is None and self._is_behind(row):
             self._due, self._due_state = self._due_head(), self._state and self._state.copy()
-        if not (is_sound := has_types(row)):
+        if not has_types(row):
             self.fault(f"version {row.version!r}: a column is not of its type", here)
             self._state = None
         else:
@@ -80,8 +79,22 @@ class Chain:
             if is_commit(row.topic):
                 self._fold(row, here)
             self._compare_snapshot(row)
-        self._last, self._is_sound = row, is_sound
+        self._last = row
         self.digest = digest_of(row)
+        if self._due is not None and self._head is not None and row.version == self._head.version:
+            self._due, self._due_state = self._due_head(), self._state and self._state.copy()
+
+    def later_rows(self) -> Sequence[Row]:
+        """Those recorded since, where what was read of the derived tables knows more of them."""
+        head, last = self._head, self._last
+        if last is None or not has_types(last) or (head is not None and not has_types(head)):
+            return ()
+        is_ahead = head is not None and (
+            head.version > last.version or head.snapshot > self._newest_snapshot
+        )
+        if not is_ahead and not self._snapshots:
+            return ()
+        return self._scan.rows(last.stream, last.version)
 
     def _is_behind(self, row: Row) -> bool:
         """Whether the derived tables need not know of the row yet."""
@@ -112,7 +125,7 @@ class Chain:
             if row.version > 1 or row.version < int(is_commit(row.topic)):
                 self.fault(f"the first row has version {row.version}", here)
             return
-        if not self._is_sound:  # the row before
+        if not has_types(last):
             return
         if row.version != last.version + 1:
             self.fault(f"version {row.version} comes after version {last.version}", here)
@@ -191,6 +204,8 @@ class Chain:
         elif self._state is None:
             self._compare(head, head._replace(stream=self._last.stream))
         else:
+            if self._state.deleted and state is not None and not state.deleted:
+                due = due._replace(snapshot=head.snapshot)  # the deletion may have dropped it
             self._compare(head, due)
             if state is not None and not same_state(head.state, state):
                 self.fault("the head's state is not what its events give", self.events)
@@ -227,6 +242,8 @@ class Chain:
 def check(chain: Chain, rows: Iterable[Row]) -> int:
     """Tell the faults of a stream's rows and of what is derived; the number of its events."""
     for row in rows:
+        chain.take(row)
+    for row in chain.later_rows():
         chain.take(row)
     chain.finish()
     return chain.events

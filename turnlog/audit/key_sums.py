@@ -7,6 +7,7 @@ from contextlib import suppress
 from hashlib import sha256
 
 from turnlog.audit.fault import Fault, Tell, named
+from turnlog.domain.commit import Commit
 from turnlog.encoding.rows import is_commit
 from turnlog.errors import StorageError
 from turnlog.storage.recorder import Scan
@@ -19,12 +20,11 @@ class KeySums:
     due: of those that the table must have. early: of those behind the checkpoint, which it may.
     """
 
-    def __init__(self, secret: bytes, checkpoint: int, upto: int = 2**63) -> None:
+    def __init__(self, secret: bytes, checkpoint: int, upto: int) -> None:
         """checkpoint: position up to which the table has come. upto: what is later is no matter."""
         self._secret = secret
         self._checkpoint = checkpoint
         self._upto = upto
-        self._found: int | None = None
         self.due = 0
         self.early = 0
 
@@ -35,13 +35,10 @@ class KeySums:
         elif position <= self._upto:
             self.early += number
 
-    def read(self, scan: Scan) -> None:
-        """Add up the table."""
-        self._found = _sum(scan)
-
     def compare(self, scan: Scan, tell: Tell) -> None:
         """Tell what is wrong with the table; each key is looked up only where something is."""
-        if self._found is not None and self._found in (self.due, self.due + self.early):
+        found = self._sum(scan)
+        if found is not None and found in (self.due, self.due + self.early):
             return
         told = 0
         for fault in self._faults(scan):
@@ -57,24 +54,43 @@ class KeySums:
                 commit = row.commit() if has_types(row) and is_commit(row.topic) else None
                 if commit is None or commit.key is None or row.name is None:
                     continue
-                lookup = key_lookup(self._secret, commit.conversation, commit.key, commit.life)
+                lookup = self._lookup(commit)
                 if [one.position for one in scan.keyed_rows([lookup])] == [row.position]:
                     known += 1
                 elif row.position <= self._checkpoint:
                     what = f"the key of version {row.version} is not found by it"
                     yield Fault(named(commit.conversation), commit.first_event, what)
-        if (more := sum(1 for _ in scan.every(Key)) - known) > 0:
+        if (more := sum(1 for _ in self._keys(scan)) - known) > 0:
             yield Fault(None, None, f"{more} keys are those of no row")
 
+    def _sum(self, scan: Scan) -> int | None:
+        """The table's keys, added up; None where a column is of another type."""
+        total = 0
+        for key in self._keys(scan):
+            if not has_types(key):
+                return None
+            total += _number(*key)
+        return total
 
-def _sum(scan: Scan) -> int | None:
-    """The table's keys, added up; None where a column is of another type."""
-    total = 0
-    for key in scan.every(Key):
-        if not has_types(key):
-            return None
-        total += _number(*key)
-    return total
+    def _keys(self, scan: Scan) -> Iterator[Key]:
+        """The table's keys but those of rows that were recorded meanwhile."""
+        for key in scan.every(Key):
+            is_later = has_types(key) and key.position > self._upto
+            if not is_later or not self._is_rows(scan, key):
+                yield key
+
+    def _is_rows(self, scan: Scan, key: Key) -> bool:
+        """Whether the row at the key's position has it."""
+        for row in scan.tail(key.position - 1, 1):
+            with suppress(StorageError, TypeError, ValueError):
+                commit = row.commit()
+                return (row.position, commit.key is not None) == (key.position, True) and (
+                    key.lookup == self._lookup(commit)
+                )
+        return False
+
+    def _lookup(self, commit: Commit) -> bytes:
+        return key_lookup(self._secret, commit.conversation, commit.key or "", commit.life)
 
 
 def _number(lookup: bytes, position: int) -> int:

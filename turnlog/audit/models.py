@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from turnlog.encoding import binary
 from turnlog.errors import StorageError
 from turnlog.projections.projection import Projection, projected
 from turnlog.storage.checkpoints import ALL, over
-from turnlog.storage.recorder import Scan
+from turnlog.storage.recorder import Reader, Scan
 from turnlog.storage.rows import HEADS, Checkpoint, Entry, Row, has_types
 from turnlog.storage.sqlite import SqliteRecorder
 from turnlog.storage.subscription import batches
@@ -33,10 +33,11 @@ def check(scan: Scan, projections: Mapping[str, Projection], tell: Tell) -> None
     with tempfile.TemporaryDirectory(prefix="turnlog-verify-") as folder:
         scratch = SqliteRecorder(str(Path(folder, "models.db")), synchronous="OFF")
         try:
-            for name, found in whole.items():
-                if name in projections:
-                    _make_again(scan, scratch, projections[name], found.position, tell)
-            _compare(scan, scratch, set(whole) & set(projections), set(checkpoints), tell)
+            remade = {name: found.position for name, found in whole.items() if name in projections}
+            for name, upto in remade.items():
+                _make_again(scan, scratch, projections[name], 0, upto, tell)
+            if suspects := list(_suspects(scan, scratch, remade)):
+                _look_again(scan, scratch, projections, remade, suspects, tell)
         finally:
             scratch.close()
 
@@ -79,10 +80,10 @@ def _digest(row: Row) -> bytes | None:
 
 
 def _make_again(
-    scan: Scan, scratch: SqliteRecorder, projection: Projection, upto: int, tell: Tell
+    scan: Scan, scratch: SqliteRecorder, projection: Projection, after: int, upto: int, tell: Tell
 ) -> None:
-    """Project the log's rows up to a position into the scratch database."""
-    for rows in batches(scan, upto=upto):
+    """Project the log's rows above a position, up to another, into the scratch database."""
+    for rows in batches(scan, after, upto):
         try:
             with scratch.transaction() as transaction:
                 buffer = projected(rows, projection, transaction, scan)
@@ -93,35 +94,51 @@ def _make_again(
             return
 
 
-def _compare(
-    scan: Scan,
-    scratch: SqliteRecorder,
-    remade: Collection[str],
-    marked: Collection[Any],
-    tell: Tell,
-) -> None:
-    """Every stored entry is one that was made again, and the other way round."""
-    reader = scratch.reader
+def _suspects(scan: Scan, scratch: SqliteRecorder, remade: Collection[str]) -> Iterator[Entry]:
+    """Stored entries that are not those that were made again, and the other way round."""
     unknown: set[Any] = set()
     for entry in scan.every(Entry):
         if entry.model in remade:
-            if not _is_same(entry.value, _got(reader, entry)):
-                tell(_about(entry, "is not what the events give"))
+            if not _is_same(entry.value, _got(scratch.reader, entry)):
+                yield entry
         elif entry.model not in unknown:
             unknown.add(entry.model)
-            what = _UNKNOWN if entry.model in marked else "it has entries, but no checkpoint"
-            tell(Fault(named(entry.conversation), None, f"projection {entry.model!r}: {what}"))
+            yield entry
     with scratch.scan() as made_again:
         for entry in made_again.every(Entry):
-            if scan.get(entry.model, entry.conversation, entry.key) is None:
-                tell(_about(entry, "is gone"))
+            if _got(scan, entry) is None:
+                yield entry
 
 
-def _got(reader: Any, entry: Entry) -> bytes | None:
-    if not isinstance(entry.conversation, str) or not isinstance(entry.key, str):
-        return None
-    value: bytes | None = reader.get(entry.model, entry.conversation, entry.key)
-    return value
+def _look_again(
+    scan: Scan,
+    scratch: SqliteRecorder,
+    projections: Mapping[str, Projection],
+    remade: Mapping[str, int],
+    suspects: Sequence[Entry],
+    tell: Tell,
+) -> None:
+    """Tell which of them are faults at one moment: the read model may have gone on meanwhile."""
+    with scan.at_once() as now:
+        checkpoints = {found.model: found.position for found in now.every(Checkpoint)}
+        stored = [_got(now, entry, entry.value) for entry in suspects]
+    for name, after in remade.items():
+        _make_again(scan, scratch, projections[name], after, checkpoints.get(name, 0), tell)
+    for entry, value in zip(suspects, stored, strict=True):
+        due = _got(scratch.reader, entry)
+        if entry.model in remade:
+            if not _is_same(value, due):
+                tell(_about(entry, "is gone" if value is None else "is not what the events give"))
+        elif entry.model not in projections or entry.model not in checkpoints:
+            what = _UNKNOWN if entry.model in checkpoints else "it has entries, but no checkpoint"
+            tell(Fault(named(entry.conversation), None, f"projection {entry.model!r}: {what}"))
+
+
+def _got(reader: Reader, entry: Entry, otherwise: bytes | None = None) -> bytes | None:
+    """The entry at its place; otherwise: where no such place can be asked for."""
+    if not all(isinstance(name, str) for name in entry[:3]):
+        return otherwise
+    return reader.get(entry.model, entry.conversation, entry.key)
 
 
 def _is_same(stored: Any, remade: bytes | None) -> bool:

@@ -42,9 +42,11 @@ def _ahead(scan: Scan) -> Iterator[Fault]:
         elif newest[0].digest() != head.digest:
             what = f"version {head.version} is not the row that its head was written with"
             yield Fault(named(head.conversation), None, what)
-    end = scan.last_position()
+    checkpoints = list(scan.every(Checkpoint))
+    with scan.at_once() as now:
+        end = now.last_position()
     derived = (*PROJECTIONS, HEADS)
-    for found in scan.every(Checkpoint):
+    for found in checkpoints:
         if found.digest is not None and found.model in derived and found.position > end:
             what = f"{found.model} stands at position {found.position}, the log ends at {end}"
             yield Fault(None, None, what)

@@ -11,9 +11,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -72,7 +70,8 @@ def verify(
 ) -> Verification:
     """Check the whole log, or the rows, heads and snapshots of the conversations named.
 
-    Reads the log as it stands when it begins, one conversation at a time. Whatever is stored, a
+    Reads the log up to where it ends when this begins, one conversation at a time; on PostgreSQL
+    it holds no snapshot, and those who write are not slowed. Whatever is stored, a
     fault is told, not raised. jobs: processes that share the rows of a whole log (one in memory
     stays with this one); the faults and their order are the same.
     """
@@ -118,20 +117,25 @@ class _Checking:
         self._verification = verification
         heads = scan.checkpoint(HEADS)
         self._checkpoint = heads.position if heads and has_types(heads) else 0
-        self._keys = KeySums(genesis.secret, self._checkpoint)
+        self._last = scan.last_position()
+        self._keys = KeySums(genesis.secret, self._checkpoint, self._last)
 
     def all(self, projections: Mapping[str, Projection], url: str, jobs: int) -> None:
         scan, tell = self._scan, self._verification.tell
-        streams, last, whole = self._streams(), scan.last_position(), Share()
-        with self._shares(streams, url, jobs, last) as shares:
-            for complaint in scan.complaints():  # while other processes have begun
-                tell(Fault(None, None, complaint))
-            self._keys.read(scan)
-            for share in shares:
-                whole.seen |= share.seen
-                whole.begun |= share.begun
-                whole.ended |= share.ended
-                whole.rows += share.rows
+        for complaint in scan.complaints():
+            tell(Fault(None, None, complaint))
+        streams = self._streams()
+        last = self._last
+        if jobs > 1 and url != "memory:" and len(streams) > jobs:
+            shares = self._shared(sorted(streams), url, jobs, last)
+        else:
+            shares = iter([self.share(scan.every(Row), streams, last)])
+        whole = Share()
+        for share in shares:
+            whole.seen |= share.seen
+            whole.begun |= share.begun
+            whole.ended |= share.ended
+            whole.rows += share.rows
         if whole.rows != last:
             there = amount(whole.rows, "row")
             what = f"the log's last position is {last}, but it has {there}"
@@ -143,7 +147,7 @@ class _Checking:
     def share(self, every: Iterable[Row], streams: Mapping[Any, Stream], upto: int) -> Share:
         """Check some streams' rows; those of positions up to a given one are counted."""
         share = Share()
-        for number, group in groupby(every, key=attrgetter("stream")):
+        for number, group in groupby(every, key=lambda row: row.stream):
             counted = _Counted(group, upto)
             share.seen.add(number)
             stream = streams.get(number)
@@ -155,35 +159,22 @@ class _Checking:
             share.rows += counted.number
         return share
 
-    @contextmanager
-    def _shares(
-        self, streams: Mapping[Any, Stream], url: str, jobs: int, upto: int
-    ) -> Iterator[Iterator[Share]]:
-        """The rows of all streams in one share, or in many, on which other processes are at work.
-
-        Each of these has a look of its own at its streams.
-        """
-        if jobs == 1 or url == "memory:" or len(streams) <= jobs:
-            yield (self.share(rows, streams, upto) for rows in [self._scan.every(Row)])
-            return
-        numbers = sorted(streams)
+    def _shared(self, numbers: list[int], url: str, jobs: int, upto: int) -> Iterator[Share]:
+        """The same by several processes, each with a look of its own at its streams."""
         size = -(-len(numbers) // (jobs * SHARES_A_JOB))
         firsts = [-(2**63), *numbers[size::size]]
         lasts = [*(first - 1 for first in firsts[1:]), 2**63 - 1]
         asked = [(url, *each, upto, self._checkpoint) for each in zip(firsts, lasts, strict=True)]
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(jobs, context) as pool:
-            yield map(self._gathered, pool.map(_checked_share, asked))
-
-    def _gathered(self, share: Share) -> Share:
-        """One that another process has checked."""
-        for fault in share.found.faults:
-            self._verification.tell(fault)
-        self._verification.conversations += share.found.conversations
-        self._verification.events += share.found.events
-        self._keys.due += share.due
-        self._keys.early += share.early
-        return share
+            for share in pool.map(_checked_share, asked):
+                for fault in share.found.faults:
+                    self._verification.tell(fault)
+                self._verification.conversations += share.found.conversations
+                self._verification.events += share.found.events
+                self._keys.due += share.due
+                self._keys.early += share.early
+                yield share
 
     def _streams(self) -> dict[Any, Stream]:
         """Every stream by its number; one whose name is not what was committed to is told."""
@@ -258,7 +249,7 @@ class _Checking:
         scan, tell = self._scan, self._verification.tell
         dropped = {number for number, stream in streams.items() if stream.name is None}
         for number, stream in streams.items():
-            if number not in seen:
+            if not self._has_rows(number, seen):
                 what = "it has a stream, but no rows: they were cut off"
                 tell(Fault(_name(stream), None, what))
         for head in scan.every(Head):
@@ -272,10 +263,14 @@ class _Checking:
             if number in dropped:
                 what = "its id was dropped, but its snapshots were not"
                 tell(Fault(_name(streams[number]), None, what))
-            elif number not in seen:
+            elif not self._has_rows(number, seen):
                 what = f"there are snapshots of stream {number!r}, but no rows: they were cut off"
                 tell(Fault(None, None, what))
         self._keys.compare(scan, tell)
+
+    def _has_rows(self, number: Any, seen: Collection[Any]) -> bool:
+        """Also such as were recorded meanwhile."""
+        return number in seen or bool(self._scan.rows(number, _FIRST, None, 1))
 
 
 def _checked_share(asked: tuple[str, int, int, int, int]) -> Share:

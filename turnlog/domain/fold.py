@@ -78,8 +78,7 @@ class Fold:
         """The state after the next events; it is folded on with those after them."""
         state, rest = self.state, iter(events)
         while True:
-            if (noted := self._notes.last - state.event) > 0:
-                self._notes.fold(state, islice(rest, noted))
+            self._notes.fold(state, islice(rest, max(0, self._notes.last - state.event)))
             if (rewind := advance(state, rest)) is None:
                 return state
             self._look_back()

@@ -19,7 +19,7 @@ from turnlog.files import is_stream, pour
 from turnlog.storage.checkpoints import close_over
 from turnlog.storage.high_water import HighWater
 from turnlog.storage.recorder import Recorder, Scan, Transaction
-from turnlog.storage.rows import Checkpoint, Entry, Head, Key, Snapshot, Stream
+from turnlog.storage.rows import Checkpoint, Entry, Head, Key, Snapshot, Stream, has_types
 from turnlog.storage.sqlite import SqliteRecorder
 from turnlog.storage.sqlite_files import beside
 from turnlog.storage.sqlite_readonly import ReadonlySqliteRecorder
@@ -108,37 +108,49 @@ def opened(path: Path) -> Iterator[Recorder]:
 
 
 def copy(source: Recorder, target: Recorder) -> Copied:
-    """Every row and all that is derived from them, byte for byte, in one transaction."""
+    """Every row and all that is derived from them, byte for byte, in one transaction.
+
+    Read models first, and the rows last: nothing that is copied knows of rows that are not.
+    """
     with source.scan() as scan, target.transaction() as transaction:
         if transaction.last_position():
             raise StorageError(
                 f"{target.url}: holds {amount(transaction.last_position(), 'commit')} already"
             )
         transaction.put_genesis(source.genesis)
-        conversations = 0
-        for streams in _grouped(scan.every(Stream)):
-            transaction.append((), streams)
-            conversations += len(streams)
-        commits = _copy_rows(scan, transaction)
-        for keys in _grouped(scan.every(Key)):
-            transaction.put_keys(keys)
+        with scan.at_once() as moment:  # an entry does not say how far its model had come
+            for entries in _grouped(moment.every(Entry)):
+                _put_entries(entries, transaction)
+            _copy_checkpoints(moment, transaction)
         for heads in _grouped(scan.every(Head)):
             transaction.put_heads(heads)
         for snapshots in _grouped(scan.every(Snapshot)):
             transaction.put_snapshots(snapshots)
-        for entries in _grouped(scan.every(Entry)):
-            _put_entries(entries, transaction)
-        _copy_checkpoints(scan, transaction)
+        copied = _copy_rows(scan, transaction)
+        for keys in _grouped(_keys(scan)):
+            transaction.put_keys(keys)
     target.genesis = source.genesis
-    return Copied(commits, conversations)
-
-
-def _copy_rows(scan: Scan, transaction: Transaction) -> int:
-    copied = 0
-    for rows in batches(scan):
-        transaction.append(rows)
-        copied += len(rows)
     return copied
+
+
+def _copy_rows(scan: Scan, transaction: Transaction) -> Copied:
+    """With the streams that begin among them."""
+    commits, seen = 0, set[int]()
+    for rows in batches(scan, upto=scan.last_position()):
+        begun = {row.stream: row for row in rows if row.stream not in seen}
+        seen |= begun.keys()
+        streams = [Stream(row.stream, row.life, row.owner, row.name) for row in begun.values()]
+        transaction.append(rows, streams)
+        commits += len(rows)
+    return Copied(commits, len(seen))
+
+
+def _keys(scan: Scan) -> Iterator[Key]:
+    """Those of the rows that are copied."""
+    end = scan.last_position()
+    for key in scan.every(Key):
+        if not has_types(key) or key.position <= end:
+            yield key
 
 
 def _copy_checkpoints(scan: Scan, transaction: Transaction) -> None:

@@ -6,7 +6,7 @@ import os
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar, TypeVar
 
 from eventsourcing.persistence import IntegrityError
@@ -184,6 +184,9 @@ class MemoryTransaction:
         Checkpoint: _every_checkpoints,
         Entry: _every_models,
     }
+
+    def at_once(self) -> AbstractContextManager[MemoryTransaction]:
+        return nullcontext(self)
 
     def complaints(self) -> Iterator[str]:
         found = [number for lives in self._lives.values() for number in lives]

@@ -22,11 +22,11 @@ from turnlog.storage.formats import SCHEMA_VERSION, check_format, genesis_of
 from turnlog.storage.postgres_append import APPEND, LOCK, appended
 from turnlog.storage.postgres_connection import Connection, translated, without_password
 from turnlog.storage.postgres_pool import Connections
+from turnlog.storage.postgres_scan import PostgresScan
 from turnlog.storage.postgres_schema import SCHEMA
 from turnlog.storage.postgres_tables import (
     LAST_POSITION,
     PostgresReader,
-    PostgresScan,
     PostgresTransaction,
     read_genesis,
 )
@@ -140,11 +140,16 @@ class PostgresRecorder(Recorder):
     @contextmanager
     def scan(self) -> Iterator[PostgresScan]:
         self.check_process()
+        yield PostgresScan(self.reading, self.genesis.secret, self._at_once)
+
+    @contextmanager
+    def _at_once(self) -> Iterator[Connection]:
+        """A connection that reads everything as it is at one moment."""
         with translated(), self._connections.lent() as connection:
             connection.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             self._connections.limit(connection)
             try:
-                yield PostgresScan(connection, connection.ask(LAST_POSITION), self.genesis.secret)
+                yield connection
             finally:
                 if not connection.closed:
                     connection.ask("ROLLBACK")

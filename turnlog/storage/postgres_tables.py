@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from itertools import count
 from typing import Any, LiteralString
 
 from eventsourcing.persistence import IntegrityError
@@ -22,25 +21,23 @@ from turnlog.storage.rows import (
     Snapshot,
     Stored,
     Stream,
-    as_found,
     genesis_in,
-    lookup_left,
     lookup_of,
     readable,
     sound,
 )
 
 LAST_POSITION: LiteralString = "SELECT coalesce(max(position), 0) FROM turnlog_rows_t1"
-_COLUMNS: LiteralString = "position, stream, version, topic, previous, skeleton, commitments, parts"
+ROW: LiteralString = "position, stream, version, topic, previous, skeleton, commitments, parts"
 _ROWS: LiteralString = (
-    f"SELECT {_COLUMNS}, owner, name, life FROM turnlog_rows_t1 JOIN turnlog_streams USING (stream)"
+    f"SELECT {ROW}, owner, name, life FROM turnlog_rows_t1 JOIN turnlog_streams USING (stream)"
 )
 _BODY: LiteralString = "position, version, topic, previous, skeleton, commitments, parts"
-_STREAM: LiteralString = "stream, life, owner, name"
-_HEAD: LiteralString = (
+STREAM: LiteralString = "stream, life, owner, name"
+HEAD: LiteralString = (
     "conversation, stream, owner, life, version, position, digest, event, turn, snapshot, state"
 )
-_SNAPSHOT: LiteralString = "stream, version, event, turn, digest, state, previous"
+SNAPSHOT: LiteralString = "stream, version, event, turn, digest, state, previous"
 _OF: LiteralString = (
     "stream = (SELECT stream FROM turnlog_streams WHERE lookup = %b ORDER BY life DESC LIMIT 1)"
 )
@@ -48,6 +45,8 @@ _OF_LIFE: LiteralString = (
     "stream = (SELECT stream FROM turnlog_streams WHERE lookup = %b AND life = %b)"
 )
 """Of the newest life of a conversation, or of a given one."""
+
+Lent = Callable[[], AbstractContextManager[Connection]]
 
 
 def stored_text(text: str | bytes) -> bytes:
@@ -58,9 +57,7 @@ def stored_text(text: str | bytes) -> bytes:
 class PostgresReader:
     """Reads, each time on a connection that is lent to it."""
 
-    def __init__(
-        self, lent: Callable[[], AbstractContextManager[Connection]], secret: bytes
-    ) -> None:
+    def __init__(self, lent: Lent, secret: bytes) -> None:
         self._lent = lent
         self.secret = secret
 
@@ -88,16 +85,16 @@ class PostgresReader:
         return position
 
     def head(self, conversation: str) -> Head | None:
-        statement: LiteralString = f"SELECT {_HEAD} FROM turnlog_heads WHERE conversation = %b"
+        statement: LiteralString = f"SELECT {HEAD} FROM turnlog_heads WHERE conversation = %b"
         found = self._one(statement, (stored_text(conversation),))
-        return self._taken(_head(found)) if found else None
+        return self._taken(head_of(found)) if found else None
 
     def heads(self, after: str = "", limit: int = 1000) -> Sequence[Head]:
         statement: LiteralString = (
-            f"SELECT {_HEAD} FROM turnlog_heads WHERE conversation > %b ORDER BY 1 LIMIT %b"
+            f"SELECT {HEAD} FROM turnlog_heads WHERE conversation > %b ORDER BY 1 LIMIT %b"
         )
         return [
-            self._taken(_head(found)) for found in self._all(statement, (after.encode(), limit))
+            self._taken(head_of(found)) for found in self._all(statement, (after.encode(), limit))
         ]
 
     def _of(self, conversation: str, life: int | None = None) -> tuple[LiteralString, list[Any]]:
@@ -106,7 +103,7 @@ class PostgresReader:
 
     def stream(self, conversation: str, life: int | None = None) -> Stream | None:
         where, of = self._of(conversation, life)
-        statement: LiteralString = f"SELECT {_STREAM} FROM turnlog_streams WHERE {where}"
+        statement: LiteralString = f"SELECT {STREAM} FROM turnlog_streams WHERE {where}"
         found = self._one(statement, of)
         return self._taken(Stream._make(found)) if found else None
 
@@ -118,7 +115,7 @@ class PostgresReader:
             " AND version <= %b ORDER BY version LIMIT %b::bigint"
         )
         last = 2**62 if upto is None else upto
-        return self._found(_row, statement, [stream, after, last, limit])
+        return self._found(row_of, statement, [stream, after, last, limit])
 
     def bodies(self, stream: int, after: int = 0, limit: int | None = None) -> Sequence[Body]:
         statement: LiteralString = (
@@ -131,31 +128,31 @@ class PostgresReader:
         statement: LiteralString = (
             f"{_ROWS} WHERE stream = %b AND version < %b ORDER BY version DESC LIMIT %b"
         )
-        return self._found(_row, statement, [stream, before, limit])
+        return self._found(row_of, statement, [stream, before, limit])
 
     def keyed_rows(self, lookups: Sequence[bytes]) -> Sequence[Row]:
         statement: LiteralString = (
             f"{_ROWS} WHERE position IN"
             " (SELECT position FROM turnlog_keys WHERE lookup = ANY (%b::bytea[]))"
         )
-        return self._found(_row, statement, (list(lookups),))
+        return self._found(row_of, statement, (list(lookups),))
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
         statement: LiteralString = (
-            f"SELECT {_HEAD} FROM turnlog_heads WHERE conversation = ANY (%b::bytea[])"
+            f"SELECT {HEAD} FROM turnlog_heads WHERE conversation = ANY (%b::bytea[])"
         )
         encoded = [stored_text(conversation) for conversation in conversations]
-        return self._found(_head, statement, (encoded,))
+        return self._found(head_of, statement, (encoded,))
 
     def tail(self, after: int, limit: int) -> Sequence[Row]:
         statement: LiteralString = f"{_ROWS} WHERE position > %b ORDER BY position LIMIT %b"
-        return self._found(_row, statement, (after, limit))
+        return self._found(row_of, statement, (after, limit))
 
     def snapshot(
         self, stream: int, *, event: int | None = None, turn: int | None = None
     ) -> Snapshot | None:
         statement: LiteralString = (
-            f"SELECT {_SNAPSHOT} FROM turnlog_snapshots"
+            f"SELECT {SNAPSHOT} FROM turnlog_snapshots"
             f" WHERE stream = %b AND event <= %b AND turn <= %b ORDER BY version DESC LIMIT 1"
         )
         limits = (2**62 if event is None else event, 2**62 if turn is None else turn)
@@ -164,7 +161,7 @@ class PostgresReader:
 
     def snapshots(self, stream: int) -> Sequence[Snapshot]:
         statement: LiteralString = (
-            f"SELECT {_SNAPSHOT} FROM turnlog_snapshots WHERE stream = %b ORDER BY version"
+            f"SELECT {SNAPSHOT} FROM turnlog_snapshots WHERE stream = %b ORDER BY version"
         )
         return self._found(Snapshot._make, statement, (stream,))
 
@@ -173,13 +170,13 @@ class PostgresReader:
             "SELECT model, position, digest FROM turnlog_checkpoints WHERE model = %b"
         )
         found = self._one(statement, (model.encode(),))
-        return self._taken(_checkpoint(found)) if found else None
+        return self._taken(checkpoint_of(found)) if found else None
 
     def checkpoints(self) -> Sequence[Checkpoint]:
         statement: LiteralString = (
             "SELECT model, position, digest FROM turnlog_checkpoints ORDER BY 1"
         )
-        return self._found(_checkpoint, statement)
+        return self._found(checkpoint_of, statement)
 
     def get(self, model: str, conversation: str, key: str) -> bytes | None:
         statement: LiteralString = (
@@ -200,7 +197,7 @@ class PostgresReader:
             statement += " AND conversation = %b AND key >= %b"
             parameters += [stored_text(conversation), prefix.encode()]
         found = self._all(statement + " ORDER BY conversation, key", parameters)
-        return (self._taken(_entry(entry))[1:] for entry in found)
+        return (self._taken(entry_of(entry))[1:] for entry in found)
 
 
 class PostgresTransaction(PostgresReader):
@@ -326,37 +323,7 @@ class PostgresTransaction(PostgresReader):
         self._connection.ask("DELETE FROM turnlog_checkpoints WHERE model = %b", (model.encode(),))
 
 
-class PostgresScan(PostgresTransaction):
-    """Reads in one REPEATABLE READ transaction."""
-
-    _taken = staticmethod(as_found)
-
-    def every(self, kind: type[Stored]) -> Iterator[Stored]:
-        statement, made = _EVERY[kind]
-        yield from map(made, self._streamed(statement))
-
-    def rows_between(self, first: int, last: int) -> Iterator[Row]:
-        statement: LiteralString = (
-            f"{_EVERY_ROW} AND stream BETWEEN %b AND %b ORDER BY stream, version"
-        )
-        yield from map(_row, self._streamed(statement, (first, last)))
-
-    def _streamed(
-        self, statement: LiteralString, parameters: Sequence[Any] | None = None
-    ) -> Iterator[Any]:
-        with self._connection.cursor(f"every_{next(_CURSORS)}", binary=True) as cursor:
-            cursor.itersize = 500
-            yield from cursor.execute(statement, parameters)
-
-    def complaints(self) -> Iterator[str]:
-        """PostgreSQL checks its own pages and keys."""
-        statement: LiteralString = (
-            "SELECT stream FROM turnlog_streams WHERE name IS NULL AND lookup IS NOT NULL"
-        )
-        return (lookup_left(stream) for (stream,) in self._all(statement))
-
-
-def _row(found: Any) -> Row:
+def row_of(found: Any) -> Row:
     position, stream, version, topic, *rest = found
     return Row(position, stream, version, readable(topic), *rest)
 
@@ -368,44 +335,19 @@ def _body(found: Any) -> Body:
 
 def read_genesis(connection: Connection) -> Genesis | None:
     """None where the log has not begun, or its beginning was changed."""
-    rows = connection.ask(f"SELECT {_COLUMNS} FROM turnlog_rows_t1 WHERE position = 0").fetchall()
+    rows = connection.ask(f"SELECT {ROW} FROM turnlog_rows_t1 WHERE position = 0").fetchall()
     secrets = connection.ask("SELECT secret FROM turnlog_format").fetchall()
     return genesis_in([(*row[:3], readable(row[3]), *row[4:]) for row in rows], secrets)
 
 
-def _head(found: Any) -> Head:
+def head_of(found: Any) -> Head:
     return Head(readable(found[0]), *found[1:])
 
 
-def _checkpoint(found: Any) -> Checkpoint:
+def checkpoint_of(found: Any) -> Checkpoint:
     return Checkpoint(readable(found[0]), *found[1:])
 
 
-def _entry(found: Any) -> Entry:
+def entry_of(found: Any) -> Entry:
     model, conversation, key, value = found
     return Entry(readable(model), readable(conversation), readable(key), value)
-
-
-_CURSORS = count()
-_EVERY_ROW: LiteralString = (
-    f"SELECT {_COLUMNS}, coalesce(owner, ''), name, coalesce(life, 0) FROM turnlog_rows_t1"
-    " LEFT JOIN turnlog_streams USING (stream) WHERE position <> 0"
-)
-_EVERY: dict[type, tuple[LiteralString, Callable[[Any], Any]]] = {
-    Row: (f"{_EVERY_ROW} ORDER BY stream, version", _row),
-    Stream: (f"SELECT {_STREAM} FROM turnlog_streams ORDER BY stream", Stream._make),
-    Key: ("SELECT lookup, position FROM turnlog_keys ORDER BY lookup", Key._make),
-    Head: (f"SELECT {_HEAD} FROM turnlog_heads ORDER BY 1", _head),
-    Snapshot: (
-        f"SELECT {_SNAPSHOT} FROM turnlog_snapshots ORDER BY stream, version",
-        Snapshot._make,
-    ),
-    Checkpoint: (
-        "SELECT model, position, digest FROM turnlog_checkpoints ORDER BY 1",
-        _checkpoint,
-    ),
-    Entry: (
-        "SELECT model, conversation, key, value FROM turnlog_models ORDER BY 1, 2, 3",
-        _entry,
-    ),
-}

@@ -92,11 +92,21 @@ class Reader(Protocol):
 
 
 class Scan(Reader, Protocol):
-    """The log at one moment, whatever is written meanwhile, and as it stands, for the audit.
+    """The log up to one position, whatever is written meanwhile, and as it stands, for the audit.
 
+    What is derived from the rows is read as it is at one moment, or, where holding on to that
+    would cost those who write, as it is when it is read: it may know of rows beyond the position.
     Nothing is assumed of what is read: a column that somebody changed may be of any type, and a
     text that is not UTF-8 comes as its bytes.
     """
+
+    def last_position(self) -> int:
+        """Up to where `every` and `rows_between` read rows: the log's end when first asked."""
+        ...
+
+    def at_once(self) -> AbstractContextManager[Scan]:
+        """The same with everything as it is at one moment; for a short while."""
+        ...
 
     def every(self, kind: type[Stored]) -> Iterator[Stored]:
         """All rows of the table of this type as they come, rows by stream and version.

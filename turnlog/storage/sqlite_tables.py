@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from typing import Any, cast
 
 from eventsourcing.persistence import IntegrityError
@@ -322,6 +322,9 @@ class SqliteScan(SqliteReader):
     """Reads in one transaction, on a connection that takes any bytes for a text."""
 
     _check = staticmethod(check_nothing)
+
+    def at_once(self) -> AbstractContextManager[SqliteScan]:
+        return nullcontext(self)
 
     def every(self, kind: type[Stored]) -> Iterator[Stored]:
         statement, made = _EVERY[kind]

@@ -1,0 +1,131 @@
+"""The tables of a log in PostgreSQL as they are read whole: by pages, and without a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, LiteralString, NamedTuple
+
+from turnlog.storage.postgres_tables import (
+    HEAD,
+    ROW,
+    SNAPSHOT,
+    STREAM,
+    Lent,
+    PostgresReader,
+    checkpoint_of,
+    entry_of,
+    head_of,
+    row_of,
+)
+from turnlog.storage.rows import (
+    Checkpoint,
+    Entry,
+    Head,
+    Key,
+    Row,
+    Snapshot,
+    Stored,
+    Stream,
+    as_found,
+    lookup_left,
+)
+
+PAGE_ROWS = 500
+"""Rows of a table that are read in one statement."""
+
+
+class _Table(NamedTuple):
+    """A table that is read in order of its key. key_columns: which columns these are."""
+
+    columns: LiteralString
+    source: LiteralString
+    key: LiteralString
+    places: LiteralString
+    key_columns: tuple[int, ...]
+
+
+_EVERY_ROW = _Table(
+    f"{ROW}, coalesce(owner, ''), name, coalesce(life, 0)",
+    "turnlog_rows_t1 LEFT JOIN turnlog_streams USING (stream)",
+    "stream, version",
+    "%b::bigint, %b::bigint",
+    (1, 2),
+)
+_EVERY: dict[type, tuple[_Table, Callable[[Any], Any]]] = {
+    Stream: (_Table(STREAM, "turnlog_streams", "stream", "%b::bigint", (0,)), Stream._make),
+    Key: (_Table("lookup, position", "turnlog_keys", "lookup", "%b::bytea", (0,)), Key._make),
+    Head: (_Table(HEAD, "turnlog_heads", "conversation", "%b::bytea", (0,)), head_of),
+    Snapshot: (
+        _Table(SNAPSHOT, "turnlog_snapshots", "stream, version", "%b::bigint, %b::bigint", (0, 1)),
+        Snapshot._make,
+    ),
+    Checkpoint: (
+        _Table("model, position, digest", "turnlog_checkpoints", "model", "%b::bytea", (0,)),
+        checkpoint_of,
+    ),
+    Entry: (
+        _Table(
+            "model, conversation, key, value",
+            "turnlog_models",
+            "model, conversation, key",
+            "%b::bytea, %b::bytea, %b::bytea",
+            (0, 1, 2),
+        ),
+        entry_of,
+    ),
+}
+
+
+class PostgresScan(PostgresReader):
+    """Reads a page at a time, each in a transaction of its own: no snapshot is held meanwhile."""
+
+    _taken = staticmethod(as_found)
+
+    def __init__(self, lent: Lent, secret: bytes, moment: Lent) -> None:
+        """moment: lends a connection on which all is read as it is when the first read begins."""
+        super().__init__(lent, secret)
+        self._moment = moment
+        self._last: int | None = None
+
+    def last_position(self) -> int:
+        if self._last is None:
+            self._last = super().last_position()
+        return self._last
+
+    @contextmanager
+    def at_once(self) -> Iterator[PostgresScan]:
+        with self._moment() as connection:
+            yield PostgresScan(lambda: nullcontext(connection), self.secret, self._moment)
+
+    def every(self, kind: type[Stored]) -> Iterator[Stored]:
+        if kind is Row:
+            rows: Iterator[Any] = self.rows_between(-(2**63), 2**63 - 1)
+            return rows
+        table, made = _EVERY[kind]
+        return map(made, self._pages(table))
+
+    def rows_between(self, first: int, last: int) -> Iterator[Row]:
+        where: LiteralString = "position <> 0 AND position <= %b AND stream BETWEEN %b AND %b"
+        limits = (self.last_position(), first, last)
+        return map(row_of, self._pages(_EVERY_ROW, where, limits))
+
+    def _pages(
+        self, table: _Table, where: LiteralString = "true", parameters: Sequence[Any] = ()
+    ) -> Iterator[Any]:
+        statement: LiteralString = f"SELECT {table.columns} FROM {table.source} WHERE {where}"
+        order: LiteralString = f"ORDER BY {table.key} LIMIT {PAGE_ROWS}"
+        page = self._all(f"{statement} {order}", parameters)
+        yield from page
+        onwards: LiteralString = f"{statement} AND ({table.key}) > ({table.places}) {order}"
+        while len(page) == PAGE_ROWS:
+            place = [page[-1][index] for index in table.key_columns]
+            page = self._all(onwards, [*parameters, *place])
+            yield from page
+
+    def complaints(self) -> Iterator[str]:
+        """PostgreSQL checks its own pages and keys."""
+        statement: LiteralString = (
+            "SELECT stream FROM turnlog_streams WHERE name IS NULL AND lookup IS NOT NULL"
+        )
+        return (lookup_left(stream) for (stream,) in self._all(statement))
