@@ -126,7 +126,7 @@ def test_a_killed_process_leaves_a_mark_that_is_close_behind_and_true(tmp_path: 
         try:
             behind = recorder.reader.last_position() - mark.position
             assert 0 <= behind < BEHIND_ROWS + THREADS
-            assert recorder.reader.tail(mark.position - 1, 1)[0].digest() == mark.digest
+            assert mark.missed(recorder.reader) is None
             assert verify(recorder).faults == []
         finally:
             recorder.close()

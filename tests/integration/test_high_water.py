@@ -246,11 +246,97 @@ def test_a_backup_of_less_than_there_was_says_so_and_so_does_what_is_restored_fr
     assert says in run("backup", cut.with_name("backup.db"), "--db", f"sqlite:///{cut}").err
 
 
+# --- rows that the heads are behind ---------------------------------------------------------------
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Path:
+    """A log as a killed process leaves it, its heads 150 commits behind."""
+    path, copy = tmp_path / "chat.db", tmp_path / "killed" / "chat.db"
+    copy.parent.mkdir()
+    with opened(path) as log:
+        fill(log, 50)
+        log.current.catch_up()
+        for number in range(150):
+            log.record(f"c{number % 50}", UserUttered(f"message {number}"))
+        eventually(lambda: reached(path) == 200)
+        for file in tmp_path.glob("chat.db*"):
+            shutil.copy(file, copy.parent)
+    return copy
+
+
+WHERE = "WHERE version = 3 AND position BETWEEN 160 AND 190"
+EDITS = {
+    "a word": f"UPDATE rows_t1 SET parts = changed(parts) {WHERE}",
+    "in clear": f"UPDATE rows_t1 SET skeleton = CAST(skeleton || x'c0' AS BLOB) {WHERE}",
+    "commitments": f"UPDATE rows_t1 SET commitments = x'90' {WHERE}",
+    "the newest row of all": "UPDATE rows_t1 SET topic = 't2' WHERE position = 200",
+    "a row of another type": f"UPDATE rows_t1 SET parts = 5 {WHERE}",
+}
+
+
+def edit(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.create_function("changed", 1, lambda parts: parts.replace(b"mess", b"mass"))
+        assert connection.execute(statement).rowcount > 0
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_a_changed_newest_row_of_any_conversation_is_found(killed: Path, name: str):
+    assert faults(killed) == []
+    edit(killed, EDITS[name])
+    what = "the log ended at 200, where it now holds another row, or at one from 50 on"
+    assert what in faults(killed)
+
+
+def test_opening_a_log_whose_newest_rows_were_changed_warns_and_records_it(
+    killed: Path, caplog: pytest.LogCaptureFixture
+):
+    edit(killed, EDITS["a word"])
+    with opened(killed) as log:
+        assert "where it now holds another row, or at one from 50 on" in caplog.text
+        assert [(loss.position, loss.end) for loss in losses(log)] == [(200, 200)]
+
+
+def test_a_backup_vouches_for_the_rows_that_its_heads_are_behind(killed: Path, tmp_path: Path):
+    backup = tmp_path / "backup.db"
+    with turnlog.open(f"sqlite:///{killed}", readonly=True) as log:
+        copying.backup(log.store, backup)
+    assert faults(backup) == []
+    untouched = backup.read_bytes()
+    edit(backup, EDITS["a word"])
+    assert "where it now holds another row" in faults(backup)[0]
+    backup.write_bytes(untouched)
+    assert run("rebuild", "--db", f"sqlite:///{backup}").status == 0
+    with opened(backup) as log:
+        log.record("c0", UserUttered("and on"))
+        log.current.catch_up()
+    assert faults(backup) == []
+
+
+def test_logs_that_write_in_turn_vouch_for_each_others_rows(tmp_path: Path):
+    path = tmp_path / "chat.db"
+    with opened(path) as one, opened(path) as other:
+        for number in range(400):
+            log = (one, other)[number % 7 == 0]
+            log.record(f"c{number % 90}", UserUttered(f"message {number}"))
+            if number % 150 == 149:
+                other.current.catch_up()
+            mark = HighWaterFile(str(path)).read()
+            assert mark is not None
+            assert mark.missed(one.store.reader) is None
+        eventually(lambda: reached(path) == 400)
+    mark = HighWaterFile(str(path)).read()
+    assert mark is not None
+    assert (mark.position, mark.since) == (400, 400)
+    assert faults(path) == []
+
+
 # --- the file itself ------------------------------------------------------------------------------
 
 
 def mark(position: int) -> HighWater:
-    return HighWater(position, position.to_bytes(32))
+    return HighWater(position, position.to_bytes(32), position // 2)
 
 
 @pytest.fixture
@@ -315,7 +401,7 @@ def test_a_flipped_bit_gives_an_older_mark_and_never_a_false_one(file: HighWater
     file.advance(mark(2))
     content = path.read_bytes()
     for start in (0, SLOT_BYTES):
-        for bit in range(8 * 72):
+        for bit in range(8 * 80):
             flipped = bytearray(content)
             flipped[start + bit // 8] ^= 1 << bit % 8
             path.write_bytes(flipped)

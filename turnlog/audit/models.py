@@ -13,6 +13,8 @@ from turnlog.encoding import binary
 from turnlog.errors import StorageError
 from turnlog.projections.projection import Projection, projected
 from turnlog.storage.checkpoints import ALL, over
+from turnlog.storage.copying import END
+from turnlog.storage.high_water import HighWater
 from turnlog.storage.recorder import Reader, Scan
 from turnlog.storage.rows import HEADS, Checkpoint, Entry, Row, has_types
 from turnlog.storage.sqlite import SqliteRecorder
@@ -59,9 +61,23 @@ def _check_one(scan: Scan, checkpoint: Checkpoint, tell: Tell, *, known: bool) -
         what = f"stands at position {checkpoint.position!r}, where the log has no row"
         tell(Fault(None, None, f"{checkpoint.model!r} {what}: its tail was cut"))
         return False
+    if checkpoint.model == END:
+        return _check_end(scan, checkpoint, tell)
     if _digest(row) != checkpoint.digest:
         what = f"{checkpoint.model!r} has seen another row at position {checkpoint.position}"
         tell(Fault(named(row.conversation), None, what))
+    return True
+
+
+def _check_end(scan: Scan, checkpoint: Checkpoint, tell: Tell) -> bool:
+    """A backup's own end covers the rows that its heads do not."""
+    heads = scan.checkpoint(HEADS)
+    since = heads.position if heads is not None and has_types(heads) else 0
+    if since >= checkpoint.position:
+        return True
+    mark = HighWater(checkpoint.position, checkpoint.digest or b"", since)
+    if (what := mark.missed(scan)) is not None:
+        tell(Fault(None, None, what))
     return True
 
 

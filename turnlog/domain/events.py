@@ -548,8 +548,9 @@ class EventErased(Event, tag=88, frozen=True, array_like=True, gc=False):
 
 
 class TailLost(Event, tag=89, frozen=True, array_like=True, gc=False):
-    """A log was opened that ended before the newest row it had had, or held another one there; in
-    the log's own stream. position, digest: of that row. end: the position of the last one left.
+    """A log was opened that ended before the newest row it had had, or held others there; in the
+    log's own stream. position: of that row. digest: over the newest rows, up to and with it. end:
+    the position of the last one left.
     """
 
     position: int

@@ -26,7 +26,7 @@ from turnlog.projections.history import StoredHistory
 from turnlog.projections.live_head import LiveHead
 from turnlog.projections.stream_rows import StreamRows
 from turnlog.storage.recorder import Reader, Transaction
-from turnlog.storage.rows import Genesis, Key, Random, Row, Stream, key_lookup
+from turnlog.storage.rows import Genesis, Key, Random, Row, Stream, WrittenRow, key_lookup
 
 _HIDING = {ConversationDeleted, MessageRedacted}
 """Events after which no derived table keeps what they hide."""
@@ -238,15 +238,14 @@ class Batch:
         )  # fmt: skip
         stream, owner, name = self._stream(before)
         made = columns(commit, self._random(SALT_BYTES))
-        self.rows.append(
-            Row(
-                position, stream, commit.version, made.topic, before.digest, made.skeleton, b"",
-                made.parts, owner, name, life,
-            )
+        row = WrittenRow(
+            position, stream, commit.version, made.topic, before.digest, made.skeleton, b"",
+            made.parts, owner, name, life,
         )  # fmt: skip
-        sealed = digest(
+        row.known = sealed = digest(
             owner, commit.version, made.topic, before.digest, made.skeleton, made.commitments
         )
+        self.rows.append(row)
         if key is not None:
             lookup = self._lookup(conversation, key, life)
             self.lookups[lookup] = position

@@ -91,7 +91,7 @@ def _remove(path: Path) -> None:
 def _mark_end(target: Recorder) -> None:
     """Without the rows up to there, the file does not verify."""
     with target.transaction() as transaction:
-        transaction.put_checkpoint(Checkpoint(END, *HighWater.now(transaction)))
+        transaction.put_checkpoint(Checkpoint(END, *HighWater.now(transaction)[:2]))
         close_over(transaction)
 
 

@@ -1,8 +1,8 @@
 """The high-water file of a SQLite log: how far the log had come, kept beside it.
 
-SQLite drops commits without a word where its `-wal` is missing or damaged. The file is written
-behind the commits and never ahead of them: a log that ends before it, or holds another row there,
-has lost rows.
+SQLite drops commits without a word where its `-wal` is missing or damaged, and no head holds the
+digests of rows that the derived tables are behind. The file is written behind the commits and never
+ahead of them: a log that ends before it, or whose newest rows are others, has lost rows.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import os
 import struct
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
 
-from turnlog.errors import Corrupt
-from turnlog.storage.rows import Row
+from turnlog.errors import Corrupt, StorageError
+from turnlog.storage.rows import HEADS, Row
 
 if TYPE_CHECKING:
     from turnlog.storage.recorder import Reader
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 SLOT_BYTES = 4096
 """Apart by as much as a disk writes at once: a write that is cut off damages one of the two."""
 
-_SLOT = struct.Struct(">8sQQ32s")
-_MAGIC = b"TLhigh01"
+_SLOT = struct.Struct(">8sQQ32sQ")
+_MAGIC = b"TLhigh02"
 _CHECKSUM_BYTES = 16
 _LOCK_SECONDS = 0.25
+_ROWS_AT_ONCE = 500
 
 if sys.platform == "win32":
 
@@ -42,41 +43,72 @@ else:
 
 
 class HighWater(NamedTuple):
-    """Position and digest of a log's newest row; 0 and zeros for an empty log."""
+    """How far a log has come. digest: over the rows from `since` up to and with `position`.
+
+    since: a position up to which heads hold every stream's newest digest. All are 0, and the digest
+    zeros, for an empty log.
+    """
 
     position: int
     digest: bytes
-
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        return cls(row.position, row.digest())
+    since: int
 
     @classmethod
     def now(cls, reader: Reader) -> Self:
-        """Of the log as it is read. Raises Corrupt where its newest row says nothing."""
-        if not (end := reader.last_position()):
-            return cls(0, bytes(32))
-        found = _at(reader, end)
-        if found is None:
-            raise Corrupt(f"the row at position {end} cannot be read")
-        return cls(*found)
+        """Of the log as it is read. Raises Corrupt where its newest rows say nothing."""
+        end, found = reader.last_position(), reader.checkpoint(HEADS)
+        since = min(found.position, end) if found else 0
+        try:
+            return cls._upto(reader, end, since)
+        except _UNREADABLE as error:
+            raise Corrupt(f"the rows from position {since} on cannot be read: {error}") from error
+
+    @classmethod
+    def _upto(cls, reader: Reader, position: int, since: int) -> Self:
+        first = reader.tail(since - 1, 1) if since else ()
+        mark = cls(since, first[0].digest() if first else bytes(32), since)
+        return mark.through(reader, position)
+
+    def through(self, reader: Reader, position: int) -> Self:
+        """With the rows up to a position."""
+        mark = self
+        while (count := min(position - mark.position, _ROWS_AT_ONCE)) > 0:
+            if not (rows := reader.tail(mark.position, count)):
+                break
+            mark = mark.after(rows)
+        return mark
+
+    def after(self, rows: Iterable[Row]) -> Self:
+        """With the rows that follow."""
+        position, digest, since = self
+        sha256 = hashlib.sha256
+        for row in rows:
+            position, digest = row.position, sha256(digest + row.digest()).digest()
+        return type(self)(position, digest, since)
 
     def missed(self, reader: Reader) -> str | None:
         """How a log that had come so far falls short of it; None where it does not."""
         end = reader.last_position()
         if end < self.position:
             return f"the log ended at {self.position}, now at {end}"
-        if self.position and _at(reader, self.position) != self:
-            return f"the log ended at {self.position}, where it now holds another row"
+        if self.position and self._again(reader) != self:
+            return f"the log ended at {self.position}, where it now holds another row{self._or}"
         return None
 
+    @property
+    def _or(self) -> str:
+        first = max(self.since, 1)
+        return f", or at one from {first} on" if first < self.position else ""
 
-def _at(reader: Reader, position: int) -> HighWater | None:
-    """Of the row at a position; None where there is none, or what is there is no row."""
-    try:
-        return next((HighWater.of(row) for row in reader.tail(position - 1, 1)), None)
-    except (TypeError, ValueError, OverflowError, AttributeError):  # a column that somebody changed
-        return None
+    def _again(self, reader: Reader) -> HighWater | None:
+        """As the log gives it; None where what is there is no row."""
+        try:
+            return self._upto(reader, self.position, self.since)
+        except _UNREADABLE:  # a column that somebody changed
+            return None
+
+
+_UNREADABLE = (TypeError, ValueError, OverflowError, AttributeError, StorageError)
 
 
 class HighWaterFile:
@@ -116,7 +148,7 @@ class HighWaterFile:
 
     def advance(self, mark: HighWater) -> None:
         """Write how far the log has come, unless what is there is further. Raises OSError."""
-        self._write(mark, lambda found: found is None or found.position < mark.position)
+        self._write(mark, lambda found: found is None or _reach(found) < _reach(mark))
 
     def replace(self, lost: HighWater, mark: HighWater) -> None:
         """Go back from what was lost, unless somebody else did. Raises OSError."""
@@ -154,6 +186,11 @@ class HighWaterFile:
         return os.open(path, flags | os.O_CREAT, mode)
 
 
+def _reach(mark: HighWater) -> tuple[int, int]:
+    """Of two at one position the one that fewer rows have to be read for is further."""
+    return mark.position, mark.since
+
+
 def _encoded(sequence: int, mark: HighWater) -> bytes:
     content = _SLOT.pack(_MAGIC, sequence, *mark)
     return content + _checksum(content)
@@ -171,8 +208,8 @@ def _decoded(content: bytes) -> tuple[int, HighWater] | None:
     kept, checksum = content[: _SLOT.size], content[_SLOT.size :][:_CHECKSUM_BYTES]
     if len(kept) < _SLOT.size or checksum != _checksum(kept):
         return None
-    magic, sequence, position, digest = _SLOT.unpack(kept)
-    return (sequence, HighWater(position, digest)) if magic == _MAGIC else None
+    magic, sequence, *mark = _SLOT.unpack(kept)
+    return (sequence, HighWater(*mark)) if magic == _MAGIC else None
 
 
 def _checksum(content: bytes) -> bytes:

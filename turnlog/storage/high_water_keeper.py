@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
-from turnlog.errors import Unavailable
+from turnlog.errors import StorageError, Unavailable
 from turnlog.storage.high_water import HighWater, HighWaterFile
-from turnlog.storage.rows import Row
+from turnlog.storage.recorder import Reader
+from turnlog.storage.rows import HEADS, Checkpoint, Row
 from turnlog.storage.sqlite_files import OpenFiles
 
 logger = logging.getLogger(__name__)
@@ -17,36 +21,80 @@ BEHIND_ROWS = 64
 BEHIND_SECONDS = 1.0
 """How far the file may be behind what was acknowledged, before a process is killed."""
 
+LONGEST = 4_000
+"""Rows of a mark after which it is looked whether another process brought the heads up."""
+
+
+class Writing(Reader, Protocol):
+    """The log as its writer sees it, and the lock that the writer holds."""
+
+    @property
+    def lock(self) -> AbstractContextManager[Any]: ...
+
 
 class HighWaterKeeper:
-    """Writes at a bound of rows and of seconds, and on close; a commit never fails for it."""
+    """Writes at a bound of rows and of seconds, and on close; a commit never fails for it.
+
+    Whoever calls holds the writer's lock.
+    """
 
     def __init__(self, file: HighWaterFile, files: OpenFiles) -> None:
         self._file = file
         self._files = files
-        self._writing = threading.Lock()
-        self._newest: Row | None = None  # where it is not written yet
-        self._tried = -BEHIND_ROWS
+        self._rows: list[Row] = []  # that the mark does not have yet
+        self._mark: HighWater | None = None
+        self._written: HighWater | None = None
         self._due = 0.0
         self._timer: threading.Timer | None = None
         self._warned = False
+        self._noted = False
+        self._closed = False
 
-    def note(self, row: Row) -> None:
-        """Take over a row that was committed; one thread at a time, in the order of positions."""
-        self._newest = row
-        if row.position - self._tried >= BEHIND_ROWS or time.monotonic() >= self._due:
-            self.flush()
+    def note(self, log: Writing, rows: Sequence[Row], level: Checkpoint | None = None) -> None:
+        """Take over what was committed, in the order of positions.
+
+        level: of the heads, where they were brought up in the same transaction.
+        """
+        self._noted = True
+        self._rows += rows
+        if level is not None:
+            self._begin_at(level)
+        if len(self._rows) >= BEHIND_ROWS or time.monotonic() >= self._due:
+            self.flush(log)
         elif self._timer is None:
-            self._flush_later()
+            self._flush_later(log)
 
-    def flush(self) -> None:
+    def _begin_at(self, level: Checkpoint) -> None:
+        """Behind rows that heads hold; where some before the newest are not held, look again."""
+        last = self._rows[-1].position if self._rows else self._mark and self._mark.position
+        self._rows = []
+        held = last == level.position and level.digest is not None
+        self._mark = (
+            HighWater(level.position, level.digest or b"", level.position) if held else None
+        )
+
+    def flush(self, log: Writing) -> None:
         """Write what is not written yet."""
-        with self._writing:
-            if (row := self._newest) is None:
-                return
-            self._tried, self._due = row.position, time.monotonic() + BEHIND_SECONDS
-            if self.vouch(HighWater.of(row)) and self._newest is row:
-                self._newest = None
+        self._due = time.monotonic() + BEHIND_SECONDS
+        try:
+            self._mark = mark = self._reached(log)
+        except StorageError as error:
+            self._mark = None
+            self._warn(error)
+            return
+        finally:
+            self._rows = []
+        if mark != self._written and self.vouch(mark):
+            self._written = mark
+
+    def _reached(self, log: Writing) -> HighWater:
+        """Of the rows that were noted alone, unless others came in between."""
+        mark, rows = self._mark, self._rows
+        if mark is None or (mark.position - mark.since > LONGEST and _is_level(log, mark)):
+            return HighWater.now(log)
+        if not rows or _follow(mark, rows):
+            return mark.after(rows)
+        return mark.through(log, rows[-1].position)
 
     def vouch(self, mark: HighWater) -> bool:
         """Whether a mark could be written."""
@@ -54,19 +102,24 @@ class HighWaterKeeper:
             self._files.check()  # else it would vouch for a file that is elsewhere
             self._file.advance(mark)
         except (OSError, Unavailable) as error:
-            if not self._warned:
-                logger.warning("nothing vouches for the end of the log: %s", error)
-            self._warned = True
+            self._warn(error)
             return False
         return True
 
-    def close(self) -> None:
+    def _warn(self, error: Exception) -> None:
+        if not self._warned:
+            logger.warning("nothing vouches for the end of the log: %s", error)
+        self._warned = True
+
+    def close(self, log: Writing) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self.flush()
+        if self._noted:
+            self.flush(log)
+        self._closed = True
 
-    def _flush_later(self) -> None:
-        timer = threading.Timer(BEHIND_SECONDS, self._flush_now)
+    def _flush_later(self, log: Writing) -> None:
+        timer = threading.Timer(BEHIND_SECONDS, self._flush_now, (log,))
         timer.daemon = True
         try:
             timer.start()
@@ -74,6 +127,20 @@ class HighWaterKeeper:
             return
         self._timer = timer
 
-    def _flush_now(self) -> None:
-        self._timer = None
-        self.flush()
+    def _flush_now(self, log: Writing) -> None:
+        with log.lock:
+            self._timer = None
+            if not self._closed:
+                self.flush(log)
+
+
+def _is_level(log: Writing, mark: HighWater) -> bool:
+    """Whether heads were brought up by somebody else meanwhile."""
+    found = log.checkpoint(HEADS)
+    return found is not None and found.position > mark.since
+
+
+def _follow(mark: HighWater, rows: Sequence[Row]) -> bool:
+    """Whether rows are those next to what was marked, none left out."""
+    first, last = rows[0].position, rows[-1].position
+    return first == mark.position + 1 and last - first + 1 == len(rows)

@@ -212,7 +212,7 @@ class MemoryTransaction:
         for row in rows:
             mine = self._rows.setdefault(row.stream, [])
             owner = self._streams[row.stream]
-            row = row._replace(owner=owner.owner, name=owner.name, life=owner.life)
+            row = Row(*row[:8], owner.owner, owner.name, owner.life)
             if row.position <= self.last_position() or (mine and row.version <= mine[-1].version):
                 raise IntegrityError(f"version {row.version} of {row.conversation!r} is there")
             for table in (mine, self._log):

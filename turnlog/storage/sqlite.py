@@ -23,7 +23,7 @@ from turnlog.storage.formats import SCHEMA_VERSION, check_format, genesis_of
 from turnlog.storage.high_water import HighWater, HighWaterFile
 from turnlog.storage.high_water_keeper import HighWaterKeeper
 from turnlog.storage.recorder import Recorder
-from turnlog.storage.rows import Genesis, Key, Row, Stream
+from turnlog.storage.rows import HEADS, Checkpoint, Genesis, Key, Row, Stream
 from turnlog.storage.signal import Signal
 from turnlog.storage.sqlite_damage import Damage
 from turnlog.storage.sqlite_files import OpenFiles
@@ -46,6 +46,9 @@ It grows beyond while a snapshot is read, and is cut back to this by commits tha
 """
 
 PAGE_BYTES = 4096
+
+NOTED_ROWS = 1000
+"""Rows of a transaction that are kept until it commits; of more, the newest alone."""
 
 BUSY_PAUSE = (0.0005, 0.002)
 """Seconds between two looks whether another process still writes."""
@@ -191,7 +194,7 @@ class SqliteRecorder(Recorder):
         self._readers.close()
         with self._exclusive.lock:
             if self._keeper is not None:
-                self._keeper.close()
+                self._keeper.close(self._exclusive)
             self._writer.close()
 
     def locks(self) -> Iterable[Any]:
@@ -228,13 +231,21 @@ class _Exclusive(SqliteTransaction):
         self._timeout = timeout
         self._signal = signal
         self._keeper = keeper
-        self._newest: Row | None = None
+        self._appended: list[Row] = []
+        self._level: Checkpoint | None = None
 
     def append(
         self, rows: Sequence[Row], streams: Sequence[Stream] = (), keys: Sequence[Key] = ()
     ) -> None:
         super().append(rows, streams, keys)
-        self._newest = rows[-1] if rows else self._newest
+        self._appended += rows
+        if len(self._appended) > NOTED_ROWS:
+            self._appended = self._appended[-1:]
+
+    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
+        super().put_checkpoint(checkpoint)
+        if checkpoint.model == HEADS:
+            self._level = checkpoint
 
     def __enter__(self) -> Self:
         self.lock.acquire()
@@ -273,7 +284,7 @@ class _Exclusive(SqliteTransaction):
             except sqlite3.Error as error:
                 self._raise_translated(error)
             self._files.check()  # what went into a file that is gone is not acknowledged
-            self._note(row)
+            self._note([row])
         self._signal.send()
 
     def _end(self, *, commit: bool) -> None:
@@ -282,15 +293,15 @@ class _Exclusive(SqliteTransaction):
                 self._damage.check(self._path)  # that a reader found meanwhile
                 self._cursor.execute("COMMIT")
                 self._files.check()  # what went into a file that is gone is not acknowledged
-                self._note(self._newest)
+                self._note(self._appended)
         finally:
-            self._newest = None
+            self._appended, self._level = [], None
             if self._connection.in_transaction:
                 self._cursor.execute("ROLLBACK")
 
-    def _note(self, row: Row | None) -> None:
-        if row is not None and self._keeper is not None:
-            self._keeper.note(row)
+    def _note(self, rows: Sequence[Row]) -> None:
+        if self._keeper is not None and (rows or self._level):
+            self._keeper.note(self, rows, self._level)
 
     def _raise_translated(self, error: BaseException | None) -> None:
         if isinstance(error, sqlite3.Error):
