@@ -43,6 +43,7 @@ class Chain:
         }
         self._newest_snapshot = 0
         self._last: Row | None = None
+        self._is_sound = True
         self.digest = begins
         self.first: bytes | None = None
         self._begins = begins
@@ -70,7 +71,7 @@ class Chain:
         here = self.events + 1
         if self._due is None and self._is_behind(row):
             self._due, self._due_state = self._due_head(), self._state and self._state.copy()
-        if not has_types(row):
+        if not (is_sound := has_types(row)):
             self.fault(f"version {row.version!r}: a column is not of its type", here)
             self._state = None
         else:
@@ -79,7 +80,7 @@ class Chain:
             if is_commit(row.topic):
                 self._fold(row, here)
             self._compare_snapshot(row)
-        self._last = row
+        self._last, self._is_sound = row, is_sound
         self.digest = digest_of(row)
         if self._due is not None and self._head is not None and row.version == self._head.version:
             self._due, self._due_state = self._due_head(), self._state and self._state.copy()
@@ -125,7 +126,7 @@ class Chain:
             if row.version > 1 or row.version < int(is_commit(row.topic)):
                 self.fault(f"the first row has version {row.version}", here)
             return
-        if not has_types(last):
+        if not self._is_sound:  # the row before
             return
         if row.version != last.version + 1:
             self.fault(f"version {row.version} comes after version {last.version}", here)

@@ -11,7 +11,9 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -122,20 +124,16 @@ class _Checking:
 
     def all(self, projections: Mapping[str, Projection], url: str, jobs: int) -> None:
         scan, tell = self._scan, self._verification.tell
-        for complaint in scan.complaints():
-            tell(Fault(None, None, complaint))
-        streams = self._streams()
-        last = self._last
-        if jobs > 1 and url != "memory:" and len(streams) > jobs:
-            shares = self._shared(sorted(streams), url, jobs, last)
-        else:
-            shares = iter([self.share(scan.every(Row), streams, last)])
-        whole = Share()
-        for share in shares:
-            whole.seen |= share.seen
-            whole.begun |= share.begun
-            whole.ended |= share.ended
-            whole.rows += share.rows
+        streams, last, whole = self._streams(), self._last, Share()
+        with self._shares(streams, url, jobs, last) as shares:
+            for complaint in scan.complaints():  # while other processes have begun
+                tell(Fault(None, None, complaint))
+            self._keys.read(scan)
+            for share in shares:
+                whole.seen |= share.seen
+                whole.begun |= share.begun
+                whole.ended |= share.ended
+                whole.rows += share.rows
         if whole.rows != last:
             there = amount(whole.rows, "row")
             what = f"the log's last position is {last}, but it has {there}"
@@ -147,7 +145,7 @@ class _Checking:
     def share(self, every: Iterable[Row], streams: Mapping[Any, Stream], upto: int) -> Share:
         """Check some streams' rows; those of positions up to a given one are counted."""
         share = Share()
-        for number, group in groupby(every, key=lambda row: row.stream):
+        for number, group in groupby(every, key=attrgetter("stream")):
             counted = _Counted(group, upto)
             share.seen.add(number)
             stream = streams.get(number)
@@ -159,22 +157,35 @@ class _Checking:
             share.rows += counted.number
         return share
 
-    def _shared(self, numbers: list[int], url: str, jobs: int, upto: int) -> Iterator[Share]:
-        """The same by several processes, each with a look of its own at its streams."""
+    @contextmanager
+    def _shares(
+        self, streams: Mapping[Any, Stream], url: str, jobs: int, upto: int
+    ) -> Iterator[Iterator[Share]]:
+        """The rows of all streams in one share, or in many, on which other processes are at work.
+
+        Each of these has a look of its own at its streams.
+        """
+        if jobs == 1 or url == "memory:" or len(streams) <= jobs:
+            yield (self.share(rows, streams, upto) for rows in [self._scan.every(Row)])
+            return
+        numbers = sorted(streams)
         size = -(-len(numbers) // (jobs * SHARES_A_JOB))
         firsts = [-(2**63), *numbers[size::size]]
         lasts = [*(first - 1 for first in firsts[1:]), 2**63 - 1]
         asked = [(url, *each, upto, self._checkpoint) for each in zip(firsts, lasts, strict=True)]
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(jobs, context) as pool:
-            for share in pool.map(_checked_share, asked):
-                for fault in share.found.faults:
-                    self._verification.tell(fault)
-                self._verification.conversations += share.found.conversations
-                self._verification.events += share.found.events
-                self._keys.due += share.due
-                self._keys.early += share.early
-                yield share
+            yield map(self._gathered, pool.map(_checked_share, asked))
+
+    def _gathered(self, share: Share) -> Share:
+        """One that another process has checked."""
+        for fault in share.found.faults:
+            self._verification.tell(fault)
+        self._verification.conversations += share.found.conversations
+        self._verification.events += share.found.events
+        self._keys.due += share.due
+        self._keys.early += share.early
+        return share
 
     def _streams(self) -> dict[Any, Stream]:
         """Every stream by its number; one whose name is not what was committed to is told."""

@@ -78,7 +78,8 @@ class Fold:
         """The state after the next events; it is folded on with those after them."""
         state, rest = self.state, iter(events)
         while True:
-            self._notes.fold(state, islice(rest, max(0, self._notes.last - state.event)))
+            if (noted := self._notes.last - state.event) > 0:
+                self._notes.fold(state, islice(rest, noted))
             if (rewind := advance(state, rest)) is None:
                 return state
             self._look_back()
