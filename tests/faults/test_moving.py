@@ -140,14 +140,14 @@ def test_processes_that_look_later_raise_no_alarm(
     """They share the work with a first one, which asked how far the derived tables had come."""
     with turnlog.open(durable_url) as log:
         fill(log)
-        steps, shared = going_on(log), _Checking._shared
+        steps, shared = going_on(log), _Checking._shares
 
         def later(self: _Checking, *arguments: Any) -> Any:
             for _ in range(30):
                 next(steps)
             return shared(self, *arguments)
 
-        monkeypatch.setattr(_Checking, "_shared", later)
+        monkeypatch.setattr(_Checking, "_shares", later)
         assert verify(log.store, jobs=2).faults == []
 
 
