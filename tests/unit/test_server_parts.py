@@ -158,7 +158,7 @@ def test_what_was_redacted_is_not_sent_and_whole_messages_keep_their_parts() -> 
         MessageRedacted(1),
     )
     recorded = [*Commit("a", 1, 1, 0, 0.0, events).recorded_events()]
-    sent = list(wire.numbered_messages(recorded, Names()))
+    sent = list(wire.numbered_messages(recorded, Names(), wire.redacted(recorded)))
     assert [(name, data["event"]) for name, data in sent] == [
         ("bot_uttered", 2), ("bot_uttered", 3), ("message_changed", 4),
     ]  # fmt: skip

@@ -60,6 +60,10 @@ MaxEvent = Annotated[
 ]
 MaxDepth = Annotated[int, Option(metavar="N", help="Nesting up to which all of one is kept.")]
 SessionPersistence = Annotated[bool, Option(help="Whether a session outlives its connection.")]
+ShowWork = Annotated[
+    bool,
+    Option(help="Whether the chat page shows reasoning, the names of tools, and usage."),
+]
 
 
 def serve(
@@ -83,6 +87,7 @@ def serve(
     max_body: MaxBody = 64_000_000,
     max_event: MaxEvent = 1_000_000,
     max_depth: MaxDepth = 100,
+    show_work: ShowWork = True,
 ) -> None:
     """Serve live conversations: chat page, inspector, Socket.IO, REST."""
     with needed("server", "the server"):
@@ -96,7 +101,7 @@ def serve(
         db=common().db, host=host or "127.0.0.1", port=port, bot=bot, bot_timeout=bot_timeout,
         bot_idle_timeout=bot_idle_timeout, cors=tuple(cors or ()), auth_token=auth_token,
         jwt_key=jwt_key, jwt_method=jwt_method,
-        client_ids=client_ids, redis=redis, names=names,
+        client_ids=client_ids, redis=redis, names=names, show_work=show_work,
         limits=ClientLimits(tracker_body=max_body, event=max_event, depth=max_depth),
     )  # fmt: skip
     run(settings)

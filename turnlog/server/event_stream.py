@@ -26,6 +26,8 @@ from turnlog.server.settings import ClientLimits
 HEARTBEAT_SECONDS = 15.0
 """Seconds after which a comment shows that the connection lives."""
 
+MEDIA_TYPE = "text/event-stream"
+
 ALIVE = b": alive\n\n"
 
 EVENTS_AT_ONCE = 250
@@ -45,7 +47,7 @@ def message(data: bytes, *, event: str | None = None, id: int | None = None) -> 
 
 
 def response(content: AsyncIterator[bytes]) -> Stream:
-    return Stream(content, media_type="text/event-stream", headers=HEADERS)
+    return Stream(content, media_type=MEDIA_TYPE, headers=HEADERS)
 
 
 class Outbox:

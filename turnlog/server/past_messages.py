@@ -17,6 +17,7 @@ from turnlog.domain.events import (
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.engine.log import Turnlog
 from turnlog.server.errors import RequestRefused
+from turnlog.server.page_messages import is_shown
 from turnlog.server.wire import Spoken
 
 Change = MessageEdited | MessageRegenerated
@@ -37,14 +38,17 @@ class PastMessages(NamedTuple):
     last: int
 
 
-def past_messages(log: Turnlog, conversation: str, before: int, turns: int) -> PastMessages:
+def past_messages(
+    log: Turnlog, conversation: str, before: int, turns: int, *, work: bool = True
+) -> PastMessages:
     """The messages of that many turns before an event, or MAX_MESSAGES.
 
-    Reads from the end, so that it meets what edited or redacted a message before the message.
+    work: with what the bot did for its answers. Reads from the end, so that it meets what edited
+    or redacted a message before the message.
     """
     last = last_event(log, conversation)
     newest_first: list[RecordedEvent] = []
-    for recorded in _as_they_are(log, conversation) if last else ():
+    for recorded in _as_they_are(log, conversation, work) if last else ():
         if recorded.number < before:
             if turns == 0 or len(newest_first) == MAX_MESSAGES:
                 return PastMessages(newest_first[::-1], newest_first[-1].number, last)
@@ -53,14 +57,14 @@ def past_messages(log: Turnlog, conversation: str, before: int, turns: int) -> P
     return PastMessages(newest_first[::-1], None, last)
 
 
-def _as_they_are(log: Turnlog, conversation: str) -> Iterator[RecordedEvent]:
+def _as_they_are(log: Turnlog, conversation: str, work: bool) -> Iterator[RecordedEvent]:
     """The messages, newest first, without the redacted ones."""
     changes: dict[int, Change] = {}
     for recorded in log.conversation(conversation).newest_first():
         event = recorded.event
         if isinstance(event, Change):
             changes.setdefault(event.message, event)
-        elif isinstance(event, UserUttered | Spoken) and not recorded.redacted:
+        elif is_shown(recorded, work=work):
             changed = _changed(event, changes.get(recorded.number))
             yield msgspec.structs.replace(recorded, event=changed)
 

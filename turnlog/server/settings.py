@@ -62,7 +62,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bot: `module:attribute` or the URL of a webhook; None records without answering. bot_timeout:
     seconds for an answer; bot_idle_timeout: between two pieces of one that streams, None for as
     long as the whole.
-    banner: HTML of a line above the inspector.
+    show_work: whether the chat page shows what the bot did for an answer: its reasoning, the names
+    of the tools it called, what it took. banner: HTML of a line above the inspector.
     cors: origins besides the server's own whose pages may use it; `*` for all.
     """
 
@@ -81,6 +82,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_life: float = 7 * DAY
     names: Names = Names()
     limits: ClientLimits = ClientLimits()
+    show_work: bool = True
     banner: str = ""
 
     @property

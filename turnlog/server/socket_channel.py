@@ -215,12 +215,13 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
             await self.sio.let_go(visitor.sid, self.namespace)
             return
         if visitor.numbered:
-            for name, data in wire.numbered_messages(events, self._names):
+            hidden = wire.redacted(events)
+            for name, data in wire.numbered_messages(events, self._names, hidden):
                 await self._emit(visitor.sid, name, data)
             return
         for recorded in events:
-            if isinstance(recorded.event, wire.Spoken):
-                for data in wire.socket_messages(recorded.event):
+            if (spoken := wire.spoken(recorded.event)) is not None:
+                for data in wire.socket_messages(spoken):
                     await self._emit(visitor.sid, self._names.bot_message, data)
 
     def _is_behind(self, visitor: Visitor) -> bool:

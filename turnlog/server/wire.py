@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -10,20 +11,57 @@ import msgspec
 from turnlog.domain.events import (
     AgentUttered,
     BotUttered,
+    Event,
+    MediaAdded,
     MessageEdited,
     MessageRedacted,
     MessageRegenerated,
+    RefusalAdded,
+    TextAdded,
     UserUttered,
 )
+from turnlog.domain.message_groups import side
 from turnlog.domain.recorded import RecordedEvent
-from turnlog.server import markdown
 from turnlog.server.settings import Names
 
 Spoken = BotUttered | AgentUttered
 
 MAKES_BUTTONS = ("quick_replies", "buttons")
-PAGE_NAMES = Names()
 NO_BUTTONS = {"quick_replies": None, "buttons": None, "custom": None}
+
+
+def spoken(event: Event) -> Spoken | None:
+    """What is said to the user: an utterance, or a further part of one as an utterance."""
+    if isinstance(event, Spoken):
+        return event
+    make = _SPOKEN.get(type(event)) if side(event) == "assistant" else None
+    return None if make is None else make(event)
+
+
+def _text(event: TextAdded | RefusalAdded) -> Spoken | None:
+    return BotUttered(event.text, timestamp=event.timestamp) if event.text else None
+
+
+def _media(event: MediaAdded) -> Spoken | None:
+    """An image or an attachment; nothing where the log has neither address nor bytes."""
+    source = event.uri
+    if source is None and event.content is not None:
+        coded = b64encode(event.content).decode()
+        source = f"data:{event.mime or 'application/octet-stream'};base64,{coded}"
+    if source is None:
+        return None
+    payload = {"src": source, "title": event.filename}
+    shown: dict[str, Any] = {"type": event.kind, "payload": {k: v for k, v in payload.items() if v}}
+    is_image = event.kind == "image"
+    data = {"image": source} if is_image else {"attachment": shown}
+    return BotUttered(None, data, timestamp=event.timestamp)
+
+
+_SPOKEN: dict[type[Event], Callable[[Any], Spoken | None]] = {
+    TextAdded: _text,
+    RefusalAdded: _text,
+    MediaAdded: _media,
+}
 
 
 def parts(text: str) -> list[str]:
@@ -54,36 +92,33 @@ def socket_messages(event: Spoken) -> Iterator[Any]:
         yield {"attachment": {"type": "template", "payload": template}}
 
 
+def redacted(events: Sequence[RecordedEvent]) -> frozenset[int]:
+    """Numbers of the events of which nothing is shown, be it by a later one of the same batch."""
+    hidden = {recorded.number for recorded in events if recorded.redacted}
+    for recorded in events:
+        if isinstance(recorded.event, MessageRedacted):
+            hidden |= {recorded.event.message, *recorded.event.events}
+    return frozenset(hidden)
+
+
 def numbered_messages(
-    events: Sequence[RecordedEvent], names: Names
+    events: Sequence[RecordedEvent], names: Names, gone: Collection[int]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and payload of what a client gets that counts events: whole messages of both sides.
 
-    What was redacted, be it by a later event of the same batch, is not sent.
+    gone: numbers of the events that were redacted, which are not sent.
     """
-    gone = {r.event.message for r in events if isinstance(r.event, MessageRedacted)}
-    gone |= {recorded.number for recorded in events if recorded.redacted}
     for recorded in events:
         number, event = recorded.number, recorded.event
         stamp = {"event": number, "time": event.timestamp}
         if isinstance(event, UserUttered) and number not in gone:
             yield names.user_message, {"message": event.text or "", **stamp, **_sent(event)}
-        elif isinstance(event, Spoken) and number not in gone:
-            yield names.bot_message, {**_whole(event), **stamp}
+        elif (said := spoken(event)) is not None and number not in gone:
+            refusal = {"refusal": True} if isinstance(event, RefusalAdded) else {}
+            yield names.bot_message, {**_whole(said), **refusal, **stamp}
         elif isinstance(event, MessageEdited | MessageRegenerated | MessageRedacted):
             text = None if isinstance(event, MessageRedacted) else event.text
             yield "message_changed", {"message": event.message, "text": text, **stamp}
-
-
-def page_messages(events: Sequence[RecordedEvent]) -> Iterator[dict[str, Any]]:
-    """What our own page gets: the same with its name as `type`, and `words` where a bot's text
-    is marked down."""
-    for name, data in numbered_messages(events, PAGE_NAMES):
-        message = {"type": name, **data}
-        marked = name != PAGE_NAMES.user_message and not data.get("agent")
-        if marked and data["text"] and (words := markdown.tree(data["text"])):
-            message["words"] = words
-        yield message
 
 
 def _sent(event: UserUttered) -> dict[str, Any]:
@@ -125,6 +160,12 @@ def rest_messages(recipient: str, event: Spoken) -> Iterator[dict[str, Any]]:
     for element in _list(data.get("elements")):
         title = " : ".join(str(element[k]) for k in ("title", "subtitle") if element.get(k))
         yield {"recipient_id": recipient, "text": title, "buttons": element.get("buttons", [])}
+
+
+def whole_message(recipient: str, event: Spoken) -> dict[str, Any]:
+    """A message in one piece, its parts under the names that the webhook gives them."""
+    text = {} if event.text is None else {"text": event.text}
+    return {"recipient_id": recipient, **text, **(event.data or {})}
 
 
 def _buttons(data: dict[str, Any]) -> list[dict[str, Any]]:

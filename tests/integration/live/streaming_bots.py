@@ -99,6 +99,12 @@ async def working(conversation: Any, message: Any) -> AsyncIterator[Any]:
     yield AnswerMeasured(usage=usage, model="made-up-1", finish="stop")
 
 
+async def early(conversation: Any, message: Any) -> AsyncIterator[Any]:
+    """One message at once, and then nothing for long."""
+    yield "first"
+    await asyncio.sleep(3600)
+
+
 async def look(day: str) -> bool:
     await asyncio.sleep(0.05)
     return True

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import json
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 import turnlog
@@ -239,3 +241,114 @@ async def until(condition: Any, seconds: float = 10) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+async def test_the_webhook_gives_an_answer_as_server_sent_events(streaming: Server) -> None:
+    heard = await events_of(streaming.url, "words-sse")
+    assert heard == [
+        ("chunk", {"text": "one ", "first": True}),
+        ("chunk", {"text": "two ", "first": False}),
+        ("chunk", {"text": "three", "first": False}),
+        ("message", {"recipient_id": "words-sse", "text": "one two three"}),
+        ("message", {"recipient_id": "words-sse", "text": "whole"}),
+        ("chunk", {"text": "the ", "first": True}),
+        ("chunk", {"text": "end", "first": False}),
+        ("message", {"recipient_id": "words-sse", "text": "the end"}),
+        ("end", {}),
+    ]
+    again = await events_of(streaming.url, "words-sse")
+    assert again == [event for event in heard if event[0] != "chunk"]  # the same message id
+    assert (await events_of(streaming.url, "failing-sse"))[-1] == ("end", {"broken_off": "error"})
+
+
+async def events_of(url: str, sender: str) -> list[tuple[str, Any]]:
+    said = {"sender": sender, "message": "hi", "message_id": "m"}
+    headers = {"Accept": "text/event-stream"}
+    async with httpx.AsyncClient(base_url=url, timeout=20) as http:
+        request = http.stream("POST", "/webhooks/rest/webhook", json=said, headers=headers)
+        async with request as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            blocks = [block async for block in told(answer)]
+    return [(name, json.loads(data)) for name, data in blocks]
+
+
+async def told(answer: httpx.Response) -> AsyncIterator[tuple[str, str]]:
+    event: dict[str, str] = {}
+    async for line in answer.aiter_lines():
+        if line:
+            name, _, value = line.partition(": ")
+            event[name] = value
+        elif "data" in event:
+            yield event["event"], event["data"]
+            event = {}
+
+
+async def test_lines_come_as_the_bot_speaks(streaming: Server) -> None:
+    said = {"sender": "early-lines", "message": "hi"}
+    async with httpx.AsyncClient(base_url=streaming.url, timeout=20) as http:
+        path = "/webhooks/rest/webhook?stream=true"
+        async with http.stream("POST", path, json=said) as answer:
+            lines = answer.aiter_lines()
+            assert json.loads(await anext(lines))["text"] == "first"
+            stop = await http.post("/v1/conversations/early-lines/stop")
+            assert stop.json() == {"stopped": True}
+            assert [line async for line in lines] == []
+
+
+async def test_who_hangs_up_does_not_stop_the_bot(streaming: Server) -> None:
+    said = {"sender": "words-gone", "message": "hi"}
+    headers = {"Accept": "text/event-stream"}
+    async with httpx.AsyncClient(base_url=streaming.url, timeout=20) as http:
+        request = http.stream("POST", "/webhooks/rest/webhook", json=said, headers=headers)
+        async with request as answer:
+            await anext(told(answer))
+    await until(lambda: kinds(recorded(streaming, "words-gone"))[-1] == "AnswerEnded")
+    assert kinds(recorded(streaming, "words-gone")).count("BotUttered") == 3
+
+
+async def test_refusals_and_media_go_out_in_each_channels_own_words(streaming: Server) -> None:
+    picture = "https://example.com/table.png"
+    async with connected(streaming.url) as client:
+        await client.session(session_id="working-rasa")
+        await client.say("hi", session_id="working-rasa")
+        heard = await client.until(4, "bot_uttered")
+    assert heard == [
+        {"text": "Let me look."},
+        {"text": "There **is** a table."},
+        {"attachment": {"type": "image", "payload": {"src": picture}}},
+        {"text": "I cannot choose the wine for you."},
+    ]
+    async with httpx.AsyncClient(base_url=streaming.url, timeout=20) as http:
+        said = {"sender": "working-rest", "message": "hi"}
+        answer = (await http.post("/webhooks/rest/webhook", json=said)).json()
+    assert [{k: v for k, v in m.items() if k != "recipient_id"} for m in answer] == [
+        {"text": "Let me look."},
+        {"text": "There **is** a table."},
+        {"image": picture},
+        {"text": "I cannot choose the wine for you."},
+    ]
+
+
+@pytest.mark.parametrize("work", [True, False])
+async def test_a_page_is_shown_the_work_behind_an_answer_or_not(work: bool) -> None:
+    options = ["--client-ids"] + ([] if work else ["--no-show-work"])
+    with turnlog_part.running(*options, bot=f"{BOTS}:chosen") as server:
+        async with opened(server.url, conversation="working-page") as page:
+            await page.say("hi")
+            heard = await page.heard(9 if work else 5)
+            past = (await page.past())["messages"]
+    types = [message["type"] for message in past]
+    assert [message["type"] for message in heard] == types
+    said = ["user_uttered", *["bot_uttered"] * 4]
+    if not work:
+        assert types == said
+        return
+    assert types == [
+        "user_uttered", "reasoning", "bot_uttered", "tool_called", "tool_returned", "bot_uttered",
+        "bot_uttered", "bot_uttered", "measured",
+    ]  # fmt: skip
+    assert "arguments" not in past[3]
+    assert past[4]["failed"] is False
+    assert past[8]["model"] == "made-up-1"
+    assert (past[8]["input"], past[8]["output"]) == (120, 34)
+    assert past[7]["refusal"] is True

@@ -7,6 +7,7 @@ back with the number of the last event it saw. Each request shows the session's 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,9 +19,10 @@ from turnlog.domain.events import UserUttered
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.streams import check_id
 from turnlog.serializers.shared import plain
-from turnlog.server import event_stream, wire
+from turnlog.server import event_stream
 from turnlog.server.auth import Principal, credential
 from turnlog.server.errors import RequestRefused
+from turnlog.server.page_messages import page_messages
 from turnlog.server.past_messages import last_event, past_messages
 from turnlog.server.requests import MAX_EVENT, Json, last_event_id, read
 from turnlog.server.services import Services
@@ -109,10 +111,11 @@ async def messages(
     none; last: the number of the last event, where the stream goes on.
     """
     conversation = _conversation(request, services)
+    work = services.settings.show_work
 
     def shown(log: Any) -> bytes:
-        past = past_messages(log, conversation, before or MAX_EVENT, turns)
-        page = list(wire.page_messages(past.messages))
+        past = past_messages(log, conversation, before or MAX_EVENT, turns, work=work)
+        page = list(page_messages(past.messages, work=work))
         return plain.dumps({"messages": page, "before": past.before, "last": past.last})
 
     content = await services.log.read(shown)
@@ -156,15 +159,16 @@ async def stream(
     seen = last_event_id(request, after)
     await services.log.read(lambda log: last_event(log, conversation, seen))
     await services.runner.resume(conversation)
+    rendered = partial(_rendered, services.settings.show_work)
     if wait:
-        content = services.streams.follow(conversation, seen, _rendered, notes=True)
+        content = services.streams.follow(conversation, seen, rendered, notes=True)
     else:
-        content = services.streams.past(conversation, seen, _rendered)
+        content = services.streams.past(conversation, seen, rendered)
     return event_stream.response(content)
 
 
-async def _rendered(events: Sequence[RecordedEvent]) -> bytes:
-    messages = list(wire.page_messages(events))
+async def _rendered(work: bool, events: Sequence[RecordedEvent]) -> bytes:
+    messages = list(page_messages(events, work=work))
     return event_stream.message(plain.dumps(messages), id=events[-1].number) if events else b""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,8 @@ from turnlog.domain.events import Event, UserUttered
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
 from turnlog.serializers.shared import plain
-from turnlog.server import wire
+from turnlog.server import event_stream, wire
+from turnlog.server.answer_stream import AnswerStream
 from turnlog.server.auth import Principal
 from turnlog.server.errors import RequestRefused
 from turnlog.server.past_messages import last_event
@@ -37,19 +38,27 @@ class WebhookMessage(msgspec.Struct):
     message_id: str | None = None
 
 
-@post("/webhooks/rest/webhook", opt={"access": "handler"}, status_code=200)
+@post("/webhooks/rest/webhook", opt={"access": "handler", "uncompressed": True}, status_code=200)
 async def webhook(
     request: Json, services: Services, principal: Principal, stream: bool = False
 ) -> Response[Any] | Stream:
-    """Say something to the bot; its messages come back, with `?stream=true` a line each."""
+    """Say something to the bot; its messages come back, with `?stream=true` a line each.
+
+    With `Accept: text/event-stream` as server-sent events: `chunk` with `{text, first}`, a piece
+    of a message; `message`, a whole one, which takes the place of its chunks; `end`, last.
+    """
     body = await read(request, WebhookMessage)
     sender = body.sender or principal.conversation or services.tokens.new_id()
     principal.require(sender, services.clock())
-    receipt = await services.runner.receive(sender, _message(body))
-    answer = asyncio.shield(receipt.answer)  # who hangs up does not stop the bot
+    answer = AnswerStream(sender)
+    receipt = await services.runner.receive(sender, _message(body), answer)
+    receipt.answer.add_done_callback(answer.end)
+    if event_stream.MEDIA_TYPE in request.headers.get("accept", ""):
+        return event_stream.response(answer.events())
     if stream:
-        return Stream(_lines(sender, answer), media_type="application/x-ndjson")
-    return Response(list(_messages(sender, await answer)))
+        return Stream(answer.lines(), media_type="application/x-ndjson")
+    events = await asyncio.shield(receipt.answer)  # who hangs up does not stop the bot
+    return Response(list(_messages(sender, events)))
 
 
 @get("/webhooks/rest", opt={"access": "open"})
@@ -134,13 +143,8 @@ def _message(body: WebhookMessage) -> UserUttered:
 
 def _messages(sender: str, answer: Sequence[Event]) -> Iterator[dict[str, Any]]:
     for event in answer:
-        if isinstance(event, wire.Spoken):
-            yield from wire.rest_messages(sender, event)
-
-
-async def _lines(sender: str, answer: Any) -> AsyncIterator[bytes]:
-    for message in _messages(sender, await answer):
-        yield msgspec.json.encode(message) + b"\n"
+        if (spoken := wire.spoken(event)) is not None:
+            yield from wire.rest_messages(sender, spoken)
 
 
 handlers = (webhook, alive, events, record, stop)
