@@ -14,7 +14,7 @@ from rich.table import Table
 
 from scripts.benchmarks.figures import Figure
 
-SETS = ("speed", "startup", "peers")
+SETS = ("speed", "upkeep", "startup", "peers")
 """What runs unless something is named; a further module is found by its name."""
 
 
