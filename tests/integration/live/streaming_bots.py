@@ -85,6 +85,22 @@ async def impossible(conversation: Any, message: Any) -> AsyncIterator[Any]:
     yield BotUttered("not a number", {"custom": float("nan")})
 
 
+async def echoing(conversation: Any, message: Any) -> AsyncIterator[Any]:
+    """Says what it was told: as reasoning, as a tool's name, as chunks and as what it took."""
+    yield ReasoningAdded(message.text)
+    for letter in message.text:
+        yield Chunk(letter)
+    yield AnswerMeasured(model=message.text, usage=Usage(currency=message.text, cost=1.0))
+
+
+async def gated(conversation: Any, message: Any) -> AsyncIterator[Any]:
+    """Answers as `working` does, and waits in the middle of a message until there is a file."""
+    async for piece in working(conversation, message):
+        yield piece
+        while piece == Chunk("There **is** ") and not Path("go").exists():
+            await asyncio.sleep(0.02)
+
+
 async def working(conversation: Any, message: Any) -> AsyncIterator[Any]:
     """Everything that a page shows of an answer."""
     yield ReasoningAdded("They ask for a table; look whether there is one.")

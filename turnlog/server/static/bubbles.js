@@ -14,15 +14,23 @@ export function userBubble(text) {
 /** say(payload, title): what a button of a card does. */
 export function botBubble(message, say) {
   const item = element("li", "bot");
-  if (message.text) item.append(labelled(message.agent ? "Operator" : "Bot", words(message)));
+  item.classList.toggle("refusal", message.refusal === true);
+  if (message.text) item.append(labelled(speaker(message), words(message)));
   for (const attachment of message.attachments ?? []) item.append(...attached(attachment, say));
   return item;
+}
+
+function speaker({ agent, refusal }) {
+  if (agent) return "Operator";
+  return refusal ? "The bot refused" : "Bot";
 }
 
 /** The item of a message that was edited or, its text null, removed. */
 export function retold(item, message) {
   const gone = message.text === null;
   item.classList.toggle("gone", gone);
+  if (gone && !item.querySelector(".bubble")) item.remove(); // a picture, or what was done for it
+  if (gone) for (const shown of item.querySelectorAll(".picture, .card, :scope > a")) shown.remove();
   const told = item.classList.contains("bot") ? words(message) : linked(message.text ?? "");
   item.querySelector(".bubble")?.replaceChildren(...(gone ? ["This message was removed."] : told));
 }

@@ -3,6 +3,7 @@
 
 const SILENCE = 40_000; // the server says every 15 s that it is alive
 const STREAMS = 4; // a browser opens six connections to an origin, pages and messages need some
+const NOTES = { typing: true, chunk: true }; // what is told beside the messages
 const PAUSE = 2_000; // between looks of a page that found no connection free
 
 /** What the server refused: `reason` is one word. */
@@ -44,9 +45,15 @@ export async function say(token, body, patience) {
   return (await request("/chat/messages", token, { body, signal })).json();
 }
 
+/** Break off the answer under way. */
+export async function stop(token) {
+  await request("/chat/stop", token, { body: {} });
+}
+
 /**
  * Follows a conversation until the connection ends. opened(): it is there; came(messages): what
- * was said; typing(whether); seen: an object whose `event` is where to go on.
+ * was said; chunk({text, first}): a piece of a message that is not whole yet; typing(whether);
+ * seen: an object whose `event` is where to go on.
  */
 export function follow(token, seen, told, signal) {
   return holding((wait) => listen(token, seen, told, signal, wait));
@@ -86,15 +93,19 @@ async function listen(token, seen, told, signal, wait) {
   if (!wait) await new Promise((done) => setTimeout(done, PAUSE));
 }
 
-/** All events of a chunk at once, so that the page is laid out once. */
+/** In order; messages that come together at once, so that the page is laid out once. */
 function pass(events, seen, told) {
   const messages = [];
+  const flush = () => messages.length && told.came(messages.splice(0));
   for (const { event, id, data } of events) {
-    if (event === "typing") told.typing(data);
-    else messages.push(...data);
+    if (event === undefined) messages.push(...data);
+    else if (event in NOTES) {
+      flush();
+      told[event](data);
+    }
     if (id) seen.event = Math.max(seen.event, id);
   }
-  if (messages.length) told.came(messages);
+  flush();
 }
 
 async function* chunks(body) {

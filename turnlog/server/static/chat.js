@@ -1,8 +1,10 @@
 // The chat page: shows what the log says, and keeps what the log has not confirmed yet.
 
-import { begin, follow, past, Refused, say as send } from "/static/channel.js";
+import { atWork, chunk as preview, stopping, whole } from "/static/answer.js";
+import { begin, follow, past, Refused, say as send, stop as breakOff } from "/static/channel.js";
 import { botBubble, note, replyButton, retold, userBubble } from "/static/bubbles.js";
 import { kept } from "/static/kept.js";
+import { isWork, workItem } from "/static/work.js";
 
 const PATIENCE = 10_000;
 const AGAIN = 3_000;
@@ -34,7 +36,7 @@ async function run() {
   for (let pause = FIRST_PAUSE; pause; ) {
     try {
       if (session === null) await enter();
-      await follow(token, seen, { opened, came, typing }, stop.signal);
+      await follow(token, seen, { opened, came, chunk, typing }, stop.signal);
       pause = FIRST_PAUSE;
     } catch (error) {
       if (stop.signal.aborted) pause = FIRST_PAUSE;
@@ -63,7 +65,7 @@ async function enter() {
   renew(begun.expires_in);
   $("nobody").hidden = begun.bot;
   older(said);
-  offer(said.messages.at(-1));
+  offer(said.messages.findLast((message) => message.type.endsWith("_uttered")));
   for (const message of kept.outbox) pending(message);
   toEnd();
 }
@@ -92,7 +94,7 @@ function opened() {
 /** Whether it is worth trying again. */
 function refused(error) {
   ready = false;
-  $("typing").hidden = true;
+  atWork(false);
   say_status("Reconnecting…", true);
   if (!(error instanceof Refused) || error.reason === "Unavailable") return true;
   const again = kept.token !== null && OVER.has(error.reason);
@@ -105,6 +107,7 @@ function refused(error) {
 function clear() {
   messages.replaceChildren();
   $("replies").replaceChildren();
+  atWork(false);
   shown.clear();
   waiting.clear();
 }
@@ -122,8 +125,9 @@ function came(list) {
   const items = list.map(itemOf).filter(Boolean);
   messages.insertBefore(fragment(items), [...waiting.values()].find((item) => item.isConnected) ?? null);
   if (messages.childElementCount) $("empty").hidden = true;
-  const last = list.findLast((message) => message.type !== "message_changed");
+  const last = list.findLast((message) => message.type.endsWith("_uttered"));
   if (last) offer(last);
+  if (last?.type === "bot_uttered") whole();
   if (wasAtEnd) toEnd();
 }
 
@@ -140,9 +144,18 @@ function itemOf(message) {
     if (item) retold(item, message);
     return null;
   }
-  const item = message.type === "user_uttered" ? ownItem(message) : botBubble(message, say);
-  shown.set(message.event, item);
-  return item.childElementCount ? item : null;
+  const item = madeItem(message);
+  if (item) shown.set(message.event, item);
+  return item?.childElementCount ? item : null;
+}
+
+let latest = null; // the bot's item that what an answer took is noted at
+
+function madeItem(message) {
+  if (isWork(message)) return workItem(message, latest);
+  if (message.type === "user_uttered") return ownItem(message);
+  latest = botBubble(message, say);
+  return latest;
 }
 
 function ownItem({ message, title, message_id: id }) {
@@ -162,14 +175,21 @@ function settled(id, item) {
 function offer(message) {
   const replies = message?.type === "bot_uttered" ? (message.quick_replies ?? []) : [];
   $("replies").replaceChildren(...replies.map((reply) => replyButton(reply, say)));
-  if (message?.type === "bot_uttered") $("typing").hidden = true;
+}
+
+function chunk(piece) {
+  const wasAtEnd = atEnd();
+  preview(piece);
+  if (wasAtEnd) toEnd();
 }
 
 function typing(at_work) {
   const wasAtEnd = atEnd();
-  $("typing").hidden = !at_work;
+  atWork(at_work);
   if (wasAtEnd) toEnd();
 }
+
+stopping(() => breakOff(token));
 
 // --- what was said before --------------------------------------------------------------------------
 
