@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import sqlite3
 import sys
 from itertools import count
 from pathlib import Path
-from typing import Any
 
+from tests.faults.killing import FILES, kill_at
 from turnlog.storage.replacing import restore_over
 
-POINTS = {"open", "os.rename", "os.remove", "sqlite3.connect"}
+POINTS = {*FILES, "open", "sqlite3.connect"}
 
 
 def replace_each(files: Path, backup: Path, copies: Path) -> None:
@@ -27,32 +25,13 @@ def replace_each(files: Path, backup: Path, copies: Path) -> None:
         shutil.copytree(files, copy)
         child = os.fork()
         if not child:
-            kill_at(point)
+            kill_at(point, POINTS)
             restore_over(backup, copy / "log.db")
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status):
             assert os.waitstatus_to_exitcode(status) == 0
             return
-
-
-def kill_at(point: int) -> None:
-    """Have this process end, as by kill -9, just before it comes to its n-th point."""
-    points = count(1)
-
-    def reached(*_: object) -> None:
-        if next(points) == point:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    connect = sqlite3.connect
-
-    def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        connection: sqlite3.Connection = connect(*arguments, **options)
-        connection.set_trace_callback(reached)
-        return connection
-
-    sqlite3.connect = connected
-    sys.addaudithook(lambda event, arguments: reached() if event in POINTS else None)
 
 
 if __name__ == "__main__":

@@ -127,8 +127,7 @@ class AsyncTurnlog:
         self, conversation: str, reason: str | None = None, *, actor: str | None = None
     ) -> None:
         """As Turnlog.delete: durable when it returns."""
-        if not await self.read(lambda log: conversation in log):
-            raise UnknownConversation(conversation)
+        await self.read(lambda log: log.check_deletable(conversation))
         await self.record(conversation, ConversationDeleted(reason, actor=actor))
         await self.read(lambda log: catch_up_kept(log.store))
 

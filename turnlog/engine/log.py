@@ -137,9 +137,22 @@ class Turnlog(ConversationApplication):
 
         What is derived from its rows goes with it.
         """
-        self._head(conversation)
+        self.check_deletable(conversation)
         self.record(conversation, ConversationDeleted(reason, actor=actor))
         catch_up_kept(self.store)
+
+    def check_deletable(self, conversation: str) -> None:
+        """Raise UnknownConversation where there is none.
+
+        Of one that is deleted already, what a crash left in derived tables goes now.
+        """
+        try:
+            self._head(conversation)
+        except UnknownConversation:
+            self._head(conversation, deleted=True)
+            self.current.catch_up()
+            catch_up_kept(self.store)
+            raise
 
     # --- requests, for those who have many ------------------------------------------------------
 

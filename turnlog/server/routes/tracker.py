@@ -116,7 +116,7 @@ async def replace(
 @delete("/conversations/{conversation:str}/tracker", status_code=200)
 async def remove(conversation: str, log: AsyncTurnlog, services: Services) -> dict[str, str]:
     """Record a tombstone: the conversation is hidden everywhere."""
-    await log.read(lambda log: log.conversation(conversation))
+    await log.read(lambda log: log.check_deletable(conversation))
     await services.runner.record(conversation, e.ConversationDeleted("DELETE"))
     await log.read(lambda log: catch_up_kept(log.store))
     return {"conversation": conversation, "status": "deleted", "message": KEPT_BYTES}
