@@ -147,8 +147,12 @@ def _commitments(salts: Sequence[bytes], said: Sequence[bytes | msgspec.Raw]) ->
 
 
 def _following(secret: bytes, said: Sequence[bytes | msgspec.Raw]) -> bytes:
-    """The commitments to what is said with salts that come from a secret."""
-    return b"".join(_commitments(_salts(secret, len(said)), said))
+    """The commitments to what is said with salts that come from a secret, in one pass."""
+    salts, at, made = shake_256(secret).digest(len(said) * SALT_BYTES), 0, b""
+    for each in said:
+        made += sha256(salts[at : at + SALT_BYTES] + each).digest()
+        at += SALT_BYTES
+    return made
 
 
 # --- reading ------------------------------------------------------------------------------------

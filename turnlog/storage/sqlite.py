@@ -29,7 +29,6 @@ from turnlog.storage.sqlite_damage import Damage
 from turnlog.storage.sqlite_files import OpenFiles
 from turnlog.storage.sqlite_readers import ThreadReaders, scanning
 from turnlog.storage.sqlite_tables import (
-    INSERT_KEYED_ROW,
     INSERT_ROW,
     SCHEMA,
     SqliteReader,
@@ -166,9 +165,11 @@ class SqliteRecorder(Recorder):
 
     def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> int:
         """One row of a known stream in one statement, which is a transaction of its own."""
-        if len(rows) > 1 or streams or len(keys) > 1:
-            return super().append(rows, streams, keys)
-        self._exclusive.append_one(rows[0], keys[0].lookup if keys else None)
+        if len(rows) == 1 and not streams:
+            self._exclusive.append_one(rows[0], keys[0].lookup if keys else None)
+        else:
+            with self.transaction() as transaction:
+                transaction.append(rows, streams, keys)
         return rows[0].position
 
     def scan(self) -> AbstractContextManager[SqliteScan]:
@@ -277,9 +278,7 @@ class _Exclusive(SqliteTransaction):
         with self.lock:
             self._damage.check(self._path)
             try:
-                if lookup is None:
-                    self.insist(INSERT_ROW, row[:8])
-                elif self.insist(INSERT_KEYED_ROW, (*row[:8], lookup)) == 0:
+                if self.insist(INSERT_ROW, (*row[:8], lookup)) == 0:
                     raise IntegrityError("a key is there")
             except sqlite3.Error as error:
                 self._raise_translated(error)

@@ -308,11 +308,11 @@ _EVERY: dict[type, tuple[str, Callable[[Any], Any]]] = {
 }
 
 
-INSERT_ROW = "INSERT INTO rows_t1 VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-INSERT_KEYED_ROW = (
+INSERT_ROW = (
     "INSERT INTO rows_t1 SELECT ?, ?, ?, ?, ?, ?, ?, ?"
     " WHERE NOT EXISTS (SELECT 1 FROM keys WHERE lookup = ?)"
 )
+"""Unless its key is there; NULL for a row without one."""
 
 
 _LEFT_LOOKUPS = "SELECT stream FROM streams WHERE name IS NULL AND lookup IS NOT NULL"
@@ -376,14 +376,17 @@ class SqliteTransaction(SqliteReader):
     def append(
         self, rows: Sequence[Row], streams: Sequence[Stream] = (), keys: Sequence[Key] = ()
     ) -> None:
-        """The keys wait for `put_keys`: whoever writes knows those of the tail."""
+        """Refuses keys that the table has; new ones wait for `put_keys`, the tail knows them."""
         if streams:
             lookups = [stream.lookup(self.secret) for stream in streams]
             self._many(
                 "INSERT INTO streams VALUES (?, ?, ?, ?, ?)",
                 [(*stream, lookup) for stream, lookup in zip(streams, lookups, strict=True)],
             )
-        self._many("INSERT INTO rows_t1 VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [row[:8] for row in rows])
+        known = {key.position: key.lookup for key in keys}
+        self._many(INSERT_ROW, [(*row[:8], known.get(row.position)) for row in rows])
+        if rows and self._cursor.rowcount != len(rows):
+            raise IntegrityError("a key is there")
 
     def put_keys(self, keys: Sequence[Key]) -> None:
         self._many("INSERT OR IGNORE INTO keys VALUES (?, ?)", sorted(keys))
