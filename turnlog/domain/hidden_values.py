@@ -11,7 +11,7 @@ import msgspec
 
 from turnlog.domain import events as e
 from turnlog.domain.annotations import Entity, Span
-from turnlog.domain.consequences import Numbered, consequences
+from turnlog.domain.consequences import Consequences, Numbered
 from turnlog.domain.traits import ValueChange
 from turnlog.domain.values import same
 
@@ -45,21 +45,25 @@ class HiddenValue(msgspec.Struct, frozen=True):
         return self.since < number < self.until
 
 
-def hidden_values(
-    hidden: Mapping[int, Collection[int]], events: Sequence[Numbered]
-) -> list[HiddenValue]:
+def hidden_values(hidden: Mapping[int, Collection[int]], known: Consequences) -> list[HiddenValue]:
     """hidden: the redacted messages, with the numbers of the events that are hidden with each."""
     every = frozenset[int]().union(*hidden.values())
     found: list[HiddenValue] = []
     for message, numbers in hidden.items():
-        since = _since(message, events)
-        together = _together(_values_of(message, numbers, events))
-        texts = {getattr(event, "text", None) for n, event in events if n in numbers}
-        for value, slots, known in together:
+        since = _since(message, known)
+        together = _together(_values_of(message, numbers, known))
+        texts = {getattr(event, "text", None) for _, event in known.those(numbers)}
+        later = [each for each in known.after(message) if each[0] not in every and _counts(each[1])]
+        for value, slots, is_value in together:
             set_again = [held for held, *_ in together] if _is_one(value, texts) else [value]
-            until = _until(value, set_again, message, every, events)
-            found.append(HiddenValue(value, slots, looks(value), since, until, known))
+            until = _until(value, set_again, later)
+            found.append(HiddenValue(value, slots, looks(value), since, until, is_value))
     return found
+
+
+def _counts(event: e.Event) -> bool:
+    """Whether it may say a value or set it again."""
+    return isinstance(event, e.UserUttered | e.MessageUnderstood | ValueChange)
 
 
 def _is_one(value: Any, texts: Collection[str | None]) -> bool:
@@ -67,31 +71,30 @@ def _is_one(value: Any, texts: Collection[str | None]) -> bool:
 
 
 def _values_of(
-    message: int, numbers: Collection[int], events: Sequence[Numbered]
+    message: int, numbers: Collection[int], known: Consequences
 ) -> Iterator[tuple[Any, str | None, bool]]:
     """Each value, the slot where it is one's, and whether it is known to be a value."""
-    text = _text(message, events)
-    for number, event in events:
-        if number in numbers:
-            slot = event.name if isinstance(event, e.SlotSet) else None
-            yield from ((value, slot, True) for value in _values_in(event, text))
-            yield from ((word, None, len(word) >= _SURELY_A_CODE) for word in _words_in(event))
-    yield from ((value, None, True) for value in _passed_on(message, events))
+    text = _text(message, known)
+    for _, event in known.those(numbers):
+        slot = event.name if isinstance(event, e.SlotSet) else None
+        yield from ((value, slot, True) for value in _values_in(event, text))
+        yield from ((word, None, len(word) >= _SURELY_A_CODE) for word in _words_in(event))
+    yield from ((value, None, True) for value in _passed_on(message, known))
 
 
-def _text(message: int, events: Sequence[Numbered]) -> str:
-    return next((getattr(event, "text", None) for n, event in events if n == message), None) or ""
+def _text(message: int, known: Consequences) -> str:
+    return getattr(known.event(message), "text", None) or ""
 
 
-def _passed_on(message: int, events: Sequence[Numbered]) -> Iterator[Any]:
+def _passed_on(message: int, known: Consequences) -> Iterator[Any]:
     """What a message says, and tools were called with because of it, or variables hold that came
     with it from elsewhere."""
-    text = _text(message, events)
-    caused, since = consequences(message, events), _since(message, events)
-    for number, event in events:
+    text = _text(message, known)
+    caused, brought = known.of(message), range(_since(message, known) + 1, message)
+    for number, event in known.those({*caused, *brought}):
         if isinstance(event, e.ToolCalled) and number in caused:
             yield from (v for v in leaves(event.arguments) if mentions(text, looks(v)))
-        elif isinstance(event, e.VariableSet) and since < number < message:
+        elif isinstance(event, e.VariableSet) and number in brought:
             yield from (v for v in leaves([event.value]) if mentions(text, looks(v)))
 
 
@@ -144,53 +147,54 @@ def _place_in(text: str, part: Entity | Span) -> Iterator[str]:
         yield text[part.start : part.end]
 
 
-def _holds(event: e.Event, values: Iterable[Any]) -> bool:
-    return any(_alike(held, value) for value in values for held in _values_in(event))
+class _Alike:
+    """Finds values that are equal to one of some, or alike inside a text: in any case of letters,
+    a number or its digits."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self._values = values
+        self._folded = {look for value in values for look in _folded(value)}
+
+    def __contains__(self, held: Any) -> bool:
+        if any(same(held, value) for value in self._values):
+            return True
+        return not self._folded.isdisjoint(_folded(held))
 
 
-def _alike(one: Any, other: Any) -> bool:
-    """Equal, or alike inside a text: in any case of letters, a number or its digits."""
-    folded = [{look.casefold() for look in looks(value)} for value in (one, other)]
-    return same(one, other) or not folded[0].isdisjoint(folded[1])
+def _folded(value: Any) -> set[str]:
+    return {look.casefold() for look in looks(value)}
 
 
-def _since(message: int, events: Sequence[Numbered]) -> int:
+def _since(message: int, known: Consequences) -> int:
     """The message's number.
 
     Of a session that came from elsewhere nobody knows when its variables were set, which stand
     before its last message: there, all of it.
     """
-    for number, event in events:
-        if number > message and isinstance(event, e.UserUttered):
+    for _, event in known.after(message):
+        if isinstance(event, e.UserUttered):
             break
-        if number > message and isinstance(event, e.ThreadImported):
+        if isinstance(event, e.ThreadImported):
             return 0
     return message
 
 
-def _until(
-    value: Any,
-    set_again: Sequence[Any],
-    message: int,
-    hidden: Collection[int],
-    events: Sequence[Numbered],
-) -> float:
+def _until(value: Any, set_again: Sequence[Any], later: Iterable[Numbered]) -> float:
     """Number of the first later message that says the value and sets it again; or infinity.
 
     set_again: the values that count; for a text all that its message holds. One too short to be
-    found in a text is taken to be said wherever it is set.
+    found in a text is taken to be said wherever it is set. later: what comes after its message.
     """
-    wanted = looks(value)
-    later, is_said = 0, False
-    for number, event in events:
-        if number <= message or number in hidden:
-            continue
+    words, it, again = pattern(looks(value)), _Alike([value]), _Alike(set_again)
+    message, is_said = 0, False
+    for number, event in later:
         if isinstance(event, e.UserUttered):
-            later, is_said = number, not wanted or mentions(event.text or "", wanted)
-        elif isinstance(event, e.MessageUnderstood) and event.message == later:
-            is_said = is_said or any(_alike(entity.value, value) for entity in event.entities)
-        elif is_said and isinstance(event, ValueChange) and _holds(event, set_again):
-            return later
+            message, is_said = number, words is None or words.search(event.text or "") is not None
+        elif isinstance(event, e.MessageUnderstood):
+            if event.message == message:
+                is_said = is_said or any(entity.value in it for entity in event.entities)
+        elif is_said and any(held in again for held in _values_in(event)):
+            return message
     return math.inf
 
 

@@ -49,6 +49,12 @@ def _defaults(kind: type[e.Event]) -> dict[str, Any]:
     return {f.name: _EMPTY.get(f.name, f.default) for f in fields(kind) if f.name in WORDS}
 
 
+@cache
+def _saying(kind: Any) -> tuple[str, ...]:
+    """The fields in which hidden values are masked."""
+    return tuple(name for name in kind.__struct_fields__ if name in WORDS or name in PARTS)
+
+
 class Mask:
     """Masks some hidden values. texts: strings that are masked where they are whole."""
 
@@ -99,9 +105,9 @@ class Mask:
 
     def _struct(self, struct: Any) -> Any:
         changed: dict[str, Any] = {}
-        for name in struct.__struct_fields__:
+        for name in _saying(struct.__class__):
             held = getattr(struct, name)
-            if held is None or not (name in WORDS or name in PARTS):
+            if held is None:
                 continue
             if name == "value" and self._hides(held):
                 changed |= {"value": None, **_no_place(struct)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import Any, get_args
 
 import msgspec
@@ -113,10 +115,22 @@ def _latest(found: list[Group], about: About) -> Group | None:
     return latest if latest and latest.members[-1][0] >= (about.cause or 0) else None
 
 
-def members(number: int, events: Iterable[Numbered]) -> frozenset[int]:
+def members(number: int, events: Sequence[Numbered]) -> frozenset[int]:
     """Numbers of the events of the message that the event of that number belongs to."""
-    for group in groups(events):
+    for group in groups(_around(number, events)):
         numbers = frozenset(member for member, _ in group.members)
         if number in numbers:
             return numbers
     return frozenset((number,))
+
+
+def _around(number: int, events: Sequence[Numbered]) -> Sequence[Numbered]:
+    """The events between two that surely begin a message, around the one of that number."""
+    here = bisect_left(events, number, key=itemgetter(0))
+    first = next((i for i in range(min(here, len(events) - 1), 0, -1) if _opens(events[i][1])), 0)
+    last = next((i for i in range(here + 1, len(events)) if _opens(events[i][1])), None)
+    return events[first:last]
+
+
+def _opens(event: e.Event) -> bool:
+    return isinstance(event, _OPENING) and side(event) is not None

@@ -6,19 +6,20 @@ comes up again it is masked, until a later message says it and sets it anew.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.consequences import Numbered, consequences
+from turnlog.domain.consequences import Consequences, Numbered
 from turnlog.domain.fold import replay
 from turnlog.domain.hidden_values import hidden_values
 from turnlog.domain.masks import Mask, without_words
 from turnlog.domain.message_groups import members
 from turnlog.domain.state import State
-from turnlog.domain.traits import AboutMessage, Part, Utterance, ValueChange
+from turnlog.domain.traits import Part, Utterance, ValueChange
 
 
 def hidden_by(message: int, events: Sequence[Numbered], redaction: int) -> frozenset[int]:
@@ -27,20 +28,19 @@ def hidden_by(message: int, events: Sequence[Numbered], redaction: int) -> froze
     events: all of the conversation's, oldest first; redaction: the number it has among them. Of
     what comes later it hides only what names the message: a late answer, another edit.
     """
-    caused, whole = consequences(message, events, redaction), members(message, events)
-    return frozenset(
-        number
-        for number, event in events
-        if number == message
-        or (number in whole and isinstance(event, Utterance | Part))
-        or _is_about(whole, event)
-        or (number in caused and isinstance(event, ValueChange | e.EntitiesAdded))
-    )
+    return _hidden_by(message, Consequences(events), redaction)
 
 
-def _is_about(messages: Collection[int], event: e.Event) -> bool:
-    is_redaction = isinstance(event, e.MessageRedacted)
-    return isinstance(event, AboutMessage) and event.message in messages and not is_redaction
+def _hidden_by(message: int, known: Consequences, redaction: int) -> frozenset[int]:
+    whole = members(message, known.events)
+    hidden = [number for number, event in known.those(whole) if isinstance(event, Utterance | Part)]
+    for number, event in known.those(known.about(whole)):
+        if not isinstance(event, e.MessageRedacted):
+            hidden.append(number)
+    for number, event in known.those(known.of(message, redaction)):
+        if isinstance(event, ValueChange | e.EntitiesAdded):
+            hidden.append(number)
+    return frozenset((message, *hidden))
 
 
 class Redactions:
@@ -48,18 +48,20 @@ class Redactions:
 
     def __init__(self, events: Iterable[Numbered]) -> None:
         self._events = list(events)
+        known = Consequences(self._events)
         by_message: dict[int, frozenset[int]] = {}
         for number, event in self._events:
             if isinstance(event, e.MessageRedacted):
-                found = hidden_by(event.message, self._events, number).union(event.events)
+                found = _hidden_by(event.message, known, number).union(event.events)
                 by_message[event.message] = found | by_message.get(event.message, frozenset())
         self.hidden = frozenset[int]().union(*by_message.values())
         self._erased = max(
             (event.event for _, event in self._events if isinstance(event, e.OriginDeleted)),
             default=0,
         )
-        self._values = hidden_values(by_message, self._events)
-        self._masks: dict[tuple[int, ...], Mask] = {}
+        self._values = hidden_values(by_message, known) if by_message else []
+        self._bounds = sorted({n for value in self._values for n in (value.since + 1, value.until)})
+        self._masks: dict[int, Mask | None] = {}
 
     def __bool__(self) -> bool:
         return bool(self.hidden or self._erased)
@@ -98,10 +100,11 @@ class Redactions:
 
     def _mask(self, number: int) -> Mask | None:
         """What is masked in the event of that number."""
-        which = tuple(i for i, value in enumerate(self._values) if value.holds(number))
-        if which and which not in self._masks:
-            self._masks[which] = Mask([self._values[index] for index in which])
-        return self._masks.get(which)
+        stretch = bisect_right(self._bounds, number)  # in each of which the same is
+        if stretch not in self._masks:
+            held = [value for value in self._values if value.holds(number)]
+            self._masks[stretch] = Mask(held) if held else None
+        return self._masks[stretch]
 
     @cached_property
     def _whole_texts(self) -> Mask:
