@@ -5,7 +5,8 @@ TurnlogError
 │   ├── UnknownConversation
 │   ├── UnknownState         no such unit or state of a dialog
 │   ├── OutOfRange           no such turn, event or time; no such position of the log
-│   └── InvalidEvent         a value or an event that cannot be recorded
+│   ├── InvalidEvent         a value or an event that cannot be recorded
+│   └── StaleParent          a framework goes on from what is not the newest
 ├── InvalidMessage           a message that no events can say
 ├── StorageError             the log itself
 │   ├── NoSuchLog            nothing has been recorded there, or the name is mistyped
@@ -30,6 +31,7 @@ from turnlog.domain.errors import (
     InvalidEvent,
     InvalidMessage,
     OutOfRange,
+    StaleParent,
     TurnlogError,
     UnknownConversation,
     UnknownState,
@@ -50,6 +52,7 @@ __all__ = [
     "NoSuchLog",
     "OlderFormat",
     "OutOfRange",
+    "StaleParent",
     "StorageError",
     "ToolFailed",
     "TurnlogError",

@@ -44,6 +44,15 @@ class InvalidEvent(ConversationError):
         self.field = field
 
 
+class StaleParent(ConversationError):
+    """A framework goes on from `parent`, and `newest` is what it would have to go on from."""
+
+    def __init__(self, conversation: str, parent: str | None, newest: str | None) -> None:
+        super().__init__(conversation, f"goes on from {parent}, and the newest is {newest}")
+        self.parent = parent
+        self.newest = newest
+
+
 class InvalidMessage(TurnlogError):
     """`field` names what is wrong in a message of that `role`."""
 

@@ -1,0 +1,162 @@
+"""What others recorded, as a checkpoint that goes on from LangGraph's newest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+from zlib import crc32
+
+import msgspec
+from langchain_core.messages import BaseMessage
+
+from turnlog.agents.langgraph.bodies import Checkpoint, Tail
+from turnlog.agents.langgraph.messages import copied, equal, langchain
+from turnlog.agents.langgraph.thread import Item, Thread
+from turnlog.agents.langgraph.values import TAG, Values
+from turnlog.domain import events as e
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.message import Message
+from turnlog.domain.plain import dumps
+from turnlog.domain.recorded import RecordedEvent
+from turnlog.domain.skeletons import NAMES, skeleton
+
+NAMED = NAMES | {TAG}
+"""Keys whose texts stay in a skeleton."""
+
+NextVersion = Callable[[Any], Any]
+
+
+def offered(
+    thread: Thread, conversation: Conversation, channel: str, values: Values, version: NextVersion
+) -> Checkpoint | None:
+    """None where the newest checkpoint knows all of it, or keeps no messages.
+
+    channel: of the messages. version: gives the next of a channel's version.
+    """
+    newest = thread.newest("")
+    seen = 0 if newest is None else newest.seen
+    foreign = thread.foreign.after(seen)
+    if not foreign:
+        return None
+    held = {} if newest is None else thread.held(newest)
+    before = held.get(channel, [] if newest is None else None)
+    if not isinstance(before, list):
+        return None
+    old = [item for item in before if isinstance(item, Item)]
+    now = _Now(thread, conversation, values, frozenset(foreign), seen)
+    items = [*now.still(old), *now.added()]
+    if [item.raw for item in items] == [item.raw for item in old]:
+        return None
+    return _checkpoint(thread, newest, channel, _tail(old, items), foreign[-1], version)
+
+
+class _Now:
+    """A conversation's messages now, beside those that a checkpoint had."""
+
+    def __init__(
+        self,
+        thread: Thread,
+        conversation: Conversation,
+        values: Values,
+        foreign: frozenset[int],
+        seen: int,
+    ) -> None:
+        self._thread, self._values, self._foreign = thread, values, foreign
+        self._recorded: list[RecordedEvent] = list(conversation.recorded())
+        self._messages = {m.event or 0: m for m in conversation.messages()}
+        self._edits = {
+            r.event.message: (r.number, r.event)
+            for r in self._recorded
+            if isinstance(r.event, e.MessageEdited | e.MessageRegenerated) and r.number > seen
+        }
+
+    def still(self, items: list[Item]) -> Iterator[Item]:
+        """The items that were not taken back, as edited."""
+        for item in items:
+            if self._recorded[item.event - 1].taken_back is None:
+                yield self._edited(item) if item.event in self._edits else item
+
+    def _edited(self, item: Item) -> Item:
+        if (message := self._messages.get(item.event)) is None:
+            return item
+        changed = copied(self._thread.built(item, self._values))
+        changed.content = message.text
+        plain = skeleton(self._values.plain(changed), [self._edits[item.event]], NAMED)
+        return Item(dumps([item.event, plain]))
+
+    def added(self) -> Iterator[Item]:
+        for number, message in self._messages.items():
+            if number in self._foreign:
+                yield from self._items(number, message)
+
+    def _items(self, number: int, message: Message) -> Iterator[Item]:
+        made = langchain(message, self._thread.made_id(number))
+        said = langchain(self._thread.said(number), self._thread.made_id(number))
+        if len(made) == len(said) == 1 and equal(made[0], said[0]):
+            yield Item(dumps(number))
+            return
+        for each in made:
+            yield Item(dumps([number, self._without_words(number, each)]))
+
+    def _without_words(self, number: int, message: BaseMessage) -> Any:
+        following = min((n for n in self._messages if n > number), default=len(self._recorded) + 1)
+        its = [(r.number, r.event) for r in self._recorded[number - 1 : following - 1]]
+        edit = [self._edits[number]] if number in self._edits else []
+        return skeleton(self._values.plain(message), [*its, *edit], NAMED)
+
+
+def _tail(old: list[Item], items: list[Item]) -> Tail:
+    kept = 0
+    for one, other in zip(old, items, strict=False):
+        if one.raw != other.raw:
+            break
+        kept += 1
+    return Tail(kept, [msgspec.Raw(item.raw) for item in items[kept:]])
+
+
+def _checkpoint(
+    thread: Thread,
+    newest: Checkpoint | None,
+    channel: str,
+    tail: Tail,
+    upto: int,
+    version: NextVersion,
+) -> Checkpoint:
+    state = {"v": 2, "versions_seen": {}} if newest is None else newest.state
+    versions = dict(state.get("channel_versions") or {})
+    versions[channel] = version(max(versions.values(), default=None))
+    parents = {} if newest is None else newest.metadata.get("parents", {})
+    step = -1 if newest is None else newest.metadata.get("step", -1) + 1
+    at = thread.time(upto)
+    return Checkpoint(
+        made_id(thread.id, newest, upto),
+        parent=newest.id if newest else None,
+        base=newest.id if newest else None,
+        seen=upto,
+        said=channel,
+        state={
+            **state, "ts": datetime.fromtimestamp(at, UTC).isoformat(),
+            "channel_versions": versions, "updated_channels": [channel],
+        },
+        metadata={"source": "update", "step": step, "parents": parents},
+        lists={channel: tail},
+    )  # fmt: skip
+
+
+def made_id(conversation: str, newest: Checkpoint | None, event: int) -> str:
+    """Of conversation and event: right after the newest checkpoint's id, before any later one."""
+    time = 0 if newest is None else _time(newest.id) + 1
+    high = (time >> 12) << 16 | 0x6000 | time & 0xFFF
+    clock = 0x8000 | crc32(conversation.encode("utf-8", "surrogatepass")) & 0x3FFF
+    return str(UUID(int=high << 64 | clock << 48 | event & 0xFFFFFFFFFFFF))
+
+
+def _time(id: str) -> int:
+    """Of a UUID of version 6, in its own units; 0 for another id."""
+    try:
+        high = UUID(id).int >> 64
+    except ValueError:
+        return 0
+    return (high >> 16) << 12 | high & 0xFFF

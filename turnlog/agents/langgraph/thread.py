@@ -1,0 +1,241 @@
+"""A thread of LangGraph: what its conversation's events say of checkpoints and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from threading import RLock
+from typing import Any
+
+import msgspec
+from langchain_core.messages import BaseMessage
+from langgraph.checkpoint.base import writes_sort_key
+
+from turnlog.agents.foreign import Foreign
+from turnlog.agents.langgraph.bodies import (
+    CHECKPOINT,
+    HIDDEN,
+    SOURCE,
+    WRITES,
+    Checkpoint,
+    Hidden,
+    Key,
+    Write,
+    Writes,
+)
+from turnlog.agents.langgraph.messages import langchain
+from turnlog.agents.langgraph.values import Values
+from turnlog.domain.events import Event, ForeignRecorded
+from turnlog.domain.message import Message
+from turnlog.domain.messages import messages
+from turnlog.domain.skeletons import filled
+
+
+class Item:
+    """A message in a channel. event: number of the first that says it. rest: the message without
+    the words of events, where those do not say all of it.
+    """
+
+    __slots__ = ("built", "event", "raw", "rest")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.event: int
+        self.rest: Any
+        self.event, self.rest = (int(raw), None) if raw.isdigit() else msgspec.json.decode(raw)
+        self.built: BaseMessage | None = None
+
+
+Held = msgspec.Raw | list[msgspec.Raw] | list[Item]
+"""A channel's value as it is stored."""
+
+
+class Thread:
+    """Folds a conversation's events, as they may be shown; `version` is that of the last commit.
+
+    Whoever reads or writes holds `lock`.
+    """
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.lock = RLock()
+        self.reset()
+
+    def reset(self, version: int = 0, life: int = 1, *, deleted: bool = False) -> None:
+        """As one without events."""
+        self.version, self.life, self.deleted = version, life, deleted
+        self.event = 0
+        self.is_redacted = False
+        self.checkpoints: dict[Key, Checkpoint] = {}
+        self.numbers: dict[Key, int] = {}
+        self.writes: dict[Key, dict[tuple[str, int], tuple[Write, str]]] = {}
+        self.hidden: set[Key] = set()
+        self.tip: Checkpoint | None = None
+        self.foreign = Foreign()
+        self.offer: tuple[int, Checkpoint | None] | None = None
+        self._events: dict[int, Event] = {}
+        self._said: dict[int, Message] = {}
+        self._items: dict[Key, list[Item]] = {}
+        self._newest: dict[str, str] = {}
+        self._latest: dict[str, tuple[Checkpoint, dict[str, Held]]] = {}
+
+    # --- folding --------------------------------------------------------------------------------
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Fold the next events in."""
+        for event in events:
+            self.event += 1
+            if isinstance(event, ForeignRecorded):
+                if event.source == SOURCE:
+                    self._take_own(event)
+            else:
+                self._events[self.event] = event
+                self.foreign.take(self.event, event)
+
+    def _take_own(self, event: ForeignRecorded) -> None:
+        if event.kind == CHECKPOINT:
+            self._take_checkpoint(msgspec.json.decode(event.body, type=Checkpoint))
+        elif event.kind == WRITES:
+            self._take_writes(msgspec.json.decode(event.body, type=Writes))
+        elif event.kind == HIDDEN:
+            self._hide(msgspec.json.decode(event.body, type=Hidden))
+
+    def _take_checkpoint(self, checkpoint: Checkpoint) -> None:
+        key = checkpoint.ns, checkpoint.id
+        self.checkpoints[key] = checkpoint
+        self.numbers[key] = self.event
+        self._items.pop(key, None)
+        self.hidden.discard(key)
+        self._newest[checkpoint.ns] = max(self._newest.get(checkpoint.ns, ""), checkpoint.id)
+        if not checkpoint.ns:
+            self.tip = checkpoint
+        if checkpoint.first:
+            own = range(checkpoint.first, self.event)
+            self.foreign.own(own)
+            numbered = [(number, self._events[number]) for number in own if number in self._events]
+            self._said.update({m.event or 0: m for m in messages(numbered)})
+
+    def _take_writes(self, taken: Writes) -> None:
+        """The first of a task and place counts; one of a place below 0 is the last."""
+        held = self.writes.setdefault((taken.ns, taken.id), {})
+        for write in taken.writes:
+            place = taken.task, write.index
+            if write.index < 0 or place not in held:
+                held[place] = write, taken.path
+
+    def _hide(self, hiding: Hidden) -> None:
+        kept = set(hiding.kept)
+        self.hidden.update(hiding.keys)
+        self.hidden.update(
+            key for key, number in self.numbers.items() if number < hiding.upto and key not in kept
+        )
+        if hiding.upto:
+            self.foreign.forget(hiding.upto)
+        self._newest = {}
+        for ns, id in self.checkpoints.keys() - self.hidden:
+            self._newest[ns] = max(self._newest.get(ns, ""), id)
+
+    # --- checkpoints ----------------------------------------------------------------------------
+
+    def visible(self, key: Key) -> Checkpoint | None:
+        return None if key in self.hidden else self.checkpoints.get(key)
+
+    def newest(self, ns: str) -> Checkpoint | None:
+        """The one of the greatest id."""
+        id = self._newest.get(ns)
+        return None if id is None else self.checkpoints[ns, id]
+
+    def listed(self) -> list[Checkpoint]:
+        """Those that are not hidden, newest first."""
+        keys = sorted(self.checkpoints.keys() - self.hidden, key=lambda k: (k[1], k[0]))
+        return [self.checkpoints[key] for key in reversed(keys)]
+
+    def pending(self, key: Key) -> Iterator[tuple[str, Write]]:
+        """The writes at a checkpoint, with their tasks, in the order in which they apply."""
+        held = self.writes.get(key, {})
+        for place in sorted(held, key=lambda place: writes_sort_key(held[place][1], *place)):
+            yield place[0], held[place][0]
+
+    def ancestors(self, checkpoint: Checkpoint) -> Iterator[Checkpoint]:
+        """Its parent, the parent's and so on, hidden ones too."""
+        at: Checkpoint | None = checkpoint
+        passed = {checkpoint.id}
+        while at is not None and at.parent is not None and at.parent not in passed:
+            passed.add(at.parent)
+            at = self.checkpoints.get((at.ns, at.parent))
+            if at is not None:
+                yield at
+
+    # --- values ---------------------------------------------------------------------------------
+
+    def held(self, checkpoint: Checkpoint) -> dict[str, Held]:
+        """What the channels hold, each value as it is stored; to be read before the next call."""
+        latest = self._latest.get(checkpoint.ns)
+        if latest is not None and latest[0] is checkpoint:
+            return latest[1]
+        if latest is not None and latest[0] is self._base(checkpoint):
+            chain, held = [checkpoint], latest[1]
+        else:
+            chain, held = [*self._chain(checkpoint)][::-1], {}
+        for each in chain:
+            self._apply(each, held)
+        self._latest[checkpoint.ns] = checkpoint, held
+        return held
+
+    def _chain(self, checkpoint: Checkpoint) -> Iterator[Checkpoint]:
+        """The checkpoint, its base, the base's and so on."""
+        at: Checkpoint | None = checkpoint
+        while at is not None:
+            yield at
+            at = self._base(at)
+
+    def _base(self, checkpoint: Checkpoint) -> Checkpoint | None:
+        base = checkpoint.base
+        return None if base is None else self.checkpoints.get((checkpoint.ns, base))
+
+    def _apply(self, checkpoint: Checkpoint, held: dict[str, Held]) -> None:
+        for name in checkpoint.gone:
+            held.pop(name, None)
+        held.update(checkpoint.values)
+        for name, tail in checkpoint.lists.items():
+            before = held.get(name)
+            going_on: list[Any] = before if isinstance(before, list) else []
+            del going_on[tail.kept :]
+            going_on += self.items(checkpoint) if name == checkpoint.said else tail.own
+            held[name] = going_on
+
+    def items(self, checkpoint: Checkpoint) -> list[Item]:
+        """The messages that a checkpoint added."""
+        key = checkpoint.ns, checkpoint.id
+        if (known := self._items.get(key)) is None:
+            own = checkpoint.lists[checkpoint.said or ""].own
+            known = self._items[key] = [Item(bytes(raw)) for raw in own]
+        return known
+
+    def built(self, item: Item, values: Values) -> BaseMessage:
+        """The message of an item; whoever changes it takes a copy."""
+        if item.built is None:
+            if item.rest is None:
+                item.built = langchain(self.said(item.event), self.made_id(item.event))[0]
+            else:
+                item.built = values.value(filled(item.rest, self._events.get))
+        return item.built
+
+    def said(self, number: int) -> Message:
+        """The message that begins with an event."""
+        if number not in self._said:
+            found = {m.event or 0: m for m in messages(sorted(self._events.items()))}
+            self._said = {**found, **self._said}
+        return self._said.get(number) or Message("user", event=number)
+
+    def made_id(self, number: int) -> str:
+        """Of a message that somebody else recorded without one."""
+        return f"{self.id}:{number}"
+
+    def time(self, number: int) -> float:
+        """When an event happened, UTC seconds."""
+        event = self._events.get(number)
+        return (event.timestamp if event is not None else None) or 0.0
+
+    def value(self, raw: bytes, values: Values) -> Any:
+        """A channel's value, or a write's."""
+        return values.value(filled(msgspec.json.decode(raw), self._events.get))

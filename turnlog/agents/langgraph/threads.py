@@ -1,0 +1,108 @@
+"""The threads that a saver knows, read from the log and kept while they are used."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+
+from turnlog.agents.langgraph.thread import Thread
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.events import Event
+from turnlog.engine.log import Turnlog
+from turnlog.engine.request import Recorded
+from turnlog.errors import UnknownConversation, VersionConflict
+
+KEPT = 64
+"""Threads that stay in memory at most while nobody uses them."""
+
+
+class Threads:
+    """Safe to use from several threads at once; what other processes record is read first."""
+
+    def __init__(self, log: Turnlog) -> None:
+        self.log = log
+        self._lock = Lock()
+        self._threads: OrderedDict[str, Thread] = OrderedDict()
+
+    @contextmanager
+    def at(self, id: str) -> Iterator[Thread]:
+        """The thread as it is now, for the caller alone."""
+        thread = self._thread(id)
+        with thread.lock:
+            self._refresh(thread)
+            yield thread
+
+    def _thread(self, id: str) -> Thread:
+        with self._lock:
+            if (thread := self._threads.get(id)) is None:
+                thread = self._threads[id] = Thread(id)
+                if len(self._threads) > KEPT:
+                    self._threads.popitem(last=False)
+            self._threads.move_to_end(id)
+            return thread
+
+    def conversation(self, id: str) -> Conversation | None:
+        try:
+            return self.log.conversation(id)
+        except UnknownConversation:
+            return None
+
+    def _refresh(self, thread: Thread) -> None:
+        """Read what is new; all of it where something was redacted, or began anew."""
+        head = self.log.current.head(self.log.store.reader, thread.id)
+        if head is None:
+            if thread.version:
+                thread.reset()
+            return
+        if (head.version, head.life) == (thread.version, thread.life):
+            return
+        if head.state.deleted:
+            thread.reset(head.version, head.life, deleted=True)
+            return
+        if head.life != thread.life or head.version < thread.version or head.state.redacted:
+            thread.reset(life=head.life)
+        conversation = self.log.conversation(thread.id)
+        thread.take(conversation.events(thread.event))
+        thread.version = conversation.version
+
+    def record(
+        self, id: str, planned: Callable[[Thread], Sequence[Event]], key: str | None, *, begins: bool
+    ) -> None:
+        """Record what is planned for a thread as it is then; nothing where that is nothing.
+
+        begins: whether it may begin a new life of a deleted conversation.
+        """
+        while True:
+            with self.at(id) as thread:
+                if not (events := planned(thread)):
+                    return
+                try:
+                    recorded = self._perform(thread, events, key, begins)
+                except VersionConflict:
+                    continue
+                if recorded.new:
+                    self._take(thread, recorded)
+                    return
+                key = None  # known from a former life, or with another content
+
+    def _perform(
+        self, thread: Thread, events: Sequence[Event], key: str | None, begins: bool
+    ) -> Recorded:
+        expected = 0 if thread.deleted and begins else thread.version
+        request = self.log.request(
+            thread.id, lambda state, past: events, key=key, expected_version=expected
+        )
+        request.revives = begins
+        return self.log.writer.perform(request)
+
+    def _take(self, thread: Thread, recorded: Recorded) -> None:
+        if recorded.state.redacted:  # what may be shown of it is decided by whoever reads it
+            thread.version = -1
+            return
+        [commit] = recorded.commits
+        if thread.deleted:
+            thread.reset(life=commit.life)
+        thread.take(commit.events)
+        thread.version = commit.version
