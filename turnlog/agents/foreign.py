@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from typing import get_args
 
 from turnlog.domain import events as e
 from turnlog.domain.message_groups import side
 from turnlog.domain.traits import Rewind
 
-_CHANGING = (e.MessageEdited, e.MessageRegenerated, e.AnswerMeasured, e.AnswerBrokenOff)
+_CHANGING = (
+    e.MessageEdited, e.MessageRegenerated, e.AnswerMeasured, e.AnswerBrokenOff, *get_args(Rewind),
+)  # fmt: skip
 
 
 class Foreign:
@@ -20,7 +23,7 @@ class Foreign:
         """Number of the last event that changes the messages, whoever recorded it."""
 
     def take(self, number: int, event: e.Event) -> None:
-        if side(event) is not None or isinstance(event, _CHANGING) or isinstance(event, Rewind):
+        if side(event) is not None or isinstance(event, _CHANGING):
             self._numbers.append(number)
             self.last = number
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from turnlog.domain.events import ForeignRecorded
+
 SOURCE = "langgraph"
 CHECKPOINT, WRITES, HIDDEN = "checkpoint", "writes", "hidden"
 """Kinds of its foreign events."""
@@ -72,3 +74,7 @@ class Hidden(msgspec.Struct, omit_defaults=True):
     keys: list[Key] = []
     upto: int = 0
     kept: list[Key] = []
+
+
+def stored(body: msgspec.Struct, kind: str) -> ForeignRecorded:
+    return ForeignRecorded(SOURCE, kind, msgspec.json.encode(body))

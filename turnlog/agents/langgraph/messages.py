@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from langchain_core.messages import (
@@ -12,6 +12,7 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
+from pydantic import BaseModel
 
 from turnlog.agents.langgraph.blocks import blocks, parts_of
 from turnlog.domain.events import Usage
@@ -44,8 +45,12 @@ def _defaults(kind: type[BaseMessage]) -> dict[str, Any]:
 
 
 _DEFAULTS = {kind: _defaults(kind) for kind in _KINDS.values()}
-_FIELDS = {kind: frozenset(held) for kind, held in _DEFAULTS.items()}
-_MUTABLE = (dict, list)
+
+_new = object.__new__
+_set_dict, _set_fields_set, _set_extra, _set_private = (
+    BaseModel.__dict__[f"__{name}__"].__set__
+    for name in ("dict", "pydantic_fields_set", "pydantic_extra", "pydantic_private")
+)
 
 
 def kind_of(value: object) -> str | None:
@@ -68,33 +73,71 @@ def message_of(kind: str, fields: dict[str, Any]) -> BaseMessage:
     """The message of a type's name and fields, as they were validated once; fields are kept."""
     its = _KINDS[kind]
     defaults = {
-        name: default() if callable(default) else default for name, default in _DEFAULTS[its].items()
+        name: default() if callable(default) else default
+        for name, default in _DEFAULTS[its].items()
     }
     return _made(its, {**defaults, **fields})
 
 
+_FIELDS = {kind: set(held) for kind, held in _DEFAULTS.items()}
+"""Shared by all messages of a type: all of their fields are set."""
+
+
 def _made(kind: type[BaseMessage], fields: dict[str, Any]) -> BaseMessage:
-    made = kind.__new__(kind)
-    _set(made, "__dict__", fields)
-    _set(made, "__pydantic_fields_set__", set(_FIELDS[kind]))
-    _set(made, "__pydantic_extra__", {})
-    _set(made, "__pydantic_private__", None)
+    made = _new(kind)
+    _set_dict(made, fields)
+    _set_fields_set(made, _FIELDS[kind])
+    _set_extra(made, {})
+    _set_private(made, None)
     return made
 
 
-_set = object.__setattr__
+class Pattern:
+    """A message as it was read, of which everybody gets a copy."""
+
+    __slots__ = ("deep", "dicts", "fixed", "kind", "lists", "message")
+
+    def __init__(self, message: BaseMessage) -> None:
+        self.message = message
+        self.kind = type(message) if kind_of(message) is not None else None
+        fields = message.__dict__.items()
+        self.fixed = {name: held for name, held in fields if not isinstance(held, dict | list)}
+        self.dicts = tuple(name for name, held in fields if held == {} and type(held) is dict)
+        self.lists = tuple(name for name, held in fields if held == [] and type(held) is list)
+        empty = {*self.dicts, *self.lists}
+        self.deep = tuple((n, h) for n, h in fields if n not in self.fixed and n not in empty)
+
+    def says(self, other: BaseMessage) -> bool:
+        """Whether another message is equal, by type and by value; 1 is not 1.0."""
+        one = self.message
+        if one.__class__ is not other.__class__ or one.__dict__ != other.__dict__:
+            return False
+        if one.__pydantic_extra__ != other.__pydantic_extra__:
+            return False
+        return not self.deep or all(same(held, other.__dict__[name]) for name, held in self.deep)
 
 
-def copied(message: BaseMessage) -> BaseMessage:
-    """A message of one's own."""
-    kind = type(message)
-    if kind not in _FIELDS:
-        return message.model_copy(deep=True)
-    fields = message.__dict__.copy()
-    for name, held in fields.items():
-        if held.__class__ in _MUTABLE:
+def copies(patterns: Iterable[Pattern]) -> list[BaseMessage]:
+    """Messages of one's own. One loop, because a thread is read whole at every turn."""
+    made: list[BaseMessage] = []
+    for pattern in patterns:
+        if (kind := pattern.kind) is None:
+            made.append(pattern.message.model_copy(deep=True))
+            continue
+        fields = pattern.fixed.copy()
+        for name in pattern.dicts:
+            fields[name] = {}
+        for name in pattern.lists:
+            fields[name] = []
+        for name, held in pattern.deep:
             fields[name] = _copied(held)
-    return _made(kind, fields)
+        message = _new(kind)
+        _set_dict(message, fields)
+        _set_fields_set(message, _FIELDS[kind])
+        _set_extra(message, {})
+        _set_private(message, None)
+        made.append(message)
+    return made
 
 
 def _copied(value: Any) -> Any:
@@ -103,18 +146,6 @@ def _copied(value: Any) -> Any:
     if value.__class__ is list:
         return [_copied(item) for item in value]
     return value
-
-
-def equal(one: BaseMessage, other: BaseMessage) -> bool:
-    """By type and by value; 1 is not 1.0."""
-    if type(one) is not type(other) or one.__dict__ != other.__dict__:
-        return False
-    if one.__pydantic_extra__ != other.__pydantic_extra__:
-        return False
-    return all(
-        held.__class__ is str or held is None or not held or same(held, other.__dict__[name])
-        for name, held in one.__dict__.items()
-    )
 
 
 # --- to the log ---------------------------------------------------------------------------------

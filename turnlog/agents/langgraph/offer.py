@@ -12,7 +12,7 @@ import msgspec
 from langchain_core.messages import BaseMessage
 
 from turnlog.agents.langgraph.bodies import Checkpoint, Tail
-from turnlog.agents.langgraph.messages import copied, equal, langchain
+from turnlog.agents.langgraph.messages import Pattern, copies, langchain
 from turnlog.agents.langgraph.thread import Item, Thread
 from turnlog.agents.langgraph.values import TAG, Values
 from turnlog.domain import events as e
@@ -25,31 +25,64 @@ from turnlog.domain.skeletons import NAMES, skeleton
 NAMED = NAMES | {TAG}
 """Keys whose texts stay in a skeleton."""
 
-NextVersion = Callable[[Any], Any]
 
+class Offering:
+    """channel: of the messages. version: gives the next of a channel's version."""
 
-def offered(
-    thread: Thread, conversation: Conversation, channel: str, values: Values, version: NextVersion
-) -> Checkpoint | None:
-    """None where the newest checkpoint knows all of it, or keeps no messages.
+    def __init__(
+        self,
+        conversation: Conversation,
+        channel: str,
+        values: Values,
+        version: Callable[[Any], Any],
+    ) -> None:
+        self._conversation, self._channel = conversation, channel
+        self._values, self._version = values, version
 
-    channel: of the messages. version: gives the next of a channel's version.
-    """
-    newest = thread.newest("")
-    seen = 0 if newest is None else newest.seen
-    foreign = thread.foreign.after(seen)
-    if not foreign:
-        return None
-    held = {} if newest is None else thread.held(newest)
-    before = held.get(channel, [] if newest is None else None)
-    if not isinstance(before, list):
-        return None
-    old = [item for item in before if isinstance(item, Item)]
-    now = _Now(thread, conversation, values, frozenset(foreign), seen)
-    items = [*now.still(old), *now.added()]
-    if [item.raw for item in items] == [item.raw for item in old]:
-        return None
-    return _checkpoint(thread, newest, channel, _tail(old, items), foreign[-1], version)
+    def checkpoint(self, thread: Thread, newest: Checkpoint | None) -> Checkpoint | None:
+        """None where the newest checkpoint knows all of it, or keeps no messages."""
+        seen = 0 if newest is None else newest.seen
+        foreign = thread.foreign.after(seen)
+        held = {} if newest is None else thread.held(newest)
+        before = held.get(self._channel, [] if newest is None else None)
+        if not foreign or not isinstance(before, list):
+            return None
+        old = [item for item in before if isinstance(item, Item)]
+        now = _Now(thread, self._conversation, self._values, frozenset(foreign), seen)
+        items = [*now.still(old), *now.added()]
+        if [item.raw for item in items] == [item.raw for item in old]:
+            thread.foreign.forget(foreign[-1])
+            return None
+        return self._made(thread, newest, _tail(old, items), foreign[-1])
+
+    def _made(self, thread: Thread, newest: Checkpoint | None, tail: Tail, upto: int) -> Checkpoint:
+        base = None if newest is None else newest.id
+        metadata: dict[str, Any] = {} if newest is None else newest.metadata
+        return Checkpoint(
+            made_id(thread.id, newest, upto),
+            parent=base,
+            base=base,
+            seen=upto,
+            said=self._channel,
+            state=self._state(newest, thread.time(upto)),
+            metadata={
+                "source": "update",
+                "step": metadata.get("step", -2) + 1,
+                "parents": metadata.get("parents", {}),
+            },
+            lists={self._channel: tail},
+        )
+
+    def _state(self, newest: Checkpoint | None, time: float) -> dict[str, Any]:
+        state: dict[str, Any] = {"v": 2, "versions_seen": {}} if newest is None else newest.state
+        versions: dict[str, Any] = {**state.get("channel_versions", {})}
+        versions[self._channel] = self._version(max(versions.values(), default=None))
+        return {
+            **state,
+            "ts": datetime.fromtimestamp(time, UTC).isoformat(),
+            "channel_versions": versions,
+            "updated_channels": [self._channel],
+        }
 
 
 class _Now:
@@ -81,7 +114,7 @@ class _Now:
     def _edited(self, item: Item) -> Item:
         if (message := self._messages.get(item.event)) is None:
             return item
-        changed = copied(self._thread.built(item, self._values))
+        [changed] = copies([self._thread.pattern(item, self._values)])
         changed.content = message.text
         plain = skeleton(self._values.plain(changed), [self._edits[item.event]], NAMED)
         return Item(dumps([item.event, plain]))
@@ -94,7 +127,7 @@ class _Now:
     def _items(self, number: int, message: Message) -> Iterator[Item]:
         made = langchain(message, self._thread.made_id(number))
         said = langchain(self._thread.said(number), self._thread.made_id(number))
-        if len(made) == len(said) == 1 and equal(made[0], said[0]):
+        if len(made) == len(said) == 1 and Pattern(made[0]).says(said[0]):
             yield Item(dumps(number))
             return
         for each in made:
@@ -114,35 +147,6 @@ def _tail(old: list[Item], items: list[Item]) -> Tail:
             break
         kept += 1
     return Tail(kept, [msgspec.Raw(item.raw) for item in items[kept:]])
-
-
-def _checkpoint(
-    thread: Thread,
-    newest: Checkpoint | None,
-    channel: str,
-    tail: Tail,
-    upto: int,
-    version: NextVersion,
-) -> Checkpoint:
-    state = {"v": 2, "versions_seen": {}} if newest is None else newest.state
-    versions = dict(state.get("channel_versions") or {})
-    versions[channel] = version(max(versions.values(), default=None))
-    parents = {} if newest is None else newest.metadata.get("parents", {})
-    step = -1 if newest is None else newest.metadata.get("step", -1) + 1
-    at = thread.time(upto)
-    return Checkpoint(
-        made_id(thread.id, newest, upto),
-        parent=newest.id if newest else None,
-        base=newest.id if newest else None,
-        seen=upto,
-        said=channel,
-        state={
-            **state, "ts": datetime.fromtimestamp(at, UTC).isoformat(),
-            "channel_versions": versions, "updated_channels": [channel],
-        },
-        metadata={"source": "update", "step": step, "parents": parents},
-        lists={channel: tail},
-    )  # fmt: skip
 
 
 def made_id(conversation: str, newest: Checkpoint | None, event: int) -> str:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from langchain_core.messages import BaseMessage
 from msgspec.structs import replace
 
-from turnlog.agents.langgraph.bodies import CHECKPOINT, SOURCE, Checkpoint, Tail
-from turnlog.agents.langgraph.messages import equal, langchain, said
+from turnlog.agents.langgraph.bodies import CHECKPOINT, Checkpoint, Tail, stored
+from turnlog.agents.langgraph.messages import Pattern, langchain, said
 from turnlog.agents.langgraph.offer import NAMED
 from turnlog.agents.langgraph.thread import Held, Item, Thread
 from turnlog.agents.langgraph.values import Values
-from turnlog.domain.events import Event, ForeignRecorded, HistoryContinued
+from turnlog.domain.events import Event, HistoryContinued
 from turnlog.domain.message_recording import recorded_as
 from turnlog.domain.messages import messages
 from turnlog.domain.plain import dumps
 from turnlog.domain.skeletons import skeleton
 
 Numbered = tuple[int, Event]
-
-
-def stored(body: msgspec.Struct, kind: str) -> ForeignRecorded:
-    return ForeignRecorded(SOURCE, kind, msgspec.json.encode(body))
 
 
 class Plan:
@@ -46,22 +42,24 @@ class Plan:
 
     def take(self, checkpoint: Checkpoint, found: dict[str, Any], changed: frozenset[str]) -> None:
         """found: the values of the channels; changed: those that have a new version."""
-        kept = {name for name in found if self._is_kept(name, checkpoint, changed)}
-        lists: dict[str, Tail] = {}
+        new = {n: held for n, held in found.items() if not self._is_kept(n, checkpoint, changed)}
+        change = None if checkpoint.ns else self._change(new)
+        if not checkpoint.ns:
+            self._go_back(change)
+        lists = {} if change is None else {self._channel: self._said(change)}
         values: dict[str, msgspec.Raw] = {}
-        texts = [n for n in found.keys() - kept if self._is_said(n, checkpoint, found[n])]
-        for name in texts:
-            lists[name] = self._said(found[name])
-        for name in found.keys() - kept - set(texts):
-            if type(found[name]) is list:
-                lists[name] = self._tail(name, found[name])
+        for name, value in new.items():
+            if name in lists:
+                continue
+            if type(value) is list:
+                lists[name] = self._tail(name, value)
             else:
-                values[name] = self._raw(found[name])
+                values[name] = self._raw(value)
         body = replace(
             checkpoint,
             base=None if self._parent is None else self._parent.id,
             first=self._after + 1 if self.events else 0,
-            said=next(iter(texts), None),
+            said=None if change is None else self._channel,
             values=values,
             lists=lists,
             gone=sorted(self._held.keys() - found.keys()),
@@ -97,28 +95,26 @@ class Plan:
 
     # --- messages -------------------------------------------------------------------------------
 
-    def _is_said(self, name: str, checkpoint: Checkpoint, value: Any) -> bool:
-        return (
-            name == self._channel
-            and not checkpoint.ns
-            and type(value) is list
-            and all(isinstance(item, BaseMessage) for item in value)
-        )
-
-    def _said(self, value: list[BaseMessage]) -> Tail:
+    def _change(self, new: dict[str, Any]) -> Change | None:
+        """How the messages changed; None where they did not, or the channel holds others."""
+        value = new.get(self._channel)
+        if type(value) is not list:
+            return None
         before = self._held.get(self._channel)
-        old = [item for item in before or () if isinstance(item, Item)]
-        change = Change(old, value, lambda item: self._thread.built(item, self._values))
-        self._go_back(change)
+        old = cast("list[Item]", before) if before and isinstance(before[0], Item) else []
+        change = Change(old, value, lambda item: self._thread.pattern(item, self._values))
+        return change if change.compare() else None
+
+    def _go_back(self, change: Change | None) -> None:
+        """To where the messages go on from, if that is not the conversation's end."""
+        backs = (self._branched(), None if change is None else change.back)
+        if (found := [back for back in backs if back is not None]) != []:
+            self.events.append(HistoryContinued(min(found)))
+
+    def _said(self, change: Change) -> Tail:
         own = [msgspec.Raw(item.raw) for item in change.moved]
         own += [msgspec.Raw(raw) for raw in self._recorded(change.new)]
         return Tail(change.kept, own)
-
-    def _go_back(self, change: Change) -> None:
-        """To where the messages go on from, if that is not the conversation's end."""
-        backs = [back for back in (self._branched(), change.back) if back is not None]
-        if backs:
-            self.events.append(HistoryContinued(min(backs)))
 
     def _branched(self) -> int | None:
         """The event that the parent ends with, where another checkpoint came after it."""
@@ -139,7 +135,7 @@ class Plan:
         ends = [message.event or 0 for message in found] + [first + len(events)]
         for message, read, (begin, end) in zip(new, found, pairwise(ends), strict=True):
             made = langchain(read, self._thread.made_id(begin))
-            if len(made) == 1 and equal(made[0], message):
+            if len(made) == 1 and Pattern(made[0]).says(message):
                 yield dumps(begin)
             else:
                 its = numbered[begin - first : end - first]
@@ -154,23 +150,29 @@ class Change:
     was removed while later ones stayed is not.
     """
 
-    def __init__(self, old: list[Item], value: list[BaseMessage], built: Any) -> None:
+    def __init__(
+        self, old: list[Item], value: list[BaseMessage], pattern: Callable[[Item], Pattern]
+    ) -> None:
         self._old, self._value = old, value
-        self._built = built
+        self._pattern = pattern
         self.kept = 0
+        self.moved: list[Item] = []
+        self.new: list[BaseMessage] = []
+        self.back: int | None = None
         for item, message in zip(old, value, strict=False):
-            if not self._same(item, message):
+            if not (item.pattern or pattern(item)).says(message):
                 break
             self.kept += 1
-        self.moved, self.new, gone = self._compared()
-        self.back = min((item.event for item in gone), default=None)
-        if self.back is not None:
-            self.back -= 1
-            self._record_again(self.back)
 
-    def _same(self, item: Item, message: BaseMessage) -> bool:
-        one: BaseMessage = self._built(item)
-        return one is message or equal(one, message)
+    def compare(self) -> bool:
+        """Find what is new; false where not all of it are messages."""
+        if not all(isinstance(item, BaseMessage) for item in self._value[self.kept :]):
+            return False
+        self.moved, self.new, gone = self._compared()
+        if gone:
+            self.back = min(item.event for item in gone) - 1
+            self._record_again(self.back)
+        return True
 
     def _compared(self) -> tuple[list[Item], list[BaseMessage], list[Item]]:
         """The items that moved up, the new messages, and the items that nothing came after."""
@@ -181,9 +183,9 @@ class Change:
         moved: list[Item] = []
         last = at = 0
         while len(moved) < len(new):
-            while at < len(old) and self._built(old[at]).id not in ids:
+            while at < len(old) and self._pattern(old[at]).message.id not in ids:
                 at += 1
-            if at == len(old) or not self._same(old[at], new[len(moved)]):
+            if at == len(old) or not self._pattern(old[at]).says(new[len(moved)]):
                 break
             moved.append(old[at])
             last = at = at + 1

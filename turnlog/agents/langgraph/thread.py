@@ -7,7 +7,6 @@ from threading import RLock
 from typing import Any
 
 import msgspec
-from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.base import writes_sort_key
 
 from turnlog.agents.foreign import Foreign
@@ -22,7 +21,7 @@ from turnlog.agents.langgraph.bodies import (
     Write,
     Writes,
 )
-from turnlog.agents.langgraph.messages import langchain
+from turnlog.agents.langgraph.messages import Pattern, langchain
 from turnlog.agents.langgraph.values import Values
 from turnlog.domain.events import Event, ForeignRecorded
 from turnlog.domain.message import Message
@@ -35,14 +34,14 @@ class Item:
     the words of events, where those do not say all of it.
     """
 
-    __slots__ = ("built", "event", "raw", "rest")
+    __slots__ = ("event", "pattern", "raw", "rest")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.event: int
         self.rest: Any
         self.event, self.rest = (int(raw), None) if raw.isdigit() else msgspec.json.decode(raw)
-        self.built: BaseMessage | None = None
+        self.pattern: Pattern | None = None
 
 
 Held = msgspec.Raw | list[msgspec.Raw] | list[Item]
@@ -211,14 +210,15 @@ class Thread:
             known = self._items[key] = [Item(bytes(raw)) for raw in own]
         return known
 
-    def built(self, item: Item, values: Values) -> BaseMessage:
-        """The message of an item; whoever changes it takes a copy."""
-        if item.built is None:
+    def pattern(self, item: Item, values: Values) -> Pattern:
+        """The message of an item."""
+        if item.pattern is None:
             if item.rest is None:
-                item.built = langchain(self.said(item.event), self.made_id(item.event))[0]
+                built = langchain(self.said(item.event), self.made_id(item.event))[0]
             else:
-                item.built = values.value(filled(item.rest, self._events.get))
-        return item.built
+                built = values.value(filled(item.rest, self._events.get))
+            item.pattern = Pattern(built)
+        return item.pattern
 
     def said(self, number: int) -> Message:
         """The message that begins with an event."""

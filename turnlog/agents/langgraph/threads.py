@@ -14,6 +14,9 @@ from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded
 from turnlog.errors import UnknownConversation, VersionConflict
 
+Planned = Callable[[Thread], Sequence[Event]]
+"""What is to be recorded, given a thread."""
+
 KEPT = 64
 """Threads that stay in memory at most while nobody uses them."""
 
@@ -68,7 +71,12 @@ class Threads:
         thread.version = conversation.version
 
     def record(
-        self, id: str, planned: Callable[[Thread], Sequence[Event]], key: str | None, *, begins: bool
+        self,
+        id: str,
+        planned: Callable[[Thread], Sequence[Event]],
+        key: str | None,
+        *,
+        begins: bool,
     ) -> None:
         """Record what is planned for a thread as it is then; nothing where that is nothing.
 

@@ -1,0 +1,112 @@
+"""A thread's checkpoints as LangGraph takes them, what others recorded among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import Checkpoint as LangGraphCheckpoint
+from langgraph.checkpoint.base import (
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+    PendingWrite,
+)
+from msgspec import Raw
+
+from turnlog.agents.langgraph.bodies import Checkpoint
+from turnlog.agents.langgraph.messages import copies
+from turnlog.agents.langgraph.offer import Offering
+from turnlog.agents.langgraph.thread import Held, Item, Thread
+from turnlog.agents.langgraph.values import Values
+
+
+class Reading:
+    """Of one thread, for whoever holds its lock.
+
+    offering: makes a checkpoint of what others recorded.
+    """
+
+    def __init__(self, thread: Thread, values: Values, offering: Callable[[], Offering]) -> None:
+        self._thread, self._values = thread, values
+        self._offering = offering
+
+    def newest(self, ns: str) -> Checkpoint | None:
+        return (None if ns else self.offered()) or self._thread.newest(ns)
+
+    def found(self, ns: str, id: str) -> Checkpoint | None:
+        """The one of an id, if it is not hidden."""
+        if (ns, id) in self._thread.checkpoints:
+            return self._thread.visible((ns, id))
+        offer = None if ns else self.offered()
+        return offer if offer is not None and offer.id == id else None
+
+    def listed(self) -> list[Checkpoint]:
+        """All that are not hidden, newest first."""
+        offer = self.offered()
+        return [*([] if offer is None else [offer]), *self._thread.listed()]
+
+    def offered(self) -> Checkpoint | None:
+        """What others recorded since the newest checkpoint, as one that goes on from it."""
+        thread = self._thread
+        newest = thread.newest("")
+        if not thread.foreign.after(0 if newest is None else newest.seen):
+            return None
+        if thread.offer is None or thread.offer[0] != thread.version:
+            thread.offer = thread.version, self._offering().checkpoint(thread, newest)
+        return thread.offer[1]
+
+    # --- as LangGraph takes them ----------------------------------------------------------------
+
+    def tuple(self, checkpoint: Checkpoint) -> CheckpointTuple:
+        values, ns, id = self._values, checkpoint.ns, self._thread.id
+        held = {
+            **values.value(checkpoint.state),
+            "id": checkpoint.id,
+            "channel_values": self.channels(checkpoint),
+        }
+        return CheckpointTuple(
+            config=config(id, ns, checkpoint.id),
+            checkpoint=cast("LangGraphCheckpoint", held),
+            metadata=self.metadata(checkpoint),
+            parent_config=config(id, ns, checkpoint.parent) if checkpoint.parent else None,
+            pending_writes=self._pending(checkpoint),
+        )
+
+    def metadata(self, checkpoint: Checkpoint) -> CheckpointMetadata:
+        return cast("CheckpointMetadata", self._values.value(checkpoint.metadata))
+
+    def channels(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        held = self._thread.held(checkpoint).items()
+        return {name: self._channel(value) for name, value in held}
+
+    def _channel(self, held: Held) -> Any:
+        thread, values = self._thread, self._values
+        if not isinstance(held, list):
+            return thread.value(held, values)
+        if held and isinstance(held[0], Item):
+            items = held
+            return copies([item.pattern or thread.pattern(item, values) for item in items])
+        return [thread.value(item, values) for item in cast("list[Raw]", held)]
+
+    def _pending(self, checkpoint: Checkpoint) -> list[PendingWrite]:
+        values, thread = self._values, self._thread
+        return [
+            (task, write.channel, thread.value(write.value, values))
+            for task, write in thread.pending((checkpoint.ns, checkpoint.id))
+        ]
+
+    def history(self, at: Checkpoint, channel: str) -> DeltaChannelHistory:
+        """What a delta channel is made of, hidden checkpoints among it."""
+        newest_first: list[PendingWrite] = []
+        for each in self._thread.ancestors(at):
+            writes = self._pending(each)
+            newest_first += [write for write in reversed(writes) if write[1] == channel]
+            if channel in (held := self._thread.held(each)):
+                return {"writes": newest_first[::-1], "seed": self._channel(held[channel])}
+        return {"writes": newest_first[::-1]}
+
+
+def config(thread: str, ns: str, id: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": thread, "checkpoint_ns": ns, "checkpoint_id": id}}
