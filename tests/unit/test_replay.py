@@ -15,8 +15,11 @@ import pytest
 import turnlog
 from turnlog import (
     ActionExecuted,
+    AnswerBrokenOff,
+    AnswerEnded,
     BotFailed,
     BotUttered,
+    Chunk,
     Entity,
     Event,
     Intent,
@@ -414,3 +417,86 @@ def test_the_pytest_fixture_passes_and_fails_tests(pytester: pytest.Pytester, tm
     )
     outcome.assert_outcomes(passed=1, failed=1)
     outcome.stdout.fnmatch_lines(["1 of 1 conversations diverge", "c, turn 1: text"])
+
+
+def streaming(*pieces: Any) -> Any:
+    async def bot(conversation: Any, message: UserUttered) -> Any:
+        for piece in pieces:
+            if piece == "call":
+                piece = Chunk(await conversation.call("find"))
+            elif callable(piece):
+                piece = piece(conversation)
+            yield piece
+
+    return bot
+
+
+SAID: list[Event] = [
+    BotUttered("Let me look. ", cause=1), ToolCalled("find", call_id="1.1", cause=1),
+    ToolReturned("It is free.", "1.1", "find", cause=3), SlotSet("free", True, cause=1),
+    BotUttered("It is free.", cause=1),
+    BotUttered("Shall I?", {"buttons": [{"title": "yes"}]}, cause=1),
+]  # fmt: skip
+ENDED = AnswerEnded(cause=1)
+BUTTONS = BotUttered("Shall I?", {"buttons": [{"title": "yes"}]})
+
+
+@pytest.mark.parametrize(
+    ("pieces", "kind"),
+    [
+        ([Chunk("Let me "), Chunk("look. "), "call", SlotSet("free", True), BUTTONS], None),
+        (["Let me look. ", "call", SlotSet("free", True), Chunk("Shall I?"), BUTTONS], None),
+        ([lambda here: SlotSet("free", True), "Let me look. ", "call", BUTTONS], None),
+        ([Chunk("Let me look. "), SlotSet("free", True), "It is free.", BUTTONS], "missing"),
+        ([Chunk("Let me see. "), "call", SlotSet("free", True), BUTTONS], "text"),
+        ([Chunk("Let me look. "), "call", SlotSet("free", False), BUTTONS], "slot"),
+        ([Chunk("Let me look. "), "call", SlotSet("free", True), "Shall I?"], "missing"),
+    ],
+)
+def test_an_answer_that_streams_is_compared_by_its_joined_text(
+    pieces: list[Any], kind: str | None
+) -> None:
+    with turnlog.open("memory:") as log:
+        log.record("a", UserUttered("hi"))
+        log.record("a", *SAID, ENDED)
+        [(_, found)] = replay(log, ["a"], LoadedBot(streaming(*pieces), {}, "bot"))
+    assert (found and found.kind) == kind
+
+
+def test_a_bot_that_streams_in_replay_sees_what_it_said(tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    def look(here: Any) -> Event:
+        seen.append((here.slots, [e.text for e in here.events() if isinstance(e, BotUttered)]))
+        return BotUttered("end")
+
+    with turnlog.open("memory:") as log:
+        log.record("a", UserUttered("hi"))
+        log.record("a", BotUttered("begin", cause=1), SlotSet("x", 1, cause=1))
+        log.record("a", BotUttered("end", cause=1), ENDED)
+        bot = LoadedBot(streaming(Chunk("be"), Chunk("gin"), SlotSet("x", 1), look), {}, "bot")
+        assert list(replay(log, ["a"], bot)) == [("a", None)]
+    assert seen == [({"x": 1}, ["begin"])]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [("Let me look. It is free.", None), ("Let me see", "text"), ("Let", "text")]
+)
+def test_of_an_answer_that_was_stopped_what_was_said_is_compared(
+    text: str, kind: str | None
+) -> None:
+    with turnlog.open("memory:") as log:
+        log.record("a", UserUttered("hi"))
+        broken = AnswerBrokenOff(reason="stopped", cause=1)
+        log.record("a", BotUttered("Let me lo", cause=1), broken, ENDED)
+        bot = LoadedBot(streaming(Chunk(text), SlotSet("later", 1)), {}, "bot")
+        [(_, found)] = replay(log, ["a"], bot)
+    assert (found and found.kind) == kind
+
+
+def test_a_list_bot_that_now_streams_is_equal() -> None:
+    with turnlog.open("memory:") as log:
+        log.record("a", UserUttered("hi"))
+        log.record("a", BotUttered("one ", cause=1), BotUttered("two", cause=1))
+        bot = LoadedBot(streaming(Chunk("one "), Chunk("two")), {}, "bot")
+        assert list(replay(log, ["a"], bot)) == [("a", None)]

@@ -40,6 +40,9 @@ Tool = Callable[..., Any]
 Answer = Iterable["Event | str"]
 """Events, oldest first; a string is a message of the bot."""
 
+Pieces = AsyncIterable["Event | str | Chunk"]
+"""What a bot yields, in order."""
+
 TRACEBACK_CHARACTERS = 8_000
 """Of a bot that raises, the last of them."""
 
@@ -49,7 +52,7 @@ class Bot(Protocol):
 
     def __call__(
         self, conversation: BotConversation, message: UserUttered, /
-    ) -> Awaitable[Answer | Event | str | None] | AsyncIterable[Event | str | Chunk]: ...
+    ) -> Awaitable[Answer | Event | str | Pieces | None] | Pieces: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 Three things are compared apart, each in order: what was understood, which tools were called, and
 all the rest. For the order between them says when an event was recorded, not what the bot did.
+Of an answer that streams the texts are compared joined: where a message ends and the next begins
+depends on when its pieces came.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
+
+from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.message_groups import Numbered, groups
@@ -62,6 +66,7 @@ _FAMILIES: dict[type[e.Event], Family] = {
 _INCIDENTAL = frozenset(e.Event.__struct_fields__) | {
     "call_id", "confidence", "policy", "hide_rule_turn", "to", "message",
 }  # fmt: skip
+_ABOUT_ANSWERS = (e.BotFailed, e.AnswerEnded, e.AnswerBrokenOff)
 _STREAMS = (("understood",), ("tool",), ("slot", "action", "text"))
 
 
@@ -90,7 +95,7 @@ def _causes(numbered: Sequence[Numbered]) -> dict[int, int | None]:
 def _is_the_bots(event: e.Event) -> bool:
     if event.actor in ("user", "agent", "system"):
         return False
-    return type(event) in _FAMILIES or isinstance(event, e.BotFailed)
+    return type(event) in _FAMILIES or isinstance(event, _ABOUT_ANSWERS)
 
 
 def difference(
@@ -102,11 +107,17 @@ def difference(
         if failed is not None and failed.kind == recorded.kind:
             return None
         return _failed(recorded, failed or next(iter(actual), None), recorded.kind)
+    stopped = _is_broken_off(expected)
+    if _streams(expected) or _streams(actual):
+        expected = list(joined(expected))
+        actual = list(joined(actual, upto=_length(expected) if stopped else None))
     for families in _STREAMS:
         wanted = [item for item in _items(expected, rules) if item.family in families]
         got = [item for item in _items(actual, rules) if item.family in families]
         if failed is not None:  # what it did before it failed is compared, the rest is not missing
             wanted = wanted[: len(got)]
+        if stopped:  # the rest was never heard
+            got = got[: len(wanted)]
         if (first := _first(wanted, got, rules)) is not None:
             return first
     if failed is not None:
@@ -120,6 +131,34 @@ def _failed(expected: e.Event | None, actual: e.Event | None, kind: str) -> Diff
 
 def _failure(events: Iterable[e.Event]) -> e.BotFailed | None:
     return next((event for event in events if isinstance(event, e.BotFailed)), None)
+
+
+# --- answers that stream ------------------------------------------------------------------------
+
+
+def _streams(answer: Iterable[e.Event]) -> bool:
+    return any(isinstance(event, e.AnswerEnded) for event in answer)
+
+
+def _is_broken_off(answer: Iterable[e.Event]) -> bool:
+    """By whoever read it: where the bot failed, its failure is what is compared."""
+    return any(isinstance(event, e.AnswerBrokenOff) for event in answer)
+
+
+def joined(answer: Sequence[e.Event], upto: int | None = None) -> Iterator[e.Event]:
+    """The texts as one message at the beginning, cut to that many characters; the rest as it is."""
+    texts = [event.text or "" for event in answer if isinstance(event, e.BotUttered)]
+    if text := "".join(texts)[:upto]:
+        yield e.BotUttered(text)
+    for event in answer:
+        if not isinstance(event, e.BotUttered):
+            yield event
+        elif event.data:
+            yield replace(event, text=None)
+
+
+def _length(answer: Iterable[e.Event]) -> int:
+    return sum(len(event.text or "") for event in answer if isinstance(event, e.BotUttered))
 
 
 # --- what is compared ---------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from turnlog.bots import LoadedBot, ask
 from turnlog.domain.calls import answers
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.dialogue import Turn, turns
-from turnlog.domain.events import BotFailed, Event, ToolCalled, UserUttered
+from turnlog.domain.events import AnswerEnded, BotFailed, Event, ToolCalled, UserUttered
 from turnlog.domain.fold import Fold
 from turnlog.encoding import binary
 from turnlog.engine.log import Turnlog
@@ -74,15 +74,17 @@ async def _answer(
     seen = RecordedConversation(scratch, calls, message.timestamp or 0.0)
     try:
         with _broken_off(timeout + GRACE_SECONDS):
-            answer: Sequence[Event] = await ask(loaded.bot, seen, message, timeout)
+            answer: Sequence[Event] = await ask(loaded.bot, seen, message, timeout, seen.answer)
     except Stuck:
         answer = [BotFailed("timeout", f"no answer within {timeout:g} s; it blocked")]
     try:
+        await seen.answer.end_message()
         kept = binary.checked(scratch.id, answer)
         answer = scratch.stage(*kept, recorded=0.0, now=message.timestamp).events
     except ConversationError as error:
         answer = [BotFailed("error", f"its answer cannot be recorded: {error}")]
-    return [*seen.called, *answer]
+    ended = [AnswerEnded()] if seen.answer.streams else []
+    return [*seen.called, *seen.answer.events, *answer, *ended]
 
 
 @contextmanager

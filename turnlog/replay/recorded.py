@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from turnlog.bots.conversation import BotConversation
+from turnlog.bots.streaming import Draft
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, ToolCalled, ToolReturned
 from turnlog.domain.values import same
@@ -13,6 +14,30 @@ from turnlog.encoding import binary
 from turnlog.errors import ToolFailed
 
 Recorded = tuple[ToolCalled, ToolReturned | None]
+
+
+class RecordedAnswer:
+    """Hears a bot that yields. events: what it said, as the log would have kept it."""
+
+    def __init__(self, stage: Callable[[Event], Sequence[Event]]) -> None:
+        self._stage = stage
+        self._draft = Draft()
+        self.events: list[Event] = []
+        self.streams = False
+
+    async def begin(self) -> None:
+        self.streams = True
+
+    async def chunk(self, text: str) -> None:
+        self._draft.add(text)
+
+    async def take(self, event: Event) -> None:
+        await self.end_message(event)
+        self.events += self._stage(event)
+
+    async def end_message(self, event: Event | None = None) -> None:
+        if (whole := self._draft.ended(event)) is not None:
+            self.events += self._stage(whole)
 
 
 class RecordedConversation(BotConversation):
@@ -28,6 +53,7 @@ class RecordedConversation(BotConversation):
         self._now = now
         self.called: list[Event] = []
         """The calls that the bot made."""
+        self.answer = RecordedAnswer(self._said)
 
     @property
     def now(self) -> float:
@@ -35,6 +61,7 @@ class RecordedConversation(BotConversation):
 
     async def call(self, tool: str, /, **arguments: Any) -> Any:
         """The recorded result of this call; of the next one of this tool where none is equal."""
+        await self.answer.end_message()
         (wanted,) = binary.checked(self.id, [ToolCalled(tool, arguments)])
         assert isinstance(wanted, ToolCalled)
         pair = self._recorded(wanted)
@@ -50,6 +77,10 @@ class RecordedConversation(BotConversation):
         if returned.is_error:
             raise ToolFailed(tool, returned.result)
         return returned.result
+
+    def _said(self, event: Event) -> Sequence[Event]:
+        kept = binary.checked(self.id, [event])
+        return self._conversation.stage(*kept, recorded=0.0, now=self.now).events
 
     def _record(self, call: ToolCalled) -> None:
         self._conversation.stage(call, recorded=0.0, now=self.now)

@@ -1,0 +1,94 @@
+"""A bot that streams, in a server that kills itself at a named point of the answer, once.
+
+The point is the content of the file `point` in the server's folder.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+from turnlog import AsyncTurnlog, BotUttered, Chunk, ReasoningAdded, SlotSet
+
+PIECES = 5
+"""Pieces that the answer is recorded in before its end."""
+
+RECORDS = ("piece 1", "piece 2", "call", "return", "piece 3", "piece 4", "piece 5", "end")
+CHUNKS = 6
+POINTS = (
+    "asked", "tool begun", "tool done",
+    *(f"chunk {number}" for number in range(1, CHUNKS + 1)),
+    *(f"{when} {record}" for record in RECORDS for when in ("before", "after")),
+)  # fmt: skip
+TOOL_UNRECORDED = ("tool begun", "tool done", "before return")
+"""Points at which the tool may have run and its result is not recorded: it runs again."""
+
+
+def reach(point: str) -> None:
+    file = Path("point")
+    if file.exists() and file.read_text() == point:
+        file.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def bot(conversation: Any, message: Any) -> AsyncIterator[Any]:
+    """Chooses other words in each process, as a model may."""
+    reach("asked")
+    yield ReasoningAdded(f"look first, says {os.getpid()}")
+    for chunk in chunks(message.text, 1, 2):
+        yield chunk
+    assert conversation.slots.get("asked") != message.text
+    runs = await conversation.call("look", of=message.text)
+    yield SlotSet("asked", message.text)
+    assert conversation.slots["asked"] == message.text
+    for chunk in chunks(message.text, 3, 4):
+        yield chunk
+    yield BotUttered(f"{message.text}: ran {runs}")
+    for chunk in chunks(message.text, 5, 6):
+        yield chunk
+
+
+def chunks(text: str, *numbers: int) -> Iterator[Chunk]:
+    for number in numbers:
+        yield Chunk(f"{text}: chunk {number} of {os.getpid()} ")
+        reach(f"chunk {number}")
+
+
+def look(of: str) -> int:
+    """How often it ran, counted in a file; kept by the disk before it says so."""
+    reach("tool begun")
+    with Path("runs").open("a") as runs:
+        runs.write(f"{of}\n")
+        runs.flush()
+        os.fsync(runs.fileno())
+    reach("tool done")
+    return Path("runs").read_text().splitlines().count(of)
+
+
+tools = {"look": look}
+
+
+def named(key: str) -> str:
+    """What a commit is of which that is the idempotency key."""
+    kind, _, number = key.removeprefix("\x1f").partition(" ")
+    piece = number.partition(".")[2]
+    return kind if kind != "answer" else f"piece {piece}" if piece else "end"
+
+
+record = AsyncTurnlog.record
+
+
+async def recording(self: Any, id: str, *events: Any, key: str | None = None, **more: Any) -> Any:
+    ours = key is not None and key.startswith("\x1f")
+    if ours:
+        reach(f"before {named(key or '')}")
+    done = await record(self, id, *events, key=key, **more)
+    if ours:
+        reach(f"after {named(key or '')}")
+    return done
+
+
+AsyncTurnlog.record = recording  # type: ignore[method-assign]
