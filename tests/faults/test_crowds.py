@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 
 import turnlog
 from tests.faults.conftest import LONG, Start
 from turnlog import UserUttered
+from turnlog.audit.verify import verify
 from turnlog.errors import VersionConflict
+from turnlog.storage.rows import HEADS
+
+PROCESSES = {"sqlite": 8, "postgres": 4}
+TRIES, DEATHS = (10_000, 4) if LONG else (200, 1)
 
 
 def test_one_message_id_a_hundred_times_at_once_is_stored_once(durable_url: str) -> None:
@@ -51,6 +60,65 @@ def test_eight_processes_can_start_on_an_empty_database(durable_url: str, start:
         assert process.returncode == 0, errors.decode()
     with turnlog.open(durable_url) as log:
         assert sorted(log.ids()) == [f"c{number}" for number in range(8)]
+
+
+@pytest.mark.parametrize("back_end", PROCESSES)
+def test_a_key_that_many_processes_give_is_stored_once_whoever_is_killed(
+    back_end: str, request: pytest.FixtureRequest, start: Start
+) -> None:
+    """Every process gives every key, and gives all of them again after a kill."""
+    url: str = request.getfixturevalue(f"{back_end}_url")
+    turnlog.open(url).close()
+    processes = PROCESSES[back_end]
+    keys = TRIES // processes
+
+    def go(number: int) -> list[str]:
+        """Answers of one process, and of those that follow when it is killed."""
+        behind = 10**9 if number % 2 else 20  # the rows of every other one are only in the tail
+        kills = [keys // 5 * n for n in range(1, DEATHS + 1)] if number < 4 else []
+        told: list[str] = []
+        for kill_after in [*kills, None]:
+            told += answers(start("keyed", url, number, keys, behind), kill_after)
+        return told
+
+    alone = answers(start("keyed", url, "alone", keys, 10**9), keys // 2)
+    assert in_tables(url) == 0
+    with ThreadPoolExecutor(processes) as pool:
+        told = [
+            line.split() for lines in [alone, *pool.map(go, range(processes))] for line in lines
+        ]
+    places = {key: (conversation, int(version)) for key, conversation, version, _ in told}
+    assert len(told) >= processes * keys
+    assert len({tuple(line[:3]) for line in told}) == len(places) == keys  # one place for a key
+    assert max(Counter(line[0] for line in told if line[3] == "1").values()) == 1
+    with turnlog.open(url) as log:
+        commits = [row.commit() for row in log.store.reader.tail(0, 10**6)]
+        stored = {c.key: (c.conversation, c.version) for c in commits if c.key is not None}
+        assert len(stored) == len(commits) == keys
+        assert stored == {f"key {key}": place for key, place in places.items()}
+        assert verify(log.store).faults == []
+    deaths = 1 + DEATHS * min(4, processes)
+    print(f"\n{back_end}: {len(told)} tries of {keys} keys, {deaths} kills, each stored once")
+
+
+def in_tables(url: str) -> int:
+    """Up to where the derived tables have come."""
+    with turnlog.open(url, readonly=True) as log:
+        found = log.store.reader.checkpoint(HEADS)
+        return found.position if found else 0
+
+
+def answers(process: subprocess.Popen[bytes], kill_after: int | None) -> list[str]:
+    """The whole lines of a process, which is killed when it has said so many."""
+    lines: list[str] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.endswith(b"\n"):
+            lines.append(line.decode())
+        if len(lines) == kill_after:
+            process.kill()
+    assert process.wait() == (0 if kill_after is None else -9), process.stderr.read().decode()  # type: ignore[union-attr]
+    return lines
 
 
 def test_eight_processes_on_one_file_all_get_their_turn(sqlite_url: str, start: Start) -> None:

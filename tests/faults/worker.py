@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import sys
 import threading
 import time
 
 import turnlog
 from turnlog import SlotSet, UserUttered
+from turnlog.projections import tail
 
 
 def crash(url: str, run: str, threads: str = "4") -> None:
@@ -48,5 +50,34 @@ def once(url: str, number: str, start: str = "0") -> None:
         log.record(f"c{number}", UserUttered("hello"), key=f"k{number}")
 
 
+def keyed(url: str, number: str, keys: str, behind: str) -> None:
+    """Record a message for each key, in an order of its own; the answers go to stdout.
+
+    behind: rows after which it brings the derived tables up.
+    """
+    tail.BEHIND_ROWS = int(behind)
+    order = list(range(int(keys)))
+    random.Random(number).shuffle(order)
+    log = turnlog.open(url)
+    for key in order:
+        done = log.record(f"c{key % 50}", UserUttered(f"text {key}"), key=f"key {key}")
+        where = done.commits[0]
+        os.write(1, f"{key} {where.conversation} {where.version} {int(done.new)}\n".encode())
+    log.close()
+
+
+def written(url: str, number: str, turns: str, behind: str, acknowledged: str) -> None:
+    """Record turns of one conversation; how many are acknowledged goes into a file."""
+    tail.BEHIND_ROWS = int(behind)
+    with turnlog.open(url) as log, open(acknowledged, "r+b", buffering=0) as file:
+        for turn in range(1, int(turns) + 1):
+            log.record(f"c{number}", UserUttered(f"{turn}"), SlotSet("n", turn))
+            if turn % 5 == 0:
+                log.view("transcript")
+            os.pwrite(file.fileno(), turn.to_bytes(4, "big"), 4 * int(number))
+
+
+TASKS = {"crash": crash, "crowd": crowd, "once": once, "keyed": keyed, "written": written}
+
 if __name__ == "__main__":
-    {"crash": crash, "crowd": crowd, "once": once}[sys.argv[1]](*sys.argv[2:])
+    TASKS[sys.argv[1]](*sys.argv[2:])
