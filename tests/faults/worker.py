@@ -9,6 +9,7 @@ import threading
 import time
 
 import turnlog
+from tests.faults.reading import read
 from turnlog import SlotSet, UserUttered
 from turnlog.projections import tail
 
@@ -77,7 +78,14 @@ def written(url: str, number: str, turns: str, behind: str, acknowledged: str) -
             os.pwrite(file.fileno(), turn.to_bytes(4, "big"), 4 * int(number))
 
 
-TASKS = {"crash": crash, "crowd": crowd, "once": once, "keyed": keyed, "written": written}
+TASKS = {
+    "crash": crash,
+    "crowd": crowd,
+    "once": once,
+    "keyed": keyed,
+    "written": written,
+    "read": read,
+}
 
 if __name__ == "__main__":
     TASKS[sys.argv[1]](*sys.argv[2:])
