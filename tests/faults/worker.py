@@ -78,14 +78,7 @@ def written(url: str, number: str, turns: str, behind: str, acknowledged: str) -
             os.pwrite(file.fileno(), turn.to_bytes(4, "big"), 4 * int(number))
 
 
-TASKS = {
-    "crash": crash,
-    "crowd": crowd,
-    "once": once,
-    "keyed": keyed,
-    "written": written,
-    "read": read,
-}
+TASKS = {task.__name__: task for task in (crash, crowd, once, keyed, written, read)}
 
 if __name__ == "__main__":
     TASKS[sys.argv[1]](*sys.argv[2:])
