@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from turnlog.audit.verify import verify
 from turnlog.errors import StorageError
 from turnlog.projections import PROJECTIONS, live_head
 from turnlog.projections.projection import catch_up
+from turnlog.storage import copying
 from turnlog.storage.urls import recorder
 
 FLIPS = 500 if LONG else 40
@@ -95,14 +97,21 @@ def test_each_flipped_bit_of_a_postgres_row_is_found(
     print(f"\n{done} bits flipped in PostgreSQL's rows, {len(missed)} missed")
 
 
-def test_a_log_that_four_processes_write_raises_no_alarm(durable_url: str, start: Start):
+def test_a_log_that_four_processes_write_raises_no_alarm(
+    durable_url: str, tmp_path: Path, start: Start
+):
+    """Nor does a backup of it; by one process or two, while the tables are brought up often."""
     with turnlog.open(durable_url) as log:
         log.record("first", UserUttered("hello"))
-        writers = [start("crash", durable_url, f"run{number}", 2) for number in range(WRITERS)]
+        writers = [start("crash", durable_url, f"run{number}", 2, 20) for number in range(WRITERS)]
         for writer in writers:
             assert writer.stdout is not None
             assert writer.stdout.readline()  # it writes
-        seen = [verify(log.store) for _ in range(LOOKS)]
+        seen = [verify(log.store, jobs=1 + look % 2) for look in range(LOOKS)]
+        for look in range(LOOKS):
+            copying.backup(log.store, path := tmp_path / f"{look}.backup")
+            with copying.opened(path) as copy:
+                seen.append(verify(copy))
         for writer in writers:
             writer.send_signal(signal.SIGKILL)
             writer.wait()

@@ -14,8 +14,12 @@ from turnlog import SlotSet, UserUttered
 from turnlog.projections import tail
 
 
-def crash(url: str, run: str, threads: str = "4") -> None:
-    """Record for ever in several threads; each key goes to stdout once it is acknowledged."""
+def crash(url: str, run: str, threads: str = "4", behind: str = "1000") -> None:
+    """Record for ever in several threads; each key goes to stdout once it is acknowledged.
+
+    behind: rows after which it brings the derived tables up.
+    """
+    tail.BEHIND_ROWS = int(behind)
     log = turnlog.open(url)
 
     def work(number: int) -> None:
