@@ -20,13 +20,13 @@ class Tables:
         if self._store.url.startswith("sqlite:"):
             path = self._store.url.removeprefix("sqlite:///")
             with closing(sqlite3.connect(path, timeout=30)) as sql, sql:
-                done = sql.execute(statement.format("").replace("%s", "?"), given)
+                done = sql.execute(statement.replace("{}", "").replace("%s", "?"), given)
                 return done.rowcount
         import psycopg
 
         with psycopg.connect(self._store.url, autocommit=True) as sql:
             encoded = [each.encode() if isinstance(each, str) else each for each in given]
-            return sql.execute(statement.format("turnlog_"), encoded).rowcount
+            return sql.execute(statement.replace("{}", "turnlog_"), encoded).rowcount
 
     @property
     def memory(self) -> Any:

@@ -17,7 +17,7 @@ from turnlog.errors import StorageError
 from turnlog.projections.history import StoredHistory
 from turnlog.projections.stream_rows import StreamRows
 from turnlog.storage.recorder import Scan
-from turnlog.storage.rows import Head, Row, Snapshot, Stream, has_types
+from turnlog.storage.rows import Head, Row, SealedRow, Snapshot, Stream, has_types
 
 
 class Chain:
@@ -82,6 +82,9 @@ class Chain:
             self._compare_snapshot(row)
         self._last, self._is_sound = row, is_sound
         self.digest = digest_of(row)
+        if isinstance(row, SealedRow) and self.digest not in (row.seal, None):
+            what = f"version {row.version!r} does not have the digest that is kept beside it"
+            self.fault(what, here)
         if self._due is not None and self._head is not None and row.version == self._head.version:
             self._due, self._due_state = self._due_head(), self._state and self._state.copy()
 

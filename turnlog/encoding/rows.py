@@ -280,7 +280,10 @@ def digest(
     owner: bytes, version: int, topic: str, previous: bytes, skeleton: bytes, commitments: bytes
 ) -> bytes:
     """The digest of a row; owner: the commitment of its stream. Only topic has no fixed length."""
-    number = version.to_bytes(8, "big", signed=True)
+    try:
+        number = version.to_bytes(8, "big", signed=True)
+    except OverflowError as error:  # one more than a number that somebody made so large
+        raise Corrupt(f"version {version} is too large") from error
     inner = sha256(skeleton).digest() + sha256(commitments).digest()
     return sha256(owner + number + previous + inner + topic.encode()).digest()
 

@@ -58,10 +58,19 @@ class Heads:
         was_empty = self.position == 0
         if self.position is None or self.tail.is_long:
             self._follow_tables(reader)
-        while rows := reader.tail(self.position or 0, BATCH_COMMITS):
+        while rows := self._further(reader):
             if was_empty and rows[0].position == 1:
                 self._check_beginning(rows[0])
             self.tail.note(rows)
+
+    def _further(self, reader: Reader) -> Sequence[Row]:
+        """The next rows, behind the one that was seen last. Raises AnotherPast if it is gone."""
+        if (seen := self.tail.seen) is None:
+            return reader.tail(self.position or 0, BATCH_COMMITS)
+        rows = reader.tail(seen.position - 1, BATCH_COMMITS + 1)
+        if not (rows and seen.is_at(rows[0])):
+            raise AnotherPast(seen.position)
+        return rows[1:]
 
     def _check_beginning(self, row: Row) -> None:
         """Raise Unavailable where an empty log became the copy of another one meanwhile."""
@@ -72,10 +81,9 @@ class Heads:
     def _follow_tables(self, reader: Reader) -> None:
         """Where the tables are now, of which less has to be kept in memory."""
         found = reader.checkpoint(HEADS)
-        checkpoint = found.position if found else 0
-        if checkpoint:
-            _check_end(reader, checkpoint)
-        self.tail.follow_tables(checkpoint)
+        if found is not None:
+            _check_end(reader, found.position)
+        self.tail.follow_tables(found)
 
     def head(self, reader: Reader, conversation: str) -> LiveHead | None:
         """Where a conversation stands; None where there is none."""

@@ -6,12 +6,13 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from turnlog.errors import Corrupt
 from turnlog.projections.following import Following
 from turnlog.projections.live_head import LiveHead
 from turnlog.storage import forks
-from turnlog.storage.rows import Row, Snapshot
+from turnlog.storage.rows import Checkpoint, Row, Snapshot
 
 BEHIND_ROWS = 1_000
 """Rows after which a writer brings the tables up to the end of the log."""
@@ -22,13 +23,29 @@ KEPT_HEADS = 1_000
 logger = logging.getLogger(__name__)
 
 
+class Seen(NamedTuple):
+    """The newest row that is known: as it was read, or by its digest."""
+
+    position: int
+    known: Row | bytes | None
+
+    def is_at(self, row: Row) -> bool:
+        """Whether a row is that one; what was dropped of it meanwhile is under no digest."""
+        if row.position != self.position or self.known is None:
+            return row.position == self.position
+        if row == self.known:
+            return True
+        known = self.known.digest() if isinstance(self.known, Row) else self.known
+        return row.digest() == known
+
+
 class Tail(forks.Forked):
     """Rows that no head has seen yet, heads, and the keys and snapshots that the tables lack.
 
     Safe to use from several threads. position: up to which all rows are known; None before the
-    first look. Rows of ours may lie beyond those of others that were not looked at yet.
-    checkpoint: up to where the tables have come; moves: how often that changed, with each of which
-    heads may be let go of.
+    first look. Rows of ours may lie beyond those of others that were not looked at yet. seen: the
+    row at that position. checkpoint: up to where the tables have come; moves: how often that
+    changed, with each of which heads may be let go of.
     """
 
     def __init__(self) -> None:
@@ -38,6 +55,7 @@ class Tail(forks.Forked):
         self._snapshots: dict[int, list[tuple[int, Snapshot]]] = {}
         self.keys: dict[bytes, int] = {}
         self.position: int | None = None
+        self.seen: Seen | None = None
         self.checkpoint = 0
         self.moves = 0
         self._end = 0
@@ -71,6 +89,8 @@ class Tail(forks.Forked):
                         self.pending.setdefault(row.conversation, []).append(row)
                     except Corrupt as error:  # nobody can ask for it by its name
                         logger.error("position %d: %s", row.position, error)
+            if rows[-1].position == self.position:
+                self.seen = Seen(rows[-1].position, rows[-1])
 
     # --- heads ----------------------------------------------------------------------------------
 
@@ -122,8 +142,9 @@ class Tail(forks.Forked):
                 self._settle(conversation)
             self.keys.update(keys)
             self._end = max(position, self._end)
-            if after <= (self.position or 0):  # else others wrote in between
-                self.position = max(position, self.position or 0)
+            if after <= (self.position or 0) < position:  # else others wrote in between
+                self.position = position
+                self.seen = Seen(position, _digest_at(position, following.values()))
             self._trim_if_many()
 
     def _put_newer(self, conversation: str, following: Following) -> bool:
@@ -158,14 +179,16 @@ class Tail(forks.Forked):
 
     # --- letting go -----------------------------------------------------------------------------
 
-    def follow_tables(self, checkpoint: int) -> None:
+    def follow_tables(self, found: Checkpoint | None) -> None:
         """Begin at the tables where they have come further than what is known."""
+        checkpoint = found.position if found else 0
         with self._lock:
             if self.position is None or self.position < checkpoint:
                 self._heads.clear()
                 self.pending.clear()
                 self.moves += 1
                 self.position = checkpoint
+                self.seen = Seen(checkpoint, found.digest) if found else None
             self._let_go(checkpoint)
 
     def let_go(self, checkpoint: int) -> None:
@@ -204,3 +227,9 @@ class Tail(forks.Forked):
         names = [n for n, head in self._heads.items() if head.position <= self.checkpoint]
         for name in names[: max(0, len(self._heads) - KEPT_HEADS)]:
             del self._heads[name]
+
+
+def _digest_at(position: int, following: Iterable[Following]) -> bytes | None:
+    """Of the row that a writer put at a position."""
+    heads = (each.head for each in following)
+    return next((head.digest for head in heads if head and head.position == position), None)

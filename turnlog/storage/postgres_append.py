@@ -14,7 +14,7 @@ FUNCTION: LiteralString = f"""
 CREATE FUNCTION turnlog_append_t1(
     streams bigint[], lives bigint[], owners bytea[], names bytea[], lookups bytea[],
     row_streams bigint[], versions bigint[], topics bytea[], previouses bytea[],
-    skeletons bytea[], commitments bytea[], parts bytea[],
+    skeletons bytea[], commitments bytea[], parts bytea[], digests bytea[],
     key_lookups bytea[], key_rows bigint[]
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -26,20 +26,30 @@ BEGIN
         SELECT unnest($1), unnest($2), unnest($3), unnest($4), unnest($5);
     INSERT INTO turnlog_rows_t1
         SELECT newest + generate_subscripts($6, 1), unnest($6), unnest($7), unnest($8),
-            unnest($9), unnest($10), unnest($11), unnest($12);
-    INSERT INTO turnlog_keys SELECT unnest($13), newest + unnest($14);
+            unnest($9), unnest($10), unnest($11), unnest($12), unnest($13);
+    FOR place IN 1 .. cardinality($6) LOOP
+        CONTINUE WHEN $6[place] = ANY ($1);
+        PERFORM FROM turnlog_rows_t1
+            WHERE stream = $6[place] AND version = $7[place] - 1 AND digest = $9[place];
+        IF NOT FOUND THEN
+            RAISE unique_violation
+                USING MESSAGE = 'version ' || $7[place] || ' does not follow from what is there';
+        END IF;
+    END LOOP;
+    INSERT INTO turnlog_keys SELECT unnest($14), newest + unnest($15);
     NOTIFY turnlog;
     RETURN newest + 1;
 END
 $$;
 """
-"""Refuses rows of streams that do not stand where the caller believes: their versions are there.
+"""Refuses rows of streams that do not stand where the caller believes: their versions are there,
+or, where the server has lost its newest rows, what they follow from is not.
 
 Arrays are unnested where they are selected, and not in FROM, where each would be stored first.
 """
 
 APPEND: LiteralString = (
-    "SELECT turnlog_append_t1(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)"
+    "SELECT turnlog_append_t1(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)"
 )
 
 
@@ -61,6 +71,7 @@ def appended(
         Texts(row.skeleton for row in rows),
         Texts(row.commitments for row in rows),
         Texts(row.parts for row in rows),
+        Texts(row.digest() for row in rows),
         Texts(key.lookup for key in keys),
         Integers(key.position - before for key in keys),
     ]

@@ -24,6 +24,7 @@ from turnlog.storage.rows import (
     Head,
     Key,
     Row,
+    SealedRow,
     Snapshot,
     Stored,
     Stream,
@@ -46,7 +47,7 @@ class _Table(NamedTuple):
 
 
 _EVERY_ROW = _Table(
-    f"{ROW}, coalesce(owner, ''), name, coalesce(life, 0)",
+    f"{ROW}, coalesce(owner, ''), name, coalesce(life, 0), digest",
     "turnlog_rows_t1 LEFT JOIN turnlog_streams USING (stream)",
     "stream, version",
     "%b::bigint, %b::bigint",
@@ -75,6 +76,13 @@ _EVERY: dict[type, tuple[_Table, Callable[[Any], Any]]] = {
         entry_of,
     ),
 }
+
+
+def _sealed(found: Any) -> Row:
+    *columns, seal = found
+    row = SealedRow._make(row_of(columns))
+    row.seal = seal
+    return row
 
 
 class PostgresScan(PostgresReader):
@@ -108,7 +116,7 @@ class PostgresScan(PostgresReader):
     def rows_between(self, first: int, last: int) -> Iterator[Row]:
         where: LiteralString = "position <> 0 AND position <= %b AND stream BETWEEN %b AND %b"
         limits = (self.last_position(), first, last)
-        return map(row_of, self._pages(_EVERY_ROW, where, limits))
+        return map(_sealed, self._pages(_EVERY_ROW, where, limits))
 
     def _pages(
         self, table: _Table, where: LiteralString = "true", parameters: Sequence[Any] = ()

@@ -17,6 +17,7 @@ CREATE TABLE turnlog_rows_t1 (
     skeleton bytea NOT NULL,
     commitments bytea NOT NULL,
     parts bytea NOT NULL,
+    digest bytea NOT NULL,
     PRIMARY KEY (stream, version)
 );
 CREATE INDEX turnlog_rows_by_position ON turnlog_rows_t1 (position);

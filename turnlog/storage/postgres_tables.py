@@ -230,8 +230,8 @@ class PostgresTransaction(PostgresReader):
         self._connection.ask("UPDATE turnlog_format SET secret = %b", (genesis.secret,))
         self._connection.ask("DELETE FROM turnlog_rows_t1 WHERE position = 0")
         self._connection.ask(
-            "INSERT INTO turnlog_rows_t1 VALUES (0, 0, 0, 'genesis', '', %b, '', '')",
-            (genesis.skeleton,),
+            "INSERT INTO turnlog_rows_t1 VALUES (0, 0, 0, 'genesis', '', %b, '', '', %b)",
+            (genesis.skeleton, genesis.digest),
         )
         self.secret = genesis.secret
 
@@ -249,8 +249,9 @@ class PostgresTransaction(PostgresReader):
         )
         self._do(
             "INSERT INTO turnlog_rows_t1 SELECT * FROM unnest(%b::bigint[], %b::bigint[],"
-            " %b::bigint[], %b::bytea[], %b::bytea[], %b::bytea[], %b::bytea[], %b::bytea[])",
-            [(*row[:3], row.topic.encode(), *row[4:8]) for row in rows],
+            " %b::bigint[], %b::bytea[], %b::bytea[], %b::bytea[], %b::bytea[], %b::bytea[],"
+            " %b::bytea[])",
+            [(*row[:3], row.topic.encode(), *row[4:8], row.digest()) for row in rows],
         )
         self._do("INSERT INTO turnlog_keys SELECT * FROM unnest(%b::bytea[], %b::bigint[])", keys)
         if rows:

@@ -196,6 +196,8 @@ class Recorder(forks.Forked, ABC):
         log is not what the caller believed.
         """
         with self.transaction() as transaction:
+            if transaction.last_position() != rows[0].position - 1:
+                raise IntegrityError(f"position {rows[0].position} is not the next")
             if keys and transaction.keyed_rows([key.lookup for key in keys]):
                 raise IntegrityError("a key is there")
             transaction.append(rows, streams, keys)

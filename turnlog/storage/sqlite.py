@@ -274,12 +274,12 @@ class _Exclusive(SqliteTransaction):
         self._raise_translated(error)
 
     def append_one(self, row: Row, lookup: bytes | None) -> None:
-        """Append a row unless its position, its version or its key is there."""
+        """Append a row behind the last one, unless its version or its key is there."""
         with self.lock:
             self._damage.check(self._path)
             try:
                 if self.insist(INSERT_ROW, (*row[:8], lookup)) == 0:
-                    raise IntegrityError("a key is there")
+                    raise IntegrityError("the log has gone on or back, or a key is there")
             except sqlite3.Error as error:
                 self._raise_translated(error)
             self._files.check()  # what went into a file that is gone is not acknowledged

@@ -309,10 +309,12 @@ _EVERY: dict[type, tuple[str, Callable[[Any], Any]]] = {
 
 
 INSERT_ROW = (
-    "INSERT INTO rows_t1 SELECT ?, ?, ?, ?, ?, ?, ?, ?"
-    " WHERE NOT EXISTS (SELECT 1 FROM keys WHERE lookup = ?)"
+    "INSERT INTO rows_t1 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8"
+    " WHERE (SELECT max(position) FROM rows_t1) = ?1 - 1"
+    " AND NOT EXISTS (SELECT 1 FROM keys WHERE lookup = ?9)"
 )
-"""Unless its key is there; NULL for a row without one."""
+"""Behind the row before it, so that one which was cut off leaves no gap; unless its key is there,
+NULL for a row without one."""
 
 
 _LEFT_LOOKUPS = "SELECT stream FROM streams WHERE name IS NULL AND lookup IS NOT NULL"

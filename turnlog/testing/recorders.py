@@ -14,6 +14,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -165,8 +166,11 @@ class RecorderContract(ABC):
             ([row(3, "b"), row(4, "a", 3)], [stream("b")], [Key(lookup, 4)]),
             ([row(3, "b")], [stream("a")], []),
         ]
-        if not recorder.gives_positions:
-            wrong.append(([row(2, "a", 3)], [], []))
+        if recorder.gives_positions:  # and so has to look itself what they follow
+            wrong.append(([row(3, "a", 3)._replace(previous=b"another")], [], []))
+            wrong.append(([row(3, "a", 4)], [], []))
+        else:
+            wrong += [([row(position, "a", 3)], [], []) for position in (2, 4)]
         for asked in wrong:
             with pytest.raises(IntegrityError):
                 recorder.append(*asked)
@@ -424,10 +428,16 @@ def place(conversation: str) -> int:
 def row(position: int, conversation: str, version: int = 1) -> Row:
     number, _, owner, name = stream(conversation)
     made = foreign_columns("topic", b"state\xff", bytes(range(240, 256)))
+    previous = _digest(conversation, version - 1) if version > 1 else b"previous\0"
     return Row(
-        position, number, version, made.topic, b"previous\0", made.skeleton, b"", made.parts,
-        owner, name, 1,
+        position, number, version, made.topic, previous, made.skeleton, b"", made.parts, owner,
+        name, 1,
     )  # fmt: skip
+
+
+@cache
+def _digest(conversation: str, version: int) -> bytes:
+    return row(0, conversation, version).digest()
 
 
 def head(conversation: str, version: int = 1) -> Head:
