@@ -72,6 +72,34 @@ def test_the_widget_talks_and_comes_back_to_its_session(
     assert len(answers) == 3
 
 
+def test_the_widget_goes_on_with_a_streamed_answer_whose_server_was_killed(
+    node: Node, chromium: Browser, tmp_path: Path
+) -> None:
+    shutil.copy(node.modules / "rasa-webchat/lib/index.js", tmp_path / "widget.js")
+    bot = "tests.integration.live.streaming_bots:gated"
+    with served(tmp_path) as site, turnlog_part.running("--cors", site, bot=bot) as server:
+        html = PAGE.replace("SERVER", json.dumps(server.url))
+        (tmp_path / "index.html").write_text(html)
+        page = chromium.new_page()
+        _open(page, site)
+        page.get_by_text("Let me look.").wait_for()
+        server.kill()
+        (server.folder / "go").touch()
+        server.start()
+        _open(page, site)
+        page.get_by_text("I cannot choose the wine for you.").wait_for()
+        assert page.get_by_text("Let me look.").count() == 1
+        assert page.get_by_text("a table.").count() == 1
+        page.locator(".rw-sender textarea, .rw-sender input").first.fill("again")
+        page.keyboard.press("Enter")
+        page.get_by_text("I cannot choose the wine for you.").nth(1).wait_for()
+        with turnlog.open(f"sqlite:///{server.folder}/chat.db") as log:
+            [id] = log.ids()
+            events = [type(event).__name__ for event in log.conversation(id).events()]
+    assert events.count("BotUttered") == 4
+    assert events.count("ToolCalled") == events.count("AnswerEnded") == 2
+
+
 def _open(page: Page, site: str) -> None:
     page.goto(site)
     launcher = page.locator(".rw-launcher")

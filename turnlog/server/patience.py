@@ -88,6 +88,9 @@ async def bot_answer(
             await asyncio.wait({task, stopping}, timeout=wait, return_when=FIRST_COMPLETED)
             if task.done():
                 return _outcome(task)
+    except asyncio.CancelledError:  # the server ends
+        task.cancel()
+        raise
     finally:
         stopping.cancel()
     task.cancel()

@@ -40,6 +40,9 @@ logger = logging.getLogger(__name__)
 Done = TypeVar("Done")
 Arguments = ParamSpec("Arguments")
 
+ENDING_SECONDS = 30.0
+"""For answers under way when the server ends."""
+
 FRESH_SECONDS = 1.0
 LEASE_PAUSE_SECONDS = 0.5
 """How long a message may be without a lease by the server that took it; between looks for one."""
@@ -192,11 +195,14 @@ class Runner:
     # --- ending ---------------------------------------------------------------------------------
 
     async def finish(self) -> None:
-        """Wait for the answers under way."""
+        """Wait for the answers under way; one that takes longer is owed, as after a crash."""
         self._patience.ending = True
         for task in self._waiting:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        late = (await asyncio.wait(self._tasks, timeout=ENDING_SECONDS))[1] if self._tasks else ()
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     def _start(self, conversation: str, answering: Any) -> asyncio.Task[Any]:
         task = self._answers[conversation] = asyncio.create_task(answering)

@@ -32,14 +32,10 @@ export function atWork(whether) {
   if (!whether) whole();
 }
 
-/** ask(): has the answer broken off. */
+/** ask(): has the answer broken off; whether there was one. */
 export function stopping(ask) {
   stop.addEventListener("click", async () => {
-    stop.disabled = true; // until the bot is at work again
-    try {
-      await ask();
-    } catch {
-      stop.disabled = false;
-    }
+    stop.disabled = true;
+    stop.disabled = await ask().catch(() => false); // until the bot is at work again
   });
 }

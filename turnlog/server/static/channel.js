@@ -4,6 +4,7 @@
 const SILENCE = 40_000; // the server says every 15 s that it is alive
 const STREAMS = 4; // a browser opens six connections to an origin, pages and messages need some
 const NOTES = { typing: true, chunk: true }; // what is told beside the messages
+const STOPS = 8;
 const PAUSE = 2_000; // between looks of a page that found no connection free
 
 /** What the server refused: `reason` is one word. */
@@ -45,9 +46,16 @@ export async function say(token, body, patience) {
   return (await request("/chat/messages", token, { body, signal })).json();
 }
 
-/** Break off the answer under way. */
+/**
+ * Break off the answer under way. Of several servers the one that is at work on it has to hear it,
+ * so it is said again; whether one was found.
+ */
 export async function stop(token) {
-  await request("/chat/stop", token, { body: {} });
+  for (let time = 0; time < STOPS; time++) {
+    const answer = await request("/chat/stop", token, { body: {} });
+    if ((await answer.json()).stopped) return true;
+  }
+  return false;
 }
 
 /**
