@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,18 @@ import turnlog
 from turnlog import Chunk, UserUttered
 from turnlog.bots import LoadedBot
 from turnlog.server import runner
-from turnlog.server.app import serving
+from turnlog.server.services import Services
 from turnlog.server.settings import Settings
+
+
+@asynccontextmanager
+async def serving(settings: Settings, bot: LoadedBot) -> AsyncIterator[Services]:
+    """What a server is made of, without its routes; it ends as one does."""
+    async with turnlog.aopen(settings.db) as log:
+        services = Services(settings, log, b"secret", bot=bot, clock=time.time)
+        async with services.feed.running():
+            yield services
+            await services.runner.finish()
 
 
 async def test_an_answer_that_takes_long_is_owed_when_the_server_ends(
@@ -34,13 +46,13 @@ async def test_an_answer_that_takes_long_is_owed_when_the_server_ends(
         yield Chunk("and ended")
 
     settings = Settings(db=f"sqlite:///{tmp_path}/log.db")
-    async with serving(settings, bot=LoadedBot(bot)) as (_, services):
+    async with serving(settings, LoadedBot(bot)) as services:
         receipt = await services.runner.receive("a", UserUttered("hi"))
         await begun.wait()
     assert receipt.answer.cancelled()
     await asyncio.wait_for(closed.wait(), 5)
     ends.set()
-    async with serving(settings, bot=LoadedBot(bot)) as (_, services):
+    async with serving(settings, LoadedBot(bot)) as services:
         await services.runner.resume("a")
         async with asyncio.timeout(5):
             while not services.log.sync.keyed("a", "\x1fanswer 1"):
