@@ -278,10 +278,10 @@ class TurnlogSaver(AsyncFace):
         exists.
         """
         try:
-            source = self.log.conversation(source_thread_id)
+            events = [*self.log.conversation(source_thread_id).events()]
         except UnknownConversation:
             return
-        self.log.record(target_thread_id, *source.events(), expected_version=0)
+        self.log.perform(target_thread_id, lambda state, past: events, expected_version=0)
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Hide all checkpoints but each namespace's newest, or with `delete` all of them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from threading import RLock
 from typing import Any
 
@@ -91,12 +91,10 @@ class Thread:
                 self.foreign.take(self.event, event)
 
     def _take_own(self, event: ForeignRecorded) -> None:
-        if event.kind == CHECKPOINT:
-            self._take_checkpoint(msgspec.json.decode(event.body, type=Checkpoint))
-        elif event.kind == WRITES:
-            self._take_writes(msgspec.json.decode(event.body, type=Writes))
-        elif event.kind == HIDDEN:
-            self._hide(msgspec.json.decode(event.body, type=Hidden))
+        """One that was redacted itself says nothing any more."""
+        if event.kind in _TAKEN and event.body:
+            kind, take = _TAKEN[event.kind]
+            take(self, msgspec.json.decode(event.body, type=kind))
 
     def _take_checkpoint(self, checkpoint: Checkpoint) -> None:
         key = checkpoint.ns, checkpoint.id
@@ -239,3 +237,10 @@ class Thread:
     def value(self, raw: bytes, values: Values) -> Any:
         """A channel's value, or a write's."""
         return values.value(filled(msgspec.json.decode(raw), self._events.get))
+
+
+_TAKEN: dict[str, tuple[Any, Callable[[Thread, Any], None]]] = {
+    CHECKPOINT: (Checkpoint, Thread._take_checkpoint),
+    WRITES: (Writes, Thread._take_writes),
+    HIDDEN: (Hidden, Thread._hide),
+}

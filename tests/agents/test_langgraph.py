@@ -1,0 +1,521 @@
+"""A thread of LangGraph and the conversation that it is."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langgraph.checkpoint.base import empty_checkpoint
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import Command, interrupt
+
+import turnlog
+from turnlog.agents.langgraph import TurnlogSaver
+from turnlog.agents.langgraph.messages import langchain, said
+from turnlog.domain import events as e
+from turnlog.domain.message import Message
+from turnlog.domain.message_equality import alike
+from turnlog.domain.message_parts import Media, Reasoning, Refusal, Text, ToolCall, ToolResult
+from turnlog.domain.message_recording import recorded_as
+from turnlog.errors import FormatError, InvalidEvent, StaleParent, VersionConflict
+
+ALICE: Any = {"configurable": {"thread_id": "alice"}}
+ROOT: Any = {"configurable": {"thread_id": "alice", "checkpoint_ns": ""}}
+
+
+def echo(state: MessagesState) -> dict[str, Any]:
+    return {"messages": [AIMessage(f"you said {state['messages'][-1].content}")]}
+
+
+def graph(saver: TurnlogSaver, node: Any = echo) -> Any:
+    builder = StateGraph(MessagesState)
+    builder.add_node("echo", node)
+    builder.add_edge(START, "echo")
+    return builder.compile(checkpointer=saver)
+
+
+def say(chat: Any, text: str, config: Any = ALICE) -> list[BaseMessage]:
+    return chat.invoke({"messages": [("user", text)]}, config)["messages"]
+
+
+def texts(messages: Any) -> list[str]:
+    return [message.text for message in messages]
+
+
+def in_log(saver: TurnlogSaver) -> list[str]:
+    return texts(saver.log.conversation("alice").messages())
+
+
+def put(saver: TurnlogSaver, config: Any, *, id: str | None = None, **values: Any) -> Any:
+    checkpoint = empty_checkpoint()
+    checkpoint["id"] = id or checkpoint["id"]
+    checkpoint["channel_values"] = values
+    checkpoint["channel_versions"] = dict.fromkeys(values, 1)
+    return saver.put(config, checkpoint, {"source": "loop", "step": 0}, dict.fromkeys(values, 1))
+
+
+# --- what LangGraph wrote -----------------------------------------------------------------------
+
+
+def test_its_messages_are_the_conversations(saver: TurnlogSaver):
+    chat = graph(saver)
+    say(chat, "hello")
+    say(chat, "bye")
+    assert in_log(saver) == ["hello", "you said hello", "bye", "you said bye"]
+    conversation = saver.log.conversation("alice")
+    assert conversation.turn == 2
+    state = chat.get_state(ALICE).values["messages"]
+    assert alike(conversation.messages(), map(said, state))
+    assert [m.id for m in conversation.messages()] == [m.id for m in state]
+
+
+def test_each_word_of_a_message_is_in_one_event_and_its_pending_writes(saver: TurnlogSaver):
+    say(graph(saver), "an unusual sentence")
+    checkpoints = [
+        event.body
+        for event in saver.log.read_events("alice")
+        if isinstance(event, e.ForeignRecorded) and event.kind == "checkpoint"
+    ]
+    assert b"unusual" in checkpoints[0]  # the input, before there is a message
+    assert not any(b"unusual" in body for body in checkpoints[1:])
+
+
+def test_all_that_a_message_holds_comes_back(saver: TurnlogSaver):
+    given = [
+        SystemMessage("be brief", id="s", name="rules"),
+        HumanMessage([{"type": "text", "text": "see"}, {"type": "image", "url": "http://x/y.png"}],
+                     id="h", additional_kwargs={"n": 1.5}),
+        AIMessage([{"type": "thinking", "thinking": "hm", "signature": "abc"},
+                   {"type": "text", "text": "look"},
+                   {"type": "tool_use", "id": "c1", "name": "find", "input": {"a": [1, None]}}],
+                  id="a", tool_calls=[{"name": "find", "args": {"a": [1, None]}, "id": "c1"}],
+                  invalid_tool_calls=[{"name": "bad", "args": "{", "id": "c2", "error": "why"}],
+                  usage_metadata={"input_tokens": 1, "output_tokens": 2, "total_tokens": 3,
+                                  "input_token_details": {"cache_read": 1}},
+                  response_metadata={"model_name": "m", "finish_reason": "tool_calls", "x": {}}),
+        ToolMessage("found", tool_call_id="c1", id="t", name="find", artifact={"raw": (1, 2)}),
+        ToolMessage(["a", {"type": "text", "text": "b"}], tool_call_id="c2", id="u",
+                    status="error"),
+    ]  # fmt: skip
+    chat = graph(saver, lambda state: {})
+    chat.update_state(ALICE, {"messages": given}, "echo")
+    found = chat.get_state(ALICE).values["messages"]
+    assert [m.model_dump() for m in found[:3]] == [m.model_dump() for m in given[:3]]
+    assert found[3].artifact == {"raw": [1, 2]}  # as LangGraph's own serializer has it
+    assert found[4].model_dump() == given[4].model_dump()
+    assert alike(saver.log.conversation("alice").messages(), map(said, given))
+
+
+def test_messages_that_were_changed_in_place_are_recorded(saver: TurnlogSaver):
+    message = HumanMessage("before", id="1")
+    config = put(saver, ROOT, messages=[message])
+    message.content = "after"
+    put(saver, config, messages=[message])
+    assert in_log(saver) == ["after"]
+    [first] = saver.get_tuple(config).checkpoint["channel_values"]["messages"]  # type: ignore[union-attr]
+    assert first.content == "before"
+
+
+def test_what_is_read_is_the_readers_own(saver: TurnlogSaver):
+    put(saver, ROOT, messages=[AIMessage("a", additional_kwargs={"k": ["v"]}, id="1")])
+    for _ in range(2):
+        found = saver.get_tuple(ROOT)
+        assert found is not None
+        [message] = found.checkpoint["channel_values"]["messages"]
+        assert message.additional_kwargs == {"k": ["v"]}
+        message.additional_kwargs["k"].append("mine")
+        message.content = "mine"
+
+
+def test_true_is_not_one(saver: TurnlogSaver):
+    def calling(held: Any) -> AIMessage:
+        return AIMessage("", id="1", tool_calls=[{"name": "f", "args": {"a": held}, "id": "c"}])
+
+    config = put(saver, ROOT, messages=[calling(1)])
+    put(saver, config, messages=[calling(True)])
+    found = saver.get_tuple(ROOT)
+    assert found is not None
+    assert found.checkpoint["channel_values"]["messages"][0].tool_calls[0]["args"]["a"] is True
+
+
+def test_messages_removed_from_the_end_are_taken_back(saver: TurnlogSaver):
+    chat = graph(saver)
+    messages = say(chat, "hello")
+    chat.update_state(ALICE, {"messages": [RemoveMessage(messages[-1].id)]}, "echo")
+    assert in_log(saver) == ["hello"]
+
+
+def test_messages_trimmed_from_the_beginning_were_said(saver: TurnlogSaver):
+    chat = graph(saver)
+    messages = say(chat, "hello")
+    chat.update_state(ALICE, {"messages": [RemoveMessage(messages[0].id)]}, "echo")
+    assert in_log(saver) == ["hello", "you said hello"]
+    assert texts(chat.get_state(ALICE).values["messages"]) == ["you said hello"]
+
+
+def test_a_fork_leaves_a_branch_that_stays_readable(saver: TurnlogSaver):
+    chat = graph(saver)
+    say(chat, "hello")
+    before = chat.get_state(ALICE).config
+    say(chat, "one way")
+    say(chat, "the other way", before)
+    assert in_log(saver) == ["hello", "you said hello", "the other way", "you said the other way"]
+    taken = [r for r in saver.log.conversation("alice").recorded() if r.taken_back is not None]
+    assert "one way" in [getattr(r.event, "text", None) for r in taken]
+    [continued] = [x for x in saver.log.read_events("alice") if isinstance(x, e.HistoryContinued)]
+    assert continued.branch is None
+
+
+# --- what others wrote --------------------------------------------------------------------------
+
+
+def test_a_conversation_that_others_began_goes_on(saver: TurnlogSaver):
+    saver.log.record("alice", e.UserUttered("hello"), e.BotUttered("good day"))
+    chat = graph(saver)
+    assert texts(chat.get_state(ALICE).values["messages"]) == ["hello", "good day"]
+    say(chat, "bye")
+    assert in_log(saver) == ["hello", "good day", "bye", "you said bye"]
+    assert texts(chat.get_state(ALICE).values["messages"]) == in_log(saver)
+
+
+def test_what_others_said_since_is_offered_once(saver: TurnlogSaver):
+    chat = graph(saver)
+    say(chat, "hello")
+    mine = chat.get_state(ALICE)
+    saver.log.record("alice", e.AgentUttered("a person here", actor="bob"))
+    offered = chat.get_state(ALICE)
+    assert texts(offered.values["messages"])[-1] == "a person here"
+    assert offered.metadata["source"] == "update"
+    assert offered.parent_config == mine.config
+    assert (
+        offered.config["configurable"]["checkpoint_id"]
+        > mine.config["configurable"]["checkpoint_id"]
+    )
+    assert chat.get_state(offered.config).values == offered.values
+    assert [each.config for each in chat.get_state_history(ALICE)][:2] == [
+        offered.config,
+        mine.config,
+    ]
+    say(chat, "thanks")
+    assert texts(chat.get_state(ALICE).values["messages"]) == in_log(saver)
+    history = [each.config for each in chat.get_state_history(ALICE)]
+    assert offered.config in history
+
+
+def test_ids_of_what_is_offered_are_made_of_conversation_and_event(saver: TurnlogSaver):
+    saver.log.record("alice", e.UserUttered("hello"), e.UserUttered("named", message_id="m7"))
+    found = graph(saver).get_state(ALICE)
+    assert [m.id for m in found.values["messages"]] == ["alice:1", "m7"]
+    assert graph(saver).get_state(ALICE).config == found.config
+
+
+def test_an_edit_and_a_rewind_by_others_are_offered(saver: TurnlogSaver):
+    chat = graph(saver)
+    say(chat, "hello")
+    say(chat, "bye")
+    numbers = [m.event for m in saver.log.conversation("alice").messages()]
+    saver.log.record("alice", e.MessageEdited(numbers[0], "good day"))
+    assert texts(chat.get_state(ALICE).values["messages"])[0] == "good day"
+    saver.log.record("alice", e.HistoryContinued(numbers[2] - 1))
+    assert texts(chat.get_state(ALICE).values["messages"]) == ["good day", "you said hello"]
+    say(chat, "again")
+    assert texts(chat.get_state(ALICE).values["messages"]) == in_log(saver)
+
+
+EVERYTHING = [
+    Message("developer", (Text("be brief"),)),
+    Message("user", (Text("look"), Media("image", "image/png", content=b"png"))),
+    Message(
+        "assistant", (Reasoning("hm", "sig"), Text("I call"), ToolCall("c1", "find", {"a": 1}))
+    ),
+    Message("tool", (ToolResult("c1", "find", {"found": [1, 2.5]}),)),
+    Message("assistant", (ToolCall("c2", "find", "{", "{"), Text("after the call"))),
+    Message("tool", (ToolResult("c2", "find", "no JSON", True),)),
+    Message("assistant", (Refusal("I won't"),), finish="stop", model="m"),
+    Message("user", (Text("why?"),), name="Alice"),
+]
+
+
+def test_messages_of_other_doors_are_alike_in_langgraph(saver: TurnlogSaver):
+    saver.log.record("alice", *recorded_as(EVERYTHING))
+    chat = graph(saver, lambda state: {"messages": [AIMessage("well", id="w")]})
+    found = chat.get_state(ALICE).values["messages"]
+    shown = [
+        Message(m.role, tuple(
+            ToolResult(p.call_id, p.name, p.content if isinstance(p.content, str)
+                       else '{"found":[1,2.5]}', p.is_error)
+            if isinstance(p, ToolResult) else p for p in m.parts))
+        for m in EVERYTHING
+    ]  # fmt: skip
+    assert alike(map(said, found), shown)  # a tool's result is a text there
+    say(chat, "go on")
+    log = saver.log.conversation("alice")
+    assert alike(
+        log.messages(), [*EVERYTHING, *map(said, chat.get_state(ALICE).values["messages"][-2:])]
+    )
+
+
+@pytest.mark.parametrize("message", [m for m in EVERYTHING if m.role != "tool"])
+def test_a_message_of_the_log_is_alike_as_langchains(message: Message):
+    assert alike(map(said, langchain(message)), [message])
+
+
+# --- redaction and deletion ---------------------------------------------------------------------
+
+
+def test_a_redacted_message_is_blank_in_every_checkpoint(saver: TurnlogSaver):
+    chat = graph(saver)
+    say(chat, "my card is 4000 1234")
+    say(chat, "bye")
+    number = next(saver.log.conversation("alice").messages()).event
+    saver.log.record("alice", e.MessageRedacted(number))
+    every = list(saver.list(ALICE))
+    assert len(every) == 6
+    assert "4000" not in repr(every)
+    messages = chat.get_state(ALICE).values["messages"]
+    assert (messages[0].content, messages[2].content) == ("", "bye")
+    say(chat, "still here")
+    assert "4000" not in repr(list(saver.list(ALICE)))
+    assert len(chat.get_state(ALICE).values["messages"]) == 6
+
+
+def test_a_deleted_thread_begins_anew_under_its_id(saver: TurnlogSaver):
+    chat = graph(saver)
+    say(chat, "hello")
+    old = chat.get_state(ALICE).config
+    saver.delete_thread("alice")
+    assert saver.get_tuple(ALICE) is None
+    assert say(chat, "who am I?")[0].content == "who am I?"
+    assert in_log(saver) == ["who am I?", "you said who am I?"]
+    assert saver.get_tuple(old) is None
+    saver.delete_thread("nobody")
+
+
+def test_a_run_that_is_under_way_does_not_undo_a_deletion(saver: TurnlogSaver):
+    def deleting(state: MessagesState) -> dict[str, Any]:
+        saver.delete_thread("alice")
+        return echo(state)
+
+    asked = {"messages": [("user", "hello")]}
+    with pytest.raises(InvalidEvent, match="was deleted"):
+        graph(saver, deleting).invoke(asked, ALICE, durability="sync")
+    assert "alice" not in saver.log
+
+
+# --- rules --------------------------------------------------------------------------------------
+
+
+def test_the_first_write_of_a_task_and_place_counts(saver: TurnlogSaver):
+    config = put(saver, ROOT)
+    saver.put_writes(config, [("a", 1), ("b", 2)], "task")
+    saver.put_writes(config, [("a", 3), ("b", 4), ("c", 5)], "task")
+    saver.put_writes(config, [("__error__", "first")], "task")
+    saver.put_writes(config, [("__error__", "last")], "task")
+    found = saver.get_tuple(ROOT)
+    assert found is not None
+    written = [(channel, value) for _, channel, value in found.pending_writes or ()]
+    assert written == [("__error__", "last"), ("a", 1), ("b", 2), ("c", 5)]
+
+
+def test_the_same_checkpoint_twice_is_one(saver: TurnlogSaver):
+    checkpoint = empty_checkpoint()
+    checkpoint["channel_values"] = {"messages": [HumanMessage("hello", id="1")]}
+    checkpoint["channel_versions"] = {"messages": 1}
+    for _ in range(2):
+        saver.put(ROOT, checkpoint, {"source": "loop"}, {"messages": 1})
+    assert saver.log.conversation("alice").version == 1
+    checkpoint["channel_values"] = {"messages": [HumanMessage("good day", id="1")]}
+    saver.put(ROOT, checkpoint, {"source": "loop"}, {"messages": 1})
+    assert in_log(saver)[-1:] == ["good day"]
+    assert len(list(saver.list(ALICE))) == 1
+
+
+def test_the_greatest_id_is_the_newest_and_both_runs_stay(saver: TurnlogSaver):
+    chat = graph(saver)
+    say(chat, "hello")
+    start = chat.get_state(ALICE).config
+    messages = chat.get_state(ALICE).values["messages"]
+    ids = [empty_checkpoint()["id"] for _ in range(2)]
+    for id, text in ((ids[1], "later"), (ids[0], "earlier")):
+        values = [*messages, HumanMessage(text, id=text)]
+        put(saver, start, id=id, messages=values)
+    assert chat.get_state(ALICE).values["messages"][-1].content == "later"
+    said_there = [getattr(event, "text", None) for event in saver.log.read_events("alice")]
+    assert {"later", "earlier"} <= set(said_there)
+
+
+def test_a_stale_parent_raises_where_it_is_asked_for(sqlite_url: str):
+    with TurnlogSaver(sqlite_url, stale="raise") as saver:
+        chat = graph(saver)
+        say(chat, "hello")
+        before = chat.get_state(ALICE).config
+        say(chat, "bye")
+        before_it = in_log(saver), len(list(saver.list(ALICE)))
+        with pytest.raises(StaleParent, match="the newest is"):
+            say(chat, "hello again", before)
+        assert (in_log(saver), len(list(saver.list(ALICE)))) == before_it
+        say(chat, "on")
+
+
+def test_prune_hides_and_goes_on(saver: TurnlogSaver):
+    chat = graph(saver)
+    say(chat, "hello")
+    old = chat.get_state(ALICE).config
+    say(chat, "bye")
+    saver.prune(["alice", "nobody"])
+    assert len(list(saver.list(ALICE))) == 1
+    assert saver.get_tuple(old) is None
+    assert len(say(chat, "again")) == 6
+    saver.prune(["alice"], strategy="delete")
+    assert list(saver.list(ALICE)) == []
+    assert texts(say(chat, "new")) == ["new", "you said new"]
+    assert in_log(saver)[0] == "hello"
+    with pytest.raises(ValueError, match="keep_latest"):
+        saver.prune(["alice"], strategy="all")
+
+
+def test_a_copy_has_every_checkpoint_and_goes_its_own_way(saver: TurnlogSaver):
+    chat = graph(saver)
+    say(chat, "hello")
+    saver.copy_thread("alice", "bob")
+    bob: Any = {"configurable": {"thread_id": "bob"}}
+    say(chat, "mine", bob)
+    assert len(list(saver.list(bob))) == 6
+    assert in_log(saver) == ["hello", "you said hello"]
+    assert len(chat.get_state(bob).values["messages"]) == 4
+    with pytest.raises(VersionConflict):
+        saver.copy_thread("alice", "bob")
+
+
+def test_an_interrupt_waits_in_the_log(sqlite_url: str):
+    def asking(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [AIMessage(f"so {interrupt('sure?')}")]}
+
+    with TurnlogSaver(sqlite_url) as saver:
+        say(graph(saver, asking), "pay")
+    with TurnlogSaver(sqlite_url) as saver:
+        chat = graph(saver, asking)
+        assert chat.get_state(ALICE).interrupts[0].value == "sure?"
+        chat.invoke(Command(resume="yes"), ALICE)
+        assert in_log(saver) == ["pay", "so yes"]
+
+
+# --- values -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Order:
+    item: str
+    tags: frozenset[str]
+
+
+class Unheard:
+    pass
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"\x00\xff", bytearray(b"x"), (1, 2), {1: "a", "$": 1}, {"$": "human"},
+        {"$e": "1_text_text"}, float("inf"), 2**64 - 1, {"x": [{1, 2}]},
+        Order("tea", frozenset({"a"})), [], [[], {}], "",
+    ],
+)  # fmt: skip
+def test_any_value_comes_back_as_from_langgraphs_serializer(sqlite_url: str, value: Any):
+    serde = JsonPlusSerializer()
+    with TurnlogSaver(sqlite_url) as saver:
+        put(saver, ROOT, v=value, l=[value])
+    with TurnlogSaver(sqlite_url) as saver:
+        found = saver.get_tuple(ROOT)
+    assert found is not None
+    expected = serde.loads_typed(serde.dumps_typed([value]))
+    assert found.checkpoint["channel_values"]["l"] == expected
+    assert type(found.checkpoint["channel_values"]["v"]) is type(
+        serde.loads_typed(serde.dumps_typed(value))
+    )
+
+
+def test_what_only_pickle_holds_is_refused(sqlite_url: str):
+    with TurnlogSaver(sqlite_url, serde=JsonPlusSerializer(pickle_fallback=True)) as saver:
+        with pytest.raises(FormatError, match="Unheard can be stored with pickle alone"):
+            put(saver, ROOT, v=Unheard())
+        assert "alice" not in saver.log
+    with TurnlogSaver(sqlite_url) as saver, pytest.raises(TypeError, match="Unheard"):
+        put(saver, ROOT, v=Unheard())
+    with pytest.raises(TypeError, match="JsonPlusSerializer"):
+        TurnlogSaver(sqlite_url, serde=object())  # type: ignore[arg-type]
+
+
+def test_words_inside_an_extension_are_masked(saver: TurnlogSaver):
+    chat = graph(saver)
+    say(chat, "my card is 4000 1234")
+    config = chat.get_state(ALICE).config
+    saver.put_writes(config, [("order", Order("my card is 4000 1234", frozenset()))], "t")
+    number = next(saver.log.conversation("alice").messages()).event
+    saver.log.record("alice", e.MessageRedacted(number))
+    assert b"4000" not in b"".join(
+        event.body
+        for event in saver.log.read_events("alice")
+        if isinstance(event, e.ForeignRecorded)
+    )
+    assert "4000" not in repr(list(saver.list(ALICE)))
+
+
+def test_a_redacted_foreign_event_is_passed_over(saver: TurnlogSaver):
+    config = put(saver, ROOT, a=1)
+    saver.put_writes(config, [("a", "words")], "t")
+    saver.log.record("alice", e.MessageRedacted(2))
+    found = saver.get_tuple(ROOT)
+    assert found is not None
+    assert found.pending_writes == []
+
+
+# --- several at once ----------------------------------------------------------------------------
+
+
+def test_calls_come_from_several_threads(saver: TurnlogSaver):
+    config = put(saver, ROOT)
+
+    def write(number: int) -> None:
+        saver.put_writes(config, [("a", number)], f"task {number:02}")
+        assert saver.get_tuple(ROOT) is not None
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(40)))
+    found = saver.get_tuple(ROOT)
+    assert found is not None
+    assert [value for _, _, value in found.pending_writes or ()] == list(range(40))
+
+
+async def test_the_asynchronous_face_does_the_same(sqlite_url: str):
+    async with TurnlogSaver(sqlite_url) as saver:
+        chat = graph(saver)
+        configs: Any = [{"configurable": {"thread_id": f"user {n}"}} for n in range(5)]
+        await asyncio.gather(
+            *(chat.ainvoke({"messages": [("user", "hello")]}, config) for config in configs)
+        )
+        for config in configs:
+            state = await chat.aget_state(config)
+            assert texts(state.values["messages"]) == ["hello", "you said hello"]
+        found = [each async for each in saver.alist(None)]
+        assert len(found) == 15
+        assert len([each async for each in saver.alist(configs[0], limit=2)]) == 2
+
+
+def test_a_log_that_is_open_already_is_shared(sqlite_url: str):
+    with turnlog.open(sqlite_url) as log:
+        with TurnlogSaver(log) as saver:
+            say(graph(saver), "hello")
+        assert texts(log.conversation("alice").messages()) == ["hello", "you said hello"]
