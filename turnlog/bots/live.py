@@ -56,6 +56,7 @@ class LiveConversation(BotConversation):
         self.answer = LiveAnswer(self, known, audience or Nobody())
         self._insist = insist
         self._calls = 0
+        self._running = 0
         self._waited = 0.0
         self._waiting_since: float | None = None
         self._active = time.monotonic()
@@ -71,8 +72,10 @@ class LiveConversation(BotConversation):
         return self._waited + (0.0 if since is None else time.monotonic() - since)
 
     def idle(self) -> float:
-        """Seconds for which a bot that yields has neither yielded nor called anything."""
-        if not self.answer.streams or self._waiting_since is not None:
+        """Seconds for which a bot that yields has neither yielded nor called anything; while a tool
+        runs or the log is waited for, it is at work.
+        """
+        if not self.answer.streams or self._running or self._waiting_since is not None:
             return 0.0
         return time.monotonic() - self._active
 
@@ -90,7 +93,6 @@ class LiveConversation(BotConversation):
             result, failed = await self._run(tool, arguments)
             returned = ToolReturned(result, id, tool, failed or None, cause=number)
             await self.keep(returned, return_key(id))
-        self.note_activity()
         if returned.is_error:
             raise ToolFailed(tool, returned.result)
         return returned.result
@@ -144,11 +146,15 @@ class LiveConversation(BotConversation):
         function = self._loaded.tools.get(tool)
         if function is None:
             return f"{self._loaded.name} has no tool {tool!r}", True
+        self._running += 1
         try:
             result = function(**arguments)
             return (await result if inspect.isawaitable(result) else result), False
         except Exception as error:
             return f"{type(error).__name__}: {error}", True
+        finally:
+            self._running -= 1
+            self.note_activity()
 
     async def _record(self, event: Event, key: str) -> Recorded:
         """What was recorded before is seen as it was then."""

@@ -26,6 +26,12 @@ async def read(request: Json, kind: type[Any]) -> Any:
         return msgspec.json.decode((await request.body()).decode(), type=kind)
 
 
+async def check_empty(request: Json) -> None:
+    """Refuse a body that is no JSON object where nothing is asked for."""
+    if await request.body():
+        await read(request, dict)
+
+
 class JsonRequest(Request[Any, Any, Any]):
     """What a route with a typed body reads; a body that is none is refused as `read` does."""
 

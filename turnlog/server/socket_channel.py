@@ -191,9 +191,11 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
         return conversation
 
     async def _stop_request(self, visitor: Visitor, data: Payload) -> Payload:
-        """Break off the answer under way in the visitor's session."""
-        conversation = self._sessions.of(visitor, data)
-        return {"stopped": await self._services.runner.stop(conversation)}
+        """Break off the answer under way in the session that the visitor is in."""
+        visitor.principal.in_time(self._services.clock())
+        conversation = visitor.conversation
+        there = conversation is not None and await self._services.runner.stop(conversation)
+        return {"stopped": there}
 
     def _message(self, data: Payload) -> UserUttered:
         text = data.get("message")
@@ -237,7 +239,9 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
     async def _tell(self, visitor: Visitor, note: Note) -> None:
         if isinstance(note, Typing):
             await self._emit(visitor.sid, "bot_typing", {"typing": note.at_work})
-        elif not self._is_behind(visitor):
+            return
+        visitor.previewing = (note.first or visitor.previewing) and not self._is_behind(visitor)
+        if visitor.previewing:  # what is left out of a message is never in its middle
             await self._emit(visitor.sid, "bot_chunk", {"text": note.text, "first": note.first})
 
 

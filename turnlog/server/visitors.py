@@ -33,6 +33,7 @@ class Visitor:
         self.claimed: str | None = None
         self.expires: float | None = None
         self.numbered = False
+        self.previewing = False
         self.follower: Follower | None = None
         self.entering = asyncio.Lock()
 

@@ -56,6 +56,17 @@ async def stalling(conversation: Any, message: Any) -> AsyncIterator[Any]:
         Path("closed").touch()
 
 
+async def slowly(conversation: Any, message: Any) -> AsyncIterator[Any]:
+    """Its tool takes longer than it may be idle."""
+    yield Chunk("begun ")
+    yield Chunk(str(await conversation.call("rest")))
+
+
+async def rest() -> str:
+    await asyncio.sleep(1.2)
+    return "rested"
+
+
 async def endless(conversation: Any, message: Any) -> AsyncIterator[Any]:
     """Goes on for as long as it may, one word each tenth of a second."""
     for number in range(10_000):
@@ -126,7 +137,7 @@ async def look(day: str) -> bool:
     return True
 
 
-tools = {"look": look}
+tools = {"look": look, "rest": rest}
 
 
 async def chosen(conversation: Any, message: Any) -> AsyncIterator[Any]:

@@ -138,6 +138,16 @@ async def test_a_bot_that_stalls_is_broken_off_and_closed(options: list[str], de
         await until((server.folder / "closed").exists)
 
 
+async def test_a_tool_that_runs_is_no_idleness() -> None:
+    options = ("--client-ids", "--bot-idle-timeout", "0.4")
+    with turnlog_part.running(*options, bot=f"{BOTS}:slowly") as server:
+        async with connected(server.url) as client:
+            await client.session(session_id="a", after=0)
+            await client.say("hi", session_id="a")
+            await client.until(2, "bot_typing")
+            assert order(client.heard)[-1] == "rested"
+
+
 async def test_a_bot_may_take_long_that_does_not_stall() -> None:
     options = ("--client-ids", "--bot-idle-timeout", "0.8", "--bot-timeout", "2")
     with turnlog_part.running(*options, bot=f"{BOTS}:endless") as server:

@@ -24,7 +24,7 @@ from turnlog.server.auth import Principal, credential
 from turnlog.server.errors import RequestRefused
 from turnlog.server.page_messages import page_messages
 from turnlog.server.past_messages import last_event, past_messages
-from turnlog.server.requests import MAX_EVENT, Json, last_event_id, read
+from turnlog.server.requests import MAX_EVENT, Json, check_empty, last_event_id, read
 from turnlog.server.services import Services
 
 TURNS_SHOWN = 100
@@ -141,7 +141,9 @@ async def stop(request: Json, services: Services) -> dict[str, Any]:
 
     What was said of it is recorded by then.
     """
-    return {"stopped": await services.runner.stop(_conversation(request, services))}
+    conversation = _conversation(request, services)
+    await check_empty(request)
+    return {"stopped": await services.runner.stop(conversation)}
 
 
 @get("/chat/stream", opt={**OPEN, "uncompressed": True})

@@ -21,7 +21,7 @@ from turnlog.server.answer_stream import AnswerStream
 from turnlog.server.auth import Principal
 from turnlog.server.errors import RequestRefused
 from turnlog.server.past_messages import last_event
-from turnlog.server.requests import MAX_EVENT, Json, read
+from turnlog.server.requests import MAX_EVENT, Json, check_empty, read
 from turnlog.server.services import Services
 
 MAX_BODY_BYTES = 8_000_000
@@ -120,11 +120,12 @@ async def record(request: Json, conversation: str, services: Services) -> Record
 
 
 @post("/v1/conversations/{conversation:str}/stop", status_code=200)
-async def stop(conversation: str, services: Services) -> dict[str, Any]:
+async def stop(request: Json, conversation: str, services: Services) -> dict[str, Any]:
     """Break off the answer under way: `{"stopped"}`, false where there is none at this server.
 
     What was said of it is recorded by then.
     """
+    await check_empty(request)
     return {"stopped": await services.runner.stop(conversation)}
 
 
