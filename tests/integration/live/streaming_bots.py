@@ -56,6 +56,15 @@ async def stalling(conversation: Any, message: Any) -> AsyncIterator[Any]:
         Path("closed").touch()
 
 
+async def waiting(conversation: Any, message: Any) -> AsyncIterator[Any]:
+    """Does not come to its end in a server whose folder has the file `wait`."""
+    yield str(await conversation.call("look", day="today"))
+    yield Chunk("and ")
+    while Path("wait").exists():
+        await asyncio.sleep(0.02)
+    yield Chunk("ended")
+
+
 async def slowly(conversation: Any, message: Any) -> AsyncIterator[Any]:
     """Its tool takes longer than it may be idle."""
     yield Chunk("begun ")
