@@ -10,9 +10,10 @@ from turnlog.audit.key_sums import KeySums
 from turnlog.domain.commit import Commit
 from turnlog.domain.events import Event
 from turnlog.domain.fold import Fold
+from turnlog.domain.history import past
 from turnlog.domain.state import State
 from turnlog.encoding import binary
-from turnlog.encoding.rows import disagreements, is_commit
+from turnlog.encoding.rows import decode_skeleton, disagreements, is_commit
 from turnlog.errors import StorageError
 from turnlog.projections.history import StoredHistory
 from turnlog.projections.stream_rows import StreamRows
@@ -55,7 +56,7 @@ class Chain:
         self._state: State | None = self._folded.state
         self._due: Head | None = None
         self._due_state: State | None = None
-        self.events = 0
+        self.events = self.shared = 0
 
     def _of_stream(self, head: Head | None) -> Head | None:
         """The head, unless it is that of a later life."""
@@ -68,6 +69,8 @@ class Chain:
 
     def take(self, row: Row) -> None:
         """One more row; what is wrong with it is told."""
+        if self._last is None and has_types(row):
+            self._begin_fork(row)
         here = self.events + 1
         if self._due is None and self._is_behind(row):
             self._due, self._due_state = self._due_head(), self._state and self._state.copy()
@@ -99,6 +102,25 @@ class Chain:
         if not is_ahead and not self._snapshots:
             return ()
         return self._scan.rows(last.stream, last.version)
+
+    def _begin_fork(self, row: Row) -> None:
+        """Begin where the origin of a fork was, if the first row's events are not the first."""
+        try:
+            shared = decode_skeleton(row.skeleton).first_event - 1 if is_commit(row.topic) else 0
+            if shared < 1:
+                return
+            history = self._history
+            held, state = history.holding(shared), history.state(shared)
+        except (StorageError, TypeError, ValueError, LookupError) as error:
+            self.fault(f"what it is a fork of cannot be read: {error}", 1)
+            return
+        self.digest = self._begins = held.digest()
+        self.events = self.shared = self._newest_snapshot = shared
+        if held.position >= row.position:
+            what = f"the row that it goes on from stands at position {held.position}"
+            self.fault(f"{what}, its own first at {row.position}", shared + 1)
+        self._folded = Fold(lambda: self._readable(shared), state, past(history, state))
+        self._state = self._folded.state
 
     def _is_behind(self, row: Row) -> bool:
         """Whether the derived tables need not know of the row yet."""
@@ -157,15 +179,14 @@ class Chain:
         except LookupError:  # what it goes back to is not there in order, which was told
             self._state = None
 
-    def _readable(self) -> Iterator[Event]:
+    def _readable(self, after: int = 0) -> Iterator[Event]:
         """Its events, up to the first that cannot be read."""
         with suppress(StorageError):
-            yield from self._history.events()
+            yield from self._history.events(after)
 
     def _check_key(self, row: Row, commit: Commit) -> None:
-        if commit.key is None or (self._stream is not None and self._stream.name is None):
-            return  # a key is looked up with the id: it is dropped from the table with it
-        self._keys.add(self.conversation, commit.key, commit.life, row.position)
+        if self._stream is None or self._stream.name is not None:
+            self._keys.add(row, commit)
 
     def _check_numbers(self, commit: Commit, here: int) -> None:
         if commit.first_event != here:
@@ -244,13 +265,13 @@ class Chain:
 
 
 def check(chain: Chain, rows: Iterable[Row]) -> int:
-    """Tell the faults of a stream's rows and of what is derived; the number of its events."""
+    """Tell the faults of a stream's rows and of what is derived; the number of its own events."""
     for row in rows:
         chain.take(row)
     for row in chain.later_rows():
         chain.take(row)
     chain.finish()
-    return chain.events
+    return chain.events - chain.shared
 
 
 def digest_of(row: Row) -> bytes | None:

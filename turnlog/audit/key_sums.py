@@ -8,10 +8,11 @@ from hashlib import sha256
 
 from turnlog.audit.fault import Fault, Tell, named
 from turnlog.domain.commit import Commit
+from turnlog.domain.events import HistoryContinued
 from turnlog.encoding.rows import is_commit
 from turnlog.errors import StorageError
 from turnlog.storage.recorder import Scan
-from turnlog.storage.rows import Key, Row, has_types, key_lookup
+from turnlog.storage.rows import Key, Row, fork_lookup, has_types, key_lookup
 
 
 class KeySums:
@@ -29,12 +30,22 @@ class KeySums:
         self.due = 0
         self.early = 0
 
-    def add(self, conversation: str, key: str, life: int, position: int) -> None:
-        number = _number(key_lookup(self._secret, conversation, key, life), position)
-        if position <= self._checkpoint:
-            self.due += number
-        elif position <= self._upto:
-            self.early += number
+    def add(self, row: Row, commit: Commit) -> None:
+        """A row's keys; those of an id that was dropped are dropped from the table with it."""
+        for lookup in self._lookups(row, commit):
+            number = _number(lookup, row.position)
+            if row.position <= self._checkpoint:
+                self.due += number
+            elif row.position <= self._upto:
+                self.early += number
+
+    def _lookups(self, row: Row, commit: Commit) -> Iterator[bytes]:
+        """How a row is found by its idempotency key, and by what it is a fork of."""
+        if commit.key is not None:
+            yield key_lookup(self._secret, commit.conversation, commit.key, commit.life)
+        first = commit.events[0] if commit.version == 1 and commit.events else None
+        if isinstance(first, HistoryContinued) and first.conversation is not None:
+            yield fork_lookup(self._secret, first.conversation, row.stream)
 
     def read(self, scan: Scan) -> None:
         """Add up the table."""
@@ -56,14 +67,14 @@ class KeySums:
         for row in scan.every(Row):
             with suppress(StorageError, TypeError, ValueError):
                 commit = row.commit() if has_types(row) and is_commit(row.topic) else None
-                if commit is None or commit.key is None or row.name is None:
+                if commit is None or row.name is None:
                     continue
-                lookup = self._lookup(commit)
-                if [one.position for one in scan.keyed_rows([lookup])] == [row.position]:
-                    known += 1
-                elif row.position <= self._checkpoint:
-                    what = f"the key of version {row.version} is not found by it"
-                    yield Fault(named(commit.conversation), commit.first_event, what)
+                for lookup in self._lookups(row, commit):
+                    if [one.position for one in scan.keyed_rows([lookup])] == [row.position]:
+                        known += 1
+                    elif row.position <= self._checkpoint:
+                        what = f"the key of version {row.version} is not found by it"
+                        yield Fault(named(commit.conversation), commit.first_event, what)
         if (more := sum(1 for _ in self._keys(scan)) - known) > 0:
             yield Fault(None, None, f"{more} keys are those of no row")
 
@@ -88,13 +99,8 @@ class KeySums:
         for row in scan.tail(key.position - 1, 1):
             with suppress(StorageError, TypeError, ValueError):
                 commit = row.commit()
-                return (row.position, commit.key is not None) == (key.position, True) and (
-                    key.lookup == self._lookup(commit)
-                )
+                return row.position == key.position and key.lookup in self._lookups(row, commit)
         return False
-
-    def _lookup(self, commit: Commit) -> bytes:
-        return key_lookup(self._secret, commit.conversation, commit.key or "", commit.life)
 
 
 def _number(lookup: bytes, position: int) -> int:

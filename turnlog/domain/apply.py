@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.context import Action, BotMessage, Context, LatestMessage, Loop
+from turnlog.domain.lineage import Lineage
 from turnlog.domain.patches import BadPatch, patched
 from turnlog.domain.state import LISTEN, PATH_KEPT, RESTART, Prompt, State, Thread
 from turnlog.domain.traits import Replacing, Rewind, Rewrite
@@ -332,7 +333,10 @@ def _untagged(state: State, event: e.ConversationUntagged) -> None:
 
 def _deleted(state: State, event: e.ConversationDeleted) -> None:
     """Nothing of what was said is left in a state; the counts are."""
-    bare = State(event=state.event, turn=state.turn, deleted=True, redacted=state.redacted)
+    lineage = Lineage(origin=state.lineage.origin, shared=state.lineage.shared)
+    bare = State(
+        event=state.event, turn=state.turn, deleted=True, redacted=state.redacted, lineage=lineage
+    )
     for name in State.__struct_fields__:
         setattr(state, name, getattr(bare, name))
 

@@ -21,6 +21,7 @@ from turnlog.domain.events import ConversationDeleted, Event
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
 from turnlog.engine.command import going_on
+from turnlog.engine.forking import Fork
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import Unavailable, UnknownConversation
@@ -118,6 +119,21 @@ class AsyncTurnlog:
         if not await self.read(lambda log: id in log):
             raise UnknownConversation(id)
         return await self.perform(id, going_on(id, branch, event, turn, reason), key=key)
+
+    async def fork(
+        self,
+        id: str,
+        *,
+        as_: str,
+        turn: int | None = None,
+        event: int | None = None,
+        trial: bool = False,
+        reason: str | None = None,
+        key: str | None = None,
+    ) -> Recorded:
+        """As Turnlog.fork: durable when it returns."""
+        fork = Fork(id, turn, event, trial, reason)
+        return await self.submit(self.sync.fork_request(as_, fork, key=key))
 
     async def import_dialogue(self, dialogue: Dialogue) -> Recorded:
         """As Turnlog.import_dialogue: durable when it returns."""

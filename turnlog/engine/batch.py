@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
 from turnlog.domain.commit import Commit
 from turnlog.domain.conversation import Past
 from turnlog.domain.decide import decide
-from turnlog.domain.events import ConversationDeleted, Event, MessageRedacted
+from turnlog.domain.events import Event
 from turnlog.domain.fold import Fold
 from turnlog.domain.history import NoHistory, past
 from turnlog.domain.lives import can_begin
 from turnlog.domain.state import State
 from turnlog.domain.streams import MARK
 from turnlog.encoding import binary
-from turnlog.encoding.rows import SALT_BYTES, columns, digest
+from turnlog.encoding.rows import SALT_BYTES, columns, decode_skeleton, digest
+from turnlog.engine.forking import HIDING, Fork, begun, first_events, passed_on
 from turnlog.engine.recordable import check_recordable
-from turnlog.engine.request import Part, Recorded, Request
-from turnlog.errors import InvalidEvent, VersionConflict
+from turnlog.engine.request import Answer, Part, Recorded, Request
+from turnlog.errors import InvalidEvent, UnknownConversation, VersionConflict
 from turnlog.projections.following import Following
 from turnlog.projections.heads import Heads
 from turnlog.projections.history import StoredHistory
 from turnlog.projections.live_head import LiveHead
 from turnlog.projections.stream_rows import StreamRows
 from turnlog.storage.recorder import Reader, Transaction
-from turnlog.storage.rows import Genesis, Key, Random, Row, Stream, WrittenRow, key_lookup
+from turnlog.storage.rows import (
+    Genesis,
+    Key,
+    Random,
+    Row,
+    Stream,
+    WrittenRow,
+    fork_lookup,
+    forks_lookup,
+    key_lookup,
+)
 
-_HIDING = {ConversationDeleted, MessageRedacted}
+_HIDING = frozenset(HIDING)
 """Events after which no derived table keeps what they hide."""
 
 
@@ -73,7 +85,8 @@ class Batch:
 
     def read(self, requests: Sequence[Request]) -> None:
         """The heads of all requests at once, and the keys that are known."""
-        self.found = self._heads.known(self._reader, {r.conversation for r in requests})
+        origins = {request.fork.origin for request in requests if request.fork is not None}
+        self.found = self._heads.known(self._reader, {r.conversation for r in requests} | origins)
         if self._transaction is not None:
             asked = {
                 lookup
@@ -146,6 +159,8 @@ class Batch:
         if key is not None and (known := self._commits(head, key)) is not None:
             shown = [] if head.state.deleted else self._shown(known, head)
             return Recorded(shown, head.state, new=False)
+        if request.fork is not None:
+            return self._forked(request, request.fork, head)
         anew = head.state.deleted and request.expected_version == 0
         if request.expected_version not in (None, head.version) and not anew:
             assert request.expected_version is not None
@@ -157,27 +172,105 @@ class Batch:
     def _revived(self, request: Request, head: LiveHead) -> Recorded:
         """A new life for a deleted conversation, if what is asked for can begin one."""
         fresh = self._unborn(head.conversation, head.life + 1, head.digest)
-        asked = binary.checked(head.conversation, request.command(fresh.state, NoHistory()))
+        asked, _ = self._asked(request, fresh, NoHistory())
         if not asked or not (request.expected_version == 0 or can_begin(asked[0])):
             return self._recorded(request, head, self._history(head))
         return self._recorded(request, fresh, NoHistory())
 
     def _recorded(self, request: Request, head: LiveHead, history: Past) -> Recorded:
-        conversation, key = head.conversation, request.key
-        asked = binary.checked(conversation, request.command(head.state, history))
+        asked, result = self._asked(request, head, history)
         if not asked:
             if self._transaction is None:  # no row is written that the tables could refuse
-                raise LookupError(f"nothing was asked of {conversation!r} as it was known")
-            return Recorded([], head.state)
-        check_recordable(conversation, head.state, asked)
-        events, state = decide(conversation, head.state, asked, history=history, now=request.now)
+                raise LookupError(f"nothing was asked of {head.conversation!r} as it was known")
+            return Recorded([], head.state, result=result)
+        check_recordable(head.conversation, head.state, asked)
+        recorded = self._recorded_events(request, head, asked, history)
+        recorded.result = result
+        return recorded
+
+    def _asked(
+        self, request: Request, head: LiveHead, history: Past
+    ) -> tuple[Sequence[Event], Any]:
+        answer = request.command(head.state, history)
+        events, result = (
+            (answer.events, answer.result) if isinstance(answer, Answer) else (answer, None)
+        )
+        return binary.checked(head.conversation, events), result
+
+    def _recorded_events(
+        self,
+        request: Request,
+        head: LiveHead,
+        asked: Sequence[Event],
+        history: Past,
+        origin: int | None = None,
+    ) -> Recorded:
+        conversation, key = head.conversation, request.key
+        hides = not _HIDING.isdisjoint(map(type, asked))
+        if hides and self._transaction is None:
+            raise LookupError("the forks are looked up that it reaches into")
+        events, state = decide(
+            conversation, head.state, asked, history=history, now=request.now, origin=origin
+        )
         if request.split is None and not request.staged:
             commits = [self._commit(head, Part(events, request.recorded, key), state)]
             if key is not None:
                 self._known[self.keys[-1].lookup] = commits
         else:
             commits = self._cut(request, head, events, history)
+        if hides and head.stream:
+            self._hide_in_forks(request, head.stream, events)
         return Recorded(commits, state)
+
+    # --- forks ----------------------------------------------------------------------------------
+
+    def _forked(self, request: Request, fork: Fork, head: LiveHead) -> Recorded:
+        """The first commit of a fork; of an id that was never used, so that the chain is one."""
+        if self._transaction is None:
+            raise LookupError("what was hidden in the origin is looked up")
+        if head.version:
+            why = "was deleted" if head.state.deleted else "is there already"
+            raise InvalidEvent(request.conversation, "conversation", f"{why}: fork as another one")
+        origin = self._head(fork.origin)
+        if not origin.version or origin.state.deleted:
+            raise UnknownConversation(fork.origin)
+        history = self._history(origin)
+        shared = fork.shared(origin, history)
+        begins = begun(request.conversation, origin, history, shared)
+        asked = binary.checked(request.conversation, first_events(fork, origin, history, shared))
+        return self._recorded_events(request, begins, asked, history, origin.stream)
+
+    def _hide_in_forks(self, request: Request, stream: int, events: Sequence[Event]) -> None:
+        """Record in the forks of a stream what its events hide of the past they share."""
+        for row in self._forks_of(stream):
+            head = self._known_head(row.conversation)
+            if head.stream != row.stream or head.state.deleted:
+                continue
+            shared = decode_skeleton(row.skeleton).first_event - 1
+            if hidden := passed_on(events, shared):
+                asking = Request(head.conversation, request.command, request.recorded, request.now)
+                self._recorded_events(asking, head, hidden, self._history(head))
+
+    def _forks_of(self, stream: int) -> list[Row]:
+        """The first rows of the forks of a stream, those of the batch's own too."""
+        prefix, reader = forks_lookup(self._genesis.secret, stream), self.reader
+        tail = [
+            p
+            for keys in (self.lookups, self._heads.tail.keys)
+            for k, p in keys.items()
+            if k.startswith(prefix)
+        ]
+        rows = [*reader.keyed_rows_under(prefix)]
+        rows += [row for position in tail for row in reader.tail(position - 1, 1)]
+        return [*{row.stream: row for row in rows if row.name is not None}.values()]
+
+    def _known_head(self, conversation: str) -> LiveHead:
+        """Where a conversation stands that nobody asked for."""
+        if conversation not in self.written and conversation not in self.found:
+            self.found |= self._heads.known(self._reader, [conversation])
+        return self._head(conversation)
+
+    # --- rows -----------------------------------------------------------------------------------
 
     def _commits(self, head: LiveHead, key: str) -> list[Commit] | None:
         """What was recorded under a key before."""
@@ -246,10 +339,10 @@ class Batch:
             owner, commit.version, made.topic, before.digest, made.skeleton, made.commitments
         )
         self.rows.append(row)
+        if not before.version and before.state.event:
+            self._note_key(fork_lookup(self._genesis.secret, _origin(state), stream), position)
         if key is not None:
-            lookup = self._lookup(conversation, key, life)
-            self.lookups[lookup] = position
-            self.keys.append(Key(lookup, position))
+            self._note_key(self._lookup(conversation, key, life), position)
         self.position = position
         self.takes_out = self.takes_out or not _HIDING.isdisjoint(map(type, events))
         snapshot = 0 if state.deleted else before.snapshot
@@ -258,6 +351,10 @@ class Batch:
         )
         self._follow(head, commit.events)
         return commit
+
+    def _note_key(self, lookup: bytes, position: int) -> None:
+        self.lookups[lookup] = position
+        self.keys.append(Key(lookup, position))
 
     def _stream(self, head: LiveHead) -> tuple[int, bytes, bytes | None]:
         """Number and commitment of the conversation's stream, which may begin here."""
@@ -273,11 +370,19 @@ class Batch:
         following.put(head, head.snapshot, events)
 
 
+def _origin(state: State) -> int:
+    """Of the state after the first commit of a fork."""
+    return state.lineage.origin or 0
+
+
 class _Rows(StreamRows):
     """A past as the transaction sees it, with the batch's own rows written first."""
 
     def __init__(self, batch: Batch, head: LiveHead) -> None:
-        super().__init__(batch._reader, batch._heads, head.conversation, head.stream, head.life)
+        super().__init__(
+            batch._reader, batch._heads, head.conversation, head.stream, head.life,
+            is_fork=head.state.lineage.origin is not None,
+        )  # fmt: skip
         self._batch = batch
 
     @property

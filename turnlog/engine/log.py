@@ -10,6 +10,8 @@ from math import inf
 from time import monotonic
 from typing import Self
 
+from msgspec.structs import replace
+
 from turnlog.domain.commit import Commit
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.dialogue import Dialogue
@@ -20,6 +22,7 @@ from turnlog.domain.streams import check_id, check_key, is_conversation
 from turnlog.domain.values import unholdable
 from turnlog.engine.command import going_on, importing, recording
 from turnlog.engine.eventsourcing import ConversationApplication
+from turnlog.engine.forking import Fork
 from turnlog.engine.lost_tail import check_tail
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import OutOfRange, Unavailable, UnknownConversation
@@ -122,6 +125,29 @@ class Turnlog(ConversationApplication):
         self._head(id)
         return self.perform(id, going_on(id, branch, event, turn, reason), key=key)
 
+    def fork(
+        self,
+        id: str,
+        *,
+        as_: str,
+        turn: int | None = None,
+        event: int | None = None,
+        trial: bool = False,
+        reason: str | None = None,
+        key: str | None = None,
+    ) -> Recorded:
+        """Begin a conversation that shares the past of another one; durable on return.
+
+        turn, event: the last of it that is shared, by default the newest. Nothing is copied. The
+        origin's later events do not show in the fork, and its timers and keys are not inherited;
+        what is redacted or deleted there is hidden here. as_: an id that was never used. trial: it
+        is left out of `--all`, training and counts. Raises UnknownConversation, OutOfRange or
+        InvalidEvent, and records nothing.
+        """
+        return self.writer.perform(
+            self.fork_request(as_, Fork(id, turn, event, trial, reason), key=key)
+        )
+
     def import_dialogue(self, dialogue: Dialogue) -> Recorded:
         """Record a whole dialogue; durable on return.
 
@@ -180,6 +206,12 @@ class Turnlog(ConversationApplication):
         return Request(
             dialogue.name, importing(dialogue), self.clock(), split=IMPORT_SPLIT, revives=False
         )
+
+    def fork_request(self, name: str, fork: Fork, *, key: str | None = None) -> Request:
+        """A request for the writer that does what `fork` does."""
+        if fork.turn is not None and fork.event is not None:
+            raise OutOfRange(fork.origin, "give one of turn and event")
+        return replace(self.request(name, (), key=key), fork=fork)
 
     # --- reading --------------------------------------------------------------------------------
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from turnlog.domain.events import ConversationDeleted, Event, LogRebuilt, TailLost
+from turnlog.domain.events import ConversationDeleted, Event, LogRebuilt, OriginDeleted, TailLost
 from turnlog.domain.state import State
 from turnlog.domain.streams import is_conversation
 from turnlog.errors import InvalidEvent
 
-_OF_THE_LOG = (LogRebuilt, TailLost)
-"""What the log records of itself, in a stream of its own."""
+_OF_THE_LOG = (LogRebuilt, TailLost, OriginDeleted)
+"""What the log records of itself, in a stream of its own, or in the forks of what is deleted."""
 
 _LOOKED_AT = frozenset({*_OF_THE_LOG, ConversationDeleted})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -12,8 +12,17 @@ from turnlog.domain.commit import Commit
 from turnlog.domain.conversation import Past
 from turnlog.domain.events import Event
 from turnlog.domain.state import State
+from turnlog.engine.forking import Fork
 
-Command = Callable[[State, Past], Iterable[Event]]
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a command asks to record, and what it has to say to whoever gave it."""
+
+    events: Iterable[Event]
+    result: Any = None
+
+
+Command = Callable[[State, Past], Iterable[Event] | Answer]
 """Asks for events, given where the conversation stands when its turn to write has come.
 
 Called again where that turns out to be outdated, so it reads and answers, and does nothing else.
@@ -23,12 +32,14 @@ Called again where that turns out to be outdated, so it reads and answers, and d
 class Recorded(msgspec.Struct):
     """What was recorded: the commits, oldest first; `new` is False where the key was known.
 
-    state: as the fold has it, from which the next decision is made.
+    state: as the fold has it, from which the next decision is made. result: what the command
+    answered, as it stood when it was last called; None where the key was known.
     """
 
     commits: list[Commit]
     state: State
     new: bool = True
+    result: Any = None
 
     @property
     def events(self) -> list[Event]:
@@ -48,7 +59,8 @@ class Request(msgspec.Struct):
 
     now: as in `decide`. split: at most that many events a commit. staged: the commits that it
     asks for were decided before, and are stored as they were cut then. revives: whether a deleted
-    conversation may begin a new life by it. outcome: None until it was tried.
+    conversation may begin a new life by it. fork: where the conversation is to begin as one.
+    outcome: None until it was tried.
     """
 
     conversation: str
@@ -60,6 +72,7 @@ class Request(msgspec.Struct):
     split: int | None = None
     staged: Sequence[Commit] = ()
     revives: bool = True
+    fork: Fork | None = None
     outcome: Recorded | BaseException | None = None
 
     @property

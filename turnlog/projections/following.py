@@ -10,18 +10,22 @@ from turnlog.domain.events import Event
 from turnlog.domain.fold import Fold
 from turnlog.domain.history import History, past
 from turnlog.domain.state import State
-from turnlog.encoding.rows import is_commit
+from turnlog.encoding.rows import decode_skeleton, is_commit
 from turnlog.errors import Corrupt
 from turnlog.projections.live_head import LiveHead
 from turnlog.storage.rows import Row, Snapshot
 
 
 class Following(msgspec.Struct):
-    """What follows from rows of one conversation: its head, snapshots by position, keys by life."""
+    """What follows from rows of one conversation: its head, snapshots by position, keys by life.
+
+    forks: the streams that begin as forks, each after its origin, and the position of its row.
+    """
 
     head: LiveHead | None
     snapshots: list[tuple[int, Snapshot]] = []
     keys: dict[tuple[str, int], int] = {}
+    forks: dict[tuple[int, int], int] = {}
 
     def take(self, rows: Sequence[Row], history: History) -> None:
         """Further rows of one stream; those that the head has seen change nothing.
@@ -30,7 +34,8 @@ class Following(msgspec.Struct):
         """
         head = self.head if self.head and self.head.stream == rows[0].stream else None
         new = [row for row in rows if head is None or row.version > head.version]
-        state = head.state.copy() if head else State()
+        state = head.state.copy() if head else _beginning(new, history)
+        began = state.event
         folded = Fold(lambda: _events(new), state, past(history, state))
         for row in new:
             _check(head, row)
@@ -38,13 +43,14 @@ class Following(msgspec.Struct):
             if commit is not None and commit.key is not None:
                 self.keys[commit.key, row.life] = row.position
             events = commit.events if commit else ()
-            head = self._follow(row, folded.take(events).copy(), head, events)
+            state = folded.take(events).copy()
+            if head is None and began:
+                self.forks[state.lineage.origin or 0, row.stream] = row.position
+            head = self._follow(row, state, head.snapshot if head else began, events)
 
-    def _follow(
-        self, row: Row, state: State, before: LiveHead | None, events: Sequence[Event]
-    ) -> LiveHead:
-        """The head after a row."""
-        snapshot = 0 if state.deleted or before is None else before.snapshot
+    def _follow(self, row: Row, state: State, before: int, events: Sequence[Event]) -> LiveHead:
+        """The head after a row; before: number of the event that the last snapshot stands after."""
+        snapshot = 0 if state.deleted else before
         head = LiveHead(
             row.conversation, row.stream, row.owner, row.life, row.version, row.position,
             row.digest(), snapshot, state,
@@ -75,6 +81,14 @@ def _check(head: LiveHead | None, row: Row) -> None:
     ):
         where = f"conversation {row.conversation!r}, version {row.version}"
         raise Corrupt(f"{where} does not follow from the row before it")
+
+
+def _beginning(rows: Sequence[Row], history: History) -> State:
+    """The state that the first row of a stream goes on from: that of its origin, in a fork."""
+    if not rows or not is_commit(rows[0].topic):
+        return State()
+    first = decode_skeleton(rows[0].skeleton).first_event
+    return history.state(first - 1) if first > 1 else State()
 
 
 def _events(rows: Iterable[Row]) -> Iterator[Event]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import groupby
 
+from turnlog.encoding.rows import decode_name
 from turnlog.errors import AnotherPast, Corrupt, OutOfRange, Unavailable, UnknownConversation
 from turnlog.projections import derived_tables
 from turnlog.projections.following import Following
@@ -29,7 +30,7 @@ from turnlog.storage.links import (
     ending,
 )
 from turnlog.storage.recorder import Reader, Recorder, Transaction
-from turnlog.storage.rows import HEADS, Head, Row, Snapshot, key_lookup
+from turnlog.storage.rows import HEADS, Head, Row, Snapshot, erased, fork_lookup, key_lookup
 from turnlog.storage.subscription import BATCH_COMMITS, check_past
 
 logger = logging.getLogger(__name__)
@@ -141,19 +142,32 @@ class Heads:
 
     def _lookups(self, conversation: str, following: Following) -> dict[bytes, int]:
         secret = self._recorder.genesis.secret
-        return {
+        keys = {
             key_lookup(secret, conversation, key, life): position
             for (key, life), position in following.keys.items()
         }
+        forks = {fork_lookup(secret, *fork): position for fork, position in following.forks.items()}
+        return keys | forks
 
     def key(self, lookup: bytes) -> int | None:
         """Position of the row of an idempotency key, if it was given in the tail."""
         return self.tail.keys.get(lookup)
 
     def links(
-        self, reader: Reader, conversation: str, number: int, life: int, begin: Link | None = None
+        self,
+        reader: Reader,
+        conversation: str,
+        number: int,
+        life: int,
+        begin: Link | None = None,
+        end: Link | None = None,
     ) -> AnyLinks:
-        """What checks the rows of one stream; begin: the row before the first, if there is one."""
+        """What checks the rows of one stream; begin: the row before the first, if there is one.
+
+        end: the last one that is read, in the origin of a fork, whose id may have been dropped.
+        """
+        if end is not None:
+            return self._links_of_origin(reader, number, begin, end)
         head = self.tail.head(conversation) or reader.head(conversation)
         stream = reader.stream(conversation, life)
         if stream is None or stream.stream != number:
@@ -161,11 +175,18 @@ class Heads:
         genesis = self._recorder.genesis.digest
         check_stream(conversation, stream, genesis)
         if head is not None and head.stream == number:
-            end: Link | None = Link(head.version, head.digest)
+            end = Link(head.version, head.digest)
         else:
             end = ending(reader, conversation, life)
         begin = begin or beginning(reader, conversation, life, genesis)
         return Links(conversation, stream, begin, end, self._checked)
+
+    def _links_of_origin(self, reader: Reader, number: int, begin: Link | None, end: Link) -> Links:
+        stream = reader.stream_of(number)
+        assert stream is not None, "its rows were found by it"
+        name = erased(number) if stream.name is None else decode_name(stream.name)
+        genesis = self._recorder.genesis.digest if stream.life == 1 else None
+        return Links(name, stream, begin or Link(0, genesis), end, self._checked)
 
     def snapshot(
         self, stream: int, *, event: int | None = None, turn: int | None = None

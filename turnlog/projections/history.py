@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, islice
 from typing import get_args
 
+from msgspec.structs import replace
+
 from turnlog.domain.commit import Commit
 from turnlog.domain.events import Event, HistoryContinued, UserUttered
 from turnlog.domain.fold import Fold, fold
@@ -19,8 +21,7 @@ from turnlog.encoding import binary
 from turnlog.encoding.rows import TAGS, decode_commit, decode_events, holds, is_commit
 from turnlog.errors import Corrupt, OutOfRange, StorageError
 from turnlog.projections.stream_rows import StreamRows
-from turnlog.storage.links import Link
-from turnlog.storage.rows import Snapshot
+from turnlog.storage.rows import Body, Row, Snapshot
 
 _REWINDS = frozenset(TAGS[kind] for kind in get_args(Rewind))
 
@@ -39,40 +40,49 @@ class StoredHistory:
         """All commits, oldest first."""
         return self._commits(None)
 
-    def _commits(self, begin: Link | None) -> Iterator[Commit]:
-        for stored in self._rows.bodies(begin):
-            for position, version, topic, _, skeleton, commitments, parts in stored:
-                if is_commit(topic):
-                    yield decode_commit(
-                        self._conversation, version, topic, skeleton, commitments, parts,
-                        position, self._rows.life,
-                    )  # fmt: skip
+    def _commits(self, begin: Snapshot | None) -> Iterator[Commit]:
+        for rows, stored in self._rows.bodies(begin):
+            for body in stored:
+                if is_commit(body[2]):
+                    yield self._commit(rows, Body._make(body))
+
+    def _commit(self, rows: StreamRows, body: Body | Row) -> Commit:
+        """A commit as one of this conversation; an origin's without its key and what came later."""
+        commit = decode_commit(
+            self._conversation, body.version, body.topic, body.skeleton, body.commitments,
+            body.parts, body.position, self._rows.life,
+        )  # fmt: skip
+        if rows.upto is None:
+            return commit
+        events = _cut(commit.first_event, commit.events, rows.upto)
+        return replace(commit, events=events, key=None)
 
     def groups(
-        self, begin: Link | None = None, holding: Collection[int] = ()
+        self, begin: Snapshot | None = None, holding: Collection[int] = ()
     ) -> Iterator[tuple[int, tuple[Event, ...]]]:
-        """The events of each commit after a link and the number of the first of them, in order.
+        """The events of each commit after a snapshot, and the number of the first, in order.
 
         holding: tags of events; commits that say in clear that they hold none are left out.
         """
-        for stored in self._rows.bodies(begin):
+        for rows, stored in self._rows.bodies(begin):
             for _, version, topic, _, skeleton, commitments, parts in stored:
                 if is_commit(topic):
                     try:
                         if not holding or holds(topic, skeleton, holding):
-                            yield decode_events(topic, skeleton, commitments, parts)
+                            first, events = decode_events(topic, skeleton, commitments, parts)
+                            yield first, _cut(first, events, rows.upto)
                     except StorageError as error:
                         where = f"conversation {self._conversation!r}, version {version}"
                         raise type(error)(f"{where}: {error}") from error
 
     def rewinds(self, after: int, upto: int) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
-        for first, events in self.groups(self._link_before(after), _REWINDS):
+        for first, events in self.groups(self.before(after), _REWINDS):
             found += rewinds_in(enumerate(events, first))
         return [rewind for rewind in found if after < rewind[0] <= upto]
 
     def events(self, after: int = 0, upto: int | None = None) -> Iterator[Event]:
-        for first, events in self.groups(self._link_before(after)):
+        for first, events in self.groups(self.before(after)):
             if upto is not None and first > upto:
                 return
             skip = max(0, after - first + 1)
@@ -81,14 +91,20 @@ class StoredHistory:
 
     def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
         """The events numbered above `after` in their envelopes, oldest first, as recorded."""
-        for commit in self._commits(self._link_before(after)):
+        for commit in self._commits(self.before(after)):
             if commit.last_event > after:
                 yield from (r for r in commit.recorded_events() if r.number > after)
 
-    def _link_before(self, event: int) -> Link | None:
+    def before(self, event: int) -> Snapshot | None:
         """The newest that is known of up to an event."""
-        snapshot = self._rows.snapshot(event=event) if event else None
-        return _link(snapshot)
+        return self._rows.snapshot(event=event) if event else None
+
+    def holding(self, event: int) -> Row:
+        """The row that holds an event, which may be one of its origin. Raises OutOfRange."""
+        row = self._rows.holding(event)
+        if row is None:
+            raise OutOfRange(self._conversation, f"there is no event {event}")
+        return row
 
     def redactions(self) -> Redactions:
         """What the redactions of the whole conversation hide."""
@@ -104,21 +120,22 @@ class StoredHistory:
             yield from reversed([*commit.recorded_events()])
 
     def _commits_newest_first(self) -> Iterator[Commit]:
-        return (row.commit() for row in self._rows.newest_first())
+        return (self._commit(rows, row) for rows, row in self._rows.newest_first())
 
     def replay(self) -> State:
         """The state after every stored event, from the rows alone."""
         return Fold(self._tail).take(self._tail())
 
-    def _tail(self, begin: Link | None = None) -> Iterator[Event]:
-        """The events after a link, oldest first."""
+    def _tail(self, begin: Snapshot | None = None) -> Iterator[Event]:
+        """The events after a snapshot, oldest first."""
         return chain.from_iterable(events for _, events in self.groups(begin))
 
     def state(self, event: int) -> State:
         """After the event of that number; after 0 the initial one."""
         if event < 0:
             raise OutOfRange(self._conversation, f"there is no event {event}")
-        state, begin = self._start(self._rows.snapshot(event=event))
+        begin = self._rows.snapshot(event=event)
+        state = self._start(begin)
         state = self._folded(state, islice(self._tail(begin), event - state.event))
         if state.event < event:
             raise OutOfRange(
@@ -138,7 +155,8 @@ class StoredHistory:
         """After the last event of a turn; going_on: False for the last before it went on from
         elsewhere.
         """
-        state, begin = self._start(self._rows.snapshot(turn=turn if going_on else turn - 1))
+        begin = self._rows.snapshot(turn=turn if going_on else turn - 1)
+        state = self._start(begin)
         tail = self._tail(begin) if going_on else _without_going_on(turn, state, self._tail(begin))
         state = self._folded(state, _upto_turn(turn - state.turn, tail))
         if state.turn != turn or state.event == 0:
@@ -163,14 +181,14 @@ class StoredHistory:
             raise OutOfRange(self._conversation, "it has no event as early as that time")
         return self.state(reached)
 
-    def _start(self, snapshot: Snapshot | None) -> tuple[State, Link | None]:
+    def _start(self, snapshot: Snapshot | None) -> State:
         if snapshot is None:
-            return State(), None
+            return State()
         state = binary.decode_state(snapshot.state)
         if state.event != snapshot.event:
             why = f"the snapshot after event {snapshot.event} holds the state after {state.event}"
             raise Corrupt(f"conversation {self._conversation!r}: {why}")
-        return state, _link(snapshot)
+        return state
 
 
 def _upto_turn(turns: int, events: Iterable[Event]) -> Iterator[Event]:
@@ -192,5 +210,6 @@ def _without_going_on(turn: int, state: State, events: Iterable[Event]) -> Itera
         yield event
 
 
-def _link(snapshot: Snapshot | None) -> Link | None:
-    return None if snapshot is None else Link(snapshot.version, snapshot.digest)
+def _cut(first: int, events: tuple[Event, ...], upto: int | None) -> tuple[Event, ...]:
+    """Of events, the first of which has that number, those up to another number."""
+    return events if upto is None else events[: max(0, upto - first + 1)]

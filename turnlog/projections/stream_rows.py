@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
+from turnlog.domain.events import HistoryContinued
+from turnlog.encoding import rows as encoding
+from turnlog.errors import Corrupt
 from turnlog.projections.live_head import LiveHead
 from turnlog.storage.links import AnyLinks, Link, Unchecked
 from turnlog.storage.recorder import Reader
-from turnlog.storage.rows import Body, Row, Snapshot
+from turnlog.storage.rows import Body, Row, Snapshot, erased
 
 if TYPE_CHECKING:  # which read the rows of a past too
     from turnlog.projections.heads import Heads
@@ -16,14 +20,22 @@ if TYPE_CHECKING:  # which read the rows of a past too
 _BATCH, _LARGEST_BATCH = 64, 256
 _NEWEST = 2**62
 
+Numbers = tuple[int, int]
+"""Of the first and of the last event of a row."""
+
 
 class StreamRows:
-    """Where the rows of a history come from: one stream, whatever becomes of its conversation.
+    """Where the rows of a history come from: a stream, whatever becomes of its conversation.
+
+    Those of a fork begin with rows of its origin, up to the event that it goes on from.
 
     stream: its number; 0 of a conversation that has not begun, which has no rows. heads: know its
     newest row and its newest snapshots; without them nothing is checked, for whoever looks for
-    faults.
+    faults. is_fork: None where that has to be looked up.
     """
+
+    upto: int | None = None
+    """Number of the last event that counts, in the origin of a fork."""
 
     def __init__(
         self,
@@ -32,34 +44,63 @@ class StreamRows:
         conversation: str,
         stream: int = 0,
         life: int = 1,
+        *,
+        is_fork: bool | None = None,
     ) -> None:
         self._given = reader
         self._heads = heads
         self.conversation = conversation
         self.life = life
         self.stream = stream
+        self._is_fork = is_fork
+        self._end: Link | None = None
 
     @classmethod
     def of(cls, reader: Reader, heads: Heads | None, one: LiveHead | Row) -> Self:
         """Those of the life that a head or a row belongs to."""
-        return cls(reader, heads, one.conversation, one.stream, one.life)
+        is_fork = one.state.lineage.origin is not None if isinstance(one, LiveHead) else None
+        return cls(reader, heads, one.conversation, one.stream, one.life, is_fork=is_fork)
 
     @property
     def _reader(self) -> Reader:
         return self._given
 
-    def bodies(self, begin: Link | None = None) -> Iterator[Iterable[Body]]:
-        """The rows after a link, oldest first, in batches; each row is checked."""
-        links = self._links(begin)
-        limit = _BATCH
-        while self.stream and (stored := self._reader.bodies(self.stream, links.at.version, limit)):
+    def bodies(self, begin: Snapshot | None = None) -> Iterator[tuple[StreamRows, Iterable[Body]]]:
+        """The rows after a snapshot, oldest first, in batches, and of which stream they are.
+
+        Each row is checked.
+        """
+        line = [self]
+        while (begin is None or line[-1].stream != begin.stream) and line[-1].origin is not None:
+            line.append(line[-1].origin)
+        link = begin and Link(begin.version, begin.digest)
+        for rows in reversed(line):
+            for stored in rows._own(link if rows is line[-1] else None):
+                yield rows, stored
+
+    def _own(self, begin: Link | None) -> Iterator[Iterable[Body]]:
+        """Those of the stream itself."""
+        links, limit = self._links(begin), _BATCH
+        while self.stream and (stored := self._after(links.at.version, limit)):
             yield links.take(stored)
             limit = min(limit * 4, _LARGEST_BATCH)
         links.finish()
 
-    def newest_first(self) -> Iterator[Row]:
+    def _after(self, version: int, limit: int) -> list[Body]:
+        if self._end is not None:
+            limit = min(limit, self._end.version - version)
+        return [*self._reader.bodies(self.stream, version, limit)] if limit > 0 else []
+
+    def newest_first(self) -> Iterator[tuple[StreamRows, Row]]:
         """The rows from the last to the first, each checked against the one after it."""
-        before = _NEWEST
+        rows: StreamRows | None = self
+        while rows is not None:
+            for row in rows._own_newest_first():
+                yield rows, row
+            rows = rows.origin
+
+    def _own_newest_first(self) -> Iterator[Row]:
+        before = _NEWEST if self._end is None else self._end.version + 1
         links = self._links()
         while rows := self._newest_before(before, _BATCH):
             for row in rows:
@@ -84,6 +125,16 @@ class StreamRows:
 
     def snapshot(self, *, event: int | None = None, turn: int | None = None) -> Snapshot | None:
         """The newest one at or before an event, or before the end of a turn."""
+        rows: StreamRows | None = self
+        while rows is not None:
+            if rows.upto is not None:
+                event = rows.upto if event is None else min(event, rows.upto)
+            if (found := rows._own_snapshot(event, turn)) is not None:
+                return found
+            rows = rows.origin
+        return None
+
+    def _own_snapshot(self, event: int | None, turn: int | None) -> Snapshot | None:
         if not self.stream:
             return None
         reader, heads = self._reader, self._heads
@@ -93,7 +144,62 @@ class StreamRows:
     def _links(self, begin: Link | None = None) -> AnyLinks:
         if self._heads is None or not self.stream:
             return Unchecked(begin)
-        return self._heads.links(self._reader, self.conversation, self.stream, self.life, begin)
+        if begin is None and self.origin is not None:
+            begin = self.origin._end
+            begin = begin and Link(0, begin.digest)
+        return self._heads.links(
+            self._reader, self.conversation, self.stream, self.life, begin, self._end
+        )
+
+    # --- forks ----------------------------------------------------------------------------------
+
+    def holding(self, event: int) -> Row | None:
+        """The row that holds an event; reads no more than a snapshot's distance."""
+        if self.origin is not None and event <= (self.origin.upto or 0):
+            return self.origin.holding(event)
+        snapshot = self._own_snapshot(event, None)
+        after = snapshot.version - 1 if snapshot else 0
+        while rows := self._reader.rows(self.stream, after, None, _BATCH):
+            for row in rows:
+                if encoding.is_commit(row.topic) and _numbers(row)[1] >= event:
+                    return row if _numbers(row)[0] <= event else None
+            after = rows[-1].version
+        return None
+
+    @cached_property
+    def origin(self) -> StreamRows | None:
+        """The rows that the first one goes on from, in another stream; None where it is no fork.
+
+        Raises Corrupt where they are not there.
+        """
+        if self._is_fork is False or not self.stream:
+            return None
+        first = self._reader.rows(self.stream, 0, 1)
+        continued = _continued(first[0]) if first else None
+        if continued is None or continued.conversation is None:
+            return None
+        origin = self._of_stream(continued.conversation, continued.event)
+        last = None if origin is None else origin.holding(continued.event)
+        if origin is None or last is None or last.digest() != first[0].previous:
+            what = f"event {continued.event} of stream {continued.conversation}"
+            why = "is not there, or was changed"
+            raise Corrupt(f"conversation {self.conversation!r} goes on from {what}, which {why}")
+        origin.upto, origin._end = continued.event, Link(last.version, first[0].previous)
+        return origin
+
+    def _of_stream(self, number: int, event: int) -> StreamRows | None:
+        """The rows of a stream, or of what that is a fork of, where those hold the event."""
+        stream = self._reader.stream_of(number)
+        if stream is None:
+            return None
+        name = erased(number) if stream.name is None else encoding.decode_name(stream.name)
+        rows = StreamRows(self._reader, self._heads, name, number, stream.life)
+        while rows.origin is not None and event <= (rows.origin.upto or 0):
+            rows = rows.origin
+        return StreamRows(
+            self._reader, self._heads, rows.conversation, rows.stream, rows.life,
+            is_fork=rows.origin is not None,
+        )  # fmt: skip
 
 
 class LivingRows(StreamRows):
@@ -107,3 +213,16 @@ class LivingRows(StreamRows):
         if self._heads is not None:
             self._heads.check_living(self._given, self.conversation, self.stream)
         return self._given
+
+
+def _numbers(row: Row) -> Numbers:
+    skeleton = encoding.decode_skeleton(row.skeleton)
+    return skeleton.first_event, skeleton.first_event + len(skeleton.tags) - 1
+
+
+def _continued(first: Row) -> HistoryContinued | None:
+    """What a stream's first row goes on from, if its events are not the first."""
+    if not encoding.is_commit(first.topic) or _numbers(first)[0] <= 1:
+        return None
+    event = first.commit().events[0]
+    return event if isinstance(event, HistoryContinued) else None

@@ -190,7 +190,7 @@ class Links:
         """There are no rows before. Raises Corrupt where there must be."""
         if self._following is None:
             self.finish()
-        elif self._following.previous != self._begin.digest:
+        elif self._begin.digest not in (None, self._following.previous):
             raise self._corrupt(self._following.version, _CHANGED)
 
     def _corrupt(self, version: int, why: str) -> Corrupt:

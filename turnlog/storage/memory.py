@@ -68,6 +68,10 @@ class MemoryTransaction:
         with self._lock:
             return self._streams.get(self._of(conversation, life))
 
+    def stream_of(self, number: int) -> Stream | None:
+        with self._lock:
+            return self._streams.get(number)
+
     def _of(self, conversation: str, life: int | None = None) -> int:
         lives = self._lives.get(conversation, [])
         if life is None:
@@ -96,6 +100,12 @@ class MemoryTransaction:
     def keyed_rows(self, lookups: Sequence[bytes]) -> Sequence[Row]:
         with self._lock:
             found = [self._keys[lookup].position for lookup in lookups if lookup in self._keys]
+            return [row for position in found for row in self.tail(position - 1, 1)]
+
+    def keyed_rows_under(self, prefix: bytes) -> Sequence[Row]:
+        with self._lock:
+            keys = self._keys.values()
+            found = sorted(key.position for key in keys if key.lookup.startswith(prefix))
             return [row for position in found for row in self.tail(position - 1, 1)]
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:

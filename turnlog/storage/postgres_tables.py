@@ -21,6 +21,7 @@ from turnlog.storage.rows import (
     Snapshot,
     Stored,
     Stream,
+    after_keys,
     genesis_in,
     lookup_of,
     readable,
@@ -107,6 +108,11 @@ class PostgresReader:
         found = self._one(statement, of)
         return self._taken(Stream._make(found)) if found else None
 
+    def stream_of(self, number: int) -> Stream | None:
+        statement: LiteralString = f"SELECT {STREAM} FROM turnlog_streams WHERE stream = %b"
+        found = self._one(statement, (number,))
+        return self._taken(Stream._make(found)) if found else None
+
     def rows(
         self, stream: int, after: int = 0, upto: int | None = None, limit: int | None = None
     ) -> Sequence[Row]:
@@ -136,6 +142,13 @@ class PostgresReader:
             " (SELECT position FROM turnlog_keys WHERE lookup = ANY (%b::bytea[]))"
         )
         return self._found(row_of, statement, (list(lookups),))
+
+    def keyed_rows_under(self, prefix: bytes) -> Sequence[Row]:
+        statement: LiteralString = (
+            f"{_ROWS} WHERE position IN (SELECT position FROM turnlog_keys"
+            " WHERE lookup >= %b AND lookup < %b) ORDER BY position"
+        )
+        return self._found(row_of, statement, (prefix, after_keys(prefix)))
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
         statement: LiteralString = (

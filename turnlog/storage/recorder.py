@@ -60,8 +60,16 @@ class Reader(Protocol):
         """The rows of those keys that the table of keys has, in no order."""
         ...
 
+    def keyed_rows_under(self, prefix: bytes) -> Sequence[Row]:
+        """The rows of the keys in that table whose lookups begin so, in order of position."""
+        ...
+
     def stream(self, conversation: str, life: int | None = None) -> Stream | None:
         """That life of a conversation; None for the newest."""
+        ...
+
+    def stream_of(self, number: int) -> Stream | None:
+        """The stream of a number, whether or not its id was dropped."""
         ...
 
     def tail(self, after: int, limit: int) -> Sequence[Row]:

@@ -299,3 +299,23 @@ def key_lookup(secret: bytes, conversation: str, key: str, life: int = 1) -> byt
     """The same of a key of a life; those of one conversation are neighbours in an index."""
     said = hmac.digest(secret, encode((conversation, life, key)), "sha256")
     return lookup_of(secret, conversation) + said[:KEY_BYTES]
+
+
+def forks_lookup(secret: bytes, origin: int) -> bytes:
+    """What the lookups of a stream's forks begin with, in the table of keys."""
+    return lookup_of(secret, _forks_of(origin))
+
+
+def fork_lookup(secret: bytes, origin: int, fork: int) -> bytes:
+    """How a fork is found by the stream that it is a fork of; both are numbers of streams."""
+    return key_lookup(secret, _forks_of(origin), str(fork))
+
+
+def _forks_of(origin: int) -> str:
+    """No id that is given can be this."""
+    return f"\x1fforks {origin:012x}"
+
+
+def after_keys(prefix: bytes) -> bytes:
+    """What comes after all lookups that begin so."""
+    return prefix + b"\xff" * (ID_BYTES + KEY_BYTES)

@@ -25,6 +25,7 @@ from turnlog.storage.rows import (
     Snapshot,
     Stored,
     Stream,
+    after_keys,
     check_nothing,
     check_types,
     genesis_in,
@@ -196,6 +197,10 @@ class SqliteReader:
         where, of = self._of(conversation, life)
         return _first(self._found(Stream, f"SELECT {_STREAM} FROM streams WHERE {where}", of))
 
+    def stream_of(self, number: int) -> Stream | None:
+        statement = f"SELECT {_STREAM} FROM streams WHERE stream = ?"
+        return _first(self._found(Stream, statement, (number,)))
+
     def _of(self, conversation: str, life: int | None = None) -> tuple[str, tuple[Any, ...]]:
         lookup = lookup_of(self.secret, conversation)
         return (_OF, (lookup,)) if life is None else (_OF_LIFE, (lookup, life))
@@ -234,6 +239,13 @@ class SqliteReader:
             f"{_ROWS} WHERE position IN (SELECT position FROM keys WHERE lookup IN ({marks}))"
         )
         return self._found(Row, statement, lookups)
+
+    def keyed_rows_under(self, prefix: bytes) -> Sequence[Row]:
+        statement = (
+            f"{_ROWS} WHERE position IN"
+            " (SELECT position FROM keys WHERE lookup >= ? AND lookup < ?) ORDER BY position"
+        )
+        return self._found(Row, statement, (prefix, after_keys(prefix)))
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
         marks = ", ".join("?" * len(conversations))

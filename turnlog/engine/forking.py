@@ -1,0 +1,77 @@
+"""Where a fork begins, and what of its origin is hidden in it later (ADR 15)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from turnlog.domain.events import (
+    ConversationDeleted,
+    Event,
+    HistoryContinued,
+    MessageRedacted,
+    OriginDeleted,
+)
+from turnlog.encoding.rows import TAGS
+from turnlog.errors import OutOfRange
+from turnlog.projections.history import StoredHistory
+from turnlog.projections.live_head import LiveHead
+
+HIDING = (ConversationDeleted, MessageRedacted, OriginDeleted)
+"""Events that hide what was said, in forks too."""
+
+_HIDING_TAGS = frozenset(TAGS[kind] for kind in HIDING)
+
+
+class Fork(msgspec.Struct, frozen=True):
+    """What is asked for: to share a conversation's past up to a turn or event, or up to now."""
+
+    origin: str
+    turn: int | None = None
+    event: int | None = None
+    trial: bool = False
+    reason: str | None = None
+
+    def shared(self, origin: LiveHead, history: StoredHistory) -> int:
+        """Number of the last event that the two share. Raises OutOfRange where there is none."""
+        if self.turn is not None:
+            return history.state_after_turn(self.turn, going_on=False).event
+        last = origin.event if self.event is None else self.event
+        if not 1 <= last <= origin.event:
+            why = f"there is no event {last} to fork at, the last is {origin.event}"
+            raise OutOfRange(self.origin, why)
+        return last
+
+
+def begun(name: str, origin: LiveHead, history: StoredHistory, shared: int) -> LiveHead:
+    """The head that the first row of a fork goes on from."""
+    state, digest = origin.state, origin.digest
+    if shared < origin.event:
+        state, digest = history.state(shared), history.holding(shared).digest()
+    return LiveHead(name, 0, b"", 1, 0, 0, digest, shared, state)
+
+
+def first_events(
+    fork: Fork, origin: LiveHead, history: StoredHistory, shared: int
+) -> Iterator[Event]:
+    """What a fork begins with: where it goes on from, and what was hidden of that since."""
+    yield HistoryContinued(shared, origin.stream, reason=fork.reason, trial=fork.trial)
+    if origin.state.redacted and shared < origin.event:
+        for first, events in history.groups(history.before(shared), _HIDING_TAGS):
+            later = (event for number, event in enumerate(events, first) if number > shared)
+            yield from passed_on(later, shared)
+
+
+def passed_on(events: Iterable[Event], shared: int) -> Sequence[Event]:
+    """What events of an origin hide in a fork that shares its events up to a number."""
+    return [found for event in events if (found := _hidden_too(event, shared)) is not None]
+
+
+def _hidden_too(event: Event, shared: int) -> Event | None:
+    if isinstance(event, MessageRedacted):
+        within = event.message <= shared
+        return MessageRedacted(event.message, event.reason, actor=event.actor) if within else None
+    if isinstance(event, OriginDeleted):
+        return OriginDeleted(min(event.event, shared), actor=event.actor)
+    return OriginDeleted(shared, actor=event.actor) if isinstance(event, HIDING) else None
