@@ -22,6 +22,7 @@ ARGUMENTS = {
     "states": [],
     "diff": ["alice"],
     "export": ["--format", "jsonl", "--out", "out.jsonl"],
+    "fork": ["alice", "--as", "other"],
     "delete": ["alice"],
     "backup": ["copy.db"],
     "rebuild": [],

@@ -193,6 +193,7 @@ def commands(folder: Path, id: str, slots: set[str]) -> dict[str, list[list[Any]
         "states": [[id], []],
         "diff": [[id], [id, "--from-turn", 0], [id, "bot"]],
         "append": [[id, event]],
+        "fork": [[id, "--as", f"{id}{n}"] for n in (1,)],
         "rebuild": [[]],
         "stats": [[]],
         "why": [[id, slot] for slot in slots],

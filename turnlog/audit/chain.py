@@ -14,7 +14,7 @@ from turnlog.domain.history import past
 from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.encoding.rows import decode_skeleton, disagreements, is_commit
-from turnlog.errors import StorageError
+from turnlog.errors import OutOfRange, StorageError
 from turnlog.projections.history import StoredHistory
 from turnlog.projections.stream_rows import StreamRows
 from turnlog.storage.recorder import Scan
@@ -111,7 +111,7 @@ class Chain:
                 return
             history = self._history
             held, state = history.holding(shared), history.state(shared)
-        except (StorageError, TypeError, ValueError, LookupError) as error:
+        except (StorageError, OutOfRange, TypeError, ValueError, LookupError) as error:
             self.fault(f"what it is a fork of cannot be read: {error}", 1)
             return
         self.digest = self._begins = held.digest()
@@ -247,9 +247,10 @@ class Chain:
         stream, life, owner, _ = self._stream or Stream(0, 1, b"", None)
         if last is None:
             return Head(self.conversation, stream, owner, life, 0, 0, b"", 0, 0, 0, b"")
+        snapshot = 0 if state.deleted else self._newest_snapshot
         return Head(
             self.conversation, stream, owner, life, last.version, last.position,
-            self.digest or b"", state.event, state.turn, self._newest_snapshot, b"",
+            self.digest or b"", state.event, state.turn, snapshot, b"",
         )  # fmt: skip
 
     def _compare(self, head: Head, expected: Head) -> None:

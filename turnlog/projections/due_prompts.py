@@ -53,6 +53,13 @@ def _all_closed(view: Entries, conversation: str, number: int, event: e.Event) -
         view.remove(conversation, key)
 
 
+def _went_on(view: Entries, conversation: str, number: int, event: e.HistoryContinued) -> None:
+    """A fork has none of what its origin has to do."""
+    if event.conversation is not None:
+        for key in _keys(view, conversation, ""):
+            view.remove(conversation, key)
+
+
 def _sent(view: Entries, conversation: str, number: int, event: e.BotUttered) -> None:
     if event.actor == TIMER:
         view.put(conversation, f"{OUT}{number}", event.timestamp or 0.0)
@@ -85,6 +92,7 @@ _EFFECTS: dict[type[e.Event], Callable[[Entries, str, int, Any], None]] = {
     e.ThreadStarted: _all_closed,
     e.ThreadEnded: _all_closed,
     e.BotUttered: _sent,
+    e.HistoryContinued: _went_on,
     e.DeliverySucceeded: _delivered,
     e.DeliveryFailed: _delivered,
     e.ConversationDeleted: _gone,

@@ -36,13 +36,15 @@ class StoredHistory:
         self._rows = rows
         self._conversation = rows.conversation
 
-    def commits(self) -> Iterator[Commit]:
-        """All commits, oldest first."""
-        return self._commits(None)
+    def commits(self, upto: int | None = None) -> Iterator[Commit]:
+        """All commits, oldest first; those of the stream itself up to a version."""
+        return self._commits(None, upto)
 
-    def _commits(self, begin: Snapshot | None) -> Iterator[Commit]:
+    def _commits(self, begin: Snapshot | None, upto: int | None = None) -> Iterator[Commit]:
         for rows, stored in self._rows.bodies(begin):
             for body in stored:
+                if upto is not None and rows is self._rows and body[1] > upto:
+                    return
                 if is_commit(body[2]):
                     yield self._commit(rows, Body._make(body))
 

@@ -10,14 +10,17 @@ import logging
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, get_args
 
 from turnlog.domain.commit import Commit
-from turnlog.domain.events import ConversationDeleted, Event, MessageRedacted
+from turnlog.domain.events import ConversationDeleted, Event
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.streams import is_conversation
+from turnlog.domain.traits import Hiding
 from turnlog.encoding.rows import is_commit
 from turnlog.errors import AnotherPast, Corrupt, NewerFormat, OutOfRange, Unavailable
+from turnlog.projections.history import StoredHistory
+from turnlog.projections.stream_rows import StreamRows
 from turnlog.projections.view import Buffer, View
 from turnlog.storage.checkpoints import close_over
 from turnlog.storage.recorder import Reader, Recorder, Transaction
@@ -34,6 +37,8 @@ _ASIDE = ("", "set aside")
 
 _REDACTED = ("", "redacted ")
 """The same of the entries, one each, for conversations in which something was redacted."""
+
+_HIDING = frozenset(get_args(Hiding))
 
 _NOT_THE_COMMITS_FAULT = (Unavailable, NewerFormat)
 
@@ -159,8 +164,8 @@ def set_aside(view: View) -> dict[str, dict[str, Any]]:
 def _fold(rows: Iterable[Row], projection: Projection, buffer: Buffer) -> None:
     seen = _of_newest_lives(commits(rows, projection), buffer)
     kinds = {type(event) for commit in seen for event in commit.events}
-    if MessageRedacted in kinds:
-        _note_redacted(seen, buffer)
+    if not _HIDING.isdisjoint(kinds):
+        _note_redacted((c.conversation for c in seen if redacts(c)), buffer)
     projection.apply(_shown(seen, buffer), buffer)
     if ConversationDeleted in kinds:
         _forget_deleted(seen, buffer)
@@ -175,24 +180,27 @@ def _of_newest_lives(seen: Sequence[Commit], buffer: Buffer) -> Sequence[Commit]
     return [c for c in seen if c.life == newest[c.conversation]] if past else seen
 
 
-def _note_redacted(seen: Iterable[Commit], buffer: Buffer) -> None:
+def _note_redacted(conversations: Iterable[str], buffer: Buffer) -> None:
     place, prefix = _REDACTED
-    for conversation in {c.conversation for c in seen if redacts(c)}:
+    for conversation in conversations:
         buffer.put(place, prefix + conversation, True)
 
 
 def _shown(seen: Sequence[Commit], buffer: Buffer) -> Sequence[Commit]:
     """The commits as a view may show them: no read model holds what was redacted.
 
-    A conversation in which something was redacted is projected anew, all of it.
+    A conversation in which something was redacted is projected anew, all of it; a fork that begins
+    is projected with the past that it shares.
     """
     place, prefix = _REDACTED
     redacted = {key.removeprefix(prefix) for key, _ in buffer.entries(place, prefix)}
-    if not redacted:
+    whole = redacted | {c.conversation for c in seen if begins_fork(c)}
+    if not whole:
         return seen
-    last = {c.conversation: c for c in seen if c.conversation in redacted}
+    last = {c.conversation: c for c in seen if c.conversation in whole}
     again = [_anew(commit, buffer) for commit in last.values()]
-    return [c for c in seen if c.conversation not in redacted] + [c for one in again for c in one]
+    _note_redacted((one[0].conversation for one in again if any(map(redacts, one))), buffer)
+    return [c for c in seen if c.conversation not in whole] + [c for one in again for c in one]
 
 
 def _has(commit: Commit, kind: type[Event]) -> bool:
@@ -200,7 +208,12 @@ def _has(commit: Commit, kind: type[Event]) -> bool:
 
 
 def redacts(commit: Commit) -> bool:
-    return _has(commit, MessageRedacted)
+    return any(type(event) in _HIDING for event in commit.events)
+
+
+def begins_fork(commit: Commit) -> bool:
+    """Whether the commit is the first of a fork, which has events before it."""
+    return commit.version == 1 and commit.first_event > 1
 
 
 def was_redacted(reader: Reader, model: str, conversation: str) -> bool:
@@ -220,9 +233,10 @@ def shown_whole(
     log: Reader, conversation: str, version: int | None = None, life: int | None = None
 ) -> list[Commit]:
     """All commits of a life (None: the newest), up to a version, as a view may show them."""
-    stream = log.stream(conversation, life)
-    rows = log.rows(stream.stream, 0, version) if stream else ()
-    whole = [row.commit() for row in rows if is_commit(row.topic)]
+    if (stream := log.stream(conversation, life)) is None:
+        return []
+    rows = StreamRows(log, None, conversation, stream.stream, stream.life)
+    whole = [*StoredHistory(rows).commits(upto=version)]
     redactions = Redactions(numbered for commit in whole for numbered in commit.numbered())
     return [commit.shown(redactions) for commit in whole]
 

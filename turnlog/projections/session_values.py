@@ -13,7 +13,13 @@ from turnlog.domain import events as e
 from turnlog.domain.commit import Commit
 from turnlog.encoding import binary
 from turnlog.encoding.rows import is_commit
-from turnlog.projections.projection import newest_first, redacts, shown_whole, was_redacted
+from turnlog.projections.projection import (
+    begins_fork,
+    newest_first,
+    redacts,
+    shown_whole,
+    was_redacted,
+)
 from turnlog.projections.view import View, reading
 from turnlog.storage.recorder import Reader
 from turnlog.storage.rows import Row
@@ -197,9 +203,9 @@ def session_values(reader: Reader, conversation: str) -> Values:
     if rows and rows[-1].life > values.life:
         values = Values()  # what is projected was of the life before
     commits = [row.commit() for row in reversed(rows) if is_commit(row.topic)]
-    if commits and (values.redacted or any(map(redacts, commits))):
+    if commits and (values.redacted or begins_fork(commits[0]) or any(map(redacts, commits))):
         values, commits = Values(), shown_whole(reader, conversation)
-        values.redacted = True
+        values.redacted = any(map(redacts, commits))
     for commit in commits:
         values.fold(commit.events)
     if rows:

@@ -297,6 +297,21 @@ class RecorderContract(ABC):
         assert list(recorder.reader.entries("m", "b")) == [("b", "r", b"R")]
         assert recorder.reader.get("other", "a", "p") == b"o"
 
+    def test_a_stream_is_found_by_its_number(self, recorder: Recorder) -> None:
+        append(recorder, row(1, "a"), row(2, "b"))
+        assert recorder.reader.stream_of(place("b")) == stream("b")
+        assert recorder.reader.stream_of(place("c")) is None
+
+    def test_keys_that_begin_alike_are_found_together(self, recorder: Recorder) -> None:
+        append(recorder, row(1, "a"), row(2, "b"), row(3, "c"))
+        with recorder.transaction() as transaction:
+            transaction.put_keys(
+                [Key(b"8 bytes ", 3), Key(b"8 bytes " + b"\xff" * 12, 1), Key(b"8 bytes!", 2)]
+            )
+        found = recorder.reader.keyed_rows_under(b"8 bytes ")
+        assert [each.position for each in found] == [1, 3]
+        assert not recorder.reader.keyed_rows_under(b"8 bytes\xff")
+
     def test_a_model_is_cleared_with_its_checkpoint(self, recorder: Recorder) -> None:
         with recorder.transaction() as transaction:
             for model in ("m", "n"):

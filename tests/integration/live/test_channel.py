@@ -276,3 +276,21 @@ async def test_a_deleted_session_is_gone_and_a_number_too_high_loses_nothing(
         assert gone["reason"] == "Gone"
         said = await client.say("hi again")
         assert said["event"] == 1  # of a new life
+
+
+async def test_a_conversation_is_forked_over_http(naming_server: Server) -> None:
+    async with httpx.AsyncClient(base_url=f"{naming_server.url}/v1/conversations") as http:
+        said = [{"type": "UserUttered", "text": text} for text in ("one", "two")]
+        await http.post("/forked/events", json=said)
+        asked = {"as": "fork", "turn": 1}
+        for new in (True, False):
+            done = await http.post("/forked/fork", json=asked, headers={"Idempotency-Key": "f1"})
+            assert done.status_code == 201
+            assert done.json() == {
+                "conversation": "fork", "version": 1, "event": 2, "events": 1, "new": new,
+            }  # fmt: skip
+        page = (await http.get("/fork/events")).json()
+        assert [event.get("text") for event in page["events"]] == ["one", None]
+        assert (await http.post("/forked/fork", json=asked)).status_code == 400
+        assert (await http.post("/nobody/fork", json={"as": "other"})).status_code == 404
+        assert (await http.post("/forked/fork", json={"turn": 1})).status_code == 400

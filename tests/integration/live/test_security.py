@@ -346,3 +346,12 @@ async def test_packets_made_to_break_the_server_end_their_own_connection_at_most
                         await asyncio.wait_for(wire.recv(), 0.2)
         assert "error" not in await healthy.say("a table for two")
         await healthy.until(1, "bot_uttered")
+
+
+def test_a_fork_takes_no_id_that_is_not_granted(guarded: Server) -> None:
+    with httpx.Client(
+        base_url=guarded.url, headers={"Authorization": f"Bearer {token(sub='A')}"}
+    ) as http:
+        for origin, name in (("A", "C"), ("B", "A")):
+            answer = http.post(f"/v1/conversations/{origin}/fork", json={"as": name})
+            assert (answer.status_code, SECRET in answer.text) == (403, False)

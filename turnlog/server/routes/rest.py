@@ -119,6 +119,32 @@ async def record(request: Json, conversation: str, services: Services) -> Record
     return RecordedCommit(conversation, last.version, done.commits[0].first_event, count, done.new)
 
 
+class ForkAsked(msgspec.Struct, rename={"as_": "as"}):
+    """Where a conversation is forked, by default now, and what the fork is called."""
+
+    as_: str
+    turn: int | None = None
+    event: int | None = None
+    trial: bool = False
+    reason: str | None = None
+
+
+@post("/v1/conversations/{conversation:str}/fork")
+async def fork(
+    request: Json, conversation: str, services: Services, principal: Principal
+) -> RecordedCommit:
+    """Begin a conversation that shares this one's past, once for a header Idempotency-Key."""
+    asked = await read(request, ForkAsked)
+    principal.require(asked.as_, services.clock())
+    key = request.headers.get("idempotency-key")
+    done = await services.log.fork(
+        conversation, as_=asked.as_, turn=asked.turn, event=asked.event, trial=asked.trial,
+        reason=asked.reason, key=key,
+    )  # fmt: skip
+    commit = done.commits[0]
+    return RecordedCommit(asked.as_, 1, commit.first_event, len(commit.events), done.new)
+
+
 @post("/v1/conversations/{conversation:str}/stop", status_code=200)
 async def stop(request: Json, conversation: str, services: Services) -> dict[str, Any]:
     """Break off the answer under way: `{"stopped"}`, false where there is none at this server.
@@ -148,4 +174,4 @@ def _messages(sender: str, answer: Sequence[Event]) -> Iterator[dict[str, Any]]:
             yield from wire.rest_messages(sender, spoken)
 
 
-handlers = (webhook, alive, events, record, stop)
+handlers = (webhook, alive, events, record, stop, fork)
