@@ -23,11 +23,15 @@ from turnlog import (
 )
 from turnlog.audit.rebuilding import rebuild
 from turnlog.audit.verify import verify
+from turnlog.cli.upkeep import _counted
 from turnlog.domain.fold import replay
 from turnlog.engine.log import Turnlog
+from turnlog.engine.query import summary
 from turnlog.errors import InvalidEvent, OutOfRange, UnknownConversation
 from turnlog.projections import slot_history
 from turnlog.projections.transcript import messages
+from turnlog.training.plan import Plan
+from turnlog.training.select import selected
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
@@ -261,3 +265,32 @@ def test_what_cannot_be_forked_is_refused_by_name(log: Turnlog) -> None:
     with pytest.raises(InvalidEvent, match="by the log alone"):
         log.record("f", turnlog.OriginDeleted(1))
     assert "nobody" not in log
+
+
+def test_a_trial_counts_nowhere_and_what_is_shared_once(log: Turnlog, tmp_path: Path) -> None:
+    log.fork("a", turn=2, as_="f")
+    say(log, "f", "four")
+    log.fork("f", as_="t", trial=True)
+    say(log, "t", "five")
+    log.fork("t", as_="u")
+    assert list(log.ids()) == ["a", "f", "t", "u"]
+    assert list(log.ids(trials=False)) == ["a", "f", "u"]
+    assert [summary(*each).get("trial") for each in log.heads()] == [None, None, True, None]
+    counts = _counted(log)
+    assert (counts["conversations"], counts["turns"], counts["events"]) == (3, 4, 18)
+    plan = Plan("jsonl", log.store.reader.last_position())
+    assert [each.id for each in selected(log, plan)] == ["a", "f", "u"]
+
+
+def test_an_export_of_a_fork_is_a_whole_conversation(log: Turnlog) -> None:
+    log.fork("a", turn=1, as_="f")
+    say(log, "f", "four")
+    fork = log.conversation("f")
+    with turnlog.open("memory:") as other:
+        other.import_dialogue(fork.dialogue())
+        assert not other.import_dialogue(fork.dialogue()).commits
+        assert [m.text for m in other.conversation("f").messages()] == [
+            m.text for m in fork.messages()
+        ]
+        assert other.conversation("f").state.lineage.origin is None
+    assert not log.import_dialogue(fork.dialogue()).commits

@@ -71,7 +71,7 @@ def replay(
     loaded = _loaded(bot)
     outcomes: list[tuple[str, Any]] = []
     with open_log(readonly=True) as log:
-        chosen = list(log.ids()) if all_ else list(ids or ())
+        chosen = list(log.ids(trials=False)) if all_ else list(ids or ())
         results = many.replay(log, chosen, loaded, rules=allowed, timeout=timeout, jobs=jobs)
         diverging = _divergences(results, outcomes, len(chosen))
         if settings().json:

@@ -76,10 +76,19 @@ def described(id: str, state: Any) -> dict[str, Any]:
         "tags": state.tags,
         "handover": state.handover,
         "branch": state.lineage.branch,
+        "origin": described_origin(state.lineage),
         "branches": state.lineage.branches(state.event) if state.lineage.branch else {},
     }
     first = {"conversation": id, "turn": state.turn, "event": state.event, "slots": state.slots}
     return {**first, **{name: to_plain(value) for name, value in rest.items()}}
+
+
+def described_origin(lineage: Any) -> dict[str, Any] | None:
+    """What a conversation is a fork of, None where it is none."""
+    if lineage.origin is None:
+        return None
+    trial = {"trial": True} if lineage.trial else {}
+    return {"stream": lineage.origin, "event": lineage.shared, "turn": lineage.turns, **trial}
 
 
 def _print(state: dict[str, Any]) -> None:

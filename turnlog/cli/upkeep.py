@@ -93,10 +93,11 @@ def _counted(log: Any) -> dict[str, Any]:
     from turnlog.projections import PROJECTIONS
 
     conversations = turns = events = 0
-    for head, _ in log.heads():
-        conversations += 1
-        turns += head.turn
-        events += head.event
+    for head, state in log.heads():
+        if not state.lineage.trial:
+            conversations += 1
+            turns += head.turn - state.lineage.turns
+            events += head.event - state.lineage.shared
     reader = log.store.reader
     return {
         "database": log.store.url,

@@ -61,7 +61,7 @@ def go_on(state: State, event: Rewind) -> None:
     Nobody waits for an answer in a fork, where the question was asked in its origin.
     """
     if isinstance(event, e.HistoryContinued):
-        state.lineage = state.lineage.after(event, state.event)
+        state.lineage = state.lineage.after(event, state.event, state.turn)
         if event.conversation is not None and state.thread is not None:
             state.thread = replace(state.thread, prompts={})
 
@@ -333,7 +333,8 @@ def _untagged(state: State, event: e.ConversationUntagged) -> None:
 
 def _deleted(state: State, event: e.ConversationDeleted) -> None:
     """Nothing of what was said is left in a state; the counts are."""
-    lineage = Lineage(origin=state.lineage.origin, shared=state.lineage.shared)
+    line = state.lineage
+    lineage = Lineage(origin=line.origin, shared=line.shared, turns=line.turns, trial=line.trial)
     bare = State(
         event=state.event, turn=state.turn, deleted=True, redacted=state.redacted, lineage=lineage
     )

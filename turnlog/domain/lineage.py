@@ -13,7 +13,8 @@ MAIN = "main"
 
 class Lineage(msgspec.Struct, frozen=True, array_like=True):
     """branch: the current one, None for the only one. left: the number of the last event of each
-    other branch. origin: the stream of which this is a fork; shared: up to which of its events.
+    other branch. origin: the stream of which this is a fork; shared and turns: up to which of its
+    events and turns. trial: made to try something, and left out where conversations count.
     """
 
     branch: str | None = None
@@ -21,12 +22,14 @@ class Lineage(msgspec.Struct, frozen=True, array_like=True):
     origin: int | None = None
     shared: int = 0
     trial: bool = False
+    turns: int = 0
 
-    def after(self, event: HistoryContinued, number: int) -> Lineage:
-        """What it is after an event, which has that number."""
+    def after(self, event: HistoryContinued, number: int, turn: int) -> Lineage:
+        """What it is after an event, which has that number and is in that turn."""
         lineage = self if event.branch is None else self._on(event.branch, number)
         if event.conversation is not None:
-            lineage = replace(lineage, origin=event.conversation, shared=event.event)
+            origin, shared = event.conversation, event.event
+            return replace(lineage, origin=origin, shared=shared, turns=turn, trial=event.trial)
         return replace(lineage, trial=True) if event.trial else lineage
 
     def _on(self, branch: str, number: int) -> Lineage:

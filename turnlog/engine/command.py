@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from turnlog.domain.amounts import amount
 from turnlog.domain.conversation import Past
 from turnlog.domain.decide import decide
@@ -78,10 +80,15 @@ def _missing(dialogue: Dialogue, state: State, past: Past) -> Sequence[Event]:
     return asked[state.event :]
 
 
+def _imported(event: Event) -> Event:
+    """As an import records it: of a fork, whose past comes along, without its origin."""
+    return replace(event, conversation=None) if isinstance(event, HistoryContinued) else event
+
+
 def _check_prefix(name: str, coming: Sequence[Event], state: State, past: Past) -> None:
     """Raise FormatError unless what is stored is what comes, or the beginning of it."""
     redactions = past.redactions() if state.redacted else Redactions(())
-    for number, stored in enumerate(past.events(), 1):
+    for number, stored in enumerate(map(_imported, past.events()), 1):
         if number > len(coming):
             stored_events = amount(state.event, "event")
             why = f"{stored_events} stored already, only {len(coming)} of them come"

@@ -285,9 +285,10 @@ class Turnlog(ConversationApplication):
         """The same, deleted or not."""
         return StoredHistory(StreamRows.of(self.store.reader, self.current, head))
 
-    def ids(self) -> Iterator[str]:
-        """Every conversation that is not deleted, in order of id."""
-        return (head.conversation for head, _ in self.heads())
+    def ids(self, *, trials: bool = True) -> Iterator[str]:
+        """Every conversation that is not deleted, in order of id; without forks made on trial."""
+        found = self.heads()
+        return (head.conversation for head, state in found if trials or not state.lineage.trial)
 
     def heads(self) -> Iterator[tuple[LiveHead, State]]:
         """Where every conversation stands that is not deleted, in order of id."""

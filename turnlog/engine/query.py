@@ -116,7 +116,7 @@ def _says(log: Turnlog, search: str) -> Callable[[str], bool]:
 
 
 def summary(head: LiveHead, state: State) -> dict[str, Any]:
-    """A conversation's line in a list."""
+    """A conversation's line in a list; `trial` in that of a fork made to try something."""
     return {
         "conversation": head.conversation,
         "turns": state.turn,
@@ -126,4 +126,5 @@ def summary(head: LiveHead, state: State) -> dict[str, Any]:
         "tags": list(state.tags),
         "channel": state.channel,
         "user": state.user,
+        **({"trial": True} if state.lineage.trial else {}),
     }

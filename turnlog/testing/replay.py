@@ -45,7 +45,7 @@ class Replayer:
         loaded = _loaded(bot)
         opened: Any = turnlog.open(log) if isinstance(log, str) else nullcontext(log)
         with opened as source:
-            chosen = list(source.ids() if ids is None else ids)
+            chosen = list(source.ids(trials=False) if ids is None else ids)
             outcomes = list(many.replay(source, chosen, loaded, rules=allowed, timeout=timeout))
         found = [divergence for _, divergence in outcomes if divergence is not None]
         if found:

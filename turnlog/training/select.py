@@ -62,7 +62,9 @@ def selected(
 
 
 def _heads(log: Turnlog, ids: Iterable[str] | None) -> Iterable[tuple[LiveHead, State]]:
-    return log.heads() if ids is None else (log.head(id) for id in sorted(set(ids)))
+    if ids is not None:
+        return (log.head(id) for id in sorted(set(ids)))
+    return (each for each in log.heads() if not each[1].lineage.trial)
 
 
 def _recorded(log: Turnlog, head: LiveHead, plan: Plan, now: State) -> tuple[RecordedEvent, ...]:
