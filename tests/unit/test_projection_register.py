@@ -38,14 +38,15 @@ def written_down() -> Iterator[str]:
 
 
 def _folds(node: ast.ClassDef) -> bool:
-    """Whether it has `apply(self, commits, view)` and is no protocol."""
+    """Whether it has `apply(self, commits, view)` and is no protocol or base of others."""
     signatures = {
         part.name: [argument.arg for argument in part.args.args]
         for part in node.body
         if isinstance(part, ast.FunctionDef)
     }
     protocol = any(isinstance(base, ast.Name) and base.id == "Protocol" for base in node.bases)
-    return signatures.get("apply") == ["self", "commits", "view"] and not protocol
+    base = protocol or "keys" in signatures
+    return signatures.get("apply") == ["self", "commits", "view"] and not base
 
 
 @pytest.fixture

@@ -39,7 +39,9 @@ def rebuild(force: Force = False) -> None:
     from turnlog.audit.rebuilding import faults_of, record_rebuild
     from turnlog.audit.rebuilding import rebuild as rebuilt
     from turnlog.engine.lost_tail import check_tail
+    from turnlog.projections import register_installed
 
+    register_installed()
     with open_log(readonly=True) as log:
         faults, ahead = faults_of(log.store)
     if ahead and not force:

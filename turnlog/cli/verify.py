@@ -23,7 +23,9 @@ def verify(ids: Ids = None, jobs: Jobs = 1) -> None:
     from msgspec.structs import asdict
 
     from turnlog.audit.verify import verify as checked
+    from turnlog.projections import register_installed
 
+    register_installed()
     with open_log(readonly=True) as log:
         verification = checked(log.store, ids or None, jobs=jobs)
     output.document(asdict(verification), human=lambda: _print(verification))

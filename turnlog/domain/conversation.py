@@ -6,24 +6,21 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from msgspec.structs import replace
-
-from turnlog.domain import message_context
 from turnlog.domain.branches import placed, placed_back
 from turnlog.domain.commit import Commit
-from turnlog.domain.counted import counted
 from turnlog.domain.decide import decide
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.errors import ConversationError
-from turnlog.domain.events import Event, HistoryCompacted, UserUttered
+from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.fold import Fold, fold, replay
 from turnlog.domain.history import GrowingHistory, History, past
 from turnlog.domain.lineage import MAIN
-from turnlog.domain.messages import Message, messages
+from turnlog.domain.messages import Message
 from turnlog.domain.notebook import as_html
 from turnlog.domain.recorded import RecordedEvent, shown
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.rewinds import rewinds_in, taken_by
+from turnlog.domain.said import last_said, said
 from turnlog.domain.state import State
 from turnlog.domain.traits import Hiding, Rewind
 
@@ -209,21 +206,14 @@ class Conversation:
         for_model: as a model may read them: calls without a result get one that says so, and the
         text of a compaction stands for the messages that it sums up.
         """
-        recorded = {each.number: each for each in self.recorded()}
-        counting = counted(list(recorded.values()))
-        numbered = list(enumerate(counting.events, 1))
-        found = messages(numbered)
-        if for_model:
-            compactions = [(n, one) for n, one in numbered if isinstance(one, HistoryCompacted)]
-            found = iter(message_context.for_model(found, compactions))
-        for message in found:
-            if message.event is None:
-                yield message
-                continue
-            place = recorded[counting.numbers[message.event - 1]]
-            yield replace(
-                message, event=place.number, branch=place.branch, branch_turn=place.branch_turn
-            )
+        return said(list(self.recorded()), for_model=for_model)
+
+    def last(self, count: int) -> list[Message]:
+        """The last messages that count, so many of them, oldest first.
+
+        Reads from the end, whatever the length.
+        """
+        return last_said(self.newest_first(), count)
 
     def dialogue(self, turns: int | None = None) -> Dialogue:
         """The conversation's events, or those of its last `turns` turns, read from the end."""

@@ -155,7 +155,7 @@ def _replaced_texts(edits: Collection[int], counting: list[Numbered]) -> frozens
 def _rewritten(event: e.Event, edit: e.MessageEdited | e.MessageRegenerated) -> e.Event:
     changed: dict[str, Any] = {"text": edit.text}
     if isinstance(edit, e.MessageRegenerated):
-        changed["data"] = edit.data
+        changed |= {"data": edit.data} if "data" in event.__struct_fields__ else {}
     elif (data := getattr(event, "data", None)) and isinstance(data.get("content"), list):
         changed["data"] = {**data, "content": with_text(data["content"], edit.text)}
     result: e.Event = replace(event, **changed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Any, TypeVar
 
 from turnlog.projections.projection import (
@@ -13,9 +13,10 @@ from turnlog.projections.projection import (
     projected_upto,
     set_aside,
 )
-from turnlog.projections.view import StoredView
+from turnlog.projections.view import Found, StoredView
 from turnlog.storage.recorder import Reader
 from turnlog.storage.rows import Row
+from turnlog.storage.subscription import batches
 
 _Read = TypeVar("_Read")
 
@@ -36,6 +37,12 @@ class LaggingView(StoredView):
 
     def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
         return iter(self._read(conversation, lambda view: [*view.entries(conversation, prefix)]))
+
+    def find(self, key: str, limit: int | None = None) -> list[Found]:
+        """Reads all rows since the projection ran: any conversation may have come under the key."""
+        checkpoint = self.log.checkpoint(self._projection.name)
+        rows = chain.from_iterable(batches(self.log, checkpoint.position if checkpoint else 0))
+        return projected([*rows], self._projection, self.log, self.log).find(key, limit)
 
     def _read(self, conversation: str, read: Callable[[StoredView], _Read]) -> _Read:
         """Again where the stored entries went on meanwhile."""

@@ -21,7 +21,7 @@ from turnlog.encoding.rows import is_commit
 from turnlog.errors import AnotherPast, Corrupt, NewerFormat, OutOfRange, Unavailable
 from turnlog.projections.history import StoredHistory
 from turnlog.projections.stream_rows import StreamRows
-from turnlog.projections.view import Buffer, View
+from turnlog.projections.view import Buffer, View, drop
 from turnlog.storage.checkpoints import close_over
 from turnlog.storage.recorder import Reader, Recorder, Transaction
 from turnlog.storage.rows import Checkpoint, Row
@@ -224,8 +224,7 @@ def was_redacted(reader: Reader, model: str, conversation: str) -> bool:
 
 def _anew(last: Commit, buffer: Buffer) -> list[Commit]:
     """All commits of a life up to one of them, to be projected from the beginning."""
-    for key, _ in list(buffer.entries(last.conversation)):
-        buffer.remove(last.conversation, key)
+    drop(buffer, last.conversation)
     return shown_whole(buffer.log, last.conversation, last.version, last.life)
 
 
@@ -294,6 +293,5 @@ def _forget_deleted(seen: Iterable[Commit], view: View) -> None:
 
 
 def _forget(conversation: str, view: View) -> None:
-    for key, _ in list(view.entries(conversation)):
-        view.remove(conversation, key)
+    drop(view, conversation)
     view.remove(_REDACTED[0], _REDACTED[1] + conversation)

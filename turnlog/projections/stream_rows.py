@@ -17,7 +17,7 @@ from turnlog.storage.rows import Body, Row, Snapshot, erased
 if TYPE_CHECKING:  # which read the rows of a past too
     from turnlog.projections.heads import Heads
 
-_BATCH, _LARGEST_BATCH = 64, 256
+_FIRST_BACK, _BATCH, _LARGEST_BATCH = 16, 64, 256
 _NEWEST = 2**62
 
 Numbers = tuple[int, int]
@@ -101,12 +101,12 @@ class StreamRows:
 
     def _own_newest_first(self) -> Iterator[Row]:
         before = _NEWEST if self._end is None else self._end.version + 1
-        links = self._links()
-        while rows := self._newest_before(before, _BATCH):
+        links, limit = self._links(), _FIRST_BACK
+        while rows := self._newest_before(before, limit):
             for row in rows:
                 links.take_back(row)
                 yield row
-            before = rows[-1].version
+            before, limit = rows[-1].version, min(limit * 2, _BATCH)
         links.finish_back()
 
     def _newest_before(self, version: int, limit: int) -> list[Row]:

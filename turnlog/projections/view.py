@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from turnlog.encoding import binary
 from turnlog.errors import Corrupt
@@ -41,6 +41,32 @@ def reading(model: str) -> Iterator[None]:
         raise Corrupt(f"read model {model!r}: an entry was changed: {error!r:.80}") from error
 
 
+KEYED = "\x1fkeyed "
+"""What the keys of entries begin with that say under which key of its own an event is found; their
+value is the place of that entry. No conversation's id can be the place's."""
+
+
+class Found(NamedTuple):
+    """An entry of a keyed read model: the conversation, the number of the event, and a value."""
+
+    conversation: str
+    event: int
+    value: Any
+
+
+def place_of(key: str) -> str:
+    """Where the entries of a key of its own stand, whatever their conversation."""
+    return f"\x1fkey {key}"
+
+
+def drop(view: Entries, conversation: str) -> None:
+    """Remove all entries of a conversation, and those under keys of its own."""
+    for key, value in list(view.entries(conversation)):
+        view.remove(conversation, key)
+        if key.startswith(KEYED):
+            view.remove(*value)
+
+
 class StoredView:
     """A projection's entries as they are stored; read only."""
 
@@ -62,6 +88,11 @@ class StoredView:
     def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
         for _, key, value in self._reader.entries(self._model, conversation, prefix):
             yield key, binary.decode(value)
+
+    def find(self, key: str, limit: int | None = None) -> list[Found]:
+        """What a keyed read model has under a key of its own, newest first."""
+        stored = self._reader.entries(self._model, place_of(key), "", limit)
+        return [Found(*binary.decode(value)) for _, _, value in stored]
 
 
 class Buffer(StoredView):
@@ -95,6 +126,10 @@ class Buffer(StoredView):
             if key.startswith(prefix):
                 found[key] = value
         return iter([(key, found[key]) for key in sorted(found) if found[key] is not None])
+
+    def find(self, key: str, limit: int | None = None) -> list[Found]:
+        found = [Found(*value) for _, value in self.entries(place_of(key))]
+        return found[:limit]
 
     def take_over(self, other: Buffer) -> None:
         """The changes of another buffer, of keys that this one has none of."""

@@ -145,7 +145,11 @@ class MemoryTransaction:
             return self._models.get(model, {}).get((conversation, key))
 
     def entries(
-        self, model: str, conversation: str | None = None, prefix: str = ""
+        self,
+        model: str,
+        conversation: str | None = None,
+        prefix: str = "",
+        limit: int | None = None,
     ) -> Iterator[tuple[str, str, bytes]]:
         with self._lock:
             found = sorted(
@@ -153,7 +157,7 @@ class MemoryTransaction:
                 for (name, key), value in self._models.get(model, {}).items()
                 if conversation in (None, name) and key.startswith(prefix)
             )
-        return iter(found)
+        return iter(found[:limit])
 
     def every(self, kind: type[Stored]) -> Iterator[Stored]:
         with self._lock:

@@ -199,7 +199,11 @@ class PostgresReader:
         return found[0] if found else None
 
     def entries(
-        self, model: str, conversation: str | None = None, prefix: str = ""
+        self,
+        model: str,
+        conversation: str | None = None,
+        prefix: str = "",
+        limit: int | None = None,
     ) -> Iterator[tuple[str, str, bytes]]:
         statement: LiteralString = (
             "SELECT model, conversation, key, value FROM turnlog_models WHERE model = %b"
@@ -209,7 +213,8 @@ class PostgresReader:
         if conversation is not None:
             statement += " AND conversation = %b AND key >= %b"
             parameters += [stored_text(conversation), prefix.encode()]
-        found = self._all(statement + " ORDER BY conversation, key", parameters)
+        statement += " ORDER BY conversation, key LIMIT %b::bigint"
+        found = self._all(statement, [*parameters, limit])
         return (self._taken(entry_of(entry))[1:] for entry in found)
 
 

@@ -93,9 +93,16 @@ class Reader(Protocol):
         ...
 
     def entries(
-        self, model: str, conversation: str | None = None, prefix: str = ""
+        self,
+        model: str,
+        conversation: str | None = None,
+        prefix: str = "",
+        limit: int | None = None,
     ) -> Iterator[tuple[str, str, bytes]]:
-        """Conversation, key and value, in that order: of one conversation, or of all."""
+        """Conversation, key and value, in that order: of one conversation, or of all.
+
+        limit: how many of the first at most.
+        """
         ...
 
 

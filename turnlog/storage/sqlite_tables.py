@@ -286,8 +286,13 @@ class SqliteReader:
         return found.value if found else None
 
     def entries(
-        self, model: str, conversation: str | None = None, prefix: str = ""
+        self,
+        model: str,
+        conversation: str | None = None,
+        prefix: str = "",
+        limit: int | None = None,
     ) -> Iterator[tuple[str, str, bytes]]:
+        parameters: list[Any]
         where, parameters = "model = ? AND key >= ?", [model, prefix]
         if conversation is not None:
             where, parameters = f"{where} AND conversation = ?", [*parameters, conversation]
@@ -295,8 +300,9 @@ class SqliteReader:
             where, parameters = f"{where} AND key < ?", [*parameters, after]
         statement = (
             "SELECT model, conversation, key, value FROM models"
-            f" WHERE {where} ORDER BY conversation, key"
+            f" WHERE {where} ORDER BY conversation, key LIMIT ?"
         )
+        parameters = [*parameters, -1 if limit is None else limit]
         return (entry[1:] for entry in self._found(Entry, statement, parameters))
 
 

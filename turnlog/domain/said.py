@@ -1,0 +1,63 @@
+"""What was said in a conversation and counts: all of it, or the end, read from the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec.structs import replace
+
+from turnlog.domain import message_context
+from turnlog.domain.counted import counted
+from turnlog.domain.events import HistoryCompacted, MessageRedacted, UserUttered
+from turnlog.domain.message_groups import side
+from turnlog.domain.messages import Message, messages
+from turnlog.domain.recorded import RecordedEvent
+
+
+def said(events: Sequence[RecordedEvent], *, for_model: bool = False) -> Iterator[Message]:
+    """Messages of events, oldest first: not taken back, failed or redacted, as edited.
+
+    for_model: as a model may read them.
+    """
+    places = {recorded.number: recorded for recorded in events}
+    counting = counted(events)
+    numbered = list(enumerate(counting.events, 1))
+    found = messages(numbered)
+    if for_model:
+        compactions = [(n, one) for n, one in numbered if isinstance(one, HistoryCompacted)]
+        found = iter(message_context.for_model(found, compactions))
+    for message in found:
+        if message.event is None:
+            yield message
+            continue
+        place = places[counting.numbers[message.event - 1]]
+        yield replace(
+            message, event=place.number, branch=place.branch, branch_turn=place.branch_turn
+        )
+
+
+def last_said(newest_first: Iterable[RecordedEvent], count: int) -> list[Message]:
+    """The last messages of a conversation, so many of them; reads whole turns, and no more."""
+    window: list[RecordedEvent] = []
+    parts, due = 0, count
+    for recorded in newest_first if count > 0 else ():
+        event = recorded.event
+        window.append(recorded)  # taken back or not: it may rewrite what was not
+        counts = recorded.taken_back is None
+        parts += counts and side(event) is not None
+        if counts and parts >= due and isinstance(event, UserUttered):
+            found = _said_in(window)
+            if len(found) >= count:
+                return found[-count:]
+            due = 2 * parts
+    return _said_in(window)[-count:] if window else []
+
+
+def _said_in(newest_first: Sequence[RecordedEvent]) -> list[Message]:
+    """The messages of a conversation's end; what it redacts of what came before is no matter."""
+    first = newest_first[-1].number
+    return list(said([each for each in reversed(newest_first) if not _is_of_before(each, first)]))
+
+
+def _is_of_before(recorded: RecordedEvent, first: int) -> bool:
+    return isinstance(recorded.event, MessageRedacted) and recorded.event.message < first
