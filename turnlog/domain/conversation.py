@@ -132,22 +132,20 @@ class Conversation:
         """The same events with all that is known of them: numbers, times, what took them back."""
         stored = self._past.rewinds(after, self._stored_events)
         rewinds = [*stored, *rewinds_in(self._pending_events())]
-        events = shown(self._recorded(after), taken_by(rewinds), self._redactions)
-        if self._state.lineage.branch is None:
-            return events
-        at = self._history().state
-        return placed(events, at(min(after, self._state.event)), {to for _, to in rewinds}, at)
+        events = self._recorded(after)
+        if self._state.lineage.branch is not None:
+            at = self._history().state
+            before = at(min(after, self._state.event))
+            events = placed(events, before, {to for _, to in rewinds}, at)
+        return shown(events, taken_by(rewinds), self._redactions)
 
     def newest_first(self) -> Iterator[RecordedEvent]:
         """The same, from the last to the first."""
-        events = self._shown_newest_first()
-        if self._state.lineage.branch is None:
-            return events
-        return placed_back(events, self._state, self._history().state)
-
-    def _shown_newest_first(self) -> Iterator[RecordedEvent]:
+        events = self._newest_first()
+        if self._state.lineage.branch is not None:
+            events = placed_back(events, self._state, self._history().state)
         rewind: tuple[int, int] | None = None
-        for recorded in self._newest_first():
+        for recorded in events:
             number, event = recorded.number, recorded.event
             taken_back: dict[int, int] = {}
             if rewind is not None and number > rewind[1]:
