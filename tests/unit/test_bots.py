@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import threading
 from functools import partial
@@ -316,11 +317,42 @@ async def test_a_bot_that_is_asked_again_gets_the_results_of_the_calls_it_made()
             live = LiveConversation(log, await log.conversation("alice"), loaded, 1)
             answers += await ask(loaded.bot, live, UserUttered("hi"))
         events = await log.read_events("alice")
-    assert [answer.text for answer in answers] == ["[1, 2]", "[1, 2, 3]", "[4, 5]"]
-    assert len(ran) == 5
-    assert sum(isinstance(event, ToolCalled) for event in events) == 5
+    assert [answer.text for answer in answers] == ["[1, 2]", "[1, 2, 3]", "[4, 3]"]
+    assert len(ran) == 4
+    assert sum(isinstance(event, ToolCalled) for event in events) == 4
     ids = [event.call_id for event in events if isinstance(event, ToolCalled)]
-    assert len(set(ids)) == 5
+    assert len(set(ids)) == 4
+
+
+async def test_calls_side_by_side_run_once_each_in_whatever_order_they_are_made_again():
+    ran: list[int] = []
+    wanted: list[int] = []
+
+    async def double(of: int) -> int:
+        await asyncio.sleep(0.001 * of)
+        ran.append(of)
+        return len(ran)
+
+    async def bot(conversation: Any, message: UserUttered) -> list[str]:
+        calls = (conversation.call("double", of=of) for of in wanted)
+        return [str(await asyncio.gather(*calls))]
+
+    loaded = LoadedBot(bot, {"double": double})
+    async with turnlog.AsyncTurnlog(turnlog.open("memory:")) as log:
+        await log.record("alice", UserUttered("hi"))
+        answers = []
+        for asked in ([3, 1, 1, 2], [1, 2, 3, 1], [1, 1, 1, 2, 3]):
+            wanted[:] = asked
+            live = LiveConversation(log, await log.conversation("alice"), loaded, 1)
+            [answer] = await ask(loaded.bot, live, UserUttered("hi"))
+            answers.append(json.loads(answer.text))
+        events = await log.read_events("alice")
+    assert sorted(ran) == [1, 1, 1, 2, 3]
+    assert len({event.call_id for event in events if isinstance(event, ToolCalled)}) == 5
+    first, second, third = answers
+    assert sorted(first) == sorted(second) == [1, 2, 3, 4]
+    assert (second[1], second[2]) == (first[3], first[0])
+    assert third == [first[1], first[2], 5, first[3], first[0]]
 
 
 async def test_a_log_that_is_away_is_not_the_bots_failure(monkeypatch: Any):

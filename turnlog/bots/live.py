@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from itertools import count
+from typing import Any, NamedTuple, TypeVar
+
+from msgspec.structs import replace
 
 from turnlog.bots.bot import LoadedBot
 from turnlog.bots.conversation import BotConversation
@@ -17,6 +21,7 @@ from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, ToolCalled, ToolReturned
 from turnlog.encoding.values import copied, same
 from turnlog.engine.aio import AsyncTurnlog
+from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded
 from turnlog.errors import ToolFailed
 
@@ -27,6 +32,18 @@ Insist = Callable[[Callable[[], Awaitable[Result]]], Awaitable[Result]]
 
 async def once(work: Callable[[], Awaitable[Result]]) -> Result:
     return await work()
+
+
+class MadeCall(NamedTuple):
+    """A recorded call: its event with its number, and its id."""
+
+    number: int
+    id: str
+    event: ToolCalled
+
+
+Called = tuple[int, str, ToolReturned | None]
+"""Number of a call's event, its id, and its result where that is known."""
 
 
 class LiveConversation(BotConversation):
@@ -56,6 +73,7 @@ class LiveConversation(BotConversation):
         self.answer = LiveAnswer(self, known, audience or Nobody())
         self._insist = insist
         self._calls = 0
+        self._made: asyncio.Future[list[MadeCall]] | None = None
         self._running = 0
         self._waited = 0.0
         self._waiting_since: float | None = None
@@ -83,11 +101,15 @@ class LiveConversation(BotConversation):
         self._active = time.monotonic()
 
     async def call(self, tool: str, /, **arguments: Any) -> Any:
-        """Run a tool of the bot; the call is durable before it runs, its result on return."""
+        """Run a tool of the bot; the call is durable before it runs, its result on return.
+
+        Calls may be made side by side.
+        """
         self.answer.check_open()
         await self.answer.end_message()
-        with self._waiting():
-            number, id, returned = await self._insist(lambda: self._called(tool, arguments))
+        wanted = ToolCalled(tool, arguments, cause=self.cause)
+        made = await self._made_before(wanted)
+        number, id, returned = await self._returned(made) if made else await self._called(wanted)
         self.note_activity()
         if returned is None:
             result, failed = await self._run(tool, arguments)
@@ -104,33 +126,48 @@ class LiveConversation(BotConversation):
         return recorded
 
     async def go_to(self, event: int) -> None:
-        """See the conversation as it was after an event."""
-        self._conversation = await self._log.conversation(self.id, event=event)
-        self.last_event = event
+        """See the conversation as it was after an event, unless more of it was seen."""
+        if event > self.last_event:
+            self._conversation = await self._log.conversation(self.id, event=event)
+            self.last_event = event
 
-    async def _called(
-        self, tool: str, arguments: dict[str, Any]
-    ) -> tuple[int, str, ToolReturned | None]:
-        """The call's event and id, and its result where it was made before."""
+    async def _made_before(self, wanted: ToolCalled) -> MadeCall | None:
+        """The first such call of those that were recorded and not made again yet."""
+        if self._made is None:
+            self._made = asyncio.ensure_future(self._insist(self._read_made))
+        made = await asyncio.shield(self._made)
+        found = next((call for call in made if _same_call(call.event, wanted)), None)
+        if found is not None:
+            made.remove(found)
+        return found
+
+    async def _read_made(self) -> list[MadeCall]:
+        made = await self._log.read(lambda log: list(_made(log, self.id, self.cause)))
+        self._calls = len(made)
+        return made
+
+    async def _called(self, wanted: ToolCalled) -> Called:
+        """A call that is new; where another server made it meanwhile, its result."""
         while True:
-            id = call_id(self.cause, self._calls + 1)
-            called = ToolCalled(tool, arguments, id, cause=self.cause)
-            recorded = await self._record(called, call_key(id))
-            [stored] = recorded.events
-            number = recorded.commits[-1].last_event
             self._calls += 1
+            id = call_id(self.cause, self._calls)
+            recorded = await self.keep(replace(wanted, call_id=id), call_key(id))
+            number = recorded.commits[-1].last_event
             if recorded.new:
                 return number, id, None
-            if isinstance(stored, ToolCalled) and _same_call(stored, called):
-                return number, id, await self._returned(id)
+            [stored] = recorded.events
+            if isinstance(stored, ToolCalled) and _same_call(stored, wanted):
+                return await self._returned(MadeCall(number, id, stored))
 
-    async def _returned(self, id: str) -> ToolReturned | None:
-        """The recorded result of a call."""
-        commit = await self._log.read(lambda log: log.keyed(self.id, return_key(id)))
-        if commit is None:
-            return None
-        await self.go_to(commit.last_event)
-        return next((event for event in commit.events if isinstance(event, ToolReturned)), None)
+    async def _returned(self, call: MadeCall) -> Called:
+        """A call that was made before, with its result where one was recorded."""
+        key = return_key(call.id)
+        with self._waiting():
+            commit = await self._insist(lambda: self._log.read(lambda log: log.keyed(self.id, key)))
+        events = () if commit is None else commit.events
+        returned = next((event for event in events if isinstance(event, ToolReturned)), None)
+        await self.go_to(call.number if commit is None else commit.last_event)
+        return call.number, call.id, returned
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
@@ -166,6 +203,21 @@ class LiveConversation(BotConversation):
         else:
             await self.go_to(last)
         return recorded
+
+
+def _made(log: Turnlog, id: str, message: int) -> Iterator[MadeCall]:
+    """The calls that are recorded of the answer to a message, in order."""
+    for call in count(1):
+        its_id = call_id(message, call)
+        commit = log.keyed(id, call_key(its_id))
+        if commit is None:
+            return
+        events = commit.recorded_events()
+        yield from (
+            MadeCall(each.number, its_id, each.event)
+            for each in events
+            if isinstance(each.event, ToolCalled)
+        )
 
 
 def _same_call(stored: ToolCalled, called: ToolCalled) -> bool:
