@@ -9,6 +9,9 @@ from typing import Any
 
 import httpx
 
+WORK = ("reasoning", "tool_called", "tool_returned", "measured")
+"""Types of messages that say what the bot did for an answer."""
+
 Told = tuple[str, int | None, Any]
 """Name, id and data of a server-sent event."""
 
@@ -50,10 +53,11 @@ class ChatPage:
                     event = {}
 
     async def heard(self, count: int, after: int = 0) -> list[dict[str, Any]]:
-        """The first `count` messages after an event, as the stream gives them."""
+        """The first `count` messages after an event that were said, as the stream gives them."""
         found: list[dict[str, Any]] = []
         async for name, _, data in self.stream(after):
-            found += data if name == "message" else []
+            said = data if name == "message" else []
+            found += [message for message in said if message["type"] not in WORK]
             if len(found) >= count:
                 break
         return found
