@@ -16,7 +16,8 @@ LEFT_OUT = ("type", "timestamp", "actor")
 def item(traced: TracedEvent) -> dict[str, Any]:
     """`{"event", "turn", "session", "type", "time", "actor", "fields", "slots", "to"}`.
 
-    slots: what changed, None for a value taken away; to: where a rewind went back to.
+    slots: what changed, None for a value taken away; to: where a rewind went back to. Where there
+    are branches, `branch` and `branch_turn` too.
     """
     event = traced.event
     plain = {name: held for name, held in to_plain(event).items() if name not in LEFT_OUT}
@@ -32,6 +33,7 @@ def item(traced: TracedEvent) -> dict[str, Any]:
     }
     if isinstance(event, Rewind):
         shown["to"] = event.to
+    shown |= traced.place
     if traced.slots:
         shown["slots"] = {name: after for name, (_, after) in traced.slots.items()}
     return shown

@@ -145,6 +145,7 @@ const timeline = new Rows($("timeline"), (index) => {
     element("span", "kind", item.type),
     element("span", "what", what(item)),
   );
+  if (item.branch) row.title = `branch ${item.branch}, turn ${item.branch_turn}`;
   if (item.slots) row.append(element("span", "delta", delta(item.slots)));
   row.addEventListener("click", () => travel(item.event));
   return row;
@@ -165,7 +166,7 @@ function classes(item, index) {
 
 function what({ fields, to }) {
   if (fields.redacted) return "(redacted)";
-  if (to !== undefined) return `back to after event ${to}`;
+  if (to !== undefined) return `back to after event ${to}${fields.branch ? `, on branch ${fields.branch}` : ""}`;
   const { text, name, value, intent, arguments: given, result, reason, detail } = fields;
   if (text !== undefined) return text;
   if (intent) return `${intent.name ?? "?"} ${(fields.entities ?? []).map((e) => `${e.entity}=${plain(e.value)}`).join(" ")}`;

@@ -5,7 +5,7 @@ const CHECKPOINT = 256;
 export class Model {
   constructor(items) {
     this.items = [];
-    this.undone = []; // by index: number of the event that took this one back, or undefined
+    this.rewinds = []; // the events that went back, oldest first
     this.turns = []; // one for each turn: {turn, event, slots}
     this.names = []; // of slots, in order of appearance
     this.checkpoints = [new Map()]; // the slots after every CHECKPOINT events
@@ -21,13 +21,9 @@ export class Model {
     for (const item of items) {
       if (item.event !== this.last + 1) continue; // seen already
       this.items.push(item);
-      if (item.to !== undefined) this.#undo(item);
+      if (item.to !== undefined) this.rewinds.push(item);
       this.#change(item);
     }
-  }
-
-  #undo({ to, event }) {
-    for (let index = to; index < event - 1; index++) this.undone[index] ??= event;
   }
 
   #change(item) {
@@ -53,9 +49,17 @@ export class Model {
     return slots;
   }
 
-  /** Whether an event was taken back by a rewind at or before the moment. */
+  /** Whether an event was taken back, or is on a branch that was left, at a moment. */
   isUndone(index, moment) {
-    return this.undone[index] !== undefined && this.undone[index] <= moment;
+    const number = index + 1;
+    let reached = moment; // what counts, from the moment back to the first event
+    for (const { event, to } of this.rewinds.toReversed()) {
+      if (event > reached) continue;
+      if (number >= event) return false;
+      if (number > to) return true;
+      reached = to;
+    }
+    return false;
   }
 
   /**
