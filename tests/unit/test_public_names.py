@@ -21,7 +21,10 @@ NAMES = [
     "Frame", "Intent", "Span", "Usage", "Versions",
 ]  # fmt: skip
 
-OF_THE_WRITER = {"end", "history", "import_request", "keyed", "next_commits", "past", "request"}
+OF_THE_WRITER = {
+    "check_deletable", "end", "fork_request", "history", "import_request", "keyed",
+    "next_commits", "past", "request",
+}  # fmt: skip
 """Of the synchronous face alone: what others in the package build on."""
 
 OF_THE_LOOP = {"read", "submit"}
