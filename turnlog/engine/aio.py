@@ -220,10 +220,11 @@ class AsyncTurnlog:
         """The same in their envelopes."""
         return await self.read(lambda log: log.read_recorded(id, after))
 
-    async def ids(self) -> AsyncIterator[str]:
-        """Every conversation that is not deleted, in order of id."""
-        async for head, _ in self.heads():
-            yield head.conversation
+    async def ids(self, *, trials: bool = True) -> AsyncIterator[str]:
+        """As Turnlog.ids."""
+        async for head, state in self.heads():
+            if trials or not state.lineage.trial:
+                yield head.conversation
 
     async def head(self, id: str, *, deleted: bool = False) -> tuple[LiveHead, State]:
         """Where a conversation stands. Raises UnknownConversation where there is none."""
