@@ -123,7 +123,8 @@ if _typing.TYPE_CHECKING:
     from turnlog.domain.state import State
     from turnlog.engine.aio import AsyncTurnlog
     from turnlog.engine.log import Turnlog
-    from turnlog.engine.opening import aopen, open
+    from turnlog.engine.opening import aopen
+    from turnlog.engine.opening import open as open
 
 __version__ = "0.1.0"
 
@@ -244,8 +245,8 @@ __all__ = [
     "VariableSet",
     "Versions",
     "aopen",
-    "open",
 ]
+"""Without `open`, so that `from turnlog import *` leaves Python's own in its place."""
 
 _HOMES = (
     "turnlog.domain.events",
@@ -268,7 +269,7 @@ _HOMES = (
 def __getattr__(name: str) -> _typing.Any:
     if name == "errors":
         return _importlib.import_module("turnlog.errors")
-    for home in _HOMES if name in __all__ else ():
+    for home in _HOMES if name in __all__ or name == "open" else ():
         if (found := vars(_importlib.import_module(home)).get(name)) is not None:
             globals()[name] = found
             return found
@@ -276,4 +277,4 @@ def __getattr__(name: str) -> _typing.Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "open"})

@@ -13,6 +13,7 @@ from turnlog import BotUttered, UserUttered
 from turnlog.audit.verify import verify
 from turnlog.engine.log import Turnlog
 from turnlog.errors import AnotherPast, StorageError
+from turnlog.storage.copying import backup, opened
 
 KEPT = 6
 
@@ -104,3 +105,11 @@ def test_the_tables_are_not_brought_up_on_a_wrong_past(log: Turnlog):
     with pytest.raises(AnotherPast):
         log.current.catch_up()
     assert log.store.reader.heads() == before
+
+
+def test_a_log_with_a_hole_is_copied_as_it_is(log: Turnlog, tmp_path: Path):
+    Tables(log.store).run("DELETE FROM {}rows_t1 WHERE position = 2")
+    backup(log.store, tmp_path / "backup.db")
+    with opened(tmp_path / "backup.db") as copy:
+        assert [row.position for row in copy.reader.tail(0, 100)] == positions(log)
+        assert not verify(copy).ok

@@ -48,7 +48,11 @@ BROKEN_LINES = {
     "a newer version": (line("x").replace("turnlog/1", "turnlog/2"), "format", "newer"),
     "a foreign format": (line("x").replace("turnlog/1", "spss"), "format", "not turnlog's"),
     "a key that stands twice": (line("x", uttered('"text":"a","text":"b"')), "text", "twice"),
-    "nesting": (line("x", uttered('"data":{"a":' + "[" * DEEP + "]" * DEEP + "}")), None, "deeper"),
+    "nesting": (
+        line("x", uttered('"data":{"a":' + "[" * DEEP + "]" * DEEP + "}")),
+        "events",
+        "deeper",
+    ),
     "unclosed nesting": ("[" * DEEP, None, "deeper"),
     "a NUL byte": (line("x", uttered('"text":"a\0b"')), None, "control character"),
     "no events": ('{"format":"turnlog/1","conversation":"x"}', "events", "missing"),

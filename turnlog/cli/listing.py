@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import islice
 from typing import Annotated, Any
 
@@ -36,6 +37,7 @@ def list_(
     """List the conversations, in order of id."""
     from turnlog.engine.query import matching, summary
 
+    limit = None if limit is None else min(limit, sys.maxsize)
     with open_log(readonly=True) as log:
         found = matching(log, where=where, search=search)
         lines = ((head.position, _line(summary(head, state))) for head, state in found)

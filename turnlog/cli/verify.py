@@ -22,12 +22,18 @@ def verify(ids: Ids = None, jobs: Jobs = 1) -> None:
     """
     from msgspec.structs import asdict
 
+    from turnlog.audit.fault import Fault
+    from turnlog.audit.verify import Verification
     from turnlog.audit.verify import verify as checked
+    from turnlog.errors import Corrupt
     from turnlog.projections import register_installed
 
     register_installed()
-    with open_log(readonly=True) as log:
-        verification = checked(log.store, ids or None, jobs=jobs)
+    try:
+        with open_log(readonly=True) as log:
+            verification = checked(log.store, ids or None, jobs=jobs)
+    except Corrupt as error:  # what a log begins with, without which it is not opened
+        verification = Verification(faults=[Fault(None, None, str(error))], ok=False)
     output.document(asdict(verification), human=lambda: _print(verification))
     if not verification.ok:
         raise typer.Exit(1)

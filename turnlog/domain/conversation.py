@@ -130,6 +130,7 @@ class Conversation:
 
     def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
         """The same events with all that is known of them: numbers, times, what took them back."""
+        after = min(after, self._state.event)
         stored = self._past.rewinds(after, self._stored_events)
         rewinds = [*stored, *rewinds_in(self._pending_events())]
         events = self._recorded(after)

@@ -27,7 +27,7 @@ LONGEST = 1000
 
 def check_id(conversation: str) -> None:
     """Raise InvalidEvent for an id that no conversation can have."""
-    if not conversation:
+    if conversation == "":
         raise InvalidEvent(conversation, "conversation", "an id has at least one character")
     _check_name(conversation, "conversation", conversation)
     if not is_conversation(conversation):
@@ -43,6 +43,8 @@ def check_key(conversation: str, key: str) -> None:
 def _check_name(conversation: str, field: str, name: str) -> None:
     if type(name) is str and len(name) <= LONGEST and name.isascii():
         return
+    if not isinstance(name, str):
+        raise InvalidEvent(str(conversation), field, f"{name!r:.80} is not a text")
     if why := unholdable(name):
         raise InvalidEvent(ascii(conversation), field, why)
     if (size := len(name.encode())) > LONGEST:

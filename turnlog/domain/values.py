@@ -91,6 +91,11 @@ def unholdable(value: Any, depth: int = 0) -> str | None:
     return f"is of type {type(value).__name__}, which is no JSON value"
 
 
+def is_text(value: Any) -> bool:
+    """Whether a value is a text that can be stored, and so looked up."""
+    return isinstance(value, str) and _is_unicode(value)
+
+
 def _is_unicode(text: str) -> bool:
     if text.isascii():
         return True

@@ -88,7 +88,12 @@ def checked(conversation: str, events: Iterable[Event]) -> tuple[Event, ...]:
 
     Raises InvalidEvent, naming type and field, for what cannot be stored.
     """
-    listed = tuple(events)
+    try:
+        listed = tuple(events)
+    except TypeError as error:
+        if isinstance(events, Iterable):  # what a generator raises is its own affair
+            raise
+        raise InvalidEvent(conversation, "events", f"{events!r:.80} is no list") from error
     try:
         body = encode_events(listed)
         if not _are_made_of_json(listed) or _NON_FINITE.search(body):

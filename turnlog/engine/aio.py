@@ -20,6 +20,7 @@ from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import ConversationDeleted, Event
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
+from turnlog.engine.arguments import check_wait
 from turnlog.engine.command import going_on
 from turnlog.engine.forking import Fork
 from turnlog.engine.log import Turnlog
@@ -269,6 +270,7 @@ class AsyncTurnlog:
 
         timeout: seconds; None waits for ever.
         """
+        check_wait(id, after, timeout)
         try:
             async with asyncio.timeout(timeout):
                 while True:

@@ -19,13 +19,21 @@ from turnlog.domain.events import ConversationDeleted, Event, UserUttered
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
 from turnlog.domain.streams import check_id, check_key, is_conversation
-from turnlog.domain.values import unholdable
+from turnlog.domain.values import is_text
+from turnlog.engine.arguments import (
+    check_command,
+    check_numbers,
+    check_seconds,
+    check_wait,
+    check_whole,
+    is_id,
+)
 from turnlog.engine.command import going_on, importing, recording
 from turnlog.engine.eventsourcing import ConversationApplication
 from turnlog.engine.forking import Fork
 from turnlog.engine.lost_tail import check_tail
 from turnlog.engine.request import Command, Recorded, Request
-from turnlog.errors import OutOfRange, Unavailable, UnknownConversation
+from turnlog.errors import InvalidEvent, OutOfRange, Unavailable, UnknownConversation
 from turnlog.projections import PROJECTIONS, catch_up_kept
 from turnlog.projections.history import StoredHistory
 from turnlog.projections.lagging import LaggingView
@@ -122,6 +130,7 @@ class Turnlog(ConversationApplication):
         came after on this branch is taken back; it stays readable. Nothing is recorded where the
         conversation is on the branch. Raises as `record` does, and UnknownConversation.
         """
+        check_numbers(id, turn=turn, event=event)
         self._head(id)
         return self.perform(id, going_on(id, branch, event, turn, reason), key=key)
 
@@ -192,6 +201,8 @@ class Turnlog(ConversationApplication):
     ) -> Request:
         """A request for the writer: events, or a command that asks for them when it is its turn."""
         check_id(conversation)
+        check_command(conversation, asked)
+        check_whole(conversation, "expected_version", expected_version)
         now = self.clock()
         command = asked if callable(asked) else recording(asked)
         if key is None and not callable(asked):
@@ -202,6 +213,8 @@ class Turnlog(ConversationApplication):
 
     def import_request(self, dialogue: Dialogue) -> Request:
         """A request for the writer that does what `import_dialogue` does."""
+        if not isinstance(dialogue, Dialogue):
+            raise InvalidEvent("?", "dialogue", f"{dialogue!r:.80} is no Dialogue")
         check_id(dialogue.name)
         return Request(
             dialogue.name, importing(dialogue), self.clock(), split=IMPORT_SPLIT, revives=False
@@ -209,6 +222,9 @@ class Turnlog(ConversationApplication):
 
     def fork_request(self, name: str, fork: Fork, *, key: str | None = None) -> Request:
         """A request for the writer that does what `fork` does."""
+        if not is_id(fork.origin):
+            raise UnknownConversation(fork.origin)
+        check_numbers(fork.origin, turn=fork.turn, event=fork.event)
         if fork.turn is not None and fork.event is not None:
             raise OutOfRange(fork.origin, "give one of turn and event")
         return replace(self.request(name, (), key=key), fork=fork)
@@ -237,6 +253,8 @@ class Turnlog(ConversationApplication):
         """
         if sum(moment is not None for moment in (turn, event, time, version)) > 1:
             raise OutOfRange(id, "give one of turn, event, time and version")
+        check_numbers(id, turn=turn, event=event, version=version, life=life)
+        check_seconds(id, "time", time)
         head, newest = self._head(id, deleted=deleted)
         if life not in (None, head.life):
             head, newest = self._past_life(id, life, deleted=deleted)
@@ -259,10 +277,12 @@ class Turnlog(ConversationApplication):
 
     def read_events(self, id: str, after: int = 0) -> list[Event]:
         """The events of a conversation numbered above `after`, oldest first."""
+        check_numbers(id, event=after)
         return list(self.conversation(id).events(after))
 
     def read_recorded(self, id: str, after: int = 0) -> list[RecordedEvent]:
         """The same in their envelopes."""
+        check_numbers(id, event=after)
         return list(self.conversation(id).recorded(after))
 
     def history(self, id: str, life: int | None = None) -> StoredHistory:
@@ -304,7 +324,8 @@ class Turnlog(ConversationApplication):
     def keyed(self, id: str, key: str) -> Commit | None:
         """The commit of an idempotency key that was given in the newest life."""
         reader = self.store.reader
-        if (head := self.current.head(reader, id)) is None:
+        possible = is_id(id) and is_text(key)
+        if not possible or (head := self.current.head(reader, id)) is None:
             return None
         lookup = key_lookup(self.store.genesis.secret, id, key, head.life)
         if (position := self.current.key(lookup)) is not None:
@@ -314,8 +335,13 @@ class Turnlog(ConversationApplication):
         return next(iter(shown_commits(reader, self.current, rows)), None)
 
     def view(self, name: str) -> StoredView:
-        """A built-in projection's entries, with everything recorded so far folded in."""
-        projection = PROJECTIONS[name]
+        """A read model's entries, with everything recorded so far folded in.
+
+        Raises OutOfRange where there is none of that name.
+        """
+        if (projection := PROJECTIONS.get(name)) is None:
+            known = ", ".join(sorted(PROJECTIONS))
+            raise OutOfRange(None, f"there is no view {name!r:.80}, but {known}")
         if self.store.readonly:
             return LaggingView(self.store.reader, projection)
         catch_up(self.store, [projection])
@@ -368,6 +394,7 @@ class Turnlog(ConversationApplication):
 
         timeout: seconds; None waits for ever.
         """
+        check_wait(id, after, timeout)
         until = monotonic() + (inf if timeout is None else timeout)
         with self._until_closed():
             while True:
@@ -426,8 +453,7 @@ class Turnlog(ConversationApplication):
 
     def _head(self, id: str, *, deleted: bool = False) -> tuple[LiveHead, State]:
         """The same as the fold has it."""
-        possible = is_conversation(id) and unholdable(id) is None
-        head = self.current.head(self.store.reader, id) if possible else None
+        head = self.current.head(self.store.reader, id) if is_id(id) else None
         if head is not None and (deleted or not head.state.deleted):
             return head, head.state
         raise UnknownConversation(id)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
+from turnlog.domain.values import is_text
 from turnlog.encoding import binary
 from turnlog.errors import Corrupt
 from turnlog.storage.recorder import Reader
@@ -76,6 +77,8 @@ class StoredView:
         self._model = model
 
     def get(self, conversation: str, key: str) -> Any:
+        if not (is_text(conversation) and is_text(key)):
+            return None
         stored = self._reader.get(self._model, conversation, key)
         return None if stored is None else binary.decode(stored)
 
@@ -86,6 +89,8 @@ class StoredView:
         raise TypeError("only its projection writes a view")
 
     def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        if not (is_text(conversation) and is_text(prefix)):
+            return
         for _, key, value in self._reader.entries(self._model, conversation, prefix):
             yield key, binary.decode(value)
 

@@ -28,5 +28,5 @@ def check_format(log: str, tables: Collection[str], version: int) -> None:
 def genesis_of(log: str, found: Genesis | None) -> Genesis:
     """Raises Corrupt where there is none."""
     if found is None:
-        raise Corrupt(f"{log}: the genesis row is gone")
+        raise Corrupt(f"{log}: the genesis row, or the secret beside it, was changed or is gone")
     return found

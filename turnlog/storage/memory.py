@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar
 from eventsourcing.persistence import IntegrityError
 
 from turnlog.encoding.rows import decode_name
+from turnlog.errors import Unavailable
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import (
     HEADS,
@@ -299,10 +300,16 @@ class MemoryRecorder(Recorder):
         self._lock = threading.RLock()
         self._tables = MemoryTransaction(self._lock)
         self.genesis = self._tables.genesis
+        self._closed = False
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Unavailable(f"{self.url} the log was closed")
 
     @contextmanager
     def transaction(self) -> Iterator[MemoryTransaction]:
         self.check_writable()
+        self._check_open()
         with self._lock:
             try:
                 yield self._tables
@@ -315,12 +322,14 @@ class MemoryRecorder(Recorder):
     @contextmanager
     def scan(self) -> Iterator[MemoryTransaction]:
         self.check_process()
+        self._check_open()
         with self._lock:
             yield self._tables
 
     @property
     def reader(self) -> MemoryTransaction:
         self.check_process()
+        self._check_open()
         return self._tables
 
     def after_fork(self) -> None:
@@ -328,4 +337,6 @@ class MemoryRecorder(Recorder):
         self._lock = self._tables._lock = threading.RLock()
 
     def close(self) -> None:
-        """Nothing to let go of: the log ends with its last reference."""
+        """What was recorded ends with it."""
+        if not self.inherited:
+            self._closed = True

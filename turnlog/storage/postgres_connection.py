@@ -17,7 +17,7 @@ from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Format
 
-from turnlog.errors import Unavailable
+from turnlog.errors import StorageError, Unavailable
 
 NEVER = float("inf")
 POOLER_REFUSES = "unsupported startup parameter"
@@ -60,13 +60,19 @@ class Connection(psycopg.Connection[Any]):
 
 
 def conninfo(url: str, timeout: float, *, pooled: bool = False) -> str:
-    """The URL with the timeouts that the server itself keeps; a pooler refuses to pass them on."""
+    """The URL with the timeouts that the server itself keeps; a pooler refuses to pass them on.
+
+    Raises StorageError for what libpq does not understand.
+    """
+    try:
+        options = conninfo_to_dict(url).get("options") or ""
+    except psycopg.ProgrammingError as error:
+        raise StorageError(f"{without_password(url)!r}: {_line(error)}") from error
     wait = max(2, round(timeout))
     if pooled:
         return make_conninfo(url, connect_timeout=wait)
     limits = " ".join(f"-c {name}={_milliseconds(timeout)}" for name in LIMITS)
-    given = conninfo_to_dict(url).get("options") or ""
-    return make_conninfo(url, connect_timeout=wait, options=f"{limits} {given}".strip())
+    return make_conninfo(url, connect_timeout=wait, options=f"{limits} {options}".strip())
 
 
 LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")

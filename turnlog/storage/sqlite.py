@@ -29,7 +29,7 @@ from turnlog.storage.sqlite_damage import Damage
 from turnlog.storage.sqlite_files import OpenFiles
 from turnlog.storage.sqlite_readers import ThreadReaders, scanning
 from turnlog.storage.sqlite_tables import (
-    INSERT_ROW,
+    INSERT_NEXT_ROW,
     SCHEMA,
     SqliteReader,
     SqliteScan,
@@ -278,7 +278,7 @@ class _Exclusive(SqliteTransaction):
         with self.lock:
             self._damage.check(self._path)
             try:
-                if self.insist(INSERT_ROW, (*row[:8], lookup)) == 0:
+                if self.insist(INSERT_NEXT_ROW, (*row[:8], lookup)) == 0:
                     raise IntegrityError("the log has gone on or back, or a key is there")
             except sqlite3.Error as error:
                 self._raise_translated(error)

@@ -328,11 +328,12 @@ _EVERY: dict[type, tuple[str, Callable[[Any], Any]]] = {
 
 INSERT_ROW = (
     "INSERT INTO rows_t1 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8"
-    " WHERE (SELECT max(position) FROM rows_t1) = ?1 - 1"
-    " AND NOT EXISTS (SELECT 1 FROM keys WHERE lookup = ?9)"
+    " WHERE NOT EXISTS (SELECT 1 FROM keys WHERE lookup = ?9)"
 )
-"""Behind the row before it, so that one which was cut off leaves no gap; unless its key is there,
-NULL for a row without one."""
+"""Unless its key is there; NULL for a row without one."""
+
+INSERT_NEXT_ROW = f"{INSERT_ROW} AND (SELECT max(position) FROM rows_t1) = ?1 - 1"
+"""The same behind the row before it alone: one that was cut off meanwhile leaves no gap."""
 
 
 _LEFT_LOOKUPS = "SELECT stream FROM streams WHERE name IS NULL AND lookup IS NOT NULL"

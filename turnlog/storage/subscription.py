@@ -42,8 +42,17 @@ def check_past(
         raise AnotherPast(position)
 
 
+def check_position(reader: Reader, position: object) -> None:
+    """Raise OutOfRange for what no log can have."""
+    if not isinstance(position, int) or isinstance(position, bool):
+        raise OutOfRange(None, f"position: {position!r:.80} is not a whole number")
+    if not 0 <= position < 2**62:
+        raise OutOfRange.of_log(position, reader.last_position())
+
+
 def digest_at(recorder: Recorder, position: int) -> bytes:
     """Of the row at a position, of the genesis at 0. Raises OutOfRange where there is none."""
+    check_position(recorder.reader, position)
     if position == 0:
         return recorder.genesis.digest
     rows = recorder.reader.tail(position - 1, 1)
@@ -77,6 +86,8 @@ class Subscription:
         """From a position on, None: from now on. Raises as reading does."""
         if position is None and digest is not None:
             raise OutOfRange(None, "a digest needs the position that it belongs to")
+        if position is not None:
+            check_position(recorder.reader, position)
         last = recorder.reader.last_position() if position is None else position
         subscription = cls(recorder, last, digest)
         subscription.check()

@@ -13,6 +13,8 @@ from turnlog.storage.sqlite import SqliteRecorder
 from turnlog.storage.sqlite_readonly import ReadonlySqliteRecorder
 
 SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
+SQLITE_OPTIONS = ("synchronous", "timeout")
+LONGEST_TIMEOUT = 10**6
 
 
 def recorder(url: str, *, create: bool = True, readonly: bool = False) -> Recorder:
@@ -35,7 +37,7 @@ def _opened(url: str, *, create: bool, readonly: bool) -> Recorder:
             raise NoSuchLog(url)
         return MemoryRecorder()
     if (path := sqlite_path(url)) is not None:
-        options = dict(parse_qsl(parts.query))
+        options = _sqlite_options(url, path, parts.query)
         synchronous = options.get("synchronous", "FULL").upper()
         if synchronous not in SYNCHRONOUS:
             why = f"synchronous={synchronous} is none of {', '.join(SYNCHRONOUS)}"
@@ -51,6 +53,16 @@ def _opened(url: str, *, create: bool, readonly: bool) -> Recorder:
     )
 
 
+def _sqlite_options(url: str, path: str, query: str) -> dict[str, str]:
+    if path == ":memory:":
+        raise StorageError(f"{url!r}: a log in memory is 'memory:'; this would be a file")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    for name in options.keys() - SQLITE_OPTIONS:
+        known = " and ".join(SQLITE_OPTIONS)
+        raise StorageError(f"{url!r}: SQLite has no option {name!r}, but {known}")
+    return options
+
+
 def sqlite_path(url: str) -> str | None:
     """The file of a SQLite log; None where the URL names another kind."""
     parts = urlsplit(url)
@@ -60,9 +72,12 @@ def sqlite_path(url: str) -> str | None:
 
 def _seconds(url: str, text: str) -> float:
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError as error:
         raise StorageError(f"{url!r}: timeout={text} is no number of seconds") from error
+    if not 0 <= seconds <= LONGEST_TIMEOUT:
+        raise StorageError(f"{url!r}: timeout={text} is not between 0 and {LONGEST_TIMEOUT:,}")
+    return seconds
 
 
 def _postgres(url: str, *, create: bool, readonly: bool) -> Recorder:

@@ -17,6 +17,7 @@ LONGEST_NUMBER = 40
 
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _BRACKET = re.compile(rb"[][{}]")
+_KEY_OR_BRACKET = re.compile(rb'("(?:[^"\\]++|\\.)*+")\s*+(:?)|[][{}]', re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -30,7 +31,8 @@ def parse(
     there.
     """
     if depth_of(source, depth) > depth:
-        raise FormatError(f"is nested deeper than {depth}", line=line)
+        field = _outermost_key(source, depth)
+        raise FormatError(f"is nested deeper than {depth}", line=line, field=field)
     reader = _JsonReader(twins)
     try:
         return reader.decode(source)
@@ -65,6 +67,22 @@ def depth_of(source: bytes, enough: int) -> int:
         depth += 1 if bracket[0] in b"{[" else -1
         deepest = max(deepest, depth)
     return deepest
+
+
+def _outermost_key(source: bytes, depth: int) -> str | None:
+    """Under which key a value is nested deeper; None where it is under none."""
+    key, of, level = None, 0, 0
+    for found in _KEY_OR_BRACKET.finditer(source):
+        if found[2] and (key is None or level == of):
+            key, of = found[1], level
+        elif found[0] in (b"{", b"["):
+            level += 1
+            if level > depth:
+                break
+        elif found[0] in (b"}", b"]"):
+            level -= 1
+            key = key if level >= of else None
+    return None if key is None else json.loads(key)
 
 
 def raw_parts(value: Any, field: str = "") -> Iterator[tuple[str, RawJson]]:

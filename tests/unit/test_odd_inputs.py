@@ -1,0 +1,253 @@
+"""Given a log, when what is asked makes no sense, then one of our errors names what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import turnlog
+from tests.command_line import run
+from turnlog import Dialogue, SlotSet, UserUttered
+from turnlog.engine.log import Turnlog
+from turnlog.errors import (
+    FormatError,
+    InvalidEvent,
+    OutOfRange,
+    StorageError,
+    Unavailable,
+    UnknownConversation,
+    VersionConflict,
+)
+from turnlog.serializers.shared.json_value import parse
+from turnlog.storage.urls import recorder
+
+HUGE = 2**70
+SURROGATE = "a\ud800b"
+HI = UserUttered("hi")
+ANY: Any = None
+"""What a type checker would refuse is given on purpose."""
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Turnlog]:
+    url = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path / 'log.db'}"}.get(request.param)
+    with turnlog.open(url or request.getfixturevalue("postgres_url")) as log:
+        log.record("anna", HI, SlotSet("n", 1))
+        yield log
+        assert log.conversation("anna").state.event == 2
+
+
+def surrogate_then(name: str) -> str:
+    return f"{name}: .*lone surrogate"
+
+
+ASKED: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
+    "a huge turn": (lambda log: log.conversation("anna", turn=HUGE), OutOfRange, f"no turn {HUGE}"),
+    "a low turn": (lambda log: log.conversation("anna", turn=-HUGE), OutOfRange, "no turn -"),
+    "a turn of text": (lambda log: log.conversation("anna", turn="1"), OutOfRange, "turn: '1' is"),
+    "half a turn": (lambda log: log.conversation("anna", turn=1.5), OutOfRange, "turn: 1.5 is"),
+    "a true turn": (lambda log: log.conversation("anna", turn=True), OutOfRange, "turn: True is"),
+    "very many digits": (lambda log: log.conversation("anna", turn=10**9999), OutOfRange, "bits"),
+    "a huge event": (lambda log: log.conversation("anna", event=HUGE), OutOfRange, "no event"),
+    "a huge version": (lambda log: log.conversation("anna", version=HUGE), OutOfRange, "no versio"),
+    "a huge life": (lambda log: log.conversation("anna", life=HUGE), OutOfRange, "no life"),
+    "a life deleted": (
+        lambda log: log.conversation("anna", life=-HUGE, deleted=True), OutOfRange, "no life",
+    ),
+    "a time of text": (lambda log: log.conversation("anna", time="x"), OutOfRange, "time: 'x'"),
+    "no time": (lambda log: log.conversation("anna", time=float("nan")), OutOfRange, "time: nan"),
+    "events after": (lambda log: log.read_events("anna", HUGE), OutOfRange, "no event"),
+    "recorded after": (lambda log: log.read_recorded("anna", "x"), OutOfRange, "event: 'x'"),
+    "follow after": (lambda log: log.follow(after=HUGE), OutOfRange, f"no position {HUGE}"),
+    "follow before": (lambda log: log.follow(after=-HUGE), OutOfRange, "no position -"),
+    "follow text": (lambda log: log.follow(after="x"), OutOfRange, "position: 'x'"),
+    "a digest": (lambda log: log.digest(HUGE), OutOfRange, f"no position {HUGE}"),
+    "a digest of text": (lambda log: log.digest("x"), OutOfRange, "position: 'x'"),
+    "a version expected": (
+        lambda log: log.record("anna", HI, expected_version=HUGE), VersionConflict, str(HUGE),
+    ),
+    "a text expected": (
+        lambda log: log.record("anna", HI, expected_version="1"), OutOfRange, "ed_version: '1'",
+    ),
+    "a number as id": (lambda log: log.record(5, HI), InvalidEvent, "conversation: 5 is"),
+    "no id": (lambda log: log.record(None, HI), InvalidEvent, "conversation: None is not a text"),
+    "bytes as id": (lambda log: log.record(b"a", HI), InvalidEvent, "conversation: b'a' is not"),
+    "a surrogate as id": (
+        lambda log: log.record(SURROGATE, HI), InvalidEvent, surrogate_then("conversation"),
+    ),
+    "an unknown number": (lambda log: log.conversation(5), UnknownConversation, "conversation 5"),
+    "an unknown surrogate": (lambda log: log.conversation(SURROGATE), UnknownConversation, "ud800"),
+    "deleting a number": (lambda log: log.delete(5), UnknownConversation, "conversation 5"),
+    "a number as key": (lambda log: log.record("anna", HI, key=5), InvalidEvent, "key: 5 is not"),
+    "a surrogate as key": (
+        lambda log: log.record("anna", HI, key=SURROGATE), InvalidEvent, surrogate_then("key"),
+    ),
+    "a number as message id": (
+        lambda log: log.record("anna", UserUttered("hi", message_id=ANY or 5)),
+        InvalidEvent, "key: 5 is not a text",
+    ),
+    "a text as event": (lambda log: log.record("anna", "hi"), InvalidEvent, "'hi' is no event"),
+    "a list as event": (lambda log: log.record("anna", [HI]), InvalidEvent, "is no event"),
+    "no event": (lambda log: log.record("anna", None), InvalidEvent, "None is no event"),
+    "a surrogate in a text": (
+        lambda log: log.record("anna", UserUttered(SURROGATE)),
+        InvalidEvent, surrogate_then("UserUttered.text"),
+    ),
+    "a number as command": (lambda log: log.perform("anna", 5), InvalidEvent, "events: 5 is neith"),
+    "a command's number": (
+        lambda log: log.perform("anna", lambda state, past: 5), InvalidEvent, "5 is no list",
+    ),
+    "a text as dialogue": (lambda log: log.import_dialogue("x"), InvalidEvent, "no Dialogue"),
+    "a dialogue's id": (
+        lambda log: log.import_dialogue(Dialogue(ANY or 5, (HI,))),
+        InvalidEvent, "conversation: 5 is not a text",
+    ),
+    "a view": (lambda log: log.view("nope"), OutOfRange, "no view 'nope', but due_prompts"),
+    "a view's number": (lambda log: log.view(5), OutOfRange, "there is no view 5"),
+    "waiting for none": (lambda log: log.wait(SURROGATE, 0, 0), InvalidEvent, "lone surrogate"),
+    "waiting for a number": (lambda log: log.wait(5, 0, 0), InvalidEvent, "5 is not a text"),
+    "waiting for long": (lambda log: log.wait("anna", HUGE, 0), OutOfRange, "no event"),
+    "waiting a text": (lambda log: log.wait("anna", 0, "x"), OutOfRange, "timeout: 'x'"),
+    "forking at none": (lambda log: log.fork("anna", as_="z", turn=HUGE), OutOfRange, "no turn"),
+    "forking none": (lambda log: log.fork(SURROGATE, as_="z"), UnknownConversation, "ud800"),
+    "forking as": (lambda log: log.fork("anna", as_=5), InvalidEvent, "5 is not a text"),
+    "going back to none": (lambda log: log.checkout("anna", event=HUGE), OutOfRange, "no event"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_makes_no_sense_is_named(log: Turnlog, name: str):
+    ask, kind, says = ASKED[name]
+    with pytest.raises(kind, match=says) as raised:
+        ask(log)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_cannot_be_there_is_not_there(log: Turnlog):
+    for odd in (5, None, b"a", SURROGATE):
+        assert odd not in log
+    assert log.keyed("anna", SURROGATE) is None
+    assert log.view("slots").get(SURROGATE, "x") is None
+    assert list(log.view("slots").entries(SURROGATE)) == []
+    assert list(log.conversation("anna").recorded(HUGE)) == []
+
+
+def test_the_awaitable_face_says_the_same():
+    async def ask() -> None:
+        async with turnlog.aopen("memory:") as log:
+            with pytest.raises(InvalidEvent, match="lone surrogate"):
+                await log.wait(SURROGATE, 0, timeout=0)
+            with pytest.raises(OutOfRange, match="no view"):
+                await log.view("nope")
+            with pytest.raises(InvalidEvent, match="5 is not a text"):
+                await log.record(ANY or 5, HI)
+
+    asyncio.run(ask())
+
+
+def test_a_log_in_memory_takes_nothing_once_it_is_closed():
+    log = turnlog.open("memory:")
+    log.record("anna", HI)
+    log.close()
+    for ask in (lambda: log.record("anna", HI), lambda: log.conversation("anna")):
+        with pytest.raises(Unavailable, match="closed"):
+            ask()
+    log.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("sqlite:///{}/x.db?poled=1", "no option 'poled', but synchronous and timeout"),
+        ("sqlite:///{}/x.db?timout=", "no option 'timout'"),
+        ("sqlite:///{}/x.db?timeout=inf", "timeout=inf is not between"),
+        ("sqlite:///{}/x.db?timeout=nan", "timeout=nan is not between"),
+        ("sqlite:///{}/x.db?timeout=-1", "timeout=-1 is not between"),
+        ("sqlite:///:memory:", "a log in memory is 'memory:'"),
+        ("sqlite:///:memory:?synchronous=OFF", "a log in memory is 'memory:'"),
+        ("memory:?timeout=1", "is no database URL"),
+        ("postgresql://nobody@127.0.0.1:1/x?timeout=0.1&poled=1", "poled"),
+    ],
+)
+@pytest.mark.parametrize("readonly", [False, True])
+def test_an_option_that_is_misspelt_is_refused(
+    tmp_path: Path, url: str, says: str, readonly: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError, match=says):
+        recorder(url.format(tmp_path), readonly=readonly)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--at-turn", "--at-event", "--life"])
+def test_the_commands_name_a_number_that_is_too_large(tmp_path: Path, option: str):
+    db = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(db) as log:
+        log.record("anna", HI)
+    status, _, err = run("show", "anna", option, HUGE, "--db", db)
+    assert (status, f"there is no {option[2:].removeprefix('at-')} {HUGE}" in err) == (2, True)
+    for more in ((), ("--newest",)):
+        assert len(run("list", "--limit", HUGE, "--db", db, "--json", *more).lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "field"),
+    [
+        (b'{"a": 1, "b": {"c": %s}, "d": 2}', "b"),
+        (b'[{"a": []}, {"b": %s}]', "b"),
+        (b'{"a\\"[": [], "x": "b", "q": %s', "q"),
+        (b"%s", None),
+    ],
+)
+def test_what_is_nested_too_deeply_is_named(source: bytes, field: str | None):
+    for depth in (101, 5000):
+        with pytest.raises(FormatError, match="nested deeper than 100") as raised:
+            parse(source % (b"[" * depth + b"]" * depth))
+        assert raised.value.field == field
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE rows_t1 SET topic = 'another' WHERE position = 0",
+        "UPDATE rows_t1 SET skeleton = 5 WHERE position = 0",
+        "UPDATE rows_t1 SET skeleton = x'93' WHERE position = 0",
+        "DELETE FROM rows_t1 WHERE position = 0",
+        "DELETE FROM secrets",
+        "UPDATE secrets SET secret = 'text'",
+    ],
+)
+def test_a_changed_beginning_is_a_fault(tmp_path: Path, change: str):
+    db = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(db) as log:
+        log.record("anna", HI)
+    with closing(sqlite3.connect(tmp_path / "log.db")) as connection, connection:
+        assert connection.execute(change).rowcount == 1
+    ran = run("verify", "--db", db, "--json")
+    assert (ran.status, ran.json["ok"]) == (1, False)
+    assert ran.json["faults"]
+
+
+@pytest.mark.parametrize("model", ["heads", "slots", ""])
+def test_a_removed_checkpoint_is_one_fault(tmp_path: Path, model: str):
+    path = tmp_path / "log.db"
+    with turnlog.open(f"sqlite:///{path}") as log:
+        for turn in range(300):
+            log.record(f"c{turn % 3}", HI, SlotSet("n", turn), key=f"k{turn}")
+            log.record("long", SlotSet("n", turn), SlotSet("m", turn))
+        log.view("slots")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("DELETE FROM checkpoints WHERE model = ?", (model,))
+    ran = run("verify", "--db", f"sqlite:///{path}", "--json")
+    named = [] if model in ("heads", "") else [f"projection {model!r}: it has entries, but no chec"]
+    faults = [fault["what"][: len(named[0]) if named else None] for fault in ran.json["faults"]]
+    assert [f for f in faults if f not in named] == [
+        "the checkpoints are not those that were written together"[: len(named[0]) if named else 99]
+    ]
