@@ -326,3 +326,36 @@ def test_what_sqlite_refuses_while_somebody_opens_the_log_is_read_again(folder: 
         reader: Any = log.store.reader
         reader._cursor = _Refusing(reader.connection)
         assert reader.last_position() == 4
+
+
+FORKING = """
+import os, sys, threading
+import turnlog
+log = turnlog.open(sys.argv[1], readonly=True)
+assert log.conversation("alice").turn
+[copy] = os.listdir(os.environ["TMPDIR"])
+if (child := os.fork()) == 0:
+    sys.exit(7)  # as a program ends, and not as os._exit does
+assert os.waitpid(child, 0)[1] == 7 << 8
+assert os.listdir(os.environ["TMPDIR"]) == [copy]
+read = []
+thread = threading.Thread(target=lambda: read.append(log.read_events("alice")))
+thread.start()
+thread.join()
+assert read[0]
+log.close()
+assert os.listdir(os.environ["TMPDIR"]) == []
+"""
+
+
+def test_a_child_that_ends_leaves_the_private_copy_to_its_parent(tmp_path: Path):
+    path, copy, temporary = (tmp_path / name for name in ("log.db", "copy.db", "temporary"))
+    temporary.mkdir()
+    with turnlog.open(f"sqlite:///{path}") as log:
+        log.record("alice", UserUttered("hello"))
+        for suffix in ("", "-wal"):  # without its -shm, SQLite cannot read it in place
+            shutil.copy(f"{path}{suffix}", f"{copy}{suffix}")
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    asked = [sys.executable, "-c", FORKING, f"sqlite:///{copy}"]
+    done = subprocess.run(asked, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

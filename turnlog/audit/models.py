@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from turnlog.projections.projection import Projection, projected
 from turnlog.storage.checkpoints import ALL, over
 from turnlog.storage.copying import END
 from turnlog.storage.high_water import HighWater
+from turnlog.storage.private_folder import PrivateFolder
 from turnlog.storage.recorder import Reader, Scan
 from turnlog.storage.rows import HEADS, Checkpoint, Entry, Row, has_types
 from turnlog.storage.sqlite import SqliteRecorder
@@ -32,7 +32,7 @@ def check(scan: Scan, projections: Mapping[str, Projection], tell: Tell) -> None
         for name, found in checkpoints.items()
         if name != ALL and _check_one(scan, found, tell, known=name in (*projections, HEADS))
     }
-    with tempfile.TemporaryDirectory(prefix="turnlog-verify-") as folder:
+    with PrivateFolder() as folder:
         scratch = SqliteRecorder(str(Path(folder, "models.db")), synchronous="OFF")
         try:
             remade = {name: found.position for name, found in whole.items() if name in projections}

@@ -8,7 +8,6 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -21,6 +20,7 @@ from turnlog.engine.request import Recorded, Request
 from turnlog.errors import ConversationError, FormatError, InvalidEvent
 from turnlog.serializers.formats import codec, detect
 from turnlog.serializers.shared.codec import Codec, Limits, url_of
+from turnlog.storage.private_folder import PrivateFolder
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.urls import recorder
 
@@ -199,7 +199,7 @@ class _Import:
 @contextmanager
 def _rehearsal(log: Turnlog) -> Iterator[Turnlog]:
     """A log of its own, thrown away afterwards, that knows what the given one holds."""
-    with TemporaryDirectory(prefix="turnlog-") as folder:
+    with PrivateFolder() as folder:
         url = f"sqlite:///{folder}/rehearsal.db?synchronous=OFF"
         with _Rehearsal(recorder(url), log) as rehearsal:
             yield rehearsal

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -18,6 +17,7 @@ from turnlog.errors import StorageError
 from turnlog.files import is_stream, pour
 from turnlog.storage.checkpoints import close_over
 from turnlog.storage.high_water import HighWater
+from turnlog.storage.private_folder import PrivateFolder
 from turnlog.storage.recorder import Recorder, Scan, Transaction
 from turnlog.storage.rows import Checkpoint, Entry, Head, Key, Snapshot, Stream, has_types
 from turnlog.storage.sqlite import SqliteRecorder
@@ -55,7 +55,7 @@ def backup(source: Recorder, path: Path) -> Copied:
 
 def _streamed(source: Recorder, path: Path) -> Copied:
     """A backup made aside, then copied into what is no file."""
-    with TemporaryDirectory(prefix="turnlog-") as folder:
+    with PrivateFolder() as folder:
         aside = Path(folder) / "backup.db"
         copied = backup(source, aside)
         pour(aside, path)

@@ -16,11 +16,11 @@ import sqlite3
 import threading
 import time
 from contextlib import ExitStack, closing, suppress
-from tempfile import TemporaryDirectory
 from typing import NamedTuple, Self
 from urllib.parse import quote
 
 from turnlog.errors import Unavailable
+from turnlog.storage.private_folder import PrivateFolder
 from turnlog.storage.sqlite_files import beside
 from turnlog.storage.sqlite_tables import translated
 
@@ -136,7 +136,7 @@ class UnchangedDatabase:
         """A private copy of the database and what belongs to it, made once."""
         with self._copying:
             if files not in self._copied:
-                folder = self._temporary.enter_context(TemporaryDirectory(prefix="turnlog-"))
+                folder = self._temporary.enter_context(PrivateFolder())
                 path = os.path.join(folder, "copy.db")
                 shutil.copyfile(self._path, path)
                 wal, _, journal = zip(beside(self._path), beside(path), strict=True)

@@ -6,12 +6,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 from msgspec.structs import replace
 
 from turnlog.engine.log import Turnlog
+from turnlog.storage.private_folder import PrivateFolder
 from turnlog.training import manifest
 from turnlog.training.manifest import Manifest, ManifestEntry, Totals
 from turnlog.training.write import Progress, export
@@ -36,7 +36,7 @@ def verify(
     noted = manifest.read(path)
     folder = path.parent
     yield from _files(noted, folder)
-    with TemporaryDirectory(prefix="turnlog-") as other:
+    with PrivateFolder() as other:
         again, totals = _again(log, noted, Path(other), progress)
         if again is None:
             yield from (Finding(str(f), None, f.conversation) for f in totals.faulty)
