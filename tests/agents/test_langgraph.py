@@ -342,6 +342,19 @@ def test_the_same_checkpoint_twice_is_one(saver: TurnlogSaver):
     assert len(list(saver.list(ALICE))) == 1
 
 
+def test_a_checkpoint_that_is_stored_anew_leaves_what_went_on_from_it(saver: TurnlogSaver):
+    first = put(saver, ROOT, messages=[HumanMessage("one", id="1")], notes=[1, 2])
+    then = put(saver, first, messages=[HumanMessage("one", id="1"), AIMessage("a", id="2")],
+               notes=[1, 2, 3])  # fmt: skip
+    id = first["configurable"]["checkpoint_id"]
+    put(saver, ROOT, id=id, messages=[HumanMessage("other", id="9")], notes=[])
+    for config, expected, notes in ((first, ["other"], []), (then, ["one", "a"], [1, 2, 3])):
+        found = saver.get_tuple(config)
+        assert found is not None
+        assert texts(found.checkpoint["channel_values"]["messages"]) == expected
+        assert found.checkpoint["channel_values"]["notes"] == notes
+
+
 def test_the_greatest_id_is_the_newest_and_both_runs_stay(saver: TurnlogSaver):
     chat = graph(saver)
     say(chat, "hello")

@@ -56,12 +56,11 @@ class Offering:
         return self._made(thread, newest, _tail(old, items), foreign[-1])
 
     def _made(self, thread: Thread, newest: Checkpoint | None, tail: Tail, upto: int) -> Checkpoint:
-        base = None if newest is None else newest.id
         metadata: dict[str, Any] = {} if newest is None else newest.metadata
         return Checkpoint(
             made_id(thread.id, newest, upto),
-            parent=base,
-            base=base,
+            parent=None if newest is None else newest.id,
+            base=0 if newest is None else thread.numbers["", newest.id],
             seen=upto,
             said=self._channel,
             state=self._state(newest, thread.time(upto)),

@@ -10,7 +10,7 @@ import msgspec
 from langchain_core.messages import BaseMessage
 from msgspec.structs import replace
 
-from turnlog.agents.langgraph.bodies import CHECKPOINT, Checkpoint, Tail, stored
+from turnlog.agents.langgraph.bodies import Checkpoint, Tail, packed
 from turnlog.agents.langgraph.messages import Pattern, langchain, said
 from turnlog.agents.langgraph.offer import NAMED
 from turnlog.agents.langgraph.thread import Held, Item, Thread
@@ -57,14 +57,20 @@ class Plan:
                 values[name] = self._raw(value)
         body = replace(
             checkpoint,
-            base=None if self._parent is None else self._parent.id,
+            base=self._parent_number(),
             first=self._after + 1 if self.events else 0,
             said=None if change is None else self._channel,
             values=values,
             lists=lists,
             gone=sorted(self._held.keys() - found.keys()),
         )
-        self.events.append(stored(body, CHECKPOINT))
+        self.events.append(packed(body, self._parent))
+
+    def _parent_number(self) -> int:
+        """Of the parent's event, which is the last before ours where it was only offered."""
+        if self._parent is None:
+            return 0
+        return self._thread.numbers.get((self._parent.ns, self._parent.id), self._after)
 
     def _is_kept(self, name: str, checkpoint: Checkpoint, changed: frozenset[str]) -> bool:
         if name in changed or name not in self._held or self._parent is None:

@@ -24,13 +24,13 @@ from msgspec import Raw
 
 from turnlog.agents.langgraph.aio import AsyncFace
 from turnlog.agents.langgraph.bodies import (
-    CHECKPOINT,
     HIDDEN,
     WRITES,
     Checkpoint,
     Hidden,
     Write,
     Writes,
+    packed,
     stored,
 )
 from turnlog.agents.langgraph.offer import NAMED, Offering
@@ -222,7 +222,9 @@ class TurnlogSaver(AsyncFace):
         if id is None or (ns, id) in thread.checkpoints:
             return (), thread.checkpoints.get((ns, id or ""))
         offer = reading.found(ns, id)
-        return ([stored(offer, CHECKPOINT)] if offer is not None else ()), offer
+        if offer is None:
+            return (), None
+        return [packed(offer, thread.newest(""))], offer
 
     def put_writes(
         self,
@@ -245,7 +247,12 @@ class TurnlogSaver(AsyncFace):
             if not new:
                 return ()
             before, _ = self._gone_on_from(self._reading(thread), thread, ns, id)
-            return [*before, stored(Writes(id, task_id, ns, task_path, new), WRITES)]
+            at = thread.numbers.get((ns, id), thread.event + 1 if before else 0)
+            named = {} if at else {"ns": ns, "id": id}
+            return [
+                *before,
+                stored(Writes(task_id, at, path=task_path, writes=new, **named), WRITES),
+            ]
 
         self._threads.record(asked["thread_id"], planned, None, begins=False)
 

@@ -20,6 +20,7 @@ from turnlog.agents.langgraph.bodies import (
     Key,
     Write,
     Writes,
+    unpacked,
 )
 from turnlog.agents.langgraph.messages import Pattern, langchain
 from turnlog.agents.langgraph.values import Values
@@ -66,6 +67,7 @@ class Thread:
         self.is_redacted = False
         self.checkpoints: dict[Key, Checkpoint] = {}
         self.numbers: dict[Key, int] = {}
+        self._at: dict[int, Checkpoint] = {}
         self.writes: dict[Key, dict[tuple[str, int], tuple[Write, str]]] = {}
         self.hidden: set[Key] = set()
         self.tip: Checkpoint | None = None
@@ -73,7 +75,7 @@ class Thread:
         self.offer: tuple[int, Checkpoint | None] | None = None
         self._events: dict[int, Event] = {}
         self._said: dict[int, Message] = {}
-        self._items: dict[Key, list[Item]] = {}
+        self._items: dict[int, tuple[Checkpoint, list[Item]]] = {}
         self._newest: dict[str, str] = {}
         self._latest: dict[str, tuple[Checkpoint, dict[str, Held]]] = {}
 
@@ -96,11 +98,11 @@ class Thread:
             kind, take = _TAKEN[event.kind]
             take(self, msgspec.json.decode(event.body, type=kind))
 
-    def _take_checkpoint(self, checkpoint: Checkpoint) -> None:
+    def _take_checkpoint(self, body: Checkpoint) -> None:
+        checkpoint = unpacked(body, self._at.get(body.base))
         key = checkpoint.ns, checkpoint.id
-        self.checkpoints[key] = checkpoint
+        self.checkpoints[key] = self._at[self.event] = checkpoint
         self.numbers[key] = self.event
-        self._items.pop(key, None)
         self.hidden.discard(key)
         self._newest[checkpoint.ns] = max(self._newest.get(checkpoint.ns, ""), checkpoint.id)
         if not checkpoint.ns:
@@ -111,13 +113,15 @@ class Thread:
             numbered = [(number, self._events[number]) for number in own if number in self._events]
             self._said.update({m.event or 0: m for m in messages(numbered)})
 
-    def _take_writes(self, taken: Writes) -> None:
+    def _take_writes(self, body: Writes) -> None:
         """The first of a task and place counts; one of a place below 0 is the last."""
-        held = self.writes.setdefault((taken.ns, taken.id), {})
-        for write in taken.writes:
-            place = taken.task, write.index
+        at = self._at.get(body.at)
+        key = (body.ns, body.id) if at is None else (at.ns, at.id)
+        held = self.writes.setdefault(key, {})
+        for write in body.writes:
+            place = body.task, write.index
             if write.index < 0 or place not in held:
-                held[place] = write, taken.path
+                held[place] = write, body.path
 
     def _hide(self, hiding: Hidden) -> None:
         kept = set(hiding.kept)
@@ -186,8 +190,7 @@ class Thread:
             at = self._base(at)
 
     def _base(self, checkpoint: Checkpoint) -> Checkpoint | None:
-        base = checkpoint.base
-        return None if base is None else self.checkpoints.get((checkpoint.ns, base))
+        return self._at.get(checkpoint.base)
 
     def _apply(self, checkpoint: Checkpoint, held: dict[str, Held]) -> None:
         for name in checkpoint.gone:
@@ -201,12 +204,13 @@ class Thread:
             held[name] = going_on
 
     def items(self, checkpoint: Checkpoint) -> list[Item]:
-        """The messages that a checkpoint added."""
-        key = checkpoint.ns, checkpoint.id
-        if (known := self._items.get(key)) is None:
+        """The messages that a checkpoint added, as it was stored: an id can be stored again."""
+        known = self._items.get(id(checkpoint))
+        if known is None:
             own = checkpoint.lists[checkpoint.said or ""].own
-            known = self._items[key] = [Item(bytes(raw)) for raw in own]
-        return known
+            known = checkpoint, [Item(bytes(raw)) for raw in own]
+            self._items[id(checkpoint)] = known
+        return known[1]
 
     def pattern(self, item: Item, values: Values) -> Pattern:
         """The message of an item."""

@@ -1,0 +1,109 @@
+"""Doors beside what the frameworks bring: LangGraph's threads in ours and in its SqliteSaver."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph import START, MessagesState, StateGraph
+
+from scripts.benchmarks.figures import Figure, at_least, below, interleaved
+from scripts.benchmarks.sides import ANSWER, TEXT, size
+from turnlog.agents.langgraph import TurnlogSaver
+
+THREAD: Any = {"configurable": {"thread_id": "c0", "checkpoint_ns": ""}}
+
+
+def figures(*, quick: bool) -> Iterator[Figure]:
+    turns = 200 if quick else 1000
+    with tempfile.TemporaryDirectory(prefix="turnlog-bench-") as name:
+        yield from _beside(Path(name), turns)
+        yield from _growth(Path(name), turns)
+
+
+def _beside(folder: Path, turns: int) -> Iterator[Figure]:
+    with ExitStack() as opened:
+        theirs = opened.enter_context(SqliteSaver.from_conn_string(str(folder / "theirs.db")))
+        ours = opened.enter_context(TurnlogSaver(f"sqlite:///{folder}/ours.db"))
+        sides = {"ours": _Side(ours, turns), "theirs": _Side(theirs, turns)}
+        loads = interleaved({name: side.load for name, side in sides.items()}, 21)
+        puts = interleaved({name: side.append for name, side in sides.items()}, 21)
+    at = f"at {turns} turns"
+    yield _faster("langgraph_load", loads, f"loads/s {at}", least=10)
+    yield _faster("langgraph_append", puts, f"checkpoints/s {at}", least=5)
+    with TurnlogSaver(f"sqlite:///{folder}/ours.db") as again:
+        begun = time.perf_counter()
+        again.get_tuple(THREAD)
+        cold = 1e3 * (time.perf_counter() - begun)
+    yield Figure(
+        "langgraph_first_load", cold, 1e3 * loads["theirs"], f"ms {at}",
+        cold / (1e3 * loads["theirs"]), note="the thread was not in memory",
+    )  # fmt: skip
+
+
+def _faster(name: str, taken: dict[str, float], unit: str, *, least: float) -> Figure:
+    return at_least(name, 1 / taken["ours"], 1 / taken["theirs"], unit, least=least)
+
+
+class _Side:
+    """A thread of so many turns, and what is done with it."""
+
+    def __init__(self, saver: BaseCheckpointSaver[Any], turns: int) -> None:
+        self.saver = saver
+        self.config = THREAD
+        self.messages: list[Any] = []
+        self.version = 0
+        for turn in range(turns):
+            self._say(turn)
+
+    def _say(self, turn: int) -> None:
+        user = HumanMessage(TEXT.format(n=turn), id=str(uuid4()))
+        self.messages = [*self.messages, user, AIMessage(ANSWER, id=str(uuid4()))]
+        self.version += 1
+        checkpoint = empty_checkpoint()
+        checkpoint["channel_values"] = {"messages": self.messages}
+        versions: dict[str, Any] = {"messages": self.version}
+        checkpoint["channel_versions"] = versions
+        metadata: Any = {"source": "loop", "step": turn, "parents": {}}
+        self.config = self.saver.put(self.config, checkpoint, metadata, versions)
+
+    def append(self) -> float:
+        begun = time.perf_counter()
+        self._say(self.version)
+        return time.perf_counter() - begun
+
+    def load(self) -> float:
+        begun = time.perf_counter()
+        found = self.saver.get_tuple(THREAD)
+        took = time.perf_counter() - begun
+        assert found is not None
+        return took
+
+
+def _growth(folder: Path, turns: int) -> Iterator[Figure]:
+    """Bytes a turn of a graph of one node, early and late."""
+    builder = StateGraph(MessagesState)
+    builder.add_node("answer", lambda state: {"messages": [("ai", ANSWER)]})  # type: ignore[arg-type,return-value]
+    builder.add_edge(START, "answer")
+    path, sizes = folder / "graph.db", [0]
+    for part in range(4):
+        with TurnlogSaver(f"sqlite:///{path}") as saver:
+            chat: Any = builder.compile(checkpointer=saver)
+            for turn in range(turns // 4):
+                chat.invoke({"messages": [("user", TEXT.format(n=part * turns + turn))]}, THREAD)
+        sizes.append(size(path))
+    parts = [(late - early) / (turns // 4) for early, late in pairwise(sizes)]
+    yield below("langgraph_bytes", sizes[-1] / turns, f"bytes/turn over {turns} turns", most=3500)
+    flat = parts[-1] / parts[1]
+    held = 0.9 <= flat <= 1.1
+    unit = "bytes/turn, last and second quarter"
+    yield Figure("langgraph_flat", parts[-1], parts[1], unit, flat, "± 10 %", held)
