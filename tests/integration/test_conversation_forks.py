@@ -294,3 +294,12 @@ def test_an_export_of_a_fork_is_a_whole_conversation(log: Turnlog) -> None:
         ]
         assert other.conversation("f").state.lineage.origin is None
     assert not log.import_dialogue(fork.dialogue()).commits
+
+
+def test_a_long_line_of_forks_costs_what_it_is_long() -> None:
+    with turnlog.open("memory:") as log:
+        log.record("c0", UserUttered("hi"))
+        for number in range(1, 120):
+            log.fork(f"c{number - 1}", as_=f"c{number}")
+        events = log.read_events("c119")
+        assert (len(events), events[0]) == (120, UserUttered("hi", timestamp=events[0].timestamp))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Self
 
 from turnlog.domain.events import HistoryContinued
@@ -155,16 +157,22 @@ class StreamRows:
 
     def holding(self, event: int) -> Row | None:
         """The row that holds an event; reads no more than a snapshot's distance."""
-        if self.origin is not None and event <= (self.origin.upto or 0):
-            return self.origin.holding(event)
-        snapshot = self._own_snapshot(event, None)
+        rows = self._with(event)
+        snapshot = rows._own_snapshot(event, None)
         after = snapshot.version - 1 if snapshot else 0
-        while rows := self._reader.rows(self.stream, after, None, _BATCH):
-            for row in rows:
+        while found := rows._reader.rows(rows.stream, after, None, _BATCH):
+            for row in found:
                 if encoding.is_commit(row.topic) and _numbers(row)[1] >= event:
                     return row if _numbers(row)[0] <= event else None
-            after = rows[-1].version
+            after = found[-1].version
         return None
+
+    def _with(self, event: int) -> StreamRows:
+        """Those of the stream that holds an event: this one, or one that it is a fork of."""
+        rows = self
+        while rows.origin is not None and event <= (rows.origin.upto or 0):
+            rows = rows.origin
+        return rows
 
     @cached_property
     def origin(self) -> StreamRows | None:
@@ -172,34 +180,51 @@ class StreamRows:
 
         Raises Corrupt where they are not there.
         """
-        if self._is_fork is False or not self.stream:
-            return None
-        first = self._reader.rows(self.stream, 0, 1)
-        continued = _continued(first[0]) if first else None
-        if continued is None or continued.conversation is None:
-            return None
-        origin = self._of_stream(continued.conversation, continued.event)
-        last = None if origin is None else origin.holding(continued.event)
-        if origin is None or last is None or last.digest() != first[0].previous:
-            what = f"event {continued.event} of stream {continued.conversation}"
-            why = "is not there, or was changed"
-            raise Corrupt(f"conversation {self.conversation!r} goes on from {what}, which {why}")
-        origin.upto, origin._end = continued.event, Link(last.version, first[0].previous)
+        line: list[StreamRows] = [self]
+        while (parent := line[-1]._parent) is not None:
+            line.append(parent)
+        origin: StreamRows | None = None
+        for parent, fork in pairwise(reversed(line)):  # the oldest first, however many there are
+            parent.__dict__["origin"] = origin
+            origin = fork._shared_of(parent)
         return origin
 
-    def _of_stream(self, number: int, event: int) -> StreamRows | None:
-        """The rows of a stream, or of what that is a fork of, where those hold the event."""
-        stream = self._reader.stream_of(number)
-        if stream is None:
+    @cached_property
+    def _first(self) -> tuple[bytes, HistoryContinued] | None:
+        """Of a fork, what its first row goes on from: the digest of a row, and the event."""
+        if self._is_fork is False or not self.stream:
             return None
+        for row in self._reader.rows(self.stream, 0, 1):
+            if encoding.is_commit(row.topic) and _numbers(row)[0] > 1:
+                event = row.commit().events[0]
+                if isinstance(event, HistoryContinued) and event.conversation is not None:
+                    return row.previous, event
+        return None
+
+    @property
+    def _parent(self) -> StreamRows | None:
+        """All rows of the stream that this one is a fork of."""
+        if self._first is None or (number := self._first[1].conversation) is None:
+            return None
+        if (stream := self._reader.stream_of(number)) is None:
+            raise self._lost(self._first[1])
         name = erased(number) if stream.name is None else encoding.decode_name(stream.name)
-        rows = StreamRows(self._reader, self._heads, name, number, stream.life)
-        while rows.origin is not None and event <= (rows.origin.upto or 0):
-            rows = rows.origin
-        return StreamRows(
-            self._reader, self._heads, rows.conversation, rows.stream, rows.life,
-            is_fork=rows.origin is not None,
-        )  # fmt: skip
+        return StreamRows(self._reader, self._heads, name, number, stream.life)
+
+    def _shared_of(self, parent: StreamRows) -> StreamRows:
+        """Those of them, or of what they go on from, that this one goes on from."""
+        assert self._first is not None
+        digest, continued = self._first
+        origin, last = copy(parent._with(continued.event)), parent.holding(continued.event)
+        if last is None or last.digest() != digest:
+            raise self._lost(continued)
+        origin.upto, origin._end = continued.event, Link(last.version, digest)
+        return origin
+
+    def _lost(self, continued: HistoryContinued) -> Corrupt:
+        what = f"event {continued.event} of stream {continued.conversation}"
+        why = "is not there, or was changed"
+        return Corrupt(f"conversation {self.conversation!r} goes on from {what}, which {why}")
 
 
 class LivingRows(StreamRows):
@@ -218,11 +243,3 @@ class LivingRows(StreamRows):
 def _numbers(row: Row) -> Numbers:
     skeleton = encoding.decode_skeleton(row.skeleton)
     return skeleton.first_event, skeleton.first_event + len(skeleton.tags) - 1
-
-
-def _continued(first: Row) -> HistoryContinued | None:
-    """What a stream's first row goes on from, if its events are not the first."""
-    if not encoding.is_commit(first.topic) or _numbers(first)[0] <= 1:
-        return None
-    event = first.commit().events[0]
-    return event if isinstance(event, HistoryContinued) else None
