@@ -46,6 +46,70 @@ class Tables:
         for table in (self.memory._log, *self.memory._rows.values()):
             table[:] = [row._replace(**columns) if chosen(row) else row for row in table]
 
+    def move(self, position: int, number: int, version: int) -> None:
+        """A row to another stream."""
+        if not self.memory:
+            statement = "UPDATE {}rows_t1 SET stream = %s, version = %s WHERE position = %s"
+            assert self.run(statement, number, version, position) == 1
+            return
+        [row] = [row for row in self.memory._log if row.position == position]
+        owner = self.memory._streams[number]
+        moved = row._replace(
+            stream=number, version=version, owner=owner.owner, name=owner.name, life=owner.life
+        )
+        self.memory._log[self.memory._log.index(row)] = moved
+        self.memory._rows[row.stream].remove(row)
+        self.memory._rows[number].append(moved)
+
+    def exchange(self, one: int, other: int) -> None:
+        """The numbers of two streams, wherever rows have them."""
+        if not self.memory:
+            for before, after in ((one, -1), (other, one), (-1, other)):
+                self.run("UPDATE {}rows_t1 SET stream = %s WHERE stream = %s", after, before)
+            return
+        rows, streams = self.memory._rows, self.memory._streams
+        rows[one], rows[other] = (
+            [
+                row._replace(
+                    stream=to,
+                    life=streams[to].life,
+                    owner=streams[to].owner,
+                    name=streams[to].name,
+                )
+                for row in rows[of]
+            ]
+            for to, of in ((one, other), (other, one))
+        )
+        every = [row for each in rows.values() for row in each]
+        self.memory._log[:] = sorted(every, key=lambda row: row.position)
+
+    def edit_snapshot(self, number: int, column: str, value: Any) -> None:
+        """Of the newest one of a stream."""
+        if self.memory:
+            found = self.memory._snapshots[number]
+            found[max(found)] = found[max(found)]._replace(**{column: value})
+            return
+        newest = "(SELECT max(version) FROM {}snapshots WHERE stream = %s)"
+        statement = (
+            f"UPDATE {{}}snapshots SET {column} = %s WHERE stream = %s AND version = {newest}"
+        )
+        assert self.run(statement, value, number, number) == 1
+
+    def edit_key(self, lookup: bytes, *, to: bytes | None = None, position: int | None = None):
+        """Its lookup or its position; neither removes it."""
+        if self.memory:
+            key = self.memory._keys.pop(lookup)
+            if to or position:
+                kept = key._replace(lookup=to or lookup, position=position or key.position)
+                self.memory._keys[kept.lookup] = kept
+        elif to is not None:
+            assert self.run("UPDATE {}keys SET lookup = %s WHERE lookup = %s", to, lookup) == 1
+        elif position is not None:
+            statement = "UPDATE {}keys SET position = %s WHERE lookup = %s"
+            assert self.run(statement, position, lookup) == 1
+        else:
+            assert self.run("DELETE FROM {}keys WHERE lookup = %s", lookup) == 1
+
     def remove_stream(self, number: int) -> None:
         """With its rows."""
         if self.memory:
