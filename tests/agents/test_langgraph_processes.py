@@ -1,23 +1,56 @@
-"""LangGraph's threads in several processes."""
+"""LangGraph's threads in several processes, some of them killed in the middle of a run."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from tests.agents.worker import THREAD, chat
 from turnlog.agents.langgraph import TurnlogSaver
+from turnlog.agents.langgraph.messages import said
+from turnlog.domain.message_equality import alike
 
 ROOT = Path(__file__).parents[2]
+KILLS = 20 if os.environ.get("TURNLOG_FAULTS") == "long" else 2
 
 
 def start(task: str, url: str, *arguments: object) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "tests.agents.worker", task, url, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+
+
+@pytest.mark.timeout(300)
+def test_a_run_that_is_killed_goes_on_from_its_last_checkpoint(durable_url: str):
+    random = Random(f"{KILLS}")
+    for number in range(KILLS):
+        process = start("talk", durable_url, number)
+        assert process.stdout is not None
+        acknowledged = [process.stdout.readline() for _ in range(random.randint(1, 4))]
+        time.sleep(random.random() / 20)
+        process.kill()
+        acknowledged += process.stdout.read().splitlines(keepends=True)
+        process.communicate()
+        with TurnlogSaver(durable_url) as saver:
+            graph = chat(saver)
+            graph.invoke(None, THREAD)  # does nothing where the run had ended
+            after = graph.get_state(THREAD)
+            questions = [m.text for m in after.values["messages"] if m.type == "human"]
+            assert {line.decode().strip() for line in acknowledged if line.endswith(b"\n")} <= {
+                *questions
+            }
+            assert after.next == ()
+            kinds = [m.type for m in after.values["messages"]]
+            assert kinds == ["human", "ai", "tool", "ai"] * (len(kinds) // 4)
+            assert max(Counter(m.id for m in after.values["messages"]).values()) == 1
+            conversation = saver.log.conversation("alice")
+            assert alike(conversation.messages(), map(said, after.values["messages"]))
 
 
 @pytest.mark.timeout(120)
