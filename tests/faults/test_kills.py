@@ -142,7 +142,7 @@ CASES = {
         "delete", lambda _: ["anna"], holds=is_deleted, refusal="there is no such conversation"
     ),
 }
-ON_POSTGRESQL = ("append", "import", "delete")
+ON_POSTGRESQL = tuple(CASES) if LONG else ("append", "import", "delete")
 
 
 def rows_of(store: Recorder) -> list[bytes]:

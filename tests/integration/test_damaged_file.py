@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 import turnlog
+from tests.command_line import run
 from turnlog import UserUttered
 from turnlog.engine.log import Turnlog
 from turnlog.errors import Corrupt
+from turnlog.storage import copying
+from turnlog.storage.replacing import restore_over
 from turnlog.storage.rows import Head
 
 PAGE = 4096
@@ -83,3 +86,21 @@ def test_damage_that_a_reader_finds_ends_acknowledging_too(damaged: Turnlog, rea
         READERS[reader](damaged)
     with pytest.raises(Corrupt, match="nothing more is recorded"):
         damaged.record("c199", UserUttered("hello"))
+
+
+def test_a_flipped_bit_in_the_schema_is_corruption_whoever_opens_the_log(tmp_path: Path) -> None:
+    """SQLite quotes the name of a column that is there no more, and is no UTF-8."""
+    path, backup = tmp_path / "log.db", tmp_path / "copy.backup"
+    with turnlog.open(f"sqlite:///{path}") as log:
+        log.record("alice", UserUttered("hello"))
+        copying.backup(log.store, backup)
+    content = path.read_bytes()
+    assert content.count(b"ON streams (lookup") == 1
+    path.write_bytes(content.replace(b"ON streams (lookup", b"ON streams (\xecookup"))
+    for readonly in (False, True):
+        with pytest.raises(Corrupt, match="the database is damaged"):
+            turnlog.open(f"sqlite:///{path}", readonly=readonly)
+    assert run("verify", "--db", f"sqlite:///{path}").status == 1
+    assert restore_over(backup, path).commits == 1
+    with turnlog.open(f"sqlite:///{path}") as log:
+        assert log.conversation("alice").turn == 1

@@ -404,7 +404,7 @@ def stored(path: Path) -> Any:
             return [
                 connection.execute(f"SELECT * FROM {t} ORDER BY 1, 2").fetchall() for t in TABLES
             ]
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite names what it cannot read
             return repr(error)
 
 

@@ -62,8 +62,8 @@ def _alone(target: Path) -> Iterator[None]:
             _check_ours(connection, target)
             connection.execute("PRAGMA journal_mode = DELETE").fetchall()
             connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF not in FOUND:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            if isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF not in FOUND:
                 raise Unavailable(f"{target}: the log cannot be replaced: {error}") from error
             if not HighWaterFile(str(target)).exists():
                 raise ForeignDatabase(f"{target}: nothing says that this is a log") from error

@@ -102,7 +102,7 @@ class SqliteRecorder(Recorder):
             )
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute("PRAGMA schema_version").fetchall()  # opens the -wal, which stays
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise translated(error, self._path) from error
         try:
             self._files.check()  # a thread that comes later reads the same file

@@ -16,9 +16,10 @@ class Damage:
     def __init__(self) -> None:
         self._found: sqlite3.Error | None = None
 
-    def note(self, error: sqlite3.Error) -> None:
+    def note(self, error: sqlite3.Error | UnicodeDecodeError) -> None:
         """Keep an error that tells of a damaged file; not one of a row in it."""
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in FOUND:  # the module's own have none
+        code = getattr(error, "sqlite_errorcode", 0)  # the module's own have none
+        if isinstance(error, sqlite3.Error) and code & 0xFF in FOUND:
             self._found = error
 
     def check(self, path: str) -> None:

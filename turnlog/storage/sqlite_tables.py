@@ -159,7 +159,7 @@ class SqliteReader:
         try:
             with self.using:
                 return self._cursor.execute(statement, parameters).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             self._damage.note(error)
             self._let_go()
             raise translated(error) from error
@@ -462,13 +462,17 @@ def _after_prefix(prefix: str) -> str | None:
     return kept[:-1] + chr(0xE000 if 0xD800 <= following < 0xE000 else following)
 
 
-def translated(error: sqlite3.Error, path: str = "") -> Exception:
-    """eventsourcing's or our own error for one of SQLite's."""
+def translated(error: sqlite3.Error | UnicodeDecodeError, path: str = "") -> Exception:
+    """eventsourcing's or our own error for one of SQLite's.
+
+    UnicodeDecodeError: what Python makes of an error of SQLite that quotes a damaged schema.
+    """
     where = f"{path}: " if path else ""
     if isinstance(error, sqlite3.IntegrityError):
         return IntegrityError(str(error))
     if "not a database" in str(error):
         return ForeignDatabase(f"{where}this file is not a SQLite database")
-    if "malformed" in str(error) or "decode to UTF-8" in str(error):
+    is_decoding = isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error)
+    if is_decoding or "malformed" in str(error):
         return Corrupt(f"{where}the database is damaged: {error}")
     return Unavailable(f"{where}the database cannot be used: {error}")
