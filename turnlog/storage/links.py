@@ -66,10 +66,10 @@ def beginning(reader: Reader, conversation: str, life: int, genesis: bytes) -> L
 
 def ending(reader: Reader, conversation: str, life: int) -> Link | None:
     """Where the rows of a life end by the first row of the next; None where there is none."""
-    following = reader.stream(conversation, life + 1)
-    rows = reader.rows(following.stream, 0, 1, 1) if following else ()
-    last = _newest(reader, conversation, life) if rows else None
-    return Link(last.version, rows[0].previous) if last else None
+    if (following := reader.stream(conversation, life + 1)) is None:
+        return None
+    rows, last = reader.rows(following.stream, 0, 1, 1), _newest(reader, conversation, life)
+    return Link(last.version, rows[0].previous) if rows and last else None
 
 
 def _newest(reader: Reader, conversation: str, life: int) -> Row | None:
