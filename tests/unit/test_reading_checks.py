@@ -206,3 +206,12 @@ def test_a_forged_next_row_does_not_hide_the_others(path: Path, place: str):
         assert len(log.read_events("ben")) == 40
         with pytest.raises(Corrupt, match="conversation 'anna', version 41"):
             log.read_events("anna")
+
+
+def test_a_changed_row_at_the_checkpoint_keeps_nobody_else_from_reading(path: Path):
+    edit(path, "UPDATE rows_t1 SET parts = changed(parts, 'noted', 'nited') WHERE position = 80")
+    with turnlog.open(url(path)) as log:
+        assert len(log.read_events("anna")) == 40
+        assert log.record("anna", UserUttered("and on")).new
+        with pytest.raises(Corrupt, match="conversation 'ben'"):
+            log.read_events("ben")

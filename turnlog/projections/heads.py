@@ -82,9 +82,7 @@ class Heads:
     def _follow_tables(self, reader: Reader) -> None:
         """Where the tables are now, of which less has to be kept in memory."""
         found = reader.checkpoint(HEADS)
-        if found is not None:
-            _check_end(reader, found.position)
-        self.tail.follow_tables(found)
+        self.tail.follow_tables(_row_at(reader, found.position) if found else None)
 
     def head(self, reader: Reader, conversation: str) -> LiveHead | None:
         """Where a conversation stands; None where there is none."""
@@ -265,10 +263,12 @@ class Heads:
             self.tail.pending.pop(conversation, None)
 
 
-def _check_end(reader: Reader, checkpoint: int) -> None:
-    """Raise Corrupt where the rows end before what the tables have seen of them."""
+def _row_at(reader: Reader, checkpoint: int) -> Row:
+    """The newest that the tables have seen. Raises Corrupt where the rows end before it."""
+    rows = reader.tail(checkpoint - 1, 1)
     try:
-        check_past(reader, reader.tail(checkpoint - 1, 1), checkpoint)
+        check_past(reader, rows, checkpoint)
+        return rows[0]
     except (OutOfRange, AnotherPast) as error:
         raise Corrupt(
             f"the heads have seen position {checkpoint}, whose row is gone: `turnlog verify` says"

@@ -12,7 +12,7 @@ from turnlog.errors import Corrupt
 from turnlog.projections.following import Following
 from turnlog.projections.live_head import LiveHead
 from turnlog.storage import forks
-from turnlog.storage.rows import Checkpoint, Row, Snapshot
+from turnlog.storage.rows import Row, Snapshot
 
 BEHIND_ROWS = 1_000
 """Rows after which a writer brings the tables up to the end of the log."""
@@ -179,16 +179,19 @@ class Tail(forks.Forked):
 
     # --- letting go -----------------------------------------------------------------------------
 
-    def follow_tables(self, found: Checkpoint | None) -> None:
-        """Begin at the tables where they have come further than what is known."""
-        checkpoint = found.position if found else 0
+    def follow_tables(self, newest: Row | None) -> None:
+        """Begin at the tables where they have come further than what is known.
+
+        newest: the row at their checkpoint, whatever became of it before it was read here.
+        """
+        checkpoint = newest.position if newest else 0
         with self._lock:
             if self.position is None or self.position < checkpoint:
                 self._heads.clear()
                 self.pending.clear()
                 self.moves += 1
                 self.position = checkpoint
-                self.seen = Seen(checkpoint, found.digest) if found else None
+                self.seen = Seen(checkpoint, newest) if newest else None
             self._let_go(checkpoint)
 
     def let_go(self, checkpoint: int) -> None:
