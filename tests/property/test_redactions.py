@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,8 +17,10 @@ from tests.command_line import run
 from turnlog import Turnlog
 from turnlog.audit.verify import verify
 from turnlog.domain import events as e
+from turnlog.domain.consequences import Consequences
 from turnlog.domain.fold import replay
 from turnlog.domain.plain import dumps, to_plain
+from turnlog.domain.redactions import Redactions
 from turnlog.domain.traits import Utterance
 from turnlog.errors import InvalidEvent
 from turnlog.projections import live_head
@@ -207,6 +210,72 @@ def test_without_a_redaction_all_is_shown_as_it_was_recorded(asked: Any) -> None
             assert list(now.events()) == stored
             assert now.state == replay(stored)
             assert not any(r.redacted for r in now.recorded())
+
+
+# --- gone on from -------------------------------------------------------------------------------
+
+following: st.SearchStrategy[Any] = st.lists(
+    turns
+    | st.builds(e.BotUttered, texts, cause=numbers)
+    | st.builds(e.ToolCalled, names, st.just({}), call_id=names, cause=st.none() | numbers)
+    | st.builds(e.ToolReturned, call_id=names, result=values)
+    | st.builds(e.MessageRated, numbers, comment=words)
+    | st.builds(e.ThreadImported, st.just(b'{"of": "Xanthippe"}'))
+    | st.builds(e.ForeignRecorded, names, names, st.just(b'{"of": "Xanthippe"}')),
+    max_size=12,
+)
+
+
+def looked_at(redactions: Redactions, events: list[e.Event]) -> list[Any]:
+    """All that can be seen of what is hidden."""
+    numbered = list(enumerate(events, 1))
+    hidden = [(v.value, v.slots, v.since, v.until, v.known) for v in redactions._values]
+    shown = [redactions.shown(*each) for each in numbered]
+    states = [redactions.state(number) for number in range(len(events), -1, -1)]
+    return [redactions.hidden, hidden, shown, states, bool(redactions), redactions.last]
+
+
+@given(conversations, following, st.lists(st.integers(1, 4), max_size=8))
+@settings(max_examples=300)
+def test_what_is_gone_on_from_hides_what_the_whole_hides(
+    asked: Any, more: list[e.Event], steps: list[int]
+) -> None:
+    with turnlog.open("memory:", clock=lambda: 1.0) as log:
+        stored = recorded(log, [*asked, *([event] for event in more)])
+    first = min(4, len(stored))
+    known, at = Redactions(enumerate(stored[:first], 1)), first
+    for step in [*steps, len(stored)]:
+        known.state(known.last)
+        known = known.followed_by(enumerate(stored[at : at + step], at + 1))
+        at = min(at + step, len(stored))
+        whole = Redactions(enumerate(stored[:at], 1))
+        assert looked_at(known, stored[:at]) == looked_at(whole, stored[:at])
+
+
+@pytest.mark.parametrize("turn", [0, 15, 29])
+def test_who_asks_again_pays_for_what_is_new(turn: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    walked: list[int] = []
+    init = Consequences.__init__
+
+    def counted(self: Consequences, events: Any) -> None:
+        walked.append(len(events))
+        init(self, events)
+
+    with turnlog.open("memory:", clock=lambda: 1.0) as log:
+        for number in range(30):
+            name = "Anna" if number == turn else f"nobody {number}"
+            log.record("c", e.UserUttered(f"I am {name}"), e.SlotSet("name", name), key=f"{number}")
+        log.record("c", e.MessageRedacted(2 * turn + 1), e.UserUttered("go on"))
+        before = log.conversation("c").state
+        monkeypatch.setattr(Consequences, "__init__", counted)
+        log.record("c", e.UserUttered("Anna?"), e.BotUttered("Anna!"))
+        now = log.conversation("c")
+        assert now.slots == before.slots
+        shown = [getattr(event, "text", None) for event in now.events(61)]
+        assert shown == ["go on", "████?", "████!"]
+        assert log.head("c")[1] == now.state
+        assert not log.record("c", e.UserUttered("x"), key="3").new
+        assert walked == []
 
 
 # --- later messages -----------------------------------------------------------------------------

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from copy import copy
+from typing import Any, get_args
 
 import msgspec
 
@@ -26,23 +27,89 @@ _SURELY_A_CODE = 6
 """Characters of a code that is no year, time or amount: it is a value wherever it was seen."""
 
 
+class _Alike:
+    """Finds values that are equal to one of some, or alike inside a text: in any case of letters,
+    a number or its digits."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self._values = values
+        self._folded = {look for value in values for look in _folded(value)}
+
+    def __contains__(self, held: Any) -> bool:
+        if any(same(held, value) for value in self._values):
+            return True
+        return not self._folded.isdisjoint(_folded(held))
+
+
+def _folded(value: Any) -> set[str]:
+    return {look.casefold() for look in looks(value)}
+
+
+class SaidAgain:
+    """Finds the first later message that says a value and sets it again.
+
+    set_again: the values that count; for a text all that its message holds. One too short to be
+    found in a text is taken to be said wherever it is set. found: the message's number; infinity.
+    """
+
+    def __init__(self, value: Any, set_again: Sequence[Any]) -> None:
+        self.found = math.inf
+        self._words = pattern(looks(value))
+        self._value = _Alike([value])
+        self._set_again = _Alike(set_again)
+        self._message, self._is_said = 0, False
+
+    def followed_by(self, events: Iterable[Numbered]) -> SaidAgain:
+        """The same when the conversation has gone on; events: those of `saying`."""
+        following = copy(self)
+        for number, event in events:
+            if following.found == math.inf:
+                following._take(number, event)
+        return following
+
+    def _take(self, number: int, event: e.Event) -> None:
+        if isinstance(event, e.UserUttered):
+            self._message = number
+            self._is_said = not self._words or self._words.search(event.text or "") is not None
+        elif isinstance(event, e.MessageUnderstood):
+            if event.message == self._message:
+                self._is_said |= any(entity.value in self._value for entity in event.entities)
+        elif self._is_said and any(held in self._set_again for held in _values_in(event)):
+            self.found = self._message
+
+
+def saying(events: Iterable[Numbered]) -> list[Numbered]:
+    """Those that may say a value or set it again."""
+    kinds = (e.UserUttered, e.MessageUnderstood, *get_args(ValueChange))
+    return [each for each in events if isinstance(each[1], kinds)]
+
+
 class HiddenValue(msgspec.Struct, frozen=True):
     """Hidden in the events between `since` and `until`, both left out; slots: its names as one.
 
-    looks: how it looks inside a text. known: whether it is surely a value; a shorter code that was
-    only seen in a text is masked inside texts, and not inside the values of slots.
+    looks: how it looks inside a text. again: finds `until`. known: whether it is surely a value; a
+    shorter code that was only seen in a text is masked inside texts, and not inside the values of
+    slots.
     """
 
     value: Any
     slots: frozenset[str]
     looks: frozenset[str]
     since: int
-    until: float
+    again: SaidAgain
     known: bool = True
+
+    @property
+    def until(self) -> float:
+        return self.again.found
 
     def holds(self, number: int) -> bool:
         """Whether it is hidden in the event of that number."""
         return self.since < number < self.until
+
+    def followed_by(self, events: Iterable[Numbered]) -> HiddenValue:
+        """The same when the conversation has gone on with events that hide nothing."""
+        return msgspec.structs.replace(self, again=self.again.followed_by(events))
 
 
 def hidden_values(hidden: Mapping[int, Collection[int]], known: Consequences) -> list[HiddenValue]:
@@ -53,17 +120,12 @@ def hidden_values(hidden: Mapping[int, Collection[int]], known: Consequences) ->
         since = _since(message, known)
         together = _together(_values_of(message, numbers, known))
         texts = {getattr(event, "text", None) for _, event in known.those(numbers)}
-        later = [each for each in known.after(message) if each[0] not in every and _counts(each[1])]
+        later = saying(each for each in known.after(message) if each[0] not in every)
         for value, slots, is_value in together:
             set_again = [held for held, *_ in together] if _is_one(value, texts) else [value]
-            until = _until(value, set_again, later)
-            found.append(HiddenValue(value, slots, looks(value), since, until, is_value))
+            again = SaidAgain(value, set_again).followed_by(later)
+            found.append(HiddenValue(value, slots, looks(value), since, again, is_value))
     return found
-
-
-def _counts(event: e.Event) -> bool:
-    """Whether it may say a value or set it again."""
-    return isinstance(event, e.UserUttered | e.MessageUnderstood | ValueChange)
 
 
 def _is_one(value: Any, texts: Collection[str | None]) -> bool:
@@ -147,24 +209,6 @@ def _place_in(text: str, part: Entity | Span) -> Iterator[str]:
         yield text[part.start : part.end]
 
 
-class _Alike:
-    """Finds values that are equal to one of some, or alike inside a text: in any case of letters,
-    a number or its digits."""
-
-    def __init__(self, values: Sequence[Any]) -> None:
-        self._values = values
-        self._folded = {look for value in values for look in _folded(value)}
-
-    def __contains__(self, held: Any) -> bool:
-        if any(same(held, value) for value in self._values):
-            return True
-        return not self._folded.isdisjoint(_folded(held))
-
-
-def _folded(value: Any) -> set[str]:
-    return {look.casefold() for look in looks(value)}
-
-
 def _since(message: int, known: Consequences) -> int:
     """The message's number.
 
@@ -177,25 +221,6 @@ def _since(message: int, known: Consequences) -> int:
         if isinstance(event, e.ThreadImported):
             return 0
     return message
-
-
-def _until(value: Any, set_again: Sequence[Any], later: Iterable[Numbered]) -> float:
-    """Number of the first later message that says the value and sets it again; or infinity.
-
-    set_again: the values that count; for a text all that its message holds. One too short to be
-    found in a text is taken to be said wherever it is set. later: what comes after its message.
-    """
-    words, it, again = pattern(looks(value)), _Alike([value]), _Alike(set_again)
-    message, is_said = 0, False
-    for number, event in later:
-        if isinstance(event, e.UserUttered):
-            message, is_said = number, words is None or words.search(event.text or "") is not None
-        elif isinstance(event, e.MessageUnderstood):
-            if event.message == message:
-                is_said = is_said or any(entity.value in it for entity in event.entities)
-        elif is_said and any(held in again for held in _values_in(event)):
-            return message
-    return math.inf
 
 
 # --- values in texts ----------------------------------------------------------------------------

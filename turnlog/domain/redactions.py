@@ -7,17 +7,21 @@ comes up again it is masked, until a later message says it and sets it anew.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from functools import cached_property
+from itertools import islice, starmap
+from math import inf
 
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.consequences import Consequences, Numbered
-from turnlog.domain.fold import replay
-from turnlog.domain.hidden_values import hidden_values
+from turnlog.domain.fold import Fold
+from turnlog.domain.hidden_values import HiddenValue, hidden_values, saying
 from turnlog.domain.masks import Mask, without_words
 from turnlog.domain.message_groups import members
+from turnlog.domain.reach import Reach
 from turnlog.domain.state import State
 from turnlog.domain.traits import Part, Utterance, ValueChange
 
@@ -60,8 +64,9 @@ class Redactions:
             default=0,
         )
         self._values = hidden_values(by_message, known) if by_message else []
-        self._bounds = sorted({n for value in self._values for n in (value.since + 1, value.until)})
-        self._masks: dict[int, Mask | None] = {}
+        self._masks = _Masks(self._values)
+        self._reach = Reach(by_message, known)
+        self._settled = State()
 
     def __bool__(self) -> bool:
         return bool(self.hidden or self._erased)
@@ -76,8 +81,27 @@ class Redactions:
         return len(self._events)
 
     def followed_by(self, events: Iterable[Numbered]) -> Redactions:
-        """What they hide when the conversation has gone on with these events."""
-        return Redactions([*self._events, *events])
+        """What they hide when the conversation has gone on with these events.
+
+        It costs what is new, as long as that has nothing to do with what is hidden.
+        """
+        more = list(events)
+        if self._reach.meets(more):
+            return Redactions([*self._events, *more])
+        grown = copy(self)
+        grown._grow(more)
+        return grown
+
+    def _grow(self, events: Sequence[Numbered]) -> None:
+        self._events = [*self._events, *events]
+        self._reach = self._reach.followed_by(events)
+        later, before = saying(events), {value.until for value in self._values}
+        self._values = [value.followed_by(later) for value in self._values]
+        shown_again = {value.until for value in self._values} - before
+        if shown_again:
+            self._masks = _Masks(self._values)
+        if self._settled.event >= min(shown_again, default=inf):
+            self._settled = State()
 
     def shown(self, number: int, event: e.Event) -> e.Event:
         """The event as every view may show it."""
@@ -90,24 +114,45 @@ class Redactions:
         if isinstance(event, e.ForeignRecorded):  # nobody can say what is in bytes that come later
             unreadable = b"" if number > min(self.hidden, default=number) else event.body
             return replace(event, body=self._whole_texts.json(event.body, unreadable))
-        if (mask := self._mask(number)) is not None:
+        if (mask := self._masks.of(number)) is not None:
             event = mask.event(event)
         return event
 
     def state(self, event: int) -> State:
         """The state after the event of that number, as every view may show it."""
-        return replay([self.shown(*numbered) for numbered in self._events[:event]])
+        begin = self._settled if self._settled.event <= event else State()
+        folded = Fold(lambda: self._shown(0, self.last), begin.copy())
+        before_newest = self._newest_message() - 1
+        if begin.event < before_newest <= event:
+            self._settled = folded.take(self._shown(begin.event, before_newest)).copy()
+        return folded.take(self._shown(folded.state.event, event))
 
-    def _mask(self, number: int) -> Mask | None:
-        """What is masked in the event of that number."""
-        stretch = bisect_right(self._bounds, number)  # in each of which the same is
-        if stretch not in self._masks:
-            held = [value for value in self._values if value.holds(number)]
-            self._masks[stretch] = Mask(held) if held else None
-        return self._masks[stretch]
+    def _shown(self, after: int, upto: int) -> Iterator[e.Event]:
+        return starmap(self.shown, islice(self._events, after, upto))
+
+    def _newest_message(self) -> int:
+        """Number of the newest message of a user, before which no further event shows anything."""
+        newest_first = reversed(self._events)
+        return next((n for n, event in newest_first if isinstance(event, e.UserUttered)), 0)
 
     @cached_property
     def _whole_texts(self) -> Mask:
         """Masks every hidden value, and hidden texts where they are whole, however short."""
         texts = (getattr(event, "text", None) for n, event in self._events if n in self.hidden)
         return Mask(self._values, (text for text in texts if text))
+
+
+class _Masks:
+    """What is masked in each event, made when it is first asked for."""
+
+    def __init__(self, values: Sequence[HiddenValue]) -> None:
+        self._values = values
+        self._bounds = sorted({n for value in values for n in (value.since + 1, value.until)})
+        self._made: dict[int, Mask | None] = {}
+
+    def of(self, number: int) -> Mask | None:
+        stretch = bisect_right(self._bounds, number)  # in each of which the same is hidden
+        if stretch not in self._made:
+            held = [value for value in self._values if value.holds(number)]
+            self._made[stretch] = Mask(held) if held else None
+        return self._made[stretch]

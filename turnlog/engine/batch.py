@@ -378,6 +378,8 @@ def _origin(state: State) -> int:
 class _Rows(StreamRows):
     """A past as the transaction sees it, with the batch's own rows written first."""
 
+    is_committed = False
+
     def __init__(self, batch: Batch, head: LiveHead) -> None:
         super().__init__(
             batch._reader, batch._heads, head.conversation, head.stream, head.life,

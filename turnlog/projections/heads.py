@@ -16,6 +16,7 @@ from turnlog.errors import AnotherPast, Corrupt, OutOfRange, Unavailable, Unknow
 from turnlog.projections import derived_tables
 from turnlog.projections.following import Following
 from turnlog.projections.history import StoredHistory
+from turnlog.projections.known_redactions import KnownRedactions
 from turnlog.projections.live_head import LiveHead
 from turnlog.projections.stream_rows import StreamRows
 from turnlog.projections.tail import Tail
@@ -39,13 +40,14 @@ logger = logging.getLogger(__name__)
 class Heads:
     """The heads of a log for one process; safe to use from several threads.
 
-    tail: what of it is known in memory.
+    tail: what of it is known in memory. redactions: what of what was said is hidden.
     """
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._checked = CheckedRows()
         self.tail = Tail()
+        self.redactions = KnownRedactions()
 
     @property
     def position(self) -> int | None:

@@ -110,7 +110,7 @@ class StoredHistory:
 
     def redactions(self) -> Redactions:
         """What the redactions of the whole conversation hide."""
-        return Redactions(enumerate(self.events(), 1))
+        return self._rows.redactions(self.events)
 
     def newest_first(self) -> Iterator[tuple[int, Event]]:
         for commit in self._commits_newest_first():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Self
 
-from turnlog.domain.events import HistoryContinued
+from turnlog.domain.events import Event, HistoryContinued
+from turnlog.domain.redactions import Redactions
 from turnlog.encoding import rows as encoding
 from turnlog.errors import Corrupt
 from turnlog.projections.live_head import LiveHead
@@ -38,6 +39,9 @@ class StreamRows:
 
     upto: int | None = None
     """Number of the last event that counts, in the origin of a fork."""
+
+    is_committed = True
+    """Whether what is read cannot be rolled back any more."""
 
     def __init__(
         self,
@@ -142,6 +146,12 @@ class StreamRows:
         reader, heads = self._reader, self._heads
         due = heads.snapshot(self.stream, event=event, turn=turn) if heads else None
         return due or reader.snapshot(self.stream, event=event, turn=turn)
+
+    def redactions(self, events: Callable[[int], Iterable[Event]]) -> Redactions:
+        """What the redactions of its conversation hide; events: those above a number."""
+        if self._heads is None or not self.stream:
+            return Redactions(enumerate(events(0), 1))
+        return self._heads.redactions.of(self.stream, events, keep=self.is_committed)
 
     def _links(self, begin: Link | None = None) -> AnyLinks:
         if self._heads is None or not self.stream:
