@@ -32,7 +32,9 @@ def made_up_model() -> Iterator[MadeUpModel]:
         its = model
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
     thread.start()
     model.url = f"http://127.0.0.1:{server.server_port}/v1"
     try:

@@ -1,0 +1,453 @@
+"""pydantic-ai's conversation store on a log, with its in-memory store as the oracle."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from pydantic_ai import Agent
+from pydantic_ai import messages as m
+from pydantic_ai.conversation import Conversation
+from pydantic_ai.conversation_store import (
+    ConversationConflict,
+    ConversationRecord,
+    ConversationStore,
+    InMemoryConversationStore,
+)
+from pydantic_ai.exceptions import UserError
+from pydantic_ai.models.test import TestModel
+from pydantic_ai.usage import RequestUsage, RunUsage
+
+import turnlog
+import turnlog.openai
+from tests.made_up_model import made_up_model
+from tests.parts import ROOT
+from turnlog import (
+    AgentUttered,
+    BotUttered,
+    ForeignRecorded,
+    MessageEdited,
+    MessageRedacted,
+    ToolCalled,
+    ToolReturned,
+    UserUtteranceReverted,
+    UserUttered,
+)
+from turnlog.agents.pydantic_ai import TurnlogConversationStore
+from turnlog.agents.pydantic_ai.messages import read
+from turnlog.agents.pydantic_ai.records import document
+from turnlog.audit.verify import verify
+from turnlog.domain.message_equality import alike
+from turnlog.domain.message_parts import ToolResult
+
+STEPS = 10_000 if os.environ.get("TURNLOG_FAULTS") == "long" else 60
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+# --- made-up runs -------------------------------------------------------------------------------
+
+
+def said(chance: random.Random) -> list[m.ModelMessage]:
+    """What a run adds: any parts, as they are after one round trip of pydantic-ai's own JSON."""
+    made: list[m.ModelMessage] = []
+    for _ in range(chance.randint(1, 3)):
+        made.append(request(chance))
+        made.append(response(chance))
+    adapter = m.ModelMessagesTypeAdapter
+    return adapter.validate_python(adapter.dump_python(made, mode="json"))
+
+
+def word(chance: random.Random) -> str:
+    return chance.choice(["", "yes", "no", "naïve 😀", "a table for two", "4111", '{"a": 1}'])
+
+
+def value(chance: random.Random) -> Any:
+    return chance.choice([None, 1, 1.0, True, "yes", [1, "no"], {"a": 1, "b": {"kind": "binary"}}])
+
+
+def request(chance: random.Random) -> m.ModelRequest:
+    image = m.BinaryContent(data=bytes([251, 255, 3]), media_type="image/png")
+    parts: list[Callable[[], Any]] = [
+        lambda: m.SystemPromptPart(word(chance), timestamp=NOW),
+        lambda: m.UserPromptPart(word(chance), timestamp=NOW),
+        lambda: m.UserPromptPart(
+            [word(chance), m.ImageUrl("https://example.org/a.png"), image, m.CachePoint()],
+            timestamp=NOW,
+        ),
+        lambda: m.ToolReturnPart("search", value(chance), "call_1", timestamp=NOW),
+        lambda: m.ToolReturnPart("search", word(chance), "call_1", outcome="failed", timestamp=NOW),
+        lambda: m.RetryFeedbackPart(
+            word(chance), retry=m.RetryInfo(cause="no_output"), timestamp=NOW
+        ),
+    ]
+    chosen = [chance.choice(parts)() for _ in range(chance.randint(0, 3))]
+    return m.ModelRequest(chosen, instructions=chance.choice([None, "Be brief."]))
+
+
+def response(chance: random.Random) -> m.ModelResponse:
+    image = m.BinaryContent(data=b"\xff\xfe", media_type="image/png")
+    parts: list[Callable[[], Any]] = [
+        lambda: m.TextPart(word(chance)),
+        lambda: m.ThinkingPart(word(chance), signature=chance.choice([None, "sig"])),
+        lambda: m.ToolCallPart("search", chance.choice(['{"a":1}', '{"a": 1}', "{broken"]), "c1"),
+        lambda: m.ToolCallPart("search", {"a": value(chance)}, "c2"),
+        lambda: m.NativeToolCallPart("web", {"q": word(chance)}, "c3"),
+        lambda: m.NativeToolReturnPart("web", value(chance), "c3", timestamp=NOW),
+        lambda: m.FilePart(image),
+        lambda: m.CompactionPart(word(chance)),
+    ]
+    chosen = [chance.choice(parts)() for _ in range(chance.randint(0, 3))]
+    usage = RequestUsage(input_tokens=chance.randint(0, 2), output_tokens=3)
+    return m.ModelResponse(chosen, usage=usage, model_name="made-up", timestamp=NOW)
+
+
+def timeless(found: Any) -> Any:
+    """Without when it was saved, which each store asks its own clock."""
+    if isinstance(found, list):
+        return [timeless(each) for each in found]
+    return replace(found, updated_at=NOW) if isinstance(found, ConversationRecord) else found
+
+
+# --- the oracle ---------------------------------------------------------------------------------
+
+
+class Pair:
+    """Does the same with both stores and finds the same in both."""
+
+    def __init__(self, ours: ConversationStore, patch: pytest.MonkeyPatch) -> None:
+        self.stores = (ours, InMemoryConversationStore())
+        self.ids = count()
+        self._patch = patch
+        self.names = [f"c{number}" for number in range(5)]
+
+    async def both(self, act: Callable[[ConversationStore], Any]) -> Any:
+        """What became of it, which is the same in both; ids are the same too."""
+        began = next(self.ids) * 1000
+        ended = []
+        for store in self.stores:
+            numbers = count(began)
+            self._patch.setattr(
+                "pydantic_ai.conversation_store.uuid7", lambda n=numbers: f"id-{next(n)}"
+            )
+            try:
+                ended.append(timeless(await act(store)))
+            except (UserError, LookupError) as error:
+                ended.append(type(error))
+        assert ended[0] == ended[1]
+        return ended[1]
+
+    async def check(self) -> None:
+        records = await self.both(lambda store: store.list_conversations())
+        for record in records:
+            await self.both(lambda store, r=record: store.load_entries(r.conversation_id))
+            for tip in record.branches:
+                await self.both(lambda store, tip=tip: store.read_history(tip))
+
+
+async def step(pair: Pair, chance: random.Random) -> None:
+    id = chance.choice(pair.names[-8:])
+    kind = chance.choice(["run", "run", "run", "window", "rewrite", "branch", "fork", "stale",
+                          "delete", "empty", "entry"])  # fmt: skip
+    seed = chance.random()
+
+    async def run(store: ConversationStore, limit: int | None = None) -> Any:
+        own = random.Random(seed)
+        loaded = await store.load(id, limit=limit) or Conversation(conversation_id=id)
+        loaded.messages.extend(said(own))
+        loaded.usage = loaded.usage + RunUsage(requests=1)
+        stored = await store.save(loaded, scope=None)
+        return stored, loaded.revision
+
+    async def rewrite(store: ConversationStore) -> Any:
+        own = random.Random(seed)
+        if (loaded := await store.load(id)) is None:
+            return None
+        kept = loaded.messages[: own.randint(0, len(loaded.messages))]
+        anew = Conversation(
+            messages=[*kept, *said(own)], conversation_id=id, revision=loaded.revision
+        )
+        return await store.save(anew)
+
+    async def branch(store: ConversationStore) -> Any:
+        own = random.Random(seed)
+        record = await store.read_record(id)
+        entries = await store.load_entries(id) or []
+        if record is None:
+            return None
+        tips = [*record.branches, *(entry.id for entry in entries)]
+        at = {"at": own.randint(0, len(entries) + 1)} if own.random() < 0.5 or not tips else {}
+        where = at or {"from_entry": own.choice(tips)}
+        return (await store.branch(id, expected_revision=record.revision, **where)).messages
+
+    async def fork(store: ConversationStore) -> Any:
+        own = random.Random(seed)
+        entries = await store.load_entries(id) or []
+        there = await pair.stores[1].list_conversations()
+        new = own.choice([f"f{len(pair.names)}", *(record.conversation_id for record in there)])
+        at = own.choice([None, own.randint(0, len(entries))])
+        forked = await store.fork(id, at=at, new_conversation_id=new, scope=own.choice([None, "x"]))
+        return forked.messages
+
+    async def stale(store: ConversationStore) -> Any:
+        return await store.save(Conversation(conversation_id=id, revision="another"))
+
+    async def empty(store: ConversationStore) -> Any:
+        loaded = await store.load(id) or Conversation(conversation_id=id)
+        return await store.save(loaded, scope=None)
+
+    async def entry(store: ConversationStore) -> Any:
+        return await store.read_entry("nobody's")
+
+    acts: dict[str, Callable[[ConversationStore], Any]] = {
+        "run": run, "window": lambda store: run(store, limit=2), "rewrite": rewrite,
+        "branch": branch, "fork": fork, "stale": stale, "empty": empty, "entry": entry,
+        "delete": lambda store: store.delete(id),
+    }  # fmt: skip
+    if kind == "delete":
+        records = await pair.stores[1].list_conversations()
+        if any(record.forked_from == id for record in records):
+            return  # what a fork shares is gone with its origin: a test of its own
+    await pair.both(acts[kind])
+    if kind == "fork":
+        pair.names.append(f"f{len(pair.names)}")
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgres":
+        found: str = request.getfixturevalue("postgres_url")
+        return found
+    return {"memory": "memory:"}.get(request.param, f"sqlite:///{tmp_path}/chat.db")
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[TurnlogConversationStore]:
+    with TurnlogConversationStore(url) as opened:
+        yield opened
+
+
+async def test_it_does_what_the_store_in_memory_does(
+    store: TurnlogConversationStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair, chance = Pair(store, monkeypatch), random.Random(7)
+    for number in range(STEPS):
+        await step(pair, chance)
+        if number % 100 == 99 or STEPS < 1000:
+            await pair.check()
+    assert verify(store.log.store).faults == []
+
+
+# --- one conversation, several that write -------------------------------------------------------
+
+
+def text(content: str) -> m.ModelRequest:
+    return m.ModelRequest([m.UserPromptPart(content, timestamp=NOW)])
+
+
+def reply(content: str) -> m.ModelResponse:
+    return m.ModelResponse([m.TextPart(content)], timestamp=NOW)
+
+
+def words(messages: Sequence[m.ModelMessage]) -> list[Any]:
+    return [part.content for message in messages for part in message.parts]  # type: ignore[union-attr]
+
+
+async def saved(store: TurnlogConversationStore, *messages: m.ModelMessage) -> Conversation:
+    conversation = await store.load("a") or Conversation(conversation_id="a")
+    conversation.messages.extend(messages)
+    await store.save(conversation)
+    return conversation
+
+
+async def test_agents_run_on_it(store: TurnlogConversationStore) -> None:
+    agent = Agent(TestModel(call_tools=["weather"]))
+
+    @agent.tool_plain
+    def weather(city: str) -> str:
+        return f"rain in {city}"
+
+    conversation = Conversation(conversation_id="a")
+    for prompt in ("Is it dry?", "And now?"):
+        result = await agent.run(prompt, conversation=conversation)
+        await store.save(result)
+        loaded = await store.load("a")
+        assert loaded is not None
+        conversation = loaded
+    assert conversation.messages == result.all_messages()
+    found = list(store.log.conversation("a").messages())
+    assert store.log.conversation("a").turn == 2
+    assert [message.role for message in found] == [
+        "user", "assistant", "tool", "assistant", "user", "assistant",
+    ]  # fmt: skip
+    assert found[2].parts == (ToolResult(found[1].parts[0].id, "weather", "rain in a"),)  # type: ignore[union-attr]
+
+
+async def test_what_others_record_is_offered_and_gone_on_from(
+    store: TurnlogConversationStore,
+) -> None:
+    stale = await saved(store, text("one"), reply("1"))
+    log = store.log
+    log.record("a", UserUttered("two"), AgentUttered("2, says a person"))
+    log.record("a", ToolCalled("look", {"at": 3}, "c1"), ToolReturned("seen", "c1"))
+    stale.messages.append(text("three"))
+    with pytest.raises(ConversationConflict):
+        await store.save(stale)
+    loaded = await store.load("a")
+    assert loaded is not None
+    assert words(loaded.messages[:4]) == ["one", "1", "two", "2, says a person"]
+    assert loaded.messages[4].parts == [m.ToolCallPart("look", {"at": 3}, "c1")]
+    loaded.messages.append(text("three"))
+    await store.save(loaded)
+    log.record("a", BotUttered("3"))
+    again = await saved(store, text("four"))
+    assert words([*again.messages[:4], *again.messages[6:]]) == [
+        "one", "1", "two", "2, says a person", "three", "3", "four",
+    ]  # fmt: skip
+    reloaded = await store.load("a")
+    assert reloaded is not None
+    assert reloaded.messages == again.messages
+    entries = await store.load_entries("a") or []
+    assert [await store.read_entry(entry.id) for entry in entries] == entries
+    shown = [message.text for message in log.conversation("a").messages()]
+    assert shown == ["one", "1", "two", "2, says a person", "", "", "three", "3", "four"]
+
+
+async def test_a_conversation_that_pydantic_ai_did_not_begin_is_there(
+    store: TurnlogConversationStore,
+) -> None:
+    store.log.record("a", UserUttered("one"), BotUttered("1"))
+    loaded = await saved(store, text("two"))
+    assert words(loaded.messages) == ["one", "1", "two"]
+    with pytest.raises(ConversationConflict):
+        await store.save(Conversation(conversation_id="a"))
+
+
+async def test_what_others_take_back_edit_and_redact_is_seen(
+    store: TurnlogConversationStore,
+) -> None:
+    await saved(store, text("one"), reply("1"), text("two"), reply("2"))
+    log = store.log
+    numbers = {message.text: message.event or 0 for message in log.conversation("a").messages()}
+    log.record("a", MessageEdited(numbers["one"], "ONE"))
+    await saved(store)
+    log.record("a", MessageRedacted(numbers["1"]))
+    loaded = await store.load("a")
+    assert loaded is not None
+    one, redacted, *rest = words(loaded.messages)
+    assert (one, rest) == ("ONE", ["two", "2"])
+    assert redacted != "1"
+    log.record("a", UserUtteranceReverted())
+    after = await saved(store, text("instead"))
+    assert words(after.messages)[2:] == ["instead"]
+
+
+async def test_what_is_deleted_can_begin_again_and_goes_from_forks(
+    store: TurnlogConversationStore,
+) -> None:
+    await saved(store, text("one"), reply("1"))
+    fork = await store.fork("a", new_conversation_id="b")
+    fork.messages.append(text("two"))
+    await store.save(fork)
+    await store.delete("a")
+    assert await store.load("a") is None
+    left = await store.load("b")
+    assert left is not None
+    assert words(left.messages)[-1] == "two"
+    assert "1" not in words(left.messages)
+    await saved(store, reply("anew"))
+    again = await store.load("a")
+    assert again is not None
+    assert words(again.messages) == ["anew"]
+
+
+async def test_a_conversation_of_the_openai_sdk_is_gone_on_with(
+    store: TurnlogConversationStore,
+) -> None:
+    with made_up_model() as model, openai.OpenAI(api_key="none", base_url=model.url) as plain:
+        model.says.append({"content": "Yes."})
+        with turnlog.openai.record(plain, store.log, "a") as client:
+            asked: Any = [{"role": "user", "content": "rain?"}]
+            client.chat.completions.create(model="made-up-1", messages=asked)
+    before = list(store.log.conversation("a").messages())
+    loaded = await saved(store, text("and snow?"))
+    assert words(loaded.messages) == ["rain?", "Yes.", "and snow?"]
+    parts = [message for each in loaded.messages[:2] for message in read(document(each))]
+    assert alike(parts, before)
+
+
+async def test_bytes_are_kept_once_and_go_with_their_message(
+    store: TurnlogConversationStore,
+) -> None:
+    image = m.BinaryContent(data=bytes([251, 255, 3] * 30), media_type="image/png")
+    await saved(store, m.ModelRequest([m.UserPromptPart([image], timestamp=NOW)]))
+    [*_, foreign] = store.log.conversation("a").events()
+    assert isinstance(foreign, ForeignRecorded)
+    assert b64encode(image.data) not in foreign.body
+    assert urlsafe_b64encode(image.data) not in foreign.body
+    loaded = await store.load("a")
+    assert loaded is not None
+    assert loaded.messages[0].parts[0].content[0].data == image.data  # type: ignore[union-attr,index]
+
+
+# --- several processes, and one that dies -------------------------------------------------------
+
+KILLS = 20 if os.environ.get("TURNLOG_FAULTS") == "long" else 2
+
+
+def program(url: str, who: str, turns: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.pydantic_ai_program", url, who, str(turns)],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def prompts(url: str) -> list[str]:
+    """What was asked, each with the answer right after it."""
+    with turnlog.open(url) as log:
+        assert verify(log.store).faults == []
+        found = [message.text for message in log.conversation("a").messages()]
+    assert found[1::2] == [f"to {asked}" for asked in found[::2]]
+    return found[::2]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_two_processes_save_every_turn_once(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    postgres = kind == "postgres"
+    url = request.getfixturevalue("postgres_url") if postgres else f"sqlite:///{tmp_path}/chat.db"
+    turnlog.open(url).close()
+    programs = [program(url, who, 8) for who in ("x", "y")]
+    printed = [ran.communicate(timeout=60)[0].count("\n") for ran in programs]
+    assert ([ran.returncode for ran in programs], printed) == ([0, 0], [8, 8])
+    assert sorted(prompts(url)) == [f"{who} {turn}" for who in "xy" for turn in range(8)]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_what_was_saved_is_there_after_a_kill(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    postgres = kind == "postgres"
+    url = request.getfixturevalue("postgres_url") if postgres else f"sqlite:///{tmp_path}/chat.db"
+    acknowledged: list[str] = []
+    for life in range(KILLS):
+        with program(url, f"life{life}", 1000) as ran:
+            assert ran.stdout is not None
+            for _ in range(2 + life % 5):
+                acknowledged.append(ran.stdout.readline().strip())
+            ran.kill()
+            acknowledged += ran.stdout.read().splitlines()
+    found = prompts(url)
+    assert [asked for asked in found if asked in set(acknowledged)] == acknowledged
+    assert len(found) - len(acknowledged) <= KILLS
