@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from turnlog.bots import LoadedBot
-from turnlog.server import runner
+from turnlog.server import answering
 from turnlog.server.app import serving
 from turnlog.server.services import Services
 from turnlog.server.settings import ClientLimits, Settings
@@ -189,7 +189,7 @@ async def test_a_user_s_message_is_held_to_the_same_whichever_way_it_comes(way: 
 
 
 async def test_what_is_kept_of_a_silent_bot_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "SILENCES_KEPT", 3)
+    monkeypatch.setattr(answering, "SILENCES_KEPT", 3)
     asked: list[str] = []
 
     async def silent(conversation: Any, message: Any) -> Iterable[Any]:
@@ -200,7 +200,7 @@ async def test_what_is_kept_of_a_silent_bot_has_an_end(monkeypatch: pytest.Monke
         for turn in range(2):
             for number in range(10):
                 await says("hello", f"u{number}", message_id=f"m{turn}")(client)
-        assert len(services.runner._silent) == 3
+        assert len(services.runner._answering._silent) == 3
         asked.clear()
         await says("hello", "u9", message_id="m1")(client)
         assert asked == []  # the same message again: it had nothing to say

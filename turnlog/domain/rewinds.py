@@ -156,7 +156,7 @@ def kept(
         if upto is not None and number > upto:
             continue
         if isinstance(event, kinds):
-            upto = event.to
+            upto = getattr(event, "to", None)
         else:
             yield number, event
 

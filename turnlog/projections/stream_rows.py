@@ -76,9 +76,9 @@ class StreamRows:
 
         Each row is checked.
         """
-        line = [self]
-        while (begin is None or line[-1].stream != begin.stream) and line[-1].origin is not None:
-            line.append(line[-1].origin)
+        line: list[StreamRows] = [self]
+        while (begin is None or line[-1].stream != begin.stream) and (origin := line[-1].origin):
+            line.append(origin)
         link = begin and Link(begin.version, begin.digest)
         for rows in reversed(line):
             for stored in rows._own(link if rows is line[-1] else None):

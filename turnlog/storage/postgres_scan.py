@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, LiteralString, NamedTuple, cast
 
 from turnlog.storage.postgres_tables import (
     HEAD,
@@ -47,7 +47,7 @@ class _Table(NamedTuple):
 
 
 _EVERY_ROW = _Table(
-    f"{ROW}, coalesce(owner, ''), name, coalesce(life, 0), digest",
+    ROW + ", coalesce(owner, ''), name, coalesce(life, 0), digest",
     "turnlog_rows_t1 LEFT JOIN turnlog_streams USING (stream)",
     "stream, version",
     "%b::bigint, %b::bigint",
@@ -122,7 +122,7 @@ class PostgresScan(PostgresReader):
         self, table: _Table, where: LiteralString = "true", parameters: Sequence[Any] = ()
     ) -> Iterator[Any]:
         statement: LiteralString = f"SELECT {table.columns} FROM {table.source} WHERE {where}"
-        order: LiteralString = f"ORDER BY {table.key} LIMIT {PAGE_ROWS}"
+        order = cast("LiteralString", f"ORDER BY {table.key} LIMIT {PAGE_ROWS}")
         page = self._all(f"{statement} {order}", parameters)
         yield from page
         onwards: LiteralString = f"{statement} AND ({table.key}) > ({table.places}) {order}"

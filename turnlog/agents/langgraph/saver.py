@@ -6,7 +6,7 @@ from asyncio import to_thread
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -114,7 +114,7 @@ class TurnlogSaver(AsyncFace):
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint of the config's id, or the newest."""
-        with self._threads.at(config["configurable"]["thread_id"]) as thread:
+        with self._threads.at(_asked_of(config)["thread_id"]) as thread:
             reading = self._reading(thread)
             checkpoint = _asked(reading, config)
             return None if checkpoint is None else reading.tuple(checkpoint)
@@ -128,7 +128,7 @@ class TurnlogSaver(AsyncFace):
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
         """Checkpoints that match, newest first; of all threads where there is no config."""
-        asked = config["configurable"] if config else {}
+        asked = _asked_of(config) if config else {}
         threads = [asked["thread_id"]] if config else [*self.log.ids()]
         upto = get_checkpoint_id(before) if before else None
         for id in threads:
@@ -159,7 +159,7 @@ class TurnlogSaver(AsyncFace):
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         """What delta channels are made of, from hidden checkpoints too."""
-        with self._threads.at(config["configurable"]["thread_id"]) as thread:
+        with self._threads.at(_asked_of(config)["thread_id"]) as thread:
             reading = self._reading(thread)
             if (at := _asked(reading, config)) is None:
                 return {channel: {"writes": []} for channel in channels}
@@ -175,7 +175,7 @@ class TurnlogSaver(AsyncFace):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Record a checkpoint and the messages that are new in it, in one commit."""
-        asked, plain = config["configurable"], self._values.plain
+        asked, plain = _asked_of(config), self._values.plain
         state: dict[str, Any] = {**checkpoint}
         found = state.pop("channel_values")
         body = Checkpoint(
@@ -234,7 +234,7 @@ class TurnlogSaver(AsyncFace):
         task_path: str = "",
     ) -> None:
         """Record what a task wrote, before its checkpoint is made."""
-        asked = config["configurable"]
+        asked = _asked_of(config)
         ns, id = asked.get("checkpoint_ns", ""), asked["checkpoint_id"]
         found = [
             Write(WRITES_IDX_MAP.get(channel, index), channel, self._raw(value))
@@ -313,7 +313,7 @@ def _pruned(strategy: str, thread: Thread) -> Sequence[Event]:
 
 
 def _asked(reading: Reading, config: RunnableConfig) -> Checkpoint | None:
-    ns = config["configurable"].get("checkpoint_ns", "")
+    ns = _asked_of(config).get("checkpoint_ns", "")
     id = get_checkpoint_id(config)
     return reading.found(ns, id) if id else reading.newest(ns)
 
@@ -337,3 +337,8 @@ def _key(ns: str, id: str) -> str:
 
 
 _config = config
+
+
+def _asked_of(config: RunnableConfig) -> dict[str, Any]:
+    """What a config says of the thread. Raises KeyError where it says nothing."""
+    return cast("dict[str, dict[str, Any]]", config)["configurable"]
