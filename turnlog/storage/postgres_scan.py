@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, LiteralString, NamedTuple, cast
+from typing import Any, LiteralString, NamedTuple
 
 from turnlog.storage.postgres_tables import (
     HEAD,
@@ -122,7 +122,8 @@ class PostgresScan(PostgresReader):
         self, table: _Table, where: LiteralString = "true", parameters: Sequence[Any] = ()
     ) -> Iterator[Any]:
         statement: LiteralString = f"SELECT {table.columns} FROM {table.source} WHERE {where}"
-        order = cast("LiteralString", f"ORDER BY {table.key} LIMIT {PAGE_ROWS}")
+        limit: LiteralString = f"LIMIT {PAGE_ROWS}"  # pyright: ignore[reportAssignmentType]
+        order: LiteralString = f"ORDER BY {table.key} {limit}"
         page = self._all(f"{statement} {order}", parameters)
         yield from page
         onwards: LiteralString = f"{statement} AND ({table.key}) > ({table.places}) {order}"

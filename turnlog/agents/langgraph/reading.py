@@ -86,7 +86,7 @@ class Reading:
         if not isinstance(held, list):
             return thread.value(held, values)
         if held and isinstance(held[0], Item):
-            items = cast("list[Item]", held)
+            items = [item for item in held if isinstance(item, Item)]
             return copies([item.pattern or thread.pattern(item, values) for item in items])
         return [thread.value(item, values) for item in cast("list[Raw]", held)]
 
