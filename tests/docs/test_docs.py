@@ -20,6 +20,7 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipP
 
 from tests.parts import ROOT
 from turnlog.cli.app import COMMANDS
+from turnlog.projections import PROJECTIONS
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 named = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -77,8 +78,11 @@ def test_every_snippet_runs(page: Path, tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.delenv("TURNLOG_DB", raising=False)
     else:
         monkeypatch.setenv("TURNLOG_DB", "sqlite:///chat.db")
+    registered = dict(PROJECTIONS)
     for example in SNIPPETS.parse(page).examples():
         example.evaluate()
+    for name in PROJECTIONS.keys() - registered.keys():  # a page registers a read model of its own
+        del PROJECTIONS[name]
 
 
 def test_there_are_snippets_to_run() -> None:
