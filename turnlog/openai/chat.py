@@ -51,7 +51,7 @@ def _usage(usage: Mapping[str, Any] | None) -> Usage | None:
     )
 
 
-class Pieces:
+class ChatPieces:
     """An answer that comes piece by piece.
 
     is_last: whether the last piece says that it is the last; the chat API says so itself.

@@ -81,7 +81,7 @@ def _usage(usage: Mapping[str, Any] | None) -> Usage | None:
     )
 
 
-class Pieces:
+class ResponsePieces:
     """An answer that comes piece by piece; the last piece repeats the whole."""
 
     def __init__(self) -> None:

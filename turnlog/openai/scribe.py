@@ -21,6 +21,7 @@ from turnlog.openai import chat, responses
 from turnlog.openai.question import Question, news
 
 _APIS = {chat.PATH: chat, responses.PATH: responses}
+_PIECES = {chat: chat.ChatPieces, responses: responses.ResponsePieces}
 
 
 class Scribe:
@@ -82,7 +83,7 @@ class Call:
         self._api = api
         self._began = monotonic()
         self._first: float | None = None
-        self._pieces: Any = api.Pieces()
+        self._pieces: Any = _PIECES[api]()
         self._done = False
 
     def answered(self, body: bytes) -> None:

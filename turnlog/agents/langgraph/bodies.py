@@ -29,7 +29,7 @@ class Tail(msgspec.Struct, array_like=True):
     own: list[msgspec.Raw] = []
 
 
-class Checkpoint(msgspec.Struct, omit_defaults=True):
+class KeptCheckpoint(msgspec.Struct, omit_defaults=True):
     """base: number of the event of the checkpoint whose values go on here; 0 for none. first:
     number of its commit's first event. seen: number of the last event of others that its messages
     include.
@@ -93,7 +93,7 @@ _NESTED = ("channel_versions", "versions_seen")
 """What of the state is a mapping that grows with the graph."""
 
 
-def packed(checkpoint: Checkpoint, base: Checkpoint | None) -> ForeignRecorded:
+def packed(checkpoint: KeptCheckpoint, base: KeptCheckpoint | None) -> ForeignRecorded:
     """A checkpoint as it is stored, without what its base says."""
     if base is None:
         return stored(replace(checkpoint, whole=True), CHECKPOINT)
@@ -104,7 +104,7 @@ def packed(checkpoint: Checkpoint, base: Checkpoint | None) -> ForeignRecorded:
     return stored(body, CHECKPOINT)
 
 
-def unpacked(checkpoint: Checkpoint, base: Checkpoint | None) -> Checkpoint:
+def unpacked(checkpoint: KeptCheckpoint, base: KeptCheckpoint | None) -> KeptCheckpoint:
     """The way back."""
     if base is None:
         return checkpoint

@@ -11,9 +11,9 @@ from zlib import crc32
 import msgspec
 from langchain_core.messages import BaseMessage
 
-from turnlog.agents.langgraph.bodies import Checkpoint, Tail
+from turnlog.agents.langgraph.bodies import KeptCheckpoint, Tail
 from turnlog.agents.langgraph.messages import Pattern, copies, langchain
-from turnlog.agents.langgraph.thread import Item, Thread
+from turnlog.agents.langgraph.thread import MessageItem, Thread
 from turnlog.agents.langgraph.values import TAG, Values
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Conversation
@@ -39,7 +39,7 @@ class Offering:
         self._conversation, self._channel = conversation, channel
         self._values, self._version = values, version
 
-    def checkpoint(self, thread: Thread, newest: Checkpoint | None) -> Checkpoint | None:
+    def checkpoint(self, thread: Thread, newest: KeptCheckpoint | None) -> KeptCheckpoint | None:
         """None where the newest checkpoint knows all of it, or keeps no messages."""
         seen = 0 if newest is None else newest.seen
         foreign = thread.foreign.after(seen)
@@ -47,7 +47,7 @@ class Offering:
         before = held.get(self._channel, [] if newest is None else None)
         if not foreign or not isinstance(before, list):
             return None
-        old = [item for item in before if isinstance(item, Item)]
+        old = [item for item in before if isinstance(item, MessageItem)]
         now = _Now(thread, self._conversation, self._values, frozenset(foreign), seen)
         items = [*now.still(old), *now.added()]
         if [item.raw for item in items] == [item.raw for item in old]:
@@ -55,9 +55,11 @@ class Offering:
             return None
         return self._made(thread, newest, _tail(old, items), foreign[-1])
 
-    def _made(self, thread: Thread, newest: Checkpoint | None, tail: Tail, upto: int) -> Checkpoint:
+    def _made(
+        self, thread: Thread, newest: KeptCheckpoint | None, tail: Tail, upto: int
+    ) -> KeptCheckpoint:
         metadata: dict[str, Any] = {} if newest is None else newest.metadata
-        return Checkpoint(
+        return KeptCheckpoint(
             made_id(thread.id, newest, upto),
             parent=None if newest is None else newest.id,
             base=0 if newest is None else thread.numbers["", newest.id],
@@ -72,7 +74,7 @@ class Offering:
             lists={self._channel: tail},
         )
 
-    def _state(self, newest: Checkpoint | None, time: float) -> dict[str, Any]:
+    def _state(self, newest: KeptCheckpoint | None, time: float) -> dict[str, Any]:
         state: dict[str, Any] = {"v": 2, "versions_seen": {}} if newest is None else newest.state
         versions: dict[str, Any] = {**state.get("channel_versions", {})}
         versions[self._channel] = self._version(max(versions.values(), default=None))
@@ -104,33 +106,33 @@ class _Now:
             if isinstance(r.event, e.MessageEdited | e.MessageRegenerated) and r.number > seen
         }
 
-    def still(self, items: list[Item]) -> Iterator[Item]:
+    def still(self, items: list[MessageItem]) -> Iterator[MessageItem]:
         """The items that were not taken back, as edited."""
         for item in items:
             if self._recorded[item.event - 1].taken_back is None:
                 yield self._edited(item) if item.event in self._edits else item
 
-    def _edited(self, item: Item) -> Item:
+    def _edited(self, item: MessageItem) -> MessageItem:
         if (message := self._messages.get(item.event)) is None:
             return item
         [changed] = copies([self._thread.pattern(item, self._values)])
         changed.content = message.text
         plain = skeleton(self._values.plain(changed), [self._edits[item.event]], NAMED)
-        return Item(dumps([item.event, plain]))
+        return MessageItem(dumps([item.event, plain]))
 
-    def added(self) -> Iterator[Item]:
+    def added(self) -> Iterator[MessageItem]:
         for number, message in self._messages.items():
             if number in self._foreign:
                 yield from self._items(number, message)
 
-    def _items(self, number: int, message: Message) -> Iterator[Item]:
+    def _items(self, number: int, message: Message) -> Iterator[MessageItem]:
         made = langchain(message, self._thread.made_id(number))
         said = langchain(self._thread.said(number), self._thread.made_id(number))
         if len(made) == len(said) == 1 and Pattern(made[0]).says(said[0]):
-            yield Item(dumps(number))
+            yield MessageItem(dumps(number))
             return
         for each in made:
-            yield Item(dumps([number, self._without_words(number, each)]))
+            yield MessageItem(dumps([number, self._without_words(number, each)]))
 
     def _without_words(self, number: int, message: BaseMessage) -> Any:
         following = min((n for n in self._messages if n > number), default=len(self._recorded) + 1)
@@ -139,7 +141,7 @@ class _Now:
         return skeleton(self._values.plain(message), [*its, *edit], NAMED)
 
 
-def _tail(old: list[Item], items: list[Item]) -> Tail:
+def _tail(old: list[MessageItem], items: list[MessageItem]) -> Tail:
     kept = 0
     for one, other in zip(old, items, strict=False):
         if one.raw != other.raw:
@@ -148,7 +150,7 @@ def _tail(old: list[Item], items: list[Item]) -> Tail:
     return Tail(kept, [msgspec.Raw(item.raw) for item in items[kept:]])
 
 
-def made_id(conversation: str, newest: Checkpoint | None, event: int) -> str:
+def made_id(conversation: str, newest: KeptCheckpoint | None, event: int) -> str:
     """Of conversation and event: right after the newest checkpoint's id, before any later one."""
     time = 0 if newest is None else _time(newest.id) + 1
     high = (time >> 12) << 16 | 0x6000 | time & 0xFFF

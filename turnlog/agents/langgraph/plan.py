@@ -10,10 +10,10 @@ import msgspec
 from langchain_core.messages import BaseMessage
 from msgspec.structs import replace
 
-from turnlog.agents.langgraph.bodies import Checkpoint, Tail, packed
+from turnlog.agents.langgraph.bodies import KeptCheckpoint, Tail, packed
 from turnlog.agents.langgraph.messages import Pattern, langchain, said
 from turnlog.agents.langgraph.offer import NAMED
-from turnlog.agents.langgraph.thread import Held, Item, Thread
+from turnlog.agents.langgraph.thread import Held, MessageItem, Thread
 from turnlog.agents.langgraph.values import Values
 from turnlog.domain.events import Event, HistoryContinued
 from turnlog.domain.message_recording import recorded_as
@@ -32,7 +32,12 @@ class Plan:
     """
 
     def __init__(
-        self, thread: Thread, values: Values, channel: str, parent: Checkpoint | None, after: int
+        self,
+        thread: Thread,
+        values: Values,
+        channel: str,
+        parent: KeptCheckpoint | None,
+        after: int,
     ) -> None:
         self._thread, self._values, self._channel = thread, values, channel
         self._parent = parent
@@ -40,7 +45,9 @@ class Plan:
         self._after = after
         self.events: list[Event] = []
 
-    def take(self, checkpoint: Checkpoint, found: dict[str, Any], changed: frozenset[str]) -> None:
+    def take(
+        self, checkpoint: KeptCheckpoint, found: dict[str, Any], changed: frozenset[str]
+    ) -> None:
         """found: the values of the channels; changed: those that have a new version."""
         new = {n: held for n, held in found.items() if not self._is_kept(n, checkpoint, changed)}
         change = None if checkpoint.ns else self._change(new)
@@ -72,7 +79,7 @@ class Plan:
             return 0
         return self._thread.numbers.get((self._parent.ns, self._parent.id), self._after)
 
-    def _is_kept(self, name: str, checkpoint: Checkpoint, changed: frozenset[str]) -> bool:
+    def _is_kept(self, name: str, checkpoint: KeptCheckpoint, changed: frozenset[str]) -> bool:
         if name in changed or name not in self._held or self._parent is None:
             return False
         before = self._parent.state.get("channel_versions") or {}
@@ -107,7 +114,11 @@ class Plan:
         if type(value) is not list:
             return None
         before = self._held.get(self._channel)
-        old = cast("list[Item]", before) if before and isinstance(before[0], Item) else []
+        old = (
+            cast("list[MessageItem]", before)
+            if before and isinstance(before[0], MessageItem)
+            else []
+        )
         change = Change(old, value, lambda item: self._thread.pattern(item, self._values))
         return change if change.compare() else None
 
@@ -157,12 +168,15 @@ class Change:
     """
 
     def __init__(
-        self, old: list[Item], value: list[BaseMessage], pattern: Callable[[Item], Pattern]
+        self,
+        old: list[MessageItem],
+        value: list[BaseMessage],
+        pattern: Callable[[MessageItem], Pattern],
     ) -> None:
         self._old, self._value = old, value
         self._pattern = pattern
         self.kept = 0
-        self.moved: list[Item] = []
+        self.moved: list[MessageItem] = []
         self.new: list[BaseMessage] = []
         self.back: int | None = None
         for item, message in zip(old, value, strict=False):
@@ -180,13 +194,13 @@ class Change:
             self._record_again(self.back)
         return True
 
-    def _compared(self) -> tuple[list[Item], list[BaseMessage], list[Item]]:
+    def _compared(self) -> tuple[list[MessageItem], list[BaseMessage], list[MessageItem]]:
         """The items that moved up, the new messages, and the items that nothing came after."""
         old, new = self._old[self.kept :], self._value[self.kept :]
         if not old:
             return [], new, []
         ids = {message.id for message in new}
-        moved: list[Item] = []
+        moved: list[MessageItem] = []
         last = at = 0
         while len(moved) < len(new):
             while at < len(old) and self._pattern(old[at]).message.id not in ids:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import Checkpoint as LangGraphCheckpoint
 from langgraph.checkpoint.base import (
+    Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
     DeltaChannelHistory,
@@ -15,10 +15,10 @@ from langgraph.checkpoint.base import (
 )
 from msgspec import Raw
 
-from turnlog.agents.langgraph.bodies import Checkpoint
+from turnlog.agents.langgraph.bodies import KeptCheckpoint
 from turnlog.agents.langgraph.messages import copies
 from turnlog.agents.langgraph.offer import Offering
-from turnlog.agents.langgraph.thread import Held, Item, Thread
+from turnlog.agents.langgraph.thread import Held, MessageItem, Thread
 from turnlog.agents.langgraph.values import Values
 
 
@@ -32,22 +32,22 @@ class Reading:
         self._thread, self._values = thread, values
         self._offering = offering
 
-    def newest(self, ns: str) -> Checkpoint | None:
+    def newest(self, ns: str) -> KeptCheckpoint | None:
         return (None if ns else self.offered()) or self._thread.newest(ns)
 
-    def found(self, ns: str, id: str) -> Checkpoint | None:
+    def found(self, ns: str, id: str) -> KeptCheckpoint | None:
         """The one of an id, if it is not hidden."""
         if (ns, id) in self._thread.checkpoints:
             return self._thread.visible((ns, id))
         offer = None if ns else self.offered()
         return offer if offer is not None and offer.id == id else None
 
-    def listed(self) -> list[Checkpoint]:
+    def listed(self) -> list[KeptCheckpoint]:
         """All that are not hidden, newest first."""
         offer = self.offered()
         return [*([] if offer is None else [offer]), *self._thread.listed()]
 
-    def offered(self) -> Checkpoint | None:
+    def offered(self) -> KeptCheckpoint | None:
         """What others recorded since the newest checkpoint, as one that goes on from it."""
         thread = self._thread
         newest = thread.newest("")
@@ -59,7 +59,7 @@ class Reading:
 
     # --- as LangGraph takes them ----------------------------------------------------------------
 
-    def tuple(self, checkpoint: Checkpoint) -> CheckpointTuple:
+    def tuple(self, checkpoint: KeptCheckpoint) -> CheckpointTuple:
         values, ns, id = self._values, checkpoint.ns, self._thread.id
         held = {
             **values.value(checkpoint.state),
@@ -68,16 +68,16 @@ class Reading:
         }
         return CheckpointTuple(
             config=config(id, ns, checkpoint.id),
-            checkpoint=cast("LangGraphCheckpoint", held),
+            checkpoint=cast("Checkpoint", held),
             metadata=self.metadata(checkpoint),
             parent_config=config(id, ns, checkpoint.parent) if checkpoint.parent else None,
             pending_writes=self._pending(checkpoint),
         )
 
-    def metadata(self, checkpoint: Checkpoint) -> CheckpointMetadata:
+    def metadata(self, checkpoint: KeptCheckpoint) -> CheckpointMetadata:
         return cast("CheckpointMetadata", self._values.value(checkpoint.metadata))
 
-    def channels(self, checkpoint: Checkpoint) -> dict[str, Any]:
+    def channels(self, checkpoint: KeptCheckpoint) -> dict[str, Any]:
         held = self._thread.held(checkpoint).items()
         return {name: self._channel(value) for name, value in held}
 
@@ -85,19 +85,19 @@ class Reading:
         thread, values = self._thread, self._values
         if not isinstance(held, list):
             return thread.value(held, values)
-        if held and isinstance(held[0], Item):
-            items = [item for item in held if isinstance(item, Item)]
+        if held and isinstance(held[0], MessageItem):
+            items = [item for item in held if isinstance(item, MessageItem)]
             return copies([item.pattern or thread.pattern(item, values) for item in items])
         return [thread.value(item, values) for item in cast("list[Raw]", held)]
 
-    def _pending(self, checkpoint: Checkpoint) -> list[PendingWrite]:
+    def _pending(self, checkpoint: KeptCheckpoint) -> list[PendingWrite]:
         values, thread = self._values, self._thread
         return [
             (task, write.channel, thread.value(write.value, values))
             for task, write in thread.pending((checkpoint.ns, checkpoint.id))
         ]
 
-    def history(self, at: Checkpoint, channel: str) -> DeltaChannelHistory:
+    def history(self, at: KeptCheckpoint, channel: str) -> DeltaChannelHistory:
         """What a delta channel is made of, hidden checkpoints among it."""
         newest_first: list[PendingWrite] = []
         for each in self._thread.ancestors(at):

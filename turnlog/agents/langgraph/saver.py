@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from asyncio import to_thread
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
     WRITES_IDX_MAP,
     ChannelVersions,
+    Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
     DeltaChannelHistory,
     get_checkpoint_id,
     get_checkpoint_metadata,
 )
-from langgraph.checkpoint.base import Checkpoint as LangGraphCheckpoint
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from msgspec import Raw
 
+from turnlog.agents.door import Door
 from turnlog.agents.langgraph.aio import AsyncFace
 from turnlog.agents.langgraph.bodies import (
     HIDDEN,
     WRITES,
-    Checkpoint,
     Hidden,
+    KeptCheckpoint,
     Write,
     Writes,
     packed,
@@ -44,11 +44,10 @@ from turnlog.domain.plain import dumps
 from turnlog.domain.skeletons import skeleton
 from turnlog.domain.streams import LONGEST
 from turnlog.engine.log import Turnlog
-from turnlog.engine.opening import open as open_log
 from turnlog.errors import StaleParent, UnknownConversation
 
 
-class TurnlogSaver(AsyncFace):
+class TurnlogSaver(Door, AsyncFace):
     """Keeps LangGraph's checkpoints in a log: a thread is a conversation, its id the thread's.
 
     A context manager of both kinds; safe to use from several threads, event loops and processes.
@@ -73,28 +72,11 @@ class TurnlogSaver(AsyncFace):
             raise TypeError(f"serde has to be a JsonPlusSerializer, not a {type(serde).__name__}")
         if stale not in ("keep", "raise"):
             raise ValueError(f"stale has to be 'keep' or 'raise', not {stale!r:.40}")
-        super().__init__(serde=serde)
-        self._is_mine = isinstance(url, str)
-        self.log = open_log(url) if isinstance(url, str) else url
+        AsyncFace.__init__(self, serde=serde)
+        Door.__init__(self, url)
         self._threads = Threads(self.log)
         self._channel = channel
         self._raises = stale == "raise"
-
-    def close(self) -> None:
-        if self._is_mine:
-            self.log.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        await to_thread(self.close)
 
     @property
     def _values(self) -> Values:
@@ -142,7 +124,7 @@ class TurnlogSaver(AsyncFace):
 
     def _listed(
         self, id: str, asked: Mapping[str, Any], before: str | None, wanted: dict[str, Any]
-    ) -> Sequence[Checkpoint]:
+    ) -> Sequence[KeptCheckpoint]:
         ns, own = asked.get("checkpoint_ns"), asked.get("checkpoint_id")
         with self._threads.at(id) as thread:
             reading = self._reading(thread)
@@ -170,7 +152,7 @@ class TurnlogSaver(AsyncFace):
     def put(
         self,
         config: RunnableConfig,
-        checkpoint: LangGraphCheckpoint,
+        checkpoint: Checkpoint,
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
@@ -178,7 +160,7 @@ class TurnlogSaver(AsyncFace):
         asked, plain = _asked_of(config), self._values.plain
         state: dict[str, Any] = {**checkpoint}
         found = state.pop("channel_values")
-        body = Checkpoint(
+        body = KeptCheckpoint(
             state.pop("id"),
             asked.get("checkpoint_ns", ""),
             parent=get_checkpoint_id(config),
@@ -191,7 +173,7 @@ class TurnlogSaver(AsyncFace):
         return _config(id, body.ns, body.id)
 
     def _planned(
-        self, body: Checkpoint, found: dict[str, Any], changed: frozenset[str], thread: Thread
+        self, body: KeptCheckpoint, found: dict[str, Any], changed: frozenset[str], thread: Thread
     ) -> Sequence[Event]:
         reading = self._reading(thread)
         if self._is_recorded(reading, thread, body, found):
@@ -206,7 +188,7 @@ class TurnlogSaver(AsyncFace):
         return [*before, *plan.events]
 
     def _is_recorded(
-        self, reading: Reading, thread: Thread, body: Checkpoint, found: dict[str, Any]
+        self, reading: Reading, thread: Thread, body: KeptCheckpoint, found: dict[str, Any]
     ) -> bool:
         """Whether the same checkpoint was recorded before, with the same content."""
         known = thread.checkpoints.get((body.ns, body.id))
@@ -217,7 +199,7 @@ class TurnlogSaver(AsyncFace):
 
     def _gone_on_from(
         self, reading: Reading, thread: Thread, ns: str, id: str | None
-    ) -> tuple[Sequence[Event], Checkpoint | None]:
+    ) -> tuple[Sequence[Event], KeptCheckpoint | None]:
         """A checkpoint that others are going on from; first recorded if it was only offered."""
         if id is None or (ns, id) in thread.checkpoints:
             return (), thread.checkpoints.get((ns, id or ""))
@@ -312,7 +294,7 @@ def _pruned(strategy: str, thread: Thread) -> Sequence[Event]:
     return [stored(Hidden([key for key in listed if key not in kept]), HIDDEN)]
 
 
-def _asked(reading: Reading, config: RunnableConfig) -> Checkpoint | None:
+def _asked(reading: Reading, config: RunnableConfig) -> KeptCheckpoint | None:
     ns = _asked_of(config).get("checkpoint_ns", "")
     id = get_checkpoint_id(config)
     return reading.found(ns, id) if id else reading.newest(ns)

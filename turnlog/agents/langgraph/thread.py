@@ -15,8 +15,8 @@ from turnlog.agents.langgraph.bodies import (
     HIDDEN,
     SOURCE,
     WRITES,
-    Checkpoint,
     Hidden,
+    KeptCheckpoint,
     Key,
     Write,
     Writes,
@@ -30,7 +30,7 @@ from turnlog.domain.messages import messages
 from turnlog.domain.skeletons import filled
 
 
-class Item:
+class MessageItem:
     """A message in a channel. event: number of the first that says it. rest: the message without
     the words of events, where those do not say all of it.
     """
@@ -45,7 +45,7 @@ class Item:
         self.pattern: Pattern | None = None
 
 
-Held = msgspec.Raw | list[msgspec.Raw] | list[Item]
+Held = msgspec.Raw | list[msgspec.Raw] | list[MessageItem]
 """A channel's value as it is stored."""
 
 
@@ -65,19 +65,19 @@ class Thread:
         self.version, self.life, self.deleted = version, life, deleted
         self.event = 0
         self.is_redacted = False
-        self.checkpoints: dict[Key, Checkpoint] = {}
+        self.checkpoints: dict[Key, KeptCheckpoint] = {}
         self.numbers: dict[Key, int] = {}
-        self._at: dict[int, Checkpoint] = {}
+        self._at: dict[int, KeptCheckpoint] = {}
         self.writes: dict[Key, dict[tuple[str, int], tuple[Write, str]]] = {}
         self.hidden: set[Key] = set()
-        self.tip: Checkpoint | None = None
+        self.tip: KeptCheckpoint | None = None
         self.foreign = Foreign()
-        self.offer: tuple[int, Checkpoint | None] | None = None
+        self.offer: tuple[int, KeptCheckpoint | None] | None = None
         self._events: dict[int, Event] = {}
         self._said: dict[int, Message] = {}
-        self._items: dict[int, tuple[Checkpoint, list[Item]]] = {}
+        self._items: dict[int, tuple[KeptCheckpoint, list[MessageItem]]] = {}
         self._newest: dict[str, str] = {}
-        self._latest: dict[str, tuple[Checkpoint, dict[str, Held]]] = {}
+        self._latest: dict[str, tuple[KeptCheckpoint, dict[str, Held]]] = {}
 
     # --- folding --------------------------------------------------------------------------------
 
@@ -98,7 +98,7 @@ class Thread:
             kind, take = _TAKEN[event.kind]
             take(self, msgspec.json.decode(event.body, type=kind))
 
-    def _take_checkpoint(self, body: Checkpoint) -> None:
+    def _take_checkpoint(self, body: KeptCheckpoint) -> None:
         checkpoint = unpacked(body, self._at.get(body.base))
         key = checkpoint.ns, checkpoint.id
         self.checkpoints[key] = self._at[self.event] = checkpoint
@@ -137,15 +137,15 @@ class Thread:
 
     # --- checkpoints ----------------------------------------------------------------------------
 
-    def visible(self, key: Key) -> Checkpoint | None:
+    def visible(self, key: Key) -> KeptCheckpoint | None:
         return None if key in self.hidden else self.checkpoints.get(key)
 
-    def newest(self, ns: str) -> Checkpoint | None:
+    def newest(self, ns: str) -> KeptCheckpoint | None:
         """The one of the greatest id."""
         id = self._newest.get(ns)
         return None if id is None else self.checkpoints[ns, id]
 
-    def listed(self) -> list[Checkpoint]:
+    def listed(self) -> list[KeptCheckpoint]:
         """Those that are not hidden, newest first."""
         keys = sorted(self.checkpoints.keys() - self.hidden, key=lambda k: (k[1], k[0]))
         return [self.checkpoints[key] for key in reversed(keys)]
@@ -156,9 +156,9 @@ class Thread:
         for place in sorted(held, key=lambda place: writes_sort_key(held[place][1], *place)):
             yield place[0], held[place][0]
 
-    def ancestors(self, checkpoint: Checkpoint) -> Iterator[Checkpoint]:
+    def ancestors(self, checkpoint: KeptCheckpoint) -> Iterator[KeptCheckpoint]:
         """Its parent, the parent's and so on, hidden ones too."""
-        at: Checkpoint | None = checkpoint
+        at: KeptCheckpoint | None = checkpoint
         passed = {checkpoint.id}
         while at is not None and at.parent is not None and at.parent not in passed:
             passed.add(at.parent)
@@ -168,7 +168,7 @@ class Thread:
 
     # --- values ---------------------------------------------------------------------------------
 
-    def held(self, checkpoint: Checkpoint) -> dict[str, Held]:
+    def held(self, checkpoint: KeptCheckpoint) -> dict[str, Held]:
         """What the channels hold, each value as it is stored; to be read before the next call."""
         latest = self._latest.get(checkpoint.ns)
         if latest is not None and latest[0] is checkpoint:
@@ -182,17 +182,17 @@ class Thread:
         self._latest[checkpoint.ns] = checkpoint, held
         return held
 
-    def _chain(self, checkpoint: Checkpoint) -> Iterator[Checkpoint]:
+    def _chain(self, checkpoint: KeptCheckpoint) -> Iterator[KeptCheckpoint]:
         """The checkpoint, its base, the base's and so on."""
-        at: Checkpoint | None = checkpoint
+        at: KeptCheckpoint | None = checkpoint
         while at is not None:
             yield at
             at = self._base(at)
 
-    def _base(self, checkpoint: Checkpoint) -> Checkpoint | None:
+    def _base(self, checkpoint: KeptCheckpoint) -> KeptCheckpoint | None:
         return self._at.get(checkpoint.base)
 
-    def _apply(self, checkpoint: Checkpoint, held: dict[str, Held]) -> None:
+    def _apply(self, checkpoint: KeptCheckpoint, held: dict[str, Held]) -> None:
         for name in checkpoint.gone:
             held.pop(name, None)
         held.update(checkpoint.values)
@@ -203,16 +203,16 @@ class Thread:
             going_on += self.items(checkpoint) if name == checkpoint.said else tail.own
             held[name] = going_on
 
-    def items(self, checkpoint: Checkpoint) -> list[Item]:
+    def items(self, checkpoint: KeptCheckpoint) -> list[MessageItem]:
         """The messages that a checkpoint added, as it was stored: an id can be stored again."""
         known = self._items.get(id(checkpoint))
         if known is None:
             own = checkpoint.lists[checkpoint.said or ""].own
-            known = checkpoint, [Item(bytes(raw)) for raw in own]
+            known = checkpoint, [MessageItem(bytes(raw)) for raw in own]
             self._items[id(checkpoint)] = known
         return known[1]
 
-    def pattern(self, item: Item, values: Values) -> Pattern:
+    def pattern(self, item: MessageItem, values: Values) -> Pattern:
         """The message of an item."""
         if item.pattern is None:
             if item.rest is None:
@@ -244,7 +244,7 @@ class Thread:
 
 
 _TAKEN: dict[str, tuple[Any, Callable[[Thread, Any], None]]] = {
-    CHECKPOINT: (Checkpoint, Thread._take_checkpoint),
+    CHECKPOINT: (KeptCheckpoint, Thread._take_checkpoint),
     WRITES: (Writes, Thread._take_writes),
     HIDDEN: (Hidden, Thread._hide),
 }

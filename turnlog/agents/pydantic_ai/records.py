@@ -21,7 +21,7 @@ from turnlog.agents.pydantic_ai.messages import (
     with_plain_base64,
     with_url_base64,
 )
-from turnlog.agents.pydantic_ai.thread import SAVE, Entry, Thread, conversation_of
+from turnlog.agents.pydantic_ai.thread import SAVE, ChainEntry, Thread, conversation_of
 from turnlog.domain import events as e
 from turnlog.domain.message_recording import Recording
 from turnlog.domain.plain import dumps
@@ -138,7 +138,9 @@ class Records:
             raise ConversationConflict(conversation) from error
 
 
-def _entries(chain: Sequence[Entry], documents: Iterator[Document]) -> Iterator[ConversationEntry]:
+def _entries(
+    chain: Sequence[ChainEntry], documents: Iterator[Document]
+) -> Iterator[ConversationEntry]:
     made = ModelMessagesTypeAdapter.validate_python([with_url_base64(each) for each in documents])
     for entry, message in zip(chain, made, strict=True):
         yield ConversationEntry(id=entry.id, parent_id=entry.parent, message=message)

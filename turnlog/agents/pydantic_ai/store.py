@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Self
 
 from pydantic_ai.conversation_store import (
     ConversationEntry,
@@ -12,41 +11,23 @@ from pydantic_ai.conversation_store import (
     ConversationStore,
 )
 
-import turnlog
+from turnlog.agents.door import Door
 from turnlog.agents.pydantic_ai.records import Records
 from turnlog.engine.log import Turnlog
 
 
-class TurnlogConversationStore(ConversationStore):
+class TurnlogConversationStore(Door, ConversationStore):
     """A ConversationStore on a log, which other frameworks and turnlog's own views read too.
 
-    log: a URL as for `turnlog.open`, or an open log. What others record in a conversation is
-    offered as entries after the newest one, and changes the revision. A fork shares its past with
-    its origin: what is redacted or deleted there is gone from the fork too. A deleted conversation
-    can be created again. Blocking work runs on threads.
+    url: of the log, or the log itself, which the caller closes. What others record in a
+    conversation is offered as entries after the newest one, and changes the revision. A fork shares
+    its past with its origin: what is redacted or deleted there is gone from the fork too. A deleted
+    conversation can be created again. Blocking work runs on threads.
     """
 
-    def __init__(self, log: str | Turnlog) -> None:
-        self._opened = isinstance(log, str)
-        self.log = turnlog.open(log) if isinstance(log, str) else log
+    def __init__(self, url: str | Turnlog) -> None:
+        super().__init__(url)
         self._records = Records(self.log)
-
-    def close(self) -> None:
-        """Close the log, if the store has opened it."""
-        if self._opened:
-            self.log.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        await asyncio.to_thread(self.close)
 
     # --- what pydantic-ai asks for --------------------------------------------------------------
 

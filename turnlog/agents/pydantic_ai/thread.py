@@ -26,7 +26,7 @@ SAVE = "save"
 _OFFERED = "turnlog"
 
 
-class Entry(msgspec.Struct, frozen=True):
+class ChainEntry(msgspec.Struct, frozen=True):
     """One message in a chain. first, last: numbers of the events that say it; first is beyond last
     where none do. named: number of the event that names it. document: None for what others
     recorded, which is read from the log's messages.
@@ -59,7 +59,7 @@ class Thread:
     def __init__(self, conversation: Conversation) -> None:
         self.conversation = conversation
         self._rest = self._saves()
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, ChainEntry] = {}
         self._changed = 0
         self.newest: Save | None = next(self._rest, None)
         self._tip = self.newest.record["head_id"] if self.newest else None
@@ -83,19 +83,19 @@ class Thread:
 
     # --- entries --------------------------------------------------------------------------------
 
-    def entry(self, id: str) -> Entry:
+    def entry(self, id: str) -> ChainEntry:
         """Raises KeyError where the conversation has no such entry."""
         while id not in self._entries:
             if next(self._rest, None) is None:
                 raise KeyError(id)
         return self._entries[id]
 
-    def chain(self, head: str | None, limit: int | None = None) -> list[Entry]:
+    def chain(self, head: str | None, limit: int | None = None) -> list[ChainEntry]:
         """Entries up to one, oldest first; the last `limit` of them.
 
         Begins where a fork's past was deleted with its origin.
         """
-        found: list[Entry] = []
+        found: list[ChainEntry] = []
         while head is not None and (limit is None or len(found) < limit):
             try:
                 found.append(self.entry(head))
@@ -107,7 +107,7 @@ class Thread:
             head = found[-1].parent
         return found[::-1]
 
-    def offered(self) -> list[Entry]:
+    def offered(self) -> list[ChainEntry]:
         """Entries of what others recorded, which no save names yet."""
         names = {entry["id"] for entry in self.newest.entries} if self.newest else set()
         last = self.newest.number if self.newest else 0
@@ -126,7 +126,7 @@ class Thread:
             id = entry.parent
         return 0
 
-    def documents(self, entries: list[Entry]) -> Iterator[Document]:
+    def documents(self, entries: list[ChainEntry]) -> Iterator[Document]:
         """Their messages in pydantic-ai's own JSON, as they may be shown now."""
         others = self._others() if any(each.document is None for each in entries) else {}
         for entry in entries:
@@ -165,7 +165,7 @@ class Thread:
             document = filled(held["message"], event) if "message" in held else None
             parent = held.get("parent", before)
             last = number if document is None else last
-            self._entries[held["id"]] = Entry(
+            self._entries[held["id"]] = ChainEntry(
                 held["id"], parent, number, last, save.number, document
             )
             first, before = first + held["events"], held["id"]
@@ -195,7 +195,7 @@ class Thread:
             number = message.event or 0
             if number not in known and (tip is None or number > tip.last):
                 id = f"{_OFFERED}:{number}:{self.conversation.id}"
-                self._entries[id] = Entry(id, self._tip, number, number, number)
+                self._entries[id] = ChainEntry(id, self._tip, number, number, number)
                 self._tip = id
 
     def _others(self) -> dict[int, Document]:
