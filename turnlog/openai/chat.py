@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from turnlog.domain.events import Usage
 from turnlog.domain.message import BROKEN_OFF, Message
 from turnlog.domain.message_chat import read_chat
-from turnlog.openai.arguments import exact
 from turnlog.openai.question import Question
+from turnlog.serializers.openai.messages import exact
 
 PATH = "/chat/completions"
 

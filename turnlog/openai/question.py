@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
 from turnlog.domain.message import Message
@@ -38,12 +40,36 @@ def news(question: Question, recorded: Sequence[Message]) -> News:
     instructions = _new_instructions(question.messages, recorded)
     said = [message for message in question.messages if message.role not in _INSTRUCTING]
     before = [message for message in recorded if message.role not in _INSTRUCTING]
-    known = _known_at_end(said, before)
-    if not known and question.is_whole and (known := _known_at_beginning(said, before)):
-        return News([*instructions, *said[known:]], before[_reached(said[:known], before)])
-    if not known and before and question.is_whole:
-        known = _after_last_answer(said)
+    sent, stored = _Compared(said), _Compared(before)
+    known = sent.shared(stored, lambda parts, size: parts[-size:])
+    if not known and question.is_whole:
+        if known := sent.shared(stored, lambda parts, size: parts[:size]):
+            instead = before[stored.messages_of(sent.ends[known - 1])]
+            return News([*instructions, *said[known:]], instead)
+        if before:
+            known = _after_last_answer(said)
     return News([*instructions, *said[known:]])
+
+
+class _Compared:
+    """Messages as they are compared. ends: how many parts there are up to each message's end."""
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        each = [_parts((message,)) for message in messages]
+        self.parts = list(chain.from_iterable(each))
+        self.ends = list(accumulate(map(len, each)))
+
+    def shared(self, other: _Compared, cut: Callable[[list[bytes], int], list[bytes]]) -> int:
+        """How many of the first messages say what is cut out of the other ones' parts."""
+        for count in range(len(self.ends), 0, -1):
+            size = self.ends[count - 1]
+            if size and cut(other.parts, size) == self.parts[:size]:
+                return count
+        return 0
+
+    def messages_of(self, parts: int) -> int:
+        """How many messages it takes to say so many parts."""
+        return bisect_left(self.ends, parts) + 1
 
 
 def _new_instructions(sent: Sequence[Message], recorded: Sequence[Message]) -> Iterator[Message]:
@@ -51,33 +77,6 @@ def _new_instructions(sent: Sequence[Message], recorded: Sequence[Message]) -> I
     for message in sent:
         if message.role in _INSTRUCTING and _likeness(message) not in known:
             yield message
-
-
-def _known_at_end(said: Sequence[Message], before: Sequence[Message]) -> int:
-    """How many of the first messages are the conversation's last ones."""
-    every = _parts(before)
-    for count in range(len(said), 0, -1):
-        parts = _parts(said[:count])
-        if parts and every[-len(parts) :] == parts:
-            return count
-    return 0
-
-
-def _known_at_beginning(said: Sequence[Message], before: Sequence[Message]) -> int:
-    """How many of the first messages are the conversation's first ones, too."""
-    every = _parts(before)
-    for count in range(len(said), 0, -1):
-        parts = _parts(said[:count])
-        if parts and every[: len(parts)] == parts:
-            return count
-    return 0
-
-
-def _reached(said: Sequence[Message], before: Sequence[Message]) -> int:
-    """How many messages of the conversation say as much."""
-    wanted = len(_parts(said))
-    counts = range(1, len(before) + 1)
-    return next(count for count in counts if len(_parts(before[:count])) >= wanted)
 
 
 def _after_last_answer(said: Sequence[Message]) -> int:

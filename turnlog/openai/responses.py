@@ -9,8 +9,8 @@ from turnlog.domain.events import Usage
 from turnlog.domain.message import BROKEN_OFF, Message
 from turnlog.domain.message_openai import OPENAI, content_parts
 from turnlog.domain.message_parts import Opaque, Part, Reasoning, Text, ToolCall, ToolResult
-from turnlog.openai.arguments import exact
 from turnlog.openai.question import Question
+from turnlog.serializers.openai.messages import exact
 
 PATH = "/responses"
 

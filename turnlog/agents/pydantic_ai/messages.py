@@ -18,8 +18,7 @@ from turnlog.domain.message_parts import (
     ToolCall,
     ToolResult,
 )
-from turnlog.domain.plain import dumps
-from turnlog.serializers.openai.messages import arguments
+from turnlog.serializers.openai.messages import exact
 
 SOURCE = "pydantic-ai"
 
@@ -109,11 +108,8 @@ def _answered(part: Document) -> Iterator[Part]:
 
 
 def _call(part: Document, *, server: bool) -> ToolCall:
-    given, raw = part.get("args"), None
-    if isinstance(given, str):
-        text = given
-        given, raw = arguments(text)
-        raw = raw if raw is not None or dumps(given).decode() == text else text
+    held = part.get("args")
+    given, raw = exact(held) if isinstance(held, str) else (held, None)
     return ToolCall(part.get("tool_call_id") or "", part["tool_name"], given, raw, server=server)
 
 

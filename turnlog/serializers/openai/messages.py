@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 from turnlog.domain.message_chat import beyond, read_chat
 from turnlog.domain.message_recording import Recording
+from turnlog.domain.plain import dumps
 from turnlog.errors import FormatError, InvalidMessage
 from turnlog.serializers.shared.document import member
 from turnlog.serializers.shared.json_value import parse, raw_parts
@@ -110,3 +111,9 @@ def arguments(source: str) -> tuple[Any, str | None]:
         return source, source
     is_held = isinstance(value, dict) and not any(raw_parts(value))
     return (value, None) if is_held else (source, source)
+
+
+def exact(source: str) -> tuple[Any, str | None]:
+    """As `arguments`; the text is kept as raw where the parsed ones do not give it back."""
+    given, raw = arguments(source)
+    return given, raw if raw is not None or dumps(given).decode() == source else source
