@@ -1,6 +1,7 @@
 """A bot that streams, in a server that kills itself at a named point of the answer, once.
 
-The point is the content of the file `point` in the server's folder.
+The point is the content of the file `point` in the server's folder. For that process alone: whoever
+imports this records by it.
 """
 
 from __future__ import annotations
@@ -12,19 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from turnlog import AsyncTurnlog, BotUttered, Chunk, ReasoningAdded, SlotSet
-
-PIECES = 5
-"""Pieces that the answer is recorded in before its end."""
-
-RECORDS = ("piece 1", "piece 2", "call", "return", "piece 3", "piece 4", "piece 5", "end")
-CHUNKS = 6
-POINTS = (
-    "asked", "tool begun", "tool done",
-    *(f"chunk {number}" for number in range(1, CHUNKS + 1)),
-    *(f"{when} {record}" for record in RECORDS for when in ("before", "after")),
-)  # fmt: skip
-TOOL_UNRECORDED = ("tool begun", "tool done", "before return")
-"""Points at which the tool may have run and its result is not recorded: it runs again."""
 
 
 def reach(point: str) -> None:

@@ -17,7 +17,7 @@ from socketio.exceptions import SocketIOError
 
 import turnlog
 from tests.faults.conftest import LONG
-from tests.faults.streaming_bot import POINTS, TOOL_UNRECORDED
+from tests.faults.streaming_points import POINTS, TOOL_UNRECORDED
 from tests.integration.live.client import connected
 from tests.integration.live.page import opened
 from tests.parts import turnlog as turnlog_part
