@@ -24,6 +24,11 @@ ENDS_SECONDS = 20
 """After which a child that hangs is killed."""
 
 
+def say(*words: object) -> None:
+    """In one write, which the lines of other children do not get into."""
+    os.write(sys.stdout.fileno(), f"{' '.join(map(str, words))}\n".encode())
+
+
 def main(url: str, how: str) -> None:
     log = turnlog.open(url)
     log.record("parent", UserUttered("first"))
@@ -48,7 +53,7 @@ def main(url: str, how: str) -> None:
     (by_multiprocessing if how == "multiprocessing" else by_fork)(child)
     stopping.set()
     thread.join()
-    print("parent", 1 + recorded[0], len(log.read_events("parent")), flush=True)
+    say("parent", 1 + recorded[0], len(log.read_events("parent")))
     os._exit(0)  # the loop's thread goes on; what is acknowledged is stored
 
 
@@ -62,11 +67,11 @@ def in_a_thread(log: turnlog.Turnlog, read: turnlog.Conversation, url: str, numb
     ]
     for attempt in attempts:
         with suppress(ForkedLog):
-            print("child", number, "got", attempt(), flush=True)
+            say("child", number, "got", attempt())
     log.close()
     with turnlog.open(url) as anew:
         anew.record(f"child{number}", UserUttered("hello"))
-    print("child", number, "fine", flush=True)
+    say("child", number, "fine")
 
 
 def in_a_loop(
@@ -92,11 +97,11 @@ def in_a_loop(
             alog.wait("parent", 1_000_000, timeout=5),
         ):
             with suppress(ForkedLog):
-                print("child", number, "got", await attempt, flush=True)
+                say("child", number, "got", await attempt)
         await alog.close()
         async with turnlog.aopen(url) as anew:
             await anew.record(f"child{number}", UserUttered("hello"))
-        print("child", number, "fine", flush=True)
+        say("child", number, "fine")
 
     return record, lambda number: asyncio.run(child(number))
 
@@ -111,7 +116,7 @@ def by_fork(child: Callable[[int], object]) -> None:
             sys.exit()  # with everything that Python does at an exit
         children.append(pid)
         time.sleep(0.02)
-    print("statuses", *(os.waitpid(pid, 0)[1] for pid in children), flush=True)
+    say("statuses", *(os.waitpid(pid, 0)[1] for pid in children))
 
 
 def by_multiprocessing(child: Callable[[int], object]) -> None:
@@ -121,7 +126,7 @@ def by_multiprocessing(child: Callable[[int], object]) -> None:
         process.start()
     for process in children:
         process.join(ENDS_SECONDS)
-    print("statuses", *(process.exitcode for process in children), flush=True)
+    say("statuses", *(process.exitcode for process in children))
     for process in children:
         process.kill()
 
