@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from tests.parts.node import Node
     from tests.parts.server import Server
 
-hypothesis.settings.register_profile("ci", deadline=None, derandomize=False, print_blob=True)
+# The long form tries other examples each time.
+FIXED = os.environ.get("TURNLOG_FAULTS") != "long"
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=FIXED, print_blob=True)
 hypothesis.settings.load_profile("ci")
 
 NOT_HAD = re.compile(r"part not had: (.+?): (.*)", re.DOTALL)
@@ -127,3 +129,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("parts not had:")
     for part, count in sorted(tests.items()):
         terminalreporter.line(f"{part}: {count} tests skipped: {reasons[part]}")
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of a new log on each back end."""
+    if request.param == "postgres":
+        found: str = request.getfixturevalue("postgres_url")
+        return found
+    return {"memory": "memory:"}.get(request.param, f"sqlite:///{tmp_path}/chat.db")

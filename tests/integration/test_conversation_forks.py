@@ -34,14 +34,6 @@ from turnlog.training.plan import Plan
 from turnlog.training.select import selected
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        found: str = request.getfixturevalue("postgres_url")
-        return found
-    return {"memory": "memory:"}.get(request.param, f"sqlite:///{tmp_path}/chat.db")
-
-
 @pytest.fixture
 def log(url: str) -> Iterator[Turnlog]:
     with turnlog.open(url, clock=lambda: 1000.0) as log:

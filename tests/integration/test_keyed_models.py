@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -34,14 +33,6 @@ class Owners(KeyedProjection):
     def keys(self, recorded: RecordedEvent) -> Iterable[tuple[str, Any]]:
         if isinstance(recorded.event, UserIdentified):
             yield recorded.event.user, None
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        found: str = request.getfixturevalue("postgres_url")
-        return found
-    return {"memory": "memory:"}.get(request.param, f"sqlite:///{tmp_path}/chat.db")
 
 
 @pytest.fixture

@@ -19,14 +19,6 @@ from turnlog.projections.transcript import messages
 from turnlog.serializers.shared.plain import to_plain
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        found: str = request.getfixturevalue("postgres_url")
-        return found
-    return {"memory": "memory:"}.get(request.param, f"sqlite:///{tmp_path}/chat.db")
-
-
 @pytest.fixture
 def log(url: str) -> Iterator[Turnlog]:
     with turnlog.open(url, clock=lambda: 1000.0) as opened:

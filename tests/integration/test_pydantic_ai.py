@@ -223,14 +223,6 @@ async def step(pair: Pair, chance: random.Random) -> None:
         pair.names.append(f"f{len(pair.names)}")
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        found: str = request.getfixturevalue("postgres_url")
-        return found
-    return {"memory": "memory:"}.get(request.param, f"sqlite:///{tmp_path}/chat.db")
-
-
 @pytest.fixture
 def store(url: str) -> Iterator[TurnlogConversationStore]:
     with TurnlogConversationStore(url) as opened:
