@@ -30,6 +30,15 @@ def test_the_last_are_the_end_of_all(asked: list[e.Event], chosen: list[int], co
     assert conversation.last(count) == (every[-count:] if count else [])
 
 
+def test_a_redaction_can_be_redacted() -> None:
+    one, two, three = map(e.UserUttered, ("one", "two", "three"))
+    events = [one, two, e.MessageRedacted(1), three, e.MessageRedacted(3)]
+    conversation: Any = recorded(events, [1])
+    every = list(conversation.messages())
+    for count in range(1, 6):
+        assert conversation.last(count) == every[-count:]
+
+
 def test_reasoning_can_be_regenerated() -> None:
     conversation: Any = recorded([e.ReasoningAdded("so"), e.MessageRegenerated(1, "thus")], [1])
     [message] = conversation.messages()

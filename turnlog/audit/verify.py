@@ -126,14 +126,15 @@ class _Checking:
         scan, tell = self._scan, self._verification.tell
         streams, last, whole = self._streams(), self._last, Share()
         with self._shares(streams, url, jobs, last) as shares:
-            for complaint in scan.complaints():  # while other processes have begun
-                tell(Fault(None, None, complaint))
+            complaints = list(scan.complaints())  # while other processes have begun
             self._keys.read(scan)
             for share in shares:
                 whole.seen |= share.seen
                 whole.begun |= share.begun
                 whole.ended |= share.ended
                 whole.rows += share.rows
+        for complaint in complaints:  # what names a conversation comes first
+            tell(Fault(None, None, complaint))
         if whole.rows != last:
             there = amount(whole.rows, "row")
             what = f"the log's last position is {last}, but it has {there}"

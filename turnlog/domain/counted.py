@@ -88,10 +88,11 @@ class _Where(msgspec.Struct):
 def _redacted(numbered: list[Numbered], turns: Mapping[int, int]) -> _Where:
     """The turns of redacted messages: an answer may say again what was redacted in the question.
 
-    Before the first turn, the message alone.
+    Before the first turn, the message alone. What was redacted before the events are those of a
+    conversation's end is no matter.
     """
     messages = {event.message for _, event in numbered if isinstance(event, e.MessageRedacted)}
-    turn_of = {number: turns[number] for number in messages}
+    turn_of = {number: turns[number] for number in messages if number in turns}
     early = {n for n, turn in turn_of.items() if turn == 0}
     parts = {n for n, event in numbered if isinstance(event, Part | Utterance)}
     whole = {part for n in early for part in members(n, numbered) if part in parts}

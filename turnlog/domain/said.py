@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from turnlog.domain import message_context
 from turnlog.domain.counted import counted
-from turnlog.domain.events import HistoryCompacted, MessageRedacted, UserUttered
+from turnlog.domain.events import HistoryCompacted, UserUttered
 from turnlog.domain.message_groups import side
 from turnlog.domain.messages import Message, messages
 from turnlog.domain.recorded import RecordedEvent
@@ -46,18 +46,8 @@ def last_said(newest_first: Iterable[RecordedEvent], count: int) -> list[Message
         counts = recorded.taken_back is None
         parts += counts and side(event) is not None
         if counts and parts >= due and isinstance(event, UserUttered):
-            found = _said_in(window)
+            found = list(said(window[::-1]))
             if len(found) >= count:
                 return found[-count:]
             due = 2 * parts
-    return _said_in(window)[-count:] if window else []
-
-
-def _said_in(newest_first: Sequence[RecordedEvent]) -> list[Message]:
-    """The messages of a conversation's end; what it redacts of what came before is no matter."""
-    first = newest_first[-1].number
-    return list(said([each for each in reversed(newest_first) if not _is_of_before(each, first)]))
-
-
-def _is_of_before(recorded: RecordedEvent, first: int) -> bool:
-    return isinstance(recorded.event, MessageRedacted) and recorded.event.message < first
+    return list(said(window[::-1]))[-count:] if window else []

@@ -103,7 +103,9 @@ def _event() -> msgspec.msgpack.Decoder[Any]:
 
 def is_commit(topic: str) -> bool:
     """Whether a row is ours, of whatever format version; a foreign application's is not."""
-    return topic == TOPIC or _COMMIT_TOPIC.fullmatch(topic) is not None
+    if topic == TOPIC:
+        return True
+    return isinstance(topic, str) and _COMMIT_TOPIC.fullmatch(topic) is not None
 
 
 # --- writing ------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from eventsourcing.persistence import IntegrityError
 
+from turnlog.domain.amounts import amount
 from turnlog.errors import Corrupt, ForeignDatabase, Unavailable
 from turnlog.storage import forks
 from turnlog.storage.rows import (
@@ -367,8 +368,19 @@ class SqliteScan(SqliteReader):
             if found != "ok":
                 yield found
         yield from _schema_faults(self._connection)
+        yield from self._texts_for_bytes()
         for (stream,) in self._all(_LEFT_LOOKUPS):
             yield lookup_left(stream)
+
+    def _texts_for_bytes(self) -> Iterator[str]:
+        """Cells that read alike, but that an index does not find."""
+        for table, names in _blobs():
+            counts = ", ".join(f"sum(typeof({name}) = 'text')" for name in names)
+            [found] = self._all(f"SELECT {counts} FROM {table}")
+            for name, count in zip(names, found, strict=True):
+                if count:
+                    cells = amount(count, "cell")
+                    yield f"{table}: {cells} of the column {name} not of its type"
 
 
 class SqliteTransaction(SqliteReader):
@@ -446,6 +458,17 @@ def _schema_faults(connection: sqlite3.Connection) -> Iterator[str]:
     for name in sorted(wanted.keys() | found.keys(), key=str):
         if wanted.get(name) != found.get(name):
             yield f"{name} in the database's schema is not as turnlog made it"
+
+
+def _blobs() -> Iterator[tuple[str, list[str]]]:
+    """The tables, and their columns that hold bytes."""
+    with closing(sqlite3.connect(":memory:")) as fresh:
+        fresh.executescript(SCHEMA)
+        for table, sql in _schema(fresh).items():
+            if sql.startswith("CREATE TABLE"):
+                columns = fresh.execute(f"PRAGMA table_info({table})").fetchall()
+                if names := [name for _, name, kind, *_ in columns if kind == "BLOB"]:
+                    yield table, names
 
 
 def _schema(connection: sqlite3.Connection) -> dict[Any, Any]:
