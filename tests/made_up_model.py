@@ -12,9 +12,9 @@ from typing import Any
 
 
 class MadeUpModel:
-    """says: what it answers, oldest first: chat messages, lists of responses' output items, or
-    statuses of HTTP. asked: the bodies that came. waits: after so many pieces until the other side
-    hangs up.
+    """says: what it answers, oldest first: chat messages, lists of responses' output items,
+    statuses of HTTP, or a content type and a body as they are. asked: the bodies that came. waits:
+    after so many pieces until the other side hangs up.
     """
 
     def __init__(self) -> None:
@@ -58,6 +58,8 @@ class _Handler(BaseHTTPRequestHandler):
         says = self.its.says.popleft()
         if isinstance(says, int):
             self._answer(says, b'{"error": {"message": "not now"}}')
+        elif isinstance(says, tuple):
+            self._answer(200, says[1], says[0])
         elif asked.get("stream"):
             of_api = _responses_pieces if isinstance(says, list) else _chat_pieces
             self._stream(of_api(says))
@@ -65,9 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
             of_api = _response if isinstance(says, list) else _completion
             self._answer(200, json.dumps(of_api(says)).encode())
 
-    def _answer(self, status: int, body: bytes) -> None:
+    def _answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
         self.send_response(status)
-        self.send_header("content-type", "application/json")
+        self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,85 @@ def test_a_window_of_the_conversation_is_known(
     assert [text for _, text in said(log)] == [
         "one", "1", "two", "2", "Be brief.", "three", "3", "four", "4",
     ]  # fmt: skip
+
+
+CUSTOM = {"id": "c1", "type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_tools_that_take_any_text_are_recorded(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel, stream: bool
+) -> None:
+    if stream:
+        delta = {"index": 0, "id": "c1", "type": "custom", "custom": {"name": "sql", "input": ""}}
+        halves = [{"index": 0, "custom": {"input": half}} for half in ("SELECT", " 1")]
+        pieces = [{"delta": {"tool_calls": [each]}, "index": 0} for each in (delta, *halves)]
+        pieces.append({"delta": {}, "index": 0, "finish_reason": "tool_calls"})
+        body = "".join(f"data: {json.dumps({'choices': [each]})}\n\n" for each in pieces)
+        model.says.append(("text/event-stream", body.encode() + b"data: [DONE]\n\n"))
+        list(ask(client, user("how many?"), stream=True))
+    else:
+        model.says.append({"tool_calls": [CUSTOM]})
+        ask(client, user("how many?"))
+    *_, call = log.conversation("a").messages()
+    assert call.parts == (ToolCall("c1", "sql", "SELECT 1", raw="SELECT 1"),)
+    model.says.append(bot("One."))
+    result = {"role": "tool", "tool_call_id": "c1", "content": "1"}
+    ask(client, user("how many?"), {"role": "assistant", "tool_calls": [CUSTOM]}, result)
+    assert [role for role, _ in said(log)] == ["user", "assistant", "tool", "assistant"]
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"choices": null}'])
+def test_an_answer_that_is_none_is_passed_on(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel, body: bytes
+) -> None:
+    model.says.append(("application/json" if body[:1] != b"<" else "text/html", body))
+    raw = client.chat.completions.with_raw_response.create(
+        model="made-up-1", messages=[user("rain?")]
+    )
+    assert raw.content == body
+    assert said(log) == [("user", "rain?")]
+
+
+def test_what_is_not_understood_is_kept_as_it_came(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel
+) -> None:
+    strange = {"role": "assistant", "content": {"of": "tomorrow"}}
+    model.says.extend([strange, bot("Yes.")])
+    ask(client, user("rain?"))
+    *_, answer = log.conversation("a").messages()
+    [part] = answer.parts
+    assert isinstance(part, Opaque)
+    assert part.content["choices"][0]["message"]["content"] == {"of": "tomorrow"}
+    ask(client, user("rain?"), strange, user("really?"))
+    assert said(log)[-2:] == [("user", "really?"), ("assistant", "Yes.")]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("lines", [1, 2])
+def test_pieces_are_read_however_their_lines_end(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel, end: str, lines: int
+) -> None:
+    pieces = [
+        {"choices": [{"index": 0, "delta": {"content": "It "}}]},
+        {"choices": [{"index": 0, "delta": {"content": "rains."}, "finish_reason": "stop"}]},
+    ]
+    texts = [json.dumps(piece, indent=None if lines == 1 else 1) for piece in pieces]
+    events = ["".join(f"data: {line}{end}" for line in text.splitlines()) for text in texts]
+    body = "".join(f": a comment{end}{event}{end}" for event in [*events, f"data: [DONE]{end}"])
+    model.says.append(("text/event-stream", body.encode()))
+    chunks = list(ask(client, user("rain?"), stream=True))
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "It rains."
+    assert said(log)[-1] == ("assistant", "It rains.")
+
+
+def test_a_client_that_sends_no_history_may_say_the_same_again(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel
+) -> None:
+    model.says.extend([bot("1"), bot("2"), bot("3")])
+    for text in ("hi", "how?", "hi"):
+        ask(client, user(text))
+    assert [text for _, text in said(log)] == ["hi", "1", "how?", "2", "hi", "3"]
 
 
 ITEMS = [

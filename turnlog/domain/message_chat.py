@@ -14,7 +14,7 @@ Arguments = Callable[[str], tuple[Any, str | None]]
 """Reads the text of a call's arguments: `arguments` and `raw` of a ToolCall."""
 
 _READ = frozenset(("role", "content", "name", "refusal", "reasoning_content", "tool_calls"))
-_CALL = frozenset(("id", "type", "function", "name", "arguments"))
+_CALL = frozenset(("id", "type", "function", "custom", "name", "arguments"))
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
@@ -87,13 +87,16 @@ def _parts(
 def _call(role: str, at: str, call: Any, arguments: Arguments) -> ToolCall:
     if not isinstance(call, Mapping):
         raise InvalidMessage(role, at[:-1], f"an object was expected, not {call!r:.60}")
-    nested = call.get("function")
+    custom = call.get("custom")
+    nested = call.get("function", custom)
     function = call if nested is None else nested
     if not isinstance(function, Mapping):
         raise InvalidMessage(role, f"{at}function", f"an object was expected, not {nested!r:.60}")
     name = _member(function, at, "name", str, role)
     source = function.get("arguments")
     given, raw = arguments(source) if isinstance(source, str) else (source, None)
+    if custom is not None and isinstance(text := function.get("input"), str):  # of any form
+        given, raw = text, text
     return ToolCall(_optional(call, role, "id", at) or "", name, given, raw)
 
 

@@ -10,6 +10,9 @@ from msgspec.structs import replace
 from turnlog.domain.events import Usage
 from turnlog.domain.message import BROKEN_OFF, Message
 from turnlog.domain.message_chat import read_chat
+from turnlog.domain.message_openai import OPENAI
+from turnlog.domain.message_parts import Opaque
+from turnlog.errors import InvalidMessage
 from turnlog.openai.question import Question
 from turnlog.serializers.openai.messages import exact
 
@@ -17,13 +20,25 @@ PATH = "/chat/completions"
 
 
 def question(body: Mapping[str, Any]) -> Question:
-    said = [read_chat(message, exact) for message in body.get("messages") or ()]
+    said = [_read(message) for message in body.get("messages") or ()]
     return Question(said, body.get("tools"))
 
 
-def answer(body: Mapping[str, Any]) -> Message:
-    """Of the first choice."""
-    choice: dict[str, Any] = next(iter(body.get("choices") or ()), {})
+def _read(message: Mapping[str, Any]) -> Message:
+    """One that is not understood is kept as it is."""
+    try:
+        return read_chat(message, exact)
+    except InvalidMessage:
+        role = message.get("role")
+        known = role if role in ("user", "assistant") else "system"
+        return Message(known, (Opaque(OPENAI, "message", dict(message)),))
+
+
+def answer(body: Mapping[str, Any]) -> Message | None:
+    """Of the first choice; None where there is none."""
+    choice: dict[str, Any] | None = next(iter(body.get("choices") or ()), None)
+    if choice is None:
+        return None
     message = read_chat(_plain(choice.get("message") or {}), exact)
     return replace(
         message,
@@ -81,10 +96,12 @@ class ChatPieces:
             if isinstance(piece := delta.get(field), str):
                 self._message[field] = self._message.get(field, "") + piece
         for piece in delta.get("tool_calls") or ():
-            call = self._calls.setdefault(piece.get("index", 0), {"id": "", "function": {}})
+            call = self._calls.setdefault(piece.get("index", 0), {"id": ""})
             call["id"] = piece.get("id") or call["id"]
-            for field, text in (piece.get("function") or {}).items():
-                call["function"][field] = call["function"].get(field, "") + (text or "")
+            for kind in ("function", "custom"):
+                for field, text in (piece.get(kind) or {}).items():
+                    held = call.setdefault(kind, {})
+                    held[field] = held.get(field, "") + (text or "")
 
     def message(self) -> Message | None:
         """What came so far; None where nothing did. A call whose arguments are not whole is
@@ -96,3 +113,7 @@ class ChatPieces:
             return None
         choice: dict[str, Any] = {"message": message, "finish_reason": self._finish or BROKEN_OFF}
         return answer({**self._beside, "choices": [choice]})
+
+    def kept(self) -> dict[str, Any]:
+        """What came so far, as it came."""
+        return {**self._message, "tool_calls": list(self._calls.values())}

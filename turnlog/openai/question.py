@@ -43,11 +43,12 @@ def news(question: Question, recorded: Sequence[Message]) -> News:
     sent, stored = _Compared(said), _Compared(before)
     known = sent.shared(stored, lambda parts, size: parts[-size:])
     if not known and question.is_whole:
-        if known := sent.shared(stored, lambda parts, size: parts[:size]):
+        known = sent.shared(stored, lambda parts, size: parts[:size])
+        # one message of many is a client that sends no history, and says the same again
+        if known and not (len(said) == 1 and len(before) > 2):
             instead = before[stored.messages_of(sent.ends[known - 1])]
             return News([*instructions, *said[known:]], instead)
-        if before:
-            known = _after_last_answer(said)
+        known = _after_last_answer(said) if before else 0
     return News([*instructions, *said[known:]])
 
 

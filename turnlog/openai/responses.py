@@ -24,7 +24,10 @@ def question(body: Mapping[str, Any]) -> Question:
     return Question([*said, *_messages(items)], body.get("tools"), is_whole=not goes_on)
 
 
-def answer(body: Mapping[str, Any]) -> Message:
+def answer(body: Mapping[str, Any]) -> Message | None:
+    """None where it has no output."""
+    if not isinstance(body.get("output"), list):
+        return None
     parts = tuple(part for item in body.get("output") or () for part in _parts(item))
     return Message(
         "assistant",
@@ -104,3 +107,7 @@ class ResponsePieces:
             return None
         named: dict[str, Any] = {"id": self._begun.get("id"), "model": self._begun.get("model")}
         return Message("assistant", (Text(self._text),), finish=BROKEN_OFF, **named)
+
+    def kept(self) -> dict[str, Any]:
+        """What came so far, as it came."""
+        return {**self._begun, "text": self._text}

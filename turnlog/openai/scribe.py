@@ -3,7 +3,7 @@ before anybody sees that it is whole."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
 from contextlib import suppress
 from time import monotonic
 from types import ModuleType
@@ -14,14 +14,20 @@ from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.message import Message
+from turnlog.domain.message_openai import OPENAI
+from turnlog.domain.message_parts import Opaque
 from turnlog.domain.message_recording import recorded_as
 from turnlog.engine.log import Turnlog
-from turnlog.errors import UnknownConversation, VersionConflict
+from turnlog.errors import InvalidMessage, UnknownConversation, VersionConflict
 from turnlog.openai import chat, responses
 from turnlog.openai.question import Question, news
 
 _APIS = {chat.PATH: chat, responses.PATH: responses}
 _PIECES = {chat: chat.ChatPieces, responses: responses.ResponsePieces}
+
+_NOT_UNDERSTOOD = (InvalidMessage, AttributeError, KeyError, TypeError, ValueError)
+
+logger = logging.getLogger(__name__)
 
 
 class Scribe:
@@ -34,7 +40,10 @@ class Scribe:
         api = next((api for end, api in _APIS.items() if path.endswith(end)), None)
         if api is None or method != "POST":
             return None
-        self._record_question(api.question(msgspec.json.decode(body)))
+        document = _document(body)
+        if document is None:
+            return None
+        self._record_question(api.question(document))
         return Call(self, api)
 
     def _record_question(self, question: Question) -> None:
@@ -54,7 +63,7 @@ class Scribe:
         new = news(question, recorded)
         events: list[e.Event] = []
         if new.instead is not None:
-            events.append(e.HistoryReplaced(to=(new.instead.event or 1) - 1))
+            events.append(e.HistoryContinued((new.instead.event or 1) - 1))
         if question.tools is not None and question.tools != tools:
             events.append(e.SystemInstructed(tools=question.tools))
         events += recorded_as(new.messages, number + len(events) + 1)
@@ -75,6 +84,15 @@ def _tools(events: Any) -> list[Any] | None:
     return next((tools for tools in reversed([*given]) if tools is not None), None)
 
 
+def _document(body: bytes) -> dict[str, Any] | None:
+    """A JSON object; None for anything else."""
+    try:
+        document = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
 class Call:
     """One call of a model, from its question to the end of its answer."""
 
@@ -88,7 +106,18 @@ class Call:
 
     def answered(self, body: bytes) -> None:
         """The whole answer at once."""
-        self._record(self._api.answer(msgspec.json.decode(body)))
+        document = _document(body)
+        if document is not None and (message := self._read(document)) is not None:
+            self._record(message)
+
+    def _read(self, document: dict[str, Any]) -> Message | None:
+        """An answer that is not understood is kept as it is, and goes on to whoever asked."""
+        try:
+            message: Message | None = self._api.answer(document)
+        except _NOT_UNDERSTOOD as error:
+            logger.warning("an answer is not understood: %s", error)
+            return Message("assistant", (Opaque(OPENAI, "answer", document),))
+        return message
 
     def came(self, data: bytes) -> None:
         """One server-sent event's data; recorded with the one that makes the answer whole."""
@@ -97,16 +126,26 @@ class Call:
         if data.strip() == b"[DONE]":
             self.ended()
             return
-        piece: Mapping[str, Any] = msgspec.json.decode(data)
-        self._pieces.take(piece)
+        piece = _document(data)
+        try:
+            self._pieces.take(piece or {})
+        except _NOT_UNDERSTOOD as error:
+            logger.warning("a piece of an answer is not understood: %s", error)
         if self._pieces.is_last:
             self.ended()
 
     def ended(self) -> None:
         """No more comes: the answer is whole, or was broken off."""
-        if not self._done and (message := self._pieces.message()) is not None:
-            self._record(message)
+        if self._done:
+            return
         self._done = True
+        try:
+            message = self._pieces.message()
+        except _NOT_UNDERSTOOD as error:
+            logger.warning("an answer is not understood: %s", error)
+            message = Message("assistant", (Opaque(OPENAI, "answer", self._pieces.kept()),))
+        if message is not None:
+            self._record(message)
 
     def _record(self, message: Message) -> None:
         self._done = True

@@ -5,7 +5,8 @@ The SDK's own HTTP library is used, whichever that is, so its classes are made f
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from types import ModuleType
 from typing import Any, TypeVar
@@ -16,20 +17,34 @@ Result = TypeVar("Result")
 Apart = Callable[[Callable[[], Result]], Awaitable[Result]]
 """Runs what waits for the database where it does not block the event loop."""
 
+_LINE_END = re.compile(rb"\r\n|\n|\r(?!\n|\Z)")
+"""A carriage return at the end of a piece may be the first half of one."""
+
 _ENCODED = ("content-encoding", "content-length", "transfer-encoding")
 
 
 class ServerSentEvents:
-    """Cuts bytes into the data of events."""
+    """Cuts bytes into the data of events, whose lines may end in any of three ways."""
 
     def __init__(self) -> None:
         self._rest = b""
+        self._data: list[bytes] = []
 
     def take(self, piece: bytes) -> Iterator[bytes]:
-        *lines, self._rest = (self._rest + piece).replace(b"\r\n", b"\n").split(b"\n")
+        *lines, self._rest = _LINE_END.split(self._rest + piece)
+        yield from self._events(lines)
+
+    def end(self) -> Iterator[bytes]:
+        """Of events that nothing comes after."""
+        yield from self._events([*self._rest.splitlines(), b""])
+
+    def _events(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         for line in lines:
             if line.startswith(b"data:"):
-                yield line[5:].strip()
+                self._data.append(line[5:].removeprefix(b" "))
+            elif not line and self._data:
+                yield b"\n".join(self._data)
+                self._data = []
 
 
 def transport(http: ModuleType, inner: Any, scribe: Scribe) -> Any:
@@ -57,6 +72,8 @@ def transport(http: ModuleType, inner: Any, scribe: Scribe) -> Any:
                 for data in self._events.take(piece):
                     self._call.came(data)
                 yield piece
+            for data in self._events.end():
+                self._call.came(data)
             self._call.ended()
 
         def close(self) -> None:
@@ -92,6 +109,8 @@ def async_transport(http: ModuleType, inner: Any, scribe: Scribe, apart: Apart[A
                 for data in self._events.take(piece):
                     await apart(partial(self._call.came, data))
                 yield piece
+            for data in self._events.end():
+                await apart(partial(self._call.came, data))
             await apart(self._call.ended)
 
         async def aclose(self) -> None:
