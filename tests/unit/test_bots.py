@@ -376,3 +376,19 @@ async def away(*_: Any, **__: Any) -> None:
 def test_a_number_that_a_webhook_answers_is_a_text():
     answer = b'[{"text": 5}, {"text": 0.5}, {"text": "5"}, {"text": true, "image": "x"}]'
     assert [event.text for event in _messages(answer)] == ["5", "0.5", "5", None]
+
+
+async def test_waits_side_by_side_for_the_log_count_once(monkeypatch: pytest.MonkeyPatch):
+    now = [0.0]
+    monkeypatch.setattr("turnlog.bots.live.time.monotonic", lambda: now[0])
+    async with turnlog.AsyncTurnlog(turnlog.open("memory:")) as log:
+        await log.record("alice", UserUttered("hi"))
+        live = LiveConversation(log, await log.conversation("alice"), BOOKING, 1)
+    with live._waiting():
+        now[0] = 1.0
+        with live._waiting():
+            now[0] = 3.0
+        assert live.waited == 3.0
+        now[0] = 4.0
+    now[0] = 9.0
+    assert live.waited == 4.0

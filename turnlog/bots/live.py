@@ -76,6 +76,7 @@ class LiveConversation(BotConversation):
         self._made: asyncio.Future[list[MadeCall]] | None = None
         self._running = 0
         self._waited = 0.0
+        self._waits = 0
         self._waiting_since: float | None = None
         self._active = time.monotonic()
 
@@ -171,12 +172,17 @@ class LiveConversation(BotConversation):
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
-        self._waiting_since = since = time.monotonic()
+        """Waits side by side are one, from the first that begins to the last that ends."""
+        if not self._waits:
+            self._waiting_since = time.monotonic()
+        self._waits += 1
         try:
             yield
         finally:
-            self._waited += time.monotonic() - since
-            self._waiting_since = None
+            self._waits -= 1
+            if not self._waits:
+                self._waited = self.waited
+                self._waiting_since = None
 
     async def _run(self, tool: str, arguments: dict[str, Any]) -> tuple[Any, bool]:
         """The tool's result, or what went wrong and True."""
