@@ -8,6 +8,7 @@ import typing as _typing
 
 if _typing.TYPE_CHECKING:
     from turnlog.bots.chunk import Chunk
+    from turnlog.domain.attachment import Attachment
     from turnlog.domain.commit import Commit
     from turnlog.domain.context import Context
     from turnlog.domain.conversation import Conversation
@@ -143,6 +144,7 @@ __all__ = [
     "ApprovalAsked",
     "ApprovalGiven",
     "AsyncTurnlog",
+    "Attachment",
     "BotFailed",
     "BotUttered",
     "Chunk",
@@ -253,6 +255,7 @@ _HOMES = (
     "turnlog.domain.context",
     "turnlog.domain.slots",
     "turnlog.domain.state",
+    "turnlog.domain.attachment",
     "turnlog.domain.commit",
     "turnlog.domain.dialogue",
     "turnlog.domain.conversation",

@@ -16,7 +16,7 @@ from turnlog.domain.commit import Commit
 from turnlog.domain.decide import decide
 from turnlog.domain.history import NoHistory
 from turnlog.domain.state import State
-from turnlog.encoding import binary
+from turnlog.encoding.checking import checked
 from turnlog.encoding.rows import SALT_BYTES, columns, digest
 from turnlog.projections.live_head import LiveHead
 from turnlog.storage.rows import Key, Row, Stream, key_lookup
@@ -93,7 +93,7 @@ class _Steps:
         self._last = time.perf_counter()
         events = turn(n)
         self._lap("make")
-        asked = binary.checked(id, events)
+        asked = checked(id, events)
         self._lap("check")
         decided, state = decide(id, head.state, asked, history=NoHistory(), now=0.0)
         self._lap("decide")

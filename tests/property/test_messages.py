@@ -22,6 +22,7 @@ from turnlog.domain.message_parts import Text, ToolCall, ToolResult
 from turnlog.domain.message_recording import recorded_as
 from turnlog.domain.messages import messages
 from turnlog.encoding import binary
+from turnlog.encoding.checking import checked
 from turnlog.serializers.openai.messages import Messages
 from turnlog.serializers.shared.json_value import parse
 from turnlog.serializers.shared.plain import dumps, from_plain
@@ -31,7 +32,7 @@ some = st.lists(any_message(), max_size=5)
 
 def stored(events: Sequence[Event]) -> list[Event]:
     """As the log gives them back."""
-    return list(binary.decode_events(binary.encode_events(binary.checked("c", events))))
+    return list(binary.decode_events(binary.encode_events(checked("c", events))))
 
 
 def read(events: Sequence[Event], first: int = 1) -> list[Message]:

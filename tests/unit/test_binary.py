@@ -11,6 +11,7 @@ from turnlog import Commit, SlotSet, UserUttered
 from turnlog.domain.events import EventErased
 from turnlog.domain.values import RawJson
 from turnlog.encoding import binary, rows
+from turnlog.encoding.checking import checked
 from turnlog.errors import Corrupt, NewerFormat
 from turnlog.storage.rows import Row
 
@@ -63,7 +64,7 @@ def test_a_commit_comes_back_as_it_was_stored() -> None:
 
 def test_what_json_holds_and_msgpack_does_not_comes_back() -> None:
     events = (SlotSet("a", {"deep": [RawJson(b"NaN"), RawJson(b'"\\ud800"')]}),)
-    assert binary.checked("c", events) == events
+    assert checked("c", events) == events
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from turnlog import AsyncTurnlog, Turnlog, UserUttered
 from turnlog.domain.events import EVENTS
 
 NAMES = [
-    "AsyncTurnlog", "Chunk", "Commit", "Conversation", "Dialogue", "Message", "RecordedEvent",
-    "Slot", "State", "Turn", "Turnlog", "aopen", "Act", "Context", "Entity", "Event",
-    "Frame", "Intent", "Span", "Usage", "Versions",
+    "AsyncTurnlog", "Attachment", "Chunk", "Commit", "Conversation", "Dialogue", "Message",
+    "RecordedEvent", "Slot", "State", "Turn", "Turnlog", "aopen", "Act", "Context", "Entity",
+    "Event", "Frame", "Intent", "Span", "Usage", "Versions",
 ]  # fmt: skip
 
 OF_THE_WRITER = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
+from turnlog.audit.attachments import Attached
 from turnlog.audit.fault import Fault, Tell, named
 from turnlog.audit.key_sums import KeySums
 from turnlog.domain.commit import Commit
@@ -13,6 +14,7 @@ from turnlog.domain.fold import Fold
 from turnlog.domain.history import past
 from turnlog.domain.state import State
 from turnlog.encoding import binary
+from turnlog.encoding.apart import BARE
 from turnlog.encoding.rows import decode_skeleton, disagreements, is_commit
 from turnlog.errors import OutOfRange, StorageError
 from turnlog.projections.history import StoredHistory
@@ -30,7 +32,7 @@ class Chain:
 
     def __init__(
         self, conversation: str, stream: Stream | None, scan: Scan, checkpoint: int, tell: Tell,
-        *, begins: bytes | None, keys: KeySums,
+        *, begins: bytes | None, keys: KeySums, attached: Attached,
     ) -> None:  # fmt: skip
         self.conversation = conversation
         self._tell = tell
@@ -49,6 +51,7 @@ class Chain:
         self.first: bytes | None = None
         self._begins = begins
         self._keys = keys
+        self._attached = attached
         self._began = 0
         number = stream.stream if stream else 0
         self._history = StoredHistory(StreamRows(scan, None, conversation, number))
@@ -162,7 +165,7 @@ class Chain:
     def _fold(self, row: Row, here: int) -> None:
         self._began = here
         try:
-            commit = row.commit()
+            commit = row.commit(BARE)
         except StorageError as error:
             self.fault(f"version {row.version} cannot be read: {error}", here)
             self._state = None
@@ -170,6 +173,7 @@ class Chain:
         self._check_numbers(commit, here)
         self.events = commit.last_event
         self._check_key(row, commit)
+        self._attached.add(row, here)
         if self._state is not None:
             self._take(commit.events)
 
@@ -182,7 +186,7 @@ class Chain:
     def _readable(self, after: int = 0) -> Iterator[Event]:
         """Its events, up to the first that cannot be read."""
         with suppress(StorageError):
-            yield from self._history.events(after)
+            yield from self._history.events(after, contents=BARE)
 
     def _check_key(self, row: Row, commit: Commit) -> None:
         if self._stream is None or self._stream.name is not None:

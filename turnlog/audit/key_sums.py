@@ -9,6 +9,7 @@ from hashlib import sha256
 from turnlog.audit.fault import Fault, Tell, named
 from turnlog.domain.commit import Commit
 from turnlog.domain.events import HistoryContinued
+from turnlog.encoding.apart import BARE
 from turnlog.encoding.rows import is_commit
 from turnlog.errors import StorageError
 from turnlog.storage.recorder import Scan
@@ -66,7 +67,7 @@ class KeySums:
         known = 0
         for row in scan.every(Row):
             with suppress(StorageError, TypeError, ValueError):
-                commit = row.commit() if has_types(row) and is_commit(row.topic) else None
+                commit = row.commit(BARE) if has_types(row) and is_commit(row.topic) else None
                 if commit is None or row.name is None:
                     continue
                 for lookup in self._lookups(row, commit):
@@ -98,7 +99,7 @@ class KeySums:
         """Whether the row at the key's position has it."""
         for row in scan.tail(key.position - 1, 1):
             with suppress(StorageError, TypeError, ValueError):
-                commit = row.commit()
+                commit = row.commit(BARE)
                 return row.position == key.position and key.lookup in self._lookups(row, commit)
         return False
 

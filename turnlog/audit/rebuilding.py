@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import asdict
 
+from turnlog.audit.attachments import sweep
 from turnlog.audit.fault import Fault, named
 from turnlog.audit.verify import verify
 from turnlog.domain.events import LogRebuilt
@@ -53,7 +54,12 @@ def _ahead(scan: Scan) -> Iterator[Fault]:
 
 
 def rebuild(recorder: Recorder) -> dict[str, int]:
-    """Make heads and read models again; of how many commits each."""
+    """Make heads and read models again; of how many commits each.
+
+    What was attached and is named by no event is dropped: it is attached again.
+    """
+    with recorder.transaction() as transaction:
+        sweep(transaction)
     done = {"heads": rebuild_heads(recorder)}
     for name, projection in PROJECTIONS.items():
         done[name] = rebuild_one(recorder, projection)

@@ -18,7 +18,8 @@ from typing import Any
 
 import msgspec
 
-from turnlog.audit import chain, models
+from turnlog.audit import attachments, chain, models
+from turnlog.audit.attachments import Attached, Named
 from turnlog.audit.fault import Fault, named
 from turnlog.audit.key_sums import KeySums
 from turnlog.domain.amounts import amount
@@ -108,6 +109,7 @@ class Share(msgspec.Struct):
     found: Verification = msgspec.field(default_factory=Verification)
     due: int = 0
     early: int = 0
+    attached: dict[str, Named] = {}
 
 
 class _Checking:
@@ -121,6 +123,7 @@ class _Checking:
         self._checkpoint = heads.position if heads and has_types(heads) else 0
         self._last = scan.last_position()
         self._keys = KeySums(genesis.secret, self._checkpoint, self._last)
+        self._attached = Attached(genesis.secret)
 
     def all(self, projections: Mapping[str, Projection], url: str, jobs: int) -> None:
         scan, tell = self._scan, self._verification.tell
@@ -141,6 +144,7 @@ class _Checking:
             tell(Fault(None, None, what))
         self._lives(whole)
         self._orphans(streams, whole.seen)
+        attachments.check_all(scan, self._attached.names, tell)
         models.check(scan, projections, tell)
 
     def share(self, every: Iterable[Row], streams: Mapping[Any, Stream], upto: int) -> Share:
@@ -186,6 +190,7 @@ class _Checking:
         self._verification.events += share.found.events
         self._keys.due += share.due
         self._keys.early += share.early
+        self._attached.names |= share.attached
         return share
 
     def _streams(self) -> dict[Any, Stream]:
@@ -207,6 +212,7 @@ class _Checking:
         if stream is None and self._scan.head(name) is None:
             raise UnknownConversation(name)
         self._one(stream, _rows(self._scan, stream), name)
+        attachments.check_some(self._scan, self._attached.names, self._verification.tell)
 
     def _one(
         self, stream: Stream | None, rows: Iterable[Row], name: str | None = None
@@ -224,7 +230,7 @@ class _Checking:
             tell(Fault(name, None, "it is not found by its id"))
         chained = chain.Chain(
             name or "", stream, self._scan, self._checkpoint, tell,
-            begins=self._begins(stream, name or ""), keys=self._keys,
+            begins=self._begins(stream, name or ""), keys=self._keys, attached=self._attached,
         )  # fmt: skip
         events = chain.check(chained, rows)
         if name is None or is_conversation(name):
@@ -297,6 +303,7 @@ def _checked_share(asked: tuple[str, int, int, int, int]) -> Share:
             streams = {s.stream: s for s in scan.every(Stream) if first <= s.stream <= last}
             share = checking.share(scan.rows_between(first, last), streams, upto)
             share.found, share.due, share.early = found, checking._keys.due, checking._keys.early
+            share.attached = checking._attached.names
             return share
     finally:
         opened.close()

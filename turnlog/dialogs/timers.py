@@ -133,7 +133,7 @@ class Timers:
         """Bring the index up to the end of the log."""
         subscription = self._subscription = self._subscription or self._loaded(log)
         while rows := subscription.read():
-            for commit in commits(rows, DuePromptsProjection()):
+            for commit in commits(rows, DuePromptsProjection(), log.store.reader):
                 take(commit, self._index)
             if len(rows) == BATCH_COMMITS:
                 catch_up(log.store, [DuePromptsProjection()])

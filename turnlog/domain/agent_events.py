@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from turnlog.domain.attachment import Attachment
 from turnlog.domain.event import Event
 
 
@@ -84,4 +85,4 @@ class ForeignRecorded(Event, tag=111, frozen=True, array_like=True, gc=False):
 
     source: str
     kind: str
-    body: bytes = b""
+    body: bytes | Attachment = b""

@@ -134,7 +134,7 @@ def _message_understood(state: State, event: e.MessageUnderstood) -> None:
 
 
 def _bot_uttered(state: State, event: e.BotUttered) -> None:
-    state.context.latest_bot_message = BotMessage(state.event, event.text, event.data)
+    state.context.latest_bot_message = BotMessage(state.event, event.text)
 
 
 def _user_featurized(state: State, event: e.UserFeaturized) -> None:
@@ -182,7 +182,7 @@ def _redact(context: Context, event: e.MessageRedacted) -> None:
     if user is not None and user.event == event.message:
         context.latest_message = user.without_words()
     if bot is not None and bot.event in (event.message, *event.events):
-        context.latest_bot_message = replace(bot, text=None, data=None)
+        context.latest_bot_message = replace(bot, text=None)
     if loop is not None and loop.trigger is not None and loop.trigger.event == event.message:
         context.loop = replace(loop, trigger=loop.trigger.without_words())
 
@@ -425,3 +425,6 @@ _EFFECTS: dict[type[e.Event], Callable[[State, Any], None]] = {
     e.EventErased: _erased,
     e.OriginDeleted: _origin_deleted,
 }
+
+FOLDED: frozenset[type[e.Event]] = frozenset(_EFFECTS) | REWINDS
+"""Events that change a state; `data` and `extra` of theirs never do."""

@@ -29,7 +29,6 @@ class LatestMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class BotMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     event: int
     text: str | None = None
-    data: dict[str, Any] | None = None
 
 
 class Action(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from turnlog.domain.attachment import Attachment
 from turnlog.domain.message import Message
 from turnlog.domain.message_parts import Media, Part, Text, ToolCall, ToolResult
 from turnlog.domain.values import same
@@ -64,9 +65,15 @@ def _bare(part: Part, names: dict[str, list[str]]) -> Part:
         name = called.pop() if called else None
         return replace(part, name=part.name or name)
     if isinstance(part, Media):
-        digest = part.sha256 if part.content is None else sha256(part.content).hexdigest()
-        return replace(part, name=None, content=None, sha256=digest)
+        return replace(part, name=None, content=None, sha256=_sha256(part))
     return part
+
+
+def _sha256(media: Media) -> str | None:
+    held = media.content
+    if isinstance(held, Attachment):
+        return held.sha256().hex()
+    return media.sha256 if held is None else sha256(held).hexdigest()
 
 
 def _arguments(call: ToolCall) -> Any:

@@ -60,7 +60,7 @@ def _content_part(part: Part) -> Any:
 
 
 def _media(media: Media) -> dict[str, Any] | None:
-    data = None if media.content is None else b64encode(media.content).decode()
+    data = None if media.content is None else b64encode(bytes(media.content)).decode()
     mime = media.mime or "application/octet-stream"
     url = media.uri if data is None else f"data:{mime};base64,{data}"
     if media.kind == "image" and url is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from turnlog.domain.attachment import Attachment
 from turnlog.domain.plain import dumps
 
 
@@ -70,7 +71,7 @@ class Media(msgspec.Struct, frozen=True, tag=True):
     sha256: str | None = None
     uri: str | None = None
     name: str | None = None
-    content: bytes | None = None
+    content: bytes | Attachment | None = None
 
 
 class Opaque(msgspec.Struct, frozen=True, tag=True):

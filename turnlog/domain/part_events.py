@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from turnlog.domain.attachment import Attachment
 from turnlog.domain.event import Event
 
 
@@ -67,7 +68,7 @@ class MediaAdded(_Part, tag=99, frozen=True, array_like=True, gc=False):
     mime: str | None = None
     uri: str | None = None
     sha256: str | None = None
-    content: bytes | None = None
+    content: bytes | Attachment | None = None
     filename: str | None = None
 
 

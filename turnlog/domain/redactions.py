@@ -111,12 +111,18 @@ class Redactions:
             event = without_words(event)
         if isinstance(event, e.ThreadImported):  # it holds what other events say, a second time
             return replace(event, entry=self._whole_texts.json(event.entry))
-        if isinstance(event, e.ForeignRecorded):  # nobody can say what is in bytes that come later
-            unreadable = b"" if number > min(self.hidden, default=number) else event.body
-            return replace(event, body=self._whole_texts.json(event.body, unreadable))
+        if isinstance(event, e.ForeignRecorded):
+            return self._masked(number, event)
         if (mask := self._masks.of(number)) is not None:
             event = mask.event(event)
         return event
+
+    def _masked(self, number: int, event: e.ForeignRecorded) -> e.ForeignRecorded:
+        """Nobody can say what is in bytes that come later."""
+        body = bytes(event.body)
+        unreadable = b"" if number > min(self.hidden, default=number) else body
+        masked = self._whole_texts.json(body, unreadable)
+        return event if masked == body else replace(event, body=masked)
 
     def state(self, event: int) -> State:
         """The state after the event of that number, as every view may show it."""

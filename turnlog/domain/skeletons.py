@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from turnlog.domain.attachment import Attachment
 from turnlog.domain.events import Event
 from turnlog.domain.plain import dumps
 
@@ -79,8 +80,8 @@ def _words(event: Event) -> Iterator[tuple[str | bytes, str, str]]:
             continue
         if isinstance(held, str):
             yield held, field, "text"
-        elif isinstance(held, bytes):
-            yield b64encode(held).decode(), field, "base64"
+        elif isinstance(held, bytes | Attachment):
+            yield b64encode(bytes(held)).decode(), field, "base64"
         elif isinstance(held, dict | list):
             yield dumps(held), field, "object" if isinstance(held, dict) else "list"
             yield dumps(held).decode(), field, "json"
@@ -119,4 +120,4 @@ def _said(event: Event | None, field: str, form: str) -> Any:
         return msgspec.json.decode(dumps(_BLANK[form]))  # a copy of one's own
     if form == "json":
         return dumps(held).decode()
-    return b64encode(held).decode() if form == "base64" else held
+    return b64encode(bytes(held)).decode() if form == "base64" else held

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from turnlog.domain.attachment import Attachment
 from turnlog.domain.errors import InvalidEvent
 
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1
@@ -41,6 +42,8 @@ SCALARS = frozenset({str, int, float, bool, type(None), RawJson})
 def same(one: Any, other: Any) -> bool:
     """Whether two values or events are stored alike: as ==, but 1, 1.0 and True differ."""
     kind = type(one)
+    if kind is Attachment or type(other) is Attachment:
+        return bool(one == other)
     if kind is not type(other):
         return False
     if kind is list or kind is tuple:

@@ -11,15 +11,17 @@ said and are not stored, and `parts` is the secret that their salts come from, t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from hashlib import sha256, shake_256
-from typing import Any
 
 import msgspec
 
+from turnlog.domain.attachment import LARGE, Attachment
 from turnlog.domain.commit import Commit
 from turnlog.domain.events import EVENTS, Event, EventErased
+from turnlog.encoding import apart
+from turnlog.encoding.apart import Contents, Put
 from turnlog.encoding.binary import UNREADABLE, AnyEvent, encode, ext_hook
 from turnlog.errors import Corrupt, NewerFormat
 
@@ -96,11 +98,6 @@ def _said() -> msgspec.msgpack.Decoder[Said]:
     return msgspec.msgpack.Decoder(Said, ext_hook=ext_hook)
 
 
-@cache
-def _event() -> msgspec.msgpack.Decoder[Any]:
-    return msgspec.msgpack.Decoder(AnyEvent, ext_hook=ext_hook)
-
-
 def is_commit(topic: str) -> bool:
     """Whether a row is ours, of whatever format version; a foreign application's is not."""
     if topic == TOPIC:
@@ -120,16 +117,22 @@ class Columns(msgspec.Struct, frozen=True):
     commitments: bytes
 
 
-def columns(commit: Commit, secret: bytes) -> Columns:
-    """secret: 16 random bytes that nobody else gets to know."""
+def columns(commit: Commit, secret: bytes, put: Put | None = None) -> Columns:
+    """secret: 16 random bytes that nobody else gets to know.
+
+    put: keeps what stands apart from the row; None where nothing shall.
+    """
     events, keys = commit.events, () if commit.key is None else (commit.key,)
     skeleton = (
         commit.recorded, commit.first_event, commit.first_turn,
         [TAGS[type(event)] for event in events], len(keys),
     )  # fmt: skip
-    each = [*map(encode, events), *[key.encode() for key in keys]]
-    parts = secret + encode((events, keys))
-    return Columns(TOPIC, encode(skeleton), parts, _following(secret, each))
+    said, whole = [*map(encode, events)], encode((events, keys))
+    if put is not None and (len(whole) > LARGE or apart.attaches(events)):
+        said = [apart.split(encode(event), put) for event in apart.attached(events, put)]
+        whole = encode(RawSaid(tuple(map(msgspec.Raw, said)), keys))
+    each = [*said, *[key.encode() for key in keys]]
+    return Columns(TOPIC, encode(skeleton), secret + whole, _following(secret, each))
 
 
 def foreign_columns(topic: str, state: bytes, secret: bytes) -> Columns:
@@ -174,20 +177,23 @@ def holds(topic: str, skeleton: bytes, tags: Collection[int]) -> bool:
 
 
 def decode_events(
-    topic: str, skeleton: bytes, commitments: bytes, parts: bytes
+    topic: str, skeleton: bytes, commitments: bytes, parts: bytes, contents: Contents | None
 ) -> tuple[int, tuple[Event, ...]]:
-    """Number of the first event, and the events. Raises NewerFormat or Corrupt, never half."""
-    in_clear, said = _decoded(topic, skeleton, commitments, parts)
+    """Number of the first event, and the events. Raises NewerFormat or Corrupt, never half.
+
+    contents: gives what stands apart from the row; None where nothing does.
+    """
+    in_clear, said = _decoded(topic, skeleton, commitments, parts, contents)
     return in_clear.first_event, said.events
 
 
 def decode_commit(
     conversation: str, version: int, topic: str, skeleton: bytes, commitments: bytes,
-    parts: bytes, position: int | None, life: int = 1,
+    parts: bytes, position: int | None, life: int = 1, contents: Contents | None = None,
 ) -> Commit:  # fmt: skip
     """A stored commit. Raises NewerFormat or Corrupt, never half a commit."""
     try:
-        in_clear, said = _decoded(topic, skeleton, commitments, parts)
+        in_clear, said = _decoded(topic, skeleton, commitments, parts, contents)
     except (NewerFormat, Corrupt) as error:
         where = f"conversation {conversation!r}, version {version}"
         raise type(error)(f"{where}: {error}") from error
@@ -198,7 +204,7 @@ def decode_commit(
 
 
 def _decoded(
-    topic: str, skeleton: bytes, commitments: bytes, parts: bytes
+    topic: str, skeleton: bytes, commitments: bytes, parts: bytes, contents: Contents | None
 ) -> tuple[Skeleton, Said]:
     if topic != TOPIC:
         raise NewerFormat(
@@ -207,16 +213,29 @@ def _decoded(
     try:
         in_clear = _skeleton.decode(skeleton)
         if commitments:
-            return in_clear, _gathered(in_clear, _parts.decode(parts))
-        said = _said().decode(memoryview(parts)[SALT_BYTES:])
+            said = _gathered(in_clear, _parts.decode(parts), contents)
+        else:
+            said = _read(memoryview(parts)[SALT_BYTES:], contents)
     except UNREADABLE as error:
         raise Corrupt(str(error)) from error
     if len(said.events) != len(in_clear.tags):
         raise Corrupt("it does not hold as many events as it says in clear")
+    if contents is not None and not apart.attaching_tags().keys().isdisjoint(in_clear.tags):
+        return in_clear, Said(apart.bound(said.events, contents), said.keys)
     return in_clear, said
 
 
-def _gathered(skeleton: Skeleton, parts: Iterable[Part]) -> Said:
+def _read(parts: memoryview, contents: Contents | None) -> Said:
+    try:
+        return _said().decode(parts)
+    except UNREADABLE:
+        raw = _raw_said.decode(parts)
+        if not any(apart.named_by(raw.events)):
+            raise
+        return Said(tuple(apart.decoded(each, contents) for each in raw.events), raw.keys)
+
+
+def _gathered(skeleton: Skeleton, parts: Iterable[Part], contents: Contents | None) -> Said:
     """What several parts say, in order; of an event that was dropped its type alone."""
     events: list[Event] = [EventErased(_NAMES.get(tag, str(tag))) for tag in skeleton.tags]
     keys: list[str] = []
@@ -228,7 +247,7 @@ def _gathered(skeleton: Skeleton, parts: Iterable[Part]) -> Said:
         for place, event in zip(part.places, part.content.events, strict=False):
             if not 0 <= place < len(events):
                 raise Corrupt("a part does not hold the events that it names")
-            events[place] = _event().decode(event)
+            events[place] = apart.decoded(event, contents)
         keys += part.content.keys
     return Said(tuple(events), tuple(keys))
 
@@ -243,6 +262,18 @@ def foreign_state(commitments: bytes, parts: bytes) -> bytes:
 def _whole(parts: bytes) -> RawSaid:
     try:
         return _raw_said.decode(memoryview(parts)[SALT_BYTES:])
+    except UNREADABLE as error:
+        raise Corrupt(f"the parts cannot be read: {error}") from error
+
+
+def attachments(commitments: bytes, parts: bytes) -> Iterator[Attachment]:
+    """What a row says that stands apart from it."""
+    if apart.MARK not in parts:  # as in nearly all
+        return
+    try:
+        for part in _in_parts(commitments, parts):
+            if isinstance(part.content, Content):
+                yield from apart.named_by(part.content.events)
     except UNREADABLE as error:
         raise Corrupt(f"the parts cannot be read: {error}") from error
 

@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from queue import Empty, SimpleQueue
-from typing import Self, TypeVar
+from typing import BinaryIO, Self, TypeVar
 
+from turnlog.domain.attachment import Attachment
 from turnlog.domain.commit import Commit
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.dialogue import Dialogue
@@ -194,6 +195,16 @@ class AsyncTurnlog:
         """The answer to a question put to the log on a reading thread."""
         self.sync.store.check_process()
         return await self._loop.run_in_executor(self._pool, question, self.sync)
+
+    async def attach(
+        self, conversation: str, file: BinaryIO, *, type: str | None = None
+    ) -> Attachment:
+        """As Turnlog.attach, on a reading thread."""
+        return await self.read(lambda log: log.attach(conversation, file, type=type))
+
+    async def open_attachment(self, attachment: Attachment) -> BinaryIO:
+        """As Turnlog.open_attachment; the file reads from the database: read it in `read`."""
+        return await self.read(lambda log: log.open_attachment(attachment))
 
     async def conversation(
         self,

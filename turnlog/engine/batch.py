@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,9 +17,10 @@ from turnlog.domain.history import NoHistory, past
 from turnlog.domain.lives import can_begin
 from turnlog.domain.state import State
 from turnlog.domain.streams import MARK
-from turnlog.encoding import binary
+from turnlog.encoding.checking import checked
 from turnlog.encoding.rows import SALT_BYTES, columns, decode_skeleton, digest
 from turnlog.engine.forking import HIDING, Fork, begun, first_events, passed_on
+from turnlog.engine.placing import Placed, Placing
 from turnlog.engine.recordable import check_recordable
 from turnlog.engine.request import Answer, Part, Recorded, Request
 from turnlog.errors import InvalidEvent, UnknownConversation, VersionConflict
@@ -27,6 +29,7 @@ from turnlog.projections.heads import Heads
 from turnlog.projections.history import StoredHistory
 from turnlog.projections.live_head import LiveHead
 from turnlog.projections.stream_rows import StreamRows
+from turnlog.storage.contents import StoredContents
 from turnlog.storage.recorder import Reader, Transaction
 from turnlog.storage.rows import (
     Genesis,
@@ -71,6 +74,9 @@ class Batch:
         self.rows: list[Row] = []
         self.streams: list[Stream] = []
         self.keys: list[Key] = []
+        self.placed: list[Placed] = []
+        self._placing = Placing(genesis, transaction)
+        self._contents = StoredContents(reader, heads.recorder)
         self.takes_out = False
         self.found: dict[str, LiveHead] = {}
         self._known: dict[bytes, list[Commit]] = {}
@@ -95,7 +101,8 @@ class Batch:
                 for key in request.keys
                 for lookup in self._lookups(head, key)
             }
-            for commit in [row.commit() for row in self._keyed(asked)] if asked else ():
+            for row in self._keyed(asked) if asked else ():
+                commit = row.commit(self._contents)
                 if commit.key is not None:
                     known = self._lookup(commit.conversation, commit.key, commit.life)
                     self._known[known] = [commit]
@@ -133,7 +140,9 @@ class Batch:
         """Put what was decided so far into the transaction."""
         if self._transaction is not None and self.rows:
             self._transaction.append(self.rows, self.streams, self.keys)
-            self.rows, self.streams, self.keys = [], [], []
+            for placed in self.placed:
+                placed.write(self._transaction)
+            self.rows, self.streams, self.keys, self.placed = [], [], [], []
 
     def put_at(self, first: int) -> None:
         """Move what was decided to the positions that the log gave."""
@@ -195,7 +204,7 @@ class Batch:
         events, result = (
             (answer.events, answer.result) if isinstance(answer, Answer) else (answer, None)
         )
-        return binary.checked(head.conversation, events), result
+        return checked(head.conversation, events), result
 
     def _recorded_events(
         self,
@@ -237,7 +246,7 @@ class Batch:
         history = self._history(origin)
         shared = fork.shared(origin, history)
         begins = begun(request.conversation, origin, history, shared)
-        asked = binary.checked(request.conversation, first_events(fork, origin, history, shared))
+        asked = checked(request.conversation, first_events(fork, origin, history, shared))
         return self._recorded_events(request, begins, asked, history, origin.stream)
 
     def _hide_in_forks(self, request: Request, stream: int, events: Sequence[Event]) -> None:
@@ -330,7 +339,10 @@ class Batch:
             tuple(events), key, position, life,
         )  # fmt: skip
         stream, owner, name = self._stream(before)
-        made = columns(commit, self._random(SALT_BYTES))
+        placed: list[Placed] = []
+        put = partial(self._placing, conversation, life, placed)
+        made = columns(commit, self._random(SALT_BYTES), put)
+        self.placed += placed
         row = WrittenRow(
             position, stream, commit.version, made.topic, before.digest, made.skeleton, b"",
             made.parts, owner, name, life,

@@ -16,7 +16,7 @@ from turnlog.domain.lineage import MAIN
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.state import State
 from turnlog.domain.values import same
-from turnlog.encoding import binary
+from turnlog.encoding.checking import checked
 from turnlog.engine.request import Command
 from turnlog.errors import FormatError, InvalidEvent, OutOfRange
 
@@ -74,7 +74,7 @@ def _missing(dialogue: Dialogue, state: State, past: Past) -> Sequence[Event]:
         raise FormatError("has no events", conversation=dialogue.name)
     if state.event == 0:
         return dialogue.events
-    asked = binary.checked(dialogue.name, dialogue.events)
+    asked = checked(dialogue.name, dialogue.events)
     coming, _ = decide(dialogue.name, State(), asked, history=NoHistory())
     _check_prefix(dialogue.name, coming, state, past)
     return asked[state.event :]

@@ -41,6 +41,7 @@ from turnlog.engine.writer import Writer
 from turnlog.errors import VersionConflict
 from turnlog.projections.heads import Heads
 from turnlog.storage.checkpoints import close_over
+from turnlog.storage.contents import StoredContents
 from turnlog.storage.recorder import Reader, Recorder, Transaction
 from turnlog.storage.rows import Checkpoint, Genesis, Row, Stream
 from turnlog.storage.subscription import Subscription, batches
@@ -49,8 +50,9 @@ from turnlog.storage.subscription import Subscription, batches
 class CommitMapper(persistence.Mapper[str]):
     """Commits to stored events and back."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Recorder) -> None:
         """Needs no transcoder: the commit's encoding is the log's own."""
+        self._store = store
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
         made = columns(domain_event, os.urandom(SALT_BYTES))
@@ -67,6 +69,8 @@ class CommitMapper(persistence.Mapper[str]):
             commitments,
             parts,
             None,
+            1,
+            StoredContents(self._store.reader, self._store),
         )
 
 
@@ -150,7 +154,7 @@ class ConversationApplication(Application[str]):
         """The conversation now, or as it was after a version."""
 
     def construct_mapper(self) -> CommitMapper:
-        return CommitMapper()
+        return CommitMapper(self.store)
 
     def construct_recorder(self) -> StoredEventRecorder:
         return StoredEventRecorder(self.store, self.current)

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
 from time import monotonic
-from typing import Self
+from typing import BinaryIO, Self
 
 from msgspec.structs import replace
 
+from turnlog.domain.attachment import Attachment
 from turnlog.domain.commit import Commit
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.dialogue import Dialogue
@@ -32,6 +33,7 @@ from turnlog.engine.command import going_on, importing, recording
 from turnlog.engine.eventsourcing import ConversationApplication
 from turnlog.engine.forking import Fork
 from turnlog.engine.lost_tail import check_tail
+from turnlog.engine.placing import attach
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import InvalidEvent, OutOfRange, Unavailable, UnknownConversation
 from turnlog.projections import PROJECTIONS, catch_up_kept
@@ -42,6 +44,7 @@ from turnlog.projections.projection import catch_up
 from turnlog.projections.shown_commits import shown_commits
 from turnlog.projections.stream_rows import LivingRows, StreamRows
 from turnlog.projections.view import StoredView
+from turnlog.storage.contents import opened
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import key_lookup
 from turnlog.storage.subscription import WAIT_SECONDS, Subscription, digest_at
@@ -156,6 +159,24 @@ class Turnlog(ConversationApplication):
         return self.writer.perform(
             self.fork_request(as_, Fork(id, turn, event, trial, reason), key=key)
         )
+
+    def attach(self, conversation: str, file: BinaryIO, *, type: str | None = None) -> Attachment:
+        """Store a binary file, of any length, for an event that is recorded after it.
+
+        Takes some MB of memory. What no event ever names is swept by a rebuild. type: the media
+        type. Raises InvalidEvent or Unavailable.
+        """
+        check_id(conversation)
+        head = self.current.head(self.store.reader, conversation)
+        life = 1 if head is None else head.life + head.state.deleted
+        return attach(self.store, conversation, life, file, type)
+
+    def open_attachment(self, attachment: Attachment) -> BinaryIO:
+        """A binary file that reads what an event names, of whatever conversation.
+
+        Raises Corrupt where it is not there whole.
+        """
+        return opened(self.store.reader, attachment)
 
     def import_dialogue(self, dialogue: Dialogue) -> Recorded:
         """Record a whole dialogue; durable on return.

@@ -10,6 +10,7 @@ from turnlog.domain.events import Event
 from turnlog.domain.fold import Fold
 from turnlog.domain.history import History, past
 from turnlog.domain.state import State
+from turnlog.encoding.apart import BARE
 from turnlog.encoding.rows import decode_skeleton, is_commit
 from turnlog.errors import Corrupt
 from turnlog.projections.live_head import LiveHead
@@ -39,7 +40,7 @@ class Following(msgspec.Struct):
         folded = Fold(lambda: _events(new), state, past(history, state))
         for row in new:
             _check(head, row)
-            commit = row.commit() if is_commit(row.topic) else None
+            commit = row.commit(BARE) if is_commit(row.topic) else None
             if commit is not None and commit.key is not None:
                 self.keys[commit.key, row.life] = row.position
             events = commit.events if commit else ()
@@ -94,4 +95,4 @@ def _beginning(rows: Sequence[Row], history: History) -> State:
 def _events(rows: Iterable[Row]) -> Iterator[Event]:
     for row in rows:
         if is_commit(row.topic):
-            yield from row.commit().events
+            yield from row.commit(BARE).events

@@ -44,7 +44,7 @@ class Heads:
     """
 
     def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+        self.recorder = recorder
         self._checked = CheckedRows()
         self.tail = Tail()
         self.redactions = KnownRedactions()
@@ -77,9 +77,9 @@ class Heads:
 
     def _check_beginning(self, row: Row) -> None:
         """Raise Unavailable where an empty log became the copy of another one meanwhile."""
-        if row.previous != self._recorder.genesis.digest:
+        if row.previous != self.recorder.genesis.digest:
             what = "was empty when it was opened, and was filled by a restore: open it again"
-            raise Unavailable(f"{self._recorder.url}: the log {what}")
+            raise Unavailable(f"{self.recorder.url}: the log {what}")
 
     def _follow_tables(self, reader: Reader) -> None:
         """Where the tables are now, of which less has to be kept in memory."""
@@ -141,7 +141,7 @@ class Heads:
         return following
 
     def _lookups(self, conversation: str, following: Following) -> dict[bytes, int]:
-        secret = self._recorder.genesis.secret
+        secret = self.recorder.genesis.secret
         keys = {
             key_lookup(secret, conversation, key, life): position
             for (key, life), position in following.keys.items()
@@ -172,7 +172,7 @@ class Heads:
         stream = reader.stream(conversation, life)
         if stream is None or stream.stream != number:
             raise Corrupt(f"conversation {conversation!r}: it is not found by its id")
-        genesis = self._recorder.genesis.digest
+        genesis = self.recorder.genesis.digest
         check_stream(conversation, stream, genesis)
         if head is not None and head.stream == number:
             end = Link(head.version, head.digest)
@@ -185,7 +185,7 @@ class Heads:
         stream = reader.stream_of(number)
         assert stream is not None, "its rows were found by it"
         name = erased(number) if stream.name is None else decode_name(stream.name)
-        genesis = self._recorder.genesis.digest if stream.life == 1 else None
+        genesis = self.recorder.genesis.digest if stream.life == 1 else None
         return Links(name, stream, begin or Link(0, genesis), end, self._checked)
 
     def snapshot(
@@ -219,7 +219,7 @@ class Heads:
     def overdue(self) -> bool:
         """Whether a writer shall bring the tables up: no other process has done it meanwhile."""
         if self.tail.is_due:
-            found = self._recorder.reader.checkpoint(HEADS)
+            found = self.recorder.reader.checkpoint(HEADS)
             self.tail.let_go(found.position if found else 0)
         return self.tail.is_due
 
@@ -235,7 +235,7 @@ class Heads:
 
     def catch_up(self) -> None:
         """Bring heads, keys and snapshots up to the end of the log."""
-        with self._recorder.transaction() as transaction:
+        with self.recorder.transaction() as transaction:
             self.refresh(transaction)
             found = transaction.checkpoint(HEADS)
             self.write(transaction, found.position if found else 0)

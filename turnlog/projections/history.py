@@ -18,6 +18,7 @@ from turnlog.domain.rewinds import rewinds_in
 from turnlog.domain.state import State
 from turnlog.domain.traits import Rewind
 from turnlog.encoding import binary
+from turnlog.encoding.apart import BARE, Contents
 from turnlog.encoding.rows import TAGS, decode_commit, decode_events, holds, is_commit
 from turnlog.errors import Corrupt, OutOfRange, StorageError
 from turnlog.projections.stream_rows import StreamRows
@@ -52,7 +53,7 @@ class StoredHistory:
         """A commit as one of this conversation; an origin's without its key and what came later."""
         commit = decode_commit(
             self._conversation, body.version, body.topic, body.skeleton, body.commitments,
-            body.parts, body.position, self._rows.life,
+            body.parts, body.position, self._rows.life, self._rows.contents,
         )  # fmt: skip
         if rows.upto is None:
             return commit
@@ -60,18 +61,25 @@ class StoredHistory:
         return replace(commit, events=events, key=None)
 
     def groups(
-        self, begin: Snapshot | None = None, holding: Collection[int] = ()
+        self,
+        begin: Snapshot | None = None,
+        holding: Collection[int] = (),
+        *,
+        contents: Contents = BARE,
     ) -> Iterator[tuple[int, tuple[Event, ...]]]:
         """The events of each commit after a snapshot, and the number of the first, in order.
 
         holding: tags of events; commits that say in clear that they hold none are left out.
+        contents: gives what stands apart from the rows, which a fold does not ask for.
         """
         for rows, stored in self._rows.bodies(begin):
             for _, version, topic, _, skeleton, commitments, parts in stored:
                 if is_commit(topic):
                     try:
                         if not holding or holds(topic, skeleton, holding):
-                            first, events = decode_events(topic, skeleton, commitments, parts)
+                            first, events = decode_events(
+                                topic, skeleton, commitments, parts, contents
+                            )
                             yield first, _cut(first, events, rows.upto)
                     except StorageError as error:
                         where = f"conversation {self._conversation!r}, version {version}"
@@ -83,8 +91,12 @@ class StoredHistory:
             found += rewinds_in(enumerate(events, first))
         return [rewind for rewind in found if after < rewind[0] <= upto]
 
-    def events(self, after: int = 0, upto: int | None = None) -> Iterator[Event]:
-        for first, events in self.groups(self.before(after)):
+    def events(
+        self, after: int = 0, upto: int | None = None, *, contents: Contents | None = None
+    ) -> Iterator[Event]:
+        """contents: gives what stands apart from the rows; None for who shows it."""
+        contents = contents or self._rows.contents
+        for first, events in self.groups(self.before(after), contents=contents):
             if upto is not None and first > upto:
                 return
             skip = max(0, after - first + 1)
@@ -151,7 +163,7 @@ class StoredHistory:
         if row is None:
             why = f"there is no version {version}, the last is {self._rows.last_version()}"
             raise OutOfRange(self._conversation, why)
-        return self.state(row.commit().last_event)
+        return self.state(row.commit(BARE).last_event)
 
     def state_after_turn(self, turn: int, *, going_on: bool = True) -> State:
         """After the last event of a turn; going_on: False for the last before it went on from

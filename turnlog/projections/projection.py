@@ -23,6 +23,7 @@ from turnlog.projections.history import StoredHistory
 from turnlog.projections.stream_rows import StreamRows
 from turnlog.projections.view import Buffer, View, drop
 from turnlog.storage.checkpoints import close_over
+from turnlog.storage.contents import StoredContents
 from turnlog.storage.recorder import Reader, Recorder, Transaction
 from turnlog.storage.rows import Checkpoint, Row
 from turnlog.storage.subscription import BATCH_COMMITS, Subscription, check_past
@@ -55,11 +56,11 @@ class Projection(Protocol):
         ...
 
 
-def commits(rows: Iterable[Row], projection: Projection) -> list[Commit]:
+def commits(rows: Iterable[Row], projection: Projection, log: Reader) -> list[Commit]:
     """The commits that a projection sees: a foreign application's rows project to nothing."""
-    every = getattr(projection, "all_streams", False)
+    every, contents = getattr(projection, "all_streams", False), StoredContents(log)
     return [
-        row.commit()
+        row.commit(contents)
         for row in rows
         if row.name is not None  # its id was dropped, and what is derived with it
         and is_commit(row.topic)
@@ -162,7 +163,7 @@ def set_aside(view: View) -> dict[str, dict[str, Any]]:
 
 
 def _fold(rows: Iterable[Row], projection: Projection, buffer: Buffer) -> None:
-    seen = _of_newest_lives(commits(rows, projection), buffer)
+    seen = _of_newest_lives(commits(rows, projection, buffer.log), buffer)
     kinds = {type(event) for commit in seen for event in commit.events}
     if not _HIDING.isdisjoint(kinds):
         _note_redacted((c.conversation for c in seen if redacts(c)), buffer)

@@ -21,6 +21,7 @@ from turnlog.projections.projection import (
     was_redacted,
 )
 from turnlog.projections.view import View, reading
+from turnlog.storage.contents import StoredContents
 from turnlog.storage.recorder import Reader
 from turnlog.storage.rows import Row
 
@@ -202,7 +203,8 @@ def session_values(reader: Reader, conversation: str) -> Values:
     rows = _fresh(reader, conversation, values)
     if rows and rows[-1].life > values.life:
         values = Values()  # what is projected was of the life before
-    commits = [row.commit() for row in reversed(rows) if is_commit(row.topic)]
+    contents = StoredContents(reader)
+    commits = [row.commit(contents) for row in reversed(rows) if is_commit(row.topic)]
     if commits and (values.redacted or begins_fork(commits[0]) or any(map(redacts, commits))):
         values, commits = Values(), shown_whole(reader, conversation)
         values.redacted = any(map(redacts, commits))

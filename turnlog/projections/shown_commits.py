@@ -10,13 +10,15 @@ from turnlog.encoding.rows import is_commit
 from turnlog.projections.heads import Heads
 from turnlog.projections.history import StoredHistory
 from turnlog.projections.stream_rows import StreamRows
+from turnlog.storage.contents import StoredContents
 from turnlog.storage.recorder import Reader
 from turnlog.storage.rows import Row
 
 
 def shown_commits(reader: Reader, heads: Heads, rows: Iterable[Row]) -> list[Commit]:
     """The commits in some rows of the log, without what was redacted."""
-    commits = [(row, row.commit()) for row in rows if is_commit(row.topic)]
+    contents = StoredContents(reader, heads.recorder)
+    commits = [(row, row.commit(contents)) for row in rows if is_commit(row.topic)]
     known = heads.known(reader, dict.fromkeys(row.conversation for row, _ in commits))
     redactions: dict[int, Redactions] = {}
     for row in {row.stream: row for row, _ in commits}.values():

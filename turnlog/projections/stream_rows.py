@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Self
 from turnlog.domain.events import Event, HistoryContinued
 from turnlog.domain.redactions import Redactions
 from turnlog.encoding import rows as encoding
+from turnlog.encoding.apart import BARE, Contents
 from turnlog.errors import Corrupt
 from turnlog.projections.live_head import LiveHead
+from turnlog.storage.contents import StoredContents
 from turnlog.storage.links import AnyLinks, Link, Unchecked
 from turnlog.storage.recorder import Reader
 from turnlog.storage.rows import Body, Row, Snapshot, erased
@@ -70,6 +72,12 @@ class StreamRows:
     @property
     def _reader(self) -> Reader:
         return self._given
+
+    @property
+    def contents(self) -> Contents:
+        """Gives what stands apart from the rows, once an event is shown."""
+        heads = self._heads
+        return StoredContents(self._reader, None if heads is None else heads.recorder)
 
     def bodies(self, begin: Snapshot | None = None) -> Iterator[tuple[StreamRows, Iterable[Body]]]:
         """The rows after a snapshot, oldest first, in batches, and of which stream they are.
@@ -206,7 +214,7 @@ class StreamRows:
             return None
         for row in self._reader.rows(self.stream, 0, 1):
             if encoding.is_commit(row.topic) and _numbers(row)[0] > 1:
-                event = row.commit().events[0]
+                event = row.commit(BARE).events[0]
                 if isinstance(event, HistoryContinued) and event.conversation is not None:
                     return row.previous, event
         return None

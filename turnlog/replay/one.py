@@ -15,7 +15,7 @@ from turnlog.domain.conversation import Conversation
 from turnlog.domain.dialogue import Turn, turns
 from turnlog.domain.events import AnswerEnded, BotFailed, Event, ToolCalled, UserUttered
 from turnlog.domain.fold import Fold
-from turnlog.encoding import binary
+from turnlog.encoding.checking import checked
 from turnlog.engine.log import Turnlog
 from turnlog.errors import ConversationError
 from turnlog.replay.comparing import difference, own
@@ -79,7 +79,7 @@ async def _answer(
         answer = [BotFailed("timeout", f"no answer within {timeout:g} s; it blocked")]
     try:
         await seen.answer.end_message()
-        kept = binary.checked(scratch.id, answer)
+        kept = checked(scratch.id, answer)
         answer = scratch.stage(*kept, recorded=0.0, now=message.timestamp).events
     except ConversationError as error:
         answer = [BotFailed("error", f"its answer cannot be recorded: {error}")]

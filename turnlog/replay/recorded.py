@@ -10,7 +10,7 @@ from turnlog.bots.streaming import Draft
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, ToolCalled, ToolReturned
 from turnlog.domain.values import same
-from turnlog.encoding import binary
+from turnlog.encoding.checking import checked
 from turnlog.errors import ToolFailed
 
 Recorded = tuple[ToolCalled, ToolReturned | None]
@@ -62,7 +62,7 @@ class RecordedConversation(BotConversation):
     async def call(self, tool: str, /, **arguments: Any) -> Any:
         """The recorded result of this call; of the next one of this tool where none is equal."""
         await self.answer.end_message()
-        (wanted,) = binary.checked(self.id, [ToolCalled(tool, arguments)])
+        (wanted,) = checked(self.id, [ToolCalled(tool, arguments)])
         assert isinstance(wanted, ToolCalled)
         pair = self._recorded(wanted)
         if pair is None:
@@ -79,7 +79,7 @@ class RecordedConversation(BotConversation):
         return returned.result
 
     def _said(self, event: Event) -> Sequence[Event]:
-        kept = binary.checked(self.id, [event])
+        kept = checked(self.id, [event])
         return self._conversation.stage(*kept, recorded=0.0, now=self.now).events
 
     def _record(self, call: ToolCalled) -> None:

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import Event
+from turnlog.encoding.apart import with_contents
 from turnlog.errors import FormatError
 from turnlog.serializers.shared import json_stream
 from turnlog.serializers.shared.codec import Example
@@ -57,7 +58,7 @@ class JsonlCodec(DocumentCodec):
         content: dict[str, Any] = {"format": f"turnlog/{VERSION}", "conversation": dialogue.name}
         if dialogue.first_event != 1:
             content |= {"first_event": dialogue.first_event, "first_turn": dialogue.first_turn}
-        content["events"] = [to_plain(event) for event in dialogue.events]
+        content["events"] = [to_plain(with_contents(event)) for event in dialogue.events]
         yield Example.of(dialogue, content)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:

@@ -46,7 +46,7 @@ def _media(event: MediaAdded) -> Spoken | None:
     """An image or an attachment; nothing where the log has neither address nor bytes."""
     source = event.uri
     if source is None and event.content is not None:
-        coded = b64encode(event.content).decode()
+        coded = b64encode(bytes(event.content)).decode()
         source = f"data:{event.mime or 'application/octet-stream'};base64,{coded}"
     if source is None:
         return None

@@ -15,6 +15,7 @@ from turnlog.engine.request import Recorded, Request
 from turnlog.projections.projection import catch_up, redacts
 from turnlog.projections.session_values import SessionValuesProjection, Values, session_values
 from turnlog.storage import forks
+from turnlog.storage.contents import StoredContents
 from turnlog.storage.rows import Row
 from turnlog.storage.subscription import BATCH_COMMITS, Subscription
 
@@ -93,7 +94,7 @@ class Store(forks.Forked):
         if cached is None or (row.life, row.version) <= (cached.life, cached.version):
             return
         if is_commit(row.topic):
-            self._take(row.commit())
+            self._take(row.commit(StoredContents(self.log.store.reader)))
         else:
             del self._cached[row.conversation]
 

@@ -16,6 +16,7 @@ from turnlog.domain.streams import stream
 from turnlog.errors import StorageError
 from turnlog.files import is_stream, pour
 from turnlog.storage.checkpoints import close_over
+from turnlog.storage.contents import CHUNKS_AT_ONCE
 from turnlog.storage.high_water import HighWater
 from turnlog.storage.private_folder import PrivateFolder
 from turnlog.storage.recorder import Recorder, Scan, Transaction
@@ -134,15 +135,25 @@ def copy(source: Recorder, target: Recorder) -> Copied:
 
 
 def _copy_rows(scan: Scan, transaction: Transaction) -> Copied:
-    """With the streams that begin among them."""
-    commits, seen = 0, set[int]()
+    """With the streams that begin among them, and what stands apart from them."""
+    commits, seen, attached = 0, set[int](), set[str]()
     for rows in batches(scan, upto=scan.last_position()):
         begun = {row.stream: row for row in rows if row.stream not in seen}
         seen |= begun.keys()
         streams = [Stream(row.stream, row.life, row.owner, row.name) for row in begun.values()]
         transaction.append(rows, streams)
+        attached |= {attachment.name for row in rows for attachment in row.attachments()}
         commits += len(rows)
+    for name in sorted(attached):
+        _copy_chunks(scan, bytes.fromhex(name), transaction)
     return Copied(commits, len(seen))
+
+
+def _copy_chunks(scan: Scan, name: bytes, transaction: Transaction) -> None:
+    first = 0
+    while chunks := scan.chunks(name, first, CHUNKS_AT_ONCE):
+        transaction.put_chunks(chunks)
+        first = chunks[-1].number + 1
 
 
 def _keys(scan: Scan) -> Iterator[Key]:
@@ -169,9 +180,9 @@ def _put_entries(entries: Sequence[Entry], transaction: Transaction) -> None:
         transaction.put(model, mine)
 
 
-def _grouped(items: Iterable[Any]) -> Iterator[list[Any]]:
+def _grouped(items: Iterable[Any], size: int = ROWS_AT_ONCE) -> Iterator[list[Any]]:
     rest = iter(items)
-    while batch := list(islice(rest, ROWS_AT_ONCE)):
+    while batch := list(islice(rest, size)):
         yield batch
 
 

@@ -16,6 +16,7 @@ from turnlog.errors import Unavailable
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import (
     HEADS,
+    BlobChunk,
     Body,
     Checkpoint,
     Entry,
@@ -47,6 +48,7 @@ class MemoryTransaction:
         self._keys: dict[bytes, Key] = {}
         self._heads: dict[str, Head] = {}
         self._snapshots: dict[int, dict[int, Snapshot]] = {}
+        self._chunks: dict[bytes, dict[int, BlobChunk]] = {}
         self._checkpoints: dict[str, Checkpoint] = {}
         self._models: dict[str, dict[tuple[str, str], bytes]] = {}
 
@@ -132,6 +134,15 @@ class MemoryTransaction:
         with self._lock:
             found = self._snapshots.get(stream, {})
             return [found[version] for version in sorted(found)]
+
+    def chunks(self, name: bytes, first: int, count: int) -> Sequence[BlobChunk]:
+        with self._lock:
+            found = self._chunks.get(name, {})
+            return [found[number] for number in sorted(found) if number >= first][:count]
+
+    def attachment_names(self) -> Sequence[bytes]:
+        with self._lock:
+            return [name for name, chunks in self._chunks.items() if chunks]
 
     def checkpoint(self, model: str) -> Checkpoint | None:
         with self._lock:
@@ -252,6 +263,17 @@ class MemoryTransaction:
         table = self._snapshots.get(stream, {})
         for version in list(table):
             self._set(table, version, None)
+
+    def put_chunks(self, chunks: Sequence[BlobChunk]) -> None:
+        for chunk in chunks:
+            table = self._chunks.setdefault(chunk.name, {})
+            if chunk.number not in table:
+                self._set(table, chunk.number, chunk)
+
+    def drop_chunks(self, name: bytes, below: int) -> None:
+        table = self._chunks.get(name, {})
+        for number in [number for number in table if number < below]:
+            self._set(table, number, None)
 
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
         self._set(self._checkpoints, checkpoint.model, checkpoint)

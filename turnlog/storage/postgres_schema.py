@@ -57,6 +57,12 @@ CREATE TABLE turnlog_snapshots (
     previous bigint NOT NULL,
     PRIMARY KEY (stream, version)
 );
+CREATE TABLE turnlog_blobs (
+    name bytea NOT NULL,
+    number bigint NOT NULL,
+    content bytea NOT NULL,
+    PRIMARY KEY (name, number)
+);
 CREATE TABLE turnlog_checkpoints (
     model bytea PRIMARY KEY,
     position bigint NOT NULL,

@@ -11,6 +11,7 @@ from eventsourcing.persistence import IntegrityError
 from turnlog.storage.postgres_connection import Connection, columns
 from turnlog.storage.rows import (
     HEADS,
+    BlobChunk,
     Body,
     Checkpoint,
     Entry,
@@ -39,6 +40,7 @@ HEAD: LiteralString = (
     "conversation, stream, owner, life, version, position, digest, event, turn, snapshot, state"
 )
 SNAPSHOT: LiteralString = "stream, version, event, turn, digest, state, previous"
+CHUNK: LiteralString = "name, number, content"
 _OF: LiteralString = (
     "stream = (SELECT stream FROM turnlog_streams WHERE lookup = %b ORDER BY life DESC LIMIT 1)"
 )
@@ -178,6 +180,16 @@ class PostgresReader:
         )
         return self._found(Snapshot._make, statement, (stream,))
 
+    def chunks(self, name: bytes, first: int, count: int) -> Sequence[BlobChunk]:
+        statement: LiteralString = (
+            f"SELECT {CHUNK} FROM turnlog_blobs"
+            " WHERE name = %b AND number >= %b ORDER BY number LIMIT %b"
+        )
+        return self._found(BlobChunk._make, statement, (name, first, count))
+
+    def attachment_names(self) -> Sequence[bytes]:
+        return [name for (name,) in self._all("SELECT DISTINCT name FROM turnlog_blobs")]
+
     def checkpoint(self, model: str) -> Checkpoint | None:
         statement: LiteralString = (
             "SELECT model, position, digest FROM turnlog_checkpoints WHERE model = %b"
@@ -308,6 +320,18 @@ class PostgresTransaction(PostgresReader):
     def drop_snapshots(self, stream: int) -> None:
         statement: LiteralString = "DELETE FROM turnlog_snapshots WHERE stream = %b::bigint"
         self._connection.ask(statement, (stream,))
+
+    def put_chunks(self, chunks: Sequence[BlobChunk]) -> None:
+        self._do(
+            "INSERT INTO turnlog_blobs"
+            " SELECT * FROM unnest(%b::bytea[], %b::bigint[], %b::bytea[]) ON CONFLICT DO NOTHING",
+            chunks,
+        )
+
+    def drop_chunks(self, name: bytes, below: int) -> None:
+        self._connection.ask(
+            "DELETE FROM turnlog_blobs WHERE name = %b AND number < %b", (name, below)
+        )
 
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
         self._connection.ask(

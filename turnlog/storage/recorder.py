@@ -18,7 +18,18 @@ from eventsourcing.persistence import IntegrityError
 from turnlog.errors import ForkedLog, StorageError
 from turnlog.storage import forks
 from turnlog.storage.high_water import HighWaterFile
-from turnlog.storage.rows import Body, Checkpoint, Genesis, Head, Key, Row, Snapshot, Stored, Stream
+from turnlog.storage.rows import (
+    BlobChunk,
+    Body,
+    Checkpoint,
+    Genesis,
+    Head,
+    Key,
+    Row,
+    Snapshot,
+    Stored,
+    Stream,
+)
 from turnlog.storage.signal import Signal
 
 
@@ -83,6 +94,14 @@ class Reader(Protocol):
         ...
 
     def snapshots(self, stream: int) -> Sequence[Snapshot]: ...
+
+    def chunks(self, name: bytes, first: int, count: int) -> Sequence[BlobChunk]:
+        """Of an attachment, from that number on, in order."""
+        ...
+
+    def attachment_names(self) -> Sequence[bytes]:
+        """Of all that there are chunks of."""
+        ...
 
     def checkpoint(self, model: str) -> Checkpoint | None: ...
 
@@ -164,6 +183,14 @@ class Transaction(Reader, Protocol):
     def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None: ...
 
     def drop_snapshots(self, stream: int) -> None: ...
+
+    def put_chunks(self, chunks: Sequence[BlobChunk]) -> None:
+        """Those that are there stay: what has the same name says the same."""
+        ...
+
+    def drop_chunks(self, name: bytes, below: int) -> None:
+        """Remove an attachment's chunks with numbers below that."""
+        ...
 
     def put_checkpoint(self, checkpoint: Checkpoint) -> None: ...
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple, Self, TypeVar, get_args, get_type_hints
 
+from turnlog.domain.attachment import Attachment
 from turnlog.domain.commit import Commit
 from turnlog.encoding import rows as encoding
+from turnlog.encoding.apart import Contents
 from turnlog.encoding.binary import encode
 from turnlog.errors import Corrupt
 
@@ -106,11 +108,16 @@ class Row(NamedTuple):
             self.owner, self.version, self.topic, self.previous, self.skeleton, made
         )
 
-    def commit(self) -> Commit:
+    def commit(self, contents: Contents | None = None) -> Commit:
+        """contents: gives what stands apart from the row; None where nothing does."""
         return encoding.decode_commit(
             self.conversation, self.version, self.topic, self.skeleton, self.commitments,
-            self.parts, self.position, self.life,
+            self.parts, self.position, self.life, contents,
         )  # fmt: skip
+
+    def attachments(self) -> Iterator[Attachment]:
+        """What the row says that stands apart from it."""
+        return encoding.attachments(self.commitments, self.parts)
 
 
 class WrittenRow(Row):
@@ -218,11 +225,25 @@ class Entry(NamedTuple):
     value: bytes
 
 
-Stored = TypeVar("Stored", Stream, Row, Body, Key, Head, Snapshot, Checkpoint, Entry)
+class BlobChunk(NamedTuple):
+    """64 kB, or the rest, of what stands apart from a row.
+
+    name: of the attachment. number: from 0; -1, without content, marks what was put ahead of the
+    event that will name it.
+    """
+
+    name: bytes
+    number: int
+    content: bytes
+
+
+AHEAD = -1
+
+Stored = TypeVar("Stored", Stream, Row, Body, Key, Head, Snapshot, Checkpoint, Entry, BlobChunk)
 """What is read from the tables."""
 
 
-KINDS = (Stream, Row, Body, Key, Head, Snapshot, Checkpoint, Entry)
+KINDS = (Stream, Row, Body, Key, Head, Snapshot, Checkpoint, Entry, BlobChunk)
 
 
 def _shapes(kind: Any) -> frozenset[tuple[type, ...]]:
@@ -319,3 +340,14 @@ def _forks_of(origin: int) -> str:
 def after_keys(prefix: bytes) -> bytes:
     """What comes after all lookups that begin so."""
     return prefix + b"\xff" * (ID_BYTES + KEY_BYTES)
+
+
+@lru_cache(1024)
+def stream_secret(secret: bytes, conversation: str, life: int) -> bytes:
+    """What attachments of a conversation's life are named with."""
+    return hmac.digest(secret, encode((conversation, life, "attachments")), "sha256")
+
+
+def attachment_name(stream_secret: bytes, sha256: bytes) -> bytes:
+    """The name of what has this digest, which nobody guesses who does not know the secret."""
+    return hmac.digest(stream_secret, sha256, "sha256")

@@ -16,6 +16,7 @@ from turnlog.errors import Corrupt, ForeignDatabase, Unavailable
 from turnlog.storage import forks
 from turnlog.storage.rows import (
     HEADS,
+    BlobChunk,
     Body,
     Checkpoint,
     Entry,
@@ -83,6 +84,12 @@ CREATE TABLE snapshots (
     previous INTEGER NOT NULL,
     PRIMARY KEY (stream, version)
 ) WITHOUT ROWID;
+CREATE TABLE blobs (
+    name BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    content BLOB NOT NULL
+);
+CREATE UNIQUE INDEX blobs_by_name ON blobs (name, number);
 CREATE TABLE checkpoints (
     model TEXT PRIMARY KEY,
     position INTEGER NOT NULL,
@@ -103,6 +110,7 @@ _BODY = "position, version, topic, previous, skeleton, commitments, parts"
 _STREAM = "stream, life, owner, name"
 _HEAD = "conversation, stream, owner, life, version, position, digest, event, turn, snapshot, state"
 _SNAPSHOT = "stream, version, event, turn, digest, state, previous"
+_CHUNK = "name, number, content"
 _OF = "stream = (SELECT stream FROM streams WHERE lookup = ? ORDER BY life DESC LIMIT 1)"
 _OF_LIFE = "stream = (SELECT stream FROM streams WHERE lookup = ? AND life = ?)"
 """Of the newest life of a conversation, or of a given one."""
@@ -271,6 +279,13 @@ class SqliteReader:
         statement = f"SELECT {_SNAPSHOT} FROM snapshots WHERE stream = ? ORDER BY version"
         return self._found(Snapshot, statement, (stream,))
 
+    def chunks(self, name: bytes, first: int, count: int) -> Sequence[BlobChunk]:
+        statement = f"SELECT {_CHUNK} FROM blobs WHERE name = ? AND number >= ? ORDER BY 2 LIMIT ?"
+        return self._found(BlobChunk, statement, (name, first, count))
+
+    def attachment_names(self) -> Sequence[bytes]:
+        return [name for (name,) in self._all("SELECT DISTINCT name FROM blobs")]
+
     def checkpoint(self, model: str) -> Checkpoint | None:
         statement = "SELECT model, position, digest FROM checkpoints WHERE model = ?"
         return _first(self._found(Checkpoint, statement, (model,)))
@@ -432,6 +447,12 @@ class SqliteTransaction(SqliteReader):
 
     def drop_snapshots(self, stream: int) -> None:
         self._many("DELETE FROM snapshots WHERE stream = ?", [(stream,)])
+
+    def put_chunks(self, chunks: Sequence[BlobChunk]) -> None:
+        self._many("INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)", chunks)
+
+    def drop_chunks(self, name: bytes, below: int) -> None:
+        self._many("DELETE FROM blobs WHERE name = ? AND number < ?", [(name, below)])
 
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
         self._many("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", [checkpoint])

@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 import turnlog
 from turnlog.domain import events as e
+from turnlog.encoding.apart import BARE
 from turnlog.encoding.rows import is_commit
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Request
@@ -183,4 +184,4 @@ def contents(log: Turnlog) -> list[Any]:
 
 
 def _said(row: Row) -> Any:
-    return row.commit() if is_commit(row.topic) else row.body
+    return row.commit(BARE) if is_commit(row.topic) else row.body

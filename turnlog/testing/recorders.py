@@ -28,6 +28,7 @@ from turnlog.errors import AnotherPast, OutOfRange
 from turnlog.storage.recorder import Reader, Recorder
 from turnlog.storage.rows import (
     HEADS,
+    BlobChunk,
     Checkpoint,
     Entry,
     Head,
@@ -42,6 +43,11 @@ from turnlog.storage.subscription import Subscription, batches
 TEXTS = ["", "a", "A", "é", "e\u0301", "ß", "\u200f\u05e9\u05dc\u05d5\u05dd", "😀", "\U0010ffff"]
 TEXTS += ["nul\0in the middle", "\0", "' OR 1=1 --", "%_\\", "a\nb", "x" * 2000]
 """Texts that a store has been known to change, refuse or confuse."""
+
+
+NAME = b"\0" * 32
+OTHER = b"n" * 32
+"""Of attachments."""
 
 
 class RecorderContract(ABC):
@@ -340,6 +346,32 @@ class RecorderContract(ABC):
         assert (list(reader.checkpoints()), reader.last_position()) == ([], 1)
 
     # --- scanning -------------------------------------------------------------------------------
+
+    def test_chunks_stay_as_they_were_put_first_and_are_dropped_by_number(
+        self, recorder: Recorder
+    ) -> None:
+        chunks = [BlobChunk(name, n, b"%d" % n) for name in (NAME, OTHER) for n in (-1, 0, 1, 2)]
+        with recorder.transaction() as transaction:
+            transaction.put_chunks(chunks[::-1])
+            assert list(transaction.chunks(NAME, 1, 9)) == chunks[2:4]
+        with recorder.transaction() as transaction:
+            transaction.put_chunks([BlobChunk(NAME, 0, b"another")])
+            transaction.drop_chunks(NAME, 0)
+        reader = recorder.reader
+        assert list(reader.chunks(NAME, -1, 2)) == chunks[1:3]
+        assert list(reader.chunks(b"m" * 32, -1, 9)) == []
+        assert sorted(reader.attachment_names()) == [NAME, OTHER]
+        with recorder.scan() as scan:
+            assert list(scan.chunks(NAME, 0, 9)) == chunks[1:4]
+            assert sorted(scan.attachment_names()) == [NAME, OTHER]
+        with suppress(ZeroDivisionError), recorder.transaction() as transaction:
+            transaction.drop_chunks(NAME, 9)
+            transaction.put_chunks([BlobChunk(b"m" * 32, 0, b"")])
+            raise ZeroDivisionError
+        with recorder.transaction() as transaction:
+            transaction.drop_chunks(OTHER, 9)
+        assert list(reader.attachment_names()) == [NAME]
+        assert list(reader.chunks(NAME, -1, 9)) == chunks[1:4]
 
     def test_a_scan_reads_every_table_as_a_stream(self, recorder: Recorder) -> None:
         with recorder.transaction() as transaction:

@@ -11,6 +11,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from turnlog.domain import events as e
+from turnlog.domain.attachment import Attachment
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.decide import decide
 from turnlog.domain.dialogue import Dialogue
@@ -80,6 +81,8 @@ def _of(annotation: Any) -> st.SearchStrategy[Any]:
         return st.lists(_of(arguments[0]), max_size=2)
     if origin is dict:
         return st.dictionaries(texts, _of(arguments[1]), max_size=2)
+    if annotation is Attachment:  # of which a log must have the content
+        return st.nothing()
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
         return st.deferred(lambda: structs(annotation))
     return _LEAVES[annotation]

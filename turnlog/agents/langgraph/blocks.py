@@ -164,7 +164,7 @@ def _reasoned(part: Reasoning) -> dict[str, Any]:
 def _shown(part: Media) -> dict[str, Any]:
     block: dict[str, Any] = {"type": part.kind}
     if part.content is not None:
-        block["base64"] = b64encode(part.content).decode()
+        block["base64"] = b64encode(bytes(part.content)).decode()
     elif part.uri is not None:
         block["url"] = part.uri
     else:

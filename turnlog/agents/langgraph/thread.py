@@ -96,7 +96,7 @@ class Thread:
         """One that was redacted itself says nothing any more."""
         if event.kind in _TAKEN and event.body:
             kind, take = _TAKEN[event.kind]
-            take(self, msgspec.json.decode(event.body, type=kind))
+            take(self, msgspec.json.decode(bytes(event.body), type=kind))
 
     def _take_checkpoint(self, body: KeptCheckpoint) -> None:
         checkpoint = unpacked(body, self._at.get(body.base))

@@ -1,0 +1,126 @@
+"""What stands apart from the rows: whether each event's is there, whole, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from turnlog.audit.fault import Fault, Tell
+from turnlog.errors import StorageError
+from turnlog.storage.contents import CHUNK, CHUNKS_AT_ONCE
+from turnlog.storage.recorder import Reader, Scan, Transaction
+from turnlog.storage.rows import AHEAD, BlobChunk, Row, attachment_name, has_types, stream_secret
+from turnlog.storage.subscription import batches
+
+
+class Named(msgspec.Struct, frozen=True):
+    """What the first event that names an attachment says of it.
+
+    secret: what it is named with; None where its conversation's id was dropped.
+    """
+
+    length: int
+    conversation: str | None
+    event: int
+    secret: bytes | None
+
+
+class Attached:
+    """What the rows of a log name, by name. secret: the log's."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self.names: dict[str, Named] = {}
+
+    def add(self, row: Row, event: int) -> None:
+        """What a row names; event: number of its first."""
+        with suppress(StorageError):  # what cannot be read is told by whoever folds it
+            for attachment in row.attachments():
+                named = Named(attachment.length, *self._whose(row, event))
+                self.names.setdefault(attachment.name, named)
+
+    def _whose(self, row: Row, event: int) -> tuple[str | None, int, bytes | None]:
+        if row.name is None:
+            return row.conversation, event, None
+        return row.conversation, event, stream_secret(self._secret, row.conversation, row.life)
+
+
+def check_all(scan: Scan, names: dict[str, Named], tell: Tell) -> None:
+    """Every attachment that is named, and that no other is stored."""
+    stored = scan.attachment_names()
+    check_some(scan, names, tell)
+    unnamed = [name for name in stored if _key(name) not in names]
+    later = _named_later(scan) if unnamed else set()
+    for name in unnamed:
+        chunks = scan.chunks(name, AHEAD, 1)
+        if _key(name) not in later and chunks and chunks[0].number != AHEAD:
+            what = f"attachment {_key(name)[:16]}… is stored, but no event names it"
+            tell(Fault(None, None, what))
+
+
+def _key(name: Any) -> str:
+    """As events have it; what somebody made of it may be of any type."""
+    return name.hex() if isinstance(name, bytes) else repr(name)
+
+
+def _named_later(scan: Scan) -> set[str]:
+    """What rows name that came while the log was read."""
+    rows = (row for later in batches(scan, scan.last_position()) for row in later)
+    return {attachment.name for row in rows for attachment in row.attachments()}
+
+
+def check_some(reader: Reader, names: dict[str, Named], tell: Tell) -> None:
+    """Attachments that are named, and nothing else."""
+    for key, named in names.items():
+        _check(key, named, _chunks(reader, bytes.fromhex(key)), tell)
+
+
+def _chunks(reader: Reader, name: bytes) -> Iterator[BlobChunk]:
+    first = AHEAD
+    while found := reader.chunks(name, first, CHUNKS_AT_ONCE):
+        yield from found
+        first = found[-1].number + 1
+
+
+def _check(key: str, named: Named, chunks: Iterable[BlobChunk], tell: Tell) -> None:
+    if (what := _fault(key, named, chunks)) is not None:
+        tell(Fault(named.conversation, named.event, f"attachment {key[:16]}… {what}"))
+
+
+def _fault(key: str, named: Named, chunks: Iterable[BlobChunk]) -> str | None:
+    """What is wrong with an attachment, which is read a chunk at a time."""
+    hashed, length, due = hashlib.sha256(), 0, 0
+    for chunk in chunks:
+        if not has_types(chunk):
+            return f"has a chunk, {chunk.number!r:.40}, of which a column is not of its type"
+        if chunk.number != due:
+            return f"has chunk {chunk.number}, where {due} was due"
+        if length >= named.length and due:
+            return f"has chunk {chunk.number}, which is too much"
+        if len(chunk.content) != min(CHUNK, named.length - length):
+            return f"is not what was recorded: chunk {chunk.number} has another length"
+        hashed.update(chunk.content)
+        length, due = length + len(chunk.content), due + 1
+    if not due:
+        return "is not there"
+    if length < named.length:
+        return f"is cut off after {length:,} of {named.length:,} bytes"
+    if named.secret and attachment_name(named.secret, hashed.digest()).hex() != key:
+        return "is not what was recorded"
+    return None
+
+
+def sweep(transaction: Transaction) -> int:
+    """Drop what no event names; how many attachments there were."""
+    if not (unnamed := {*transaction.attachment_names()}):
+        return 0
+    for rows in batches(transaction):
+        for row in rows:
+            unnamed -= {bytes.fromhex(attachment.name) for attachment in row.attachments()}
+    for name in unnamed:
+        transaction.drop_chunks(name, 2**62)
+    return len(unnamed)

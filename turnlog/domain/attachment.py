@@ -1,0 +1,88 @@
+"""Bytes that stand beside the log's rows, because they are many (ADR 13)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from typing import BinaryIO
+
+import msgspec
+
+LARGE = 65_536
+"""Bytes above which a value stands apart from the row that says it."""
+
+HASHED_AT_ONCE = 1 << 20
+_NAME = re.compile("[0-9a-f]{64}")
+
+
+class Attachment(msgspec.Struct, frozen=True, array_like=True, dict=True, eq=False):
+    """What a field holds in the place of more than 64 kB; equal to bytes that say the same.
+
+    name: 64 hexadecimal digits that give nothing away. length: in bytes. type: the media type,
+    where one was given. `bytes(attachment)` reads all of it, `open()` as much as is asked for.
+    """
+
+    name: str
+    length: int
+    type: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.length < 0 or not _NAME.fullmatch(self.name):
+            raise ValueError("an attachment has 64 hexadecimal digits for a name, and a length")
+
+    def opened_by(
+        self, opened: Callable[[Attachment], BinaryIO], secret: bytes | None = None
+    ) -> Attachment:
+        """The same attachment, which can be read. secret: what it was named with, if known."""
+        bound = Attachment(self.name, self.length, self.type)
+        bound.__dict__.update(opened=opened, secret=secret)
+        return bound
+
+    def is_named_with(self, secret: bytes) -> bool:
+        """Whether it is known to be named with that secret."""
+        return self.__dict__.get("secret") == secret
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it was read from a log, or attached to one."""
+        return "opened" in self.__dict__
+
+    def open(self) -> BinaryIO:
+        """A binary file to read and to seek in. Raises ValueError for one that is of no log."""
+        if not self.is_bound:
+            raise ValueError(f"attachment {self.name[:16]}… was made by hand; open it with its log")
+        file: BinaryIO = self.__dict__["opened"](self)
+        return file
+
+    def sha256(self) -> bytes:
+        """Of its content, which is read, a piece at a time."""
+        with self.open() as file:
+            return digest_of(file)[0]
+
+    def __bytes__(self) -> bytes:
+        with self.open() as file:
+            return file.read()
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, bytes):
+            return self.length == len(other) and bytes(self) == other
+        if not isinstance(other, Attachment) or self.length != other.length:
+            return False
+        both = self.is_bound and other.is_bound
+        return self.name == other.name or (both and self.sha256() == other.sha256())
+
+    def __hash__(self) -> int:
+        return hash(bytes(self))
+
+
+def digest_of(file: BinaryIO) -> tuple[bytes, int]:
+    """SHA-256 of what is left to be read of a file, and its length."""
+    hashed, length = hashlib.sha256(), 0
+    while piece := file.read(HASHED_AT_ONCE):
+        hashed.update(piece)
+        length += len(piece)
+    return hashed.digest(), length

@@ -1,0 +1,226 @@
+"""Values of more than 64 kB in an event, which stand apart from its row (ADR 13).
+
+In the row an Attachment takes the place of bytes, and extension type 2, with an Attachment in it,
+that of any other value. What the fold reads stays in the row, so that a fold never asks for more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from typing import Any, Protocol, get_args, get_type_hints
+
+import msgspec
+from msgspec.structs import replace
+
+from turnlog.domain.apply import FOLDED
+from turnlog.domain.attachment import LARGE, Attachment
+from turnlog.domain.events import EVENTS, Event
+from turnlog.encoding.binary import APART, AnyEvent, encode, ext_hook
+from turnlog.errors import StorageError
+
+MARK = encode("0" * 64)[:2]
+"""What is before every attachment's name."""
+
+_NEVER_FOLDED = ("data", "extra")
+
+_BLANK = {
+    kind: encode(value)
+    for kind, value in (("text", ""), ("bytes", b""), ("list", []), ("object", {}), ("json", None))
+}
+"""By the type of a value that stands apart, what a fold is given for it."""
+
+
+class Contents(Protocol):
+    """Where what stands apart is read."""
+
+    def value(self, attachment: Attachment) -> bytes:
+        """An encoded value. Raises Corrupt where it is not there whole."""
+        ...
+
+    def bound(self, attachment: Attachment) -> Attachment:
+        """The attachment, which can be read."""
+        ...
+
+
+class Bare:
+    """For whoever folds: nothing is read."""
+
+    def value(self, attachment: Attachment) -> bytes:
+        return _BLANK.get(attachment.type or "", _BLANK["json"])
+
+    def bound(self, attachment: Attachment) -> Attachment:
+        return attachment
+
+
+BARE = Bare()
+
+Put = Callable[[bytes | Attachment, str | None], Attachment]
+"""Keeps bytes, of a type if there is one, and gives what stands for them."""
+
+
+# --- what stands for bytes ----------------------------------------------------------------------
+
+
+@cache
+def _attaching() -> dict[type[Event], str]:
+    """The field of each type of event that bytes can be in."""
+    return {
+        kind: name
+        for kind in EVENTS
+        for name, hint in get_type_hints(kind).items()
+        if Attachment in get_args(hint)
+    }
+
+
+@cache
+def attaching_tags() -> dict[int, int]:
+    """The same by tag: the place of the field in the encoded array."""
+    return {
+        _tag(kind): kind.__struct_fields__.index(name) + 1 for kind, name in _attaching().items()
+    }
+
+
+def _tag(kind: type[Event]) -> int:
+    tag: int = kind.__struct_config__.tag  # type: ignore[assignment]  # every event has a number
+    return tag
+
+
+def attachments_in(events: Iterable[Event]) -> Iterator[Attachment]:
+    """What stands for the bytes of events."""
+    for event in events:
+        if (name := _attaching().get(type(event))) is not None:
+            held = getattr(event, name)
+            if isinstance(held, Attachment):
+                yield held
+
+
+def attached(events: Sequence[Event], put: Put) -> Sequence[Event]:
+    """The events, with an attachment for each field of many bytes."""
+    return tuple(_attached(event, put) for event in events) if attaches(events) else events
+
+
+def attaches(events: Iterable[Event]) -> bool:
+    """Whether there are any of a type that has a field for bytes."""
+    return not _attaching().keys().isdisjoint(map(type, events))
+
+
+def _attached(event: Event, put: Put) -> Event:
+    name = _attaching().get(type(event))
+    held = getattr(event, name) if name else None
+    if name is None or not (isinstance(held, Attachment) or (held and len(held) > LARGE)):
+        return event
+    given = held.type if isinstance(held, Attachment) else getattr(event, "mime", None)
+    changed: Event = replace(event, **{name: put(held, given)})
+    return changed
+
+
+def bound(events: tuple[Event, ...], contents: Contents) -> tuple[Event, ...]:
+    """The events, whose attachments can be read."""
+    return tuple(attached(events, lambda held, _: contents.bound(held)))  # type: ignore[arg-type]
+
+
+def bound_as(events: tuple[Event, ...], given: Sequence[Event]) -> tuple[Event, ...]:
+    """Copies of the events given, with the attachments that can be read there."""
+    if not attaches(events):
+        return events
+    given_there = attachments_in(given)
+
+    def as_given(held: bytes | Attachment, type: str | None) -> Any:
+        return next(given_there) if isinstance(held, Attachment) else held
+
+    return tuple(attached(events, as_given))
+
+
+def bytes_in_row(event: Event) -> int:
+    """How many bytes of an event do not stand apart."""
+    standing = Attachment("0" * 64, 0)
+    return len(split(encode(attached([event], lambda *_: standing)[0]), lambda *_: standing))
+
+
+def with_contents(event: Event) -> Event:
+    """The event with the bytes themselves, for whoever writes them out."""
+    name = _attaching().get(type(event))
+    held = getattr(event, name) if name else None
+    whole: Event = event
+    if name is not None and isinstance(held, Attachment):
+        whole = replace(event, **{name: bytes(held)})
+    return whole
+
+
+# --- what stands for any other value ------------------------------------------------------------
+
+_fields = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_attachment = msgspec.msgpack.Decoder(Attachment)
+
+
+@cache
+def _event() -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(AnyEvent, ext_hook=ext_hook)
+
+
+@cache
+def _stays() -> dict[int, frozenset[int]]:
+    """By tag, the places of the fields that a fold reads."""
+    return {
+        _tag(kind): frozenset(
+            place
+            for place, name in enumerate(kind.__struct_fields__, 1)
+            if name not in _NEVER_FOLDED
+        )
+        for kind in FOLDED
+    }
+
+
+def split(encoded: bytes, put: Put) -> bytes:
+    """An encoded event without the values that stand apart."""
+    if len(encoded) <= LARGE:
+        return encoded
+    fields = _fields.decode(encoded)
+    stays = _stays().get(msgspec.msgpack.decode(fields[0]), ())
+    for place, raw in enumerate(fields):
+        if len(raw) > LARGE and place not in stays:
+            stands = put(bytes(raw), _kind(raw))
+            fields[place] = msgspec.Raw(encode(msgspec.msgpack.Ext(APART, encode(stands))))
+    return encode(fields)
+
+
+def _kind(raw: msgspec.Raw) -> str:
+    """The type of an encoded value of more than 64 kB, by its first byte."""
+    first = memoryview(raw)[0]
+    return _OF_FEW.get(first >> 4) or _OF_MANY.get(first, "json")
+
+
+_OF_FEW = {0x8: "object", 0x9: "list"}
+_OF_MANY = {0xC6: "bytes", 0xDB: "text", 0xDC: "list", 0xDD: "list", 0xDE: "object", 0xDF: "object"}
+
+
+def decoded(encoded: msgspec.Raw, contents: Contents | None) -> Event:
+    """An event as it was before it was split."""
+    fields = _fields.decode(encoded)
+    for place, raw in enumerate(fields):
+        if (stands := _stands(raw)) is not None:
+            if contents is None:
+                raise StorageError("what stands apart from its row is not read here")
+            fields[place] = msgspec.Raw(contents.value(stands))
+    event: Event = _event().decode(encode(fields))
+    return event
+
+
+def _stands(raw: msgspec.Raw) -> Attachment | None:
+    """What a value is in the row's place for; None for a value of its own."""
+    if memoryview(raw)[0] != 0xC7:  # a short extension
+        return None
+    held = msgspec.msgpack.decode(raw)
+    return _attachment.decode(held.data) if held.code == APART else None
+
+
+def named_by(events: Iterable[msgspec.Raw]) -> Iterator[Attachment]:
+    """What encoded events say that stands apart."""
+    for event in events:
+        if MARK in bytes(event):
+            fields = _fields.decode(event)
+            yield from filter(None, map(_stands, fields))
+            place = attaching_tags().get(msgspec.msgpack.decode(fields[0]), len(fields))
+            if place < len(fields) and memoryview(fields[place])[0] == 0x93:
+                yield _attachment.decode(fields[place])

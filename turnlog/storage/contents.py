@@ -1,0 +1,108 @@
+"""What stands apart from the rows, read from its chunks."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import TYPE_CHECKING, BinaryIO
+
+from turnlog.domain.attachment import Attachment
+from turnlog.errors import Corrupt
+from turnlog.storage.recorder import Reader, Recorder
+from turnlog.storage.rows import BlobChunk
+
+if TYPE_CHECKING:  # in collections.abc from Python 3.12 on
+    from typing_extensions import Buffer
+
+CHUNK = 65_536
+"""Bytes that a chunk holds; the last holds the rest."""
+
+CHUNKS_AT_ONCE = 16
+
+
+class StoredContents:
+    """reader: what values are read with, in a transaction perhaps.
+
+    recorder: what attachments are opened with later on; None where the reader does.
+    """
+
+    def __init__(self, reader: Reader, recorder: Recorder | None = None) -> None:
+        self._reader = reader
+        self._recorder = recorder
+
+    def value(self, attachment: Attachment) -> bytes:
+        """All of it. Raises Corrupt where it is not there whole."""
+        with opened(self._reader, attachment) as file:
+            return file.read()
+
+    def bound(self, attachment: Attachment) -> Attachment:
+        return attachment.opened_by(self._opened)
+
+    def _opened(self, attachment: Attachment) -> BinaryIO:
+        reader = self._reader if self._recorder is None else self._recorder.reader
+        return opened(reader, attachment)
+
+
+def opened(reader: Reader, attachment: Attachment) -> BinaryIO:
+    """A file that reads and keeps CHUNKS_AT_ONCE chunks at a time."""
+    return io.BufferedReader(_Content(reader, attachment), CHUNK)
+
+
+class _Content(io.RawIOBase):
+    def __init__(self, reader: Reader, attachment: Attachment) -> None:
+        self._reader = reader
+        self._attachment = attachment
+        self._name = bytes.fromhex(attachment.name)
+        self._at = 0
+        self._first, self._chunks = 0, list[BlobChunk]()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._attachment.length}
+        self._at = max(0, start[whence] + offset)
+        return self._at
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        target = memoryview(buffer).cast("B")
+        if (left := self._attachment.length - self._at) <= 0 or not target:
+            return 0
+        number, skipped = divmod(self._at, CHUNK)
+        piece = self._chunk(number)[skipped : skipped + min(len(target), left)]
+        if not piece:
+            raise Corrupt(f"attachment {self._attachment.name}: chunk {number} is too short")
+        target[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)
+
+    def _chunk(self, number: int) -> memoryview:
+        if not 0 <= number - self._first < len(self._chunks):
+            self._first = number
+            self._chunks = [*self._reader.chunks(self._name, number, CHUNKS_AT_ONCE)]
+        chunks, place = self._chunks, number - self._first
+        if place >= len(chunks) or chunks[place].number != number:
+            raise Corrupt(f"attachment {self._attachment.name}: chunk {number} is missing")
+        return memoryview(chunks[place].content)
+
+
+def cut(name: bytes, file: BinaryIO) -> Iterator[list[BlobChunk]]:
+    """The chunks of what is left to be read of a file, one at least, some at a time."""
+    pieces = chain([file.read(CHUNK)], iter(lambda: file.read(CHUNK), b""))
+    numbered = (BlobChunk(name, number, piece) for number, piece in enumerate(pieces))
+    while chunks := list(islice(numbered, CHUNKS_AT_ONCE)):
+        yield chunks
+
+
+def is_whole(reader: Reader, attachment: Attachment) -> bool:
+    """Whether its last chunk is there, which is written last, and has the length that is due."""
+    name, last = bytes.fromhex(attachment.name), max(0, attachment.length - 1) // CHUNK
+    found = reader.chunks(name, last, 2)
+    return [len(chunk.content) for chunk in found] == [attachment.length - last * CHUNK]
