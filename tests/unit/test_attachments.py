@@ -277,6 +277,20 @@ def test_a_file_that_changes_meanwhile_is_refused(log: Turnlog) -> None:
     assert chunks(log) == []
 
 
+class Raw(BytesIO):
+    """Gives less than it is asked for, as an unbuffered file may."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(min(size or 0, 1000))
+
+
+def test_a_file_that_gives_little_at_a_time_is_attached_too(log: Turnlog) -> None:
+    attached = log.attach("alice", Raw(IMAGE))
+    log.record("alice", UserUttered("look"), MediaAdded("image", content=attached))
+    assert attached == IMAGE
+    assert faults(log) == []
+
+
 class Pipe(BytesIO):
     def seekable(self) -> bool:
         return False

@@ -95,10 +95,18 @@ class _Content(io.RawIOBase):
 
 def cut(name: bytes, file: BinaryIO) -> Iterator[list[BlobChunk]]:
     """The chunks of what is left to be read of a file, one at least, some at a time."""
-    pieces = chain([file.read(CHUNK)], iter(lambda: file.read(CHUNK), b""))
+    pieces = chain([_read(file)], iter(lambda: _read(file), b""))
     numbered = (BlobChunk(name, number, piece) for number, piece in enumerate(pieces))
     while chunks := list(islice(numbered, CHUNKS_AT_ONCE)):
         yield chunks
+
+
+def _read(file: BinaryIO) -> bytes:
+    """A whole chunk, or what is left: an unbuffered file may give less than it is asked for."""
+    read = file.read(CHUNK)
+    while len(read) < CHUNK and (more := file.read(CHUNK - len(read))):
+        read += more
+    return read
 
 
 def is_whole(reader: Reader, attachment: Attachment) -> bool:
