@@ -243,7 +243,7 @@ Stored = TypeVar("Stored", Stream, Row, Body, Key, Head, Snapshot, Checkpoint, E
 """What is read from the tables."""
 
 
-KINDS = (Stream, Row, Body, Key, Head, Snapshot, Checkpoint, Entry, BlobChunk)
+KINDS = (Stream, Row, Body, Key, Head, Snapshot, Checkpoint, Entry)
 
 
 def _shapes(kind: Any) -> frozenset[tuple[type, ...]]:
@@ -253,7 +253,7 @@ def _shapes(kind: Any) -> frozenset[tuple[type, ...]]:
     )
 
 
-_SHAPES = {kind: _shapes(kind) for kind in KINDS}
+_SHAPES = {kind: _shapes(kind) for kind in (*KINDS, BlobChunk)}
 _SHAPES |= dict.fromkeys((WrittenRow, SealedRow), _SHAPES[Row])
 
 

@@ -145,7 +145,7 @@ class Thread:
                 yield self._taken(save, events)
                 save, events = None, {}
             if isinstance(event, e.ForeignRecorded) and event.source == SOURCE:
-                save, is_newer = Save(number, **msgspec.json.decode(event.body)), False
+                save, is_newer = Save(number, **msgspec.json.decode(bytes(event.body))), False
             elif save is not None:
                 events[number] = event
             elif is_newer and _changes(event):
