@@ -36,23 +36,23 @@ class Attachment(msgspec.Struct, frozen=True, array_like=True, dict=True, eq=Fal
     ) -> Attachment:
         """The same attachment, which can be read. secret: what it was named with, if known."""
         bound = Attachment(self.name, self.length, self.type)
-        bound.__dict__.update(opened=opened, secret=secret)
+        vars(bound).update(opened=opened, secret=secret)
         return bound
 
     def is_named_with(self, secret: bytes) -> bool:
         """Whether it is known to be named with that secret."""
-        return self.__dict__.get("secret") == secret
+        return vars(self).get("secret") == secret
 
     @property
     def is_bound(self) -> bool:
         """Whether it was read from a log, or attached to one."""
-        return "opened" in self.__dict__
+        return "opened" in vars(self)
 
     def open(self) -> BinaryIO:
         """A binary file to read and to seek in. Raises ValueError for one that is of no log."""
         if not self.is_bound:
             raise ValueError(f"attachment {self.name[:16]}… was made by hand; open it with its log")
-        file: BinaryIO = self.__dict__["opened"](self)
+        file: BinaryIO = vars(self)["opened"](self)
         return file
 
     def sha256(self) -> bytes:
