@@ -22,6 +22,7 @@ ARGUMENTS = {
     "states": [],
     "diff": ["alice"],
     "export": ["--format", "jsonl", "--out", "out.jsonl"],
+    "checkout": ["alice", "other"],
     "fork": ["alice", "--as", "other"],
     "delete": ["alice"],
     "backup": ["copy.db"],

@@ -22,8 +22,8 @@ NAMES = [
 ]  # fmt: skip
 
 OF_THE_WRITER = {
-    "check_deletable", "end", "fork_request", "history", "import_request", "keyed",
-    "next_commits", "past", "request",
+    "check_deletable", "checkout_request", "end", "fork_request", "history", "import_request",
+    "keyed", "next_commits", "past", "request",
 }  # fmt: skip
 """Of the synchronous face alone: what others in the package build on."""
 

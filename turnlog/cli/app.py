@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "states": "turnlog.cli.states:states",
     "diff": "turnlog.cli.diff:diff",
     "append": "turnlog.cli.append:append",
+    "checkout": "turnlog.cli.checkout:checkout",
     "fork": "turnlog.cli.fork:fork",
     "export": "turnlog.cli.export:export",
     "delete": "turnlog.cli.upkeep:delete",

@@ -22,11 +22,11 @@ from turnlog.domain.events import ConversationDeleted, Event
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
 from turnlog.engine.arguments import check_wait
-from turnlog.engine.command import going_on
+from turnlog.engine.command import Checkout
 from turnlog.engine.forking import Fork
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Command, Recorded, Request
-from turnlog.errors import Unavailable, UnknownConversation
+from turnlog.errors import Unavailable
 from turnlog.projections import catch_up_kept
 from turnlog.projections.live_head import LiveHead
 from turnlog.projections.view import StoredView
@@ -118,9 +118,9 @@ class AsyncTurnlog:
         key: str | None = None,
     ) -> Recorded:
         """As Turnlog.checkout: durable when it returns."""
-        if not await self.read(lambda log: id in log):
-            raise UnknownConversation(id)
-        return await self.perform(id, going_on(id, branch, event, turn, reason), key=key)
+        asked = Checkout(branch, event, turn, reason)
+        request = await self.read(lambda log: log.checkout_request(id, asked, key))
+        return await self.submit(request)
 
     async def fork(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain.amounts import amount
@@ -17,6 +18,7 @@ from turnlog.domain.redactions import Redactions
 from turnlog.domain.state import State
 from turnlog.domain.values import same
 from turnlog.encoding.checking import checked
+from turnlog.engine.arguments import check_numbers
 from turnlog.engine.request import Command
 from turnlog.errors import FormatError, InvalidEvent, OutOfRange
 
@@ -26,17 +28,19 @@ def recording(events: Sequence[Event]) -> Command:
     return lambda state, past: events
 
 
-def going_on(
-    conversation: str,
-    branch: str | None,
-    event: int | None,
-    turn: int | None,
-    reason: str | None,
-) -> Command:
-    """Asks to go on from an event, from the end of a turn, or on a branch where it ended.
+class Checkout(msgspec.Struct, frozen=True):
+    """What is asked for: to go on from an event, from the end of a turn, or on a branch."""
 
-    Nothing where it is on that branch already.
-    """
+    branch: str | None = None
+    event: int | None = None
+    turn: int | None = None
+    reason: str | None = None
+
+
+def going_on(conversation: str, asked: Checkout) -> Command:
+    """Asks to go on from there; for nothing where the conversation is on that branch already."""
+    branch, event, turn = asked.branch, asked.event, asked.turn
+    check_numbers(conversation, turn=turn, event=event)
     if event is not None and turn is not None:
         raise OutOfRange(conversation, "give one of turn and event")
     if branch is None and event is None and turn is None:
@@ -50,7 +54,7 @@ def going_on(
             return ()
         if to is None:
             to = state.lineage.left.get(branch or MAIN, state.event)
-        return (HistoryContinued(to, branch=branch, reason=reason),)
+        return (HistoryContinued(to, branch=branch, reason=asked.reason),)
 
     return command
 

@@ -29,7 +29,7 @@ from turnlog.engine.arguments import (
     check_whole,
     is_id,
 )
-from turnlog.engine.command import going_on, importing, recording
+from turnlog.engine.command import Checkout, going_on, importing, recording
 from turnlog.engine.eventsourcing import ConversationApplication
 from turnlog.engine.forking import Fork
 from turnlog.engine.lost_tail import check_tail
@@ -133,9 +133,8 @@ class Turnlog(ConversationApplication):
         came after on this branch is taken back; it stays readable. Nothing is recorded where the
         conversation is on the branch. Raises as `record` does, and UnknownConversation.
         """
-        check_numbers(id, turn=turn, event=event)
-        self._head(id)
-        return self.perform(id, going_on(id, branch, event, turn, reason), key=key)
+        asked = Checkout(branch, event, turn, reason)
+        return self.writer.perform(self.checkout_request(id, asked, key))
 
     def fork(
         self,
@@ -240,6 +239,11 @@ class Turnlog(ConversationApplication):
         return Request(
             dialogue.name, importing(dialogue), self.clock(), split=IMPORT_SPLIT, revives=False
         )
+
+    def checkout_request(self, id: str, asked: Checkout, key: str | None = None) -> Request:
+        """A request for the writer that does what `checkout` does."""
+        self._head(id)
+        return self.request(id, going_on(id, asked), key=key)
 
     def fork_request(self, name: str, fork: Fork, *, key: str | None = None) -> Request:
         """A request for the writer that does what `fork` does."""

@@ -10,9 +10,12 @@ from typing import Any
 
 import msgspec
 
+from turnlog.domain.lineage import MAIN
+from turnlog.domain.rewinds import rewinds_in
 from turnlog.domain.state import State
 from turnlog.domain.values import same
 from turnlog.engine.log import Turnlog
+from turnlog.engine.request import Recorded
 from turnlog.errors import FormatError
 from turnlog.projections.live_head import LiveHead
 from turnlog.projections.transcript import messages
@@ -127,4 +130,17 @@ def summary(head: LiveHead, state: State) -> dict[str, Any]:
         "channel": state.channel,
         "user": state.user,
         **({"trial": True} if state.lineage.trial else {}),
+    }
+
+
+def standing(conversation: str, checkout: Recorded) -> dict[str, Any]:
+    """Where a conversation stands after a checkout, and which event it went on from, if it did."""
+    state = checkout.state
+    return {
+        "conversation": conversation,
+        "branch": state.lineage.branch or MAIN,
+        "event": state.event,
+        "turn": state.turn,
+        "branch_turn": state.context.turn,
+        "to": rewinds[-1][1] if (rewinds := rewinds_in(enumerate(checkout.events))) else None,
     }

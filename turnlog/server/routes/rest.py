@@ -13,7 +13,9 @@ from litestar.response import Stream
 
 from turnlog import AsyncTurnlog
 from turnlog.domain.events import Event, UserUttered
+from turnlog.engine.command import Checkout, going_on
 from turnlog.engine.log import Turnlog
+from turnlog.engine.query import standing
 from turnlog.errors import FormatError
 from turnlog.serializers.shared import plain
 from turnlog.server import event_stream, wire
@@ -145,6 +147,30 @@ async def fork(
     return RecordedCommit(asked.as_, 1, commit.first_event, len(commit.events), done.new)
 
 
+class CheckoutAsked(msgspec.Struct):
+    """The branch, event or turn that a conversation goes on from."""
+
+    branch: str | None = None
+    turn: int | None = None
+    event: int | None = None
+    reason: str | None = None
+
+
+@post("/v1/conversations/{conversation:str}/checkout", status_code=200)
+async def checkout(request: Json, conversation: str, services: Services) -> dict[str, Any]:
+    """Go on from there, in order with what else goes on: `{"conversation", "branch", "event",
+    "turn", "branch_turn", "to"}`, `to` null where it is on the branch already.
+
+    Once for a header Idempotency-Key.
+    """
+    given = await read(request, CheckoutAsked)
+    asked = Checkout(given.branch, given.event, given.turn, given.reason)
+    await services.log.read(lambda log: log.head(conversation))
+    key = request.headers.get("idempotency-key")
+    command = going_on(conversation, asked)
+    return standing(conversation, await services.runner.perform(conversation, command, key=key))
+
+
 @post("/v1/conversations/{conversation:str}/stop", status_code=200)
 async def stop(request: Json, conversation: str, services: Services) -> dict[str, Any]:
     """Break off the answer under way: `{"stopped"}`, false where there is none at this server.
@@ -174,4 +200,4 @@ def _messages(sender: str, answer: Sequence[Event]) -> Iterator[dict[str, Any]]:
             yield from wire.rest_messages(sender, spoken)
 
 
-handlers = (webhook, alive, events, record, stop, fork)
+handlers = (webhook, alive, events, record, stop, checkout, fork)
