@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import turnlog
-from tests.unit.test_audit_report import HOSTILE, audited
+from tests.unit.test_audit_report import HOSTILE, audited, made
 from turnlog import BotUttered, SlotSet, UserUttered
 from turnlog.reports.audit import report
 
@@ -19,7 +19,7 @@ def test_nothing_hostile_runs_and_nothing_is_loaded(chromium: Browser, tmp_path:
     with turnlog.open("memory:") as log:
         for text in HOSTILE:
             log.record(text, UserUttered(text, {text: text}), SlotSet(text, text), BotUttered(text))
-        path.write_bytes(report([audited(log, text) for text in HOSTILE]))
+        path.write_bytes(report([audited(log, text) for text in HOSTILE], made("".join(HOSTILE))))
     page = chromium.new_page()
     events: list[str] = []
     page.on("dialog", lambda dialog: events.append(dialog.message))

@@ -6,6 +6,7 @@ import csv
 import io
 from html.parser import HTMLParser
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -26,11 +27,13 @@ from turnlog import (
     UserUttered,
     Versions,
 )
+from turnlog.audit.conversation_audit import ConversationAudit
 from turnlog.audit.fault import Fault
 from turnlog.audit.protocol import protocol
+from turnlog.audit.provenance import Provenance, provenance
 from turnlog.audit.verify import Verification
 from turnlog.cli import main
-from turnlog.reports.audit import ConversationAudit, report
+from turnlog.reports.audit import report
 from turnlog.reports.text import cell, file_name
 
 HOSTILE = [
@@ -47,6 +50,10 @@ HOSTILE = [
     "\x1b[2J\x1b]0;owned\x07", "\x00\x01\x02\x7f\x9b", "a\u202egnp.exe", "\u2066hidden\u2069",
     "\u200b\u2060\ufeff", "\u2028\u2029", "../../etc/passwd", "/etc/passwd",
     "..\\..\\x", "CON", ".",
+    "<math><mtext></table><mglyph><style><img src=x onerror=a()>", "<details open ontoggle=a()>",
+    "<object data=//x>", "<embed src=//x>", "<link rel=stylesheet href=//x>",
+    "url(//x)", "expression(alert(1))", "\"; } * { display: none } /*", "\\22 ; } @import '//x';",
+    "<form action=//x><input autofocus onfocus=a()>",
 ]  # fmt: skip
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"
 
@@ -74,14 +81,18 @@ def audited(log: turnlog.Turnlog, id: str, *faults: Fault) -> ConversationAudit:
     return ConversationAudit(id, protocol(list(log.history(id).recorded())), found)
 
 
+def made(by: str = "an auditor") -> Provenance:
+    return Provenance("ab" * 32, 1, 7, "cd" * 32, 1_767_690_000.0, by, "1.0")
+
+
 @pytest.fixture
 def log():
     with turnlog.open("memory:", clock=lambda: 1_767_690_000.0) as opened:
         yield opened
 
 
-def test_there_are_forty_hostile_texts():
-    assert len(HOSTILE) == len(set(HOSTILE)) == 40
+def test_there_are_fifty_hostile_texts():
+    assert len(HOSTILE) == len(set(HOSTILE)) == 50
 
 
 def test_no_hostile_text_lives_in_a_report(log: turnlog.Turnlog):
@@ -93,10 +104,13 @@ def test_no_hostile_text_lives_in_a_report(log: turnlog.Turnlog):
             SessionEnded(text), SessionStarted(text), MessageEdited(1, text),
             SlotSet("x", 1, actor=text, versions=Versions(text, text)),
         )  # fmt: skip
-    page = report([audited(log, text, Fault(text, 1, text)) for text in HOSTILE])
+    page = report(
+        [audited(log, text, Fault(text, 1, text)) for text in HOSTILE], made("".join(HOSTILE))
+    )
     parsed = Page(page)
     allowed = (
-        "html head meta title style body header h1 h2 h3 section table tr th td div span p b s"
+        "html head meta title style body header h1 h2 h3 section table thead tbody tr th td div "
+        "span p b s"
     )
     assert parsed.tags <= {*allowed.split(), "ul", "li", "br"}
     assert parsed.attributes <= {"lang", "class", "charset", "http-equiv", "content", "name"}
@@ -139,7 +153,7 @@ def test_pages_in_a_folder_are_named_by_digests_and_the_index_holds_no_formula(
     names = {path.name for path in folder.iterdir()}
     assert names == {*(file_name(text, ".html") for text in HOSTILE), "index.csv"}
     rows = list(csv.reader(io.StringIO((folder / "index.csv").read_text(), newline="")))
-    assert len(rows) == 41
+    assert len(rows) == 51
     assert not any(value[:1] in "=+-@\t\r\n" for row in rows for value in row)
 
 
@@ -153,7 +167,7 @@ def test_a_report_tells_what_was_taken_back_edited_and_redacted(log: turnlog.Tur
     log.record("anna", SessionStarted(), UserUttered("my number is 4711"), MessageRedacted(2))
     log.record("anna", UserUttered("for too"), MessageEdited(4, "for two"), SlotSet("people", 2))
     log.record("anna", UserUttered("no"), UserUtteranceReverted(), ConversationRestarted())
-    page = report([audited(log, "anna", Fault("anna", 2, "its row was changed"))])
+    page = report([audited(log, "anna", Fault("anna", 2, "its row was changed"))], made())
     text = Page(page).text
     assert b"4711" not in page
     assert b"<s>for too</s>" in page
@@ -195,3 +209,84 @@ def test_a_conversation_that_cannot_be_read_is_audited_all_the_same(
         main(["audit", "--db", url, "a", "--out", str(tmp_path / "page.html")])
     assert exited.value.code == 1
     assert "cannot be read" in (tmp_path / "page.html").read_text()
+
+
+def test_a_report_says_where_it_comes_from(log: turnlog.Turnlog):
+    log.record("anna", UserUttered("hello"))
+    comes = provenance(log, by="Eva", zone=ZoneInfo("Europe/Berlin"))
+    text = report([audited(log, "anna")], comes).decode()
+    assert (comes.first, comes.last) == (1, 1)
+    assert comes.log == log.digest(0).hex()
+    assert comes.head == log.digest(1).hex()
+    margins = text[text.index("@bottom-left { content") : text.index("</style>")]
+    assert comes.log in margins
+    assert comes.head in margins
+    assert "positions 1 to 1" in margins
+    assert "by Eva" in margins
+    assert "2026-01-06 09:00:00Z \\28 10:00:00 CET\\29 " in margins
+    assert "kept elsewhere" in text
+
+
+def test_what_an_event_claims_and_what_the_log_saw_stand_apart(log: turnlog.Turnlog):
+    log.record("anna", UserUttered("long ago", timestamp=1_700_000_000.0, message_id="wamid.1"))
+    parsed = Page(report([audited(log, "anna")], made()))
+    own, recorded = "2023-11-14 22:13:20Z", "2026-01-06 09:00:00Z"
+    assert f"{own} by its own account; recorded {recorded}" in parsed.text
+    assert "own time" in parsed.text
+    assert "wamid.1" in parsed.text
+
+
+def test_an_altered_event_is_marked_where_it_stands(log: turnlog.Turnlog):
+    log.record("anna", UserUttered("one"), BotUttered("two"))
+    page = report([audited(log, "anna", Fault("anna", 2, "its row was changed"))], made()).decode()
+    message = page[page.index('class="message bot') :]
+    assert message.startswith('class="message bot altered"')
+    assert "altered: its row was changed" in message
+    assert '<tr class="altered">' in page
+
+
+def test_redacted_and_taken_back_are_told_apart(log: turnlog.Turnlog):
+    log.record("anna", UserUttered("one"), BotUttered("two"), UserUttered("three"))
+    log.record("anna", MessageRedacted(1, reason="asked"), UserUtteranceReverted())
+    page = report([audited(log, "anna")], made()).decode()
+    assert 'class="message user redacted"' in page
+    assert 'class="message user gone"' in page
+
+
+@pytest.mark.parametrize("name", ["anna.html", "anna.pdf"])
+def test_the_file_is_what_its_name_says(tmp_path: Path, name: str):
+    pypdf = pytest.importorskip("pypdf")
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(url) as opened:
+        opened.record("anna", UserUttered("hello Zoë"), *(BotUttered(text) for text in HOSTILE))
+        head = opened.digest(1).hex()
+    with pytest.raises(SystemExit) as exited:
+        main(["audit", "--db", url, "anna", "--out", str(tmp_path / name)])
+    written = (tmp_path / name).read_bytes()
+    if name.endswith(".html"):
+        assert exited.value.code in (0, None)
+        assert written.startswith(b"<!doctype html>")
+        return
+    if exited.value.code == 2:
+        pytest.skip("a report as PDF needs Pango")
+    document = pypdf.PdfReader(io.BytesIO(written))
+    texts = [page.extract_text() for page in document.pages]
+    assert len(texts) > 2
+    assert "hello Zoë" in "".join(texts)
+    assert all(
+        head in text and f"page {n} of {len(texts)}" in text for n, text in enumerate(texts, 1)
+    )
+    live = {"/JS", "/JavaScript", "/AA", "/OpenAction", "/Annots", "/EmbeddedFiles", "/Launch"}
+    assert not live & {key for page in document.pages for key in page}
+    assert not live & set(document.trailer["/Root"])
+
+
+def test_a_zone_that_is_none_is_named(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]):
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(url) as opened:
+        opened.record("anna", UserUttered("hello"))
+    for zone in ("Europe/Atlantis", "../x", ""):
+        with pytest.raises(SystemExit) as exited:
+            main(["audit", "--db", url, "anna", "--out", str(tmp_path / "a.html"), "--zone", zone])
+        assert exited.value.code == 2
+        assert "time zone" in capsysbinary.readouterr().err.decode()

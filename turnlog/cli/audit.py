@@ -1,9 +1,8 @@
-"""`turnlog audit`: conversations on a page for people."""
+"""`turnlog audit`: conversations, or a period, on a page for people."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,62 +15,92 @@ Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="The co
 Out = Annotated[
     Path | None,
     typer.Option(
-        "--out", metavar="PATH", help="The page to write; in a folder, one for each conversation."
+        "--out",
+        metavar="PATH",
+        help="The page to write, .html or .pdf; in a folder, one for each conversation.",
     ),
+]
+AlsoDeleted = Annotated[
+    bool, typer.Option("--deleted", help="Deleted ones too; without ID, list the deletions.")
+]
+Span = Annotated[
+    str | None,
+    typer.Option("--period", metavar="FROM..TO", help="What the log recorded from FROM to TO."),
+]
+By = Annotated[
+    str | None, typer.Option("--actor", metavar="NAME", help="Who makes it; else your user name.")
+]
+Zone = Annotated[
+    str | None,
+    typer.Option("--zone", metavar="ZONE", help="Show times in it too, as in Europe/Berlin."),
 ]
 INDEX = "index.csv"
 
 
-AlsoDeleted = Annotated[
-    bool, typer.Option("--deleted", help="Deleted ones too; without ID, list the deletions.")
-]
-DELETIONS = ("conversation", "life", "event", "time", "actor", "reason")
-
-
-def audit(ids: Ids = None, out: Out = None, deleted: AlsoDeleted = False) -> None:
-    """Write a page about conversations, for people.
+def audit(
+    ids: Ids = None,
+    out: Out = None,
+    deleted: AlsoDeleted = False,
+    period: Span = None,
+    actor: By = None,
+    zone: Zone = None,
+) -> None:
+    """Write a page about conversations, or about a period, for people.
 
     It shows what was said, set, edited and taken back, and whether it is whole.
 
     Exit status 1 where verifying a conversation finds a fault.
     """
+    if deleted and not ids and out is None:
+        from turnlog.cli.deletions import list_deletions
+
+        list_deletions()
+        return
+    if out is None or bool(ids) == (period is not None):
+        raise typer.BadParameter("name conversations or --period, and --out; or --deleted alone")
+    output.leave_stdout_to(out)
+    if period is not None:
+        _write_period(out, period, by=actor, zone=zone)
+    else:
+        _write_audits(out, ids or [], deleted=deleted, by=actor, zone=zone)
+
+
+def _write_period(out: Path, span: str, *, by: str | None, zone: str | None) -> None:
+    from turnlog.audit.period import Period, figures
+    from turnlog.reports.period import period_report
+
+    period = Period.read(span)
+    with open_log(readonly=True) as log:
+        made = _provenance(log, by, zone)
+        found = figures(log, period)
+    _write(out, period_report(period, found, made))
+    summary = {"out": str(out), "conversations": found.conversations, **found.totals}
+    output.document(summary, human=lambda: output.say(f"{out} is written"))
+
+
+def _write_audits(
+    out: Path, ids: list[str], *, deleted: bool, by: str | None, zone: str | None
+) -> None:
+    from turnlog.audit.conversation_audit import audited
+    from turnlog.domain.streams import UPKEEP
     from turnlog.reports.audit import report
 
-    if deleted and not ids and out is None:
-        _list_deletions()
-        return
-    if not ids or out is None:
-        raise typer.BadParameter("name conversations and --out, or give --deleted alone")
-    output.leave_stdout_to(out)
     with open_log(readonly=True) as log:
-        audited = [_audited(log, id, deleted=deleted) for id in ids]
+        made = _provenance(log, by, zone)
+        every = [audited(log, id, deleted=deleted) for id in ids]
+        upkeep = list(log.history(UPKEEP).recorded())
     if out.is_dir():
-        _write_folder(out, audited)
+        _write_folder(out, every, made, upkeep)
     else:
-        output.write(out, report(audited))
-    faults = sum(len(one.verification.faults) for one in audited)
-    summary = {"out": str(out), "conversations": len(audited), "faults": faults}
+        _write(out, report(every, made, upkeep))
+    faults = sum(len(one.verification.faults) for one in every)
+    summary = {"out": str(out), "conversations": len(every), "faults": faults}
     output.document(summary, human=lambda: output.say(f"{out} is written; faults: {faults}"))
     if faults:
         raise typer.Exit(1)
 
 
-def _list_deletions() -> None:
-    """Who deleted which conversation, when and why."""
-    with open_log(readonly=True) as log:
-        lines = (recorded.as_dict() for recorded in log.deletions())
-        told = (_without_first_life({name: line.get(name) for name in DELETIONS}) for line in lines)
-        output.lines(told, columns=DELETIONS)
-
-
-def _without_first_life(line: dict[str, Any]) -> dict[str, Any]:
-    """Only a conversation that began anew has lives to be told apart."""
-    if line["life"] is None:
-        del line["life"]
-    return line
-
-
-def _write_folder(folder: Path, audited: Iterable[Any]) -> None:
+def _write_folder(folder: Path, audited: list[Any], made: Any, upkeep: list[Any]) -> None:
     """A page for each, named by its id's digest, and an index of them."""
     import csv
 
@@ -83,24 +112,25 @@ def _write_folder(folder: Path, audited: Iterable[Any]) -> None:
     rows.writerow(("file", "conversation", "faults"))
     for one in audited:
         name = file_name(one.id, ".html")
-        output.write(folder / name, report([one]))
+        output.write(folder / name, report([one], made, upkeep))
         rows.writerow((name, cell(one.id), len(one.verification.faults)))
     output.write(folder / INDEX, index.getvalue().encode())
 
 
-def _audited(log: Any, id: str, *, deleted: bool) -> Any:
-    """A conversation as far as it can be read, and what is wrong with it."""
-    from turnlog.audit.protocol import protocol
-    from turnlog.audit.verify import verify
-    from turnlog.errors import StorageError
-    from turnlog.reports.audit import ConversationAudit
+def _write(out: Path, page: bytes) -> None:
+    if out.suffix.lower() == ".pdf":
+        from turnlog.reports.pdf import pdf
 
-    verification = verify(log.store, [id])
-    events: list[Any] = []
+        page = pdf(page)
+    output.write(out, page)
+
+
+def _provenance(log: Any, by: str | None, zone: str | None) -> Any:
+    from zoneinfo import ZoneInfo
+
+    from turnlog.audit.provenance import provenance
+
     try:
-        log.conversation(id, deleted=deleted)
-        events.extend(log.history(id).recorded())
-    except StorageError:
-        if verification.ok:
-            raise
-    return ConversationAudit(id, protocol(events), verification)
+        return provenance(log, by=by, zone=None if zone is None else ZoneInfo(zone))
+    except (ValueError, OSError, KeyError) as error:
+        raise typer.BadParameter(f"--zone {zone!r} is no time zone, as Europe/Berlin is") from error

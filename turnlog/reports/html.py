@@ -63,3 +63,11 @@ def page(title: str, css: str, *body: Child | Iterable[Child]) -> bytes:
     whole = element("html", head, element("body", *body), lang="en")
     text = ElementTree.tostring(whole, encoding="unicode", method="html")
     return b"<!doctype html>\n" + text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def css_text(text: str) -> str:
+    """A text as a string in a style sheet; nothing in it ends the string or the sheet."""
+    plain = (
+        c if c.isascii() and (c.isalnum() or c in " .,:-+") else f"\\{ord(c):x} " for c in text
+    )
+    return f'"{"".join(plain)}"'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = {"\u200c", "\u200d"}
@@ -44,3 +45,29 @@ def when(timestamp: float) -> str:
         return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%SZ}"
     except (ValueError, OverflowError, OSError):
         return str(timestamp)
+
+
+class Clockface:
+    """How a page says times: in UTC, and in another zone beside it."""
+
+    def __init__(self, zone: ZoneInfo | None = None) -> None:
+        self.zone = zone
+
+    @property
+    def says(self) -> str:
+        beside = f", and in {self.zone.key} beside it" if self.zone else ""
+        return f"in UTC{beside}, with the zone behind each"
+
+    def at(self, timestamp: float | None) -> str:
+        """Nothing where there is no time."""
+        if timestamp is None:
+            return ""
+        said = when(timestamp)
+        if self.zone is None:
+            return said
+        try:
+            local = datetime.fromtimestamp(timestamp, self.zone)
+        except (ValueError, OverflowError, OSError):
+            return said
+        day = "" if f"{local:%Y-%m-%d}" == said[:10] else f"{local:%Y-%m-%d} "
+        return f"{said} ({day}{local:%H:%M:%S %Z})"

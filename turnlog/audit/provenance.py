@@ -1,0 +1,61 @@
+"""Where a report comes from: which log, how much of it, who made it and when."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from turnlog.errors import Corrupt
+
+
+class Provenance(msgspec.Struct, frozen=True):
+    """What ties a report to a log.
+
+    log: digest of its genesis row, in hex, which no other log has. head: digest of the row at
+    the last position, in hex, or why there is none. made: UTC seconds. anchored: what the head
+    was compared with.
+    """
+
+    log: str
+    first: int
+    last: int
+    head: str
+    made: float
+    by: str
+    version: str
+    zone: ZoneInfo | None = None
+    anchored: str | None = None
+
+    @property
+    def range(self) -> str:
+        """Positions as people read them."""
+        return f"positions {self.first} to {self.last}" if self.last else "no rows"
+
+
+def provenance(log: Any, *, by: str | None = None, zone: ZoneInfo | None = None) -> Provenance:
+    """Of a report on a log as it stands; by: else who runs this process."""
+    from turnlog import __version__
+
+    last = log.store.reader.last_position()
+    return Provenance(
+        log.digest(0).hex(), min(1, last), last, _head(log, last), log.clock(),
+        by or _user(), __version__, zone,
+    )  # fmt: skip
+
+
+def _head(log: Any, last: int) -> str:
+    try:
+        head: str = log.digest(last).hex()
+    except Corrupt as error:
+        return f"the row at position {last} cannot be read: {error}"
+    return head
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a process whose user has no name
+        return "unnamed"
