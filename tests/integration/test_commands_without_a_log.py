@@ -31,6 +31,7 @@ ARGUMENTS = {
     "why": ["alice", "people"],
     "verify": [],
     "audit": ["alice", "--out", "page.html"],
+    "comply": [],
     "replay": ["--all", "--bot", "turnlog.bots.booking:bot"],
 }
 DIALOGUE = (

@@ -40,6 +40,7 @@ COMMANDS: dict[str, str] = {
     "why": "turnlog.cli.why:why",
     "verify": "turnlog.cli.verify:verify",
     "audit": "turnlog.cli.audit:audit",
+    "comply": "turnlog.cli.comply:comply",
     "replay": "turnlog.cli.replay:replay",
     "serve": "turnlog.cli.serve:serve",
     "demo": "turnlog.cli.demo:demo",

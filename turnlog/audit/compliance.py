@@ -1,0 +1,193 @@
+"""What the AI Act and the GDPR ask of a log of conversations, checked on this one.
+
+Each line says what an article asks for and whether the log shows it. It is no legal advice: which
+articles apply, and whether they are met by what is outside the log, is for people to judge. The
+texts are those of November 2026.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from turnlog.audit.evidence import Evidence, evidence
+from turnlog.audit.verify import Verification, verify
+from turnlog.domain.amounts import amount
+from turnlog.reports.text import when
+
+SATISFIED, NOT, UNDECIDABLE = "satisfied", "not satisfied", "not decidable from the log"
+
+
+class Finding(NamedTuple):
+    """verdict: satisfied, not satisfied, or not decidable from the log; evidence: why."""
+
+    article: str
+    asks: str
+    verdict: str
+    evidence: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return self._asdict()
+
+
+class _Looked(NamedTuple):
+    """All that the checks look at."""
+
+    seen: Evidence
+    verified: Verification
+
+
+_Check = Callable[[_Looked], tuple[str, str]]
+
+
+def findings(log: Any) -> Iterator[Finding]:
+    """One for each article, in order; reads and verifies the whole log first."""
+    looked = _Looked(evidence(log), verify(log.store))
+    for article, asks, check in CHECKS:
+        yield Finding(article, asks, *check(looked))
+
+
+# --- AI Act -------------------------------------------------------------------------------------
+
+
+def _recorded(looked: _Looked) -> tuple[str, str]:
+    seen, verified = looked
+    if seen.first is None or seen.last is None:
+        return UNDECIDABLE, "nothing is recorded yet"
+    lost = seen.counts["TailLost"]
+    told = f"{amount(verified.events, 'event')} from {when(seen.first)} to {when(seen.last)}"
+    if lost or not verified.ok:
+        faults = amount(len(verified.faults), "fault")
+        return NOT, f"{told}; {faults}, ends lost: {lost} (turnlog verify)"
+    return SATISFIED, f"{told}, without a gap or a fault"
+
+
+def _versions(looked: _Looked) -> tuple[str, str]:
+    seen = looked.seen
+    if not seen.answers:
+        return UNDECIDABLE, "no bot has answered yet"
+    points = "; ".join(
+        f"{when(c.time)} {c.conversation!r} event {c.event}: {_named(c.versions)}"
+        for c in seen.changes[:SHOWN]
+    )
+    more = f" (the first {SHOWN})" if len(seen.changes) > SHOWN else ""
+    told = f"{amount(len(seen.changes), 'change')} of version{more}{': ' if points else ''}{points}"
+    if seen.unversioned:
+        return NOT, f"{seen.unversioned:,} of {amount(seen.answers, 'answer')} name none; {told}"
+    return SATISFIED, f"all of {amount(seen.answers, 'answer')} name one; {told}"
+
+
+SHOWN = 10
+"""Points of change, or conversations, that a line names at most."""
+
+
+def _named(versions: Any) -> str:
+    said = {"code": versions.code, "model": versions.model, "prompt": versions.prompt}
+    return ", ".join(f"{name} {value}" for name, value in said.items() if value is not None)
+
+
+def _monitored(looked: _Looked) -> tuple[str, str]:
+    outcomes = looked.seen.counts["OutcomeRecorded"]
+    if not looked.seen.conversations:
+        return UNDECIDABLE, "there is no conversation yet"
+    if not outcomes:
+        return NOT, "no outcome of a conversation is recorded"
+    return SATISFIED, f"{amount(outcomes, 'outcome')} recorded (turnlog audit --period)"
+
+
+def _incidents(looked: _Looked) -> tuple[str, str]:
+    incidents = looked.seen.counts["IncidentReported"]
+    if not incidents:
+        return UNDECIDABLE, "no incident is reported; the log cannot know whether there was one"
+    return SATISFIED, f"{amount(incidents, 'incident')} reported"
+
+
+def _outside(why: str) -> _Check:
+    return lambda looked: (UNDECIDABLE, why)
+
+
+def _always(why: str) -> _Check:
+    return lambda looked: (SATISFIED, why)
+
+
+def _oversight(looked: _Looked) -> tuple[str, str]:
+    seen = looked.seen
+    if not seen.oversight:
+        return UNDECIDABLE, "nobody has stepped in, approved or taken over yet"
+    told = f"{amount(seen.oversight, 'act')} of oversight"
+    if seen.unnamed:
+        return NOT, f"{told}, {seen.unnamed:,} of them without a person's name as actor"
+    return SATISFIED, f"{told}, each by a named person"
+
+
+def _disclosed(looked: _Looked) -> tuple[str, str]:
+    without, all = looked.seen.undisclosed, looked.seen.conversations
+    if not all:
+        return UNDECIDABLE, "there is no conversation yet"
+    told = f"conversations without: {len(without):,} of {all:,}"
+    if without:
+        named = ", ".join(map(repr, without[:SHOWN]))
+        return NOT, f"{told} ({named}{', …' if len(without) > SHOWN else ''})"
+    return SATISFIED, told
+
+
+# --- GDPR ---------------------------------------------------------------------------------------
+
+
+def _register(looked: _Looked) -> tuple[str, str]:
+    return SATISFIED, "turnlog comply --register makes it from the log"
+
+
+def _rectified(looked: _Looked) -> tuple[str, str]:
+    edits = looked.seen.counts["MessageEdited"]
+    if not edits:
+        return UNDECIDABLE, "no correction is recorded"
+    return SATISFIED, f"{amount(edits, 'correction')} recorded, each with the original"
+
+
+def _told(looked: _Looked) -> tuple[str, str]:
+    seen = looked.seen
+    exports = sum(seen.recipients.values())
+    if not exports:
+        return UNDECIDABLE, "no export is recorded; files made with --unrecorded are not known"
+    named = ", ".join(sorted(seen.recipients)[:SHOWN])
+    return SATISFIED, f"{amount(exports, 'conversation')} went to: {named}"
+
+
+def _intervened(looked: _Looked) -> tuple[str, str]:
+    handovers = looked.seen.counts["HandoverStarted"]
+    if not handovers:
+        return UNDECIDABLE, "no conversation was handed over to a person yet"
+    return SATISFIED, f"{amount(handovers, 'hand-over')} recorded"
+
+
+CHECKS: tuple[tuple[str, str, _Check], ...] = (
+    ("AI Act 12(1)", "events are recorded automatically, over the lifetime", _recorded),
+    ("AI Act 12(2)(a)", "versions, and the points where they changed", _versions),
+    ("AI Act 12(2)(b), 72", "monitoring after the system is in use", _monitored),
+    ("AI Act 12(2)(c), 26(5)", "incidents are reported", _incidents),
+    (
+        "AI Act 12(3)", "remote biometric identification: use, reference, match, verifier",
+        _outside("whether the bot identifies people is not in the log"),
+    ),
+    ("AI Act 14, 26(2)", "oversight by named persons", _oversight),
+    (
+        "AI Act 18, Annex IV", "documentation is kept for ten years",
+        _outside("the catalogue of events is docs/events.md; where it is kept is not in the log"),
+    ),
+    ("AI Act 50(1)", "people are told that it is an AI, at the first interaction", _disclosed),
+    (
+        "AI Act 86", "an individual decision can be explained",
+        _always("turnlog why, turnlog audit and turnlog subject --letter explain from the record"),
+    ),
+    ("GDPR 5(2), 30", "a register of processing", _register),
+    (
+        "GDPR 12(3), 15", "access and a copy within a month",
+        _outside("turnlog subject makes the copy; when it was asked for is not in the log"),
+    ),
+    ("GDPR 16", "rectification", _rectified),
+    ("GDPR 19", "recipients are known", _told),
+    ("GDPR 20", "a structured, common, machine-readable copy", _always("turnlog subject: JSON")),
+    ("GDPR 22(3)", "a person can step in", _intervened),
+)  # fmt: skip
+"""Article, what it asks for, and how this log shows it."""
