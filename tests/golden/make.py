@@ -23,14 +23,17 @@ from turnlog import (
     Entity,
     Intent,
     LogRebuilt,
+    MediaAdded,
     MessageUnderstood,
     SlotSet,
     TailLost,
+    TextAdded,
     UserUtteranceReverted,
     UserUttered,
 )
 from turnlog.domain.events import EVENTS
 from turnlog.domain.streams import UPKEEP
+from turnlog.encoding.apart import attachments_in
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Request
 from turnlog.errors import InvalidEvent
@@ -65,6 +68,8 @@ def _by_hand(log: Turnlog) -> None:
     understood = MessageUnderstood(Intent("book", 0.9), (Entity("people", 2, 12, 15),))
     log.record("alice", understood, SlotSet("people", 2))
     log.record("alice", UserUttered("no"), SlotSet("people", None), UserUtteranceReverted())
+    log.record("large", UserUttered("look"), MediaAdded("image", content=bytes(70_000)))
+    log.record("large", TextAdded("long " * 14_000))
     log.record("nul\0 😀", UserUttered("nul\0 😀"), ConversationRestarted(), SlotSet("x", [1.5]))
 
 
@@ -106,6 +111,7 @@ def _lines(log: Turnlog) -> Iterator[dict[str, Any]]:
             "turn": state.turn,
             "slots": state.slots,
             "events": [plain.to_plain(event) for event in history.events()],
+            "attached": [each.sha256().hex() for each in attachments_in(history.events())],
         }
 
 

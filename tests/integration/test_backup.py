@@ -123,8 +123,19 @@ def test_a_log_of_a_newer_turnlog_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     with turnlog.open(f"sqlite:///{path}") as log:
         fill(log, 5)
-    changed(path, "PRAGMA user_version = 2")
-    with pytest.raises(NewerFormat, match="written with schema 2"):
+    changed(path, "PRAGMA user_version = 3")
+    with pytest.raises(NewerFormat, match="written with schema 3"):
+        turnlog.open(f"sqlite:///{path}")
+
+
+def test_a_log_without_a_table_for_large_values_is_refused_with_the_way_across(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "log.db"
+    with turnlog.open(f"sqlite:///{path}") as log:
+        fill(log, 5)
+    changed(path, "PRAGMA user_version = 1", "DROP TABLE blobs")
+    with pytest.raises(OlderFormat, match="export --format jsonl"):
         turnlog.open(f"sqlite:///{path}")
 
 

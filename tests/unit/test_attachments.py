@@ -16,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 import turnlog
+from tests.unit.tables import Tables
 from turnlog import (
     Attachment,
     BotUttered,
@@ -35,11 +36,13 @@ from turnlog.domain.attachment import LARGE
 from turnlog.domain.events import EVENTS
 from turnlog.encoding import apart, binary
 from turnlog.encoding.rows import dropped
+from turnlog.engine.command import recording
 from turnlog.engine.importing import import_files
-from turnlog.errors import Corrupt, InvalidEvent
+from turnlog.engine.request import Request
+from turnlog.errors import Corrupt, InvalidEvent, UnknownConversation
 from turnlog.serializers.formats import codec
 from turnlog.storage.copying import backup, copy
-from turnlog.storage.rows import AHEAD, BlobChunk
+from turnlog.storage.rows import AHEAD, EVERY_CHUNK, BlobChunk
 
 IMAGE = os.urandom(900_000)
 LONG = "ö " + "".join(random.Random(1).choices("abcdefgh ", k=120_000))
@@ -108,7 +111,7 @@ def test_a_fold_does_not_read_what_stands_apart(log: Turnlog) -> None:
     state = log.conversation("alice").state
     with log.store.transaction() as transaction:
         for name in transaction.attachment_names():
-            transaction.drop_chunks(name, 2**62)
+            transaction.drop_chunks(name, EVERY_CHUNK)
     again = Turnlog(log.store)
     assert again.conversation("alice").state == state
     assert again.history("alice").replay() == state
@@ -147,15 +150,18 @@ def test_each_content_is_there_once_in_a_conversation(log: Turnlog) -> None:
     image = MediaAdded("image", content=IMAGE)
     for id in ("alice", "alice", "bob"):
         log.record(id, UserUttered("look"), image, image)
-    secret = log.store.genesis.secret
-    keys = [
-        hmac.digest(secret, binary.encode((id, 1, "attachments")), "sha256")
-        for id in ("alice", "bob")
-    ]
-    names = {hmac.digest(key, sha256(IMAGE).digest(), "sha256") for key in keys}
-    assert {chunk.name for chunk in chunks(log)} == names
+    assert {chunk.name for chunk in chunks(log)} == {
+        _name_of(log, id, IMAGE) for id in ("alice", "bob")
+    }
     assert sum(len(chunk.content) for chunk in chunks(log)) == 2 * len(IMAGE)
     assert max(len(chunk.content) for chunk in chunks(log)) == LARGE
+
+
+def _name_of(log: Turnlog, id: str, content: bytes) -> bytes:
+    """By what everybody may know who knows the log's secret; not by the id."""
+    owner = log.head(id)[0].owner
+    key = hmac.digest(log.store.genesis.secret, binary.encode((owner, "attachments")), "sha256")
+    return hmac.digest(key, sha256(content).digest(), "sha256")
 
 
 @pytest.mark.parametrize("size", [0, 1, LARGE, LARGE + 1, 2 * LARGE, 17 * LARGE + 5])
@@ -227,7 +233,7 @@ def test_what_was_attached_elsewhere_gets_a_name_of_its_own(log: Turnlog, tmp_pa
     attached = log.attach("alice", BytesIO(IMAGE))
     log.record("alice", UserUttered("look"), MediaAdded("image", content=attached))
     log.record("bob", UserUttered("look"), log.read_events("alice")[1])
-    by_hand = Attachment(attached.name, attached.length)
+    by_hand = Attachment(log.attach("alice", BytesIO(IMAGE)).name, len(IMAGE))
     log.record("bob", MediaAdded("image", content=by_hand))
     log.record("carol", UserUttered("look"), MediaAdded("image", content=by_hand))
     with turnlog.open(f"sqlite:///{tmp_path / 'other.db'}") as other:
@@ -264,17 +270,56 @@ def test_an_attachment_that_is_not_there_stores_nothing(log: Turnlog) -> None:
 
 
 class Changing(BytesIO):
-    """A file of which somebody changes a byte when it is read a second time."""
+    """A file of which somebody changes the beginning once it was read."""
 
-    def seek(self, offset: int, whence: int = 0) -> int:
-        self.getbuffer()[70_000] ^= 1
-        return super().seek(offset, whence)
+    def read(self, size: int | None = -1) -> bytes:
+        piece = super().read(size)
+        self.getbuffer()[9] ^= 1
+        return piece
 
 
-def test_a_file_that_changes_meanwhile_is_refused(log: Turnlog) -> None:
-    with pytest.raises(turnlog.errors.StorageError, match="changed while it was read"):
-        log.attach("alice", Changing(IMAGE))
-    assert chunks(log) == []
+def test_a_file_that_changes_meanwhile_is_stored_as_it_was_read(log: Turnlog) -> None:
+    log.record("alice", UserUttered("look"))
+    log.record("alice", MediaAdded("image", content=log.attach("alice", Changing(IMAGE))))
+    assert said(log)[1:] == [MediaAdded("image", content=IMAGE)]
+    assert faults(log) == []
+
+
+def test_what_is_attached_before_a_conversation_begins_says_nothing_of_its_id(log: Turnlog) -> None:
+    ahead = [log.attach("alice", BytesIO(IMAGE)) for _ in range(2)]
+    assert len({each.name for each in ahead}) == 2
+    log.record("alice", UserUttered("a"), *[MediaAdded("image", content=each) for each in ahead])
+    log.record("alice", MediaAdded("image", content=ahead[0]))
+    assert {chunk.name for chunk in chunks(log)} == {_name_of(log, "alice", IMAGE)}
+    assert {bytes(each) == IMAGE for each in ahead} == {True}
+    with log.open_attachment(ahead[1]) as file:
+        assert file.read() == IMAGE
+    with pytest.raises(InvalidEvent, match="attach it first"):
+        log.record("alice", MediaAdded("image", content=Attachment(ahead[0].name, len(IMAGE))))
+    assert faults(log) == []
+
+
+def test_one_commit_copies_what_another_of_its_batch_replaces(log: Turnlog) -> None:
+    ahead = log.attach("alice", BytesIO(IMAGE))
+    events = [UserUttered("look"), MediaAdded("image", content=ahead)]
+    for id in ("alice", "bob"):
+        log.writer.submit(Request(id, recording(events), 5.0))
+    log.writer.flush()
+    assert said(log) == said(log, "bob") == [UserUttered("look"), replace(events[1], content=IMAGE)]
+    assert len({chunk.name for chunk in chunks(log)}) == 2
+    assert faults(log) == []
+
+
+def test_what_lost_a_chunk_while_it_was_attached_is_refused_and_mended(log: Turnlog) -> None:
+    log.record("alice", UserUttered("look"))
+    attached = log.attach("alice", BytesIO(IMAGE))
+    with log.store.transaction() as transaction:
+        transaction.drop_chunks(bytes.fromhex(attached.name), 3)
+    with pytest.raises(InvalidEvent, match="attach it first"):
+        log.record("alice", MediaAdded("image", content=attached))
+    log.record("alice", MediaAdded("image", content=log.attach("alice", BytesIO(IMAGE))))
+    assert said(log)[1:] == [MediaAdded("image", content=IMAGE)]
+    assert faults(log) == []
 
 
 class Raw(BytesIO):
@@ -319,6 +364,28 @@ def test_a_copy_has_it_too(log: Turnlog, tmp_path: Path) -> None:
             assert said(again) == EVENTS_OF_MANY_BYTES
 
 
+def test_a_fork_shares_it_until_its_origin_hides_it(log: Turnlog) -> None:
+    image = MediaAdded("image", content=IMAGE, actor="user")
+    log.record("alice", UserUttered("look"), image)
+    log.fork("alice", as_="fork")
+    assert said(log, "fork")[1:2] == [image]
+    assert sum(len(chunk.content) for chunk in chunks(log)) == len(IMAGE)
+    assert faults(log) == []
+    log.record("alice", MessageRedacted(1))
+    assert [event.content for event in said(log, "fork") if isinstance(event, MediaAdded)] == [None]
+
+
+def test_a_deleted_conversation_gives_none(log: Turnlog) -> None:
+    image = MediaAdded("image", content=IMAGE, actor="user")
+    log.record("alice", UserUttered("look"), image)
+    log.fork("alice", as_="fork")
+    log.delete("alice")
+    with pytest.raises(UnknownConversation):
+        log.read_events("alice")
+    assert not [event for event in said(log, "fork") if isinstance(event, MediaAdded)]
+    assert faults(log) == []
+
+
 def test_a_redaction_hides_it(log: Turnlog) -> None:
     log.record("alice", *EVENTS_OF_MANY_BYTES)
     log.record("alice", MessageRedacted(1, events=(2, 3, 4, 5, 6, 7)))
@@ -337,7 +404,7 @@ def test_nothing_is_left_when_it_is_dropped_with_its_event(log: Turnlog, tmp_pat
     names = {attachment.name for attachment in row.attachments()}
     with log.store.transaction() as transaction:
         for name in names:
-            transaction.drop_chunks(bytes.fromhex(name), 2**62)
+            transaction.drop_chunks(bytes.fromhex(name), EVERY_CHUNK)
     assert len(names) == 8
     assert not names & {chunk.name.hex() for chunk in chunks(log)}
     assert sum(len(chunk.content) for chunk in chunks(log)) == len(IMAGE)
@@ -392,7 +459,7 @@ def _changed(log: Turnlog, number: int, content: bytes | None) -> None:
     if content is not None:
         kept.append(BlobChunk(name, number, content))
     with log.store.transaction() as transaction:
-        transaction.drop_chunks(name, 2**62)
+        transaction.drop_chunks(name, EVERY_CHUNK)
         transaction.put_chunks(kept)
 
 
@@ -418,11 +485,24 @@ def test_verify_finds_a_chunk_that_is_not_as_it_was(
     assert [fault.what for fault in verify(log.store, ["alice"]).faults] == [found]
 
 
+def test_verify_finds_another_content_where_the_id_was_dropped(log: Turnlog) -> None:
+    log.record("alice", UserUttered("look"), MediaAdded("image", content=IMAGE))
+    log.current.catch_up()
+    tables = Tables(log.store)
+    tables.drop_id("alice", 1)
+    tables.remove_head("alice")
+    assert faults(log) == []
+    _changed(log, 3, bytes(LARGE))
+    [(event, what)] = faults(log)
+    assert event == 1
+    assert "is not what was recorded" in what
+
+
 def test_verify_finds_what_is_gone_and_what_nobody_names(log: Turnlog) -> None:
     log.record("alice", UserUttered("look"), MediaAdded("image", content=IMAGE))
     [name] = log.store.reader.attachment_names()
     with log.store.transaction() as transaction:
-        transaction.drop_chunks(name, 2**62)
+        transaction.drop_chunks(name, EVERY_CHUNK)
         transaction.put_chunks([BlobChunk(b"n" * 32, 0, b"put in")])
     assert {what.partition("… ")[2] for _, what in faults(log)} == {
         "is not there",

@@ -13,20 +13,25 @@ from turnlog.audit.fault import Fault, Tell
 from turnlog.errors import StorageError
 from turnlog.storage.contents import CHUNK, CHUNKS_AT_ONCE
 from turnlog.storage.recorder import Reader, Scan, Transaction
-from turnlog.storage.rows import AHEAD, BlobChunk, Row, attachment_name, has_types, stream_secret
+from turnlog.storage.rows import (
+    AHEAD,
+    EVERY_CHUNK,
+    BlobChunk,
+    Row,
+    attachment_name,
+    has_types,
+    stream_secret,
+)
 from turnlog.storage.subscription import batches
 
 
 class Named(msgspec.Struct, frozen=True):
-    """What the first event that names an attachment says of it.
-
-    secret: what it is named with; None where its conversation's id was dropped.
-    """
+    """What the first event that names an attachment says of it. secret: what it is named with."""
 
     length: int
     conversation: str | None
     event: int
-    secret: bytes | None
+    secret: bytes
 
 
 class Attached:
@@ -40,13 +45,9 @@ class Attached:
         """What a row names; event: number of its first."""
         with suppress(StorageError):  # what cannot be read is told by whoever folds it
             for attachment in row.attachments():
-                named = Named(attachment.length, *self._whose(row, event))
+                secret = stream_secret(self._secret, row.owner)
+                named = Named(attachment.length, row.conversation, event, secret)
                 self.names.setdefault(attachment.name, named)
-
-    def _whose(self, row: Row, event: int) -> tuple[str | None, int, bytes | None]:
-        if row.name is None:
-            return row.conversation, event, None
-        return row.conversation, event, stream_secret(self._secret, row.conversation, row.life)
 
 
 def check_all(scan: Scan, names: dict[str, Named], tell: Tell) -> None:
@@ -109,7 +110,7 @@ def _fault(key: str, named: Named, chunks: Iterable[BlobChunk]) -> str | None:
         return "is not there"
     if length < named.length:
         return f"is cut off after {length:,} of {named.length:,} bytes"
-    if named.secret and attachment_name(named.secret, hashed.digest()).hex() != key:
+    if attachment_name(named.secret, hashed.digest()).hex() != key:
         return "is not what was recorded"
     return None
 
@@ -122,5 +123,5 @@ def sweep(transaction: Transaction) -> int:
         for row in rows:
             unnamed -= {bytes.fromhex(attachment.name) for attachment in row.attachments()}
     for name in unnamed:
-        transaction.drop_chunks(name, 2**62)
+        transaction.drop_chunks(name, EVERY_CHUNK)
     return len(unnamed)

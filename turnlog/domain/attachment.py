@@ -32,16 +32,28 @@ class Attachment(msgspec.Struct, frozen=True, array_like=True, dict=True, eq=Fal
             raise ValueError("an attachment has 64 hexadecimal digits for a name, and a length")
 
     def opened_by(
-        self, opened: Callable[[Attachment], BinaryIO], secret: bytes | None = None
+        self,
+        opened: Callable[[Attachment], BinaryIO],
+        digest: bytes | None = None,
+        ahead_of: str | None = None,
     ) -> Attachment:
-        """The same attachment, which can be read. secret: what it was named with, if known."""
+        """The same attachment, which can be read.
+
+        digest: SHA-256 of its content, if known. ahead_of: the conversation that has not begun
+        and that alone knows it by this name.
+        """
         bound = Attachment(self.name, self.length, self.type)
-        vars(bound).update(opened=opened, secret=secret)
+        vars(bound).update(opened=opened, digest=digest, ahead_of=ahead_of)
         return bound
 
-    def is_named_with(self, secret: bytes) -> bool:
-        """Whether it is known to be named with that secret."""
-        return vars(self).get("secret") == secret
+    @property
+    def digest(self) -> bytes | None:
+        """SHA-256 of its content, where that is known without reading it."""
+        return vars(self).get("digest")
+
+    def is_ahead_of(self, conversation: str) -> bool:
+        """Whether it was attached to a conversation before that began."""
+        return vars(self).get("ahead_of") == conversation
 
     @property
     def is_bound(self) -> bool:
@@ -56,7 +68,7 @@ class Attachment(msgspec.Struct, frozen=True, array_like=True, dict=True, eq=Fal
         return file
 
     def sha256(self) -> bytes:
-        """Of its content, which is read, a piece at a time."""
+        """Of its content, which is read anew, a piece at a time."""
         with self.open() as file:
             return digest_of(file)[0]
 

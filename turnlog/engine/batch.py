@@ -142,6 +142,8 @@ class Batch:
             self._transaction.append(self.rows, self.streams, self.keys)
             for placed in self.placed:
                 placed.write(self._transaction)
+            for placed in self.placed:
+                placed.clean(self._transaction)
             self.rows, self.streams, self.keys, self.placed = [], [], [], []
 
     def put_at(self, first: int) -> None:
@@ -340,7 +342,7 @@ class Batch:
         )  # fmt: skip
         stream, owner, name = self._stream(before)
         placed: list[Placed] = []
-        put = partial(self._placing, conversation, life, placed)
+        put = partial(self._placing, conversation, owner, placed)
         made = columns(commit, self._random(SALT_BYTES), put)
         self.placed += placed
         row = WrittenRow(

@@ -175,7 +175,8 @@ class Turnlog(ConversationApplication):
 
         Raises Corrupt where it is not there whole.
         """
-        return opened(self.store.reader, attachment)
+        bound = attachment.is_bound
+        return attachment.open() if bound else opened(self.store.reader, attachment)
 
     def import_dialogue(self, dialogue: Dialogue) -> Recorded:
         """Record a whole dialogue; durable on return.

@@ -1,39 +1,57 @@
-"""Where the many bytes of a commit go: named for their conversation, written once, with its row."""
+"""Where the many bytes of a commit go: named for their stream, written once, with its row."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import os
+from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from shutil import copyfileobj
-from tempfile import TemporaryFile
-from typing import BinaryIO
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO
 
 import msgspec
 
 from turnlog.domain.attachment import Attachment, digest_of
-from turnlog.errors import Corrupt, InvalidEvent, StorageError
+from turnlog.errors import Corrupt, InvalidEvent
 from turnlog.storage.contents import cut, is_whole, opened
 from turnlog.storage.recorder import Recorder, Transaction
-from turnlog.storage.rows import AHEAD, BlobChunk, Genesis, attachment_name, stream_secret
+from turnlog.storage.rows import (
+    AHEAD,
+    EVERY_CHUNK,
+    BlobChunk,
+    Genesis,
+    attachment_name,
+    stream_secret,
+)
 
-_ALL = 2**62
+_IN_MEMORY = 1 << 20
+"""Bytes of a file that is being attached; more of them are put aside in a temporary file."""
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """What an event of a commit names. open: reads it; None where it is stored already."""
+    """What an event of a commit names.
+
+    open: reads it; None where it is stored already. instead_of: the name it was stored under
+    before its conversation began, if it was.
+    """
 
     attachment: Attachment
     open: Callable[[], BinaryIO] | None
+    instead_of: bytes | None = None
 
     def write(self, transaction: Transaction) -> None:
         name = bytes.fromhex(self.attachment.name)
-        if self.open is not None:
+        if self.open is not None and not is_whole(transaction, self.attachment):
             with self.open() as file:
                 for chunks in cut(name, file):
                     transaction.put_chunks(chunks)
         transaction.drop_chunks(name, AHEAD + 1)
+
+    def clean(self, transaction: Transaction) -> None:
+        """Once all of a batch are written, of which another may read what this one replaces."""
+        if self.instead_of is not None:
+            transaction.drop_chunks(self.instead_of, EVERY_CHUNK)
 
 
 class Placing:
@@ -46,48 +64,51 @@ class Placing:
     def __call__(
         self,
         conversation: str,
-        life: int,
+        owner: bytes,
         placed: list[Placed],
         held: bytes | Attachment,
         type: str | None,
     ) -> Attachment:
         """What stands for bytes in an event; placed: takes what is to be written with its row.
 
-        Raises InvalidEvent for an attachment that the log does not have.
+        owner: of the conversation's stream. Raises InvalidEvent for an attachment that the log
+        does not have.
         """
         if self._transaction is None:
             raise LookupError("what stands apart is written in a transaction")
-        secret = stream_secret(self._genesis.secret, conversation, life)
+        secret = stream_secret(self._genesis.secret, owner)
         try:
-            attachment, open = self._named(held, type, secret)
-            is_there = is_whole(self._transaction, attachment)
+            found = self._found(secret, self._bound(held, self._transaction), type)
         except Corrupt as error:
             raise _missing(conversation, held) from error
-        if not is_there and open is None:
-            raise _missing(conversation, held)
-        placed.append(Placed(attachment, None if is_there else open))
-        return attachment
+        if isinstance(held, Attachment) and held.is_ahead_of(conversation):
+            found = msgspec.structs.replace(found, instead_of=bytes.fromhex(held.name))
+        placed.append(found)
+        return found.attachment
 
-    def _named(
-        self, held: bytes | Attachment, type: str | None, secret: bytes
-    ) -> tuple[Attachment, Callable[[], BinaryIO] | None]:
-        """The name in this conversation's life, and what reads the content if it is not there."""
+    def _found(self, secret: bytes, source: Attachment, type: str | None) -> Placed:
+        """Under its name in this stream. Raises Corrupt where it cannot be read."""
+        if source.digest is not None:
+            known = self._named(secret, source.digest, source, type)
+            if known.open is None:
+                return known
+        return self._named(secret, source.sha256(), source, type)
+
+    def _named(self, secret: bytes, digest: bytes, source: Attachment, type: str | None) -> Placed:
+        assert self._transaction is not None
+        name = attachment_name(secret, digest).hex()
+        attachment = Attachment(name, source.length, type)
+        is_there = is_whole(self._transaction, attachment)
+        return Placed(attachment, None if is_there else source.open)
+
+    def _bound(self, held: bytes | Attachment, transaction: Transaction) -> Attachment:
         if isinstance(held, bytes):
-            name = attachment_name(secret, hashlib.sha256(held).digest())
-            return Attachment(name.hex(), len(held), type), lambda: BytesIO(held)
-        if held.is_named_with(secret):
-            return held, None
-        bound = held if held.is_bound else self._found(held)
-        name = attachment_name(secret, bound.sha256())
-        return Attachment(name.hex(), held.length, type), bound.open
-
-    def _found(self, attachment: Attachment) -> Attachment:
-        """One that was made by hand, of this log."""
-        transaction = self._transaction
-        assert transaction is not None
-        if not is_whole(transaction, attachment):
-            raise Corrupt(f"attachment {attachment.name} is not in this log")
-        return attachment.opened_by(lambda held: opened(transaction, held))
+            return Attachment("0" * 64, len(held)).opened_by(lambda _: BytesIO(held))
+        if held.is_bound:
+            return held
+        if not is_whole(transaction, held):
+            raise Corrupt(f"attachment {held.name} is not in this log")
+        return held.opened_by(lambda held: opened(transaction, held))
 
 
 def _missing(conversation: str, held: bytes | Attachment) -> InvalidEvent:
@@ -101,49 +122,54 @@ def attach(
 ) -> Attachment:
     """Store what is left to be read of a file, ahead of the event that will name it.
 
-    Raises StorageError where the file changes while it is read.
+    The file is put aside first, so that nobody changes what is stored under the name of what it
+    was. In a life that has not begun the name is random, until the first commit copies it.
     """
-    secret = stream_secret(recorder.genesis.secret, conversation, life)
-    with _twice(file) as (source, again):
-        digest, length = digest_of(source)
-        name = attachment_name(secret, digest)
-        attachment = Attachment(name.hex(), length, type)
-        with recorder.transaction() as transaction:
-            is_there = is_whole(transaction, attachment)
-            if not is_there:
-                transaction.put_chunks([BlobChunk(name, AHEAD, b"")])
-        if not is_there:
-            _write(recorder, name, again(), digest)
-    return attachment.opened_by(lambda held: opened(recorder.reader, held), secret)
+    ahead = Ahead(recorder, conversation, life)
+    aside: Any  # what typeshed gives is no BinaryIO
+    with SpooledTemporaryFile(_IN_MEMORY) as aside:
+        copyfileobj(file, aside)
+        aside.seek(0)
+        digest, length = digest_of(aside)
+        name = ahead.name(digest)
+        attachment = Attachment((name or os.urandom(32)).hex(), length, type)
+        aside.seek(0)
+        _store(recorder, attachment, aside)
+    ahead_of = conversation if name is None else None
+    return attachment.opened_by(partial(ahead.opened, digest), digest, ahead_of)
 
 
-@contextmanager
-def _twice(file: BinaryIO) -> Iterator[tuple[BinaryIO, Callable[[], BinaryIO]]]:
-    """A file, and what begins to read it again; one that cannot seek is put aside."""
-    with ExitStack() as stack:
-        source: BinaryIO = file
-        if not file.seekable():
-            source = stack.enter_context(TemporaryFile())
-            copyfileobj(file, source)
-            source.seek(0)
-        start = source.tell()
+class Ahead:
+    """What is attached to a life of a conversation, which perhaps has not begun."""
 
-        def again() -> BinaryIO:
-            source.seek(start)
-            return source
+    def __init__(self, recorder: Recorder, conversation: str, life: int) -> None:
+        self._recorder = recorder
+        self._conversation = conversation
+        self._life = life
 
-        yield source, again
+    def name(self, digest: bytes) -> bytes | None:
+        """Of a content; None where the life has not begun."""
+        stream = self._recorder.reader.stream(self._conversation, self._life)
+        if stream is None:
+            return None
+        return attachment_name(stream_secret(self._recorder.genesis.secret, stream.owner), digest)
+
+    def opened(self, digest: bytes, attachment: Attachment) -> BinaryIO:
+        """By the name that it has now."""
+        reader, name = self._recorder.reader, self.name(digest)
+        if name is not None:
+            named = Attachment(name.hex(), attachment.length)
+            attachment = named if is_whole(reader, named) else attachment
+        return opened(reader, attachment)
 
 
-def _write(recorder: Recorder, name: bytes, file: BinaryIO, digest: bytes) -> None:
+def _store(recorder: Recorder, attachment: Attachment, file: BinaryIO) -> None:
     """In transactions of their own, so that nobody waits long."""
-    written = hashlib.sha256()
+    name = bytes.fromhex(attachment.name)
+    with recorder.transaction() as transaction:
+        if is_whole(transaction, attachment):
+            return
+        transaction.put_chunks([BlobChunk(name, AHEAD, b"")])
     for chunks in cut(name, file):
         with recorder.transaction() as transaction:
             transaction.put_chunks(chunks)
-        for chunk in chunks:
-            written.update(chunk.content)
-    if written.digest() != digest:
-        with recorder.transaction() as transaction:
-            transaction.drop_chunks(name, _ALL)
-        raise StorageError("the file changed while it was read: attach it again")

@@ -110,7 +110,6 @@ def _read(file: BinaryIO) -> bytes:
 
 
 def is_whole(reader: Reader, attachment: Attachment) -> bool:
-    """Whether its last chunk is there, which is written last, and has the length that is due."""
-    name, last = bytes.fromhex(attachment.name), max(0, attachment.length - 1) // CHUNK
-    found = reader.chunks(name, last, 2)
-    return [len(chunk.content) for chunk in found] == [attachment.length - last * CHUNK]
+    """Whether as many chunks, and bytes in them, are there as are due."""
+    due = (max(1, -(-attachment.length // CHUNK)), attachment.length)
+    return reader.stored(bytes.fromhex(attachment.name)) == due

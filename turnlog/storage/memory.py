@@ -15,6 +15,7 @@ from turnlog.encoding.rows import decode_name
 from turnlog.errors import Unavailable
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import (
+    EVERY_CHUNK,
     HEADS,
     BlobChunk,
     Body,
@@ -139,6 +140,10 @@ class MemoryTransaction:
         with self._lock:
             found = self._chunks.get(name, {})
             return [found[number] for number in sorted(found) if number >= first][:count]
+
+    def stored(self, name: bytes) -> tuple[int, int]:
+        found = self.chunks(name, 0, EVERY_CHUNK)
+        return len(found), sum(len(chunk.content) for chunk in found)
 
     def attachment_names(self) -> Sequence[bytes]:
         with self._lock:

@@ -187,6 +187,14 @@ class PostgresReader:
         )
         return self._found(BlobChunk._make, statement, (name, first, count))
 
+    def stored(self, name: bytes) -> tuple[int, int]:
+        statement: LiteralString = (
+            "SELECT count(*), coalesce(sum(octet_length(content)), 0)::bigint FROM turnlog_blobs"
+            " WHERE name = %b AND number >= 0"
+        )
+        [(chunks, bytes)] = self._all(statement, (name,))
+        return chunks, bytes
+
     def attachment_names(self) -> Sequence[bytes]:
         return [name for (name,) in self._all("SELECT DISTINCT name FROM turnlog_blobs")]
 

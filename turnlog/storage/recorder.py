@@ -99,6 +99,10 @@ class Reader(Protocol):
         """Of an attachment, from that number on, in order."""
         ...
 
+    def stored(self, name: bytes) -> tuple[int, int]:
+        """How many chunks an attachment has, and how many bytes there are in them."""
+        ...
+
     def attachment_names(self) -> Sequence[bytes]:
         """Of all that there are chunks of."""
         ...

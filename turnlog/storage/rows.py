@@ -239,6 +239,9 @@ class BlobChunk(NamedTuple):
 
 AHEAD = -1
 
+EVERY_CHUNK = 2**62
+"""Above every chunk's number."""
+
 Stored = TypeVar("Stored", Stream, Row, Body, Key, Head, Snapshot, Checkpoint, Entry, BlobChunk)
 """What is read from the tables."""
 
@@ -343,9 +346,9 @@ def after_keys(prefix: bytes) -> bytes:
 
 
 @lru_cache(1024)
-def stream_secret(secret: bytes, conversation: str, life: int) -> bytes:
-    """What attachments of a conversation's life are named with."""
-    return hmac.digest(secret, encode((conversation, life, "attachments")), "sha256")
+def stream_secret(secret: bytes, owner: bytes) -> bytes:
+    """What attachments of a stream are named with; nobody finds its conversation's id by it."""
+    return hmac.digest(secret, encode((owner, "attachments")), "sha256")
 
 
 def attachment_name(stream_secret: bytes, sha256: bytes) -> bytes:

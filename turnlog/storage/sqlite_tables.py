@@ -283,6 +283,14 @@ class SqliteReader:
         statement = f"SELECT {_CHUNK} FROM blobs WHERE name = ? AND number >= ? ORDER BY 2 LIMIT ?"
         return self._found(BlobChunk, statement, (name, first, count))
 
+    def stored(self, name: bytes) -> tuple[int, int]:
+        statement = (
+            "SELECT count(*), coalesce(sum(length(content)), 0) FROM blobs"
+            " WHERE name = ? AND number >= 0"
+        )
+        [(chunks, bytes)] = self._all(statement, (name,))
+        return chunks, bytes
+
     def attachment_names(self) -> Sequence[bytes]:
         return [name for (name,) in self._all("SELECT DISTINCT name FROM blobs")]
 
