@@ -139,6 +139,23 @@ def test_what_is_read_is_the_readers_own(saver: TurnlogSaver):
         message.content = "mine"
 
 
+def test_an_artifact_is_the_readers_own_and_compared_by_type(saver: TurnlogSaver):
+    def returned(artifact: Any) -> list[ToolMessage]:
+        return [ToolMessage("found", tool_call_id="c", id="1", artifact=artifact)]
+
+    def held() -> Any:
+        found = saver.get_tuple(ROOT)
+        assert found is not None
+        return found.checkpoint["channel_values"]["messages"][0].artifact
+
+    config = put(saver, ROOT, messages=returned({1, 2}))
+    held().add(3)
+    assert held() == {1, 2}
+    config = put(saver, config, messages=returned(1))
+    put(saver, config, messages=returned(True))
+    assert held() is True
+
+
 def test_true_is_not_one(saver: TurnlogSaver):
     def calling(held: Any) -> AIMessage:
         return AIMessage("", id="1", tool_calls=[{"name": "f", "args": {"a": held}, "id": "c"}])

@@ -2,150 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from langchain_core.messages import (
-    AIMessage,
-    BaseMessage,
-    HumanMessage,
-    SystemMessage,
-    ToolMessage,
-)
-from pydantic import BaseModel
+from langchain_core.messages import BaseMessage, SystemMessage, ToolMessage
 
 from turnlog.agents.langgraph.blocks import blocks, parts_of
+from turnlog.agents.langgraph.message_fields import message_of
 from turnlog.domain.events import Usage
 from turnlog.domain.message import Message
 from turnlog.domain.message_parts import Part, Text, ToolCall, ToolResult
 from turnlog.domain.plain import dumps
-from turnlog.domain.values import same
-
-_KINDS: dict[str, type[BaseMessage]] = {
-    "human": HumanMessage,
-    "ai": AIMessage,
-    "system": SystemMessage,
-    "tool": ToolMessage,
-}
-_NAMES = {kind: name for name, kind in _KINDS.items()}
 
 _DEVELOPER = {"__openai_role__": "developer"}
 """How LangChain marks a developer's message among those of the system."""
-
-
-# --- a message as its fields --------------------------------------------------------------------
-
-
-def _defaults(kind: type[BaseMessage]) -> dict[str, Any]:
-    fields = kind.model_fields.items()
-    return {
-        name: field.default_factory if field.default_factory is not None else field.default
-        for name, field in fields
-    }
-
-
-_DEFAULTS = {kind: _defaults(kind) for kind in _KINDS.values()}
-
-_new = object.__new__
-_set_dict, _set_fields_set, _set_extra, _set_private = (
-    BaseModel.__dict__[f"__{name}__"].__set__
-    for name in ("dict", "pydantic_fields_set", "pydantic_extra", "pydantic_private")
-)
-
-
-def kind_of(value: object) -> str | None:
-    """The name of a message's type, None for whatever is not exactly one of those."""
-    name = _NAMES.get(type(value))  # type: ignore[arg-type]
-    return None if name is None or getattr(value, "__pydantic_extra__", None) else name
-
-
-def fields_of(message: BaseMessage) -> dict[str, Any]:
-    """The fields that are not at their default."""
-    defaults = _DEFAULTS[type(message)]
-    return {
-        name: held
-        for name, held in message.__dict__.items()
-        if not (held in ({}, []) if callable(defaults[name]) else held == defaults[name])
-    }
-
-
-def message_of(kind: str, fields: dict[str, Any]) -> BaseMessage:
-    """The message of a type's name and fields, as they were validated once; fields are kept."""
-    its = _KINDS[kind]
-    defaults = {
-        name: default() if callable(default) else default
-        for name, default in _DEFAULTS[its].items()
-    }
-    return _made(its, {**defaults, **fields})
-
-
-_FIELDS = {kind: set(held) for kind, held in _DEFAULTS.items()}
-"""Shared by all messages of a type: all of their fields are set."""
-
-
-def _made(kind: type[BaseMessage], fields: dict[str, Any]) -> BaseMessage:
-    made = _new(kind)
-    _set_dict(made, fields)
-    _set_fields_set(made, _FIELDS[kind])
-    _set_extra(made, {})
-    _set_private(made, None)
-    return made
-
-
-class Pattern:
-    """A message as it was read, of which everybody gets a copy."""
-
-    __slots__ = ("deep", "dicts", "fixed", "kind", "lists", "message")
-
-    def __init__(self, message: BaseMessage) -> None:
-        self.message = message
-        self.kind = type(message) if kind_of(message) is not None else None
-        fields = message.__dict__.items()
-        self.fixed = {name: held for name, held in fields if not isinstance(held, dict | list)}
-        self.dicts = tuple(name for name, held in fields if held == {} and type(held) is dict)
-        self.lists = tuple(name for name, held in fields if held == [] and type(held) is list)
-        empty = {*self.dicts, *self.lists}
-        self.deep = tuple((n, h) for n, h in fields if n not in self.fixed and n not in empty)
-
-    def says(self, other: BaseMessage) -> bool:
-        """Whether another message is equal, by type and by value; 1 is not 1.0."""
-        one = self.message
-        if one.__class__ is not other.__class__ or one.__dict__ != other.__dict__:
-            return False
-        if one.__pydantic_extra__ != other.__pydantic_extra__:
-            return False
-        return not self.deep or all(same(held, other.__dict__[name]) for name, held in self.deep)
-
-
-def copies(patterns: Iterable[Pattern]) -> list[BaseMessage]:
-    """Messages of one's own. One loop, because a thread is read whole at every turn."""
-    made: list[BaseMessage] = []
-    for pattern in patterns:
-        if (kind := pattern.kind) is None:
-            made.append(pattern.message.model_copy(deep=True))
-            continue
-        fields = pattern.fixed.copy()
-        for name in pattern.dicts:
-            fields[name] = {}
-        for name in pattern.lists:
-            fields[name] = []
-        for name, held in pattern.deep:
-            fields[name] = _copied(held)
-        message = _new(kind)
-        _set_dict(message, fields)
-        _set_fields_set(message, _FIELDS[kind])
-        _set_extra(message, {})
-        _set_private(message, None)
-        made.append(message)
-    return made
-
-
-def _copied(value: Any) -> Any:
-    if value.__class__ is dict:
-        return {key: _copied(item) for key, item in value.items()} if value else {}
-    if value.__class__ is list:
-        return [_copied(item) for item in value]
-    return value
 
 
 # --- to the log ---------------------------------------------------------------------------------

@@ -12,8 +12,11 @@ import msgspec
 from langchain_core.messages import BaseMessage
 
 from turnlog.agents.langgraph.bodies import KeptCheckpoint, Tail
-from turnlog.agents.langgraph.messages import Pattern, copies, langchain
-from turnlog.agents.langgraph.thread import MessageItem, Thread
+from turnlog.agents.langgraph.message_list import MessageItem, MessageList
+from turnlog.agents.langgraph.messages import langchain
+from turnlog.agents.langgraph.pattern import Pattern
+from turnlog.agents.langgraph.spoken import Spoken
+from turnlog.agents.langgraph.thread import Thread
 from turnlog.agents.langgraph.values import TAG, Values
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Conversation
@@ -45,10 +48,10 @@ class Offering:
         foreign = thread.foreign.after(seen)
         held = {} if newest is None else thread.held(newest)
         before = held.get(self._channel, [] if newest is None else None)
-        if not foreign or not isinstance(before, list):
+        if not foreign or not isinstance(before, list | MessageList):
             return None
-        old = [item for item in before if isinstance(item, MessageItem)]
-        now = _Now(thread, self._conversation, self._values, frozenset(foreign), seen)
+        old = [*before] if isinstance(before, MessageList) else []
+        now = _Now(thread.spoken, self._conversation, self._values, frozenset(foreign), seen)
         items = [*now.still(old), *now.added()]
         if [item.raw for item in items] == [item.raw for item in old]:
             thread.foreign.forget(foreign[-1])
@@ -65,7 +68,7 @@ class Offering:
             base=0 if newest is None else thread.numbers["", newest.id],
             seen=upto,
             said=self._channel,
-            state=self._state(newest, thread.time(upto)),
+            state=self._state(newest, thread.spoken.time(upto)),
             metadata={
                 "source": "update",
                 "step": metadata.get("step", -2) + 1,
@@ -91,13 +94,13 @@ class _Now:
 
     def __init__(
         self,
-        thread: Thread,
+        spoken: Spoken,
         conversation: Conversation,
         values: Values,
         foreign: frozenset[int],
         seen: int,
     ) -> None:
-        self._thread, self._values, self._foreign = thread, values, foreign
+        self._spoken, self._values, self._foreign = spoken, values, foreign
         self._recorded: list[RecordedEvent] = list(conversation.recorded())
         self._messages = {m.event or 0: m for m in conversation.messages()}
         self._edits = {
@@ -115,7 +118,7 @@ class _Now:
     def _edited(self, item: MessageItem) -> MessageItem:
         if (message := self._messages.get(item.event)) is None:
             return item
-        [changed] = copies([self._thread.pattern(item, self._values)])
+        changed = self._spoken.pattern(item, self._values).copy()
         changed.content = message.text
         plain = skeleton(self._values.plain(changed), [self._edits[item.event]], NAMED)
         return MessageItem(dumps([item.event, plain]))
@@ -126,9 +129,9 @@ class _Now:
                 yield from self._items(number, message)
 
     def _items(self, number: int, message: Message) -> Iterator[MessageItem]:
-        made = langchain(message, self._thread.made_id(number))
-        said = langchain(self._thread.said(number), self._thread.made_id(number))
-        if len(made) == len(said) == 1 and Pattern(made[0]).says(said[0]):
+        made = langchain(message, self._spoken.made_id(number))
+        said = langchain(self._spoken.said(number), self._spoken.made_id(number))
+        if len(made) == len(said) == 1 and Pattern.of(made[0]).says(said[0]):
             yield MessageItem(dumps(number))
             return
         for each in made:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from langchain_core.messages import BaseMessage
 from msgspec.structs import replace
 
 from turnlog.agents.langgraph.bodies import KeptCheckpoint, Tail, packed
-from turnlog.agents.langgraph.messages import Pattern, langchain, said
+from turnlog.agents.langgraph.message_list import MessageItem, MessageList
+from turnlog.agents.langgraph.messages import langchain, said
 from turnlog.agents.langgraph.offer import NAMED
-from turnlog.agents.langgraph.thread import Held, MessageItem, Thread
+from turnlog.agents.langgraph.pattern import Pattern
+from turnlog.agents.langgraph.thread import Held, Thread
 from turnlog.agents.langgraph.values import Values
 from turnlog.domain.events import Event, HistoryContinued
 from turnlog.domain.message_recording import recorded_as
@@ -40,6 +42,7 @@ class Plan:
         after: int,
     ) -> None:
         self._thread, self._values, self._channel = thread, values, channel
+        self._spoken = thread.spoken
         self._parent = parent
         self._held: dict[str, Held] = {} if parent is None else thread.held(parent)
         self._after = after
@@ -101,7 +104,7 @@ class Plan:
         old = before if isinstance(before, list) else []
         kept = 0
         for one, other in zip(old, items, strict=False):
-            if not isinstance(one, msgspec.Raw) or bytes(one) != bytes(other):
+            if bytes(one) != bytes(other):
                 break
             kept += 1
         return Tail(kept, items[kept:])
@@ -114,12 +117,8 @@ class Plan:
         if type(value) is not list:
             return None
         before = self._held.get(self._channel)
-        old = (
-            cast("list[MessageItem]", before)
-            if before and isinstance(before[0], MessageItem)
-            else []
-        )
-        change = Change(old, value, lambda item: self._thread.pattern(item, self._values))
+        old = before if isinstance(before, MessageList) else MessageList()
+        change = Change(old, value, lambda item: self._spoken.pattern(item, self._values))
         return change if change.compare() else None
 
     def _go_back(self, change: Change | None) -> None:
@@ -151,8 +150,8 @@ class Plan:
         found = list(messages(numbered))
         ends = [message.event or 0 for message in found] + [first + len(events)]
         for message, read, (begin, end) in zip(new, found, pairwise(ends), strict=True):
-            made = langchain(read, self._thread.made_id(begin))
-            if len(made) == 1 and Pattern(made[0]).says(message):
+            made = langchain(read, self._spoken.made_id(begin))
+            if len(made) == 1 and Pattern.of(made[0]).says(message):
                 yield dumps(begin)
             else:
                 its = numbered[begin - first : end - first]
@@ -169,20 +168,16 @@ class Change:
 
     def __init__(
         self,
-        old: list[MessageItem],
+        old: MessageList,
         value: list[BaseMessage],
         pattern: Callable[[MessageItem], Pattern],
     ) -> None:
         self._old, self._value = old, value
         self._pattern = pattern
-        self.kept = 0
+        self.kept = old.same(value, pattern)
         self.moved: list[MessageItem] = []
         self.new: list[BaseMessage] = []
         self.back: int | None = None
-        for item, message in zip(old, value, strict=False):
-            if not (item.pattern or pattern(item)).says(message):
-                break
-            self.kept += 1
 
     def compare(self) -> bool:
         """Find what is new; false where not all of it are messages."""
@@ -196,14 +191,14 @@ class Change:
 
     def _compared(self) -> tuple[list[MessageItem], list[BaseMessage], list[MessageItem]]:
         """The items that moved up, the new messages, and the items that nothing came after."""
-        old, new = self._old[self.kept :], self._value[self.kept :]
+        old, new = self._old.after(self.kept), self._value[self.kept :]
         if not old:
             return [], new, []
         ids = {message.id for message in new}
         moved: list[MessageItem] = []
         last = at = 0
         while len(moved) < len(new):
-            while at < len(old) and self._pattern(old[at]).message.id not in ids:
+            while at < len(old) and self._pattern(old[at]).id not in ids:
                 at += 1
             if at == len(old) or not self._pattern(old[at]).says(new[len(moved)]):
                 break
@@ -213,7 +208,7 @@ class Change:
 
     def _record_again(self, back: int) -> None:
         """What stays but was recorded after that event is recorded once more."""
-        staying = [*self._old[: self.kept], *self.moved]
+        staying = [*[*self._old][: self.kept], *self.moved]
         late = next((n for n, item in enumerate(staying) if item.event > back), None)
         if late is not None:
             self.kept = min(self.kept, late)

@@ -13,12 +13,11 @@ from langgraph.checkpoint.base import (
     DeltaChannelHistory,
     PendingWrite,
 )
-from msgspec import Raw
 
 from turnlog.agents.langgraph.bodies import KeptCheckpoint
-from turnlog.agents.langgraph.messages import copies
+from turnlog.agents.langgraph.message_list import MessageList
 from turnlog.agents.langgraph.offer import Offering
-from turnlog.agents.langgraph.thread import Held, MessageItem, Thread
+from turnlog.agents.langgraph.thread import Held, Thread
 from turnlog.agents.langgraph.values import Values
 
 
@@ -82,18 +81,17 @@ class Reading:
         return {name: self._channel(value) for name, value in held}
 
     def _channel(self, held: Held) -> Any:
-        thread, values = self._thread, self._values
-        if not isinstance(held, list):
-            return thread.value(held, values)
-        if held and isinstance(held[0], MessageItem):
-            items = [item for item in held if isinstance(item, MessageItem)]
-            return copies([item.pattern or thread.pattern(item, values) for item in items])
-        return [thread.value(item, values) for item in cast("list[Raw]", held)]
+        spoken, values = self._thread.spoken, self._values
+        if isinstance(held, MessageList):
+            return held.copies(lambda item: spoken.pattern(item, values))
+        if isinstance(held, list):
+            return [spoken.value(item, values) for item in held]
+        return spoken.value(held, values)
 
     def _pending(self, checkpoint: KeptCheckpoint) -> list[PendingWrite]:
         values, thread = self._values, self._thread
         return [
-            (task, write.channel, thread.value(write.value, values))
+            (task, write.channel, thread.spoken.value(write.value, values))
             for task, write in thread.pending((checkpoint.ns, checkpoint.id))
         ]
 

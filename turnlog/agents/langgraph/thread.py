@@ -22,30 +22,11 @@ from turnlog.agents.langgraph.bodies import (
     Writes,
     unpacked,
 )
-from turnlog.agents.langgraph.messages import Pattern, langchain
-from turnlog.agents.langgraph.values import Values
+from turnlog.agents.langgraph.message_list import MessageItem, MessageList
+from turnlog.agents.langgraph.spoken import Spoken
 from turnlog.domain.events import Event, ForeignRecorded
-from turnlog.domain.message import Message
-from turnlog.domain.messages import messages
-from turnlog.domain.skeletons import filled
 
-
-class MessageItem:
-    """A message in a channel. event: number of the first that says it. rest: the message without
-    the words of events, where those do not say all of it.
-    """
-
-    __slots__ = ("event", "pattern", "raw", "rest")
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw = raw
-        self.event: int
-        self.rest: Any
-        self.event, self.rest = (int(raw), None) if raw.isdigit() else msgspec.json.decode(raw)
-        self.pattern: Pattern | None = None
-
-
-Held = msgspec.Raw | list[msgspec.Raw] | list[MessageItem]
+Held = msgspec.Raw | list[msgspec.Raw] | MessageList
 """A channel's value as it is stored."""
 
 
@@ -73,8 +54,7 @@ class Thread:
         self.tip: KeptCheckpoint | None = None
         self.foreign = Foreign()
         self.offer: tuple[int, KeptCheckpoint | None] | None = None
-        self._events: dict[int, Event] = {}
-        self._said: dict[int, Message] = {}
+        self.spoken = Spoken(self.id)
         self._items: dict[int, tuple[KeptCheckpoint, list[MessageItem]]] = {}
         self._newest: dict[str, str] = {}
         self._latest: dict[str, tuple[KeptCheckpoint, dict[str, Held]]] = {}
@@ -89,7 +69,7 @@ class Thread:
                 if event.source == SOURCE:
                     self._take_own(event)
             else:
-                self._events[self.event] = event
+                self.spoken.take(self.event, event)
                 self.foreign.take(self.event, event)
 
     def _take_own(self, event: ForeignRecorded) -> None:
@@ -110,8 +90,7 @@ class Thread:
         if checkpoint.first:
             own = range(checkpoint.first, self.event)
             self.foreign.own(own)
-            numbered = [(number, self._events[number]) for number in own if number in self._events]
-            self._said.update({m.event or 0: m for m in messages(numbered)})
+            self.spoken.own(own)
 
     def _take_writes(self, body: Writes) -> None:
         """The first of a task and place counts; one of a place below 0 is the last."""
@@ -198,10 +177,12 @@ class Thread:
         held.update(checkpoint.values)
         for name, tail in checkpoint.lists.items():
             before = held.get(name)
-            going_on: list[Any] = before if isinstance(before, list) else []
-            del going_on[tail.kept :]
-            going_on += self.items(checkpoint) if name == checkpoint.said else tail.own
-            held[name] = going_on
+            if name == checkpoint.said:
+                held[name] = said = before if isinstance(before, MessageList) else MessageList()
+                said.go_on(tail.kept, self.items(checkpoint))
+            else:
+                held[name] = going_on = before if isinstance(before, list) else []
+                going_on[tail.kept :] = tail.own
 
     def items(self, checkpoint: KeptCheckpoint) -> list[MessageItem]:
         """The messages that a checkpoint added, as it was stored: an id can be stored again."""
@@ -211,36 +192,6 @@ class Thread:
             known = checkpoint, [MessageItem(bytes(raw)) for raw in own]
             self._items[id(checkpoint)] = known
         return known[1]
-
-    def pattern(self, item: MessageItem, values: Values) -> Pattern:
-        """The message of an item."""
-        if item.pattern is None:
-            if item.rest is None:
-                built = langchain(self.said(item.event), self.made_id(item.event))[0]
-            else:
-                built = values.value(filled(item.rest, self._events.get))
-            item.pattern = Pattern(built)
-        return item.pattern
-
-    def said(self, number: int) -> Message:
-        """The message that begins with an event."""
-        if number not in self._said:
-            found = {m.event or 0: m for m in messages(sorted(self._events.items()))}
-            self._said = {**found, **self._said}
-        return self._said.get(number) or Message("user", event=number)
-
-    def made_id(self, number: int) -> str:
-        """Of a message that somebody else recorded without one."""
-        return f"{self.id}:{number}"
-
-    def time(self, number: int) -> float:
-        """When an event happened, UTC seconds."""
-        event = self._events.get(number)
-        return (event.timestamp if event is not None else None) or 0.0
-
-    def value(self, raw: bytes, values: Values) -> Any:
-        """A channel's value, or a write's."""
-        return values.value(filled(msgspec.json.decode(raw), self._events.get))
 
 
 _TAKEN: dict[str, tuple[Any, Callable[[Thread, Any], None]]] = {

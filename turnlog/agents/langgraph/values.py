@@ -15,7 +15,7 @@ from typing import Any
 import ormsgpack
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from turnlog.agents.langgraph.messages import fields_of, kind_of, message_of
+from turnlog.agents.langgraph.message_fields import fields_of, kind_of, message_of
 from turnlog.domain.plain import dumps
 from turnlog.errors import FormatError
 

@@ -1,0 +1,98 @@
+"""A channel of messages: each as it is stored, and as a message once somebody asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+from langchain_core.messages import BaseMessage
+
+from turnlog.agents.langgraph.pattern import Items, Pattern, Shape, copies
+
+
+class MessageItem:
+    """A message in a channel. event: number of the first that says it. rest: the message without
+    the words of events, where those do not say all of it.
+    """
+
+    __slots__ = ("event", "pattern", "raw", "rest")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.event: int
+        self.rest: Any
+        self.event, self.rest = (int(raw), None) if raw.isdigit() else msgspec.json.decode(raw)
+        self.pattern: Pattern | None = None
+
+
+class MessageList:
+    """Items in order; what is read and compared at every turn lies ready beside them.
+
+    pattern: makes the message of an item.
+    """
+
+    def __init__(self) -> None:
+        self._items: list[MessageItem] = []
+        self._shapes: list[Shape] = []
+        self._contents: list[Any] = []
+        self._ids: list[str | None] = []
+        self._others: list[Items] = []
+        self._types: list[type[BaseMessage]] = []
+        self._fields: list[dict[str, Any]] = []
+        self._deep: list[tuple[int, Pattern]] = []
+        self._columns: tuple[list[Any], ...] = (
+            self._shapes, self._contents, self._ids, self._others, self._types, self._fields,
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[MessageItem]:
+        return iter(self._items)
+
+    def after(self, kept: int) -> list[MessageItem]:
+        """The items after the first so many."""
+        return self._items[kept:]
+
+    def go_on(self, kept: int, items: Iterable[MessageItem]) -> None:
+        """Leave the first so many and add others."""
+        if kept < len(self._items):
+            for each in (self._items, *self._columns):
+                del each[kept:]
+            self._deep = [each for each in self._deep if each[0] < kept]
+        self._items += items
+
+    def copies(self, pattern: Callable[[MessageItem], Pattern]) -> list[BaseMessage]:
+        """The messages, for one who may change them."""
+        for item in self._items[len(self._shapes) :]:
+            found = pattern(item)
+            self._shapes.append(found.shape)
+            self._contents.append(found.content)
+            self._ids.append(found.id)
+            self._others.append(found.others)
+        return copies(self._shapes, self._contents, self._ids, self._others)
+
+    def same(self, value: list[Any], pattern: Callable[[MessageItem], Pattern]) -> int:
+        """How many of the first are what others are too, by type and by value."""
+        for place in range(len(self._types), len(self._items)):
+            found = pattern(self._items[place])
+            self._types.append(found.type)
+            self._fields.append(found.fields)
+            if found.deep:
+                self._deep.append((place, found))
+        first = min(len(self), len(value))
+        if self._are(value[:first]):
+            return first
+        every = enumerate(zip(self._items, value, strict=False))
+        return next((n for n, (item, one) in every if not pattern(item).says(one)), first)
+
+    def _are(self, value: list[Any]) -> bool:
+        """In few passes that compare all of them at once: a thread is compared at every turn."""
+        count = len(value)
+        if [each.__class__ for each in value] != self._types[:count]:
+            return False
+        fields = [each.__dict__ for each in value if not each.__pydantic_extra__]
+        return fields == self._fields[:count] and all(
+            pattern.says(value[place]) for place, pattern in self._deep if place < count
+        )

@@ -1,0 +1,105 @@
+"""What a conversation's events say, as LangGraph's messages."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+
+from turnlog.agents.langgraph.message_list import MessageItem
+from turnlog.agents.langgraph.messages import langchain
+from turnlog.agents.langgraph.pattern import SHAPES, Pattern
+from turnlog.agents.langgraph.values import Values
+from turnlog.domain import events as e
+from turnlog.domain.message import Message
+from turnlog.domain.messages import NEW_MESSAGE, messages
+from turnlog.domain.skeletons import filled
+
+
+class Spoken:
+    """The events of the thread of that id, and the messages that they make up."""
+
+    def __init__(self, id: str) -> None:
+        self._id = id
+        self._events: dict[int, e.Event] = {}
+        self._own: list[range] = []
+        self._said: dict[int, Message] = {}
+
+    def take(self, number: int, event: e.Event) -> None:
+        self._events[number] = event
+
+    def own(self, numbers: range) -> None:
+        """Note that the newest events, of these numbers, are the messages of one checkpoint."""
+        self._own.append(numbers)
+
+    def pattern(self, item: MessageItem, values: Values) -> Pattern:
+        """The message of an item."""
+        if item.pattern is None:
+            item.pattern = self._plain(item) or Pattern.of(self._built(item, values))
+        return item.pattern
+
+    def _built(self, item: MessageItem, values: Values) -> BaseMessage:
+        if item.rest is not None:
+            found: BaseMessage = values.value(filled(item.rest, self._events.get))
+            return found
+        return langchain(self.said(item.event), self.made_id(item.event))[0]
+
+    def _plain(self, item: MessageItem) -> Pattern | None:
+        """A message of which one event says a text and an id: as most are, at once."""
+        number, event = item.event, self._events.get(item.event)
+        kind = _PLAIN.get(type(event)) if item.rest is None else None
+        if kind is None or number not in self._around(number) or not self._ends(number + 1):
+            return None
+        assert isinstance(event, e.UserUttered | e.BotUttered)
+        text, id = event.text, event.message_id
+        mark = event.extra if event.extra == _MARK else None
+        if event != type(event)(text, message_id=id, timestamp=event.timestamp, extra=mark):
+            return None
+        return Pattern(SHAPES[kind], text or "", id or self.made_id(number))
+
+    def _ends(self, number: int) -> bool:
+        """Whether an event surely belongs to no message that was begun before it."""
+        event = self._events.get(number)
+        return event is None or (type(event) in _PLAIN and event.cause is None)
+
+    def _around(self, number: int) -> range:
+        """The numbers of a checkpoint's own events, that one's among them if it is one of them."""
+        place = bisect_right(self._own, number, key=_first)
+        return self._own[place - 1] if place else range(0)
+
+    def said(self, number: int) -> Message:
+        """The message that begins with an event."""
+        if number not in self._said and number in (own := self._around(number)):
+            self._said.update(self._messages(each for each in own if each in self._events))
+        if number not in self._said:
+            self._said = {**self._messages(sorted(self._events)), **self._said}
+        return self._said.get(number) or Message("user", event=number)
+
+    def _messages(self, numbers: Iterable[int]) -> dict[int, Message]:
+        numbered = [(number, self._events[number]) for number in numbers]
+        return {message.event or 0: message for message in messages(numbered)}
+
+    def made_id(self, number: int) -> str:
+        """Of a message that somebody else recorded without one."""
+        return f"{self._id}:{number}"
+
+    def time(self, number: int) -> float:
+        """When an event happened, UTC seconds."""
+        event = self._events.get(number)
+        return (event.timestamp if event is not None else None) or 0.0
+
+    def value(self, raw: bytes, values: Values) -> Any:
+        """A channel's value, or a write's."""
+        return values.value(filled(msgspec.json.decode(raw), self._events.get))
+
+
+_MARK = {NEW_MESSAGE: True}
+_PLAIN: dict[type, type[BaseMessage]] = {
+    e.UserUttered: HumanMessage,
+    e.BotUttered: AIMessage,
+}
+_first = attrgetter("start")
