@@ -1,4 +1,6 @@
-"""Doors beside what the frameworks bring: LangGraph's threads in ours and in its SqliteSaver."""
+"""Doors beside what the frameworks bring: LangGraph's threads in ours and in its SqliteSaver,
+pydantic-ai's conversations in ours and in the SQLite store of its harness.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import START, MessagesState, StateGraph
 
-from scripts.benchmarks.figures import Figure, at_least, below, interleaved
+from scripts.benchmarks import pydantic_ai_door
+from scripts.benchmarks.figures import Figure, below, faster, interleaved
 from scripts.benchmarks.sides import ANSWER, TEXT, size
 from turnlog.agents.langgraph import TurnlogSaver
 
@@ -28,6 +31,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="turnlog-bench-") as name:
         yield from _beside(Path(name), turns)
         yield from _growth(Path(name), turns)
+        yield from pydantic_ai_door.figures(Path(name), turns)
 
 
 def _beside(folder: Path, turns: int) -> Iterator[Figure]:
@@ -38,8 +42,8 @@ def _beside(folder: Path, turns: int) -> Iterator[Figure]:
         loads = interleaved({name: side.load for name, side in sides.items()}, 21)
         puts = interleaved({name: side.append for name, side in sides.items()}, 21)
     at = f"at {turns} turns"
-    yield _faster("langgraph_load", loads, f"loads/s {at}", least=10)
-    yield _faster("langgraph_append", puts, f"checkpoints/s {at}", least=5)
+    yield faster("langgraph_load", loads, f"loads/s {at}", least=10)
+    yield faster("langgraph_append", puts, f"checkpoints/s {at}", least=5)
     with TurnlogSaver(f"sqlite:///{folder}/ours.db") as again:
         begun = time.perf_counter()
         again.get_tuple(THREAD)
@@ -48,10 +52,6 @@ def _beside(folder: Path, turns: int) -> Iterator[Figure]:
         "langgraph_first_load", cold, 1e3 * loads["theirs"], f"ms {at}",
         cold / (1e3 * loads["theirs"]), note="the thread was not in memory",
     )  # fmt: skip
-
-
-def _faster(name: str, taken: dict[str, float], unit: str, *, least: float) -> Figure:
-    return at_least(name, 1 / taken["ours"], 1 / taken["theirs"], unit, least=least)
 
 
 class _Side:

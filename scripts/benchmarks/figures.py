@@ -28,6 +28,11 @@ def at_least(name: str, ours: float, theirs: float, unit: str, *, least: float) 
     return Figure(name, ours, theirs, unit, ratio, f"≥ {least:g}", ratio >= least)
 
 
+def faster(name: str, taken: Mapping[str, float], unit: str, *, least: float) -> Figure:
+    """How often a second, of the seconds that `ours` and `theirs` take."""
+    return at_least(name, 1 / taken["ours"], 1 / taken["theirs"], unit, least=least)
+
+
 def at_most(name: str, ours: float, theirs: float, unit: str, *, most: float) -> Figure:
     ratio = ours / theirs
     return Figure(name, ours, theirs, unit, ratio, f"≤ {most:g}", ratio <= most)

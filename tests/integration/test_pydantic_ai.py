@@ -8,6 +8,7 @@ import subprocess
 import sys
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -46,10 +47,12 @@ from turnlog import (
 )
 from turnlog.agents.pydantic_ai import TurnlogConversationStore
 from turnlog.agents.pydantic_ai.messages import read
-from turnlog.agents.pydantic_ai.records import document
+from turnlog.agents.pydantic_ai.saving import document
 from turnlog.audit.verify import verify
 from turnlog.domain.message_equality import alike
 from turnlog.domain.message_parts import ToolResult
+from turnlog.storage.postgres_tables import PostgresReader
+from turnlog.storage.sqlite_tables import SqliteReader
 
 STEPS = 10_000 if os.environ.get("TURNLOG_FAULTS") == "long" else 60
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -390,6 +393,78 @@ async def test_bytes_are_kept_once_and_go_with_their_message(
     loaded = await store.load("a")
     assert loaded is not None
     assert loaded.messages[0].parts[0].content[0].data == image.data  # type: ignore[union-attr,index]
+
+
+# --- what it costs ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every one that reads, on both back ends."""
+    asked: list[str] = []
+    for reader in (SqliteReader, PostgresReader):
+
+        def noted(self: Any, statement: str, *rest: Any, ask: Any = reader._all) -> Any:
+            asked.append(statement)
+            return ask(self, statement, *rest)
+
+        monkeypatch.setattr(reader, "_all", noted)
+    return asked
+
+
+async def test_a_history_is_read_in_one_query_and_then_kept(
+    url: str, statements: list[str]
+) -> None:
+    if url == "memory:":
+        pytest.skip("a log in memory has no statements")
+    asked: list[list[str]] = []
+    for turns in (30, 300):
+        async with TurnlogConversationStore(url) as store:
+            conversation = await store.load("a") or Conversation(conversation_id="a")
+            while len(conversation.messages) < 2 * turns:
+                conversation.messages += [text("one"), reply("1")]
+                await store.save(conversation)
+        async with TurnlogConversationStore(url) as store:
+            record = await store.read_record("a")
+            assert record is not None
+            statements.clear()
+            assert len(await store.read_history(record.head_id)) == 2 * turns
+            asked.append([*statements])
+            statements.clear()
+            assert len((await saved(store, text("two"))).messages) == 2 * turns + 1
+            loaded = await store.load("a")
+            assert loaded is not None
+            assert words(loaded.messages[-2:]) == ["1", "two"]
+            await store.branch("a", at=2 * turns, expected_revision=loaded.revision)
+            assert len([each for each in statements if "version <" in each]) == 1
+    assert asked[0] == asked[1]
+    assert len([each for each in asked[0] if "version <" in each]) == 1
+
+
+async def test_what_was_loaded_is_the_callers_own(store: TurnlogConversationStore) -> None:
+    chance = random.Random(1)
+    await saved(store, *[each for _ in range(20) for each in said(chance)])
+    loaded = await store.load("a")
+    assert loaded is not None
+    before = deepcopy(loaded.messages)
+    for message in loaded.messages:
+        spoil(message)
+    assert loaded.messages != before
+    again = await store.load("a")
+    assert again is not None
+    assert again.messages == before
+
+
+def spoil(value: Any) -> None:
+    """Change all that can be changed in it."""
+    held = value if isinstance(value, dict) else getattr(value, "__dict__", {})
+    items = value if isinstance(value, list) else [*held.values()]
+    for item in items:
+        spoil(item)
+    if isinstance(value, list | dict):
+        value.clear()
+    else:
+        held.update(dict.fromkeys(held))
 
 
 # --- several processes, and one that dies -------------------------------------------------------

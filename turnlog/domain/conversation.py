@@ -36,7 +36,9 @@ class Past(History, Protocol):
         """Those numbered above `after`, oldest first."""
         ...
 
-    def recorded_newest_first(self) -> Iterator[RecordedEvent]: ...
+    def recorded_newest_first(self, *, at_once: bool = False) -> Iterator[RecordedEvent]:
+        """All of them, newest first; at_once: in one query, for whoever wants them all."""
+        ...
 
     def rewinds(self, after: int, upto: int) -> list[tuple[int, int]]:
         """The number of each rewind after `after` up to and with `upto`, oldest first, and of the
@@ -140,9 +142,9 @@ class Conversation:
             events = placed(events, before, {to for _, to in rewinds}, at)
         return shown(events, taken_by(rewinds), self._redactions)
 
-    def newest_first(self) -> Iterator[RecordedEvent]:
-        """The same, from the last to the first."""
-        events = self._newest_first()
+    def newest_first(self, *, at_once: bool = False) -> Iterator[RecordedEvent]:
+        """The same, from the last to the first. at_once: in one query, not batch by batch."""
+        events = self._newest_first(at_once=at_once)
         if self._state.lineage.branch is not None:
             events = placed_back(events, self._state, self._history().state)
         rewind: tuple[int, int] | None = None
@@ -193,11 +195,12 @@ class Conversation:
         for commit in self._pending:
             yield from (r for r in commit.recorded_events() if r.number > after)
 
-    def _newest_first(self) -> Iterator[RecordedEvent]:
+    def _newest_first(self, *, at_once: bool) -> Iterator[RecordedEvent]:
         for commit in reversed(self._pending):
             yield from reversed([*commit.recorded_events()])
         last = self._stored_events
-        yield from (r for r in self._past.recorded_newest_first() if r.number <= last)
+        stored = self._past.recorded_newest_first(at_once=at_once)
+        yield from (r for r in stored if r.number <= last)
 
     def messages(self, *, for_model: bool = False) -> Iterator[Message]:
         """What was said and counts, oldest first: not taken back, failed or redacted, as edited.

@@ -64,7 +64,7 @@ class NoHistory:
     def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
         return iter(())
 
-    def recorded_newest_first(self) -> Iterator[RecordedEvent]:
+    def recorded_newest_first(self, *, at_once: bool = False) -> Iterator[RecordedEvent]:
         return iter(())
 
     def rewinds(self, after: int, upto: int) -> list[tuple[int, int]]:

@@ -129,12 +129,12 @@ class StoredHistory:
             for offset in range(len(commit.events) - 1, -1, -1):
                 yield commit.first_event + offset, commit.events[offset]
 
-    def recorded_newest_first(self) -> Iterator[RecordedEvent]:
-        for commit in self._commits_newest_first():
+    def recorded_newest_first(self, *, at_once: bool = False) -> Iterator[RecordedEvent]:
+        for commit in self._commits_newest_first(at_once=at_once):
             yield from reversed([*commit.recorded_events()])
 
-    def _commits_newest_first(self) -> Iterator[Commit]:
-        return (self._commit(rows, row) for rows, row in self._rows.newest_first())
+    def _commits_newest_first(self, *, at_once: bool = False) -> Iterator[Commit]:
+        return (self._commit(*each) for each in self._rows.newest_first(at_once=at_once))
 
     def replay(self) -> State:
         """The state after every stored event, from the rows alone."""

@@ -77,7 +77,7 @@ class StreamRows:
     def contents(self) -> Contents:
         """Gives what stands apart from the rows, once an event is shown."""
         heads = self._heads
-        return StoredContents(self._reader, None if heads is None else heads.recorder)
+        return StoredContents(self._given, None if heads is None else heads.recorder)
 
     def bodies(self, begin: Snapshot | None = None) -> Iterator[tuple[StreamRows, Iterable[Body]]]:
         """The rows after a snapshot, oldest first, in batches, and of which stream they are.
@@ -105,18 +105,21 @@ class StreamRows:
             limit = min(limit, self._end.version - version)
         return [*self._reader.bodies(self.stream, version, limit)] if limit > 0 else []
 
-    def newest_first(self) -> Iterator[tuple[StreamRows, Row]]:
-        """The rows from the last to the first, each checked against the one after it."""
+    def newest_first(self, *, at_once: bool = False) -> Iterator[tuple[StreamRows, Row]]:
+        """The rows from the last to the first, each checked against the one after it.
+
+        at_once: those of a stream in one query, for whoever wants all of them.
+        """
         rows: StreamRows | None = self
         while rows is not None:
-            for row in rows._own_newest_first():
+            for row in rows._own_newest_first(_NEWEST if at_once else _FIRST_BACK):
                 yield rows, row
             rows = rows.origin
 
-    def _own_newest_first(self) -> Iterator[Row]:
+    def _own_newest_first(self, limit: int) -> Iterator[Row]:
         before = _NEWEST if self._end is None else self._end.version + 1
-        links, limit = self._links(), _FIRST_BACK
-        while rows := self._newest_before(before, limit):
+        links = self._links()
+        while before > 1 and (rows := self._newest_before(before, limit)):
             for row in rows:
                 links.take_back(row)
                 yield row

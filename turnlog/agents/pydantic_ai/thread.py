@@ -6,38 +6,29 @@ record and the messages, out of which the words are cut.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import takewhile
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
+from pydantic_ai.conversation_store import ConversationEntry
 
+from turnlog.agents.pydantic_ai.lines import ChainEntry, Line
 from turnlog.agents.pydantic_ai.messages import SOURCE, Document, written
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.counted import INCLUDE, counted
 from turnlog.domain.message_groups import side
+from turnlog.domain.recorded import RecordedEvent
+from turnlog.domain.said import said
 from turnlog.domain.skeletons import filled
 from turnlog.domain.traits import Rewind, Rewrite
 
 SAVE = "save"
 _OFFERED = "turnlog"
-
-
-class ChainEntry(msgspec.Struct, frozen=True):
-    """One message in a chain. first, last: numbers of the events that say it; first is beyond last
-    where none do. named: number of the event that names it. document: None for what others
-    recorded, which is read from the log's messages.
-    """
-
-    id: str
-    parent: str | None
-    first: int
-    last: int
-    named: int
-    document: Document | None = None
 
 
 class Save(msgspec.Struct, frozen=True):
@@ -54,17 +45,27 @@ class Save(msgspec.Struct, frozen=True):
 
 
 class Thread:
-    """Reads a conversation from its end, no further than is asked for."""
+    """Reads a conversation from its end, no further than is asked for, and follows what is saved.
 
-    def __init__(self, conversation: Conversation) -> None:
+    life: of the conversation.
+    """
+
+    def __init__(self, conversation: Conversation, life: int) -> None:
         self.conversation = conversation
-        self._rest = self._saves()
+        self.life = life
+        self._rest = self._saves(conversation.newest_first())
+        self._is_whole = False
         self._entries: dict[str, ChainEntry] = {}
+        self._line = Line()
         self._changed = 0
         self.newest: Save | None = next(self._rest, None)
         self._tip = self.newest.record["head_id"] if self.newest else None
         if self._changed:
             self._offer()
+
+    @property
+    def version(self) -> int:
+        return self.conversation.version
 
     @property
     def exists(self) -> bool:
@@ -81,6 +82,18 @@ class Thread:
         stored = self.newest.record["revision"] if self.newest else ""
         return f"{stored}+{self._changed}" if self._changed else str(stored)
 
+    def goes_on(self, now: Conversation) -> bool:
+        """Take in what was saved since; False where others recorded something, or it began anew."""
+        last = self.conversation.state.event
+        new = [*takewhile(lambda recorded: recorded.number > last, now.newest_first())]
+        if not (new and new[0].life == self.life and _are_saves(new)):
+            return False
+        self._changed = 0
+        self.conversation = now
+        self.newest, *_ = self._saves(new)
+        self._tip = self.newest.record["head_id"]
+        return True
+
     # --- entries --------------------------------------------------------------------------------
 
     def entry(self, id: str) -> ChainEntry:
@@ -90,61 +103,81 @@ class Thread:
                 raise KeyError(id)
         return self._entries[id]
 
-    def chain(self, head: str | None, limit: int | None = None) -> list[ChainEntry]:
+    def chain(self, head: str, limit: int | None = None) -> list[ChainEntry]:
         """Entries up to one, oldest first; the last `limit` of them.
 
-        Begins where a fork's past was deleted with its origin.
+        Begins where a fork's past was deleted with its origin. Raises KeyError as `entry` does.
         """
+        if limit is None:
+            self._read_whole()
         found: list[ChainEntry] = []
-        while head is not None and (limit is None or len(found) < limit):
+        at: str | None = head
+        while at is not None and (limit is None or len(found) < limit):
             try:
-                found.append(self.entry(head))
+                entry = self._entries.get(at) or self.entry(at)
             except KeyError:
                 if not found:
                     raise
-                found[-1] = replace(found[-1], parent=None)
+                found[-1] = _first(found[-1])
                 break
-            head = found[-1].parent
+            found.append(entry)
+            at = entry.parent
         return found[::-1]
 
     def offered(self) -> list[ChainEntry]:
         """Entries of what others recorded, which no save names yet."""
+        if not self._changed or self._tip is None:
+            return []
         names = {entry["id"] for entry in self.newest.entries} if self.newest else set()
         last = self.newest.number if self.newest else 0
-        return [
-            entry
-            for entry in self.chain(self._tip)
-            if entry.document is None and entry.first > last and entry.id not in names
-        ]
+        chain = self.chain(self._tip)
+        return [e for e in chain if not e.is_own and e.first > last and e.id not in names]
 
     def end_of(self, id: str | None) -> int:
         """Number of the last event that an entry's history is made of."""
         while id is not None:
             entry = self.entry(id)
-            if entry.last >= entry.first:
+            if entry.numbers:
                 return entry.last
             id = entry.parent
         return 0
 
-    def documents(self, entries: list[ChainEntry]) -> Iterator[Document]:
-        """Their messages in pydantic-ai's own JSON, as they may be shown now."""
-        others = self._others() if any(each.document is None for each in entries) else {}
+    def history(self, head: str, limit: int | None = None) -> list[ConversationEntry]:
+        """What `chain` gives, as pydantic-ai has it; the caller's own."""
+        chain = self.chain(head, limit)
+        line = self._line if limit is None and self._line.leads_to(chain) else Line()
+        line.go_on(chain, self._documents)
+        if limit is None:
+            self._line = line
+        return line.entries()
+
+    def _documents(self, entries: Iterable[ChainEntry]) -> Iterator[Document]:
+        """As they may be shown now."""
         for entry in entries:
-            yield others[entry.first] if entry.document is None else entry.document
+            yield self._others[entry.first] if entry.document is None else entry.document
 
     # --- reading from the end -------------------------------------------------------------------
 
-    def _saves(self) -> Iterator[Save]:
+    def _read_whole(self) -> None:
+        """All entries, in one query."""
+        if not self._is_whole:
+            self._is_whole = True
+            if next(self._rest, None) is not None:
+                self._rest = self._saves(self.conversation.newest_first(at_once=True))
+            for _ in self._rest:
+                pass
+
+    def _saves(self, newest_first: Iterable[RecordedEvent]) -> Iterator[Save]:
         """The saves, newest first; the entries of each are known when it is given."""
         save: Save | None = None
         is_newer = True
         events: dict[int, e.Event] = {}
-        for recorded in self.conversation.newest_first():
+        for recorded in newest_first:
             number, event = recorded.number, recorded.event
             if save is not None and number < save.first:
                 yield self._taken(save, events)
                 save, events = None, {}
-            if isinstance(event, e.ForeignRecorded) and event.source == SOURCE:
+            if isinstance(event, e.ForeignRecorded) and is_save(event):
                 save, is_newer = Save(number, **msgspec.json.decode(bytes(event.body))), False
             elif save is not None:
                 events[number] = event
@@ -165,9 +198,10 @@ class Thread:
             document = filled(held["message"], event) if "message" in held else None
             parent = held.get("parent", before)
             last = number if document is None else last
-            self._entries[held["id"]] = ChainEntry(
-                held["id"], parent, number, last, save.number, document
-            )
+            if held["id"] not in self._entries:
+                self._entries[held["id"]] = ChainEntry(
+                    held["id"], parent, (number, last), save.number, document
+                )
             first, before = first + held["events"], held["id"]
         return Save(save.number, filled(save.record, event), save.entries)
 
@@ -176,34 +210,37 @@ class Thread:
         """Events as somebody has rewritten them since."""
         if not self.conversation.state.rewritten:
             return {}
-        counting = counted(list(self.conversation.recorded()), INCLUDE)
+        counting = counted(self._recorded, INCLUDE)
         return dict(zip(counting.numbers, counting.events, strict=True))
 
     # --- what others recorded -------------------------------------------------------------------
 
+    @cached_property
+    def _recorded(self) -> Sequence[RecordedEvent]:
+        return [*self.conversation.recorded()]
+
     def _offer(self) -> None:
         """Go on from the newest entry that counts, with the messages of others after it."""
-        for _ in self._rest:  # all entries
-            pass
-        own = [each for each in self._entries.values() if each.first <= each.last]
-        gone = {r.number for r in self.conversation.recorded() if r.taken_back is not None}
-        counting = (each for each in own if gone.isdisjoint(range(each.first, each.last + 1)))
+        self._read_whole()
+        own = [each for each in self._entries.values() if each.numbers]
+        gone = {r.number for r in self._recorded if r.taken_back is not None}
+        counting = (each for each in own if gone.isdisjoint(each.numbers))
         tip = max(counting, key=lambda each: each.last, default=None)
-        known = {number for each in own for number in range(each.first, each.last + 1)}
+        known = {number for each in own for number in each.numbers}
         self._tip = tip.id if tip else None
-        for message in self.conversation.messages():
-            number = message.event or 0
+        for number in self._others:
             if number not in known and (tip is None or number > tip.last):
                 id = f"{_OFFERED}:{number}:{self.conversation.id}"
-                self._entries[id] = ChainEntry(id, self._tip, number, number, number)
+                self._entries[id] = ChainEntry(id, self._tip, (number, number), number)
                 self._tip = id
 
+    @cached_property
     def _others(self) -> dict[int, Document]:
         """The log's messages as pydantic-ai would have them, by their first event."""
-        times = {r.number: r.event.timestamp or r.recorded for r in self.conversation.recorded()}
+        times = {r.number: r.event.timestamp or r.recorded for r in self._recorded}
         return {
             message.event or 0: written(message, _iso(times[message.event or 0]))
-            for message in self.conversation.messages()
+            for message in said(self._recorded)
         }
 
 
@@ -211,6 +248,24 @@ def conversation_of(id: str) -> str | None:
     """The conversation of an entry that others recorded; None for every other entry."""
     source, _, rest = id.partition(":")
     return rest.partition(":")[2] if source == _OFFERED else None
+
+
+def is_save(event: e.Event) -> bool:
+    """Whether it is pydantic-ai's own; one that was redacted says nothing any more."""
+    return isinstance(event, e.ForeignRecorded) and event.source == SOURCE and bool(event.body)
+
+
+def _are_saves(newest_first: Sequence[RecordedEvent]) -> bool:
+    """Whether each commit among them is a save."""
+    ends = {recorded.version: recorded.event for recorded in reversed(newest_first)}
+    return all(map(is_save, ends.values()))
+
+
+def _first(entry: ChainEntry) -> ChainEntry:
+    """The entry as one with nothing before it."""
+    alone = copy(entry)
+    alone.parent = None
+    return alone
 
 
 def _changes(event: e.Event) -> bool:

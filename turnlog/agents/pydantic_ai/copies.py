@@ -1,0 +1,97 @@
+"""Objects of which everybody gets copies, faster than by reading them again."""
+
+from __future__ import annotations
+
+from collections import deque
+from copy import deepcopy
+from dataclasses import is_dataclass
+from datetime import datetime
+from itertools import repeat
+from typing import Any
+
+_PLAIN = frozenset((str, int, float, bytes, bool, type(None), datetime))
+"""What nobody can change."""
+
+_new: Any = object.__new__
+_set = object.__setattr__  # which frozen ones have too
+
+
+class Originals:
+    """Dataclass objects that nobody else has, and what they hold.
+
+    All that there is of one sort is copied in one call, because a history is read whole at every
+    turn. Objects are known by their places; each sort of field names the holder's place.
+    """
+
+    def __init__(self) -> None:
+        self._roots: list[int] = []
+        self._kinds: list[type[Any]] = []
+        self._fields: list[dict[str, Any]] = []
+        self._objects: list[tuple[int, str, int]] = []
+        self._lists: list[tuple[int, str, int, int]] = []
+        self._empty: list[tuple[int, str]] = []
+        self._others: list[tuple[int, str, Any]] = []
+
+    def add(self, held: Any) -> None:
+        """One more to be copied."""
+        self._roots.append(self._place(held))
+        self._look_into(self._roots[-1])
+
+    def copies(self) -> list[Any]:
+        """Of those that were added, in order."""
+        made = [*map(_new, self._kinds)]
+        fields = [*map(dict.copy, self._fields)]
+        deque(map(_set, made, repeat("__dict__"), fields), maxlen=0)
+        for holder, name, place in self._objects:
+            fields[holder][name] = made[place]
+        for holder, name, first, end in self._lists:
+            fields[holder][name] = made[first:end]
+        for holder, name in self._empty:
+            fields[holder][name] = {}
+        for holder, name, held in self._others:
+            fields[holder][name] = _copied(held)
+        return [made[place] for place in self._roots]
+
+    def _place(self, held: Any) -> int:
+        self._kinds.append(type(held))
+        self._fields.append(held.__dict__)
+        return len(self._kinds) - 1
+
+    def _look_into(self, holder: int) -> None:
+        for name, field in self._fields[holder].items():
+            kind = type(field)
+            if kind in _PLAIN:
+                continue
+            if kind is dict and not field:
+                self._empty.append((holder, name))
+            elif _is_record(field):
+                self._objects.append((holder, name, self._placed([field])))
+            elif kind is list and all(map(_is_record, field)):
+                first = self._placed(field)
+                self._lists.append((holder, name, first, first + len(field)))
+            else:
+                self._others.append((holder, name, field))
+
+    def _placed(self, many: list[Any]) -> int:
+        """The place of the first; the others are right after it."""
+        first = len(self._kinds)
+        for place in [self._place(each) for each in many]:
+            self._look_into(place)
+        return first
+
+
+def _is_record(value: Any) -> bool:
+    """Whether it is no more than its fields."""
+    kind = type(value)
+    return is_dataclass(kind) and not any(vars(each).get("__slots__") for each in kind.__mro__)
+
+
+def _copied(value: Any) -> Any:
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is dict:
+        return {key: _copied(item) for key, item in value.items()}
+    if kind is list:
+        return [_copied(item) for item in value]
+    return deepcopy(value)

@@ -1,0 +1,59 @@
+"""The conversations that a store knows, read from the log and kept while they are used."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock, RLock
+
+from turnlog.agents.pydantic_ai.thread import Thread
+from turnlog.engine.log import Turnlog
+from turnlog.errors import UnknownConversation
+
+KEPT = 64
+"""Conversations that stay in memory at most while nobody uses them."""
+
+
+class _Place:
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.thread: Thread | None = None
+
+
+class Threads:
+    """Safe to use from several threads at once; what other processes record is read first."""
+
+    def __init__(self, log: Turnlog) -> None:
+        self._log = log
+        self._lock = Lock()
+        self._places: OrderedDict[str, _Place] = OrderedDict()
+
+    @contextmanager
+    def at(self, id: str) -> Iterator[Thread | None]:
+        """The conversation as it is now, for the caller alone; None where there is none."""
+        place = self._place(id)
+        with place.lock:
+            place.thread = self._refreshed(id, place.thread)
+            yield place.thread
+
+    def _place(self, id: str) -> _Place:
+        with self._lock:
+            place = self._places.setdefault(id, _Place())
+            self._places.move_to_end(id)
+            if len(self._places) > KEPT:
+                self._places.popitem(last=False)
+            return place
+
+    def _refreshed(self, id: str, known: Thread | None) -> Thread | None:
+        head = self._log.current.head(self._log.store.reader, id)
+        if head is None or head.state.deleted:
+            return None
+        if known is not None and (known.life, known.version) == (head.life, head.version):
+            return known
+        try:
+            now = self._log.conversation(id)
+            goes_on = known is not None and known.goes_on(now)
+            return known if goes_on else Thread(now, head.life)
+        except UnknownConversation:
+            return None
