@@ -125,6 +125,7 @@ class SqliteRecorder(Recorder):
             )  # another process may be switching too
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             connection.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_PAGES * PAGE_BYTES}")
+            connection.execute("PRAGMA secure_delete = ON")  # what is erased leaves no bytes
             connection.execute("PRAGMA busy_timeout = 0")  # `insist` waits
             if not tables:
                 self._create()
