@@ -48,6 +48,7 @@ from turnlog import (
 from turnlog.agents.pydantic_ai import TurnlogConversationStore
 from turnlog.agents.pydantic_ai.messages import read
 from turnlog.agents.pydantic_ai.saving import document
+from turnlog.audit.rebuilding import rebuild
 from turnlog.audit.verify import verify
 from turnlog.domain.message_equality import alike
 from turnlog.domain.message_parts import ToolResult
@@ -439,6 +440,59 @@ async def test_a_history_is_read_in_one_query_and_then_kept(
             assert len([each for each in statements if "version <" in each]) == 1
     assert asked[0] == asked[1]
     assert len([each for each in asked[0] if "version <" in each]) == 1
+
+
+async def test_entries_and_conversations_are_found_without_going_through_all(
+    url: str, statements: list[str]
+) -> None:
+    if url == "memory:":
+        pytest.skip("a log in memory has no statements")
+
+    def read() -> int:
+        """How often rows of a conversation were read since."""
+        found = len([each for each in statements if "version <" in each])
+        statements.clear()
+        return found
+
+    async with TurnlogConversationStore(url) as store:
+        [entry, _] = await store.save(
+            Conversation(conversation_id="first", messages=[text("one"), reply("1")])
+        )
+        for number in range(20):
+            conversation = Conversation(conversation_id=f"c{number}", messages=[text("one")])
+            await store.save(conversation, scope=("even", "odd")[number % 2])
+    async with TurnlogConversationStore(url) as store:
+        read()
+        assert await store.read_entry(entry.id) == entry
+        assert read() == 1
+        assert await ids(store, limit=2) == ["c19", "c18"]
+        assert await ids(store, limit=3, scope="even") == ["c18", "c16", "c14"]
+        assert read() == 5
+        store.log.record("c4", AgentUttered("from a person"))
+        store.log.record("theirs", UserUttered("by others"))
+        assert await ids(store, limit=2) == ["theirs", "c4"]
+        assert len(await ids(store)) == 22
+        assert await ids(store, scope="even") == [
+            "c4",
+            *(f"c{n}" for n in range(18, -1, -2) if n != 4),
+        ]
+        await store.fork("c18", new_conversation_id="fork", scope="x")
+        assert await ids(store, limit=1, scope="even") == ["c4"]
+        assert await ids(store, scope="x") == ["fork"]
+        await store.delete("c19")
+        assert verify(store.log.store).faults == []
+        before = await ids(store), await ids(store, scope="odd")
+        rebuild(store.log.store)
+        assert before == (await ids(store), await ids(store, scope="odd"))
+        assert "c19" not in before[0] + before[1]
+    async with TurnlogConversationStore(url) as store:
+        await store.delete("first")
+        with pytest.raises(LookupError):
+            await store.read_entry(entry.id)
+
+
+async def ids(store: TurnlogConversationStore, **asked: Any) -> list[str]:
+    return [record.conversation_id for record in await store.list_conversations(**asked)]
 
 
 async def test_what_was_loaded_is_the_callers_own(store: TurnlogConversationStore) -> None:

@@ -6,6 +6,7 @@ from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from turnlog.agents.saves import SOURCE
 from turnlog.domain.events import Usage
 from turnlog.domain.message import Message
 from turnlog.domain.message_parts import (
@@ -19,8 +20,6 @@ from turnlog.domain.message_parts import (
     ToolResult,
 )
 from turnlog.serializers.openai.messages import exact
-
-SOURCE = "pydantic-ai"
 
 Document = dict[str, Any]
 """One ModelMessage as its JSON says it."""

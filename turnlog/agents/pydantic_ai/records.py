@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from pydantic_ai.conversation_store import (
     ConversationConflict,
@@ -15,9 +16,17 @@ from turnlog.agents.pydantic_ai.messages import with_url_base64
 from turnlog.agents.pydantic_ai.saving import RECORDS, saved
 from turnlog.agents.pydantic_ai.thread import Thread, conversation_of
 from turnlog.agents.pydantic_ai.threads import Threads
+from turnlog.agents.saves import EVERY, ConversationsProjection, EntriesProjection, of_scope
 from turnlog.domain import events as e
 from turnlog.engine.log import Turnlog
 from turnlog.errors import InvalidEvent, UnknownConversation, VersionConflict
+from turnlog.projections import register
+
+_FIRST = 64
+"""Conversations that are looked up at first."""
+
+for projection in (EntriesProjection(), ConversationsProjection()):
+    register(projection)
 
 
 class Records:
@@ -26,28 +35,33 @@ class Records:
     def __init__(self, log: Turnlog) -> None:
         self._log = log
         self._threads = Threads(log)
-        self._where: dict[str, str] = {}
 
     def read(self, conversation: str) -> ConversationRecord | None:
         with self._threads.at(conversation) as thread:
-            return self._record(thread) if thread is not None and thread.exists else None
-
-    def _record(self, thread: Thread) -> ConversationRecord:
-        id = thread.conversation.id
-        if thread.newest is None:
-            record = ConversationRecord(conversation_id=id, head_id=None)
-        else:
-            stored = with_url_base64(thread.newest.record)
-            record = RECORDS.validate_python({**stored, "conversation_id": id})
-        record = replace(record, head_id=thread.head, revision=thread.revision)
-        self._where |= dict.fromkeys(filter(None, (record.head_id, *record.branches)), id)
-        return record
+            return _record(thread) if thread is not None and thread.exists else None
 
     def every(self, scope: str | None, limit: int | None) -> list[ConversationRecord]:
-        records = [r for id in self._log.ids() if (r := self.read(id)) is not None]
-        found = [record for record in records if scope is None or record.scope == scope]
-        found.sort(key=lambda record: record.updated_at, reverse=True)
-        return found[:limit]
+        found = list(islice(self._newest_first(scope), limit))
+        return sorted(found, key=lambda record: record.updated_at, reverse=True)
+
+    def _newest_first(self, scope: str | None) -> Iterator[ConversationRecord]:
+        """Reads no more than is asked for."""
+        for id in self._ids(EVERY if scope is None else of_scope(scope)):
+            with self._threads.at(id, keep=False) as thread:
+                record = _record(thread) if thread is not None and thread.exists else None
+            if record is not None and scope in (None, record.scope):
+                yield record
+
+    def _ids(self, key: str) -> Iterator[str]:
+        view, seen, asked = self._log.view(ConversationsProjection.name), set[str](), _FIRST
+        while True:
+            found = view.find(key, asked)
+            new = [each.conversation for each in found if each.conversation not in seen]
+            yield from new
+            if len(found) < asked:
+                return
+            seen.update(new)
+            asked *= 4
 
     def history(self, head: str | None, limit: int | None) -> list[ConversationEntry]:
         """Raises KeyError where no conversation has the entry."""
@@ -64,10 +78,11 @@ class Records:
 
     def _candidates(self, entry: str) -> Iterator[str]:
         """The conversations that may have an entry."""
-        known = conversation_of(entry) or self._where.get(entry)
-        if known is not None:
-            yield known
-        yield from (id for id in self._log.ids() if id != known)
+        yield from self._threads.having(entry)
+        if (offered := conversation_of(entry)) is not None:
+            yield offered
+        for found in self._log.view(EntriesProjection.name).find(entry):
+            yield found.conversation
 
     def write(
         self,
@@ -85,7 +100,6 @@ class Records:
                 self._log.record(id, *saved(record, new, thread), expected_version=version)
             except (KeyError, UnknownConversation, VersionConflict) as error:
                 raise ConversationConflict(id) from error
-        self._where |= {entry.id: id for entry in new[-1:]}
 
     def _fork(self, record: ConversationRecord) -> int:
         """Begin a conversation whose past is another's, with the save that names the record's head;
@@ -112,6 +126,17 @@ class Records:
                 self._log.record(conversation, deleted, expected_version=version)
             except VersionConflict as error:
                 raise ConversationConflict(conversation) from error
+
+
+def _record(thread: Thread) -> ConversationRecord:
+    id = thread.conversation.id
+    if thread.newest is None:
+        record = ConversationRecord(conversation_id=id, head_id=None)
+    else:
+        stored = with_url_base64(thread.newest.record)
+        record = RECORDS.validate_python({**stored, "conversation_id": id})
+    updated = thread.changed or record.updated_at
+    return replace(record, head_id=thread.head, revision=thread.revision, updated_at=updated)
 
 
 def _is_new_fork(record: ConversationRecord, expected: str | None) -> bool:

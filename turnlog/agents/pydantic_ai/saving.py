@@ -9,8 +9,9 @@ from pydantic import TypeAdapter
 from pydantic_ai.conversation_store import ConversationEntry, ConversationRecord
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter
 
-from turnlog.agents.pydantic_ai.messages import SOURCE, Document, read, with_plain_base64
-from turnlog.agents.pydantic_ai.thread import SAVE, Thread
+from turnlog.agents.pydantic_ai.messages import Document, read, with_plain_base64
+from turnlog.agents.pydantic_ai.thread import Thread
+from turnlog.agents.saves import SAVE, SOURCE
 from turnlog.domain import events as e
 from turnlog.domain.message_recording import Recording
 from turnlog.domain.plain import dumps

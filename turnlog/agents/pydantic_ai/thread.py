@@ -11,13 +11,12 @@ from copy import copy
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import takewhile
-from typing import Any
 
-import msgspec
 from pydantic_ai.conversation_store import ConversationEntry
 
 from turnlog.agents.pydantic_ai.lines import ChainEntry, Line
-from turnlog.agents.pydantic_ai.messages import SOURCE, Document, written
+from turnlog.agents.pydantic_ai.messages import Document, written
+from turnlog.agents.saves import Save, save_in
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.counted import INCLUDE, counted
@@ -27,21 +26,7 @@ from turnlog.domain.said import said
 from turnlog.domain.skeletons import filled
 from turnlog.domain.traits import Rewind, Rewrite
 
-SAVE = "save"
 _OFFERED = "turnlog"
-
-
-class Save(msgspec.Struct, frozen=True):
-    """What one save left in the log. number: of its own event, the last of its commit."""
-
-    number: int
-    record: dict[str, Any]
-    entries: list[dict[str, Any]]
-
-    @property
-    def first(self) -> int:
-        """Number of the first event that says one of its messages."""
-        return self.number - sum(int(entry["events"]) for entry in self.entries)
 
 
 class Thread:
@@ -57,7 +42,7 @@ class Thread:
         self._is_whole = False
         self._entries: dict[str, ChainEntry] = {}
         self._line = Line()
-        self._changed = 0
+        self._changed: RecordedEvent | None = None
         self.newest: Save | None = next(self._rest, None)
         self._tip = self.newest.record["head_id"] if self.newest else None
         if self._changed:
@@ -80,7 +65,17 @@ class Thread:
     def revision(self) -> str:
         """Of the newest save, and of what others changed after it."""
         stored = self.newest.record["revision"] if self.newest else ""
-        return f"{stored}+{self._changed}" if self._changed else str(stored)
+        return f"{stored}+{self._changed.number}" if self._changed else str(stored)
+
+    @property
+    def changed(self) -> datetime | None:
+        """When others recorded what came after the newest save; None where nothing did."""
+        return _time(self._changed) if self._changed else None
+
+    def has(self, id: str) -> bool:
+        """Whether it is known to have an entry."""
+        tips = self.newest.record["branches"] if self.newest else ()
+        return id in self._entries or id == self._tip or id in tips
 
     def goes_on(self, now: Conversation) -> bool:
         """Take in what was saved since; False where others recorded something, or it began anew."""
@@ -88,7 +83,7 @@ class Thread:
         new = [*takewhile(lambda recorded: recorded.number > last, now.newest_first())]
         if not (new and new[0].life == self.life and _are_saves(new)):
             return False
-        self._changed = 0
+        self._changed = None
         self.conversation = now
         self.newest, *_ = self._saves(new)
         self._tip = self.newest.record["head_id"]
@@ -177,12 +172,12 @@ class Thread:
             if save is not None and number < save.first:
                 yield self._taken(save, events)
                 save, events = None, {}
-            if isinstance(event, e.ForeignRecorded) and is_save(event):
-                save, is_newer = Save(number, **msgspec.json.decode(bytes(event.body))), False
+            if (found := save_in(recorded)) is not None:
+                save, is_newer = found, False
             elif save is not None:
                 events[number] = event
             elif is_newer and _changes(event):
-                self._changed = max(self._changed, number)
+                self._changed = self._changed or recorded
         if save is not None:
             yield self._taken(save, events)
 
@@ -237,9 +232,9 @@ class Thread:
     @cached_property
     def _others(self) -> dict[int, Document]:
         """The log's messages as pydantic-ai would have them, by their first event."""
-        times = {r.number: r.event.timestamp or r.recorded for r in self._recorded}
+        times = {recorded.number: _time(recorded).isoformat() for recorded in self._recorded}
         return {
-            message.event or 0: written(message, _iso(times[message.event or 0]))
+            message.event or 0: written(message, times[message.event or 0])
             for message in said(self._recorded)
         }
 
@@ -250,15 +245,10 @@ def conversation_of(id: str) -> str | None:
     return rest.partition(":")[2] if source == _OFFERED else None
 
 
-def is_save(event: e.Event) -> bool:
-    """Whether it is pydantic-ai's own; one that was redacted says nothing any more."""
-    return isinstance(event, e.ForeignRecorded) and event.source == SOURCE and bool(event.body)
-
-
 def _are_saves(newest_first: Sequence[RecordedEvent]) -> bool:
     """Whether each commit among them is a save."""
-    ends = {recorded.version: recorded.event for recorded in reversed(newest_first)}
-    return all(map(is_save, ends.values()))
+    ends = {recorded.version: recorded for recorded in reversed(newest_first)}
+    return all(save_in(recorded) is not None for recorded in ends.values())
 
 
 def _first(entry: ChainEntry) -> ChainEntry:
@@ -272,5 +262,5 @@ def _changes(event: e.Event) -> bool:
     return side(event) is not None or isinstance(event, Rewind | Rewrite)
 
 
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
+def _time(recorded: RecordedEvent) -> datetime:
+    return datetime.fromtimestamp(recorded.event.timestamp or recorded.recorded, UTC)

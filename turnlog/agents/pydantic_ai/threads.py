@@ -30,9 +30,12 @@ class Threads:
         self._places: OrderedDict[str, _Place] = OrderedDict()
 
     @contextmanager
-    def at(self, id: str) -> Iterator[Thread | None]:
-        """The conversation as it is now, for the caller alone; None where there is none."""
-        place = self._place(id)
+    def at(self, id: str, *, keep: bool = True) -> Iterator[Thread | None]:
+        """The conversation as it is now, for the caller alone; None where there is none.
+
+        keep: whether it stays in memory.
+        """
+        place = self._place(id) if keep else self._places.get(id) or _Place()
         with place.lock:
             place.thread = self._refreshed(id, place.thread)
             yield place.thread
@@ -44,6 +47,12 @@ class Threads:
             if len(self._places) > KEPT:
                 self._places.popitem(last=False)
             return place
+
+    def having(self, entry: str) -> list[str]:
+        """The conversations in memory that are known to have an entry."""
+        with self._lock:
+            kept = [(id, place.thread) for id, place in self._places.items()]
+        return [id for id, thread in kept if thread is not None and thread.has(entry)]
 
     def _refreshed(self, id: str, known: Thread | None) -> Thread | None:
         head = self._log.current.head(self._log.store.reader, id)

@@ -1,0 +1,81 @@
+"""What pydantic-ai's saves leave in a log, and how they are found; read without pydantic-ai."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from turnlog.domain import events as e
+from turnlog.domain.commit import Commit
+from turnlog.domain.message_groups import side
+from turnlog.domain.recorded import RecordedEvent
+from turnlog.projections.keyed import KeyedProjection
+from turnlog.projections.view import KEYED, View
+
+SOURCE = "pydantic-ai"
+SAVE = "save"
+
+EVERY = "every"
+"""The key under which all conversations are that somebody said something in."""
+
+_SCOPE = "scope "
+
+
+class Save(msgspec.Struct, frozen=True):
+    """What one save left in the log. number: of its own event, the last of its commit."""
+
+    number: int
+    record: dict[str, Any]
+    entries: list[dict[str, Any]]
+
+    @property
+    def first(self) -> int:
+        """Number of the first event that says one of its messages."""
+        return self.number - sum(int(entry["events"]) for entry in self.entries)
+
+
+def save_in(recorded: RecordedEvent) -> Save | None:
+    """None where the event is none of pydantic-ai's, or was redacted itself."""
+    event = recorded.event
+    if isinstance(event, e.ForeignRecorded) and event.source == SOURCE and event.body:
+        return Save(recorded.number, **msgspec.json.decode(bytes(event.body)))
+    return None
+
+
+def of_scope(scope: str) -> str:
+    """The key of the conversations that were saved with a scope."""
+    return _SCOPE + scope
+
+
+class EntriesProjection(KeyedProjection):
+    """The saves that name an entry, by its id."""
+
+    name: ClassVar[str] = "pydantic_ai_entries"
+
+    def keys(self, recorded: RecordedEvent) -> Iterable[tuple[str, Any]]:
+        save = save_in(recorded)
+        return [] if save is None else [(entry["id"], None) for entry in save.entries]
+
+
+class ConversationsProjection(KeyedProjection):
+    """All conversations, and those of a scope, the one that was gone on with last first."""
+
+    name: ClassVar[str] = "pydantic_ai_conversations"
+    once: ClassVar[bool] = True
+
+    def keys(self, recorded: RecordedEvent) -> Iterable[tuple[str, Any]]:
+        save = save_in(recorded)
+        if save is not None or side(recorded.event) is not None:
+            yield EVERY, None
+        if save is not None and save.record["scope"] is not None:
+            yield of_scope(save.record["scope"]), None
+
+    def apply(self, commits: Sequence[Commit], view: View) -> None:
+        """What others record goes on with a conversation in its scope too."""
+        for commit in commits:
+            super().apply((commit,), view)
+            said = [each for each in commit.recorded_events() if side(each.event) is not None]
+            for key, _ in [*view.entries(commit.conversation, KEYED + _SCOPE)] if said else ():
+                self._put(view, said[-1], key.removeprefix(KEYED), None)
