@@ -22,14 +22,14 @@ Key = tuple[str, str]
 """Namespace and id of a checkpoint."""
 
 
-class Tail(msgspec.Struct, array_like=True):
+class Tail(msgspec.Struct, array_like=True, gc=False):
     """A list as that of the base, cut after `kept` items, and its own items."""
 
     kept: int
     own: list[msgspec.Raw] = []
 
 
-class KeptCheckpoint(msgspec.Struct, omit_defaults=True):
+class KeptCheckpoint(msgspec.Struct, omit_defaults=True, gc=False):
     """base: number of the event of the checkpoint whose values go on here; 0 for none. first:
     number of its commit's first event. seen: number of the last event of others that its messages
     include.
@@ -55,7 +55,7 @@ class KeptCheckpoint(msgspec.Struct, omit_defaults=True):
     gone: list[str] = []
 
 
-class Write(msgspec.Struct, array_like=True):
+class Write(msgspec.Struct, array_like=True, gc=False):
     """index: its place among the writes of its task; below 0 it replaces an earlier one."""
 
     index: int
@@ -63,7 +63,7 @@ class Write(msgspec.Struct, array_like=True):
     value: msgspec.Raw
 
 
-class Writes(msgspec.Struct, omit_defaults=True):
+class Writes(msgspec.Struct, omit_defaults=True, gc=False):
     """at: number of the event of the checkpoint, which is named by `ns` and `id` if it is 0."""
 
     task: str
@@ -74,7 +74,7 @@ class Writes(msgspec.Struct, omit_defaults=True):
     writes: list[Write] = []
 
 
-class Hidden(msgspec.Struct, omit_defaults=True):
+class Hidden(msgspec.Struct, omit_defaults=True, gc=False):
     """Checkpoints that are listed no more; they are still there to go on from.
 
     keys: of checkpoints. upto: number of an event, before which all are but those of `kept`.

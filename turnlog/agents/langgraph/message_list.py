@@ -11,19 +11,20 @@ from langchain_core.messages import BaseMessage
 from turnlog.agents.langgraph.pattern import Items, Pattern, Shape, copies
 
 
-class MessageItem:
+class MessageItem(msgspec.Struct, eq=False, gc=False):
     """A message in a channel. event: number of the first that says it. rest: the message without
     the words of events, where those do not say all of it.
     """
 
-    __slots__ = ("event", "pattern", "raw", "rest")
+    raw: bytes
+    event: int
+    rest: Any = None
+    pattern: Pattern | None = None
 
-    def __init__(self, raw: bytes) -> None:
-        self.raw = raw
-        self.event: int
-        self.rest: Any
-        self.event, self.rest = (int(raw), None) if raw.isdigit() else msgspec.json.decode(raw)
-        self.pattern: Pattern | None = None
+    @classmethod
+    def of(cls, raw: bytes) -> MessageItem:
+        """The one that is stored so."""
+        return cls(raw, int(raw)) if raw.isdigit() else cls(raw, *msgspec.json.decode(raw))
 
 
 class MessageList:

@@ -121,7 +121,7 @@ class _Now:
         changed = self._spoken.pattern(item, self._values).copy()
         changed.content = message.text
         plain = skeleton(self._values.plain(changed), [self._edits[item.event]], NAMED)
-        return MessageItem(dumps([item.event, plain]))
+        return MessageItem.of(dumps([item.event, plain]))
 
     def added(self) -> Iterator[MessageItem]:
         for number, message in self._messages.items():
@@ -132,10 +132,10 @@ class _Now:
         made = langchain(message, self._spoken.made_id(number))
         said = langchain(self._spoken.said(number), self._spoken.made_id(number))
         if len(made) == len(said) == 1 and Pattern.of(made[0]).says(said[0]):
-            yield MessageItem(dumps(number))
+            yield MessageItem.of(dumps(number))
             return
         for each in made:
-            yield MessageItem(dumps([number, self._without_words(number, each)]))
+            yield MessageItem.of(dumps([number, self._without_words(number, each)]))
 
     def _without_words(self, number: int, message: BaseMessage) -> Any:
         following = min((n for n in self._messages if n > number), default=len(self._recorded) + 1)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
+import msgspec
 from langchain_core.messages import AIMessage, BaseMessage
 
 from turnlog.agents.langgraph.message_fields import (
@@ -38,17 +39,16 @@ SHAPES: dict[type[BaseMessage], Shape] = {
 }
 
 
-class Pattern:
+class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A message as it was read; nobody changes it.
 
     others: the fields that are neither at their default nor a content that is a text nor an id.
     """
 
-    __slots__ = ("content", "id", "others", "shape")
-
-    def __init__(self, shape: Shape, content: Any, id: str | None, others: Items = ()) -> None:
-        self.shape = shape
-        self.content, self.id, self.others = content, id, others
+    shape: Shape
+    content: Any
+    id: str | None
+    others: Items = ()
 
     @classmethod
     def of(cls, message: BaseMessage) -> Pattern:

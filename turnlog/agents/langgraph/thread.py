@@ -189,7 +189,7 @@ class Thread:
         known = self._items.get(id(checkpoint))
         if known is None:
             own = checkpoint.lists[checkpoint.said or ""].own
-            known = checkpoint, [MessageItem(bytes(raw)) for raw in own]
+            known = checkpoint, [MessageItem.of(bytes(raw)) for raw in own]
             self._items[id(checkpoint)] = known
         return known[1]
 
