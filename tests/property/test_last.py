@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.property.test_laws import asks, continued, flat, messages, recorded, sizes
+from turnlog.domain import branches
 from turnlog.domain import events as e
 from turnlog.testing.strategies import accepted
 
@@ -23,11 +25,15 @@ talks = (
 )
 
 
-@given(talks, sizes, st.integers(0, 12))
-def test_the_last_are_the_end_of_all(asked: list[e.Event], chosen: list[int], count: int) -> None:
+@given(talks, sizes, st.integers(0, 12), st.sampled_from([0, branches.NEAR]))
+def test_the_last_are_the_end_of_all(
+    asked: list[e.Event], chosen: list[int], count: int, near: int
+) -> None:
+    """near: what is left behind farther away is passed over."""
     conversation: Any = recorded(asked, chosen)
     every = list(conversation.messages())
-    assert conversation.last(count) == (every[-count:] if count else [])
+    with patch.object(branches, "NEAR", near):
+        assert conversation.last(count) == (every[-count:] if count else [])
 
 
 def test_a_redaction_can_be_redacted() -> None:

@@ -19,6 +19,8 @@ from turnlog.domain.events import Event
 from turnlog.domain.fold import replay
 from turnlog.engine.log import Turnlog
 from turnlog.errors import InvalidEvent, OutOfRange, UnknownConversation
+from turnlog.projections.history import StoredHistory
+from turnlog.projections.stream_rows import StreamRows
 from turnlog.projections.transcript import messages
 from turnlog.serializers.rasa.writer import to_rasa
 
@@ -91,6 +93,64 @@ def test_a_turn_ends_before_it_was_left(log: Turnlog) -> None:
     log.checkout("c", "retry", turn=1)
     log.checkout("c", "again", turn=2)
     assert texts(log) == ["one", "two"]
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Versions of the rows that a history has read."""
+    versions: list[int] = []
+    found = StreamRows.row
+
+    def row(self: StreamRows, version: int) -> Any:
+        versions.append(version)
+        return found(self, version)
+
+    def commit(self: StoredHistory, rows: StreamRows, body: Any) -> Any:
+        versions.append(body.version)
+        return decoded(self, rows, body)
+
+    decoded = StoredHistory._commit
+    monkeypatch.setattr(StreamRows, "row", row)
+    monkeypatch.setattr(StoredHistory, "_commit", commit)
+    return versions
+
+
+@pytest.mark.parametrize("sizes", [[1], [1, 40, 2], [300]])
+def test_the_last_messages_are_found_behind_what_was_left(
+    sizes: list[int], read: list[int]
+) -> None:
+    said = 0
+    with turnlog.open("memory:") as log:
+        for number in range(900 // sum(sizes)):
+            for size in sizes:
+                asked = (UserUttered(f"{said + each}") for each in range(size))
+                log.record("c", *asked)
+                said += size
+            if number % 100 == 50:
+                log.checkout("c", f"b{number}", turn=said // 2)
+        for number in range(300):
+            log.checkout("c", f"b {number % 2}")
+        every = list(log.conversation("c").messages())
+        log.checkout("c", turn=said // 4)
+        log.checkout("c", "b 0")
+        conversation = log.conversation("c")
+        read.clear()
+        assert conversation.last(20) == every[-20:]
+    assert len(read) < 60
+
+
+def test_a_branch_that_was_only_looked_at_keeps_its_end() -> None:
+    with turnlog.open("memory:") as log:
+        log.record("c", UserUttered("one"), UserUttered("two"))
+        log.checkout("c", "new", event=1)
+        log.checkout("c", "main")
+        log.checkout("c", "new")
+        log.checkout("c", "main")
+        assert log.conversation("c").branches == {"new": 1, "main": 6}
+        continued = [e for e in log.read_events("c") if isinstance(e, HistoryContinued)]
+        assert [(e.event, e.from_branch) for e in continued] == [
+            (1, "main"), (2, None), (1, "main"), (2, None),
+        ]  # fmt: skip
 
 
 def places(log: Turnlog, **moment: Any) -> list[tuple[int, str | None, int | None]]:

@@ -5,20 +5,25 @@ from __future__ import annotations
 from turnlog.domain.event import Event
 
 
-class HistoryContinued(Event, tag=116, frozen=True, array_like=True, gc=False):
-    """The conversation goes on from event `event`, with the context that it had after it.
-
-    branch: the branch that what follows is on; one that there is not yet begins here. None for
-    the current one, of which what came after the event is taken back. conversation: the number of
-    the stream that a fork shares its past with, up to the event. trial: the fork was made to try
-    something, and counts nowhere.
-    """
-
+class _Continued(Event, frozen=True, array_like=True, gc=False):
     event: int
     conversation: int | None = None
     branch: str | None = None
     reason: str | None = None
     trial: bool = False
+
+
+class HistoryContinued(_Continued, tag=116, frozen=True, array_like=True, kw_only=True, gc=False):
+    """The conversation goes on from event `event`, with the context that it had after it.
+
+    branch: the branch that what follows is on; one that there is not yet begins here. None for
+    the current one, of which what came after the event is taken back. conversation: the number of
+    the stream that a fork shares its past with, up to the event. trial: the fork was made to try
+    something, and counts nowhere. from_branch: the branch that the event is on, where that is
+    another; recording finds it.
+    """
+
+    from_branch: str | None = None
 
     @property
     def to(self) -> int:

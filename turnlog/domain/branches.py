@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
+from turnlog.domain.apply import REWINDS
 from turnlog.domain.lineage import MAIN
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
@@ -50,10 +51,77 @@ def placed_back(
             branch, turn = before.lineage.branch or MAIN, before.context.turn
 
 
+NEAR = 32
+"""Events that are read sooner than what lies behind them is looked for."""
+
+
+def path_back(
+    read: Callable[[int, int | None], Iterator[RecordedEvent]], newest: State, at: StateAt
+) -> Iterator[RecordedEvent]:
+    """The events that lead to a state, newest first, with their branch and their turn on it.
+
+    What was left behind comes along, marked as taken back, where it is near or may have changed
+    what a message says; else it is passed over. read: gives the events up to a number, of which it
+    is told how many are likely to be asked for.
+    """
+    walk, upto = _WalkBack(newest, at), newest.event
+    since = upto - newest.lineage.since + 1
+    expected = since if since < NEAR else None
+    while upto:
+        for recorded in read(upto, expected):
+            yield walk.placed(recorded)
+            upto = walk.before(recorded)
+            if upto < recorded.number - 1:
+                expected = None
+                break
+
+
+class _WalkBack:
+    """Where a walk along what leads to a state has come, from the newest event on."""
+
+    def __init__(self, newest: State, at: StateAt) -> None:
+        self._at = at
+        self._branch = newest.lineage.branch
+        self._turn = newest.context.turn
+        self._rewritten = newest.rewritten
+        self._by, self._to = 0, newest.event
+        self._leads = newest.event
+
+    def placed(self, recorded: RecordedEvent) -> RecordedEvent:
+        by = None if recorded.number <= self._to else self._by
+        if self._branch is None:
+            return recorded if by is None else replace(recorded, taken_back=by)
+        return replace(recorded, taken_back=by, branch=self._branch, branch_turn=self._turn)
+
+    def before(self, recorded: RecordedEvent) -> int:
+        """Number of the event to go on with, after this one."""
+        number, event = recorded.number, recorded.event
+        counts = number <= self._to
+        self._turn -= counts and opens_turn(event)
+        if type(event) not in REWINDS or (to := event.to) is None:  # type: ignore[attr-defined]
+            return number - 1
+        if counts:
+            self._by, self._to = number, to
+        if not isinstance(event, e.HistoryContinued):
+            return number - 1
+        if number <= self._leads and self._branch is not None:
+            self._leave(event)
+        is_far = to < number - NEAR and self._rewritten <= to
+        return to if counts and is_far else number - 1
+
+    def _leave(self, event: e.HistoryContinued) -> None:
+        """Find the branch that it went on from, or the one of what it was taken back to."""
+        if event.to < self._to:
+            self._branch, self._leads = self._at(self._to).lineage.branch or MAIN, self._to
+        else:
+            self._branch, self._leads = event.from_branch or self._branch, event.to
+
+
 def opens_turn(event: e.Event) -> bool:
     """Whether it is a user's message, of which the content may be gone."""
-    kind = event.was if isinstance(event, e.EventErased) else type(event).__name__
-    return kind == e.UserUttered.__name__
+    if isinstance(event, e.EventErased):
+        return event.was == e.UserUttered.__name__
+    return isinstance(event, e.UserUttered)
 
 
 def _branch(event: e.Event) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -57,12 +57,28 @@ class Commit(msgspec.Struct, frozen=True):
         commit: Commit = replace(self, events=events, hidden=hidden)
         return commit
 
+    def recorded_newest_first(self, upto: int | None = None) -> Iterator[RecordedEvent]:
+        """Its events from the last to the first; those numbered up to and with `upto` only."""
+        if upto is None or upto >= self.last_event:
+            return reversed([*self.recorded_events()])
+        return self._recorded_back(self.events[: max(0, upto - self.first_event + 1)])
+
+    def _recorded_back(self, events: Sequence[Event]) -> Iterator[RecordedEvent]:
+        """The first of its events, from the last of them on; no more is made than is asked for."""
+        turn = self.first_turn + sum(isinstance(event, UserUttered) for event in events)
+        for index in range(len(events) - 1, -1, -1):
+            yield self._recorded(self.first_event + index, turn, events[index])
+            turn -= isinstance(events[index], UserUttered)
+
     def recorded_events(self) -> Iterator[RecordedEvent]:
         """Its events with their numbers, oldest first."""
         turn = self.first_turn
         for number, event in enumerate(self.events, self.first_event):
             turn += isinstance(event, UserUttered)
-            yield RecordedEvent(
-                self.conversation, number, turn, self.version, self.position, self.recorded, event,
-                redacted=number in self.hidden, life=self.life,
-            )  # fmt: skip
+            yield self._recorded(number, turn, event)
+
+    def _recorded(self, number: int, turn: int, event: Event) -> RecordedEvent:
+        return RecordedEvent(
+            self.conversation, number, turn, self.version, self.position, self.recorded, event,
+            None, number in self.hidden, self.life,
+        )  # fmt: skip

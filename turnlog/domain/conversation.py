@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from turnlog.domain.branches import placed, placed_back
+from turnlog.domain.branches import path_back, placed, placed_back
 from turnlog.domain.commit import Commit
 from turnlog.domain.decide import decide
 from turnlog.domain.dialogue import Dialogue
@@ -36,8 +36,13 @@ class Past(History, Protocol):
         """Those numbered above `after`, oldest first."""
         ...
 
-    def recorded_newest_first(self, *, at_once: bool = False) -> Iterator[RecordedEvent]:
-        """All of them, newest first; at_once: in one query, for whoever wants them all."""
+    def recorded_newest_first(
+        self, upto: int | None = None, expected: int | None = None
+    ) -> Iterator[RecordedEvent]:
+        """Those numbered up to and with `upto`, or all, from the last to the first.
+
+        expected: how many of them are likely to be read.
+        """
         ...
 
     def rewinds(self, after: int, upto: int) -> list[tuple[int, int]]:
@@ -144,7 +149,8 @@ class Conversation:
 
     def newest_first(self, *, at_once: bool = False) -> Iterator[RecordedEvent]:
         """The same, from the last to the first. at_once: in one query, not batch by batch."""
-        events = self._newest_first(at_once=at_once)
+        last = self._state.event
+        events = self._newest_first(last, last if at_once else None)
         if self._state.lineage.branch is not None:
             events = placed_back(events, self._state, self._history().state)
         rewind: tuple[int, int] | None = None
@@ -195,12 +201,10 @@ class Conversation:
         for commit in self._pending:
             yield from (r for r in commit.recorded_events() if r.number > after)
 
-    def _newest_first(self, *, at_once: bool) -> Iterator[RecordedEvent]:
+    def _newest_first(self, upto: int, expected: int | None = None) -> Iterator[RecordedEvent]:
         for commit in reversed(self._pending):
-            yield from reversed([*commit.recorded_events()])
-        last = self._stored_events
-        stored = self._past.recorded_newest_first(at_once=at_once)
-        yield from (r for r in stored if r.number <= last)
+            yield from commit.recorded_newest_first(upto)
+        yield from self._past.recorded_newest_first(min(upto, self._stored_events), expected)
 
     def messages(self, *, for_model: bool = False) -> Iterator[Message]:
         """What was said and counts, oldest first: not taken back, failed or redacted, as edited.
@@ -215,7 +219,8 @@ class Conversation:
 
         Reads from the end, whatever the length.
         """
-        return last_said(self.newest_first(), count)
+        events = path_back(self._newest_first, self._state, self._history().state)
+        return last_said(shown(events, {}, self._redactions), count)
 
     def dialogue(self, turns: int | None = None) -> Dialogue:
         """The conversation's events, or those of its last `turns` turns, read from the end."""
@@ -223,7 +228,7 @@ class Conversation:
             whole = Dialogue(self._id, tuple(self.events()))
             return whole if turns is None else whole.last(turns)
         gathered: list[RecordedEvent] = []
-        for recorded in self.newest_first() if turns > 0 else ():
+        for recorded in self._newest_first(self._state.event) if turns > 0 else ():
             if recorded.turn <= self.turn - turns:
                 break
             gathered.append(recorded)

@@ -7,7 +7,7 @@ knows which event of the log each of them is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 import msgspec
@@ -18,7 +18,7 @@ from turnlog.domain.message_groups import groups, members
 from turnlog.domain.message_openai import with_text
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.rewinds import kept
-from turnlog.domain.traits import Part, Utterance
+from turnlog.domain.traits import Part, Rewind, Utterance
 
 INCLUDE = ("rewound", "errors", "redacted")
 """What is left out unless asked for: what was taken back, and the turns in which the bot failed or
@@ -35,6 +35,10 @@ _SAID = (
 
 _REWRITES = (e.MessageEdited, e.MessageRegenerated)
 _GONE = (*_REWRITES, e.MessageRedacted)
+_REWINDS = frozenset(get_args(Rewind))
+_CHANGING = frozenset((*_GONE, e.BotFailed))
+"""Where none of them is, everything that was not taken back counts as it was recorded."""
+
 _REFERENCES = ("message", "cause", "to", "base", "first", "last", "event")
 
 Numbered = tuple[int, e.Event]
@@ -52,23 +56,37 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 def counted(events: Sequence[RecordedEvent], include: Sequence[str] = ()) -> Counted:
-    """What counts of a conversation's events, all of them, oldest first.
+    """What counts of a conversation's events, all of them, oldest first, numbered anew.
 
     include: of INCLUDE, what is not to be left out.
     """
-    numbered = [(recorded.number, recorded.event) for recorded in events]
+    numbered, left_out = counting(events, include)
+    renumbered = list(_renumbered(numbered))
     turns = {recorded.number: recorded.turn for recorded in events}
+    opened = [turns[n] for n, event in renumbered if isinstance(event, e.UserUttered)]
+    numbers, remaining = tuple(n for n, _ in renumbered), tuple(event for _, event in renumbered)
+    return Counted(remaining, numbers, (0, *opened), left_out)
+
+
+def counting(
+    events: Sequence[RecordedEvent], include: Sequence[str] = ()
+) -> tuple[list[Numbered], dict[str, int]]:
+    """What counts, with its numbers in the log, and how many events were left out, by reason."""
+    numbered = [(recorded.number, recorded.event) for recorded in events]
+    kinds = {type(event) for _, event in numbered}
     left_out: Counter[str] = Counter()
-    counting = numbered if "rewound" in include else _kept(numbered, left_out)
+    left = numbered
+    if "rewound" not in include and not _REWINDS.isdisjoint(kinds):
+        left = _kept(numbered, left_out)
+    if _CHANGING.isdisjoint(kinds):
+        return left, dict(left_out)
+    turns = {recorded.number: recorded.turn for recorded in events}
     if "redacted" not in include:
-        counting = _without(counting, _redacted(numbered, turns), turns, left_out, "redacted")
+        left = _without(left, _redacted(numbered, turns), turns, left_out, "redacted")
     if "errors" not in include:
-        failed = {turns[n] for n, event in counting if isinstance(event, e.BotFailed)}
-        counting = _without(counting, _Where(failed - {0}, set()), turns, left_out, "errors")
-    counting = list(_renumbered(_edited(counting, numbered)))
-    opened = [turns[n] for n, event in counting if isinstance(event, e.UserUttered)]
-    numbers, remaining = tuple(n for n, _ in counting), tuple(event for _, event in counting)
-    return Counted(remaining, numbers, (0, *opened), dict(left_out))
+        failed = {turns[n] for n, event in left if isinstance(event, e.BotFailed)}
+        left = _without(left, _Where(failed - {0}, set()), turns, left_out, "errors")
+    return list(_edited(left, numbered)), dict(left_out)
 
 
 def _kept(numbered: list[Numbered], left_out: Counter[str]) -> list[Numbered]:
@@ -185,7 +203,7 @@ def _moved(event: e.Event, before: str | None, after: str | None) -> e.Event:
     return event
 
 
-def _renumbered(counting: Iterator[Numbered]) -> Iterator[Numbered]:
+def _renumbered(counting: Iterable[Numbered]) -> Iterator[Numbered]:
     """The events with the new numbers in what they name; none that is about a message left out."""
     new: dict[int, int] = {}
     for number, event in counting:

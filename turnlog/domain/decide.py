@@ -6,8 +6,10 @@ event. What was there, whoever folds supplies.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
+from operator import itemgetter
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,6 +19,7 @@ from turnlog.domain.apply import IN_CONTEXT, OF_PEOPLE
 from turnlog.domain.errors import InvalidEvent
 from turnlog.domain.fold import fold
 from turnlog.domain.history import GrowingHistory, History, past
+from turnlog.domain.lineage import MAIN
 from turnlog.domain.loops import newest_without_repeats
 from turnlog.domain.redactions import Redactions, hidden_by
 from turnlog.domain.rewinds import (
@@ -74,6 +77,7 @@ class _Decision:
         self.history = GrowingHistory(history, state, self.events)
         self._state = state.copy()
         self._folded = 0
+        self._branches = [(state.event, state.lineage.branch)]
 
     @property
     def last(self) -> int:
@@ -88,6 +92,22 @@ class _Decision:
             fold(self._state, self.events[self._folded :], at)
             self._folded = len(self.events)
         return self._state
+
+    @property
+    def branch(self) -> str:
+        """The current one."""
+        return self._branches[-1][1] or MAIN
+
+    def on_branch(self, name: str) -> None:
+        """The next event is the first on a branch."""
+        self._branches.append((self.last + 1, name))
+
+    def branch_of(self, number: int) -> str:
+        """The branch that an event is on."""
+        if number < self.base and self._branches[0][1] is not None:
+            return self.history.state(number).lineage.branch or MAIN
+        index = bisect_right(self._branches, number, key=itemgetter(0))
+        return self._branches[max(index - 1, 0)][1] or MAIN
 
     def take(self, asked: Iterable[e.Event]) -> None:
         now, decided = self.now, self.events
@@ -181,7 +201,10 @@ def _history_continued(decision: _Decision, event: e.HistoryContinued) -> e.Even
     if not 0 <= event.event <= decision.last:
         why = f"there is no event {event.event} to go on from, the last is {decision.last}"
         raise InvalidEvent(decision.conversation, "HistoryContinued.event", why)
-    return event
+    there = decision.branch_of(event.event)
+    if event.branch is not None:
+        decision.on_branch(event.branch)
+    return replace(event, from_branch=None if there == decision.branch else there)
 
 
 def _origin_deleted(decision: _Decision, event: e.OriginDeleted) -> e.Event:

@@ -64,7 +64,9 @@ class NoHistory:
     def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
         return iter(())
 
-    def recorded_newest_first(self, *, at_once: bool = False) -> Iterator[RecordedEvent]:
+    def recorded_newest_first(
+        self, upto: int | None = None, expected: int | None = None
+    ) -> Iterator[RecordedEvent]:
         return iter(())
 
     def rewinds(self, after: int, upto: int) -> list[tuple[int, int]]:
@@ -80,13 +82,14 @@ class NoHistory:
 class GrowingHistory:
     """A past with newer events on top that are not stored yet.
 
-    state: the one before the first of them.
+    state: the one before the first of them. The last state of the past that was asked for is kept.
     """
 
     def __init__(self, before: History, state: State, events: Sequence[Event]) -> None:
         self._past = before
         self._state = state
         self._events = events
+        self._found: tuple[int, State] | None = None
 
     def newest_first(self) -> Iterator[tuple[int, Event]]:
         base = self._state.event
@@ -97,5 +100,7 @@ class GrowingHistory:
     def state(self, event: int) -> State:
         base = self._state
         if event < base.event:
-            return self._past.state(event)
+            if self._found is None or self._found[0] != event:
+                self._found = event, self._past.state(event)
+            return self._found[1]
         return fold(base.copy(), self._events[: event - base.event], past(self._past, base))

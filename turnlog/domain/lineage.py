@@ -13,8 +13,10 @@ MAIN = "main"
 
 class Lineage(msgspec.Struct, frozen=True, array_like=True):
     """branch: the current one, None for the only one. left: the number of the last event of each
-    other branch. origin: the stream of which this is a fork; shared and turns: up to which of its
-    events and turns. trial: made to try something, and left out where conversations count.
+    other branch; of one that nothing was recorded on since it was checked out, that of the event it
+    went on from. since and base: numbers of the last checkout and of that event. origin: the stream
+    of which this is a fork; shared and turns: up to which of its events and turns. trial: made to
+    try something, and left out where conversations count.
     """
 
     branch: str | None = None
@@ -23,10 +25,13 @@ class Lineage(msgspec.Struct, frozen=True, array_like=True):
     shared: int = 0
     trial: bool = False
     turns: int = 0
+    since: int = 0
+    base: int = 0
 
     def after(self, event: HistoryContinued, number: int, turn: int) -> Lineage:
         """What it is after an event, which has that number and is in that turn."""
         lineage = self if event.branch is None else self._on(event.branch, number)
+        lineage = replace(lineage, since=number, base=event.event)
         if event.conversation is not None:
             origin, shared = event.conversation, event.event
             return replace(lineage, origin=origin, shared=shared, turns=turn, trial=event.trial)
@@ -37,7 +42,7 @@ class Lineage(msgspec.Struct, frozen=True, array_like=True):
         current = self.branch or MAIN
         left = {name: last for name, last in self.left.items() if name != branch}
         if branch != current:
-            left[current] = number - 1
+            left[current] = self.base if self.since == number - 1 else number - 1
         lineage: Lineage = replace(self, branch=branch, left=left)
         return lineage
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from turnlog.domain import events as e
@@ -35,7 +35,7 @@ def messages(events: Iterable[Numbered]) -> Iterator[Message]:
 
 def _message(group: Group, waiting: list[str]) -> Message:
     number, first = group.members[0]
-    metadata = dict(first.extra or {})
+    metadata = dict(first.extra) if first.extra else {}
     metadata.pop(NEW_MESSAGE, None)
     if (content := openai_content(first)) is not None:
         metadata["content"] = content
@@ -92,37 +92,35 @@ def _parts(group: Group, waiting: list[str]) -> tuple[Part, ...]:
     """waiting: ids of the calls that no result answered yet."""
     parts: list[Part] = []
     for number, event in group.members:
-        found = list(_parts_of(number, event, waiting))
+        found = _parts_of(number, event, waiting)
         at = getattr(event, "at", None)
         place = len(parts) if at is None else at
         parts[place:place] = found
     return tuple(parts)
 
 
-def _parts_of(number: int, event: e.Event, waiting: list[str]) -> Iterator[Part]:
+def _parts_of(number: int, event: e.Event, waiting: list[str]) -> Sequence[Part]:
     if isinstance(event, e.ToolCalled):
-        yield _call(number, event, waiting)
-    elif isinstance(event, e.ToolReturned):
-        yield _result(event, waiting)
-    else:
-        yield from _READERS.get(type(event), _said)(event)
+        return (_call(number, event, waiting),)
+    if isinstance(event, e.ToolReturned):
+        return (_result(event, waiting),)
+    return _READERS.get(type(event), _said)(event)
 
 
-def _refused(event: e.RefusalAdded) -> Iterator[Part]:
-    if event.text is not None:
-        yield Refusal(event.text)
+def _refused(event: e.RefusalAdded) -> Sequence[Part]:
+    return () if event.text is None else (Refusal(event.text),)
 
 
-def _shown(event: e.MediaAdded) -> Iterator[Part]:
+def _shown(event: e.MediaAdded) -> Sequence[Part]:
     name, content = event.filename, event.content
-    yield Media(event.kind, event.mime, event.sha256, event.uri, name, content)
+    return (Media(event.kind, event.mime, event.sha256, event.uri, name, content),)
 
 
-def _said(event: e.Event) -> Iterator[Part]:
+def _said(event: e.Event) -> Sequence[Part]:
     if (content := openai_content(event)) is not None:
-        yield from content_parts(content)
-    elif (text := getattr(event, "text", None)) is not None:
-        yield Text(text)
+        return [*content_parts(content)]
+    text = getattr(event, "text", None)
+    return () if text is None else (Text(text),)
 
 
 def openai_content(event: e.Event) -> list[Any] | None:
@@ -149,7 +147,7 @@ def _result(event: e.ToolReturned, waiting: list[str]) -> ToolResult:
     return ToolResult(answered, event.name, event.result, bool(event.is_error))
 
 
-_READERS: dict[type[e.Event], Callable[[Any], Iterable[Part]]] = {
+_READERS: dict[type[e.Event], Callable[[Any], Sequence[Part]]] = {
     e.ReasoningAdded: lambda event: [Reasoning(event.text, event.signature, event.opaque)],
     e.RefusalAdded: _refused,
     e.MediaAdded: _shown,

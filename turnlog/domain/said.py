@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from turnlog.domain import message_context
-from turnlog.domain.counted import counted
+from turnlog.domain.counted import counting
 from turnlog.domain.events import HistoryCompacted, UserUttered
 from turnlog.domain.message_groups import side
 from turnlog.domain.messages import Message, messages
@@ -19,21 +19,23 @@ def said(events: Sequence[RecordedEvent], *, for_model: bool = False) -> Iterato
 
     for_model: as a model may read them.
     """
-    places = {recorded.number: recorded for recorded in events}
-    counting = counted(events)
-    numbered = list(enumerate(counting.events, 1))
+    numbered, _ = counting(events)
     found = messages(numbered)
     if for_model:
         compactions = [(n, one) for n, one in numbered if isinstance(one, HistoryCompacted)]
         found = iter(message_context.for_model(found, compactions))
-    for message in found:
-        if message.event is None:
-            yield message
-            continue
-        place = places[counting.numbers[message.event - 1]]
-        yield replace(
-            message, event=place.number, branch=place.branch, branch_turn=place.branch_turn
-        )
+    if not events or events[-1].branch is None:
+        return found
+    places = {recorded.number: recorded for recorded in events}
+    return (_placed(message, places) for message in found)
+
+
+def _placed(message: Message, places: Mapping[int, RecordedEvent]) -> Message:
+    """The message with branch and turn of its first event; a model's own has none."""
+    if message.event is None:
+        return message
+    place = places[message.event]
+    return replace(message, branch=place.branch, branch_turn=place.branch_turn)
 
 
 def last_said(newest_first: Iterable[RecordedEvent], count: int) -> list[Message]:

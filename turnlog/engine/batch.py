@@ -248,7 +248,7 @@ class Batch:
         history = self._history(origin)
         shared = fork.shared(origin, history)
         begins = begun(request.conversation, origin, history, shared)
-        asked = checked(request.conversation, first_events(fork, origin, history, shared))
+        asked = checked(request.conversation, first_events(fork, origin, history, shared.event))
         return self._recorded_events(request, begins, asked, history, origin.stream)
 
     def _hide_in_forks(self, request: Request, stream: int, events: Sequence[Event]) -> None:

@@ -13,6 +13,7 @@ from turnlog.domain.events import (
     MessageRedacted,
     OriginDeleted,
 )
+from turnlog.domain.state import State
 from turnlog.encoding.rows import TAGS
 from turnlog.errors import OutOfRange
 from turnlog.projections.history import StoredHistory
@@ -33,23 +34,22 @@ class Fork(msgspec.Struct, frozen=True):
     trial: bool = False
     reason: str | None = None
 
-    def shared(self, origin: LiveHead, history: StoredHistory) -> int:
-        """Number of the last event that the two share. Raises OutOfRange where there is none."""
+    def shared(self, origin: LiveHead, history: StoredHistory) -> State:
+        """After the last event that the two share. Raises OutOfRange where there is none."""
         if self.turn is not None:
-            return history.state_after_turn(self.turn, going_on=False).event
+            return history.state_after_turn(self.turn, going_on=False)
         last = origin.event if self.event is None else self.event
         if not 1 <= last <= origin.event:
             why = f"there is no event {last} to fork at, the last is {origin.event}"
             raise OutOfRange(self.origin, why)
-        return last
+        return origin.state if last == origin.event else history.state(last)
 
 
-def begun(name: str, origin: LiveHead, history: StoredHistory, shared: int) -> LiveHead:
-    """The head that the first row of a fork goes on from."""
-    state, digest = origin.state, origin.digest
-    if shared < origin.event:
-        state, digest = history.state(shared), history.holding(shared).digest()
-    return LiveHead(name, 0, b"", 1, 0, 0, digest, shared, state)
+def begun(name: str, origin: LiveHead, history: StoredHistory, state: State) -> LiveHead:
+    """The head that the first row of a fork goes on from; state: after the last shared event."""
+    is_now = state.event == origin.event
+    digest = origin.digest if is_now else history.holding(state.event).digest()
+    return LiveHead(name, 0, b"", 1, 0, 0, digest, state.event, state)
 
 
 def first_events(

@@ -192,13 +192,7 @@ class Heads:
         self, stream: int, *, event: int | None = None, turn: int | None = None
     ) -> Snapshot | None:
         """As a reader gives it, of those that the table does not have yet."""
-        fitting = (
-            snapshot
-            for snapshot in self.tail.snapshots(stream)
-            if (event is None or snapshot.event <= event)
-            and (turn is None or snapshot.turn <= turn)
-        )
-        return max(fitting, key=lambda snapshot: snapshot.event, default=None)
+        return self.tail.snapshot(stream, event, turn)
 
     def every(self, reader: Reader) -> Iterator[LiveHead]:
         """Every conversation's head, in order of id."""

@@ -129,12 +129,17 @@ class StoredHistory:
             for offset in range(len(commit.events) - 1, -1, -1):
                 yield commit.first_event + offset, commit.events[offset]
 
-    def recorded_newest_first(self, *, at_once: bool = False) -> Iterator[RecordedEvent]:
-        for commit in self._commits_newest_first(at_once=at_once):
-            yield from reversed([*commit.recorded_events()])
+    def recorded_newest_first(
+        self, upto: int | None = None, expected: int | None = None
+    ) -> Iterator[RecordedEvent]:
+        for commit in self._commits_newest_first(upto, expected):
+            yield from commit.recorded_newest_first(upto)
 
-    def _commits_newest_first(self, *, at_once: bool = False) -> Iterator[Commit]:
-        return (self._commit(*each) for each in self._rows.newest_first(at_once=at_once))
+    def _commits_newest_first(
+        self, upto: int | None = None, expected: int | None = None
+    ) -> Iterator[Commit]:
+        found = self._rows.newest_first(upto, expected)
+        return (self._commit(rows, row) for rows, row in found)
 
     def replay(self) -> State:
         """The state after every stored event, from the rows alone."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from functools import cached_property
-from itertools import pairwise
+from itertools import count, pairwise
+from math import ceil
 from typing import TYPE_CHECKING, Self
 
 from turnlog.domain.events import Event, HistoryContinued
@@ -22,8 +23,9 @@ from turnlog.storage.rows import Body, Row, Snapshot, erased
 if TYPE_CHECKING:  # which read the rows of a past too
     from turnlog.projections.heads import Heads
 
-_FIRST_BACK, _BATCH, _LARGEST_BATCH = 16, 64, 256
+_FIRST, _FIRST_BACK, _BATCH, _LARGEST_BATCH = 16, 24, 64, 256
 _NEWEST = 2**62
+_GUESSES = 3
 
 Numbers = tuple[int, int]
 """Of the first and of the last event of a row."""
@@ -73,7 +75,7 @@ class StreamRows:
     def _reader(self) -> Reader:
         return self._given
 
-    @property
+    @cached_property
     def contents(self) -> Contents:
         """Gives what stands apart from the rows, once an event is shown."""
         heads = self._heads
@@ -94,7 +96,7 @@ class StreamRows:
 
     def _own(self, begin: Link | None) -> Iterator[Iterable[Body]]:
         """Those of the stream itself."""
-        links, limit = self._links(begin), _BATCH
+        links, limit = self._links(self._reader, begin), _FIRST
         while self.stream and (stored := self._after(links.at.version, limit)):
             yield links.take(stored)
             limit = min(limit * 4, _LARGEST_BATCH)
@@ -105,31 +107,50 @@ class StreamRows:
             limit = min(limit, self._end.version - version)
         return [*self._reader.bodies(self.stream, version, limit)] if limit > 0 else []
 
-    def newest_first(self, *, at_once: bool = False) -> Iterator[tuple[StreamRows, Row]]:
+    def newest_first(
+        self, upto: int | None = None, expected: int | None = None
+    ) -> Iterator[tuple[StreamRows, Row]]:
         """The rows from the last to the first, each checked against the one after it.
 
-        at_once: those of a stream in one query, for whoever wants all of them.
+        upto: an event, with whose row they begin. expected: how many are likely to be read.
         """
-        rows: StreamRows | None = self
+        rows: StreamRows | None = self if upto is None else self._with(upto)
         while rows is not None:
-            for row in rows._own_newest_first(_NEWEST if at_once else _FIRST_BACK):
+            for row in rows._own_newest_first(upto, expected or _FIRST_BACK):
                 yield rows, row
-            rows = rows.origin
+            rows, upto = rows.origin, None
 
-    def _own_newest_first(self, limit: int) -> Iterator[Row]:
-        before = _NEWEST if self._end is None else self._end.version + 1
-        links = self._links()
-        while before > 1 and (rows := self._newest_before(before, limit)):
+    def _own_newest_first(self, upto: int | None, limit: int) -> Iterator[Row]:
+        last = _NEWEST if self._end is None else self._end.version
+        begin = last if upto is None else min(last, self._version_of(upto))
+        before = begin + 1 if begin == last else begin + 2  # with the one that names its digest
+        reader = self._reader
+        links = self._links(reader)
+        while before > 1 and (rows := self._before(reader, before, limit)):
             for row in rows:
+                if row.version > begin:
+                    links.follow_back(row)
+                    continue
                 links.take_back(row)
                 yield row
-            before, limit = rows[-1].version, min(limit * 2, _BATCH)
+            reader, before = self._reader, rows[-1].version
+            limit = min(max(limit * 2, _FIRST_BACK), _BATCH)
         links.finish_back()
 
+    def _version_of(self, event: int) -> int:
+        """Of the row that holds an event; the newest where that is not far behind."""
+        if self._end is None and self._heads is not None:
+            head = self._heads.tail.head(self.conversation)
+            if head is not None and head.stream == self.stream and event > head.event - _FIRST_BACK:
+                return _NEWEST
+        row = self._row_of(event)
+        return _NEWEST if row is None else row.version
+
     def _newest_before(self, version: int, limit: int) -> list[Row]:
-        if not self.stream:
-            return []
-        return [*self._reader.rows_newest_first(self.stream, version, limit)]
+        return self._before(self._reader, version, limit)
+
+    def _before(self, reader: Reader, version: int, limit: int) -> list[Row]:
+        return [*reader.rows_newest_first(self.stream, version, limit)] if self.stream else []
 
     def row(self, version: int) -> Row | None:
         found = self._newest_before(version + 1, 1)
@@ -164,29 +185,48 @@ class StreamRows:
             return Redactions(enumerate(events(0), 1))
         return self._heads.redactions.of(self.stream, events, keep=self.is_committed)
 
-    def _links(self, begin: Link | None = None) -> AnyLinks:
+    def _links(self, reader: Reader, begin: Link | None = None) -> AnyLinks:
         if self._heads is None or not self.stream:
             return Unchecked(begin)
         if begin is None and self.origin is not None:
             begin = self.origin._end
             begin = begin and Link(0, begin.digest)
         return self._heads.links(
-            self._reader, self.conversation, self.stream, self.life, begin, self._end
+            reader, self.conversation, self.stream, self.life, begin, self._end
         )
 
     # --- forks ----------------------------------------------------------------------------------
 
     def holding(self, event: int) -> Row | None:
-        """The row that holds an event; reads no more than a snapshot's distance."""
-        rows = self._with(event)
-        snapshot = rows._own_snapshot(event, None)
-        after = snapshot.version - 1 if snapshot else 0
-        while found := rows._reader.rows(rows.stream, after, None, _BATCH):
-            for row in found:
-                if encoding.is_commit(row.topic) and _numbers(row)[1] >= event:
-                    return row if _numbers(row)[0] <= event else None
-            after = found[-1].version
+        """The row that holds an event; reads a few rows, however many there are."""
+        return self._with(event)._row_of(event)
+
+    def _row_of(self, event: int) -> Row | None:
+        """The same of the stream itself; looks where it is if commits are of one size, first."""
+        snapshot = self._own_snapshot(event, None)
+        low, before = (snapshot.version, snapshot.event) if snapshot else (0, self._shared)
+        if before >= event:
+            return self.row(low)
+        high, rate = low + event - before + 1, before / low if low else 1.0
+        for tried in count():
+            guess = low + ceil((event - before) / rate) if tried < _GUESSES else (low + high) // 2
+            if (guess := max(low + 1, min(guess, high - 1))) >= high:
+                return None
+            row = self.row(guess)
+            first, last = (event + 1, event) if row is None else _numbers(row)
+            if first <= event <= last:
+                return row
+            if last < event:
+                rate = max(1.0, (last - before) / (guess - low))
+                low, before = guess, last
+            else:
+                high = guess
         return None
+
+    @property
+    def _shared(self) -> int:
+        """How many events come from the origin of a fork."""
+        return 0 if self.origin is None else self.origin.upto or 0
 
     def _with(self, event: int) -> StreamRows:
         """Those of the stream that holds an event: this one, or one that it is a fork of."""

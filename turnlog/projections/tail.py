@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -166,6 +167,14 @@ class Tail(forks.Forked):
             if left := [row for row in rows if row.position > seen]:
                 self.pending[conversation] = left
 
+    def snapshot(self, stream: int, event: int | None, turn: int | None) -> Snapshot | None:
+        """The newest of them up to an event, or to a turn."""
+        with self._lock:
+            due = self._snapshots.get(stream, [])
+            last = len(due) if event is None else bisect_right(due, event, key=_event)
+            last = last if turn is None else bisect_right(due, turn, hi=last, key=_turn)
+            return due[last - 1][1] if last else None
+
     def snapshots(self, stream: int, after: int = 0) -> list[Snapshot]:
         """Those of a stream that the tables may lack, oldest first, of rows above a position."""
         with self._lock:
@@ -230,6 +239,14 @@ class Tail(forks.Forked):
         names = [n for n, head in self._heads.items() if head.position <= self.checkpoint]
         for name in names[: max(0, len(self._heads) - KEPT_HEADS)]:
             del self._heads[name]
+
+
+def _event(due: tuple[int, Snapshot]) -> int:
+    return due[1].event
+
+
+def _turn(due: tuple[int, Snapshot]) -> int:
+    return due[1].turn
 
 
 def _digest_at(position: int, following: Iterable[Following]) -> bytes | None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from turnlog.storage.recorder import Reader
 
 KEPT_BATCHES = 10_000
-"""Batches of rows that are remembered as checked."""
+"""Batches of rows, and single rows, that are remembered as checked."""
 
 
 _CHANGED = "does not follow from the row before it: one of the two was changed"
@@ -31,12 +31,23 @@ class CheckedRows:
 
     def __init__(self) -> None:
         self._ends: dict[tuple[bytes, Link], tuple[int, Link]] = {}
+        self._digests: dict[tuple[bytes, int], tuple[int, bytes]] = {}
 
     def end(self, owner: bytes, begin: Link, rows: Sequence[Body]) -> Link | None:
         """Where the rows come to; None where these, or others in their place, were not checked."""
         if (known := self._ends.get((owner, begin))) and known[0] == hash(tuple(rows)):
             return known[1]
         return None
+
+    def digest(self, owner: bytes, row: Row) -> bytes:
+        """That of a row, of which the last that was made is kept."""
+        place, held = (owner, row.version), hash(row)
+        if (known := self._digests.get(place)) and known[0] == held:
+            return known[1]
+        if len(self._digests) >= KEPT_BATCHES:
+            self._digests.clear()
+        self._digests[place] = held, (made := row.digest())
+        return made
 
     def keep(self, owner: bytes, begin: Link, rows: Sequence[Body], end: Link) -> None:
         if len(self._ends) >= KEPT_BATCHES:
@@ -89,6 +100,9 @@ class Unchecked:
         return rows
 
     def take_back(self, row: Row) -> None:
+        pass
+
+    def follow_back(self, row: Row) -> None:
         pass
 
     def finish(self) -> None:
@@ -175,9 +189,14 @@ class Links:
             why = f"is the head's, but the rows end at version {self.at.version}"
             raise self._corrupt(self._head.version, why)
 
+    def follow_back(self, row: Row) -> None:
+        """The row after the one that is taken first."""
+        self._following = row
+
     def take_back(self, row: Row) -> None:
         """The row before the one taken last; the newest of all is the first."""
-        following, here = self._following, Link(row.version, row.digest())
+        following = self._following
+        here = Link(row.version, self._checked.digest(self._owner, row))
         if following is None:
             self.at = here
             self.finish()
