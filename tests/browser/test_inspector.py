@@ -12,6 +12,7 @@ from tests.parts import turnlog as turnlog_part
 from turnlog import (
     ActionExecuted,
     BotUttered,
+    MediaAdded,
     MessageRedacted,
     SlotSet,
     ToolCalled,
@@ -105,6 +106,28 @@ def test_a_conversation_is_seen_at_any_moment_and_why(server: Server, chromium: 
     page.get_by_role("tab", name="Slots over turns").click()
     changed = page.locator("#turns .changed").all_inner_texts()
     assert changed == ["2"]
+
+
+def test_bytes_are_downloaded_from_their_event_alone(server: Server, chromium: Browser) -> None:
+    hostile = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+    with turnlog.open(db(server)) as log:
+        shown = MediaAdded("image", "image/svg+xml", content=hostile, actor="user")
+        log.record("media", UserUttered("look"), shown, MediaAdded("image", content=bytes(90_000)))
+    page = chromium.new_page()
+    opened(page, server, "media")
+    link = page.get_by_role("link", name="Download")
+    assert link.inner_text() == "Download 90,000 bytes, application/octet-stream"
+    page.keyboard.press("ArrowLeft")
+    assert "application/octet-stream" in link.inner_text()
+    page.on("dialog", lambda _: pytest.fail("it ran"))
+    with page.expect_download() as begun:
+        link.click()
+    assert begun.value.path().read_bytes() == hostile
+    with page.expect_download() as begun:
+        page.evaluate("address => window.open(address)", link.get_attribute("href"))
+    assert begun.value.path().read_bytes() == hostile
+    page.keyboard.press("ArrowLeft")
+    assert link.count() == 0
 
 
 def test_it_goes_on_live_and_finds_what_was_said(server: Server, chromium: Browser) -> None:

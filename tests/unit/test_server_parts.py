@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -10,13 +11,16 @@ from turnlog import (
     ActionExecuted,
     AgentUttered,
     BotUttered,
+    MediaAdded,
     MessageRedacted,
     SlotSet,
+    Turnlog,
     UserUtteranceReverted,
     UserUttered,
     aopen,
 )
 from turnlog.domain.commit import Commit
+from turnlog.domain.event import Event
 from turnlog.domain.recorded import RecordedEvent, traced
 from turnlog.server import wire
 from turnlog.server.errors import RequestRefused
@@ -206,3 +210,20 @@ async def test_one_message_however_long_goes_out() -> None:
     outbox.put(b"x" * 5_000)
     assert not outbox.closed
     assert len(await outbox.take()) == 5_000
+
+
+async def test_a_large_medium_is_named_and_not_sent_to_everybody() -> None:
+    async with aopen("memory:") as log:
+        film = MediaAdded("video", content=bytes(1_000_001), filename="film.mp4")
+        small = MediaAdded("image", "image/png", content=bytes(1_000_000))
+        await log.record("a", UserUttered("show"), film, small)
+        _, *media = await log.read(lambda log: log.read_events("a"))
+        large, whole = [await log.read(partial(_said, event)) for event in media]
+    assert (large.text, large.data) == ("film.mp4 (1,000,001 bytes)", None)
+    assert len((whole.data or {})["image"]) > 1_333_000
+
+
+def _said(event: Event, log: Turnlog) -> wire.Spoken:
+    said = wire.spoken(event)
+    assert said is not None
+    return said

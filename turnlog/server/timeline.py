@@ -8,6 +8,7 @@ from turnlog.domain.events import Event, ForeignRecorded, MediaAdded
 from turnlog.domain.plain import to_plain
 from turnlog.domain.recorded import TracedEvent
 from turnlog.domain.traits import Rewind
+from turnlog.server.contents import bytes_of, safe_type
 
 LEFT_OUT = ("type", "timestamp", "actor")
 """Said beside the fields."""
@@ -16,12 +17,13 @@ LEFT_OUT = ("type", "timestamp", "actor")
 def item(traced: TracedEvent) -> dict[str, Any]:
     """`{"event", "turn", "session", "type", "time", "actor", "fields", "slots", "to"}`.
 
-    slots: what changed, None for a value taken away; to: where a rewind went back to. Where there
-    are branches, `branch` and `branch_turn` too.
+    slots: what changed, None for a value taken away; to: where a rewind went back to; content:
+    `{"bytes", "type"}` of what can be downloaded. Where there are branches, `branch` and
+    `branch_turn` too.
     """
     event = traced.event
     plain = {name: held for name, held in to_plain(event).items() if name not in LEFT_OUT}
-    fields = {name: _shown(event, held) for name, held in plain.items()}
+    fields = {name: _shown(event, name, held) for name, held in plain.items()}
     shown = {
         "event": traced.number,
         "turn": traced.turn,
@@ -31,6 +33,8 @@ def item(traced: TracedEvent) -> dict[str, Any]:
         "actor": traced.actor,
         "fields": {"redacted": True} if traced.redacted else fields,
     }
+    if not traced.redacted and (held := bytes_of(event)) is not None:
+        shown["content"] = {"bytes": len(held), "type": safe_type(event)}
     if isinstance(event, Rewind):
         shown["to"] = event.to
     shown |= traced.place
@@ -39,7 +43,7 @@ def item(traced: TracedEvent) -> dict[str, Any]:
     return shown
 
 
-def _shown(event: Event, held: Any) -> Any:
-    """Bytes of a medium or a framework's own are counted, and not sent to a page."""
-    is_bytes = isinstance(event, MediaAdded | ForeignRecorded) and isinstance(held, bytes)
-    return f"{len(held):,} bytes" if is_bytes else held
+def _shown(event: Event, name: str, held: Any) -> Any:
+    """Bytes are counted, and not sent to a page."""
+    is_bytes = isinstance(event, MediaAdded | ForeignRecorded) and name in ("content", "body")
+    return f"{len(bytes_of(event) or b''):,} bytes" if is_bytes else held

@@ -26,6 +26,9 @@ from turnlog.server.settings import Names
 
 Spoken = BotUttered | AgentUttered
 
+INLINE_BYTES = 1_000_000
+"""Of a medium that goes out with its message: who reads slowly would be let go, and come again."""
+
 MAKES_BUTTONS = ("quick_replies", "buttons")
 NO_BUTTONS = {"quick_replies": None, "buttons": None, "custom": None}
 
@@ -43,8 +46,11 @@ def _text(event: TextAdded | RefusalAdded) -> Spoken | None:
 
 
 def _media(event: MediaAdded) -> Spoken | None:
-    """An image or an attachment; nothing where the log has neither address nor bytes."""
+    """An image or an attachment; the name of a large one, nothing where there is none."""
     source = event.uri
+    if source is None and event.content is not None and len(event.content) > INLINE_BYTES:
+        named = f"{event.filename or event.kind} ({len(event.content):,} bytes)"
+        return BotUttered(named, timestamp=event.timestamp)
     if source is None and event.content is not None:
         coded = b64encode(bytes(event.content)).decode()
         source = f"data:{event.mime or 'application/octet-stream'};base64,{coded}"

@@ -18,7 +18,7 @@ from turnlog.domain.recorded import RecordedEvent, trace, traced
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import matching, summary
 from turnlog.serializers.shared import plain
-from turnlog.server import event_stream
+from turnlog.server import contents, event_stream
 from turnlog.server.auth import COOKIE, Principal, credential, holder
 from turnlog.server.errors import RequestRefused
 from turnlog.server.files import page
@@ -108,6 +108,19 @@ async def timeline(
     return _json(await log.read(told))
 
 
+@get(
+    "/inspect/api/content",
+    responses=contents.RESPONSES,
+    opt={"access": "handler", "uncompressed": True},
+)
+async def content(
+    conversation: str, event: int, log: AsyncTurnlog, services: Services, principal: Principal
+) -> Stream:
+    """The bytes of an event, as a download."""
+    principal.require(conversation, services.clock())
+    return await contents.download(log, conversation, event)
+
+
 @get("/inspect/api/live", opt={"access": "handler", "uncompressed": True})
 async def live(
     request: Web,
@@ -134,4 +147,4 @@ def _json(content: bytes) -> Response[bytes]:
     return Response(content, media_type="application/json", headers=headers)
 
 
-handlers = (inspect, login, conversations, timeline, live)
+handlers = (inspect, login, conversations, timeline, content, live)

@@ -18,7 +18,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.engine.query import standing
 from turnlog.errors import FormatError
 from turnlog.serializers.shared import plain
-from turnlog.server import event_stream, wire
+from turnlog.server import contents, event_stream, wire
 from turnlog.server.answer_stream import AnswerStream
 from turnlog.server.auth import Principal
 from turnlog.server.errors import RequestRefused
@@ -105,6 +105,19 @@ async def events(
         return plain.dumps(shown)
 
     return Response(await log.read(page), media_type="application/json")
+
+
+@get(
+    "/v1/conversations/{conversation:str}/events/{event:int}/content",
+    opt={"uncompressed": True},
+    responses=contents.RESPONSES,
+)
+async def content(conversation: str, event: int, log: AsyncTurnlog) -> Stream:
+    """The bytes of an event: of a medium, or of a framework's own record.
+
+    As a download, of the type that the event names where a browser does not run it.
+    """
+    return await contents.download(log, conversation, event)
 
 
 @post("/v1/conversations/{conversation:str}/events", request_max_body_size=MAX_BODY_BYTES)
@@ -200,4 +213,4 @@ def _messages(sender: str, answer: Sequence[Event]) -> Iterator[dict[str, Any]]:
             yield from wire.rest_messages(sender, spoken)
 
 
-handlers = (webhook, alive, events, record, stop, checkout, fork)
+handlers = (webhook, alive, events, content, record, stop, checkout, fork)

@@ -234,7 +234,15 @@ function showSlots(item) {
   $("when").textContent = item ? `after event ${moment}${item.time ? `, ${clock(item.time)}` : ""}` : "before the first event";
   $("detail-title").textContent = item ? `${moment}: ${item.type}` : "";
   $("detail").textContent = item ? JSON.stringify(item.fields, null, 2) : "";
+  $("content").replaceChildren(...(item?.content ? [download(item)] : []));
   explain(chosen);
+}
+
+function download({ event, content }) {
+  const link = element("a", "", `Download ${content.bytes.toLocaleString("en")} bytes, ${content.type}`);
+  link.href = `/inspect/api/content?${new URLSearchParams({ conversation: shown, event })}`;
+  link.download = "";
+  return link;
 }
 
 function explain(name) {

@@ -1,0 +1,107 @@
+"""The bytes of an event as a download: hostile ones neither run in a page nor are taken for more.
+
+What is redacted, deleted or in another conversation is not found, because it is asked for by the
+number of its event.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from io import BytesIO
+from mimetypes import guess_extension
+from typing import BinaryIO
+from urllib.parse import quote
+
+import msgspec
+from litestar.openapi import ResponseSpec
+from litestar.response import Stream
+
+from turnlog import AsyncTurnlog
+from turnlog.domain.attachment import Attachment
+from turnlog.domain.events import Event, ForeignRecorded, MediaAdded
+from turnlog.engine.log import Turnlog
+from turnlog.server.errors import RequestRefused
+
+READ_AT_ONCE = 262_144
+
+UNKNOWN = "application/octet-stream"
+_SAFE = re.compile(
+    "(image|audio|video)/(?![^/]*xml)[a-z0-9][a-z0-9.+-]*"
+    "|text/(plain|csv|markdown)|application/(pdf|json|zip|gzip|ogg|msword|vnd[a-z0-9.-]*)"
+)
+"""Types that no browser takes for a page, a script or a style sheet."""
+
+HEADERS = {
+    "Cache-Control": "private, no-store",
+    "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+RESPONSES = {
+    200: ResponseSpec(bytes, media_type=UNKNOWN, description="Of the media type that is safe"),
+    404: ResponseSpec(None, description="No such event, or one without bytes"),
+}
+
+
+class Content(msgspec.Struct, frozen=True):
+    """length: in bytes. type: a media type that is safe to send."""
+
+    file: BinaryIO
+    length: int
+    type: str
+    filename: str
+
+
+async def download(log: AsyncTurnlog, conversation: str, event: int) -> Stream:
+    """Raises RequestRefused (404) where the event is not there or has no bytes."""
+    content, first = await log.read(lambda log: _begun(log, conversation, event))
+    headers = {
+        **HEADERS,
+        "Content-Length": str(content.length),
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(content.filename, safe='')}",
+    }
+    return Stream(_pieces(log, content.file, first), media_type=content.type, headers=headers)
+
+
+async def _pieces(log: AsyncTurnlog, file: BinaryIO, piece: bytes) -> AsyncIterator[bytes]:
+    """At the pace of whoever reads; no thread waits for them."""
+    while piece:
+        yield piece
+        piece = await log.read(lambda _: file.read(READ_AT_ONCE))
+
+
+def _begun(log: Turnlog, conversation: str, event: int) -> tuple[Content, bytes]:
+    """With the first piece, so that what is not there is refused before anything is sent."""
+    found = log.conversation(conversation).event(event)
+    content = None if found is None else content_of(found, event)
+    if content is None:
+        raise RequestRefused(404, "NotFound", f"there are no bytes in an event {event}")
+    return content, content.file.read(READ_AT_ONCE)
+
+
+def content_of(event: Event, number: int) -> Content | None:
+    """The bytes that an event has, and how they are sent."""
+    held = bytes_of(event)
+    if held is None:
+        return None
+    type = safe_type(event)
+    name = getattr(event, "filename", None) or f"event-{number}{guess_extension(type) or ''}"
+    file = held.open() if isinstance(held, Attachment) else BytesIO(held)
+    return Content(file, len(held), type, name)
+
+
+def bytes_of(event: Event) -> bytes | Attachment | None:
+    """What a medium or a framework's own record holds; None where that is nothing."""
+    if isinstance(event, MediaAdded):
+        return event.content
+    return event.body or None if isinstance(event, ForeignRecorded) else None
+
+
+def safe_type(event: Event) -> str:
+    """The media type that an event gives its bytes, unless a browser would run them."""
+    held = bytes_of(event)
+    given = getattr(event, "mime", None) or getattr(held, "type", None) or UNKNOWN
+    essence: str = given.partition(";")[0].strip().lower()
+    return essence if _SAFE.fullmatch(essence) else UNKNOWN
