@@ -69,7 +69,7 @@ def routes(url: str) -> list[tuple[str, str]]:
 def _filled(path: str) -> str:
     for name in ("conversation", "id", "session_id", "session", "sender_id"):
         path = path.replace(f"{{{name}}}", "B")
-    return path
+    return path.replace("{event}", "1")
 
 
 OPEN = {
@@ -89,7 +89,8 @@ def test_no_route_says_anything_of_b(guarded: Server, how: str) -> None:
     body = {"sender": "B", "message": "hi", "events": [], "conversation": "B"}
     with httpx.Client(base_url=guarded.url, headers=headers) as http:
         for method, path in routes(guarded.url):
-            for params in ({"conversation": "B"}, {"conversation": "B", "search": "only"}):
+            for search in ({}, {"search": "only"}):
+                params = {"conversation": "B", "event": 1, **search}
                 answer = http.request(method, path, params=params, json=body)
                 assert SECRET not in answer.text, (method, path)
                 if path not in OPEN and "/inspect/api/conversations" not in path:
