@@ -24,9 +24,12 @@ _SCOPE = "scope "
 
 
 class Save(msgspec.Struct, frozen=True):
-    """What one save left in the log. number: of its own event, the last of its commit."""
+    """What one save left in the log. number: of its own event, the last of its commit. has_bytes:
+    whether there can be any in it.
+    """
 
     number: int
+    has_bytes: bool
     record: dict[str, Any]
     entries: list[dict[str, Any]]
 
@@ -40,7 +43,8 @@ def save_in(recorded: RecordedEvent) -> Save | None:
     """None where the event is none of pydantic-ai's, or was redacted itself."""
     event = recorded.event
     if isinstance(event, e.ForeignRecorded) and event.source == SOURCE and event.body:
-        return Save(recorded.number, **msgspec.json.decode(bytes(event.body)))
+        body = bytes(event.body)
+        return Save(recorded.number, b'"binary"' in body, **msgspec.json.decode(body))
     return None
 
 
@@ -69,8 +73,8 @@ class ConversationsProjection(KeyedProjection):
         save = save_in(recorded)
         if save is not None or side(recorded.event) is not None:
             yield EVERY, None
-        if save is not None and save.record["scope"] is not None:
-            yield of_scope(save.record["scope"]), None
+        if save is not None and (scope := save.record.get("scope")) is not None:
+            yield of_scope(scope), None
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
         """What others record goes on with a conversation in its scope too."""

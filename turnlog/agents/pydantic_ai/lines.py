@@ -8,7 +8,7 @@ from pydantic_ai.conversation_store import ConversationEntry
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter
 
 from turnlog.agents.pydantic_ai.copies import Originals
-from turnlog.agents.pydantic_ai.messages import Document, with_url_base64
+from turnlog.agents.pydantic_ai.messages import Document
 
 Documents = Callable[[Sequence["ChainEntry"]], Iterable[Document]]
 """Gives the messages of entries in pydantic-ai's own JSON."""
@@ -67,8 +67,7 @@ class Line:
 def _made(chain: Sequence[ChainEntry], documents: Documents) -> Iterator[ConversationEntry]:
     """To be copied: an entry's message is made once."""
     unread = [entry for entry in chain if entry.message is None]
-    plain = [with_url_base64(document) for document in documents(unread)]
-    messages = ModelMessagesTypeAdapter.validate_python(plain)
+    messages = ModelMessagesTypeAdapter.validate_python([*documents(unread)])
     for entry, message in zip(unread, messages, strict=True):
         entry.message, entry.document = message, None
     for entry in chain:

@@ -185,7 +185,7 @@ def _returned(part: ToolResult, kind: str) -> Document:
 
 def _media(part: Media) -> Document | None:
     if part.content is not None:
-        data = b64encode(bytes(part.content)).decode()
+        data = urlsafe_b64encode(bytes(part.content)).decode()
         mime = part.mime or "application/octet-stream"
         return {"kind": "binary", "data": data, "media_type": mime}
     if part.uri is None:

@@ -12,7 +12,6 @@ from pydantic_ai.conversation_store import (
     ConversationRecord,
 )
 
-from turnlog.agents.pydantic_ai.messages import with_url_base64
 from turnlog.agents.pydantic_ai.saving import RECORDS, saved
 from turnlog.agents.pydantic_ai.thread import Thread, conversation_of
 from turnlog.agents.pydantic_ai.threads import Threads
@@ -133,8 +132,7 @@ def _record(thread: Thread) -> ConversationRecord:
     if thread.newest is None:
         record = ConversationRecord(conversation_id=id, head_id=None)
     else:
-        stored = with_url_base64(thread.newest.record)
-        record = RECORDS.validate_python({**stored, "conversation_id": id})
+        record = RECORDS.validate_python({**thread.newest.record, "conversation_id": id})
     updated = thread.changed or record.updated_at
     return replace(record, head_id=thread.head, revision=thread.revision, updated_at=updated)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic_ai.conversation_store import ConversationEntry, ConversationRecord
-from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter
+from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelRequest, ModelResponse
 
 from turnlog.agents.pydantic_ai.messages import Document, read, with_plain_base64
 from turnlog.agents.pydantic_ai.thread import Thread
@@ -18,6 +18,18 @@ from turnlog.domain.plain import dumps
 from turnlog.domain.skeletons import NAMES, skeleton
 
 RECORDS = TypeAdapter(ConversationRecord)
+
+_EMPTY: dict[str, Document] = {
+    whole["kind"]: {key: held for key, held in whole.items() if key != "timestamp"}
+    for whole in ModelMessagesTypeAdapter.dump_python(
+        [ModelRequest([]), ModelResponse([])], mode="json"
+    )
+}
+"""What the members of a message are unless somebody says so."""
+
+_EMPTY_RECORD: Document = RECORDS.dump_python(
+    ConversationRecord(conversation_id="", head_id=None), mode="json", exclude={"updated_at"}
+)
 
 _KEPT = ("content", "args")
 """Members whose null says something."""
@@ -51,7 +63,7 @@ def saved(
         named = {"id": entry.id, "parent": entry.parent_id}
         entries.append({**named, "events": len(its), "message": dumped})
         said += its
-    body = {"record": _plain(RECORDS.dump_python(record, mode="json")), "entries": entries}
+    body = {"record": _plain(record), "entries": entries}
     cut = skeleton(body, enumerate(said, number), _NAMES)
     return [*events, *said, e.ForeignRecorded(SOURCE, SAVE, dumps(cut))]
 
@@ -59,15 +71,26 @@ def saved(
 def document(message: ModelMessage) -> Document:
     """The message's JSON, without members that say nothing."""
     [whole] = ModelMessagesTypeAdapter.dump_python([message], mode="json")
+    empty = _EMPTY[whole["kind"]]
     parts = [_short(part) for part in whole["parts"]]
-    held: Document = with_plain_base64(_short({**whole, "parts": parts}))
+    held = {"kind": whole["kind"], **_changed(whole, empty), "parts": parts}
+    plain: Document = with_plain_base64(held)
+    return plain
+
+
+def _plain(record: ConversationRecord) -> Any:
+    """Its JSON without the id, which is the conversation's own and can be erased."""
+    whole = RECORDS.dump_python(record, mode="json", exclude={"conversation_id"})
+    held = _changed(whole, _EMPTY_RECORD)
+    return with_plain_base64({**held, "head_id": record.head_id, "revision": record.revision})
+
+
+def _changed(document: Document, empty: Document) -> Document:
+    held = {key: value for key, value in document.items() if value != empty.get(key)}
+    if "usage" in held:
+        held["usage"] = _changed(held["usage"], empty["usage"])
     return held
 
 
-def _plain(record: Mapping[str, Any]) -> Any:
-    """The id is the conversation's own, which can be erased."""
-    return with_plain_base64({k: v for k, v in record.items() if k != "conversation_id"})
-
-
-def _short(document: Mapping[str, Any]) -> Document:
-    return {key: held for key, held in document.items() if held is not None or key in _KEPT}
+def _short(part: Document) -> Document:
+    return {key: held for key, held in part.items() if held is not None or key in _KEPT}

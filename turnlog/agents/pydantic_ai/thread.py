@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from functools import cached_property
 from itertools import takewhile
 
+from msgspec.structs import replace
 from pydantic_ai.conversation_store import ConversationEntry
 
 from turnlog.agents.pydantic_ai.lines import ChainEntry, Line
-from turnlog.agents.pydantic_ai.messages import Document, written
+from turnlog.agents.pydantic_ai.messages import Document, with_url_base64, written
 from turnlog.agents.saves import Save, save_in
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Conversation
@@ -74,7 +75,7 @@ class Thread:
 
     def has(self, id: str) -> bool:
         """Whether it is known to have an entry."""
-        tips = self.newest.record["branches"] if self.newest else ()
+        tips = self.newest.record.get("branches", ()) if self.newest else ()
         return id in self._entries or id == self._tip or id in tips
 
     def goes_on(self, now: Conversation) -> bool:
@@ -187,10 +188,14 @@ class Thread:
         def event(number: int) -> e.Event | None:
             return self._edited.get(number) or events.get(number)
 
+        def whole(cut: Document) -> Document:
+            document: Document = filled(cut, event)
+            return with_url_base64(document) if save.has_bytes else document
+
         first, before = save.first, None
         for held in save.entries:
             number, last = held.get("event", first), first + held["events"] - 1
-            document = filled(held["message"], event) if "message" in held else None
+            document = whole(held["message"]) if "message" in held else None
             parent = held.get("parent", before)
             last = number if document is None else last
             if held["id"] not in self._entries:
@@ -198,7 +203,7 @@ class Thread:
                     held["id"], parent, (number, last), save.number, document
                 )
             first, before = first + held["events"], held["id"]
-        return Save(save.number, filled(save.record, event), save.entries)
+        return replace(save, record=whole(save.record))
 
     @cached_property
     def _edited(self) -> Mapping[int, e.Event]:
