@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 import turnlog
-from turnlog import MediaAdded, UserUttered
+from tests.command_line import run
+from turnlog import MediaAdded, TextAdded, UserUttered
 from turnlog.audit.attachments import sweep
 from turnlog.encoding.rows import dropped
 from turnlog.engine.log import Turnlog
@@ -94,6 +95,28 @@ def test_fifty_megabytes_go_in_and_out_in_some(url: str, film: Path) -> None:
 def test_who_asks_for_all_of_it_is_seen(film: Path, tmp_path: Path) -> None:
     """So that the test above can fail."""
     assert bytes_taken(f"sqlite:///{tmp_path / 'l.db'}", film, AT_ONCE) > SIZE
+
+
+# --- counted ------------------------------------------------------------------------------------
+
+
+def test_attachments_and_their_bytes_are_counted(url: str, tmp_path: Path) -> None:
+    with turnlog.open(url) as log:
+        image = MediaAdded("image", content=bytes(900_000), actor="user")
+        log.record("alice", UserUttered("look"), image, image)
+        log.record("bob", UserUttered("long"), TextAdded("x" * 100_000))
+    db, copy = ["--db", url], ["--db", f"sqlite:///{tmp_path / 'restored.db'}"]
+    counted = {"attachments": 2, "attached_bytes": 1_000_005}
+    assert counted.items() <= run("stats", "--json", *db).json.items()
+    assert counted.items() <= run("verify", "--json", *db).json.items()
+    said = run("verify", *db).out
+    assert "2 conversations, 5 events, 2 attachments of 1,000,005 bytes: no faults" in said
+    of_alice = run("verify", "alice", "--json", *db).json
+    assert (of_alice["attachments"], of_alice["attached_bytes"]) == (1, 900_000)
+    backup = str(tmp_path / "backup.db")
+    assert counted.items() <= run("backup", backup, "--json", *db).json.items()
+    assert "2 attachments of 1,000,005 bytes" in run("restore", backup, *copy).out
+    assert counted.items() <= run("verify", "--json", *copy).json.items()
 
 
 # --- away ---------------------------------------------------------------------------------------

@@ -52,12 +52,18 @@ _FIRST = -(2**62)
 
 
 class Verification(msgspec.Struct):
-    """What was found; conversations and their events that were gone through are counted."""
+    """What was found; conversations and their events that were gone through are counted.
+
+    attachments: how many values that stand apart from the rows, of so many attached_bytes; None
+    where there are none.
+    """
 
     ok: bool = True
     conversations: int = 0
     events: int = 0
     faults: list[Fault] = []
+    attachments: int | None = None
+    attached_bytes: int | None = None
 
     def tell(self, fault: Fault) -> None:
         self.ok = False
@@ -90,6 +96,7 @@ def verify(
             else:
                 for name in conversations:
                     checking.known(name)
+            checking.count_attachments()
         except StorageError as error:
             verification.tell(Fault(None, None, str(error)))
     return verification
@@ -205,6 +212,11 @@ class _Checking:
                 what = "its id is not the one that its rows were recorded under"
                 self._verification.tell(Fault(_name(stream), None, what))
         return found
+
+    def count_attachments(self) -> None:
+        if names := self._attached.names.values():
+            self._verification.attachments = len(names)
+            self._verification.attached_bytes = sum(named.length for named in names)
 
     def known(self, name: str) -> None:
         """One conversation, by its id."""

@@ -10,7 +10,7 @@ import typer
 
 from turnlog.cli import output
 from turnlog.cli.settings import open_log, open_store, or_no_log, settings
-from turnlog.domain.amounts import amount
+from turnlog.domain.amounts import amount, apart
 
 if TYPE_CHECKING:
     from turnlog.storage.copying import Copied
@@ -76,5 +76,6 @@ def _tell(verb: str, copied: Copied, path: Path) -> None:
 
     done = {"path": str(path), **asdict(copied)}
     commits = amount(copied.commits, "commit")
-    text = f"{verb} {commits} of {amount(copied.conversations, 'conversation')}"
+    held = apart(copied.attachments, copied.attached_bytes)
+    text = f"{verb} {commits} of {amount(copied.conversations, 'conversation')}{held}"
     output.document(done, human=lambda: output.say(text))

@@ -107,6 +107,8 @@ def _counted(log: Any) -> dict[str, Any]:
         "turns": turns,
         "events": events,
         "commits": reader.last_position(),
+        "attachments": len(reader.attachment_names()),
+        "attached_bytes": reader.stored()[1],
         "read_models": {
             c.model: c.position for c in reader.checkpoints() if c.model in PROJECTIONS
         },

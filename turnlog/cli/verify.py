@@ -8,7 +8,7 @@ import typer
 
 from turnlog.cli import output
 from turnlog.cli.settings import Ids, open_log
-from turnlog.domain.amounts import amount
+from turnlog.domain.amounts import amount, apart
 
 Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")]
 
@@ -34,7 +34,8 @@ def verify(ids: Ids = None, jobs: Jobs = 1) -> None:
             verification = checked(log.store, ids or None, jobs=jobs)
     except Corrupt as error:  # what a log begins with, without which it is not opened
         verification = Verification(faults=[Fault(None, None, str(error))], ok=False)
-    output.document(asdict(verification), human=lambda: _print(verification))
+    counted = {name: held for name, held in asdict(verification).items() if held is not None}
+    output.document(counted, human=lambda: _print(verification))
     if not verification.ok:
         raise typer.Exit(1)
 
@@ -44,6 +45,7 @@ def _print(verification: Any) -> None:
         print_faults(verification.faults)
     done = (verification.conversations, "conversation"), (verification.events, "event")
     counted = ", ".join(amount(*each) for each in done)
+    counted += apart(verification.attachments or 0, verification.attached_bytes or 0)
     faults = len(verification.faults)
     output.say(f"{counted}: {amount(faults, 'fault') if faults else 'no faults'}")
 

@@ -6,3 +6,9 @@ from __future__ import annotations
 def amount(number: int, noun: str) -> str:
     """`1 event`, `2,000 events`; of a noun with a regular plural."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def apart(attachments: int, length: int) -> str:
+    """`, 2 attachments of 900,000 bytes`; nothing where there are none."""
+    held = f"{amount(attachments, 'attachment')} of {amount(length, 'byte')}"
+    return f", {held}" if attachments else ""

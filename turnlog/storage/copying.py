@@ -33,8 +33,12 @@ END = stream("end")
 
 
 class Copied(msgspec.Struct, frozen=True):
+    """attachments: how many values that stand apart from the rows; attached_bytes: of them."""
+
     commits: int
     conversations: int
+    attachments: int = 0
+    attached_bytes: int = 0
 
 
 def backup(source: Recorder, path: Path) -> Copied:
@@ -144,16 +148,18 @@ def _copy_rows(scan: Scan, transaction: Transaction) -> Copied:
         transaction.append(rows, streams)
         attached |= {attachment.name for row in rows for attachment in row.attachments()}
         commits += len(rows)
-    for name in sorted(attached):
-        _copy_chunks(scan, bytes.fromhex(name), transaction)
-    return Copied(commits, len(seen))
+    copied = (_copy_chunks(scan, bytes.fromhex(name), transaction) for name in sorted(attached))
+    return Copied(commits, len(seen), len(attached), sum(copied))
 
 
-def _copy_chunks(scan: Scan, name: bytes, transaction: Transaction) -> None:
-    first = 0
+def _copy_chunks(scan: Scan, name: bytes, transaction: Transaction) -> int:
+    """How many bytes there are in them."""
+    first = length = 0
     while chunks := scan.chunks(name, first, CHUNKS_AT_ONCE):
         transaction.put_chunks(chunks)
         first = chunks[-1].number + 1
+        length += sum(len(chunk.content) for chunk in chunks)
+    return length
 
 
 def _keys(scan: Scan) -> Iterator[Key]:

@@ -141,8 +141,9 @@ class MemoryTransaction:
             found = self._chunks.get(name, {})
             return [found[number] for number in sorted(found) if number >= first][:count]
 
-    def stored(self, name: bytes) -> tuple[int, int]:
-        found = self.chunks(name, 0, EVERY_CHUNK)
+    def stored(self, name: bytes | None = None) -> tuple[int, int]:
+        names = self.attachment_names() if name is None else [name]
+        found = [chunk for each in names for chunk in self.chunks(each, 0, EVERY_CHUNK)]
         return len(found), sum(len(chunk.content) for chunk in found)
 
     def attachment_names(self) -> Sequence[bytes]:

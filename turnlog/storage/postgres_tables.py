@@ -187,12 +187,13 @@ class PostgresReader:
         )
         return self._found(BlobChunk._make, statement, (name, first, count))
 
-    def stored(self, name: bytes) -> tuple[int, int]:
+    def stored(self, name: bytes | None = None) -> tuple[int, int]:
+        named: LiteralString = "" if name is None else " AND name = %b"
         statement: LiteralString = (
             "SELECT count(*), coalesce(sum(octet_length(content)), 0)::bigint FROM turnlog_blobs"
-            " WHERE name = %b AND number >= 0"
+            f" WHERE number >= 0{named}"
         )
-        [(chunks, bytes)] = self._all(statement, (name,))
+        [(chunks, bytes)] = self._all(statement, () if name is None else (name,))
         return chunks, bytes
 
     def attachment_names(self) -> Sequence[bytes]:

@@ -99,8 +99,11 @@ class Reader(Protocol):
         """Of an attachment, from that number on, in order."""
         ...
 
-    def stored(self, name: bytes) -> tuple[int, int]:
-        """How many chunks an attachment has, and how many bytes there are in them."""
+    def stored(self, name: bytes | None = None) -> tuple[int, int]:
+        """How many chunks an attachment has, and how many bytes there are in them.
+
+        name: None for all attachments.
+        """
         ...
 
     def attachment_names(self) -> Sequence[bytes]:

@@ -283,12 +283,13 @@ class SqliteReader:
         statement = f"SELECT {_CHUNK} FROM blobs WHERE name = ? AND number >= ? ORDER BY 2 LIMIT ?"
         return self._found(BlobChunk, statement, (name, first, count))
 
-    def stored(self, name: bytes) -> tuple[int, int]:
+    def stored(self, name: bytes | None = None) -> tuple[int, int]:
+        named, given = ("", ()) if name is None else (" AND name = ?", (name,))
         statement = (
             "SELECT count(*), coalesce(sum(length(content)), 0) FROM blobs"
-            " WHERE name = ? AND number >= 0"
+            f" WHERE number >= 0{named}"
         )
-        [(chunks, bytes)] = self._all(statement, (name,))
+        [(chunks, bytes)] = self._all(statement, given)
         return chunks, bytes
 
     def attachment_names(self) -> Sequence[bytes]:

@@ -360,7 +360,8 @@ class RecorderContract(ABC):
         reader = recorder.reader
         assert list(reader.chunks(NAME, -1, 2)) == chunks[1:3]
         assert list(reader.chunks(b"m" * 32, -1, 9)) == []
-        assert [reader.stored(name) for name in (NAME, b"m" * 32)] == [(3, 3), (0, 0)]
+        stored = [reader.stored(name) for name in (NAME, b"m" * 32, None)]
+        assert stored == [(3, 3), (0, 0), (6, 6)]
         assert sorted(reader.attachment_names()) == [NAME, OTHER]
         with recorder.scan() as scan:
             assert list(scan.chunks(NAME, 0, 9)) == chunks[1:4]
