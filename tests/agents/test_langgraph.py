@@ -22,6 +22,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command, interrupt
 
 import turnlog
+from turnlog.agents.checkpoints import ThreadsProjection, of_run, threads
 from turnlog.agents.langgraph import TurnlogSaver
 from turnlog.agents.langgraph.messages import langchain, said
 from turnlog.domain import events as e
@@ -29,9 +30,11 @@ from turnlog.domain.message import Message
 from turnlog.domain.message_equality import alike
 from turnlog.domain.message_parts import Media, Reasoning, Refusal, Text, ToolCall, ToolResult
 from turnlog.domain.message_recording import recorded_as
-from turnlog.errors import FormatError, InvalidEvent, StaleParent, VersionConflict
+from turnlog.errors import FormatError, InvalidEvent, StaleParent
+from turnlog.projections.projection import rebuild
 
 ALICE: Any = {"configurable": {"thread_id": "alice"}}
+BOB: Any = {"configurable": {"thread_id": "bob"}}
 ROOT: Any = {"configurable": {"thread_id": "alice", "checkpoint_ns": ""}}
 
 
@@ -419,14 +422,75 @@ def test_prune_hides_and_goes_on(saver: TurnlogSaver):
 def test_a_copy_has_every_checkpoint_and_goes_its_own_way(saver: TurnlogSaver):
     chat = graph(saver)
     say(chat, "hello")
+    before = saver.log.store.reader.last_position()
     saver.copy_thread("alice", "bob")
-    bob: Any = {"configurable": {"thread_id": "bob"}}
-    say(chat, "mine", bob)
-    assert len(list(saver.list(bob))) == 6
-    assert in_log(saver) == ["hello", "you said hello"]
-    assert len(chat.get_state(bob).values["messages"]) == 4
-    with pytest.raises(VersionConflict):
+    assert saver.log.store.reader.last_position() == before + 1  # where it begins, and no copy
+    say(chat, "mine", BOB)
+    say(chat, "yours")
+    assert len(list(saver.list(BOB))) == 6
+    assert in_log(saver) == ["hello", "you said hello", "yours", "you said yours"]
+    found = chat.get_state(BOB).values["messages"]
+    assert texts(found) == ["hello", "you said hello", "mine", "you said mine"]
+    assert texts(saver.log.conversation("bob").messages()) == texts(found)
+    with pytest.raises(InvalidEvent, match="is there already"):
         saver.copy_thread("alice", "bob")
+    saver.copy_thread("nobody", "carol")
+    assert "carol" not in saver.log
+
+
+def test_a_copy_of_a_deleted_thread_keeps_what_is_its_own(sqlite_url: str):
+    with TurnlogSaver(sqlite_url) as saver:
+        say(graph(saver), "hello")
+        saver.copy_thread("alice", "bob")
+        say(graph(saver), "mine", BOB)
+        saver.delete_thread("alice")
+    with TurnlogSaver(sqlite_url) as saver:
+        chat = graph(saver)
+        assert texts(chat.get_state(BOB).values["messages"]) == ["mine", "you said mine"]
+        assert texts(say(chat, "again", BOB))[2:] == ["again", "you said again"]
+        assert b"hello" not in b"".join(each.checkpoint["ts"].encode() for each in saver.list(BOB))
+
+
+@pytest.mark.parametrize("without_checkpoint", [False, True])
+def test_a_fork_that_others_made_goes_on(saver: TurnlogSaver, without_checkpoint: bool):
+    chat = graph(saver)
+    say(chat, "hello")
+    checkpoint = saver.log.conversation("alice").state.event
+    say(chat, "later")
+    saver.log.fork("alice", as_="bob", event=checkpoint - without_checkpoint)
+    shared = texts(saver.log.conversation("bob").messages())
+    assert texts(chat.get_state(BOB).values["messages"]) == shared == ["hello", "you said hello"]
+    assert texts(say(chat, "mine", BOB)) == [*shared, "mine", "you said mine"]
+    assert texts(saver.log.conversation("bob").messages()) == [*shared, "mine", "you said mine"]
+
+
+def test_runs_and_threads_are_found_without_looking_through_the_log(saver: TurnlogSaver):
+    saver.log.record("quin", turnlog.UserUttered("I am in no thread"))
+    for thread in ("alice", "bob", "carol"):
+        config = {"configurable": {"thread_id": thread, "checkpoint_ns": ""}}
+        saver.put(config, empty_checkpoint(), {"run_id": f"run of {thread}"}, {})
+    saver.copy_thread("bob", "copy")
+    with TurnlogSaver(saver.log) as another:
+        another.delete_for_runs(["run of bob", "nobody's"])
+        assert {*another._threads._threads} == {"bob", "copy"}
+        found = [each.config["configurable"]["thread_id"] for each in another.list(None)]
+        assert found == ["carol", "alice"]
+        assert {*another._threads._threads} == {"alice", "bob", "carol", "copy"}
+        wanted = another.list(None, filter={"run_id": "run of alice"})
+        assert [each.config["configurable"]["thread_id"] for each in wanted] == ["alice"]
+
+
+def test_where_threads_are_found_is_made_again_as_it_was(saver: TurnlogSaver):
+    for thread in ("alice", "bob"):
+        config = {"configurable": {"thread_id": thread, "checkpoint_ns": ""}}
+        saver.put(config, empty_checkpoint(), {"run_id": "run"}, {})
+    saver.copy_thread("bob", "copy")
+    saver.delete_thread("alice")
+    assert [*threads(saver.log, [of_run("run")])] == ["bob", "copy"]
+    live = [*saver.log.store.reader.entries(ThreadsProjection.name)]
+    rebuild(saver.log.store, ThreadsProjection())
+    assert [*saver.log.store.reader.entries(ThreadsProjection.name)] == live
+    assert not any("alice" in entry[0] for entry in live)
 
 
 def test_an_interrupt_waits_in_the_log(sqlite_url: str):

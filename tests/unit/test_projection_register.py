@@ -23,8 +23,12 @@ from turnlog.cli.upkeep import _counted
 from turnlog.dialogs.timers import RepeatingDialog, Timers
 from turnlog.domain.streams import GLOBALS
 from turnlog.projections import PROJECTIONS
+from turnlog.projections.keyed import KeyedProjection
 from turnlog.projections.projection import catch_up, rebuild
 from turnlog.storage.recorder import Recorder
+
+BUILT_IN = [name for name in PROJECTIONS if not isinstance(PROJECTIONS[name], KeyedProjection)]
+"""Those of doors are there too once another test has opened one."""
 
 PACKAGE = Path(turnlog.__file__).parent
 
@@ -62,14 +66,14 @@ def log() -> Iterator[Turnlog]:
 def test_every_projection_is_registered() -> None:
     found = sorted(written_down())
     assert len(found) >= 4
-    assert found == sorted(type(projection).__name__ for projection in PROJECTIONS.values())
+    assert found == sorted(type(PROJECTIONS[name]).__name__ for name in BUILT_IN)
 
 
 def test_a_model_is_registered_under_its_own_name() -> None:
     assert {name: p.name for name, p in PROJECTIONS.items()} == {name: name for name in PROJECTIONS}
 
 
-@pytest.mark.parametrize("model", PROJECTIONS)
+@pytest.mark.parametrize("model", BUILT_IN)
 def test_a_changed_a_removed_and_an_added_entry_are_found(log: Turnlog, model: str) -> None:
     assert verify(log.store).faults == []
     entry = next(log.store.reader.entries(model))
@@ -82,7 +86,7 @@ def test_a_changed_a_removed_and_an_added_entry_are_found(log: Turnlog, model: s
     assert verify(log.store).faults == []
 
 
-@pytest.mark.parametrize("model", PROJECTIONS)
+@pytest.mark.parametrize("model", BUILT_IN)
 def test_a_rebuild_heals_a_model(log: Turnlog, model: str) -> None:
     before = list(log.store.reader.entries(model))
     assert before

@@ -23,7 +23,7 @@ class Foreign:
         """Number of the last event that changes the messages, whoever recorded it."""
 
     def take(self, number: int, event: e.Event) -> None:
-        if side(event) is not None or isinstance(event, _CHANGING):
+        if side(event) is not None or (isinstance(event, _CHANGING) and not _forks(event)):
             self._numbers.append(number)
             self.last = number
 
@@ -39,3 +39,8 @@ class Foreign:
     def after(self, seen: int) -> list[int]:
         """Those after an event, oldest first."""
         return [number for number in self._numbers if number > seen]
+
+
+def _forks(event: e.Event) -> bool:
+    """Whether a fork begins with it, which changes nothing."""
+    return isinstance(event, e.HistoryContinued) and event.conversation is not None

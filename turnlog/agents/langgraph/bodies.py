@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from turnlog.agents.checkpoints import CHECKPOINT, SOURCE
 from turnlog.domain.events import ForeignRecorded
 from turnlog.domain.values import same
 
-SOURCE = "langgraph"
-CHECKPOINT, WRITES, HIDDEN = "checkpoint", "writes", "hidden"
-"""Kinds of its foreign events."""
+WRITES, HIDDEN = "writes", "hidden"
+"""Kinds of its foreign events, beside checkpoints."""
 
 Key = tuple[str, str]
 """Namespace and id of a checkpoint."""
@@ -89,6 +89,9 @@ def stored(body: msgspec.Struct, kind: str) -> ForeignRecorded:
     return ForeignRecorded(SOURCE, kind, msgspec.json.encode(body))
 
 
+_BLANK: dict[str, Any] = {"v": 2, "channel_versions": {}, "versions_seen": {}}
+"""What every state says."""
+
 _NESTED = ("channel_versions", "versions_seen")
 """What of the state is a mapping that grows with the graph."""
 
@@ -105,9 +108,10 @@ def packed(checkpoint: KeptCheckpoint, base: KeptCheckpoint | None) -> ForeignRe
 
 
 def unpacked(checkpoint: KeptCheckpoint, base: KeptCheckpoint | None) -> KeptCheckpoint:
-    """The way back."""
+    """The way back. Of a base that is hidden nothing is known."""
     if base is None:
-        return checkpoint
+        known = checkpoint.whole or not checkpoint.base
+        return checkpoint if known else replace(checkpoint, state={**_BLANK, **checkpoint.state})
     parent = base.id if checkpoint.parent is None else checkpoint.parent
     if checkpoint.whole:
         return replace(checkpoint, parent=parent)

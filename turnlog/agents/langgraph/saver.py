@@ -24,9 +24,7 @@ from msgspec import Raw
 from turnlog.agents.door import Door
 from turnlog.agents.langgraph.aio import AsyncFace
 from turnlog.agents.langgraph.bodies import (
-    HIDDEN,
     WRITES,
-    Hidden,
     KeptCheckpoint,
     Write,
     Writes,
@@ -38,16 +36,17 @@ from turnlog.agents.langgraph.plan import Plan
 from turnlog.agents.langgraph.reading import Reading, config
 from turnlog.agents.langgraph.thread import Thread
 from turnlog.agents.langgraph.threads import Threads
+from turnlog.agents.langgraph.upkeep import Upkeep
 from turnlog.agents.langgraph.values import Values
 from turnlog.domain.events import Event
 from turnlog.domain.plain import dumps
 from turnlog.domain.skeletons import skeleton
 from turnlog.domain.streams import LONGEST
 from turnlog.engine.log import Turnlog
-from turnlog.errors import StaleParent, UnknownConversation
+from turnlog.errors import StaleParent
 
 
-class TurnlogSaver(Door, AsyncFace):
+class TurnlogSaver(Door, Upkeep, AsyncFace):
     """Keeps LangGraph's checkpoints in a log: a thread is a conversation, its id the thread's.
 
     A context manager of both kinds; safe to use from several threads, event loops and processes.
@@ -109,9 +108,11 @@ class TurnlogSaver(Door, AsyncFace):
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
-        """Checkpoints that match, newest first; of all threads where there is no config."""
+        """Checkpoints that match, newest first; without a config of every thread that has some, the
+        one that went on last first.
+        """
         asked = _asked_of(config) if config else {}
-        threads = [asked["thread_id"]] if config else [*self.log.ids()]
+        threads = [asked["thread_id"]] if config else self._every_thread()
         upto = get_checkpoint_id(before) if before else None
         for id in threads:
             for checkpoint in self._listed(id, asked, upto, filter or {}):
@@ -240,58 +241,6 @@ class TurnlogSaver(Door, AsyncFace):
 
     def _raw(self, value: Any) -> Raw:
         return Raw(dumps(skeleton(self._values.plain(value), (), NAMED)))
-
-    # --- upkeep ---------------------------------------------------------------------------------
-
-    def delete_thread(self, thread_id: str) -> None:
-        """Delete the conversation; its id may be used again."""
-        try:
-            self.log.delete(thread_id)
-        except UnknownConversation:
-            return
-
-    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
-        """Hide the checkpoints of runs; what goes on from them stays whole."""
-        wanted = set(run_ids)
-
-        def planned(thread: Thread) -> Sequence[Event]:
-            of_runs = (c for c in thread.listed() if c.metadata.get("run_id") in wanted)
-            keys = [(each.ns, each.id) for each in of_runs]
-            return [stored(Hidden(keys), HIDDEN)] if keys else ()
-
-        for id in [*self.log.ids()] if wanted else ():
-            self._threads.record(id, planned, None, begins=False)
-
-    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        """Copy the conversation, every checkpoint of it. Raises VersionConflict where the target
-        exists.
-        """
-        try:
-            events = [*self.log.conversation(source_thread_id).events()]
-        except UnknownConversation:
-            return
-        self.log.perform(target_thread_id, lambda state, past: events, expected_version=0)
-
-    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        """Hide all checkpoints but each namespace's newest, or with `delete` all of them.
-
-        They stay in the log: what goes on from them, delta channels too, stays whole.
-        """
-        if strategy not in ("keep_latest", "delete"):
-            raise ValueError(f"strategy has to be 'keep_latest' or 'delete', not {strategy!r:.40}")
-        for id in thread_ids:
-            self._threads.record(id, partial(_pruned, strategy), None, begins=False)
-
-
-def _pruned(strategy: str, thread: Thread) -> Sequence[Event]:
-    listed = [(each.ns, each.id) for each in thread.listed()]
-    newest = dict(reversed(listed))
-    kept = [] if strategy == "delete" else [*newest.items()]
-    if len(kept) == len(listed):
-        return ()
-    if not kept:
-        return [stored(Hidden(upto=thread.event + 1), HIDDEN)]
-    return [stored(Hidden([key for key in listed if key not in kept]), HIDDEN)]
 
 
 def _asked(reading: Reading, config: RunnableConfig) -> KeptCheckpoint | None:

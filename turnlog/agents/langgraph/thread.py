@@ -9,11 +9,10 @@ from typing import Any
 import msgspec
 from langgraph.checkpoint.base import writes_sort_key
 
+from turnlog.agents.checkpoints import CHECKPOINT, SOURCE
 from turnlog.agents.foreign import Foreign
 from turnlog.agents.langgraph.bodies import (
-    CHECKPOINT,
     HIDDEN,
-    SOURCE,
     WRITES,
     Hidden,
     KeptCheckpoint,

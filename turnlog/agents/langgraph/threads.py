@@ -7,15 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 
+from turnlog.agents.checkpoints import ThreadsProjection
 from turnlog.agents.langgraph.thread import Thread
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded
 from turnlog.errors import UnknownConversation, VersionConflict
+from turnlog.projections import register
 
 Planned = Callable[[Thread], Sequence[Event]]
 """What is to be recorded, given a thread."""
+
+register(ThreadsProjection())
 
 KEPT = 64
 """Threads that stay in memory at most while nobody uses them."""

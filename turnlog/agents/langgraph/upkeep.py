@@ -1,0 +1,78 @@
+"""What becomes of threads as a whole: copied, pruned, hidden, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+
+from turnlog.agents.checkpoints import EVERY, of_run, threads
+from turnlog.agents.langgraph.bodies import HIDDEN, Hidden, stored
+from turnlog.agents.langgraph.thread import Thread
+from turnlog.agents.langgraph.threads import Threads
+from turnlog.domain.events import Event
+from turnlog.engine.log import Turnlog
+from turnlog.errors import UnknownConversation
+
+
+class Upkeep(BaseCheckpointSaver[int]):
+    """Nothing of it drops what was recorded."""
+
+    log: Turnlog
+    _threads: Threads
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Delete the conversation; its id may be used again."""
+        try:
+            self.log.delete(thread_id)
+        except UnknownConversation:
+            return
+
+    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Hide the checkpoints of runs; what goes on from them stays whole."""
+        planned = partial(_without_runs, frozenset(run_ids))
+        for id in threads(self.log, [of_run(run) for run in run_ids]):
+            self._threads.record(id, planned, None, begins=False)
+
+    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Fork the conversation: the copy has all of its checkpoints, and no later ones.
+
+        The past is shared: what is redacted or deleted in the source is hidden in the copy. Raises
+        InvalidEvent where the target's id was ever used.
+        """
+        try:
+            self.log.fork(source_thread_id, as_=target_thread_id)
+        except UnknownConversation:
+            return
+
+    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Hide all checkpoints but each namespace's newest, or with `delete` all of them.
+
+        They stay in the log: what goes on from them, delta channels too, stays whole.
+        """
+        if strategy not in ("keep_latest", "delete"):
+            raise ValueError(f"strategy has to be 'keep_latest' or 'delete', not {strategy!r:.40}")
+        for id in thread_ids:
+            self._threads.record(id, partial(_pruned, strategy), None, begins=False)
+
+    def _every_thread(self) -> Iterator[str]:
+        """Those that have checkpoints, the one that went on last first."""
+        return threads(self.log, [EVERY])
+
+
+def _without_runs(runs: frozenset[str], thread: Thread) -> Sequence[Event]:
+    of_runs = (each for each in thread.listed() if each.metadata.get("run_id") in runs)
+    keys = [(each.ns, each.id) for each in of_runs]
+    return [stored(Hidden(keys), HIDDEN)] if keys else ()
+
+
+def _pruned(strategy: str, thread: Thread) -> Sequence[Event]:
+    listed = [(each.ns, each.id) for each in thread.listed()]
+    newest = dict(reversed(listed))
+    kept = [] if strategy == "delete" else [*newest.items()]
+    if len(kept) == len(listed):
+        return ()
+    if not kept:
+        return [stored(Hidden(upto=thread.event + 1), HIDDEN)]
+    return [stored(Hidden([key for key in listed if key not in kept]), HIDDEN)]
