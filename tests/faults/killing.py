@@ -1,6 +1,6 @@
 """A process that ends, as by kill -9, just before its n-th point.
 
-python -m tests.faults.killing POINT append|catch-up|COMMAND URL [ARGUMENT…]
+python -m tests.faults.killing POINT append|attach|catch-up|COMMAND URL [ARGUMENT…]
 
 A point is a statement to the database, or a file that is renamed or removed. With POINT 0 it goes
 on to its end, and says on stderr how many points there were. COMMAND is one of turnlog's.
@@ -13,11 +13,12 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from itertools import count
 from typing import Any
 
 import turnlog
-from turnlog import SlotSet, UserUttered
+from turnlog import MediaAdded, SlotSet, UserUttered
 from turnlog.cli import main as command
 from turnlog.engine import writer
 from turnlog.projections import PROJECTIONS, live_head, tail
@@ -25,6 +26,7 @@ from turnlog.projections.projection import catch_up
 from turnlog.storage.postgres_connection import Connection
 
 KEYS = 40
+FILMS = 4
 SNAPSHOT_EVERY = 5
 FILES = {"os.rename", "os.remove"}
 
@@ -44,13 +46,33 @@ def append(url: str) -> None:
             os.write(1, f"key {n}\n".encode())
 
 
+def attach(url: str) -> None:
+    """Attach a file, to a conversation or before one begins, then record it under a key."""
+    with turnlog.open(url) as log:
+        for n in range(FILMS):
+            id, key = "anna" if n % 2 else f"new{n}", f"film {n}"
+            shown = MediaAdded("video", content=log.attach(id, BytesIO(film(n))), actor="user")
+            log.record(id, UserUttered(key), shown, key=key)
+            os.write(1, f"{key}\n".encode())
+        whole = MediaAdded("video", content=film(FILMS), actor="user")
+        log.record("ben", UserUttered("whole"), whole, key=f"film {FILMS}")
+        os.write(1, f"film {FILMS}\n".encode())
+
+
+def film(n: int) -> bytes:
+    """More than is written in one transaction, and no whole number of chunks."""
+    return b"%08d" % n * 160_000 + b"!"
+
+
 def catch_up_all(url: str) -> None:
     with turnlog.open(url) as log:
         log.current.catch_up()
         catch_up(log.store, PROJECTIONS.values(), batch=20)
 
 
-TASKS: dict[str, Callable[[str], None]] = {"append": append, "catch-up": catch_up_all}
+TASKS: dict[str, Callable[[str], None]] = {
+    "append": append, "attach": attach, "catch-up": catch_up_all,
+}  # fmt: skip
 
 
 def run(task: str, url: str, arguments: Sequence[str]) -> int:

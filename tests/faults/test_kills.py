@@ -16,10 +16,11 @@ from tests.faults import killing
 from tests.faults.conftest import LONG
 from tests.parts import postgres as postgres_part
 from tests.parts.server import Server
-from turnlog import SlotSet, UserUttered
+from turnlog import MediaAdded, SlotSet, UserUttered
 from turnlog.audit.fault import Fault
 from turnlog.audit.rebuilding import rebuild
 from turnlog.audit.verify import verify
+from turnlog.encoding.apart import BARE
 from turnlog.errors import NoSuchLog
 from turnlog.projections import PROJECTIONS, live_head
 from turnlog.projections.projection import catch_up
@@ -81,13 +82,20 @@ def make_backup(folder: Path) -> None:
 
 
 def keys_of(store: Recorder) -> list[str]:
-    commits = (row.commit() for row in store.reader.tail(0, 10**6))
+    commits = (row.commit(BARE) for row in store.reader.tail(0, 10**6))
     return [commit.key for commit in commits if commit.key is not None]
 
 
 def has_all_keys(store: Recorder, folder: Path) -> bool:
     keys = keys_of(store)
     return all(keys.count(f"key {n}") == 1 for n in range(killing.KEYS))
+
+
+def has_all_films(store: Recorder, folder: Path) -> bool:
+    log = turnlog.Turnlog(store)
+    every = [event for id in log.ids() for event in log.read_events(id)]
+    found = [bytes(event.content or b"") for event in every if isinstance(event, MediaAdded)]
+    return sorted(found) == [killing.film(n) for n in range(killing.FILMS + 1)]
 
 
 def has_imported(store: Recorder, folder: Path) -> bool:
@@ -121,6 +129,7 @@ def is_deleted(store: Recorder, folder: Path) -> bool:
 
 CASES = {
     "append": Case("append", holds=has_all_keys),
+    "attach": Case("attach", holds=has_all_films),
     "catch-up": Case("catch-up"),
     "import": Case("import", lambda folder: [folder / "conversations.jsonl"], export, has_imported),
     "backup": Case(
@@ -142,7 +151,7 @@ CASES = {
         "delete", lambda _: ["anna"], holds=is_deleted, refusal="there is no such conversation"
     ),
 }
-ON_POSTGRESQL = tuple(CASES) if LONG else ("append", "import", "delete")
+ON_POSTGRESQL = tuple(CASES) if LONG else ("append", "attach", "import", "delete")
 
 
 def rows_of(store: Recorder) -> list[bytes]:
@@ -168,6 +177,13 @@ def check_derived(url: str) -> None:
         before = derived(log.store)
         rebuild(log.store)
         assert derived(log.store) == before
+        assert set(log.store.reader.attachment_names()) == named(log.store)
+
+
+def named(store: Recorder) -> set[bytes]:
+    """What rows say that stands apart from them: nothing else is left."""
+    rows = store.reader.tail(0, 10**6)
+    return {bytes.fromhex(held.name) for row in rows for held in row.attachments()}
 
 
 class Killed:
@@ -218,11 +234,11 @@ class Killed:
         try:
             assert rows_of(store)[: len(self._before)] == self._before
             assert faults(store, begins=self._case.begins) == []
-            if self._case.task == "append":
+            if self._case.task in killing.TASKS:
                 assert set(acknowledged) <= set(keys_of(store))
         finally:
             store.close()
-        assert self._case.task == "append" or not acknowledged or self._holds()
+        assert self._case.task in killing.TASKS or not acknowledged or self._holds()
 
     def check_again(self) -> None:
         """The same once more, and what comes of it."""
