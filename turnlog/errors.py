@@ -17,10 +17,15 @@ TurnlogError
 │   ├── NewerFormat          written by a newer turnlog
 │   ├── OlderFormat          written by a turnlog whose rows are no longer read
 │   ├── Corrupt              stored bytes do not say what they must
+│   │   └── Rewritten        the log is not what a head was signed of
 │   └── Unavailable          timeouts, a full disk, a lost connection
 ├── BotError                 a bot that cannot be loaded, or whose answer is none
 │   └── ToolFailed           a tool that a bot called
 ├── FormatError              a file that cannot be read or written; names file, line and field
+├── ProofError               what is to show something to others does not
+│   ├── InvalidKey
+│   ├── InvalidNote          no head, or not signed by a key that was given
+│   └── InvalidProof
 └── MissingExtra             packages that are not installed; names the extra that brings them
 """
 
@@ -46,12 +51,17 @@ __all__ = [
     "ForkedLog",
     "FormatError",
     "InvalidEvent",
+    "InvalidKey",
     "InvalidMessage",
+    "InvalidNote",
+    "InvalidProof",
     "MissingExtra",
     "NewerFormat",
     "NoSuchLog",
     "OlderFormat",
     "OutOfRange",
+    "ProofError",
+    "Rewritten",
     "StaleParent",
     "StorageError",
     "ToolFailed",
@@ -119,6 +129,17 @@ class Corrupt(StorageError):
     pass
 
 
+class Rewritten(Corrupt):
+    """position: the first where the log is another, or its last; None where that is not known."""
+
+    def __init__(
+        self, why: str, position: int | None = None, conversation: str | None = None
+    ) -> None:
+        super().__init__(why)
+        self.position = position
+        self.conversation = conversation
+
+
 class Unavailable(StorageError):
     pass
 
@@ -179,3 +200,19 @@ class FormatError(TurnlogError):
             if part
         ]
         return ": ".join([*named, self.why])
+
+
+class ProofError(TurnlogError):
+    pass
+
+
+class InvalidKey(ProofError):
+    pass
+
+
+class InvalidNote(ProofError):
+    pass
+
+
+class InvalidProof(ProofError):
+    pass

@@ -16,6 +16,7 @@ from turnlog.engine.request import Request
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import rebuild as rebuild_one
 from turnlog.projections.rebuilding import rebuild_heads
+from turnlog.projections.tree import TREE
 from turnlog.storage.recorder import Recorder, Scan
 from turnlog.storage.rows import HEADS, Checkpoint, Head
 
@@ -46,7 +47,7 @@ def _ahead(scan: Scan) -> Iterator[Fault]:
     checkpoints = list(scan.every(Checkpoint))
     with scan.at_once() as now:
         end = now.last_position()
-    derived = (*PROJECTIONS, HEADS)
+    derived = (*PROJECTIONS, TREE.name, HEADS)
     for found in checkpoints:
         if found.digest is not None and found.model in derived and found.position > end:
             what = f"{found.model} stands at position {found.position}, the log ends at {end}"
@@ -63,6 +64,8 @@ def rebuild(recorder: Recorder) -> dict[str, int]:
     done = {"heads": rebuild_heads(recorder)}
     for name, projection in PROJECTIONS.items():
         done[name] = rebuild_one(recorder, projection)
+    if recorder.reader.checkpoint(TREE.name) is not None:  # else nobody has asked for it yet
+        done[TREE.name] = rebuild_one(recorder, TREE)
     return done
 
 

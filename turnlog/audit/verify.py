@@ -28,6 +28,7 @@ from turnlog.encoding.rows import decode_name, owner
 from turnlog.errors import StorageError, UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import Projection
+from turnlog.projections.tree import TREE
 from turnlog.storage.end import End
 from turnlog.storage.recorder import Recorder, Scan
 from turnlog.storage.rows import (
@@ -152,7 +153,7 @@ class _Checking:
         self._lives(whole)
         self._orphans(streams, whole.seen)
         attachments.check_all(scan, self._attached.names, tell)
-        models.check(scan, projections, tell)
+        models.check(scan, {**projections, TREE.name: TREE}, tell)
 
     def share(self, every: Iterable[Row], streams: Mapping[Any, Stream], upto: int) -> Share:
         """Check some streams' rows; those of positions up to a given one are counted."""

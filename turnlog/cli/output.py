@@ -122,6 +122,19 @@ def write(path: Path, content: bytes) -> None:
         raise FormatError(error.strerror or str(error), file=str(path)) from error
 
 
+def read(path: Path) -> bytes:
+    """A file that the command was given. Raises FormatError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FormatError(error.strerror or str(error), file=str(path)) from error
+
+
+def text(content: str) -> None:
+    """Lines as they are, on stdout."""
+    print(content, end="", file=_out())
+
+
 def say(text: str) -> None:
     """A line for a person, on stdout."""
     print(visible(text), file=_out())

@@ -89,7 +89,7 @@ def serve(
     max_depth: MaxDepth = 100,
     show_work: ShowWork = True,
 ) -> None:
-    """Serve live conversations: chat page, inspector, Socket.IO, REST."""
+    """Serve live conversations: chat, inspector, Socket.IO, REST."""
     with needed("server", "the server"):
         from turnlog.server.main import run
         from turnlog.server.settings import ClientLimits, Names, Settings

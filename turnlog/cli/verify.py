@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from turnlog.cli import output
-from turnlog.cli.settings import Ids, open_log
+from turnlog.cli.settings import Ids, open_log, settings
 from turnlog.domain.amounts import amount, apart
 
 Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")]
 
+Heads = Annotated[
+    list[Path] | None,
+    typer.Option("--head", metavar="NOTE", help="A head that was signed and kept elsewhere."),
+]
+Verifiers = Annotated[
+    list[Path] | None,
+    typer.Option("--verifier", metavar="F.pub", help="A public key that heads are signed with."),
+]
 
-def verify(ids: Ids = None, jobs: Jobs = 1) -> None:
+
+def verify(ids: Ids = None, jobs: Jobs = 1, head: Heads = None, verifier: Verifiers = None) -> None:
     """Check that nothing recorded was changed.
 
     And that heads, snapshots and read models follow from it.
 
-    With IDs: these conversations' events, heads and snapshots alone. Exit status 1 for a fault.
+    With IDs: these conversations' events, heads and snapshots alone. With heads: that the log
+    still goes on from what was signed, which shows what was rewritten, cut off or put back.
+    Exit status 1 for a fault.
     """
     from msgspec.structs import asdict
 
@@ -29,25 +41,56 @@ def verify(ids: Ids = None, jobs: Jobs = 1) -> None:
     from turnlog.projections import register_installed
 
     register_installed()
+    kept, anchored = _kept(head or (), verifier or ()), None
     try:
         with open_log(readonly=True) as log:
             verification = checked(log.store, ids or None, jobs=jobs)
+            anchored = _anchored(log, kept, verification)
     except Corrupt as error:  # what a log begins with, without which it is not opened
         verification = Verification(faults=[Fault(None, None, str(error))], ok=False)
     counted = {name: held for name, held in asdict(verification).items() if held is not None}
-    output.document(counted, human=lambda: _print(verification))
+    found = counted | ({} if anchored is None else {"anchored": asdict(anchored)})
+    output.document(found, human=lambda: _print(verification, anchored))
+    if settings().json and anchored is None:
+        output.note("not anchored: no head was given")
     if not verification.ok:
         raise typer.Exit(1)
 
 
-def _print(verification: Any) -> None:
+def _kept(heads: Any, verifiers: Any) -> list[Any]:
+    """The heads to compare it with."""
+    from turnlog.audit.anchoring import head_in
+    from turnlog.errors import InvalidKey
+    from turnlog.proof.keys import verifiers_in
+
+    keys = [key for file in verifiers for key in verifiers_in(file)]
+    if heads and not keys:
+        raise InvalidKey("heads are checked with the public keys they are signed with: --verifier")
+    return [head_in(file, output.read(file), keys) for file in heads]
+
+
+def _anchored(log: Any, kept: list[Any], verification: Any) -> Any:
+    from turnlog.audit.anchoring import check
+
+    return check(log.store, kept, verification.tell) if kept else None
+
+
+def _print(verification: Any, anchored: Any) -> None:
     if verification.faults:
         print_faults(verification.faults)
     done = (verification.conversations, "conversation"), (verification.events, "event")
     counted = ", ".join(amount(*each) for each in done)
     counted += apart(verification.attachments or 0, verification.attached_bytes or 0)
     faults = len(verification.faults)
-    output.say(f"{counted}: {amount(faults, 'fault') if faults else 'no faults'}")
+    found = amount(faults, "fault") if faults else "no faults"
+    output.say(f"{counted}: {found}; {_to_where(anchored)}")
+
+
+def _to_where(anchored: Any) -> str:
+    if anchored is None or anchored.position < 0:
+        return "not anchored"
+    behind = f", {amount(anchored.after, 'row')} behind it" if anchored.after else ""
+    return f"anchored up to position {anchored.position}{behind}"
 
 
 def print_faults(faults: Any) -> None:

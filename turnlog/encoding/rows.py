@@ -98,6 +98,11 @@ def _said() -> msgspec.msgpack.Decoder[Said]:
     return msgspec.msgpack.Decoder(Said, ext_hook=ext_hook)
 
 
+def type_name(tag: int) -> str:
+    """The type of event of a tag; of one that is not known, the number."""
+    return _NAMES.get(tag, str(tag))
+
+
 def is_commit(topic: str) -> bool:
     """Whether a row is ours, of whatever format version; a foreign application's is not."""
     if topic == TOPIC:
@@ -237,7 +242,7 @@ def _read(parts: memoryview, contents: Contents | None) -> Said:
 
 def _gathered(skeleton: Skeleton, parts: Iterable[Part], contents: Contents | None) -> Said:
     """What several parts say, in order; of an event that was dropped its type alone."""
-    events: list[Event] = [EventErased(_NAMES.get(tag, str(tag))) for tag in skeleton.tags]
+    events: list[Event] = [EventErased(type_name(tag)) for tag in skeleton.tags]
     keys: list[str] = []
     for part in parts:
         if isinstance(part.content, bytes):
@@ -287,6 +292,24 @@ def commitments(parts: bytes) -> bytes:
     return _following(parts[:SALT_BYTES], [*said.events, *[key.encode() for key in said.keys]])
 
 
+def openings(stored: bytes, parts: bytes) -> dict[int, tuple[bytes, bytes]]:
+    """By place, the salt and the bytes that open a commitment: of events, then of keys.
+
+    Without those that are sealed or were dropped. Raises Corrupt.
+    """
+    try:
+        return {
+            place: (salt, bytes(said))
+            for part in _in_parts(stored, parts)
+            if isinstance(part.content, Content)
+            for place, salt, said in zip(
+                part.places, part.content.salts, _said_by(part.content), strict=True
+            )
+        }
+    except (*UNREADABLE, ValueError) as error:
+        raise Corrupt(f"the parts cannot be read: {error}") from error
+
+
 def disagreements(commitments: bytes, parts: bytes) -> list[int]:
     """Places of what is not as its stored commitment says."""
     size = DIGEST_BYTES
@@ -303,7 +326,11 @@ def disagreements(commitments: bytes, parts: bytes) -> list[int]:
 
 
 def _of(content: Content) -> list[bytes]:
-    return _commitments(content.salts, [*content.events, *[k.encode() for k in content.keys]])
+    return _commitments(content.salts, _said_by(content))
+
+
+def _said_by(content: Content) -> list[bytes | msgspec.Raw]:
+    return [*content.events, *[key.encode() for key in content.keys]]
 
 
 _ZEROS = bytes(DIGEST_BYTES)
@@ -319,6 +346,22 @@ def digest(
         raise Corrupt(f"version {version} is too large") from error
     inner = sha256(skeleton).digest() + sha256(commitments).digest()
     return sha256(owner + number + previous + inner + topic.encode()).digest()
+
+
+def genesis_skeleton(log_id: bytes) -> bytes:
+    """What the genesis row of a log says in clear: its id, and the hash of its digests."""
+    return encode((log_id, "sha256"))
+
+
+def log_id_in(skeleton: bytes) -> bytes:
+    """Raises Corrupt where the genesis row does not name the log."""
+    try:
+        return _genesis.decode(skeleton)[0]
+    except UNREADABLE as error:
+        raise Corrupt(f"the genesis row does not say which log it is: {error}") from error
+
+
+_genesis = msgspec.msgpack.Decoder(tuple[bytes, str])
 
 
 def genesis_digest(skeleton: bytes) -> bytes:

@@ -47,7 +47,10 @@ logger = logging.getLogger(__name__)
 
 
 class Projection(Protocol):
-    """With `all_streams = True` it sees the log's own streams too, not conversations alone."""
+    """With `all_streams = True` it sees the log's own streams too, not conversations alone.
+
+    One with `take(rows, view)` is given every row as it is stored instead of commits.
+    """
 
     name: ClassVar[str]
 
@@ -135,6 +138,9 @@ def projected(rows: Iterable[Row], projection: Projection, reader: Reader, log: 
     others go on.
     """
     buffer = Buffer(reader, projection.name, log)
+    if (take := getattr(projection, "take", None)) is not None:
+        take(rows, buffer)
+        return buffer
     aside = set_aside(buffer)
     going_on = [row for row in rows if row.conversation not in aside]
     try:

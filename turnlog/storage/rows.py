@@ -32,7 +32,7 @@ class Genesis(NamedTuple):
 
     @classmethod
     def new(cls, random: Random) -> Self:
-        return cls(encode((random(16), "sha256")), random(32))
+        return cls(encoding.genesis_skeleton(random(16)), random(32))
 
     def columns(self) -> tuple[int, int, int, str, bytes, bytes, bytes, bytes]:
         """Its row, as `Row` has it."""

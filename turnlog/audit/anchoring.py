@@ -1,0 +1,277 @@
+"""Whether a log goes on from heads that were signed of it and kept elsewhere (ADR 18)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from turnlog.audit.fault import Fault, Tell
+from turnlog.domain.amounts import amount
+from turnlog.encoding.rows import decode_skeleton, is_commit, log_id_in
+from turnlog.errors import InvalidNote, StorageError
+from turnlog.projections.tree import TreeProjection, tile_in
+from turnlog.projections.view import StoredView
+from turnlog.proof import merkle
+from turnlog.proof.checkpoint import Checkpoint, SignedCheckpoint, checked, origin_of
+from turnlog.proof.folder import TileFolder
+from turnlog.proof.keys import Verifier
+from turnlog.proof.merkle import HASH_BYTES
+from turnlog.proof.note import Note
+from turnlog.proof.tiles import WIDTH, Read, Tiles, grown, hashes_of
+from turnlog.storage.recorder import Recorder, Scan
+from turnlog.storage.rows import Row, has_types
+from turnlog.storage.subscription import BATCH_COMMITS
+
+BACKDATED_SECONDS = 300
+"""How much earlier than a head a row behind it may say that it was recorded: clocks differ, and
+a commit may have waited.
+"""
+
+_UNREADABLE = bytes(HASH_BYTES)
+"""In the place of the leaf of what is no row."""
+
+
+class KeptHead(NamedTuple):
+    """A head, and the tiles that lie beside it, if any do."""
+
+    signed: SignedCheckpoint
+    tiles: Read | None = None
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        return self.signed.checkpoint
+
+    @property
+    def time(self) -> int | None:
+        """When it was signed at the latest, as witnesses say."""
+        return max(self.signed.times, default=None)
+
+
+class Anchored(msgspec.Struct, frozen=True):
+    """position: up to which the log is as it was signed, -1 for none of it. after: rows behind."""
+
+    heads: int
+    position: int
+    after: int
+
+
+def head_in(file: Path, content: bytes, verifiers: Sequence[Verifier]) -> KeptHead:
+    """Raises InvalidNote, naming the file."""
+    try:
+        signed = checked(Note.parse(content), verifiers)
+    except InvalidNote as error:
+        raise InvalidNote(f"{file}: {error}") from error
+    beside = next((folder for folder in file.resolve().parents if (folder / "tile").is_dir()), None)
+    return KeptHead(signed, None if beside is None else TileFolder(beside).tile)
+
+
+def check(recorder: Recorder, heads: Sequence[KeptHead], tell: Tell) -> Anchored:
+    """Tell where the log is not what the heads were signed of; whatever is stored, none is raised.
+
+    Reads the whole log in order of position.
+    """
+    with recorder.scan() as scan:
+        return _Anchoring(scan, recorder, heads, tell).check()
+
+
+class _Anchoring:
+    def __init__(
+        self, scan: Scan, recorder: Recorder, heads: Sequence[KeptHead], tell: Tell
+    ) -> None:
+        self._scan = scan
+        self._genesis = recorder.genesis
+        self._tell = tell
+        self._origin = origin_of(log_id_in(recorder.genesis.skeleton))
+        self._heads = sorted(heads, key=lambda head: head.checkpoint.size)
+        self._backdated: tuple[Row, int] | None = None
+        self._leaves = b"".join(self._read())
+
+    def check(self) -> Anchored:
+        ours = [head for head in self._heads if self._is_ours(head)]
+        tree = Tiles(_tiles_of(self._leaves))
+        agreeing = [head for head in ours if self._agrees(tree, head)]
+        for head in ours:
+            if head not in agreeing:
+                self._blame(head, ours, agreeing)
+                break
+        if self._backdated is not None:
+            self._tell_backdated(*self._backdated)
+        size = max((head.checkpoint.size for head in agreeing), default=0)
+        return Anchored(len(self._heads), size - 1, self._size - size)
+
+    @property
+    def _size(self) -> int:
+        return len(self._leaves) // HASH_BYTES
+
+    # --- the log as it is -----------------------------------------------------------------------
+
+    def _read(self) -> Iterator[bytes]:
+        """The leaf of each position, up to one that is missing."""
+        yield merkle.leaf(self._genesis.digest)
+        due = 1
+        signed = [(h.checkpoint.size, h.time) for h in self._heads if h.time is not None]
+        for row in _rows(self._scan):
+            if row.position != due:
+                return
+            yield _leaf(row)
+            due += 1
+            times = [time for size, time in signed if size <= row.position]
+            if times and self._backdated is None and _is_backdated(row, max(times)):
+                self._backdated = row, max(times)
+
+    def _tell_backdated(self, row: Row, time: int) -> None:
+        recorded = decode_skeleton(row.skeleton).recorded
+        what = (
+            f"position {row.position} says it was recorded at {recorded:.0f}, but a head of"
+            f" {time} does not have it: it was forged, or a clock was set back"
+        )
+        self._tell(_about(row, what))
+
+    # --- heads ----------------------------------------------------------------------------------
+
+    def _is_ours(self, head: KeptHead) -> bool:
+        origin = head.checkpoint.origin
+        if origin != self._origin:
+            what = f"the head is of the log {origin}, this one is {self._origin}"
+            self._tell(Fault(None, None, f"{what}: another log is in its place"))
+        return origin == self._origin
+
+    def _agrees(self, tree: Tiles, head: KeptHead) -> bool:
+        size = head.checkpoint.size
+        return size <= self._size and merkle.root(tree.node, size) == head.checkpoint.root
+
+    def _blame(
+        self, head: KeptHead, ours: Sequence[KeptHead], agreeing: Sequence[KeptHead]
+    ) -> None:
+        """Tell where the log first differs from the oldest head that it does not agree with."""
+        for kept in ours:
+            for read in (kept.tiles, self._own_tiles()):
+                reference = _reference(read, kept.checkpoint) if read else None
+                if reference is not None and kept.checkpoint.size >= head.checkpoint.size:
+                    self._tell_first(reference)
+                    return
+        self._tell_range(head.checkpoint.size, agreeing)
+
+    def _own_tiles(self) -> Read:
+        view = StoredView(self._scan, TreeProjection.name)
+
+        def read(level: int, index: int) -> bytes:
+            try:
+                return tile_in(view, level, index)
+            except StorageError:
+                return b""
+
+        return read
+
+    def _tell_first(self, reference: bytes) -> None:
+        """reference: the leaves that a head was signed of."""
+        differing = list(_differing(self._leaves, reference))
+        there = [position for position in differing if position < self._size]
+        signed = len(reference) // HASH_BYTES
+        if there:
+            many = f", and {amount(len(there) - 1, 'row')} behind it" if len(there) > 1 else ""
+            what = f"position {there[0]} is not the row that the head was signed of{many}"
+            self._tell(self._about_position(there[0], what))
+        if signed > self._size:
+            self._tell_cut(signed)
+
+    def _tell_cut(self, signed: int) -> None:
+        last = self._scan.last_position()
+        if last >= self._size:
+            self._tell(Fault(None, None, f"there is no row at position {self._size}"))
+            return
+        what = f"the log ends at position {last}, a head was signed of {signed - 1}"
+        why = "its tail was cut, or an older copy was put back"
+        self._tell(Fault(None, None, f"{what}: {why}"))
+
+    def _tell_range(self, size: int, agreeing: Sequence[KeptHead]) -> None:
+        """With heads alone: between the newest that agrees and the oldest that does not."""
+        before = [h.checkpoint.size for h in agreeing if h.checkpoint.size < size]
+        first = max(before, default=0)
+        if size > self._size:
+            self._tell_cut(size)
+            return
+        what = (
+            f"the log is not what its head of size {size} was signed of: the first row that is"
+            f" another one is at one of the positions {first} to {size - 1}"
+        )
+        tiles = "with the tiles beside the note it could be said which"
+        self._tell(self._about_range(first, size - 1, f"{what}; {tiles}"))
+
+    def _about_range(self, first: int, last: int, what: str) -> Fault:
+        names = {row.conversation for row in _rows(self._scan, first - 1, last) if _has_name(row)}
+        return Fault(names.pop() if len(names) == 1 else None, None, what)
+
+    def _about_position(self, position: int, what: str) -> Fault:
+        rows = list(_rows(self._scan, position - 1, position)) if position else []
+        return _about(rows[0], what) if rows else Fault(None, None, what)
+
+
+def _about(row: Row, what: str) -> Fault:
+    if not _has_name(row):
+        return Fault(None, None, what)
+    try:
+        event = decode_skeleton(row.skeleton).first_event if is_commit(row.topic) else None
+    except StorageError:
+        event = None
+    return Fault(row.conversation, event, what)
+
+
+def _has_name(row: Row) -> bool:
+    try:
+        return has_types(row) and bool(row.conversation)
+    except StorageError:
+        return False
+
+
+def _rows(scan: Scan, after: int = 0, upto: int | None = None) -> Iterator[Row]:
+    """Those with a position; what somebody made of the others is no row of the log."""
+    last = scan.last_position() if upto is None else upto
+    while after < last and (rows := scan.tail(after, min(BATCH_COMMITS, last - after))):
+        for row in rows:
+            if row.position > last:
+                return
+            yield row
+        after = rows[-1].position
+
+
+def _leaf(row: Row) -> bytes:
+    try:
+        return merkle.leaf(row.digest())
+    except (TypeError, ValueError, OverflowError, AttributeError, StorageError):
+        return _UNREADABLE
+
+
+def _is_backdated(row: Row, time: int) -> bool:
+    if not is_commit(row.topic):
+        return False
+    try:
+        return decode_skeleton(row.skeleton).recorded < time - BACKDATED_SECONDS
+    except (StorageError, TypeError):
+        return False
+
+
+def _tiles_of(leaves: bytes) -> Read:
+    empty: Callable[[int, int], bytes] = lambda level, index: b""  # noqa: E731
+    tiles = {(level, index): tile for level, index, tile in grown(empty, 0, hashes_of(leaves))}
+    return lambda level, index: tiles.get((level, index), b"")
+
+
+def _reference(read: Read, head: Checkpoint) -> bytes | None:
+    """The leaves that a head was signed of; None where these tiles are not those."""
+    leaves = b"".join(read(0, index) for index in range(-(-head.size // WIDTH)))
+    leaves = leaves[: head.size * HASH_BYTES]
+    if len(leaves) != head.size * HASH_BYTES:
+        return None
+    root = merkle.root(Tiles(_tiles_of(leaves)).node, head.size)
+    return leaves if root == head.root else None
+
+
+def _differing(leaves: bytes, others: bytes) -> Iterator[int]:
+    """Positions of leaves that are not equal, up to where the shorter of the two ends."""
+    for at in range(0, min(len(leaves), len(others)), HASH_BYTES):
+        if leaves[at : at + HASH_BYTES] != others[at : at + HASH_BYTES]:
+            yield at // HASH_BYTES

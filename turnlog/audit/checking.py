@@ -1,0 +1,36 @@
+"""Checking the proof of a turn, without the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from turnlog.errors import InvalidProof
+from turnlog.proof.checkpoint import Checkpoint, checked
+from turnlog.proof.inclusion import InclusionProof
+from turnlog.proof.keys import Verifier
+from turnlog.proof.note import Note
+from turnlog.proof.turn_proof import ProvenTurn, Sidecar
+from turnlog.proof.turn_proof import check as check_turn
+
+
+def check(
+    proof: bytes, sidecar: bytes, heads: Iterable[bytes], verifiers: Sequence[Verifier]
+) -> ProvenTurn:
+    """What a proof shows. heads: kept elsewhere, which it has to agree with.
+
+    Raises InvalidProof or InvalidNote where it shows nothing.
+    """
+    proven = check_turn(InclusionProof.parse(proof), Sidecar.parse(sidecar), verifiers)
+    for head in heads:
+        _agree(proven.head.checkpoint, checked(Note.parse(head), verifiers).checkpoint)
+    return proven
+
+
+def _agree(proven: Checkpoint, kept: Checkpoint) -> None:
+    if proven.origin != kept.origin:
+        raise InvalidProof(f"the head that was kept is of the log {kept.origin}, not of this one")
+    if proven.size != kept.size:
+        sizes = f"it is under a head of size {proven.size}, and one of {kept.size} was kept"
+        raise InvalidProof(f"{sizes}: make the proof with `prove --head` of that note")
+    if proven != kept:
+        raise InvalidProof("its head is not the one that was kept, though both are signed")

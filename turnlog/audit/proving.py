@@ -1,0 +1,148 @@
+"""Making the proof of a turn from a log."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from turnlog.audit.publishing import check_goes_on
+from turnlog.domain.events import UserUttered
+from turnlog.encoding import apart
+from turnlog.encoding import rows as encoding
+from turnlog.engine.log import Turnlog
+from turnlog.errors import InvalidKey, OutOfRange
+from turnlog.projections.history import StoredHistory
+from turnlog.projections.stream_rows import StreamRows
+from turnlog.projections.tree import Tree
+from turnlog.proof import merkle, turn_proof
+from turnlog.proof.checkpoint import Checkpoint, signed
+from turnlog.proof.inclusion import InclusionProof
+from turnlog.proof.keys import Signer
+from turnlog.proof.note import Note
+from turnlog.proof.turn_proof import ProvenEvent, ProvenRow, ProvenRows, ProvenStream, Sidecar
+from turnlog.storage.rows import Body, Stream
+
+_OPENS_TURN = encoding.TAGS[UserUttered]
+
+
+class TurnRow(NamedTuple):
+    """A row that holds events of a turn. numbers: of those of its events that are of that turn."""
+
+    stream: Stream
+    body: Body
+    first_event: int
+    numbers: range
+
+    def without_content(self) -> ProvenRow:
+        body = self.body
+        made = body.commitments or encoding.commitments(body.parts)
+        return ProvenRow(self.stream.owner, body.version, body.topic, body.skeleton, made)
+
+
+class ProvableTurn:
+    """The rows that a turn is in, oldest first.
+
+    Raises UnknownConversation or OutOfRange where there is no such turn.
+    """
+
+    def __init__(self, log: Turnlog, id: str, turn: int) -> None:
+        log.conversation(id)
+        head = log.current.head(log.store.reader, id)
+        assert head is not None, "it was found"
+        if not 0 <= turn <= head.turn:
+            raise OutOfRange(id, f"there is no turn {turn}, the last is {head.turn}")
+        self._reader = log.store.reader
+        stream = StreamRows.of(self._reader, log.current, head)
+        self._redactions = StoredHistory(stream).redactions() if head.state.redacted else None
+        self.conversation, self.turn = id, turn
+        self.rows = list(self._read(stream))
+        if not self.rows:
+            raise OutOfRange(id, f"turn {turn} has no events")
+
+    def _read(self, stream: StreamRows) -> Iterator[TurnRow]:
+        """Looks through the rows behind the newest snapshot before the turn."""
+        begin = stream.snapshot(turn=self.turn - 1) if self.turn else None
+        for rows, bodies in stream.bodies(begin):
+            of = self._reader.stream_of(rows.stream)
+            assert of is not None, "its rows were read"
+            for body in map(Body._make, bodies):
+                skeleton = encoding.decode_skeleton(body.skeleton)
+                if skeleton.first_turn > self.turn:
+                    return
+                if numbers := _numbers(skeleton, self.turn, rows.upto):
+                    yield TurnRow(of, body, skeleton.first_event, numbers)
+
+    @property
+    def position(self) -> int:
+        """Of the row that the turn ends with."""
+        return self.rows[-1].body.position
+
+    def proof(self, tree: Tree, note: Note) -> InclusionProof:
+        """That it is in the log, under a note of that tree.
+
+        Raises OutOfRange where the turn was recorded after it.
+        """
+        size = Checkpoint.parse(note.text).size
+        if self.position >= size:
+            why = (
+                f"turn {self.turn} ends at position {self.position}, after the head of size {size}"
+            )
+            raise OutOfRange(self.conversation, why)
+        path = merkle.inclusion(tree.node, self.position, size)
+        rows = tuple(row.without_content() for row in self.rows)
+        extra = ProvenRows(self.rows[0].body.previous, rows).encoded()
+        return InclusionProof(extra, self.position, tuple(path), note)
+
+    def sidecar(self, origin: str) -> Sidecar:
+        streams = {row.stream.stream: row.stream for row in self.rows}.values()
+        named = [ProvenStream(s.life, b64encode(s.name or b"").decode()) for s in streams]
+        events = [event for row in self.rows for event in self._events(row)]
+        return Sidecar(origin, self.conversation, self.turn, named, events)
+
+    def _events(self, row: TurnRow) -> Iterator[ProvenEvent]:
+        openings = encoding.openings(row.body.commitments, row.body.parts)
+        tags = encoding.decode_skeleton(row.body.skeleton).tags
+        for number in row.numbers:
+            place = number - row.first_event
+            if place not in openings:
+                yield turn_proof.withheld(number, tags[place], "erased")
+            elif self._is_hidden(number, openings[place][1]):
+                yield turn_proof.withheld(number, tags[place], "redacted")
+            else:
+                yield turn_proof.opened(number, *openings[place])
+
+    def _is_hidden(self, number: int, said: bytes) -> bool:
+        """Whether any of it may not be shown."""
+        if self._redactions is None:
+            return False
+        event = apart.decoded(msgspec.Raw(said), apart.BARE)
+        return number in self._redactions or self._redactions.shown(number, event) != event
+
+
+def _numbers(skeleton: encoding.Skeleton, turn: int, upto: int | None) -> range:
+    """Of the events of a turn in a row; upto: the last that counts, in the origin of a fork."""
+    at, numbers = skeleton.first_turn, list[int]()
+    for number, tag in enumerate(skeleton.tags, skeleton.first_event):
+        at += tag == _OPENS_TURN
+        if at == turn and (upto is None or number <= upto):
+            numbers.append(number)
+    return range(numbers[0], numbers[-1] + 1) if numbers else range(0)
+
+
+def note_for(
+    tree: Tree, signers: Sequence[Signer], clock: Callable[[], float], given: bytes | None
+) -> Note:
+    """The note to prove a turn under: one that was given, or one of the log as it is now.
+
+    Raises InvalidNote or Rewritten where what was given is not of this log.
+    """
+    if given is None:
+        if not signers:
+            raise InvalidKey("a proof is under a head: name a key to sign one, or a head")
+        return signed(tree.checkpoint(), signers, clock).note
+    note = Note.parse(given)
+    check_goes_on(tree, Checkpoint.parse(note.text))
+    return note

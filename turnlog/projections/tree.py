@@ -1,0 +1,99 @@
+"""The Merkle tree over the rows of a log, as a read model (ADR 18)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from turnlog.domain.commit import Commit
+from turnlog.domain.streams import stream
+from turnlog.encoding.rows import log_id_in
+from turnlog.projections.projection import catch_up, projected_upto
+from turnlog.projections.view import Buffer, Entries, View, reading
+from turnlog.proof import merkle
+from turnlog.proof.checkpoint import Checkpoint, origin_of
+from turnlog.proof.tiles import Tiles, grown
+from turnlog.storage.recorder import Reader, Recorder
+from turnlog.storage.rows import Row
+from turnlog.storage.subscription import batches
+
+_PLACE = stream("tree")
+"""Where the entries stand; no conversation's id can be it."""
+
+ROWS_AT_ONCE = 500
+"""Rows that are added in one transaction, for which whoever appends has to wait."""
+
+
+class TreeProjection:
+    """An entry for each tile: up to 256 hashes. Leaf 0 is of the genesis row, leaf N of row N."""
+
+    name: ClassVar[str] = "tree"
+
+    def apply(self, commits: Sequence[Commit], view: View) -> None:
+        """Commits are not looked at: what is erased, or foreign, has a leaf too."""
+
+    def take(self, rows: Sequence[Row], view: Entries) -> None:
+        """Add the leaves of the next rows."""
+        if not rows:
+            return
+        size = rows[0].position
+        leaves = [merkle.leaf(row.digest()) for row in rows]
+        if size == 1:  # the first of all rows goes on from the genesis row
+            size, leaves = 0, [merkle.leaf(rows[0].previous), *leaves]
+        for level, index, tile in grown(lambda *at: tile_in(view, *at), size, leaves):
+            view.put(_PLACE, _key(level, index), tile)
+
+
+def tile_in(view: Entries, level: int, index: int) -> bytes:
+    """The hashes of a tile; b"" where there is none. Raises Corrupt for what is none."""
+    with reading(TreeProjection.name):
+        return bytes(memoryview(view.get(_PLACE, _key(level, index)) or b""))
+
+
+def _key(level: int, index: int) -> str:
+    return f"{level:02} {index:012}"
+
+
+TREE = TreeProjection()
+"""Made, checked and rebuilt like a read model, but no view: nobody asks it for what was said."""
+
+
+class Tree(Tiles):
+    """The tree of a log at the moment it was made. size: number of leaves, one more than of rows.
+
+    Raises Corrupt where it was made of other rows than there are.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        """Brings the tree up to the end of the log, in memory where nothing may be written."""
+        if not recorder.readonly:
+            catch_up(recorder, [TREE], ROWS_AT_ONCE)
+        reader, genesis = recorder.reader, recorder.genesis
+        self._view, last = _caught_up(reader)
+        self.origin = origin_of(log_id_in(genesis.skeleton))
+        self._genesis = merkle.leaf(genesis.digest)
+        self.size = last + 1
+        super().__init__(self._tile)
+
+    def _tile(self, level: int, index: int) -> bytes:
+        return tile_in(self._view, level, index) or (b"" if level + index else self._genesis)
+
+    def checkpoint(self, size: int | None = None) -> Checkpoint:
+        """What is to be signed; of an earlier size too."""
+        size = self.size if size is None else size
+        return Checkpoint(self.origin, size, merkle.root(self.node, size))
+
+    def leaf(self, position: int) -> bytes:
+        return self.node(0, position)
+
+
+def _caught_up(reader: Reader) -> tuple[Entries, int]:
+    """The entries with the rows behind them folded in, and the last position of those."""
+    last = projected_upto(reader, TREE)
+    view = Buffer(reader, TREE.name, reader)
+    for rows in batches(reader, last):
+        TREE.take(rows, view)
+        last = rows[-1].position
+    return view, last
+
+

@@ -1,0 +1,106 @@
+"""A folder that heads and tiles are published to (c2sp.org/tlog-tiles), for any static server.
+
+Beside `checkpoint` and `tile/`, every checkpoint stays under `checkpoints/` by its size.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from turnlog.errors import ProofError
+from turnlog.proof.checkpoint import Checkpoint
+from turnlog.proof.merkle import HASH_BYTES
+from turnlog.proof.note import Note
+from turnlog.proof.tiles import HEIGHT, WIDTH, path
+
+ENTRIES = "entries"
+
+
+class TileFolder:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def newest(self) -> Note | None:
+        """The checkpoint that was published last. Raises InvalidNote for what is none."""
+        content = _read(self.folder / "checkpoint")
+        return None if content is None else Note.parse(content)
+
+    def every(self) -> Iterator[Note]:
+        """All of them. Raises InvalidNote."""
+        for file in sorted((self.folder / "checkpoints").rglob("*")):
+            if file.is_file() and (content := _read(file)) is not None:
+                yield Note.parse(content)
+
+    def tile(self, level: int, index: int) -> bytes:
+        """As far as it was published; b"" where it was not."""
+        full = self.folder / "tile" / path(str(level), index)
+        return _read(full) or _widest(full.with_name(f"{full.name}.p")) or b""
+
+    def put(self, kind: str, index: int, content: bytes, width: int) -> None:
+        """A tile, or a bundle of entries; once it is full, the partial ones go."""
+        with _naming():
+            file = self.folder / "tile" / path(kind, index, width)
+            write_durably(file, content)
+            if width == WIDTH:
+                shutil.rmtree(file.with_name(f"{file.name}.p"), ignore_errors=True)
+
+    def publish(self, note: Note) -> None:
+        """Make a checkpoint the newest, whose tiles are there by now."""
+        size = Checkpoint.parse(note.text).size
+        with _naming():
+            write_durably(self.folder / path("checkpoints", size), str(note).encode())
+            write_durably(self.folder / "checkpoint", str(note).encode())
+
+
+def changed(old: int, new: int) -> Iterator[tuple[int, int, int]]:
+    """Level, index and width of the tiles of a tree that are not those of an earlier size."""
+    level = 0
+    while new:
+        for index in range(old // WIDTH, -(-new // WIDTH)):
+            width = min(WIDTH, new - index * WIDTH)
+            if index * WIDTH + width > old:
+                yield level, index, width
+        level, old, new = level + 1, old >> HEIGHT, new >> HEIGHT
+
+
+def bundle(digests: list[bytes]) -> bytes:
+    """Entries one after the other, each behind its length."""
+    return b"".join(HASH_BYTES.to_bytes(2, "big") + digest for digest in digests)
+
+
+def _read(file: Path) -> bytes | None:
+    with _naming():
+        try:
+            return file.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+def _widest(partials: Path) -> bytes | None:
+    with _naming():
+        names = [int(file.name) for file in partials.glob("*") if file.name.isdecimal()]
+    return _read(partials / str(max(names))) if names else None
+
+
+@contextmanager
+def _naming() -> Iterator[None]:
+    """Raise ProofError where the system refuses a file, naming it."""
+    try:
+        yield
+    except OSError as error:
+        raise ProofError(f"{error.filename}: {error.strerror}") from error
+
+
+def write_durably(file: Path, content: bytes) -> None:
+    """The whole file or what was there; it outlives a power cut on return."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}.unfinished")
+    with unfinished.open("wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(unfinished, file)
