@@ -10,7 +10,7 @@ from turnlog.audit.chain import same_state
 from turnlog.audit.fault import Fault, Tell, named
 from turnlog.encoding import binary
 from turnlog.errors import StorageError
-from turnlog.projections.projection import Projection, projected
+from turnlog.projections.projection import AnyProjection, projected
 from turnlog.storage.checkpoints import ALL, over
 from turnlog.storage.copying import END
 from turnlog.storage.high_water import HighWater
@@ -23,7 +23,7 @@ from turnlog.storage.subscription import batches
 _UNKNOWN = "no projection of this turnlog makes it, so that it cannot be checked"
 
 
-def check(scan: Scan, projections: Mapping[str, Projection], tell: Tell) -> None:
+def check(scan: Scan, projections: Mapping[str, AnyProjection], tell: Tell) -> None:
     """Tell the faults of every checkpoint and of every entry of every model."""
     checkpoints: dict[Any, Checkpoint] = {c.model: c for c in scan.every(Checkpoint)}
     _check_over_all(checkpoints, tell)
@@ -96,7 +96,12 @@ def _digest(row: Row) -> bytes | None:
 
 
 def _make_again(
-    scan: Scan, scratch: SqliteRecorder, projection: Projection, after: int, upto: int, tell: Tell
+    scan: Scan,
+    scratch: SqliteRecorder,
+    projection: AnyProjection,
+    after: int,
+    upto: int,
+    tell: Tell,
 ) -> None:
     """Project the log's rows above a position, up to another, into the scratch database."""
     for rows in batches(scan, after, upto):
@@ -129,7 +134,7 @@ def _suspects(scan: Scan, scratch: SqliteRecorder, remade: Collection[str]) -> I
 def _look_again(
     scan: Scan,
     scratch: SqliteRecorder,
-    projections: Mapping[str, Projection],
+    projections: Mapping[str, AnyProjection],
     remade: Mapping[str, int],
     suspects: Sequence[Entry],
     tell: Tell,

@@ -27,7 +27,7 @@ from turnlog.domain.streams import is_conversation
 from turnlog.encoding.rows import decode_name, owner
 from turnlog.errors import StorageError, UnknownConversation
 from turnlog.projections import PROJECTIONS
-from turnlog.projections.projection import Projection
+from turnlog.projections.projection import AnyProjection
 from turnlog.projections.tree import TREE
 from turnlog.storage.end import End
 from turnlog.storage.recorder import Recorder, Scan
@@ -75,7 +75,7 @@ def verify(
     recorder: Recorder,
     conversations: Iterable[str] | None = None,
     *,
-    projections: Mapping[str, Projection] = PROJECTIONS,
+    projections: Mapping[str, AnyProjection] = PROJECTIONS,
     jobs: int = 1,
 ) -> Verification:
     """Check the whole log, or the rows, heads and snapshots of the conversations named.
@@ -133,7 +133,7 @@ class _Checking:
         self._keys = KeySums(genesis.secret, self._checkpoint, self._last)
         self._attached = Attached(genesis.secret)
 
-    def all(self, projections: Mapping[str, Projection], url: str, jobs: int) -> None:
+    def all(self, projections: Mapping[str, AnyProjection], url: str, jobs: int) -> None:
         scan, tell = self._scan, self._verification.tell
         streams, last, whole = self._streams(), self._last, Share()
         with self._shares(streams, url, jobs, last) as shares:

@@ -29,9 +29,9 @@ def head(key: Keys, out: Out = None, tiles: Tiles = None) -> None:
     from turnlog.proof.keys import signer_in
 
     output.leave_stdout_to(out)
-    signers = [signer_in(each) for each in key]
     folder = None if tiles is None else TileFolder(tiles)
     with open_log() as log:
+        signers = [signer_in(each) for each in key]
         made = signed(log.store, signers, log.clock, folder)
     if out is not None:
         output.write(out, str(made.note).encode())

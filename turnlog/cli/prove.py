@@ -36,8 +36,8 @@ def prove(id: Id, turn: Turn, out: Out, key: Keys = None, head: Under = None) ->
     from turnlog.projections.tree import Tree
     from turnlog.proof.keys import signer_in
 
-    signers = [signer_in(each) for each in key or ()]
     with open_log() as log:
+        signers = [signer_in(each) for each in key or ()]
         proven = ProvableTurn(log, id, turn)
         tree = Tree(log.store)
         note = note_for(tree, signers, log.clock, None if head is None else output.read(head))

@@ -10,7 +10,7 @@ import logging
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Protocol, get_args
+from typing import Any, ClassVar, Protocol, get_args, runtime_checkable
 
 from turnlog.domain.commit import Commit
 from turnlog.domain.events import ConversationDeleted, Event
@@ -47,16 +47,27 @@ logger = logging.getLogger(__name__)
 
 
 class Projection(Protocol):
-    """With `all_streams = True` it sees the log's own streams too, not conversations alone.
-
-    One with `take(rows, view)` is given every row as it is stored instead of commits.
-    """
+    """With `all_streams = True` it sees the log's own streams too, not conversations alone."""
 
     name: ClassVar[str]
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
         """Fold commits, oldest first, into the view; whatever they held, the same entries."""
         ...
+
+
+@runtime_checkable
+class RowProjection(Protocol):
+    """One that sees every row as it is stored, of whatever stream."""
+
+    name: ClassVar[str]
+
+    def take(self, rows: Sequence[Row], view: View) -> None:
+        """Fold rows, in order of position, into the view."""
+        ...
+
+
+AnyProjection = Projection | RowProjection
 
 
 def commits(rows: Iterable[Row], projection: Projection, log: Reader) -> list[Commit]:
@@ -72,13 +83,13 @@ def commits(rows: Iterable[Row], projection: Projection, log: Reader) -> list[Co
 
 
 def catch_up(
-    recorder: Recorder, projections: Iterable[Projection], batch: int = BATCH_COMMITS
+    recorder: Recorder, projections: Iterable[AnyProjection], batch: int = BATCH_COMMITS
 ) -> int:
     """Project what is new; the number of positions that were gone through."""
     return sum(_catch_up(recorder, projection, batch) for projection in projections)
 
 
-def _catch_up(recorder: Recorder, projection: Projection, batch: int) -> int:
+def _catch_up(recorder: Recorder, projection: AnyProjection, batch: int) -> int:
     subscription = Subscription(recorder, projected_upto(recorder.reader, projection), size=batch)
     done = 0
     while subscription.position < recorder.reader.last_position():
@@ -88,7 +99,7 @@ def _catch_up(recorder: Recorder, projection: Projection, batch: int) -> int:
     return done
 
 
-def rebuild(recorder: Recorder, projection: Projection, batch: int = BATCH_COMMITS) -> int:
+def rebuild(recorder: Recorder, projection: AnyProjection, batch: int = BATCH_COMMITS) -> int:
     """Throw a projection away and make it again; readers see the old or the new one."""
     subscription = Subscription(recorder, size=batch)
     done = 0
@@ -100,7 +111,7 @@ def rebuild(recorder: Recorder, projection: Projection, batch: int = BATCH_COMMI
     return done
 
 
-def projected_upto(reader: Reader, projection: Projection) -> int:
+def projected_upto(reader: Reader, projection: AnyProjection) -> int:
     """How far it has come. Raises Corrupt where the log it has seen is not this one."""
     checkpoint = reader.checkpoint(projection.name)
     if checkpoint is None:
@@ -118,7 +129,9 @@ def projected_upto(reader: Reader, projection: Projection) -> int:
     return checkpoint.position
 
 
-def _project(transaction: Transaction, projection: Projection, subscription: Subscription) -> int:
+def _project(
+    transaction: Transaction, projection: AnyProjection, subscription: Subscription
+) -> int:
     """Project the next rows, and their checkpoint with them; how many there were."""
     subscription.seek(projected_upto(transaction, projection))  # others may have projected some
     rows = subscription.read(transaction)
@@ -131,15 +144,17 @@ def _project(transaction: Transaction, projection: Projection, subscription: Sub
     return len(rows)
 
 
-def projected(rows: Iterable[Row], projection: Projection, reader: Reader, log: Reader) -> Buffer:
+def projected(
+    rows: Iterable[Row], projection: AnyProjection, reader: Reader, log: Reader
+) -> Buffer:
     """What a projection makes of the next rows of a log, given the entries it has so far.
 
     A conversation whose commit it fails on is set aside from that commit on, until a rebuild; the
     others go on.
     """
     buffer = Buffer(reader, projection.name, log)
-    if (take := getattr(projection, "take", None)) is not None:
-        take(rows, buffer)
+    if isinstance(projection, RowProjection):
+        projection.take([*rows], buffer)
         return buffer
     aside = set_aside(buffer)
     going_on = [row for row in rows if row.conversation not in aside]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from turnlog.domain.commit import Commit
 from turnlog.domain.streams import stream
 from turnlog.encoding.rows import log_id_in
 from turnlog.projections.projection import catch_up, projected_upto
-from turnlog.projections.view import Buffer, Entries, View, reading
+from turnlog.projections.view import Buffer, Entries, reading
 from turnlog.proof import merkle
 from turnlog.proof.checkpoint import Checkpoint, origin_of
 from turnlog.proof.tiles import Tiles, grown
@@ -29,11 +28,8 @@ class TreeProjection:
 
     name: ClassVar[str] = "tree"
 
-    def apply(self, commits: Sequence[Commit], view: View) -> None:
-        """Commits are not looked at: what is erased, or foreign, has a leaf too."""
-
     def take(self, rows: Sequence[Row], view: Entries) -> None:
-        """Add the leaves of the next rows."""
+        """Add the leaves of the next rows: what is erased, or foreign, has one too."""
         if not rows:
             return
         size = rows[0].position
@@ -95,5 +91,3 @@ def _caught_up(reader: Reader) -> tuple[Entries, int]:
         TREE.take(rows, view)
         last = rows[-1].position
     return view, last
-
-

@@ -1,0 +1,250 @@
+"""Heads: signed, kept elsewhere, and held against the log; turns proven without it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import turnlog
+from tests.command_line import Ran, run
+from turnlog import BotUttered, MessageRedacted, SlotSet, UserUttered
+from turnlog.errors import Rewritten
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two conversations, a key, and a head with its tiles."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TURNLOG_DB", "sqlite:///chat.db")
+    record("alice", "bob", turns=3)
+    assert run("keygen", "--out", "key").status == 0
+    assert run("head", "--key", "key", "--out", "note", "--tiles", "published").status == 0
+    return tmp_path
+
+
+def record(*names: str, turns: int = 1) -> None:
+    with turnlog.open("sqlite:///chat.db") as log:
+        for turn in range(turns):
+            for name in names:
+                said = f"{name} says {turn}"
+                log.record(name, UserUttered(said), SlotSet("n", turn), BotUttered("ok"))
+
+
+def verify(*more: str) -> Ran:
+    return run("verify", "--json", "--verifier", "key.pub", *more)
+
+
+def test_a_log_that_only_grew_is_anchored(folder: Path) -> None:
+    record("carol")
+    ran = verify("--head", "note")
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.json["anchored"] == {"heads": 1, "position": 6, "after": 1}
+
+
+def test_an_older_copy_is_found_and_not_signed_again(folder: Path) -> None:
+    shutil.copy("chat.db", "old.db")
+    record("carol")
+    assert run("head", "--key", "key", "--out", "newer", "--tiles", "published").status == 0
+    shutil.copy("old.db", "chat.db")
+    Path("chat.db-highwater").unlink()
+    ran = verify("--head", "note", "--head", "newer")
+    assert ran.status == 1
+    assert any("ends at position 6, a head was signed of 7" in f["what"] for f in faults(ran))
+    ran = run("head", "--key", "key", "--tiles", "published")
+    assert (ran.status, ran.out) == (2, "")
+    assert "the log ends at position 6, and a head was signed of 7" in ran.err
+
+
+def faults(ran: Ran) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = ran.json["faults"]
+    return found
+
+
+def test_nothing_is_signed_of_another_log(folder: Path) -> None:
+    with turnlog.open("sqlite:///other.db") as log:
+        log.record("alice", UserUttered("hello"))
+    ran = run("head", "--key", "key", "--tiles", "published", "--db", "sqlite:///other.db")
+    assert (ran.status, ran.out) == (2, "")
+    ran = run("verify", "--head", "note", "--verifier", "key.pub", "--db", "sqlite:///other.db")
+    assert "another log is in its place" in ran.out
+    assert ran.status == 1
+
+
+def test_a_key_is_never_written_over(folder: Path) -> None:
+    before = Path("key").read_text()
+    assert run("keygen", "--out", "key").status == 2
+    Path("key").unlink()
+    ran = run("keygen", "--out", "key")
+    assert (ran.status, Path("key").exists()) == (2, False)
+    assert "key.pub: there is a file already" in ran.err
+    Path("key").write_text(before)
+    assert Path("key").read_text().startswith("PRIVATE+KEY+key+")
+
+
+def test_a_private_key_is_for_its_owner_alone(folder: Path) -> None:
+    assert Path("key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        (lambda note: note.replace("\n7\n", "\n8\n"), "does not hold"),
+        (lambda note: note.replace("key", "kex"), "none of the keys of a log has signed it"),
+        (lambda note: note[:-20], "no signed note"),
+        (lambda note: "", "no signed note"),
+        (lambda note: note.replace("\n\n", "\n"), "no signed note"),
+    ],
+)
+def test_a_head_that_was_changed_is_refused(folder: Path, what, why: str) -> None:
+    Path("note").write_text(what(Path("note").read_text()))
+    ran = verify("--head", "note")
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.startswith("turnlog: note: ")
+    assert why in ran.err
+
+
+def test_a_head_needs_keys_to_be_checked_with(folder: Path) -> None:
+    ran = run("verify", "--head", "note")
+    assert (ran.status, ran.out) == (2, "")
+    assert "--verifier" in ran.err
+
+
+def test_several_keys_sign_and_any_of_them_verifies(folder: Path) -> None:
+    assert run("keygen", "--out", "next").status == 0
+    assert run("head", "--key", "key", "--key", "next", "--out", "both").status == 0
+    assert verify("--head", "both").status == 0
+    assert run("verify", "--head", "both", "--verifier", "next.pub").status == 0
+    assert run("head", "--key", "next", "--out", "later").status == 0
+    assert run("verify", "--head", "later", "--verifier", "key.pub").status == 2
+    keys = "--verifier", "key.pub", "--verifier", "next.pub"
+    assert run("verify", "--head", "later", "--head", "note", *keys).status == 0
+
+
+def test_a_read_only_log_has_the_same_head_and_is_not_written(folder: Path) -> None:
+    from turnlog.projections.tree import Tree
+
+    record("carol", turns=2)
+    with turnlog.open("sqlite:///chat.db", readonly=True) as log:
+        before = log.store.reader.checkpoint("tree")
+        folded = Tree(log.store).checkpoint()
+        assert log.store.reader.checkpoint("tree") == before
+    with turnlog.open("sqlite:///chat.db") as log:
+        assert Tree(log.store).checkpoint() == folded
+        assert Tree(log.store).size == 9
+
+
+def test_an_empty_log_has_a_head_of_its_genesis_row(tmp_path: Path, monkeypatch) -> None:
+    from turnlog.projections.tree import Tree
+
+    with turnlog.open("memory:") as log:
+        empty = Tree(log.store).checkpoint()
+        assert empty.size == 1
+        log.record("alice", UserUttered("hi"))
+        grown = Tree(log.store)
+        assert grown.size == 2
+        assert grown.checkpoint(1) == empty
+
+
+def test_verify_finds_a_tree_that_is_not_that_of_the_rows(folder: Path) -> None:
+    with closing(sqlite3.connect("chat.db")) as connection:
+        connection.execute("UPDATE models SET value = zeroblob(35) WHERE model = 'tree'")
+        connection.commit()
+    ran = run("verify", "--json")
+    assert ran.status == 1
+    assert any("'tree'" in str(fault["what"]) for fault in faults(ran))
+
+
+# --- proofs -------------------------------------------------------------------------------------
+
+
+def check(*more: str) -> Ran:
+    return run("check-proof", "p", "--json", "--verifier", "key.pub", *more)
+
+
+def prove(id: str = "alice", turn: int = 2, *more: str) -> Ran:
+    return run("prove", id, "--turn", turn, "--key", "key", "--out", "p", "--json", *more)
+
+
+def test_a_turn_is_proven_without_the_log(folder: Path) -> None:
+    assert prove().json == {**prove().json, "conversation": "alice", "turn": 2, "position": 3}
+    Path("chat.db").unlink()
+    ran = check("--head", "note")
+    assert ran.status == 0
+    shown = [(event["event"], event["type"], event["says"]) for event in ran.json["events"]]
+    assert [(n, kind) for n, kind, _ in shown] == [
+        (4, "UserUttered"), (5, "SlotSet"), (6, "BotUttered"),
+    ]  # fmt: skip
+    assert shown[0][2]["text"] == "alice says 1"
+
+
+def test_what_was_redacted_is_proven_and_not_shown(folder: Path) -> None:
+    with turnlog.open("sqlite:///chat.db") as log:
+        log.record("alice", MessageRedacted(4))
+    assert prove().status == 0
+    assert "alice says 1" not in Path("p.json").read_text()
+    withheld = [event.get("withheld", "") for event in check().json["events"]]
+    assert withheld[0] == "redacted"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s["events"][0]["says"].update(text="alice says so"),
+        lambda s: s["events"].pop(),
+        lambda s: s["events"].append(s["events"][0]),
+        lambda s: s["events"].reverse(),
+        lambda s: s["events"][0].update(salt="AAAA"),
+        lambda s: s["events"][0].update(bytes="wA=="),
+        lambda s: s["events"][0].update(bytes="no base64!"),
+        lambda s: s["events"][0].update(type="BotUttered"),
+        lambda s: s.update(conversation="bob"),
+        lambda s: s.update(turn=1),
+        lambda s: s.update(log="turnlog/00"),
+        lambda s: s["streams"][0].update(life=2),
+        lambda s: s["streams"].clear(),
+        lambda s: s["streams"][0].update(name="AAAA"),
+    ],
+)
+def test_a_sidecar_that_says_something_else_is_refused(folder: Path, change) -> None:
+    prove()
+    sidecar = json.loads(Path("p.json").read_text())
+    change(sidecar)
+    Path("p.json").write_text(json.dumps(sidecar))
+    ran = check()
+    assert (ran.status, ran.json["ok"]) == (1, False)
+
+
+def test_a_proof_under_another_head_than_the_one_that_was_kept_is_refused(folder: Path) -> None:
+    record("carol")
+    prove()
+    assert check().status == 0
+    ran = check("--head", "note")
+    assert ran.status == 1
+    assert "prove --head" in ran.json["what"]
+    assert run("prove", "alice", "--turn", "2", "--head", "note", "--out", "p").status == 0
+    assert check("--head", "note").status == 0
+
+
+def test_a_turn_that_is_not_there_is_not_proven(folder: Path) -> None:
+    assert prove(turn=9).status == 2
+    assert prove("nobody").status == 2
+    record("alice")
+    ran = run("prove", "alice", "--turn", "4", "--head", "note", "--out", "p")
+    assert ran.status == 2
+    assert "after the head of size 7" in ran.err
+
+
+def test_a_log_that_is_not_as_a_head_says_proves_nothing_under_it(folder: Path) -> None:
+    from turnlog.audit.publishing import check_goes_on
+    from turnlog.projections.tree import Tree
+
+    with turnlog.open("sqlite:///chat.db") as log:
+        tree = Tree(log.store)
+        other = tree.checkpoint()._replace(root=bytes(32))
+        with pytest.raises(Rewritten):
+            check_goes_on(tree, other)
