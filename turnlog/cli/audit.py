@@ -45,7 +45,7 @@ def audit(
     actor: By = None,
     zone: Zone = None,
 ) -> None:
-    """Write a page about conversations, or about a period, for people.
+    """Write a page about conversations or a period, for people.
 
     It shows what was said, set, edited and taken back, and whether it is whole.
 
