@@ -269,7 +269,7 @@ def test_a_trial_counts_nowhere_and_what_is_shared_once(log: Turnlog, tmp_path: 
     assert list(log.ids(trials=False)) == ["a", "f", "u"]
     assert [summary(*each).get("trial") for each in log.heads()] == [None, None, True, None]
     counts = _counted(log)
-    assert (counts["conversations"], counts["turns"], counts["events"]) == (3, 4, 18)
+    assert (counts["conversations"], counts["turns"], counts["events"]) == (3, 5, 23)
     plan = Plan("jsonl", log.store.reader.last_position())
     assert [each.id for each in selected(log, plan)] == ["a", "f", "u"]
 

@@ -168,6 +168,8 @@ def _note_all(totals: Totals) -> None:
     _some("refused", (str(fault) for fault in totals.refused), len(totals.refused))
     nothing = (f"conversation {id!r}" for id in totals.nothing)
     _some("the format can write nothing for", nothing, len(totals.nothing))
+    for id, turns in list(totals.shared.items())[:SHOWN]:
+        output.note(f"conversation {id!r}: {amount(turns, 'turn')} written with its origin")
     for what, count in totals.left_out.items():
         output.note(f"left out: {amount(count, 'event')}: {what}")
     lost = (f"{count:,} × {what}" for what, count in totals.lost.items())

@@ -29,6 +29,7 @@ Newest = Annotated[
 ]
 
 COLUMNS = ("conversation", "turns", "events", "started", "last", "tags")
+_OF_FORKS = ("shared", "trial")
 
 
 def list_(
@@ -50,4 +51,5 @@ def list_(
 
 
 def _line(summary: dict[str, Any]) -> dict[str, Any]:
-    return {name: summary[name] for name in COLUMNS}
+    """What JSON says of it; what only forks have stands there for them alone."""
+    return {name: summary[name] for name in (*COLUMNS, *_OF_FORKS) if name in summary}

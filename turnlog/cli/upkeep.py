@@ -92,14 +92,17 @@ def stats() -> None:
 
 
 def _counted(log: Any) -> dict[str, Any]:
+    from turnlog.engine.shared_pasts import SharedPasts
     from turnlog.projections import PROJECTIONS
 
     conversations = turns = events = 0
+    pasts = SharedPasts(log, lambda _, state: not state.lineage.trial)
     for head, state in log.heads():
         if not state.lineage.trial:
+            held = pasts.of(head, state).events
             conversations += 1
-            turns += head.turn - state.lineage.turns
-            events += head.event - state.lineage.shared
+            turns += head.turn - (log.history(head.conversation).state(held).turn if held else 0)
+            events += head.event - held
     reader = log.store.reader
     return {
         "database": log.store.url,

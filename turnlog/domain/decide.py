@@ -189,7 +189,8 @@ def _replaced(decision: _Decision, event: Rewind) -> Rewind:
 
 def _history_continued(decision: _Decision, event: e.HistoryContinued) -> e.Event:
     """An import brings the past along; else only a fork can share another conversation's."""
-    if event.conversation is not None and decision.now is None:
+    is_forked = decision.origin is not None and not decision.events
+    if event.conversation is not None and decision.now is None and not is_forked:
         event = replace(event, conversation=None)
     if event.conversation is not None and (
         event.conversation != decision.origin or decision.events or event.event != decision.base

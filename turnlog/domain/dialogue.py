@@ -31,13 +31,15 @@ class Turn(msgspec.Struct, frozen=True):
 class Dialogue(msgspec.Struct, frozen=True):
     """A conversation's name and its events, oldest first: all of them, or those of its last turns.
 
-    first_event: the number of the first; first_turn: the turn before it. 1 and 0 for all.
+    first_event: the number of the first; first_turn: the turn before it. 1 and 0 for all. origin:
+    the conversation that has those before, where this is a fork that goes on from them.
     """
 
     name: str
     events: tuple[Event, ...]
     first_event: int = 1
     first_turn: int = 0
+    origin: str | None = None
 
     @property
     def last_event(self) -> int:

@@ -23,7 +23,7 @@ from turnlog.engine.forking import HIDING, Fork, begun, first_events, passed_on
 from turnlog.engine.placing import Placed, Placing
 from turnlog.engine.recordable import check_recordable
 from turnlog.engine.request import Answer, Part, Recorded, Request
-from turnlog.errors import InvalidEvent, UnknownConversation, VersionConflict
+from turnlog.errors import InvalidEvent, VersionConflict
 from turnlog.projections.following import Following
 from turnlog.projections.heads import Heads
 from turnlog.projections.history import StoredHistory
@@ -239,12 +239,15 @@ class Batch:
         """The first commit of a fork; of an id that was never used, so that the chain is one."""
         if self._transaction is None:
             raise LookupError("what was hidden in the origin is looked up")
+        if head.version and fork.events:
+            return self._recorded(request, head, self._history(head))
         if head.version:
             why = "was deleted" if head.state.deleted else "is there already"
             raise InvalidEvent(request.conversation, "conversation", f"{why}: fork as another one")
         origin = self._head(fork.origin)
         if not origin.version or origin.state.deleted:
-            raise UnknownConversation(fork.origin)
+            raise fork.unknown(request.conversation)
+        check_recordable(request.conversation, origin.state, fork.events)
         history = self._history(origin)
         shared = fork.shared(origin, history)
         begins = begun(request.conversation, origin, history, shared)

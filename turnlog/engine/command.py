@@ -11,7 +11,7 @@ from turnlog.domain.amounts import amount
 from turnlog.domain.conversation import Past
 from turnlog.domain.decide import decide
 from turnlog.domain.dialogue import Dialogue
-from turnlog.domain.events import Event, HistoryContinued
+from turnlog.domain.events import Event, EventErased, HistoryContinued
 from turnlog.domain.history import NoHistory
 from turnlog.domain.lineage import MAIN
 from turnlog.domain.redactions import Redactions
@@ -71,17 +71,39 @@ def importing(dialogue: Dialogue) -> Command:
 def _missing(dialogue: Dialogue, state: State, past: Past) -> Sequence[Event]:
     if state.deleted:
         raise InvalidEvent(dialogue.name, "conversation", "was deleted; it takes no more events")
-    if dialogue.first_event != 1:
+    shared = dialogue.first_event - 1
+    if shared and dialogue.origin is None:
         why = f"begins with event {dialogue.first_event}; only whole conversations are stored"
         raise FormatError(why, conversation=dialogue.name)
     if not dialogue.events:
         raise FormatError("has no events", conversation=dialogue.name)
+    check_complete(dialogue)
     if state.event == 0:
         return dialogue.events
-    asked = checked(dialogue.name, dialogue.events)
-    coming, _ = decide(dialogue.name, State(), asked, history=NoHistory())
-    _check_prefix(dialogue.name, coming, state, past)
-    return asked[state.event :]
+    if shared not in (0, state.lineage.shared):
+        why = f"is there already, and shares {state.lineage.shared} events, not {shared}"
+        raise FormatError(why, conversation=dialogue.name, field="first_event")
+    asked, before = checked(dialogue.name, dialogue.events), past.state(shared)
+    history = past if shared else NoHistory()
+    coming, _ = decide(dialogue.name, before, asked, history=history)
+    _check_prefix(dialogue, coming, state, past)
+    return asked[state.event - shared :]
+
+
+def check_complete(dialogue: Dialogue) -> None:
+    """Raise FormatError for one of which events are gone: what is left is no conversation."""
+    for number, event in dialogue.numbered():
+        if isinstance(event, EventErased):
+            why = f"the content of event {number} is gone, with its origin or by an erasure"
+            raise FormatError(why, conversation=dialogue.name, field="EventErased")
+
+
+def check_fork(dialogue: Dialogue) -> None:
+    """Raise FormatError where a fork's events do not say that it goes on from those before."""
+    begin, shared = next(iter(dialogue.events), None), dialogue.first_event - 1
+    if not (isinstance(begin, HistoryContinued) and begin.event == shared > 0):
+        why = f"{dialogue.origin!r} is named, but its first event does not go on from there"
+        raise FormatError(why, conversation=dialogue.name, field="origin")
 
 
 def _imported(event: Event) -> Event:
@@ -89,15 +111,16 @@ def _imported(event: Event) -> Event:
     return replace(event, conversation=None) if isinstance(event, HistoryContinued) else event
 
 
-def _check_prefix(name: str, coming: Sequence[Event], state: State, past: Past) -> None:
+def _check_prefix(dialogue: Dialogue, coming: Sequence[Event], state: State, past: Past) -> None:
     """Raise FormatError unless what is stored is what comes, or the beginning of it."""
     redactions = past.redactions() if state.redacted else Redactions(())
-    for number, stored in enumerate(map(_imported, past.events()), 1):
-        if number > len(coming):
+    name, first = dialogue.name, dialogue.first_event
+    for number, stored in enumerate(map(_imported, past.events(first - 1)), first):
+        if number >= first + len(coming):
             stored_events = amount(state.event, "event")
-            why = f"{stored_events} stored already, only {len(coming)} of them come"
+            why = f"{stored_events} stored already, only {number - 1} of them come"
             raise FormatError(why, conversation=name)
-        comes = coming[number - 1]
+        comes = coming[number - first]
         if not same(stored, comes) and not same(redactions.shown(number, stored), comes):
             why = f"is there already with another event {number}; --id-prefix stores it beside"
             raise FormatError(why, conversation=name, field=type(stored).__name__)

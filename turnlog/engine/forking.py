@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from turnlog.domain.events import (
     ConversationDeleted,
@@ -15,7 +16,7 @@ from turnlog.domain.events import (
 )
 from turnlog.domain.state import State
 from turnlog.encoding.rows import TAGS
-from turnlog.errors import OutOfRange
+from turnlog.errors import FormatError, OutOfRange, UnknownConversation
 from turnlog.projections.history import StoredHistory
 from turnlog.projections.live_head import LiveHead
 
@@ -26,13 +27,24 @@ _HIDING_TAGS = frozenset(TAGS[kind] for kind in HIDING)
 
 
 class Fork(msgspec.Struct, frozen=True):
-    """What is asked for: to share a conversation's past up to a turn or event, or up to now."""
+    """What is asked for: to share a conversation's past up to a turn or event, or up to now.
+
+    events: what an import has of the fork, from the event on that says where it goes on from.
+    """
 
     origin: str
     turn: int | None = None
     event: int | None = None
     trial: bool = False
     reason: str | None = None
+    events: Sequence[Event] = ()
+
+    def unknown(self, name: str) -> Exception:
+        """What to raise where the origin is not there."""
+        if not self.events:
+            return UnknownConversation(self.origin)
+        why = f"goes on from {self.origin!r}, which is not there: import that first"
+        return FormatError(why, conversation=name, field="origin")
 
     def shared(self, origin: LiveHead, history: StoredHistory) -> State:
         """After the last event that the two share. Raises OutOfRange where there is none."""
@@ -56,11 +68,20 @@ def first_events(
     fork: Fork, origin: LiveHead, history: StoredHistory, shared: int
 ) -> Iterator[Event]:
     """What a fork begins with: where it goes on from, and what was hidden of that since."""
-    yield HistoryContinued(shared, origin.stream, reason=fork.reason, trial=fork.trial)
+    if fork.events:
+        begin, *rest = fork.events
+        assert isinstance(begin, HistoryContinued), "the request was checked"
+        yield replace(begin, event=shared, conversation=origin.stream)
+    else:
+        yield HistoryContinued(shared, origin.stream, reason=fork.reason, trial=fork.trial)
+        rest = []
+    yield from rest
     if origin.state.redacted and shared < origin.event:
+        known = {event.message for event in rest if isinstance(event, MessageRedacted)}
         for first, events in history.groups(history.before(shared), _HIDING_TAGS):
             later = (event for number, event in enumerate(events, first) if number > shared)
-            yield from passed_on(later, shared)
+            hidden = passed_on(later, shared)
+            yield from (each for each in hidden if getattr(each, "message", None) not in known)
 
 
 def passed_on(events: Iterable[Event], shared: int) -> Sequence[Event]:

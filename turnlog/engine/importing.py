@@ -160,10 +160,12 @@ class _Import:
 
     def _take(self, path: Path, dialogue: Dialogue) -> None:
         if self._id_prefix:
-            dialogue = replace(dialogue, name=self._id_prefix + dialogue.name)
+            name, origin = self._id_prefix + dialogue.name, dialogue.origin
+            origin = None if origin is None else self._id_prefix + origin
+            dialogue = replace(dialogue, name=name, origin=origin)
         try:
             request = self._log.import_request(dialogue)
-        except InvalidEvent as error:
+        except (InvalidEvent, FormatError) as error:
             self.refuse(error, path)
             return
         self._waiting.append((path, request))
@@ -188,7 +190,7 @@ class _Import:
         events = recorded.events
         if not events:
             self.done.unchanged += 1
-        elif len(events) == recorded.state.event:
+        elif recorded.commits[0].version == 1:
             self.done.conversations += 1
         else:
             self.done.extended += 1
@@ -213,12 +215,21 @@ class _Rehearsal(Turnlog):
         self._real = real
 
     def import_request(self, dialogue: Dialogue) -> Request:
-        id = dialogue.name
-        known = _has(self, id) or not _has(self._real, id)
-        if not known:
-            stored = Dialogue(id, tuple(self._real.history(id).events()))
-            self.writer.perform(super().import_request(stored))
+        shared = dialogue.first_event - 1
+        if dialogue.origin is not None:
+            self._take_over(Dialogue(dialogue.origin, ()))
+        self._take_over(replace(dialogue, events=()), shared)
         return super().import_request(dialogue)
+
+    def _take_over(self, wanted: Dialogue, shared: int = 0) -> None:
+        """Store what the real log has of a conversation; of a fork as one, if it can be."""
+        id = wanted.name
+        if _has(self, id) or not _has(self._real, id):
+            return
+        events = tuple(self._real.history(id).events(shared))
+        if shared and self._real.history(id).replay().lineage.shared != shared:
+            wanted, events = Dialogue(id, ()), tuple(self._real.history(id).events())
+        self.writer.perform(super().import_request(replace(wanted, events=events)))
 
 
 def _has(log: Turnlog, id: str) -> bool:

@@ -29,7 +29,14 @@ from turnlog.engine.arguments import (
     check_whole,
     is_id,
 )
-from turnlog.engine.command import Checkout, going_on, importing, recording
+from turnlog.engine.command import (
+    Checkout,
+    check_complete,
+    check_fork,
+    going_on,
+    importing,
+    recording,
+)
 from turnlog.engine.eventsourcing import ConversationApplication
 from turnlog.engine.forking import Fork
 from turnlog.engine.lost_tail import check_tail
@@ -237,9 +244,15 @@ class Turnlog(ConversationApplication):
         if not isinstance(dialogue, Dialogue):
             raise InvalidEvent("?", "dialogue", f"{dialogue!r:.80} is no Dialogue")
         check_id(dialogue.name)
-        return Request(
+        request = Request(
             dialogue.name, importing(dialogue), self.clock(), split=IMPORT_SPLIT, revives=False
         )
+        if dialogue.origin is None:
+            return request
+        check_fork(dialogue)
+        check_complete(dialogue)
+        fork = Fork(dialogue.origin, event=dialogue.first_event - 1, events=dialogue.events)
+        return replace(request, fork=fork)
 
     def checkout_request(self, id: str, asked: Checkout, key: str | None = None) -> Request:
         """A request for the writer that does what `checkout` does."""

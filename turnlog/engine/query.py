@@ -119,7 +119,13 @@ def _says(log: Turnlog, search: str) -> Callable[[str], bool]:
 
 
 def summary(head: LiveHead, state: State) -> dict[str, Any]:
-    """A conversation's line in a list; `trial` in that of a fork made to try something."""
+    """A conversation's line in a list.
+
+    In that of a fork `shared` says how many of its turns and events come from its origin, and
+    `trial` that it was made to try something.
+    """
+    line = state.lineage
+    shared = {"shared": {"turns": line.turns, "events": line.shared}} if line.origin else {}
     return {
         "conversation": head.conversation,
         "turns": state.turn,
@@ -129,7 +135,8 @@ def summary(head: LiveHead, state: State) -> dict[str, Any]:
         "tags": list(state.tags),
         "channel": state.channel,
         "user": state.user,
-        **({"trial": True} if state.lineage.trial else {}),
+        **shared,
+        **({"trial": True} if line.trial else {}),
     }
 
 

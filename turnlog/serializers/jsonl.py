@@ -21,13 +21,14 @@ from turnlog.serializers.shared.plain import from_plain, to_plain
 VERSION = 1
 _FORMAT = re.compile(r"turnlog/([0-9]{1,9})\Z")
 _SNIFF = re.compile(rb'"format"\s*:\s*"turnlog/')
-_MEMBERS = frozenset(("format", "conversation", "events", "first_event", "first_turn"))
+_MEMBERS = frozenset(("format", "conversation", "events", "first_event", "first_turn", "origin"))
 
 
 class JsonlCodec(DocumentCodec):
     """`{"format": "turnlog/1", "conversation": …, "events": […]}`, one a line.
 
-    first_event and first_turn stand there where the dialogue is the end of a conversation only.
+    first_event and first_turn stand there where the dialogue is the end of a conversation only;
+    origin, of a fork, names the conversation that has its events before.
     """
 
     name = "jsonl"
@@ -52,12 +53,16 @@ class JsonlCodec(DocumentCodec):
         first = {key: value[key] for key in ("first_event", "first_turn") if key in value}
         for key in first:
             member(value, key, int)
+        if "origin" in value:
+            first["origin"] = member(value, "origin", str)
         return Dialogue(name, events, **first)
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
         content: dict[str, Any] = {"format": f"turnlog/{VERSION}", "conversation": dialogue.name}
         if dialogue.first_event != 1:
             content |= {"first_event": dialogue.first_event, "first_turn": dialogue.first_turn}
+        if dialogue.origin is not None:
+            content["origin"] = dialogue.origin
         content["events"] = [to_plain(with_contents(event)) for event in dialogue.events]
         yield Example.of(dialogue, content)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import takewhile
 
 import msgspec
@@ -13,20 +14,34 @@ from turnlog.domain.recorded import RecordedEvent, shown
 from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import condition
+from turnlog.engine.shared_pasts import NOTHING, Held, SharedPasts
 from turnlog.errors import UnknownConversation
 from turnlog.projections.live_head import LiveHead
 from turnlog.training.plan import Plan
 
 
 class PastConversation(msgspec.Struct, frozen=True):
-    """A conversation's events, oldest first, of the commits up to a position."""
+    """A conversation's events, oldest first, of the commits up to a position.
+
+    held: how many of them are written with another conversation, a fork of which this is.
+    """
 
     id: str
     recorded: tuple[RecordedEvent, ...]
+    held: Held = NOTHING
 
     @property
     def events(self) -> Iterator[e.Event]:
         return (recorded.event for recorded in self.recorded)
+
+    @property
+    def own(self) -> Sequence[RecordedEvent]:
+        """What is not written with another one."""
+        return self.recorded[self.held.events :]
+
+    @property
+    def held_turns(self) -> int:
+        return self.recorded[self.held.events - 1].turn if self.held.events else 0
 
     @property
     def user(self) -> str | None:
@@ -40,24 +55,66 @@ class PastConversation(msgspec.Struct, frozen=True):
 def selected(
     log: Turnlog, plan: Plan, *, wanted: Callable[[str], bool] = lambda id: True
 ) -> Iterator[PastConversation]:
-    """In order of id; never one that is deleted by now, whenever that was.
+    """In order of id, forks behind those that hold what they share; never one that is deleted by
+    now, whenever that was.
 
     wanted: those whose id it does not want are not even read.
     Raises UnknownConversation for an id that is asked for and was not there.
     """
-    holds = condition(plan.where)
+    selection = _Selection(log, plan)
+    later: dict[str, Held] = {}
     for head, state in _heads(log, plan.ids):
-        if not wanted(head.conversation):
-            continue
+        is_wanted = wanted(head.conversation)
+        held = selection.held(head, state)
+        if is_wanted and held.events:
+            later[head.conversation] = held
+        elif is_wanted:
+            yield from selection.read(head, state)
+    while later:
+        for id in [id for id, held in later.items() if held.holder not in later]:
+            yield from selection.read_later(id, later.pop(id))
+
+
+class _Selection:
+    """Which conversations are meant, and what of them was recorded by then."""
+
+    def __init__(self, log: Turnlog, plan: Plan) -> None:
+        self._log = log
+        self._plan = plan
+        self._holds = condition(plan.where)
+        self._pasts = SharedPasts(log, self._means)
+
+    def held(self, head: LiveHead, state: State) -> Held:
+        """What of a fork another conversation holds, of those that are meant."""
+        if state.lineage.origin is None or not self._means(head, state):
+            return NOTHING
+        return self._pasts.of(head, state)
+
+    def _means(self, head: LiveHead, state: State) -> bool:
+        ids = self._plan.ids
+        if state.lineage.trial if ids is None else head.conversation not in ids:
+            return False
+        if head.position <= self._plan.position:
+            return self._holds(state)
+        return any(True for _ in self.read(head, state, must_be_there=False))
+
+    def read_later(self, id: str, held: Held) -> Iterator[PastConversation]:
+        with suppress(UnknownConversation):  # deleted since it was listed
+            yield from self.read(*self._log.head(id), held)
+
+    def read(
+        self, head: LiveHead, state: State, held: Held = NOTHING, *, must_be_there: bool = True
+    ) -> Iterator[PastConversation]:
+        """The conversation, if it is meant."""
         try:
-            recorded = _recorded(log, head, plan, state)
+            recorded = _recorded(self._log, head, self._plan, state)
         except UnknownConversation:  # deleted since it was listed
             recorded = ()
-        conversation = PastConversation(head.conversation, recorded)
-        now = state if head.position <= plan.position else replay(conversation.events)
-        if conversation.recorded and holds(now):
+        conversation = PastConversation(head.conversation, recorded, held)
+        is_then = head.position <= self._plan.position
+        if recorded and self._holds(state if is_then else replay(conversation.events)):
             yield conversation
-        elif plan.ids is not None and not conversation.recorded:
+        elif self._plan.ids is not None and not recorded and must_be_there:
             raise UnknownConversation(head.conversation)
 
 

@@ -120,6 +120,6 @@ def _rest(noted: Manifest, again: Manifest) -> Iterator[Finding]:
     for name, file in noted.files.items():
         if again.files.get(name) != file:
             yield Finding("the log gives another file", name)
-    for field in ("lost", "left_out", "nothing", "faulty", "refused", "leaking", "leaks"):
+    for field in ("lost", "left_out", "nothing", "shared", "faulty", "refused", "leaking", "leaks"):
         if getattr(noted, field) != getattr(again, field):
             yield Finding(f"the log gives another {field!r}")

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from msgspec.structs import replace
 
 from turnlog.domain.counted import Counted, counted, whole
-from turnlog.domain.dialogue import Dialogue, turns
+from turnlog.domain.dialogue import Dialogue
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
 from turnlog.files import OutgoingFile, is_stream
@@ -74,7 +74,7 @@ class _Run:
 
     def __init__(self, log: Turnlog, plan: Plan, progress: Progress) -> None:
         self.codec = plan.codec()
-        self.totals = Totals(faulty=[], refused=[], nothing=[], files={})
+        self.totals = Totals(shared={}, faulty=[], refused=[], nothing=[], files={})
         self.written = 0
         self._log = log
         self._plan = plan
@@ -111,13 +111,16 @@ class _Run:
 
     def _of(self, conversation: PastConversation, name: str | None) -> list[Example]:
         seen = self._seen(conversation)
-        dialogue = Dialogue(conversation.id, seen.events)
+        dialogue = self._dialogue(conversation, seen)
         try:
-            examples = [_placed(example, seen) for example in self.codec.examples(dialogue)]
+            made = self.codec.examples(dialogue)
+            examples = [_placed(example, seen, dialogue.first_event) for example in made]
         except FormatError as error:
             kind = self.totals.refused if isinstance(error, Unholdable) else self.totals.faulty
-            kind.append(_fault(error, conversation.id, seen))
+            kind.append(_fault(error, dialogue, seen))
             return []
+        if conversation.held.events:
+            self.totals.shared[conversation.id] = conversation.held_turns
         if not examples:
             self.totals.nothing.append(conversation.id)
         elif name is not None:
@@ -127,24 +130,32 @@ class _Run:
 
     def _seen(self, conversation: PastConversation) -> Counted:
         if self.codec.whole:
-            return whole(conversation.recorded)
-        return counted(conversation.recorded, self._plan.include)
+            return whole(conversation.own)
+        return counted(conversation.own, self._plan.include)
+
+    def _dialogue(self, conversation: PastConversation, seen: Counted) -> Dialogue:
+        """What is written of it; of a fork the rest, which a whole format says the origin of."""
+        held, id = conversation.held, conversation.id
+        if not self.codec.whole or not held.events:
+            return Dialogue(id, seen.events)
+        first, turn = held.events + 1, conversation.held_turns
+        return Dialogue(id, seen.events, first, turn, held.holder)
 
 
-def _placed(example: Example, seen: Counted) -> Example:
-    first, last = (seen.numbers[n - 1] for n in (example.first_event, example.last_event))
+def _placed(example: Example, seen: Counted, begin: int) -> Example:
+    first, last = (seen.numbers[n - begin] for n in (example.first_event, example.last_event))
     return replace(example, first_event=first, last_event=last)
 
 
-def _fault(error: FormatError, id: str, seen: Counted) -> FaultyConversation:
-    turn = _turn_of_raw(seen) if error.turn is None else error.turn
+def _fault(error: FormatError, dialogue: Dialogue, seen: Counted) -> FaultyConversation:
+    turn = _turn_of_raw(dialogue) if error.turn is None else error.turn
     placed = None if turn is None else seen.turns[turn]
-    return FaultyConversation(error.conversation or id, error.why, placed, error.field)
+    return FaultyConversation(error.conversation or dialogue.name, error.why, placed, error.field)
 
 
-def _turn_of_raw(seen: Counted) -> int | None:
+def _turn_of_raw(dialogue: Dialogue) -> int | None:
     """The turn of the first value that could only be kept as raw JSON, where there is one."""
-    for turn in turns(seen.events):
+    for turn in dialogue.turns():
         if any(any(raw_parts(to_plain(event))) for event in turn.events):
             return turn.number
     return None

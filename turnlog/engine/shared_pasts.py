@@ -1,0 +1,82 @@
+"""Which of several conversations holds a past that forks share, so that it counts once (ADR 15)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from turnlog.domain.state import State
+from turnlog.encoding.rows import decode_name
+from turnlog.engine.log import Turnlog
+from turnlog.errors import UnknownConversation
+from turnlog.projections.live_head import LiveHead
+from turnlog.projections.stream_rows import StreamRows
+
+
+class Held(NamedTuple):
+    """How many of a conversation's first events another one holds, and which."""
+
+    events: int = 0
+    holder: str | None = None
+
+
+NOTHING = Held()
+
+
+class SharedPasts:
+    """Asked for one conversation after the other, of those that count.
+
+    The origin holds what its forks share, if it counts; else the first fork that is asked for.
+    counts: whether a conversation is one of them.
+    """
+
+    def __init__(self, log: Turnlog, counts: Callable[[LiveHead, State], bool]) -> None:
+        self._log = log
+        self._counts = counts
+        self._known: dict[int, str | None] = {}
+        self._held: dict[int, Held] = {}
+
+    def of(self, head: LiveHead, state: State) -> Held:
+        """What others hold of one that counts."""
+        line = state.lineage
+        if line.origin is None:
+            return NOTHING
+        if (origin := self._counting(line.origin)) is not None:
+            return Held(line.shared, origin)
+        return self._of_fork(head)
+
+    def _of_fork(self, head: LiveHead) -> Held:
+        for rows in self._line(head):
+            upto = rows.upto or 0
+            if (origin := self._counting(rows.stream)) is not None:
+                return Held(upto, origin)
+            before = self._held.get(rows.stream)
+            if before is None or before.events < upto:
+                self._held[rows.stream] = Held(upto, head.conversation)
+            if before is not None:
+                return Held(min(before.events, upto), before.holder)
+        return NOTHING
+
+    def _line(self, head: LiveHead) -> Iterator[StreamRows]:
+        """What it goes on from, the nearest first."""
+        rows = StreamRows.of(self._log.store.reader, self._log.current, head).origin
+        while rows is not None:
+            yield rows
+            rows = rows.origin
+
+    def _counting(self, stream: int) -> str | None:
+        """The conversation of a stream, if it counts."""
+        if stream not in self._known:
+            self._known[stream] = self._found(stream)
+        return self._known[stream]
+
+    def _found(self, stream: int) -> str | None:
+        stored = self._log.store.reader.stream_of(stream)
+        if stored is None or stored.name is None:
+            return None
+        name = decode_name(stored.name)
+        try:
+            head, state = self._log.head(name)
+        except UnknownConversation:
+            return None
+        return name if head.stream == stream and self._counts(head, state) else None
