@@ -15,6 +15,7 @@ from tests.stored import rows_of
 from turnlog import BotUttered, SlotSet, UserUttered
 from turnlog.audit.rebuilding import rebuild
 from turnlog.audit.verify import verify
+from turnlog.domain.commit import RepeatKey
 from turnlog.domain.events import EventErased
 from turnlog.encoding.rows import dropped
 from turnlog.errors import UnknownConversation
@@ -23,7 +24,7 @@ from turnlog.projections.projection import catch_up
 from turnlog.storage.copying import backup
 from turnlog.storage.memory import MemoryRecorder
 from turnlog.storage.recorder import Recorder
-from turnlog.storage.rows import Row, key_lookup
+from turnlog.storage.rows import Row, repeat_lookup
 
 TURNS = 6
 
@@ -48,7 +49,10 @@ def drop(log: turnlog.Turnlog, name: str) -> None:
     rows = rows_of(log.store.reader, name)
     left = [(row, *dropped(row.commitments, row.parts, lambda place: True)) for row in rows]
     secret = log.store.genesis.secret
-    keys = [key_lookup(secret, name, f"{name}{turn}") for turn in range(TURNS)]
+    keys = [
+        repeat_lookup(secret, name, RepeatKey(f"{name}{turn}", is_message=True))
+        for turn in range(TURNS)
+    ]
     _DROPS[type(log.store).__name__](log.store, name, left, keys)
 
 

@@ -90,7 +90,7 @@ ASKED: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     ),
     "a number as message id": (
         lambda log: log.record("anna", UserUttered("hi", message_id=ANY or 5)),
-        InvalidEvent, "key: 5 is not a text",
+        InvalidEvent, "UserUttered.message_id: 5 is not a text",
     ),
     "a text as event": (lambda log: log.record("anna", "hi"), InvalidEvent, "'hi' is no event"),
     "a list as event": (lambda log: log.record("anna", [HI]), InvalidEvent, "is no event"),

@@ -11,9 +11,10 @@ import turnlog
 from tests.unit.tables import Tables
 from turnlog import BotUttered, SlotSet, UserUttered
 from turnlog.audit.verify import verify
+from turnlog.domain.commit import RepeatKey
 from turnlog.encoding.rows import dropped
 from turnlog.engine.log import Turnlog
-from turnlog.storage.rows import Row, key_lookup
+from turnlog.storage.rows import Row, repeat_lookup
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
@@ -45,7 +46,7 @@ def row_of(log: Turnlog, name: str, version: int) -> Row:
 
 
 def lookup_of(log: Turnlog, name: str, key: str) -> bytes:
-    return key_lookup(log.store.genesis.secret, name, key)
+    return repeat_lookup(log.store.genesis.secret, name, RepeatKey(key, is_message=True))
 
 
 def skeleton(log: Turnlog, tables: Tables) -> None:

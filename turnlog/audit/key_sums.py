@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from hashlib import sha256
 
@@ -13,7 +13,7 @@ from turnlog.encoding.apart import BARE
 from turnlog.encoding.rows import is_commit
 from turnlog.errors import StorageError
 from turnlog.storage.recorder import Scan
-from turnlog.storage.rows import Key, Row, fork_lookup, has_types, key_lookup
+from turnlog.storage.rows import Key, Row, fork_lookup, has_types, repeat_lookups
 
 
 class KeySums:
@@ -28,12 +28,13 @@ class KeySums:
         self._checkpoint = checkpoint
         self._upto = upto
         self._found: int | None = None
+        self._firsts = _Firsts()
         self.due = 0
         self.early = 0
 
     def add(self, row: Row, commit: Commit) -> None:
         """A row's keys; those of an id that was dropped are dropped from the table with it."""
-        for lookup in self._lookups(row, commit):
+        for lookup in self._firsts.of(row, self._lookups(row, commit)):
             number = _number(lookup, row.position)
             if row.position <= self._checkpoint:
                 self.due += number
@@ -41,9 +42,8 @@ class KeySums:
                 self.early += number
 
     def _lookups(self, row: Row, commit: Commit) -> Iterator[bytes]:
-        """How a row is found by its idempotency key, and by what it is a fork of."""
-        if commit.key is not None:
-            yield key_lookup(self._secret, commit.conversation, commit.key, commit.life)
+        """How a row is found by what it is known again by, and by what it is a fork of."""
+        yield from repeat_lookups(self._secret, commit)
         first = commit.events[0] if commit.version == 1 and commit.events else None
         if isinstance(first, HistoryContinued) and first.conversation is not None:
             yield fork_lookup(self._secret, first.conversation, row.stream)
@@ -64,13 +64,13 @@ class KeySums:
             tell(Fault(None, None, "the table of keys is not what the rows say"))
 
     def _faults(self, scan: Scan) -> Iterator[Fault]:
-        known = 0
+        known, firsts = 0, _Firsts()
         for row in scan.every(Row):
             with suppress(StorageError, TypeError, ValueError):
                 commit = row.commit(BARE) if has_types(row) and is_commit(row.topic) else None
                 if commit is None or row.name is None:
                     continue
-                for lookup in self._lookups(row, commit):
+                for lookup in firsts.of(row, self._lookups(row, commit)):
                     if [one.position for one in scan.keyed_rows([lookup])] == [row.position]:
                         known += 1
                     elif row.position <= self._checkpoint:
@@ -102,6 +102,25 @@ class KeySums:
                 commit = row.commit(BARE)
                 return row.position == key.position and key.lookup in self._lookups(row, commit)
         return False
+
+
+class _Firsts:
+    """Tells what a row is found by from what an earlier row of its stream is found by.
+
+    A message may stand in the rows again, where an import or a framework brought it twice.
+    """
+
+    def __init__(self) -> None:
+        self._stream: int | None = None
+        self._seen: set[bytes] = set()
+
+    def of(self, row: Row, lookups: Iterable[bytes]) -> list[bytes]:
+        """Those that are new; rows come in order, stream by stream."""
+        if row.stream != self._stream:
+            self._stream, self._seen = row.stream, set()
+        new = [lookup for lookup in dict.fromkeys(lookups) if lookup not in self._seen]
+        self._seen.update(new)
+        return new
 
 
 def _number(lookup: bytes, position: int) -> int:

@@ -42,6 +42,7 @@ def append(id: Id, file: File = None, actor: Actor = None, strict: Strict = Fals
         "turn": recorded.state.turn,
         "event": recorded.state.event,
         "recorded": len(recorded.events) if recorded.new else 0,
+        **({"repeated": [*recorded.repeated]} if recorded.repeated else {}),
         **({"unknown": dict(unknown)} if unknown else {}),
     }
     output.document(done, human=lambda: _print(done))

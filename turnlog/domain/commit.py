@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -11,6 +11,14 @@ from msgspec.structs import replace
 from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.redactions import Redactions
+
+
+class RepeatKey(msgspec.Struct, frozen=True):
+    """What a commit is known again by: its idempotency key, or a user's message by its id."""
+
+    text: str
+    life: int = 1
+    is_message: bool = False
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -45,6 +53,11 @@ class Commit(msgspec.Struct, frozen=True):
     @property
     def last_event(self) -> int:
         return self.first_event + len(self.events) - 1
+
+    def repeat_keys(self) -> list[RepeatKey]:
+        """What it is known again by; ids that an earlier commit has too are that one's."""
+        keys = [RepeatKey(id, self.life, is_message=True) for id in message_ids(self.events)]
+        return keys if self.key is None else [*keys, RepeatKey(self.key, self.life)]
 
     def numbered(self) -> Iterator[tuple[int, Event]]:
         """Its events with their numbers, oldest first."""
@@ -82,3 +95,12 @@ class Commit(msgspec.Struct, frozen=True):
             self.conversation, number, turn, self.version, self.position, self.recorded, event,
             None, number in self.hidden, self.life,
         )  # fmt: skip
+
+
+def message_ids(events: Iterable[Event]) -> list[str]:
+    """The ids of the user's messages among events, in order."""
+    return [
+        event.message_id
+        for event in events
+        if isinstance(event, UserUttered) and event.message_id is not None
+    ]

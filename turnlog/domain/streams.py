@@ -25,6 +25,15 @@ LONGEST = 1000
 """Bytes an id or a key may have: each stands in indexes, which PostgreSQL limits."""
 
 
+KEPT_TOGETHER = f"{MARK}with "
+"""Begins the keys of what came with messages that were known."""
+
+
+def is_of_one_life(key: str) -> bool:
+    """Whether a key is one of the log's own that counts with the life it was given in."""
+    return key.startswith(MARK) and not key.startswith(KEPT_TOGETHER)
+
+
 def check_id(conversation: str) -> None:
     """Raise InvalidEvent for an id that no conversation can have."""
     if conversation == "":
@@ -38,6 +47,11 @@ def check_id(conversation: str) -> None:
 def check_key(conversation: str, key: str) -> None:
     """Raise InvalidEvent for an idempotency key that cannot be kept."""
     _check_name(conversation, "key", key)
+
+
+def check_message_id(conversation: str, id: str) -> None:
+    """Raise InvalidEvent for the id of a user's message that cannot be looked up."""
+    _check_name(conversation, "UserUttered.message_id", id)
 
 
 def _check_name(conversation: str, field: str, name: str) -> None:

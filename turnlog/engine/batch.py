@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
-from turnlog.domain.commit import Commit
+from turnlog.domain.commit import Commit, RepeatKey
 from turnlog.domain.conversation import Past
 from turnlog.domain.decide import decide
 from turnlog.domain.events import Event
@@ -16,12 +16,14 @@ from turnlog.domain.fold import Fold
 from turnlog.domain.history import NoHistory, past
 from turnlog.domain.lives import can_begin
 from turnlog.domain.state import State
-from turnlog.domain.streams import MARK
 from turnlog.encoding.checking import checked
 from turnlog.encoding.rows import SALT_BYTES, columns, decode_skeleton, digest
+from turnlog.engine.command import recording
 from turnlog.engine.forking import HIDING, Fork, begun, first_events, passed_on
+from turnlog.engine.known import KnownCommits
 from turnlog.engine.placing import Placed, Placing
 from turnlog.engine.recordable import check_recordable
+from turnlog.engine.repeats import is_retry, rest_key, without_repeats
 from turnlog.engine.request import Answer, Part, Recorded, Request
 from turnlog.errors import InvalidEvent, VersionConflict
 from turnlog.projections.following import Following
@@ -40,7 +42,6 @@ from turnlog.storage.rows import (
     WrittenRow,
     fork_lookup,
     forks_lookup,
-    key_lookup,
 )
 
 _HIDING = frozenset(HIDING)
@@ -79,7 +80,8 @@ class Batch:
         self._contents = StoredContents(reader, heads.recorder)
         self.takes_out = False
         self.found: dict[str, LiveHead] = {}
-        self._known: dict[bytes, list[Commit]] = {}
+        looks = transaction is not None
+        self._known = KnownCommits(heads.tail, reader, self._contents, genesis.secret, looks)
 
     @property
     def reader(self) -> Reader:
@@ -91,41 +93,20 @@ class Batch:
 
     def read(self, requests: Sequence[Request]) -> None:
         """The heads of all requests at once, and the keys that are known."""
-        origins = {request.fork.origin for request in requests if request.fork is not None}
-        self.found = self._heads.known(self._reader, {r.conversation for r in requests} | origins)
+        names: set[str] = set()
+        for request in requests:
+            names.add(request.conversation)
+            if request.fork is not None:
+                names.add(request.fork.origin)
+        self.found = self._heads.known(self._reader, names)
         if self._transaction is not None:
-            asked = {
+            self._known.read(
                 lookup
                 for request in requests
                 if (head := self.found.get(request.conversation)) is not None
-                for key in request.keys
-                for lookup in self._lookups(head, key)
-            }
-            for row in self._keyed(asked) if asked else ():
-                commit = row.commit(self._contents)
-                if commit.key is not None:
-                    known = self._lookup(commit.conversation, commit.key, commit.life)
-                    self._known[known] = [commit]
-
-    def _lookups(self, head: LiveHead, key: str) -> list[bytes]:
-        """Where a key may be known from: any life of the conversation, but for the log's own."""
-        if head.life == 1 or key.startswith(MARK):
-            return [self._lookup(head.conversation, key, head.life)]
-        return [self._lookup(head.conversation, key, life) for life in range(head.life, 0, -1)]
-
-    def _keyed(self, asked: Iterable[bytes]) -> list[Row]:
-        """The rows of keys, from the tail and from the table."""
-        rows: list[Row] = []
-        rest: list[bytes] = []
-        for lookup in asked:
-            if (position := self._heads.key(lookup)) is not None:
-                rows += self._reader.tail(position - 1, 1)
-            else:
-                rest.append(lookup)
-        return [*rows, *self._reader.keyed_rows(rest)] if rest else rows
-
-    def _lookup(self, conversation: str, key: str, life: int) -> bytes:
-        return key_lookup(self._genesis.secret, conversation, key, life)
+                for key in request.repeat_keys
+                for lookup in self._known.lookups(head, key)
+            )
 
     def decide(self, requests: Sequence[Request]) -> None:
         for request in requests:
@@ -163,13 +144,56 @@ class Batch:
                 ]
 
     def _decided(self, request: Request) -> Recorded:
-        conversation, key = request.conversation, request.key
-        head = self._head(conversation)
+        head = self._head(request.conversation)
         if head.state.deleted and self._transaction is None:
             raise LookupError("the keys of its lives are looked up")
-        if key is not None and (known := self._commits(head, key)) is not None:
-            shown = [] if head.state.deleted else self._shown(known, head)
-            return Recorded(shown, head.state, new=False)
+        if (key := request.key) is not None and (known := self._known.of(head, RepeatKey(key))):
+            return self._again(known, head)
+        if not (messages := request.messages):
+            return self._new(request, head)
+        repeats = self._known.messages(head, messages)
+        if not repeats and (len(messages) == 1 or len(messages) == len(set(messages))):
+            return self._new(request, head)
+        return self._left(request, head, repeats)
+
+    def _left(self, request: Request, head: LiveHead, repeats: Mapping[str, Commit]) -> Recorded:
+        """Record what is left of a request without the messages that are known.
+
+        Nothing where it is the same request again; else what is left is recorded once.
+        """
+        given, key = request.given, request.key
+        given = checked(head.conversation, without_repeats(given))
+        left = without_repeats(given, repeats)
+        commits = [*{(each.life, each.version): each for each in repeats.values()}.values()]
+        if not left or (key is None and len(commits) == 1 and self._is_retry(commits[0], given)):
+            return self._again(commits, head, repeats)
+        if key is None and repeats:
+            key = rest_key(self._genesis.secret, head.conversation, given, self._contents)
+            if (known := self._known.of(head, RepeatKey(key))) is not None:
+                return self._again(known, head, repeats)
+        recorded = self._new(replace(request, command=recording(left), key=key), head)
+        recorded.repeated = [*repeats]
+        return recorded
+
+    def _is_retry(self, commit: Commit, given: Sequence[Event]) -> bool:
+        reader, conversation = self.reader, commit.conversation
+        stream = reader.stream(conversation, commit.life)
+        assert stream is not None, "a commit of it was found"
+        rows = StreamRows(reader, self._heads, conversation, stream.stream, commit.life)
+        return is_retry(commit, given, StoredHistory(rows), self._contents)
+
+    def _again(
+        self, known: Iterable[Commit], head: LiveHead, repeats: Iterable[str] = ()
+    ) -> Recorded:
+        """What was recorded before, as it may be shown now."""
+        shown = [each for each in known if each.life == head.life and not head.state.deleted]
+        if shown and head.state.redacted:
+            redactions = self._history(head).redactions()
+            shown = [commit.shown(redactions) for commit in shown]
+        return Recorded(shown, head.state, new=False, repeated=[*repeats])
+
+    def _new(self, request: Request, head: LiveHead) -> Recorded:
+        conversation = request.conversation
         if request.fork is not None:
             return self._forked(request, request.fork, head)
         anew = head.state.deleted and request.expected_version == 0
@@ -216,7 +240,7 @@ class Batch:
         history: Past,
         origin: int | None = None,
     ) -> Recorded:
-        conversation, key = head.conversation, request.key
+        conversation = head.conversation
         hides = not _HIDING.isdisjoint(map(type, asked))
         if hides and self._transaction is None:
             raise LookupError("the forks are looked up that it reaches into")
@@ -224,9 +248,7 @@ class Batch:
             conversation, head.state, asked, history=history, now=request.now, origin=origin
         )
         if request.split is None and not request.staged:
-            commits = [self._commit(head, Part(events, request.recorded, key), state)]
-            if key is not None:
-                self._known[self.keys[-1].lookup] = commits
+            commits = [self._commit(head, Part(events, request.recorded, request.key), state)]
         else:
             commits = self._cut(request, head, events, history)
         if hides and head.stream:
@@ -286,24 +308,8 @@ class Batch:
 
     # --- rows -----------------------------------------------------------------------------------
 
-    def _commits(self, head: LiveHead, key: str) -> list[Commit] | None:
-        """What was recorded under a key before."""
-        for lookup in self._lookups(head, key):
-            if (known := self._known.get(lookup)) is not None:
-                return known
-            if self._transaction is None and (head.life > 1 or self._heads.key(lookup)):
-                raise LookupError("a key may be known")  # what it was given with is read anew
-        return None
-
     def _history(self, head: LiveHead) -> StoredHistory:
         return StoredHistory(_Rows(self, head))
-
-    def _shown(self, known: list[Commit], head: LiveHead) -> list[Commit]:
-        """What was recorded before as it may be shown now."""
-        if not head.state.redacted:
-            return known
-        redactions = self._history(head).redactions()
-        return [commit.shown(redactions) for commit in known]
 
     def _head(self, conversation: str) -> LiveHead:
         """Where the conversation stands for the next request."""
@@ -320,7 +326,7 @@ class Batch:
     ) -> list[Commit]:
         """The commits that a request's events are cut into."""
         commits: list[Commit] = []
-        self._note_keys(request, head, commits)
+        self._check_keys(request, head)
         folded = Fold(lambda: events, head.state.copy(), past(history, head.state))
         for part in request.parts(events):
             after = folded.take(part.events).copy()
@@ -328,13 +334,12 @@ class Batch:
             head = self._head(request.conversation)
         return commits
 
-    def _note_keys(self, request: Request, head: LiveHead, commits: list[Commit]) -> None:
+    def _check_keys(self, request: Request, head: LiveHead) -> None:
         """Raise InvalidEvent for one that is known: what it belongs to is in the log already."""
         conversation, keys = request.conversation, request.keys
         for key in keys:
-            if self._commits(head, key) or keys.count(key) > 1:
+            if self._known.of(head, RepeatKey(key)) or keys.count(key) > 1:
                 raise InvalidEvent(conversation, "key", f"{key!r:.80} was recorded already")
-        self._known.update((self._lookup(conversation, key, head.life), commits) for key in keys)
 
     def _commit(self, before: LiveHead, part: Part, state: State) -> Commit:
         conversation, life, position = before.conversation, before.life, self.position + 1
@@ -358,8 +363,8 @@ class Batch:
         self.rows.append(row)
         if not before.version and before.state.event:
             self._note_key(fork_lookup(self._genesis.secret, _origin(state), stream), position)
-        if key is not None:
-            self._note_key(self._lookup(conversation, key, life), position)
+        for lookup in self._known.take(commit, before):
+            self._note_key(lookup, position)
         self.position = position
         self.takes_out = self.takes_out or not _HIDING.isdisjoint(map(type, events))
         snapshot = 0 if state.deleted else before.snapshot

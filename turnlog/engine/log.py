@@ -13,13 +13,13 @@ from typing import BinaryIO, Self
 from msgspec.structs import replace
 
 from turnlog.domain.attachment import Attachment
-from turnlog.domain.commit import Commit
+from turnlog.domain.commit import Commit, message_ids
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.dialogue import Dialogue
-from turnlog.domain.events import ConversationDeleted, Event, UserUttered
+from turnlog.domain.events import ConversationDeleted, Event
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
-from turnlog.domain.streams import check_id, check_key, is_conversation
+from turnlog.domain.streams import check_id, check_key, check_message_id, is_conversation
 from turnlog.domain.values import is_text
 from turnlog.engine.arguments import (
     check_command,
@@ -99,9 +99,11 @@ class Turnlog(ConversationApplication):
     ) -> Recorded:
         """Record events in one commit; durable on return.
 
-        key: recorded once however often it is given; the message id of a user's message where
-        there is one. expected_version: 0 for a conversation that is not there yet, which a deleted
-        one is not either. Raises InvalidEvent, VersionConflict or Unavailable, and records nothing.
+        key: recorded once however often it is given. A user's message is recorded once by its
+        `message_id`: a known one is left out and named in `repeated`, while what came with it is
+        recorded, once too. expected_version: 0 for a conversation that is not there yet, which a
+        deleted one is not either. Raises InvalidEvent, VersionConflict or Unavailable, and records
+        nothing.
         """
         return self.writer.perform(
             self.request(conversation, events, key=key, expected_version=expected_version)
@@ -232,12 +234,17 @@ class Turnlog(ConversationApplication):
         check_command(conversation, asked)
         check_whole(conversation, "expected_version", expected_version)
         now = self.clock()
-        command = asked if callable(asked) else recording(asked)
-        if key is None and not callable(asked):
-            key = next((e.message_id for e in asked if isinstance(e, UserUttered)), None)
         if key is not None:
             check_key(conversation, key)
-        return Request(conversation, command, now, now, key, expected_version)
+        if callable(asked):
+            return Request(conversation, asked, now, now, key, expected_version)
+        messages = message_ids(asked)
+        for id in messages:
+            check_message_id(conversation, id)
+        return Request(
+            conversation, recording(asked), now, now, key, expected_version, given=asked,
+            messages=messages,
+        )  # fmt: skip
 
     def import_request(self, dialogue: Dialogue) -> Request:
         """A request for the writer that does what `import_dialogue` does."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from turnlog.domain.commit import Commit
+from turnlog.domain.commit import Commit, RepeatKey
 from turnlog.domain.conversation import Past
 from turnlog.domain.events import Event
 from turnlog.domain.state import State
@@ -30,16 +30,19 @@ Called again where that turns out to be outdated, so it reads and answers, and d
 
 
 class Recorded(msgspec.Struct):
-    """What was recorded: the commits, oldest first; `new` is False where the key was known.
+    """What was recorded: the commits, oldest first; `new` is False where all of it was known.
 
-    state: as the fold has it, from which the next decision is made. result: what the command
-    answered, as it stood when it was last called; None where the key was known.
+    commits: where it was known, those that hold it; none of an earlier life. state: as the fold
+    has it, from which the next decision is made. result: what the command answered, as it stood
+    when it was last called; None where the key was known. repeated: ids of the user's messages
+    that were known and are not recorded again.
     """
 
     commits: list[Commit]
     state: State
     new: bool = True
     result: Any = None
+    repeated: Sequence[str] = ()
 
     @property
     def events(self) -> list[Event]:
@@ -60,7 +63,8 @@ class Request(msgspec.Struct):
     now: as in `decide`. split: at most that many events a commit. staged: the commits that it
     asks for were decided before, and are stored as they were cut then. revives: whether a deleted
     conversation may begin a new life by it. fork: where the conversation is to begin as one.
-    outcome: None until it was tried.
+    given: the events that the command asks for, where each user's message is recorded once;
+    messages: by these ids. outcome: None until it was tried.
     """
 
     conversation: str
@@ -73,6 +77,8 @@ class Request(msgspec.Struct):
     staged: Sequence[Commit] = ()
     revives: bool = True
     fork: Fork | None = None
+    given: Sequence[Event] = ()
+    messages: Sequence[str] = ()
     outcome: Recorded | BaseException | None = None
 
     @property
@@ -80,6 +86,12 @@ class Request(msgspec.Struct):
         """The idempotency keys of its commits."""
         keys = [self.key, *(commit.key for commit in self.staged)]
         return [key for key in keys if key is not None]
+
+    @property
+    def repeat_keys(self) -> Iterator[RepeatKey]:
+        """What may be known of it."""
+        yield from map(RepeatKey, self.keys)
+        yield from (RepeatKey(id, is_message=True) for id in self.messages)
 
     def parts(self, events: Sequence[Event]) -> Iterator[Part]:
         """Where it is cut: what each commit holds. The first of even parts has the key."""

@@ -68,7 +68,9 @@ class Scribe:
             events.append(e.SystemInstructed(tools=question.tools))
         events += recorded_as(new.messages, number + len(events) + 1)
         if events:
-            self._log.record(self._conversation, *events, expected_version=version or None)
+            self._log.perform(
+                self._conversation, lambda state, past: events, expected_version=version or None
+            )
 
     def record_answer(self, message: Message) -> None:
         """Durable when it returns."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from turnlog.domain.commit import RepeatKey
 from turnlog.domain.events import Event
 from turnlog.domain.fold import Fold
 from turnlog.domain.history import History, past
@@ -18,14 +19,14 @@ from turnlog.storage.rows import Row, Snapshot
 
 
 class Following(msgspec.Struct):
-    """What follows from rows of one conversation: its head, snapshots by position, keys by life.
+    """What follows from rows of one conversation: its head, snapshots by position, keys.
 
     forks: the streams that begin as forks, each after its origin, and the position of its row.
     """
 
     head: LiveHead | None
     snapshots: list[tuple[int, Snapshot]] = []
-    keys: dict[tuple[str, int], int] = {}
+    keys: dict[RepeatKey, int] = {}
     forks: dict[tuple[int, int], int] = {}
 
     def take(self, rows: Sequence[Row], history: History) -> None:
@@ -41,8 +42,8 @@ class Following(msgspec.Struct):
         for row in new:
             _check(head, row)
             commit = row.commit(BARE) if is_commit(row.topic) else None
-            if commit is not None and commit.key is not None:
-                self.keys[commit.key, row.life] = row.position
+            for key in commit.repeat_keys() if commit else ():
+                self.keys.setdefault(key, row.position)
             events = commit.events if commit else ()
             state = folded.take(events).copy()
             if head is None and began:

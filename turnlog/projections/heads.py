@@ -31,7 +31,7 @@ from turnlog.storage.links import (
     ending,
 )
 from turnlog.storage.recorder import Reader, Recorder, Transaction
-from turnlog.storage.rows import HEADS, Head, Row, Snapshot, erased, fork_lookup, key_lookup
+from turnlog.storage.rows import HEADS, Head, Row, Snapshot, erased, fork_lookup, repeat_lookup
 from turnlog.storage.subscription import BATCH_COMMITS, check_past
 
 logger = logging.getLogger(__name__)
@@ -143,14 +143,14 @@ class Heads:
     def _lookups(self, conversation: str, following: Following) -> dict[bytes, int]:
         secret = self.recorder.genesis.secret
         keys = {
-            key_lookup(secret, conversation, key, life): position
-            for (key, life), position in following.keys.items()
+            repeat_lookup(secret, conversation, key): position
+            for key, position in following.keys.items()
         }
         forks = {fork_lookup(secret, *fork): position for fork, position in following.forks.items()}
         return keys | forks
 
     def key(self, lookup: bytes) -> int | None:
-        """Position of the row of an idempotency key, if it was given in the tail."""
+        """Position of the row of what a commit is known again by, if that came in the tail."""
         return self.tail.keys.get(lookup)
 
     def links(

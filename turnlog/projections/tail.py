@@ -124,7 +124,8 @@ class Tail(forks.Forked):
             if moves != self.moves:
                 return False
             if self._put_newer(conversation, following):
-                self.keys.update(keys)
+                for lookup, position in keys.items():  # a message may come again in the rows
+                    self.keys.setdefault(lookup, position)
             self._settle(conversation)
             self._trim_if_many()
             return True

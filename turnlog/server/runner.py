@@ -13,7 +13,6 @@ import msgspec
 from turnlog import AsyncTurnlog
 from turnlog.bots import LoadedBot
 from turnlog.domain.events import Event, UserUttered
-from turnlog.engine.command import recording
 from turnlog.engine.locks import KeyedLocks
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Command, Recorded
@@ -51,7 +50,10 @@ CHANNELS = ("socketio", "rest", "chat")
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """A user's message is durable as event `event`; `answer` yields what the bot recorded."""
+    """A user's message is durable as event `event`; `answer` yields what the bot recorded.
+
+    event: 0 for a message of a life that was deleted, which opens nothing and has no answer.
+    """
 
     event: int
     new: bool
@@ -154,8 +156,9 @@ class Runner:
     ) -> Recorded:
         """Record a user's message without an answer; command: asks for it in other events."""
         self._guard.check(conversation, message)
-        command = command or recording([message])
-        return await self.perform(conversation, command, key=message.message_id)
+        if command is None:
+            return await self.record(conversation, message)
+        return await self.perform(conversation, command)
 
     async def record(self, conversation: str, *events: Event, key: str | None = None) -> Recorded:
         """Record events as they are, in order with what else goes on; nobody is asked."""
@@ -232,7 +235,7 @@ class Runner:
         self, conversation: str, number: int | None, listener: Listener | None = None
     ) -> Sequence[Event]:
         """What the bot answered to the message of that event (None: the last), now or before."""
-        if self._answering is None:
+        if self._answering is None or number == 0:
             self._locks.release(conversation)
             return ()
         try:

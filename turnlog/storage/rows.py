@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any, NamedTuple, Self, TypeVar, get_args, get_type_hints
 
 from turnlog.domain.attachment import Attachment
-from turnlog.domain.commit import Commit
+from turnlog.domain.commit import Commit, RepeatKey, message_ids
 from turnlog.encoding import rows as encoding
 from turnlog.encoding.apart import Contents
 from turnlog.encoding.binary import encode
@@ -167,7 +167,7 @@ class Body(NamedTuple):
 
 
 class Key(NamedTuple):
-    """An idempotency key that was used, by `key_lookup`, and where."""
+    """What a commit is known again by, by `repeat_lookup`, and where it was recorded first."""
 
     lookup: bytes
     position: int
@@ -323,6 +323,28 @@ def key_lookup(secret: bytes, conversation: str, key: str, life: int = 1) -> byt
     """The same of a key of a life; those of one conversation are neighbours in an index."""
     said = hmac.digest(secret, encode((conversation, life, key)), "sha256")
     return lookup_of(secret, conversation) + said[:KEY_BYTES]
+
+
+@lru_cache(1024)
+def message_lookup(secret: bytes, conversation: str, id: str, life: int = 1) -> bytes:
+    """The same of the id of a user's message, which no key is mistaken for."""
+    said = hmac.digest(secret, encode((conversation, life, "message", id)), "sha256")
+    return lookup_of(secret, conversation) + said[:KEY_BYTES]
+
+
+def repeat_lookup(secret: bytes, conversation: str, key: RepeatKey) -> bytes:
+    """The same of whatever a commit is known again by."""
+    lookup = message_lookup if key.is_message else key_lookup
+    return lookup(secret, conversation, key.text, key.life)
+
+
+def repeat_lookups(secret: bytes, commit: Commit) -> list[bytes]:
+    """How a commit is known again."""
+    conversation, life = commit.conversation, commit.life
+    lookups = [message_lookup(secret, conversation, id, life) for id in message_ids(commit.events)]
+    if commit.key is not None:
+        lookups.append(key_lookup(secret, conversation, commit.key, life))
+    return lookups
 
 
 def forks_lookup(secret: bytes, origin: int) -> bytes:

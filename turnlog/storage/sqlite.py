@@ -29,11 +29,11 @@ from turnlog.storage.sqlite_damage import Damage
 from turnlog.storage.sqlite_files import OpenFiles
 from turnlog.storage.sqlite_readers import ThreadReaders, scanning
 from turnlog.storage.sqlite_tables import (
-    INSERT_NEXT_ROW,
     SCHEMA,
     SqliteReader,
     SqliteScan,
     SqliteTransaction,
+    insert_next_row,
     translated,
 )
 
@@ -45,6 +45,9 @@ It grows beyond while a snapshot is read, and is cut back to this by commits tha
 """
 
 PAGE_BYTES = 4096
+
+MOST_KEYS = 100
+"""Keys that a row is inserted with in one statement."""
 
 NOTED_ROWS = 1000
 """Rows of a transaction that are kept until it commits; of more, the newest alone."""
@@ -166,8 +169,8 @@ class SqliteRecorder(Recorder):
 
     def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> int:
         """One row of a known stream in one statement, which is a transaction of its own."""
-        if len(rows) == 1 and not streams:
-            self._exclusive.append_one(rows[0], keys[0].lookup if keys else None)
+        if len(rows) == 1 and not streams and len(keys) <= MOST_KEYS:
+            self._exclusive.append_one(rows[0], keys)
         else:
             with self.transaction() as transaction:
                 transaction.append(rows, streams, keys)
@@ -274,12 +277,13 @@ class _Exclusive(SqliteTransaction):
             self._signal.send()
         self._raise_translated(error)
 
-    def append_one(self, row: Row, lookup: bytes | None) -> None:
-        """Append a row behind the last one, unless its version or its key is there."""
+    def append_one(self, row: Row, keys: Sequence[Key]) -> None:
+        """Append a row behind the last one, unless its version or one of its keys is there."""
         with self.lock:
             self._damage.check(self._path)
             try:
-                if self.insist(INSERT_NEXT_ROW, (*row[:8], lookup)) == 0:
+                inserted = (*row[:8], *(lookup for lookup, _ in keys))
+                if self.insist(insert_next_row(len(keys)), inserted) == 0:
                     raise IntegrityError("the log has gone on or back, or a key is there")
             except sqlite3.Error as error:
                 self._raise_translated(error)

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from functools import cache
 from typing import Any, cast
 
 from eventsourcing.persistence import IntegrityError
@@ -351,14 +352,21 @@ _EVERY: dict[type, tuple[str, Callable[[Any], Any]]] = {
 }
 
 
-INSERT_ROW = (
-    "INSERT INTO rows_t1 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8"
-    " WHERE NOT EXISTS (SELECT 1 FROM keys WHERE lookup = ?9)"
-)
-"""Unless its key is there; NULL for a row without one."""
+INSERT_ROW = "INSERT INTO rows_t1 VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
-INSERT_NEXT_ROW = f"{INSERT_ROW} AND (SELECT max(position) FROM rows_t1) = ?1 - 1"
-"""The same behind the row before it alone: one that was cut off meanwhile leaves no gap."""
+
+@cache
+def insert_next_row(keys: int) -> str:
+    """A row behind the one before it alone, unless one of so many keys is there.
+
+    One that was cut off meanwhile leaves no gap.
+    """
+    marks = ", ".join(f"?{9 + key}" for key in range(keys))
+    unless = f" AND NOT EXISTS (SELECT 1 FROM keys WHERE lookup IN ({marks}))" if keys else ""
+    return (
+        "INSERT INTO rows_t1 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8"
+        f" WHERE (SELECT max(position) FROM rows_t1) = ?1 - 1{unless}"
+    )
 
 
 _LEFT_LOOKUPS = "SELECT stream FROM streams WHERE name IS NULL AND lookup IS NOT NULL"
@@ -427,7 +435,7 @@ class SqliteTransaction(SqliteReader):
         self._many("DELETE FROM secrets", [()])
         self._many("DELETE FROM rows_t1 WHERE position = 0", [()])
         self._many("INSERT INTO secrets VALUES (?)", [(genesis.secret,)])
-        self._many("INSERT INTO rows_t1 VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [genesis.columns()])
+        self._many(INSERT_ROW, [genesis.columns()])
         self.secret = genesis.secret
 
     def append(
@@ -440,10 +448,10 @@ class SqliteTransaction(SqliteReader):
                 "INSERT INTO streams VALUES (?, ?, ?, ?, ?)",
                 [(*stream, lookup) for stream, lookup in zip(streams, lookups, strict=True)],
             )
-        known = {key.position: key.lookup for key in keys}
-        self._many(INSERT_ROW, [(*row[:8], known.get(row.position)) for row in rows])
-        if rows and self._cursor.rowcount != len(rows):
-            raise IntegrityError("a key is there")
+        self._many(INSERT_ROW, [row[:8] for row in rows])
+        for key in keys:
+            if self._all("SELECT 1 FROM keys WHERE lookup = ?", (key.lookup,)):
+                raise IntegrityError("a key is there")
 
     def put_keys(self, keys: Sequence[Key]) -> None:
         self._many("INSERT OR IGNORE INTO keys VALUES (?, ?)", sorted(keys))

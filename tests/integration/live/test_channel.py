@@ -224,6 +224,32 @@ async def test_a_sender_of_the_webhook_who_was_deleted_begins_anew(server: Serve
         assert await say("tomorrow") == "At what time?"
 
 
+async def test_a_message_of_a_deleted_conversation_that_comes_again_opens_nothing(
+    server: Server,
+) -> None:
+    """It is known, so that who delivers it stops; and nobody behind it waits for ever."""
+    events = "/v1/conversations/gone/events"
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
+
+        async def say(text: str, id: str) -> object:
+            said = {"sender": "gone", "message": text, "message_id": id}
+            answer = await http.post("/webhooks/rest/webhook", json=said)
+            assert answer.status_code == 200
+            return [message["text"] for message in answer.json()]
+
+        assert await say("a table for two", "m1") == ["For which day?"]
+        await http.post(events, json={"type": "ConversationDeleted"})
+        assert await say("a table for two", "m1") == []
+        assert (await http.get(events)).status_code == 404
+        assert await say("a table for two", "m2") == ["For which day?"]
+        assert await say("a table for two", "m1") == []
+        old = {"type": "UserUttered", "text": "a table for two", "message_id": "m1"}
+        known = (await http.post(events, json=old)).json()
+        assert (known["new"], known["event"], known["repeated"]) == (False, 0, ["m1"])
+        mixed = (await http.post(events, json=[old, {"type": "SlotSet", "name": "n"}])).json()
+        assert (mixed["new"], mixed["events"], mixed["repeated"]) == (True, 1, ["m1"])
+
+
 async def test_a_bot_behind_a_url_is_asked_and_recorded(server: Server) -> None:
     with turnlog_part.running(bot=f"{server.url}/webhooks/rest/webhook") as front:
         async with connected(front.url) as client:

@@ -96,7 +96,8 @@ class Records:
                 raise ConversationConflict(id)
             version = begun or (thread.version if thread is not None else 0)
             try:
-                self._log.record(id, *saved(record, new, thread), expected_version=version)
+                events = saved(record, new, thread)
+                self._log.perform(id, lambda state, past: events, expected_version=version)
             except (KeyError, UnknownConversation, VersionConflict) as error:
                 raise ConversationConflict(id) from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from litestar import Response, get, post
@@ -16,6 +16,7 @@ from turnlog.domain.events import Event, UserUttered
 from turnlog.engine.command import Checkout, going_on
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import standing
+from turnlog.engine.request import Recorded
 from turnlog.errors import FormatError
 from turnlog.serializers.shared import plain
 from turnlog.server import contents, event_stream, wire
@@ -79,11 +80,23 @@ class EventPage(msgspec.Struct):
 
 
 class RecordedCommit(msgspec.Struct):
+    """What was recorded, now or, where it is not `new`, before; 0 where that was deleted.
+
+    repeated: ids of the user's messages that were known, and are not recorded again.
+    """
+
     conversation: str
     version: int
     event: int
     events: int
     new: bool
+    repeated: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, conversation: str, done: Recorded) -> Self:
+        first = done.commits[0].first_event if done.commits else 0
+        last = done.commits[-1].version if done.commits else 0
+        return cls(conversation, last, first, len(done.events), done.new, done.repeated)
 
 
 @get("/v1/conversations/{conversation:str}/events")
@@ -129,9 +142,7 @@ async def record(request: Json, conversation: str, services: Services) -> Record
         raise RequestRefused(400, "BadRequest", "no events were given")
     key = request.headers.get("idempotency-key")
     done = await services.runner.record(conversation, *batch, key=key)
-    last = done.commits[-1]
-    count = sum(len(commit.events) for commit in done.commits)
-    return RecordedCommit(conversation, last.version, done.commits[0].first_event, count, done.new)
+    return RecordedCommit.of(conversation, done)
 
 
 class ForkAsked(msgspec.Struct, rename={"as_": "as"}):
@@ -156,8 +167,7 @@ async def fork(
         conversation, as_=asked.as_, turn=asked.turn, event=asked.event, trial=asked.trial,
         reason=asked.reason, key=key,
     )  # fmt: skip
-    commit = done.commits[0]
-    return RecordedCommit(asked.as_, 1, commit.first_event, len(commit.events), done.new)
+    return RecordedCommit.of(asked.as_, done)
 
 
 class CheckoutAsked(msgspec.Struct):
