@@ -176,7 +176,7 @@ class Run:
 
     def replace_all(self, state: StateSnapshot) -> None:
         self.said += 1
-        summary = SystemMessage("a summary", id=f"summary-{self.said}")
+        summary = SystemMessage(f"summary {self.said}", id=f"summary-{self.said}")
         kept = state.values["messages"][-2:]
         new = [RemoveMessage(REMOVE_ALL_MESSAGES), summary, *kept]
         self.graph.update_state(self.config, {"messages": new}, "ask")

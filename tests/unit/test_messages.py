@@ -290,6 +290,14 @@ def test_a_compaction_stands_for_what_it_sums_up_and_what_was_taken_back_does_no
     assert kept == ["be brief", "a", "b", "c"]
 
 
+def test_a_compaction_stands_for_the_summary_of_one_before(log: Turnlog) -> None:
+    found = said(
+        log, UserUttered("a"), BotUttered("b"), UserUttered("c"), HistoryCompacted(1, 1, "a"),
+        HistoryCompacted(1, 2, "a and b"), for_model=True,
+    )  # fmt: skip
+    assert [(m.role, m.text) for m in found] == [("system", "a and b"), ("user", "c")]
+
+
 # --- equal --------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,8 @@ from turnlog.domain.message_groups import side
 from turnlog.domain.traits import Rewind
 
 _CHANGING = (
-    e.MessageEdited, e.MessageRegenerated, e.AnswerMeasured, e.AnswerBrokenOff, *get_args(Rewind),
+    e.MessageEdited, e.MessageRegenerated, e.AnswerMeasured, e.AnswerBrokenOff, e.HistoryCompacted,
+    *get_args(Rewind),
 )  # fmt: skip
 
 

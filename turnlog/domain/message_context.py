@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeGuard
 
 from turnlog.domain.events import HistoryCompacted
@@ -22,18 +22,26 @@ def for_model(messages: Iterable[Message], compactions: Iterable[Compaction] = (
     compactions: oldest first; the text of each stands for the messages from `first` to `last`.
     """
     compacted = list(messages)
+    summed_up: dict[int | None, HistoryCompacted] = {}
     for number, compaction in compactions:
-        compacted = list(_compacted(compacted, number, compaction))
+        compacted = list(_compacted(compacted, number, compaction, summed_up))
+        summed_up[number] = compaction
     return list(_closed(compacted))
 
 
 def _compacted(
-    messages: list[Message], number: int, compaction: HistoryCompacted
+    messages: list[Message],
+    number: int,
+    compaction: HistoryCompacted,
+    earlier: Mapping[int | None, HistoryCompacted],
 ) -> Iterator[Message]:
+    """earlier: the compactions whose summaries are among the messages, by number."""
     summary = Message("system", (Text(compaction.text or ""),), event=number)
     is_due = compaction.text is not None
     for message in messages:
-        if not compaction.first <= (message.event or 0) <= compaction.last:
+        before, event = earlier.get(message.event), message.event or 0
+        first, last = (before.first, before.last) if before else (event, event)
+        if not (compaction.first <= first and last <= compaction.last):
             yield message
         elif is_due:
             is_due = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,13 +11,14 @@ from langchain_core.messages import BaseMessage
 from msgspec.structs import replace
 
 from turnlog.agents.langgraph.bodies import KeptCheckpoint, Tail, packed
-from turnlog.agents.langgraph.message_list import MessageItem, MessageList
+from turnlog.agents.langgraph.change import Change
+from turnlog.agents.langgraph.message_list import MessageList
 from turnlog.agents.langgraph.messages import langchain, said
 from turnlog.agents.langgraph.offer import NAMED
 from turnlog.agents.langgraph.pattern import Pattern
 from turnlog.agents.langgraph.thread import Held, Thread
 from turnlog.agents.langgraph.values import Values
-from turnlog.domain.events import Event, HistoryContinued
+from turnlog.domain.events import Event, HistoryCompacted, HistoryContinued
 from turnlog.domain.message_recording import recorded_as
 from turnlog.domain.messages import messages
 from turnlog.domain.plain import dumps
@@ -30,7 +31,8 @@ class Plan:
     """The events of one checkpoint, given where its thread stands.
 
     after: number of the conversation's last event. channel: of the messages, in the root
-    namespace. parent: None where the checkpoint has none, or one that is not known.
+    namespace; summary: the one whose text stands for messages left out. parent: None where the
+    checkpoint has none, or one that is not known.
     """
 
     def __init__(
@@ -38,10 +40,12 @@ class Plan:
         thread: Thread,
         values: Values,
         channel: str,
+        summary: str,
         parent: KeptCheckpoint | None,
         after: int,
     ) -> None:
-        self._thread, self._values, self._channel = thread, values, channel
+        self._thread, self._values = thread, values
+        self._channel, self._summary = channel, summary
         self._spoken = thread.spoken
         self._parent = parent
         self._held: dict[str, Held] = {} if parent is None else thread.held(parent)
@@ -56,6 +60,8 @@ class Plan:
         change = None if checkpoint.ns else self._change(new)
         if not checkpoint.ns:
             self._go_back(change)
+        if change is not None:
+            self._compact(change, new.get(self._summary))
         lists = {} if change is None else {self._channel: self._said(change)}
         values: dict[str, msgspec.Raw] = {}
         for name, value in new.items():
@@ -118,7 +124,7 @@ class Plan:
             return None
         before = self._held.get(self._channel)
         old = before if isinstance(before, MessageList) else MessageList()
-        change = Change(old, value, lambda item: self._spoken.pattern(item, self._values))
+        change = Change(old, value, self._spoken, self._values)
         return change if change.compare() else None
 
     def _go_back(self, change: Change | None) -> None:
@@ -127,10 +133,23 @@ class Plan:
         if (found := [back for back in backs if back is not None]) != []:
             self.events.append(HistoryContinued(min(found)))
 
+    def _compact(self, change: Change, told: Any) -> None:
+        """Record what stands for messages that were left out: a message, or the channel's text."""
+        text = told if change.summary is None else str(change.summary.text)
+        if change.left_out is not None and isinstance(text, str) and text:
+            self.events.append(HistoryCompacted(*change.left_out, text))
+
     def _said(self, change: Change) -> Tail:
-        own = [msgspec.Raw(item.raw) for item in change.moved]
+        own = [] if change.summary is None else [self._summed_up(change.summary)]
+        own += [msgspec.Raw(item.raw) for item in change.moved]
         own += [msgspec.Raw(raw) for raw in self._recorded(change.new)]
         return Tail(change.kept, own)
+
+    def _summed_up(self, summary: BaseMessage) -> msgspec.Raw:
+        """The item of a message that the last event says."""
+        number = self._after + len(self.events)
+        rest = skeleton(self._values.plain(summary), [(number, self.events[-1])], NAMED)
+        return msgspec.Raw(dumps([number, rest]))
 
     def _branched(self) -> int | None:
         """The event that the parent ends with, where another checkpoint came after it."""
@@ -156,61 +175,3 @@ class Plan:
             else:
                 its = numbered[begin - first : end - first]
                 yield dumps([begin, skeleton(self._values.plain(message), its, NAMED)])
-
-
-class Change:
-    """How a list of messages became another.
-
-    kept: how many at the beginning are the same. moved: the further items that are. new: the
-    messages after them. back: number of the event before those that are taken back; a message that
-    was removed while later ones stayed is not.
-    """
-
-    def __init__(
-        self,
-        old: MessageList,
-        value: list[BaseMessage],
-        pattern: Callable[[MessageItem], Pattern],
-    ) -> None:
-        self._old, self._value = old, value
-        self._pattern = pattern
-        self.kept = old.same(value, pattern)
-        self.moved: list[MessageItem] = []
-        self.new: list[BaseMessage] = []
-        self.back: int | None = None
-
-    def compare(self) -> bool:
-        """Find what is new; false where not all of it are messages."""
-        if not all(isinstance(item, BaseMessage) for item in self._value[self.kept :]):
-            return False
-        self.moved, self.new, gone = self._compared()
-        if gone:
-            self.back = min(item.event for item in gone) - 1
-            self._record_again(self.back)
-        return True
-
-    def _compared(self) -> tuple[list[MessageItem], list[BaseMessage], list[MessageItem]]:
-        """The items that moved up, the new messages, and the items that nothing came after."""
-        old, new = self._old.after(self.kept), self._value[self.kept :]
-        if not old:
-            return [], new, []
-        ids = {message.id for message in new}
-        moved: list[MessageItem] = []
-        last = at = 0
-        while len(moved) < len(new):
-            while at < len(old) and self._pattern(old[at]).id not in ids:
-                at += 1
-            if at == len(old) or not self._pattern(old[at]).says(new[len(moved)]):
-                break
-            moved.append(old[at])
-            last = at = at + 1
-        return moved, new[len(moved) :], old[last:]
-
-    def _record_again(self, back: int) -> None:
-        """What stays but was recorded after that event is recorded once more."""
-        staying = [*[*self._old][: self.kept], *self.moved]
-        late = next((n for n, item in enumerate(staying) if item.event > back), None)
-        if late is not None:
-            self.kept = min(self.kept, late)
-            self.moved = self.moved[: max(0, late - self.kept)]
-            self.new = self._value[late:]

@@ -59,12 +59,14 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
         *,
         serde: JsonPlusSerializer | None = None,
         channel: str = "messages",
+        summary: str = "summary",
         stale: Literal["keep", "raise"] = "keep",
     ) -> None:
         """url: of the log, or the log itself, which the caller closes.
 
-        channel: whose messages are the conversation's. stale: what becomes of a checkpoint whose
-        parent is not the newest; with `raise` it raises StaleParent and records nothing.
+        channel: whose messages are the conversation's. summary: whose text stands for messages
+        that were removed before others, unless a message does. stale: what becomes of a checkpoint
+        whose parent is not the newest; with `raise` it raises StaleParent and records nothing.
         """
         serde = JsonPlusSerializer() if serde is None else serde
         if not isinstance(serde, JsonPlusSerializer):
@@ -74,7 +76,7 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
         AsyncFace.__init__(self, serde=serde)
         Door.__init__(self, url)
         self._threads = Threads(self.log)
-        self._channel = channel
+        self._channel, self._summary = channel, summary
         self._raises = stale == "raise"
 
     @property
@@ -183,7 +185,8 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
             _check_parent(reading, thread, body.parent)
         before, parent = self._gone_on_from(reading, thread, body.ns, body.parent)
         after = 0 if thread.deleted else thread.event
-        plan = Plan(thread, self._values, self._channel, parent, after + len(before))
+        after += len(before)
+        plan = Plan(thread, self._values, self._channel, self._summary, parent, after)
         body.seen = 0 if parent is None else parent.seen
         plan.take(body, found, changed)
         return [*before, *plan.events]

@@ -71,6 +71,11 @@ class Spoken:
         place = bisect_right(self._own, number, key=_first)
         return self._own[place - 1] if place else range(0)
 
+    def first(self, number: int) -> int:
+        """Of the message that begins with an event, or of those that it sums up."""
+        event = self._events.get(number)
+        return event.first if isinstance(event, e.HistoryCompacted) else number
+
     def said(self, number: int) -> Message:
         """The message that begins with an event."""
         if number not in self._said and number in (own := self._around(number)):
