@@ -14,20 +14,23 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
+from io import BytesIO
+from operator import itemgetter
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 import turnlog
+from turnlog.audit.attachments import sweep
 from turnlog.domain import events as e
-from turnlog.encoding.apart import BARE
 from turnlog.encoding.rows import is_commit
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Request
 from turnlog.errors import TurnlogError
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import catch_up, rebuild
+from turnlog.storage.contents import StoredContents
 from turnlog.storage.rows import Entry, Row
 from turnlog.testing import strategies
 
@@ -35,6 +38,8 @@ ids = st.sampled_from(["alice", "bob", "nul\0", "😀"])
 keys = st.none() | st.sampled_from(["k1", "k2", "k\0"])
 numbers = st.integers(-1, 30)
 
+large = strategies.large_events(e.MediaAdded, e.ForeignRecorded, e.TextAdded, e.ToolReturned)
+added = st.builds(e.TextAdded, strategies.texts)
 asked = st.lists(
     st.one_of(
         st.builds(e.UserUttered, strategies.texts, message_id=keys),
@@ -49,6 +54,7 @@ asked = st.lists(
                 e.MessageRedacted(99), e.BotUttered("x" * 300),
             ]
         ),
+        st.integers(0, 4).flatmap(lambda n: large if n == 0 else added),
     ),
     max_size=5,
 )  # fmt: skip
@@ -111,6 +117,31 @@ class LogMachine(RuleBasedStateMachine):
             log.writer.flush()
             outcomes = [partial(_outcome, request) for request in requests]
             return [answered(outcome, log) for outcome in outcomes]
+
+        self.both(ask)
+
+    @rule(id=ids, content=strategies.large_bytes, key=keys, named=st.booleans())
+    def attach(self, id: str, content: bytes, key: str | None, named: bool) -> None:
+        def ask(log: Turnlog) -> Any:
+            held = log.attach(id, BytesIO(content), type="a/b")
+            shown = e.MediaAdded("file", content=held, actor="user")
+            return recorded(log.record(id, shown, key=key)) if named else (held.length, held.type)
+
+        self.both(ask)
+
+    @rule(origin=ids, id=ids)
+    def record_what_another_has_attached(self, origin: str, id: str) -> None:
+        def ask(log: Turnlog) -> Any:
+            events = log.read_events(origin)
+            return recorded(log.record(id, *(x for x in events if isinstance(x, e.MediaAdded))))
+
+        self.both(ask)
+
+    @rule()
+    def sweep(self) -> None:
+        def ask(log: Turnlog) -> int:
+            with log.store.transaction() as transaction:
+                return sweep(transaction)
 
         self.both(ask)
 
@@ -177,11 +208,13 @@ def contents(log: Turnlog) -> list[Any]:
     Salts and stream numbers are each log's own, and so is when tables are caught up.
     """
     with log.store.scan() as scan:
-        rows = sorted((row.position, row.topic, _said(row)) for row in scan.every(Row))
+        held = StoredContents(scan, log.store)
+        every = ((row.position, row.topic, _said(row, held)) for row in scan.every(Row))
+        rows = sorted(every, key=itemgetter(0))
         entries = sorted(scan.every(Entry))
     heads = log.current.every(log.store.reader)
     return [rows, [(head.conversation, head.version, head.state) for head in heads], entries]
 
 
-def _said(row: Row) -> Any:
-    return row.commit(BARE) if is_commit(row.topic) else row.body
+def _said(row: Row, contents: StoredContents) -> Any:
+    return row.commit(contents) if is_commit(row.topic) else row.body

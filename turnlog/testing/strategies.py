@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -11,7 +11,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from turnlog.domain import events as e
-from turnlog.domain.attachment import Attachment
+from turnlog.domain.attachment import LARGE, Attachment
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.decide import decide
 from turnlog.domain.dialogue import Dialogue
@@ -97,6 +97,41 @@ _LEAVES: dict[Any, st.SearchStrategy[Any]] = {
     bytes: st.binary(max_size=20),
     type(None): st.none(),
 }
+
+
+# --- what stands apart from its row -------------------------------------------------------------
+
+sizes = st.sampled_from([LARGE - 10, LARGE, LARGE + 1, 2 * LARGE, 2 * LARGE + 7])
+"""Of values on both sides of those that stand apart, with whole last chunks and others."""
+
+large_bytes = st.builds(lambda piece, size: (piece * size)[:size], st.binary(min_size=1), sizes)
+large_texts = st.builds(lambda piece, size: (piece * size)[:size], texts.filter(bool), sizes)
+_LARGE: dict[Any, st.SearchStrategy[Any]] = {
+    bytes: large_bytes,
+    str: large_texts,
+    Any: large_texts | st.lists(large_texts, min_size=1, max_size=2),
+    dict: st.dictionaries(texts, large_texts, min_size=1, max_size=2),
+}
+
+
+def large_events(*kinds: type[e.Event]) -> st.SearchStrategy[e.Event]:
+    """Events of these types, or of every type, with a large value in a field that can hold one."""
+    places = [(kind, *place) for kind in kinds or e.EVENTS for place in _large_fields(kind)]
+    return st.sampled_from(places).flatmap(lambda place: _with_large(*place))
+
+
+def _large_fields(kind: type[e.Event]) -> Iterator[tuple[str, Any]]:
+    for name, hint in get_type_hints(kind).items():
+        for held in (hint, *get_args(hint)):
+            if (held := get_origin(held) or held) in _LARGE:
+                yield name, held
+
+
+def _with_large(kind: type[e.Event], name: str, held: Any) -> st.SearchStrategy[e.Event]:
+    return st.builds(
+        lambda event, large: msgspec.structs.replace(event, **{name: large}),
+        structs(kind), _LARGE[held],
+    )  # fmt: skip
 
 
 # --- conversations ------------------------------------------------------------------------------
