@@ -14,6 +14,8 @@ if _typing.TYPE_CHECKING:
     from turnlog.domain.conversation import Conversation
     from turnlog.domain.dialogue import Dialogue, Turn
     from turnlog.domain.events import (
+        AccessRecorded,
+        AccessRecordingSet,
         Act,
         ActionExecuted,
         ActionRejected,
@@ -130,6 +132,8 @@ if _typing.TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AccessRecorded",
+    "AccessRecordingSet",
     "Act",
     "ActionExecuted",
     "ActionRejected",

@@ -37,6 +37,7 @@ ARGUMENTS = {
     "prove": ["alice", "--turn", "1", "--key", "k", "--out", "p"],
     "audit": ["alice", "--out", "page.html"],
     "comply": [],
+    "access": [],
     "replay": ["--all", "--bot", "turnlog.bots.booking:bot"],
 }
 DIALOGUE = (

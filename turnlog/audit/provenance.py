@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,14 +34,14 @@ class Provenance(msgspec.Struct, frozen=True):
         return f"positions {self.first} to {self.last}" if self.last else "no rows"
 
 
-def provenance(log: Any, *, by: str | None = None, zone: ZoneInfo | None = None) -> Provenance:
-    """Of a report on a log as it stands; by: else who runs this process."""
+def provenance(log: Any, *, by: str, zone: ZoneInfo | None = None) -> Provenance:
+    """Of a report on a log as it stands; by: who makes it."""
     from turnlog import __version__
 
     last = log.store.reader.last_position()
     return Provenance(
         log.digest(0).hex(), min(1, last), last, _head(log, last), log.clock(),
-        by or _user(), __version__, zone,
+        by, __version__, zone,
     )  # fmt: skip
 
 
@@ -52,10 +51,3 @@ def _head(log: Any, last: int) -> str:
     except Corrupt as error:
         return f"the row at position {last} cannot be read: {error}"
     return head
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a process whose user has no name
-        return "unnamed"

@@ -44,6 +44,7 @@ COMMANDS: dict[str, str] = {
     "prove": "turnlog.cli.prove:prove",
     "check-proof": "turnlog.cli.prove:check_proof",
     "audit": "turnlog.cli.audit:audit",
+    "access": "turnlog.cli.access:access",
     "comply": "turnlog.cli.comply:comply",
     "replay": "turnlog.cli.replay:replay",
     "serve": "turnlog.cli.serve:serve",

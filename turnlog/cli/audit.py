@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from turnlog.cli import output
+from turnlog.cli.settings import actor as this_user
 from turnlog.cli.settings import open_log
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="The conversations.")]
@@ -131,6 +132,6 @@ def _provenance(log: Any, by: str | None, zone: str | None) -> Any:
     from turnlog.audit.provenance import provenance
 
     try:
-        return provenance(log, by=by, zone=None if zone is None else ZoneInfo(zone))
+        return provenance(log, by=by or this_user(), zone=None if zone is None else ZoneInfo(zone))
     except (ValueError, OSError, KeyError) as error:
         raise typer.BadParameter(f"--zone {zone!r} is no time zone, as Europe/Berlin is") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Annotated, Any, NamedTuple
@@ -40,13 +40,15 @@ Life = Annotated[
 
 class CommonOptions(NamedTuple):
     """aside: whether stdout is left to a file that the command writes. named: whether the
-    database was, with --db.
+    database was, with --db. command: which one runs. ids: the conversations that it names.
     """
 
     db: str = DEFAULT_DB
     json: bool = False
     aside: bool = False
     named: bool = False
+    command: str = ""
+    ids: tuple[str, ...] = ()
 
 
 _current: ContextVar[CommonOptions] = ContextVar("settings")
@@ -74,7 +76,8 @@ def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
     def run(db: str | None = None, json: bool = False, **arguments: Any) -> None:
         before = settings()
         named = before.named or db is not None
-        _current.set(CommonOptions(db or before.db, json or before.json, named=named))
+        name, ids = command.__name__.rstrip("_"), _named_in(arguments)
+        _current.set(CommonOptions(db or before.db, json or before.json, False, named, name, ids))
         command(**arguments)
 
     signature = inspect.signature(command, eval_str=True)
@@ -87,15 +90,52 @@ def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def open_log(*, create: bool = False, readonly: bool = False) -> Any:
+def _named_in(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """The conversations that a command's arguments name."""
+    named = [arguments.get("id"), arguments.get("other"), *(arguments.get("ids") or ())]
+    return tuple(id for id in named if isinstance(id, str))
+
+
+def actor() -> str:
+    """Who runs the command: what TURNLOG_ACTOR says, else the user."""
+    import getpass
+
+    try:
+        return os.environ.get("TURNLOG_ACTOR") or getpass.getuser()
+    except (OSError, KeyError):  # a process whose user has no name
+        return "unnamed"
+
+
+def open_log(*, create: bool = False, readonly: bool = False, shows: bool = True) -> Any:
     """The log of the database asked for; a context manager.
 
     Raises NoSuchLog where there is none, unless the command may create it. readonly: for commands
-    that only read, which change nothing.
+    that only read, which change nothing but where the log keeps who reads it. shows: whether the
+    command shows what was said.
     """
     from turnlog.engine.log import Turnlog
 
-    return Turnlog(open_store(create=create, readonly=readonly))
+    log = Turnlog(open_store(create=create, readonly=readonly))
+    return _as_reader(log) if readonly and shows else log
+
+
+def _as_reader(log: Any) -> Any:
+    """The log once it is recorded who reads it, where it keeps that."""
+    from turnlog.engine.access import AccessWatch, access_request
+    from turnlog.engine.log import Turnlog
+    from turnlog.errors import StorageError
+
+    if not AccessWatch(log).on:
+        return log
+    log.close()
+    way, reason = f"turnlog {settings().command}", os.environ.get("TURNLOG_REASON")
+    try:
+        log = Turnlog(open_store())
+        log.writer.perform(access_request(log, way, settings().ids, actor=actor(), reason=reason))
+    except StorageError as error:
+        why = f"this log keeps who reads it, so reading needs write access: {error}"
+        raise StorageError(why) from error
+    return log
 
 
 def open_store(*, create: bool = False, readonly: bool = False) -> Any:

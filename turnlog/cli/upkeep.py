@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from turnlog.cli import output
-from turnlog.cli.settings import Id, open_log
+from turnlog.cli.settings import Id, actor, open_log
 from turnlog.domain.amounts import amount
 
 REMAINS = "the bytes remain in the log until erasure by key destruction exists"
@@ -42,7 +42,7 @@ def rebuild(force: Force = False) -> None:
     from turnlog.projections import register_installed
 
     register_installed()
-    with open_log(readonly=True) as log:
+    with open_log(readonly=True, shows=False) as log:
         faults, ahead = faults_of(log.store)
     if ahead and not force:
         _refuse([*ahead, *faults])
@@ -50,7 +50,7 @@ def rebuild(force: Force = False) -> None:
         done = rebuilt(log.store)
         if ahead:
             check_tail(log)  # which the heads that were ahead did not let it record
-            record_rebuild(log, [*ahead, *faults], _user())
+            record_rebuild(log, [*ahead, *faults], actor())
     found = {"faults": _plain(faults)} if faults else {}
     output.document(
         {"rebuilt": done, **found}, human=lambda: output.table(("model", "commits"), done.items())
@@ -74,19 +74,9 @@ def _plain(faults: list[Any]) -> Any:
     return to_builtins(faults)
 
 
-def _user() -> str:
-    """Who runs this, as the system knows them."""
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
-
-
 def stats() -> None:
     """Count what the log holds."""
-    with open_log(readonly=True) as log:
+    with open_log(readonly=True, shows=False) as log:
         counts = _counted(log)
     output.document(counts, human=lambda: output.table(("field", "value"), counts.items()))
 

@@ -43,7 +43,7 @@ def verify(ids: Ids = None, jobs: Jobs = 1, head: Heads = None, verifier: Verifi
     register_installed()
     kept, anchored = _kept(head or (), verifier or ()), None
     try:
-        with open_log(readonly=True) as log:
+        with open_log(readonly=True, shows=False) as log:
             verification = checked(log.store, ids or None, jobs=jobs)
             anchored = _anchored(log, kept, verification)
     except Corrupt as error:  # what a log begins with, without which it is not opened

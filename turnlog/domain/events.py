@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from turnlog.domain.access_events import AccessRecorded as AccessRecorded
+from turnlog.domain.access_events import AccessRecordingSet as AccessRecordingSet
 from turnlog.domain.agent_events import AgentEnded as AgentEnded
 from turnlog.domain.agent_events import AgentStarted as AgentStarted
 from turnlog.domain.agent_events import ApprovalAsked as ApprovalAsked
@@ -586,7 +588,7 @@ EVENTS: tuple[type[Event], ...] = (
     ValueSet, ValueAppended, ValueRemoved, ValuesCleared,
     UserIdentified, IdentityMerged, HandoverStarted, HandoverEnded,
     ConversationTagged, ConversationUntagged, ConversationDeleted, LogRebuilt,
-    TailLost, EventErased, Unknown,
+    TailLost, AccessRecordingSet, AccessRecorded, EventErased, Unknown,
 )  # fmt: skip
 """Every type of event there is."""
 

@@ -69,5 +69,8 @@ def _check_name(conversation: str, field: str, name: str) -> None:
 GLOBALS = stream("globals")
 """The values that all sessions share."""
 
+ACCESS = stream("access")
+"""Who read what, where the log keeps that."""
+
 UPKEEP = stream("upkeep")
 """What was done to the log itself."""

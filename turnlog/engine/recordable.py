@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from turnlog.domain.events import ConversationDeleted, Event, LogRebuilt, OriginDeleted, TailLost
+from turnlog.domain.events import (
+    AccessRecorded,
+    AccessRecordingSet,
+    ConversationDeleted,
+    Event,
+    LogRebuilt,
+    OriginDeleted,
+    TailLost,
+)
 from turnlog.domain.state import State
 from turnlog.domain.streams import is_conversation
 from turnlog.errors import InvalidEvent
 
-_OF_THE_LOG = (LogRebuilt, TailLost, OriginDeleted)
+OF_THE_LOG = (AccessRecorded, AccessRecordingSet, LogRebuilt, OriginDeleted, TailLost)
 """What the log records of itself, in a stream of its own, or in the forks of what is deleted."""
 
-_LOOKED_AT = frozenset({*_OF_THE_LOG, ConversationDeleted})
+_LOOKED_AT = frozenset({*OF_THE_LOG, ConversationDeleted})
 
 
 def check_recordable(conversation: str, state: State, events: Sequence[Event]) -> None:
@@ -24,7 +32,7 @@ def check_recordable(conversation: str, state: State, events: Sequence[Event]) -
         return
     for number, event in enumerate(events, 1):
         kind = type(event).__name__
-        if isinstance(event, _OF_THE_LOG) and is_conversation(conversation):
+        if isinstance(event, OF_THE_LOG) and is_conversation(conversation):
             raise InvalidEvent(conversation, kind, "is recorded by the log alone, of itself")
         if isinstance(event, ConversationDeleted):
             if state.event == 0 and number == 1:

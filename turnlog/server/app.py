@@ -27,6 +27,7 @@ from turnlog.bots import BotConversation, LiveConversation, LoadedBot
 from turnlog.dialogs.timers import RepeatingDialog, Timers
 from turnlog.domain.conversation import Conversation
 from turnlog.server import errors
+from turnlog.server.access import record_access
 from turnlog.server.auth import Principal, authorised
 from turnlog.server.paths import ConversationPaths, with_decoded_id
 from turnlog.server.request_guard import RequestGuard
@@ -96,6 +97,7 @@ def litestar(services: Services) -> Litestar:
     return Litestar(
         route_handlers=[handler for group in ROUTES for handler in _loaded(group)],
         guards=[authorised],
+        before_request=record_access,
         middleware=[with_decoded_id],
         dependencies={
             "log": Provide(lambda: services.log, sync_to_thread=False),

@@ -16,17 +16,24 @@ from turnlog.server.tokens import Tokens, decoded
 
 COOKIE = "turnlog_inspect"
 EVERYTHING = "everything"
+READ, EXPORT, ERASE, ADMINISTER = "read", "export", "erase", "administer"
+"""Roles that the claim `roles` of a token may list; who administers may do all."""
+
+_ROLE_OF = {"GET": READ, "HEAD": READ, "OPTIONS": READ, "DELETE": ERASE}
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody who showed a credential, or needed none.
 
-    conversation: the only one that is theirs, None for none. expires: UTC seconds.
+    conversation: the only one that is theirs, None for none. expires: UTC seconds. name: who it
+    is, for the record. roles: what they may do; None for everything.
     """
 
     everything: bool = False
     conversation: str | None = None
     expires: float | None = None
+    name: str | None = None
+    roles: frozenset[str] | None = None
 
     def in_time(self, now: float) -> None:
         if self.expires is not None and now >= self.expires:
@@ -37,6 +44,11 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
         self.in_time(now)
         if not self.everything and (conversation is None or conversation != self.conversation):
             raise RequestRefused(403, "Forbidden", "the token does not grant this conversation")
+
+    def play(self, role: str) -> None:
+        """Raise RequestRefused unless the role is among theirs."""
+        if self.roles is not None and not self.roles & {role, ADMINISTER}:
+            raise RequestRefused(403, "Forbidden", f"the token does not grant the role {role!r}")
 
 
 class Auth:
@@ -55,7 +67,7 @@ class Auth:
         if credential is None:
             raise RequestRefused(401, "NotAuthenticated", "this server asks for a token")
         if settings.auth_token is not None and _same(credential, settings.auth_token):
-            return Principal(everything=True)
+            return Principal(everything=True, name="the auth token")
         if settings.jwt_key is None:
             raise RequestRefused(401, "NotAuthenticated", "the token is not valid")
         return _of_claims(
@@ -66,27 +78,54 @@ class Auth:
         """Whoever opens a socket: anybody, unless the server has a JWT key."""
         if credential is None and self._settings.jwt_key is None:
             return Principal()
-        return self.principal(credential) if self._settings.protected else Principal()
+        principal = self.principal(credential) if self._settings.protected else Principal()
+        principal.play(ADMINISTER)
+        return principal
 
     def reader(self, cookie: str) -> Principal:
         """Whoever holds the inspector's cookie."""
         subject = self._tokens.conversation(cookie, "inspect")
-        return Principal(everything=True) if subject == EVERYTHING else _only(subject[1:])
+        if subject.startswith("/"):
+            return _only(subject[1:])
+        name = subject.removeprefix(EVERYTHING).removeprefix(" ") or None
+        return Principal(everything=True, name=name, roles=frozenset({READ}))
 
     def cookie(self, principal: Principal) -> str:
-        subject = EVERYTHING if principal.everything else f"/{principal.conversation}"
+        principal.play(READ)
+        everything = f"{EVERYTHING} {principal.name or ''}".rstrip()
+        subject = everything if principal.everything else f"/{principal.conversation}"
         return self._tokens.token(subject, "inspect")
 
 
 def _of_claims(claims: dict[str, Any]) -> Principal:
-    """Rasa's `user: {username, role}`, else `conversation`, else `sub`."""
+    """Rasa's `user: {username, role}`, else `conversation`, else `sub`.
+
+    With `roles` it is the token of somebody who looks after the log, and `sub` says who.
+    """
     user = claims.get("user")
     user = user if isinstance(user, dict) else {}
+    expires: Any = claims.get("exp")
+    name = next((n for n in (user.get("username"), claims.get("sub")) if _is_name(n)), None)
+    if "roles" in claims:
+        return Principal(everything=True, expires=expires, name=name, roles=_roles(claims))
     if user.get("role") == "admin":
-        return Principal(everything=True, expires=claims.get("exp"))
+        return Principal(everything=True, expires=expires, name=name)
     names = (user.get("username"), claims.get("conversation"), claims.get("sub"))
-    name = next((n for n in names if isinstance(n, str) and n), None)
-    return _only(name, claims.get("exp"))
+    return _only(next(filter(_is_name, names), None), expires)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _roles(claims: dict[str, Any]) -> frozenset[str]:
+    """What the claim `roles` lists. Raises RequestRefused (401) for roles that there are not."""
+    roles = claims["roles"]
+    known = (READ, EXPORT, ERASE, ADMINISTER)
+    if not isinstance(roles, list) or not all(role in known for role in roles):
+        why = f"the token's roles must be a list of {READ}, {EXPORT}, {ERASE}, {ADMINISTER}"
+        raise RequestRefused(401, "NotAuthenticated", why)
+    return frozenset(roles)
 
 
 def _only(conversation: str | None, expires: float | None = None) -> Principal:
@@ -109,7 +148,8 @@ def authorised(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRout
     """The guard of every route: it serves the conversation of its path, or needs everything.
 
     A route says otherwise in `opt`: access="open" asks for nothing, access="handler" for a
-    principal whose rights the handler checks itself.
+    principal whose rights the handler checks itself; role="export" for another role than follows
+    from the method.
     """
     access = handler.opt.get("access")
     if access == "open":
@@ -117,8 +157,14 @@ def authorised(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRout
     auth: Auth = connection.app.state.auth
     principal = holder(connection, auth)
     connection.state.principal = principal
+    principal.play(handler.opt.get("role") or _role_of(connection))
     if access != "handler":
         principal.require(connection.path_params.get("conversation"), auth.clock())
+
+
+def _role_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """What the method of a request asks for."""
+    return _ROLE_OF.get(str(connection.scope.get("method")), ADMINISTER)
 
 
 def holder(connection: ASGIConnection[Any, Any, Any, Any], auth: Auth) -> Principal:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from turnlog import AsyncTurnlog
 from turnlog.bots import LoadedBot
+from turnlog.engine.access import AccessWatch
 from turnlog.server.auth import Auth
 from turnlog.server.event_stream import EventStreams
 from turnlog.server.feed import Feed
@@ -49,6 +50,7 @@ class Services:
         self.feed = Feed(log, self.signal.saw if self.signal else None)
         self.streams = EventStreams(log, self.feed, settings.limits)
         self.sessions = AsyncSessionManager(manager=SessionManager(log=log.sync))
+        self.watch = AccessWatch(log.sync)
         self.has_bot = bot is not None
         guard = MessageGuard(self.rate, settings.limits.message)
         self.leases = _leases(settings)

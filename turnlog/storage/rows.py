@@ -56,6 +56,10 @@ class Stream(NamedTuple):
     owner: bytes
     name: bytes | None
 
+    @property
+    def conversation(self) -> str:
+        return named(self.stream, self.name)
+
     def lookup(self, secret: bytes) -> bytes | None:
         """How its id finds it; None where the id was dropped."""
         return None if self.name is None else lookup_of(secret, encoding.decode_name(self.name))
@@ -92,7 +96,7 @@ class Row(NamedTuple):
 
     @property
     def conversation(self) -> str:
-        return erased(self.stream) if self.name is None else encoding.decode_name(self.name)
+        return named(self.stream, self.name)
 
     @property
     def body(self) -> bytes:
@@ -142,6 +146,11 @@ def genesis_in(rows: Sequence[Any], secrets: Sequence[Any]) -> Genesis | None:
     genesis = Genesis(rows[0][5], secrets[0][0])
     sound = type(genesis.skeleton) is bytes and type(genesis.secret) is bytes
     return genesis if sound and tuple(rows[0]) == genesis.columns() else None
+
+
+def named(stream: int, name: bytes | None) -> str:
+    """The id in a stream's name, or what stands for one that was dropped."""
+    return erased(stream) if name is None else encoding.decode_name(name)
 
 
 def erased(stream: int) -> str:

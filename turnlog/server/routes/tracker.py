@@ -122,7 +122,7 @@ async def remove(conversation: str, log: AsyncTurnlog, services: Services) -> di
     return {"conversation": conversation, "status": "deleted", "message": KEPT_BYTES}
 
 
-@get("/conversations/{conversation:str}/story", media_type="text/plain")
+@get("/conversations/{conversation:str}/story", media_type="text/plain", opt={"role": "export"})
 async def as_story(
     conversation: str,
     log: AsyncTurnlog,
