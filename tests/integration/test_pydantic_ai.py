@@ -348,6 +348,38 @@ async def test_what_others_take_back_edit_and_redact_is_seen(
     assert words(after.messages)[2:] == ["instead"]
 
 
+async def test_what_others_recorded_is_a_branch_too(store: TurnlogConversationStore) -> None:
+    await saved(store, text("one"), reply("1"))
+    log = store.log
+    log.record("a", UserUttered("two"), BotUttered("2"), ToolCalled("x", {"n": 1}, "c1"),
+               ToolCalled("y", {}, "c2"), ToolReturned("no", "c1"), ToolReturned("yes", "c2"),
+               BotUttered("2, then"))  # fmt: skip
+    before = await store.load("a")
+    assert before is not None
+    assert [len(message.parts) for message in before.messages] == [1, 1, 1, 1, 2, 2, 1]
+    await saved(store, text("three"))
+    left = await store.load_entries("a") or []
+    for at in (5, 3):
+        found = await store.load("a")
+        assert found is not None
+        await store.branch("a", at=at, expected_revision=found.revision)
+        kept = await store.load("a")
+        assert kept is not None
+        assert kept.messages == before.messages[:at]
+        said_then = [each for one in kept.messages for each in read(document(one))]
+        assert alike(log.conversation("a").messages(), said_then)
+    await saved(store, text("instead"))
+    assert await store.read_history(left[-1].id) == left
+    two = next(m.event for m in log.conversation("a").messages() if m.text == "two")
+    log.record("a", MessageRedacted(two or 0))
+    again = await store.load("a")
+    assert again is not None
+    shown = words(again.messages)
+    assert (shown[:2], shown[-1]) == (["one", "1"], "instead")
+    assert "two" not in shown
+    assert "two" not in repr(await store.read_history(left[-1].id))
+
+
 async def test_what_is_deleted_can_begin_again_and_goes_from_forks(
     store: TurnlogConversationStore,
 ) -> None:

@@ -34,9 +34,15 @@ class Save(msgspec.Struct, frozen=True):
     entries: list[dict[str, Any]]
 
     @property
-    def first(self) -> int:
-        """Number of the first event that says one of its messages."""
+    def own(self) -> int:
+        """Number of the first event of its own messages."""
         return self.number - sum(int(entry["events"]) for entry in self.entries)
+
+    @property
+    def first(self) -> int:
+        """The same, also of those that others recorded and that it names."""
+        others = (int(entry["said"][0]) for entry in self.entries if "said" in entry)
+        return min(others, default=self.own)
 
 
 def save_in(recorded: RecordedEvent) -> Save | None:

@@ -63,7 +63,7 @@ def _bare(part: Part, names: dict[str, list[str]]) -> Part:
     if isinstance(part, ToolResult):
         called = names.get(part.call_id or "")
         name = called.pop() if called else None
-        return replace(part, name=part.name or name)
+        return replace(part, name=part.name or name, content=_result(part.content))
     if isinstance(part, Media):
         return replace(part, name=None, content=None, sha256=_sha256(part))
     return part
@@ -74,6 +74,17 @@ def _sha256(media: Media) -> str | None:
     if isinstance(held, Attachment):
         return held.sha256().hex()
     return media.sha256 if held is None else sha256(held).hexdigest()
+
+
+def _result(content: Any) -> Any:
+    """What its JSON says: some frameworks have texts alone."""
+    if not isinstance(content, str):
+        return content
+    try:
+        held = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeError):
+        return content
+    return content if isinstance(held, str) else held
 
 
 def _arguments(call: ToolCall) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 from pydantic_ai.conversation_store import ConversationEntry
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter
@@ -10,31 +10,27 @@ from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter
 from turnlog.agents.pydantic_ai.copies import Originals
 from turnlog.agents.pydantic_ai.messages import Document
 
-Documents = Callable[[Sequence["ChainEntry"]], Iterable[Document]]
-"""Gives the messages of entries in pydantic-ai's own JSON."""
-
 
 class ChainEntry:
-    """One message in a chain. first, last: numbers of the events that say it; first is beyond last
-    where none do. named: number of the event that names it. is_own: False for what others
-    recorded, which is read from the log's messages. document: its message as the log has it,
-    until it is made.
+    """One message in a chain. said: numbers of the first and the last event that say it; the first
+    is beyond the last where none do. named: number of the event that names it. document: its
+    message in pydantic-ai's own JSON, until it is made.
     """
 
-    __slots__ = ("document", "first", "id", "is_own", "last", "message", "named", "parent")
+    __slots__ = ("document", "first", "id", "last", "message", "named", "parent")
 
     def __init__(
         self,
         id: str,
         parent: str | None,
-        events: tuple[int, int],
+        said: Sequence[int],
         named: int,
-        document: Document | None = None,
+        document: Document,
     ) -> None:
         self.id, self.parent = id, parent
-        self.first, self.last = events
+        self.first, self.last = said
         self.named = named
-        self.is_own, self.document = document is not None, document
+        self.document: Document | None = document
         self.message: ModelMessage | None = None
 
     @property
@@ -55,21 +51,22 @@ class Line:
         length = self._length
         return length <= len(chain) and (not length or chain[length - 1] is self._newest)
 
-    def go_on(self, chain: Sequence[ChainEntry], documents: Documents) -> None:
-        for entry in _made(chain[self._length :], documents):
-            self._originals.add(entry)
+    def go_on(self, chain: Sequence[ChainEntry]) -> None:
+        new = chain[self._length :]
+        for entry, message in zip(new, made(new), strict=True):
+            self._originals.add(
+                ConversationEntry(id=entry.id, parent_id=entry.parent, message=message)
+            )
         self._length, self._newest = len(chain), chain[-1] if chain else None
 
     def entries(self) -> list[ConversationEntry]:
         return self._originals.copies()
 
 
-def _made(chain: Sequence[ChainEntry], documents: Documents) -> Iterator[ConversationEntry]:
-    """To be copied: an entry's message is made once."""
+def made(chain: Sequence[ChainEntry]) -> list[ModelMessage]:
+    """The entries' messages, not to be given away: each is made once."""
     unread = [entry for entry in chain if entry.message is None]
-    messages = ModelMessagesTypeAdapter.validate_python([*documents(unread)])
+    messages = ModelMessagesTypeAdapter.validate_python([entry.document for entry in unread])
     for entry, message in zip(unread, messages, strict=True):
         entry.message, entry.document = message, None
-    for entry in chain:
-        assert entry.message is not None
-        yield ConversationEntry(id=entry.id, parent_id=entry.parent, message=entry.message)
+    return [entry.message for entry in chain if entry.message is not None]

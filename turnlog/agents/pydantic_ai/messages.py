@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from turnlog.agents.saves import SOURCE
@@ -139,6 +139,11 @@ def written(message: Message, time: str) -> Document:
         return {"kind": "response", "parts": parts, "timestamp": time, "model_name": message.model}
     parts = list(_to_ask(message))
     return {"kind": "request", "parts": [{**part, "timestamp": time} for part in parts]}
+
+
+def together(documents: Sequence[Document]) -> Document:
+    """What several messages say as one."""
+    return {**documents[0], "parts": [part for each in documents for part in each["parts"]]}
 
 
 def _to_ask(message: Message) -> Iterator[Document]:

@@ -12,8 +12,9 @@ from pydantic_ai.conversation_store import (
     ConversationRecord,
 )
 
+from turnlog.agents.pydantic_ai.offer import conversation_of
 from turnlog.agents.pydantic_ai.saving import RECORDS, saved
-from turnlog.agents.pydantic_ai.thread import Thread, conversation_of
+from turnlog.agents.pydantic_ai.thread import Thread
 from turnlog.agents.pydantic_ai.threads import Threads
 from turnlog.agents.saves import EVERY, ConversationsProjection, EntriesProjection, of_scope
 from turnlog.domain import events as e

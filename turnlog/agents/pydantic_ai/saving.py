@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic_ai.conversation_store import ConversationEntry, ConversationRecord
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelRequest, ModelResponse
 
+from turnlog.agents.pydantic_ai.lines import made
 from turnlog.agents.pydantic_ai.messages import Document, read, with_plain_base64
 from turnlog.agents.pydantic_ai.thread import Thread
 from turnlog.agents.saves import SAVE, SOURCE
@@ -51,12 +52,7 @@ def saved(
     number = (thread.conversation.state.event if thread is not None else 0) + len(events) + 1
     recording = Recording(number)
     said: list[e.Event] = []
-    entries: list[dict[str, Any]] = []
-    if thread is not None:
-        offered = thread.offered()
-        entries += (
-            {"id": o.id, "parent": o.parent, "event": o.first, "events": 0} for o in offered
-        )
+    entries = [*_offered(thread)] if thread is not None else []
     for entry in new:
         dumped = document(entry.message)
         its = [event for message in read(dumped) for event in recording.take(message)]
@@ -64,8 +60,16 @@ def saved(
         entries.append({**named, "events": len(its), "message": dumped})
         said += its
     body = {"record": _plain(record), "entries": entries}
-    cut = skeleton(body, enumerate(said, number), _NAMES)
+    others = thread.said_by_others() if thread is not None else ()
+    cut = skeleton(body, [*others, *enumerate(said, number)], _NAMES)
     return [*events, *said, e.ForeignRecorded(SOURCE, SAVE, dumps(cut))]
+
+
+def _offered(thread: Thread) -> Iterator[dict[str, Any]]:
+    """The entries of what others recorded, which are named from now on."""
+    for entry, message in zip(thread.offered, made(thread.offered), strict=True):
+        named = {"id": entry.id, "parent": entry.parent, "said": (entry.first, entry.last)}
+        yield {**named, "events": 0, "message": document(message)}
 
 
 def document(message: ModelMessage) -> Document:

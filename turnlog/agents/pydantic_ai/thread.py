@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from itertools import takewhile
 
@@ -16,18 +16,14 @@ from msgspec.structs import replace
 from pydantic_ai.conversation_store import ConversationEntry
 
 from turnlog.agents.pydantic_ai.lines import ChainEntry, Line
-from turnlog.agents.pydantic_ai.messages import Document, with_url_base64, written
+from turnlog.agents.pydantic_ai.messages import Document, with_url_base64
+from turnlog.agents.pydantic_ai.offer import changes, offered, time_of
 from turnlog.agents.saves import Save, save_in
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.counted import INCLUDE, counted
-from turnlog.domain.message_groups import side
 from turnlog.domain.recorded import RecordedEvent
-from turnlog.domain.said import said
 from turnlog.domain.skeletons import filled
-from turnlog.domain.traits import Rewind, Rewrite
-
-_OFFERED = "turnlog"
 
 
 class Thread:
@@ -42,6 +38,8 @@ class Thread:
         self._rest = self._saves(conversation.newest_first())
         self._is_whole = False
         self._entries: dict[str, ChainEntry] = {}
+        self.offered: list[ChainEntry] = []
+        """What others recorded after the newest save."""
         self._line = Line()
         self._changed: RecordedEvent | None = None
         self.newest: Save | None = next(self._rest, None)
@@ -71,7 +69,7 @@ class Thread:
     @property
     def changed(self) -> datetime | None:
         """When others recorded what came after the newest save; None where nothing did."""
-        return _time(self._changed) if self._changed else None
+        return time_of(self._changed) if self._changed else None
 
     def has(self, id: str) -> bool:
         """Whether it is known to have an entry."""
@@ -84,7 +82,7 @@ class Thread:
         new = [*takewhile(lambda recorded: recorded.number > last, now.newest_first())]
         if not (new and new[0].life == self.life and _are_saves(new)):
             return False
-        self._changed = None
+        self._changed, self.offered = None, []
         self.conversation = now
         self.newest, *_ = self._saves(new)
         self._tip = self.newest.record["head_id"]
@@ -120,14 +118,14 @@ class Thread:
             at = entry.parent
         return found[::-1]
 
-    def offered(self) -> list[ChainEntry]:
-        """Entries of what others recorded, which no save names yet."""
-        if not self._changed or self._tip is None:
-            return []
-        names = {entry["id"] for entry in self.newest.entries} if self.newest else set()
-        last = self.newest.number if self.newest else 0
-        chain = self.chain(self._tip)
-        return [e for e in chain if not e.is_own and e.first > last and e.id not in names]
+    def history(self, head: str, limit: int | None = None) -> list[ConversationEntry]:
+        """What `chain` gives, as pydantic-ai has it; the caller's own."""
+        chain = self.chain(head, limit)
+        line = self._line if limit is None and self._line.leads_to(chain) else Line()
+        line.go_on(chain)
+        if limit is None:
+            self._line = line
+        return line.entries()
 
     def end_of(self, id: str | None) -> int:
         """Number of the last event that an entry's history is made of."""
@@ -137,20 +135,6 @@ class Thread:
                 return entry.last
             id = entry.parent
         return 0
-
-    def history(self, head: str, limit: int | None = None) -> list[ConversationEntry]:
-        """What `chain` gives, as pydantic-ai has it; the caller's own."""
-        chain = self.chain(head, limit)
-        line = self._line if limit is None and self._line.leads_to(chain) else Line()
-        line.go_on(chain, self._documents)
-        if limit is None:
-            self._line = line
-        return line.entries()
-
-    def _documents(self, entries: Iterable[ChainEntry]) -> Iterator[Document]:
-        """As they may be shown now."""
-        for entry in entries:
-            yield self._others[entry.first] if entry.document is None else entry.document
 
     # --- reading from the end -------------------------------------------------------------------
 
@@ -169,15 +153,15 @@ class Thread:
         is_newer = True
         events: dict[int, e.Event] = {}
         for recorded in newest_first:
-            number, event = recorded.number, recorded.event
-            if save is not None and number < save.first:
+            number, event, found = recorded.number, recorded.event, save_in(recorded)
+            if save is not None and (number < save.first or found is not None):
                 yield self._taken(save, events)
                 save, events = None, {}
-            if (found := save_in(recorded)) is not None:
+            if found is not None:
                 save, is_newer = found, False
             elif save is not None:
                 events[number] = event
-            elif is_newer and _changes(event):
+            elif is_newer and changes(event):
                 self._changed = self._changed or recorded
         if save is not None:
             yield self._taken(save, events)
@@ -186,23 +170,20 @@ class Thread:
         """The save with its words, once its entries are known."""
 
         def event(number: int) -> e.Event | None:
-            return self._edited.get(number) or events.get(number)
+            here = self._edited.get(number) or events.get(number)
+            return here or self.conversation.event(number)
 
         def whole(cut: Document) -> Document:
             document: Document = filled(cut, event)
             return with_url_base64(document) if save.has_bytes else document
 
-        first, before = save.first, None
+        first = save.own
         for held in save.entries:
-            number, last = held.get("event", first), first + held["events"] - 1
-            document = whole(held["message"]) if "message" in held else None
-            parent = held.get("parent", before)
-            last = number if document is None else last
-            if held["id"] not in self._entries:
-                self._entries[held["id"]] = ChainEntry(
-                    held["id"], parent, (number, last), save.number, document
-                )
-            first, before = first + held["events"], held["id"]
+            id, said = held["id"], held.get("said") or (first, first + held["events"] - 1)
+            if id not in self._entries:
+                message = whole(held["message"])
+                self._entries[id] = ChainEntry(id, held["parent"], said, save.number, message)
+            first += held["events"]
         return replace(save, record=whole(save.record))
 
     @cached_property
@@ -213,41 +194,30 @@ class Thread:
         counting = counted(self._recorded, INCLUDE)
         return dict(zip(counting.numbers, counting.events, strict=True))
 
-    # --- what others recorded -------------------------------------------------------------------
-
     @cached_property
     def _recorded(self) -> Sequence[RecordedEvent]:
         return [*self.conversation.recorded()]
 
+    # --- what others recorded -------------------------------------------------------------------
+
     def _offer(self) -> None:
         """Go on from the newest entry that counts, with the messages of others after it."""
         self._read_whole()
-        own = [each for each in self._entries.values() if each.numbers]
         gone = {r.number for r in self._recorded if r.taken_back is not None}
+        own = (each for each in self._entries.values() if each.numbers)
         counting = (each for each in own if gone.isdisjoint(each.numbers))
         tip = max(counting, key=lambda each: each.last, default=None)
-        known = {number for each in own for number in each.numbers}
-        self._tip = tip.id if tip else None
-        for number in self._others:
-            if number not in known and (tip is None or number > tip.last):
-                id = f"{_OFFERED}:{number}:{self.conversation.id}"
-                self._entries[id] = ChainEntry(id, self._tip, (number, number), number)
-                self._tip = id
+        self.offered = offered(self.conversation.id, self._recorded, tip)
+        self._entries |= {entry.id: entry for entry in self.offered}
+        newest = self.offered[-1] if self.offered else tip
+        self._tip = newest.id if newest else None
 
-    @cached_property
-    def _others(self) -> dict[int, Document]:
-        """The log's messages as pydantic-ai would have them, by their first event."""
-        times = {recorded.number: _time(recorded).isoformat() for recorded in self._recorded}
-        return {
-            message.event or 0: written(message, times[message.event or 0])
-            for message in said(self._recorded)
-        }
-
-
-def conversation_of(id: str) -> str | None:
-    """The conversation of an entry that others recorded; None for every other entry."""
-    source, _, rest = id.partition(":")
-    return rest.partition(":")[2] if source == _OFFERED else None
+    def said_by_others(self) -> Iterator[tuple[int, e.Event]]:
+        """The events of the entries that are offered, with their numbers."""
+        for entry in self.offered:
+            for recorded in self._recorded[entry.first - 1 : entry.last]:
+                if recorded.taken_back is None:
+                    yield recorded.number, recorded.event
 
 
 def _are_saves(newest_first: Sequence[RecordedEvent]) -> bool:
@@ -261,11 +231,3 @@ def _first(entry: ChainEntry) -> ChainEntry:
     alone = copy(entry)
     alone.parent = None
     return alone
-
-
-def _changes(event: e.Event) -> bool:
-    return side(event) is not None or isinstance(event, Rewind | Rewrite)
-
-
-def _time(recorded: RecordedEvent) -> datetime:
-    return datetime.fromtimestamp(recorded.event.timestamp or recorded.recorded, UTC)

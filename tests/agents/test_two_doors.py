@@ -1,0 +1,183 @@
+"""LangGraph, pydantic-ai and the OpenAI SDK in one conversation: each goes on with the others'."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import openai
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langgraph.graph import END, START, MessagesState, StateGraph
+from pydantic_ai import Agent, BinaryContent
+from pydantic_ai import messages as m
+from pydantic_ai.conversation import Conversation
+from pydantic_ai.models.test import TestModel
+
+import turnlog
+import turnlog.openai
+from tests.made_up_model import MadeUpModel, made_up_model
+from turnlog.agents.langgraph import TurnlogSaver
+from turnlog.agents.langgraph.messages import said
+from turnlog.agents.pydantic_ai import TurnlogConversationStore
+from turnlog.agents.pydantic_ai.messages import read
+from turnlog.agents.pydantic_ai.saving import document
+from turnlog.audit.verify import verify
+from turnlog.domain.message import Message
+from turnlog.domain.message_equality import alike
+from turnlog.engine.log import Turnlog
+
+ALICE: Any = {"configurable": {"thread_id": "alice"}}
+PICTURE = bytes(range(256))
+
+
+@pytest.fixture
+def log(url: str) -> Iterator[Turnlog]:
+    with turnlog.open(url) as opened:
+        yield opened
+        assert verify(opened.store).faults == []
+
+
+@pytest.fixture
+def model() -> Iterator[MadeUpModel]:
+    with made_up_model() as running:
+        yield running
+
+
+# --- what each of them does ---------------------------------------------------------------------
+
+
+def graph(log: Turnlog) -> Any:
+    """It thinks, calls two tools at once, one of which fails, and answers."""
+    builder = StateGraph(MessagesState)
+    builder.add_node("model", _answered)
+    builder.add_node("tools", _looked_up)
+    builder.add_edge(START, "model")
+    builder.add_conditional_edges(
+        "model", lambda state: "tools" if state["messages"][-1].tool_calls else END
+    )
+    builder.add_edge("tools", "model")
+    return builder.compile(checkpointer=TurnlogSaver(log))
+
+
+def _answered(state: MessagesState) -> dict[str, Any]:
+    count = len(state["messages"])
+    if isinstance(state["messages"][-1], ToolMessage):
+        return {"messages": [AIMessage("It rains.", response_metadata={"model_name": "lc"})]}
+    thought = [{"type": "reasoning", "reasoning": "Look."}, {"type": "text", "text": "I look."}]
+    calls = [
+        {"name": "sky", "args": {"of": "Oslo", "n": count}, "id": f"sky-{count}"},
+        {"name": "sea", "args": {}, "id": f"sea-{count}"},
+    ]
+    usage: Any = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
+    return {"messages": [AIMessage(thought, tool_calls=calls, usage_metadata=usage)]}
+
+
+def _looked_up(state: MessagesState) -> dict[str, Any]:
+    last = state["messages"][-1]
+    assert isinstance(last, AIMessage)
+    sky, sea = last.tool_calls
+    return {
+        "messages": [
+            ToolMessage("grey", tool_call_id=sky["id"], name="sky"),
+            ToolMessage("no such sea", tool_call_id=sea["id"], name="sea", status="error"),
+        ]
+    }
+
+
+async def by_langgraph(log: Turnlog) -> None:
+    content: list[Any] = [
+        {"type": "text", "text": "Is it dry?"},
+        {"type": "image", "base64": "AAEC/w==", "mime_type": "image/png"},
+    ]
+    messages = [HumanMessage(content)]
+    if not graph(log).get_state(ALICE).values:
+        messages.insert(0, SystemMessage("Be brief."))
+    graph(log).invoke({"messages": messages}, ALICE)
+
+
+agent = Agent(TestModel(custom_output_text="Wait."), instructions="Be kind.")
+
+
+@agent.tool_plain
+def tide(hours: int) -> dict[str, Any]:
+    return {"low": hours, "of": ["sea", None, 1.5]}
+
+
+@agent.tool_plain
+def wind() -> str:
+    return "west"
+
+
+async def by_pydantic_ai(log: Turnlog) -> None:
+    store = TurnlogConversationStore(log)
+    conversation = await store.load("alice") or Conversation(conversation_id="alice")
+    shown = ["And the tide?", BinaryContent(PICTURE, media_type="image/png")]
+    result = await agent.run(shown, conversation=conversation)
+    await store.save(result)
+    loaded = await store.load("alice")
+    assert loaded is not None
+    assert loaded.messages == as_json_says(result.all_messages())
+
+
+def as_json_says(messages: list[m.ModelMessage]) -> list[m.ModelMessage]:
+    """After one round trip of pydantic-ai's own, which changes pictures."""
+    adapter = m.ModelMessagesTypeAdapter
+    return adapter.validate_json(adapter.dump_json(messages))
+
+
+async def by_openai(log: Turnlog, model: MadeUpModel) -> None:
+    call = {"id": "t1", "type": "function", "function": {"name": "tram", "arguments": '{"n":1 }'}}
+    model.says.append({"content": "One moment.", "tool_calls": [call]})
+    model.says.append({"content": "By tram."})
+    sent: list[Any] = [{"role": "user", "content": "How do I get there?"}]
+    if "alice" in log:
+        before = log.conversation("alice").messages(for_model=True)
+        sent = [*(message.as_openai() for message in before), *sent]
+    with (
+        openai.OpenAI(api_key="none", base_url=model.url) as plain,
+        turnlog.openai.record(plain, log, "alice") as client,
+    ):
+        answer = client.chat.completions.create(model="made-up-1", messages=sent)
+        sent += [
+            answer.choices[0].message,
+            {"role": "tool", "tool_call_id": "t1", "content": "No. 1"},
+        ]
+        client.chat.completions.create(model="made-up-1", messages=sent)
+
+
+By = Callable[[Turnlog, MadeUpModel], Awaitable[None]]
+
+DOORS: dict[str, By] = {
+    "langgraph": lambda log, _: by_langgraph(log),
+    "pydantic-ai": lambda log, _: by_pydantic_ai(log),
+    "openai": by_openai,
+}
+
+
+# --- what each of them reads --------------------------------------------------------------------
+
+
+async def check(log: Turnlog) -> list[Message]:
+    """The messages of the log, which both doors read."""
+    messages = list(log.conversation("alice").messages())
+    loaded = await TurnlogConversationStore(log).load("alice")
+    assert loaded is not None
+    assert alike([each for one in loaded.messages for each in read(document(one))], messages)
+    found = graph(log).get_state(ALICE).values["messages"]
+    assert alike(map(said, found), messages)
+    return messages
+
+
+@pytest.mark.parametrize("second", DOORS)
+@pytest.mark.parametrize("first", DOORS)
+async def test_what_one_wrote_the_other_reads_and_carries_on(
+    first: str, second: str, log: Turnlog, model: MadeUpModel
+) -> None:
+    written: list[Message] = []
+    for door in (first, second, first, second):
+        await DOORS[door](log, model)
+        now = await check(log)
+        assert alike(now[: len(written)], written)
+        assert len(now) > len(written)
+        written = now
