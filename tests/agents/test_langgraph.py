@@ -541,6 +541,39 @@ def test_any_value_comes_back_as_from_langgraphs_serializer(sqlite_url: str, val
     )
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"a": "x" * 5_000_000},
+        {"a": b"\x00" * 5_000_000},
+        {"a": ["y" * 1000] * 5000},
+        {"messages": [ToolMessage("z" * 5_000_000, tool_call_id="c", id="1")]},
+        {"messages": [ToolMessage("", tool_call_id="c", id="1", artifact="z" * 5_000_000)]},
+        {"messages": [HumanMessage([{"type": "image", "base64": "AAAA" * 1_250_000}], id="1")]},
+    ],
+    ids=["text", "bytes", "list", "result", "artifact", "image"],
+)
+def test_a_value_of_five_megabytes_comes_back(sqlite_url: str, values: dict[str, Any]):
+    with TurnlogSaver(sqlite_url) as saver:
+        config = put(saver, ROOT, **values)
+        saver.put_writes(config, list(values.items()), "t")
+        put(saver, config, b=1, **values)
+    with TurnlogSaver(sqlite_url) as saver:
+        newest, first = saver.list(ROOT)
+        assert newest.checkpoint["channel_values"] == {"b": 1, **values}
+        assert first.checkpoint["channel_values"] == values
+        assert [write[1:] for write in first.pending_writes or ()] == [*values.items()]
+
+
+def test_a_message_that_is_too_long_is_refused_whole(saver: TurnlogSaver):
+    config = put(saver, ROOT, messages=[HumanMessage("a", id="1")])
+    for message in HumanMessage("x" * 1_000_001, id="2"), AIMessage("x" * 1_000_001, id="2"):
+        with pytest.raises(InvalidEvent, match="more than the 1,000,000 an event may have"):
+            put(saver, config, messages=[HumanMessage("a", id="1"), message], other=1)
+    assert len(list(saver.list(ROOT))) == 1
+    assert saver.log.conversation("alice").state.event == 2
+
+
 def test_what_only_pickle_holds_is_refused(sqlite_url: str):
     with TurnlogSaver(sqlite_url, serde=JsonPlusSerializer(pickle_fallback=True)) as saver:
         with pytest.raises(FormatError, match="Unheard can be stored with pickle alone"):
