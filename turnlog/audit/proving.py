@@ -142,7 +142,7 @@ def note_for(
     if given is None:
         if not signers:
             raise InvalidKey("a proof is under a head: name a key to sign one, or a head")
-        return signed(tree.checkpoint(), signers, clock).note
+        return signed(tree.checkpoint(), signers, clock)
     note = Note.parse(given)
     check_goes_on(tree, Checkpoint.parse(note.text))
     return note

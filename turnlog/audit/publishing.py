@@ -2,45 +2,74 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 
-from turnlog.errors import Corrupt, Rewritten
+import msgspec
+
+from turnlog.errors import Corrupt, ProofError, Rewritten
 from turnlog.projections.tree import Tree
 from turnlog.proof import merkle
-from turnlog.proof.checkpoint import Checkpoint, SignedCheckpoint, signed
-from turnlog.proof.folder import ENTRIES, TileFolder, bundle, changed
+from turnlog.proof.checkpoint import Checkpoint, signed
+from turnlog.proof.folder import ENTRIES, TileFolder, bundle, changed, locked
 from turnlog.proof.keys import Signer
+from turnlog.proof.note import Note
 from turnlog.proof.tiles import WIDTH
+from turnlog.proof.witness_client import cosigned
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.subscription import batches
 
+logger = logging.getLogger(__name__)
 
-def head(
-    recorder: Recorder,
-    signers: Sequence[Signer],
-    clock: Callable[[], float],
-    folder: TileFolder | None = None,
-) -> SignedCheckpoint:
-    """A signed checkpoint of the log as it is now. folder: where it and its tiles are published.
 
-    Raises Rewritten, and signs nothing, where the log does not go on from what the folder has.
+class Publisher(msgspec.Struct, frozen=True):
+    """Signs heads of a log, and gives them to those who keep them.
+
+    clock: gives UTC seconds. folder: where they are published, with the tree's tiles. witnesses:
+    URLs of those who cosign.
     """
-    tree = Tree(recorder)
-    checkpoint = tree.checkpoint()
-    if folder is None:
-        return signed(checkpoint, signers, clock)
-    before = _published(folder)
-    if before is not None:
-        check_goes_on(tree, before)
-    _put_tiles(recorder, tree, folder, before.size if before else 0)
-    made = signed(checkpoint, signers, clock)
-    folder.publish(made.note)
-    return made
+
+    recorder: Recorder
+    signers: Sequence[Signer]
+    clock: Callable[[], float]
+    folder: TileFolder | None = None
+    witnesses: Sequence[str] = ()
+
+    def publish(self) -> Note:
+        """A head of the log as it is now.
+
+        Raises Rewritten, and publishes nothing, where the log does not go on from what the folder
+        or a witness has seen. A witness that cannot be asked is logged, and asked again next time.
+        """
+        with nullcontext() if self.folder is None else locked(self.folder.folder):
+            return self._publish()
+
+    def _publish(self) -> Note:
+        tree, before = Tree(self.recorder), self._newest()
+        if before is not None:
+            check_goes_on(tree, Checkpoint.parse(before.text))
+        note = signed(tree.checkpoint(), self.signers, self.clock)
+        if before is not None and before.text == note.text:
+            note = before.with_signatures(note.signatures)
+        for url in self.witnesses:
+            note = _cosigned(url, tree, note)
+        if self.folder is not None:
+            size = Checkpoint.parse(before.text).size if before else 0
+            _put_tiles(self.recorder, tree, self.folder, size)
+            self.folder.publish(note)
+        return note
+
+    def _newest(self) -> Note | None:
+        return None if self.folder is None else self.folder.newest()
 
 
-def _published(folder: TileFolder) -> Checkpoint | None:
-    note = folder.newest()
-    return None if note is None else Checkpoint.parse(note.text)
+def _cosigned(url: str, tree: Tree, note: Note) -> Note:
+    try:
+        return cosigned(url, note, lambda old: merkle.consistency(tree.node, old, tree.size))
+    except ProofError as error:
+        logger.error("the head is not cosigned: %s", error)
+        return note
 
 
 def check_goes_on(tree: Tree, before: Checkpoint) -> None:

@@ -43,6 +43,7 @@ COMMANDS: dict[str, str] = {
     "head": "turnlog.cli.head:head",
     "prove": "turnlog.cli.prove:prove",
     "check-proof": "turnlog.cli.prove:check_proof",
+    "witness": "turnlog.cli.witness:witness",
     "audit": "turnlog.cli.audit:audit",
     "access": "turnlog.cli.access:access",
     "comply": "turnlog.cli.comply:comply",

@@ -19,12 +19,17 @@ Tiles = Annotated[
 ]
 
 
-def head(key: Keys, out: Out = None, tiles: Tiles = None) -> None:
+Witnesses = Annotated[
+    list[str] | None, typer.Option("--witness", metavar="URL", help="A witness that cosigns it.")
+]
+
+
+def head(key: Keys, out: Out = None, tiles: Tiles = None, witness: Witnesses = None) -> None:
     """Sign what the log is now, to be kept elsewhere.
 
     `turnlog verify --head NOTE` shows from then on whether the log still goes on from there.
     """
-    from turnlog.audit.publishing import head as signed
+    from turnlog.audit.publishing import Publisher
     from turnlog.proof.folder import TileFolder
     from turnlog.proof.keys import signer_in
 
@@ -32,13 +37,15 @@ def head(key: Keys, out: Out = None, tiles: Tiles = None) -> None:
     folder = None if tiles is None else TileFolder(tiles)
     with open_log() as log:
         signers = [signer_in(each) for each in key]
-        made = signed(log.store, signers, log.clock, folder)
+        note = Publisher(log.store, signers, log.clock, folder, witness or ()).publish()
     if out is not None:
-        output.write(out, str(made.note).encode())
-    output.document(_plain(made), human=lambda: output.text(str(made.note)))
+        output.write(out, str(note).encode())
+    output.document(_plain(note), human=lambda: output.text(str(note)))
 
 
-def _plain(made: Any) -> dict[str, Any]:
-    checkpoint = made.checkpoint
-    found = {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()}
-    return {**found, "position": checkpoint.size - 1, "note": str(made.note)}
+def _plain(note: Any) -> dict[str, Any]:
+    from turnlog.proof.checkpoint import Checkpoint
+
+    made = Checkpoint.parse(note.text)
+    found = {"origin": made.origin, "size": made.size, "root": made.root.hex()}
+    return {**found, "position": made.size - 1, "note": str(note)}

@@ -60,6 +60,14 @@ MaxEvent = Annotated[
 ]
 MaxDepth = Annotated[int, Option(metavar="N", help="Nesting up to which all of one is kept.")]
 SessionPersistence = Annotated[bool, Option(help="Whether a session outlives its connection.")]
+Heads = Annotated[
+    list[str] | None,
+    Option(metavar="PATH|URL", help="Folder for signed heads of the log, or a witness's URL."),
+]
+Every = Annotated[float, Option(metavar="S", min=0.1, help="Seconds between two heads.")]
+HeadKeys = Annotated[
+    list[str] | None, Option("--key", metavar="F", help="Private key that signs heads.")
+]
 ShowWork = Annotated[
     bool,
     Option(help="Whether the chat page shows reasoning, the names of tools, and usage."),
@@ -87,6 +95,9 @@ def serve(
     max_body: MaxBody = 64_000_000,
     max_event: MaxEvent = 1_000_000,
     max_depth: MaxDepth = 100,
+    heads: Heads = None,
+    every: Every = 60.0,
+    key: HeadKeys = None,
     show_work: ShowWork = True,
 ) -> None:
     """Serve live conversations: chat, inspector, Socket.IO, REST."""
@@ -102,6 +113,7 @@ def serve(
         bot_idle_timeout=bot_idle_timeout, cors=tuple(cors or ()), auth_token=auth_token,
         jwt_key=jwt_key, jwt_method=jwt_method,
         client_ids=client_ids, redis=redis, names=names, show_work=show_work,
+        heads=tuple(heads or ()), every=every, head_keys=tuple(key or ()),
         limits=ClientLimits(tracker_body=max_body, event=max_event, depth=max_depth),
     )  # fmt: skip
     run(settings)

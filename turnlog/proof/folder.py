@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from turnlog.errors import ProofError
 from turnlog.proof.checkpoint import Checkpoint
@@ -18,6 +20,16 @@ from turnlog.proof.note import Note
 from turnlog.proof.tiles import HEIGHT, WIDTH, path
 
 ENTRIES = "entries"
+
+if sys.platform == "win32":
+
+    def _lock(file: IO[bytes]) -> None:
+        """That one process at a time writes is for whoever starts them to see to there."""
+else:
+    import fcntl
+
+    def _lock(file: IO[bytes]) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 class TileFolder:
@@ -70,6 +82,17 @@ def changed(old: int, new: int) -> Iterator[tuple[int, int, int]]:
 def bundle(digests: list[bytes]) -> bytes:
     """Entries one after the other, each behind its length."""
     return b"".join(HASH_BYTES.to_bytes(2, "big") + digest for digest in digests)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Alone among the processes that write to a folder."""
+    with _naming():
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / ".lock").open("ab")
+    with file:
+        _lock(file)
+        yield
 
 
 def _read(file: Path) -> bytes | None:

@@ -29,6 +29,7 @@ from turnlog.domain.conversation import Conversation
 from turnlog.server import errors
 from turnlog.server.access import record_access
 from turnlog.server.auth import Principal, authorised
+from turnlog.server.heads import publishing
 from turnlog.server.paths import ConversationPaths, with_decoded_id
 from turnlog.server.request_guard import RequestGuard
 from turnlog.server.requests import JsonRequest
@@ -67,6 +68,7 @@ async def serving(
         if services.signal is not None:
             await stack.enter_async_context(services.signal.running())
         await stack.enter_async_context(timers(services, bot).running())
+        await stack.enter_async_context(publishing(services))
         yield application(services), services
 
 

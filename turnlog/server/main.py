@@ -65,7 +65,7 @@ def _check_limits(limits: ClientLimits) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    listening = _listening(settings)
+    listening = listening_on(settings.host, settings.port)
     port = listening.getsockname()[1]
     async with serving(settings, bot=_bot(settings)) as (application, services):
         config = uvicorn.Config(
@@ -102,18 +102,20 @@ def _calm_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def _listening(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+def listening_on(host: str, port: int) -> socket.socket:
+    """Raises TurnlogError for an address that cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends small packets at once only where the protocol is named.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((settings.host, settings.port))
+        listening.bind((host, port))
         listening.listen(2048)
     except OSError as error:
         listening.close()
-        where = f"{settings.host}:{settings.port}"
-        why = f"{where}: {error.strerror or error} (--host, --port; 0 is any port that is free)"
+        why = (
+            f"{host}:{port}: {error.strerror or error} (--host, --port; 0 is any port that is free)"
+        )
         raise TurnlogError(why) from error
     return listening
 

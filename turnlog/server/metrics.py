@@ -27,5 +27,12 @@ class Metrics:
             "turnlog_answering_seconds", "Until a bot has answered", registry=registry
         )
 
+        self.head_size = Gauge(
+            "turnlog_head_size", "Size of the log's newest signed head", registry=registry
+        )
+        self.head_failures = Counter(
+            "turnlog_head_failures", "Heads that were not published", registry=registry
+        )
+
     def text(self) -> bytes:
         return generate_latest(self.registry)

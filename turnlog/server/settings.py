@@ -62,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bot: `module:attribute` or the URL of a webhook; None records without answering. bot_timeout:
     seconds for an answer; bot_idle_timeout: between two pieces of one that streams, None for as
     long as the whole.
+    heads: where heads of the log are published: folders, and URLs of witnesses; every: seconds
+    between two; head_keys: files of the keys that sign them.
     show_work: whether the chat page shows what the bot did for an answer: its reasoning, the names
     of the tools it called, what it took. banner: HTML of a line above the inspector.
     cors: origins besides the server's own whose pages may use it; `*` for all.
@@ -82,6 +84,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_life: float = 7 * DAY
     names: Names = Names()
     limits: ClientLimits = ClientLimits()
+    heads: tuple[str, ...] = ()
+    every: float = 60.0
+    head_keys: tuple[str, ...] = ()
     show_work: bool = True
     banner: str = ""
 

@@ -1,0 +1,298 @@
+"""The witness: over HTTP and from cron it cosigns what only grows, and refuses all else."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+import turnlog
+from tests.command_line import run
+from turnlog import UserUttered
+from turnlog.audit.publishing import Publisher
+from turnlog.errors import ProofError, Rewritten
+from turnlog.projections.tree import Tree
+from turnlog.proof import merkle
+from turnlog.proof.checkpoint import Checkpoint, checked, signed
+from turnlog.proof.folder import TileFolder
+from turnlog.proof.keys import COSIGNATURE, PLAIN, Signer
+from turnlog.proof.note import Note
+from turnlog.proof.witness import Refused, Submission, Witness, hash_of
+from turnlog.proof.witness_client import cosigned, newest
+from turnlog.server.heads import publishing
+from turnlog.server.main import listening_on
+from turnlog.server.services import Services
+from turnlog.server.settings import Settings
+from turnlog.server.witness import application
+
+LOG, NEXT, STRANGER = (Signer.of(name, PLAIN, bytes([n] * 32)) for n, name in enumerate("lns", 1))
+WITNESS = Signer.of("witness", COSIGNATURE, bytes([9] * 32))
+NOW = 1_800_000_000.0
+ORIGIN = "turnlog/00"
+
+
+class Leaves:
+    """A tree of leaves that a test makes up. fork: from which leaf on it is another one."""
+
+    def __init__(self, fork: int = 1000) -> None:
+        self.fork = fork
+
+    def node(self, level: int, index: int) -> bytes:
+        if level == 0:
+            return merkle.leaf(b"%d %d" % (index, index >= self.fork))
+        return merkle.parent(self.node(level - 1, 2 * index), self.node(level - 1, 2 * index + 1))
+
+    def head(self, size: int, *signers: Signer) -> Note:
+        head = Checkpoint(ORIGIN, size, merkle.root(self.node, size))
+        return signed(head, signers or [LOG], lambda: NOW)
+
+    def submission(self, old: int, size: int, *signers: Signer) -> bytes:
+        path = merkle.consistency(self.node, old, size)
+        return str(Submission(old, tuple(path), self.head(size, *signers))).encode()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for signer in (LOG, NEXT):
+        (tmp_path / f"{signer.verifier.name}.pub").write_text(f"{signer.verifier}\n")
+    return tmp_path
+
+
+@pytest.fixture
+def witness(folder: Path) -> Witness:
+    return Witness(folder, [WITNESS], lambda: NOW)
+
+
+def refused(witness: Witness, content: bytes) -> tuple[int, int | None]:
+    with pytest.raises(Refused) as caught:
+        witness.cosign(content)
+    return caught.value.status, caught.value.size
+
+
+def test_it_cosigns_what_goes_on_with_the_time(witness: Witness) -> None:
+    leaves = Leaves()
+    for old, size in ((0, 3), (3, 3), (3, 20)):
+        (made,) = witness.cosign(leaves.submission(old, size))
+        note = leaves.head(size).with_signatures([made])
+        seen = checked(note, [LOG.verifier, WITNESS.verifier])
+        assert (seen.signers, seen.times) == (("l", "witness"), (int(NOW),))
+        kept = witness.newest(hash_of(ORIGIN))
+        assert str(kept) == str(note)
+
+
+def test_it_refuses_as_the_specification_says(witness: Witness, folder: Path) -> None:
+    leaves, fork = Leaves(), Leaves(fork=5)
+    assert refused(witness, leaves.submission(0, 3, STRANGER)) == (404, None)
+    witness.cosign(leaves.submission(0, 10))
+    assert refused(witness, leaves.submission(0, 12, STRANGER)) == (403, None)
+    assert refused(witness, leaves.submission(0, 12)) == (409, 10)
+    assert refused(witness, leaves.submission(4, 12)) == (409, 10)
+    assert refused(witness, leaves.submission(9, 9)) == (409, 10)
+    assert refused(witness, fork.submission(10, 12)) == (422, None)
+    assert refused(witness, fork.submission(10, 10)) == (422, None)
+    assert refused(witness, leaves.submission(10, 12)[:-3] + b"\n") == (400, None)
+    assert refused(witness, b"old 10\n") == (400, None)
+    assert refused(witness, b"\xff") == (400, None)
+    assert refused(witness, leaves.submission(10, 12).replace(b"old 10", b"old 010")) == (400, None)
+    above = str(Submission(13, (), leaves.head(12))).encode()
+    assert refused(witness, above) == (400, None)
+    damaged = leaves.submission(10, 12).replace(b"\n12\n", b"\n13\n")
+    assert refused(witness, damaged) == (403, None)
+    assert len(list((folder / hash_of(ORIGIN)).glob("refused-*"))) == 2
+    witness.cosign(leaves.submission(10, 12))
+
+
+def test_a_head_of_size_zero_is_that_of_nothing(witness: Witness) -> None:
+    wrong = signed(Checkpoint(ORIGIN, 0, bytes(32)), [LOG], lambda: NOW)
+    assert refused(witness, str(Submission(0, (), wrong)).encode()) == (422, None)
+    assert refused(witness, Leaves().submission(0, 3).replace(b"old 0\n", b"old 0\nAAAA\n")) == (
+        422, None,
+    )  # fmt: skip
+    witness.cosign(Leaves().submission(0, 0))
+    witness.cosign(Leaves().submission(0, 4))
+
+
+def test_a_key_takes_over_by_signing_with_the_one_before(witness: Witness) -> None:
+    leaves = Leaves()
+    witness.cosign(leaves.submission(0, 3, LOG))
+    assert refused(witness, leaves.submission(3, 4, NEXT)) == (403, None)
+    witness.cosign(leaves.submission(3, 4, LOG, NEXT))
+    witness.cosign(leaves.submission(4, 5, NEXT))
+    assert refused(witness, leaves.submission(5, 6, LOG)) == (403, None)
+
+
+def test_of_two_that_ask_at_once_one_is_answered_with_a_conflict(witness: Witness) -> None:
+    leaves, outcomes = Leaves(), list[object]()
+    witness.cosign(leaves.submission(0, 3))
+
+    def ask(size: int) -> None:
+        try:
+            outcomes.append(len(witness.cosign(leaves.submission(3, size))))
+        except Refused as error:
+            outcomes.append(error.status)
+
+    threads = [threading.Thread(target=ask, args=(size,)) for size in range(4, 12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(str, outcomes)) == ["1", *["409"] * 7]
+
+
+# --- over HTTP ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def service(witness: Witness) -> Iterator[str]:
+    """The URL of the witness, served by this process."""
+    config = uvicorn.Config(application(witness), log_config=None, lifespan="off", ws="none")
+    server, listening = uvicorn.Server(config), listening_on("127.0.0.1", 0)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
+
+
+def test_a_head_is_cosigned_over_http_whatever_size_it_went_on_from(service: str) -> None:
+    leaves = Leaves()
+    assert newest(service, ORIGIN) is None
+    for size in (3, 9, 9):
+        note = cosigned(service, leaves.head(size), consistency(leaves, size))
+        assert checked(note, [LOG.verifier, WITNESS.verifier]).times == (int(NOW),)
+        assert newest(service, ORIGIN) == str(note).encode()
+
+
+def consistency(leaves: Leaves, size: int):
+    return lambda old: merkle.consistency(leaves.node, old, size)
+
+
+def test_a_log_that_was_set_back_or_rewritten_is_told_by_the_witness(service: str) -> None:
+    leaves, fork = Leaves(), Leaves(fork=5)
+    cosigned(service, leaves.head(9), consistency(leaves, 9))
+    with pytest.raises(Rewritten, match="cosigned a head of size 9, the log has 4"):
+        cosigned(service, leaves.head(4), consistency(leaves, 4))
+    with pytest.raises(Rewritten, match="does not go on"):
+        cosigned(service, fork.head(12), consistency(fork, 12))
+
+
+def test_a_witness_that_cannot_be_asked_is_named(service: str) -> None:
+    with pytest.raises(ProofError, match=r"127\.0\.0\.1:9"):
+        cosigned("http://127.0.0.1:9", Leaves().head(3), consistency(Leaves(), 3))
+    with pytest.raises(ProofError, match="404"):
+        cosigned(service, Leaves().head(3, STRANGER), consistency(Leaves(), 3))
+    with pytest.raises(ProofError, match=r"405|404"):
+        cosigned(f"{service}elsewhere", Leaves().head(3), consistency(Leaves(), 3))
+
+
+def test_heads_of_a_log_are_published_with_cosignatures(service: str, tmp_path: Path) -> None:
+    published = TileFolder(tmp_path / "published")
+    with turnlog.open("memory:", clock=lambda: NOW) as log:
+        publisher = Publisher(log.store, [LOG], log.clock, published, [service])
+        for number in range(1, 600):
+            log.record("alice", UserUttered("hi"))
+            if number in (1, 2, 257, 599):
+                note = publisher.publish()
+                assert published.newest() == note
+                size = number + 1
+                assert checked(note, [LOG.verifier, WITNESS.verifier]).checkpoint.size == size
+        assert publisher.publish() == note
+        tree = Tree(log.store)
+    sizes = [Checkpoint.parse(note.text) for note in published.every()]
+    assert [each.size for each in sizes] == [2, 3, 258, 600]
+    assert all(tree.checkpoint(each.size) == each for each in sizes)
+    with turnlog.open("memory:") as other, pytest.raises(Rewritten):
+        Publisher(other.store, [LOG], other.clock, published, [service]).publish()
+
+
+def test_a_witness_that_is_away_keeps_no_head_from_the_folder(tmp_path: Path, caplog) -> None:
+    published = TileFolder(tmp_path / "published")
+    with turnlog.open("memory:") as log:
+        note = Publisher(log.store, [LOG], log.clock, published, ["http://127.0.0.1:9"]).publish()
+    assert published.newest() == note
+    assert "not cosigned" in caplog.text
+
+
+# --- from cron ----------------------------------------------------------------------------------
+
+
+def test_it_looks_at_a_folder_of_heads_from_cron(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TURNLOG_DB", "sqlite:///chat.db")
+    Path("logs").mkdir()
+    assert run("keygen", "--out", "log").status == 0
+    assert run("keygen", "--out", "w", "--witness").status == 0
+    Path("log.pub").rename("logs/log.pub")
+    once = "witness", "--key", "w", "--logs", "logs", "--once", "published", "--json"
+    assert run(*once).status == 2
+    for _ in range(3):
+        with turnlog.open("sqlite:///chat.db") as log:
+            for _ in range(200):
+                log.record("alice", UserUttered("hi"))
+        assert run("head", "--key", "log", "--tiles", "published").status == 0
+        assert run(*once).lines[0]["ok"] is True
+    Path("published/checkpoint").write_bytes(Path("published/checkpoints/201").read_bytes())
+    ran = run(*once)
+    assert (ran.status, ran.lines[0]["ok"]) == (1, False)
+    assert "set back" in ran.lines[0]["what"]
+
+
+def test_a_witness_takes_a_key_of_its_own_kind(folder: Path) -> None:
+    with pytest.raises(ProofError, match="keygen --witness"):
+        Witness(folder, [LOG], lambda: NOW)
+
+
+# --- while a log is served ----------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def served(settings: Settings) -> AsyncIterator[Services]:
+    """The part of a server that publishes heads."""
+    async with turnlog.aopen(settings.db) as log:
+        services = Services(settings, log, b"secret", bot=None, clock=lambda: NOW)
+        async with publishing(services):
+            yield services
+
+
+async def test_a_served_log_has_a_head_of_its_end(tmp_path: Path, service: str) -> None:
+    key, published = tmp_path / "key", TileFolder(tmp_path / "published")
+    key.write_text(str(LOG))
+    settings = Settings(
+        db=f"sqlite:///{tmp_path}/chat.db", heads=(str(published.folder), service),
+        every=3600.0, head_keys=(str(key),),
+    )  # fmt: skip
+    async with served(settings) as services:
+        await services.log.record("alice", UserUttered("hi"))
+    note = published.newest()
+    assert note is not None
+    assert checked(note, [LOG.verifier, WITNESS.verifier]).checkpoint.size == 2
+    assert b"turnlog_head_failures_total 0.0" in services.metrics.text()
+    assert b"turnlog_head_size 2.0" in services.metrics.text()
+
+
+async def test_a_server_goes_on_where_no_head_can_be_published(tmp_path: Path, caplog) -> None:
+    (tmp_path / "key").write_text(str(LOG))
+    (tmp_path / "published").write_text("no folder")
+    settings = Settings(
+        db=f"sqlite:///{tmp_path}/chat.db", heads=(str(tmp_path / "published"),),
+        head_keys=(str(tmp_path / "key"),),
+    )  # fmt: skip
+    async with served(settings) as services:
+        await services.log.record("alice", UserUttered("hi"))
+    assert "no head is published" in caplog.text
+    assert b"turnlog_head_failures_total 0.0" not in services.metrics.text()
+
+
+async def test_a_server_without_a_key_for_its_heads_does_not_start(tmp_path: Path) -> None:
+    settings = Settings(db=f"sqlite:///{tmp_path}/chat.db", heads=("published",))
+    with pytest.raises(ProofError, match="--key"):
+        async with served(settings):
+            pass

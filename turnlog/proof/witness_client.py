@@ -1,0 +1,86 @@
+"""Asking a witness over HTTP, and reading what it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http.client import HTTPException
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from turnlog.errors import InvalidNote, ProofError, Rewritten
+from turnlog.proof.checkpoint import Checkpoint, number
+from turnlog.proof.note import Note, Signature
+from turnlog.proof.witness import Submission, hash_of
+
+TIMEOUT_SECONDS = 10.0
+_MOST_BYTES = 1_000_000
+
+Consistency = Callable[[int], list[bytes]]
+"""What shows that a head goes on from the one of an earlier size."""
+
+
+def is_url(place: str) -> bool:
+    return place.startswith(("http://", "https://"))
+
+
+def cosigned(url: str, note: Note, consistency: Consistency) -> Note:
+    """The head with the witness's cosignatures.
+
+    Raises Rewritten where the witness has seen another log or a longer one, ProofError where it
+    cannot be asked.
+    """
+    size, old = Checkpoint.parse(note.text).size, 0
+    for _ in range(3):  # whoever else asks may come between
+        if old > size:
+            what = f"the witness has cosigned a head of size {old}, the log has {size}"
+            raise Rewritten(f"{url}: {what}", size - 1)
+        asked = Submission(old, tuple(consistency(old)), note)
+        status, body = _asked(f"{url.rstrip('/')}/add-checkpoint", str(asked).encode())
+        if status == 200:
+            return note.with_signatures(map(Signature.parse, body.decode().splitlines()))
+        if status == 422:
+            what = f"the log does not go on from the head of size {old} that it cosigned"
+            raise Rewritten(f"{url}: the witness refuses: {what}")
+        if status != 409:
+            raise ProofError(f"{url}: the witness refuses the head: {status} {_line(body)}")
+        old = _size(url, body)
+    raise ProofError(f"{url}: the witness names another last size each time")
+
+
+def _size(url: str, body: bytes) -> int:
+    try:
+        return number(body.decode(errors="replace").removesuffix("\n"))
+    except InvalidNote as error:
+        raise ProofError(f"{url}: the witness does not say what it saw last: {error}") from error
+
+
+def _line(body: bytes) -> str:
+    return body.decode(errors="replace").strip()[:200]
+
+
+def newest(url: str, origin: str) -> bytes | None:
+    """The head of a log that a witness keeps, or that stands in a folder of heads under a URL."""
+    kept = fetched(url, f"{hash_of(origin)}/checkpoint")
+    return fetched(url, "checkpoint") if kept is None else kept
+
+
+def fetched(url: str, path: str) -> bytes | None:
+    """What is served under a URL; None where nothing is. Raises ProofError."""
+    status, body = _asked(f"{url.rstrip('/')}/{path}", None)
+    if status not in (200, 404):
+        raise ProofError(f"{url}: {status} {_line(body)}")
+    return body if status == 200 else None
+
+
+def _asked(url: str, body: bytes | None) -> tuple[int, bytes]:
+    """Status and body of an answer. Raises ProofError where there is none."""
+    headers = {"Content-Type": "text/plain; charset=utf-8"} if body is not None else {}
+    try:
+        request = Request(url, body, headers)
+        with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+            return answer.status, answer.read(_MOST_BYTES)
+    except HTTPError as error:
+        with error:
+            return error.code, error.read(_MOST_BYTES)
+    except (URLError, HTTPException, OSError, ValueError) as error:
+        raise ProofError(f"{url}: {getattr(error, 'reason', None) or error}") from error

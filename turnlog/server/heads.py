@@ -1,0 +1,80 @@
+"""Heads of the log, signed and published while it is served."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from turnlog.audit.publishing import Publisher
+from turnlog.errors import InvalidKey, TurnlogError
+from turnlog.proof.checkpoint import Checkpoint
+from turnlog.proof.folder import TileFolder
+from turnlog.proof.keys import signer_in
+from turnlog.proof.witness_client import is_url
+from turnlog.server.services import Services
+from turnlog.server.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def publishing(services: Services) -> AsyncIterator[None]:
+    """A head every so often while the block lasts, and one at its end.
+
+    Raises InvalidKey for a key that cannot sign.
+    """
+    if not services.settings.heads:
+        yield
+        return
+    publishers, ended = _publishers(services), asyncio.Event()
+    task = asyncio.create_task(_publish_until(ended, publishers, services))
+    try:
+        yield
+    finally:
+        ended.set()
+        await task
+
+
+def _publishers(services: Services) -> list[Publisher]:
+    """One for each folder; every one of them asks the witnesses, where there is no folder one."""
+    settings = services.settings
+    if not settings.head_keys:
+        raise InvalidKey("--heads: heads are signed with a key: --key F, which `keygen` makes")
+    signers = [signer_in(Path(file)) for file in settings.head_keys]
+    witnesses, folders = _sorted(settings)
+    return [
+        Publisher(services.log.sync.store, signers, services.clock, folder, witnesses)
+        for folder in (folders or (None,))
+    ]
+
+
+def _sorted(settings: Settings) -> tuple[list[str], list[TileFolder]]:
+    """The witnesses and the folders among the places of heads."""
+    witnesses = [place for place in settings.heads if is_url(place)]
+    folders = [TileFolder(Path(place)) for place in settings.heads if not is_url(place)]
+    return witnesses, folders
+
+
+async def _publish_until(
+    ended: asyncio.Event, publishers: list[Publisher], services: Services
+) -> None:
+    while not ended.is_set():
+        await _publish(publishers, services)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), services.settings.every)
+    await _publish(publishers, services)
+
+
+async def _publish(publishers: list[Publisher], services: Services) -> None:
+    """Where it fails the server goes on, and says so each time."""
+    for publisher in publishers:
+        try:
+            note = await asyncio.to_thread(publisher.publish)
+        except TurnlogError as error:
+            services.metrics.head_failures.inc()
+            logger.error("no head is published: %s", error)
+        else:
+            services.metrics.head_size.set(Checkpoint.parse(note.text).size)
