@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from turnlog.keys.recorder import SealedRecorder
+from turnlog.keys.urls import key_store
 from turnlog.storage.memory import MemoryRecorder
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.sqlite import SqliteRecorder
@@ -38,5 +40,24 @@ class TestPostgres(RecorderContract):
 
     def create(self) -> Recorder:
         return recorder(self.url)
+
+    reopen = create
+
+
+class TestSealedMemory(RecorderContract):
+    outlives = False
+
+    def create(self) -> Recorder:
+        return SealedRecorder(MemoryRecorder(), key_store("memory:", create=True))
+
+
+class TestSealedSqlite(RecorderContract):
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path: Path) -> None:
+        self.path = tmp_path
+
+    def create(self) -> Recorder:
+        keys = key_store(f"sqlite:///{self.path}/keys.db", create=True)
+        return SealedRecorder(SqliteRecorder(f"{self.path}/log.db"), keys)
 
     reopen = create

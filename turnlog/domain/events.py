@@ -31,6 +31,7 @@ from turnlog.domain.event import Versions as Versions
 from turnlog.domain.ledger_events import AiDisclosed as AiDisclosed
 from turnlog.domain.ledger_events import ConversationExported as ConversationExported
 from turnlog.domain.ledger_events import IncidentReported as IncidentReported
+from turnlog.domain.ledger_events import KeyStoreUsed as KeyStoreUsed
 from turnlog.domain.ledger_events import OutcomeRecorded as OutcomeRecorded
 from turnlog.domain.part_events import AnswerBrokenOff as AnswerBrokenOff
 from turnlog.domain.part_events import AnswerEnded as AnswerEnded
@@ -588,7 +589,7 @@ EVENTS: tuple[type[Event], ...] = (
     ValueSet, ValueAppended, ValueRemoved, ValuesCleared,
     UserIdentified, IdentityMerged, HandoverStarted, HandoverEnded,
     ConversationTagged, ConversationUntagged, ConversationDeleted, LogRebuilt,
-    TailLost, AccessRecordingSet, AccessRecorded, EventErased, Unknown,
+    TailLost, KeyStoreUsed, AccessRecordingSet, AccessRecorded, EventErased, Unknown,
 )  # fmt: skip
 """Every type of event there is."""
 

@@ -42,3 +42,9 @@ class ConversationExported(Event, tag=115, frozen=True, array_like=True, gc=Fals
     format: str | None = None
     purpose: str | None = None
     manifest: str | None = None
+
+
+class KeyStoreUsed(Event, tag=130, frozen=True, array_like=True, gc=False):
+    """The log is sealed from here on; in the log's own stream. store: the id of its key store."""
+
+    store: str

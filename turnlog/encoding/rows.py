@@ -122,15 +122,18 @@ class Columns(msgspec.Struct, frozen=True):
     commitments: bytes
 
 
-def columns(commit: Commit, secret: bytes, put: Put | None = None) -> Columns:
+def columns(
+    commit: Commit, secret: bytes, put: Put | None = None, how: int = CLEAR
+) -> Columns:
     """secret: 16 random bytes that nobody else gets to know.
 
-    put: keeps what stands apart from the row; None where nothing shall.
+    put: keeps what stands apart from the row; None where nothing shall. how: the parts will be
+    encoded when they are written.
     """
     events, keys = commit.events, () if commit.key is None else (commit.key,)
     skeleton = (
         commit.recorded, commit.first_event, commit.first_turn,
-        [TAGS[type(event)] for event in events], len(keys),
+        [TAGS[type(event)] for event in events], len(keys), *([how] if how else ()),
     )  # fmt: skip
     said, whole = [*map(encode, events)], encode((events, keys))
     if put is not None and (len(whole) > LARGE or apart.attaches(events)):
@@ -246,7 +249,7 @@ def _gathered(skeleton: Skeleton, parts: Iterable[Part], contents: Contents | No
     keys: list[str] = []
     for part in parts:
         if isinstance(part.content, bytes):
-            raise NewerFormat("a part is sealed, which this version of turnlog cannot open")
+            raise Corrupt("a part is sealed, and was not opened: its key is not at hand")
         if part.content is None:
             continue
         for place, event in zip(part.places, part.content.events, strict=False):
@@ -276,7 +279,7 @@ def attachments(commitments: bytes, parts: bytes) -> Iterator[Attachment]:
     if apart.MARK not in parts:  # as in nearly all
         return
     try:
-        for part in _in_parts(commitments, parts):
+        for part in parts_of(commitments, parts):
             if isinstance(part.content, Content):
                 yield from apart.named_by(part.content.events)
     except UNREADABLE as error:
@@ -379,8 +382,13 @@ def encode_name(conversation: str, salt: bytes) -> bytes:
 @lru_cache(4096)
 def decode_name(name: bytes) -> str:
     """The conversation that a stream's name says. Raises Corrupt for what is no name."""
+    return decode_salted(name)[1]
+
+
+def decode_salted(name: bytes) -> tuple[bytes, str]:
+    """With its salt, which what is sealed takes the place of (ADR 19). Raises as that does."""
     try:
-        return _name.decode(name)[1]
+        return _name.decode(name)
     except UNREADABLE as error:
         raise Corrupt(f"the name of a stream cannot be read: {error}") from error
 
@@ -401,11 +409,12 @@ def dropped(stored: bytes, parts: bytes, drops: Callable[[int], bool]) -> tuple[
 
     The row's digest stays what it was, and what is left can be proven as before.
     """
-    left = [_without(part, drops) for part in _in_parts(stored, parts)]
+    left = [_without(part, drops) for part in parts_of(stored, parts)]
     return stored or commitments(parts), encode(left)
 
 
-def _in_parts(stored: bytes, parts: bytes) -> Sequence[Part]:
+def parts_of(stored: bytes, parts: bytes) -> Sequence[Part]:
+    """A row's parts; stored: its commitments, b"" where they follow from the only one."""
     if stored:
         return _parts.decode(parts)
     said = _whole(parts)
@@ -415,12 +424,17 @@ def _in_parts(stored: bytes, parts: bytes) -> Sequence[Part]:
 
 
 def _without(part: Part, drops: Callable[[int], bool]) -> Part:
-    content, places = part.content, part.places
+    places = part.places
     kept = [index for index, place in enumerate(places) if not drops(place)]
-    if not isinstance(content, Content) or len(kept) == len(places):
+    if not isinstance(part.content, Content) or len(kept) == len(places):
         return part
-    if not kept:
-        return Part(None, part.subjects, places)
+    return places_only(part, kept) if kept else Part(None, part.subjects, places)
+
+
+def places_only(part: Part, kept: Sequence[int]) -> Part:
+    """Some of a part's places, by their indexes, with what is there."""
+    content, places = part.content, part.places
+    assert isinstance(content, Content)
     count = len(content.events)
     remaining = Content(
         tuple(content.salts[index] for index in kept),

@@ -16,6 +16,7 @@ from turnlog.domain.fold import Fold
 from turnlog.domain.history import NoHistory, past
 from turnlog.domain.lives import can_begin
 from turnlog.domain.state import State
+from turnlog.domain.subjects import about
 from turnlog.encoding.checking import checked
 from turnlog.encoding.rows import SALT_BYTES, columns, decode_skeleton, digest
 from turnlog.engine.command import recording
@@ -64,6 +65,7 @@ class Batch:
         random: Random,
     ) -> None:
         self._heads = heads
+        self._encoding = heads.recorder.encoding
         self._reader = reader
         self._transaction = transaction
         self._genesis = genesis
@@ -350,8 +352,8 @@ class Batch:
         )  # fmt: skip
         stream, owner, name = self._stream(before)
         placed: list[Placed] = []
-        put = partial(self._placing, conversation, owner, placed)
-        made = columns(commit, self._random(SALT_BYTES), put)
+        put = partial(self._placing, conversation, owner, placed, state.user)
+        made = columns(commit, self._random(SALT_BYTES), put, self._encoding)
         self.placed += placed
         row = WrittenRow(
             position, stream, commit.version, made.topic, before.digest, made.skeleton, b"",
@@ -360,6 +362,9 @@ class Batch:
         row.known = sealed = digest(
             owner, commit.version, made.topic, before.digest, made.skeleton, made.commitments
         )
+        if self._encoding:
+            row.made = made.commitments
+            row.about = about(conversation, before.state.user, commit.events)
         self.rows.append(row)
         if not before.version and before.state.event:
             self._note_key(fork_lookup(self._genesis.secret, _origin(state), stream), position)

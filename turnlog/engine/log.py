@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
 from time import monotonic
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from msgspec.structs import replace
 
@@ -41,6 +41,7 @@ from turnlog.engine.eventsourcing import ConversationApplication
 from turnlog.engine.forking import Fork
 from turnlog.engine.lost_tail import check_tail
 from turnlog.engine.placing import attach
+from turnlog.engine.sealed import name_key_store
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import InvalidEvent, OutOfRange, Unavailable, UnknownConversation
 from turnlog.projections import PROJECTIONS, catch_up_kept
@@ -56,6 +57,9 @@ from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import key_lookup
 from turnlog.storage.subscription import WAIT_SECONDS, Subscription, digest_at
 
+if TYPE_CHECKING:  # which needs an extra
+    from turnlog.keys.store import KeyStore
+
 IMPORT_SPLIT = 256
 """Events a commit of an import holds at most."""
 
@@ -69,10 +73,16 @@ class Turnlog(ConversationApplication):
     def __init__(self, recorder: Recorder, clock: Callable[[], float] = clocks.time) -> None:
         super().__init__(recorder)
         self.clock = clock
+        name_key_store(self)
         check_tail(self)
 
     def __repr__(self) -> str:
         return f"Turnlog({self.store.url!r})"
+
+    @property
+    def keys(self) -> KeyStore | None:
+        """The key store of a log that is sealed."""
+        return self.store.keys
 
     def __enter__(self) -> Self:
         return self
@@ -177,7 +187,8 @@ class Turnlog(ConversationApplication):
         check_id(conversation)
         head = self.current.head(self.store.reader, conversation)
         life = 1 if head is None else head.life + head.state.deleted
-        return attach(self.store, conversation, life, file, type)
+        user = None if head is None else head.state.user
+        return attach(self.store, conversation, life, user, file, type)
 
     def open_attachment(self, attachment: Attachment) -> BinaryIO:
         """A binary file that reads what an event names, of whatever conversation.

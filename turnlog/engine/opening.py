@@ -9,23 +9,40 @@ from typing import Any
 
 from turnlog.engine.aio import AsyncTurnlog
 from turnlog.engine.log import Turnlog
-from turnlog.storage.urls import recorder
+from turnlog.keys.opening import recorder
 
 
-def open(url: str, *, clock: Callable[[], float] = time.time, readonly: bool = False) -> Turnlog:
+def open(
+    url: str,
+    *,
+    clock: Callable[[], float] = time.time,
+    readonly: bool = False,
+    keys: str | None = None,
+) -> Turnlog:
     """Open a log: `sqlite:///chat.db`, `postgresql://…` or `memory:`. A context manager.
 
     A log that does not exist yet is created. With `readonly` nothing is created or written:
-    raises NoSuchLog where there is none, StorageError for whatever would write.
+    raises NoSuchLog where there is none, StorageError for whatever would write. keys: where the
+    key store of a sealed log is, `sqlite:///keys.db` or `postgresql://…`; a new log is sealed with
+    it. Raises StorageError where the log is sealed otherwise, or is not.
     """
-    return Turnlog(recorder(url, create=not readonly, readonly=readonly), clock)
+    store = recorder(url, keys=keys, create=not readonly, readonly=readonly)
+    try:
+        return Turnlog(store, clock)
+    except BaseException:
+        store.close()
+        raise
 
 
 def aopen(
-    url: str, *, clock: Callable[[], float] = time.time, readonly: bool = False
+    url: str,
+    *,
+    clock: Callable[[], float] = time.time,
+    readonly: bool = False,
+    keys: str | None = None,
 ) -> AsyncOpener:
     """The same, awaitable: `await turnlog.aopen(url)` or `async with turnlog.aopen(url) as log`."""
-    return AsyncOpener(lambda: open(url, clock=clock, readonly=readonly))
+    return AsyncOpener(lambda: open(url, clock=clock, readonly=readonly, keys=keys))
 
 
 class AsyncOpener:

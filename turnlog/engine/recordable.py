@@ -9,6 +9,7 @@ from turnlog.domain.events import (
     AccessRecordingSet,
     ConversationDeleted,
     Event,
+    KeyStoreUsed,
     LogRebuilt,
     OriginDeleted,
     TailLost,
@@ -17,7 +18,7 @@ from turnlog.domain.state import State
 from turnlog.domain.streams import is_conversation
 from turnlog.errors import InvalidEvent
 
-OF_THE_LOG = (AccessRecorded, AccessRecordingSet, LogRebuilt, OriginDeleted, TailLost)
+OF_THE_LOG = (AccessRecorded, AccessRecordingSet, KeyStoreUsed, LogRebuilt, OriginDeleted, TailLost)
 """What the log records of itself, in a stream of its own, or in the forks of what is deleted."""
 
 _LOOKED_AT = frozenset({*OF_THE_LOG, ConversationDeleted})

@@ -48,6 +48,7 @@ class Heads:
         self._checked = CheckedRows()
         self.tail = Tail()
         self.redactions = KnownRedactions()
+        self._generation = recorder.generation
 
     @property
     def position(self) -> int | None:
@@ -58,6 +59,9 @@ class Heads:
 
     def refresh(self, reader: Reader) -> None:
         """Look what was recorded since the last look, whoever did."""
+        if self._generation != (now := self.recorder.generation):  # keys were destroyed
+            self._generation = now
+            self._begin_again()
         was_empty = self.position == 0
         if self.position is None or self.tail.is_long:
             self._follow_tables(reader)
@@ -65,6 +69,12 @@ class Heads:
             if was_empty and rows[0].position == 1:
                 self._check_beginning(rows[0])
             self.tail.note(rows)
+
+    def _begin_again(self) -> None:
+        """Nothing of what was known stays in memory."""
+        self._checked = CheckedRows()
+        self.tail.begin_again()
+        self.redactions = KnownRedactions()
 
     def _further(self, reader: Reader) -> Sequence[Row]:
         """The next rows, behind the one that was seen last. Raises AnotherPast if it is gone."""
@@ -197,8 +207,9 @@ class Heads:
     def every(self, reader: Reader) -> Iterator[LiveHead]:
         """Every conversation's head, in order of id."""
         self.refresh(reader)
-        tail = sorted(self._beyond(reader).items())
-        table = ((head.conversation, LiveHead.of(head)) for head in _stored(reader))
+        order = self.recorder.order
+        tail = sorted((order(name), head) for name, head in self._beyond(reader).items())
+        table = ((order(head.conversation), LiveHead.of(head)) for head in _stored(reader))
         both = merge(table, tail, key=lambda each: each[0])
         for _, same in groupby(both, key=lambda each: each[0]):
             yield max((head for _, head in same), key=lambda head: head.position)

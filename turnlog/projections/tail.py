@@ -224,6 +224,14 @@ class Tail(forks.Forked):
                 self.pending[name] = newer
         self._trim()
 
+    def begin_again(self) -> None:
+        """As before the first look."""
+        with self._lock:
+            for held in (self._heads, self.pending, self.keys, self._snapshots):
+                held.clear()
+            self.position, self.seen = None, None
+            self.moves += 1
+
     def forget(self) -> None:
         """What is in the tables now; they are read again."""
         with self._lock:

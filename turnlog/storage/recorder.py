@@ -11,10 +11,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from eventsourcing.persistence import IntegrityError
 
+from turnlog.encoding.rows import CLEAR
 from turnlog.errors import ForkedLog, StorageError
 from turnlog.storage import forks
 from turnlog.storage.high_water import HighWaterFile
@@ -31,6 +32,10 @@ from turnlog.storage.rows import (
     Stream,
 )
 from turnlog.storage.signal import Signal
+
+
+if TYPE_CHECKING:  # which knows recorders
+    from turnlog.keys.store import KeyStore
 
 
 class Reader(Protocol):
@@ -226,6 +231,21 @@ class Recorder(forks.Forked, ABC):
 
     high_water: HighWaterFile | None = None
     """What vouches for the log's end, where a back end can lose it unnoticed."""
+
+    keys: KeyStore | None = None
+    """The key store of a log that is sealed."""
+
+    encoding = CLEAR
+    """Of the parts of rows that are written."""
+
+    @property
+    def generation(self) -> int:
+        """Counts the times when keys were destroyed: what is known from before is forgotten."""
+        return 0
+
+    def order(self, conversation: str) -> str:
+        """What heads are sorted by; the ids themselves, unless they are sealed."""
+        return conversation
 
     def __init__(self, *, readonly: bool = False) -> None:
         self.signal = Signal()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self, TypeVar, get_args, get_type_hints
 
 from turnlog.domain.attachment import Attachment
 from turnlog.domain.commit import Commit, RepeatKey, message_ids
+from turnlog.domain.subjects import About, Subjects
 from turnlog.encoding import rows as encoding
 from turnlog.encoding.apart import Contents
 from turnlog.encoding.binary import encode
@@ -125,9 +126,11 @@ class Row(NamedTuple):
 
 
 class WrittenRow(Row):
-    """A row that was just made, by who knows its digest."""
+    """A row that was just made, by who knows its digest, its commitments and who it is about."""
 
     known = b""
+    made = b""
+    about: About | None = None
 
     def digest(self) -> bytes:
         return self.known or super().digest()
@@ -246,6 +249,12 @@ class BlobChunk(NamedTuple):
     content: bytes
 
 
+class PlacedChunk(BlobChunk):
+    """A chunk, with its conversation and who in it what it is a chunk of is about."""
+
+    about: tuple[str, Subjects] | None = None
+
+
 AHEAD = -1
 
 EVERY_CHUNK = 2**62
@@ -267,6 +276,7 @@ def _shapes(kind: Any) -> frozenset[tuple[type, ...]]:
 
 _SHAPES = {kind: _shapes(kind) for kind in (*KINDS, BlobChunk)}
 _SHAPES |= dict.fromkeys((WrittenRow, SealedRow), _SHAPES[Row])
+_SHAPES[PlacedChunk] = _SHAPES[BlobChunk]
 
 
 def has_types(stored: Stored) -> bool:

@@ -123,7 +123,8 @@ class RecorderContract(ABC):
             assert (found := keyed(recorder, text, text)) is not None
             assert (found.conversation, found.position) == (text, number)
             assert reader.get("m", text, text) == text.encode()
-        assert [h.conversation for h in reader.heads("", 99)] == sorted(TEXTS)[1:]
+        texts = sorted(filter(None, TEXTS), key=recorder.order)
+        assert [h.conversation for h in reader.heads("", 99) if h.conversation] == texts
         assert [entry[0] for entry in reader.entries("m")] == sorted(TEXTS)
         assert reader.checkpoint("nul\0") == Checkpoint("nul\0", 1, None)
 
@@ -268,10 +269,11 @@ class RecorderContract(ABC):
             transaction.put_heads([head("a", 2)])
         reader = recorder.reader
         assert reader.head("a") == head("a", 2)
-        assert [h.conversation for h in reader.heads()] == ["a", "b"]
+        first, second = sorted("ab", key=recorder.order)
+        assert [h.conversation for h in reader.heads()] == [first, second]
         assert {h.conversation for h in reader.heads_of(["a", "b", "c"])} == {"a", "b"}
-        assert [h.conversation for h in reader.heads("a")] == ["b"]
-        assert [h.conversation for h in reader.heads("", 1)] == ["a"]
+        assert [h.conversation for h in reader.heads(first)] == [second]
+        assert [h.conversation for h in reader.heads("", 1)] == [first]
 
     def test_the_newest_snapshot_that_is_not_too_new(self, recorder: Recorder) -> None:
         append(recorder, row(1, "a"), row(2, "b"))
@@ -390,7 +392,8 @@ class RecorderContract(ABC):
             first = [(next(rows), next(heads)), (next(rows), next(heads))]
             by_stream = sorted([row(2, "a"), row(1, "b"), row(3, "b", 2)], key=lambda r: r[1:3])
             assert [*(each for each, _ in first), *rows] == by_stream
-            assert [*(each for _, each in first), *heads] == [head("a"), head("b", 2)]
+            by_id = sorted([head("a"), head("b", 2)], key=lambda h: recorder.order(h.conversation))
+            assert [*(each for _, each in first), *heads] == by_id
             assert list(scan.every(Stream)) == sorted([stream("a"), stream("b")])
             assert list(scan.every(Key)) == [Key(b"k" * 16, 1)]
             assert list(scan.every(Snapshot)) == [snapshot("b", 1), snapshot("b", 2)]

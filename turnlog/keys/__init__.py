@@ -1,0 +1,1 @@
+"""A log's keys: where they are kept, and what is sealed under them (ADR 19)."""

@@ -1,0 +1,70 @@
+"""Opening a log with its keys, or without where it is not sealed."""
+
+from __future__ import annotations
+
+from turnlog.domain.amounts import amount
+from turnlog.domain.events import KeyStoreUsed
+from turnlog.domain.streams import UPKEEP
+from turnlog.encoding.rows import TAGS, holds
+from turnlog.errors import StorageError
+from turnlog.storage import urls
+from turnlog.storage.recorder import Reader, Recorder
+
+_TAGS = (TAGS[KeyStoreUsed],)
+
+
+def recorder(
+    url: str, *, keys: str | None = None, create: bool = True, readonly: bool = False
+) -> Recorder:
+    """What a log is kept in, as `storage.urls.recorder` gives it. keys: URL of its key store.
+
+    Raises StorageError where the log is sealed and no keys are given, or those of another key
+    store, and where it is not sealed and keys are given. Nothing is written then.
+    """
+    below = urls.recorder(url, create=create, readonly=readonly)
+    try:
+        return _with_keys(below, keys)
+    except BaseException:
+        below.close()
+        raise
+
+
+def _with_keys(below: Recorder, keys: str | None) -> Recorder:
+    store = key_store_of(below.reader)
+    if keys is None and store is None:
+        return below
+    if keys is None:
+        raise StorageError(
+            f"{below.url}: the log is sealed, with the key store {store}:"
+            " --keys, TURNLOG_KEYS or keys= says where that is"
+        )
+    if store is None and (last := below.reader.last_position()):
+        what = f"the log is not sealed, and holds {amount(last, 'commit')}"
+        raise StorageError(f"{below.url}: {what}: `turnlog restore` seals a copy of its backup")
+    if store is None and below.readonly:
+        return below
+    return _sealed(below, keys, store)
+
+
+def _sealed(below: Recorder, url: str, store: str | None) -> Recorder:
+    from turnlog.keys.recorder import SealedRecorder
+    from turnlog.keys.urls import key_store
+
+    keys = key_store(url, create=store is None)
+    if store not in (None, keys.id.hex()):
+        keys.close()
+        what = f"is sealed with the key store {store}, and this one is {keys.id.hex()}"
+        raise StorageError(f"{keys.url}: {below.url} {what}")
+    return SealedRecorder(below, keys)
+
+
+def key_store_of(reader: Reader) -> str | None:
+    """The id of the key store that a log is sealed with; None where it is not sealed."""
+    if (stream := reader.stream(UPKEEP)) is None:
+        return None
+    for row in reader.rows(stream.stream, 0, 1, 1):
+        if holds(row.topic, row.skeleton, _TAGS):
+            return next(
+                event.store for event in row.commit().events if isinstance(event, KeyStoreUsed)
+            )
+    return None

@@ -1,0 +1,115 @@
+"""The parts of a row: sealed under those they are about, and opened (ADR 13, ADR 19)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from turnlog.domain.subjects import Subjects, parted
+from turnlog.encoding import rows as encoding
+from turnlog.encoding.binary import UNREADABLE, encode
+from turnlog.encoding.rows import Content, Part
+from turnlog.errors import Corrupt
+from turnlog.keys.cipher import Cipher
+
+_WHOLE, _DIVIDED = b"\0", b"\1"
+"""What sealed content begins with: a row's parts as they were, or those of some places with a salt
+for each."""
+
+CipherOf = Callable[[tuple[bytes, ...]], Cipher | None]
+SubjectsOf = Callable[[Subjects], tuple[bytes, ...]]
+
+_content = msgspec.msgpack.Decoder(Content)
+
+
+def sealed(
+    commitments: bytes,
+    parts: bytes,
+    place: bytes,
+    groups: Sequence[Subjects],
+    subjects_of: SubjectsOf,
+    cipher_of: CipherOf,
+) -> bytes:
+    """The parts of a row in clear, sealed. commitments: as stored, b"" where they follow.
+
+    groups: who each event, and then each key, is about. place: what is bound to all of them.
+    """
+    if not commitments and len({*groups}) == 1:
+        whole = range(len(groups))
+        return encode([_whole(parts, place, whole, subjects_of(groups[0]), cipher_of)])
+    found = []
+    for part in encoding.parts_of(commitments, parts):
+        if not isinstance(part.content, Content):
+            found.append(part)
+            continue
+        for subjects, indexes in parted([groups[at] for at in part.places]).items():
+            own = encoding.places_only(part, indexes)
+            if subjects:
+                own = _divided(own, place, subjects_of(subjects), cipher_of)
+            found.append(own)
+    return encode(found)
+
+
+def _whole(
+    parts: bytes,
+    place: bytes,
+    places: Sequence[int],
+    subjects: tuple[bytes, ...],
+    cipher_of: CipherOf,
+) -> Part:
+    where = _place(place, tuple(places))
+    box = _cipher(cipher_of, subjects).seal(_WHOLE + parts, where)
+    return Part(box, subjects, tuple(places))
+
+
+def _divided(part: Part, place: bytes, subjects: tuple[bytes, ...], cipher_of: CipherOf) -> Part:
+    said = _DIVIDED + encode(part.content)
+    box = _cipher(cipher_of, subjects).seal(said, _place(place, part.places))
+    return Part(box, subjects, part.places)
+
+
+def _cipher(cipher_of: CipherOf, subjects: tuple[bytes, ...]) -> Cipher:
+    cipher = cipher_of(subjects)
+    if cipher is None:  # destroyed between making and sealing
+        raise LookupError("a key was destroyed meanwhile")
+    return cipher
+
+
+def _place(place: bytes, places: tuple[int, ...]) -> bytes:
+    return place + encode(places)
+
+
+def opened(
+    commitments: bytes, parts: bytes, place: bytes, cipher_of: CipherOf
+) -> tuple[bytes, bytes]:
+    """Commitments and parts as they were before they were sealed.
+
+    What was sealed under a destroyed key is as if it was dropped. What cannot be opened stays as it
+    is, and is refused by whoever decodes it.
+    """
+    try:
+        stored = encoding.parts_of(commitments, parts)
+    except UNREADABLE as error:
+        raise Corrupt(f"the parts cannot be read: {error}") from error
+    found = []
+    for part in stored:
+        if not isinstance(part.content, bytes):
+            found.append(part)
+            continue
+        said = _said(part, place, cipher_of)
+        if said is not None and said[:1] == _WHOLE:
+            return b"", said[1:]
+        content = None if said is None else _content.decode(memoryview(said)[1:])
+        found.append(Part(content, part.subjects, part.places))
+    return commitments, encode(found)
+
+
+def _said(part: Part, place: bytes, cipher_of: CipherOf) -> bytes | None:
+    """None where a key was destroyed."""
+    assert isinstance(part.content, bytes)
+    if (cipher := cipher_of(part.subjects)) is None:
+        return None
+    if (said := cipher.opened(part.content, _place(place, part.places))) is None:
+        raise Corrupt("a part is not what was sealed under its subjects' keys")
+    return said

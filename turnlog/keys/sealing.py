@@ -1,0 +1,306 @@
+"""What a log stores, sealed and opened: rows, names, heads, snapshots, entries and chunks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from turnlog.domain.subjects import (
+    OF_CONVERSATION,
+    OF_LOG,
+    OF_UNIDENTIFIED,
+    About,
+    Subjects,
+)
+from turnlog.domain.streams import UPKEEP
+from turnlog.encoding import binary
+from turnlog.encoding import rows as encoding
+from turnlog.encoding.binary import UNREADABLE, encode
+from turnlog.errors import Corrupt
+from turnlog.keys import parts
+from turnlog.keys.cipher import NONCE_BYTES, TAG_BYTES, Cipher
+from turnlog.keys.store import SUBJECT_BYTES, KeyStore
+from turnlog.storage.rows import (
+    AHEAD,
+    BlobChunk,
+    Body,
+    Entry,
+    Head,
+    PlacedChunk,
+    Row,
+    SealedRow,
+    Snapshot,
+    Stream,
+    WrittenRow,
+)
+
+KEPT_NAMES = 50_000
+
+ADDED_BYTES = SUBJECT_BYTES + NONCE_BYTES + TAG_BYTES
+"""By which a chunk is longer when it is sealed."""
+
+_ORDERED = re.compile(r"(?:(?:0000\d{8}|92233720368\d{8})(?: |$))*")
+"""What keys of entries begin with that stays readable, because they are found in its order: numbers
+of events, and positions counted from the end.
+"""
+
+_KEYED = "\x1fkey "
+"""What the place of an entry begins with that is found by a key of its own."""
+
+_box = msgspec.msgpack.Decoder(tuple[tuple[bytes, ...], bytes])
+_state = msgspec.msgpack.Decoder(tuple[str, bytes])
+_entry = msgspec.msgpack.Decoder(tuple[str, str, bytes])
+
+Kept = TypeVar("Kept", Row, Body, Stream)
+
+
+class Sealing:
+    """Seals under the keys of one store. Below, a token stands for a conversation's id."""
+
+    def __init__(self, store: KeyStore) -> None:
+        self.store = store
+        self._generation = store.generation
+        self._names: dict[bytes, bytes | None] = {}
+
+    def refresh(self) -> int:
+        """The store's generation now; names that were opened in one before are forgotten."""
+        generation = self.store.refresh()
+        if generation != self._generation:
+            self._names, self._generation = {}, generation
+        return generation
+
+    def below(self, conversation: str) -> str:
+        """What it is called below: by its token, but for the stream that names the key store."""
+        return conversation if conversation == UPKEEP else self.store.token(conversation)
+
+    # --- names ----------------------------------------------------------------------------------
+
+    def stream(self, stream: Stream) -> Stream:
+        """Its name sealed, under the conversation's own key; with the token in the id's place."""
+        name = stream.name
+        if name is None or (conversation := encoding.decode_name(name)) == UPKEEP:
+            return stream
+        self.store.made({conversation: OF_CONVERSATION})
+        [subject] = self.store.known(conversation, OF_CONVERSATION)
+        box = subject + self._cipher(subject).seal(name, stream.owner)
+        return stream._replace(name=encoding.encode_name(self.below(conversation), box))
+
+    def opened_name(self, name: bytes | None, owner: bytes) -> bytes | None:
+        """None where it was dropped, or its key was destroyed."""
+        if name is None:
+            return None
+        kept = self._names
+        if name not in kept:
+            if len(kept) >= KEPT_NAMES:
+                kept.clear()
+            kept[name] = self._opened_name(name, owner)
+        return kept[name]
+
+    def _opened_name(self, name: bytes, owner: bytes) -> bytes | None:
+        box, token = encoding.decode_salted(name)
+        if token == UPKEEP:
+            return name
+        cipher = self.store.cipher((box[:SUBJECT_BYTES],))
+        if cipher is None:
+            return None
+        if (opened := cipher.opened(box[SUBJECT_BYTES:], owner)) is None:
+            raise Corrupt(f"the name of {token} is not what was sealed under its key")
+        return opened
+
+    def opened_stream(self, stream: Stream) -> Stream:
+        return stream._replace(name=self.opened_name(stream.name, stream.owner))
+
+    # --- rows -----------------------------------------------------------------------------------
+
+    def rows(self, rows: Sequence[Row], whose: Callable[[Row], str]) -> list[Row]:
+        """whose: gives the conversation of a row that does not say who it is about.
+
+        New keys are durable on return, and before any of the rows is written.
+        """
+        abouts = [_about_of(row, whose) for row in rows]
+        asked: dict[str, set[Subjects]] = {}
+        merged: list[tuple[str, str]] = []
+        for about in abouts:
+            asked.setdefault(about.conversation, set()).update((*about.events, about.key))
+            merged += about.merged
+        self.store.made({name: frozenset().union(*each) for name, each in asked.items()}, merged)
+        return [self._row(*each) for each in zip(rows, abouts, strict=True)]
+
+    def _row(self, row: Row, about: About) -> Row:
+        groups = [*about.events, *[about.key] * _keys_of(row)]
+        if not any(about.events):
+            return row
+        commitments = row.commitments or _made(row)
+        sealed = parts.sealed(
+            row.commitments, row.parts, _place(row.owner, row.version, row.skeleton), groups,
+            lambda subjects: self.store.known(about.conversation, subjects), self.store.cipher,
+        )  # fmt: skip
+        written = WrittenRow(*row[:6], commitments, sealed, *row[8:])
+        written.known = row.digest()
+        return written
+
+    def opened_row(self, row: Row) -> Row:
+        commitments, opened = self._opened(row, row.owner)
+        name = self.opened_name(row.name, row.owner)
+        found = row._replace(commitments=commitments, parts=opened, name=name)
+        if isinstance(row, SealedRow) and isinstance(found, SealedRow):
+            found.seal = row.seal
+        return found
+
+    def opened_body(self, body: Body, owner: bytes) -> Body:
+        commitments, opened = self._opened(body, owner)
+        return Body(*body[:5], commitments, opened)
+
+    def _opened(self, row: Row | Body, owner: bytes) -> tuple[bytes, bytes]:
+        if not row.commitments:  # nothing of it is sealed
+            return b"", row.parts
+        place = _place(owner, row.version, row.skeleton)
+        return parts.opened(row.commitments, row.parts, place, self.store.cipher)
+
+    # --- what is derived, and chunks ------------------------------------------------------------
+
+    def prepare(self, conversations: Sequence[str], subjects: Subjects = OF_CONVERSATION) -> None:
+        """Make what is missing at once, before what is derived is sealed one by one."""
+        self.store.made(dict.fromkeys(conversations, subjects))
+
+    def _sealed(self, conversation: str, said: bytes, place: bytes) -> bytes:
+        """Under everybody's keys in a conversation."""
+        return self._box(tuple(self.store.subjects_in(conversation)), said, place)
+
+    def _box(self, subjects: tuple[bytes, ...], said: bytes, place: bytes) -> bytes:
+        cipher = self.store.cipher(subjects)
+        if cipher is None:
+            raise LookupError("a key was destroyed meanwhile")
+        return encode((subjects, cipher.seal(said, place)))
+
+    def _unsealed(self, box: bytes, place: bytes) -> bytes | None:
+        """None where a key was destroyed."""
+        try:
+            subjects, sealed = _box.decode(box)
+        except UNREADABLE as error:
+            raise Corrupt(f"what was sealed cannot be read: {error}") from error
+        if (cipher := self.store.cipher(subjects)) is None:
+            return None
+        if (said := cipher.opened(sealed, place)) is None:
+            raise Corrupt("what was derived from the rows is not what was sealed")
+        return said
+
+    def head(self, head: Head) -> Head:
+        token = self.below(head.conversation)
+        said = encode((head.conversation, head.state))
+        place = b"head" + token.encode()
+        return head._replace(
+            conversation=token, state=self._sealed(head.conversation, said, place)
+        )
+
+    def opened_head(self, head: Head) -> Head | None:
+        said = self._unsealed(head.state, b"head" + head.conversation.encode())
+        if said is None:
+            return None
+        conversation, state = _state.decode(said)
+        return head._replace(conversation=conversation, state=state)
+
+    def snapshot(self, snapshot: Snapshot, conversation: str) -> Snapshot:
+        place = _place_of_snapshot(snapshot)
+        return snapshot._replace(state=self._sealed(conversation, snapshot.state, place))
+
+    def opened_snapshot(self, snapshot: Snapshot) -> Snapshot | None:
+        said = self._unsealed(snapshot.state, _place_of_snapshot(snapshot))
+        return None if said is None else snapshot._replace(state=said)
+
+    def entry(self, entry: Entry) -> Entry:
+        model, conversation, key, value = entry
+        token, hidden = self.below(conversation), self.entry_key(key)
+        said = encode((conversation, key, value))
+        place = encode((model, token, hidden))
+        return Entry(model, token, hidden, self._sealed(whose(entry), said, place))
+
+    def entry_key(self, key: str) -> str:
+        """What stands for a key of an entry."""
+        match = _ORDERED.match(key)
+        ordered = match[0] if match else ""
+        return ordered if ordered == key and key else f"{ordered}!{self.store.token(key)}"
+
+    def opened_entry(self, entry: Entry) -> Entry | None:
+        said = self._unsealed(entry.value, encode(entry[:3]))
+        return None if said is None else Entry(entry.model, *_entry.decode(said))
+
+    def chunks(self, chunks: Sequence[BlobChunk]) -> list[BlobChunk]:
+        asked: dict[str, Subjects] = {}
+        for chunk in chunks:
+            conversation, subjects = _whose_chunk(chunk)
+            asked[conversation] = asked.get(conversation, frozenset()) | subjects
+        self.store.made(asked)
+        return [self._chunk(chunk, *_whose_chunk(chunk)) for chunk in chunks]
+
+    def _chunk(self, chunk: BlobChunk, conversation: str, subjects: Subjects) -> BlobChunk:
+        if chunk.number == AHEAD:
+            return chunk
+        [subject] = self.store.known(conversation, subjects)
+        box = subject + self._cipher(subject).seal(chunk.content, _place_of_chunk(chunk))
+        return chunk._replace(content=box)
+
+    def opened_chunk(self, chunk: BlobChunk) -> BlobChunk | None:
+        if chunk.number == AHEAD:
+            return chunk
+        box, place = chunk.content, _place_of_chunk(chunk)
+        if (cipher := self.store.cipher((box[:SUBJECT_BYTES],))) is None:
+            return None
+        if (said := cipher.opened(box[SUBJECT_BYTES:], place)) is None:
+            raise Corrupt(f"chunk {chunk.number} of {chunk.name.hex()} is not what was sealed")
+        return chunk._replace(content=said)
+
+    def _cipher(self, subject: bytes) -> Cipher:
+        if (cipher := self.store.cipher((subject,))) is None:
+            raise LookupError("a key was destroyed meanwhile")
+        return cipher
+
+
+def is_ordered(key: str) -> bool:
+    """Whether what stands for an entry's key is found in the key's own order."""
+    match = _ORDERED.match(key)
+    return match is not None and match[0] != ""
+
+
+def whose(entry: Entry) -> str:
+    """Whose entry it is: of one that stands under a key of its own, its value says it."""
+    if entry.conversation.startswith(_KEYED):
+        conversation: str = binary.decode(entry.value)[0]
+        return conversation
+    return entry.conversation
+
+
+def _about_of(row: Row, whose: Callable[[Row], str]) -> About:
+    if isinstance(row, WrittenRow) and row.about is not None:
+        return row.about
+    count = len(row.commitments or _made(row)) // encoding.DIGEST_BYTES
+    return About(whose(row), [OF_UNIDENTIFIED] * (count - _keys_of(row)), OF_UNIDENTIFIED)
+
+
+def _made(row: Row) -> bytes:
+    return row.made if isinstance(row, WrittenRow) and row.made else encoding.commitments(row.parts)
+
+
+def _keys_of(row: Row) -> int:
+    return encoding.decode_skeleton(row.skeleton).keys if encoding.is_commit(row.topic) else 0
+
+
+def _place(owner: bytes, version: int, skeleton: bytes) -> bytes:
+    return owner + version.to_bytes(8, "big", signed=True) + skeleton
+
+
+def _place_of_snapshot(snapshot: Snapshot) -> bytes:
+    return b"snapshot" + encode((snapshot.stream, snapshot.version))
+
+
+def _place_of_chunk(chunk: BlobChunk) -> bytes:
+    return b"chunk" + encode((chunk.name, chunk.number))
+
+
+def _whose_chunk(chunk: BlobChunk) -> tuple[str, Subjects]:
+    if isinstance(chunk, PlacedChunk) and chunk.about is not None:
+        return chunk.about
+    return UPKEEP, OF_LOG

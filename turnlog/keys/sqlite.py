@@ -1,0 +1,99 @@
+"""A key store in a SQLite file of its own."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from turnlog.errors import NoSuchLog, StorageError, Unavailable
+from turnlog.keys.tables import SCHEMA, KeyTables
+from turnlog.storage import forks
+
+APPLICATION_ID = 0x746B6579  # "tkey"
+TIMEOUT = 30.0
+"""Seconds to wait for another process that writes."""
+
+
+class SqliteKeyTables(forks.Forked, KeyTables):
+    """path: `:memory:` for one that ends with its object. create: whether to make it."""
+
+    def __init__(self, path: str, *, create: bool) -> None:
+        if not create and not os.path.exists(path):
+            raise NoSuchLog(path)
+        self.url = f"sqlite:///{path}"
+        self._path = path
+        self._lock = threading.RLock()
+        is_new = path == ":memory:" or not os.path.exists(path)
+        if is_new and path != ":memory:":  # for its owner alone
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._connection = sqlite3.connect(
+            path, timeout=TIMEOUT, isolation_level=None, check_same_thread=False
+        )
+        self._cursor = self._connection.cursor()
+        try:
+            self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+        forks.tell(self)
+
+    def _prepare(self) -> None:
+        self.ask("PRAGMA secure_delete = ON")
+        [(application,)] = self.ask("PRAGMA application_id")
+        if application != APPLICATION_ID and self.ask("SELECT 1 FROM sqlite_master LIMIT 1"):
+            raise StorageError(f"{self._path}: this database is no key store")
+        self.ask("PRAGMA journal_mode = WAL")
+        self.ask("PRAGMA synchronous = FULL")
+        with self.exclusively():
+            if not self.ask("SELECT 1 FROM sqlite_master WHERE name = 'keystore'"):
+                for statement in SCHEMA.split(";"):
+                    self.ask(statement)
+                self.ask(f"PRAGMA application_id = {APPLICATION_ID}")
+
+    def ask(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        try:
+            with self._lock:
+                return self._cursor.execute(statement, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: sqlite3.Error) -> StorageError:
+        if "not a database" in str(error):
+            return StorageError(f"{self._path}: this file is no key store")
+        return Unavailable(f"{self._path}: the key store cannot be used: {error}")
+
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        with self._lock:
+            self.ask("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.ask("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self.ask("ROLLBACK")
+
+    def scrub(self) -> None:
+        """Have nothing left in the `-wal`; what was overwritten in the file is overwritten there.
+
+        Raises Unavailable while somebody reads for longer than the timeout.
+        """
+        [(busy, *_)] = self.ask("PRAGMA wal_checkpoint(TRUNCATE)")
+        if busy:
+            raise Unavailable(f"{self._path}: the key store is read by others: destroy once more")
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def locks(self) -> Iterable[Any]:
+        return [self._lock]
+
+    def after_fork(self) -> None:
+        self._lock = forks.free(self._lock)
+        forks.never_freed(self._connection)
+        forks.never_freed(self._cursor)

@@ -1,0 +1,54 @@
+"""Which key store a URL names."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlsplit
+
+from turnlog.errors import NoSuchLog, StorageError
+from turnlog.extras import needed
+from turnlog.keys.kms import kms
+from turnlog.keys.store import KeyStore
+from turnlog.keys.tables import KeyTables
+from turnlog.storage.urls import sqlite_path
+
+
+def key_store(url: str, *, create: bool) -> KeyStore:
+    """`sqlite:///keys.db`, `postgresql://…`, or `memory:`, each with `?kms=NAME:ADDRESS`.
+
+    Raises StorageError where there is none, unless it is to be made.
+    """
+    base, options = _split(url)
+    try:
+        tables = _tables(base, create=create)
+    except NoSuchLog as error:
+        raise StorageError(f"{url}: there is no key store") from error
+    try:
+        return KeyStore(tables, kms(options.get("kms")))
+    except BaseException:
+        tables.close()
+        raise
+
+
+def _split(url: str) -> tuple[str, dict[str, str]]:
+    """The URL without our own option, and that."""
+    base, _, query = url.partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    rest = "&".join(part for part in query.split("&") if part and not part.startswith("kms="))
+    return (f"{base}?{rest}" if rest else base), options
+
+
+def _tables(url: str, *, create: bool) -> KeyTables:
+    from turnlog.keys.sqlite import SqliteKeyTables
+
+    if url == "memory:":
+        return SqliteKeyTables(":memory:", create=True)
+    if (path := sqlite_path(url)) is not None and not urlsplit(url).query:
+        return SqliteKeyTables(path, create=create)
+    if urlsplit(url).scheme in ("postgresql", "postgres"):
+        with needed("postgres", "PostgreSQL"):
+            from turnlog.keys.postgres import PostgresKeyTables
+        return PostgresKeyTables(url, create=create)
+    raise StorageError(
+        f"{url!r} is no URL of a key store: sqlite:///FILE, postgresql://… or memory: are"
+        " understood, with ?kms=NAME:ADDRESS"
+    )
