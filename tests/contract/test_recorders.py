@@ -61,3 +61,16 @@ class TestSealedSqlite(RecorderContract):
         return SealedRecorder(SqliteRecorder(f"{self.path}/log.db"), keys)
 
     reopen = create
+
+
+class TestSealedPostgres(RecorderContract):
+    """With its keys in the same database, for a test alone."""
+
+    @pytest.fixture(autouse=True)
+    def _database(self, postgres_url: str) -> None:
+        self.url = postgres_url
+
+    def create(self) -> Recorder:
+        return SealedRecorder(recorder(self.url), key_store(self.url, create=True))
+
+    reopen = create

@@ -76,7 +76,7 @@ def _of_every_type(log: Turnlog) -> None:
     """Two events of each type, whatever hypothesis puts into their fields."""
 
     def record(number: int, kind: type[Any]) -> None:
-        @settings(max_examples=8, derandomize=True, database=None)
+        @settings(max_examples=8, derandomize=True, database=None, deadline=None)
         @given(st.lists(strategies.events(kind), min_size=2, max_size=2))
         def some(events: list[Any]) -> None:
             last = kind is ConversationDeleted  # it begins anew with the next

@@ -10,12 +10,25 @@ import pytest
 
 import turnlog
 from tests.command_line import run
-from turnlog import ConversationDeleted, Dialogue, EventErased, LogRebuilt, TailLost, UserUttered
+from turnlog import (
+    ConversationDeleted,
+    Dialogue,
+    EventErased,
+    KeyStoreUsed,
+    LogRebuilt,
+    TailLost,
+    UserUttered,
+)
 from turnlog.domain.events import Event
 from turnlog.engine.log import Turnlog
 from turnlog.errors import InvalidEvent
 
-OF_THE_LOG = [LogRebuilt([], 0), TailLost(7, "00", 5), EventErased("UserUttered")]
+OF_THE_LOG = [
+    LogRebuilt([], 0),
+    TailLost(7, "00", 5),
+    KeyStoreUsed("00"),
+    EventErased("UserUttered"),
+]
 
 DOORS: dict[str, Callable[[Turnlog, str, list[Event]], Any]] = {
     "record": lambda log, name, events: log.record(name, *events),

@@ -78,7 +78,9 @@ def _about(event: e.Event, current: Subjects) -> Subjects:
 
 def _holds_numbers(event: e.Event) -> bool:
     """Whether an event holds nothing but numbers."""
-    return all(value in (None, ()) or isinstance(value, int | float) for value in asdict(event).values())
+    return all(
+        value in (None, ()) or isinstance(value, int | float) for value in asdict(event).values()
+    )
 
 
 _ACCOUNTS: frozenset[type[e.Event]] = frozenset([e.KeyStoreUsed, e.TailLost])

@@ -122,9 +122,7 @@ class Columns(msgspec.Struct, frozen=True):
     commitments: bytes
 
 
-def columns(
-    commit: Commit, secret: bytes, put: Put | None = None, how: int = CLEAR
-) -> Columns:
+def columns(commit: Commit, secret: bytes, put: Put | None = None, how: int = CLEAR) -> Columns:
     """secret: 16 random bytes that nobody else gets to know.
 
     put: keeps what stands apart from the row; None where nothing shall. how: the parts will be

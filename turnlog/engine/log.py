@@ -41,8 +41,8 @@ from turnlog.engine.eventsourcing import ConversationApplication
 from turnlog.engine.forking import Fork
 from turnlog.engine.lost_tail import check_tail
 from turnlog.engine.placing import attach
-from turnlog.engine.sealed import name_key_store
 from turnlog.engine.request import Command, Recorded, Request
+from turnlog.engine.sealed import name_key_store
 from turnlog.errors import InvalidEvent, OutOfRange, Unavailable, UnknownConversation
 from turnlog.projections import PROJECTIONS, catch_up_kept
 from turnlog.projections.history import StoredHistory

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from turnlog.domain.amounts import amount
 from turnlog.domain.events import KeyStoreUsed
-from turnlog.domain.streams import UPKEEP
 from turnlog.encoding.rows import TAGS, holds
 from turnlog.errors import StorageError
 from turnlog.storage import urls
@@ -60,11 +59,8 @@ def _sealed(below: Recorder, url: str, store: str | None) -> Recorder:
 
 def key_store_of(reader: Reader) -> str | None:
     """The id of the key store that a log is sealed with; None where it is not sealed."""
-    if (stream := reader.stream(UPKEEP)) is None:
-        return None
-    for row in reader.rows(stream.stream, 0, 1, 1):
+    for row in reader.tail(0, 1):
         if holds(row.topic, row.skeleton, _TAGS):
-            return next(
-                event.store for event in row.commit().events if isinstance(event, KeyStoreUsed)
-            )
+            [event] = row.commit().events
+            return event.store if isinstance(event, KeyStoreUsed) else None
     return None

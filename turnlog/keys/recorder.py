@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from turnlog.encoding.rows import SEALED, decode_name
 from turnlog.errors import StorageError
@@ -176,6 +176,7 @@ class SealedReader(Generic[Below]):
         return [found[1:] for found in opened if found is not None]
 
 
+As = TypeVar("As")
 Opened = TypeVar("Opened")
 
 
@@ -223,13 +224,19 @@ class SealedScan(SealedReader[Scan]):
     def _entry(self, entry: Entry) -> Entry | None:
         return _tolerant(super()._entry, entry)
 
-    _OPENED = {Row: _row, Stream: _stream, Head: _head, Snapshot: _snapshot, Entry: _entry}
+    _OPENED: ClassVar[dict[type, Any]] = {
+        Row: _row,
+        Stream: _stream,
+        Head: _head,
+        Snapshot: _snapshot,
+        Entry: _entry,
+    }
 
 
 _UNOPENED = (StorageError, TypeError, ValueError, AttributeError, LookupError)
 
 
-def _tolerant(opened: Callable[[Opened], Any], stored: Opened) -> Any:
+def _tolerant(opened: Callable[[As], Opened], stored: As) -> As | Opened:
     try:
         return opened(stored)
     except _UNOPENED:
@@ -278,11 +285,10 @@ class SealedTransaction(SealedReader[Transaction]):
     def put(self, model: str, entries: Sequence[tuple[str, str, bytes | None]]) -> None:
         sealing = self._sealing
         kept = [Entry(model, c, k, value) for c, k, value in entries if value is not None]
-        gone = [
-            (sealing.below(c), sealing.entry_key(k), None) for c, k, value in entries if value is None
-        ]
+        gone = [(c, k) for c, k, value in entries if value is None]
         sealing.prepare([whose(entry) for entry in kept])
-        self._below.put(model, [*gone, *(sealing.entry(entry)[1:] for entry in kept)])
+        hidden = [(sealing.below(c), sealing.entry_key(k), None) for c, k in gone]
+        self._below.put(model, [*hidden, *(sealing.entry(entry)[1:] for entry in kept)])
 
     def clear(self, model: str) -> None:
         self._below.clear(model)
@@ -316,7 +322,7 @@ class SealedRecorder(Recorder):
     def __init__(self, below: Recorder, keys: KeyStore) -> None:
         super().__init__(readonly=below.readonly)
         self.below = below
-        self.keys = keys
+        self.keys = self._store = keys
         self._sealing = Sealing(keys)
         self.url, self.address = below.url, below.address
         self.signal, self.poll = below.signal, below.poll
@@ -326,7 +332,7 @@ class SealedRecorder(Recorder):
 
     @property
     def generation(self) -> int:
-        return self.keys.generation
+        return self._store.generation
 
     def order(self, conversation: str) -> str:
         return self._sealing.below(conversation)
@@ -363,4 +369,4 @@ class SealedRecorder(Recorder):
     def close(self) -> None:
         if not self.inherited:
             self.below.close()
-            self.keys.close()
+            self._store.close()

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from turnlog.domain.streams import UPKEEP
 from turnlog.domain.subjects import (
     OF_CONVERSATION,
     OF_LOG,
@@ -15,7 +16,6 @@ from turnlog.domain.subjects import (
     About,
     Subjects,
 )
-from turnlog.domain.streams import UPKEEP
 from turnlog.encoding import binary
 from turnlog.encoding import rows as encoding
 from turnlog.encoding.binary import UNREADABLE, encode
@@ -192,9 +192,7 @@ class Sealing:
         token = self.below(head.conversation)
         said = encode((head.conversation, head.state))
         place = b"head" + token.encode()
-        return head._replace(
-            conversation=token, state=self._sealed(head.conversation, said, place)
-        )
+        return head._replace(conversation=token, state=self._sealed(head.conversation, said, place))
 
     def opened_head(self, head: Head) -> Head | None:
         said = self._unsealed(head.state, b"head" + head.conversation.encode())

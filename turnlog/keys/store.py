@@ -215,7 +215,9 @@ class KeyStore:
         row = self._tables.of_subject(subject)
         if row is None:
             what = f"it has no key of the subject {subject.hex()}"
-            raise StorageError(f"{self.url}: {what}: it is older than the log, or not its key store")
+            raise StorageError(
+                f"{self.url}: {what}: it is older than the log, or not its key store"
+            )
         return None if row.is_destroyed else self._unwrapped(subject, row.key)
 
     # --- keeping --------------------------------------------------------------------------------
@@ -236,15 +238,16 @@ class KeyStore:
 
     def rotate(self) -> int:
         """Wrap every key by a new data key; how many there were. No row of a log is written."""
-        number = count = 0
+        last = count = 0
         with self._tables.exclusively():
             self.refresh()
             store = self._tables.store()
             assert store is not None
             data = os.urandom(KEY_BYTES)
             cipher = Cipher(data)
-            while rows := self._tables.every(number, 1000):
-                for number, row in rows:
+            while rows := self._tables.every(last, 1000):
+                last = rows[-1][0]
+                for _, row in rows:
                     if not row.is_destroyed:
                         key = self._unwrapped(row.subject, row.key)
                         self._tables.overwrite(row._replace(key=cipher.seal(key, row.subject)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from turnlog.domain.attachment import Attachment
 from turnlog.errors import Corrupt
 from turnlog.storage.recorder import Reader, Recorder
-from turnlog.storage.rows import BlobChunk
+from turnlog.storage.rows import AboutChunk, BlobChunk, PlacedChunk
 
 if TYPE_CHECKING:  # in collections.abc from Python 3.12 on
     from typing_extensions import Buffer
@@ -93,10 +93,11 @@ class _Content(io.RawIOBase):
         return memoryview(chunks[place].content)
 
 
-def cut(name: bytes, file: BinaryIO) -> Iterator[list[BlobChunk]]:
+def cut(name: bytes, file: BinaryIO, about: AboutChunk) -> Iterator[list[BlobChunk]]:
     """The chunks of what is left to be read of a file, one at least, some at a time."""
     pieces = chain([_read(file)], iter(lambda: _read(file), b""))
-    numbered = (BlobChunk(name, number, piece) for number, piece in enumerate(pieces))
+    numbered: Iterator[BlobChunk]
+    numbered = (PlacedChunk.of(about, name, number, p) for number, p in enumerate(pieces))
     while chunks := list(islice(numbered, CHUNKS_AT_ONCE)):
         yield chunks
 

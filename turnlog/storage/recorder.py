@@ -33,7 +33,6 @@ from turnlog.storage.rows import (
 )
 from turnlog.storage.signal import Signal
 
-
 if TYPE_CHECKING:  # which knows recorders
     from turnlog.keys.store import KeyStore
 

@@ -249,10 +249,20 @@ class BlobChunk(NamedTuple):
     content: bytes
 
 
-class PlacedChunk(BlobChunk):
-    """A chunk, with its conversation and who in it what it is a chunk of is about."""
+AboutChunk = tuple[str, Subjects]
+"""The conversation of what a chunk is of, and who in it that is about."""
 
-    about: tuple[str, Subjects] | None = None
+
+class PlacedChunk(BlobChunk):
+    """A chunk, by who knows who it is about."""
+
+    about: AboutChunk | None = None
+
+    @classmethod
+    def of(cls, about: AboutChunk, name: bytes, number: int, content: bytes) -> Self:
+        chunk = cls(name, number, content)
+        chunk.about = about
+        return chunk
 
 
 AHEAD = -1

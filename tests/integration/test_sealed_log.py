@@ -1,0 +1,185 @@
+"""A sealed log: what is in its files, who can open it, and what goes with a key (ADR 19)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import turnlog
+from turnlog import (
+    BotUttered,
+    EventErased,
+    IdentityMerged,
+    SlotSet,
+    ToolCalled,
+    UserIdentified,
+    UserUttered,
+)
+from turnlog.audit.verify import verify
+from turnlog.domain.streams import UPKEEP
+from turnlog.engine.log import Turnlog
+from turnlog.errors import StorageError
+
+CANARY = b"CANARY"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> str:
+    folder = tmp_path / "kept apart"
+    folder.mkdir()
+    return f"sqlite:///{folder}/keys.db"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "log"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def url(folder: Path) -> str:
+    return f"sqlite:///{folder}/chat.db"
+
+
+def bytes_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def plant(log: Turnlog, conversation: str, number: int) -> None:
+    """50 canaries of one person: in texts, slots, ids, keys, arguments, names."""
+    for turn in range(10):
+        name = f"CANARY {number} {turn}"
+        log.record(
+            conversation,
+            UserUttered(f"{name} text", message_id=f"{name} id", name=f"{name} name"),
+            SlotSet(f"{name} slot", f"{name} value"),
+            ToolCalled("find", {f"{name} argument": [name]}, f"{name} call"),
+            BotUttered(f"{name} answer", {"quick_replies": [name]}),
+            key=f"{name} key",
+        )
+
+
+def test_of_a_thousand_canaries_none_is_in_the_files(url: str, keys: str, folder: Path) -> None:
+    with turnlog.open(url, keys=keys) as log:
+        for number in range(20):
+            plant(log, f"CANARY +49 170 {number}", number)
+        log.record("CANARY +49 170 1", UserIdentified("CANARY person", {"CANARY": "trait"}))
+        for view in ("slots", "transcript", "session_values", "due_prompts"):
+            log.view(view)
+        log.current.catch_up()
+        assert CANARY not in bytes_in(folder)  # -wal and high-water file too
+        assert CANARY not in bytes_in(folder.parent / "kept apart")
+        assert len(list(log.ids())) == 20
+        assert log.conversation("CANARY +49 170 7").slots["CANARY 7 3 slot"] == "CANARY 7 3 value"
+        assert not log.record("CANARY +49 170 7", UserUttered("x"), key="CANARY 7 3 key").new
+        assert verify(log.store).faults == []
+    assert CANARY not in bytes_in(folder)
+    with turnlog.open(url.replace("chat", "clear")) as log:  # the search finds what is there
+        plant(log, "alice", 1)
+    assert CANARY in bytes_in(folder)
+
+
+def test_a_sealed_log_is_refused_without_its_own_keys(url: str, keys: str, tmp_path: Path) -> None:
+    with turnlog.open(url, keys=keys) as log:
+        log.record("alice", UserUttered("hi"))
+        assert log.keys is not None
+        id = log.keys.id.hex()
+    with turnlog.open(f"sqlite:///{tmp_path}/other.db", keys=f"sqlite:///{tmp_path}/k.db"):
+        pass
+    before = bytes_in(tmp_path)
+    for given, what in (
+        (None, f"is sealed, with the key store {id}"),
+        (f"sqlite:///{tmp_path}/k.db", f"is sealed with the key store {id}, and this one is"),
+        (f"sqlite:///{tmp_path}/absent.db", "there is no key store"),
+        (f"sqlite:///{tmp_path}/other.db", "is no key store"),
+    ):
+        for readonly in (False, True):
+            with pytest.raises(StorageError, match=what):
+                turnlog.open(url, keys=given, readonly=readonly)
+    assert bytes_in(tmp_path) == before
+    with turnlog.open(url, keys=keys, readonly=True) as log:
+        assert [e.text for e in log.read_events("alice") if isinstance(e, UserUttered)] == ["hi"]
+
+
+def test_a_log_in_clear_is_not_opened_with_keys(url: str, keys: str) -> None:
+    with turnlog.open(url) as log:
+        log.record("alice", UserUttered("hi"))
+    with pytest.raises(StorageError, match="not sealed, and holds 1 commit"):
+        turnlog.open(url, keys=keys)
+
+
+def test_what_was_sealed_under_a_destroyed_key_reads_as_erased(url: str, keys: str) -> None:
+    with turnlog.open(url, keys=keys) as log:
+        log.record("a", UserUttered("who am I?"))
+        log.record("a", UserIdentified("ann"), UserUttered("I am Ann"))
+        log.record("b", UserIdentified("ann"), SlotSet("name", "Ann"), key="k")
+        log.record("c", UserIdentified("bob"), UserUttered("I am Bob"))
+        bob = log.conversation("c").state
+        assert log.keys is not None
+        log.keys.destroy(log.keys.subjects_of("ann"))
+        assert list(log.ids()) == ["c"]
+        assert log.conversation("c").state == bob
+        rows = [row for row in log.store.reader.tail(0, 99) if row.stream]
+        said = {row.position: row.commit().events for row in rows}
+        assert all(isinstance(event, EventErased) for n in (2, 3, 4) for event in said[n])
+        assert [row.name is None for row in rows] == [False, True, True, True, False]
+
+
+def test_one_of_a_group_goes_and_the_others_stay(url: str, keys: str) -> None:
+    with turnlog.open(url, keys=keys) as log:
+        log.record("group", UserIdentified("ann"), UserUttered("Ann here"), SlotSet("a", 1))
+        log.record("group", UserIdentified("bob"), UserUttered("Bob here"), SlotSet("b", 2))
+        log.record("group", UserIdentified("ann"), UserUttered("hi"), UserIdentified("bob"))
+        assert log.keys is not None
+        log.keys.destroy(log.keys.subjects_of("ann"))
+        rows = log.store.reader.tail(1, 99)
+        kinds = [[type(event).__name__ for event in row.commit().events] for row in rows]
+        erased = "EventErased"
+        assert kinds == [
+            [erased] * 3,
+            ["UserIdentified", "UserUttered", "SlotSet"],
+            [erased, erased, "UserIdentified"],
+        ]
+        assert {row.conversation for row in rows} == {"group"}
+
+
+def test_merged_names_go_together(url: str, keys: str) -> None:
+    with turnlog.open(url, keys=keys) as log:
+        log.record("mail", UserIdentified("ann@example.org"), UserUttered("by mail"))
+        log.record("phone", UserIdentified("+49"), UserUttered("by phone"))
+        log.record("phone", IdentityMerged("+49", "ann@example.org"))
+        assert log.keys is not None
+        of_one = {*log.keys.subjects_of("+49")}
+        assert of_one == {*log.keys.subjects_of("ann@example.org")}
+        assert of_one >= {*log.keys.subjects_in("mail"), *log.keys.subjects_in("phone")}
+
+
+def test_another_process_notices_that_a_key_is_gone(url: str, keys: str) -> None:
+    with turnlog.open(url, keys=keys) as log, turnlog.open(url, keys=keys) as other:
+        log.record("a", UserIdentified("ann"), UserUttered("hi"), SlotSet("name", "Ann"))
+        assert other.conversation("a").slots == {"name": "Ann"}
+        assert log.keys is not None
+        log.keys.destroy(log.keys.subjects_of("ann"))
+        assert "a" not in other
+
+
+def test_the_log_names_its_key_store_in_clear(url: str, keys: str) -> None:
+    with turnlog.open(url, keys=keys) as log:
+        assert log.keys is not None
+        [event] = log.history(UPKEEP).events()
+        assert event == turnlog.KeyStoreUsed(log.keys.id.hex(), timestamp=event.timestamp)
+
+
+def test_keys_are_rotated_without_a_row_written(url: str, keys: str, folder: Path) -> None:
+    with turnlog.open(url, keys=keys) as log, turnlog.open(url, keys=keys) as other:
+        log.record("a", UserIdentified("ann"), UserUttered("hi"))
+        assert "a" in other
+        position = log.store.reader.last_position()
+        assert log.keys is not None
+        assert log.keys.rotate() == 3  # of the log's own stream one, of a two
+        other.record("a", UserUttered("again"))
+        assert log.store.reader.last_position() == position + 1
+    with turnlog.open(url, keys=keys) as log:
+        assert len(log.read_events("a")) == 3
