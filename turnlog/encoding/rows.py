@@ -301,7 +301,7 @@ def openings(stored: bytes, parts: bytes) -> dict[int, tuple[bytes, bytes]]:
     try:
         return {
             place: (salt, bytes(said))
-            for part in _in_parts(stored, parts)
+            for part in parts_of(stored, parts)
             if isinstance(part.content, Content)
             for place, salt, said in zip(
                 part.places, part.content.salts, _said_by(part.content), strict=True
