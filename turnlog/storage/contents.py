@@ -93,10 +93,9 @@ class _Content(io.RawIOBase):
         return memoryview(chunks[place].content)
 
 
-def cut(name: bytes, file: BinaryIO, about: AboutChunk) -> Iterator[list[BlobChunk]]:
+def cut(name: bytes, file: BinaryIO, about: AboutChunk) -> Iterator[list[PlacedChunk]]:
     """The chunks of what is left to be read of a file, one at least, some at a time."""
     pieces = chain([_read(file)], iter(lambda: _read(file), b""))
-    numbered: Iterator[BlobChunk]
     numbered = (PlacedChunk.of(about, name, number, p) for number, p in enumerate(pieces))
     while chunks := list(islice(numbered, CHUNKS_AT_ONCE)):
         yield chunks
