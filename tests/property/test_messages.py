@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import dropwhile
 from typing import Any
 
 import pytest
@@ -14,7 +15,10 @@ from msgspec.structs import replace
 import turnlog
 from tests.property.message_shapes import FRAMEWORKS, chats
 from tests.property.message_shapes import messages as any_message
+from tests.property.test_laws import asks, continued, flat, recorded, sizes
+from tests.property.test_laws import messages as talked
 from turnlog import BotUttered, Event
+from turnlog.domain import events as e
 from turnlog.domain.message import Message
 from turnlog.domain.message_context import for_model
 from turnlog.domain.message_equality import alike, flattened, identical
@@ -26,6 +30,7 @@ from turnlog.encoding.checking import checked
 from turnlog.serializers.openai.messages import Messages
 from turnlog.serializers.shared.json_value import parse
 from turnlog.serializers.shared.plain import dumps, from_plain
+from turnlog.testing.strategies import accepted
 
 some = st.lists(any_message(), max_size=5)
 
@@ -130,23 +135,64 @@ def test_a_changed_word_is_a_difference(said: list[Message]) -> None:
 # --- for a model --------------------------------------------------------------------------------
 
 
-@given(some)
-def test_what_a_model_reads_answers_every_call_right_after_it(said: list[Message]) -> None:
-    fit = for_model(said)
+def check_calls(fit: Sequence[Message]) -> None:
+    """Each call is answered once, right after its message; nothing else is answered."""
     waiting: list[str] = []
     for message in fit:
         if message.role == "tool":
             answered = [p.call_id for p in message.parts if isinstance(p, ToolResult)]
-            assert set(answered) & set(waiting)
+            assert answered
             for call_id in answered:
-                if call_id in waiting:
-                    waiting.remove(call_id or "")
+                waiting.remove(call_id or "")
         else:
             assert waiting == []
             calls = (part for part in message.parts if isinstance(part, ToolCall))
             waiting = [call.id for call in calls if not call.server]
     assert waiting == []
+
+
+@given(some)
+def test_what_a_model_reads_answers_every_call_right_after_it(said: list[Message]) -> None:
+    fit = for_model(said)
+    check_calls(fit)
     assert for_model(fit) == fit
+
+
+some_calls: st.SearchStrategy[Event] = st.one_of(
+    st.builds(
+        e.ToolCalled, st.just("f"), call_id=st.sampled_from([None, "1", "2"]),
+        server=st.sampled_from([False, False, True]),
+        actor=st.sampled_from([None, "user", "a", "b"]), cause=st.none() | st.integers(1, 4),
+    ),
+    st.builds(
+        e.ToolReturned, st.just("r"), call_id=st.sampled_from([None, "1", "2"]),
+        server=st.sampled_from([False, False, True]), actor=st.sampled_from([None, "user", "a"]),
+        cause=st.none() | st.integers(1, 4),
+    ),
+    st.builds(e.MediaAdded, st.just("image"), actor=st.sampled_from([None, "tool"])),
+    st.builds(e.ReasoningAdded, st.just("so")),
+    st.builds(e.BotFailed),
+    st.builds(e.HistoryCompacted, st.integers(1, 6), st.integers(4, 9), st.none() | st.just("s")),
+)  # fmt: skip
+called_histories = (
+    st.lists(asks | talked | some_calls | some_calls | continued, max_size=40)
+    .map(flat)
+    .map(accepted)
+)
+
+
+@given(called_histories, sizes, st.integers(1, 8))
+def test_whatever_was_recorded_a_model_reads_each_call_answered_once(
+    asked: list[Event], chosen: list[int], count: int
+) -> None:
+    """Rewinds, branches, redactions, compactions and ids that come again among them."""
+    conversation: Any = recorded(asked, chosen)
+    fit = list(conversation.messages(for_model=True))
+    check_calls(fit)
+    last = conversation.last(count, for_model=True)
+    check_calls(last)
+    assert last == [*dropwhile(lambda message: message.role == "tool", fit[-count:])]
+    assert conversation.last(count) == [*conversation.messages()][-count:]
 
 
 @given(some)

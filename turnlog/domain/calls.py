@@ -1,23 +1,71 @@
-"""Which result answers which tool call."""
+"""Which result answers which tool call: one fold, for messages, models and replay."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Generic, TypeVar
 
 from turnlog.domain.events import Event, ToolCalled, ToolReturned
 
+Call = TypeVar("Call")
+
+
+class OpenCalls(Generic[Call]):
+    """The calls that no result has answered yet."""
+
+    def __init__(self) -> None:
+        self._named: dict[str, list[Call]] = {}
+        self._unnamed: list[list[Call]] = []
+        self._side_by_side: list[Call] = []
+
+    def made(self, id: str | None, call: Call) -> None:
+        if id is not None:
+            self._named[id] = [*self._named.pop(id, ()), call]
+            return
+        if not self._side_by_side:
+            self._unnamed.append(self._side_by_side)
+        self._side_by_side.append(call)
+
+    def pause(self) -> None:
+        """What is called from here on is not called side by side with what was before."""
+        self._side_by_side = []
+
+    def answered(self, id: str | None) -> Call | None:
+        """The call that a result of that id answers, and that is open no more; None for no call.
+
+        It is the nearest earlier one of the id. A result without an id answers the nearest call
+        without one, of those side by side the first; else the nearest of all.
+        """
+        if id is None and self._unnamed:
+            calls = self._unnamed[-1]
+            call = calls.pop(0)
+            if not calls:
+                self._unnamed.pop()
+            return call
+        if id is None:
+            id = next(reversed(self._named), None)
+        if id is None or (calls := self._named.get(id, [])) == []:
+            return None
+        call = calls.pop()
+        if not calls:
+            del self._named[id]
+        return call
+
 
 def answers(events: Iterable[tuple[int, Event]]) -> dict[int, ToolReturned]:
-    """The result of each call, by the call's number: a result answers the nearest earlier call of
-    its id that has none.
+    """The result of each call, by the number of the call's event.
 
     events: with their numbers, oldest first. A call that was never answered is absent.
     """
-    waiting: dict[str | None, list[int]] = {}
+    open_calls = OpenCalls[int]()
     found: dict[int, ToolReturned] = {}
     for number, event in events:
         if isinstance(event, ToolCalled):
-            waiting.setdefault(event.call_id, []).append(number)
-        elif isinstance(event, ToolReturned) and waiting.get(event.call_id):
-            found[waiting[event.call_id].pop()] = event
+            open_calls.made(event.call_id, number)
+            continue
+        open_calls.pause()
+        if not isinstance(event, ToolReturned):
+            continue
+        if (call := open_calls.answered(event.call_id)) is not None:
+            found[call] = event
     return found

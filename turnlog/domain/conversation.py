@@ -214,13 +214,14 @@ class Conversation:
         """
         return said(list(self.recorded()), for_model=for_model)
 
-    def last(self, count: int) -> list[Message]:
+    def last(self, count: int, *, for_model: bool = False) -> list[Message]:
         """The last messages that count, so many of them, oldest first.
 
+        for_model: those that a model may read; a result whose call is not among them is left out.
         Reads from the end, whatever the length.
         """
         events = path_back(self._newest_first, self._state, self._history().state)
-        return last_said(shown(events, {}, self._redactions), count)
+        return last_said(shown(events, {}, self._redactions), count, for_model=for_model)
 
     def dialogue(self, turns: int | None = None) -> Dialogue:
         """The conversation's events, or those of its last `turns` turns, read from the end."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeGuard
 
+from msgspec.structs import replace
+
+from turnlog.domain.calls import OpenCalls
 from turnlog.domain.events import HistoryCompacted
 from turnlog.domain.message import Message
-from turnlog.domain.message_parts import Text, ToolCall, ToolResult
+from turnlog.domain.message_parts import Part, Text, ToolCall, ToolResult
 
-UNANSWERED = "This call has no result: it was interrupted before the tool answered."
+UNANSWERED = "This call has no result: it was interrupted, or what the tool said was taken back."
 
 Compaction = tuple[int, HistoryCompacted]
 """With the number of its event."""
@@ -60,22 +63,53 @@ def _closed(messages: list[Message]) -> Iterator[Message]:
                 yield _unanswered(part)
 
 
-def _results(messages: list[Message]) -> tuple[dict[int, list[Message]], set[tuple[int, int]]]:
+Place = tuple[int, int]
+"""Of a call: the index of its message, and the place of the part in it."""
+
+
+def _results(messages: list[Message]) -> tuple[dict[int, list[Message]], set[Place]]:
     """Result messages by the index of the message that called, and the calls that have a result."""
-    waiting: dict[str | None, list[tuple[int, int]]] = {}
+    open_calls = OpenCalls[Place]()
     results: dict[int, list[Message]] = {}
-    answered: set[tuple[int, int]] = set()
+    answered: set[Place] = set()
     for index, message in enumerate(messages):
-        callers: list[tuple[int, int]] = []
+        if message.role == "tool":
+            for caller, parts in _by_caller(message, open_calls, answered).items():
+                results.setdefault(caller, []).append(replace(message, parts=tuple(parts)))
+            continue
         for place, part in enumerate(message.parts):
             if _waits(part):
-                waiting.setdefault(part.id, []).append((index, place))
-            elif isinstance(part, ToolResult) and (calls := waiting.get(part.call_id)):
-                callers.append(calls.pop())
-        if callers and message.role == "tool":
-            answered.update(callers)
-            results.setdefault(callers[0][0], []).append(message)
+                open_calls.made(part.id, (index, place))
     return results, answered
+
+
+def _by_caller(
+    message: Message, open_calls: OpenCalls[Place], answered: set[Place]
+) -> dict[int, list[Part]]:
+    """The parts of a result message by the message that called, without results of no call.
+
+    answered: the calls that have a result, which are added to.
+    """
+    found: dict[int, list[Part]] = {}
+    for parts in _pieces(message.parts):
+        ids = (part.call_id for part in parts if isinstance(part, ToolResult))
+        call_id = next(ids, None)
+        call = None if call_id is None else open_calls.answered(call_id)
+        if call is not None:
+            answered.add(call)
+            found.setdefault(call[0], []).extend(parts)
+    return found
+
+
+def _pieces(parts: Iterable[Part]) -> Iterator[list[Part]]:
+    """Parts cut before each result but the first: what is said beside a result comes after it."""
+    piece: list[Part] = []
+    for part in parts:
+        if isinstance(part, ToolResult) and any(isinstance(each, ToolResult) for each in piece):
+            yield piece
+            piece = []
+        piece.append(part)
+    yield piece
 
 
 def _waits(part: object) -> TypeGuard[ToolCall]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from turnlog.domain import events as e
+from turnlog.domain.calls import OpenCalls
 from turnlog.domain.message import BROKEN_OFF
 from turnlog.domain.message import Message as Message
 from turnlog.domain.message_groups import NEW_MESSAGE as NEW_MESSAGE
@@ -28,12 +29,27 @@ def messages(events: Iterable[Numbered]) -> Iterator[Message]:
 
     events: with their numbers, oldest first.
     """
-    waiting: list[str] = []
+    waiting = Waiting()
     for group in groups(events):
         yield _message(group, waiting)
 
 
-def _message(group: Group, waiting: list[str]) -> Message:
+class Waiting:
+    """Ids of the calls that wait for our results, and of those that wait for their provider's."""
+
+    def __init__(self) -> None:
+        self.ours = OpenCalls[str]()
+        self.servers = OpenCalls[str]()
+
+    def of(self, event: e.ToolCalled | e.ToolReturned) -> OpenCalls[str]:
+        return self.servers if event.server else self.ours
+
+    def pause(self) -> None:
+        self.ours.pause()
+        self.servers.pause()
+
+
+def _message(group: Group, waiting: Waiting) -> Message:
     number, first = group.members[0]
     metadata = dict(first.extra) if first.extra else {}
     metadata.pop(NEW_MESSAGE, None)
@@ -88,9 +104,9 @@ def _name(first: e.Event, metadata: dict[str, Any]) -> str | None:
 # --- parts --------------------------------------------------------------------------------------
 
 
-def _parts(group: Group, waiting: list[str]) -> tuple[Part, ...]:
-    """waiting: ids of the calls that no result answered yet."""
+def _parts(group: Group, waiting: Waiting) -> tuple[Part, ...]:
     parts: list[Part] = []
+    waiting.pause()
     for number, event in group.members:
         found = _parts_of(number, event, waiting)
         at = getattr(event, "at", None)
@@ -99,7 +115,7 @@ def _parts(group: Group, waiting: list[str]) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _parts_of(number: int, event: e.Event, waiting: list[str]) -> Sequence[Part]:
+def _parts_of(number: int, event: e.Event, waiting: Waiting) -> Sequence[Part]:
     if isinstance(event, e.ToolCalled):
         return (_call(number, event, waiting),)
     if isinstance(event, e.ToolReturned):
@@ -130,21 +146,18 @@ def openai_content(event: e.Event) -> list[Any] | None:
     return content if isinstance(content, list) and isinstance(event, Said) else None
 
 
-def _call(number: int, event: e.ToolCalled, waiting: list[str]) -> ToolCall:
+def _call(number: int, event: e.ToolCalled, waiting: Waiting) -> ToolCall:
     call_id = event.call_id if event.call_id is not None else f"call_{number}"
-    waiting.append(call_id)
+    waiting.of(event).made(event.call_id, call_id)
     given = event.arguments
     raw = given if event.raw is None and isinstance(given, str) else event.raw
     return ToolCall(call_id, event.name, given, raw, event.server, event.signature)
 
 
-def _result(event: e.ToolReturned, waiting: list[str]) -> ToolResult:
-    answered = event.call_id
-    if answered is None and waiting:
-        answered = waiting[0]
-    if answered in waiting:
-        waiting.remove(answered)
-    return ToolResult(answered, event.name, event.result, bool(event.is_error))
+def _result(event: e.ToolReturned, waiting: Waiting) -> ToolResult:
+    answered = waiting.of(event).answered(event.call_id)
+    call_id = answered if event.call_id is None else event.call_id
+    return ToolResult(call_id, event.name, event.result, bool(event.is_error))
 
 
 _READERS: dict[type[e.Event], Callable[[Any], Sequence[Part]]] = {

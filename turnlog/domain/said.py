@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import dropwhile
 
 from msgspec.structs import replace
 
@@ -38,9 +39,15 @@ def _placed(message: Message, places: Mapping[int, RecordedEvent]) -> Message:
     return replace(message, branch=place.branch, branch_turn=place.branch_turn)
 
 
-def last_said(newest_first: Iterable[RecordedEvent], count: int) -> list[Message]:
-    """The last messages of a conversation, so many of them; reads whole turns, and no more."""
+def last_said(
+    newest_first: Iterable[RecordedEvent], count: int, *, for_model: bool = False
+) -> list[Message]:
+    """The last messages of a conversation, so many of them; reads whole turns, and no more.
+
+    for_model: as a model may read them, without results whose call is not among them.
+    """
     window: list[RecordedEvent] = []
+    found: list[Message] = []
     parts, due = 0, count
     for recorded in newest_first if count > 0 else ():
         event = recorded.event
@@ -48,8 +55,15 @@ def last_said(newest_first: Iterable[RecordedEvent], count: int) -> list[Message
         counts = recorded.taken_back is None
         parts += counts and side(event) is not None
         if counts and parts >= due and isinstance(event, UserUttered):
-            found = list(said(window[::-1]))
+            found = list(said(window[::-1], for_model=for_model))
             if len(found) >= count:
-                return found[-count:]
+                break
             due = 2 * parts
-    return list(said(window[::-1]))[-count:] if window else []
+    else:
+        found = list(said(window[::-1], for_model=for_model))
+    last = found[-count:] if count > 0 else []
+    return [*dropwhile(_is_result, last)] if for_model else last
+
+
+def _is_result(message: Message) -> bool:
+    return message.role == "tool"
