@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
@@ -16,7 +17,7 @@ from turnlog.audit.verify import verify
 from turnlog.domain.commit import Commit
 from turnlog.errors import Unavailable
 from turnlog.projections.rebuilding import rebuild_heads
-from turnlog.storage.postgres_append import APPEND
+from turnlog.storage.postgres_append import PREPARED
 from turnlog.storage.postgres_connection import Connection, conninfo, without_password
 
 
@@ -105,17 +106,20 @@ def test_a_commit_of_a_conversation_of_ones_own_is_one_statement(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    ask = Connection.ask
 
-    def counted(connection: Connection, statement: Any, parameters: Any = None) -> Any:
-        asked.append(statement)
-        return ask(connection, statement, parameters)
+    def counting(ask: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(connection: Connection, statement: str, *parameters: Any) -> Any:
+            asked.append(statement)
+            return ask(connection, statement, *parameters)
+
+        return counted
 
     with turnlog.open(postgres_url) as log, turnlog.open(postgres_url) as other:
         for n in range(2):
             log.record("of mine", UserUttered("hello"), key=f"k{n}")
             other.record("of theirs", UserUttered("hello"), key=f"k{n}")
-        monkeypatch.setattr(Connection, "ask", counted)
+        for method in ("ask", "ask_prepared"):
+            monkeypatch.setattr(Connection, method, counting(getattr(Connection, method)))
         assert log.record("of mine", UserUttered("hello"), key="k8").commits[0].position == 5
         assert other.record("of theirs", UserUttered("hello"), key="k9").commits[0].position == 6
-        assert asked == [APPEND, APPEND]
+        assert asked == [PREPARED, PREPARED]

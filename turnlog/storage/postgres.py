@@ -19,7 +19,7 @@ import psycopg
 from turnlog.errors import NoSuchLog, StorageError, Unavailable
 from turnlog.storage import forks
 from turnlog.storage.formats import SCHEMA_VERSION, check_format, genesis_of
-from turnlog.storage.postgres_append import APPEND, LOCK, appended
+from turnlog.storage.postgres_append import APPEND, LOCK, PREPARE, PREPARED, appended
 from turnlog.storage.postgres_connection import Connection, translated, without_password
 from turnlog.storage.postgres_pool import Connections
 from turnlog.storage.postgres_scan import PostgresScan
@@ -106,8 +106,13 @@ class PostgresRecorder(Recorder):
         """One statement, so that the lock is held for no trip of ours."""
         self.check_writable()
         parameters = appended(rows, streams, keys, self.genesis.secret)
-        with self.reading() as connection:
-            first: int = connection.ask(APPEND, parameters).fetchone()[0]
+        if self._connections.pooled:
+            with self.reading() as connection:
+                first: int = connection.ask(APPEND, parameters).fetchone()[0]
+        else:
+            with translated(), self._connections.writing(PREPARE) as connection:
+                answer = connection.ask_prepared(PREPARED, parameters)
+                first = int.from_bytes(answer or b"", "big")
         self.signal.send()
         return first
 

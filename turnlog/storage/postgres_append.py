@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, LiteralString
+from typing import LiteralString
 
 from turnlog.storage.postgres_connection import Integers, Texts
 from turnlog.storage.rows import Key, Row, Stream
@@ -22,8 +22,10 @@ DECLARE
 BEGIN
     PERFORM {LOCK};
     SELECT coalesce(max(position), 0) INTO newest FROM turnlog_rows_t1;
-    INSERT INTO turnlog_streams
-        SELECT unnest($1), unnest($2), unnest($3), unnest($4), unnest($5);
+    IF cardinality($1) > 0 THEN
+        INSERT INTO turnlog_streams
+            SELECT unnest($1), unnest($2), unnest($3), unnest($4), unnest($5);
+    END IF;
     INSERT INTO turnlog_rows_t1
         SELECT newest + generate_subscripts($6, 1), unnest($6), unnest($7), unnest($8),
             unnest($9), unnest($10), unnest($11), unnest($12), unnest($13);
@@ -52,10 +54,16 @@ APPEND: LiteralString = (
     "SELECT turnlog_append_t1(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)"
 )
 
+PREPARED = "turnlog_append"
+PREPARE: LiteralString = (
+    f"PREPARE {PREPARED} AS SELECT"
+    " turnlog_append_t1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+)
+
 
 def appended(
     rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key], secret: bytes
-) -> list[Any]:
+) -> list[Integers | Texts]:
     """What the function takes: rows without positions, keys with the number of their row."""
     before = rows[0].position - 1
     return [
