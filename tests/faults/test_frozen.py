@@ -97,6 +97,40 @@ def freeze_in_a_transaction(log: Turnlog, server: Server, until_thawed: ExitStac
         until_thawed.enter_context(frozen(server))
 
 
+def test_closing_ends_in_time_while_a_commit_waits_and_leaves_no_connection(
+    server: Server,
+) -> None:
+    database = postgres.fresh_database(server.url)
+    log = turnlog.open(f"{database}?timeout={TIMEOUT}")
+    log.record("alice", UserUttered("before"))
+    assert sessions(server, database) > 0
+    with ThreadPoolExecutor(1) as writer, frozen(server):
+        waits = writer.submit(log.record, "alice", UserUttered("meanwhile"))
+        begun = time.monotonic()
+        with suppress(Unavailable):
+            log.close()
+        assert time.monotonic() - begun < 2 * PATIENCE
+        with pytest.raises(Unavailable):
+            waits.result(PATIENCE)
+    with pytest.raises(Unavailable):
+        log.record("alice", UserUttered("after"))
+    until = time.monotonic() + PATIENCE
+    while sessions(server, database) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert sessions(server, database) == 0
+
+
+def sessions(server: Server, database: str) -> int:
+    """How many clients the server has in a database."""
+    import psycopg
+
+    name = database.rpartition("/")[2]
+    counted = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+    with psycopg.connect(server.url) as connection:
+        found: int = connection.execute(counted, (name,)).fetchone()[0]  # type: ignore[index]
+    return found
+
+
 def test_opening_a_frozen_server_is_refused_in_time(server: Server) -> None:
     url = f"{postgres.fresh_database(server.url)}?timeout={TIMEOUT}"
     begun = time.monotonic()
