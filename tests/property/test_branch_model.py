@@ -1,4 +1,5 @@
-"""Rewinds, restarts, forks, checkouts, redactions, deletions, against a model that copies them.
+"""Rewinds, restarts, forks, branches, edits, redactions, deletions, lives and erasures, against a
+model that copies.
 
 The model keeps every event of every conversation, a fork's past copied into it.
 """
@@ -6,9 +7,13 @@ The model keeps every event of every conversation, a fork's past copied into it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,7 +21,10 @@ import pytest
 import turnlog
 from turnlog import (
     BotUttered,
+    Conversation,
     ConversationRestarted,
+    HistoryContinued,
+    MessageEdited,
     MessageRedacted,
     SlotSet,
     UserUtteranceReverted,
@@ -24,39 +32,67 @@ from turnlog import (
 )
 from turnlog.audit.rebuilding import rebuild
 from turnlog.audit.verify import verify
+from turnlog.domain import branches
 from turnlog.domain.fold import replay
+from turnlog.encoding.rows import dropped
 from turnlog.engine.log import Turnlog
+from turnlog.engine.request import Recorded
 from turnlog.projections import live_head, tail
 from turnlog.projections.transcript import messages
 
 STEPS = 10_000 if os.environ.get("TURNLOG_FAULTS") == "long" else 400
+Erase = Callable[[Turnlog, str, int], Turnlog]
+
+ERASING = 1 / 100
 MOST = 12
 """Conversations that there are at a time."""
 
 
-class Node(msgspec.Struct):
-    """An event. parent: the number of the one that it goes on from. uid: shared by copies."""
+class Node(msgspec.Struct, frozen=True):
+    """An event. parent: the number of the one that it goes on from. uid: shared by copies.
+
+    path_turn: its turn on its branch. left: where the other branches ended when it came.
+    """
 
     uid: int
     parent: int
     turn: int
     text: str | None = None
+    opens: bool = False
+    path_turn: int = 0
+    goes_on: bool = False
+    branch: str | None = None
+    left: dict[str, int] = {}
 
 
 class Copy(msgspec.Struct):
-    """A conversation. forks: those that were made of it. shared: how many events it was given."""
+    """A conversation. forks: those that were made of it. shared: how many events it was given.
+
+    edits: by number, of which message to what.
+    """
 
     nodes: list[Node] = []
     forks: list[str] = []
     shared: int = 0
     redacted: set[int] = msgspec.field(default_factory=set)
     hidden: int = 0
-    branches: dict[str, int] = {}
-    branch: str = "main"
+    edits: dict[int, tuple[int, str]] = {}
 
     @property
     def last(self) -> int:
         return len(self.nodes)
+
+    @property
+    def newest(self) -> Node:
+        return self.nodes[-1] if self.nodes else Node(-1, 0, 0)
+
+    @property
+    def branches(self) -> dict[str, int]:
+        return {**self.newest.left, self.newest.branch or "main": self.last}
+
+    def sayable(self) -> list[int]:
+        """Numbers of the users' messages whose words are there."""
+        return [n for n, node in enumerate(self.nodes, 1) if node.text and n > self.hidden]
 
     def path(self) -> Iterator[int]:
         number = self.last
@@ -66,39 +102,63 @@ class Copy(msgspec.Struct):
 
     def said(self) -> list[str]:
         gone = {node.turn for node in self.nodes if node.uid in self.redacted}
-        shown = [self.nodes[n - 1] for n in self.path() if n > self.hidden]
-        return [n.text for n in reversed(shown) if n.text and n.turn not in gone]
+        edited = dict(self.edits.values())
+        shown = [(self.nodes[n - 1], edited.get(n)) for n in self.path() if n > self.hidden]
+        said = [(n, text or n.text) for n, text in reversed(shown)]
+        return [text for n, text in said if n.text and text and n.turn not in gone]
 
 
 class Model:
     """Does what the log does, by copying, and asks the log whether it did the same."""
 
-    def __init__(self, log: Turnlog, random: Random) -> None:
+    def __init__(self, log: Turnlog, random: Random, erase: Erase | None = None) -> None:
         self.log = log
+        self.erase_in = erase
+        self.used: list[str] = []
+        self.done: Counter[str] = Counter()
         self.random = random
         self.copies: dict[str, Copy] = {}
         self.names = (f"c{n}" for n in range(10**6))
         self.uids = iter(range(10**9))
 
     def step(self) -> None:
-        ways = [self.say] * 8 + [self.rewind] * 2 + [self.restart] + [self.fork] * 3
-        ways += [self.checkout] * 3 + [self.redact] + [self.delete] * (len(self.copies) >= MOST)
+        ways = [self.say] * 8 + [self.rewind] * 2 + [self.restart] + [self.fork] * 3 + [self.edit]
+        ways += [self.checkout] * 3 + [self.switch] * 2 + [self.redact]
+        ways += [self.delete] * (len(self.copies) >= MOST)
+        if self.erase_in is not None and self.random.random() < ERASING:
+            ways = [self.erase]
         name = self.random.choice([*self.copies, ""]) if len(self.copies) < MOST else ""
         name = name or (self.random.choice([*self.copies]) if len(self.copies) >= MOST else "")
         if not name:
-            name = next(self.names)
-            self.copies[name] = Copy([], [], 0, set(), 0, {})
+            again = bool(self.used) and self.random.random() < 0.5
+            name = self.used.pop() if again else next(self.names)
+            self.copies[name] = Copy()
             self.say(name)
         else:
-            self.random.choice(ways)(name)
+            way = self.random.choice(ways)
+            self.done[way.__name__] += 1
+            way(name)
         for each in [name, *self.copies] if self.random.random() < 0.05 else [name]:
             self.check(each)
 
-    def add(self, name: str, parent: int | None = None, text: str | None = None) -> None:
-        copy = self.copies[name]
-        turn = copy.nodes[-1].turn if copy.nodes else 0
+    def add(
+        self, name: str, parent: int | None = None, text: str | None = None, **known: Any
+    ) -> None:
+        copy, opens = self.copies[name], text is not None
         parent = copy.last if parent is None else parent
-        copy.nodes.append(Node(next(self.uids), parent, turn + (text is not None), text))
+        turn = copy.nodes[parent - 1].path_turn if parent else 0
+        known = {"branch": copy.newest.branch, "left": copy.newest.left, **known}
+        copy.nodes.append(
+            Node(
+                next(self.uids),
+                parent,
+                copy.newest.turn + opens,
+                text,
+                opens,
+                turn + opens,
+                **known,
+            )
+        )
 
     def say(self, name: str) -> None:
         word = f"word {next(self.uids)}"
@@ -127,32 +187,76 @@ class Model:
         self.log.fork(name, event=shared, as_=as_)
         within = {node.uid for node in origin.nodes[:shared]}
         hidden = min(origin.hidden, shared)
-        left = {b: at for b, at in origin.branches.items() if at <= shared}
-        fork = Copy(origin.nodes[:shared], [], shared, origin.redacted & within, hidden, left)
-        fork.branches, fork.branch = {}, ""
+        edits = {number: edit for number, edit in origin.edits.items() if number <= shared}
+        nodes = origin.nodes[:shared]
+        fork = Copy(nodes, [], shared, origin.redacted & within, hidden, edits)
         self.copies[as_] = fork
         origin.forks.append(as_)
         raw = list(self.log.history(as_).events())
-        while fork.last < len(raw):  # where it goes on from, and what was hidden since
+        self.add(as_, goes_on=True)
+        while fork.last < len(raw):  # what was hidden since
             self.add(as_)
         self.check(as_)
 
     def checkout(self, name: str) -> None:
+        """Anywhere, on any branch."""
         copy = self.copies[name]
         to = self.random.randint(0, copy.last)
         branch = self.random.choice([None, "x", "y", "main"])
         before = self.log.history(name).state(to).context
-        self.log.checkout(name, branch, event=to)
-        self.add(name, to)
+        recorded = self.log.checkout(name, branch, event=to)
+        self.went_on(name, to, branch, recorded)
         head, _ = self.log.head(name)
         now = self.log.history(name).state(head.event).context
-        if not copy.redacted and not copy.hidden:
+        if not copy.redacted and not copy.hidden and not copy.edits:
             assert now == before
 
+    def switch(self, name: str) -> None:
+        """To where a branch ended."""
+        copy = self.copies[name]
+        branch = self.random.choice([*copy.branches])
+        recorded = self.log.checkout(name, branch)
+        if branch == (copy.newest.branch or "main"):
+            assert not recorded.commits
+        else:
+            self.went_on(name, copy.branches[branch], branch, recorded)
+
+    def went_on(self, name: str, to: int, branch: str | None, recorded: Recorded) -> None:
+        copy = self.copies[name]
+        before = copy.newest.branch or "main"
+        left, now = copy.newest.left, branch or copy.newest.branch
+        if branch is not None and branch != before:
+            end = copy.newest.parent if copy.newest.goes_on else copy.last
+            left = {b: last for b, last in left.items() if b != branch} | {before: end}
+        there = (copy.nodes[to - 1].branch if to else None) or "main"
+        [event] = recorded.events
+        assert isinstance(event, HistoryContinued)
+        assert (event.event, event.from_branch or now or "main") == (to, there)
+        self.add(name, to, goes_on=True, branch=now, left=left)
+
+    def edit(self, name: str) -> None:
+        copy = self.copies[name]
+        if said := copy.sayable():
+            number, text = self.random.choice(said), f"edited {next(self.uids)}"
+            self.log.record(name, MessageEdited(number, text))
+            self.add(name)
+            copy.edits[copy.last] = number, text
+
+    def erase(self, name: str) -> None:
+        """Drop the content of a message; whoever shares it has it no more."""
+        copy = self.copies[name]
+        if self.erase_in is not None and (said := copy.sayable()):
+            number = self.random.choice(said)
+            gone = copy.nodes[number - 1].uid
+            self.log = self.erase_in(self.log, name, number)
+            for each in self.copies.values():
+                each.nodes = [
+                    msgspec.structs.replace(node, text=None) if node.uid == gone else node
+                    for node in each.nodes
+                ]
+
     def redact(self, name: str) -> None:
-        said = [n for n, node in enumerate(self.copies[name].nodes, 1) if node.text]
-        said = [n for n in said if n > self.copies[name].hidden]
-        if said:
+        if said := self.copies[name].sayable():
             number = self.random.choice(said)
             self.log.record(name, MessageRedacted(number))
             self.reached(name, number)
@@ -168,6 +272,9 @@ class Model:
     def delete(self, name: str) -> None:
         self.log.delete(name)
         copy = self.copies.pop(name)
+        self.used.append(name)
+        for each in self.copies.values():
+            each.forks = [fork for fork in each.forks if fork != name]
         for fork in copy.forks:
             if fork in self.copies:
                 self.hide(fork, self.copies[fork].shared)
@@ -196,8 +303,22 @@ class Model:
         assert said == copy.said()
         every = list(conversation.messages())
         assert conversation.last(3) == every[-3:]
+        self.check_branches(copy, conversation)
         number = self.random.randint(0, copy.last)
         assert self.log.history(name).state(number) == replay(raw[:number])
+
+    def check_branches(self, copy: Copy, conversation: Conversation) -> None:
+        assert conversation.branches == copy.branches
+        recorded = list(conversation.recorded())
+        assert list(conversation.newest_first()) == recorded[::-1]
+        has_branches = copy.newest.branch is not None
+        assert [(r.branch, r.branch_turn) for r in recorded] == [
+            (n.branch or "main", n.path_turn) if has_branches else (None, None) for n in copy.nodes
+        ]
+        on_path = set(copy.path())
+        assert [r.number for r in recorded if r.taken_back is None] == [
+            n for n, _ in enumerate(copy.nodes, 1) if n in on_path
+        ]
 
     def check_all(self) -> None:
         assert verify(self.log.store).faults == []
@@ -205,6 +326,21 @@ class Model:
             self.check(name)
             shown = {m["text"] for m in messages(self.log.view("transcript"), name)}
             assert set(self.copies[name].said()) <= shown
+
+
+def erased_in_sqlite(log: Turnlog, name: str, number: int) -> Turnlog:
+    """The same log, opened again, without what an event said; what is derived is made anew."""
+    row, url = log.history(name).holding(number), log.store.url
+    place = number - row.commit().first_event
+    commitments, parts = dropped(row.commitments, row.parts, lambda each: each == place)
+    log.close()
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///").partition("?")[0])) as sql, sql:
+        statement = "UPDATE rows_t1 SET commitments = ?, parts = ? WHERE position = ?"
+        sql.execute(statement, (commitments, parts, row.position))
+    log = turnlog.open(url)
+    rebuild(log.store)
+    log.close()
+    return turnlog.open(url)
 
 
 @pytest.mark.parametrize("where", ["memory", "sqlite", "postgres"])
@@ -218,16 +354,18 @@ def test_the_log_does_what_copying_would(
 ) -> None:
     monkeypatch.setattr(live_head, "SNAPSHOT_EVERY", 8)
     monkeypatch.setattr(tail, "BEHIND_ROWS", 20)
+    monkeypatch.setattr(branches, "NEAR", 3)
     steps = STEPS if where == "sqlite" else max(STEPS // 10, 60)
     url = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path}/log.db?synchronous=OFF"}.get(where)
     url = url or request.getfixturevalue("postgres_url")
-    with turnlog.open(url) as log:
-        model = Model(log, Random(seed))
-        for number in range(steps):
-            model.step()
-            if number % 200 == 199:
-                model.check_all()
-        model.check_all()
-        rebuild(log.store)
-        model.check_all()
-    print(f"{steps} steps, {len(model.copies)} conversations at the end")
+    model = Model(turnlog.open(url), Random(seed), erased_in_sqlite if where == "sqlite" else None)
+    for number in range(steps):
+        model.step()
+        if number % 200 == 199:
+            model.check_all()
+    model.check_all()
+    rebuild(model.log.store)
+    model.check_all()
+    model.log.close()
+    done = ", ".join(f"{count:,} × {way}" for way, count in sorted(model.done.items()))
+    print(f"{where}: {steps:,} steps, {len(model.copies)} conversations at the end; {done}")
