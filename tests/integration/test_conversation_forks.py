@@ -28,7 +28,7 @@ from turnlog.domain.fold import replay
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import summary
 from turnlog.errors import InvalidEvent, OutOfRange, UnknownConversation
-from turnlog.projections import slot_history
+from turnlog.projections import projection, slot_history
 from turnlog.projections.transcript import messages
 from turnlog.training.plan import Plan
 from turnlog.training.select import selected
@@ -151,6 +151,20 @@ def test_prompts_are_not_inherited(log: Turnlog) -> None:
     assert thread is not None
     assert (thread.unit, thread.prompts) == ("unit", {})
     assert [key for key, _ in log.view("due_prompts").entries("a")] == ["due token"]
+    assert not list(log.view("due_prompts").entries("f"))
+
+
+def test_timers_do_not_read_the_past_that_a_fork_shares(
+    log: Turnlog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.view("due_prompts")
+    log.record("a", ThreadStarted("unit", "state"), PromptArmed("token", due=5.0))
+    log.fork("a", as_="f")
+    log.record("f", PromptArmed("other", due=6.0))
+    with monkeypatch.context() as patched:
+        patched.setattr(projection, "shown_whole", lambda *_: pytest.fail("the past was read"))
+        assert [key for key, _ in log.view("due_prompts").entries("f")] == ["due other"]
+    log.record("f", UserUttered("hi"), MessageRedacted(1))
     assert not list(log.view("due_prompts").entries("f"))
 
 

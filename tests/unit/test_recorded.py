@@ -13,7 +13,10 @@ from tests.command_line import run
 from turnlog import (
     BotFailed,
     BotUttered,
+    Commit,
     ConversationRestarted,
+    Dialogue,
+    EventErased,
     MessageEdited,
     MessageRedacted,
     SlotSet,
@@ -55,6 +58,14 @@ def test_an_envelope_knows_number_turn_version_position_and_time(log: Turnlog) -
         (7, 2, 5, 6),
     ]  # fmt: skip
     assert [r.recorded for r in recorded][:2] == [1000.0, 1001.0]
+
+
+def test_a_user_message_that_was_erased_opens_its_turn() -> None:
+    events = (EventErased("UserUttered"), SlotSet("city", "Rome"), EventErased("SlotSet"))
+    commit = Commit("alice", 3, 7, 2, 1000.0, events)
+    assert [(r.number, r.turn) for r in commit.recorded_events()] == [(7, 3), (8, 3), (9, 3)]
+    assert [(r.number, r.turn) for r in commit.recorded_newest_first(8)] == [(8, 3), (7, 3)]
+    assert [turn.number for turn in Dialogue("alice", events).turns()] == [1]
 
 
 def test_what_was_taken_back_says_by_which_event_in_both_directions(log: Turnlog) -> None:

@@ -11,7 +11,7 @@ from turnlog.domain.apply import REWINDS
 from turnlog.domain.lineage import MAIN
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
-from turnlog.domain.traits import Rewind
+from turnlog.domain.traits import Rewind, opens_turn
 
 StateAt = Callable[[int], State]
 
@@ -115,13 +115,6 @@ class _WalkBack:
             self._branch, self._leads = self._at(self._to).lineage.branch or MAIN, self._to
         else:
             self._branch, self._leads = event.from_branch or self._branch, event.to
-
-
-def opens_turn(event: e.Event) -> bool:
-    """Whether it is a user's message, of which the content may be gone."""
-    if isinstance(event, e.EventErased):
-        return event.was == e.UserUttered.__name__
-    return isinstance(event, e.UserUttered)
 
 
 def _branch(event: e.Event) -> str | None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from turnlog.domain.events import Event, UserUttered
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.redactions import Redactions
+from turnlog.domain.traits import opens_turn
 
 
 class RepeatKey(msgspec.Struct, frozen=True):
@@ -78,16 +79,16 @@ class Commit(msgspec.Struct, frozen=True):
 
     def _recorded_back(self, events: Sequence[Event]) -> Iterator[RecordedEvent]:
         """The first of its events, from the last of them on; no more is made than is asked for."""
-        turn = self.first_turn + sum(isinstance(event, UserUttered) for event in events)
+        turn = self.first_turn + sum(opens_turn(event) for event in events)
         for index in range(len(events) - 1, -1, -1):
             yield self._recorded(self.first_event + index, turn, events[index])
-            turn -= isinstance(events[index], UserUttered)
+            turn -= opens_turn(events[index])
 
     def recorded_events(self) -> Iterator[RecordedEvent]:
         """Its events with their numbers, oldest first."""
         turn = self.first_turn
         for number, event in enumerate(self.events, self.first_event):
-            turn += isinstance(event, UserUttered)
+            turn += opens_turn(event)
             yield self._recorded(number, turn, event)
 
     def _recorded(self, number: int, turn: int, event: Event) -> RecordedEvent:

@@ -11,7 +11,7 @@ from turnlog.domain.commit import Commit
 from turnlog.domain.decide import decide
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.errors import ConversationError
-from turnlog.domain.events import Event, UserUttered
+from turnlog.domain.events import Event
 from turnlog.domain.fold import Fold, fold, replay
 from turnlog.domain.history import GrowingHistory, History, past
 from turnlog.domain.lineage import MAIN
@@ -22,7 +22,7 @@ from turnlog.domain.redactions import Redactions
 from turnlog.domain.rewinds import rewinds_in, taken_by
 from turnlog.domain.said import last_said, said
 from turnlog.domain.state import State
-from turnlog.domain.traits import Hiding, Rewind
+from turnlog.domain.traits import Hiding, Rewind, opens_turn
 
 
 class Past(History, Protocol):
@@ -240,7 +240,7 @@ class Conversation:
         """The state after each turn, in order; that after turn 0 only where it has events."""
         folded = Fold(self.events)
         for event in self.events():
-            if isinstance(event, UserUttered) and folded.state.event:
+            if opens_turn(event) and folded.state.event:
                 yield folded.state.copy()
             folded.take((event,))
         if folded.state.event:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from turnlog.domain.events import Event, UserUttered
+from turnlog.domain.traits import opens_turn
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -67,7 +68,7 @@ def turns(events: Iterable[Event], first_event: int = 1, first_turn: int = 0) ->
     """Events, oldest first, cut into turns; `first_turn` is the turn before the first of them."""
     number, start, gathered = first_turn, first_event, list[Event]()
     for event in events:
-        if isinstance(event, UserUttered):
+        if opens_turn(event):
             if gathered:
                 yield Turn(number, start, tuple(gathered))
                 start, gathered = start + len(gathered), []

@@ -42,3 +42,10 @@ ValueChange = e.SlotSet | e.VariableSet | e.ValueSet | e.ValueAppended | e.Forei
 
 Part = e.TextAdded | e.ReasoningAdded | e.RefusalAdded | e.MediaAdded | e.OpaqueAdded
 """Is a part of a message and nothing else."""
+
+
+def opens_turn(event: e.Event) -> bool:
+    """Whether it is a user's message, of which the content may be gone."""
+    if isinstance(event, e.EventErased):
+        return event.was == e.UserUttered.__name__
+    return isinstance(event, e.UserUttered)

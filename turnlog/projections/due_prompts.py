@@ -20,6 +20,7 @@ TIMER = "timer"
 
 class DuePromptsProjection:
     name: ClassVar[str] = "due_prompts"
+    inherits: ClassVar[bool] = False
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
         for commit in commits:

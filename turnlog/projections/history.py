@@ -9,14 +9,14 @@ from typing import get_args
 from msgspec.structs import replace
 
 from turnlog.domain.commit import Commit
-from turnlog.domain.events import Event, HistoryContinued, UserUttered
+from turnlog.domain.events import Event, HistoryContinued
 from turnlog.domain.fold import Fold, fold
 from turnlog.domain.history import past
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.rewinds import rewinds_in
 from turnlog.domain.state import State
-from turnlog.domain.traits import Rewind
+from turnlog.domain.traits import Rewind, opens_turn
 from turnlog.encoding import binary
 from turnlog.encoding.apart import BARE, Contents
 from turnlog.encoding.rows import TAGS, decode_commit, decode_events, holds, is_commit
@@ -213,7 +213,7 @@ class StoredHistory:
 def _upto_turn(turns: int, events: Iterable[Event]) -> Iterator[Event]:
     """Events up to the end of the turn that is so many after the one they begin in."""
     for event in events:
-        turns -= isinstance(event, UserUttered)
+        turns -= opens_turn(event)
         if turns < 0:
             return
         yield event
@@ -223,7 +223,7 @@ def _without_going_on(turn: int, state: State, events: Iterable[Event]) -> Itera
     """Events after a state, up to where the conversation goes on from elsewhere in a turn."""
     reached = state.turn
     for event in events:
-        reached += isinstance(event, UserUttered)
+        reached += opens_turn(event)
         if reached == turn and isinstance(event, HistoryContinued) and event.conversation is None:
             return
         yield event

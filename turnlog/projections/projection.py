@@ -47,7 +47,10 @@ logger = logging.getLogger(__name__)
 
 
 class Projection(Protocol):
-    """With `all_streams = True` it sees the log's own streams too, not conversations alone."""
+    """With `all_streams = True` it sees the log's own streams too, not conversations alone.
+
+    With `inherits = False` it holds nothing of the past that a fork shares, and need not see it.
+    """
 
     name: ClassVar[str]
 
@@ -188,7 +191,7 @@ def _fold(rows: Iterable[Row], projection: Projection, buffer: Buffer) -> None:
     kinds = {type(event) for commit in seen for event in commit.events}
     if not _HIDING.isdisjoint(kinds):
         _note_redacted((c.conversation for c in seen if redacts(c)), buffer)
-    projection.apply(_shown(seen, buffer), buffer)
+    projection.apply(_shown(seen, projection, buffer), buffer)
     if ConversationDeleted in kinds:
         _forget_deleted(seen, buffer)
 
@@ -208,15 +211,16 @@ def _note_redacted(conversations: Iterable[str], buffer: Buffer) -> None:
         buffer.put(place, prefix + conversation, True)
 
 
-def _shown(seen: Sequence[Commit], buffer: Buffer) -> Sequence[Commit]:
+def _shown(seen: Sequence[Commit], projection: Projection, buffer: Buffer) -> Sequence[Commit]:
     """The commits as a view may show them: no read model holds what was redacted.
 
     A conversation in which something was redacted is projected anew, all of it; a fork that begins
-    is projected with the past that it shares.
+    is projected with the past that it shares, where that is inherited.
     """
     place, prefix = _REDACTED
     redacted = {key.removeprefix(prefix) for key, _ in buffer.entries(place, prefix)}
-    whole = redacted | {c.conversation for c in seen if begins_fork(c)}
+    inherits = getattr(projection, "inherits", True)
+    whole = redacted | {c.conversation for c in seen if inherits and begins_fork(c)}
     if not whole:
         return seen
     last = {c.conversation: c for c in seen if c.conversation in whole}
