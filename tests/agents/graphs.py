@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
@@ -17,6 +18,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import REMOVE_ALL_MESSAGES, add_messages
 from langgraph.types import Command, StateSnapshot, interrupt
@@ -27,6 +29,7 @@ class State(TypedDict, total=False):
     notes: Annotated[list[Any], operator.add]
     count: Annotated[int, operator.add]
     last: Any
+    summary: str
 
 
 WORDS = ("hello", "a table for two", "", "café ☕", "2", "human", "tool", "x" * 300, '{"a": 1}')
@@ -117,6 +120,9 @@ class Run:
     thread: str = "alice"
     said: int = 0
 
+    def __post_init__(self) -> None:
+        self.threads = [self.thread]
+
     @property
     def config(self) -> dict[str, Any]:
         return {"configurable": {"thread_id": self.thread}}
@@ -126,11 +132,14 @@ class Run:
         state = self.graph.get_state(self.config)
         names = [*_ALWAYS]
         if state.next:
-            names += ["resume", "resume", "go_on"]
+            names += ["resume"] * 6 + ["go_on"] * 2
         if state.values.get("messages"):
-            names += ["edit", "edit_last", "remove_last", "remove_first", "replace_all"]
+            names += ["edit", "edit_last", "remove_last", "remove_first", "remove_some"]
+            names += ["replace_all", "trim"]
         if state.parent_config:
-            names += ["replay", "fork", "branch", "copy"]
+            names += ["replay", "fork", "branch", "copy", "copy_thread"]
+        if len(self.threads) > 1:
+            names.append("switch")
         name = self.random.choice(names)
         try:
             getattr(self, name)(state)
@@ -174,6 +183,18 @@ class Run:
         gone = [RemoveMessage(state.values["messages"][0].id)]
         self.graph.update_state(self.config, {"messages": gone}, "ask")
 
+    def remove_some(self, state: StateSnapshot) -> None:
+        messages = state.values["messages"]
+        gone = self.random.sample(messages, self.random.randint(1, len(messages)))
+        removals = [RemoveMessage(message.id) for message in gone]
+        self.graph.update_state(self.config, {"messages": removals}, "ask")
+
+    def trim(self, state: StateSnapshot) -> None:
+        gone = [RemoveMessage(message.id) for message in state.values["messages"][:-2]]
+        self.said += 1
+        changed = {"messages": gone, "last": 1, "summary": f"summary {self.said}"}
+        self.graph.update_state(self.config, changed, "ask")
+
     def replace_all(self, state: StateSnapshot) -> None:
         self.said += 1
         summary = SystemMessage(f"summary {self.said}", id=f"summary-{self.said}")
@@ -195,6 +216,45 @@ class Run:
 
     def copy(self, state: StateSnapshot) -> None:
         self.graph.update_state(self._earlier(), None, "__copy__")
+
+    def copy_thread(self, state: StateSnapshot) -> None:
+        """Go on in a fork, or where it begins."""
+        name = f"copy {len(self.threads)}"
+        self.graph.checkpointer.copy_thread(self.thread, name)
+        self.threads.append(name)
+        self.switch(state)
+
+    def switch(self, state: StateSnapshot) -> None:
+        self.thread = self.random.choice(self.threads)
+
+    def seen(self) -> set[str]:
+        """What is in the thread now."""
+        state = self.graph.get_state(self.config)
+        kinds = {message.type for message in state.values.get("messages", ())}
+        nested = {task.name for task in state.tasks if task.interrupts}
+        return {
+            *(f"{kind} message" for kind in kinds),
+            *(f"interrupt in {name}" for name in nested),
+            *({"subgraph"} if any(map(_namespace, self._checkpoints())) else ()),
+        }
+
+    def _checkpoints(self) -> list[Any]:
+        return list(self.graph.checkpointer.list(self.config))
+
+
+def _namespace(checkpoint: Any) -> str:
+    return str(checkpoint.config["configurable"]["checkpoint_ns"])
+
+
+class CopyingMemory(InMemorySaver):
+    """The oracle, which copies a thread whole."""
+
+    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        for ns, held in self.storage[source_thread_id].items():
+            self.storage[target_thread_id][ns] = dict(held)
+        for kept in (self.writes, self.blobs):
+            for key in [key for key in kept if key[0] == source_thread_id]:
+                kept[target_thread_id, *key[1:]] = copy(kept[key])  # type: ignore[index]
 
 
 _ALWAYS = ("say", "say", "say", "instruct")

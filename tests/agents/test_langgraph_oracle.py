@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from langgraph.checkpoint.memory import InMemorySaver
 
-from tests.agents.graphs import Run, snapshots, started
+from tests.agents.graphs import CopyingMemory, Run, snapshots, started
 from turnlog.agents.langgraph import TurnlogSaver
 from turnlog.agents.langgraph.messages import said
 from turnlog.domain.events import HistoryCompacted
@@ -19,23 +19,50 @@ SEEDS = 300 if LONG else 12
 STEPS = 16
 
 
+WANTED = (
+    "say", "instruct", "resume", "go_on", "edit", "edit_last", "remove_last", "remove_first",
+    "remove_some", "replace_all", "trim", "replay", "fork", "branch", "copy", "copy_thread",
+    "switch", "human message", "ai message", "tool message", "system message", "subgraph",
+    "interrupt in ask", "interrupt in sub", "compaction",
+)  # fmt: skip
+"""What has to be among what is generated."""
+
+
+@pytest.fixture(scope="module")
+def generated() -> Counter[str]:
+    """After how many steps each thing was done or there."""
+    return Counter()
+
+
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.timeout(120)
-def test_a_graph_finds_what_it_would_find_in_memory(seed: int, tmp_path: Path):
+def test_a_graph_finds_what_it_would_find_in_memory(
+    seed: int, tmp_path: Path, generated: Counter[str]
+):
     with TurnlogSaver(f"sqlite:///{tmp_path}/chat.db") as saver:
-        expected, found = started(seed, InMemorySaver()), started(seed, saver)
+        expected, found = started(seed, CopyingMemory()), started(seed, saver)
         for _ in range(STEPS):
-            assert found.step() == expected.step()
+            done = expected.step()
+            assert found.step() == done
             assert snapshots(found) == snapshots(expected)
-            check_messages(found, saver)
+            generated.update({"steps", done, *expected.seen(), *check_messages(found, saver)})
         states = [each.values for each in found.graph.get_state_history(found.config)]
     with TurnlogSaver(f"sqlite:///{tmp_path}/chat.db") as again:
         found = started(seed, again)
+        found.thread = expected.thread
         assert snapshots(found) == snapshots(expected)
         assert [each.values for each in found.graph.get_state_history(found.config)] == states
+    generated["seeds"] += 1
 
 
-def check_messages(run: Run, saver: TurnlogSaver) -> None:
+def test_all_kinds_of_steps_were_among_them(generated: Counter[str]):
+    if generated["seeds"] < SEEDS:
+        pytest.skip("not all graphs were run, or not all of them were equal")
+    print(f"\n{generated.pop('steps')} steps, 0 mismatches:", dict(sorted(generated.items())))
+    assert {name for name in WANTED if not generated[name]} == set()
+
+
+def check_messages(run: Run, saver: TurnlogSaver) -> set[str]:
     """The conversation has the messages of the state, and those that it removed before others; what
     stands for messages is a compaction.
     """
@@ -49,3 +76,4 @@ def check_messages(run: Run, saver: TurnlogSaver) -> None:
     mine = iter(list(flattened(conversation.messages())))
     spoken = [message for message in state if message.text not in compactions]
     assert all(part in mine for part in flattened(spoken))
+    return {"compaction"} if compactions else set()
