@@ -25,13 +25,7 @@ _UNKNOWN = "no projection of this turnlog makes it, so that it cannot be checked
 
 def check(scan: Scan, projections: Mapping[str, AnyProjection], tell: Tell) -> None:
     """Tell the faults of every checkpoint and of every entry of every model."""
-    checkpoints: dict[Any, Checkpoint] = {c.model: c for c in scan.every(Checkpoint)}
-    _check_over_all(checkpoints, tell)
-    whole = {
-        name: found
-        for name, found in checkpoints.items()
-        if name != ALL and _check_one(scan, found, tell, known=name in (*projections, HEADS))
-    }
+    whole = check_checkpoints(scan, tell, projections)
     with PrivateFolder() as folder:
         scratch = SqliteRecorder(str(Path(folder, "models.db")), synchronous="OFF")
         try:
@@ -42,6 +36,19 @@ def check(scan: Scan, projections: Mapping[str, AnyProjection], tell: Tell) -> N
                 _look_again(scan, scratch, projections, remade, suspects, tell)
         finally:
             scratch.close()
+
+
+def check_checkpoints(
+    scan: Scan, tell: Tell, projections: Collection[str] = ()
+) -> dict[Any, Checkpoint]:
+    """Those that say how far a projection of this log has come; the faults of the others."""
+    checkpoints: dict[Any, Checkpoint] = {c.model: c for c in scan.every(Checkpoint)}
+    _check_over_all(checkpoints, tell)
+    return {
+        name: found
+        for name, found in checkpoints.items()
+        if name != ALL and _check_one(scan, found, tell, known=name in (*projections, HEADS))
+    }
 
 
 def _check_over_all(checkpoints: Mapping[Any, Checkpoint], tell: Tell) -> None:

@@ -26,6 +26,7 @@ from turnlog.domain.amounts import amount
 from turnlog.domain.streams import is_conversation
 from turnlog.encoding.rows import decode_name, owner
 from turnlog.errors import StorageError, UnknownConversation
+from turnlog.keys.opening import recorder as recorder_of
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import AnyProjection
 from turnlog.projections.tree import TREE
@@ -41,7 +42,6 @@ from turnlog.storage.rows import (
     erased,
     has_types,
 )
-from turnlog.storage.urls import recorder as recorder_of
 
 SHARES_A_JOB = 4
 """Shares that a process takes one after the other, so that all end together."""
@@ -50,6 +50,9 @@ ROWS_AT_ONCE = 500
 """Rows of a table that are read together."""
 
 _FIRST = -(2**62)
+
+Where = tuple[str, str | None]
+"""The URLs of a log and of its key store."""
 
 
 class Verification(msgspec.Struct):
@@ -91,7 +94,7 @@ def verify(
         try:
             checking = _Checking(scan, recorder.genesis, verification)
             if conversations is None:
-                checking.all(projections, recorder.address or recorder.url, jobs)
+                checking.all(projections, recorder.where, jobs)
                 if (what := end.missed(scan)) is not None:
                     verification.tell(Fault(None, None, what))
             else:
@@ -133,10 +136,10 @@ class _Checking:
         self._keys = KeySums(genesis.secret, self._checkpoint, self._last)
         self._attached = Attached(genesis.secret)
 
-    def all(self, projections: Mapping[str, AnyProjection], url: str, jobs: int) -> None:
+    def all(self, projections: Mapping[str, AnyProjection], where: Where, jobs: int) -> None:
         scan, tell = self._scan, self._verification.tell
         streams, last, whole = self._streams(), self._last, Share()
-        with self._shares(streams, url, jobs, last) as shares:
+        with self._shares(streams, where, jobs, last) as shares:
             complaints = list(scan.complaints())  # while other processes have begun
             self._keys.read(scan)
             for share in shares:
@@ -172,20 +175,21 @@ class _Checking:
 
     @contextmanager
     def _shares(
-        self, streams: Mapping[Any, Stream], url: str, jobs: int, upto: int
+        self, streams: Mapping[Any, Stream], where: Where, jobs: int, upto: int
     ) -> Iterator[Iterator[Share]]:
         """The rows of all streams in one share, or in many, on which other processes are at work.
 
         Each of these has a look of its own at its streams.
         """
-        if jobs == 1 or url == "memory:" or len(streams) <= jobs:
+        if jobs == 1 or where[0] == "memory:" or len(streams) <= jobs:
             yield (self.share(rows, streams, upto) for rows in [self._scan.every(Row)])
             return
         numbers = sorted(streams)
         size = -(-len(numbers) // (jobs * SHARES_A_JOB))
         firsts = [-(2**63), *numbers[size::size]]
         lasts = [*(first - 1 for first in firsts[1:]), 2**63 - 1]
-        asked = [(url, *each, upto, self._checkpoint) for each in zip(firsts, lasts, strict=True)]
+        upto_and = (upto, self._checkpoint)
+        asked = [(where, *each, *upto_and) for each in zip(firsts, lasts, strict=True)]
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(jobs, context) as pool:
             yield map(self._gathered, pool.map(_checked_share, asked))
@@ -304,10 +308,10 @@ class _Checking:
         return number in seen or bool(self._scan.rows(number, _FIRST, None, 1))
 
 
-def _checked_share(asked: tuple[str, int, int, int, int]) -> Share:
+def _checked_share(asked: tuple[Where, int, int, int, int]) -> Share:
     """What a process finds in the streams of some numbers."""
-    url, first, last, upto, checkpoint = asked
-    opened = recorder_of(url, create=False, readonly=True)
+    (url, keys), first, last, upto, checkpoint = asked
+    opened = recorder_of(url, keys=keys, create=False, readonly=True)
     found = Verification()
     try:
         with opened.scan() as scan:

@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from turnlog.cli.coercion import coercing_fast
-from turnlog.cli.settings import Db, Json, configure, with_common_options
+from turnlog.cli.settings import Db, Json, Keys, configure, with_common_options
 from turnlog.errors import TurnlogError
 
 COMMANDS: dict[str, str] = {
@@ -49,6 +49,7 @@ COMMANDS: dict[str, str] = {
     "comply": "turnlog.cli.comply:comply",
     "replay": "turnlog.cli.replay:replay",
     "serve": "turnlog.cli.serve:serve",
+    "keys": "turnlog.cli.keys:keys",
     "demo": "turnlog.cli.demo:demo",
 }
 """Name of a command: module and function, in the order in which the help shows them."""
@@ -165,10 +166,11 @@ app = typer.Typer(
 @app.callback()
 def options(
     db: Db = None,
+    keys: Keys = None,
     json: Json = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Record conversations of bots, see every state they were in, and take them out again."""
-    configure(db=db, json=json)
+    configure(db=db, keys=keys, json=json)

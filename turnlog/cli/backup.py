@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from turnlog.cli import output
-from turnlog.cli.settings import open_log, open_store, or_no_log, settings
+from turnlog.cli.settings import open_log, open_sealed, or_no_log, settings
 from turnlog.domain.amounts import amount, apart
 
 if TYPE_CHECKING:
@@ -21,13 +22,29 @@ From = Annotated[Path, typer.Argument(metavar="PATH", help="A backup, or any SQL
 
 
 def backup(path: To) -> None:
-    """Copy the log to a file, while it goes on being written."""
+    """Copy the log to a file, while it goes on being written.
+
+    A sealed log is copied sealed: the copy needs the same key store, which is not in it.
+    """
     from turnlog.storage import copying
 
     output.leave_stdout_to(path)
+    with _as_stored() as store:
+        _warn(store)
+        _tell("copied", copying.backup(store, path), path)
+
+
+@contextmanager
+def _as_stored() -> Iterator[Recorder]:
+    """What is copied; of a sealed log without its keys, which a copy does not need."""
+    from turnlog.keys.opening import key_store_of
+
+    with closing(open_sealed(readonly=True)) as store:
+        if settings().keys is None and key_store_of(store.reader) is not None:
+            yield store
+            return
     with open_log(readonly=True) as log:
-        _warn(log.store)
-        _tell("copied", copying.backup(log.store, path), path)
+        yield log.store.beneath
 
 
 Over = Annotated[bool, typer.Option("--over", help="Replace the SQLite log that is there.")]
@@ -47,7 +64,7 @@ def restore(path: From, over: Over = False) -> None:
     with (
         copying.opened(path) as source,
         or_no_log(),
-        closing(open_store(create=True)) as store,  # no log yet, which would note what it lost
+        closing(open_sealed(create=True)) as store,  # no log yet, which would note what it lost
     ):
         _warn(source)
         _tell("restored", copying.copy(source, store), path)

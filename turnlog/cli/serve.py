@@ -109,7 +109,8 @@ def serve(
         bot_message=bot_message_evt, metadata=metadata_key, persistence=session_persistence,
     )  # fmt: skip
     settings = Settings(
-        db=common().db, host=host or "127.0.0.1", port=port, bot=bot, bot_timeout=bot_timeout,
+        db=common().db, keys=common().keys,
+        host=host or "127.0.0.1", port=port, bot=bot, bot_timeout=bot_timeout,
         bot_idle_timeout=bot_idle_timeout, cors=tuple(cors or ()), auth_token=auth_token,
         jwt_key=jwt_key, jwt_method=jwt_method,
         client_ids=client_ids, redis=redis, names=names, show_work=show_work,

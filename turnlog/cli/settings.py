@@ -23,6 +23,15 @@ Db = Annotated[
         show_default=False,
     ),
 ]
+Keys = Annotated[
+    str | None,
+    typer.Option(
+        "--keys",
+        metavar="URL",
+        help="The key store of a sealed log; else what TURNLOG_KEYS says.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The conversation.")]
@@ -49,6 +58,7 @@ class CommonOptions(NamedTuple):
     named: bool = False
     command: str = ""
     ids: tuple[str, ...] = ()
+    keys: str | None = None
 
 
 _current: ContextVar[CommonOptions] = ContextVar("settings")
@@ -58,10 +68,11 @@ def settings() -> CommonOptions:
     return _current.get()
 
 
-def configure(*, db: str | None, json: bool) -> None:
+def configure(*, db: str | None, keys: str | None, json: bool) -> None:
     """Take over what was said before the command."""
     url = db or os.environ.get("TURNLOG_DB") or DEFAULT_DB
-    _current.set(CommonOptions(url, json, named=db is not None))
+    keys = keys or os.environ.get("TURNLOG_KEYS") or None
+    _current.set(CommonOptions(url, json, named=db is not None, keys=keys))
 
 
 def leave_stdout() -> None:
@@ -69,21 +80,32 @@ def leave_stdout() -> None:
     _current.set(settings()._replace(aside=True))
 
 
+_COMMON = (("db", Db, None), ("keys", Keys, None), ("json", Json, False))
+
+
 def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
     """The command, that also takes the options every command has."""
 
     @functools.wraps(command)
-    def run(db: str | None = None, json: bool = False, **arguments: Any) -> None:
+    def run(
+        db: str | None = None, keys: str | None = None, json: bool = False, **arguments: Any
+    ) -> None:
         before = settings()
-        named = before.named or db is not None
-        name, ids = command.__name__.rstrip("_"), _named_in(arguments)
-        _current.set(CommonOptions(db or before.db, json or before.json, False, named, name, ids))
+        options = CommonOptions(
+            db or before.db,
+            json or before.json,
+            named=before.named or db is not None,
+            command=command.__name__.rstrip("_"),
+            ids=_named_in(arguments),
+            keys=keys or before.keys,
+        )
+        _current.set(options)
         command(**arguments)
 
     signature = inspect.signature(command, eval_str=True)
     common = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, kind, default in (("db", Db, None), ("json", Json, False))
+        for name, kind, default in _COMMON
     ]
     parameters = [*signature.parameters.values(), *common]
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # what typer looks at
@@ -140,12 +162,24 @@ def _as_reader(log: Any) -> Any:
 
 def open_store(*, create: bool = False, readonly: bool = False) -> Any:
     """What that log is kept in."""
-    from turnlog.errors import StorageError
+    from turnlog.keys.opening import recorder
+
+    return recorder(_database(), keys=settings().keys, create=create, readonly=readonly)
+
+
+def open_sealed(*, create: bool = False, readonly: bool = False) -> Any:
+    """The same as it is stored: of a sealed log, what can be copied and compared without keys."""
     from turnlog.storage.urls import recorder
+
+    return recorder(_database(), create=create, readonly=readonly)
+
+
+def _database() -> str:
+    from turnlog.errors import StorageError
 
     if settings().db == "memory:":
         raise StorageError("'memory:' ends with the command; name a database that stays")
-    return recorder(settings().db, create=create, readonly=readonly)
+    return settings().db
 
 
 def or_no_log() -> AbstractContextManager[None]:

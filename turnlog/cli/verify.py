@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from turnlog.cli import output
-from turnlog.cli.settings import Ids, open_log, settings
+from turnlog.cli.settings import Ids, open_log, open_sealed, settings
 from turnlog.domain.amounts import amount, apart
 
 Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")]
@@ -29,7 +31,8 @@ def verify(ids: Ids = None, jobs: Jobs = 1, head: Heads = None, verifier: Verifi
     And that heads, snapshots and read models follow from it.
 
     With IDs: these conversations' events, heads and snapshots alone. With heads: that the log
-    still goes on from what was signed, which shows what was rewritten, cut off or put back.
+    still goes on from what was signed, which shows what was rewritten, cut off or put back. A
+    sealed log without --keys: its digests alone, which need no key.
     Exit status 1 for a fault.
     """
     from msgspec.structs import asdict
@@ -43,9 +46,12 @@ def verify(ids: Ids = None, jobs: Jobs = 1, head: Heads = None, verifier: Verifi
     register_installed()
     kept, anchored = _kept(head or (), verifier or ()), None
     try:
-        with open_log(readonly=True, shows=False) as log:
-            verification = checked(log.store, ids or None, jobs=jobs)
-            anchored = _anchored(log, kept, verification)
+        with _opened() as (store, is_sealed):
+            if is_sealed:
+                verification = _without_keys(store, ids)
+            else:
+                verification = checked(store, ids or None, jobs=jobs)
+            anchored = _anchored(store, kept, verification)
     except Corrupt as error:  # what a log begins with, without which it is not opened
         verification = Verification(faults=[Fault(None, None, str(error))], ok=False)
     counted = {name: held for name, held in asdict(verification).items() if held is not None}
@@ -69,10 +75,33 @@ def _kept(heads: Any, verifiers: Any) -> list[Any]:
     return [head_in(file, output.read(file), keys) for file in heads]
 
 
-def _anchored(log: Any, kept: list[Any], verification: Any) -> Any:
+@contextmanager
+def _opened() -> Iterator[tuple[Any, bool]]:
+    """What the log is kept in, and whether it is sealed and comes without its keys."""
+    from turnlog.keys.opening import key_store_of
+
+    with closing(open_sealed(readonly=True)) as store:
+        if settings().keys is None and key_store_of(store.reader) is not None:
+            yield store, True
+            return
+    with open_log(readonly=True, shows=False) as log:
+        yield log.store, False
+
+
+def _without_keys(store: Any, ids: list[str] | None) -> Any:
+    from turnlog.audit.digests import verify_digests
+    from turnlog.errors import StorageError
+
+    if ids:
+        raise StorageError(f"{store.url}: a conversation of a sealed log is found with --keys")
+    output.note("the log is sealed, and without --keys nothing is opened: digests are checked")
+    return verify_digests(store)
+
+
+def _anchored(store: Any, kept: list[Any], verification: Any) -> Any:
     from turnlog.audit.anchoring import check
 
-    return check(log.store, kept, verification.tell) if kept else None
+    return check(store, kept, verification.tell) if kept else None
 
 
 def _print(verification: Any, anchored: Any) -> None:

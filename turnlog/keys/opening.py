@@ -39,7 +39,8 @@ def _with_keys(below: Recorder, keys: str | None) -> Recorder:
         )
     if store is None and (last := below.reader.last_position()):
         what = f"the log is not sealed, and holds {amount(last, 'commit')}"
-        raise StorageError(f"{below.url}: {what}: `turnlog restore` seals a copy of its backup")
+        how = "export it as jsonl, and import that with keys, to have it sealed"
+        raise StorageError(f"{below.url}: {what}: {how}")
     if store is None and below.readonly:
         return below
     return _sealed(below, keys, store)
@@ -54,7 +55,9 @@ def _sealed(below: Recorder, url: str, store: str | None) -> Recorder:
         keys.close()
         what = f"is sealed with the key store {store}, and this one is {keys.id.hex()}"
         raise StorageError(f"{keys.url}: {below.url} {what}")
-    return SealedRecorder(below, keys)
+    recorder = SealedRecorder(below, keys)
+    recorder.keys_address = url
+    return recorder
 
 
 def key_store_of(reader: Reader) -> str | None:

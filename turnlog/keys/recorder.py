@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -147,7 +147,9 @@ class SealedReader(Generic[Below]):
     def get(self, model: str, conversation: str, key: str) -> bytes | None:
         token, hidden = self._sealing.below(conversation), self._sealing.entry_key(key)
         value = self._below.get(model, token, hidden)
-        found = None if value is None else self._entry(Entry(model, token, hidden, value))
+        if value is None:
+            return None
+        found = self._sealing.opened_entry(Entry(model, token, hidden, value))
         return found and found.value
 
     def _entry(self, entry: Entry) -> Entry | None:
@@ -180,6 +182,9 @@ As = TypeVar("As")
 Opened = TypeVar("Opened")
 
 
+_UNOPENED = (StorageError, TypeError, ValueError, AttributeError, LookupError)
+
+
 class SealedScan(SealedReader[Scan]):
     """What cannot be opened comes as it is stored: whoever looks for faults finds it so."""
 
@@ -203,8 +208,20 @@ class SealedScan(SealedReader[Scan]):
     def complaints(self) -> Iterator[str]:
         return self._below.complaints()
 
+    def get(self, model: str, conversation: str, key: str) -> bytes | None:
+        """None for what cannot be opened: it is none of that conversation's."""
+        with suppress(*_UNOPENED):
+            return super().get(model, conversation, key)
+        return None
+
     def _row(self, row: Row) -> Row:
-        return _tolerant(super()._row, row)
+        """As it is stored, too, where its commitments are not those of what it says."""
+        opened = _tolerant(super()._row, row)
+        try:
+            is_same = opened.commitments or opened.digest() == row.digest()
+        except _UNOPENED:
+            is_same = False
+        return opened if is_same else row
 
     def _body(self, body: Body, owner: bytes) -> Body:
         return _tolerant(partial(super()._body, owner=owner), body)
@@ -231,9 +248,6 @@ class SealedScan(SealedReader[Scan]):
         Snapshot: _snapshot,
         Entry: _entry,
     }
-
-
-_UNOPENED = (StorageError, TypeError, ValueError, AttributeError, LookupError)
 
 
 def _tolerant(opened: Callable[[As], Opened], stored: As) -> As | Opened:
@@ -321,7 +335,7 @@ class SealedRecorder(Recorder):
 
     def __init__(self, below: Recorder, keys: KeyStore) -> None:
         super().__init__(readonly=below.readonly)
-        self.below = below
+        self._below = below
         self.keys = self._store = keys
         self._sealing = Sealing(keys)
         self.url, self.address = below.url, below.address
@@ -334,39 +348,43 @@ class SealedRecorder(Recorder):
     def generation(self) -> int:
         return self._store.generation
 
+    @property
+    def beneath(self) -> Recorder:
+        return self._below
+
     def order(self, conversation: str) -> str:
         return self._sealing.below(conversation)
 
     @contextmanager
     def transaction(self) -> Iterator[SealedTransaction]:
         self.check_process()
-        with self.below.transaction() as transaction:
+        with self._below.transaction() as transaction:
             self._sealing.refresh()
             yield SealedTransaction(transaction, self._sealing)
 
     def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> int:
         self.check_writable()
         self._sealing.refresh()
-        stored = sealed(self._sealing, self.below.reader, rows, streams)
-        return self.below.append(*stored, keys)
+        stored = sealed(self._sealing, self._below.reader, rows, streams)
+        return self._below.append(*stored, keys)
 
     @contextmanager
     def scan(self) -> Iterator[SealedScan]:
         self.check_process()
         self._sealing.refresh()
-        with self.below.scan() as scan:
+        with self._below.scan() as scan:
             yield SealedScan(scan, self._sealing)
 
     @property
     def reader(self) -> SealedReader[Reader]:
-        reader = self.below.reader
+        reader = self._below.reader
         self._sealing.refresh()
         return SealedReader(reader, self._sealing)
 
     def wait_above(self, after: int, timeout: float) -> bool:
-        return self.below.wait_above(after, timeout)
+        return self._below.wait_above(after, timeout)
 
     def close(self) -> None:
         if not self.inherited:
-            self.below.close()
+            self._below.close()
             self._store.close()

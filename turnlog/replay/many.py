@@ -15,10 +15,11 @@ from turnlog import bots
 from turnlog.bots import LoadedBot
 from turnlog.engine.log import Turnlog
 from turnlog.errors import BotError
+from turnlog.keys.opening import recorder
 from turnlog.replay.divergence import Divergence
 from turnlog.replay.one import Stuck, replay_one
 from turnlog.replay.rules import Rules
-from turnlog.storage.urls import recorder
+from turnlog.storage.recorder import Recorder
 
 ANSWER_SECONDS = 30.0
 """Seconds that a bot has for an answer."""
@@ -49,7 +50,7 @@ def replay(
         yield from _here(log, ids, bot, rules, timeout)
         return
     try:
-        yield from _shared(log.store.url, list(ids), bot.name, rules, timeout, jobs)
+        yield from _shared(log.store, list(ids), bot.name, rules, timeout, jobs)
     except BrokenProcessPool as error:
         raise BotError(f"bot {bot.name!r} ended the process it ran in") from error
 
@@ -73,22 +74,24 @@ def _run(
 
 
 def _shared(
-    url: str, ids: list[str], bot: str, rules: Rules, timeout: float, jobs: int
+    store: Recorder, ids: list[str], bot: str, rules: Rules, timeout: float, jobs: int
 ) -> Iterator[Outcome]:
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _begin, (url, bot, rules, timeout)) as pool:
+    begin = (*store.where, bot, rules, timeout)
+    with ProcessPoolExecutor(jobs, context, _begin, begin) as pool:
         yield from pool.map(_work, ids, chunksize=CONVERSATIONS_AT_ONCE)
 
 
 _worker: tuple[asyncio.Runner, Turnlog, LoadedBot, Rules, float]
 
 
-def _begin(url: str, bot: str, rules: Rules, timeout: float) -> None:
+def _begin(url: str, keys: str | None, bot: str, rules: Rules, timeout: float) -> None:
     """In each process, before its first conversation."""
     global _worker
     with redirect_stdout(sys.stderr):
         loaded = bots.load(bot)
-    _worker = (asyncio.Runner(), Turnlog(recorder(url, readonly=True)), loaded, rules, timeout)
+    log = Turnlog(recorder(url, keys=keys, readonly=True))
+    _worker = (asyncio.Runner(), log, loaded, rules, timeout)
 
 
 def _work(id: str) -> Outcome:

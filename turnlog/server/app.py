@@ -58,7 +58,7 @@ async def serving(
 ) -> AsyncIterator[tuple[Any, Services]]:
     """The ASGI application on its open log, for as long as the block lasts."""
     async with AsyncExitStack() as stack:
-        log = await stack.enter_async_context(aopen(settings.db, clock=clock))
+        log = await stack.enter_async_context(aopen(settings.db, clock=clock, keys=settings.keys))
         secret = await stored_secret(log)
         services = Services(settings, log, secret, bot=bot, clock=clock)
         if services.leases is not None:

@@ -57,7 +57,9 @@ class ClientLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """token_life: seconds for which the chat page's token lets it come back to its session.
+    """keys: URL of the key store of a sealed log.
+
+    token_life: seconds for which the chat page's token lets it come back to its session.
 
     bot: `module:attribute` or the URL of a webhook; None records without answering. bot_timeout:
     seconds for an answer; bot_idle_timeout: between two pieces of one that streams, None for as
@@ -70,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     db: str = "sqlite:///turnlog.db"
+    keys: str | None = None
     host: str = "127.0.0.1"
     port: int = 5005
     bot: str | None = None

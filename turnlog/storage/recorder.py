@@ -234,6 +234,9 @@ class Recorder(forks.Forked, ABC):
     keys: KeyStore | None = None
     """The key store of a log that is sealed."""
 
+    keys_address: str | None = None
+    """The URL that it was opened by."""
+
     encoding = CLEAR
     """Of the parts of rows that are written."""
 
@@ -241,6 +244,16 @@ class Recorder(forks.Forked, ABC):
     def generation(self) -> int:
         """Counts the times when keys were destroyed: what is known from before is forgotten."""
         return 0
+
+    @property
+    def where(self) -> tuple[str, str | None]:
+        """The URLs of the log and of its key store, as another process needs them."""
+        return self.address or self.url, self.keys_address
+
+    @property
+    def beneath(self) -> Recorder:
+        """What stores it, as it is stored."""
+        return self
 
     def order(self, conversation: str) -> str:
         """What heads are sorted by; the ids themselves, unless they are sealed."""
