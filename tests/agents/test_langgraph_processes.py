@@ -12,13 +12,16 @@ from random import Random
 
 import pytest
 
-from tests.agents.worker import THREAD, chat
+from tests.agents.worker import NODES, THREAD, chat
 from turnlog.agents.langgraph import TurnlogSaver
 from turnlog.agents.langgraph.messages import said
 from turnlog.domain.message_equality import alike
 
 ROOT = Path(__file__).parents[2]
 KILLS = 20 if os.environ.get("TURNLOG_FAULTS") == "long" else 2
+
+ROUNDS = 7 if KILLS == 20 else 1
+"""Kills in each of three nodes."""
 
 
 def start(task: str, url: str, *arguments: object) -> subprocess.Popen[bytes]:
@@ -51,6 +54,29 @@ def test_a_run_that_is_killed_goes_on_from_its_last_checkpoint(durable_url: str)
             assert max(Counter(m.id for m in after.values["messages"]).values()) == 1
             conversation = saver.log.conversation("alice")
             assert alike(conversation.messages(), map(said, after.values["messages"]))
+
+
+@pytest.mark.parametrize("node", [node.__name__ for node in NODES])
+@pytest.mark.timeout(120)
+def test_a_run_that_is_killed_in_a_node_goes_on_there(durable_url: str, node: str):
+    said_before = {"call": 1, "tool": 2, "answer": 3}[node]
+    for number in range(ROUNDS):
+        process = start("stop", durable_url, f"question-{number}", node)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"stopped\n"
+        process.kill()
+        process.communicate()
+        with TurnlogSaver(durable_url) as saver:
+            graph = chat(saver)
+            state = graph.get_state(THREAD)
+            assert state.next == (node,)
+            assert len(state.values["messages"]) == 4 * number + said_before
+            graph.invoke(None, THREAD)
+            messages = graph.get_state(THREAD).values["messages"]
+            assert [m.type for m in messages] == ["human", "ai", "tool", "ai"] * (number + 1)
+            assert messages[-4].text == f"question-{number}"
+            conversation = saver.log.conversation("alice")
+            assert alike(conversation.messages(), map(said, messages))
 
 
 @pytest.mark.timeout(120)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import Any
 
 from langchain_core.messages import AIMessage, ToolMessage
@@ -29,10 +30,24 @@ def answer(state: MessagesState) -> dict[str, Any]:
     return {"messages": [AIMessage(f"answer {len(state['messages'])}")]}
 
 
-def chat(saver: TurnlogSaver) -> Any:
+NODES = (call, tool, answer)
+
+
+def chat(saver: TurnlogSaver, stops_in: str = "") -> Any:
+    """stops_in: the node that never ends, once it has said so on stdout."""
+
+    def node(step: Any) -> Any:
+        def run(state: MessagesState) -> dict[str, Any]:
+            if step.__name__ == stops_in:
+                os.write(1, b"stopped\n")
+                time.sleep(60)
+            return step(state)  # type: ignore[no-any-return]
+
+        return run
+
     builder = StateGraph(MessagesState)
-    for node in (call, tool, answer):
-        builder.add_node(node.__name__, node)
+    for step in NODES:
+        builder.add_node(step.__name__, node(step))
     builder.add_edge(START, "call")
     builder.add_edge("call", "tool")
     builder.add_edge("tool", "answer")
@@ -49,5 +64,12 @@ def talk(url: str, name: str, turns: str = "1000000") -> None:
             os.write(1, f"{question}\n".encode())
 
 
+def stop(url: str, name: str, node: str) -> None:
+    """Ask one question, in whose answer a node never ends."""
+    with TurnlogSaver(url) as saver:
+        asked: Any = {"messages": [("user", name)]}
+        chat(saver, node).invoke(asked, THREAD, durability="sync")
+
+
 if __name__ == "__main__":
-    {"talk": talk}[sys.argv[1]](*sys.argv[2:])
+    {"talk": talk, "stop": stop}[sys.argv[1]](*sys.argv[2:])
