@@ -13,7 +13,15 @@ import pytest
 import turnlog
 import turnlog.openai
 from tests.made_up_model import MadeUpModel, made_up_model
-from turnlog import BotUttered, SystemInstructed, ToolReturned, Turnlog, UserUttered
+from turnlog import (
+    AgentUttered,
+    BotUttered,
+    SystemInstructed,
+    ToolCalled,
+    ToolReturned,
+    Turnlog,
+    UserUttered,
+)
 from turnlog.domain.message_parts import Opaque, Reasoning, Text, ToolCall, ToolResult
 
 SYSTEM = {"role": "system", "content": "Be brief."}
@@ -178,6 +186,50 @@ def test_a_window_of_the_conversation_is_known(
     assert [text for _, text in said(log)] == [
         "one", "1", "two", "2", "Be brief.", "three", "3", "four", "4",
     ]  # fmt: skip
+
+
+def test_what_others_say_between_two_calls_is_not_taken_back(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel
+) -> None:
+    """A client that keeps a history of its own does not send what it never heard of."""
+    model.says.extend([bot("Yes."), bot("No."), bot("Fog.")])
+    ask(client, user("rain?"))
+    log.record("a", BotUttered("Your taxi is here."), AgentUttered("I have a look."))
+    log.record("a", ToolCalled("lights", {}, "t1"), ToolReturned("on", "t1"))
+    ask(client, user("rain?"), bot("Yes."), user("snow?"))
+    log.record("a", BotUttered("It waits."))
+    ask(client, user("rain?"), bot("Yes."), user("snow?"), bot("No."), user("what then?"))
+    assert [text for _, text in said(log)] == [
+        "rain?", "Yes.", "Your taxi is here.", "I have a look.", "", "", "snow?", "No.",
+        "It waits.", "what then?", "Fog.",
+    ]  # fmt: skip
+
+
+def test_what_others_say_may_be_sent_or_not(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel
+) -> None:
+    model.says.extend([bot("Yes."), bot("No."), bot("Fog."), bot("Sun.")])
+    ask(client, user("rain?"))
+    log.record("a", BotUttered("Your taxi is here."))
+    log.record("a", BotUttered("It waits."))
+    heard = [user("rain?"), bot("Yes."), bot("Your taxi is here."), user("snow?")]
+    ask(client, *heard)
+    ask(client, *heard[-2:], bot("No."), user("what then?"))
+    assert [text for _, text in said(log)] == [
+        "rain?", "Yes.", "Your taxi is here.", "It waits.", "snow?", "No.", "what then?", "Fog.",
+    ]  # fmt: skip
+
+
+def test_an_answer_that_is_asked_for_again_takes_back_nothing_of_others(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel
+) -> None:
+    model.says.extend([bot("Yes."), bot("Perhaps."), bot("No.")])
+    ask(client, user("rain?"))
+    log.record("a", BotUttered("Your taxi is here."))
+    ask(client, user("rain?"))
+    assert [text for _, text in said(log)] == ["rain?", "Yes.", "Your taxi is here.", "Perhaps."]
+    ask(client, user("rain?"), bot("Perhaps."), user("sure?"))
+    assert [text for _, text in said(log)][3:] == ["Perhaps.", "sure?", "No."]
 
 
 CUSTOM = {"id": "c1", "type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
 from turnlog.domain.message import Message
 from turnlog.domain.message_equality import flattened
-from turnlog.domain.message_parts import Opaque, Part, Reasoning, ToolResult
+from turnlog.domain.message_parts import Opaque, Part, Reasoning, ToolCall, ToolResult
 from turnlog.domain.plain import dumps
 
 _INSTRUCTING = ("system", "developer")
@@ -35,42 +35,95 @@ def news(question: Question, recorded: Sequence[Message]) -> News:
     """What the conversation does not have yet, given its messages that count.
 
     What is sent may be all of the conversation, its end (a window) or its beginning (an answer is
-    asked for again); where it is nothing of these, what comes after its last answer is new.
+    asked for again); where it is nothing of these, what comes after its last answer is new. What
+    others said meanwhile may be in it or not, and is never taken back.
     """
     instructions = _new_instructions(question.messages, recorded)
     said = [message for message in question.messages if message.role not in _INSTRUCTING]
-    before = [message for message in recorded if message.role not in _INSTRUCTING]
-    sent, stored = _Compared(said), _Compared(before)
-    known = sent.shared(stored, lambda parts, size: parts[-size:])
-    if not known and question.is_whole:
-        known = sent.shared(stored, lambda parts, size: parts[:size])
-        # one message of many is a client that sends no history, and says the same again
-        if known and not (len(said) == 1 and len(before) > 2):
-            instead = before[stored.messages_of(sent.ends[known - 1])]
-            return News([*instructions, *said[known:]], instead)
-        known = _after_last_answer(said) if before else 0
-    return News([*instructions, *said[known:]])
+    before = _Stored([message for message in recorded if message.role not in _INSTRUCTING])
+    sent = _Compared(said)
+    known = sent.longest(before.ends_with)
+    if known or not question.is_whole:
+        return News([*instructions, *said[known:]])
+    known = sent.longest(before.begins_with)
+    # one message of many is a client that sends no history, and says the same again
+    if not known or (len(said) == 1 and before.own > 2):
+        known = _after_last_answer(said) if before.messages else 0
+        return News([*instructions, *said[known:]])
+    instead = before.after(sent.parts[: sent.ends[known - 1]])
+    if instead is None:
+        known = max(known, _after_last_answer(said))
+    return News([*instructions, *said[known:]], instead)
 
 
 class _Compared:
     """Messages as they are compared. ends: how many parts there are up to each message's end."""
 
     def __init__(self, messages: Sequence[Message]) -> None:
+        self.messages = messages
         each = [_parts((message,)) for message in messages]
         self.parts = list(chain.from_iterable(each))
         self.ends = list(accumulate(map(len, each)))
 
-    def shared(self, other: _Compared, cut: Callable[[list[bytes], int], list[bytes]]) -> int:
-        """How many of the first messages say what is cut out of the other ones' parts."""
+    def longest(self, fits: Callable[[list[bytes]], bool]) -> int:
+        """How many of the first messages fit."""
         for count in range(len(self.ends), 0, -1):
             size = self.ends[count - 1]
-            if size and cut(other.parts, size) == self.parts[:size]:
+            if size and fits(self.parts[:size]):
                 return count
         return 0
 
-    def messages_of(self, parts: int) -> int:
-        """How many messages it takes to say so many parts."""
-        return bisect_left(self.ends, parts) + 1
+
+class _Stored(_Compared):
+    """The same of a conversation, in which others may have spoken whom the client did not hear.
+
+    own: how many of the messages are the client's, or answers of its model.
+    """
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        super().__init__(messages)
+        self._others = list(_of_others(messages))
+        self.own = self._others.count(False)
+        places = [bisect_right(self.ends, part) for part in range(len(self.parts))]
+        self._passable = [self._others[place] for place in places]
+
+    def ends_with(self, parts: list[bytes]) -> bool:
+        backwards = (self.parts[::-1], self._passable[::-1], parts[::-1])
+        return _matched(*backwards) is not None
+
+    def begins_with(self, parts: list[bytes]) -> bool:
+        return _matched(self.parts, self._passable, parts) is not None
+
+    def after(self, parts: list[bytes]) -> Message | None:
+        """The first message after those that it begins with, unless others spoke since."""
+        matched = _matched(self.parts, self._passable, parts) or 0
+        place = bisect_left(self.ends, matched) + 1
+        is_free = place < len(self.messages) and not any(self._others[place:])
+        return self.messages[place] if is_free else None
+
+
+def _matched(stored: list[bytes], passable: list[bool], sent: list[bytes]) -> int | None:
+    """How many of the stored parts it takes to say what was sent, others' passed over; None where
+    they do not say it."""
+    at = 0
+    for part in sent:
+        while at < len(stored) and stored[at] != part and passable[at]:
+            at += 1
+        if at == len(stored) or stored[at] != part:
+            return None
+        at += 1
+    return at
+
+
+def _of_others(messages: Iterable[Message]) -> Iterator[bool]:
+    """Whether each is what somebody else said, or what a tool answered somebody else's call."""
+    calls: set[str | None] = set()
+    for message in messages:
+        made = {part.id for part in message.parts if isinstance(part, ToolCall)}
+        answered = {part.call_id for part in message.parts if isinstance(part, ToolResult)}
+        is_others = message.role == "assistant" and message.model is None
+        (calls.update if is_others else calls.difference_update)(made)
+        yield is_others or (message.role == "tool" and not calls.isdisjoint(answered))
 
 
 def _new_instructions(sent: Sequence[Message], recorded: Sequence[Message]) -> Iterator[Message]:
