@@ -15,6 +15,7 @@ from turnlog.errors import InvalidNote, StorageError
 from turnlog.projections.tree import TreeProjection, tile_in
 from turnlog.projections.view import StoredView
 from turnlog.proof import merkle
+from turnlog.proof.backdating import is_backdated
 from turnlog.proof.checkpoint import Checkpoint, SignedCheckpoint, checked, origin_of
 from turnlog.proof.folder import TileFolder
 from turnlog.proof.keys import Verifier
@@ -24,11 +25,6 @@ from turnlog.proof.tiles import WIDTH, Read, Tiles, grown, hashes_of
 from turnlog.storage.recorder import Recorder, Scan
 from turnlog.storage.rows import Row, has_types
 from turnlog.storage.subscription import BATCH_COMMITS
-
-BACKDATED_SECONDS = 300
-"""How much earlier than a head a row behind it may say that it was recorded: clocks differ, and
-a commit may have waited.
-"""
 
 _UNREADABLE = bytes(HASH_BYTES)
 """In the place of the leaf of what is no row."""
@@ -118,9 +114,9 @@ class _Anchoring:
                 return
             yield _leaf(row)
             due += 1
-            times = [time for size, time in signed if size <= row.position]
-            if times and self._backdated is None and _is_backdated(row, max(times)):
-                self._backdated = row, max(times)
+            time = max((time for size, time in signed if size <= row.position), default=None)
+            if time is not None and self._backdated is None and _is_backdated(row, time):
+                self._backdated = row, time
 
     def _tell_backdated(self, row: Row, time: int) -> None:
         recorded = decode_skeleton(row.skeleton).recorded
@@ -246,12 +242,7 @@ def _leaf(row: Row) -> bytes:
 
 
 def _is_backdated(row: Row, time: int) -> bool:
-    if not is_commit(row.topic):
-        return False
-    try:
-        return decode_skeleton(row.skeleton).recorded < time - BACKDATED_SECONDS
-    except (StorageError, TypeError):
-        return False
+    return is_backdated(row.topic, row.skeleton, time)
 
 
 def _tiles_of(leaves: bytes) -> Read:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from os import PathLike
 from typing import Any
 
 from turnlog.engine.aio import AsyncTurnlog
 from turnlog.engine.log import Turnlog
+from turnlog.engine.witnessing import witnessed
 from turnlog.keys.opening import recorder
 
 
@@ -18,6 +20,8 @@ def open(
     clock: Callable[[], float] = time.time,
     readonly: bool = False,
     keys: str | None = None,
+    witness: str | PathLike[str] | None = None,
+    verifiers: Sequence[str] = (),
 ) -> Turnlog:
     """Open a log: `sqlite:///chat.db`, `postgresql://…` or `memory:`. A context manager.
 
@@ -25,9 +29,16 @@ def open(
     raises NoSuchLog where there is none, StorageError for whatever would write. keys: where the
     key store of a sealed log is, `sqlite:///keys.db` or `postgresql://…`; a new log is sealed with
     it. Raises StorageError where the log is sealed otherwise, or is not.
+
+    witness: where heads of it are kept, a note, a folder or a URL. Raises Rewritten where the log
+    does not go on from there, and so does reading a row that was changed. verifiers: public keys,
+    as `keygen` prints them, one of which must have signed that head; without them it is believed
+    for where it is.
     """
     store = recorder(url, keys=keys, create=not readonly, readonly=readonly)
     try:
+        if witness is not None:
+            return Turnlog(witnessed(store, str(witness), verifiers), clock)
         return Turnlog(store, clock)
     except BaseException:
         store.close()
@@ -40,9 +51,12 @@ def aopen(
     clock: Callable[[], float] = time.time,
     readonly: bool = False,
     keys: str | None = None,
+    witness: str | PathLike[str] | None = None,
+    verifiers: Sequence[str] = (),
 ) -> AsyncOpener:
     """The same, awaitable: `await turnlog.aopen(url)` or `async with turnlog.aopen(url) as log`."""
-    return AsyncOpener(lambda: open(url, clock=clock, readonly=readonly, keys=keys))
+    options: dict[str, Any] = {"keys": keys, "witness": witness, "verifiers": verifiers}
+    return AsyncOpener(lambda: open(url, clock=clock, readonly=readonly, **options))
 
 
 class AsyncOpener:

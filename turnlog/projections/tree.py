@@ -69,9 +69,9 @@ class Tree(Tiles):
         self.origin = origin_of(log_id_in(genesis.skeleton))
         self._genesis = merkle.leaf(genesis.digest)
         self.size = last + 1
-        super().__init__(self._tile)
+        super().__init__(self.tile)
 
-    def _tile(self, level: int, index: int) -> bytes:
+    def tile(self, level: int, index: int) -> bytes:
         return tile_in(self._view, level, index) or (b"" if level + index else self._genesis)
 
     def checkpoint(self, size: int | None = None) -> Checkpoint:

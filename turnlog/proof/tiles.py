@@ -35,6 +35,10 @@ class Tiles:
             raise Corrupt(f"the tree lacks hashes of tile {tile} of level {tile_level}")
         return levels[height][place]
 
+    def hashes(self, level: int, index: int) -> list[bytes]:
+        """Those of a tile."""
+        return self._levels(level, index)[0]
+
     def _levels(self, level: int, index: int) -> list[list[bytes]]:
         """The hashes of a tile and all that follow from them within it."""
         if (kept := self._kept.get((level, index))) is None:

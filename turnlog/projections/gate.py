@@ -1,0 +1,166 @@
+"""Rows held against a head that somebody else keeps, as they are read (ADR 18)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from turnlog.encoding import rows as encoding
+from turnlog.errors import Corrupt, Rewritten, StorageError
+from turnlog.projections.tree import TREE, Tree, tile_in
+from turnlog.projections.view import StoredView
+from turnlog.proof import merkle
+from turnlog.proof.backdating import is_backdated
+from turnlog.proof.checkpoint import Checkpoint, origin_of
+from turnlog.proof.merkle import HASH_BYTES
+from turnlog.proof.tiles import HEIGHT, WIDTH, Tiles, levels_of, widths
+from turnlog.storage.recorder import Reader, Recorder
+from turnlog.storage.rows import Body, Head, Row, Stream, erased
+from turnlog.storage.subscription import batches
+
+KEPT_TILES = 1000
+KEPT_ROWS = 100_000
+"""What is remembered as checked."""
+
+_NO_ROW = (TypeError, ValueError, AttributeError, OverflowError, StorageError)
+
+
+class Gate:
+    """Lets through the rows that a head was signed of, and what was recorded since.
+
+    Raises Rewritten where the log's tree is another one. time: when the head was signed, if that
+    is known. names: conversations that were asked for, by how they are looked up; keys: those that
+    were used in them, as far as it had to be known.
+    """
+
+    def __init__(self, recorder: Recorder, head: Checkpoint, time: int | None = None) -> None:
+        self.size = head.size
+        self._origin = origin_of(encoding.log_id_in(recorder.genesis.skeleton))
+        self._read = _reading(recorder, head)
+        self._edge = Tiles(self._tile)
+        self._at_edge = {(level, index) for level, index, _ in widths(head.size)}
+        self._tiles: OrderedDict[tuple[int, int], list[bytes]] = OrderedDict()
+        self._passed: dict[int, int] = {}
+        self.names: dict[bytes, str] = {}
+        self.keys: dict[str, set[bytes]] = {}
+        self._check_head(recorder.reader, head)
+        if time is not None:
+            self._check_since(recorder.reader, time)
+
+    # --- the head -------------------------------------------------------------------------------
+
+    def _check_head(self, reader: Reader, head: Checkpoint) -> None:
+        if head.origin != self._origin:
+            what = f"the log is {self._origin}, the head that is kept is of {head.origin}"
+            raise Rewritten(f"{what}: another log is in its place")
+        if (last := reader.last_position()) < head.size - 1:
+            what = f"the log ends at position {last}, and a head was signed of {head.size - 1}"
+            raise Rewritten(f"{what}: its tail was cut, or an older copy was put back", last)
+        try:
+            root = merkle.root(self._edge.node, head.size)
+        except Corrupt:
+            root = b""
+        if root != head.root:
+            what = f"the log is not what its head of size {head.size} was signed of"
+            raise Rewritten(f"{what}: `turnlog verify --head` says where")
+
+    def _check_since(self, reader: Reader, time: int) -> None:
+        """Nothing that came after the head may say that it was there before."""
+        for rows in batches(reader, self.size - 1):
+            for row in rows:
+                if is_backdated(row.topic, row.skeleton, time):
+                    what = "says it was recorded before the head that does not have it"
+                    raise Rewritten(f"position {row.position} {what}", row.position, name_of(row))
+
+    def _tile(self, level: int, index: int) -> bytes:
+        """As far as the head's size goes."""
+        width = min(WIDTH, (self.size >> level * HEIGHT) - index * WIDTH)
+        return self._read(level, index)[: max(0, width) * HASH_BYTES]
+
+    # --- leaves ---------------------------------------------------------------------------------
+
+    def _check(self, position: int, digest: bytes, name: str) -> None:
+        """Raise Rewritten unless that is the digest of the row that was signed."""
+        if position < self.size and merkle.leaf(digest) != self._hash(0, position):
+            where = f"conversation {name!r}, position {position}"
+            what = "is not the row that the head was signed of"
+            raise Rewritten(f"{where} {what}: it was changed", position, name)
+
+    def _hash(self, level: int, index: int) -> bytes:
+        """A hash of a tile that leads to the root."""
+        return self._hashes(level, index >> HEIGHT)[index & WIDTH - 1]
+
+    def _hashes(self, level: int, index: int) -> list[bytes]:
+        if (level, index) in self._at_edge:
+            return self._edge.hashes(level, index)  # of which the root was made
+        if (kept := self._tiles.get((level, index))) is None:
+            levels = levels_of(self._tile(level, index))
+            if len(levels) <= HEIGHT or levels[HEIGHT] != [self._hash(level + 1, index)]:
+                raise Rewritten(f"tile {index} of level {level} of the log's tree was changed")
+            kept = self._tiles[level, index] = levels[0]
+            if len(self._tiles) > KEPT_TILES:
+                self._tiles.popitem(last=False)
+        return kept
+
+    # --- what is read ---------------------------------------------------------------------------
+
+    def rows(self, rows: Sequence[Row]) -> Sequence[Row]:
+        for row in rows:
+            if self._is_new(row.position, row):
+                self._check(row.position, row.digest(), name_of(row))
+                self._pass(row.position, row)
+        return rows
+
+    def bodies(self, rows: Sequence[Body], of: Callable[[], Stream | None]) -> Sequence[Body]:
+        """of: gives their stream."""
+        new = [row for row in rows if self._is_new(row[0], row)]
+        if not new or (stream := of()) is None:
+            return rows
+        for row in new:
+            try:
+                digest = _digest(Body._make(row), stream.owner)
+            except _NO_ROW:  # whoever reads on says what is wrong with it
+                continue
+            self._check(row[0], digest, name_of(stream))
+            self._pass(row[0], row)
+        return rows
+
+    def heads(self, heads: Sequence[Head]) -> Sequence[Head]:
+        for head in heads:
+            self._check(head.position, head.digest, head.conversation)
+        return heads
+
+    def _is_new(self, position: Any, row: Any) -> bool:
+        """Whether it is to be checked: not what was let through before."""
+        if not isinstance(position, int) or not position < self.size:
+            return False
+        return self._passed.get(position) != hash(tuple(row))
+
+    def _pass(self, position: int, row: Any) -> None:
+        if len(self._passed) >= KEPT_ROWS:
+            self._passed.clear()
+        self._passed[position] = hash(tuple(row))
+
+
+def _digest(row: Body, owner: bytes) -> bytes:
+    made = row.commitments or encoding.commitments(row.parts)
+    return encoding.digest(owner, row.version, row.topic, row.previous, row.skeleton, made)
+
+
+def name_of(named: Row | Stream) -> str:
+    """Of a conversation; what somebody made of it may be none."""
+    try:
+        return erased(named.stream) if named.name is None else encoding.decode_name(named.name)
+    except (StorageError, TypeError):
+        return repr(named.name)
+
+
+def _reading(recorder: Recorder, head: Checkpoint) -> Callable[[int, int], bytes]:
+    """The log's tree, as it is stored where that goes as far as the head."""
+    reader = recorder.reader
+    checkpoint = reader.checkpoint(TREE.name)
+    if checkpoint is not None and checkpoint.position >= head.size - 1:
+        view = StoredView(reader, TREE.name)
+        return lambda level, index: tile_in(view, level, index)
+    return Tree(recorder).tile
