@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
@@ -12,11 +14,13 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from pydantic_ai import Agent, BinaryContent
 from pydantic_ai import messages as m
 from pydantic_ai.conversation import Conversation
-from pydantic_ai.models.test import TestModel
+from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 import turnlog
 import turnlog.openai
+from tests.command_line import run
 from tests.made_up_model import MadeUpModel, made_up_model
+from tests.parts import turnlog as turnlog_part
 from turnlog.agents.langgraph import TurnlogSaver
 from turnlog.agents.langgraph.messages import said
 from turnlog.agents.pydantic_ai import TurnlogConversationStore
@@ -24,7 +28,7 @@ from turnlog.agents.pydantic_ai.messages import read
 from turnlog.agents.pydantic_ai.saving import document
 from turnlog.audit.verify import verify
 from turnlog.domain.message import Message
-from turnlog.domain.message_equality import alike
+from turnlog.domain.message_equality import alike, identical
 from turnlog.engine.log import Turnlog
 
 ALICE: Any = {"configurable": {"thread_id": "alice"}}
@@ -96,7 +100,19 @@ async def by_langgraph(log: Turnlog) -> None:
     graph(log).invoke({"messages": messages}, ALICE)
 
 
-agent = Agent(TestModel(custom_output_text="Wait."), instructions="Be kind.")
+def thinks_and_calls(messages: list[m.ModelMessage], _: AgentInfo) -> m.ModelResponse:
+    if any(isinstance(part, m.ToolReturnPart) for part in messages[-1].parts):
+        return m.ModelResponse([m.TextPart("Wait.")], model_name="made-up-2")
+    count = len(messages)
+    return m.ModelResponse([
+        m.ThinkingPart("Hm.", signature="sig"),
+        m.TextPart("I ask."),
+        m.ToolCallPart("tide", {"hours": count}, f"tide-{count}"),
+        m.ToolCallPart("wind", "{}", f"wind-{count}"),
+    ])  # fmt: skip
+
+
+agent = Agent(FunctionModel(thinks_and_calls), instructions="Be kind.")
 
 
 @agent.tool_plain
@@ -181,3 +197,51 @@ async def test_what_one_wrote_the_other_reads_and_carries_on(
         assert alike(now[: len(written)], written)
         assert len(now) > len(written)
         written = now
+
+
+# --- what shows it ------------------------------------------------------------------------------
+
+WORDS = (
+    "Is it dry?", "I look.", "no such sea", "It rains.", "And the tide?", "I ask.", "low", "west",
+    "Wait.", "How do I get there?", "One moment.", "tram", "No. 1", "By tram.",
+)  # fmt: skip
+
+
+async def test_every_view_shows_what_all_three_wrote(tmp_path: Path, model: MadeUpModel) -> None:
+    db = f"sqlite:///{tmp_path}/chat.db"
+    with turnlog.open(db) as log:
+        for door in DOORS.values():
+            await door(log, model)
+        messages = await check(log)
+    lines = run("log", "alice", "--json", "--db", db).lines
+    assert {line["type"] for line in lines} >= {"UserUttered", "ToolCalled", "ForeignRecorded"}
+    chat = run("show", "alice", "--dialogue", "--db", db).out
+    assert [word for word in WORDS if word not in chat] == []
+    [line] = exported(db, "openai", tmp_path / "openai.jsonl")
+    assert [word for word in WORDS if word not in line] == []
+    exported(db, "jsonl", tmp_path / "events.jsonl")
+    copied = f"sqlite:///{tmp_path}/copy.db"
+    assert run("import", tmp_path / "events.jsonl", "--db", copied).status == 0
+    assert run("verify", "--db", copied).status == 0
+    with turnlog.open(copied) as log:
+        assert identical(await check(log), messages)
+        for door in DOORS.values():
+            await door(log, model)
+        assert alike((await check(log))[: len(messages)], messages)
+
+
+def exported(db: str, format: str, out: Path) -> list[str]:
+    assert run("export", "--format", format, "--out", out, "--db", db).status == 0
+    return out.read_text().splitlines()
+
+
+async def test_the_inspector_shows_what_all_three_wrote(tmp_path: Path, model: MadeUpModel) -> None:
+    db = f"sqlite:///{tmp_path}/chat.db"
+    with turnlog.open(db) as log:
+        for door in DOORS.values():
+            await door(log, model)
+    with turnlog_part.running(db=db) as server:
+        shown = httpx.get(f"{server.url}/inspect/api/timeline", params={"conversation": "alice"})
+        listed = httpx.get(f"{server.url}/inspect/api/conversations")
+    assert [word for word in WORDS if word not in shown.text] == []
+    assert "alice" in listed.text
