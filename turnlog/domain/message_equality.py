@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from turnlog.domain.attachment import Attachment
 from turnlog.domain.message import Message
-from turnlog.domain.message_parts import Media, Part, Text, ToolCall, ToolResult
+from turnlog.domain.message_parts import Media, Part, Reasoning, Text, ToolCall, ToolResult
 from turnlog.domain.values import same
 
 
@@ -64,6 +64,8 @@ def _bare(part: Part, names: dict[str, list[str]]) -> Part:
         called = names.get(part.call_id or "")
         name = called.pop() if called else None
         return replace(part, name=part.name or name, content=_result(part.content))
+    if isinstance(part, Reasoning):
+        return replace(part, text=part.text or None)
     if isinstance(part, Media):
         return replace(part, name=None, content=None, sha256=_sha256(part))
     return part

@@ -21,6 +21,9 @@ from turnlog.domain.message_parts import (
 )
 from turnlog.serializers.openai.messages import exact
 
+PROVIDER = "turnlog"
+"""Of parts with details that other frameworks recorded."""
+
 Document = dict[str, Any]
 """One ModelMessage as its JSON says it."""
 
@@ -90,10 +93,11 @@ def _kind_of(mime: str) -> str:
 
 def _answered(part: Document) -> Iterator[Part]:
     kind, content = part.get("part_kind"), part.get("content")
+    details = part.get("provider_details") if part.get("provider_name") == PROVIDER else None
     if kind == "text":
-        yield Text(part["content"])
+        yield Refusal(part["content"]) if details else Text(part["content"])
     elif kind == "thinking":
-        yield Reasoning(content or None, part.get("signature"))
+        yield Reasoning(content or None, part.get("signature"), (details or {}).get("opaque"))
     elif kind in ("tool-call", "builtin-tool-call"):
         yield _call(part, server=kind != "tool-call")
     elif kind == "builtin-tool-return":
@@ -132,7 +136,7 @@ def _usage(usage: Mapping[str, Any]) -> Usage | None:
 def written(message: Message, time: str) -> Document:
     """A message of the log as pydantic-ai would have it; time: in ISO 8601.
 
-    A refusal is a text; what only another framework understands is left out.
+    What only another framework understands is left out.
     """
     if message.role == "assistant":
         parts = [held for part in message.parts for held in _to_answer(part)]
@@ -164,10 +168,14 @@ def _to_ask(message: Message) -> Iterator[Document]:
 
 
 def _to_answer(part: Part) -> Iterator[Document]:
-    if isinstance(part, Text | Refusal):
+    if isinstance(part, Text):
         yield {"part_kind": "text", "content": part.text}
+    elif isinstance(part, Refusal):
+        yield {"part_kind": "text", "content": part.text, **_details({"refusal": True})}
     elif isinstance(part, Reasoning):
-        yield {"part_kind": "thinking", "content": part.text or "", "signature": part.signature}
+        opaque = {} if part.opaque is None else _details({"opaque": part.opaque})
+        held = {"content": part.text or "", "signature": part.signature, **opaque}
+        yield {"part_kind": "thinking", **held}
     elif isinstance(part, ToolCall):
         kind = "builtin-tool-call" if part.server else "tool-call"
         given = part.arguments if part.raw is None else part.raw
@@ -176,6 +184,11 @@ def _to_answer(part: Part) -> Iterator[Document]:
         yield _returned(part, "builtin-tool-return")
     elif isinstance(part, Media) and part.content is not None:
         yield {"part_kind": "file", "content": _media(part)}
+
+
+def _details(details: Document) -> Document:
+    """What pydantic-ai has no member for, and sends to no provider."""
+    return {"provider_name": PROVIDER, "provider_details": details}
 
 
 def _returned(part: ToolResult, kind: str) -> Document:
@@ -196,7 +209,8 @@ def _media(part: Media) -> Document | None:
     if part.uri is None:
         return None
     kind = "document" if part.kind == "file" else part.kind
-    return {"kind": f"{kind}-url", "url": part.uri}
+    known = {} if part.mime is None else {"media_type": part.mime}
+    return {"kind": f"{kind}-url", "url": part.uri, **known}
 
 
 # --- bytes --------------------------------------------------------------------------------------
