@@ -1,0 +1,209 @@
+"""Reading a log: where conversations stand, what was recorded in them, read models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from turnlog.domain.attachment import Attachment
+from turnlog.domain.commit import Commit
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.events import ConversationDeleted, Event
+from turnlog.domain.recorded import RecordedEvent
+from turnlog.domain.state import State
+from turnlog.domain.streams import is_conversation
+from turnlog.domain.values import is_text
+from turnlog.engine.arguments import check_numbers, check_seconds, is_id
+from turnlog.engine.eventsourcing import ConversationApplication
+from turnlog.errors import OutOfRange, UnknownConversation
+from turnlog.projections import PROJECTIONS
+from turnlog.projections.history import StoredHistory
+from turnlog.projections.lagging import LaggingView
+from turnlog.projections.live_head import LiveHead
+from turnlog.projections.projection import catch_up
+from turnlog.projections.shown_commits import shown_commits
+from turnlog.projections.stream_rows import LivingRows, StreamRows
+from turnlog.projections.view import StoredView
+from turnlog.storage.contents import opened
+from turnlog.storage.rows import key_lookup
+
+
+class ReadableLog(ConversationApplication):
+    """What is read from a log: conversations as they stand or stood, and the read models."""
+
+    def conversation(
+        self,
+        id: str,
+        *,
+        turn: int | None = None,
+        event: int | None = None,
+        time: float | None = None,
+        version: int | None = None,
+        deleted: bool = False,
+        life: int | None = None,
+    ) -> Conversation:
+        """A conversation now, or as it was after a turn, an event, at a time or a version.
+
+        time: UTC seconds, held against the events' own timestamps. deleted: whether a deleted one
+        is wanted too, whose state is then that of its deletion. life: an earlier one of a
+        conversation that began anew after a deletion, counting from 1; None for the newest.
+
+        What it reads later, it reads of the same life. Unless a deleted one is wanted, reading
+        raises UnknownConversation from the moment on when that life is deleted.
+        """
+        if sum(moment is not None for moment in (turn, event, time, version)) > 1:
+            raise OutOfRange(id, "give one of turn, event, time and version")
+        check_numbers(id, turn=turn, event=event, version=version, life=life)
+        check_seconds(id, "time", time)
+        head, newest = self._head(id, deleted=deleted)
+        if life not in (None, head.life):
+            head, newest = self._past_life(id, life, deleted=deleted)
+        history = self._history(head) if deleted else self.past(head)
+        if turn is not None:
+            state = history.state_after_turn(turn)
+        elif event is not None:
+            state = history.state(event)
+        elif time is not None:
+            state = history.state_at_time(time)
+        elif version is not None and version != head.version:
+            state = history.state_at_version(version)
+        else:
+            state = newest
+        redactions = history.redactions() if newest.redacted else None
+        is_newest = state.event == newest.event and not newest.deleted
+        return Conversation(
+            id, state, history, version or head.version, redactions, is_newest=is_newest
+        )
+
+    def read_events(self, id: str, after: int = 0) -> list[Event]:
+        """The events of a conversation numbered above `after`, oldest first."""
+        check_numbers(id, event=after)
+        return list(self.conversation(id).events(after))
+
+    def read_recorded(self, id: str, after: int = 0) -> list[RecordedEvent]:
+        """The same in their envelopes."""
+        check_numbers(id, event=after)
+        return list(self.conversation(id).recorded(after))
+
+    def history(self, id: str, life: int | None = None) -> StoredHistory:
+        """What was recorded in one life, deleted or not, as it was recorded; None: the newest."""
+        head = self.current.head(self.store.reader, id)
+        if head is not None and life in (None, head.life):
+            return self._history(head)
+        stream = None if life is None else self.store.reader.stream(id, life)
+        number = stream.stream if stream else 0
+        return StoredHistory(StreamRows(self.store.reader, self.current, id, number, life or 1))
+
+    def past(self, head: LiveHead) -> StoredHistory:
+        """That of the life that a head belongs to.
+
+        Reading it raises UnknownConversation once that life is deleted.
+        """
+        return StoredHistory(LivingRows.of(self.store.reader, self.current, head))
+
+    def _history(self, head: LiveHead) -> StoredHistory:
+        """The same, deleted or not."""
+        return StoredHistory(StreamRows.of(self.store.reader, self.current, head))
+
+    def ids(self, *, trials: bool = True) -> Iterator[str]:
+        """Every conversation that is not deleted, in order of id; without forks made on trial."""
+        found = self.heads()
+        return (head.conversation for head, state in found if trials or not state.lineage.trial)
+
+    def heads(self) -> Iterator[tuple[LiveHead, State]]:
+        """Where every conversation stands that is not deleted, in order of id."""
+        for head, state in self._every_head():
+            if not state.deleted:
+                yield head, self._shown(head, state)
+
+    def _every_head(self) -> Iterator[tuple[LiveHead, State]]:
+        for head in self.current.every(self.store.reader):
+            if is_conversation(head.conversation):
+                yield head, head.state
+
+    def keyed(self, id: str, key: str) -> Commit | None:
+        """The commit of an idempotency key that was given in the newest life."""
+        reader = self.store.reader
+        possible = is_id(id) and is_text(key)
+        if not possible or (head := self.current.head(reader, id)) is None:
+            return None
+        lookup = key_lookup(self.store.genesis.secret, id, key, head.life)
+        if (position := self.current.key(lookup)) is not None:
+            rows = reader.tail(position - 1, 1)
+        else:
+            rows = reader.keyed_rows([lookup])
+        return next(iter(shown_commits(reader, self.current, rows)), None)
+
+    def view(self, name: str) -> StoredView:
+        """A read model's entries, with everything recorded so far folded in.
+
+        Raises OutOfRange where there is none of that name.
+        """
+        if (projection := PROJECTIONS.get(name)) is None:
+            known = ", ".join(sorted(PROJECTIONS))
+            raise OutOfRange(None, f"there is no view {name!r:.80}, but {known}")
+        if self.store.readonly:
+            return LaggingView(self.store.reader, projection)
+        catch_up(self.store, [projection])
+        return StoredView(self.store.reader, name)
+
+    def head(self, id: str, *, deleted: bool = False) -> tuple[LiveHead, State]:
+        """Where a conversation stands. Raises UnknownConversation where there is none.
+
+        deleted: whether a deleted one is wanted too.
+        """
+        head, state = self._head(id, deleted=deleted)
+        return head, self._shown(head, state)
+
+    def _head(self, id: str, *, deleted: bool = False) -> tuple[LiveHead, State]:
+        """The same as the fold has it."""
+        head = self.current.head(self.store.reader, id) if is_id(id) else None
+        if head is not None and (deleted or not head.state.deleted):
+            return head, head.state
+        raise UnknownConversation(id)
+
+    def _shown(self, head: LiveHead, state: State) -> State:
+        """The state without what was redacted."""
+        if not state.redacted:
+            return state
+        return self._history(head).redactions().state(head.event)
+
+    def _past_life(self, id: str, life: int, *, deleted: bool) -> tuple[LiveHead, State]:
+        """Where a life ended that was followed by another: with its deletion."""
+        stream = self.store.reader.stream(id, life)
+        if stream is None or not deleted:
+            raise UnknownConversation(id)
+        [last] = self.store.reader.rows_newest_first(stream.stream, 2**62, 1)
+        state = self.history(id, life).replay()
+        return LiveHead(
+            id, stream.stream, stream.owner, life, last.version, last.position, last.digest(), 0,
+            state,
+        ), state  # fmt: skip
+
+    def deletions(self) -> Iterator[RecordedEvent]:
+        """How each deleted conversation was deleted, in order of id."""
+        for head, state in self._every_head():
+            for life in range(1, head.life + state.deleted):
+                newest = self.history(head.conversation, life).recorded_newest_first()
+                yield next(each for each in newest if isinstance(each.event, ConversationDeleted))
+
+    def end(self, id: str) -> tuple[int, int]:
+        """The log's last position, then the number of the conversation's last event."""
+        position = self.store.reader.last_position()
+        head = self.current.head(self.store.reader, id)
+        return position, head.event if head else 0
+
+    def __contains__(self, id: str) -> bool:
+        try:
+            self._head(id)
+        except UnknownConversation:
+            return False
+        return True
+
+    def open_attachment(self, attachment: Attachment) -> BinaryIO:
+        """A binary file that reads what an event names, of whatever conversation.
+
+        Raises Corrupt where it is not there whole.
+        """
+        bound = attachment.is_bound
+        return attachment.open() if bound else opened(self.store.reader, attachment)
