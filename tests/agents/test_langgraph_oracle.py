@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +15,11 @@ from turnlog.domain.message_equality import flattened
 
 LONG = os.environ.get("TURNLOG_FAULTS") == "long"
 SEEDS = 300 if LONG else 12
+CASES = [
+    *(("sqlite_url", seed) for seed in range(SEEDS)),
+    *(("postgres_url", SEEDS + seed) for seed in range(SEEDS // 4)),
+]
+"""Fixture of the log's address, and what the graph and the steps follow from."""
 STEPS = 16
 
 
@@ -34,12 +38,13 @@ def generated() -> Counter[str]:
     return Counter()
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize(("log", "seed"), CASES)
 @pytest.mark.timeout(120)
 def test_a_graph_finds_what_it_would_find_in_memory(
-    seed: int, tmp_path: Path, generated: Counter[str]
+    log: str, seed: int, request: pytest.FixtureRequest, generated: Counter[str]
 ):
-    with TurnlogSaver(f"sqlite:///{tmp_path}/chat.db") as saver:
+    url = request.getfixturevalue(log)
+    with TurnlogSaver(url) as saver:
         expected, found = started(seed, CopyingMemory()), started(seed, saver)
         for _ in range(STEPS):
             done = expected.step()
@@ -47,16 +52,16 @@ def test_a_graph_finds_what_it_would_find_in_memory(
             assert snapshots(found) == snapshots(expected)
             generated.update({"steps", done, *expected.seen(), *check_messages(found, saver)})
         states = [each.values for each in found.graph.get_state_history(found.config)]
-    with TurnlogSaver(f"sqlite:///{tmp_path}/chat.db") as again:
+    with TurnlogSaver(url) as again:
         found = started(seed, again)
         found.thread = expected.thread
         assert snapshots(found) == snapshots(expected)
         assert [each.values for each in found.graph.get_state_history(found.config)] == states
-    generated["seeds"] += 1
+    generated["graphs"] += 1
 
 
 def test_all_kinds_of_steps_were_among_them(generated: Counter[str]):
-    if generated["seeds"] < SEEDS:
+    if generated["graphs"] < len(CASES):
         pytest.skip("not all graphs were run, or not all of them were equal")
     print(f"\n{generated.pop('steps')} steps, 0 mismatches:", dict(sorted(generated.items())))
     assert {name for name in WANTED if not generated[name]} == set()
