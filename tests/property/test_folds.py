@@ -17,8 +17,9 @@ from tests.stored import snapshots_of
 from turnlog import Turnlog
 from turnlog.audit.verify import verify
 from turnlog.domain import events as e
-from turnlog.domain.apply import REWRITES, advance, beginning, go_back, go_on, rewrite
+from turnlog.domain.apply import REWRITES, advance, beginning, go_back, go_on
 from turnlog.domain.context import Context
+from turnlog.domain.effects.messages import rewrite
 from turnlog.domain.fold import At, Fold, _Notes, apply, fold, no_past, replay
 from turnlog.domain.history import GrowingHistory, NoHistory, past
 from turnlog.domain.rewinds import counting, goes_behind

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import turnlog
 from turnlog import Dialogue
 from turnlog.domain import events as e
-from turnlog.domain.apply import rewrite
 from turnlog.domain.conversation import Conversation
+from turnlog.domain.effects.messages import rewrite
 from turnlog.domain.fold import apply, replay
 from turnlog.domain.history import GrowingHistory, NoHistory, past
 from turnlog.domain.redactions import Redactions

@@ -15,7 +15,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.apply import IN_CONTEXT, OF_PEOPLE
+from turnlog.domain.effects.people import IN_CONTEXT, OF_PEOPLE
 from turnlog.domain.errors import InvalidEvent
 from turnlog.domain.fold import fold
 from turnlog.domain.history import GrowingHistory, History, past

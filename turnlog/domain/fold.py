@@ -12,8 +12,9 @@ from itertools import islice
 from operator import itemgetter
 from typing import NoReturn
 
-from turnlog.domain.apply import REWINDS, REWRITES, advance, beginning, go_back, go_on, rewrite
+from turnlog.domain.apply import REWINDS, REWRITES, advance, beginning, go_back, go_on
 from turnlog.domain.context import Context
+from turnlog.domain.effects.messages import rewrite
 from turnlog.domain.events import Event
 from turnlog.domain.rewinds import counting
 from turnlog.domain.state import State, copy_context

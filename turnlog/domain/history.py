@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from turnlog.domain.apply import REWRITES, rewrite
+from turnlog.domain.apply import REWRITES
 from turnlog.domain.context import Context
+from turnlog.domain.effects.messages import rewrite
 from turnlog.domain.events import Event
 from turnlog.domain.fold import At, fold, no_past
 from turnlog.domain.recorded import RecordedEvent

@@ -1,0 +1,11 @@
+"""A table of effects: each function writes one event's into a state that nobody else holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from turnlog.domain.event import Event
+from turnlog.domain.state import State
+
+Effects = dict[type[Event], Callable[[State, Any], None]]

@@ -1,0 +1,85 @@
+"""People and keeping: what their events do to a state."""
+
+from __future__ import annotations
+
+from turnlog.domain import events as e
+from turnlog.domain.context import Context
+from turnlog.domain.effects.effect import Effects
+from turnlog.domain.lineage import Lineage
+from turnlog.domain.state import State
+
+
+def _user_identified(state: State, event: e.UserIdentified) -> None:
+    state.user = event.user
+
+
+def _identity_merged(state: State, event: e.IdentityMerged) -> None:
+    state.user = event.user
+    if event.other not in state.identities:
+        state.identities = (*state.identities, event.other)
+
+
+def _handover_started(state: State, event: e.HandoverStarted) -> None:
+    state.handover = event.to or "human"
+
+
+def _handover_ended(state: State, event: e.HandoverEnded) -> None:
+    state.handover = None
+
+
+def _tagged(state: State, event: e.ConversationTagged) -> None:
+    state.tags = tuple(dict.fromkeys((*state.tags, *event.tags)))
+
+
+def _untagged(state: State, event: e.ConversationUntagged) -> None:
+    state.tags = tuple(tag for tag in state.tags if tag not in event.tags)
+
+
+def _deleted(state: State, event: e.ConversationDeleted) -> None:
+    """Nothing of what was said is left in a state; the counts are."""
+    line = state.lineage
+    lineage = Lineage(origin=line.origin, shared=line.shared, turns=line.turns, trial=line.trial)
+    bare = State(
+        event=state.event, turn=state.turn, deleted=True, redacted=state.redacted, lineage=lineage
+    )
+    for name in State.__struct_fields__:
+        setattr(state, name, getattr(bare, name))
+
+
+def _erased(state: State, event: e.EventErased) -> None:
+    """Of what was dropped only that it was there counts."""
+    opens_turn = event.was == e.UserUttered.__name__
+    state.turn += opens_turn
+    state.context.turn += opens_turn
+
+
+def _origin_deleted(state: State, event: e.OriginDeleted) -> None:
+    """Of what was shared with the origin only the counts are left."""
+    state.redacted = True
+    for name in (*OF_PEOPLE, *IN_CONTEXT):
+        if name not in event.fields:
+            held, bare = (state, State()) if name in OF_PEOPLE else (state.context, Context())
+            setattr(held, name, getattr(bare, name))
+    context = state.context
+    context.slots = {name: value for name, value in context.slots.items() if name in event.slots}
+    state.tags = tuple(tag for tag in state.tags if tag in event.tags)
+
+
+OF_PEOPLE = ("thread", "channel", "user", "identities", "handover")
+"""Of a state, what may come from a past that is hidden."""
+
+IN_CONTEXT = ("latest_message", "latest_bot_message", "latest_action", "loop", "stack")
+"""The same of its context."""
+
+
+EFFECTS: Effects = {
+    e.UserIdentified: _user_identified,
+    e.IdentityMerged: _identity_merged,
+    e.HandoverStarted: _handover_started,
+    e.HandoverEnded: _handover_ended,
+    e.ConversationTagged: _tagged,
+    e.ConversationUntagged: _untagged,
+    e.ConversationDeleted: _deleted,
+    e.EventErased: _erased,
+    e.OriginDeleted: _origin_deleted,
+}

@@ -1,0 +1,60 @@
+"""Declarations and sessions: what their events do to a state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from turnlog.domain import events as e
+from turnlog.domain.context import Context
+from turnlog.domain.effects.effect import Effects
+from turnlog.domain.state import LISTEN, RESTART, State
+
+
+def _slots_declared(state: State, event: e.SlotsDeclared) -> None:
+    state.declared = {**state.declared, **{slot.name: slot for slot in event.slots}}
+    state.closed = event.closed
+    slots = state.context.slots
+    for name in dict.fromkeys(slot.name for slot in event.slots):
+        slot = state.declared[name]  # the last, where one is declared twice
+        if slot.initial is not None:
+            slots.setdefault(name, slot.coerce(slot.initial))
+
+
+def _session_configured(state: State, event: e.SessionConfigured) -> None:
+    state.session = replace(state.session, expiry=event.expiry, carry_over=event.carry_over)
+
+
+def _session_started(state: State, event: e.SessionStarted) -> None:
+    number = state.session.number + 1
+    state.session = replace(state.session, number=number, started=event.timestamp, ended=None)
+    slots = dict(state.context.slots) if state.session.carry_over else state.initial_slots
+    state.context = _fresh(state, slots, LISTEN)
+
+
+def _conversation_restarted(state: State, event: e.ConversationRestarted) -> None:
+    state.context = _fresh(state, state.initial_slots, RESTART)
+
+
+def _fresh(state: State, slots: dict[str, Any], followup: str) -> Context:
+    stack: list[Any] | None = None if state.context.stack is None else []
+    return Context(slots=slots, followup=followup, stack=stack, turn=state.context.turn)
+
+
+def _session_expired(state: State, event: e.SessionExpired) -> None:
+    state.session = replace(state.session, ended="expired")
+
+
+def _session_ended(state: State, event: e.SessionEnded) -> None:
+    state.session = replace(state.session, ended=event.reason or "ended")
+
+
+EFFECTS: Effects = {
+    e.SlotsDeclared: _slots_declared,
+    e.SessionConfigured: _session_configured,
+    e.SessionStarted: _session_started,
+    e.SessionExpired: _session_expired,
+    e.SessionEnded: _session_ended,
+    e.ConversationRestarted: _conversation_restarted,
+}
