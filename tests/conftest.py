@@ -15,6 +15,7 @@ import hypothesis
 import pytest
 
 from tests import parts
+from tests.parts import aics_tlog as aics_part
 from tests.parts import chromium as chromium_part
 from tests.parts import node as node_part
 from tests.parts import postgres as postgres_part
@@ -83,6 +84,13 @@ def rasa_schemas() -> Path:
     """The folder of the schemas that Rasa checks its training files with."""
     with needing("rasa schemas"):
         return rasa_part.installed()
+
+
+@pytest.fixture(scope="session")
+def aics_python() -> Path:
+    """A Python that has aics-tlog."""
+    with needing("aics-tlog"):
+        return aics_part.installed()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,16 @@
 import time
 from collections.abc import Callable
 
-from tests.parts import PartMissing, chromium, node, pgbouncer, postgres, rasa_schemas, valkey
+from tests.parts import (
+    PartMissing,
+    aics_tlog,
+    chromium,
+    node,
+    pgbouncer,
+    postgres,
+    rasa_schemas,
+    valkey,
+)
 
 
 def main() -> None:
@@ -44,6 +53,7 @@ CHECKS: dict[str, Callable[[], object]] = {
     "node": node.installed,
     "chromium": check_chromium,
     "rasa schemas": rasa_schemas.installed,
+    "aics-tlog": aics_tlog.installed,
 }
 
 if __name__ == "__main__":
