@@ -8,6 +8,8 @@ TurnlogError
 │   ├── InvalidEvent         a value or an event that cannot be recorded
 │   └── StaleParent          a framework goes on from what is not the newest
 ├── InvalidMessage           a message that no events can say
+├── UnknownPerson            nobody is known by that name
+├── Held                     a hold keeps what was to be erased
 ├── StorageError             the log itself
 │   ├── NoSuchLog            nothing has been recorded there, or the name is mistyped
 │   ├── VersionConflict      somebody else appended first
@@ -33,12 +35,14 @@ from __future__ import annotations
 
 from turnlog.domain.errors import (
     ConversationError,
+    Held,
     InvalidEvent,
     InvalidMessage,
     OutOfRange,
     StaleParent,
     TurnlogError,
     UnknownConversation,
+    UnknownPerson,
     UnknownState,
 )
 
@@ -50,6 +54,7 @@ __all__ = [
     "ForeignDatabase",
     "ForkedLog",
     "FormatError",
+    "Held",
     "InvalidEvent",
     "InvalidKey",
     "InvalidMessage",
@@ -68,6 +73,7 @@ __all__ = [
     "TurnlogError",
     "Unavailable",
     "UnknownConversation",
+    "UnknownPerson",
     "UnknownState",
     "VersionConflict",
 ]

@@ -18,6 +18,7 @@ from turnlog import (
     SlotSet,
     ThreadStarted,
     Turnlog,
+    UserIdentified,
     UserUttered,
     ValueSet,
 )
@@ -77,6 +78,8 @@ def test_a_view_has_what_was_recorded_a_moment_ago(log: Turnlog) -> None:
 
 @pytest.mark.parametrize("batch", [1, 2, 1000])
 def test_rebuilt_is_live_whatever_the_size_of_batches(log: Turnlog, batch: int) -> None:
+    log.record("bob", UserIdentified("bob"))
+    log.hold("bob", reason="a case", actor="dpo")
     catch_up(log.store, PROJECTIONS.values(), batch)
     log.current.catch_up()
     live, heads = contents(log), list(log.store.reader.heads())

@@ -172,7 +172,7 @@ class Chain:
             return
         self._check_numbers(commit, here)
         self.events = commit.last_event
-        self._check_key(row, commit)
+        self._keys.add(row, commit)
         self._attached.add(row, here)
         if self._state is not None:
             self._take(commit.events)
@@ -187,10 +187,6 @@ class Chain:
         """Its events, up to the first that cannot be read."""
         with suppress(StorageError):
             yield from self._history.events(after, contents=BARE)
-
-    def _check_key(self, row: Row, commit: Commit) -> None:
-        if self._stream is None or self._stream.name is not None:
-            self._keys.add(row, commit)
 
     def _check_numbers(self, commit: Commit, here: int) -> None:
         if commit.first_event != here:

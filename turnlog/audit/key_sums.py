@@ -33,7 +33,7 @@ class KeySums:
         self.early = 0
 
     def add(self, row: Row, commit: Commit) -> None:
-        """A row's keys; those of an id that was dropped are dropped from the table with it."""
+        """A row's keys."""
         for lookup in self._firsts.of(row, self._lookups(row, commit)):
             number = _number(lookup, row.position)
             if row.position <= self._checkpoint:
@@ -42,8 +42,12 @@ class KeySums:
                 self.early += number
 
     def _lookups(self, row: Row, commit: Commit) -> Iterator[bytes]:
-        """How a row is found by what it is known again by, and by what it is a fork of."""
-        yield from repeat_lookups(self._secret, commit)
+        """How a row is found by what it is known again by, and by what it is a fork of.
+
+        What found a row by an id that was dropped is dropped from the table with it.
+        """
+        if row.name is not None:
+            yield from repeat_lookups(self._secret, commit)
         first = commit.events[0] if commit.version == 1 and commit.events else None
         if isinstance(first, HistoryContinued) and first.conversation is not None:
             yield fork_lookup(self._secret, first.conversation, row.stream)
@@ -68,7 +72,7 @@ class KeySums:
         for row in scan.every(Row):
             with suppress(StorageError, TypeError, ValueError):
                 commit = row.commit(BARE) if has_types(row) and is_commit(row.topic) else None
-                if commit is None or row.name is None:
+                if commit is None:
                     continue
                 for lookup in firsts.of(row, self._lookups(row, commit)):
                     if [one.position for one in scan.keyed_rows([lookup])] == [row.position]:

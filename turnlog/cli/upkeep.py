@@ -10,7 +10,7 @@ from turnlog.cli import output
 from turnlog.cli.settings import Id, actor, open_log
 from turnlog.domain.amounts import amount
 
-REMAINS = "the bytes remain in the log until erasure by key destruction exists"
+REMAINS = "the bytes remain in the log until `turnlog erase`"
 
 Actor = Annotated[str | None, typer.Option("--actor", metavar="A", help="Who deletes it.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept with it.")]

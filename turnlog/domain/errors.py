@@ -39,9 +39,19 @@ class OutOfRange(ConversationError):
 class InvalidEvent(ConversationError):
     """`field` names what is wrong in the event."""
 
-    def __init__(self, conversation: str, field: str, why: str) -> None:
+    def __init__(self, conversation: str | None, field: str, why: str) -> None:
         super().__init__(conversation, f"{field}: {why}")
         self.field = field
+
+
+class UnknownPerson(TurnlogError):
+    def __init__(self, person: str) -> None:
+        super().__init__(f"person {person!r}: no conversation identifies them, or is theirs")
+        self.person = person
+
+
+class Held(TurnlogError):
+    """A hold keeps what was to be erased."""
 
 
 class StaleParent(ConversationError):

@@ -26,6 +26,12 @@ from turnlog.domain.annotations import Intent as Intent
 from turnlog.domain.annotations import Span as Span
 from turnlog.domain.branch_events import HistoryContinued as HistoryContinued
 from turnlog.domain.branch_events import OriginDeleted as OriginDeleted
+from turnlog.domain.erasure_events import ContentErased as ContentErased
+from turnlog.domain.erasure_events import ErasureFinished as ErasureFinished
+from turnlog.domain.erasure_events import ErasureRecorded as ErasureRecorded
+from turnlog.domain.erasure_events import HoldPlaced as HoldPlaced
+from turnlog.domain.erasure_events import HoldReleased as HoldReleased
+from turnlog.domain.erasure_events import LogVacuumed as LogVacuumed
 from turnlog.domain.event import Event as Event
 from turnlog.domain.event import Versions as Versions
 from turnlog.domain.ledger_events import AiDisclosed as AiDisclosed
@@ -589,7 +595,8 @@ EVENTS: tuple[type[Event], ...] = (
     ValueSet, ValueAppended, ValueRemoved, ValuesCleared,
     UserIdentified, IdentityMerged, HandoverStarted, HandoverEnded,
     ConversationTagged, ConversationUntagged, ConversationDeleted, LogRebuilt,
-    TailLost, KeyStoreUsed, AccessRecordingSet, AccessRecorded, EventErased, Unknown,
+    TailLost, KeyStoreUsed, AccessRecordingSet, AccessRecorded, ErasureRecorded, ErasureFinished,
+    ContentErased, HoldPlaced, HoldReleased, LogVacuumed, EventErased, Unknown,
 )  # fmt: skip
 """Every type of event there is."""
 

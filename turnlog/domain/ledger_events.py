@@ -35,13 +35,24 @@ class OutcomeRecorded(Event, tag=114, frozen=True, array_like=True, gc=False):
     comment: str | None = None
 
 
-class ConversationExported(Event, tag=115, frozen=True, array_like=True, gc=False):
-    """The conversation went to a recipient; manifest: SHA-256 of the export's manifest."""
-
+class _Exported(Event, frozen=True, array_like=True, gc=False):
     recipient: str
     format: str | None = None
     purpose: str | None = None
     manifest: str | None = None
+
+
+class ConversationExported(
+    _Exported, tag=115, frozen=True, array_like=True, kw_only=True, gc=False
+):
+    """The conversation went to a recipient; manifest: SHA-256 of the export's manifest.
+
+    streams: of conversations, by number, where it is recorded in the log's own stream. export: the
+    id that the export's manifest has.
+    """
+
+    streams: tuple[int, ...] = ()
+    export: str | None = None
 
 
 class KeyStoreUsed(Event, tag=130, frozen=True, array_like=True, gc=False):

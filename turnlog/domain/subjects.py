@@ -83,7 +83,12 @@ def _holds_numbers(event: e.Event) -> bool:
     )
 
 
-_ACCOUNTS: frozenset[type[e.Event]] = frozenset([e.KeyStoreUsed, e.TailLost])
+_ACCOUNTS: frozenset[type[e.Event]] = frozenset(
+    [
+        e.KeyStoreUsed, e.TailLost, e.ErasureRecorded, e.ErasureFinished, e.ContentErased,
+        e.HoldPlaced, e.HoldReleased, e.LogVacuumed,
+    ]
+)  # fmt: skip
 """What the log keeps of itself, for whoever has no keys."""
 
 _GOING_BACK: frozenset[type[e.Event]] = frozenset(

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from queue import Empty, SimpleQueue
-from typing import BinaryIO, Self, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
 from turnlog.domain.attachment import Attachment
 from turnlog.domain.commit import Commit
@@ -31,6 +31,10 @@ from turnlog.projections import catch_up_kept
 from turnlog.projections.live_head import LiveHead
 from turnlog.projections.view import StoredView
 from turnlog.storage.subscription import WAIT_SECONDS, Subscription
+
+if TYPE_CHECKING:  # read when it is asked for
+    from turnlog.engine.erasure.erasing import Erased
+    from turnlog.engine.erasure.holds import Hold
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -148,6 +152,39 @@ class AsyncTurnlog:
         await self.read(lambda log: log.check_deletable(conversation))
         await self.record(conversation, ConversationDeleted(reason, actor=actor))
         await self.read(lambda log: catch_up_kept(log.store))
+
+    async def erase(
+        self,
+        id: str | None = None,
+        *,
+        person: str | None = None,
+        event: int | None = None,
+        reason: str,
+        actor: str,
+        vacuum: str = "yes",
+        progress: Callable[[str], None] | None = None,
+    ) -> Erased:
+        """As Turnlog.erase, on a reading thread."""
+        return await self.read(
+            lambda log: log.erase(
+                id, person=person, event=event, reason=reason, actor=actor, vacuum=vacuum,
+                progress=progress,
+            )
+        )  # fmt: skip
+
+    async def hold(
+        self, id: str | None = None, *, person: str | None = None, reason: str, actor: str
+    ) -> None:
+        """As Turnlog.hold: durable when it returns."""
+        await self.read(lambda log: log.hold(id, person=person, reason=reason, actor=actor))
+
+    async def release(
+        self, id: str | None = None, *, person: str | None = None, reason: str, actor: str
+    ) -> list[Hold]:
+        """As Turnlog.release: durable when it returns."""
+        return await self.read(
+            lambda log: log.release(id, person=person, reason=reason, actor=actor)
+        )
 
     def submit(self, request: Request) -> asyncio.Future[Recorded]:
         """Queue a request; the future is resolved after COMMIT."""

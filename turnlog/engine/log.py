@@ -23,6 +23,7 @@ from turnlog.engine.command import (
     importing,
     recording,
 )
+from turnlog.engine.erasure.unfinished import finish_at_opening
 from turnlog.engine.followed_log import FollowedLog
 from turnlog.engine.forking import Fork
 from turnlog.engine.lost_tail import check_tail
@@ -33,7 +34,9 @@ from turnlog.errors import InvalidEvent, OutOfRange, UnknownConversation
 from turnlog.projections import catch_up_kept
 from turnlog.storage.recorder import Recorder
 
-if TYPE_CHECKING:  # which needs an extra
+if TYPE_CHECKING:  # read when it is asked for, or with an extra
+    from turnlog.engine.erasure.erasing import Erased
+    from turnlog.engine.erasure.holds import Hold
     from turnlog.keys.store import KeyStore
 
 IMPORT_SPLIT = 256
@@ -51,6 +54,7 @@ class Turnlog(FollowedLog):
         self.clock = clock
         name_key_store(self)
         check_tail(self)
+        finish_at_opening(self)
 
     def __repr__(self) -> str:
         return f"Turnlog({self.store.url!r})"
@@ -184,6 +188,53 @@ class Turnlog(FollowedLog):
         self.check_deletable(conversation)
         self.record(conversation, ConversationDeleted(reason, actor=actor))
         catch_up_kept(self.store)
+
+    def erase(
+        self,
+        id: str | None = None,
+        *,
+        person: str | None = None,
+        event: int | None = None,
+        reason: str,
+        actor: str,
+        vacuum: str = "yes",
+        progress: Callable[[str], None] | None = None,
+    ) -> Erased:
+        """Erase a person, a conversation with all its lives, or one event of it, for good.
+
+        It is recorded first, with reason and actor, and finished by whoever opens the log next if
+        this process is killed. vacuum: so that no byte is left in free space, yes; full, also where
+        that locks out everybody else (PostgreSQL); no, which is faster, leaves that to the next.
+        Raises UnknownPerson, UnknownConversation, OutOfRange, InvalidEvent or Held, and erases
+        nothing.
+        """
+        from turnlog.engine.erasure.doors import erase
+
+        return erase(
+            self, id, person, event, reason, actor, vacuum, progress or (lambda doing: None)
+        )
+
+    def hold(
+        self, id: str | None = None, *, person: str | None = None, reason: str, actor: str
+    ) -> None:
+        """Have nothing erased of a conversation, or of a person, until that is released.
+
+        Raises UnknownConversation or UnknownPerson.
+        """
+        from turnlog.engine.erasure.holds import place
+
+        place(self, id, person, reason, actor)
+
+    def release(
+        self, id: str | None = None, *, person: str | None = None, reason: str, actor: str
+    ) -> list[Hold]:
+        """End the holds on a conversation, or on a person, and give them back.
+
+        Raises Held where there are none.
+        """
+        from turnlog.engine.erasure.holds import release
+
+        return release(self, id, person, reason, actor)
 
     def check_deletable(self, conversation: str) -> None:
         """Raise UnknownConversation where there is none.

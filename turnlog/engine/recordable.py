@@ -7,10 +7,16 @@ from collections.abc import Sequence
 from turnlog.domain.events import (
     AccessRecorded,
     AccessRecordingSet,
+    ContentErased,
     ConversationDeleted,
+    ErasureFinished,
+    ErasureRecorded,
     Event,
+    HoldPlaced,
+    HoldReleased,
     KeyStoreUsed,
     LogRebuilt,
+    LogVacuumed,
     OriginDeleted,
     TailLost,
 )
@@ -18,7 +24,10 @@ from turnlog.domain.state import State
 from turnlog.domain.streams import is_conversation
 from turnlog.errors import InvalidEvent
 
-OF_THE_LOG = (AccessRecorded, AccessRecordingSet, KeyStoreUsed, LogRebuilt, OriginDeleted, TailLost)
+OF_THE_LOG = (
+    AccessRecorded, AccessRecordingSet, KeyStoreUsed, LogRebuilt, OriginDeleted, TailLost,
+    ErasureRecorded, ErasureFinished, ContentErased, HoldPlaced, HoldReleased, LogVacuumed,
+)  # fmt: skip
 """What the log records of itself, in a stream of its own, or in the forks of what is deleted."""
 
 _LOOKED_AT = frozenset({*OF_THE_LOG, ConversationDeleted})

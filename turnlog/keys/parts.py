@@ -105,6 +105,23 @@ def opened(
     return commitments, encode(found)
 
 
+def left(commitments: bytes, parts: bytes, left: bytes, place: bytes, cipher_of: CipherOf) -> bytes:
+    """The parts of a sealed row after some were dropped; left: what is left, in clear."""
+    stored = encoding.parts_of(commitments, parts)
+    rest = encoding.parts_of(commitments, left)
+    found = []
+    for before, after in zip(stored, rest, strict=True):
+        if not isinstance(before.content, bytes) or not isinstance(after.content, Content):
+            found.append(after)
+        elif after.places == before.places:
+            found.append(before)
+        else:
+            found.append(_divided(after, place, before.subjects, cipher_of))
+    return encode(
+        [Part(p.content, b.subjects, p.places) for p, b in zip(found, stored, strict=True)]
+    )
+
+
 def _said(part: Part, place: bytes, cipher_of: CipherOf) -> bytes | None:
     """None where a key was destroyed."""
     assert isinstance(part.content, bytes)

@@ -36,6 +36,10 @@ class SealedReader(Generic[Below]):
         self._below = below
         self._sealing = sealing
 
+    @property
+    def secret(self) -> bytes:
+        return self._sealing.store.secret
+
     def last_position(self) -> int:
         return self._below.last_position()
 
@@ -293,6 +297,21 @@ class SealedTransaction(SealedReader[Transaction]):
     def drop_chunks(self, name: bytes, below: int) -> None:
         self._below.drop_chunks(name, below)
 
+    def put_parts(self, parts: Sequence[tuple[int, bytes, bytes]]) -> None:
+        """What is left stays sealed as it was; of what is left of a part, sealed anew."""
+        rows = [row for place, *_ in parts for row in self._below.tail(place - 1, 1)]
+        left = map(self._sealing.left, rows, (each[2] for each in parts))
+        self._below.put_parts([*left])
+
+    def drop_name(self, stream: int) -> None:
+        self._below.drop_name(stream)
+
+    def drop_head(self, conversation: str) -> None:
+        self._below.drop_head(self._sealing.below(conversation))
+
+    def drop_keys(self, prefix: bytes) -> None:
+        self._below.drop_keys(prefix)
+
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
         self._below.put_checkpoint(checkpoint)
 
@@ -343,6 +362,7 @@ class SealedRecorder(Recorder):
         self.high_water = below.high_water
         self.gives_positions = below.gives_positions
         self.genesis = below.genesis._replace(secret=keys.secret)
+        self.out_of_reach = below.out_of_reach
 
     @property
     def generation(self) -> int:
@@ -380,6 +400,9 @@ class SealedRecorder(Recorder):
         reader = self._below.reader
         self._sealing.refresh()
         return SealedReader(reader, self._sealing)
+
+    def vacuum(self, *, full: bool = False, wait: bool = True) -> bool:
+        return self._below.vacuum(full=full, wait=wait)
 
     def wait_above(self, after: int, timeout: float) -> bool:
         return self._below.wait_above(after, timeout)

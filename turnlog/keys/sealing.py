@@ -160,6 +160,14 @@ class Sealing:
         place = _place(owner, row.version, row.skeleton)
         return parts.opened(row.commitments, row.parts, place, self.store.cipher)
 
+    def left(self, row: Row, left: bytes) -> tuple[int, bytes, bytes]:
+        """A sealed row after parts of it were dropped; left: its parts in clear."""
+        if not row.commitments:
+            return row.position, encoding.commitments(row.parts), left
+        place = _place(row.owner, row.version, row.skeleton)
+        kept = parts.left(row.commitments, row.parts, left, place, self.store.cipher)
+        return row.position, row.commitments, kept
+
     # --- what is derived, and chunks ------------------------------------------------------------
 
     def prepare(self, conversations: Sequence[str], subjects: Subjects = OF_CONVERSATION) -> None:

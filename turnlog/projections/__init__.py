@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from turnlog.projections.due_prompts import DuePromptsProjection
-from turnlog.projections.projection import Projection, catch_up
+from turnlog.projections.ledger import LedgerProjection
+from turnlog.projections.persons import PersonsProjection
+from turnlog.projections.projection import AnyProjection, catch_up
 from turnlog.projections.session_values import SessionValuesProjection
 from turnlog.projections.slot_history import SlotHistoryProjection
 from turnlog.projections.transcript import TranscriptProjection
 from turnlog.storage.recorder import Recorder
 
-PROJECTIONS: dict[str, Projection] = {
+PROJECTIONS: dict[str, AnyProjection] = {
     projection.name: projection
     for projection in (
         DuePromptsProjection(),
+        LedgerProjection(),
+        PersonsProjection(),
         SessionValuesProjection(),
         SlotHistoryProjection(),
         TranscriptProjection(),
@@ -21,7 +25,7 @@ PROJECTIONS: dict[str, Projection] = {
 """Name of a built-in projection: the projection. What is not here is not verified or rebuilt."""
 
 
-def register(projection: Projection) -> None:
+def register(projection: AnyProjection) -> None:
     """Have a read model of an extension followed, verified and rebuilt like the built-in ones.
 
     Every process that verifies or rebuilds has to: one that is installed says so by an entry point

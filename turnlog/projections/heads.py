@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import groupby
 
-from turnlog.encoding.rows import decode_name
+from turnlog.domain.events import ContentErased
+from turnlog.encoding.binary import encode
+from turnlog.encoding.rows import TAGS, decode_name, holds
 from turnlog.errors import AnotherPast, Corrupt, OutOfRange, Unavailable, UnknownConversation
 from turnlog.projections import derived_tables
 from turnlog.projections.following import Following
@@ -46,6 +48,7 @@ class Heads:
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self._checked = CheckedRows()
+        self._erased = 0
         self.tail = Tail()
         self.redactions = KnownRedactions()
         self._generation = recorder.generation
@@ -68,7 +71,12 @@ class Heads:
         while rows := self._further(reader):
             if was_empty and rows[0].position == 1:
                 self._check_beginning(rows[0])
-            self.tail.note(rows)
+            if (erased := newest_erasure(rows, self._erased)) is not None:
+                self._erased = erased
+                self._begin_again()
+                self._follow_tables(reader)
+            else:
+                self.tail.note(rows)
 
     def _begin_again(self) -> None:
         """Nothing of what was known stays in memory."""
@@ -241,12 +249,16 @@ class Heads:
     def catch_up(self) -> None:
         """Bring heads, keys and snapshots up to the end of the log."""
         with self.recorder.transaction() as transaction:
-            self.refresh(transaction)
-            found = transaction.checkpoint(HEADS)
-            self.write(transaction, found.position if found else 0)
+            self.catch_up_in(transaction)
             close_over(transaction)
             end = self.position or 0  # once others may write, a reading thread may be beyond it
         self.tail.let_go(end)
+
+    def catch_up_in(self, transaction: Transaction) -> None:
+        """The same in a transaction that goes on."""
+        self.refresh(transaction)
+        found = transaction.checkpoint(HEADS)
+        self.write(transaction, found.position if found else 0)
 
     def write(self, transaction: Transaction, checkpoint: int) -> None:
         """Put what is known beyond the tables' checkpoint into them."""
@@ -268,6 +280,23 @@ class Heads:
         except Corrupt as error:
             logger.error("its head stays behind: %s", error)
             self.tail.pending.pop(conversation, None)
+
+
+def newest_erasure(rows: Iterable[Row], after: int = 0) -> int | None:
+    """Position of the newest row, of those above one, that says that something was erased."""
+    found = [row.position for row in rows if row.position > after and _erases(row)]
+    return found[-1] if found else None
+
+
+def _erases(row: Row) -> bool:
+    try:
+        return _ERASED in row.skeleton and holds(row.topic, row.skeleton, _ERASING)
+    except (Corrupt, TypeError):  # which whoever reads the row says
+        return False
+
+
+_ERASING = frozenset([TAGS[ContentErased]])
+_ERASED = encode(TAGS[ContentErased])
 
 
 def _row_at(reader: Reader, checkpoint: int) -> Row:

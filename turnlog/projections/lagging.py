@@ -7,7 +7,7 @@ from itertools import chain, takewhile
 from typing import Any, TypeVar
 
 from turnlog.projections.projection import (
-    Projection,
+    AnyProjection,
     newest_first,
     projected,
     projected_upto,
@@ -27,7 +27,7 @@ class LaggingView(StoredView):
     Raises Corrupt where the projection has seen another log.
     """
 
-    def __init__(self, reader: Reader, projection: Projection) -> None:
+    def __init__(self, reader: Reader, projection: AnyProjection) -> None:
         super().__init__(reader, projection.name)
         self._projection = projection
         projected_upto(reader, projection)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol, get_args, runtime_checkable
 
 from turnlog.domain.commit import Commit
-from turnlog.domain.events import ConversationDeleted, Event
+from turnlog.domain.events import ContentErased, ConversationDeleted, Event
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.streams import is_conversation
 from turnlog.domain.traits import Hiding
@@ -39,7 +39,8 @@ _ASIDE = ("", "set aside")
 _REDACTED = ("", "redacted ")
 """The same of the entries, one each, for conversations in which something was redacted."""
 
-_HIDING = frozenset(get_args(Hiding))
+_HIDING = frozenset((*get_args(Hiding), ContentErased))
+"""Events after which a conversation is projected anew."""
 
 _NOT_THE_COMMITS_FAULT = (Unavailable, NewerFormat)
 
@@ -186,6 +187,13 @@ def set_aside(view: View) -> dict[str, dict[str, Any]]:
     return found
 
 
+def take_back(conversation: str, view: View) -> None:
+    """Have a projection that stopped at a conversation go on with it."""
+    aside = set_aside(view)
+    if conversation in aside:
+        view.put(*_ASIDE, {name: why for name, why in aside.items() if name != conversation})
+
+
 def _fold(rows: Iterable[Row], projection: Projection, buffer: Buffer) -> None:
     seen = _of_newest_lives(commits(rows, projection, buffer.log), buffer)
     kinds = {type(event) for commit in seen for event in commit.events}
@@ -201,7 +209,7 @@ def _of_newest_lives(seen: Sequence[Commit], buffer: Buffer) -> Sequence[Commit]
     newest = {commit.conversation: commit.life for commit in seen}
     past = {c.conversation for c in seen if c.life < newest[c.conversation]}
     for conversation in past:
-        _forget(conversation, buffer)
+        forget(conversation, buffer)
     return [c for c in seen if c.life == newest[c.conversation]] if past else seen
 
 
@@ -234,6 +242,7 @@ def _has(commit: Commit, kind: type[Event]) -> bool:
 
 
 def redacts(commit: Commit) -> bool:
+    """Whether something that was said before it is hidden or gone since."""
     return any(type(event) in _HIDING for event in commit.events)
 
 
@@ -315,9 +324,10 @@ def _forget_deleted(seen: Iterable[Commit], view: View) -> None:
     """A deleted conversation stands in no read model."""
     for commit in seen:
         if _has(commit, ConversationDeleted):
-            _forget(commit.conversation, view)
+            forget(commit.conversation, view)
 
 
-def _forget(conversation: str, view: View) -> None:
+def forget(conversation: str, view: View) -> None:
+    """Remove what a read model says of a conversation."""
     drop(view, conversation)
     view.remove(_REDACTED[0], _REDACTED[1] + conversation)

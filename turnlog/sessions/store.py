@@ -12,6 +12,7 @@ from turnlog.encoding.rows import is_commit
 from turnlog.engine.locks import KeyedLocks
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded, Request
+from turnlog.projections.heads import newest_erasure
 from turnlog.projections.projection import catch_up, redacts
 from turnlog.projections.session_values import SessionValuesProjection, Values, session_values
 from turnlog.storage import forks
@@ -90,6 +91,8 @@ class Store(forks.Forked):
             self._fresh_until = monotonic() + UNSEEN_SECONDS
 
     def _take_row(self, row: Row) -> None:
+        if newest_erasure([row]):  # it does not say any more whose values are gone
+            self._cached.clear()
         cached = self._cached.get(row.conversation)
         if cached is None or (row.life, row.version) <= (cached.life, cached.version):
             return

@@ -7,6 +7,7 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from eventsourcing.persistence import IntegrityError
@@ -54,6 +55,10 @@ class MemoryTransaction:
         self._models: dict[str, dict[tuple[str, str], bytes]] = {}
 
     # --- reading --------------------------------------------------------------------------------
+
+    @property
+    def secret(self) -> bytes:
+        return self.genesis.secret
 
     def last_position(self) -> int:
         with self._lock:
@@ -280,6 +285,35 @@ class MemoryTransaction:
         table = self._chunks.get(name, {})
         for number in [number for number in table if number < below]:
             self._set(table, number, None)
+
+    def put_parts(self, parts: Sequence[tuple[int, bytes, bytes]]) -> None:
+        for position, commitments, left in parts:
+            [row] = self.tail(position - 1, 1)
+            self._replace(row, row._replace(commitments=commitments, parts=left))
+
+    def _replace(self, row: Row, new: Row) -> None:
+        for table in (self._log, self._rows[row.stream]):
+            place = bisect_left(table, row.position, key=lambda each: each.position)
+            table[place] = new
+            self._undo.append(partial(table.__setitem__, place, row))
+
+    def drop_name(self, stream: int) -> None:
+        known = self._streams[stream]
+        if known.name is None:
+            return
+        name = decode_name(known.name)
+        left = [number for number in self._lives[name] if number != stream]
+        self._set(self._lives, name, left or None)
+        self._set(self._streams, stream, known._replace(name=None))
+        for row in [*self._rows.get(stream, ())]:
+            self._replace(row, row._replace(name=None))
+
+    def drop_head(self, conversation: str) -> None:
+        self._set(self._heads, conversation, None)
+
+    def drop_keys(self, prefix: bytes) -> None:
+        for lookup in [lookup for lookup in self._keys if lookup.startswith(prefix)]:
+            self._set(self._keys, lookup, None)
 
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
         self._set(self._checkpoints, checkpoint.model, checkpoint)

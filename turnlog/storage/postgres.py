@@ -9,6 +9,7 @@ of the marks, so that the tables can be distributed by it.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,7 +24,7 @@ from turnlog.storage.postgres_append import APPEND, LOCK, PREPARE, PREPARED, app
 from turnlog.storage.postgres_connection import Connection, translated, without_password
 from turnlog.storage.postgres_pool import Connections
 from turnlog.storage.postgres_scan import PostgresScan
-from turnlog.storage.postgres_schema import SCHEMA
+from turnlog.storage.postgres_schema import SCHEMA, TABLES
 from turnlog.storage.postgres_tables import (
     LAST_POSITION,
     PostgresReader,
@@ -35,6 +36,13 @@ from turnlog.storage.rows import Genesis, Key, Row, Stream
 from turnlog.storage.signal import Signal
 
 _LOCK: LiteralString = f"SELECT {LOCK}"
+
+_EVERY_TABLE: LiteralString = ", ".join(re.findall("CREATE TABLE (turnlog_[a-z0-9_]+)", TABLES))
+VACUUM_SECONDS = 24 * 3600.0
+"""Within which it ends, however large the tables are."""
+
+VACUUM: LiteralString = f"VACUUM {_EVERY_TABLE}"
+VACUUM_FULL: LiteralString = f"VACUUM FULL {_EVERY_TABLE}"
 
 _TABLES: LiteralString = (
     "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
@@ -50,6 +58,13 @@ class PostgresRecorder(Recorder):
     """
 
     gives_positions = True
+    out_of_reach = (
+        "backups",
+        "replicas until they have followed",
+        "the write-ahead log and its archive",
+        "files that were exported",
+        "free space of pages, where the vacuum was not full",
+    )
     poll = 0.5
 
     def __init__(
@@ -141,6 +156,15 @@ class PostgresRecorder(Recorder):
                     connection.rollback()
                 raise
         self.signal.send()
+
+    def vacuum(self, *, full: bool = False, wait: bool = True) -> bool:
+        """full: writes the tables anew, which locks out all others; else dead rows alone go."""
+        self.check_writable()
+        with translated(), self._connections.own() as connection:
+            connection.limit = VACUUM_SECONDS
+            connection.ask("SET statement_timeout = 0")
+            connection.ask(VACUUM_FULL if full else VACUUM)
+        return True
 
     @contextmanager
     def scan(self) -> Iterator[PostgresScan]:

@@ -342,6 +342,29 @@ class PostgresTransaction(PostgresReader):
             "DELETE FROM turnlog_blobs WHERE name = %b AND number < %b", (name, below)
         )
 
+    def put_parts(self, parts: Sequence[tuple[int, bytes, bytes]]) -> None:
+        self._do(
+            "UPDATE turnlog_rows_t1 SET commitments = left_over.commitments,"
+            " parts = left_over.parts FROM unnest(%b::bigint[], %b::bytea[], %b::bytea[])"
+            " AS left_over (position, commitments, parts)"
+            " WHERE turnlog_rows_t1.position = left_over.position",
+            parts,
+        )
+
+    def drop_name(self, stream: int) -> None:
+        statement: LiteralString = (
+            "UPDATE turnlog_streams SET name = NULL, lookup = NULL WHERE stream = %b::bigint"
+        )
+        self._connection.ask(statement, (stream,))
+
+    def drop_head(self, conversation: str) -> None:
+        statement: LiteralString = "DELETE FROM turnlog_heads WHERE conversation = %b"
+        self._connection.ask(statement, (conversation.encode(),))
+
+    def drop_keys(self, prefix: bytes) -> None:
+        statement: LiteralString = "DELETE FROM turnlog_keys WHERE lookup >= %b AND lookup < %b"
+        self._connection.ask(statement, (prefix, after_keys(prefix)))
+
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
         self._connection.ask(
             "INSERT INTO turnlog_checkpoints VALUES (%b, %b, %b) ON CONFLICT (model)"

@@ -40,6 +40,11 @@ if TYPE_CHECKING:  # which knows recorders
 class Reader(Protocol):
     """What can be read, in or out of a transaction."""
 
+    @property
+    def secret(self) -> bytes:
+        """What ids are looked up with."""
+        ...
+
     def last_position(self) -> int:
         """0 for an empty log."""
         ...
@@ -203,6 +208,20 @@ class Transaction(Reader, Protocol):
         """Remove an attachment's chunks with numbers below that."""
         ...
 
+    def put_parts(self, parts: Sequence[tuple[int, bytes, bytes]]) -> None:
+        """What is left of rows: position, commitments and parts, after some were dropped."""
+        ...
+
+    def drop_name(self, stream: int) -> None:
+        """Remove the id of a stream, and what finds it."""
+        ...
+
+    def drop_head(self, conversation: str) -> None: ...
+
+    def drop_keys(self, prefix: bytes) -> None:
+        """Remove the keys whose lookups begin so."""
+        ...
+
     def put_checkpoint(self, checkpoint: Checkpoint) -> None: ...
 
     def put(self, model: str, entries: Sequence[tuple[str, str, bytes | None]]) -> None:
@@ -259,6 +278,9 @@ class Recorder(forks.Forked, ABC):
         """What heads are sorted by; the ids themselves, unless they are sealed."""
         return conversation
 
+    out_of_reach: tuple[str, ...] = ()
+    """Where copies can be that an erasure does not reach."""
+
     def __init__(self, *, readonly: bool = False) -> None:
         self.signal = Signal()
         self.readonly = readonly
@@ -283,6 +305,14 @@ class Recorder(forks.Forked, ABC):
                 raise IntegrityError("a key is there")
             transaction.append(rows, streams, keys)
         return rows[0].position
+
+    def vacuum(self, *, full: bool = False, wait: bool = True) -> bool:
+        """Leave no byte of what was dropped in free space; whether that could be done.
+
+        full: also where it locks out all others. wait: for who writes or reads meanwhile.
+        """
+        self.check_writable()
+        return True
 
     @property
     @abstractmethod

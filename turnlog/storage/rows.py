@@ -17,6 +17,7 @@ from turnlog.encoding.binary import encode
 from turnlog.errors import Corrupt
 
 ID_BYTES, KEY_BYTES = 8, 12
+COMMITMENT_BYTES = 16
 
 HEADS = "heads"
 """The checkpoint of heads, keys and snapshots, which come together."""
@@ -59,6 +60,7 @@ class Stream(NamedTuple):
 
     @property
     def conversation(self) -> str:
+        """Its id, or what it is called where that was dropped."""
         return named(self.stream, self.name)
 
     def lookup(self, secret: bytes) -> bytes | None:
@@ -345,6 +347,11 @@ def readable(text: bytes) -> Any:
 def lookup_of(secret: bytes, conversation: str) -> bytes:
     """How an id is found again without being said."""
     return hmac.digest(secret, encode(conversation), "sha256")[:ID_BYTES]
+
+
+def commitment_of(secret: bytes, id: str) -> str:
+    """What stands for an id, a conversation's or a person's, where nobody shall read it."""
+    return hmac.digest(secret, encode(f"\x1fperson {id}"), "sha256")[:COMMITMENT_BYTES].hex()
 
 
 @lru_cache(1024)

@@ -69,6 +69,12 @@ class SqliteRecorder(Recorder):
     there is none. vouched: whether to keep the file that vouches for its end.
     """
 
+    out_of_reach = (
+        "backups and copies of the file",
+        "files that were exported",
+        "free blocks of the file system",
+    )
+
     def __init__(
         self,
         path: str,
@@ -187,6 +193,19 @@ class SqliteRecorder(Recorder):
         reader = self._readers.own
         reader.secret = self.genesis.secret
         return reader
+
+    def vacuum(self, *, full: bool = False, wait: bool = True) -> bool:
+        """Writes the database anew, then cuts the `-wal` to nothing."""
+        self.check_process()
+        with self._exclusive.lock:
+            timeout = self._timeout if wait else 0.0
+            try:
+                self._exclusive.insist("VACUUM", timeout=timeout)
+                return self._exclusive.cut_wal(timeout)
+            except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+                    return False
+                raise translated(error, self._path) from error
 
     def leave_one_file(self) -> None:
         """Have everything in the database file, and none beside it; for whoever has it alone."""
@@ -312,7 +331,18 @@ class _Exclusive(SqliteTransaction):
             self._damage.note(error)
             raise translated(error, self._path) from error
 
-    def insist(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+    def cut_wal(self, timeout: float) -> bool:
+        """Whether the `-wal` could be emptied: nobody read anything older meanwhile."""
+        until = time.monotonic() + timeout
+        while True:
+            [(busy, _, _)] = self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            if not busy or time.monotonic() > until:
+                return not busy
+            time.sleep(random.uniform(*BUSY_PAUSE))
+
+    def insist(
+        self, statement: str, parameters: Sequence[Any] = (), timeout: float | None = None
+    ) -> int:
         """Run what needs the write lock, asking for it at short uneven times; how many rows.
 
         SQLite's own busy handler asks ever more seldom, so that who has waited long waits longer.
@@ -325,7 +355,7 @@ class _Exclusive(SqliteTransaction):
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     raise
-                until = until or time.monotonic() + self._timeout
+                until = until or time.monotonic() + (self._timeout if timeout is None else timeout)
                 if time.monotonic() > until:
                     raise
             time.sleep(random.uniform(*BUSY_PAUSE))

@@ -471,6 +471,22 @@ class SqliteTransaction(SqliteReader):
     def drop_chunks(self, name: bytes, below: int) -> None:
         self._many("DELETE FROM blobs WHERE name = ? AND number < ?", [(name, below)])
 
+    def put_parts(self, parts: Sequence[tuple[int, bytes, bytes]]) -> None:
+        self._many(
+            "UPDATE rows_t1 SET commitments = ?, parts = ? WHERE position = ?",
+            [(commitments, left, position) for position, commitments, left in parts],
+        )
+
+    def drop_name(self, stream: int) -> None:
+        self._many("UPDATE streams SET name = NULL, lookup = NULL WHERE stream = ?", [(stream,)])
+
+    def drop_head(self, conversation: str) -> None:
+        self._many("DELETE FROM heads WHERE conversation = ?", [(conversation,)])
+
+    def drop_keys(self, prefix: bytes) -> None:
+        between = (prefix, after_keys(prefix))
+        self._many("DELETE FROM keys WHERE lookup >= ? AND lookup < ?", [between])
+
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
         self._many("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", [checkpoint])
 

@@ -38,7 +38,7 @@ VERBOSITIES = ("NONE", "APPLIED", "AFTER_RESTART", "ALL", "SESSION")
 
 MAX_BODY_DEPTH = MAX_DEPTH + ENVELOPE_DEPTH
 
-KEPT_BYTES = "its bytes remain in the log until erasure by key destruction exists"
+KEPT_BYTES = "its bytes remain in the log until `turnlog erase`"
 
 
 @get("/conversations/{conversation:str}/tracker")
