@@ -245,3 +245,25 @@ async def test_the_inspector_shows_what_all_three_wrote(tmp_path: Path, model: M
         listed = httpx.get(f"{server.url}/inspect/api/conversations")
     assert [word for word in WORDS if word not in shown.text] == []
     assert "alice" in listed.text
+
+
+# --- what is redacted ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["human", "ai", "text", "messages", "id", "said", "lists", "$"])
+async def test_a_redacted_message_may_say_any_word_of_the_formats(
+    word: str, model: MadeUpModel
+) -> None:
+    with turnlog.open("memory:") as log:
+        entity = turnlog.Entity("it", word, 0, len(word))
+        said = turnlog.UserUttered(word), turnlog.MessageUnderstood(entities=(entity,))
+        log.record("alice", *said)
+        for door in DOORS.values():
+            await door(log, model)
+        before = graph(log).get_state(ALICE).values["messages"]
+        log.record("alice", turnlog.MessageRedacted(1))
+        after = graph(log).get_state(ALICE).values["messages"]
+        assert [each.type for each in after[-8:]] == [each.type for each in before[-8:]]
+        for door in DOORS.values():
+            await door(log, model)
+        assert len(await check(log)) > len(after)

@@ -37,9 +37,11 @@ from tests.parts import ROOT
 from turnlog import (
     AgentUttered,
     BotUttered,
+    Entity,
     ForeignRecorded,
     MessageEdited,
     MessageRedacted,
+    MessageUnderstood,
     ToolCalled,
     ToolReturned,
     UserUtteranceReverted,
@@ -346,6 +348,42 @@ async def test_what_others_take_back_edit_and_redact_is_seen(
     log.record("a", UserUtteranceReverted())
     after = await saved(store, text("instead"))
     assert words(after.messages)[2:] == ["instead"]
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["text", "response", "user-prompt", "pydantic-ai", "entries", "parts", "record", "1", "2026",
+     "stop", "usage", "message", "metadata"],
+)  # fmt: skip
+async def test_a_redacted_message_may_say_any_word_of_the_format(word: str) -> None:
+    with TurnlogConversationStore("memory:") as store:
+        entity = Entity("it", word, 0, len(word))
+        store.log.record("a", UserUttered(word), MessageUnderstood(entities=(entity,)))
+        call, image = m.ToolCallPart("look", {"for": 1}, "c1"), m.ImageUrl("https://x.org/a.png")
+        before = await saved(
+            store,
+            m.ModelResponse(
+                [m.TextPart("ok"), call], finish_reason="stop", timestamp=NOW,
+                usage=RequestUsage(input_tokens=1, details={word: 1}), metadata={word: [word]},
+            ),
+            m.ModelRequest([m.UserPromptPart(["look", image], timestamp=NOW)], instructions=word),
+        )  # fmt: skip
+        number = next(store.log.conversation("a").messages()).event or 0
+        store.log.record("a", MessageRedacted(number))
+        for reading in (store, TurnlogConversationStore(store.log)):
+            found = await reading.load("a")
+            assert found is not None
+            first, response, request = found.messages
+            assert isinstance(response, m.ModelResponse)
+            assert words([first]) == [""]
+            assert [part.part_kind for part in response.parts] == ["text", "tool-call"]
+            assert (response.finish_reason, response.timestamp) == ("stop", NOW)
+            assert response.usage.input_tokens == 1
+            assert word not in repr(response.metadata)
+            assert request.parts == before.messages[2].parts
+            assert word not in (getattr(request, "instructions", None) or "")
+        assert words((await saved(store, text("more"))).messages[-1:]) == ["more"]
+        assert verify(store.log.store).faults == []
 
 
 async def test_what_others_recorded_is_a_branch_too(store: TurnlogConversationStore) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache, cached_property
 from typing import Any
 
@@ -36,6 +36,10 @@ PARTS = frozenset((
 
 All others are names and numbers, which are shown: of slots, keys, tools, users.
 """
+
+
+_FREE = frozenset(("metadata", "provider_details", "vendor_metadata", "details", "args"))
+"""Keys under which a framework keeps what others put there: nothing of it is a name."""
 
 
 def without_words(event: e.Event) -> e.Event:
@@ -75,14 +79,29 @@ class Mask:
             return replace(masked, raw=None)
         return masked
 
-    def json(self, source: bytes, unreadable: bytes = b"{}") -> bytes:
-        """The same of a JSON document; one that cannot be read is not shown at all."""
+    def json(self, source: bytes, unreadable: bytes = b"{}", names: Collection[str] = ()) -> bytes:
+        """The same of a JSON document; one that cannot be read is not shown at all.
+
+        names: of a framework's own JSON, keys whose values are shown, as all its keys are.
+        """
         try:
             document = msgspec.json.decode(source)
         except msgspec.MsgspecError:
             return unreadable
-        masked = self._any(document)
+        masked = self._beside_names(document, names) if names else self._any(document)
         return source if masked == document else msgspec.json.encode(masked)
+
+    def _beside_names(self, value: Any, names: Collection[str]) -> Any:
+        if isinstance(value, list):
+            return [self._beside_names(item, names) for item in value]
+        if not isinstance(value, dict):
+            return self._any(value)
+        return {key: self._beside_name(key, item, names) for key, item in value.items()}
+
+    def _beside_name(self, key: str, item: Any, names: Collection[str]) -> Any:
+        if key in names:
+            return item
+        return self._any(item) if key in _FREE else self._beside_names(item, names)
 
     def _any(self, value: Any) -> Any:
         """Any value, with the hidden ones in it masked; a number that is hidden becomes None."""

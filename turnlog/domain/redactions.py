@@ -22,6 +22,7 @@ from turnlog.domain.hidden_values import HiddenValue, hidden_values, saying
 from turnlog.domain.masks import Mask, without_words
 from turnlog.domain.message_groups import members
 from turnlog.domain.reach import Reach
+from turnlog.domain.skeletons import NAMES_OF
 from turnlog.domain.state import State
 from turnlog.domain.traits import Part, Utterance, ValueChange
 
@@ -121,7 +122,7 @@ class Redactions:
         """Nobody can say what is in bytes that come later."""
         body = bytes(event.body)
         unreadable = b"" if number > min(self.hidden, default=number) else body
-        masked = self._whole_texts.json(body, unreadable)
+        masked = self._whole_texts.json(body, unreadable, NAMES_OF.get(event.source, ()))
         return event if masked == body else replace(event, body=masked)
 
     def state(self, event: int) -> State:

@@ -29,6 +29,20 @@ NAMES = frozenset((
 ))  # fmt: skip
 """Keys under which a text is a name; it stays, also where somebody said the same word."""
 
+NAMES_OF: Mapping[str, frozenset[str]] = {
+    "langgraph": NAMES | {
+        "$", "ns", "parent", "base", "first", "seen", "said", "state", "gone", "task", "at", "path",
+        "keys", "upto", "kept", "whole", "code", "usage_metadata",
+    },
+    "pydantic-ai": NAMES | {
+        "scope", "head_id", "revision", "forked_from", "forked_at", "parent", "branches",
+        "events", "said", "timestamp", "updated_at", "usage", "outcome", "state", "run_id",
+        "conversation_id", "media_type", "provider_name", "provider_url", "provider_response_id",
+        "model_id", "tool_kind", "identifier", "force_download", "cause",
+    },
+}  # fmt: skip
+"""Keys of a source's bodies whose values no redaction hides, or what is left could not be read."""
+
 _BLANK: Mapping[str, Any] = {"text": "", "json": "{}", "base64": "", "object": {}, "list": []}
 """What fills a hole whose event does not say it any more, by form."""
 

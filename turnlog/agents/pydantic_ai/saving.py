@@ -16,7 +16,7 @@ from turnlog.agents.saves import SAVE, SOURCE
 from turnlog.domain import events as e
 from turnlog.domain.message_recording import Recording
 from turnlog.domain.plain import dumps
-from turnlog.domain.skeletons import NAMES, skeleton
+from turnlog.domain.skeletons import NAMES_OF, skeleton
 
 RECORDS = TypeAdapter(ConversationRecord)
 
@@ -34,9 +34,6 @@ _EMPTY_RECORD: Document = RECORDS.dump_python(
 
 _KEPT = ("content", "args")
 """Members whose null says something."""
-
-_NAMES = NAMES | {"scope", "head_id", "revision", "forked_from", "forked_at", "parent"}
-"""Members that are no words, also where somebody said the same."""
 
 
 def saved(
@@ -61,7 +58,7 @@ def saved(
         said += its
     body = {"record": _plain(record), "entries": entries}
     others = thread.said_by_others() if thread is not None else ()
-    cut = skeleton(body, [*others, *enumerate(said, number)], _NAMES)
+    cut = skeleton(body, [*others, *enumerate(said, number)], NAMES_OF[SOURCE])
     return [*events, *said, e.ForeignRecorded(SOURCE, SAVE, dumps(cut))]
 
 
