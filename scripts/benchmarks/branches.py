@@ -18,6 +18,7 @@ from turnlog.engine.log import Turnlog
 
 RUNS = 31
 LENGTHS = (1_000, 100_000)
+CHECKOUTS = 1_000
 LIVE = 300
 """Turns that are recorded one by one, in two commits each; those before are imported."""
 
@@ -57,6 +58,11 @@ def _of(log: Turnlog, turns: int) -> Iterator[Figure]:
     checkout = _median(lambda: _checkout(log, 1))
     yield below(f"checkout of a branch {at}", checkout, "ms", most=1)
     yield below(f"bytes of a checkout {at}", _bytes(log), "bytes", most=400)
+    for _ in range(CHECKOUTS):
+        _checkout(log, 1)
+    conversation = log.conversation("long")
+    last = _median(lambda: conversation.last(20))
+    yield below(f"last(20) {at}, {CHECKOUTS:,} checkouts later", last, "ms", most=0.5)
 
 
 _branches = iter(range(100_000))

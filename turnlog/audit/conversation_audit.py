@@ -9,6 +9,7 @@ import msgspec
 
 from turnlog.audit.protocol import protocol
 from turnlog.audit.verify import Verification, verify
+from turnlog.domain.branches import whole_placed
 from turnlog.domain.recorded import TracedEvent
 from turnlog.errors import StorageError
 
@@ -31,4 +32,4 @@ def audited(log: Any, id: str, *, deleted: bool = False) -> ConversationAudit:
     except StorageError:
         if verification.ok:
             raise
-    return ConversationAudit(id, protocol(events), verification)
+    return ConversationAudit(id, protocol(whole_placed(events)), verification)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -10,6 +10,7 @@ from turnlog.domain import events as e
 from turnlog.domain.apply import REWINDS
 from turnlog.domain.lineage import MAIN
 from turnlog.domain.recorded import RecordedEvent
+from turnlog.domain.rewinds import rewinds_in
 from turnlog.domain.state import State
 from turnlog.domain.traits import Rewind, opens_turn
 
@@ -35,6 +36,14 @@ def placed(
         if number in targets:
             turns[number] = turn
         yield replace(recorded, branch=branch, branch_turn=turn)
+
+
+def whole_placed(events: Sequence[RecordedEvent]) -> Sequence[RecordedEvent]:
+    """The same of all events from the first on; as they are where there are no branches."""
+    if all(_branch(recorded.event) is None for recorded in events):
+        return events
+    targets = {to for _, to in rewinds_in((r.number, r.event) for r in events)}
+    return [*placed(events, State(), targets, lambda _: State())]
 
 
 def placed_back(
