@@ -62,7 +62,8 @@ class Ours:
 
     def __init__(self, path: Path, synchronous: str = "FULL") -> None:
         self.path = path
-        self.log = turnlog.open(f"sqlite:///{path}?synchronous={synchronous}")
+        self._url = f"sqlite:///{path}?synchronous={synchronous}"
+        self.log = turnlog.open(self._url)
         self._keys = itertools.count()
 
     def append(self, conversation: int, n: int) -> None:
@@ -101,6 +102,11 @@ class Ours:
 
     def close(self) -> None:
         self.log.close()
+
+    def reopen(self) -> None:
+        """As a process would that has just started."""
+        self.log.close()
+        self.log = turnlog.open(self._url)
 
 
 class Chat(Aggregate):

@@ -1,0 +1,12 @@
+"""What it costs that an auditor, a data-protection officer and a court can rely on a log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scripts.benchmarks import heads
+from scripts.benchmarks.figures import Figure
+
+
+def figures(*, quick: bool) -> Iterator[Figure]:
+    yield from heads.figures(quick=quick)
