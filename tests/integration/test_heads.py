@@ -248,3 +248,25 @@ def test_a_log_that_is_not_as_a_head_says_proves_nothing_under_it(folder: Path) 
         other = tree.checkpoint()._replace(root=bytes(32))
         with pytest.raises(Rewritten):
             check_goes_on(tree, other)
+
+
+def test_what_was_written_is_signed_and_not_what_was_made_of_it(folder: Path) -> None:
+    """By a server, which knows what it acknowledged: an edit in between is found by its head."""
+    from turnlog.audit.publishing import Publisher
+    from turnlog.proof.folder import TileFolder
+    from turnlog.proof.keys import signer_in
+    from turnlog.storage.recent_digests import RecentDigests
+
+    with turnlog.open("sqlite:///chat.db") as log:
+        log.store.recent = RecentDigests()
+        log.record("carol", UserUttered("I never said so"))
+        with closing(sqlite3.connect("chat.db")) as connection:
+            said = "CAST(replace(parts, 'never', 'often') AS BLOB)"
+            connection.execute(f"UPDATE rows_t1 SET parts = {said} WHERE position = 7")
+            connection.commit()
+        keys = [signer_in(Path("key"))]
+        note = Publisher(log.store, keys, log.clock, TileFolder(Path("published"))).publish()
+        assert log.store.recent.get(7) is None
+    Path("newer").write_text(str(note))
+    found = [fault["what"] for fault in faults(verify("--head", "newer"))]
+    assert any("position 7 is not the row that the head was signed of" in str(f) for f in found)

@@ -58,6 +58,8 @@ class Publisher(msgspec.Struct, frozen=True):
             size = Checkpoint.parse(before.text).size if before else 0
             _put_tiles(self.recorder, tree, self.folder, size)
             self.folder.publish(note)
+        if self.recorder.recent is not None:
+            self.recorder.recent.forget(tree.size - 1)
         return note
 
     def _newest(self) -> Note | None:
@@ -86,10 +88,10 @@ def check_goes_on(tree: Tree, before: Checkpoint) -> None:
 
 def _put_tiles(recorder: Recorder, tree: Tree, folder: TileFolder, since: int) -> None:
     for level, index, width in changed(since, tree.size):
-        first = index * WIDTH
-        hashes = [tree.node(level * 8, first + at) for at in range(width)]
+        first, hashes = index * WIDTH, tree.hashes(level, index)[:width]
         if level == 0:
-            digests = list(_digests(recorder, first, first + width))
+            digests = folder.entries(index)[: max(0, since - first)]
+            digests += _digests(recorder, first + len(digests), first + width)
             if hashes != [merkle.leaf(digest) for digest in digests]:
                 what = "the log's tree is not that of its rows"
                 raise Corrupt(
@@ -104,5 +106,8 @@ def _digests(recorder: Recorder, first: int, end: int) -> Iterator[bytes]:
     if first == 0:
         yield recorder.genesis.digest
         first = 1
+    while recorder.recent and first < end and (known := recorder.recent.get(first)):
+        yield known
+        first += 1
     for rows in batches(recorder.reader, first - 1, end - 1, WIDTH):
         yield from (row.digest() for row in rows)

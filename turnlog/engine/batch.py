@@ -75,6 +75,7 @@ class Batch:
         self.lookups: dict[bytes, int] = {}
         self.outcomes: list[Recorded | Exception] = []
         self.rows: list[Row] = []
+        self.digests: dict[int, bytes] = {}
         self.streams: list[Stream] = []
         self.keys: list[Key] = []
         self.placed: list[Placed] = []
@@ -136,6 +137,7 @@ class Batch:
         self.after += by
         self.position += by
         self.lookups = {lookup: position + by for lookup, position in self.lookups.items()}
+        self.digests = {position + by: digest for position, digest in self.digests.items()}
         for following in self.written.values():
             following.move(by)
         for outcome in self.outcomes:
@@ -366,6 +368,7 @@ class Batch:
             row.made = made.commitments
             row.about = about(conversation, before.state.user, commit.events)
         self.rows.append(row)
+        self.digests[position] = sealed
         if not before.version and before.state.event:
             self._note_key(fork_lookup(self._genesis.secret, _origin(state), stream), position)
         for lookup in self._known.take(commit, before):

@@ -77,6 +77,8 @@ class Writer:
                 raise
             return
         self._heads.written(batch.after, batch.position, batch.written, batch.lookups)
+        if (recent := self._recorder.recent) is not None:
+            recent.note(batch.digests)
         for request, outcome in zip(requests, batch.outcomes, strict=True):
             request.outcome = outcome
         if batch.written:

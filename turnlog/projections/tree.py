@@ -12,6 +12,7 @@ from turnlog.projections.view import Buffer, Entries, reading
 from turnlog.proof import merkle
 from turnlog.proof.checkpoint import Checkpoint, origin_of
 from turnlog.proof.tiles import Tiles, grown
+from turnlog.storage.recent_digests import RecentDigests
 from turnlog.storage.recorder import Reader, Recorder
 from turnlog.storage.rows import Row
 from turnlog.storage.subscription import batches
@@ -28,12 +29,16 @@ class TreeProjection:
 
     name: ClassVar[str] = "tree"
 
+    def __init__(self, recent: RecentDigests | None = None) -> None:
+        self._recent = recent
+
     def take(self, rows: Sequence[Row], view: Entries) -> None:
         """Add the leaves of the next rows: what is erased, or foreign, has one too."""
         if not rows:
             return
         size = rows[0].position
-        leaves = [merkle.leaf(row.digest()) for row in rows]
+        digest = self._recent.of if self._recent else Row.digest
+        leaves = [merkle.leaf(digest(row)) for row in rows]
         if size == 1:  # the first of all rows goes on from the genesis row
             size, leaves = 0, [merkle.leaf(rows[0].previous), *leaves]
         for level, index, tile in grown(lambda *at: tile_in(view, *at), size, leaves):
@@ -63,7 +68,7 @@ class Tree(Tiles):
     def __init__(self, recorder: Recorder) -> None:
         """Brings the tree up to the end of the log, in memory where nothing may be written."""
         if not recorder.readonly:
-            catch_up(recorder, [TREE], ROWS_AT_ONCE)
+            catch_up(recorder, [TreeProjection(recorder.recent)], ROWS_AT_ONCE)
         reader, genesis = recorder.reader, recorder.genesis
         self._view, last = _caught_up(reader)
         self.origin = origin_of(log_id_in(genesis.skeleton))

@@ -52,6 +52,13 @@ class TileFolder:
         full = self.folder / "tile" / path(str(level), index)
         return _read(full) or _widest(full.with_name(f"{full.name}.p")) or b""
 
+    def entries(self, index: int) -> list[bytes]:
+        """The digests in a bundle of entries, as far as it was published."""
+        full = self.folder / "tile" / path(ENTRIES, index)
+        bundled = _read(full) or _widest(full.with_name(f"{full.name}.p")) or b""
+        size = HASH_BYTES + 2
+        return [bundled[at + 2 : at + size] for at in range(0, len(bundled), size)]
+
     def put(self, kind: str, index: int, content: bytes, width: int) -> None:
         """A tile, or a bundle of entries; once it is full, the partial ones go."""
         with _naming():

@@ -16,6 +16,7 @@ from turnlog.proof.keys import signer_in
 from turnlog.proof.witness_client import is_url
 from turnlog.server.services import Services
 from turnlog.server.settings import Settings
+from turnlog.storage.recent_digests import RecentDigests
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ def _publishers(services: Services) -> list[Publisher]:
     settings = services.settings
     if not settings.head_keys:
         raise InvalidKey("--heads: heads are signed with a key: --key F, which `keygen` makes")
+    services.log.sync.store.recent = RecentDigests()
     signers = [signer_in(Path(file)) for file in settings.head_keys]
     witnesses, folders = _sorted(settings)
     return [

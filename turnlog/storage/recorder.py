@@ -19,6 +19,7 @@ from turnlog.encoding.rows import CLEAR
 from turnlog.errors import ForkedLog, StorageError
 from turnlog.storage import forks
 from turnlog.storage.high_water import HighWaterFile
+from turnlog.storage.recent_digests import RecentDigests
 from turnlog.storage.rows import (
     BlobChunk,
     Body,
@@ -246,6 +247,9 @@ class Recorder(forks.Forked, ABC):
 
     poll = 0.02
     """Seconds between looks for what other processes wrote, where nothing tells of it."""
+
+    recent: RecentDigests | None = None
+    """What the writer notes for whoever asked for it by putting it here."""
 
     high_water: HighWaterFile | None = None
     """What vouches for the log's end, where a back end can lose it unnoticed."""
