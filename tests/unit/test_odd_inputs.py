@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ import pytest
 import turnlog
 from tests.command_line import run
 from turnlog import Dialogue, SlotSet, UserUttered
+from turnlog.domain.conversation import Conversation
 from turnlog.engine.log import Turnlog
+from turnlog.engine.query import matching
 from turnlog.errors import (
     FormatError,
     InvalidEvent,
@@ -24,6 +28,7 @@ from turnlog.errors import (
     UnknownConversation,
     VersionConflict,
 )
+from turnlog.keys.urls import key_store
 from turnlog.serializers.shared.json_value import parse
 from turnlog.storage.urls import recorder
 
@@ -75,11 +80,11 @@ ASKED: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "a text expected": (
         lambda log: log.record("anna", HI, expected_version="1"), OutOfRange, "ed_version: '1'",
     ),
-    "a number as id": (lambda log: log.record(5, HI), InvalidEvent, "conversation: 5 is"),
-    "no id": (lambda log: log.record(None, HI), InvalidEvent, "conversation: None is not a text"),
-    "bytes as id": (lambda log: log.record(b"a", HI), InvalidEvent, "conversation: b'a' is not"),
+    "a number as id": (lambda log: log.record(5, HI), InvalidEvent, "^conversation '5': 5 is"),
+    "no id": (lambda log: log.record(None, HI), InvalidEvent, "'None': None is not a text"),
+    "bytes as id": (lambda log: log.record(b"a", HI), InvalidEvent, "b'a' is not a text"),
     "a surrogate as id": (
-        lambda log: log.record(SURROGATE, HI), InvalidEvent, surrogate_then("conversation"),
+        lambda log: log.record(SURROGATE, HI), InvalidEvent, "lone surrogate",
     ),
     "an unknown number": (lambda log: log.conversation(5), UnknownConversation, "conversation 5"),
     "an unknown surrogate": (lambda log: log.conversation(SURROGATE), UnknownConversation, "ud800"),
@@ -106,7 +111,7 @@ ASKED: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "a text as dialogue": (lambda log: log.import_dialogue("x"), InvalidEvent, "no Dialogue"),
     "a dialogue's id": (
         lambda log: log.import_dialogue(Dialogue(ANY or 5, (HI,))),
-        InvalidEvent, "conversation: 5 is not a text",
+        InvalidEvent, "5 is not a text",
     ),
     "a view": (lambda log: log.view("nope"), OutOfRange, "no view 'nope', but due_prompts"),
     "a view's number": (lambda log: log.view(5), OutOfRange, "there is no view 5"),
@@ -117,8 +122,83 @@ ASKED: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "forking at none": (lambda log: log.fork("anna", as_="z", turn=HUGE), OutOfRange, "no turn"),
     "forking none": (lambda log: log.fork(SURROGATE, as_="z"), UnknownConversation, "ud800"),
     "forking as": (lambda log: log.fork("anna", as_=5), InvalidEvent, "5 is not a text"),
+    "forking over": (
+        lambda log: log.fork("anna", as_="anna"), InvalidEvent, "^conversation 'anna': is there",
+    ),
+    "a list as view": (lambda log: log.view([]), OutOfRange, r"there is no view \[\]"),
+    "a number as term": (lambda log: list(matching(log, where=ANY or 5)), FormatError, "5 is no t"),
+    "a search": (lambda log: list(matching(log, search=ANY or 5)), FormatError, "5 is no text"),
+    "a history": (lambda log: log.history(SURROGATE), UnknownConversation, "ud800"),
+    "a list's history": (lambda log: log.history([]), UnknownConversation, r"conversation \[\]"),
+    "a huge life's history": (lambda log: log.history("anna", HUGE), OutOfRange, "no life"),
+    "the end of none": (lambda log: log.end(SURROGATE), UnknownConversation, "ud800"),
+    "no events": (lambda log: log.read_events("anna", None), OutOfRange, "event: None is not"),
+    "nothing recorded": (lambda log: log.read_recorded("anna", None), OutOfRange, "event: None"),
+    "waiting for nothing": (lambda log: log.wait("anna", None, 0), OutOfRange, "event: None is"),
+    "many digits to follow": (lambda log: log.follow(10**9999), OutOfRange, "position: .* bits"),
+    "many digits expected": (
+        lambda log: log.record("anna", HI, expected_version=10**9999), OutOfRange, "bits",
+    ),
     "going back to none": (lambda log: log.checkout("anna", event=HUGE), OutOfRange, "no event"),
 }  # fmt: skip
+
+
+BIG, LOW = 10**30, -HUGE
+NUMBERS = [HUGE, BIG, LOW, 10**9999, True, 1.5, None, math.nan, math.inf, "1", b"1", []]
+READ: dict[str, tuple[Callable[[Conversation, Any], Any], list[Any]]] = {
+    "at": (lambda anna, number: anna.at(number), []),
+    "event": (lambda anna, number: anna.event(number), [HUGE, BIG, LOW]),
+    "events": (lambda anna, number: list(anna.events(number)), [HUGE, BIG, LOW]),
+    "recorded": (lambda anna, number: list(anna.recorded(number)), [HUGE, BIG, LOW]),
+    "last": (lambda anna, number: anna.last(number), [HUGE, BIG]),
+    "dialogue": (lambda anna, number: anna.dialogue(number), [HUGE, BIG, None]),
+}
+"""What is read with a number, and which of the odd ones have an answer."""
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_number_that_makes_no_sense_is_named(log: Turnlog, name: str):
+    read, answered = READ[name]
+    anna = log.conversation("anna")
+    for number in NUMBERS:
+        if not any(number is each for each in answered):
+            with pytest.raises(OutOfRange, match=r"^conversation 'anna': ") as raised:
+                read(anna, number)
+            assert len(str(raised.value)) < 120
+    for number in answered:
+        read(anna, number)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:secret@h/db?timeout=x", "postgresql://u@h/db?timeout=x"),
+        ("postgresql://u:secret@h/db?timeout=-1", "postgresql://u@h/db?timeout=-1"),
+        ("postgresql://u:secret@h/db?pooled=2", "postgresql://u@h/db?pooled=2"),
+        ("postgresql://u:secret@h/db?bogus=1", "postgresql://u@h/db?bogus=1"),
+        ("postgresql://h/db?password=secret&timeout=x", "postgresql://h/db?timeout=x"),
+        ("postgresql://h/db?pass%77ord=secret&timeout=x", "postgresql://h/db?timeout=x"),
+        ("postgresql://u:sec?secret@h/db?pooled=1", "postgresql://u"),
+        ("mysql://u:secret@h/db", "mysql://u@h/db"),
+        ("sqlite://u:secret@h/db", "sqlite://u@h/db"),
+        ("sqlite:///a.db?password=secret", "sqlite:///a.db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+    ],
+)
+def test_an_error_shows_the_url_without_its_password(url: str, shown: str):
+    for opening in (turnlog.open, partial(key_store, create=False)):
+        if opening is not turnlog.open and not url.startswith("mysql"):
+            continue
+        with pytest.raises(StorageError) as raised:
+            opening(url)
+        assert f"'{shown}'" in str(raised.value)
+        assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", [5, None, b"memory:", "", "a\0b", SURROGATE, []])
+def test_what_is_no_url_is_named(url: Any):
+    with pytest.raises(StorageError, match="is no database URL"):
+        turnlog.open(url)
 
 
 @pytest.mark.parametrize("name", ASKED)

@@ -79,7 +79,7 @@ def test_a_time_is_that_of_the_last_event_not_after_it(log: Turnlog) -> None:
 def test_an_id_and_a_key_may_have_a_thousand_bytes_and_no_more(log: Turnlog, name: str) -> None:
     log.record(name, SlotSet("a", 1), key=name)
     assert not log.record(name, SlotSet("a", 1), key=name).new
-    with pytest.raises(InvalidEvent, match=r"conversation: .* has 1,001 bytes"):
+    with pytest.raises(InvalidEvent, match=r"^conversation .* has 1,001 bytes"):
         log.record(f"{name}x", SlotSet("a", 1))
     with pytest.raises(InvalidEvent, match=r"key: .* has 1,001 bytes"):
         log.record(name, SlotSet("a", 1), key=f"{name}x")

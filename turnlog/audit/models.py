@@ -9,7 +9,7 @@ from typing import Any
 from turnlog.audit.chain import same_state
 from turnlog.audit.fault import Fault, Tell, named
 from turnlog.encoding import binary
-from turnlog.errors import StorageError
+from turnlog.errors import StorageError, TurnlogError
 from turnlog.projections.projection import AnyProjection, projected
 from turnlog.storage.checkpoints import ALL, over
 from turnlog.storage.copying import END
@@ -117,7 +117,8 @@ def _make_again(
                 buffer = projected(rows, projection, transaction, scan)
                 transaction.put(projection.name, buffer.encoded())
         except Exception as error:  # rows that somebody changed can do anything to a projection
-            what = f"projection {projection.name!r} cannot be made again: {error}"
+            why = str(error) if isinstance(error, TurnlogError) else "its rows were changed"
+            what = f"projection {projection.name!r} cannot be made again: {why}"
             tell(Fault(named(rows[0].conversation), None, what))
             return
 

@@ -14,6 +14,7 @@ from turnlog.demo.conversations import DAY, MONDAY, SCRIPTS, Step, said
 from turnlog.domain.events import BotUttered, UserUttered
 from turnlog.engine.aio import AsyncTurnlog
 from turnlog.errors import TurnlogError
+from turnlog.storage.shown_url import without_password
 
 CONVERSATIONS = tuple(SCRIPTS)
 """Their ids, oldest first."""
@@ -33,7 +34,9 @@ def fill(url: str) -> None:
     if there.issuperset(CONVERSATIONS):
         return
     if there:
-        raise TurnlogError(f"{url} holds other conversations: the demo takes an empty log")
+        raise TurnlogError(
+            f"{without_password(url)} holds other conversations: the demo takes an empty log"
+        )
     asyncio.run(_record(url))
 
 

@@ -12,3 +12,9 @@ def apart(attachments: int, length: int) -> str:
     """`, 2 attachments of 900,000 bytes`; nothing where there are none."""
     held = f"{amount(attachments, 'attachment')} of {amount(length, 'byte')}"
     return f", {held}" if attachments else ""
+
+
+def digits(number: int) -> str:
+    """A whole number as text, also one of so many digits that Python does not print it."""
+    bits = number.bit_length()
+    return str(number) if bits < 200 else f"of {bits:,} bits"

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+from turnlog.domain.arguments import check_count, check_number, check_whole
 from turnlog.domain.branches import path_back, placed, placed_back
 from turnlog.domain.commit import Commit
 from turnlog.domain.decide import decide
@@ -124,7 +125,8 @@ class Conversation:
 
     def events(self, after: int = 0) -> Iterator[Event]:
         """All events up to this moment, oldest first; those numbered above `after` only."""
-        stored = self._stored_events
+        check_whole(self._id, "event", after)
+        after, stored = max(after, 0), self._stored_events
         past = self._past.events(after, stored) if after < stored else iter(())
         pending = (event for number, event in self._pending_events() if number > after)
         every = itertools.chain(past, pending)
@@ -137,7 +139,8 @@ class Conversation:
 
     def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
         """The same events with all that is known of them: numbers, times, what took them back."""
-        after = min(after, self._state.event)
+        check_whole(self._id, "event", after)
+        after = min(max(after, 0), self._state.event)
         stored = self._past.rewinds(after, self._stored_events)
         rewinds = [*stored, *rewinds_in(self._pending_events())]
         events = self._recorded(after)
@@ -175,6 +178,7 @@ class Conversation:
 
     def event(self, number: int) -> Event | None:
         """The event of that number, None where there is none."""
+        check_whole(self._id, "event", number)
         return next(self.events(number - 1)) if 1 <= number <= self._state.event else None
 
     def hides(self, number: int) -> bool:
@@ -186,6 +190,7 @@ class Conversation:
 
         Raises OutOfRange where there is none.
         """
+        check_number(self._id, "event", event)
         return self.earlier(self._past.state(event))
 
     def earlier(self, state: State) -> Conversation:
@@ -220,11 +225,14 @@ class Conversation:
         for_model: those that a model may read; a result whose call is not among them is left out.
         Reads from the end, whatever the length.
         """
+        check_whole(self._id, "count", count)
+        check_count(self._id, "count", count)
         events = path_back(self._newest_first, self._state, self._history().state)
         return last_said(shown(events, {}, self._redactions), count, for_model=for_model)
 
     def dialogue(self, turns: int | None = None) -> Dialogue:
         """The conversation's events, or those of its last `turns` turns, read from the end."""
+        check_count(self._id, "turns", turns)
         if turns is None or turns >= self.turn:
             whole = Dialogue(self._id, tuple(self.events()))
             return whole if turns is None else whole.last(turns)

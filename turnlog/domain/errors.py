@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
+from turnlog.domain.amounts import digits
+
 
 class TurnlogError(Exception):
     """Root of all errors; its text is one line fit to be shown to a person."""
@@ -31,16 +33,16 @@ class OutOfRange(ConversationError):
 
     @classmethod
     def of_log(cls, position: int, last: int) -> Self:
-        error = cls(None, f"there is no position {position}, the last is {last}")
+        error = cls(None, f"there is no position {digits(position)}, the last is {last}")
         error.position = position
         return error
 
 
 class InvalidEvent(ConversationError):
-    """`field` names what is wrong in the event."""
+    """`field` names what is wrong in the event, or `conversation` where it is that itself."""
 
     def __init__(self, conversation: str | None, field: str, why: str) -> None:
-        super().__init__(conversation, f"{field}: {why}")
+        super().__init__(conversation, why if field == "conversation" else f"{field}: {why}")
         self.field = field
 
 

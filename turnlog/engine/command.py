@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain.amounts import amount
+from turnlog.domain.arguments import check_numbers
 from turnlog.domain.conversation import Past
 from turnlog.domain.decide import decide
 from turnlog.domain.dialogue import Dialogue
@@ -18,7 +19,6 @@ from turnlog.domain.redactions import Redactions
 from turnlog.domain.state import State
 from turnlog.domain.values import same
 from turnlog.encoding.checking import checked
-from turnlog.engine.arguments import check_numbers
 from turnlog.engine.request import Command
 from turnlog.errors import FormatError, InvalidEvent, OutOfRange
 

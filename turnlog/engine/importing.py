@@ -22,6 +22,7 @@ from turnlog.serializers.formats import codec, detect
 from turnlog.serializers.shared.codec import Codec, Limits, url_of
 from turnlog.storage.private_folder import PrivateFolder
 from turnlog.storage.recorder import Recorder
+from turnlog.storage.shown_url import without_password
 from turnlog.storage.urls import recorder
 
 BATCH_EVENTS = 5_000
@@ -154,7 +155,7 @@ class _Import:
     def _said(self, error: Exception, path: Path | None) -> Refused:
         place = {name: getattr(error, name, None) for name in ("conversation", "line", "field")}
         file = getattr(error, "file", None) or (str(path) if path else None)
-        file = file and (url_of(Path(file)) or file)
+        file = file and without_password(url_of(Path(file)) or file)
         why = getattr(error, "why", str(error)).removeprefix(f"{place['field']}: ")
         return Refused(file=file, why=why, **place)
 

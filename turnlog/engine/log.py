@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from msgspec.structs import replace
 
+from turnlog.domain.arguments import check_numbers, check_whole
 from turnlog.domain.attachment import Attachment
 from turnlog.domain.commit import message_ids
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import ConversationDeleted, Event
 from turnlog.domain.streams import check_id, check_key, check_message_id
-from turnlog.engine.arguments import check_command, check_numbers, check_whole, is_id
+from turnlog.engine.arguments import check_command, is_id
 from turnlog.engine.command import (
     Checkout,
     check_complete,
@@ -262,7 +263,8 @@ class Turnlog(FollowedLog):
         """A request for the writer: events, or a command that asks for them when it is its turn."""
         check_id(conversation)
         check_command(conversation, asked)
-        check_whole(conversation, "expected_version", expected_version)
+        if expected_version is not None:
+            check_whole(conversation, "expected_version", expected_version)
         now = self.clock()
         if key is not None:
             check_key(conversation, key)

@@ -13,7 +13,7 @@ import msgspec
 from turnlog.domain.lineage import MAIN
 from turnlog.domain.rewinds import rewinds_in
 from turnlog.domain.state import State
-from turnlog.domain.values import same
+from turnlog.domain.values import is_text, same
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded
 from turnlog.errors import FormatError
@@ -44,6 +44,8 @@ def condition(text: str | None) -> Term:
     after and before hold against a conversation's first timestamp: each lies in one period. A
     term that contains a comma is put in double quotes. Raises FormatError for anything else.
     """
+    if text is not None and not is_text(text):
+        raise FormatError(f"{text!r:.80} is no term of --where; there are {TERMS}")
     terms = [_term(term) for term in _split(text or "")]
     return lambda state: all(term(state) for term in terms)
 
@@ -98,9 +100,12 @@ def matching(
 ) -> Iterator[tuple[LiveHead, State]]:
     """The conversations that are meant, in order of id; all of them without a filter.
 
-    search: part of the id or of a message that is not redacted, in any case of letters.
+    search: part of the id or of a message that is not redacted, in any case of letters. Raises
+    FormatError for what is neither.
     """
     holds = condition(where)
+    if search is not None and not is_text(search):
+        raise FormatError(f"{search!r:.80} is no text to search for")
     said = _says(log, search) if search else None
     for head, state in log.heads():
         if holds(state) and (said is None or said(head.conversation)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from turnlog.domain.arguments import check_number, check_numbers, check_seconds
 from turnlog.domain.attachment import Attachment
 from turnlog.domain.commit import Commit
 from turnlog.domain.conversation import Conversation
@@ -13,7 +14,7 @@ from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
 from turnlog.domain.streams import is_conversation
 from turnlog.domain.values import is_text
-from turnlog.engine.arguments import check_numbers, check_seconds, is_id
+from turnlog.engine.arguments import check_known, is_id
 from turnlog.engine.eventsourcing import ConversationApplication
 from turnlog.errors import OutOfRange, UnknownConversation
 from turnlog.projections import PROJECTIONS
@@ -77,16 +78,18 @@ class ReadableLog(ConversationApplication):
 
     def read_events(self, id: str, after: int = 0) -> list[Event]:
         """The events of a conversation numbered above `after`, oldest first."""
-        check_numbers(id, event=after)
+        check_number(id, "event", after)
         return list(self.conversation(id).events(after))
 
     def read_recorded(self, id: str, after: int = 0) -> list[RecordedEvent]:
         """The same in their envelopes."""
-        check_numbers(id, event=after)
+        check_number(id, "event", after)
         return list(self.conversation(id).recorded(after))
 
     def history(self, id: str, life: int | None = None) -> StoredHistory:
         """What was recorded in one life, deleted or not, as it was recorded; None: the newest."""
+        check_known(id)
+        check_numbers(id, life=life)
         head = self.current.head(self.store.reader, id)
         if head is not None and life in (None, head.life):
             return self._history(head)
@@ -139,7 +142,7 @@ class ReadableLog(ConversationApplication):
 
         Raises OutOfRange where there is none of that name.
         """
-        if (projection := PROJECTIONS.get(name)) is None:
+        if not isinstance(name, str) or (projection := PROJECTIONS.get(name)) is None:
             known = ", ".join(sorted(PROJECTIONS))
             raise OutOfRange(None, f"there is no view {name!r:.80}, but {known}")
         if self.store.readonly:
@@ -189,6 +192,7 @@ class ReadableLog(ConversationApplication):
 
     def end(self, id: str) -> tuple[int, int]:
         """The log's last position, then the number of the conversation's last event."""
+        check_known(id)
         position = self.store.reader.last_position()
         head = self.current.head(self.store.reader, id)
         return position, head.event if head else 0

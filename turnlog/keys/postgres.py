@@ -10,8 +10,9 @@ from typing import Any, LiteralString
 from turnlog.errors import NoSuchLog
 from turnlog.keys.tables import SCHEMA, KeyTables
 from turnlog.storage import forks
-from turnlog.storage.postgres_connection import Connection, translated, without_password
+from turnlog.storage.postgres_connection import Connection, translated
 from turnlog.storage.postgres_pool import Connections
+from turnlog.storage.shown_url import without_password
 from turnlog.storage.urls import libpq_url
 
 _LOCK: LiteralString = "SELECT pg_advisory_xact_lock(1953853817, hashtext(current_schema()))"

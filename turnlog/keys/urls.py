@@ -9,6 +9,7 @@ from turnlog.extras import needed
 from turnlog.keys.kms import kms
 from turnlog.keys.store import KeyStore
 from turnlog.keys.tables import KeyTables
+from turnlog.storage.shown_url import without_password
 from turnlog.storage.urls import sqlite_path
 
 
@@ -21,7 +22,7 @@ def key_store(url: str, *, create: bool) -> KeyStore:
     try:
         tables = _tables(base, create=create)
     except NoSuchLog as error:
-        raise StorageError(f"{url}: there is no key store") from error
+        raise StorageError(f"{without_password(url)}: there is no key store") from error
     try:
         return KeyStore(tables, kms(options.get("kms")))
     except BaseException:
@@ -49,6 +50,6 @@ def _tables(url: str, *, create: bool) -> KeyTables:
             from turnlog.keys.postgres import PostgresKeyTables
         return PostgresKeyTables(url, create=create)
     raise StorageError(
-        f"{url!r} is no URL of a key store: sqlite:///FILE, postgresql://… or memory: are"
-        " understood, with ?kms=NAME:ADDRESS"
+        f"{without_password(url)!r} is no URL of a key store: sqlite:///FILE, postgresql://… or"
+        " memory: are understood, with ?kms=NAME:ADDRESS"
     )

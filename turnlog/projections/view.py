@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
+from turnlog.domain.arguments import check_count
 from turnlog.domain.values import is_text
 from turnlog.encoding import binary
 from turnlog.errors import Corrupt
@@ -95,7 +96,13 @@ class StoredView:
             yield key, binary.decode(value)
 
     def find(self, key: str, limit: int | None = None) -> list[Found]:
-        """What a keyed read model has under a key of its own, newest first."""
+        """What a keyed read model has under a key of its own, newest first.
+
+        Raises OutOfRange for a limit that is no number of entries.
+        """
+        check_count(None, "limit", limit)
+        if not is_text(key):
+            return []
         stored = self._reader.entries(self._model, place_of(key), "", limit)
         return [Found(*binary.decode(value)) for _, _, value in stored]
 
@@ -133,6 +140,7 @@ class Buffer(StoredView):
         return iter([(key, found[key]) for key in sorted(found) if found[key] is not None])
 
     def find(self, key: str, limit: int | None = None) -> list[Found]:
+        check_count(None, "limit", limit)
         found = [Found(*value) for _, value in self.entries(place_of(key))]
         return found[:limit]
 

@@ -21,7 +21,7 @@ from turnlog.errors import NoSuchLog, StorageError, Unavailable
 from turnlog.storage import forks
 from turnlog.storage.formats import SCHEMA_VERSION, check_format, genesis_of
 from turnlog.storage.postgres_append import APPEND, LOCK, PREPARE, PREPARED, appended
-from turnlog.storage.postgres_connection import Connection, translated, without_password
+from turnlog.storage.postgres_connection import Connection, translated
 from turnlog.storage.postgres_pool import Connections
 from turnlog.storage.postgres_scan import PostgresScan
 from turnlog.storage.postgres_schema import SCHEMA, TABLES
@@ -33,6 +33,7 @@ from turnlog.storage.postgres_tables import (
 )
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Genesis, Key, Row, Stream
+from turnlog.storage.shown_url import without_password
 from turnlog.storage.signal import Signal
 
 _LOCK: LiteralString = f"SELECT {LOCK}"

@@ -20,6 +20,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, Format
 
 from turnlog.errors import StorageError, Unavailable
+from turnlog.storage.shown_url import without_password
 
 NEVER = float("inf")
 POOLER_REFUSES = "unsupported startup parameter"
@@ -85,7 +86,10 @@ def conninfo(url: str, timeout: float, *, pooled: bool = False) -> str:
     try:
         options = conninfo_to_dict(url).get("options") or ""
     except psycopg.ProgrammingError as error:
-        raise StorageError(f"{without_password(url)!r}: {_line(error)}") from error
+        why = _line(error)
+        if "@" in why:  # what it quotes is the end of a password
+            why = "it is no URL as libpq reads it: in a password, : / ? # [ ] @ are %-encoded"
+        raise StorageError(f"{without_password(url)!r}: {why}") from error
     wait = max(2, round(timeout))
     if pooled:
         return make_conninfo(url, connect_timeout=wait)
@@ -106,16 +110,6 @@ def limit_transaction(connection: Connection, timeout: float) -> None:
 
 def _milliseconds(seconds: float) -> str:
     return str(int(seconds * 1000))
-
-
-def without_password(url: str) -> str:
-    """The URL as it can be shown."""
-    base, _, query = url.partition("?")
-    scheme, _, rest = base.partition("://")
-    user, at, host = rest.rpartition("@")
-    kept = [part for part in query.split("&") if part and "password" not in part]
-    shown = f"{scheme}://{user.partition(':')[0]}{at}{host}"
-    return f"{shown}?{'&'.join(kept)}" if kept else shown
 
 
 def is_alive(connection: Connection | psycopg.AsyncConnection[Any]) -> bool:

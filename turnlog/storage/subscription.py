@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Self
+from typing import Any, Self
 
+from turnlog.domain.arguments import LARGEST, check_whole
 from turnlog.errors import AnotherPast, OutOfRange
 from turnlog.storage.recorder import Reader, Recorder
 from turnlog.storage.rows import Row
@@ -42,11 +43,10 @@ def check_past(
         raise AnotherPast(position)
 
 
-def check_position(reader: Reader, position: object) -> None:
+def check_position(reader: Reader, position: Any) -> None:
     """Raise OutOfRange for what no log can have."""
-    if not isinstance(position, int) or isinstance(position, bool):
-        raise OutOfRange(None, f"position: {position!r:.80} is not a whole number")
-    if not 0 <= position < 2**62:
+    check_whole(None, "position", position)
+    if not 0 <= position < LARGEST:
         raise OutOfRange.of_log(position, reader.last_position())
 
 

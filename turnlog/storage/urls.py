@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
+from turnlog.domain.values import is_text
 from turnlog.errors import NoSuchLog, StorageError
 from turnlog.extras import needed
 from turnlog.storage.memory import MemoryRecorder
 from turnlog.storage.recorder import Recorder
+from turnlog.storage.shown_url import without_password
 from turnlog.storage.sqlite import SqliteRecorder
 from turnlog.storage.sqlite_readonly import ReadonlySqliteRecorder
 
@@ -25,6 +27,8 @@ def recorder(url: str, *, create: bool = True, readonly: bool = False) -> Record
     understands. Without `create`, raises NoSuchLog where there is no log yet. With `readonly` too,
     and nothing of the log changes.
     """
+    if not is_text(url) or "\0" in url:
+        raise StorageError(f"{url!r:.80} is no database URL")
     opened = _opened(url, create=create, readonly=readonly)
     opened.address = url
     return opened
@@ -41,25 +45,30 @@ def _opened(url: str, *, create: bool, readonly: bool) -> Recorder:
         synchronous = options.get("synchronous", "FULL").upper()
         if synchronous not in SYNCHRONOUS:
             why = f"synchronous={synchronous} is none of {', '.join(SYNCHRONOUS)}"
-            raise StorageError(f"{url!r}: {why}")
+            raise _wrong(url, f"{why}")
         timeout = _seconds(url, options.get("timeout", "30"))
         if readonly:
             return ReadonlySqliteRecorder(path, timeout=timeout)
         return SqliteRecorder(path, synchronous=synchronous, timeout=timeout, create=create)
     if parts.scheme in ("postgresql", "postgres"):
         return _postgres(url, create=create and not readonly, readonly=readonly)
-    raise StorageError(
-        f"{url!r} is no database URL: sqlite:///FILE, postgresql://… or memory: are understood"
-    )
+    understood = "sqlite:///FILE, postgresql://… or memory: are understood"
+    raise StorageError(f"{without_password(url)!r} is no database URL: {understood}")
+
+
+def _wrong(url: str, why: str) -> StorageError:
+    return StorageError(f"{without_password(url)!r}: {why}")
 
 
 def _sqlite_options(url: str, path: str, query: str) -> dict[str, str]:
     if path == ":memory:":
-        raise StorageError(f"{url!r}: a log in memory is 'memory:'; this would be a file")
+        raise StorageError(
+            f"{without_password(url)!r}: a log in memory is 'memory:'; this would be a file"
+        )
     options = dict(parse_qsl(query, keep_blank_values=True))
     for name in options.keys() - SQLITE_OPTIONS:
         known = " and ".join(SQLITE_OPTIONS)
-        raise StorageError(f"{url!r}: SQLite has no option {name!r}, but {known}")
+        raise _wrong(url, f"SQLite has no option {name!r}, but {known}")
     return options
 
 
@@ -74,9 +83,13 @@ def _seconds(url: str, text: str) -> float:
     try:
         seconds = float(text)
     except ValueError as error:
-        raise StorageError(f"{url!r}: timeout={text} is no number of seconds") from error
+        raise StorageError(
+            f"{without_password(url)!r}: timeout={text} is no number of seconds"
+        ) from error
     if not 0 <= seconds <= LONGEST_TIMEOUT:
-        raise StorageError(f"{url!r}: timeout={text} is not between 0 and {LONGEST_TIMEOUT:,}")
+        raise StorageError(
+            f"{without_password(url)!r}: timeout={text} is not between 0 and {LONGEST_TIMEOUT:,}"
+        )
     return seconds
 
 
@@ -114,5 +127,5 @@ def libpq_url(url: str) -> PostgresAddress:
 
 def _switch(url: str, name: str, text: str) -> bool:
     if text not in ("0", "1"):
-        raise StorageError(f"{url!r}: {name}={text} is neither 0 nor 1")
+        raise _wrong(url, f"{name}={text} is neither 0 nor 1")
     return text == "1"
