@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from turnlog.engine.arguments import check_numbers
+from turnlog.domain.arguments import check_numbers
 from turnlog.engine.erasure.erasing import HOW, Erased, Progress, carried_out
 from turnlog.engine.erasure.plan import Plan, of_conversation, of_event, of_person
 from turnlog.errors import OutOfRange
