@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from msgspec.structs import asdict
@@ -58,6 +59,7 @@ def about(conversation: str, user: str | None, events: Sequence[e.Event]) -> Abo
     return About(conversation, found, key, merged)
 
 
+@lru_cache(4096)
 def whoever(user: str | None) -> Subjects:
     """Who talks in a conversation."""
     return OF_UNIDENTIFIED if user is None else frozenset([Subject(PERSON, user)])

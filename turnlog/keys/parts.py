@@ -23,7 +23,17 @@ SubjectsOf = Callable[[Subjects], tuple[bytes, ...]]
 _content = msgspec.msgpack.Decoder(Content)
 
 
-def sealed(
+def whole(
+    parts: bytes, place: bytes, places: tuple[int, ...], subjects: tuple[bytes, ...], cipher: Cipher
+) -> bytes:
+    """The parts of a row that stores no commitments, all under the same keys.
+
+    place: what is bound to all of them.
+    """
+    return encode([(cipher.seal(_WHOLE + parts, _place(place, places)), subjects, places)])
+
+
+def divided(
     commitments: bytes,
     parts: bytes,
     place: bytes,
@@ -35,9 +45,6 @@ def sealed(
 
     groups: who each event, and then each key, is about. place: what is bound to all of them.
     """
-    if not commitments and len({*groups}) == 1:
-        whole = range(len(groups))
-        return encode([_whole(parts, place, whole, subjects_of(groups[0]), cipher_of)])
     found = []
     for part in encoding.parts_of(commitments, parts):
         if not isinstance(part.content, Content):
@@ -49,18 +56,6 @@ def sealed(
                 own = _divided(own, place, subjects_of(subjects), cipher_of)
             found.append(own)
     return encode(found)
-
-
-def _whole(
-    parts: bytes,
-    place: bytes,
-    places: Sequence[int],
-    subjects: tuple[bytes, ...],
-    cipher_of: CipherOf,
-) -> Part:
-    where = _place(place, tuple(places))
-    box = _cipher(cipher_of, subjects).seal(_WHOLE + parts, where)
-    return Part(box, subjects, tuple(places))
 
 
 def _divided(part: Part, place: bytes, subjects: tuple[bytes, ...], cipher_of: CipherOf) -> Part:

@@ -10,6 +10,7 @@ import msgspec
 
 from turnlog.domain.streams import UPKEEP
 from turnlog.domain.subjects import (
+    EVERYBODY,
     OF_CONVERSATION,
     OF_LOG,
     OF_UNIDENTIFIED,
@@ -37,7 +38,7 @@ from turnlog.storage.rows import (
     WrittenRow,
 )
 
-KEPT_NAMES = 50_000
+KEPT = 50_000
 
 ADDED_BYTES = SUBJECT_BYTES + NONCE_BYTES + TAG_BYTES
 """By which a chunk is longer when it is sealed."""
@@ -64,12 +65,13 @@ class Sealing:
         self.store = store
         self._generation = store.generation
         self._names: dict[bytes, bytes | None] = {}
+        self._known: dict[tuple[str, Subjects], tuple[tuple[bytes, ...], Cipher]] = {}
 
     def refresh(self) -> int:
         """The store's generation now; names that were opened in one before are forgotten."""
         generation = self.store.refresh()
         if generation != self._generation:
-            self._names, self._generation = {}, generation
+            self._names, self._known, self._generation = {}, {}, generation
         return generation
 
     def below(self, conversation: str) -> str:
@@ -85,7 +87,7 @@ class Sealing:
             return stream
         self.store.made({conversation: OF_CONVERSATION})
         [subject] = self.store.known(conversation, OF_CONVERSATION)
-        box = subject + self._cipher(subject).seal(name, stream.owner)
+        box = subject + self._cipher((subject,)).seal(name, stream.owner)
         return stream._replace(name=encoding.encode_name(self.below(conversation), box))
 
     def opened_name(self, name: bytes | None, owner: bytes) -> bytes | None:
@@ -94,7 +96,7 @@ class Sealing:
             return None
         kept = self._names
         if name not in kept:
-            if len(kept) >= KEPT_NAMES:
+            if len(kept) >= KEPT:
                 kept.clear()
             kept[name] = self._opened_name(name, owner)
         return kept[name]
@@ -129,18 +131,42 @@ class Sealing:
         self.store.made({name: frozenset().union(*each) for name, each in asked.items()}, merged)
         return [self._row(*each) for each in zip(rows, abouts, strict=True)]
 
+    def again(self, row: Row) -> Row | None:
+        """A row that is about those alone that another one was about; None for any other.
+
+        Nearly all are: it takes a fifth of what `rows` does.
+        """
+        if not isinstance(row, WrittenRow) or (about := row.about) is None:
+            return None
+        if about.events.count(about.key) != len(about.events):
+            return None
+        if (known := self._known.get((about.conversation, about.key))) is None:
+            return None
+        subjects, cipher = known
+        places = tuple(range(len(row.made) // encoding.DIGEST_BYTES))
+        place = _place(row.owner, row.version, row.skeleton)
+        return _written(row, parts.whole(row.parts, place, places, subjects, cipher))
+
     def _row(self, row: Row, about: About) -> Row:
         groups = [*about.events, *[about.key] * _keys_of(row)]
         if not any(about.events):
             return row
-        commitments = row.commitments or _made(row)
-        sealed = parts.sealed(
-            row.commitments, row.parts, _place(row.owner, row.version, row.skeleton), groups,
-            lambda subjects: self.store.known(about.conversation, subjects), self.store.cipher,
-        )  # fmt: skip
-        written = WrittenRow(*row[:6], commitments, sealed, *row[8:])
-        written.known = row.digest()
-        return written
+        place = _place(row.owner, row.version, row.skeleton)
+        if row.commitments or groups.count(about.key) != len(groups):
+            sealed = parts.divided(
+                row.commitments, row.parts, place, groups,
+                lambda subjects: self.store.known(about.conversation, subjects), self.store.cipher,
+            )  # fmt: skip
+            return _written(row, sealed)
+        subjects = self.store.known(about.conversation, about.key)
+        cipher = self._cipher(subjects)
+        if not any(each.kind == EVERYBODY for each in about.key):  # who may be more another time
+            if len(self._known) >= KEPT:
+                self._known = {}
+            self._known[about.conversation, about.key] = subjects, cipher
+        return _written(
+            row, parts.whole(row.parts, place, tuple(range(len(groups))), subjects, cipher)
+        )
 
     def opened_row(self, row: Row) -> Row:
         commitments, opened = self._opened(row, row.owner)
@@ -179,10 +205,7 @@ class Sealing:
         return self._box(tuple(self.store.subjects_in(conversation)), said, place)
 
     def _box(self, subjects: tuple[bytes, ...], said: bytes, place: bytes) -> bytes:
-        cipher = self.store.cipher(subjects)
-        if cipher is None:
-            raise LookupError("a key was destroyed meanwhile")
-        return encode((subjects, cipher.seal(said, place)))
+        return encode((subjects, self._cipher(subjects).seal(said, place)))
 
     def _unsealed(self, box: bytes, place: bytes) -> bytes | None:
         """None where a key was destroyed."""
@@ -246,7 +269,7 @@ class Sealing:
         if chunk.number == AHEAD:
             return chunk
         [subject] = self.store.known(conversation, subjects)
-        box = subject + self._cipher(subject).seal(chunk.content, _place_of_chunk(chunk))
+        box = subject + self._cipher((subject,)).seal(chunk.content, _place_of_chunk(chunk))
         return chunk._replace(content=box)
 
     def opened_chunk(self, chunk: BlobChunk) -> BlobChunk | None:
@@ -259,8 +282,8 @@ class Sealing:
             raise Corrupt(f"chunk {chunk.number} of {chunk.name.hex()} is not what was sealed")
         return chunk._replace(content=said)
 
-    def _cipher(self, subject: bytes) -> Cipher:
-        if (cipher := self.store.cipher((subject,))) is None:
+    def _cipher(self, subjects: tuple[bytes, ...]) -> Cipher:
+        if (cipher := self.store.cipher(subjects)) is None:  # destroyed since they were made
             raise LookupError("a key was destroyed meanwhile")
         return cipher
 
@@ -284,6 +307,13 @@ def _about_of(row: Row, whose: Callable[[Row], str]) -> About:
         return row.about
     count = len(row.commitments or _made(row)) // encoding.DIGEST_BYTES
     return About(whose(row), [OF_UNIDENTIFIED] * (count - _keys_of(row)), OF_UNIDENTIFIED)
+
+
+def _written(row: Row, sealed: bytes) -> Row:
+    commitments = row.commitments or _made(row)
+    written = WrittenRow._make((*row[:6], commitments, sealed, *row[8:]))
+    written.known = row.digest()
+    return written
 
 
 def _made(row: Row) -> bytes:
