@@ -7,12 +7,14 @@ import shutil
 import tempfile
 
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import initialize, run_state_machine_as_test
 
 import turnlog
 from tests.parts import postgres
 from tests.parts.server import Server
+from turnlog.domain.streams import UPKEEP
 from turnlog.engine.log import Turnlog
+from turnlog.engine.request import Request
 from turnlog.testing.machine import LogMachine
 
 LONG = os.environ.get("TURNLOG_FAULTS") == "long"
@@ -45,6 +47,25 @@ class SqliteMachine(LogMachine):
 
     def discard(self) -> None:
         shutil.rmtree(self.folder)
+
+
+class SealedMachine(SqliteMachine):
+    """A sealed log does what one in memory does that begins with the same row."""
+
+    def open(self) -> Turnlog:
+        url = f"sqlite:///{self.folder}/log.db?synchronous=OFF"
+        return turnlog.open(url, clock=self.tick, keys=f"sqlite:///{self.folder}/keys.db")
+
+    @initialize()
+    def start(self) -> None:
+        super().start()
+        assert self.log.keys is not None
+        used = turnlog.KeyStoreUsed(self.log.keys.id.hex())
+        self.model.writer.perform(Request(UPKEEP, lambda state, past: (used,), 0.0, 0.0))
+
+
+def test_a_sealed_log_agrees_with_memory() -> None:
+    run(SealedMachine, 10_000 if LONG else 1_500, length=100 if LONG else 50)
 
 
 def test_sqlite_agrees_with_memory() -> None:
