@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 import turnlog
+from tests.parts.postgres import fresh_database
+from tests.parts.server import Server
 from turnlog import (
     BotUttered,
     EventErased,
     IdentityMerged,
+    MediaAdded,
     SlotSet,
     ToolCalled,
     UserIdentified,
@@ -20,6 +24,7 @@ from turnlog.audit.verify import verify
 from turnlog.domain.streams import UPKEEP
 from turnlog.engine.log import Turnlog
 from turnlog.errors import StorageError
+from turnlog.storage.copying import backup
 
 CANARY = b"CANARY"
 
@@ -183,3 +188,90 @@ def test_keys_are_rotated_without_a_row_written(url: str, keys: str, folder: Pat
         assert log.store.reader.last_position() == position + 1
     with turnlog.open(url, keys=keys) as log:
         assert len(log.read_events("a")) == 3
+
+
+def test_of_the_canaries_none_is_in_the_data_folder_of_postgresql(
+    postgres: Server, postgres_url: str, keys: str
+) -> None:
+    with turnlog.open(postgres_url, keys=keys) as log:
+        for number in range(4):
+            plant(log, f"CANARY +49 170 {number}", number)
+        log.view("transcript")
+        log.current.catch_up()
+        assert len(list(log.ids())) == 4
+        assert CANARY not in bytes_in(postgres.folder / "data")
+        assert verify(log.store).faults == []
+    with pytest.raises(StorageError, match="is sealed"):
+        turnlog.open(postgres_url)
+    assert CANARY not in bytes_in(postgres.folder / "data")
+    with turnlog.open(fresh_database(postgres.url)) as log:  # the search finds what is there
+        log.record("alice", UserUttered("a FOUND one"))
+    assert b"a FOUND one" in bytes_in(postgres.folder / "data")
+
+
+def test_keys_in_postgresql_are_destroyed_and_rotated(url: str, postgres_url: str) -> None:
+    with turnlog.open(url, keys=postgres_url) as log, turnlog.open(url, keys=postgres_url) as two:
+        log.record("a", UserIdentified("ann"), UserUttered("hi"))
+        log.record("b", UserIdentified("bob"), UserUttered("hi"))
+        assert list(two.ids()) == sorted(["a", "b"], key=log.store.order)
+        assert log.keys is not None
+        log.keys.rotate()
+        log.keys.destroy(log.keys.subjects_of("ann"))
+        assert list(two.ids()) == ["b"]
+        two.record("b", UserUttered("again"))
+    with turnlog.open(url, keys=postgres_url) as log:
+        assert len(log.read_events("b")) == 3
+
+
+def test_attachments_are_sealed(url: str, keys: str, folder: Path) -> None:
+    film = b"CANARY film " * 20_000
+    with turnlog.open(url, keys=keys) as log:
+        ahead = log.attach("alice", BytesIO(film))
+        shown = MediaAdded("video", content=ahead, actor="user")
+        log.record("alice", UserIdentified("ann"), shown)
+        log.record("alice", MediaAdded("video", content=film[::-1], actor="user"))
+        log.record("alice", BotUttered("CANARY text " * 10_000))
+        log.record("bob", UserUttered("hi"))
+        contents = [e.content for e in log.read_events("alice") if isinstance(e, MediaAdded)]
+        assert [bytes(held) for held in contents if held is not None] == [film, film[::-1]]
+        assert verify(log.store).faults == []
+        assert not [mark for mark in (CANARY, CANARY[::-1]) if mark in bytes_in(folder)]
+        backup(log.store.beneath, folder / "copy.db")
+        assert log.keys is not None
+        log.keys.destroy(log.keys.subjects_of("ann"))
+        assert list(log.ids()) == ["bob"]
+    with turnlog.open(f"sqlite:///{folder}/copy.db", keys=keys) as copy:
+        assert list(copy.ids()) == ["bob"]
+        assert len(copy.store.reader.attachment_names()) == 3
+
+
+def test_a_fork_is_sealed_and_reads_its_past(url: str, keys: str) -> None:
+    with turnlog.open(url, keys=keys) as log:
+        log.record("a", UserIdentified("ann"), UserUttered("one"), SlotSet("name", "Ann"))
+        log.record("b", UserIdentified("bob"), UserUttered("hi"))
+        log.fork("a", as_="c", reason="to see")
+        log.record("c", UserUttered("two"))
+        assert log.conversation("c").slots == {"name": "Ann"}
+        assert verify(log.store).faults == []
+        assert log.keys is not None
+        assert {*log.keys.subjects_of("ann")} >= {*log.keys.subjects_in("c")}
+        log.keys.destroy(log.keys.subjects_of("ann"))
+        assert list(log.ids()) == ["b"]
+
+
+def test_who_opened_an_empty_log_without_keys_does_not_write_into_a_sealed_one(
+    url: str, keys: str
+) -> None:
+    with turnlog.open(url) as clear:
+        with turnlog.open(url, keys=keys) as log:
+            log.record("a", UserUttered("hi"))
+        with pytest.raises(StorageError, match="sealed"):
+            clear.record("a", UserUttered("in clear"))
+
+
+def test_two_key_stores_do_not_begin_one_log(url: str, keys: str, tmp_path: Path) -> None:
+    another = f"sqlite:///{tmp_path}/another.db"
+    with turnlog.open(url, keys=keys), turnlog.open("memory:", keys=another):
+        pass
+    with pytest.raises(StorageError, match="is sealed with the key store"):
+        turnlog.open(url, keys=another)

@@ -284,6 +284,13 @@ def attachments(commitments: bytes, parts: bytes) -> Iterator[Attachment]:
         raise Corrupt(f"the parts cannot be read: {error}") from error
 
 
+def is_sealed(commitments: bytes, parts: bytes) -> bool:
+    """Whether a part of a row is."""
+    return bool(commitments) and any(
+        isinstance(part.content, bytes) for part in parts_of(commitments, parts)
+    )
+
+
 # --- commitments and digests --------------------------------------------------------------------
 
 

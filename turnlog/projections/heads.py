@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import groupby
 
-from turnlog.domain.events import ContentErased
+from turnlog.domain.events import ContentErased, KeyStoreUsed
 from turnlog.encoding.binary import encode
 from turnlog.encoding.rows import TAGS, decode_name, holds
 from turnlog.errors import AnotherPast, Corrupt, OutOfRange, Unavailable, UnknownConversation
@@ -37,6 +37,8 @@ from turnlog.storage.rows import HEADS, Head, Row, Snapshot, erased, fork_lookup
 from turnlog.storage.subscription import BATCH_COMMITS, check_past
 
 logger = logging.getLogger(__name__)
+
+_SEALED = (TAGS[KeyStoreUsed],)
 
 
 class Heads:
@@ -66,17 +68,27 @@ class Heads:
             self._generation = now
             self._begin_again()
         was_empty = self.position == 0
+        if self.position is None:
+            self._check_clear(reader.tail(0, 1))
         if self.position is None or self.tail.is_long:
             self._follow_tables(reader)
         while rows := self._further(reader):
             if was_empty and rows[0].position == 1:
                 self._check_beginning(rows[0])
+                self._check_clear(rows[:1])
             if (erased := newest_erasure(rows, self._erased)) is not None:
                 self._erased = erased
                 self._begin_again()
                 self._follow_tables(reader)
             else:
                 self.tail.note(rows)
+
+    def _check_clear(self, first: Sequence[Row]) -> None:
+        """Raise Unavailable where a log that was empty when it was opened is sealed since."""
+        is_sealed = any(holds(row.topic, row.skeleton, _SEALED) for row in first)
+        if is_sealed and self.recorder.keys is None:
+            what = "is sealed since it was opened: open it again with its keys"
+            raise Unavailable(f"{self.recorder.url}: the log {what}")
 
     def _begin_again(self) -> None:
         """Nothing of what was known stays in memory."""

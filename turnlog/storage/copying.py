@@ -13,6 +13,7 @@ import msgspec
 
 from turnlog.domain.amounts import amount
 from turnlog.domain.streams import stream
+from turnlog.encoding import rows as encoding
 from turnlog.errors import StorageError
 from turnlog.files import is_stream, pour
 from turnlog.storage.checkpoints import close_over
@@ -140,14 +141,18 @@ def copy(source: Recorder, target: Recorder) -> Copied:
 
 def _copy_rows(scan: Scan, transaction: Transaction) -> Copied:
     """With the streams that begin among them, and what stands apart from them."""
-    commits, seen, attached = 0, set[int](), set[str]()
+    commits, seen, attached, sealed = 0, set[int](), set[str](), False
     for rows in batches(scan, upto=scan.last_position()):
         begun = {row.stream: row for row in rows if row.stream not in seen}
         seen |= begun.keys()
         streams = [Stream(row.stream, row.life, row.owner, row.name) for row in begun.values()]
         transaction.append(rows, streams)
-        attached |= {attachment.name for row in rows for attachment in row.attachments()}
+        for row in rows:
+            attached |= {attachment.name for attachment in row.attachments()}
+            sealed = sealed or encoding.is_sealed(row.commitments, row.parts)
         commits += len(rows)
+    if sealed:  # nobody can tell whose they are
+        attached = {name.hex() for name in scan.attachment_names()}
     copied = (_copy_chunks(scan, bytes.fromhex(name), transaction) for name in sorted(attached))
     return Copied(commits, len(seen), len(attached), sum(copied))
 
