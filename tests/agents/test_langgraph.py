@@ -311,6 +311,47 @@ def test_a_redacted_message_is_blank_in_every_checkpoint(saver: TurnlogSaver):
     assert len(chat.get_state(ALICE).values["messages"]) == 6
 
 
+def test_a_run_under_way_does_not_record_again_what_was_redacted(saver: TurnlogSaver):
+    calls = [{"name": "pay", "args": {"card": "4000 1234"}, "id": "c"}]
+    messages: list[Any] = [
+        SystemMessage("be brief", id="0"), HumanMessage("my card is 4000 1234", id="1"),
+        AIMessage("noted 4000 1234", id="2", tool_calls=calls, response_metadata={"n": 1}),
+        ToolMessage("paid with 4000 1234", tool_call_id="c", id="3", artifact={"card": 1}),
+    ]  # fmt: skip
+    config = put(saver, ROOT, messages=messages)
+    for number in [m.event for m in saver.log.conversation("alice").messages()][1:]:
+        saver.log.record("alice", e.MessageRedacted(number))
+    before = saver.log.conversation("alice").state.event
+    later = [*messages, HumanMessage("bye", id="4")]
+    config = put(saver, config, messages=later)
+    put(saver, config, messages=[messages[0], *later[2:]])
+    recorded = [type(event).__name__ for event in saver.log.read_events("alice", before)]
+    assert recorded == ["UserUttered", "ForeignRecorded", "ForeignRecorded"]
+    with TurnlogSaver(saver.log) as again:
+        assert "4000" not in repr(list(again.list(ROOT)))
+        found = again.get_tuple(ROOT)
+    assert found is not None
+    ids = [message.id for message in found.checkpoint["channel_values"]["messages"]]
+    assert ids == ["0", "2", "3", "4"]
+
+
+def test_a_thread_is_read_anew_at_a_redaction_and_not_after_it(saver: TurnlogSaver):
+    chat = graph(saver)
+    say(chat, "my card is 4000 1234")
+    number = next(saver.log.conversation("alice").messages()).event
+    saver.log.record("alice", e.MessageRedacted(number))
+    say(chat, "my card is 4000 1234, once more")
+    kept = saver._threads._threads["alice"].checkpoints
+    say(chat, "still here")
+    assert saver._threads._threads["alice"].checkpoints is kept
+    with TurnlogSaver(saver.log) as again:
+        assert list(saver.list(ALICE)) == list(again.list(ALICE))
+    saver.log.record("alice", e.MessageRedacted(number + 6))
+    with TurnlogSaver(saver.log) as again:
+        assert list(saver.list(ALICE)) == list(again.list(ALICE))
+    assert saver._threads._threads["alice"].checkpoints is not kept
+
+
 def test_a_deleted_thread_begins_anew_under_its_id(saver: TurnlogSaver):
     chat = graph(saver)
     say(chat, "hello")

@@ -26,7 +26,8 @@ class Change:
     def __init__(self, old: MessageList, value: list[Any], spoken: Spoken, values: Values) -> None:
         self._old, self._value, self._spoken = old, value, spoken
         self._pattern = partial(spoken.pattern, values=values)
-        self.kept = old.same(value, self._pattern)
+        self._says = partial(spoken.says, values=values)
+        self.kept = old.same(value, self._pattern, self._says)
         self.summary: BaseMessage | None = None
         self.moved: list[MessageItem] = []
         self.new: list[BaseMessage] = []
@@ -78,7 +79,7 @@ class Change:
         while len(moved) < len(new):
             while at < len(old) and self._pattern(old[at]).id not in ids:
                 at += 1
-            if at == len(old) or not self._pattern(old[at]).says(new[len(moved)]):
+            if at == len(old) or not self._says(old[at], new[len(moved)]):
                 break
             moved.append(old[at])
             last = at = at + 1

@@ -74,8 +74,15 @@ class MessageList:
             self._others.append(found.others)
         return copies(self._shapes, self._contents, self._ids, self._others)
 
-    def same(self, value: list[Any], pattern: Callable[[MessageItem], Pattern]) -> int:
-        """How many of the first are what others are too, by type and by value."""
+    def same(
+        self,
+        value: list[Any],
+        pattern: Callable[[MessageItem], Pattern],
+        says: Callable[[MessageItem, BaseMessage], bool],
+    ) -> int:
+        """How many of the first are what others are too, by type and by value; says: whether an
+        item is a message.
+        """
         for place in range(len(self._types), len(self._items)):
             found = pattern(self._items[place])
             self._types.append(found.type)
@@ -86,7 +93,7 @@ class MessageList:
         if self._are(value[:first]):
             return first
         every = enumerate(zip(self._items, value, strict=False))
-        return next((n for n, (item, one) in every if not pattern(item).says(one)), first)
+        return next((n for n, (item, one) in every if not says(item, one)), first)
 
     def _are(self, value: list[Any]) -> bool:
         """In few passes that compare all of them at once: a thread is compared at every turn."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
@@ -21,16 +21,22 @@ from turnlog.domain.skeletons import filled
 
 
 class Spoken:
-    """The events of the thread of that id, and the messages that they make up."""
+    """The events of the thread of that id, and the messages that they make up.
+
+    recorded: gives all events as they were recorded; None where nothing of them is hidden.
+    """
 
     def __init__(self, id: str) -> None:
         self._id = id
+        self.recorded: Callable[[], Iterable[e.Event]] | None = None
+        self._original: Spoken | None = None
         self._events: dict[int, e.Event] = {}
         self._own: list[range] = []
         self._said: dict[int, Message] = {}
 
     def take(self, number: int, event: e.Event) -> None:
         self._events[number] = event
+        self._original = None
 
     def own(self, numbers: range) -> None:
         """Note that the newest events, of these numbers, are the messages of one checkpoint."""
@@ -41,6 +47,28 @@ class Spoken:
         if item.pattern is None:
             item.pattern = self._plain(item) or Pattern.of(self._built(item, values))
         return item.pattern
+
+    def says(self, item: MessageItem, message: BaseMessage, values: Values) -> bool:
+        """Whether an item is a message, or was before it was redacted: whoever still has its words
+        does not record them again.
+        """
+        if self.pattern(item, values).says(message):
+            return True
+        if self.recorded is None:
+            return False
+        if self._original is None:
+            self._original = self._as_recorded(self.recorded())
+        stored = MessageItem(item.raw, item.event, item.rest)
+        return self._original.pattern(stored, values).says(message)
+
+    def _as_recorded(self, events: Iterable[e.Event]) -> Spoken:
+        """The same with the words of what was redacted."""
+        original = Spoken(self._id)
+        original._own = self._own
+        for number, event in enumerate(events, 1):
+            if number in self._events:
+                original.take(number, event)
+        return original
 
     def _built(self, item: MessageItem, values: Values) -> BaseMessage:
         if item.rest is not None:

@@ -11,6 +11,7 @@ from turnlog.agents.checkpoints import ThreadsProjection
 from turnlog.agents.langgraph.thread import Thread
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event
+from turnlog.domain.traits import Hiding
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded
 from turnlog.errors import UnknownConversation, VersionConflict
@@ -68,11 +69,17 @@ class Threads:
         if head.state.deleted:
             thread.reset(head.version, head.life, deleted=True)
             return
-        if head.life != thread.life or head.version < thread.version or head.state.redacted:
+        if head.life != thread.life or head.version < thread.version:
             thread.reset(life=head.life)
         conversation = self.log.conversation(thread.id)
-        thread.take(conversation.events(thread.event))
+        events = [*conversation.events(thread.event)]
+        if thread.event and any(isinstance(event, Hiding) for event in events):
+            thread.reset(life=head.life)
+            events = [*conversation.events()]
+        thread.take(events)
         thread.version = conversation.version
+        if head.state.redacted:
+            thread.spoken.recorded = self.log.past(head).events
 
     def record(
         self,
