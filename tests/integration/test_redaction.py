@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -305,7 +306,10 @@ BODIES: dict[str, Any] = {
     "post /chat/messages": {"message": "again?", "message_id": MESSAGE_ID},
     "post /chat/stop": {},
     "post /webhooks/rest/webhook": {"sender": "ID", "message": "x", "message_id": MESSAGE_ID},
-    "post /v1/conversations/{conversation}/events": [{"type": "BotUttered", "text": "so"}],
+    "post /v1/conversations/{conversation}/events": [
+        {"type": "BotUttered", "text": "so"},
+        {"type": "MediaAdded", "kind": "image", "content": "c28="},
+    ],
     "post /v1/conversations/{conversation}/checkout": {"branch": "main"},
     "post /v1/conversations/{conversation}/fork": {"as": "fork of ID"},
     "post /v1/conversations/{conversation}/stop": {},
@@ -326,6 +330,9 @@ BODIES: dict[str, Any] = {
 }
 """The body of every request that needs one."""
 
+EVENTS = 40
+"""Whose bytes are asked for, where there are any."""
+
 NOT_SERVED = {"execute", "predict", "trigger_intent"}
 """What belongs to the bot; it answers with 404 whatever it gets."""
 
@@ -345,6 +352,9 @@ def calls(document: Any, id: str) -> Iterator[Call]:
     assert {method for method, _, _ in routes} <= set(ORDER)
     for method, path, route in (r for method in ORDER for r in routes if r[0] == method):
         parameters = route.get("parameters", [])
+        if path.endswith("/content"):
+            yield from _contents(path, id)
+            continue
         place = path.format_map({"conversation": id, **KEY})
         has_body = method in ("post", "put", "patch") and path.split("/")[-1] not in NOT_SERVED
         body = BODIES[f"{method} {path}"] if has_body else None
@@ -356,6 +366,13 @@ def calls(document: Any, id: str) -> Iterator[Call]:
             if parameter["in"] == "query" and parameter["name"] not in required:
                 for value in QUERY[parameter["name"]]:
                     yield method, place, {**required, parameter["name"]: value}, body
+
+
+def _contents(path: str, id: str) -> Iterator[Call]:
+    """Of the first events, of which one or another has any."""
+    for event in range(1, EVENTS + 1):
+        query = {} if "{event}" in path else {"conversation": id, "event": event}
+        yield "get", path.format_map({"conversation": id, "event": event}), query, None
 
 
 def _parts_first(item: tuple[str, Any]) -> tuple[bool, int]:
@@ -387,9 +404,10 @@ def test_no_route_answers_with_a_word(server, ids):
             assert leaks(content) == [], (method, path, query)
             assert status < 500, (method, path, query, content)
             if status < 300:
-                done.add((method, path.replace(id, "{conversation}")))
+                place = path.replace(id, "{conversation}")
+                done.add((method, re.sub(r"events/\d+/", "events/{event}/", place)))
     known = {
-        (method, path.format_map({"conversation": "{conversation}", **KEY}))
+        (method, path.format_map({"conversation": "{conversation}", "event": "{event}", **KEY}))
         for path, methods in document["paths"].items()
         for method in methods
     }

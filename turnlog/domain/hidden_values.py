@@ -12,16 +12,13 @@ import msgspec
 
 from turnlog.domain import events as e
 from turnlog.domain.annotations import Entity, Span
+from turnlog.domain.codes import codes
 from turnlog.domain.consequences import Consequences, Numbered
 from turnlog.domain.traits import ValueChange
 from turnlog.domain.values import same
 
 SHORTEST = 4
 """Characters of a value that is masked inside texts; a shorter one is hidden as a slot alone."""
-
-_CODE = re.compile(r"[^\s,;:!?()\[\]{}\"'<>=#|*`]*\d[^\s,;:!?()\[\]{}\"'<>=#|*`]*|\S+@\S+\.\w+")
-"""What is hidden of a text that nobody understood: numbers, codes, addresses."""
-
 
 _SURELY_A_CODE = 6
 """Characters of a code that is no year, time or amount: it is a value wherever it was seen."""
@@ -165,10 +162,15 @@ def _together(
 ) -> list[tuple[Any, frozenset[str], bool]]:
     """Equal values once, with all their slots."""
     gathered: list[tuple[Any, list[str | None], list[bool]]] = []
+    alike: dict[Any, list[tuple[Any, list[str | None], list[bool]]]] = {}
     for value, slot, known in found:
-        one = next((one for one in gathered if same(one[0], value)), None)
+        those = alike.setdefault(
+            (type(value), value if isinstance(value, str) else repr(value)), []
+        )
+        one = next((one for one in those if same(one[0], value)), None)
         if one is None:
             gathered.append(one := (value, [], []))
+            those.append(one)
         one[1].append(slot)
         one[2].append(known)
     return [
@@ -181,11 +183,11 @@ def _words_in(event: e.Event) -> Iterator[str]:
     """What is hidden of texts that nobody understood: the whole, where it is more than a word that
     anybody may use, and the codes in it."""
     text = getattr(event, "text", None) or ""
-    if len(text.split()) > 1 or _CODE.search(text):
+    if len(text.split()) > 1 or any(codes(text)):
         yield text.strip()
     data = (leaf for leaf in leaves(getattr(event, "data", None)) if isinstance(leaf, str))
     for said in (text, *data):
-        yield from (code.strip(".-/_") for code in _CODE.findall(said))
+        yield from (code.strip(".-/_") for code in codes(said))
 
 
 def _values_in(event: e.Event, text: str = "") -> Iterator[Any]:
