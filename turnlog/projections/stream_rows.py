@@ -99,7 +99,7 @@ class StreamRows:
         links, limit = self._links(self._reader, begin), _FIRST
         while self.stream and (stored := self._after(links.at.version, limit)):
             yield links.take(stored)
-            limit = min(limit * 4, _LARGEST_BATCH)
+            limit = min(limit * 2, _LARGEST_BATCH)
         links.finish()
 
     def _after(self, version: int, limit: int) -> list[Body]:
