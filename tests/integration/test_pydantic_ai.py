@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import subprocess
@@ -610,6 +611,26 @@ def prompts(url: str) -> list[str]:
         found = [message.text for message in log.conversation("a").messages()]
     assert found[1::2] == [f"to {asked}" for asked in found[::2]]
     return found[::2]
+
+
+async def test_tasks_of_one_store_save_every_turn_once(store: TurnlogConversationStore) -> None:
+    async def says(who: str) -> None:
+        for turn in range(6):
+            while True:
+                try:
+                    await saved(store, text(f"{who} {turn}"), reply(f"to {who} {turn}"))
+                except ConversationConflict:
+                    continue
+                break
+
+    await asyncio.gather(*map(says, "abcd"))
+    found = await store.load("a")
+    assert found is not None
+    asked = words(found.messages)[::2]
+    assert sorted(asked) == [f"{who} {turn}" for who in "abcd" for turn in range(6)]
+    assert words(found.messages)[1::2] == [f"to {each}" for each in asked]
+    again = await TurnlogConversationStore(store.log).load("a")
+    assert again == found
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
