@@ -5,20 +5,33 @@ is as it was.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import turnlog
-from turnlog import BotUttered, IdentityMerged, SlotSet, ToolCalled, UserIdentified, UserUttered
+from tests.command_line import run
+from turnlog import (
+    BotUttered,
+    Dialogue,
+    IdentityMerged,
+    MediaAdded,
+    MessageRedacted,
+    SlotSet,
+    ToolCalled,
+    UserIdentified,
+    UserUttered,
+)
 from turnlog.audit.verify import verify
-from turnlog.domain.events import ErasureRecorded, EventErased
+from turnlog.domain.events import ContentErased, ErasureRecorded, EventErased, HoldPlaced
 from turnlog.domain.streams import UPKEEP
 from turnlog.encoding import binary
 from turnlog.engine.log import Turnlog
-from turnlog.errors import InvalidEvent, OutOfRange, UnknownConversation, UnknownPerson
+from turnlog.errors import Held, InvalidEvent, OutOfRange, UnknownConversation, UnknownPerson
 from turnlog.projections import PROJECTIONS, catch_up
 
-WHY = {"reason": "asked to", "actor": "dpo"}
+WHY: dict[str, Any] = {"reason": "asked to", "actor": "dpo"}
 
 
 @pytest.fixture
@@ -29,11 +42,11 @@ def log(url: str) -> Iterator[Turnlog]:
 
 def fill(log: Turnlog) -> None:
     """Anna in a chat under her number, in one under another name and in a group; Ben in two."""
-    log.record("+4915", UserIdentified("anna"), UserUttered("secret one", message_id="secret-1"))
-    log.record("+4915", SlotSet("phone", "secret +4915"), ToolCalled("book", {"for": "secret"}))
+    log.record("+4915", UserIdentified("anna"), UserUttered("canary one", message_id="canary-1"))
+    log.record("+4915", SlotSet("phone", "canary +4915"), ToolCalled("book", {"for": "canary"}))
     log.record("web-7", UserIdentified("web"), IdentityMerged("web", "anna"))
-    log.record("web-7", UserUttered("secret two"), BotUttered("hello secret"))
-    log.record("group", UserIdentified("anna"), UserUttered("secret hello"), SlotSet("a", "secret"))
+    log.record("web-7", UserUttered("canary two"), BotUttered("hello canary"))
+    log.record("group", UserIdentified("anna"), UserUttered("canary hello"), SlotSet("a", "canary"))
     log.record("group", UserIdentified("ben"), UserUttered("hello"), SlotSet("b", "ben's"))
     for n in range(3):
         log.record("ben", UserIdentified("ben"), UserUttered(f"ben {n}"), SlotSet("n", n))
@@ -118,9 +131,9 @@ def test_one_event_goes_and_its_neighbours_stay(log: Turnlog) -> None:
 
 
 def test_every_life_of_a_conversation_goes(log: Turnlog) -> None:
-    log.record("a", UserUttered("secret"))
+    log.record("a", UserUttered("canary"))
     log.delete("a")
-    log.record("a", UserUttered("secret again"))
+    log.record("a", UserUttered("canary again"))
     log.erase("a", **WHY)
     assert "a" not in log
     assert verify(log.store).faults == []
@@ -134,3 +147,231 @@ def test_a_deleted_conversation_is_erased_by_person_too(log: Turnlog) -> None:
     log.delete("web-7")
     assert log.erase(person="anna", **WHY).conversations == 2
     assert verify(log.store).faults == []
+
+
+# --- what comes back, and what is kept ------------------------------------------------------------
+
+
+def test_an_import_does_not_bring_back_who_was_erased(log: Turnlog, tmp_path: Path) -> None:
+    fill(log)
+    log.erase(person="anna", **WHY)
+    before = log.digest(log.store.reader.last_position())
+    told = (UserUttered("canary"),)
+    names = {"+4915": told, "by-name": (UserIdentified("anna"), *told), "web": told}
+    for id, events in names.items():
+        with pytest.raises(InvalidEvent, match="was erased, and an import does not"):
+            log.import_dialogue(Dialogue(id, events))
+    assert log.digest(log.store.reader.last_position()) == before
+    log.import_dialogue(Dialogue("carl", (UserIdentified("carl"), *told)))
+
+
+def test_a_file_with_an_erased_id_is_refused_by_name(tmp_path: Path) -> None:
+    db, file = f"sqlite:///{tmp_path}/log.db", tmp_path / "out.jsonl"
+    with turnlog.open(db) as log:
+        fill(log)
+    assert run("export", "--db", db, "--format", "jsonl", "--out", file).status == 0
+    assert (
+        run(
+            *["erase", "--person", "anna", "--reason", "asked", "--actor", "dpo"], "--db", db
+        ).status
+        == 0
+    )
+    for dry in ((), ("--dry-run",)):
+        ran = run("import", file, "--db", db, "--json", *dry)
+        assert ran.status == 2
+        refused = {each["conversation"]: each["why"] for each in ran.json["refused"]}
+        assert set(refused) == {"+4915", "web-7", "group"}
+        assert "was erased" in refused["+4915"]
+        assert "was erased" in refused["web-7"]
+
+
+def test_who_writes_again_is_somebody_new(log: Turnlog) -> None:
+    fill(log)
+    log.erase(person="anna", **WHY)
+    log.record("+4915", UserIdentified("anna"), UserUttered("hello"))
+    assert log.conversation("+4915").turn == 1
+    assert verify(log.store).faults == []
+    assert log.erase(person="anna", **WHY).conversations == 1
+
+
+def test_a_hold_keeps_a_conversation_and_says_who_holds_it(log: Turnlog) -> None:
+    fill(log)
+    log.hold("+4915", reason="case 7", actor="legal")
+    with pytest.raises(Held, match=r"held by legal since .* UTC: case 7"):
+        log.erase("+4915", **WHY)
+    erased = log.erase(person="anna", **WHY)
+    assert [*log.ids()] == ["+4915", "ben", "group"]
+    assert list(erased.kept) == ["+4915"]
+    [record] = [e for e in log.history(UPKEEP).events() if isinstance(e, ErasureRecorded)]
+    assert len(record.held) == 1
+    log.release("+4915", reason="closed", actor="legal")
+    log.erase("+4915", **WHY)
+    assert [*log.ids()] == ["ben", "group"]
+    with pytest.raises(UnknownConversation):
+        log.hold("nobody", reason="case 8", actor="legal")
+
+
+def test_a_hold_on_a_person_keeps_all_of_theirs(log: Turnlog) -> None:
+    fill(log)
+    log.hold(person="web", reason="case 7", actor="legal")
+    for what in ({"person": "anna"}, {"id": "web-7"}, {"id": "group", "event": 2}):
+        with pytest.raises(Held, match="case 7"):
+            log.erase(**what, **WHY)
+    log.release(person="anna", reason="closed", actor="legal")
+    with pytest.raises(Held, match="there is no hold"):
+        log.release(person="anna", reason="closed", actor="legal")
+    assert log.erase(person="anna", **WHY).conversations == 2
+
+
+def test_what_holds_and_erasures_say_is_recorded_by_the_log_alone(log: Turnlog) -> None:
+    for event in (HoldPlaced("mine"), ContentErased(1), ErasureRecorded("mine", "person")):
+        with pytest.raises(InvalidEvent):
+            log.record("a", event)
+
+
+# --- forks, redactions, others' memory ------------------------------------------------------------
+
+
+def test_an_erasure_reaches_into_forks(log: Turnlog) -> None:
+    log.record("a", UserUttered("canary"), SlotSet("s", "canary"))
+    log.record("a", UserUttered("more"))
+    log.fork("a", as_="b", turn=1)
+    log.fork("b", as_="c")
+    log.record("b", UserUttered("b's own"), SlotSet("own", 1))
+    catch_up(log.store, PROJECTIONS.values())
+    log.erase("a", **WHY)
+    assert [*log.ids()] == ["b", "c"]
+    assert log.conversation("b").slots == {"own": 1}
+    assert log.conversation("c").slots == {}
+    assert verify(log.store).faults == []
+    log.erase("b", **WHY)
+    assert verify(log.store).faults == []
+    assert log.record("c", UserUttered("and on")).state.turn == 2
+    assert verify(log.store).faults == []
+
+
+def test_a_fork_of_a_persons_conversation_is_theirs(log: Turnlog) -> None:
+    log.record("a", UserIdentified("anna"), UserUttered("canary"))
+    log.fork("a", as_="b")
+    log.record("b", UserUttered("canary"))
+    log.erase(person="anna", **WHY)
+    assert [*log.ids()] == []
+    assert verify(log.store).faults == []
+
+
+def test_what_a_redaction_masked_does_not_show_again(log: Turnlog) -> None:
+    log.record("a", UserUttered("my number is 555-12345"), SlotSet("phone", "555-12345"))
+    log.record("a", MessageRedacted(1))
+    log.record("a", BotUttered("calling 555-12345"), UserUttered("thanks"))
+    log.erase("a", event=1, **WHY)
+    log.erase("a", event=2, **WHY)
+    assert not any("555-12345" in repr(event) for event in log.history("a").events())
+    assert any("thanks" in repr(event) for event in log.read_events("a"))
+    assert verify(log.store).faults == []
+
+
+def test_another_process_forgets_what_it_had_in_memory(url: str) -> None:
+    if url == "memory:":
+        pytest.skip("one process alone has it")
+    with turnlog.open(url) as one, turnlog.open(url) as other:
+        fill(one)
+        assert other.conversation("+4915").slots
+        assert other.conversation("group").slots["a"] == "canary"
+        one.erase(person="anna", vacuum="no", **WHY)
+        assert "+4915" not in other
+        assert other.conversation("group").slots == {"b": "ben's"}
+        assert other.record("+4915", UserUttered("new")).state.turn == 1
+        other.record("group", UserUttered("and on"))
+        other.current.catch_up()
+        assert verify(one.store).faults == []
+
+
+def test_a_writer_that_believes_what_it_knew_begins_anew(url: str) -> None:
+    if url == "memory:":
+        pytest.skip("one process alone has it")
+    with turnlog.open(url) as one, turnlog.open(url) as other:
+        other.record("a", UserUttered("canary"))
+        other.record("a", UserUttered("canary too"))
+        one.erase("a", vacuum="no", **WHY)
+        assert other.record("a", UserUttered("new")).state.turn == 1
+        assert verify(one.store).faults == []
+
+
+def test_attachments_go_with_what_names_them(log: Turnlog) -> None:
+    for id in ("a", "b"):
+        log.record(id, UserUttered("look"), MediaAdded("image", content=bytes(100_000)))
+    log.erase("a", **WHY)
+    assert len(log.store.reader.attachment_names()) == 1
+    log.erase("b", event=2, **WHY)
+    assert log.store.reader.attachment_names() == []
+    assert verify(log.store).faults == []
+
+
+# --- no byte is left ------------------------------------------------------------------------------
+
+
+def plant(log: Turnlog) -> None:
+    """A thousand words of Anna's in twenty conversations, five of which are shared with Ben."""
+    for n in range(20):
+        id = f"group-{n}" if n % 4 == 0 else f"CANARY-+49151{n:04}"
+        for turn in range(10):
+            log.record(id, UserIdentified("CANARY-anna"))
+            said = UserUttered(
+                f"CANARY-{n}-{turn}", message_id=f"CANARY-m{turn}", actor="CANARY-anna"
+            )
+            log.record(id, said, SlotSet("phone", f"CANARY-s{turn}"))
+            called = ToolCalled("book", {"for": [f"CANARY-a{turn}"]}, call_id=f"c{turn}")
+            log.record(id, called, BotUttered(f"hello CANARY-b{turn}"))
+            if n % 4 == 0:
+                log.record(
+                    id, UserIdentified("ben"), UserUttered(f"ben {turn}"), SlotSet("n", turn)
+                )
+    for turn in range(300):
+        log.record("ben", UserIdentified("ben"), UserUttered(f"ben {turn}"), SlotSet("n", turn))
+    catch_up(log.store, PROJECTIONS.values())
+    log.current.catch_up()
+
+
+def test_no_byte_of_a_thousand_canaries_is_left_in_a_sqlite_log(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/log.db"
+    with turnlog.open(url) as log:
+        plant(log)
+        before = state_of(log, "ben")
+        assert found_in(tmp_path) >= 1000
+        erased = log.erase(person="CANARY-anna", **WHY)
+        assert (erased.conversations, erased.shared, erased.vacuumed) == (15, 5, True)
+        assert found_in(tmp_path) == 0
+        assert state_of(log, "ben") == before
+        assert all(log.conversation(f"group-{n}").slots == {"n": 9} for n in range(0, 20, 4))
+        assert verify(log.store).faults == []
+    assert found_in(tmp_path) == 0
+
+
+def found_in(folder: Path) -> int:
+    return sum(path.read_bytes().count(b"CANARY") for path in folder.iterdir())
+
+
+def test_no_byte_is_left_in_the_tables_of_postgresql(postgres_url: str) -> None:
+    with turnlog.open(postgres_url) as log:
+        plant(log)
+        assert in_tables(postgres_url) >= 1000
+        log.erase(person="CANARY-anna", vacuum="full", **WHY)
+        assert in_tables(postgres_url) == 0
+        assert verify(log.store).faults == []
+
+
+def in_tables(url: str) -> int:
+    """How often the word stands in the files of all tables and indexes."""
+    import psycopg
+
+    paths = """SELECT pg_relation_filepath(c.oid) FROM pg_class c JOIN pg_namespace n
+        ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'i', 't')
+        AND (c.relname LIKE 'turnlog%' OR n.nspname = 'pg_toast')
+        AND pg_relation_size(c.oid) > 0"""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        found = connection.execute(paths).fetchall()
+        read = [
+            connection.execute("SELECT pg_read_binary_file(%s)", path).fetchone() for path in found
+        ]
+        return sum(row[0].count(b"CANARY") for row in read if row)

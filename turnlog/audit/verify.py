@@ -11,7 +11,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -25,6 +25,7 @@ from turnlog.audit.key_sums import KeySums
 from turnlog.domain.amounts import amount
 from turnlog.domain.streams import is_conversation
 from turnlog.encoding.rows import decode_name, owner
+from turnlog.engine.erasure.unfinished import unfinished
 from turnlog.errors import StorageError, UnknownConversation
 from turnlog.keys.opening import recorder as recorder_of
 from turnlog.projections import PROJECTIONS
@@ -157,6 +158,8 @@ class _Checking:
         self._orphans(streams, whole.seen)
         attachments.check_all(scan, self._attached.names, tell)
         models.check(scan, {**projections, TREE.name: TREE}, tell)
+        with suppress(StorageError, TypeError, ValueError):  # of rows that were told already
+            self._erasures()
 
     def share(self, every: Iterable[Row], streams: Mapping[Any, Stream], upto: int) -> Share:
         """Check some streams' rows; those of positions up to a given one are counted."""
@@ -267,6 +270,18 @@ class _Checking:
             what = f"its life {stream.life} has none before it: what was there was removed"
             self._verification.tell(Fault(name, None, what))
         return chain.digest_of(before[0]) if before else None
+
+    def _erasures(self) -> None:
+        """An erasure that was cut off, or whose bytes may be left."""
+        left = unfinished(self._scan)
+        if left.open is not None:
+            number, _, _, event = left.open
+            why = f"recorded by {event.actor or 'nobody named'}, is not finished"
+            what = f"erasure {number}, {why}: whoever opens the log to write finishes it"
+            self._verification.tell(Fault(None, None, what))
+        elif left.vacuum is not None and left.vacuum.how != "no":
+            what = f"bytes of erasure {left.vacuum.erasure} may be left in free space"
+            self._verification.tell(Fault(None, None, what))
 
     def _lives(self, share: Share) -> None:
         """A later life of an id that was dropped goes on from the end of one that was, too."""

@@ -216,6 +216,7 @@ class _Rehearsal(Turnlog):
         self._real = real
 
     def import_request(self, dialogue: Dialogue) -> Request:
+        self._real.erased_ids.check(dialogue)
         shared = dialogue.first_event - 1
         if dialogue.origin is not None:
             self._take_over(Dialogue(dialogue.origin, ()))

@@ -24,6 +24,7 @@ from turnlog.engine.command import (
     importing,
     recording,
 )
+from turnlog.engine.erasure.erased_ids import ErasedIds
 from turnlog.engine.erasure.unfinished import finish_at_opening
 from turnlog.engine.followed_log import FollowedLog
 from turnlog.engine.forking import Fork
@@ -53,6 +54,7 @@ class Turnlog(FollowedLog):
     def __init__(self, recorder: Recorder, clock: Callable[[], float] = clocks.time) -> None:
         super().__init__(recorder)
         self.clock = clock
+        self.erased_ids = ErasedIds(recorder)
         name_key_store(self)
         check_tail(self)
         finish_at_opening(self)
@@ -283,6 +285,7 @@ class Turnlog(FollowedLog):
         if not isinstance(dialogue, Dialogue):
             raise InvalidEvent("?", "dialogue", f"{dialogue!r:.80} is no Dialogue")
         check_id(dialogue.name)
+        self.erased_ids.check(dialogue)
         request = Request(
             dialogue.name, importing(dialogue), self.clock(), split=IMPORT_SPLIT, revives=False
         )

@@ -1,0 +1,117 @@
+"""kill -9 in the middle of an erasure: whoever opens the log next finishes it."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+import turnlog
+from tests.faults import killing
+from tests.faults.conftest import LONG
+from tests.integration.test_erasure import fill, state_of
+from tests.parts import postgres as postgres_part
+from tests.parts.server import Server
+from turnlog.audit.verify import verify
+from turnlog.domain.events import ErasureFinished, ErasureRecorded, LogVacuumed
+from turnlog.domain.streams import UPKEEP
+from turnlog.engine.erasure.unfinished import unfinished
+from turnlog.engine.log import Turnlog
+
+ERASE = ("erase", "--person", "anna", "--reason", "asked to", "--actor", "dpo")
+SECRETS = (b"canary", b"+4915", b"anna")
+EVERY = 1 if LONG else 37
+"""Of so many points of the short form one is tried."""
+
+
+def erase(url: str, point: int) -> subprocess.CompletedProcess[str]:
+    """Erase Anna in a process that ends just before that point; 0 for none."""
+    task, *options = ERASE
+    program = [sys.executable, "-m", killing.__name__, str(point), task, url, *options]
+    root = Path(__file__).parents[2]
+    return subprocess.run(program, cwd=root, capture_output=True, text=True, check=False)
+
+
+def made(url: str) -> bytes:
+    """Ben's state, which stays what it is."""
+    with turnlog.open(url) as log:
+        fill(log)
+        return state_of(log, "ben")
+
+
+def points(url: str) -> int:
+    made(url)
+    return int(erase(url, 0).stderr.splitlines()[-1].removeprefix("points "))
+
+
+def kinds(log: Turnlog) -> list[str]:
+    return [type(event).__name__ for event in log.history(UPKEEP).events()]
+
+
+def check_finished(url: str, ben: bytes) -> None:
+    """What was recorded is done; what was not is as it was."""
+    with turnlog.open(url, readonly=True) as log:
+        left = unfinished(log.store.reader)
+        faults = verify(log.store).faults
+        unfinished_faults = [f for f in faults if "erasure" in f.what]
+        assert bool(left.open or left.vacuum) == bool(unfinished_faults)
+    with turnlog.open(url) as log:
+        assert verify(log.store).faults == []
+        if "ErasureRecorded" in kinds(log):
+            assert [*log.ids()] == ["ben", "group"]
+            assert kinds(log) == [
+                kind.__name__ for kind in (ErasureRecorded, ErasureFinished, LogVacuumed)
+            ]
+        else:
+            assert [*log.ids()] == ["+4915", "ben", "group", "web-7"]
+        assert state_of(log, "ben") == ben
+
+
+def chosen(last: int) -> Iterator[int]:
+    """Points of which the short form tries few, at other places of a step each."""
+    yield from range(1, last + 1, EVERY)
+
+
+def test_killed_at_any_statement_it_is_finished_by_the_next_that_opens(tmp_path: Path) -> None:
+    last = points(f"sqlite:///{tmp_path}/whole.db")
+    for point in chosen(last):
+        path = tmp_path / f"killed{point}.db"
+        ben = made(f"sqlite:///{path}")
+        assert erase(f"sqlite:///{path}", point).returncode == -9
+        check_finished(f"sqlite:///{path}", ben)
+        with turnlog.open(f"sqlite:///{path}") as log:
+            recorded = "ErasureRecorded" in kinds(log)
+        for file in tmp_path.glob(f"{path.name}*"):
+            found = [secret for secret in SECRETS if secret in file.read_bytes()]
+            assert not (recorded and found), (point, file, found)
+
+
+def test_a_client_that_is_killed_on_postgresql_leaves_it_to_the_next(postgres: Server) -> None:
+    last = points(postgres_part.fresh_database(postgres.url))
+    for point in list(chosen(last))[:: 1 if LONG else 2]:
+        url = postgres_part.fresh_database(postgres.url)
+        ben = made(url)
+        assert erase(url, point).returncode == -9
+        check_finished(url, ben)
+        postgres_part.drop_database(url)
+
+
+@pytest.mark.skipif(not LONG, reason="scripts/campaign erasures")
+def test_killed_at_a_hundred_moments_it_is_finished(tmp_path: Path) -> None:
+    moments = random.Random(15)
+    for n in range(100):
+        url = f"sqlite:///{tmp_path}/log{n}.db"
+        ben = made(url)
+        program = [sys.executable, "-m", killing.__name__, "0", ERASE[0], url, *ERASE[1:]]
+        process = subprocess.Popen(program, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE)
+        time.sleep(moments.uniform(0.0, 1.5))
+        process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=30)
+        check_finished(url, ben)

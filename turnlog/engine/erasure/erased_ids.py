@@ -1,0 +1,50 @@
+"""Which ids were erased: an import of them is refused, whatever is in the file."""
+
+from __future__ import annotations
+
+from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.events import ErasureRecorded
+from turnlog.domain.streams import UPKEEP
+from turnlog.encoding.rows import TAGS, holds
+from turnlog.errors import InvalidEvent
+from turnlog.projections.persons import names_in
+from turnlog.storage.recorder import Reader, Recorder
+from turnlog.storage.rows import commitment_of
+
+_ROWS_AT_ONCE = 500
+_RECORDS = frozenset([TAGS[ErasureRecorded]])
+
+
+class ErasedIds:
+    """Read from the log's own stream once, then gone on from."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._version = 0
+        self._ids: set[str] = set()
+
+    def check(self, dialogue: Dialogue) -> None:
+        """Raise InvalidEvent for a conversation that would bring back what was erased.
+
+        One that began anew under its id, on a live channel, is compared with the file instead.
+        """
+        reader = self._recorder.reader
+        self._read(reader)
+        if not self._ids or reader.stream(dialogue.name) is not None:
+            return
+        people = [name for event in dialogue.events for name in names_in(event)]
+        for name in dict.fromkeys((dialogue.name, *people)):
+            if commitment_of(reader.secret, name) in self._ids:
+                field = "conversation" if name == dialogue.name else "user"
+                why = "was erased, and an import does not bring it back"
+                raise InvalidEvent(dialogue.name, field, why)
+
+    def _read(self, reader: Reader) -> None:
+        if (stream := reader.stream(UPKEEP)) is None:
+            return
+        while rows := reader.rows(stream.stream, self._version, None, _ROWS_AT_ONCE):
+            for row in rows:
+                if holds(row.topic, row.skeleton, _RECORDS):
+                    for event in row.commit().events:
+                        self._ids.update(event.ids if isinstance(event, ErasureRecorded) else ())
+            self._version = rows[-1].version
