@@ -34,10 +34,13 @@ from turnlog.audit.rebuilding import rebuild
 from turnlog.audit.verify import verify
 from turnlog.domain import branches
 from turnlog.domain.fold import replay
+from turnlog.domain.recorded import RecordedEvent
 from turnlog.encoding.rows import dropped
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded
-from turnlog.projections import live_head, tail
+from turnlog.projections import PROJECTIONS, live_head, tail
+from turnlog.projections.keyed import KeyedProjection
+from turnlog.projections.projection import rebuild as rebuild_one
 from turnlog.projections.transcript import messages
 
 STEPS = 10_000 if os.environ.get("TURNLOG_FAULTS") == "long" else 400
@@ -321,12 +324,35 @@ class Model:
             n for n, _ in enumerate(copy.nodes, 1) if n in on_path
         ]
 
+    def read_models(self) -> list[Any]:
+        """Every entry of every read model, and what is found by key."""
+        found: list[Any] = []
+        for name in PROJECTIONS:
+            view = self.log.view(name)
+            found += [[name, each, *view.entries(each)] for each in self.copies]
+        said = self.log.view(Said.name)
+        return [*found, *(said.find(f"word {n % 10}") for n in range(10))]
+
     def check_all(self) -> None:
+        live = self.read_models()
         assert verify(self.log.store).faults == []
         for name in self.copies:
             self.check(name)
             shown = {m["text"] for m in messages(self.log.view("transcript"), name)}
             assert set(self.copies[name].said()) <= shown
+        for name in self.random.sample(sorted(PROJECTIONS), 1):
+            rebuild_one(self.log.store, PROJECTIONS[name])
+        assert self.read_models() == live
+
+
+class Said(KeyedProjection):
+    """Users' messages by the last digit of their word."""
+
+    name = "said"
+
+    def keys(self, recorded: RecordedEvent) -> Iterator[tuple[str, Any]]:
+        if isinstance(recorded.event, UserUttered) and recorded.event.text:
+            yield f"word {recorded.event.text[-1]}", recorded.event.text
 
 
 def erased_in_sqlite(log: Turnlog, name: str, number: int) -> Turnlog:
@@ -356,6 +382,7 @@ def test_the_log_does_what_copying_would(
     monkeypatch.setattr(live_head, "SNAPSHOT_EVERY", 8)
     monkeypatch.setattr(tail, "BEHIND_ROWS", 20)
     monkeypatch.setattr(branches, "NEAR", 3)
+    monkeypatch.setitem(PROJECTIONS, Said.name, Said())
     steps = STEPS if where == "sqlite" else max(STEPS // 10, 60)
     url = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path}/log.db?synchronous=OFF"}.get(where)
     url = url or request.getfixturevalue("postgres_url")
