@@ -30,6 +30,7 @@ from turnlog import (
     Turnlog,
     UserUttered,
 )
+from turnlog.audit.proving import ProvableTurn
 from turnlog.audit.rebuilding import rebuild
 from turnlog.audit.verify import verify
 from turnlog.domain.attachment import LARGE
@@ -362,6 +363,15 @@ def test_a_copy_has_it_too(log: Turnlog, tmp_path: Path) -> None:
             copy(restored.store, memory.store)
             again = Turnlog(memory.store)
             assert said(again) == EVENTS_OF_MANY_BYTES
+
+
+def test_a_turn_with_large_values_can_be_proven_beside_a_redaction(log: Turnlog) -> None:
+    log.record("alice", UserUttered("4711 is secret"))
+    body = b'{"k": "' + b"k" * 90_000 + b' 4711"}'
+    log.record("alice", UserUttered("look"), ForeignRecorded("f", "k", body), TextAdded(LONG))
+    log.record("alice", TextAdded(LONG + " 4711"), MessageRedacted(1))
+    proven = ProvableTurn(log, "alice", 2).sidecar("log").events
+    assert [event.withheld for event in proven] == ["", "redacted", "", "redacted", ""]
 
 
 def test_a_fork_shares_it_until_its_origin_hides_it(log: Turnlog) -> None:

@@ -23,6 +23,7 @@ from turnlog.proof.inclusion import InclusionProof
 from turnlog.proof.keys import Signer
 from turnlog.proof.note import Note
 from turnlog.proof.turn_proof import ProvenEvent, ProvenRow, ProvenRows, ProvenStream, Sidecar
+from turnlog.storage.contents import StoredContents
 from turnlog.storage.rows import Body, Stream
 
 _OPENS_TURN = encoding.TAGS[UserUttered]
@@ -118,7 +119,8 @@ class ProvableTurn:
         """Whether any of it may not be shown."""
         if self._redactions is None:
             return False
-        event = apart.decoded(msgspec.Raw(said), apart.BARE)
+        contents = StoredContents(self._reader)
+        [event] = apart.bound((apart.decoded(msgspec.Raw(said), contents),), contents)
         return number in self._redactions or self._redactions.shown(number, event) != event
 
 
