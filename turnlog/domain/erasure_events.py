@@ -30,7 +30,8 @@ class ErasureRecorded(Event, tag=133, frozen=True, array_like=True, gc=False):
     of: person, conversation or event. vacuum: whether no byte shall be left in free space: no, yes
     or full. ids: of each id that goes, its HMAC with the log's secret. streams: those that go
     whole. events: what goes of others. unnamed: those of them whose id goes too. held: streams that
-    a hold kept. exports: to whom what goes was exported, an export each.
+    a hold kept. exports: to whom what goes was exported, an export each. subjects: whose keys go,
+    of a log that is sealed.
     """
 
     reason: str
@@ -42,6 +43,7 @@ class ErasureRecorded(Event, tag=133, frozen=True, array_like=True, gc=False):
     unnamed: tuple[UnnamedStream, ...] = ()
     held: tuple[int, ...] = ()
     exports: list[Any] = []
+    subjects: tuple[bytes, ...] = ()
 
 
 class ErasureFinished(Event, tag=134, frozen=True, array_like=True, gc=False):

@@ -97,6 +97,16 @@ class KeyStore:
         """Everybody's in a conversation, and its own; those that are not destroyed."""
         return sorted(self._living_in(conversation).values())
 
+    def living(self, conversation: str, subject: Subject) -> list[bytes]:
+        """The one of a conversation, if it was made and is not destroyed."""
+        found = self._living_in(conversation).get(self._place(subject))
+        return [] if found is None else [found]
+
+    def not_destroyed(self, subjects: Iterable[bytes]) -> list[bytes]:
+        """Those of some subjects whose keys are there."""
+        rows = ((subject, self._tables.of_subject(subject)) for subject in subjects)
+        return [subject for subject, row in rows if row is not None and not row.is_destroyed]
+
     def subjects_of(self, person: str) -> list[bytes]:
         """A person's in every conversation, under whatever name that was merged with theirs.
 

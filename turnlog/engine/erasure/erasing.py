@@ -20,6 +20,7 @@ from turnlog.domain.events import (
 )
 from turnlog.domain.state import State
 from turnlog.domain.streams import UPKEEP
+from turnlog.engine.erasure.destroying import destroy, subjects_of
 from turnlog.engine.erasure.dropping import Dropping
 from turnlog.engine.erasure.plan import Plan
 from turnlog.engine.erasure.unfinished import Open, unfinished
@@ -106,6 +107,7 @@ def _record(log: Any, plan: Plan, reason: str, actor: str, vacuum: str) -> int |
         tuple(UnnamedStream(s, tuple(sorted(left))) for s, left in plan.unnamed.items()),
         tuple(_streams_of(log, plan.held)),
         plan.exports,
+        subjects_of(log, plan),
         actor=actor,
     )
 
@@ -138,6 +140,10 @@ def finish(log: Any, progress: Progress = lambda doing: None, *, wait: bool = Tr
     left = unfinished(log.store.reader)
     if left.open is not None:
         _drop(log, left.open, progress)
+        if log.keys is not None and (subjects := left.open.event.subjects):
+            progress("destroying keys")
+            destroy(log, subjects)
+            _anew(log, left.open)
         catch_up_kept(log.store)
         number = left.open.erasure
         _note(log, ErasureFinished(number), f"erasure {number} finished")
@@ -168,6 +174,16 @@ def _drop(log: Any, open: Open, progress: Progress) -> None:
     for number, (name, numbers) in enumerate(shared.items(), 1):
         progress(f"dropping events of {number:,} of {len(shared):,} shared conversations")
         _in_transaction(log, open, partial(_drop_events, name, numbers, open))
+
+
+def _anew(log: Any, open: Open) -> None:
+    """What is derived of conversations that go on, and was sealed under keys that went too."""
+    for name in _shared(log, open.event.events):
+        _in_transaction(log, open, partial(_drop_derived, name))
+
+
+def _drop_derived(name: str, dropping: Dropping) -> None:
+    dropping.anew(name)
 
 
 def _drop_whole(name: str, dropping: Dropping) -> None:

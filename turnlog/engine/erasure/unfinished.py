@@ -74,6 +74,10 @@ def finish_at_opening(log: Any) -> None:
 
     What goes wrong on the way is logged, and tried again when the log is opened next.
     """
+    if log.keys is not None:
+        from turnlog.engine.erasure.destroying import destroy_again
+
+        destroy_again(log)
     if log.store.readonly:
         return
     try:
