@@ -7,6 +7,7 @@ import random
 import sys
 import threading
 import time
+from pathlib import Path
 
 import turnlog
 from tests.faults.reading import read
@@ -82,7 +83,25 @@ def written(url: str, number: str, turns: str, behind: str, acknowledged: str) -
             os.pwrite(file.fileno(), turn.to_bytes(4, "big"), 4 * int(number))
 
 
-TASKS = {task.__name__: task for task in (crash, crowd, once, keyed, written, read)}
+def publish(url: str, folder: str, run: str) -> None:
+    """Record for ever, and publish a head after a few turns each; a line says which."""
+    from turnlog.audit.publishing import Publisher
+    from turnlog.proof.folder import TileFolder
+    from turnlog.proof.keys import COSIGNATURE, PLAIN, Signer
+    from turnlog.storage.recent_digests import RecentDigests
+
+    keys = [Signer.of("log", PLAIN, bytes([1] * 32)), Signer.of("w", COSIGNATURE, bytes([2] * 32))]
+    log = turnlog.open(url)
+    log.store.recent = RecentDigests()
+    publisher = Publisher(log.store, keys, log.clock, TileFolder(Path(folder)))
+    for head in range(10**9):
+        for n in range(1 + head % 40):
+            log.record(f"c{n % 3}", UserUttered(f"{run} {head} {n}"), SlotSet("n", n))
+        publisher.publish()
+        os.write(1, f"published {head}\n".encode())
+
+
+TASKS = {task.__name__: task for task in (crash, crowd, once, keyed, written, read, publish)}
 
 if __name__ == "__main__":
     TASKS[sys.argv[1]](*sys.argv[2:])

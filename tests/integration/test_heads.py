@@ -230,6 +230,45 @@ def test_a_proof_under_another_head_than_the_one_that_was_kept_is_refused(folder
     assert check("--head", "note").status == 0
 
 
+def test_nothing_of_the_neighbours_of_a_turn_is_in_its_proof(folder: Path) -> None:
+    """Other turns, other people and keys of the same commit, and what would let them be guessed."""
+    from turnlog.domain.dialogue import Dialogue
+    from turnlog.encoding.rows import openings
+
+    said = [UserUttered(f"canary {n}", message_id=f"id-canary {n}") for n in range(60)]
+    with turnlog.open("sqlite:///chat.db") as log:
+        log.import_dialogue(Dialogue("group", tuple(said)))
+        log.record("group", UserUttered("canary 60"), BotUttered("canary 61"), key="key-canary")
+        *_, imported, recorded = log.store.reader.tail(0, 100)
+    for turn, row, shown in ((31, imported, b"canary 30"), (61, recorded, b"canary 60")):
+        assert prove("group", turn).status == 0
+        assert check().status == 0
+        files = contents(Path("p")) + contents(Path("p.json"))
+        assert shown in files
+        for number in set(range(61)) - {turn - 1}:
+            assert b"canary %d\xc0" % number not in files
+        assert b"key-canary" not in files
+        others = [salt for salt, what in openings(row.commitments, row.parts).values()
+                  if shown not in what and b"canary 61" not in what]  # fmt: skip
+        assert others
+        assert [salt for salt in (*others, row.parts[:16]) if salt in files] == []
+
+
+def contents(file: Path) -> bytes:
+    """What is in a file, and in all that stands in it as base64."""
+    import re
+    from base64 import b64decode
+    from binascii import Error
+
+    found = file.read_bytes()
+    for text in re.findall(rb"[A-Za-z0-9+/]{8,}={0,2}", found):
+        try:
+            found += b64decode(text)
+        except Error:
+            continue
+    return found
+
+
 def test_a_turn_that_is_not_there_is_not_proven(folder: Path) -> None:
     assert prove(turn=9).status == 2
     assert prove("nobody").status == 2

@@ -43,9 +43,14 @@ class TileFolder:
 
     def every(self) -> Iterator[Note]:
         """All of them. Raises InvalidNote."""
-        for file in sorted((self.folder / "checkpoints").rglob("*")):
-            if file.is_file() and (content := _read(file)) is not None:
+        for file in self.files():
+            if (content := _read(file)) is not None:
                 yield Note.parse(content)
+
+    def files(self) -> list[Path]:
+        """Of all checkpoints; one that a crash left unfinished is none."""
+        found = (self.folder / "checkpoints").rglob("[!.]*")
+        return sorted(file for file in found if file.is_file())
 
     def tile(self, level: int, index: int) -> bytes:
         """As far as it was published; b"" where it was not."""
@@ -126,9 +131,12 @@ def _naming() -> Iterator[None]:
 
 
 def write_durably(file: Path, content: bytes) -> None:
-    """The whole file or what was there; it outlives a power cut on return."""
+    """The whole file or what was there; it outlives a power cut on return.
+
+    One process at a time writes to a file.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}.unfinished")
+    unfinished = file.with_name(f".{file.name}.unfinished")
     with unfinished.open("wb") as out:
         out.write(content)
         out.flush()
