@@ -232,6 +232,48 @@ def test_an_answer_that_is_asked_for_again_takes_back_nothing_of_others(
     assert [text for _, text in said(log)][3:] == ["Perhaps.", "sure?", "No."]
 
 
+FIRST_FORM = {"name": "rain", "arguments": '{"in": "Oslo"}'}
+
+
+def first_form_pieces() -> tuple[str, bytes]:
+    """The answer that calls a function, as a stream."""
+    deltas: list[Any] = [
+        {"role": "assistant", "content": None, "function_call": {"name": "rain", "arguments": ""}},
+        {"function_call": {"arguments": '{"in": '}},
+        {"function_call": {"arguments": '"Oslo"}'}},
+        {},
+    ]
+    beside = {"id": "x", "created": 1, "model": "m", "object": "chat.completion.chunk"}
+    lines = [
+        {**beside, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+        for delta, finish in zip(deltas, (None, None, None, "function_call"), strict=True)
+    ]
+    body = "".join(f"data: {json.dumps(line)}\n\n" for line in lines) + "data: [DONE]\n\n"
+    return "text/event-stream", body.encode()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_functions_are_called_in_the_apis_first_form_too(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel, stream: bool
+) -> None:
+    model.says.append(first_form_pieces() if stream else {"function_call": FIRST_FORM})
+    model.says.append(bot("It rains."))
+    answer = ask(client, user("rain?"), stream=stream)
+    if stream:
+        list(answer)
+    history: list[Any] = [
+        user("rain?"),
+        {"role": "assistant", "content": None, "function_call": FIRST_FORM},
+        {"role": "function", "name": "rain", "content": "wet"},
+    ]
+    ask(client, *history)
+    said = list(log.conversation("a").messages())
+    [call] = [part for part in said[1].parts if isinstance(part, ToolCall)]
+    assert (call.name, call.arguments, call.raw) == ("rain", {"in": "Oslo"}, '{"in": "Oslo"}')
+    assert said[2].parts == (ToolResult(call.id, "rain", "wet"),)
+    assert [message.as_openai() for message in said] == [*history, bot("It rains.")]
+
+
 CUSTOM = {"id": "c1", "type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}}
 
 

@@ -6,10 +6,16 @@ from typing import Any
 
 import pytest
 
+from turnlog import Dialogue
+from turnlog.domain import events as e
 from turnlog.domain.message_chat import read_chat
+from turnlog.domain.message_context import UNANSWERED, for_model
 from turnlog.domain.message_parts import Reasoning, Refusal, Text, ToolCall, ToolResult
+from turnlog.domain.message_recording import recorded_as
+from turnlog.domain.messages import messages
 from turnlog.errors import InvalidMessage
 from turnlog.serializers.openai.messages import Messages, arguments
+from turnlog.serializers.openai.writer import chat
 
 
 def call(given: Any, **beside: Any) -> dict[str, Any]:
@@ -70,3 +76,42 @@ def test_what_a_call_says_beside_and_the_calls_of_the_users_side_are_kept():
         ("BotUttered", None, None, None),
         ("ToolCalled", None, 3, {"index": 4, "type": "custom"}),
     ]
+
+
+FIRST_FORM: list[dict[str, Any]] = [
+    {"role": "user", "content": "rain?"},
+    {
+        "role": "assistant", "content": "I look.",
+        "function_call": {"name": "rain", "arguments": '{ "in": "Oslo" }', "x": 1},
+    },
+    {"role": "function", "name": "rain", "content": "wet"},
+    {
+        "role": "assistant", "content": None, "tool_calls": [call('{"a":1}')],
+        "function_call": {"name": "rain", "arguments": "{broken"},
+    },
+    {"role": "tool", "tool_call_id": "c1", "content": "1"},
+    {"role": "function", "name": "rain", "content": "none"},
+    {"role": "assistant", "content": "It rains.", "function_call": {"name": 5}},
+]  # fmt: skip
+
+
+def test_calls_in_the_first_form_are_typed_and_come_out_as_they_came():
+    events = list(Messages().events(FIRST_FORM, "messages"))
+    called = [each for each in events if isinstance(each, e.ToolCalled)]
+    assert [(each.name, each.arguments, each.call_id) for each in called] == [
+        ("rain", {"in": "Oslo"}, None), ("f", {"a": 1}, "c1"), ("rain", "{broken", None),
+    ]  # fmt: skip
+    said = list(messages(enumerate(events, 1)))
+    assert [message.as_openai() for message in said[:-1]] == FIRST_FORM[:-1]
+    again = messages(enumerate(recorded_as(said), 1))
+    assert [message.as_openai() for message in again] == [message.as_openai() for message in said]
+    written = chat(Dialogue("a", tuple(events)))
+    assert (written.messages, written.lost) == (FIRST_FORM, {})
+
+
+def test_a_call_in_the_first_form_that_was_left_open_is_closed_in_it():
+    said = list(messages(enumerate(Messages().events(FIRST_FORM[:2], "messages"), 1)))
+    closed = [message.as_openai() for message in for_model(said)]
+    assert closed == [
+        *FIRST_FORM[:2], {"role": "function", "name": "rain", "content": UNANSWERED},
+    ]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from turnlog.domain.events import Usage
-from turnlog.domain.message_openai import chat_message
+from turnlog.domain.message_openai import chat_message, in_first_form
 from turnlog.domain.message_parts import Part, Text
 
 BROKEN_OFF = "broken_off"
@@ -44,6 +44,6 @@ class Message(msgspec.Struct, frozen=True):
 
     def as_openai(self) -> dict[str, Any]:
         """The message as OpenAI's chat API takes it, without what that has no place for."""
-        message = chat_message(self.role, self.parts, self.name)
+        message = in_first_form(chat_message(self.role, self.parts, self.name), self.metadata)
         content = self.metadata.get("content")
         return {**message, "content": content} if content and self.role != "tool" else message

@@ -7,8 +7,9 @@ from typing import Any
 
 from turnlog.domain.errors import InvalidMessage
 from turnlog.domain.message import Message
-from turnlog.domain.message_openai import content_parts
+from turnlog.domain.message_openai import FUNCTION_CALL, content_parts
 from turnlog.domain.message_parts import Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from turnlog.domain.plain import dumps
 
 Arguments = Callable[[str], tuple[Any, str | None]]
 """Reads the text of a call's arguments: `arguments` and `raw` of a ToolCall."""
@@ -29,6 +30,8 @@ def read_chat(message: Mapping[str, Any], arguments: Arguments) -> Message:
     if role in ("tool", "function"):
         return _result(role, message)
     metadata = _rest(message, _READ)
+    if (called := _function_call(message)) is not None:
+        metadata[FUNCTION_CALL] = _rest(called, frozenset(("name", "arguments")))
     content = _content(role, message)
     if isinstance(content, list):
         metadata["content"] = content
@@ -82,6 +85,26 @@ def _parts(
         raise InvalidMessage(role, "tool_calls", f"a list was expected, not {calls!r:.60}")
     for index, call in enumerate(calls):
         yield _call(role, f"tool_calls[{index}].", call, arguments)
+    if (called := _function_call(message)) is not None:
+        yield _called(called, arguments)
+
+
+def _function_call(message: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The call of a message of the API's first form, which has no id; None where it has none."""
+    called = message.get(FUNCTION_CALL)
+    if not isinstance(called, Mapping):
+        return None
+    texts = isinstance(called.get("name"), str) and isinstance(called.get("arguments"), str)
+    return called if texts else None
+
+
+def _called(called: Mapping[str, Any], arguments: Arguments) -> ToolCall:
+    """Its text is kept where the parsed arguments do not give it back."""
+    source = called["arguments"]
+    given, raw = arguments(source)
+    if raw is None and dumps(given).decode() != source:
+        raw = source
+    return ToolCall("", called["name"], given, raw)
 
 
 def _call(role: str, at: str, call: Any, arguments: Arguments) -> ToolCall:

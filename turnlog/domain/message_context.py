@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from turnlog.domain.calls import OpenCalls
 from turnlog.domain.events import HistoryCompacted
 from turnlog.domain.message import Message
+from turnlog.domain.message_openai import FUNCTION_CALL
 from turnlog.domain.message_parts import Part, Text, ToolCall, ToolResult
 
 UNANSWERED = "This call has no result: it was interrupted, or what the tool said was taken back."
@@ -60,7 +61,7 @@ def _closed(messages: list[Message]) -> Iterator[Message]:
         yield from results.get(index, ())
         for place, part in enumerate(message.parts):
             if _waits(part) and (index, place) not in answered:
-                yield _unanswered(part)
+                yield _unanswered(message, part)
 
 
 Place = tuple[int, int]
@@ -117,5 +118,7 @@ def _waits(part: object) -> TypeGuard[ToolCall]:
     return isinstance(part, ToolCall) and not part.server
 
 
-def _unanswered(call: ToolCall) -> Message:
-    return Message("tool", (ToolResult(call.id, call.name, UNANSWERED, True),), name=call.name)
+def _unanswered(message: Message, call: ToolCall) -> Message:
+    result = ToolResult(call.id, call.name, UNANSWERED, True)
+    metadata = {"role": "function"} if FUNCTION_CALL in message.metadata else {}
+    return Message("tool", (result,), name=call.name, metadata=metadata)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from turnlog.domain.message_parts import Media, Opaque, Part, Refusal, Text, ToolCall, ToolResult
@@ -13,6 +13,9 @@ from turnlog.domain.plain import dumps
 
 OPENAI = "openai"
 """Source of opaque parts that go back into a content as they are."""
+
+FUNCTION_CALL = "function_call"
+"""In `metadata`: the last call is in the API's first form, and what that says beside."""
 
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
 _TEXTS = ("text", "input_text", "output_text")
@@ -34,6 +37,20 @@ def chat_message(role: str, parts: Sequence[Part], name: str | None) -> dict[str
     if calls := [p.as_openai() for p in parts if isinstance(p, ToolCall) and not p.server]:
         message["tool_calls"] = calls
     return message
+
+
+def in_first_form(message: dict[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The message as it came, if it calls a function, or answers, in the API's first form."""
+    if message["role"] == "tool" and metadata.get("role") == "function":
+        rest = {name: held for name, held in message.items() if name != "tool_call_id"}
+        return {**rest, "role": "function"}
+    beside = metadata.get(FUNCTION_CALL)
+    if not isinstance(beside, Mapping) or "name" in beside or not message.get("tool_calls"):
+        return message
+    *calls, call = message["tool_calls"]
+    changed = {name: held for name, held in message.items() if name != "tool_calls"}
+    changed[FUNCTION_CALL] = {**call["function"], **beside}
+    return {**changed, "tool_calls": calls} if calls else changed
 
 
 def is_held(part: Part) -> bool:

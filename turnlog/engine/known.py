@@ -104,7 +104,8 @@ class KnownCommits(msgspec.Struct):
         lookups = repeat_lookups(self.secret, commit)
         if self.looks and lookups:
             self.look_up(head, lookups)
-        commits, tail = self.commits, self.tail.keys
+        commits = self.commits
+        tail = () if self.looks else self.tail.keys  # what was looked up may be erased meanwhile
         new = []
         for lookup in lookups:
             if lookup not in commits and lookup not in tail:

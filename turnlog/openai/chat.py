@@ -78,6 +78,7 @@ class ChatPieces:
         self._beside: dict[str, Any] = {}
         self._message: dict[str, Any] = {}
         self._calls: dict[int, dict[str, Any]] = {}
+        self._function: dict[str, str] = {}
         self._finish: str | None = None
 
     @property
@@ -99,9 +100,9 @@ class ChatPieces:
             call = self._calls.setdefault(piece.get("index", 0), {"id": ""})
             call["id"] = piece.get("id") or call["id"]
             for kind in ("function", "custom"):
-                for field, text in (piece.get(kind) or {}).items():
-                    held = call.setdefault(kind, {})
-                    held[field] = held.get(field, "") + (text or "")
+                if piece.get(kind):
+                    _join(call.setdefault(kind, {}), piece[kind])
+        _join(self._function, delta.get("function_call") or {})
 
     def message(self) -> Message | None:
         """What came so far; None where nothing did. A call whose arguments are not whole is
@@ -109,6 +110,8 @@ class ChatPieces:
         message = dict(self._message)
         if self._calls and self.is_whole:
             message["tool_calls"] = [self._calls[index] for index in sorted(self._calls)]
+        if self._function and self.is_whole:
+            message["function_call"] = self._function
         if not message:
             return None
         choice: dict[str, Any] = {"message": message, "finish_reason": self._finish or BROKEN_OFF}
@@ -116,4 +119,11 @@ class ChatPieces:
 
     def kept(self) -> dict[str, Any]:
         """What came so far, as it came."""
-        return {**self._message, "tool_calls": list(self._calls.values())}
+        called = {"function_call": self._function} if self._function else {}
+        return {**self._message, "tool_calls": list(self._calls.values()), **called}
+
+
+def _join(held: dict[str, str], piece: Mapping[str, str | None]) -> None:
+    """Put the pieces of texts behind those that came before."""
+    for field, text in piece.items():
+        held[field] = held.get(field, "") + (text or "")

@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from turnlog.domain.message import Message
 from turnlog.domain.message_equality import flattened
+from turnlog.domain.message_openai import FUNCTION_CALL
 from turnlog.domain.message_parts import Opaque, Part, Reasoning, ToolCall, ToolResult
 from turnlog.domain.plain import dumps
 
@@ -146,9 +149,23 @@ def _parts(messages: Iterable[Message]) -> list[bytes]:
     """What is compared: the parts that every API sends back, whatever message they are in."""
     return [
         dumps((role, type(part).__name__, _without_name(part)))
-        for role, part in flattened(messages)
+        for role, part in flattened(map(_without_ids, messages))
         if not isinstance(part, Reasoning | Opaque)
     ]
+
+
+def _without_ids(message: Message) -> Message:
+    """The chat API's first form has no ids of calls; ours are made up."""
+    if FUNCTION_CALL not in message.metadata and message.metadata.get("role") != "function":
+        return message
+    bare = (
+        replace(part, id="") if isinstance(part, ToolCall)
+        else replace(part, call_id=None) if isinstance(part, ToolResult)
+        else part
+        for part in message.parts
+    )  # fmt: skip
+    changed: Message = replace(message, parts=tuple(bare))
+    return changed
 
 
 def _without_name(part: Part) -> Part:

@@ -64,7 +64,7 @@ class Messages:
         rests = iter([beyond(call) for call in said.get("tool_calls") or ()])
         return [
             replace(event, extra={**rest, **(event.extra or {})} or None)
-            if isinstance(event, e.ToolCalled) and (rest := next(rests))
+            if isinstance(event, e.ToolCalled) and (rest := next(rests, None))
             else event
             for event in events
         ]

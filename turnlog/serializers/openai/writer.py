@@ -10,7 +10,7 @@ import msgspec
 
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
-from turnlog.domain.message_openai import is_held
+from turnlog.domain.message_openai import FUNCTION_CALL, is_held
 from turnlog.domain.message_parts import Media, Opaque, Part, ToolResult
 from turnlog.domain.messages import NEW_MESSAGE, Message, messages
 from turnlog.domain.traits import Utterance
@@ -157,4 +157,5 @@ def _members(written: dict[str, Any], first: e.Event, losses: Counter[str]) -> d
         for key in extra
         if key not in names and key not in written and key not in _NOT_MEMBERS
     )
-    return {name: extra[name] for name in names if name in extra}
+    typed = written.keys() & {FUNCTION_CALL}
+    return {name: extra[name] for name in names if name in extra and name not in typed}
