@@ -42,7 +42,8 @@ class Thread:
         """What others recorded after the newest save."""
         self._line = Line()
         self._changed: RecordedEvent | None = None
-        self.newest: Save | None = next(self._rest, None)
+        self.newest: Save | None = None
+        self.newest = next(self._rest, None)
         self._tip = self.newest.record["head_id"] if self.newest else None
         if self._changed:
             self._offer()
@@ -82,7 +83,7 @@ class Thread:
         new = [*takewhile(lambda recorded: recorded.number > last, now.newest_first())]
         if not (new and new[0].life == self.life and _are_saves(new)):
             return False
-        self._changed, self.offered = None, []
+        self._changed, self.offered, self.newest = None, [], None
         self.conversation = now
         self.newest, *_ = self._saves(new)
         self._tip = self.newest.record["head_id"]
@@ -167,7 +168,7 @@ class Thread:
             yield self._taken(save, events)
 
     def _taken(self, save: Save, events: Mapping[int, e.Event]) -> Save:
-        """The save with its words, once its entries are known."""
+        """The save, the newest with its words, once its entries are known."""
 
         def event(number: int) -> e.Event | None:
             here = self._edited.get(number) or events.get(number)
@@ -184,7 +185,7 @@ class Thread:
                 message = whole(held["message"])
                 self._entries[id] = ChainEntry(id, held["parent"], said, save.number, message)
             first += held["events"]
-        return replace(save, record=whole(save.record))
+        return replace(save, record=whole(save.record)) if self.newest is None else save
 
     @cached_property
     def _edited(self) -> Mapping[int, e.Event]:
