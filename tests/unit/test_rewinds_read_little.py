@@ -14,6 +14,7 @@ from turnlog import (
     ActionReverted,
     AgentUttered,
     BotUttered,
+    HistoryContinued,
     HistoryReplaced,
     LoopActivated,
     MessageEdited,
@@ -41,8 +42,8 @@ class Past:
         self._events = events
         self.read = self.states = 0
 
-    def newest_first(self) -> Iterator[tuple[int, Event]]:
-        for number in range(len(self._events), 0, -1):
+    def newest_first(self, upto: int | None = None) -> Iterator[tuple[int, Event]]:
+        for number in range(len(self._events) if upto is None else upto, 0, -1):
             self.read += 1
             yield number, self._events[number - 1]
 
@@ -125,3 +126,11 @@ def test_what_counts_of_forms_is_the_same_read_from_either_end(events: list[Even
     numbered, loops = list(enumerate(events, 1)), ("form", "other")
     newest = newest_without_repeats(numbered[::-1], loops)
     assert list(newest)[::-1] == without_repeats(numbered, loops)
+
+
+def test_an_undo_after_a_checkout_passes_over_what_was_left() -> None:
+    events = [UserUttered("a"), BotUttered("b"), *LONG, UserUttered("c"), HistoryContinued(2)]
+    past = Past(events)
+    [undone], _ = decide("alice", replay(events), [UTTERANCE], history=past)
+    assert isinstance(undone, UserUtteranceReverted)
+    assert (undone.to, past.read) == (0, 3)

@@ -18,17 +18,17 @@ from turnlog.domain import events as e
 from turnlog.domain.effects.people import IN_CONTEXT, OF_PEOPLE
 from turnlog.domain.errors import InvalidEvent
 from turnlog.domain.fold import fold
-from turnlog.domain.history import GrowingHistory, History, past
+from turnlog.domain.history import GrowingHistory, History, leading, past
 from turnlog.domain.lineage import MAIN
 from turnlog.domain.loops import newest_without_repeats
 from turnlog.domain.redactions import Redactions, hidden_by
 from turnlog.domain.rewinds import (
     acted_last,
-    applied,
     asked_by_rasa,
     before_action,
     before_message_as_rasa,
     listened,
+    until_cleared,
     without_asker,
 )
 from turnlog.domain.state import State
@@ -129,7 +129,7 @@ class _Decision:
 
 def _counting(decision: _Decision) -> Iterator[tuple[int, e.Event]]:
     """What still counts since the last restart or session start, newest first."""
-    counting = applied(decision.history.newest_first())
+    counting = until_cleared(leading(decision.history))
     since = takewhile(lambda item: not isinstance(item[1], Clearing), counting)
     return newest_without_repeats(since, decision.state.loops)
 
@@ -176,7 +176,7 @@ def _reverted(decision: _Decision, event: Rewind, to: int) -> e.Event:
 
 def _beginning(decision: _Decision) -> int:
     """Number of the last restart or session start; 0 where there was none."""
-    counting = applied(decision.history.newest_first())
+    counting = until_cleared(leading(decision.history))
     return next((number for number, event in counting if isinstance(event, Clearing)), 0)
 
 

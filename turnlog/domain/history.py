@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from turnlog.domain.apply import REWRITES
+from turnlog.domain.apply import REWINDS, REWRITES
 from turnlog.domain.context import Context
 from turnlog.domain.effects.messages import rewrite
 from turnlog.domain.events import Event
@@ -18,8 +18,8 @@ from turnlog.domain.state import State, copy_context
 class History(Protocol):
     """A conversation's past, read only when something goes back to it."""
 
-    def newest_first(self) -> Iterator[tuple[int, Event]]:
-        """Event numbers and events, from the last to the first."""
+    def newest_first(self, upto: int | None = None) -> Iterator[tuple[int, Event]]:
+        """Event numbers and events, from the last, or from the one of a number, to the first."""
         ...
 
     def state(self, event: int) -> State:
@@ -50,13 +50,34 @@ def past(history: History, state: State) -> At:
     return at
 
 
+FAR = 32
+"""Events that were taken back, from which on they are passed over rather than read."""
+
+
+def leading(history: History) -> Iterator[tuple[int, Event]]:
+    """What of the past was not taken back, newest first, without the events that take back."""
+    upto: int | None = None
+    while upto != 0:
+        for number, event in history.newest_first(upto):
+            if upto is not None and number > upto:
+                continue
+            if type(event) not in REWINDS:
+                yield number, event
+                continue
+            upto = event.to  # type: ignore[attr-defined]  # a rewind
+            if upto is not None and upto < number - FAR:
+                break
+        else:
+            return
+
+
 class NoHistory:
     """The past of a conversation that has none."""
 
     def events(self, after: int = 0, upto: int | None = None) -> Iterator[Event]:
         return iter(())
 
-    def newest_first(self) -> Iterator[tuple[int, Event]]:
+    def newest_first(self, upto: int | None = None) -> Iterator[tuple[int, Event]]:
         return iter(())
 
     def state(self, event: int) -> State:
@@ -92,11 +113,13 @@ class GrowingHistory:
         self._events = events
         self._found: tuple[int, State] | None = None
 
-    def newest_first(self) -> Iterator[tuple[int, Event]]:
+    def newest_first(self, upto: int | None = None) -> Iterator[tuple[int, Event]]:
         base = self._state.event
         for index in range(len(self._events) - 1, -1, -1):
-            yield base + index + 1, self._events[index]
-        yield from (item for item in self._past.newest_first() if item[0] <= base)
+            if upto is None or base + index < upto:
+                yield base + index + 1, self._events[index]
+        stored = self._past.newest_first(None if upto is None else min(upto, base))
+        yield from (item for item in stored if item[0] <= base)
 
     def state(self, event: int) -> State:
         base = self._state

@@ -163,7 +163,12 @@ def kept(
 
 def applied(newest_first: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, e.Event]]:
     """What is `kept` and still counts: up to the event that cleared what came before it."""
-    for number, event in kept(newest_first):
+    return until_cleared(kept(newest_first))
+
+
+def until_cleared(counting: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, e.Event]]:
+    """Events, newest first, up to the one that cleared what came before it."""
+    for number, event in counting:
         yield number, event
         if isinstance(event, Clearing):
             return

@@ -124,9 +124,10 @@ class StoredHistory:
         """What the redactions of the whole conversation hide."""
         return self._rows.redactions(self.events)
 
-    def newest_first(self) -> Iterator[tuple[int, Event]]:
-        for commit in self._commits_newest_first():
-            for offset in range(len(commit.events) - 1, -1, -1):
+    def newest_first(self, upto: int | None = None) -> Iterator[tuple[int, Event]]:
+        for commit in self._commits_newest_first(upto):
+            last = len(commit.events) if upto is None else upto - commit.first_event + 1
+            for offset in range(min(last, len(commit.events)) - 1, -1, -1):
                 yield commit.first_event + offset, commit.events[offset]
 
     def recorded_newest_first(
