@@ -60,10 +60,11 @@ def size(path: Path) -> int:
 class Ours:
     """turnlog: chain and idempotency key; heads, keys and snapshots follow."""
 
-    def __init__(self, path: Path, synchronous: str = "FULL") -> None:
+    def __init__(self, path: Path, synchronous: str = "FULL", keys: Path | None = None) -> None:
+        """keys: of the key store that the log is sealed with."""
         self.path = path
         self._url = f"sqlite:///{path}?synchronous={synchronous}"
-        self.log = turnlog.open(self._url)
+        self.log = turnlog.open(self._url, keys=None if keys is None else f"sqlite:///{keys}")
         self._keys = itertools.count()
 
     def append(self, conversation: int, n: int) -> None:

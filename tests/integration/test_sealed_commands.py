@@ -152,3 +152,19 @@ def test_a_key_store_that_is_older_than_the_log_is_named(tmp_path: Path) -> None
         log.record("chat of dan", UserIdentified("dan"), UserUttered("I am dan"))
     refused = run("list", "--keys", "sqlite:///old.db")
     assert (refused.status, "has no key of the subject" in refused.err) == (2, True), refused.err
+
+
+def test_erase_says_what_it_cannot_reach() -> None:
+    why = ("--reason", "asked to", "--actor", "dpo", "--json")
+    gone = run("erase", "--person", "ann", *KEYS, *why).json
+    assert not any("backups" in where for where in gone["out_of_reach"])
+    assert any("copies of the key store" in where for where in gone["out_of_reach"])
+    event = run("erase", "chat of bob", "--event", "2", *KEYS, *why).json
+    assert any("backups" in where for where in event["out_of_reach"])
+    assert run("erase", "--person", "bob", *why).status == 2  # without keys
+    assert run("verify", *KEYS).status == 0
+    assert run("verify").status == 0
+    assert sorted(line["conversation"] for line in run("list", *KEYS, "--json").lines) == [
+        "chat of bob",
+        "chat of cyd",
+    ]

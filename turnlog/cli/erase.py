@@ -64,7 +64,8 @@ def erase(
             id, person=person, event=event, reason=reason, actor=actor, vacuum=vacuum,
             progress=progress,
         )  # fmt: skip
-        done = _described(erased, log.store.out_of_reach)
+        keys = log.keys if event is None else None  # one event goes with nobody's key
+        done = _described(erased, (keys or log.store).out_of_reach)
     output.document(done, human=lambda: _print(done))
 
 

@@ -27,6 +27,8 @@ _TYPES = {
 class PostgresKeyTables(forks.Forked, KeyTables):
     """create: whether to make the tables where there are none."""
 
+    out_of_reach = ("the write-ahead log of the key store's database, and its replicas",)
+
     def __init__(self, url: str, *, create: bool) -> None:
         address = libpq_url(url)
         self.url = without_password(address.url)

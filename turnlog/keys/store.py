@@ -79,6 +79,12 @@ class KeyStore:
             self.generation = store.generation
         return self.generation
 
+    @property
+    def out_of_reach(self) -> tuple[str, ...]:
+        """Where copies can be that destroying a key does not reach."""
+        copies = "copies of the key store, until the log is opened with them"
+        return ("files that were exported", copies, *self._tables.out_of_reach)
+
     # --- whose they are -------------------------------------------------------------------------
 
     def token(self, conversation: str) -> str:

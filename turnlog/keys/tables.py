@@ -61,6 +61,8 @@ class KeyTables(ABC):
     """`ask` runs one statement with `?` for each parameter, in a transaction or alone."""
 
     url: str
+    out_of_reach: tuple[str, ...] = ()
+    """Where bytes of a destroyed key can be."""
 
     @abstractmethod
     def ask(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]: ...
