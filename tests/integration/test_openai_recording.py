@@ -22,7 +22,7 @@ from turnlog import (
     Turnlog,
     UserUttered,
 )
-from turnlog.domain.message_parts import Opaque, Reasoning, Text, ToolCall, ToolResult
+from turnlog.domain.message_parts import Media, Opaque, Reasoning, Text, ToolCall, ToolResult
 
 SYSTEM = {"role": "system", "content": "Be brief."}
 CALL = {"id": "c1", "type": "function", "function": {"name": "rain", "arguments": '{"in": "Oslo"}'}}
@@ -230,6 +230,20 @@ def test_an_answer_that_is_asked_for_again_takes_back_nothing_of_others(
     assert [text for _, text in said(log)] == ["rain?", "Yes.", "Your taxi is here.", "Perhaps."]
     ask(client, user("rain?"), bot("Perhaps."), user("sure?"))
     assert [text for _, text in said(log)][3:] == ["Perhaps.", "sure?", "No."]
+
+
+def test_a_spoken_answer_is_recorded_and_sent_back_by_its_id(
+    client: openai.OpenAI, log: Turnlog, model: MadeUpModel
+) -> None:
+    audio = {"id": "audio_1", "expires_at": 9, "data": "UklGRg==", "transcript": "Yes."}
+    model.says.extend([{"audio": audio}, bot("No.")])
+    ask(client, user("rain?"))
+    ask(client, user("rain?"), {"role": "assistant", "audio": {"id": "audio_1"}}, user("snow?"))
+    question, spoken, *_ = said = list(log.conversation("a").messages())
+    assert spoken.parts == (Media("audio", content=b"RIFF"),)
+    assert spoken.as_openai()["audio"] == audio
+    assert [message.text for message in said] == ["rain?", "", "snow?", "No."]
+    assert question.text == "rain?"
 
 
 FIRST_FORM = {"name": "rain", "arguments": '{"in": "Oslo"}'}

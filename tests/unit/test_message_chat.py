@@ -115,3 +115,26 @@ def test_a_call_in_the_first_form_that_was_left_open_is_closed_in_it():
     assert closed == [
         *FIRST_FORM[:2], {"role": "function", "name": "rain", "content": UNANSWERED},
     ]  # fmt: skip
+
+
+SOUND = {"id": "audio_1", "expires_at": 9, "data": "UklGRg==", "transcript": "It rains."}
+
+
+@pytest.mark.parametrize("text", [None, "It rains."])
+@pytest.mark.parametrize("audio", [SOUND, {"id": "audio_1"}, {**SOUND, "data": "UklGRh=="}, {}])
+def test_a_spoken_answer_has_its_sound_as_media_and_comes_out_as_it_came(
+    text: str | None, audio: dict[str, Any]
+):
+    said = {"role": "assistant", "content": text, "audio": audio}
+    chats: list[Any] = [{"role": "user", "content": "rain?"}, said]
+    events = list(Messages().events(chats, "messages"))
+    sounds = [each.content for each in events if isinstance(each, e.MediaAdded)]
+    assert sounds == ([b"RIFF"] if audio == SOUND else [])
+    found = list(messages(enumerate(events, 1)))
+    if audio == SOUND:
+        assert found[-1].as_openai() == said
+        again = list(messages(enumerate(recorded_as(found), 1)))
+        assert again[-1].as_openai() == said
+    if text or audio:
+        written = chat(Dialogue("a", tuple(events)))
+        assert (written.messages, written.lost) == (chats, {})

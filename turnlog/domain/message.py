@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from turnlog.domain.events import Usage
-from turnlog.domain.message_openai import chat_message, in_first_form
+from turnlog.domain.message_openai import chat_message, in_first_form, spoken
 from turnlog.domain.message_parts import Part, Text
 
 BROKEN_OFF = "broken_off"
@@ -44,6 +44,9 @@ class Message(msgspec.Struct, frozen=True):
 
     def as_openai(self) -> dict[str, Any]:
         """The message as OpenAI's chat API takes it, without what that has no place for."""
-        message = in_first_form(chat_message(self.role, self.parts, self.name), self.metadata)
+        parts, audio = spoken(self.parts, self.metadata)
+        message = in_first_form(chat_message(self.role, parts, self.name), self.metadata)
+        if audio is not None:
+            message["audio"] = audio
         content = self.metadata.get("content")
         return {**message, "content": content} if content and self.role != "tool" else message

@@ -7,7 +7,7 @@ from typing import Any
 
 from turnlog.domain.errors import InvalidMessage
 from turnlog.domain.message import Message
-from turnlog.domain.message_openai import FUNCTION_CALL, content_parts
+from turnlog.domain.message_openai import AUDIO, FUNCTION_CALL, content_parts, sound
 from turnlog.domain.message_parts import Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from turnlog.domain.plain import dumps
 
@@ -32,6 +32,8 @@ def read_chat(message: Mapping[str, Any], arguments: Arguments) -> Message:
     metadata = _rest(message, _READ)
     if (called := _function_call(message)) is not None:
         metadata[FUNCTION_CALL] = _rest(called, frozenset(("name", "arguments")))
+    if role == "assistant" and sound(message.get(AUDIO)) is not None:
+        metadata[AUDIO] = {**message[AUDIO], "data": None}
     content = _content(role, message)
     if isinstance(content, list):
         metadata["content"] = content
@@ -79,6 +81,8 @@ def _parts(
         yield from thought
         if content is not None:
             yield Text(content)
+    if role == "assistant" and (said := sound(message.get(AUDIO))) is not None:
+        yield said
     yield from map(Refusal, _texts(message, role, "refusal"))
     calls = message.get("tool_calls") or []
     if not isinstance(calls, list):

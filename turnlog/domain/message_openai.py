@@ -17,6 +17,9 @@ OPENAI = "openai"
 FUNCTION_CALL = "function_call"
 """In `metadata`: the last call is in the API's first form, and what that says beside."""
 
+AUDIO = "audio"
+"""In `metadata`: what an answer that is spoken says beside its sound."""
+
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
 _TEXTS = ("text", "input_text", "output_text")
 
@@ -51,6 +54,24 @@ def in_first_form(message: dict[str, Any], metadata: Mapping[str, Any]) -> dict[
     changed = {name: held for name, held in message.items() if name != "tool_calls"}
     changed[FUNCTION_CALL] = {**call["function"], **beside}
     return {**changed, "tool_calls": calls} if calls else changed
+
+
+def spoken(parts: Sequence[Part], metadata: Mapping[str, Any]) -> tuple[Sequence[Part], Any]:
+    """The parts without the sound of a spoken answer, and the answer's `audio`; None for none."""
+    beside = metadata.get(AUDIO)
+    sounds = [p for p in parts if isinstance(p, Media) and p.kind == AUDIO and p.content]
+    if not isinstance(beside, Mapping) or beside.get("data", "") is not None or not sounds:
+        return parts, None
+    data = b64encode(bytes(sounds[-1].content or b"")).decode()
+    return [part for part in parts if part is not sounds[-1]], {**beside, "data": data}
+
+
+def sound(audio: Any) -> Media | None:
+    """Of a spoken answer; None where it has none, or one that would not come out as it came."""
+    data = audio.get("data") if isinstance(audio, Mapping) else None
+    content = _bytes(data) if isinstance(data, str) else None
+    is_exact = content and b64encode(content).decode() == data
+    return Media(AUDIO, content=content) if is_exact else None
 
 
 def is_held(part: Part) -> bool:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from turnlog.domain.message import Message
 from turnlog.domain.message_equality import flattened
 from turnlog.domain.message_openai import FUNCTION_CALL
-from turnlog.domain.message_parts import Opaque, Part, Reasoning, ToolCall, ToolResult
+from turnlog.domain.message_parts import Media, Opaque, Part, Reasoning, ToolCall, ToolResult
 from turnlog.domain.plain import dumps
 
 _INSTRUCTING = ("system", "developer")
@@ -151,6 +151,7 @@ def _parts(messages: Iterable[Message]) -> list[bytes]:
         dumps((role, type(part).__name__, _without_name(part)))
         for role, part in flattened(map(_without_ids, messages))
         if not isinstance(part, Reasoning | Opaque)
+        and not (role == "assistant" and isinstance(part, Media))  # sent back by its id
     ]
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
-from turnlog.domain.message_openai import FUNCTION_CALL, is_held
+from turnlog.domain.message_openai import AUDIO, FUNCTION_CALL, is_held
 from turnlog.domain.message_parts import Media, Opaque, Part, ToolResult
 from turnlog.domain.messages import NEW_MESSAGE, Message, messages
 from turnlog.domain.traits import Utterance
@@ -104,7 +104,10 @@ def _take_beside(event: e.Event, chat: Chat) -> None:
     if isinstance(event, e.ToolCalled | e.ToolReturned) and event.actor == "user":
         chat.lost[f"{type(event).__name__} of the user's side"] += 1
         return
-    chat.lost.update(lost(event, _HELD))
+    losses = list(lost(event, _HELD))
+    if isinstance(event, e.MediaAdded) and AUDIO in (event.extra or {}):
+        losses = [loss for loss in losses if loss != "MediaAdded.extra"]
+    chat.lost.update(losses)
     if isinstance(event, e.SystemInstructed) and event.tools is not None:
         is_other = chat.beside.get("tools", event.tools) != event.tools
         chat.lost["tools that others replace"] += is_other
@@ -157,5 +160,5 @@ def _members(written: dict[str, Any], first: e.Event, losses: Counter[str]) -> d
         for key in extra
         if key not in names and key not in written and key not in _NOT_MEMBERS
     )
-    typed = written.keys() & {FUNCTION_CALL}
+    typed = written.keys() & {AUDIO, FUNCTION_CALL}
     return {name: extra[name] for name in names if name in extra and name not in typed}
