@@ -492,6 +492,29 @@ def test_a_copy_of_a_deleted_thread_keeps_what_is_its_own(sqlite_url: str):
         assert b"hello" not in b"".join(each.checkpoint["ts"].encode() for each in saver.list(BOB))
 
 
+@pytest.mark.parametrize("said_since", [False, True])
+def test_a_run_under_way_in_a_copy_does_not_undo_the_deletion_of_its_source(
+    saver: TurnlogSaver, said_since: bool
+):
+    messages: list[Any] = [HumanMessage("hello", id="1"), AIMessage("hi", id="2")]
+    put(saver, ROOT, messages=messages)
+    saver.copy_thread("alice", "bob")
+    found = saver.get_tuple(BOB)
+    assert found is not None
+    config = found.config
+    if said_since:
+        messages.append(HumanMessage("mine", id="3"))
+        config = put(saver, config, messages=messages)
+    saver.delete_thread("alice")
+    before = saver.log.conversation("bob").state.event
+    later = HumanMessage("bye", id="4")
+    with pytest.raises(InvalidEvent, match="what was redacted or deleted while the run was"):
+        put(saver, config, messages=[*messages, later])
+    assert saver.log.conversation("bob").state.event == before
+    put(saver, config, messages=[*messages[2:], later])
+    assert texts(saver.log.conversation("bob").messages()) == texts([*messages[2:], later])
+
+
 @pytest.mark.parametrize("without_checkpoint", [False, True])
 def test_a_fork_that_others_made_goes_on(saver: TurnlogSaver, without_checkpoint: bool):
     chat = graph(saver)

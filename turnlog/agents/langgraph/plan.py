@@ -23,6 +23,7 @@ from turnlog.domain.message_recording import recorded_as
 from turnlog.domain.messages import messages
 from turnlog.domain.plain import dumps
 from turnlog.domain.skeletons import skeleton
+from turnlog.errors import InvalidEvent
 
 Numbered = tuple[int, Event]
 
@@ -163,7 +164,11 @@ class Plan:
     def _recorded(self, new: Sequence[BaseMessage]) -> Iterator[bytes]:
         """Items of messages that are recorded now."""
         first = self._after + len(self.events) + 1
-        events = list(recorded_as([said(message) for message in new], first))
+        spoken = [said(message) for message in new]
+        if any(map(self._spoken.hides, spoken)):
+            why = "say again what was redacted or deleted while the run was under way"
+            raise InvalidEvent(self._thread.id, self._channel, why)
+        events = list(recorded_as(spoken, first))
         self.events += events
         numbered = list(enumerate(events, first))
         found = list(messages(numbered))

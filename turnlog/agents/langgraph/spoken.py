@@ -30,6 +30,7 @@ class Spoken:
         self._id = id
         self.recorded: Callable[[], Iterable[e.Event]] | None = None
         self._original: Spoken | None = None
+        self._hidden: dict[str | None, Any] | None = None
         self._events: dict[int, e.Event] = {}
         self._own: list[range] = []
         self._said: dict[int, Message] = {}
@@ -56,19 +57,34 @@ class Spoken:
             return True
         if self.recorded is None:
             return False
-        if self._original is None:
-            self._original = self._as_recorded(self.recorded())
         stored = MessageItem(item.raw, item.event, item.rest)
-        return self._original.pattern(stored, values).says(message)
+        return self._as_recorded(self.recorded()).pattern(stored, values).says(message)
+
+    def hides(self, message: Message) -> bool:
+        """Whether a message was said before and is hidden now."""
+        if self._hidden is None:
+            self._hidden = self._found_hidden()
+        return message.id is not None and self._hidden.get(message.id) == message.parts
+
+    def _found_hidden(self) -> dict[str | None, Any]:
+        """The parts of messages that are hidden, by id: once, for a thread is read anew where more
+        is hidden.
+        """
+        if self.recorded is None:
+            return {}
+        shown = {message.event: message.parts for message in self._every().values()}
+        every = self._as_recorded(self.recorded())._every().values()
+        return {m.id: m.parts for m in every if shown.get(m.event) != m.parts}
 
     def _as_recorded(self, events: Iterable[e.Event]) -> Spoken:
         """The same with the words of what was redacted."""
-        original = Spoken(self._id)
-        original._own = self._own
-        for number, event in enumerate(events, 1):
-            if number in self._events:
-                original.take(number, event)
-        return original
+        if self._original is None:
+            self._original = Spoken(self._id)
+            self._original._own = self._own
+            for number, event in enumerate(events, 1):
+                if number in self._events:
+                    self._original.take(number, event)
+        return self._original
 
     def _built(self, item: MessageItem, values: Values) -> BaseMessage:
         if item.rest is not None:
@@ -109,8 +125,11 @@ class Spoken:
         if number not in self._said and number in (own := self._around(number)):
             self._said.update(self._messages(each for each in own if each in self._events))
         if number not in self._said:
-            self._said = {**self._messages(sorted(self._events)), **self._said}
+            self._said = {**self._every(), **self._said}
         return self._said.get(number) or Message("user", event=number)
+
+    def _every(self) -> dict[int, Message]:
+        return self._messages(sorted(self._events))
 
     def _messages(self, numbers: Iterable[int]) -> dict[int, Message]:
         numbered = [(number, self._events[number]) for number in numbers]
