@@ -4,6 +4,7 @@ is as it was.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,13 @@ from turnlog import (
     UserUttered,
 )
 from turnlog.audit.verify import verify
-from turnlog.domain.events import ContentErased, ErasureRecorded, EventErased, HoldPlaced
+from turnlog.domain.events import (
+    ContentErased,
+    ConversationExported,
+    ErasureRecorded,
+    EventErased,
+    HoldPlaced,
+)
 from turnlog.domain.streams import UPKEEP
 from turnlog.encoding import binary
 from turnlog.engine.log import Turnlog
@@ -375,3 +382,27 @@ def in_tables(url: str) -> int:
             connection.execute("SELECT pg_read_binary_file(%s)", path).fetchone() for path in found
         ]
         return sum(row[0].count(b"CANARY") for row in read if row)
+
+
+# --- who is to be told ----------------------------------------------------------------------------
+
+
+def test_an_erasure_names_who_got_an_export(tmp_path: Path) -> None:
+    db, out = f"sqlite:///{tmp_path}/log.db", tmp_path / "out.jsonl"
+    with turnlog.open(db) as log:
+        fill(log)
+    asked = ("export", "--db", db, "--format", "jsonl", "--out", out)
+    assert run(*asked, "ben", "--to", "nobody of Anna's").status == 0
+    assert run(*asked, "--to", "Lab 7").status == 0
+    manifest = json.loads((tmp_path / "out.jsonl.manifest.json").read_bytes())
+    assert run(*asked, "--to", "in secret", "--unrecorded").status == 0
+    assert json.loads((tmp_path / "out.jsonl.manifest.json").read_bytes())["export"] is None
+    with turnlog.open(db) as log:
+        exports = [e for e in log.history(UPKEEP).events() if isinstance(e, ConversationExported)]
+        assert [(e.recipient, len(e.streams)) for e in exports] == [
+            ("nobody of Anna's", 1), ("Lab 7", 4),
+        ]  # fmt: skip
+        assert exports[1].export == manifest["export"]
+        erased = log.erase(person="anna", **WHY)
+        assert [export["recipient"] for export in erased.exports] == ["Lab 7"]
+        assert verify(log.store).faults == []

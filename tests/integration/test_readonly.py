@@ -26,7 +26,7 @@ READING = {
     "show": ["alice", "--at-turn", "1"],
     "states": [],
     "diff": ["alice"],
-    "export": ["--format", "jsonl", "--out", "/dev/null"],
+    "export": ["--format", "jsonl", "--out", "/dev/null", "--unrecorded"],
     "backup": ["/dev/null"],
     "stats": [],
     "why": ["alice", "people"],

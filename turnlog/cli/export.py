@@ -12,11 +12,12 @@ import typer
 
 from turnlog.cli import output
 from turnlog.cli.listing import Where
-from turnlog.cli.settings import Ids, open_log
+from turnlog.cli.settings import Ids, actor, open_log
 from turnlog.domain.amounts import amount
 from turnlog.serializers.formats import WRITABLE, listed
 
 if TYPE_CHECKING:
+    from turnlog.training.ledger import Ledger
     from turnlog.training.manifest import Totals
     from turnlog.training.plan import Plan
     from turnlog.training.write import Progress
@@ -62,6 +63,14 @@ RasaPrefix = Annotated[
 Turns = Annotated[
     int | None, typer.Option("--turns", metavar="N", min=1, help="rasa-*: the last N turns alone.")
 ]
+To = Annotated[
+    str | None,
+    typer.Option("--to", metavar="WHOM", help="Who gets it; the log keeps that."),
+]
+Unrecorded = Annotated[
+    bool,
+    typer.Option("--unrecorded", help="The log keeps nothing of it; the manifest says so."),
+]
 Verify = Annotated[
     Path | None,
     typer.Option("--verify", metavar="MANIFEST", help="Hold an export against the log instead."),
@@ -80,11 +89,14 @@ def export(
     skip_faulty: SkipFaulty = False,
     prefix: RasaPrefix = None,
     turns: Turns = None,
+    to: To = None,
+    unrecorded: Unrecorded = False,
     verify: Verify = None,
 ) -> None:
     """Write conversations to a file, with a manifest.
 
-    The manifest says where each example comes from.
+    The manifest says where each example comes from. The log keeps what went to whom, so that who
+    has to be told of an erasure is known.
     """
     if verify is not None:
         _verify(verify)
@@ -94,7 +106,7 @@ def export(
     from turnlog.training.plan import Plan, included, parts
     from turnlog.training.write import export as write
 
-    with open_log(readonly=True) as log, _progress() as progress:
+    with open_log(readonly=True) as log, _ledger(to, unrecorded) as ledger, _progress() as progress:
         plan = Plan(
             format=format,
             position=log.store.reader.last_position() if at_position is None else at_position,
@@ -106,7 +118,7 @@ def export(
             skip_faulty=skip_faulty,
             settings=_set(prefix=prefix, turns=turns),
         )
-        totals = write(log, plan, out, progress=progress)
+        totals = write(log, plan, out, progress=progress, ledger=ledger)
     _tell(totals, plan, out)
 
 
@@ -122,6 +134,25 @@ def _named(format: str | None, out: Path | None, by: str) -> tuple[str, Path]:
 def _set(**options: Any) -> dict[str, Any]:
     """The options that were given."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+@contextmanager
+def _ledger(recipient: str | None, unrecorded: bool) -> Iterator[Ledger | None]:
+    """Where the export is recorded; None where it is not to be, or cannot be."""
+    from turnlog.errors import StorageError
+    from turnlog.training.ledger import Ledger
+
+    if unrecorded:
+        yield None
+        return
+    try:
+        log = open_log()
+    except StorageError as error:
+        output.note(f"the export is not recorded: {error}")
+        yield None
+        return
+    with log:
+        yield Ledger(log, recipient, actor())
 
 
 @contextmanager

@@ -99,7 +99,10 @@ class Totals(msgspec.Struct):
 
 
 class Manifest(Totals):
+    """export: the id that the log's record of the export has; None where it is not recorded."""
+
     manifest: int = VERSION
+    export: str | None = None
     position: int = 0
     query: Query = Query()
     options: Options = Options("")
@@ -112,13 +115,14 @@ class Manifest(Totals):
         return Plan(position=self.position, **query, **options)
 
 
-def header(plan: Plan) -> dict[str, Any]:
+def header(plan: Plan, export: str | None = None) -> dict[str, Any]:
     fields = msgspec.structs.asdict(plan)
     codec = plan.codec()
     with needed(codec.extra, f"the format {codec.name!r}"):
         versions = {name: version(name) for name in ("turnlog", *codec.libraries)}
     return {
         "manifest": VERSION,
+        "export": export,
         "position": plan.position,
         "query": {name: fields[name] for name in Query.__struct_fields__},
         "options": {name: fields[name] for name in Options.__struct_fields__},
@@ -129,11 +133,12 @@ def header(plan: Plan) -> dict[str, Any]:
 class ManifestWriter:
     """Writes the header, a line for each example, and then what is known at the end only."""
 
-    def __init__(self, out: BinaryIO, plan: Plan) -> None:
+    def __init__(self, out: BinaryIO, plan: Plan, export: str | None = None) -> None:
         self._out = out
         self._first = True
+        self.conversations: dict[str, None] = {}
         out.write(b"{")
-        self._members(header(plan))
+        self._members(header(plan, export))
         out.write(b'"examples": [')
 
     def noted(self, examples: Iterable[Example], file: str) -> Iterator[Example]:
@@ -144,6 +149,7 @@ class ManifestWriter:
             self._out.write(b"\n" if self._first else b",\n")
             self._out.write(dumps(ManifestEntry(file, example.conversation, events, digest)))
             self._first = False
+            self.conversations[example.conversation] = None
             yield example
 
     def close(self, totals: Totals) -> None:

@@ -22,6 +22,7 @@ from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.json_value import Unholdable, raw_parts
 from turnlog.serializers.shared.plain import to_plain
 from turnlog.training import manifest
+from turnlog.training.ledger import Ledger
 from turnlog.training.manifest import FaultyConversation, File, Totals
 from turnlog.training.plan import Plan
 from turnlog.training.select import PastConversation, selected
@@ -32,13 +33,18 @@ Progress = Callable[[int], None]
 
 
 def export(
-    log: Turnlog, plan: Plan, out: Path, *, progress: Progress = lambda done: None
+    log: Turnlog,
+    plan: Plan,
+    out: Path,
+    *,
+    progress: Progress = lambda done: None,
+    ledger: Ledger | None = None,
 ) -> Totals:
     """Write the files and the manifest; nothing at all where a conversation is at fault.
 
     Then `faulty` names each such conversation and `files` is empty; with `skip_faulty` they are
     named and the rest is written. One whose values the format cannot hold is named in `refused`
-    and stops nothing.
+    and stops nothing. ledger: records the export before its files have their names.
     """
     _check_position(log, plan.position)
     run = _Run(log, plan, progress)
@@ -48,7 +54,8 @@ def export(
         raise FormatError("takes a folder where there are parts", file=str(out), field="--out")
     note = manifest.place(out, folder=folder is not None) or Path(os.devnull)
     with _unfinished([*files.values(), note], folder=folder) as (opened, finish):
-        writer = manifest.ManifestWriter(opened[note], plan)
+        id = None if ledger is None else ledger.export_id(plan)
+        writer = manifest.ManifestWriter(opened[note], plan, id)
         for name, path in files.items():
             examples = writer.noted(run.examples(name), path.name)
             run.codec.write(run.counted(examples), opened[path])
@@ -58,6 +65,9 @@ def export(
         if totals.faulty and not plan.skip_faulty:
             return replace(totals, files={})
         writer.close(totals)
+        if ledger is not None:
+            opened[note].flush()
+            ledger.record(plan, writer.conversations, opened[note])
         finish()
     return totals
 

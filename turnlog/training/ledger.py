@@ -1,0 +1,67 @@
+"""The log's record of an export: what went to whom, and who is to be told of an erasure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import BinaryIO
+
+from turnlog.domain.events import ConversationExported, Event
+from turnlog.domain.streams import UPKEEP
+from turnlog.engine.log import Turnlog
+from turnlog.engine.request import Request
+from turnlog.files import is_stream
+from turnlog.serializers.shared.plain import dumps
+from turnlog.training.manifest import header
+from turnlog.training.plan import Plan
+
+NOT_NAMED = "not named"
+STREAMS_AN_EVENT = 5_000
+
+
+class Ledger:
+    """recipient: None where nobody said who gets it."""
+
+    def __init__(self, log: Turnlog, recipient: str | None, actor: str) -> None:
+        self._log = log
+        self._recipient = recipient or NOT_NAMED
+        self._actor = actor
+
+    def export_id(self, plan: Plan) -> str:
+        """The same for the same plan and recipient."""
+        said = dumps([header(plan), self._recipient])
+        return hashlib.sha256(said).hexdigest()[:16]
+
+    def record(self, plan: Plan, conversations: Iterable[str], manifest: BinaryIO) -> None:
+        """Durable on return. manifest: written, and on a disk unless it is nowhere."""
+        streams = self._streams(conversations)
+        parts = iter(lambda: tuple(islice(streams, STREAMS_AN_EVENT)), ())
+        digest, id = _digest(manifest), self.export_id(plan)
+        events = [
+            ConversationExported(
+                self._recipient, plan.format, None, digest, streams=part, export=id,
+                actor=self._actor,
+            )
+            for part in parts
+        ]  # fmt: skip
+        self._perform(events)
+
+    def _perform(self, events: Sequence[Event]) -> None:
+        now = self._log.clock()
+        if events:
+            self._log.writer.perform(Request(UPKEEP, lambda state, past: events, now, now))
+
+    def _streams(self, conversations: Iterable[str]) -> Iterator[int]:
+        for id in conversations:
+            if (stream := self._log.store.reader.stream(id)) is not None:
+                yield stream.stream
+
+
+def _digest(manifest: BinaryIO) -> str | None:
+    from pathlib import Path
+
+    if is_stream(Path(manifest.name)):
+        return None
+    with open(manifest.name, "rb") as written:
+        return hashlib.file_digest(written, "sha256").hexdigest()
