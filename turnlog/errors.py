@@ -3,6 +3,7 @@
 TurnlogError
 ├── ConversationError        what was asked of a conversation cannot be
 │   ├── UnknownConversation
+│   │   └── Restricted       it is there, and is only kept
 │   ├── UnknownState         no such unit or state of a dialog
 │   ├── OutOfRange           no such turn, event or time; no such position of the log
 │   ├── InvalidEvent         a value or an event that cannot be recorded
@@ -39,6 +40,7 @@ from turnlog.domain.errors import (
     InvalidEvent,
     InvalidMessage,
     OutOfRange,
+    Restricted,
     StaleParent,
     TurnlogError,
     UnknownConversation,
@@ -66,6 +68,7 @@ __all__ = [
     "OlderFormat",
     "OutOfRange",
     "ProofError",
+    "Restricted",
     "Rewritten",
     "StaleParent",
     "StorageError",

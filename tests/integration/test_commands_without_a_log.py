@@ -40,6 +40,9 @@ ARGUMENTS = {
     "prove": ["alice", "--turn", "1", "--key", "k", "--out", "p"],
     "audit": ["alice", "--out", "page.html"],
     "comply": [],
+    "subject": ["ann", "--out", "pack"],
+    "restrict": ["alice", "--reason", "r", "--actor", "a"],
+    "retain": ["--config", "../rules.toml"],
     "access": [],
     "replay": ["--all", "--bot", "turnlog.bots.booking:bot"],
 }
@@ -50,8 +53,11 @@ DIALOGUE = (
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    (tmp_path / "rules.toml").write_text("[[rules]]\nname = 'all'\n")
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def test_every_command_either_creates_a_log_or_is_tried_here() -> None:

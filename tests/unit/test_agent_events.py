@@ -52,7 +52,7 @@ def test_rasa_has_no_word_for_them_and_each_is_counted_as_lost(events: list[Even
     lost = Counter[str]()
     assert list(to_rasa(events, lost=lost)) == []
     assert lost == Counter(type(event).__name__ for event in events)
-    assert len(NEW) == 21
+    assert len(NEW) == 22
 
 
 def test_the_json_of_a_framework_shows_nothing_that_was_redacted(log: Turnlog) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any
 
 import typer
@@ -80,13 +80,31 @@ def hold(reason: Reason, actor: Actor, id: Of = None, person: Person = None) -> 
 
 
 def release(reason: Reason, actor: Actor, id: Of = None, person: Person = None) -> None:
-    """End the holds on a conversation, or on a person."""
+    """End holds and restrictions of a conversation or a person."""
     _check_one(id, person)
     with open_log() as log:
-        ended = [str(hold) for hold in log.release(id, person=person, reason=reason, actor=actor)]
+        ended = _released(log, id, person, reason, actor)
     what = id if person is None else person
     done = {"conversation": id, "person": person, "held": False, "ended": ended}
     output.document(done, human=lambda: output.say(f"released {what}, {'; '.join(ended)}"))
+
+
+def _released(log: Any, id: str | None, person: str | None, reason: str, actor: str) -> list[str]:
+    """What ended. Raises Held where nothing did."""
+    from turnlog.domain.events import RestrictionLifted
+    from turnlog.engine.restriction import restrict
+    from turnlog.errors import Held, UnknownConversation, UnknownPerson
+
+    lifted: list[str] = []
+    with suppress(UnknownConversation, UnknownPerson):
+        lifted = restrict(log, id, person, RestrictionLifted(reason, actor=actor))
+    ended = [f"restriction of {conversation}" for conversation in lifted]
+    try:
+        ended += map(str, log.release(id, person=person, reason=reason, actor=actor))
+    except Held:
+        if not ended:
+            raise
+    return ended
 
 
 def _check_one(id: str | None, person: str | None) -> None:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.effects.people import IN_CONTEXT, OF_PEOPLE
-from turnlog.domain.errors import InvalidEvent
+from turnlog.domain.errors import InvalidEvent, Restricted
 from turnlog.domain.fold import fold
 from turnlog.domain.history import GrowingHistory, History, leading, past
 from turnlog.domain.lineage import MAIN
@@ -53,9 +53,17 @@ def decide(
     """
     if state.deleted:
         raise InvalidEvent(conversation, "conversation", "was deleted; it takes no more events")
+    if state.restricted:
+        asked = list(asked)
+        if not all(isinstance(event, _OF_RESTRICTED) for event in asked):
+            raise Restricted(conversation)
     decision = _Decision(conversation, state, history, now, origin)
     decision.take(asked)
     return decision.events, decision.state
+
+
+_OF_RESTRICTED = e.RestrictionLifted | e.ConversationDeleted
+"""All that a restricted conversation takes."""
 
 
 class _Decision:

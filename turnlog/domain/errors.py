@@ -26,6 +26,15 @@ class UnknownConversation(ConversationError):
         super().__init__(conversation, "there is no such conversation")
 
 
+class Restricted(UnknownConversation):
+    """Kept, and nothing else: as if it were not there, but for who says why."""
+
+    def __init__(self, conversation: str) -> None:
+        ConversationError.__init__(
+            self, conversation, "is restricted: it is kept, and not read or gone on with"
+        )
+
+
 class OutOfRange(ConversationError):
     """`position` is set where the log, not one conversation, has no such position."""
 

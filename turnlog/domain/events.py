@@ -48,6 +48,9 @@ from turnlog.domain.part_events import ReasoningAdded as ReasoningAdded
 from turnlog.domain.part_events import RefusalAdded as RefusalAdded
 from turnlog.domain.part_events import TextAdded as TextAdded
 from turnlog.domain.part_events import Usage as Usage
+from turnlog.domain.retention_events import ProcessingRestricted as ProcessingRestricted
+from turnlog.domain.retention_events import RestrictionLifted as RestrictionLifted
+from turnlog.domain.retention_events import RetentionRulesSet as RetentionRulesSet
 from turnlog.domain.slots import Slot
 
 # --- declarations and sessions ------------------------------------------------------------------
@@ -596,7 +599,8 @@ EVENTS: tuple[type[Event], ...] = (
     UserIdentified, IdentityMerged, HandoverStarted, HandoverEnded,
     ConversationTagged, ConversationUntagged, ConversationDeleted, LogRebuilt,
     TailLost, KeyStoreUsed, AccessRecordingSet, AccessRecorded, ErasureRecorded, ErasureFinished,
-    ContentErased, HoldPlaced, HoldReleased, LogVacuumed, EventErased, Unknown,
+    ContentErased, HoldPlaced, HoldReleased, LogVacuumed, RetentionRulesSet, ProcessingRestricted,
+    RestrictionLifted, EventErased, Unknown,
 )  # fmt: skip
 """Every type of event there is."""
 

@@ -85,6 +85,7 @@ class State(msgspec.Struct, array_like=True):
     redacted: bool = False
     rewritten: int = 0
     lineage: Lineage = Lineage()
+    restricted: bool = False
 
     @property
     def slots(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ _STAYING: frozenset[type[e.Event]] = frozenset(
         e.ActionReverted, e.UserUtteranceReverted, e.ConversationRestarted, e.SlotsReset,
         e.SessionStarted, e.HistoryReplaced, e.HistoryContinued, e.OriginDeleted,
         e.ConversationDeleted, e.SlotsDeclared, e.SessionConfigured, e.MessageRedacted,
-        e.ContentErased, e.EventErased,
+        e.ContentErased, e.EventErased, e.ProcessingRestricted, e.RestrictionLifted,
     ]
 )  # fmt: skip
 """What everybody's state, or what is hidden of it, follows from."""

@@ -18,12 +18,12 @@ class AccessWatch:
 
     def __init__(self, log: Turnlog) -> None:
         self._log = log
-        self._seen: tuple[int, int] | None = None
+        self._seen = -1
         self._on = False
 
     @property
     def on(self) -> bool:
-        end = self._log.end(UPKEEP)
+        _, end = self._log.end(UPKEEP)
         if end != self._seen:
             self._on, self._seen = _is_on(self._log), end
         return self._on

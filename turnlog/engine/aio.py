@@ -275,9 +275,11 @@ class AsyncTurnlog:
             if trials or not state.lineage.trial:
                 yield head.conversation
 
-    async def head(self, id: str, *, deleted: bool = False) -> tuple[LiveHead, State]:
+    async def head(
+        self, id: str, *, deleted: bool = False, restricted: bool = False
+    ) -> tuple[LiveHead, State]:
         """Where a conversation stands. Raises UnknownConversation where there is none."""
-        return await self.read(lambda log: log.head(id, deleted=deleted))
+        return await self.read(lambda log: log.head(id, deleted=deleted, restricted=restricted))
 
     async def heads(self) -> AsyncIterator[tuple[LiveHead, State]]:
         """Where every conversation stands that is not deleted, in order of id."""

@@ -16,7 +16,7 @@ from turnlog.domain.streams import is_conversation
 from turnlog.domain.values import is_text
 from turnlog.engine.arguments import check_known, is_id
 from turnlog.engine.eventsourcing import ConversationApplication
-from turnlog.errors import OutOfRange, UnknownConversation
+from turnlog.errors import OutOfRange, Restricted, UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.history import StoredHistory
 from turnlog.projections.lagging import LaggingView
@@ -109,14 +109,16 @@ class ReadableLog(ConversationApplication):
         return StoredHistory(StreamRows.of(self.store.reader, self.current, head))
 
     def ids(self, *, trials: bool = True) -> Iterator[str]:
-        """Every conversation that is not deleted, in order of id; without forks made on trial."""
+        """Every conversation that is neither deleted nor restricted, in order of id; trials: with
+        forks made to try something.
+        """
         found = self.heads()
         return (head.conversation for head, state in found if trials or not state.lineage.trial)
 
     def heads(self) -> Iterator[tuple[LiveHead, State]]:
-        """Where every conversation stands that is not deleted, in order of id."""
+        """Where each conversation stands that is not deleted or restricted, in order of id."""
         for head, state in self._every_head():
-            if not state.deleted:
+            if not state.deleted and not state.restricted:
                 yield head, self._shown(head, state)
 
     def _every_head(self) -> Iterator[tuple[LiveHead, State]]:
@@ -150,20 +152,26 @@ class ReadableLog(ConversationApplication):
         catch_up(self.store, [projection])
         return StoredView(self.store.reader, name)
 
-    def head(self, id: str, *, deleted: bool = False) -> tuple[LiveHead, State]:
+    def head(
+        self, id: str, *, deleted: bool = False, restricted: bool = False
+    ) -> tuple[LiveHead, State]:
         """Where a conversation stands. Raises UnknownConversation where there is none.
 
-        deleted: whether a deleted one is wanted too.
+        deleted, restricted: whether one that is deleted, or only kept, is wanted too.
         """
-        head, state = self._head(id, deleted=deleted)
+        head, state = self._head(id, deleted=deleted, restricted=restricted)
         return head, self._shown(head, state)
 
-    def _head(self, id: str, *, deleted: bool = False) -> tuple[LiveHead, State]:
+    def _head(
+        self, id: str, *, deleted: bool = False, restricted: bool = False
+    ) -> tuple[LiveHead, State]:
         """The same as the fold has it."""
         head = self.current.head(self.store.reader, id) if is_id(id) else None
-        if head is not None and (deleted or not head.state.deleted):
-            return head, head.state
-        raise UnknownConversation(id)
+        if head is None or (head.state.deleted and not deleted):
+            raise UnknownConversation(id)
+        if head.state.restricted and not restricted:
+            raise Restricted(id)
+        return head, head.state
 
     def _shown(self, head: LiveHead, state: State) -> State:
         """The state without what was redacted."""

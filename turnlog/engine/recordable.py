@@ -18,6 +18,7 @@ from turnlog.domain.events import (
     LogRebuilt,
     LogVacuumed,
     OriginDeleted,
+    RetentionRulesSet,
     TailLost,
 )
 from turnlog.domain.state import State
@@ -26,6 +27,7 @@ from turnlog.errors import InvalidEvent
 
 OF_THE_LOG = (
     AccessRecorded, AccessRecordingSet, KeyStoreUsed, LogRebuilt, OriginDeleted, TailLost,
+    RetentionRulesSet,
     ErasureRecorded, ErasureFinished, ContentErased, HoldPlaced, HoldReleased, LogVacuumed,
 )  # fmt: skip
 """What the log records of itself, in a stream of its own, or in the forks of what is deleted."""

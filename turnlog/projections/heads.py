@@ -14,7 +14,14 @@ from itertools import groupby
 from turnlog.domain.events import ContentErased, KeyStoreUsed
 from turnlog.encoding.binary import encode
 from turnlog.encoding.rows import TAGS, decode_name, holds
-from turnlog.errors import AnotherPast, Corrupt, OutOfRange, Unavailable, UnknownConversation
+from turnlog.errors import (
+    AnotherPast,
+    Corrupt,
+    OutOfRange,
+    Restricted,
+    Unavailable,
+    UnknownConversation,
+)
 from turnlog.projections import derived_tables
 from turnlog.projections.following import Following
 from turnlog.projections.history import StoredHistory
@@ -126,6 +133,8 @@ class Heads:
         head = self.head(reader, conversation)
         if head is None or head.stream != stream or head.state.deleted:
             raise UnknownConversation(conversation)
+        if head.state.restricted:
+            raise Restricted(conversation)
 
     def kept(self, conversations: Iterable[str]) -> dict[str, LiveHead | None]:
         """Those in memory, without a look; the same objects as long as nobody goes on from them."""

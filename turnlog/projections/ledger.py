@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
+from msgspec import to_builtins
+
 from turnlog.domain.events import (
     ConversationExported,
     ErasureRecorded,
     HoldPlaced,
     HoldReleased,
     LogRebuilt,
+    RetentionRulesSet,
 )
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.streams import UPKEEP
@@ -22,14 +25,22 @@ from turnlog.storage.rows import Row, commitment_of
 
 _KEPT = frozenset(
     TAGS[kind]
-    for kind in (ErasureRecorded, HoldPlaced, HoldReleased, ConversationExported, LogRebuilt)
+    for kind in (
+        ErasureRecorded,
+        HoldPlaced,
+        HoldReleased,
+        ConversationExported,
+        LogRebuilt,
+        RetentionRulesSet,
+    )
 )
 
 
 class LedgerProjection:
     """Keyed: `log.view("ledger").find(held(of))` gives the holds on a stream, by its number, or on
     an id, by its HMAC; `find(exported(stream))` the exports of it; `find(rebuilt(id))` the rebuilds
-    that name it, and `find(unnamed(id))` the streams without an id that somebody is in, by HMAC.
+    that name it, `find(RULES)` the rules of keeping that were set, and `find(unnamed(id))` the
+    streams without an id that somebody is in, by HMAC.
     """
 
     name: ClassVar[str] = "ledger"
@@ -70,6 +81,10 @@ def unnamed(id: str) -> str:
     return f"unnamed {id}"
 
 
+RULES = "rules"
+"""The key of the rules by which conversations were kept, from when on."""
+
+
 def _note(view: View, recorded: RecordedEvent) -> None:
     event = recorded.event
     if isinstance(event, HoldPlaced):
@@ -87,6 +102,9 @@ def _note(view: View, recorded: RecordedEvent) -> None:
         for left in event.unnamed:
             for id in left.ids:
                 _put(view, unnamed(id), recorded, {"stream": left.stream}, of=left.stream)
+    elif isinstance(event, RetentionRulesSet):
+        said = {"rules": to_builtins(event.rules), "actor": event.actor}
+        _put(view, RULES, recorded, said)
     elif isinstance(event, LogRebuilt):
         for name in _conversations(event.faults):
             _put(view, rebuilt(commitment_of(view.log.secret, name)), recorded, {})

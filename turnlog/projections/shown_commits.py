@@ -9,6 +9,7 @@ from turnlog.domain.redactions import Redactions
 from turnlog.encoding.rows import is_commit
 from turnlog.projections.heads import Heads
 from turnlog.projections.history import StoredHistory
+from turnlog.projections.live_head import LiveHead
 from turnlog.projections.stream_rows import StreamRows
 from turnlog.storage.contents import StoredContents
 from turnlog.storage.recorder import Reader
@@ -16,7 +17,7 @@ from turnlog.storage.rows import Row
 
 
 def shown_commits(reader: Reader, heads: Heads, rows: Iterable[Row]) -> list[Commit]:
-    """The commits in some rows of the log, without what was redacted."""
+    """The commits in some rows of the log, without what was redacted or is only kept."""
     contents = StoredContents(reader, heads.recorder)
     commits = [(row, row.commit(contents)) for row in rows if is_commit(row.topic)]
     known = heads.known(reader, dict.fromkeys(row.conversation for row, _ in commits))
@@ -29,4 +30,9 @@ def shown_commits(reader: Reader, heads: Heads, rows: Iterable[Row]) -> list[Com
     return [
         commit.shown(hiding) if (hiding := redactions.get(row.stream)) else commit
         for row, commit in commits
+        if not _is_restricted(known.get(row.conversation))
     ]
+
+
+def _is_restricted(head: LiveHead | None) -> bool:
+    return head is not None and head.state.restricted

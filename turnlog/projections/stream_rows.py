@@ -289,7 +289,7 @@ class StreamRows:
 
 
 class LivingRows(StreamRows):
-    """The same, for as long as the conversation is not deleted.
+    """The same, for as long as the conversation is neither deleted nor restricted.
 
     Reading raises UnknownConversation once it is, whether or not it has begun anew.
     """

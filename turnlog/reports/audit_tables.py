@@ -32,8 +32,8 @@ def account(title: str, lines: Iterable[RecordedEvent], face: Clockface) -> list
     rows = [
         (number(line), moment(face, line.recorded), line.actor, _said(line.event)) for line in found
     ]
-    table = _table("account", ("event", "recorded", "by", "what"), rows)
-    return [element("h3", title), table]
+    made = table("account", ("event", "recorded", "by", "what"), rows)
+    return [element("h3", title), made]
 
 
 def slots(lines: Sequence[TracedEvent], face: Clockface) -> Element:
@@ -47,7 +47,7 @@ def slots(lines: Sequence[TracedEvent], face: Clockface) -> Element:
         return element("p", "No slot was ever set.", class_="none")
     gone = [bool(line.taken_back) for line in lines for _ in line.slots]
     titles = ("slot", "turn", "before", "after", "why", "recorded")
-    return _table("slots", titles, rows, ["gone" if each else "" for each in gone])
+    return table("slots", titles, rows, ["gone" if each else "" for each in gone])
 
 
 def _why(line: TracedEvent) -> list[Child]:
@@ -72,7 +72,7 @@ def protocol(lines: Sequence[TracedEvent], altered: Mapping[int, str], face: Clo
         " ".join(("gone",) * bool(line.taken_back) + ("altered",) * (line.number in altered))
         for line in lines
     ]
-    return _table("protocol", PROTOCOL, rows, marks)
+    return table("protocol", PROTOCOL, rows, marks)
 
 
 def _line(line: TracedEvent, altered: str | None, face: Clockface) -> tuple[Any, ...]:
@@ -95,12 +95,13 @@ def _said(event: e.Event, *, named: bool = True) -> str:
     return f"{type(event).__name__} {says}" if named else says
 
 
-def _table(
+def table(
     name: str,
     titles: Sequence[str],
     rows: Iterable[Sequence[Child | list[Child]]],
     classes: Sequence[str] = (),
 ) -> Element:
+    """classes: of each row."""
     head = element("thead", element("tr", (element("th", title) for title in titles)))
     body = [element("tr", (_cell(cell) for cell in row)) for row in rows]
     for row, class_ in zip(body, classes, strict=False):

@@ -35,6 +35,14 @@ def _untagged(state: State, event: e.ConversationUntagged) -> None:
     state.tags = tuple(tag for tag in state.tags if tag not in event.tags)
 
 
+def _restricted(state: State, event: e.ProcessingRestricted) -> None:
+    state.restricted = True
+
+
+def _lifted(state: State, event: e.RestrictionLifted) -> None:
+    state.restricted = False
+
+
 def _deleted(state: State, event: e.ConversationDeleted) -> None:
     """Nothing of what was said is left in a state; the counts are."""
     line = state.lineage
@@ -80,6 +88,8 @@ EFFECTS: Effects = {
     e.ConversationTagged: _tagged,
     e.ConversationUntagged: _untagged,
     e.ConversationDeleted: _deleted,
+    e.ProcessingRestricted: _restricted,
+    e.RestrictionLifted: _lifted,
     e.EventErased: _erased,
     e.OriginDeleted: _origin_deleted,
 }

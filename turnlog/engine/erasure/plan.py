@@ -14,6 +14,7 @@ from turnlog.domain.whose import whose
 from turnlog.encoding.rows import decode_skeleton
 from turnlog.engine.erasure.holds import Hold, holds_on, holds_on_person, lives
 from turnlog.engine.erasure.people import Person, people_in, person_of
+from turnlog.engine.retention import floor_under
 from turnlog.errors import Held, InvalidEvent, UnknownConversation, UnknownPerson
 from turnlog.projections.history import StoredHistory
 from turnlog.projections.ledger import exported, rebuilt, unnamed
@@ -95,7 +96,8 @@ class _Planning:
         return bool(found)
 
     def _is_held(self, id: str) -> bool:
-        if holds := holds_on(self._log, id):
+        floor = floor_under(self._log, id)
+        if holds := [*holds_on(self._log, id), *([floor] if floor else [])]:
             self.plan.held[id] = holds
         return bool(holds)
 

@@ -1,0 +1,114 @@
+"""Everything that a log holds about one person, in all conversations and channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from turnlog.audit.protocol import protocol
+from turnlog.domain import events as e
+from turnlog.domain.recorded import TracedEvent
+from turnlog.domain.whose import whose
+from turnlog.engine.erasure.people import person_of
+from turnlog.errors import UnknownConversation, UnknownPerson
+from turnlog.projections.ledger import exported
+from turnlog.projections.persons import names_in
+from turnlog.storage.rows import commitment_of
+
+
+class SubjectConversation(msgspec.Struct, frozen=True):
+    """One life of a conversation with the person. every: all of its events; own: the numbers of
+    those that are about the person, or about nobody.
+    """
+
+    id: str
+    life: int
+    every: Sequence[TracedEvent]
+    own: frozenset[int]
+
+    @property
+    def events(self) -> list[TracedEvent]:
+        """What the person may see."""
+        return [line for line in self.every if line.number in self.own]
+
+    @property
+    def others(self) -> int:
+        """How many events are about somebody else."""
+        return len(self.every) - len(self.own)
+
+    @property
+    def deleted(self) -> bool:
+        return any(isinstance(line.event, e.ConversationDeleted) for line in self.every)
+
+    @property
+    def channels(self) -> list[str]:
+        return list(dict.fromkeys(c for line in self.events if (c := line.event.channel)))
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """names: all that the person is known under. exports: whom their conversations went to."""
+
+    person: str
+    names: Sequence[str]
+    conversations: Sequence[SubjectConversation]
+    exports: Sequence[dict[str, Any]]
+
+
+def subject(log: Any, person: str) -> Subject:
+    """Deleted conversations and earlier lives included, what is about others left out.
+
+    Raises UnknownPerson where neither a conversation identifies the person nor has that id.
+    """
+    secret = log.store.reader.secret
+    known = person_of(log, commitment_of(secret, person))
+    found: list[SubjectConversation] = []
+    names = {person}
+    for id in dict.fromkeys([*known.conversations, person]):
+        for life, every in _lives(log, id):
+            here = {name for name in _named(every) if commitment_of(secret, name) in known.ids}
+            names |= here
+            found.append(SubjectConversation(id, life, every, _own(every, here)))
+    if not any(one.own for one in found):
+        raise UnknownPerson(person)
+    return Subject(person, sorted(names), found, _exports(log, [one.id for one in found]))
+
+
+def _lives(log: Any, id: str) -> Iterator[tuple[int, list[TracedEvent]]]:
+    try:
+        newest = log.head(id, deleted=True)[0].life
+    except UnknownConversation:
+        return
+    for life in range(1, newest + 1):
+        yield life, protocol(list(log.history(id, life).recorded()))
+
+
+def _named(events: Sequence[TracedEvent]) -> Iterator[str]:
+    for line in events:
+        yield from names_in(line.event)
+
+
+def _own(events: Sequence[TracedEvent], names: set[str]) -> frozenset[int]:
+    """What is about the person or nobody; all of a conversation that identifies nobody."""
+    if not any(_named(events)):
+        return frozenset(line.number for line in events)
+    people = whose([line.event for line in events])
+    return frozenset(
+        line.number
+        for line, about in zip(events, people, strict=True)
+        if not about or about & names
+    )
+
+
+def _exports(log: Any, ids: Sequence[str]) -> list[dict[str, Any]]:
+    view, reader = log.view("ledger"), log.store.reader
+    found: dict[int, dict[str, Any]] = {}
+    for id in dict.fromkeys(ids):
+        life = 1
+        while (stream := reader.stream(id, life)) is not None:
+            for entry in view.find(exported(stream.stream)):
+                said = found.setdefault(entry.event, {**entry.value, "conversations": []})
+                said["conversations"].append(id)
+            life += 1
+    return [found[event] for event in sorted(found)]
