@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -14,7 +14,7 @@ from turnlog.encoding.rows import decode_skeleton, is_commit, log_id_in
 from turnlog.errors import InvalidNote, StorageError
 from turnlog.projections.tree import TreeProjection, tile_in
 from turnlog.projections.view import StoredView
-from turnlog.proof import merkle
+from turnlog.proof import merkle, timestamp
 from turnlog.proof.backdating import is_backdated
 from turnlog.proof.checkpoint import Checkpoint, SignedCheckpoint, checked, origin_of
 from turnlog.proof.folder import TileFolder
@@ -25,6 +25,9 @@ from turnlog.proof.tiles import WIDTH, Read, Tiles, grown, hashes_of
 from turnlog.storage.recorder import Recorder, Scan
 from turnlog.storage.rows import Row, has_types
 from turnlog.storage.subscription import BATCH_COMMITS
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 _UNREADABLE = bytes(HASH_BYTES)
 """In the place of the leaf of what is no row."""
@@ -54,10 +57,18 @@ class Anchored(msgspec.Struct, frozen=True):
     after: int
 
 
-def head_in(file: Path, content: bytes, verifiers: Sequence[Verifier]) -> KeptHead:
-    """Raises InvalidNote, naming the file."""
+def head_in(
+    file: Path,
+    content: bytes,
+    verifiers: Sequence[Verifier],
+    authorities: Sequence[Certificate] = (),
+) -> KeptHead:
+    """Raises InvalidNote, naming the file. authorities: whose timestamps beside it are believed."""
     try:
         signed = checked(Note.parse(content), verifiers)
+        if authorities and (stamp := timestamp.beside(file)).is_file():
+            time = timestamp.time_of(stamp.read_bytes(), signed.note.text, authorities)
+            signed = signed._replace(times=(*signed.times, time))
     except InvalidNote as error:
         raise InvalidNote(f"{file}: {error}") from error
     beside = next((folder for folder in file.resolve().parents if (folder / "tile").is_dir()), None)

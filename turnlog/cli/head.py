@@ -24,15 +24,31 @@ Witnesses = Annotated[
 ]
 
 
-def head(key: Keys, out: Out = None, tiles: Tiles = None, witness: Witnesses = None) -> None:
+Timestamp = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="An RFC 3161 authority; what it says is kept as NOTE.tsr."),
+]
+
+
+def head(
+    key: Keys,
+    out: Out = None,
+    tiles: Tiles = None,
+    witness: Witnesses = None,
+    timestamp: Timestamp = None,
+) -> None:
     """Sign what the log is now, to be kept elsewhere.
 
     `turnlog verify --head NOTE` shows from then on whether the log still goes on from there.
     """
     from turnlog.audit.publishing import Publisher
+    from turnlog.errors import ProofError
     from turnlog.proof.folder import TileFolder
     from turnlog.proof.keys import signer_in
+    from turnlog.proof.timestamp import beside, stamped
 
+    if timestamp is not None and out is None:
+        raise ProofError("--timestamp: what the authority says is kept beside a note: --out NOTE")
     output.leave_stdout_to(out)
     folder = None if tiles is None else TileFolder(tiles)
     with open_log() as log:
@@ -40,6 +56,8 @@ def head(key: Keys, out: Out = None, tiles: Tiles = None, witness: Witnesses = N
         note = Publisher(log.store, signers, log.clock, folder, witness or ()).publish()
     if out is not None:
         output.write(out, str(note).encode())
+        if timestamp is not None:
+            output.write(beside(out), stamped(timestamp, note.text))
     output.document(_plain(note), human=lambda: output.text(str(note)))
 
 

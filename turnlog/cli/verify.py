@@ -25,7 +25,19 @@ Verifiers = Annotated[
 ]
 
 
-def verify(ids: Ids = None, jobs: Jobs = 1, head: Heads = None, verifier: Verifiers = None) -> None:
+Authorities = Annotated[
+    list[Path] | None,
+    typer.Option("--tsa", metavar="CERT.pem", help="An authority whose timestamps are believed."),
+]
+
+
+def verify(
+    ids: Ids = None,
+    jobs: Jobs = 1,
+    head: Heads = None,
+    verifier: Verifiers = None,
+    tsa: Authorities = None,
+) -> None:
     """Check that nothing recorded was changed.
 
     And that heads, snapshots and read models follow from it.
@@ -44,7 +56,7 @@ def verify(ids: Ids = None, jobs: Jobs = 1, head: Heads = None, verifier: Verifi
     from turnlog.projections import register_installed
 
     register_installed()
-    kept, anchored = _kept(head or (), verifier or ()), None
+    kept, anchored = _kept(head or (), verifier or (), tsa or ()), None
     try:
         with _opened() as (store, is_sealed):
             if is_sealed:
@@ -63,16 +75,18 @@ def verify(ids: Ids = None, jobs: Jobs = 1, head: Heads = None, verifier: Verifi
         raise typer.Exit(1)
 
 
-def _kept(heads: Any, verifiers: Any) -> list[Any]:
+def _kept(heads: Any, verifiers: Any, authorities: Any) -> list[Any]:
     """The heads to compare it with."""
     from turnlog.audit.anchoring import head_in
     from turnlog.errors import InvalidKey
     from turnlog.proof.keys import verifiers_in
+    from turnlog.proof.timestamp import certificates_in
 
     keys = [key for file in verifiers for key in verifiers_in(file)]
     if heads and not keys:
         raise InvalidKey("heads are checked with the public keys they are signed with: --verifier")
-    return [head_in(file, output.read(file), keys) for file in heads]
+    believed = [each for file in authorities for each in certificates_in(file)]
+    return [head_in(file, output.read(file), keys, believed) for file in heads]
 
 
 @contextmanager

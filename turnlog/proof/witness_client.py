@@ -72,9 +72,15 @@ def fetched(url: str, path: str) -> bytes | None:
     return body if status == 200 else None
 
 
-def _asked(url: str, body: bytes | None) -> tuple[int, bytes]:
-    """Status and body of an answer. Raises ProofError where there is none."""
-    headers = {"Content-Type": "text/plain; charset=utf-8"} if body is not None else {}
+def posted(url: str, body: bytes, kind: str) -> tuple[int, bytes]:
+    """Status and body of the answer to what is posted. Raises ProofError where there is none."""
+    return _asked(url, body, kind)
+
+
+def _asked(
+    url: str, body: bytes | None, kind: str = "text/plain; charset=utf-8"
+) -> tuple[int, bytes]:
+    headers = {"Content-Type": kind} if body is not None else {}
     try:
         request = Request(url, body, headers)
         with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
