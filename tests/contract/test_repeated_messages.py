@@ -249,6 +249,18 @@ def test_what_is_known_stays_known_where_the_tables_are_level(log: Turnlog) -> N
     assert log.record("alice", SAID, SlotSet("n", 3)).new
 
 
+@pytest.mark.parametrize("level", [False, True])
+def test_an_erased_message_is_unknown_until_it_comes_again(log: Turnlog, level: bool) -> None:
+    log.record("alice", SAID)
+    log.record("alice", BotUttered("when?"))
+    if level:
+        log.current.catch_up()
+    log.erase("alice", event=1, reason="asked to", actor="carla")
+    assert log.record("alice", SAID).new
+    assert not log.record("alice", SAID).new
+    assert log.conversation("alice").turn == 2
+
+
 def test_what_stands_apart_is_compared_by_its_content(log: Turnlog) -> None:
     """Bytes, and what was attached before; also by a name alone, as it comes over HTTP."""
     said = UserUttered("see", message_id="m1")

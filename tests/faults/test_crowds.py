@@ -34,6 +34,21 @@ def test_one_message_id_a_hundred_times_at_once_is_stored_once(durable_url: str)
     assert len({str(answer.commits) for answer in answers}) == 1
 
 
+def test_processes_that_deliver_one_message_open_one_turn_and_lose_nothing(
+    durable_url: str, start: Start
+) -> None:
+    at = time.time() + 1.5
+    processes = [start("repeat", durable_url, number, at) for number in range(4)]
+    for process in processes:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors.decode()
+    with turnlog.open(durable_url) as log:
+        alice = log.conversation("alice")
+        assert (alice.turn, alice.state.event) == (20, 20 + 4 * 20)
+        assert alice.slots == {f"by {number}": 19 for number in range(4)}
+        assert verify(log.store).faults == []
+
+
 def test_of_sixteen_writers_on_one_version_one_wins_and_the_others_are_told(
     durable_url: str,
 ) -> None:

@@ -56,6 +56,16 @@ def once(url: str, number: str, start: str = "0") -> None:
         log.record(f"c{number}", UserUttered("hello"), key=f"k{number}")
 
 
+def repeat(url: str, number: str, start: str) -> None:
+    """Record a message that others record too, with something of its own, and that again."""
+    with turnlog.open(url) as log:
+        time.sleep(max(0.0, float(start) - time.time()))
+        for turn in range(20):
+            said = UserUttered("hello", message_id=f"m{turn}")
+            for _ in range(2):
+                log.record("alice", said, SlotSet(f"by {number}", turn))
+
+
 def keyed(url: str, number: str, keys: str, behind: str) -> None:
     """Record a message for each key, in an order of its own; the answers go to stdout.
 
@@ -101,7 +111,9 @@ def publish(url: str, folder: str, run: str) -> None:
         os.write(1, f"published {head}\n".encode())
 
 
-TASKS = {task.__name__: task for task in (crash, crowd, once, keyed, written, read, publish)}
+TASKS = {
+    task.__name__: task for task in (crash, crowd, once, repeat, keyed, written, read, publish)
+}
 
 if __name__ == "__main__":
     TASKS[sys.argv[1]](*sys.argv[2:])
