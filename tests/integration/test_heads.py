@@ -219,6 +219,50 @@ def test_a_sidecar_that_says_something_else_is_refused(folder: Path, change) -> 
     assert (ran.status, ran.json["ok"]) == (1, False)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p.replace("extra ", "extra AAAA"),
+        lambda p: "\n".join(line for line in p.split("\n") if not line.startswith("extra ")),
+        lambda p: p.replace("index 3", "index 2"),
+        lambda p: p.replace("index 3", "index 03"),
+        lambda p: p.replace("index 3", "index 999999999999999999999999"),
+        lambda p: p.replace("index 3\n", "index 3\n" + "A" * 43 + "=\n"),
+        lambda p: p.replace("tlog-proof@v1", "tlog-proof@v2"),
+        lambda p: p.partition("\n\n")[0],
+        lambda p: "",
+        lambda p: "\udcff",
+    ],
+)
+def test_a_proof_that_was_changed_is_refused(folder: Path, change) -> None:
+    prove()
+    Path("p").write_text(change(Path("p").read_text()), errors="surrogateescape")
+    ran = check()
+    assert (ran.status, ran.json["ok"], ran.err) == (1, False, "")
+
+
+def test_rows_of_another_shape_are_refused() -> None:
+    from turnlog.encoding.binary import encode
+    from turnlog.errors import InvalidProof
+    from turnlog.proof.turn_proof import ProvenRows
+
+    row = [bytes(32), 1, "t1", b"", b""]
+    assert ProvenRows.decode(encode([bytes(32), [row]])).digest()
+    for shape in (
+        [bytes(31), [row]],
+        [bytes(32), []],
+        [bytes(32), [[bytes(33), *row[1:]]]],
+        [bytes(32), [[*row[:2], "t2", *row[3:]]]],
+        [bytes(32), [[b"", *row[1:]]]],
+        [bytes(32)],
+        "rows",
+    ):
+        with pytest.raises(InvalidProof):
+            ProvenRows.decode(encode(shape))
+    with pytest.raises(InvalidProof):
+        ProvenRows.decode(encode([bytes(32), [[row[0], 2**63, *row[2:]]]])).digest()
+
+
 def test_a_proof_under_another_head_than_the_one_that_was_kept_is_refused(folder: Path) -> None:
     record("carol")
     prove()

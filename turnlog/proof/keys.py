@@ -163,8 +163,9 @@ def _write_new(path: Path, text: str, mode: int) -> None:
 
 def signer_in(path: Path) -> Signer:
     """Raises InvalidKey, naming the file."""
+    text = _read(path).strip()
     try:
-        return Signer.parse(_read(path).strip())
+        return Signer.parse(text)
     except InvalidKey as error:
         raise InvalidKey(f"{path}: {error}") from error
 

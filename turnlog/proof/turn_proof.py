@@ -65,15 +65,21 @@ class ProvenRows(msgspec.Struct, frozen=True, array_like=True):
             rows.append(msgspec.structs.replace(row, owner=owner))
         if not owner:
             raise InvalidProof("its extra data has no rows")
+        sizes = {len(stored.previous), *(len(row.owner) for row in rows)}
+        if sizes != {encoding.DIGEST_BYTES} or any(row.topic != encoding.TOPIC for row in rows):
+            raise InvalidProof("its extra data has rows of another format")
         return cls(stored.previous, tuple(rows))
 
     def digest(self) -> bytes:
-        """Of the last of them."""
+        """Of the last of them. Raises InvalidProof where there can be no such row."""
         previous = self.previous
-        for row in self.rows:
-            previous = encoding.digest(
-                row.owner, row.version, row.topic, previous, row.skeleton, row.commitments
-            )
+        try:
+            for row in self.rows:
+                previous = encoding.digest(
+                    row.owner, row.version, row.topic, previous, row.skeleton, row.commitments
+                )
+        except StorageError as error:
+            raise InvalidProof(str(error)) from error
         return previous
 
 
