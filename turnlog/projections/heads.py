@@ -13,7 +13,7 @@ from itertools import groupby
 
 from turnlog.domain.events import ContentErased, KeyStoreUsed
 from turnlog.encoding.binary import encode
-from turnlog.encoding.rows import TAGS, decode_name, holds
+from turnlog.encoding.rows import TAGS, decode_name, holds, is_commit
 from turnlog.errors import (
     AnotherPast,
     Corrupt,
@@ -92,7 +92,8 @@ class Heads:
 
     def _check_clear(self, first: Sequence[Row]) -> None:
         """Raise Unavailable where a log that was empty when it was opened is sealed since."""
-        is_sealed = any(holds(row.topic, row.skeleton, _SEALED) for row in first)
+        ours = (row for row in first if is_commit(row.topic))
+        is_sealed = any(holds(row.topic, row.skeleton, _SEALED) for row in ours)
         if is_sealed and self.recorder.keys is None:
             what = "is sealed since it was opened: open it again with its keys"
             raise Unavailable(f"{self.recorder.url}: the log {what}")
