@@ -238,6 +238,18 @@ class KeyStore:
 
     # --- keeping --------------------------------------------------------------------------------
 
+    def retire(self, subjects: Iterable[bytes]) -> None:
+        """Have nothing more sealed under their keys, by anybody; durable on return.
+
+        What was is opened as before. The same person gets other subjects from then on.
+        """
+        with self._tables.exclusively():
+            for subject in subjects:
+                if (row := self._tables.of_subject(subject)) is not None:
+                    self._tables.overwrite(row._replace(conversation=NOBODYS, person=NOBODYS))
+            self._tables.count_up()
+        self.refresh()
+
     def destroy(self, subjects: Iterable[bytes]) -> None:
         """Overwrite their keys, and whose they were; durable on return, and again if need be.
 

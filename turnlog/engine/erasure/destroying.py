@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from turnlog.domain.events import ErasureRecorded
@@ -11,6 +12,7 @@ from turnlog.domain.streams import UPKEEP
 from turnlog.domain.subjects import CONVERSATION, Subject
 from turnlog.encoding.rows import TAGS, holds
 from turnlog.engine.erasure.plan import Plan
+from turnlog.engine.erasure.unfinished import unfinished
 from turnlog.errors import StorageError
 from turnlog.storage.recorder import Reader
 
@@ -47,9 +49,20 @@ def _shared(log: Any, plan: Plan) -> Iterator[str]:
             yield stream.conversation
 
 
-def destroy(log: Any, subjects: Sequence[bytes]) -> None:
-    if subjects and log.keys is not None:
-        log.keys.destroy(subjects)
+@contextmanager
+def destroyed(log: Any, subjects: Sequence[bytes], whole: Sequence[str]) -> Iterator[None]:
+    """What is written within, or by another process from now on, is not sealed under their keys.
+
+    They are destroyed in the end. whole: conversations that go; what is derived of them just before
+    they do is sealed under other keys, which go too.
+    """
+    if not subjects or log.keys is None:
+        yield
+        return
+    log.keys.retire(subjects)
+    yield
+    made = (subject for name in whole for subject in log.keys.subjects_in(name))
+    log.keys.destroy([*subjects, *made])
 
 
 def destroy_again(log: Any) -> None:
@@ -57,10 +70,12 @@ def destroy_again(log: Any) -> None:
 
     What goes wrong on the way is logged, and tried again when the log is opened next.
     """
-    if log.keys is None:
-        return
+    reader = log.store.beneath.reader
     try:
-        if back := log.keys.not_destroyed(_erased(log.store.beneath.reader)):
+        under_way = unfinished(reader).open  # whose keys are needed until it is done
+        kept = under_way.event.subjects if under_way else ()
+        gone = [subject for subject in _erased(reader) if subject not in kept]
+        if back := log.keys.not_destroyed(gone):
             logger.warning("%s: keys of what was erased are there again", log.keys.url)
             log.keys.destroy(back)
     except StorageError as error:

@@ -87,16 +87,6 @@ class Dropping:
         if unname:
             self._unname(conversation)
 
-    def anew(self, conversation: str) -> None:
-        """What is derived of a conversation, and of its forks."""
-        if (newest := self._transaction.stream(conversation)) is None:
-            return
-        found = map(self._transaction.stream_of, forks_of(self._transaction, newest.stream))
-        for stream in (newest, *found):
-            if stream is not None and stream.name is not None and self._is_newest(stream):
-                self._transaction.drop_snapshots(stream.stream)
-                self._anew(stream)
-
     def _is_closed(self, stream: Stream, recorded: int) -> bool:
         """Whether it was done before a process was killed."""
         before = 2**62

@@ -20,7 +20,7 @@ from turnlog.domain.events import (
 )
 from turnlog.domain.state import State
 from turnlog.domain.streams import UPKEEP
-from turnlog.engine.erasure.destroying import destroy, subjects_of
+from turnlog.engine.erasure.destroying import destroyed, subjects_of
 from turnlog.engine.erasure.dropping import Dropping
 from turnlog.engine.erasure.plan import Plan
 from turnlog.engine.erasure.unfinished import Open, unfinished
@@ -139,11 +139,9 @@ def finish(log: Any, progress: Progress = lambda doing: None, *, wait: bool = Tr
     """
     left = unfinished(log.store.reader)
     if left.open is not None:
-        _drop(log, left.open, progress)
-        if log.keys is not None and (subjects := left.open.event.subjects):
-            progress("destroying keys")
-            destroy(log, subjects)
-            _anew(log, left.open)
+        event = left.open.event
+        with destroyed(log, event.subjects, _names(log, event.streams)):
+            _drop(log, left.open, progress)
         catch_up_kept(log.store)
         number = left.open.erasure
         _note(log, ErasureFinished(number), f"erasure {number} finished")
@@ -174,16 +172,6 @@ def _drop(log: Any, open: Open, progress: Progress) -> None:
     for number, (name, numbers) in enumerate(shared.items(), 1):
         progress(f"dropping events of {number:,} of {len(shared):,} shared conversations")
         _in_transaction(log, open, partial(_drop_events, name, numbers, open))
-
-
-def _anew(log: Any, open: Open) -> None:
-    """What is derived of conversations that go on, and was sealed under keys that went too."""
-    for name in _shared(log, open.event.events):
-        _in_transaction(log, open, partial(_drop_derived, name))
-
-
-def _drop_derived(name: str, dropping: Dropping) -> None:
-    dropping.anew(name)
 
 
 def _drop_whole(name: str, dropping: Dropping) -> None:

@@ -74,12 +74,15 @@ def finish_at_opening(log: Any) -> None:
 
     What goes wrong on the way is logged, and tried again when the log is opened next.
     """
+    if not log.store.readonly:
+        _finish(log)
     if log.keys is not None:
         from turnlog.engine.erasure.destroying import destroy_again
 
         destroy_again(log)
-    if log.store.readonly:
-        return
+
+
+def _finish(log: Any) -> None:
     try:
         left = unfinished(log.store.reader)
         if left.open is None and (left.vacuum is None or left.vacuum.how == "no"):
