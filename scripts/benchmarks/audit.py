@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scripts.benchmarks import heads, sealed
+from scripts.benchmarks import erasing, heads, sealed
 from scripts.benchmarks.figures import Figure
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
     yield from heads.figures(quick=quick)
     yield from sealed.figures(quick=quick)
+    yield from erasing.figures(quick=quick)

@@ -41,9 +41,10 @@ from turnlog.projections import PROJECTIONS, catch_up
 WHY: dict[str, Any] = {"reason": "asked to", "actor": "dpo"}
 
 
-@pytest.fixture
-def log(url: str) -> Iterator[Turnlog]:
-    with turnlog.open(url) as log:
+@pytest.fixture(params=["clear", "sealed"])
+def log(url: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Turnlog]:
+    keys = f"sqlite:///{tmp_path}/keys.db" if request.param == "sealed" else None
+    with turnlog.open(url, keys=keys) as log:
         yield log
 
 
@@ -69,7 +70,7 @@ def test_a_person_goes_from_every_conversation_and_everybody_else_stays(log: Tur
     before = state_of(log, "ben")
     erased = log.erase(person="anna", **WHY)
     assert (erased.conversations, erased.shared, erased.events) == (2, 1, 3)
-    assert [*log.ids()] == ["ben", "group"]
+    assert sorted(log.ids()) == ["ben", "group"]
     assert state_of(log, "ben") == before
     assert log.conversation("group").slots == {"b": "ben's"}
     assert log.conversation("group").turn == 2
@@ -93,7 +94,7 @@ def test_what_was_erased_reads_as_its_type_alone(log: Turnlog) -> None:
 def test_a_merged_name_is_followed_both_ways(log: Turnlog) -> None:
     fill(log)
     log.erase(person="web", **WHY)
-    assert [*log.ids()] == ["ben", "group"]
+    assert sorted(log.ids()) == ["ben", "group"]
 
 
 def test_the_record_names_nobody(log: Turnlog) -> None:
@@ -119,7 +120,7 @@ def test_an_id_that_names_nobody_is_the_person(log: Turnlog) -> None:
     log.record("+491", UserUttered("hello"))
     log.record("ben", UserUttered("hello"))
     log.erase(person="+491", **WHY)
-    assert [*log.ids()] == ["ben"]
+    assert sorted(log.ids()) == ["ben"]
 
 
 def test_one_event_goes_and_its_neighbours_stay(log: Turnlog) -> None:
@@ -207,13 +208,13 @@ def test_a_hold_keeps_a_conversation_and_says_who_holds_it(log: Turnlog) -> None
     with pytest.raises(Held, match=r"held by legal since .* UTC: case 7"):
         log.erase("+4915", **WHY)
     erased = log.erase(person="anna", **WHY)
-    assert [*log.ids()] == ["+4915", "ben", "group"]
+    assert sorted(log.ids()) == ["+4915", "ben", "group"]
     assert list(erased.kept) == ["+4915"]
     [record] = [e for e in log.history(UPKEEP).events() if isinstance(e, ErasureRecorded)]
     assert len(record.held) == 1
     log.release("+4915", reason="closed", actor="legal")
     log.erase("+4915", **WHY)
-    assert [*log.ids()] == ["ben", "group"]
+    assert sorted(log.ids()) == ["ben", "group"]
     with pytest.raises(UnknownConversation):
         log.hold("nobody", reason="case 8", actor="legal")
 
@@ -247,7 +248,7 @@ def test_an_erasure_reaches_into_forks(log: Turnlog) -> None:
     log.record("b", UserUttered("b's own"), SlotSet("own", 1))
     catch_up(log.store, PROJECTIONS.values())
     log.erase("a", **WHY)
-    assert [*log.ids()] == ["b", "c"]
+    assert sorted(log.ids()) == ["b", "c"]
     assert log.conversation("b").slots == {"own": 1}
     assert log.conversation("c").slots == {}
     assert verify(log.store).faults == []
@@ -262,7 +263,7 @@ def test_a_fork_of_a_persons_conversation_is_theirs(log: Turnlog) -> None:
     log.fork("a", as_="b")
     log.record("b", UserUttered("canary"))
     log.erase(person="anna", **WHY)
-    assert [*log.ids()] == []
+    assert sorted(log.ids()) == []
     assert verify(log.store).faults == []
 
 
