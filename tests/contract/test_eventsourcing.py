@@ -12,6 +12,8 @@ import pytest
 from eventsourcing.tests import persistence as cases
 
 from turnlog.engine.eventsourcing import StoredEventRecorder
+from turnlog.keys.recorder import SealedRecorder
+from turnlog.keys.urls import key_store
 from turnlog.storage.memory import MemoryRecorder
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.sqlite import SqliteRecorder
@@ -40,6 +42,14 @@ class OnSqlite(OnMemory):
         return self.over(SqliteRecorder(f"{folder.name}/log.db"))
 
 
+class OnSealed(OnMemory):
+    def create_recorder(self) -> StoredEventRecorder:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        keys = key_store(f"sqlite:///{folder.name}/keys.db", create=True)
+        return self.over(SealedRecorder(SqliteRecorder(f"{folder.name}/log.db"), keys))
+
+
 class OnPostgres(OnMemory):
     @pytest.fixture(autouse=True)
     def _database(self, postgres_url: str) -> None:
@@ -60,10 +70,10 @@ CASES: list[Any] = [
     cases.ProcessRecorderTestCase,
     cases.NonInterleavingNotificationIDsBaseCase,
 ]
-PLACES: list[Callable[..., Any]] = [OnMemory, OnSqlite, OnPostgres]
+PLACES: list[Callable[..., Any]] = [OnMemory, OnSqlite, OnSealed, OnPostgres]
 
 for case in CASES:
     for place in PLACES:
         name = f"Test{case.__name__.removesuffix('TestCase')}{place.__name__}"
         globals()[name] = type(name, (place, case), {"__test__": True})  # type: ignore[arg-type]
-del case, name, place, Application, OnMemory, OnSqlite, OnPostgres
+del case, name, place, Application, OnMemory, OnSqlite, OnSealed, OnPostgres

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 
 import turnlog
 from tests.parts.postgres import fresh_database
@@ -23,7 +25,7 @@ from turnlog import (
 from turnlog.audit.verify import verify
 from turnlog.domain.streams import UPKEEP
 from turnlog.engine.log import Turnlog
-from turnlog.errors import StorageError
+from turnlog.errors import ForkedLog, StorageError
 from turnlog.storage.copying import backup
 
 CANARY = b"CANARY"
@@ -275,3 +277,50 @@ def test_two_key_stores_do_not_begin_one_log(url: str, keys: str, tmp_path: Path
         pass
     with pytest.raises(StorageError, match="is sealed with the key store"):
         turnlog.open(url, keys=another)
+
+
+def test_a_log_that_another_application_began_is_no_sealed_one(url: str, keys: str) -> None:
+    with turnlog.open(url) as log:
+        log.recorder.insert_events([StoredEvent("1", 0, "a.topic", b"state")])
+    with turnlog.open(url) as log:
+        log.record("a", UserUttered("hi"))
+    with pytest.raises(StorageError, match="not sealed, and holds 2 commits"):
+        turnlog.open(url, keys=keys)
+
+
+def test_what_another_application_stores_is_sealed(url: str, keys: str, folder: Path) -> None:
+    with turnlog.open(url, keys=keys) as log:
+        log.recorder.insert_events([StoredEvent("CANARY 1", 0, "a.topic", b"CANARY")])
+        log.recorder.insert_events([StoredEvent("CANARY 1", 1, "a.topic", b"CANARY 2")])
+        assert CANARY not in bytes_in(folder)
+        found = log.recorder.select_events("CANARY 1")
+        assert [event.state for event in found] == [b"CANARY", b"CANARY 2"]
+        assert verify(log.store).faults == []
+
+
+def test_a_fork_of_the_process_is_refused_and_the_parent_goes_on(url: str, keys: str) -> None:
+    with turnlog.open(url, keys=keys) as log:
+        log.record("a", UserUttered("hi"))
+        read, write = os.pipe()
+        if (child := os.fork()) == 0:
+            try:
+                log.record("a", UserUttered("in the child"))
+            except ForkedLog:
+                os.write(write, b"refused")
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        assert os.read(read, 99) == b"refused"
+        os.close(read)
+        os.close(write)
+        log.record("a", UserIdentified("ann"), UserUttered("again"))
+        assert len(log.read_events("a")) == 3
+
+
+def test_reading_changes_no_byte_of_log_and_key_store(url: str, keys: str, folder: Path) -> None:
+    with turnlog.open(url, keys=keys) as log:
+        log.record("a", UserUttered("hi"))
+    before = bytes_in(folder.parent)
+    with turnlog.open(url, keys=keys, readonly=True) as log:
+        assert len(log.read_events("a")) == 1
+    assert bytes_in(folder.parent) == before

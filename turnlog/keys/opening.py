@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from turnlog.domain.amounts import amount
 from turnlog.domain.events import KeyStoreUsed
-from turnlog.encoding.rows import TAGS, holds
+from turnlog.encoding.rows import TAGS, holds, is_commit
 from turnlog.errors import StorageError
 from turnlog.storage import urls
 from turnlog.storage.recorder import Reader, Recorder
@@ -63,7 +63,7 @@ def _sealed(below: Recorder, url: str, store: str | None) -> Recorder:
 def key_store_of(reader: Reader) -> str | None:
     """The id of the key store that a log is sealed with; None where it is not sealed."""
     for row in reader.tail(0, 1):
-        if holds(row.topic, row.skeleton, _TAGS):
+        if is_commit(row.topic) and holds(row.topic, row.skeleton, _TAGS):
             [event] = row.commit().events
             return event.store if isinstance(event, KeyStoreUsed) else None
     return None

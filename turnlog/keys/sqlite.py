@@ -14,6 +14,7 @@ from turnlog.keys.tables import SCHEMA, KeyTables
 from turnlog.storage import forks
 
 APPLICATION_ID = 0x746B6579  # "tkey"
+_MADE = "SELECT 1 FROM sqlite_master WHERE name = 'keystore'"
 TIMEOUT = 30.0
 """Seconds to wait for another process that writes."""
 
@@ -46,10 +47,12 @@ class SqliteKeyTables(forks.Forked, KeyTables):
         [(application,)] = self.ask("PRAGMA application_id")
         if application != APPLICATION_ID and self.ask("SELECT 1 FROM sqlite_master LIMIT 1"):
             raise StorageError(f"{self._path}: this database is no key store")
-        self.ask("PRAGMA journal_mode = WAL")
         self.ask("PRAGMA synchronous = FULL")
+        if application == APPLICATION_ID:  # of one that is there nothing is written
+            return
+        self.ask("PRAGMA journal_mode = WAL")
         with self.exclusively():
-            if not self.ask("SELECT 1 FROM sqlite_master WHERE name = 'keystore'"):
+            if not self.ask(_MADE):
                 for statement in SCHEMA.split(";"):
                     self.ask(statement)
                 self.ask(f"PRAGMA application_id = {APPLICATION_ID}")

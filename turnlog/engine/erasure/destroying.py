@@ -10,7 +10,7 @@ from typing import Any
 from turnlog.domain.events import ErasureRecorded
 from turnlog.domain.streams import UPKEEP
 from turnlog.domain.subjects import CONVERSATION, Subject
-from turnlog.encoding.rows import TAGS, holds
+from turnlog.encoding.rows import TAGS, holds, is_commit
 from turnlog.engine.erasure.plan import Plan
 from turnlog.engine.erasure.unfinished import unfinished
 from turnlog.errors import StorageError
@@ -87,7 +87,7 @@ def _erased(reader: Reader) -> Iterator[bytes]:
     stream, after = reader.stream(UPKEEP), 0
     while stream and (rows := reader.rows(stream.stream, after, None, _ROWS_AT_ONCE)):
         for row in rows:
-            if holds(row.topic, row.skeleton, _TAGS):
+            if is_commit(row.topic) and holds(row.topic, row.skeleton, _TAGS):
                 for event in row.commit().events:
                     if isinstance(event, ErasureRecorded):
                         yield from event.subjects
