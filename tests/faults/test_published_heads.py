@@ -10,6 +10,8 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 import turnlog
 from tests.faults.conftest import LONG, Start
 from tests.parts import ROOT
@@ -56,8 +58,10 @@ def test_heads_go_on_from_one_another_over_kills_of_a_server(
     for kill in range(KILLS):
         worker = start("publish", durable_url, folder.folder, kill)
         assert worker.stdout is not None
+        assert worker.stderr is not None
         for _ in range(chance.randrange(1, 8)):
-            assert worker.stdout.readline().startswith(b"published")
+            if not worker.stdout.readline().startswith(b"published"):
+                pytest.fail(worker.stderr.read().decode())
         time.sleep(chance.random() / 50)
         worker.kill()
         worker.wait()
