@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -353,3 +354,43 @@ def test_what_was_written_is_signed_and_not_what_was_made_of_it(folder: Path) ->
     Path("newer").write_text(str(note))
     found = [fault["what"] for fault in faults(verify("--head", "newer"))]
     assert any("position 7 is not the row that the head was signed of" in str(f) for f in found)
+
+
+# --- erasure ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_heads_and_proofs_outlive_an_erasure(
+    folder: Path, sealed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if sealed:
+        monkeypatch.setenv("TURNLOG_DB", "sqlite:///sealed.db")
+        monkeypatch.setenv("TURNLOG_KEYS", "sqlite:///keys.db")
+        with turnlog.open("sqlite:///sealed.db", keys="sqlite:///keys.db") as log:
+            for name in ("alice", "bob"):
+                log.record(name, UserUttered(f"{name} says 0"))
+                log.record(name, UserUttered(f"{name} says 1"))
+        assert run("head", "--key", "key", "--out", "note", "--tiles", "sealed").status == 0
+    assert prove("bob", 2).status == 0
+    assert run("prove", "alice", "--turn", 2, "--head", "note", "--out", "before").status == 0
+    ran = run("erase", "alice", "--reason", "asked for", "--actor", "dpo")
+    assert ran.status == 0, ran.err
+    assert verify("--head", "note").status == 0
+    old = run("check-proof", "before", "--head", "note", "--verifier", "key.pub", "--json")
+    assert old.json["events"][0]["says"]["text"] == "alice says 1"
+    assert check().status == 0
+    assert run("head", "--key", "key", "--out", "newer").status == 0
+    assert verify("--head", "note", "--head", "newer").status == 0
+    place = "sealed" if sealed else "published"
+    keys = "sqlite:///keys.db" if sealed else None
+    with turnlog.open(os.environ["TURNLOG_DB"], witness=place, keys=keys) as log:
+        assert list(log.conversation("bob").events())
+        assert list(log.ids()) == ["bob"]
+
+
+def test_what_was_erased_is_proven_to_have_been_there(folder: Path) -> None:
+    ran = run("erase", "alice", "--event", 4, "--reason", "asked for", "--actor", "dpo")
+    assert ran.status == 0, ran.err
+    assert prove().status == 0
+    assert "alice says 1" not in Path("p.json").read_text()
+    assert [event.get("withheld") for event in check().json["events"]] == ["erased", None, None]
