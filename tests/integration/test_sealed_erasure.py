@@ -11,6 +11,7 @@ import pytest
 import turnlog
 from tests.integration.test_erasure import WHY, fill, state_of
 from turnlog import EventErased, UserUttered
+from turnlog.audit.rebuilding import rebuild
 from turnlog.audit.verify import verify
 from turnlog.engine.log import Turnlog
 from turnlog.storage.copying import backup
@@ -60,12 +61,28 @@ def test_a_person_goes_from_a_backup_that_was_made_before(
     assert verify(log.store).faults == []
     with turnlog.open(f"sqlite:///{tmp_path}/before.db", keys=keys, readonly=True) as copy:
         found = said(copy)
+        assert list(copy.ids()) == ["ben"]
         assert [line for line in found if "canary" in line or "anna" in line] == []
         assert any("ben 2" in line for line in found)
         kinds = {
             type(event) for row in copy.store.reader.tail(1, 99) for event in row.commit().events
         }
         assert EventErased in kinds
+
+
+def test_what_is_derived_of_a_group_is_made_again_in_an_old_backup(
+    log: Turnlog, keys: str, tmp_path: Path
+) -> None:
+    fill(log)
+    log.current.catch_up()
+    backup(log.store.beneath, tmp_path / "before.db")
+    log.erase(person="anna", **WHY)
+    with turnlog.open(f"sqlite:///{tmp_path}/before.db", keys=keys) as copy:
+        assert {fault.conversation for fault in verify(copy.store).faults} >= {"group"}
+        rebuild(copy.store)
+        assert sorted(copy.ids()) == ["ben", "group"]
+        assert copy.conversation("group").slots == {"b": "ben's"}
+        assert verify(copy.store).faults == []
 
 
 def test_a_conversation_goes_and_its_people_stay_elsewhere(log: Turnlog) -> None:

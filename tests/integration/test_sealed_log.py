@@ -169,7 +169,10 @@ def test_another_process_notices_that_a_key_is_gone(url: str, keys: str) -> None
         assert other.conversation("a").slots == {"name": "Ann"}
         assert log.keys is not None
         log.keys.destroy(log.keys.subjects_of("ann"))
+        with pytest.raises(StorageError):  # it does not go on from what it had in memory
+            other.record("a", UserUttered("and on"))
         assert "a" not in other
+        assert log.store.reader.last_position() == 2
 
 
 def test_the_log_names_its_key_store_in_clear(url: str, keys: str) -> None:

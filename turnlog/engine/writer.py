@@ -126,6 +126,8 @@ class Writer:
         batch = Batch(
             self._heads, self._recorder.reader, None, self._recorder.genesis, self._random
         )
+        if self._heads.outdated:
+            raise LookupError("keys were destroyed since the heads were read")
         batch.read(requests)
         batch.decide(requests)
         if batch.rows:

@@ -67,12 +67,17 @@ class Heads:
         """Up to which all rows are known; None before the first look."""
         return self.tail.position
 
+    @property
+    def outdated(self) -> bool:
+        """Whether keys were destroyed since the last look, so that heads may have gone."""
+        return self._generation != self.recorder.generation
+
     # --- reading --------------------------------------------------------------------------------
 
     def refresh(self, reader: Reader) -> None:
         """Look what was recorded since the last look, whoever did."""
-        if self._generation != (now := self.recorder.generation):  # keys were destroyed
-            self._generation = now
+        if self.outdated:
+            self._generation = self.recorder.generation
             self._begin_again()
         was_empty = self.position == 0
         if self.position is None:
