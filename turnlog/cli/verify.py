@@ -47,32 +47,42 @@ def verify(
     sealed log without --keys: its digests alone, which need no key.
     Exit status 1 for a fault.
     """
-    from msgspec.structs import asdict
+    from turnlog.projections import register_installed
 
+    register_installed()
+    kept = _kept(head or (), verifier or (), tsa or ())
+    verification, anchored = _verified(ids, jobs, kept)
+    _report(verification, anchored)
+    if not verification.ok:
+        raise typer.Exit(1)
+
+
+def _verified(ids: Ids, jobs: int, kept: list[Any]) -> tuple[Any, Any]:
+    """What was found, and how far the log goes on from the heads, where there are any."""
     from turnlog.audit.fault import Fault
     from turnlog.audit.verify import Verification
     from turnlog.audit.verify import verify as checked
     from turnlog.errors import Corrupt
-    from turnlog.projections import register_installed
 
-    register_installed()
-    kept, anchored = _kept(head or (), verifier or (), tsa or ()), None
     try:
         with _opened() as (store, is_sealed):
             if is_sealed:
                 verification = _without_keys(store, ids)
             else:
                 verification = checked(store, ids or None, jobs=jobs)
-            anchored = _anchored(store, kept, verification)
+            return verification, _anchored(store, kept, verification)
     except Corrupt as error:  # what a log begins with, without which it is not opened
-        verification = Verification(faults=[Fault(None, None, str(error))], ok=False)
+        return Verification(faults=[Fault(None, None, str(error))], ok=False), None
+
+
+def _report(verification: Any, anchored: Any) -> None:
+    from msgspec.structs import asdict
+
     counted = {name: held for name, held in asdict(verification).items() if held is not None}
     found = counted | ({} if anchored is None else {"anchored": asdict(anchored)})
     output.document(found, human=lambda: _print(verification, anchored))
     if settings().json and anchored is None:
         output.note("not anchored: no head was given")
-    if not verification.ok:
-        raise typer.Exit(1)
 
 
 def _kept(heads: Any, verifiers: Any, authorities: Any) -> list[Any]:
