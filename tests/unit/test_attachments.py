@@ -536,3 +536,16 @@ def test_an_export_has_the_content_and_an_import_takes_it_apart_again(
         assert len(other.store.reader.attachment_names()) == 8
     again = import_files(log, [out])
     assert (again.unchanged, again.events, again.refused) == (1, 0, [])
+
+
+# --- erased -------------------------------------------------------------------------------------
+
+
+def test_an_erasure_takes_what_no_event_has_named_too(log: Turnlog) -> None:
+    kept = log.attach("bob", BytesIO(IMAGE[1:]))
+    log.attach("alice", BytesIO(IMAGE))
+    log.record("alice", UserUttered("look"), MediaAdded("image", content=IMAGE))
+    log.attach("alice", BytesIO(IMAGE[2:]))
+    log.erase("alice", reason="asked", actor="officer")
+    assert {chunk.name.hex() for chunk in chunks(log)} == {kept.name}
+    assert faults(log) == []

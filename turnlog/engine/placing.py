@@ -24,6 +24,7 @@ from turnlog.storage.rows import (
     BlobChunk,
     Genesis,
     attachment_name,
+    lookup_of,
     stream_secret,
 )
 
@@ -183,13 +184,18 @@ class Ahead:
         return opened(reader, attachment)
 
 
+def _finds(recorder: Recorder, conversation: str) -> bytes:
+    """What an erasure of the conversation finds it by; in a sealed log its key goes."""
+    return b"" if recorder.keys is not None else lookup_of(recorder.genesis.secret, conversation)
+
+
 def _store(recorder: Recorder, attachment: Attachment, file: BinaryIO, about: AboutChunk) -> None:
     """In transactions of their own, so that nobody waits long."""
     name = bytes.fromhex(attachment.name)
     with recorder.transaction() as transaction:
         if is_whole(transaction, attachment):
             return
-        transaction.put_chunks([BlobChunk(name, AHEAD, b"")])
+        transaction.put_chunks([BlobChunk(name, AHEAD, _finds(recorder, about[0]))])
     for chunks in cut(name, file, about):
         with recorder.transaction() as transaction:
             transaction.put_chunks(chunks)

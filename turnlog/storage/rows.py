@@ -242,8 +242,8 @@ class Entry(NamedTuple):
 class BlobChunk(NamedTuple):
     """64 kB, or the rest, of what stands apart from a row.
 
-    name: of the attachment. number: from 0; -1, without content, marks what was put ahead of the
-    event that will name it.
+    name: of the attachment. number: from 0; -1 marks what was put ahead of the event that will
+    name it, and holds what its conversation is looked up with, in a log that is not sealed.
     """
 
     name: bytes

@@ -29,6 +29,7 @@ from turnlog.projections.stream_rows import StreamRows
 from turnlog.projections.view import Buffer
 from turnlog.storage.recorder import Transaction
 from turnlog.storage.rows import (
+    AHEAD,
     EVERY_CHUNK,
     Key,
     Row,
@@ -176,6 +177,14 @@ class Dropping:
             transaction.drop_name(stream.stream)
         transaction.drop_head(conversation)
         transaction.drop_keys(lookup_of(transaction.secret, conversation))
+        self._drop_ahead(lookup_of(transaction.secret, conversation))
+
+    def _drop_ahead(self, lookup: bytes) -> None:
+        """What was attached to a conversation, and no event has named."""
+        for name in self._transaction.attachment_names():
+            first = self._transaction.chunks(name, AHEAD, 1)
+            if [chunk.content for chunk in first if chunk.number == AHEAD] == [lookup]:
+                self._transaction.drop_chunks(name, EVERY_CHUNK)
 
     def _forget(self, conversation: str) -> None:
         for checkpoint in self._transaction.checkpoints():
