@@ -82,7 +82,12 @@ def test_of_a_thousand_canaries_none_is_in_the_files(url: str, keys: str, folder
         assert log.conversation("CANARY +49 170 7").slots["CANARY 7 3 slot"] == "CANARY 7 3 value"
         assert not log.record("CANARY +49 170 7", UserUttered("x"), key="CANARY 7 3 key").new
         assert verify(log.store).faults == []
-    assert CANARY not in bytes_in(folder)
+        backup(log.store.beneath, folder / "before.db")
+        log.erase(person="CANARY person", reason="asked to", actor="dpo")
+        assert len(list(log.ids())) == 19
+        assert log.conversation("CANARY +49 170 7").slots["CANARY 7 3 slot"] == "CANARY 7 3 value"
+        assert verify(log.store).faults == []
+    assert CANARY not in bytes_in(folder.parent)  # the backup and the key store too
     with turnlog.open(url.replace("chat", "clear")) as log:  # the search finds what is there
         plant(log, "alice", 1)
     assert CANARY in bytes_in(folder)

@@ -1,0 +1,120 @@
+"""A key store: whose keys it has, and that destroyed ones are gone from its files."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from turnlog.domain.subjects import (
+    CONVERSATION,
+    EVERYBODY,
+    PERSON,
+    UNIDENTIFIED,
+    Subject,
+)
+from turnlog.errors import StorageError
+from turnlog.keys.store import KeyStore
+from turnlog.keys.urls import key_store
+
+WHOEVER, ITSELF = Subject(UNIDENTIFIED), Subject(CONVERSATION)
+EVERYONE = Subject(EVERYBODY)
+ANN, BOB = Subject(PERSON, "ann"), Subject(PERSON, "bob")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[KeyStore]:
+    store = key_store(f"sqlite:///{tmp_path}/keys.db", create=True)
+    yield store
+    store.close()
+
+
+def of(store: KeyStore, conversation: str, *asked: Subject) -> set[bytes]:
+    store.made({conversation: asked})
+    return {*store.known(conversation, asked)}
+
+
+def test_a_subject_is_made_once(store: KeyStore) -> None:
+    assert of(store, "a", ANN) == of(store, "a", ANN)
+    assert of(store, "a", ANN).isdisjoint(of(store, "b", ANN))
+    assert {*store.subjects_of("ann")} == of(store, "a", ANN) | of(store, "b", ANN)
+
+
+def test_who_was_unidentified_is_the_first_person_there(store: KeyStore) -> None:
+    whole = of(store, "a", WHOEVER, ITSELF, ANN)
+    assert {*store.subjects_of("ann")} == whole
+    bob = of(store, "a", BOB)
+    assert {*store.subjects_of("bob")} == bob
+    assert {*store.subjects_of("ann")} == whole - of(store, "a", ITSELF)
+    store.destroy(store.subjects_of("ann"))
+    assert {*store.subjects_of("bob")} == bob | of(store, "a", ITSELF)
+
+
+def test_everybody_is_who_was_identified_so_far(store: KeyStore) -> None:
+    assert of(store, "a", EVERYONE) == of(store, "a", WHOEVER)
+    assert of(store, "a", ANN, BOB) == of(store, "a", EVERYONE)
+
+
+def test_merged_names_are_one_person(store: KeyStore) -> None:
+    mail, phone = of(store, "mail", ANN), of(store, "phone", Subject(PERSON, "+49"))
+    store.made({}, [("ann", "+49"), ("+49", "ann"), ("+49", "anna")])
+    assert {*store.subjects_of("anna")} == {*store.subjects_of("ann")} == mail | phone
+
+
+def test_destroying_is_done_once_and_again(store: KeyStore) -> None:
+    [subject] = of(store, "a", ANN)
+    assert store.cipher((subject,)) is not None
+    generation = store.generation
+    for _ in range(2):
+        store.destroy([subject, b"unknown" + bytes(9)])
+        assert store.cipher((subject,)) is None
+    assert store.generation > generation
+    assert store.subjects_of("ann") == store.subjects_in("a") == []
+    assert of(store, "a", ANN) != {subject}
+
+
+def test_a_retired_key_opens_what_it_sealed_and_seals_nothing_more(store: KeyStore) -> None:
+    [subject] = of(store, "a", ANN)
+    store.retire([subject])
+    assert store.cipher((subject,)) is not None
+    assert of(store, "a", ANN) != {subject}
+    assert store.not_destroyed([subject]) == [subject]
+
+
+def test_a_key_that_is_not_there_is_named(store: KeyStore) -> None:
+    with pytest.raises(StorageError, match=f"no key of the subject {bytes(16).hex()}"):
+        store.cipher((bytes(16),))
+
+
+def test_no_byte_of_a_destroyed_key_is_left(store: KeyStore, tmp_path: Path) -> None:
+    """In whatever order they go, and however the pages of the file were split before."""
+    for first in range(0, 900, 100):
+        people = range(first, first + 100)
+        store.made({f"c{n}": [WHOEVER, Subject(PERSON, f"p{n % 90}")] for n in people})
+    wrapped = {row.subject: row.key for _, row in store._tables.every(0, 9999)}
+    going = [*wrapped]
+    random.Random(3).shuffle(going)
+    assert len(going) == 1800
+    while going:
+        store.destroy(going[:300])
+        going = going[300:]
+        held = b"".join(path.read_bytes() for path in tmp_path.glob("keys.db*"))
+        kept = {subject for subject, key in wrapped.items() if key in held}
+        assert kept == {*going}
+
+
+def test_no_byte_of_a_key_as_it_was_wrapped_is_left_by_a_rotation(
+    store: KeyStore, tmp_path: Path
+) -> None:
+    before = of(store, "a", ANN, BOB)
+    wrapped = [row.key for _, row in store._tables.every(0, 9)]
+    data = store._tables.store()
+    assert data is not None
+    store.destroy(store.subjects_of("bob"))
+    assert store.rotate() == 1
+    held = b"".join(path.read_bytes() for path in tmp_path.glob("keys.db*"))
+    assert not [one for one in (*wrapped, data.data, data.secret) if one in held]
+    assert of(store, "a", ANN) < before
+    assert store.cipher(tuple(of(store, "a", ANN))) is not None
