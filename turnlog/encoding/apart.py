@@ -192,7 +192,13 @@ def _kind(raw: msgspec.Raw) -> str:
 
 
 _OF_FEW = {0x8: "object", 0x9: "list"}
-_OF_MANY = {0xC6: "bytes", 0xDB: "text", 0xDC: "list", 0xDD: "list", 0xDE: "object", 0xDF: "object"}
+_OF_MANY = {
+    **dict.fromkeys((0xC5, 0xC6), "bytes"),
+    **dict.fromkeys((0xDA, 0xDB), "text"),
+    **dict.fromkeys((0xDC, 0xDD), "list"),
+    **dict.fromkeys((0xDE, 0xDF), "object"),
+}
+"""Of 65,534 or 65,535 bytes a value has a shorter header than of more."""
 
 
 def decoded(encoded: msgspec.Raw, contents: Contents | None) -> Event:
