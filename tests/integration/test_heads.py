@@ -344,13 +344,14 @@ def test_what_was_written_is_signed_and_not_what_was_made_of_it(folder: Path) ->
     with turnlog.open("sqlite:///chat.db") as log:
         log.store.recent = RecentDigests()
         log.record("carol", UserUttered("I never said so"))
+        log.record("dave", UserUttered("hello"))
         with closing(sqlite3.connect("chat.db")) as connection:
             said = "CAST(replace(parts, 'never', 'often') AS BLOB)"
             connection.execute(f"UPDATE rows_t1 SET parts = {said} WHERE position = 7")
             connection.commit()
         keys = [signer_in(Path("key"))]
         note = Publisher(log.store, keys, log.clock, TileFolder(Path("published"))).publish()
-        assert log.store.recent.get(7) is None
+        assert log.store.recent.get(8) is None
     Path("newer").write_text(str(note))
     found = [fault["what"] for fault in faults(verify("--head", "newer"))]
     assert any("position 7 is not the row that the head was signed of" in str(f) for f in found)
