@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 
 import turnlog
 from tests.command_line import run
@@ -24,6 +25,7 @@ from turnlog import (
     UserIdentified,
     UserUttered,
 )
+from turnlog.audit.rebuilding import rebuild
 from turnlog.audit.verify import verify
 from turnlog.domain.events import (
     ContentErased,
@@ -34,6 +36,7 @@ from turnlog.domain.events import (
 )
 from turnlog.domain.streams import UPKEEP
 from turnlog.encoding import binary
+from turnlog.engine.eventsourcing import StoredEventRecorder
 from turnlog.engine.log import Turnlog
 from turnlog.errors import Held, InvalidEvent, OutOfRange, UnknownConversation, UnknownPerson
 from turnlog.projections import PROJECTIONS, catch_up
@@ -407,3 +410,56 @@ def test_an_erasure_names_who_got_an_export(tmp_path: Path) -> None:
         erased = log.erase(person="anna", **WHY)
         assert [export["recipient"] for export in erased.exports] == ["Lab 7"]
         assert verify(log.store).faults == []
+
+
+# --- other inputs of the kind ---------------------------------------------------------------------
+
+
+def parts_of(log: Turnlog) -> bytes:
+    """What is stored of everything that was said."""
+    return b"".join(row.parts for row in log.store.reader.tail(0, 1000))
+
+
+def test_rows_of_other_applications_go_with_their_id(log: Turnlog) -> None:
+    stored = [StoredEvent("+4915", n, "app:Order", b"canary") for n in range(2)]
+    StoredEventRecorder(log.store, log.current).insert_events(stored)
+    log.record("ben", UserUttered("hello"))
+    log.erase("+4915", **WHY)
+    assert b"canary" not in parts_of(log)
+    assert verify(log.store).faults == []
+
+
+def test_a_persons_words_in_an_earlier_life_go_and_the_life_now_stays(log: Turnlog) -> None:
+    log.record("a", UserIdentified("anna"), UserUttered("canary"), UserIdentified("ben"))
+    log.delete("a")
+    log.record("a", UserIdentified("ben"), UserUttered("again"))
+    log.erase(person="anna", **WHY)
+    assert b"canary" not in parts_of(log)
+    assert [type(event).__name__ for event in log.read_events("a")] == [
+        "UserIdentified", "UserUttered", "ContentErased",
+    ]  # fmt: skip
+    assert verify(log.store).faults == []
+    with pytest.raises(UnknownPerson):
+        log.erase(person="anna", **WHY)
+
+
+def test_an_id_that_is_the_persons_goes_where_others_take_part(log: Turnlog) -> None:
+    log.record("+4915", UserIdentified("+4915"), UserUttered("canary"))
+    log.record("+4915", UserIdentified("ben"), UserUttered("ben's own"))
+    log.erase(person="+4915", **WHY)
+    assert "+4915" not in log
+    assert b"canary" not in parts_of(log)
+    assert verify(log.store).faults == []
+    log.erase(person="ben", **WHY)
+    assert b"ben's own" not in parts_of(log)
+    assert verify(log.store).faults == []
+
+
+def test_what_is_derived_can_be_made_again(log: Turnlog) -> None:
+    fill(log)
+    log.erase(person="anna", **WHY)
+    rebuild(log.store)
+    assert verify(log.store).faults == []
+    assert log.conversation("group").slots == {"b": "ben's"}
+    with pytest.raises(UnknownPerson):
+        log.erase(person="anna", **WHY)
