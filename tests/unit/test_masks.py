@@ -18,7 +18,8 @@ NAMES = {
     "requested_slots", "active_intent", "to", "code", "model", "prompt", "type", "values",
     "initial", "faults", "digest", "was", "fields",
     "mime", "source", "agent", "branch", "run", "scope", "role", "finish", "currency", "way",
-    "severity", "outcome", "recipient", "format", "purpose", "manifest",
+    "severity", "outcome", "recipient", "format", "purpose", "manifest", "export", "exports",
+    "streams", "ids", "of", "vacuum", "unnamed", "held", "subjects", "store", "tag",
 }  # fmt: skip
 """Names, numbers of events, and what a redaction looks into by itself; always shown."""
 

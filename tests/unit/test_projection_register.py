@@ -15,6 +15,7 @@ from turnlog import (
     SlotSet,
     ThreadStarted,
     Turnlog,
+    UserIdentified,
     UserUttered,
     ValueSet,
 )
@@ -25,6 +26,7 @@ from turnlog.domain.streams import GLOBALS
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.keyed import KeyedProjection
 from turnlog.projections.projection import catch_up, rebuild
+from turnlog.projections.tree import TREE
 from turnlog.storage.recorder import Recorder
 
 BUILT_IN = [name for name in PROJECTIONS if not isinstance(PROJECTIONS[name], KeyedProjection)]
@@ -50,7 +52,11 @@ def _folds(node: ast.ClassDef) -> bool:
     }
     protocol = any(isinstance(base, ast.Name) and base.id == "Protocol" for base in node.bases)
     base = protocol or "keys" in signatures
-    return signatures.get("apply") == ["self", "commits", "view"] and not base
+    folds = signatures.get("apply"), signatures.get("take")
+    return not base and (folds[0] == _COMMITS or folds[1] == _ROWS)
+
+
+_COMMITS, _ROWS = ["self", "commits", "view"], ["self", "rows", "view"]
 
 
 @pytest.fixture
@@ -58,7 +64,8 @@ def log() -> Iterator[Turnlog]:
     with turnlog.open("memory:", clock=lambda: 1000.0) as opened:
         opened.record("alice", UserUttered("a table"), SlotSet("people", 2), ValueSet("k", [1]))
         opened.record("alice", ThreadStarted("u", "s"), BotUttered("when?"))
-        opened.record("alice", PromptArmed("t", due=2000.0, text="when?"))
+        opened.record("alice", PromptArmed("t", due=2000.0, text="when?"), UserIdentified("al"))
+        opened.hold("alice", reason="a case", actor="legal")
         catch_up(opened.store, PROJECTIONS.values())
         yield opened
 
@@ -66,7 +73,8 @@ def log() -> Iterator[Turnlog]:
 def test_every_projection_is_registered() -> None:
     found = sorted(written_down())
     assert len(found) >= 4
-    assert found == sorted(type(PROJECTIONS[name]).__name__ for name in BUILT_IN)
+    registered = [type(PROJECTIONS[name]).__name__ for name in BUILT_IN]
+    assert found == sorted([*registered, type(TREE).__name__])  # which is verified beside them
 
 
 def test_a_model_is_registered_under_its_own_name() -> None:
@@ -99,7 +107,7 @@ def test_a_rebuild_heals_a_model(log: Turnlog, model: str) -> None:
 
 
 def test_stats_say_how_far_each_model_has_come(log: Turnlog) -> None:
-    assert _counted(log)["read_models"] == dict.fromkeys(PROJECTIONS, 3)
+    assert _counted(log)["read_models"] == dict.fromkeys(PROJECTIONS, 4)
 
 
 async def test_a_log_whose_prompts_were_served_is_whole(tmp_path: Path) -> None:

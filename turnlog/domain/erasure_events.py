@@ -34,8 +34,8 @@ class ErasureRecorded(Event, tag=133, frozen=True, array_like=True, gc=False):
     of a log that is sealed.
     """
 
-    reason: str
-    of: str
+    reason: str = ""
+    of: str = ""
     vacuum: str = "yes"
     ids: tuple[str, ...] = ()
     streams: tuple[int, ...] = ()
@@ -69,7 +69,7 @@ class HoldPlaced(Event, tag=136, frozen=True, array_like=True, gc=False):
     streams: of a conversation, all its lives. ids: HMACs of the names of a person.
     """
 
-    reason: str
+    reason: str = ""
     streams: tuple[int, ...] = ()
     ids: tuple[str, ...] = ()
 
@@ -77,7 +77,7 @@ class HoldPlaced(Event, tag=136, frozen=True, array_like=True, gc=False):
 class HoldReleased(Event, tag=137, frozen=True, array_like=True, gc=False):
     """A hold ended, on what it names in the same way."""
 
-    reason: str
+    reason: str = ""
     streams: tuple[int, ...] = ()
     ids: tuple[str, ...] = ()
 
