@@ -19,7 +19,8 @@ NAMES = {
     "initial", "faults", "digest", "was", "fields",
     "mime", "source", "agent", "branch", "run", "scope", "role", "finish", "currency", "way",
     "severity", "outcome", "recipient", "format", "purpose", "manifest", "export", "exports",
-    "streams", "ids", "of", "vacuum", "unnamed", "held", "subjects", "store", "tag",
+    "streams", "ids", "of", "vacuum", "unnamed", "held", "subjects", "store", "tag", "rules",
+    "from_branch",
 }  # fmt: skip
 """Names, numbers of events, and what a redaction looks into by itself; always shown."""
 
