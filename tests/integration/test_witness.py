@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,47 @@ def test_a_witness_that_cannot_be_asked_is_named(service: str) -> None:
         cosigned(service, Leaves().head(3, STRANGER), consistency(Leaves(), 3))
     with pytest.raises(ProofError, match=r"405|404"):
         cosigned(f"{service}elsewhere", Leaves().head(3), consistency(Leaves(), 3))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"\xff\n", b"no signature\n", "\N{EM DASH} w AAAA\n".encode(), "\N{EM DASH} w".encode()],
+)
+def test_what_a_witness_makes_up_is_refused(answer: bytes) -> None:
+    with answering(answer) as url, pytest.raises(ProofError, match="no cosignature"):
+        cosigned(url, Leaves().head(3), consistency(Leaves(), 3))
+
+
+def test_a_witness_changes_no_signature_of_the_log() -> None:
+    note = Leaves().head(3)
+    forged = note.signatures[0]._replace(signature=bytes(64)).line()
+    with answering(forged.encode()) as url:
+        assert cosigned(url, note, consistency(Leaves(), 3)) == note
+
+
+@contextmanager
+def answering(body: bytes) -> Iterator[str]:
+    """A witness that answers the same whatever it is asked."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            """Nobody reads it."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_heads_of_a_log_are_published_with_cosignatures(service: str, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from turnlog.proof.witness import Submission, hash_of
 
 TIMEOUT_SECONDS = 10.0
 _MOST_BYTES = 1_000_000
+MOST_ADDED = 10
+"""Cosignatures that are taken of one witness."""
 
 Consistency = Callable[[int], list[bytes]]
 """What shows that a head goes on from the one of an earlier size."""
@@ -37,7 +39,7 @@ def cosigned(url: str, note: Note, consistency: Consistency) -> Note:
         asked = Submission(old, tuple(consistency(old)), note)
         status, body = _asked(f"{url.rstrip('/')}/add-checkpoint", str(asked).encode())
         if status == 200:
-            return note.with_signatures(map(Signature.parse, body.decode().splitlines()))
+            return _with_cosignatures(url, note, body)
         if status == 422:
             what = f"the log does not go on from the head of size {old} that it cosigned"
             raise Rewritten(f"{url}: the witness refuses: {what}")
@@ -45,6 +47,17 @@ def cosigned(url: str, note: Note, consistency: Consistency) -> Note:
             raise ProofError(f"{url}: the witness refuses the head: {status} {_line(body)}")
         old = _size(url, body)
     raise ProofError(f"{url}: the witness names another last size each time")
+
+
+def _with_cosignatures(url: str, note: Note, body: bytes) -> Note:
+    """None of what a witness answers takes the place of a signature that is there."""
+    there = {(each.name, each.id) for each in note.signatures}
+    try:
+        made = [Signature.parse(line) for line in body.decode(errors="replace").splitlines()]
+        added = [each for each in made[:MOST_ADDED] if (each.name, each.id) not in there]
+        return Note.parse(str(note.with_signatures(added)))
+    except InvalidNote as error:
+        raise ProofError(f"{url}: what the witness answers is no cosignature: {error}") from error
 
 
 def _size(url: str, body: bytes) -> int:

@@ -78,5 +78,8 @@ async def _publish(publishers: list[Publisher], services: Services) -> None:
         except TurnlogError as error:
             services.metrics.head_failures.inc()
             logger.error("no head is published: %s", error)
+        except Exception:
+            services.metrics.head_failures.inc()
+            logger.exception("no head is published")
         else:
             services.metrics.head_size.set(Checkpoint.parse(note.text).size)
