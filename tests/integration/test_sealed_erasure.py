@@ -18,11 +18,6 @@ from turnlog.storage.copying import backup
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/chat.db"
-
-
-@pytest.fixture
 def keys(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/keys.db"
 
@@ -98,6 +93,8 @@ def test_a_conversation_goes_and_its_people_stay_elsewhere(log: Turnlog) -> None
 def test_the_log_wins_over_a_key_store_that_is_put_back(
     url: str, keys: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    if url == "memory:":
+        pytest.skip("a log in memory ends with its object")
     with turnlog.open(url, keys=keys) as log:
         fill(log)
         backup(log.store.beneath, tmp_path / "before.db")
