@@ -102,10 +102,10 @@ def _kept(heads: Any, verifiers: Any, authorities: Any) -> list[Any]:
 @contextmanager
 def _opened() -> Iterator[tuple[Any, bool]]:
     """What the log is kept in, and whether it is sealed and comes without its keys."""
-    from turnlog.keys.opening import key_store_of
+    from turnlog.keys.opening import named_store
 
     with closing(open_sealed(readonly=True)) as store:
-        if settings().keys is None and key_store_of(store.reader) is not None:
+        if settings().keys is None and named_store(store) is not None:
             yield store, True
             return
     with open_log(readonly=True, shows=False) as log:

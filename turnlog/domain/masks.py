@@ -7,6 +7,7 @@ from functools import cache, cached_property
 from typing import Any
 
 import msgspec
+from msgspec import NODEFAULT
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
@@ -25,7 +26,7 @@ WORDS = frozenset((
 ))  # fmt: skip
 """The fields of events that may say what was said: a hidden one has them at their default."""
 
-_EMPTY = {"entry": b"{}", "update": "[]"}
+_EMPTY = {"entry": b"{}", "update": "[]", "reason": ""}
 """What those have that are without a default."""
 
 PARTS = frozenset((
@@ -50,7 +51,8 @@ def without_words(event: e.Event) -> e.Event:
 
 @cache
 def _defaults(kind: type[e.Event]) -> dict[str, Any]:
-    return {f.name: _EMPTY.get(f.name, f.default) for f in fields(kind) if f.name in WORDS}
+    said = ((f.name, f.default) for f in fields(kind) if f.name in WORDS)
+    return {name: _EMPTY.get(name) if default is NODEFAULT else default for name, default in said}
 
 
 @cache

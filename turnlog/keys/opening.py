@@ -5,7 +5,7 @@ from __future__ import annotations
 from turnlog.domain.amounts import amount
 from turnlog.domain.events import KeyStoreUsed
 from turnlog.encoding.rows import TAGS, holds, is_commit
-from turnlog.errors import StorageError
+from turnlog.errors import Corrupt, StorageError
 from turnlog.storage import urls
 from turnlog.storage.recorder import Reader, Recorder
 
@@ -29,7 +29,7 @@ def recorder(
 
 
 def _with_keys(below: Recorder, keys: str | None) -> Recorder:
-    store = key_store_of(below.reader)
+    store = named_store(below)
     if keys is None and store is None:
         return below
     if keys is None:
@@ -44,6 +44,19 @@ def _with_keys(below: Recorder, keys: str | None) -> Recorder:
     if store is None and below.readonly:
         return below
     return _sealed(below, keys, store)
+
+
+def named_store(below: Recorder) -> str | None:
+    """The id of the key store that a log is sealed with; None where it is not sealed.
+
+    Where a log that is only read is damaged at its beginning, verifying tells.
+    """
+    try:
+        return key_store_of(below.reader)
+    except Corrupt:
+        if below.readonly:
+            return None
+        raise
 
 
 def _sealed(below: Recorder, url: str, store: str | None) -> Recorder:
@@ -61,7 +74,7 @@ def _sealed(below: Recorder, url: str, store: str | None) -> Recorder:
 
 
 def key_store_of(reader: Reader) -> str | None:
-    """The id of the key store that a log is sealed with; None where it is not sealed."""
+    """The same, for whoever raises what cannot be read."""
     for row in reader.tail(0, 1):
         if is_commit(row.topic) and holds(row.topic, row.skeleton, _TAGS):
             [event] = row.commit().events
