@@ -314,6 +314,19 @@ def contents(file: Path) -> bytes:
     return found
 
 
+def test_a_proof_under_a_new_head_shows_that_it_goes_on_from_the_kept_one(folder: Path) -> None:
+    record("alice", "carol")
+    asked = "prove", "alice", "--turn", 4, "--key", "key", "--head", "note", "--out", "p"
+    assert run(*asked).status == 0
+    ran = check("--head", "note")
+    assert (ran.status, ran.json["size"]) == (0, 9)
+    sidecar = json.loads(Path("p.json").read_text())
+    sidecar["goes_on"][0]["path"].reverse()
+    Path("p.json").write_text(json.dumps(sidecar))
+    assert check("--head", "note").status == 1
+    assert check().status == 0
+
+
 def test_a_turn_that_is_not_there_is_not_proven(folder: Path) -> None:
     assert prove(turn=9).status == 2
     assert prove("nobody").status == 2

@@ -22,15 +22,18 @@ def check(
     """
     proven = check_turn(InclusionProof.parse(proof), Sidecar.parse(sidecar), verifiers)
     for head in heads:
-        _agree(proven.head.checkpoint, checked(Note.parse(head), verifiers).checkpoint)
+        _agree(proven, checked(Note.parse(head), verifiers).checkpoint)
     return proven
 
 
-def _agree(proven: Checkpoint, kept: Checkpoint) -> None:
+def _agree(turn: ProvenTurn, kept: Checkpoint) -> None:
+    proven = turn.head.checkpoint
     if proven.origin != kept.origin:
         raise InvalidProof(f"the head that was kept is of the log {kept.origin}, not of this one")
+    if any(each.size == kept.size and each.leads(kept, proven) for each in turn.sidecar.goes_on):
+        return
     if proven.size != kept.size:
         sizes = f"it is under a head of size {proven.size}, and one of {kept.size} was kept"
-        raise InvalidProof(f"{sizes}: make the proof with `prove --head` of that note")
+        raise InvalidProof(f"{sizes}: make the proof with `prove --head` of that one")
     if proven != kept:
         raise InvalidProof("its head is not the one that was kept, though both are signed")

@@ -21,8 +21,15 @@ from turnlog.proof import merkle, turn_proof
 from turnlog.proof.checkpoint import Checkpoint, signed
 from turnlog.proof.inclusion import InclusionProof
 from turnlog.proof.keys import Signer
-from turnlog.proof.note import Note
-from turnlog.proof.turn_proof import ProvenEvent, ProvenRow, ProvenRows, ProvenStream, Sidecar
+from turnlog.proof.note import Note, encoded
+from turnlog.proof.turn_proof import (
+    Continuation,
+    ProvenEvent,
+    ProvenRow,
+    ProvenRows,
+    ProvenStream,
+    Sidecar,
+)
 from turnlog.storage.contents import StoredContents
 from turnlog.storage.rows import Body, Stream
 
@@ -97,11 +104,12 @@ class ProvableTurn:
         extra = ProvenRows(self.rows[0].body.previous, rows).encoded()
         return InclusionProof(extra, self.position, tuple(path), note)
 
-    def sidecar(self, origin: str) -> Sidecar:
+    def sidecar(self, origin: str, goes_on: Sequence[Continuation] = ()) -> Sidecar:
+        """goes_on: from which earlier heads that of the proof does."""
         streams = {row.stream.stream: row.stream for row in self.rows}.values()
         named = [ProvenStream(s.life, b64encode(s.name or b"").decode()) for s in streams]
         events = [event for row in self.rows for event in self._events(row)]
-        return Sidecar(origin, self.conversation, self.turn, named, events)
+        return Sidecar(origin, self.conversation, self.turn, named, events, [*goes_on])
 
     def _events(self, row: TurnRow) -> Iterator[ProvenEvent]:
         openings = encoding.openings(row.body.commitments, row.body.parts)
@@ -124,6 +132,15 @@ class ProvableTurn:
         return number in self._redactions or self._redactions.shown(number, event) != event
 
 
+def continuations(tree: Tree, note: Note, given: Note | None) -> list[Continuation]:
+    """That a note of the tree goes on from one that was given, if it is another one."""
+    if given is None or given.text == note.text:
+        return []
+    earlier = Checkpoint.parse(given.text)
+    path = merkle.consistency(tree.node, earlier.size, tree.size)
+    return [Continuation(earlier.size, [encoded(hash) for hash in path])]
+
+
 def _numbers(skeleton: encoding.Skeleton, turn: int, upto: int | None) -> range:
     """Of the events of a turn in a row; upto: the last that counts, in the origin of a fork."""
     at, numbers = skeleton.first_turn, list[int]()
@@ -135,16 +152,16 @@ def _numbers(skeleton: encoding.Skeleton, turn: int, upto: int | None) -> range:
 
 
 def note_for(
-    tree: Tree, signers: Sequence[Signer], clock: Callable[[], float], given: bytes | None
+    tree: Tree, signers: Sequence[Signer], clock: Callable[[], float], given: Note | None
 ) -> Note:
-    """The note to prove a turn under: one that was given, or one of the log as it is now.
+    """The note to prove a turn under: signed now, where there are keys, or one that was given.
 
     Raises InvalidNote or Rewritten where what was given is not of this log.
     """
-    if given is None:
-        if not signers:
-            raise InvalidKey("a proof is under a head: name a key to sign one, or a head")
+    if given is not None:
+        check_goes_on(tree, Checkpoint.parse(given.text))
+    if signers:
         return signed(tree.checkpoint(), signers, clock)
-    note = Note.parse(given)
-    check_goes_on(tree, Checkpoint.parse(note.text))
-    return note
+    if given is None:
+        raise InvalidKey("a proof is under a head: name a key to sign one, or a head")
+    return given

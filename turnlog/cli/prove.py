@@ -15,7 +15,12 @@ Keys = Annotated[
     list[Path] | None, typer.Option("--key", metavar="F", help="Key that signs a head for it.")
 ]
 Under = Annotated[
-    Path | None, typer.Option("--head", metavar="NOTE", help="A head that was signed before.")
+    Path | None,
+    typer.Option(
+        "--head",
+        metavar="NOTE",
+        help="A head that was signed before.",
+    ),
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="P", help="The proof; P.json what it shows.")]
 Proof = Annotated[Path, typer.Argument(metavar="P", help="The proof, with P.json beside it.")]
@@ -32,16 +37,19 @@ def prove(id: Id, turn: Turn, out: Out, key: Keys = None, head: Under = None) ->
 
     Nothing of other turns, and nothing that is redacted or erased, is in the two files.
     """
-    from turnlog.audit.proving import ProvableTurn, note_for
+    from turnlog.audit.proving import ProvableTurn, continuations, note_for
     from turnlog.projections.tree import Tree
     from turnlog.proof.keys import signer_in
+    from turnlog.proof.note import Note
 
     with open_log() as log:
         signers = [signer_in(each) for each in key or ()]
         proven = ProvableTurn(log, id, turn)
         tree = Tree(log.store)
-        note = note_for(tree, signers, log.clock, None if head is None else output.read(head))
-        proof, sidecar = proven.proof(tree, note), proven.sidecar(tree.origin)
+        given = None if head is None else Note.parse(output.read(head))
+        note = note_for(tree, signers, log.clock, given)
+        goes_on = continuations(tree, note, given)
+        proof, sidecar = proven.proof(tree, note), proven.sidecar(tree.origin, goes_on)
     output.write(out, str(proof).encode())
     output.write(beside(out), sidecar.encoded())
     size = len(str(proof).encode())

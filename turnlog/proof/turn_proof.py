@@ -20,7 +20,7 @@ from turnlog.encoding import rows as encoding
 from turnlog.encoding.binary import UNREADABLE, encode
 from turnlog.errors import InvalidNote, InvalidProof, StorageError
 from turnlog.proof import merkle
-from turnlog.proof.checkpoint import SignedCheckpoint, checked, log_id_in
+from turnlog.proof.checkpoint import Checkpoint, SignedCheckpoint, checked, log_id_in
 from turnlog.proof.inclusion import InclusionProof
 from turnlog.proof.keys import Verifier
 
@@ -108,14 +108,26 @@ class ProvenEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     withheld: str = ""
 
 
-class Sidecar(msgspec.Struct, frozen=True):
-    """streams: of the rows, in the order in which they come."""
+class Continuation(msgspec.Struct, frozen=True):
+    """That the head of a proof goes on from an earlier one. path: hashes, in base64."""
+
+    size: int
+    path: list[str]
+
+    def leads(self, old: Checkpoint, new: Checkpoint) -> bool:
+        path = [_bytes(hash) for hash in self.path]
+        return merkle.is_consistent(old.size, new.size, old.root, new.root, path)
+
+
+class Sidecar(msgspec.Struct, frozen=True, omit_defaults=True):
+    """streams: of the rows, in the order in which they come. goes_on: from which heads."""
 
     log: str
     conversation: str
     turn: int
     streams: list[ProvenStream]
     events: list[ProvenEvent]
+    goes_on: list[Continuation] = []
 
     def encoded(self) -> bytes:
         return msgspec.json.format(plain.dumps(msgspec.to_builtins(self)), indent=1) + b"\n"
