@@ -5,7 +5,9 @@ is as it was.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +116,7 @@ def test_the_record_names_nobody(log: Turnlog) -> None:
 )
 def test_a_reason_that_names_the_person_is_refused(log: Turnlog, words: dict[str, str]) -> None:
     fill(log)
-    with pytest.raises(InvalidEvent, match="names what is erased"):
+    with pytest.raises(InvalidEvent, match="names whom it is about"):
         log.erase(person="anna", **words)
     assert "+4915" in log
 
@@ -220,6 +222,8 @@ def test_a_hold_keeps_a_conversation_and_says_who_holds_it(log: Turnlog) -> None
     assert sorted(log.ids()) == ["ben", "group"]
     with pytest.raises(UnknownConversation):
         log.hold("nobody", reason="case 8", actor="legal")
+    with pytest.raises(InvalidEvent, match="names whom it is about"):
+        log.hold("group", reason="the group's case", actor="legal")
 
 
 def test_a_hold_on_a_person_keeps_all_of_theirs(log: Turnlog) -> None:
@@ -356,6 +360,38 @@ def test_no_byte_of_a_thousand_canaries_is_left_in_a_sqlite_log(tmp_path: Path) 
         assert all(log.conversation(f"group-{n}").slots == {"n": 9} for n in range(0, 20, 4))
         assert verify(log.store).faults == []
     assert found_in(tmp_path) == 0
+
+
+def test_no_byte_is_left_where_others_have_the_log_open(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/log.db"
+    with turnlog.open(url) as other, turnlog.open(url, readonly=True) as reading:
+        plant(other)
+        assert reading.conversation("ben").turn == 300
+        with turnlog.open(url) as log:
+            assert log.erase(person="CANARY-anna", **WHY).vacuumed
+        assert found_in(tmp_path) == 0
+        assert reading.conversation("ben").turn == 300
+        other.record("ben", UserUttered("and on"))
+        assert sorted(reading.ids()) == sorted(other.ids())
+    assert found_in(tmp_path) == 0
+
+
+def test_what_cannot_be_cleared_while_somebody_reads_is_named_and_cleared_later(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "log.db"
+    with turnlog.open(f"sqlite:///{path}?timeout=0.2") as log:
+        fill(log)
+        with closing(sqlite3.connect(path)) as long, long:
+            long.execute("BEGIN")
+            long.execute("SELECT count(*) FROM rows_t1").fetchall()
+            assert not log.erase(person="anna", **WHY).vacuumed
+            assert "+4915" not in log
+            [fault] = verify(log.store).faults
+            assert "may be left in free space" in fault.what
+    with turnlog.open(f"sqlite:///{path}") as log:
+        assert verify(log.store).faults == []
+        assert not any(b"canary" in file.read_bytes() for file in tmp_path.iterdir())
 
 
 def found_in(folder: Path) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -24,6 +23,7 @@ from turnlog.engine.erasure.destroying import destroyed, subjects_of
 from turnlog.engine.erasure.dropping import Dropping
 from turnlog.engine.erasure.plan import Plan
 from turnlog.engine.erasure.unfinished import Open, unfinished
+from turnlog.engine.erasure.words import check_words
 from turnlog.engine.request import Request
 from turnlog.errors import InvalidEvent
 from turnlog.projections import catch_up_kept
@@ -57,7 +57,7 @@ def carried_out(
     for _ in range(_TRIES):
         finish(log, progress)
         plan = planned()
-        _check_words(plan, reason, actor)
+        check_words(plan.names, reason, actor)
         if (number := _record(log, plan, reason, actor, vacuum)) is not None:
             break
     else:
@@ -76,22 +76,8 @@ def carried_out(
 
 _TRIES = 20
 
-_SHORTEST = 3
-"""Characters of a name that is looked for in words that stay."""
-
 HOW = ("no", "yes", "full")
 """How much is done so that no byte is left in free space, from the least."""
-
-
-def _check_words(plan: Plan, reason: str, actor: str) -> None:
-    """Raise InvalidEvent where what stays on record names whom it must not."""
-    for field, said in (("reason", reason), ("actor", actor)):
-        if not said.strip():
-            raise InvalidEvent(None, field, "say one: it stays on record")
-        for name in plan.names:
-            if len(name) >= _SHORTEST and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said, re.I):
-                why = "names what is erased, and stays on record: say it without the name"
-                raise InvalidEvent(None, field, why)
 
 
 def _record(log: Any, plan: Plan, reason: str, actor: str, vacuum: str) -> int | None:

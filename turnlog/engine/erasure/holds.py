@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from turnlog.domain.events import Event, HoldPlaced, HoldReleased
 from turnlog.domain.streams import UPKEEP
 from turnlog.engine.erasure.people import people_in, person_of
+from turnlog.engine.erasure.words import check_words
 from turnlog.engine.request import Request
 from turnlog.errors import Held, UnknownConversation, UnknownPerson
 from turnlog.projections.ledger import held
@@ -58,13 +59,15 @@ def lives(log: Any, conversation: str) -> Iterator[Stream]:
 
 
 def place(log: Any, id: str | None, person: str | None, reason: str, actor: str) -> None:
-    """Raises UnknownConversation or UnknownPerson."""
+    """Raises UnknownConversation, UnknownPerson, or InvalidEvent for words that name either."""
+    check_words(filter(None, (id, person)), reason, actor)
     streams, ids = _named(log, id, person)
     _record(log, HoldPlaced(reason, streams, ids, actor=actor))
 
 
 def release(log: Any, id: str | None, person: str | None, reason: str, actor: str) -> list[Hold]:
-    """All holds on what is named; raises Held where there are none."""
+    """All holds on what is named; raises Held where there are none, and as `place` does."""
+    check_words(filter(None, (id, person)), reason, actor)
     streams, ids = _named(log, id, person)
     if not (found := _found(log, [*streams, *ids])):
         raise Held(f"there is no hold on {id if person is None else person!r}")
