@@ -7,7 +7,7 @@ import os
 import random
 from collections.abc import Iterator
 from hashlib import sha256
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -272,6 +272,13 @@ def test_an_attachment_that_is_not_there_stores_nothing(log: Turnlog) -> None:
     with pytest.raises(InvalidEvent, match="not in this log"):
         log.record("alice", SlotSet("n", 1), MediaAdded("image", content=Attachment("0" * 64, 5)))
     assert said(log) == [UserUttered("look")]
+
+
+@pytest.mark.parametrize("given", [b"bytes", "/a/path", None, StringIO("text")])
+def test_what_is_no_binary_file_is_named(log: Turnlog, given: Any) -> None:
+    with pytest.raises(InvalidEvent, match="file: .* is no binary file"):
+        log.attach("alice", given)
+    assert list(log.store.reader.attachment_names()) == []
 
 
 class Changing(BytesIO):

@@ -180,6 +180,41 @@ def test_what_is_no_piece_fails(piece: Any):
     talking(bot, check)
 
 
+@pytest.mark.parametrize(
+    ("chunk", "why"),
+    [("\ud800", "lone surrogate"), ("x" * 999_000, "more than 999,000 bytes")],
+)
+def test_a_chunk_that_no_message_can_hold_fails_and_what_came_before_is_kept(chunk: str, why: str):
+    async def bot(conversation: Any, message: UserUttered) -> AsyncIterator[Any]:
+        yield Chunk("before")
+        yield Chunk(chunk)
+
+    async def check(talk: Talk) -> None:
+        [failed] = await talk.ask()
+        assert isinstance(failed, BotFailed)
+        assert why in (failed.detail or "")
+        assert talk.watching.seen == [("before", True, 1)]
+        rest = await talk.live.answer.close()
+        assert rest == BotUttered("before")
+        await talk.log.record("alice", rest)
+
+    talking(bot, check)
+
+
+def test_a_message_of_chunks_may_be_as_long_as_its_event():
+    async def bot(conversation: Any, message: UserUttered) -> AsyncIterator[Any]:
+        for text in ("ab", "cd"):
+            yield Chunk(text[0] * 499_500)
+            yield Chunk(text[1] * 499_500)
+            yield "next"
+
+    async def check(talk: Talk) -> None:
+        assert await talk.ask() == ()
+        assert [len(text) for text in talk.said] == [999_000, 4, 999_000, 4]
+
+    talking(bot, check)
+
+
 def test_a_bot_that_is_driven_again_says_and_calls_nothing_twice():
     """Its model chooses other words each time; what it meets is the conversation of then."""
     asked: list[list[str]] = []

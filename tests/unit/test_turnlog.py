@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 import turnlog
-from turnlog import BotUttered, SlotSet, Turnlog, UserUttered
+from turnlog import (
+    Attachment,
+    BotUttered,
+    SlotSet,
+    SystemInstructed,
+    ToolReturned,
+    Turnlog,
+    UserUttered,
+)
+from turnlog.domain.message_parts import Text
 from turnlog.errors import (
     ForeignDatabase,
     InvalidEvent,
@@ -143,6 +152,12 @@ def test_an_expected_version_that_has_passed_is_a_conflict_and_records_nothing(
         (SlotSet("x", {1: 2}), "no string"),
         (SlotSet("x", {1, 2}), "set"),
         (SlotSet("x", b"raw"), "bytes"),
+        (SlotSet("x", SlotSet("y", 1)), "SlotSet.value: .* of type SlotSet, which is no JSON"),
+        (SlotSet("x", [SlotSet("y", 1)]), "of type SlotSet, which is no JSON value"),
+        (SlotSet("x", Text("y")), "of type Text, which is no JSON value"),
+        (SlotSet("x", Attachment("0" * 64, 1)), "of type Attachment, which is no JSON value"),
+        (ToolReturned([Attachment("0" * 64, 1)]), "ToolReturned.result: .* of type Attachment"),
+        (SystemInstructed(tools=[Text("y")]), "SystemInstructed.tools: .* of type Text"),
         (UserUttered("\ud800"), "UserUttered.text: .*lone surrogate"),
         (UserUttered(5), "UserUttered: Expected `str | null`, got `int`"),  # type: ignore[arg-type]
         (SlotSet("x", "y" * 1_000_001), "more than the 1,000,000"),

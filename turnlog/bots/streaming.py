@@ -9,7 +9,12 @@ from typing import Any, Protocol
 from turnlog.bots.chunk import Chunk
 from turnlog.bots.threads import in_thread
 from turnlog.domain.events import BotUttered, Event
+from turnlog.domain.values import unholdable
+from turnlog.encoding.binary import MAX_EVENT_BYTES
 from turnlog.errors import BotError
+
+MAX_MESSAGE_BYTES = MAX_EVENT_BYTES - 1_000
+"""Of the text that chunks make up; the rest is for what else its event says."""
 
 
 class Hearer(Protocol):
@@ -35,9 +40,16 @@ class Draft:
 
     def __init__(self) -> None:
         self._texts: list[str] = []
+        self._bytes = 0
 
     def add(self, text: str) -> bool:
-        """Whether the message begins with it."""
+        """Whether the message begins with it. Raises BotError where the log could not hold it."""
+        if why := unholdable(text):
+            raise BotError(f"a chunk {why}: {text!r:.80}")
+        size = self._bytes + len(text.encode())
+        if size > MAX_MESSAGE_BYTES:
+            raise BotError(f"chunks make up a message of more than {MAX_MESSAGE_BYTES:,} bytes")
+        self._bytes = size
         self._texts.append(text)
         return len(self._texts) == 1
 
@@ -45,6 +57,7 @@ class Draft:
         """The whole message, if there is one; none where the event that follows is that message."""
         text = "".join(self._texts)
         self._texts.clear()
+        self._bytes = 0
         if not text or (isinstance(event, BotUttered) and event.text == text):
             return None
         return BotUttered(text)

@@ -70,6 +70,13 @@ def _holds_any(annotation: Any) -> bool:
     return annotation is Any or any(map(_holds_any, get_args(annotation)))
 
 
+@cache
+def _holds_structs(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return True
+    return any(map(_holds_structs, get_args(annotation)))
+
+
 def _structs() -> Iterator[type[msgspec.Struct]]:
     """Every event type, and every struct type in one."""
     waiting: list[Any] = list(EVENTS)
@@ -95,21 +102,22 @@ def _open_fields() -> dict[type, tuple[str, ...]]:
     }
 
 
-def _made_of_json(names: Iterable[str]) -> Callable[[Any], bool]:
+def _made_of_json(cls: type, names: Iterable[str]) -> Callable[[Any], bool]:
     """`_is_made_of_json` for a struct with these open fields."""
     each = [
-        f"(part.{name} is None or type(part.{name}) in scalars or is_made_of_json(part.{name}))"
+        f"(part.{name} is None or type(part.{name}) in scalars or {made}(part.{name}))"
         for name in names
+        for made in ("is_made_of_json" if _holds_structs(_hints(cls)[name]) else "is_json",)
     ]
     source = f"lambda part: {' and '.join(each) or True}"  # by getattr it takes five times as long
-    known = {"scalars": SCALARS, "is_made_of_json": _is_made_of_json}
+    known = {"scalars": SCALARS, "is_made_of_json": _is_made_of_json, "is_json": is_json}
     made_of_json: Callable[[Any], bool] = eval(source, known)
     return made_of_json
 
 
 @cache
 def _made_of_json_by_type() -> dict[type, Callable[[Any], bool]]:
-    structs = {cls: _made_of_json(names) for cls, names in _open_fields().items()}
+    structs = {cls: _made_of_json(cls, names) for cls, names in _open_fields().items()}
     return {**structs, tuple: _are_made_of_json, list: _are_made_of_json}
 
 
@@ -131,7 +139,7 @@ def _find_fault(conversation: str, events: Sequence[Event]) -> None:
             if isinstance(value, float) and not math.isfinite(value):
                 raise InvalidEvent(conversation, name, f"is {value}, which JSON cannot say")
             is_typed = isinstance(value, bytes | Attachment) and field not in open_fields
-            if not is_typed and (why := _part_unholdable(value)):
+            if not is_typed and (why := _part_unholdable(value, _hints(type(event))[field])):
                 raise InvalidEvent(conversation, name, f"{_shown(value)} {why}")
         try:
             events_decoder().decode(encode([event]))
@@ -148,10 +156,14 @@ def _shown(value: Any) -> str:
         return f"a {type(value).__name__} of very many digits"
 
 
-def _part_unholdable(value: Any) -> str | None:
-    if isinstance(value, msgspec.Struct):
-        parts = (_part_unholdable(getattr(value, name)) for name in value.__struct_fields__)
+def _part_unholdable(value: Any, annotation: Any) -> str | None:
+    """As `unholdable`, through structs where the annotation has a place for them."""
+    if not _holds_structs(annotation):
+        return unholdable(value)
+    if type(value) in _open_fields():
+        hints = _hints(type(value))
+        parts = (_part_unholdable(getattr(value, name), hints[name]) for name in hints)
         return next(filter(None, parts), None)
     if isinstance(value, tuple | list) and value and isinstance(value[0], msgspec.Struct):
-        return next(filter(None, map(_part_unholdable, value)), None)
+        return next(filter(None, (_part_unholdable(part, annotation) for part in value)), None)
     return unholdable(value)

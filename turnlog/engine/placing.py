@@ -144,8 +144,9 @@ def attach(
 
     The file is put aside first, so that nobody changes what is stored under the name of what it
     was. In a life that has not begun the name is random, until the first commit copies it. user:
-    who talks in the conversation.
+    who talks in the conversation. Raises InvalidEvent for what is no binary file.
     """
+    _check_file(conversation, file)
     ahead = Ahead(recorder, conversation, life)
     aside: Any  # what typeshed gives is no BinaryIO
     with SpooledTemporaryFile(_IN_MEMORY) as aside:
@@ -158,6 +159,12 @@ def attach(
         _store(recorder, attachment, aside, (conversation, whoever(user)))
     ahead_of = conversation if name is None else None
     return attachment.opened_by(partial(ahead.opened, digest), digest, ahead_of)
+
+
+def _check_file(conversation: str, file: Any) -> None:
+    read = getattr(file, "read", None)
+    if not callable(read) or not isinstance(read(0), bytes):
+        raise InvalidEvent(conversation, "file", f"{file!r:.60} is no binary file")
 
 
 class Ahead:

@@ -214,6 +214,8 @@ class _Ending(msgspec.Struct):
             yield AnswerEnded()
 
     def failed(self, failure: BotFailed) -> Iterator[Event]:
+        if self.streams:
+            yield AnswerBrokenOff(reason="error")
         yield failure
         if self.streams:
             yield AnswerEnded()
