@@ -94,7 +94,7 @@ def _structs() -> Iterator[type[msgspec.Struct]]:
 
 
 @cache
-def _open_fields() -> dict[type, tuple[str, ...]]:
+def _open_fields() -> dict[type[msgspec.Struct], tuple[str, ...]]:
     """The fields that can hold any value, of each event and each struct in one."""
     return {
         cls: tuple(name for name in cls.__struct_fields__ if _holds_any(_hints(cls)[name]))
@@ -102,7 +102,7 @@ def _open_fields() -> dict[type, tuple[str, ...]]:
     }
 
 
-def _made_of_json(cls: type, names: Iterable[str]) -> Callable[[Any], bool]:
+def _made_of_json(cls: type[msgspec.Struct], names: Iterable[str]) -> Callable[[Any], bool]:
     """`_is_made_of_json` for a struct with these open fields."""
     each = [
         f"(part.{name} is None or type(part.{name}) in scalars or {made}(part.{name}))"
@@ -161,7 +161,8 @@ def _part_unholdable(value: Any, annotation: Any) -> str | None:
     if not _holds_structs(annotation):
         return unholdable(value)
     if type(value) in _open_fields():
-        hints = _hints(type(value))
+        kind: Any = type(value)
+        hints = _hints(kind)
         parts = (_part_unholdable(getattr(value, name), hints[name]) for name in hints)
         return next(filter(None, parts), None)
     if isinstance(value, tuple | list) and value and isinstance(value[0], msgspec.Struct):
