@@ -52,6 +52,7 @@ def db(tmp_path: Path) -> str:
         log.record("c9", OutcomeRecorded("resolved"), OutcomeRecorded(succeeded=False))
         log.fork("c9", as_="trial", trial=True)
         log.delete("c0", reason="asked", actor="Eva")
+        log.erase("c0", reason="asked", actor="Eva")
     return url
 
 
@@ -62,7 +63,7 @@ def test_what_the_log_recorded_then_is_counted(db: str):
     assert found.undisclosed == 1
     assert found.totals == {
         "turns": 4, "answers": 2, "failures": 1, "failed tool calls": 1, "hand-overs": 1,
-        "overrides": 2, "deletions": 1,
+        "overrides": 2, "erasures": 1,
     }  # fmt: skip
     assert [day.isoformat() for day in found.by_day["answers"]] == ["2026-01-09", "2026-01-10"]
     assert found.outcomes == {"resolved": 1, "failed": 1}

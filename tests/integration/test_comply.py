@@ -16,16 +16,22 @@ from turnlog import (
     AiDisclosed,
     BotUttered,
     ConversationExported,
+    ErasureRecorded,
     HandoverStarted,
     IncidentReported,
     MessageEdited,
     OutcomeRecorded,
+    ProcessingRestricted,
     UserIdentified,
     UserUttered,
     Versions,
 )
 from turnlog.audit.compliance import CHECKS, NOT, SATISFIED, UNDECIDABLE
 from turnlog.cli import main
+from turnlog.domain.retention import RetentionRule
+from turnlog.domain.streams import UPKEEP
+from turnlog.engine.request import Request
+from turnlog.engine.retention import set_rules
 
 ONE, OTHER = Versions("1", "m1", "p1"), Versions("1", "m2", "p1")
 
@@ -67,6 +73,9 @@ def test_what_is_satisfied_is_said_with_evidence(db, capsysbinary):
     status, found = checked(db, capsysbinary)
     assert status == 0
     said = verdicts(found)
+    assert said.pop("GDPR 17") == UNDECIDABLE
+    assert said.pop("GDPR 18") == UNDECIDABLE
+    assert said.pop("AI Act 19(1), 26(6)") == UNDECIDABLE
     assert said.pop("AI Act 12(3)") == UNDECIDABLE
     assert said.pop("AI Act 18, Annex IV") == UNDECIDABLE
     assert said.pop("GDPR 12(3), 15") == UNDECIDABLE
@@ -122,3 +131,33 @@ def test_the_register_says_what_the_log_knows_and_what_it_does_not(db, capsysbin
     assert made["purposes"] == {"training": 1}
     assert (made["conversations"], made["persons identified"], made["deletions"]) == (1, 1, 1)
     assert "legal basis" in made["not in the log"]
+
+
+@pytest.mark.parametrize(("floor", "verdict"), [(183.0, SATISFIED), (182.0, NOT), (None, NOT)])
+def test_six_months_are_a_floor_of_every_rule(db, capsysbinary, floor, verdict):
+    with turnlog.open(db) as log:
+        seconds = None if floor is None else floor * 86_400
+        set_rules(log, (RetentionRule(name="all", floor=seconds),), "Eva")
+    _, found = checked(db, capsysbinary)
+    assert verdicts(found)["AI Act 19(1), 26(6)"] == verdict
+
+
+def test_erasures_and_restrictions_are_counted(db, capsysbinary):
+    with turnlog.open(db) as log:
+        for id in ("a", "b"):
+            log.record(id, UserUttered("hi"))
+        log.erase("a", reason="asked for", actor="Eva")
+        log.record("b", ProcessingRestricted(actor="Eva"))
+    _, found = checked(db, capsysbinary)
+    told = {line["article"]: (line["verdict"], line["evidence"]) for line in found}
+    assert told["GDPR 17"] == (SATISFIED, "1 erasure recorded and finished")
+    assert told["GDPR 18"] == (SATISFIED, "1 conversation restricted now; lifted: 0")
+
+
+def test_an_erasure_that_was_cut_off_is_named(db, capsysbinary, tmp_path):
+    with turnlog.open(db) as log:
+        log.record("a", UserUttered("hi"))
+        event = ErasureRecorded("asked for", "conversation", actor="Eva")
+        log.writer.perform(Request(UPKEEP, lambda state, past: (event,), log.clock()))
+    _, found = checked(db, capsysbinary)
+    assert verdicts(found)["GDPR 17"] == NOT

@@ -290,3 +290,26 @@ def test_a_zone_that_is_none_is_named(tmp_path: Path, capsysbinary: pytest.Captu
             main(["audit", "--db", url, "anna", "--out", str(tmp_path / "a.html"), "--zone", zone])
         assert exited.value.code == 2
         assert "time zone" in capsysbinary.readouterr().err.decode()
+
+
+def test_who_looked_and_who_received_it_is_in_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TURNLOG_ACTOR", "Ann Berg")
+    url, out = f"sqlite:///{tmp_path / 'log.db'}", tmp_path / "page.html"
+    with turnlog.open(url) as opened:
+        opened.record("anna", UserUttered("hello"), BotUttered("hi"))
+    for command in (
+        ["export", "--format", "openai", "--to", "Partner Ltd", "--out", str(tmp_path / "x.jsonl")],
+        ["access", "--record", "on"],
+        ["show", "anna"],
+        ["audit", "anna", "--out", str(out)],
+    ):
+        with pytest.raises(SystemExit) as exited:
+            main([*command, "--db", url])
+        assert exited.value.code in (0, None)
+    text = Page(out.read_bytes()).text
+    assert "Partner Ltd" in text.partition("Who received it")[2]
+    looked = text.partition("Who looked")[2]
+    assert "Ann Berg" in looked
+    assert "turnlog show" in looked

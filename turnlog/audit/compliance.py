@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 from turnlog.audit.evidence import Evidence, evidence
 from turnlog.audit.verify import Verification, verify
 from turnlog.domain.amounts import amount
+from turnlog.domain.retention import RetentionRule
+from turnlog.engine.erasure.unfinished import unfinished
+from turnlog.engine.retention import rules_in_force
 from turnlog.reports.text import when
 
 SATISFIED, NOT, UNDECIDABLE = "satisfied", "not satisfied", "not decidable from the log"
@@ -35,6 +38,8 @@ class _Looked(NamedTuple):
 
     seen: Evidence
     verified: Verification
+    rules: tuple[RetentionRule, ...]
+    erasing: bool
 
 
 _Check = Callable[[_Looked], tuple[str, str]]
@@ -42,7 +47,8 @@ _Check = Callable[[_Looked], tuple[str, str]]
 
 def findings(log: Any) -> Iterator[Finding]:
     """One for each article, in order; reads and verifies the whole log first."""
-    looked = _Looked(evidence(log), verify(log.store))
+    rules, erasing = rules_in_force(log).rules, unfinished(log.store.reader).open is not None
+    looked = _Looked(evidence(log), verify(log.store), rules, erasing)
     for article, asks, check in CHECKS:
         yield Finding(article, asks, *check(looked))
 
@@ -51,7 +57,7 @@ def findings(log: Any) -> Iterator[Finding]:
 
 
 def _recorded(looked: _Looked) -> tuple[str, str]:
-    seen, verified = looked
+    seen, verified = looked.seen, looked.verified
     if seen.first is None or seen.last is None:
         return UNDECIDABLE, "nothing is recorded yet"
     lost = seen.counts["TailLost"]
@@ -120,6 +126,18 @@ def _oversight(looked: _Looked) -> tuple[str, str]:
     return SATISFIED, f"{told}, each by a named person"
 
 
+SIX_MONTHS = 183 * 86_400.0
+
+
+def _kept(looked: _Looked) -> tuple[str, str]:
+    if not looked.rules:
+        return UNDECIDABLE, "no rules of keeping are set (turnlog retain)"
+    short = [rule.name for rule in looked.rules if (rule.floor or 0.0) < SIX_MONTHS]
+    if short:
+        return NOT, f"rules without a floor of 183 days: {', '.join(map(repr, short))}"
+    return SATISFIED, f"{amount(len(looked.rules), 'rule')}, each with a floor of 183 days or more"
+
+
 def _disclosed(looked: _Looked) -> tuple[str, str]:
     without, all = looked.seen.undisclosed, looked.seen.conversations
     if not all:
@@ -143,6 +161,22 @@ def _rectified(looked: _Looked) -> tuple[str, str]:
     if not edits:
         return UNDECIDABLE, "no correction is recorded"
     return SATISFIED, f"{amount(edits, 'correction')} recorded, each with the original"
+
+
+def _erased(looked: _Looked) -> tuple[str, str]:
+    erasures = looked.seen.counts["ErasureRecorded"]
+    if looked.erasing:
+        return NOT, "an erasure is recorded and not finished (turnlog verify)"
+    if not erasures:
+        return UNDECIDABLE, "nothing was erased yet"
+    return SATISFIED, f"{amount(erasures, 'erasure')} recorded and finished"
+
+
+def _restricted(looked: _Looked) -> tuple[str, str]:
+    now, lifted = looked.seen.restricted, looked.seen.counts["RestrictionLifted"]
+    if not now and not lifted:
+        return UNDECIDABLE, "nothing was restricted yet"
+    return SATISFIED, f"{amount(now, 'conversation')} restricted now; lifted: {lifted:,}"
 
 
 def _told(looked: _Looked) -> tuple[str, str]:
@@ -175,6 +209,7 @@ CHECKS: tuple[tuple[str, str, _Check], ...] = (
         "AI Act 18, Annex IV", "documentation is kept for ten years",
         _outside("the catalogue of events is docs/events.md; where it is kept is not in the log"),
     ),
+    ("AI Act 19(1), 26(6)", "logs are kept for six months at least", _kept),
     ("AI Act 50(1)", "people are told that it is an AI, at the first interaction", _disclosed),
     (
         "AI Act 86", "an individual decision can be explained",
@@ -186,6 +221,8 @@ CHECKS: tuple[tuple[str, str, _Check], ...] = (
         _outside("turnlog subject makes the copy; when it was asked for is not in the log"),
     ),
     ("GDPR 16", "rectification", _rectified),
+    ("GDPR 17", "erasure without undue delay", _erased),
+    ("GDPR 18", "restriction", _restricted),
     ("GDPR 19", "recipients are known", _told),
     ("GDPR 20", "a structured, common, machine-readable copy", _always("turnlog subject: JSON")),
     ("GDPR 22(3)", "a person can step in", _intervened),

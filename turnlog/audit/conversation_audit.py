@@ -8,18 +8,24 @@ from typing import Any
 import msgspec
 
 from turnlog.audit.protocol import protocol
+from turnlog.audit.recipients import exports_of
 from turnlog.audit.verify import Verification, verify
 from turnlog.domain.branches import whole_placed
 from turnlog.domain.recorded import TracedEvent
+from turnlog.engine.access import accesses
 from turnlog.errors import StorageError
 
 
 class ConversationAudit(msgspec.Struct, frozen=True):
-    """events: as far as they can be read, oldest first."""
+    """events: as far as they can be read, oldest first. reads: who looked, where the log keeps it.
+    exports: who received it.
+    """
 
     id: str
     events: Sequence[TracedEvent]
     verification: Verification
+    reads: Sequence[dict[str, Any]] = ()
+    exports: Sequence[dict[str, Any]] = ()
 
 
 def audited(log: Any, id: str, *, deleted: bool = False) -> ConversationAudit:
@@ -32,4 +38,5 @@ def audited(log: Any, id: str, *, deleted: bool = False) -> ConversationAudit:
     except StorageError:
         if verification.ok:
             raise
-    return ConversationAudit(id, protocol(whole_placed(events)), verification)
+    lines, reads, exports = protocol(whole_placed(events)), accesses(log, id), exports_of(log, [id])
+    return ConversationAudit(id, lines, verification, list(reads), exports)

@@ -34,7 +34,8 @@ class Evidence(msgspec.Struct):
 
     first, last: of the log's clock, UTC seconds. undisclosed: conversations in which the bot
     answered before it said that it is an AI. unversioned: answers without versions. unnamed: acts
-    of oversight by nobody in particular, and hand-overs to nobody.
+    of oversight by nobody in particular, and hand-overs to nobody. restricted: conversations that
+    are only kept, which are counted nowhere else.
     """
 
     first: float | None = None
@@ -51,6 +52,7 @@ class Evidence(msgspec.Struct):
     recipients: Counter[str] = msgspec.field(default_factory=Counter)
     purposes: Counter[str] = msgspec.field(default_factory=Counter)
     persons: set[str] = msgspec.field(default_factory=set)
+    restricted: int = 0
 
 
 def evidence(log: Any) -> Evidence:
@@ -63,6 +65,7 @@ def evidence(log: Any) -> Evidence:
     for recorded in (*log.deletions(), *log.history(UPKEEP).recorded()):
         _add(found, recorded)
     found.changes = list(_changes(changing))
+    found.restricted = sum(head.state.restricted for head in log.current.every(log.store.reader))
     return found
 
 

@@ -86,6 +86,7 @@ KINDS: dict[str, tuple[_Counted, ...]] = {
     "incidents": ((e.IncidentReported, _always),),
     "redactions": ((e.MessageRedacted, _always),),
     "deletions": ((e.ConversationDeleted, _always),),
+    "erasures": ((e.ErasureRecorded, _always),),
     "exports": ((e.ConversationExported, _always),),
 }  # fmt: skip
 """What is counted, by name: types of events, and which of them."""

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from turnlog.audit.protocol import protocol
+from turnlog.audit.recipients import exports_of
 from turnlog.domain import events as e
 from turnlog.domain.recorded import TracedEvent
 from turnlog.domain.whose import whose
 from turnlog.engine.erasure.people import person_of
 from turnlog.errors import UnknownConversation, UnknownPerson
-from turnlog.projections.ledger import exported
 from turnlog.projections.persons import names_in
 from turnlog.storage.rows import commitment_of
 
@@ -72,7 +72,7 @@ def subject(log: Any, person: str) -> Subject:
             found.append(SubjectConversation(id, life, every, _own(every, here)))
     if not any(one.own for one in found):
         raise UnknownPerson(person)
-    return Subject(person, sorted(names), found, _exports(log, [one.id for one in found]))
+    return Subject(person, sorted(names), found, exports_of(log, [one.id for one in found]))
 
 
 def _lives(log: Any, id: str) -> Iterator[tuple[int, list[TracedEvent]]]:
@@ -99,16 +99,3 @@ def _own(events: Sequence[TracedEvent], names: set[str]) -> frozenset[int]:
         for line, about in zip(events, people, strict=True)
         if not about or about & names
     )
-
-
-def _exports(log: Any, ids: Sequence[str]) -> list[dict[str, Any]]:
-    view, reader = log.view("ledger"), log.store.reader
-    found: dict[int, dict[str, Any]] = {}
-    for id in dict.fromkeys(ids):
-        life = 1
-        while (stream := reader.stream(id, life)) is not None:
-            for entry in view.find(exported(stream.stream)):
-                said = found.setdefault(entry.event, {**entry.value, "conversations": []})
-                said["conversations"].append(id)
-            life += 1
-    return [found[event] for event in sorted(found)]

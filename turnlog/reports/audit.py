@@ -13,7 +13,7 @@ from turnlog.audit.verify import Verification
 from turnlog.domain.plain import to_plain
 from turnlog.domain.recorded import RecordedEvent, TracedEvent
 from turnlog.reports.audit_dialogue import dialogue
-from turnlog.reports.audit_tables import account, protocol, slots
+from turnlog.reports.audit_tables import account, protocol, reads, recipients, slots
 from turnlog.reports.html import Child, Element, css_text, element, page
 from turnlog.reports.text import Clockface
 from turnlog.reports.values import moment
@@ -144,6 +144,8 @@ def _conversation(one: ConversationAudit, face: Clockface) -> Element:
         element("h3", "Slots, turn by turn"),
         slots(lines, face),
         account("To be accounted for", lines, face),
+        recipients(one.exports, face),
+        reads(one.reads, face),
         element("div", element("h3", "Protocol"), protocol(lines, altered, face), class_="wide"),
     )
 

@@ -13,6 +13,8 @@ from turnlog.reports.text import Clockface
 from turnlog.reports.values import json_text, moment, named_values, number
 
 ACCOUNTABLE = (
+    e.AccessRecordingSet, e.ContentErased, e.ErasureRecorded, e.HoldPlaced, e.HoldReleased,
+    e.ProcessingRestricted, e.RestrictionLifted, e.RetentionRulesSet,
     e.AiDisclosed, e.ApprovalAsked, e.ApprovalGiven, e.BotFailed, e.ConversationDeleted,
     e.ConversationExported, e.EventErased, e.HandoverEnded, e.HandoverStarted,
     e.IncidentReported, e.LogRebuilt, e.MessageRedacted, e.OutcomeRecorded, e.TailLost,
@@ -34,6 +36,27 @@ def account(title: str, lines: Iterable[RecordedEvent], face: Clockface) -> list
     ]
     made = table("account", ("event", "recorded", "by", "what"), rows)
     return [element("h3", title), made]
+
+
+def recipients(exports: Sequence[dict[str, Any]], face: Clockface) -> list[Element]:
+    """Who received it; nothing where nobody did."""
+    if not exports:
+        return []
+    rows = [
+        (moment(face, x["time"]), x["recipient"], x["purpose"] or "", x["format"] or "",
+         ", ".join(x["conversations"]))
+        for x in exports
+    ]  # fmt: skip
+    titles = ("when", "to whom", "for what", "as", "conversations")
+    return [element("h3", "Who received it"), table("account", titles, rows)]
+
+
+def reads(found: Sequence[dict[str, Any]], face: Clockface) -> list[Element]:
+    """Who looked; nothing where nobody did, or the log does not keep it."""
+    if not found:
+        return []
+    rows = [(moment(face, x["time"]), x["actor"], x["way"], x["reason"] or "") for x in found]
+    return [element("h3", "Who looked"), table("account", ("when", "who", "how", "why"), rows)]
 
 
 def slots(lines: Sequence[TracedEvent], face: Clockface) -> Element:

@@ -14,7 +14,7 @@ from turnlog.domain.fold import Fold
 from turnlog.domain.recorded import TracedEvent
 from turnlog.reports.audit import margins, provenance_table
 from turnlog.reports.audit_dialogue import dialogue
-from turnlog.reports.audit_tables import table
+from turnlog.reports.audit_tables import recipients, table
 from turnlog.reports.html import Child, Element, element, page
 from turnlog.reports.text import Clockface
 from turnlog.reports.values import json_text
@@ -53,7 +53,6 @@ def as_page(subject: Subject, made: Provenance) -> bytes:
         f"What is recorded about {subject.person}",
         CSS + margins(made),
         element("header", element("h1", "What is recorded about you"), _about(subject, made, face)),
-        element("h3", "Who received it"),
         _recipients(subject, face),
         (_section(one, face) for one in subject.conversations if one.events),
     )
@@ -75,15 +74,9 @@ def _state(one: SubjectConversation) -> str:
     return (hidden + others).removesuffix("; ")
 
 
-def _recipients(subject: Subject, face: Clockface) -> Element:
-    if not subject.exports:
-        return element("p", "No export is recorded.", class_="none")
-    rows = [
-        (face.at(each["time"]), each["recipient"], each["purpose"] or "", each["format"] or "",
-         ", ".join(each["conversations"]))
-        for each in subject.exports
-    ]  # fmt: skip
-    return table("account", ("when", "to whom", "for what", "as", "conversations"), rows)
+def _recipients(subject: Subject, face: Clockface) -> list[Element]:
+    none = element("p", "No export to anybody is recorded.", class_="none")
+    return recipients(subject.exports, face) or [none]
 
 
 def _section(one: SubjectConversation, face: Clockface) -> Element:
