@@ -246,7 +246,9 @@ def test_heads_of_a_log_are_published_with_cosignatures(service: str, tmp_path: 
                 assert published.newest() == note
                 size = number + 1
                 assert checked(note, [LOG.verifier, WITNESS.verifier]).checkpoint.size == size
+        published_at = (published.folder / "checkpoint").stat().st_mtime_ns
         assert publisher.publish() == note
+        assert (published.folder / "checkpoint").stat().st_mtime_ns == published_at
         tree = Tree(log.store)
     sizes = [Checkpoint.parse(note.text) for note in published.every()]
     assert [each.size for each in sizes] == [2, 3, 258, 600]

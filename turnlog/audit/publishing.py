@@ -52,10 +52,12 @@ class Publisher(msgspec.Struct, frozen=True):
         note = signed(tree.checkpoint(), self.signers, self.clock)
         if before is not None and before.text == note.text:
             note = before.with_signatures(note.signatures)
+            if note == before and (not self.witnesses or len(note.signatures) > len(self.signers)):
+                return note  # nothing is new
+        size = Checkpoint.parse(before.text).size if before else 0
         for url in self.witnesses:
-            note = _cosigned(url, tree, note)
+            note = _cosigned(url, tree, note, size)
         if self.folder is not None:
-            size = Checkpoint.parse(before.text).size if before else 0
             _put_tiles(self.recorder, tree, self.folder, size)
             self.folder.publish(note)
         if self.recorder.recent is not None:
@@ -66,9 +68,10 @@ class Publisher(msgspec.Struct, frozen=True):
         return None if self.folder is None else self.folder.newest()
 
 
-def _cosigned(url: str, tree: Tree, note: Note) -> Note:
+def _cosigned(url: str, tree: Tree, note: Note, last: int) -> Note:
+    """last: the size that the witness has probably seen."""
     try:
-        return cosigned(url, note, lambda old: merkle.consistency(tree.node, old, tree.size))
+        return cosigned(url, note, lambda old: merkle.consistency(tree.node, old, tree.size), last)
     except ProofError as error:
         logger.error("the head is not cosigned: %s", error)
         return note

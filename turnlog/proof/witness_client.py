@@ -25,13 +25,13 @@ def is_url(place: str) -> bool:
     return place.startswith(("http://", "https://"))
 
 
-def cosigned(url: str, note: Note, consistency: Consistency) -> Note:
-    """The head with the witness's cosignatures.
+def cosigned(url: str, note: Note, consistency: Consistency, last: int = 0) -> Note:
+    """The head with the witness's cosignatures. last: the size it has probably seen.
 
     Raises Rewritten where the witness has seen another log or a longer one, ProofError where it
     cannot be asked.
     """
-    size, old = Checkpoint.parse(note.text).size, 0
+    size, old = Checkpoint.parse(note.text).size, last
     for _ in range(3):  # whoever else asks may come between
         if old > size:
             what = f"the witness has cosigned a head of size {old}, the log has {size}"

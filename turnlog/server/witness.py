@@ -39,7 +39,8 @@ async def add_checkpoint(request: Request[None, None, State], state: State) -> R
 
 
 def _refusal(refused: Refused) -> Response[str]:
-    logger.warning("refused with %d: %s", refused.status, refused)
+    level = logging.INFO if refused.status == 409 else logging.WARNING
+    logger.log(level, "refused with %d: %s", refused.status, refused)
     if refused.size is not None:
         return Response(f"{refused.size}\n", media_type=SIZE, status_code=refused.status)
     return Response(f"{refused}\n", media_type=TEXT, status_code=refused.status)
