@@ -41,11 +41,11 @@ def read_rules(text: str, file: str) -> tuple[RetentionRule, ...]:
 
 def _rule(table: Any, number: int, file: str) -> RetentionRule:
     where = f"rule {number}"
-    if not isinstance(table, dict) or (strange := table.keys() - _FIELDS):
-        named = ", ".join(sorted(strange)) if isinstance(table, dict) else repr(table)
-        raise FormatError(
-            f"{where}: {named} is not known; there are {', '.join(sorted(_FIELDS))}", file=file
-        )
+    if not isinstance(table, dict):
+        raise FormatError(f"{where} is no table", file=file)
+    if strange := ", ".join(sorted(table.keys() - _FIELDS)):
+        known = ", ".join(sorted(_FIELDS))
+        raise FormatError(f"{where}: {strange} is not known; there are {known}", file=file)
     if wrong := [name for name, value in table.items() if not isinstance(value, str) or not value]:
         raise FormatError(f"{where}: {wrong[0]} is not a text", file=file)
     if "name" not in table:
