@@ -649,6 +649,26 @@ def test_what_only_pickle_holds_is_refused(sqlite_url: str):
         TurnlogSaver(sqlite_url, serde=object())  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("given", ["\ud800", {"\ud800": 1}, [HumanMessage("\ud800")]])
+def test_half_a_surrogate_pair_is_refused(saver: TurnlogSaver, given: Any):
+    chat = graph(saver)
+    say(chat, "hello")
+    before = chat.get_state(ALICE)
+    with pytest.raises(FormatError, match="lone surrogate"):
+        chat.invoke({"messages": [HumanMessage("x", additional_kwargs={"k": given})]}, ALICE)
+    assert chat.get_state(ALICE) == before
+
+
+@pytest.mark.parametrize("body", [b"[", b'"\xff"', b"[]", b'{"metadata":1}'])
+def test_what_is_no_checkpoint_does_not_keep_other_threads_from_being_found(
+    saver: TurnlogSaver, body: bytes
+):
+    saver.log.record("odd", e.ForeignRecorded("langgraph", "checkpoint", body))
+    say(graph(saver), "hello")
+    assert {found.config["configurable"]["thread_id"] for found in saver.list(ALICE)} == {"alice"}
+    assert set(threads(saver.log, ["every"])) == {"odd", "alice"}
+
+
 def test_words_inside_an_extension_are_masked(saver: TurnlogSaver):
     chat = graph(saver)
     say(chat, "my card is 4000 1234")

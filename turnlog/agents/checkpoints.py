@@ -51,9 +51,16 @@ class ThreadsProjection(KeyedProjection):
             return
         if event.kind == CHECKPOINT and event.body:
             yield EVERY, None
-            run = msgspec.json.decode(bytes(event.body), type=_Described).metadata.get("run_id")
-            if isinstance(run, str):
+            if isinstance(run := _run(bytes(event.body)), str):
                 yield of_run(run), None
+
+
+def _run(body: bytes) -> Any:
+    """None in what is no checkpoint, whoever recorded it as one."""
+    try:
+        return msgspec.json.decode(body, type=_Described).metadata.get("run_id")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def threads(log: Turnlog, keys: Sequence[str]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from turnlog.agents.langgraph.message_fields import fields_of, kind_of, message_of
 from turnlog.domain.plain import dumps
+from turnlog.domain.values import is_text
 from turnlog.errors import FormatError
 
 TAG = "$"
@@ -37,8 +38,11 @@ class Values:
         return dumps(self.plain(value))
 
     def plain(self, value: Any) -> Any:
-        """The same as a JSON value."""
+        """The same as a JSON value. Raises FormatError as `encoded` does, and for a text that UTF-8
+        cannot say."""
         kind = type(value)
+        if kind is str and not is_text(value):
+            raise FormatError(f"{value!r:.80} holds a lone surrogate")
         if kind in _ATOMS or (kind is int and value in _INT64):
             return value
         if kind is float and math.isfinite(value):
@@ -46,7 +50,7 @@ class Values:
         if kind is list or kind is tuple:
             return [self.plain(item) for item in value]
         if kind is dict and all(type(key) is str and key != TAG for key in value):
-            return {key: self.plain(item) for key, item in value.items()}
+            return {self.plain(key): self.plain(item) for key, item in value.items()}
         if (message := kind_of(value)) is not None:
             return {TAG: message, **self.plain(fields_of(value))}
         return self._foreign(value)
