@@ -10,7 +10,7 @@ import pytest
 
 import turnlog
 from tests.integration.test_erasure import WHY, fill, state_of
-from turnlog import EventErased, UserUttered
+from turnlog import EventErased, MessageRedacted, UserIdentified, UserUttered
 from turnlog.audit.rebuilding import rebuild
 from turnlog.audit.verify import verify
 from turnlog.engine.log import Turnlog
@@ -63,6 +63,16 @@ def test_a_person_goes_from_a_backup_that_was_made_before(
             type(event) for row in copy.store.reader.tail(1, 99) for event in row.commit().events
         }
         assert EventErased in kinds
+
+
+def test_what_somebody_redacted_stays_hidden_when_they_are_erased(log: Turnlog) -> None:
+    log.record("group", UserIdentified("ben"), UserUttered("ben's pin is 4711"))
+    log.record("group", UserIdentified("anna"), UserUttered("take that out"))
+    log.record("group", MessageRedacted(2, reason="asked for"))
+    assert "4711" not in str(list(log.conversation("group").events()))
+    log.erase(person="anna", **WHY)
+    assert "4711" not in str(list(log.conversation("group").events()))
+    assert verify(log.store).faults == []
 
 
 def test_what_is_derived_of_a_group_is_made_again_in_an_old_backup(

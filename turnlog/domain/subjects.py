@@ -71,7 +71,7 @@ def _about(event: e.Event, current: Subjects) -> Subjects:
         return current | {Subject(PERSON, event.other)}
     if kind in _ACCOUNTS:
         return NOBODY
-    if kind in _GOING_BACK:
+    if kind in _STAYING:
         return NOBODY if _holds_numbers(event) else OF_LOG
     if kind in _SETTING_UP:
         return OF_CONVERSATION
@@ -93,14 +93,14 @@ _ACCOUNTS: frozenset[type[e.Event]] = frozenset(
 )  # fmt: skip
 """What the log keeps of itself, for whoever has no keys."""
 
-_GOING_BACK: frozenset[type[e.Event]] = frozenset(
+_STAYING: frozenset[type[e.Event]] = frozenset(
     [
         e.ActionReverted, e.UserUtteranceReverted, e.ConversationRestarted, e.SlotsReset,
         e.SessionStarted, e.HistoryReplaced, e.HistoryContinued, e.OriginDeleted,
-        e.ConversationDeleted,
+        e.ConversationDeleted, e.MessageRedacted, e.ProcessingRestricted, e.RestrictionLifted,
     ]
 )  # fmt: skip
-"""What everybody's state follows from, whoever did it."""
+"""What everybody's state, or what is hidden of it, follows from, whoever did it."""
 
 _SETTING_UP: frozenset[type[e.Event]] = frozenset([e.SlotsDeclared, e.SessionConfigured])
 
@@ -113,7 +113,7 @@ _OF_ALL: frozenset[type[e.Event]] = frozenset(
 """What may repeat what anybody said."""
 
 _SPECIAL: frozenset[type[e.Event]] = (
-    _ACCOUNTS | _GOING_BACK | _SETTING_UP | _OF_ALL | {e.UserIdentified, e.IdentityMerged}
+    _ACCOUNTS | _STAYING | _SETTING_UP | _OF_ALL | {e.UserIdentified, e.IdentityMerged}
 )
 
 
