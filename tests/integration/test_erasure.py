@@ -34,6 +34,7 @@ from turnlog.domain.events import (
     ConversationExported,
     ErasureRecorded,
     EventErased,
+    ForeignRecorded,
     HoldPlaced,
 )
 from turnlog.domain.streams import UPKEEP
@@ -272,6 +273,24 @@ def test_a_fork_of_a_persons_conversation_is_theirs(log: Turnlog) -> None:
     log.erase(person="anna", **WHY)
     assert sorted(log.ids()) == []
     assert verify(log.store).faults == []
+
+
+def test_what_frameworks_keep_of_an_event_goes_with_it(log: Turnlog) -> None:
+    def kept(text: str) -> ForeignRecorded:
+        return ForeignRecorded("langgraph", "checkpoint", b'{"values": ["%s"]}' % text.encode())
+
+    log.record("alice", UserUttered("first"), kept("first"), kept("a canary"))
+    log.record("alice", UserUttered("a canary"), kept("a canary"), SlotSet("n", 1))
+    log.fork("alice", turn=1, as_="earlier")
+    log.fork("alice", as_="later")
+    log.record("later", kept("a canary"), kept("first"))
+    log.erase("alice", event=4, **WHY)
+    for id, bodies in ("alice", 1), ("earlier", 1), ("later", 2):
+        events = list(log.conversation(id).events())
+        foreign = [event.body for event in events if isinstance(event, ForeignRecorded)]
+        assert foreign == [kept("first").body] * bodies
+    assert log.conversation("alice").slots == {"n": 1}
+    assert verify(log.store).ok
 
 
 def test_what_a_redaction_masked_does_not_show_again(log: Turnlog) -> None:

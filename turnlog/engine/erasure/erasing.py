@@ -150,14 +150,14 @@ def _note(log: Any, event: Event, key: str) -> None:
 
 
 def _drop(log: Any, open: Open, progress: Progress) -> None:
-    names = _names(log, open.event.streams)
-    for number, name in enumerate(names, 1):
-        progress(f"dropping conversation {number:,} of {len(names):,}")
-        _in_transaction(log, open, partial(_drop_whole, name))
     shared = _shared(log, open.event.events)
     for number, (name, numbers) in enumerate(shared.items(), 1):
         progress(f"dropping events of {number:,} of {len(shared):,} shared conversations")
         _in_transaction(log, open, partial(_drop_events, name, numbers, open))
+    names = _names(log, open.event.streams)
+    for number, name in enumerate(names, 1):
+        progress(f"dropping conversation {number:,} of {len(names):,}")
+        _in_transaction(log, open, partial(_drop_whole, name))
 
 
 def _drop_whole(name: str, dropping: Dropping) -> None:
@@ -172,9 +172,10 @@ def _drop_events(
 
 
 def _shared(log: Any, events: Sequence[StreamEvents]) -> dict[str, dict[int, tuple[int, ...]]]:
-    """Numbers of events by stream, by conversation."""
+    """Numbers of events by stream, by conversation; forks before their origins, which close
+    them."""
     found: dict[str, dict[int, tuple[int, ...]]] = {}
-    for each in events:
+    for each in reversed(events):
         stream = log.store.reader.stream_of(each.stream)
         if stream is not None:
             found.setdefault(stream.conversation, {})[each.stream] = each.events

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from turnlog.domain.events import Event, EventErased
+from turnlog.domain.events import Event, EventErased, ForeignRecorded, MessageRedacted
 from turnlog.domain.redactions import Redactions
 from turnlog.domain.streams import UPKEEP
 from turnlog.domain.whose import whose
@@ -83,6 +83,7 @@ def of_person(log: Any, name: str) -> Plan:
 
 class _Planning:
     def __init__(self, log: Any, of: str) -> None:
+        log.current.catch_up()  # forks are found in a table that lags behind
         self._log = log
         self._reader: Reader = log.store.reader
         self.plan = Plan(of)
@@ -163,7 +164,8 @@ class _Planning:
 
     def _add(self, stream: Stream, events: Sequence[Event], numbers: set[int]) -> None:
         """Events of a stream, and what was masked because of them: in its forks too."""
-        self._add_own(stream.stream, with_masked(events, numbers), events)
+        repeated = repeating(events, numbers)
+        self._add_own(stream.stream, with_masked(events, {*numbers, *repeated}), events)
         self._add_masked_in_forks(stream.stream, numbers)
 
     def _add_own(self, stream: int, numbers: Collection[int], events: Sequence[Event]) -> None:
@@ -182,7 +184,9 @@ class _Planning:
                 continue
             events, shared = self._events(found), shared_by(self._reader, fork)
             gone = {n for n in numbers or range(1, shared + 1) if n <= shared}
-            self._add_own(fork, with_masked(events, gone) - gone, events)
+            self._add_own(
+                fork, with_masked(events, {*gone, *repeating(events, gone)}) - gone, events
+            )
 
     def done(self) -> Plan:
         """With what follows for everything that goes. Raises Held where all of it is held."""
@@ -233,6 +237,22 @@ def with_masked(events: Sequence[Event], numbers: Collection[int]) -> set[int]:
             break
         going |= more
     return going
+
+
+def repeating(events: Sequence[Event], numbers: Iterable[int]) -> set[int]:
+    """Numbers of frameworks' own events that say again what events of these numbers say.
+
+    A framework keeps a message before it is recorded as one, and nobody need have redacted it.
+    """
+    if not any(isinstance(event, ForeignRecorded) for event in events):
+        return set()
+    redacted = [MessageRedacted(number) for number in numbers]
+    hiding = Redactions(enumerate([*events, *redacted], 1))
+    return {
+        number
+        for number, event in enumerate(events, 1)
+        if isinstance(event, ForeignRecorded) and hiding.shown(number, event) != event
+    }
 
 
 def shared_by(reader: Reader, stream: int) -> int:
