@@ -286,7 +286,8 @@ class Changing(BytesIO):
 
     def read(self, size: int | None = -1) -> bytes:
         piece = super().read(size)
-        self.getbuffer()[9] ^= 1
+        if piece:
+            self.getbuffer()[9] ^= 1
         return piece
 
 
