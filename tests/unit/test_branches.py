@@ -250,3 +250,12 @@ async def test_the_awaitable_face_checks_out_too() -> None:
         assert (await log.conversation("c")).branches == {"main": 1, "b": 2}
         with pytest.raises(UnknownConversation):
             await log.checkout("nobody", "b")
+
+
+@pytest.mark.parametrize("name", ["", "x" * 1001, "ä" * 501, "half \ud800"])
+def test_what_no_branch_can_be_called_is_refused(log: Turnlog, name: str) -> None:
+    say(log, "one")
+    with pytest.raises(InvalidEvent, match=r"HistoryContinued\.branch"):
+        log.checkout("c", name, turn=1)
+    log.checkout("c", "x" * 1000, turn=1)
+    assert log.conversation("c").branch == "x" * 1000

@@ -32,6 +32,7 @@ from turnlog.domain.rewinds import (
     without_asker,
 )
 from turnlog.domain.state import State
+from turnlog.domain.streams import check_branch
 from turnlog.domain.traits import AboutMessage, Clearing, Rewind
 from turnlog.domain.values import same
 
@@ -205,8 +206,8 @@ def _history_continued(decision: _Decision, event: e.HistoryContinued) -> e.Even
     ):
         why = f"stream {event.conversation} is not the past of this conversation: fork it"
         raise InvalidEvent(decision.conversation, "HistoryContinued.conversation", why)
-    if event.branch is not None and not event.branch:
-        raise InvalidEvent(decision.conversation, "HistoryContinued.branch", "has no characters")
+    if event.branch is not None:
+        check_branch(decision.conversation, event.branch)
     if not 0 <= event.event <= decision.last:
         why = f"there is no event {event.event} to go on from, the last is {decision.last}"
         raise InvalidEvent(decision.conversation, "HistoryContinued.event", why)

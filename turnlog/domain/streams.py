@@ -54,6 +54,13 @@ def check_message_id(conversation: str, id: str) -> None:
     _check_name(conversation, "UserUttered.message_id", id)
 
 
+def check_branch(conversation: str, name: str) -> None:
+    """Raise InvalidEvent for what no branch can be called: its name is in every state."""
+    if name == "":
+        raise InvalidEvent(conversation, "HistoryContinued.branch", "has no characters")
+    _check_name(conversation, "HistoryContinued.branch", name)
+
+
 def _check_name(conversation: str, field: str, name: str) -> None:
     if type(name) is str and len(name) <= LONGEST and name.isascii():
         return
