@@ -352,6 +352,19 @@ def test_a_thread_is_read_anew_at_a_redaction_and_not_after_it(saver: TurnlogSav
     assert saver._threads._threads["alice"].checkpoints is not kept
 
 
+def test_a_saver_that_is_open_forgets_what_was_erased(saver: TurnlogSaver):
+    chat = graph(saver)
+    say(chat, "my card is 4000 1234")
+    saver.copy_thread("alice", "bob")
+    assert say(chat, "hello", BOB)
+    number = next(saver.log.conversation("alice").messages()).event
+    saver.log.erase("alice", event=number, reason="a claim", actor="officer")
+    for thread in (ALICE, BOB):
+        assert "my card is 4000 1234" not in texts(chat.get_state(thread).values["messages"])
+        with TurnlogSaver(saver.log) as again:
+            assert list(saver.list(thread)) == list(again.list(thread))
+
+
 def test_a_deleted_thread_begins_anew_under_its_id(saver: TurnlogSaver):
     chat = graph(saver)
     say(chat, "hello")

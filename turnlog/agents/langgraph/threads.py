@@ -10,7 +10,7 @@ from threading import Lock
 from turnlog.agents.checkpoints import ThreadsProjection
 from turnlog.agents.langgraph.thread import Thread
 from turnlog.domain.conversation import Conversation
-from turnlog.domain.events import Event
+from turnlog.domain.events import ContentErased, Event
 from turnlog.domain.traits import Hiding
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded
@@ -58,7 +58,7 @@ class Threads:
             return None
 
     def _refresh(self, thread: Thread) -> None:
-        """Read what is new; all of it where something was redacted, or began anew."""
+        """Read what is new; all of it where something was redacted or erased, or began anew."""
         head = self.log.current.head(self.log.store.reader, thread.id)
         if head is None:
             if thread.version:
@@ -73,7 +73,7 @@ class Threads:
             thread.reset(life=head.life)
         conversation = self.log.conversation(thread.id)
         events = [*conversation.events(thread.event)]
-        if thread.event and any(isinstance(event, Hiding) for event in events):
+        if thread.event and any(isinstance(event, Hiding | ContentErased) for event in events):
             thread.reset(life=head.life)
             events = [*conversation.events()]
         thread.take(events)
