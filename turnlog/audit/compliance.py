@@ -14,9 +14,9 @@ from turnlog.audit.evidence import Evidence, evidence
 from turnlog.audit.verify import Verification, verify
 from turnlog.domain.amounts import amount
 from turnlog.domain.retention import RetentionRule
+from turnlog.domain.times import when
 from turnlog.engine.erasure.unfinished import unfinished
 from turnlog.engine.retention import rules_in_force
-from turnlog.reports.text import when
 
 SATISFIED, NOT, UNDECIDABLE = "satisfied", "not satisfied", "not decidable from the log"
 

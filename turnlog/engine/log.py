@@ -25,7 +25,7 @@ from turnlog.engine.command import (
     recording,
 )
 from turnlog.engine.erasure.erased_ids import ErasedIds
-from turnlog.engine.erasure.unfinished import finish_at_opening
+from turnlog.engine.erasure.resuming import finish_at_opening
 from turnlog.engine.followed_log import FollowedLog
 from turnlog.engine.forking import Fork
 from turnlog.engine.lost_tail import check_tail

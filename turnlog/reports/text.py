@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
+
+from turnlog.domain.times import when as when
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = {"\u200c", "\u200d"}
@@ -37,14 +39,6 @@ def file_name(id: str, suffix: str) -> str:
     import hashlib
 
     return hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()[:32] + suffix
-
-
-def when(timestamp: float) -> str:
-    """A timestamp (UTC seconds) as people read it, with its zone; `--at` reads it too."""
-    try:
-        return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%SZ}"
-    except (ValueError, OverflowError, OSError):
-        return str(timestamp)
 
 
 class Clockface:

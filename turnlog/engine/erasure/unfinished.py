@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from turnlog.domain.events import ErasureFinished, ErasureRecorded, LogVacuumed
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.streams import UPKEEP
 from turnlog.encoding.apart import BARE
 from turnlog.encoding.rows import TAGS, decode_skeleton, is_commit
-from turnlog.errors import StorageError
 from turnlog.storage.recorder import Reader
-
-logger = logging.getLogger(__name__)
 
 _ROWS_AT_ONCE = 16
 _MARKS = (ErasureRecorded, ErasureFinished, LogVacuumed)
@@ -67,30 +63,3 @@ def _newest_marks(reader: Reader) -> Iterator[RecordedEvent]:
                     if isinstance(recorded.event, _MARKS):
                         yield recorded
         before = rows[-1].version
-
-
-def finish_at_opening(log: Any) -> None:
-    """Carry out what a process that was killed had recorded, and did not do.
-
-    What goes wrong on the way is logged, and tried again when the log is opened next.
-    """
-    if not log.store.readonly:
-        _finish(log)
-    if log.keys is not None:
-        from turnlog.engine.erasure.destroying import destroy_again
-
-        destroy_again(log)
-
-
-def _finish(log: Any) -> None:
-    try:
-        left = unfinished(log.store.reader)
-        if left.open is None and (left.vacuum is None or left.vacuum.how == "no"):
-            return
-        from turnlog.engine.erasure.erasing import finish
-
-        logger.warning("%s: an erasure was cut off; it is finished now", log.store.url)
-        if not finish(log, wait=False):
-            logger.warning("%s: bytes of what was erased may be in free space", log.store.url)
-    except StorageError as error:
-        logger.warning("%s: an erasure cannot be finished: %s", log.store.url, error)
