@@ -189,6 +189,24 @@ def test_a_person_is_restricted_wherever_they_talk(log: Any):
         log.conversation("more")
 
 
+def test_what_is_not_there_is_neither_restricted_nor_released(log: Any):
+    from turnlog.domain.events import RestrictionLifted
+    from turnlog.engine.restriction import restrict as made
+
+    with pytest.raises(UnknownConversation):
+        restrict(log, "mistyped")
+    with pytest.raises(UnknownConversation):
+        made(log, "mistyped", None, RestrictionLifted("settled", actor="Eva"))
+    assert "mistyped" not in log
+
+
+def test_a_person_is_given_what_is_restricted(log: Any):
+    from turnlog.audit.subject import subject
+
+    restrict(log, "other 1")
+    assert [one.id for one in subject(log, "ann 1").conversations] == ["other 1"]
+
+
 # --- commands -----------------------------------------------------------------------------------
 
 

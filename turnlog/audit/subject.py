@@ -77,7 +77,7 @@ def subject(log: Any, person: str) -> Subject:
 
 def _lives(log: Any, id: str) -> Iterator[tuple[int, list[TracedEvent]]]:
     try:
-        newest = log.head(id, deleted=True)[0].life
+        newest = log.head(id, deleted=True, restricted=True)[0].life
     except UnknownConversation:
         return
     for life in range(1, newest + 1):

@@ -18,7 +18,7 @@ def restrict(log: Any, id: str | None, person: str | None, event: Event) -> list
     """
     wanted = isinstance(event, ProcessingRestricted)
     ids = [id] if id is not None else _of(log, person or "")
-    found = [one for one in ids if _state(log, one) is not wanted]
+    found = [one for one in ids if _state(log, one) is (not wanted)]
     if not found:
         raise UnknownConversation(id) if id is not None else UnknownPerson(person or "")
     for one in found:
