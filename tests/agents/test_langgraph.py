@@ -365,6 +365,48 @@ def test_a_saver_that_is_open_forgets_what_was_erased(saver: TurnlogSaver):
             assert list(saver.list(thread)) == list(again.list(thread))
 
 
+@pytest.mark.parametrize("redacted", [False, True])
+def test_a_checkpoint_that_was_erased_takes_no_other_message_with_it(
+    saver: TurnlogSaver, redacted: bool
+):
+    chat = graph(saver)
+    for text in ("one", "my card is 4000 1234", "three"):
+        say(chat, text)
+    number = numbers_of(saver)["my card is 4000 1234"]
+    if redacted:
+        saver.log.record("alice", e.MessageRedacted(number))
+    saver.copy_thread("alice", "bob")
+    saver.log.erase("alice", event=number, reason="a claim", actor="officer")
+    for thread in (ALICE, BOB):
+        found = texts(chat.get_state(thread).values["messages"])
+        assert found[:3] == ["one", "you said one", ""]
+        assert found[4:] == ["three", "you said three"]
+        assert texts(say(chat, "four", thread))[:7] == [*found, "four"]
+
+
+def test_an_erased_checkpoint_of_a_branch_is_passed_over_to_where_it_branched(
+    saver: TurnlogSaver,
+):
+    chat = graph(saver)
+    say(chat, "zero")
+    begin = chat.get_state(ALICE).config
+    say(chat, "one")
+    branch = chat.get_state(ALICE).config
+    say(chat, "two", begin)
+    say(chat, "my card is 4000 1234", branch)
+    say(chat, "three")
+    number = numbers_of(saver)["my card is 4000 1234"]
+    saver.log.erase("alice", event=number, reason="a claim", actor="officer")
+    found = texts(chat.get_state(ALICE).values["messages"])
+    assert found[:5] == ["zero", "you said zero", "one", "you said one", ""]
+    assert found[6:] == ["three", "you said three"]
+
+
+def numbers_of(saver: TurnlogSaver) -> dict[str, int]:
+    """The event of each text of Alice's."""
+    return {m.text: m.event or 0 for m in saver.log.conversation("alice").messages()}
+
+
 def test_a_deleted_thread_begins_anew_under_its_id(saver: TurnlogSaver):
     chat = graph(saver)
     say(chat, "hello")

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from langgraph.checkpoint.base import writes_sort_key
+from msgspec.structs import replace
 
 from turnlog.agents.checkpoints import CHECKPOINT, SOURCE
 from turnlog.agents.foreign import Foreign
@@ -23,7 +24,7 @@ from turnlog.agents.langgraph.bodies import (
 )
 from turnlog.agents.langgraph.message_list import MessageItem, MessageList
 from turnlog.agents.langgraph.spoken import Spoken
-from turnlog.domain.events import Event, ForeignRecorded
+from turnlog.domain.events import Event, ForeignRecorded, HistoryContinued
 
 Held = msgspec.Raw | list[msgspec.Raw] | MessageList
 """A channel's value as it is stored."""
@@ -48,6 +49,7 @@ class Thread:
         self.checkpoints: dict[Key, KeptCheckpoint] = {}
         self.numbers: dict[Key, int] = {}
         self._at: dict[int, KeptCheckpoint] = {}
+        self._back: dict[int, int] = {}
         self.writes: dict[Key, dict[tuple[str, int], tuple[Write, str]]] = {}
         self.hidden: set[Key] = set()
         self.tip: KeptCheckpoint | None = None
@@ -68,6 +70,8 @@ class Thread:
                 if event.source == SOURCE:
                     self._take_own(event)
             else:
+                if isinstance(event, HistoryContinued) and event.conversation is None:
+                    self._back[self.event] = event.event
                 self.spoken.take(self.event, event)
                 self.foreign.take(self.event, event)
 
@@ -78,6 +82,8 @@ class Thread:
             take(self, msgspec.json.decode(bytes(event.body), type=kind))
 
     def _take_checkpoint(self, body: KeptCheckpoint) -> None:
+        if body.base and body.base not in self._at:
+            body = replace(body, base=self._before(body.base, body.ns) or body.base)
         checkpoint = unpacked(body, self._at.get(body.base))
         key = checkpoint.ns, checkpoint.id
         self.checkpoints[key] = self._at[self.event] = checkpoint
@@ -90,6 +96,14 @@ class Thread:
             own = range(checkpoint.first, self.event)
             self.foreign.own(own)
             self.spoken.own(own)
+
+    def _before(self, number: int, ns: str) -> int:
+        """Number of the checkpoint that one went on from which was erased, or redacted itself.
+
+        It is the last one before it, unless the conversation goes back just then; 0 for none.
+        """
+        upto = self._back.get(number - 1, number)
+        return max((n for n, each in self._at.items() if n <= upto and each.ns == ns), default=0)
 
     def _take_writes(self, body: Writes) -> None:
         """The first of a task and place counts; one of a place below 0 is the last."""
