@@ -30,7 +30,7 @@ from turnlog.domain.message import Message
 from turnlog.domain.message_equality import alike
 from turnlog.domain.message_parts import Media, Reasoning, Refusal, Text, ToolCall, ToolResult
 from turnlog.domain.message_recording import recorded_as
-from turnlog.errors import FormatError, InvalidEvent, StaleParent
+from turnlog.errors import FormatError, InvalidEvent, OutOfRange, StaleParent
 from turnlog.projections.projection import rebuild
 
 ALICE: Any = {"configurable": {"thread_id": "alice"}}
@@ -405,6 +405,27 @@ def test_an_erased_checkpoint_of_a_branch_is_passed_over_to_where_it_branched(
 def numbers_of(saver: TurnlogSaver) -> dict[str, int]:
     """The event of each text of Alice's."""
     return {m.text: m.event or 0 for m in saver.log.conversation("alice").messages()}
+
+
+def test_a_fork_at_a_turn_has_nothing_of_the_next_message(saver: TurnlogSaver):
+    chat = graph(saver)
+    for text in ("one", "my card is 4000 1234", "three"):
+        say(chat, text)
+    saver.log.fork("alice", turn=1, as_="bob")
+    state = chat.get_state(BOB)
+    assert texts(state.values["messages"]) == ["one", "you said one"]
+    assert state.next == ()
+    held = [bytes(event.body) for event in saver.log.read_events("bob") if is_foreign(event)]
+    assert not any(b"4000 1234" in body for body in held)
+    saver.log.record("alice", e.MessageRedacted(numbers_of(saver)["my card is 4000 1234"]))
+    assert texts(chat.get_state(BOB).values["messages"]) == ["one", "you said one"]
+    with pytest.raises(OutOfRange):
+        saver.log.fork("alice", turn=0, as_="carl")
+    assert texts(say(chat, "two", BOB)) == ["one", "you said one", "two", "you said two"]
+
+
+def is_foreign(event: e.Event) -> bool:
+    return isinstance(event, e.ForeignRecorded)
 
 
 def test_a_deleted_thread_begins_anew_under_its_id(saver: TurnlogSaver):

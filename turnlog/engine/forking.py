@@ -14,6 +14,7 @@ from turnlog.domain.events import (
     MessageRedacted,
     OriginDeleted,
 )
+from turnlog.domain.inputs import before_input
 from turnlog.domain.state import State
 from turnlog.encoding.rows import TAGS
 from turnlog.errors import FormatError, OutOfRange, UnknownConversation
@@ -49,12 +50,20 @@ class Fork(msgspec.Struct, frozen=True):
     def shared(self, origin: LiveHead, history: StoredHistory) -> State:
         """After the last event that the two share. Raises OutOfRange where there is none."""
         if self.turn is not None:
-            return history.state_after_turn(self.turn, going_on=False)
+            return self._after_turn(history, self.turn)
         last = origin.event if self.event is None else self.event
         if not 1 <= last <= origin.event:
             why = f"there is no event {last} to fork at, the last is {origin.event}"
             raise OutOfRange(self.origin, why)
         return origin.state if last == origin.event else history.state(last)
+
+    def _after_turn(self, history: StoredHistory, turn: int) -> State:
+        """Without what a framework kept of the next turn's input already."""
+        state = history.state_after_turn(turn, going_on=False)
+        last = before_input(history.newest_first(state.event), state.event)
+        if not last:
+            raise OutOfRange(self.origin, f"there is nothing to share in turn {turn}")
+        return state if last == state.event else history.state(last)
 
 
 def begun(name: str, origin: LiveHead, history: StoredHistory, state: State) -> LiveHead:
