@@ -217,14 +217,16 @@ class _Planning:
 
 
 def with_masked(events: Sequence[Event], numbers: Collection[int]) -> set[int]:
-    """Numbers of events that go, and of those that a redaction masked because of them.
+    """Numbers of events that go, and of those that a redaction hid or masked because of them.
 
     Once they are gone nothing would be known of what it hid.
     """
     going, before = set(numbers), Redactions(enumerate(events, 1))
     while before and going:
         left = [
-            EventErased(type(event).__name__) if number in going else event
+            EventErased(type(event).__name__)
+            if number in going or (isinstance(event, MessageRedacted) and event.message in going)
+            else event
             for number, event in enumerate(events, 1)
         ]
         after = Redactions(enumerate(left, 1))
