@@ -200,6 +200,15 @@ def test_what_is_not_there_is_neither_restricted_nor_released(log: Any):
     assert "mistyped" not in log
 
 
+def test_a_restriction_reaches_forks_of_forks(log: Any):
+    log.fork("other 1", as_="fork")
+    log.fork("fork", as_="fork of fork")
+    assert sorted(restrict(log, "other 1")) == ["fork", "fork of fork", "other 1"]
+    for id in ("fork", "fork of fork"):
+        with pytest.raises(Restricted, match="is restricted"):
+            log.conversation(id)
+
+
 def test_a_person_is_given_what_is_restricted(log: Any):
     from turnlog.audit.subject import subject
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from turnlog.domain.events import Event, ProcessingRestricted
 from turnlog.engine.erasure.people import person_of
+from turnlog.engine.erasure.plan import forks_of
 from turnlog.errors import UnknownConversation, UnknownPerson
 from turnlog.storage.rows import commitment_of
 
 
 def restrict(log: Any, id: str | None, person: str | None, event: Event) -> list[str]:
     """Record a restriction, or its end, in a conversation or in all of a person's; which they are.
+
+    A restriction reaches the forks, which show the past that they share; each ends by its own id.
 
     Raises UnknownConversation or UnknownPerson where there are none that are not so already.
     """
@@ -21,6 +24,8 @@ def restrict(log: Any, id: str | None, person: str | None, event: Event) -> list
     found = [one for one in ids if _state(log, one) is (not wanted)]
     if not found:
         raise UnknownConversation(id) if id is not None else UnknownPerson(person or "")
+    if wanted:
+        found = list(dict.fromkeys([*found, *_open_forks(log, found)]))
     for one in found:
         log.record(one, event)
     return found
@@ -31,6 +36,16 @@ def _of(log: Any, person: str) -> Iterator[str]:
     for id in dict.fromkeys([*found.conversations, person]):
         if _state(log, id) is not None:
             yield id
+
+
+def _open_forks(log: Any, ids: Iterable[str]) -> Iterator[str]:
+    log.current.catch_up()  # forks are found in a table that lags behind
+    reader = log.store.reader
+    for id in ids:
+        for fork in forks_of(reader, log.head(id)[0].stream):
+            found = reader.stream_of(fork)
+            if found and found.name is not None and _state(log, found.conversation) is False:
+                yield found.conversation
 
 
 def _state(log: Any, id: str) -> bool | None:
