@@ -424,6 +424,28 @@ def test_a_fork_at_a_turn_has_nothing_of_the_next_message(saver: TurnlogSaver):
     assert texts(say(chat, "two", BOB)) == ["one", "you said one", "two", "you said two"]
 
 
+def test_a_redaction_reaches_a_copy_that_was_made_before_the_message_was_recorded(
+    saver: TurnlogSaver,
+):
+    chat = graph(saver)
+    for text in ("one", "my card is 4000 1234"):
+        say(chat, text)
+    number = numbers_of(saver)["my card is 4000 1234"]
+    saver.log.fork("alice", event=number - 1, as_="bob")
+    saver.log.fork("bob", as_="carl")
+    saver.log.record("alice", e.MessageRedacted(number))
+    saver.log.fork("alice", event=number - 1, as_="dora")
+    for name in ("bob", "carl", "dora"):
+        assert "4000 1234" not in str([*map(body_of, saver.log.read_events(name))])
+        thread: Any = {"configurable": {"thread_id": name}}
+        assert texts(chat.get_state(thread).values["messages"]) == ["one", "you said one"]
+        assert texts(say(chat, "two", thread))[2:] == ["two", "you said two"]
+
+
+def body_of(event: e.Event) -> bytes:
+    return bytes(event.body) if isinstance(event, e.ForeignRecorded) else b""
+
+
 def is_foreign(event: e.Event) -> bool:
     return isinstance(event, e.ForeignRecorded)
 

@@ -20,7 +20,7 @@ from turnlog.domain.subjects import about
 from turnlog.encoding.checking import checked
 from turnlog.encoding.rows import SALT_BYTES, columns, decode_skeleton, digest
 from turnlog.engine.command import recording
-from turnlog.engine.forking import HIDING, Fork, begun, first_events, passed_on
+from turnlog.engine.forking import HIDING, Fork, begun, first_events, hidden_inputs, passed_on
 from turnlog.engine.known import KnownCommits
 from turnlog.engine.placing import Placed, Placing
 from turnlog.engine.recordable import check_recordable
@@ -256,7 +256,7 @@ class Batch:
         else:
             commits = self._cut(request, head, events, history)
         if hides and head.stream:
-            self._hide_in_forks(request, head.stream, events)
+            self._hide_in_forks(request, head, events)
         return Recorded(commits, state)
 
     # --- forks ----------------------------------------------------------------------------------
@@ -280,14 +280,15 @@ class Batch:
         asked = checked(request.conversation, first_events(fork, origin, history, shared.event))
         return self._recorded_events(request, begins, asked, history, origin.stream)
 
-    def _hide_in_forks(self, request: Request, stream: int, events: Sequence[Event]) -> None:
+    def _hide_in_forks(self, request: Request, origin: LiveHead, events: Sequence[Event]) -> None:
         """Record in the forks of a stream what its events hide of the past they share."""
-        for row in self._forks_of(stream):
+        history = self._history(origin)
+        for row in self._forks_of(origin.stream):
             head = self._known_head(row.conversation)
             if head.stream != row.stream or head.state.deleted:
                 continue
             shared = decode_skeleton(row.skeleton).first_event - 1
-            if hidden := passed_on(events, shared):
+            if hidden := [*passed_on(events, shared), *hidden_inputs(history, events, shared)]:
                 asking = Request(head.conversation, request.command, request.recorded, request.now)
                 self._recorded_events(asking, head, hidden, self._history(head))
 

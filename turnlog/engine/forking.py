@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import msgspec
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from turnlog.domain.events import (
     OriginDeleted,
 )
 from turnlog.domain.inputs import before_input
+from turnlog.domain.redactions import Redactions
 from turnlog.domain.state import State
 from turnlog.encoding.rows import TAGS
 from turnlog.errors import FormatError, OutOfRange, UnknownConversation
@@ -87,15 +89,34 @@ def first_events(
     yield from rest
     if origin.state.redacted and shared < origin.event:
         known = {event.message for event in rest if isinstance(event, MessageRedacted)}
-        for first, events in history.groups(history.before(shared), _HIDING_TAGS):
-            later = (event for number, event in enumerate(events, first) if number > shared)
-            hidden = passed_on(later, shared)
-            yield from (each for each in hidden if getattr(each, "message", None) not in known)
+        groups = history.groups(history.before(shared), _HIDING_TAGS)
+        numbered = chain.from_iterable(enumerate(events, first) for first, events in groups)
+        later = [event for number, event in numbered if number > shared]
+        hidden = [*passed_on(later, shared), *hidden_inputs(history, later, shared)]
+        yield from (each for each in hidden if getattr(each, "message", None) not in known)
 
 
 def passed_on(events: Iterable[Event], shared: int) -> Sequence[Event]:
     """What events of an origin hide in a fork that shares its events up to a number."""
     return [found for event in events if (found := _hidden_too(event, shared)) is not None]
+
+
+def hidden_inputs(history: StoredHistory, new: Sequence[Event], shared: int) -> Iterator[Event]:
+    """What hides, in a fork that shares events up to a number, inputs that say what is redacted.
+
+    A framework kept them before the message was recorded, which the fork does not share. history:
+    the origin's, up to its newest events, which are `new`.
+    """
+    redacted = [event for event in new if isinstance(event, MessageRedacted)]
+    if not any(event.message > shared for event in redacted):
+        return
+    if (first := before_input(history.newest_first(shared), shared)) == shared:
+        return
+    events = [*history.newest_first()][::-1]
+    shown = Redactions(events).shown
+    for number, event in events[first:shared]:
+        if shown(number, event) != event:
+            yield MessageRedacted(number, redacted[-1].reason, actor=redacted[-1].actor)
 
 
 def _hidden_too(event: Event, shared: int) -> Event | None:
