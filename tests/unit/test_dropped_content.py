@@ -20,7 +20,8 @@ from turnlog.domain.events import EventErased
 from turnlog.encoding.rows import dropped
 from turnlog.errors import UnknownConversation
 from turnlog.projections import PROJECTIONS
-from turnlog.projections.projection import catch_up
+from turnlog.projections.projection import catch_up, forget
+from turnlog.projections.view import Buffer
 from turnlog.storage.copying import backup
 from turnlog.storage.memory import MemoryRecorder
 from turnlog.storage.recorder import Recorder
@@ -53,7 +54,17 @@ def drop(log: turnlog.Turnlog, name: str) -> None:
         repeat_lookup(secret, name, RepeatKey(f"{name}{turn}", is_message=True))
         for turn in range(TURNS)
     ]
+    _forget(log.store, name)
     _DROPS[type(log.store).__name__](log.store, name, left, keys)
+
+
+def _forget(store: Recorder, name: str) -> None:
+    """Drop the entries of read models, also those of models that doors have registered."""
+    with store.transaction() as transaction:
+        for checkpoint in transaction.checkpoints():
+            buffer = Buffer(transaction, checkpoint.model, transaction)
+            forget(name, buffer)
+            transaction.put(checkpoint.model, buffer.encoded())
 
 
 Left = list[tuple[Row, bytes, bytes]]
@@ -67,7 +78,6 @@ def _drop_in_sql(execute: Callable[..., Any], prefix: str, name: Any, left: Left
     execute(f"UPDATE {prefix}streams SET name = NULL, lookup = NULL WHERE stream = %s", (stream,))
     execute(f"DELETE FROM {prefix}heads WHERE conversation = %s", (name,))
     execute(f"DELETE FROM {prefix}snapshots WHERE stream = %s", (stream,))
-    execute(f"DELETE FROM {prefix}models WHERE conversation = %s", (name,))
     for key in keys:
         execute(f"DELETE FROM {prefix}keys WHERE lookup = %s", (key,))
 
@@ -100,9 +110,6 @@ def _drop_in_memory(store: Any, name: str, left: Left, keys: list[bytes]) -> Non
     tables._snapshots.pop(stream, None)
     for key in keys:
         del tables._keys[key]
-    for entries in tables._models.values():
-        for place in [place for place in entries if place[0] == name]:
-            del entries[place]
 
 
 _DROPS = {
