@@ -264,3 +264,9 @@ def test_restrict_and_release(folder: Path):
     assert asked("show", "new").status == 0
     again = asked("release", "new", "--reason", "settled", "--actor", "Eva")
     assert again.status == 2
+
+
+def test_what_is_restricted_already_is_named(folder: Path):
+    why = ("--reason", "disputed", "--actor", "Eva")
+    assert asked("restrict", "new", *why).status == 0
+    assert "'new': conversation: is restricted already" in asked("restrict", "new", *why).err

@@ -93,10 +93,10 @@ def _released(log: Any, id: str | None, person: str | None, reason: str, actor: 
     """What ended. Raises Held where nothing did."""
     from turnlog.domain.events import RestrictionLifted
     from turnlog.engine.restriction import restrict
-    from turnlog.errors import Held, UnknownConversation, UnknownPerson
+    from turnlog.errors import Held, InvalidEvent, UnknownConversation, UnknownPerson
 
     lifted: list[str] = []
-    with suppress(UnknownConversation, UnknownPerson):
+    with suppress(InvalidEvent, UnknownConversation, UnknownPerson):
         lifted = restrict(log, id, person, RestrictionLifted(reason, actor=actor))
     ended = [f"restriction of {conversation}" for conversation in lifted]
     try:

@@ -8,7 +8,7 @@ from typing import Any
 from turnlog.domain.events import Event, ProcessingRestricted
 from turnlog.engine.erasure.people import person_of
 from turnlog.engine.erasure.plan import forks_of
-from turnlog.errors import UnknownConversation, UnknownPerson
+from turnlog.errors import InvalidEvent, UnknownConversation, UnknownPerson
 from turnlog.storage.rows import commitment_of
 
 
@@ -17,11 +17,15 @@ def restrict(log: Any, id: str | None, person: str | None, event: Event) -> list
 
     A restriction reaches the forks, which show the past that they share; each ends by its own id.
 
-    Raises UnknownConversation or UnknownPerson where there are none that are not so already.
+    Raises UnknownConversation or UnknownPerson where there are none, InvalidEvent for a
+    conversation that is so already.
     """
     wanted = isinstance(event, ProcessingRestricted)
     ids = [id] if id is not None else _of(log, person or "")
     found = [one for one in ids if _state(log, one) is (not wanted)]
+    if not found and id is not None and _state(log, id) is wanted:
+        why = "is restricted already" if wanted else "is not restricted"
+        raise InvalidEvent(id, "conversation", why)
     if not found:
         raise UnknownConversation(id) if id is not None else UnknownPerson(person or "")
     if wanted:
