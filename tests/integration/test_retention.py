@@ -269,4 +269,13 @@ def test_restrict_and_release(folder: Path):
 def test_what_is_restricted_already_is_named(folder: Path):
     why = ("--reason", "disputed", "--actor", "Eva")
     assert asked("restrict", "new", *why).status == 0
-    assert "'new': conversation: is restricted already" in asked("restrict", "new", *why).err
+    assert "'new': is restricted already" in asked("restrict", "new", *why).err
+
+
+def test_the_origin_of_a_restricted_fork_can_be_deleted(log: Any):
+    log.fork("other 1", as_="fork")
+    restrict(log, "fork")
+    log.delete("other 1", reason="asked", actor="Eva")
+    assert "other 1" not in log
+    with pytest.raises(Restricted):
+        log.conversation("fork")

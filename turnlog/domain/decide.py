@@ -63,7 +63,7 @@ def decide(
     return decision.events, decision.state
 
 
-_OF_RESTRICTED = e.RestrictionLifted | e.ConversationDeleted
+_OF_RESTRICTED = e.RestrictionLifted | e.ConversationDeleted | e.OriginDeleted
 """All that a restricted conversation takes."""
 
 
