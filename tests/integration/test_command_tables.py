@@ -51,7 +51,7 @@ def test_tabs_newlines_and_backslashes_are_escaped(db: str) -> None:
 
 
 def test_rows_are_printed_as_they_come(capsys: pytest.CaptureFixture[str]) -> None:
-    configure(db=None, json=False)
+    configure(db=None, keys=None, json=False)
 
     def counting() -> Iterator[tuple[int]]:
         yield (1,)
@@ -70,7 +70,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
 def test_a_terminal_gets_a_page_at_a_time(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(db=None, json=False)
+    configure(db=None, keys=None, json=False)
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setattr("sys.stdout", terminal := Terminal())
 

@@ -153,7 +153,7 @@ def test_it_checks_a_whole_log(log: Turnlog, tmp_path: Path) -> None:
         "parts = CAST(replace(parts, 'says 7', 'said 7') AS BLOB) WHERE position = 8",
         "version = 999 WHERE position = 9",
         "position = 9999 WHERE position = 9",
-        "version = 9, stream = (SELECT max(stream) FROM streams) WHERE position = 1",
+        "version = 998, stream = (SELECT max(stream) FROM streams) WHERE position = 1",
     ],
 )
 def test_it_finds_what_was_changed(log: Turnlog, tmp_path: Path, change: str) -> None:

@@ -81,7 +81,8 @@ def test_a_rebuilt_read_model_equals_the_live_one(recordings, deleted, batch, da
         rebuild_heads(log.store, batch)
         assert contents(log) == live
         assert heads(log) == before
-        assert not any(id in deleted for model in live.values() for id, _, _ in model)
+        hiding = (model for name, model in live.items() if name != "persons")  # which finds all
+        assert not any(id in deleted for model in hiding for id, _, _ in model)
 
 
 @given(recordings)

@@ -314,6 +314,7 @@ async def test_a_conversation_is_forked_over_http(naming_server: Server) -> None
             assert done.status_code == 201
             assert done.json() == {
                 "conversation": "fork", "version": 1, "event": 2, "events": 1, "new": new,
+                    "repeated": [],
             }  # fmt: skip
         page = (await http.get("/fork/events")).json()
         assert [event.get("text") for event in page["events"]] == ["one", None]
