@@ -22,7 +22,7 @@ from turnlog.audit.publishing import Publisher
 from turnlog.audit.verify import verify
 from turnlog.projections.tree import Tree
 from turnlog.proof import merkle
-from turnlog.proof.checkpoint import Checkpoint
+from turnlog.proof.checkpoint import LogCheckpoint
 from turnlog.proof.folder import TileFolder
 from turnlog.proof.keys import COSIGNATURE, PLAIN, Signer
 
@@ -33,9 +33,9 @@ STEPS = 40
 """That each writer takes in the short form; the long one lasts 60 s."""
 
 
-def heads_in(folder: TileFolder) -> list[Checkpoint]:
+def heads_in(folder: TileFolder) -> list[LogCheckpoint]:
     """Every head that was published, the smallest first."""
-    return sorted((Checkpoint.parse(n.text) for n in folder.every()), key=lambda head: head.size)
+    return sorted((LogCheckpoint.parse(n.text) for n in folder.every()), key=lambda head: head.size)
 
 
 def check_published(log: Turnlog, folder: TileFolder) -> int:

@@ -30,7 +30,7 @@ from turnlog.engine.query import summary
 from turnlog.errors import InvalidEvent, OutOfRange, UnknownConversation
 from turnlog.projections import projection, slot_history
 from turnlog.projections.transcript import messages
-from turnlog.training.plan import Plan
+from turnlog.training.plan import ExportPlan
 from turnlog.training.select import selected
 
 
@@ -284,7 +284,7 @@ def test_a_trial_counts_nowhere_and_what_is_shared_once(log: Turnlog, tmp_path: 
     assert [summary(*each).get("trial") for each in log.heads()] == [None, None, True, None]
     counts = _counted(log)
     assert (counts["conversations"], counts["turns"], counts["events"]) == (3, 5, 23)
-    plan = Plan("jsonl", log.store.reader.last_position())
+    plan = ExportPlan("jsonl", log.store.reader.last_position())
     assert [each.id for each in selected(log, plan)] == ["a", "f", "u"]
 
 

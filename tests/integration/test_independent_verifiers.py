@@ -20,7 +20,7 @@ from turnlog.audit.publishing import Publisher
 from turnlog.encoding.rows import dropped
 from turnlog.projections.tree import Tree
 from turnlog.proof import merkle
-from turnlog.proof.checkpoint import Checkpoint
+from turnlog.proof.checkpoint import LogCheckpoint
 from turnlog.proof.folder import TileFolder
 from turnlog.proof.keys import COSIGNATURE, PLAIN, Signer
 from turnlog.proof.note import Note
@@ -54,7 +54,7 @@ def test_tiles_checkpoints_and_a_thousand_proofs_are_accepted(
         for turn in range(1, 1001):
             proof = ProvableTurn(log, "alice", turn).proof(tree, note)
             (tmp_path / "proofs" / f"{turn}.tlog-proof").write_text(str(proof))
-        sizes = sorted(Checkpoint.parse(n.text).size for n in TileFolder(tmp_path).every())
+        sizes = sorted(LogCheckpoint.parse(n.text).size for n in TileFolder(tmp_path).every())
         pairs = [
             (old, new, list(map(encoded, merkle.consistency(tree.node, old, new))))
             for old, new in combinations(sizes, 2)

@@ -20,7 +20,7 @@ from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.slots import Slot
 from turnlog.domain.values import RawJson
 from turnlog.serializers.formats import codec
-from turnlog.training.plan import Plan
+from turnlog.training.plan import ExportPlan
 from turnlog.training.write import export
 
 DIALOGUES = 10
@@ -282,7 +282,9 @@ def plant(kind: Kind, dialogue: Dialogue) -> tuple[Dialogue, int]:
 def written(dialogue: Dialogue, format: str, out: Path) -> Any:
     with turnlog.open("memory:") as log:
         log.import_dialogue(dialogue)
-        return export(log, Plan(format=format, position=log.store.reader.last_position()), out)
+        return export(
+            log, ExportPlan(format=format, position=log.store.reader.last_position()), out
+        )
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -19,11 +19,11 @@ from turnlog.audit.publishing import Publisher
 from turnlog.errors import ProofError, Rewritten
 from turnlog.projections.tree import Tree
 from turnlog.proof import merkle
-from turnlog.proof.checkpoint import Checkpoint, checked, signed
+from turnlog.proof.checkpoint import LogCheckpoint, checked, signed
 from turnlog.proof.folder import TileFolder
 from turnlog.proof.keys import COSIGNATURE, PLAIN, Signer
 from turnlog.proof.note import Note
-from turnlog.proof.witness import Refused, Submission, Witness, hash_of
+from turnlog.proof.witness import CosigningRefused, Submission, Witness, hash_of
 from turnlog.proof.witness_client import cosigned, newest
 from turnlog.server.heads import publishing
 from turnlog.server.main import listening_on
@@ -49,7 +49,7 @@ class Leaves:
         return merkle.parent(self.node(level - 1, 2 * index), self.node(level - 1, 2 * index + 1))
 
     def head(self, size: int, *signers: Signer) -> Note:
-        head = Checkpoint(ORIGIN, size, merkle.root(self.node, size))
+        head = LogCheckpoint(ORIGIN, size, merkle.root(self.node, size))
         return signed(head, signers or [LOG], lambda: NOW)
 
     def submission(self, old: int, size: int, *signers: Signer) -> bytes:
@@ -70,7 +70,7 @@ def witness(folder: Path) -> Witness:
 
 
 def refused(witness: Witness, content: bytes) -> tuple[int, int | None]:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(CosigningRefused) as caught:
         witness.cosign(content)
     return caught.value.status, caught.value.size
 
@@ -109,7 +109,7 @@ def test_it_refuses_as_the_specification_says(witness: Witness, folder: Path) ->
 
 
 def test_a_head_of_size_zero_is_that_of_nothing(witness: Witness) -> None:
-    wrong = signed(Checkpoint(ORIGIN, 0, bytes(32)), [LOG], lambda: NOW)
+    wrong = signed(LogCheckpoint(ORIGIN, 0, bytes(32)), [LOG], lambda: NOW)
     assert refused(witness, str(Submission(0, (), wrong)).encode()) == (422, None)
     assert refused(witness, Leaves().submission(0, 3).replace(b"old 0\n", b"old 0\nAAAA\n")) == (
         422, None,
@@ -134,7 +134,7 @@ def test_of_two_that_ask_at_once_one_is_answered_with_a_conflict(witness: Witnes
     def ask(size: int) -> None:
         try:
             outcomes.append(len(witness.cosign(leaves.submission(3, size))))
-        except Refused as error:
+        except CosigningRefused as error:
             outcomes.append(error.status)
 
     threads = [threading.Thread(target=ask, args=(size,)) for size in range(4, 12)]
@@ -250,7 +250,7 @@ def test_heads_of_a_log_are_published_with_cosignatures(service: str, tmp_path: 
         assert publisher.publish() == note
         assert (published.folder / "checkpoint").stat().st_mtime_ns == published_at
         tree = Tree(log.store)
-    sizes = [Checkpoint.parse(note.text) for note in published.every()]
+    sizes = [LogCheckpoint.parse(note.text) for note in published.every()]
     assert [each.size for each in sizes] == [2, 3, 258, 600]
     assert all(tree.checkpoint(each.size) == each for each in sizes)
     with turnlog.open("memory:") as other, pytest.raises(Rewritten):

@@ -25,7 +25,7 @@ from turnlog.storage.checkpoints import close_over
 from turnlog.storage.rows import Checkpoint
 from turnlog.storage.sqlite import SqliteRecorder
 from turnlog.storage.subscription import Subscription
-from turnlog.training.plan import Plan
+from turnlog.training.plan import ExportPlan
 from turnlog.training.select import selected
 
 COLUMNS = {
@@ -148,7 +148,9 @@ READINGS: dict[str, Callable[[turnlog.Turnlog, str], Any]] = {
     "version": lambda log, id: log.conversation(id, version=4),
     "keyed": lambda log, id: log.keyed(id, "m3"),
     "follow": lambda log, id: log.next_commits(Subscription(log.store)),
-    "export": lambda log, id: list(selected(log, Plan("jsonl", log.store.reader.last_position()))),
+    "export": lambda log, id: list(
+        selected(log, ExportPlan("jsonl", log.store.reader.last_position()))
+    ),
     "search": lambda log, id: list(matching(log, search="noted")),
     "slots": lambda log, id: list(changes(log.view("slots"), id)),
     "transcript": lambda log, id: list(messages(log.view("transcript"), id)),

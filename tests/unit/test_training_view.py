@@ -16,7 +16,7 @@ from turnlog.domain.history import NoHistory
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
 from turnlog.errors import FormatError
-from turnlog.training.plan import Plan, included, parts
+from turnlog.training.plan import ExportPlan, included, parts
 from turnlog.training.select import PastConversation
 from turnlog.training.split import Leaks, part
 
@@ -147,9 +147,9 @@ def test_only_what_is_left_out_can_be_included():
         included("deleted")
 
 
-def plan(**fields: Any) -> Plan:
+def plan(**fields: Any) -> ExportPlan:
     split = {"train": 0.8, "dev": 0.1, "test": 0.1}
-    return Plan(format="jsonl", position=0, split=split, **fields)
+    return ExportPlan(format="jsonl", position=0, split=split, **fields)
 
 
 def test_parts_have_their_shares_within_sampling_error():

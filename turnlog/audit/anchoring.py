@@ -16,7 +16,7 @@ from turnlog.projections.tree import TreeProjection, tile_in
 from turnlog.projections.view import StoredView
 from turnlog.proof import merkle, timestamp
 from turnlog.proof.backdating import is_backdated
-from turnlog.proof.checkpoint import Checkpoint, SignedCheckpoint, checked, origin_of
+from turnlog.proof.checkpoint import LogCheckpoint, SignedCheckpoint, checked, origin_of
 from turnlog.proof.folder import TileFolder
 from turnlog.proof.keys import Verifier
 from turnlog.proof.merkle import HASH_BYTES
@@ -40,7 +40,7 @@ class KeptHead(NamedTuple):
     tiles: Read | None = None
 
     @property
-    def checkpoint(self) -> Checkpoint:
+    def checkpoint(self) -> LogCheckpoint:
         return self.signed.checkpoint
 
     @property
@@ -262,7 +262,7 @@ def _tiles_of(leaves: bytes) -> Read:
     return lambda level, index: tiles.get((level, index), b"")
 
 
-def _reference(read: Read, head: Checkpoint) -> bytes | None:
+def _reference(read: Read, head: LogCheckpoint) -> bytes | None:
     """The leaves that a head was signed of; None where these tiles are not those."""
     leaves = b"".join(read(0, index) for index in range(-(-head.size // WIDTH)))
     leaves = leaves[: head.size * HASH_BYTES]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from turnlog.errors import InvalidProof
-from turnlog.proof.checkpoint import Checkpoint, checked
+from turnlog.proof.checkpoint import LogCheckpoint, checked
 from turnlog.proof.inclusion import InclusionProof
 from turnlog.proof.keys import Verifier
 from turnlog.proof.note import Note
@@ -26,7 +26,7 @@ def check(
     return proven
 
 
-def _agree(turn: ProvenTurn, kept: Checkpoint) -> None:
+def _agree(turn: ProvenTurn, kept: LogCheckpoint) -> None:
     proven = turn.head.checkpoint
     if proven.origin != kept.origin:
         raise InvalidProof(f"the head that was kept is of the log {kept.origin}, not of this one")

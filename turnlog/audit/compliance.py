@@ -21,7 +21,7 @@ from turnlog.engine.retention import rules_in_force
 SATISFIED, NOT, UNDECIDABLE = "satisfied", "not satisfied", "not decidable from the log"
 
 
-class Finding(NamedTuple):
+class ArticleFinding(NamedTuple):
     """verdict: satisfied, not satisfied, or not decidable from the log; evidence: why."""
 
     article: str
@@ -45,12 +45,12 @@ class _Looked(NamedTuple):
 _Check = Callable[[_Looked], tuple[str, str]]
 
 
-def findings(log: Any) -> Iterator[Finding]:
+def findings(log: Any) -> Iterator[ArticleFinding]:
     """One for each article, in order; reads and verifies the whole log first."""
     rules, erasing = rules_in_force(log).rules, unfinished(log.store.reader).open is not None
     looked = _Looked(evidence(log), verify(log.store), rules, erasing)
     for article, asks, check in CHECKS:
-        yield Finding(article, asks, *check(looked))
+        yield ArticleFinding(article, asks, *check(looked))
 
 
 # --- AI Act -------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ UNNAMED = {"user", "bot", "agent", "tool", "system"}
 """Actors that name a role and no person."""
 
 
-class Change(NamedTuple):
+class VersionChange(NamedTuple):
     """From here on another version ran; time: the log's clock, UTC seconds."""
 
     conversation: str
@@ -44,7 +44,7 @@ class Evidence(msgspec.Struct):
     undisclosed: list[str] = []
     answers: int = 0
     unversioned: int = 0
-    changes: list[Change] = []
+    changes: list[VersionChange] = []
     oversight: int = 0
     unnamed: int = 0
     counts: Counter[str] = msgspec.field(default_factory=Counter)
@@ -105,10 +105,10 @@ def _add(found: Evidence, recorded: RecordedEvent) -> None:
         found.persons.add(event.user)
 
 
-def _changes(ran: list[tuple[float, str, int, Versions]]) -> Iterator[Change]:
+def _changes(ran: list[tuple[float, str, int, Versions]]) -> Iterator[VersionChange]:
     """Each time that another version ran than before, in order of the log's clock."""
     before: Versions | None = None
     for time, conversation, event, versions in sorted(ran, key=lambda each: each[:3]):
         if before is not None and versions != before:
-            yield Change(conversation, event, time, versions)
+            yield VersionChange(conversation, event, time, versions)
         before = versions

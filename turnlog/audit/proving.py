@@ -18,7 +18,7 @@ from turnlog.projections.history import StoredHistory
 from turnlog.projections.stream_rows import StreamRows
 from turnlog.projections.tree import Tree
 from turnlog.proof import merkle, turn_proof
-from turnlog.proof.checkpoint import Checkpoint, signed
+from turnlog.proof.checkpoint import LogCheckpoint, signed
 from turnlog.proof.inclusion import InclusionProof
 from turnlog.proof.keys import Signer
 from turnlog.proof.note import Note, encoded
@@ -93,7 +93,7 @@ class ProvableTurn:
 
         Raises OutOfRange where the turn was recorded after it.
         """
-        size = Checkpoint.parse(note.text).size
+        size = LogCheckpoint.parse(note.text).size
         if self.position >= size:
             why = (
                 f"turn {self.turn} ends at position {self.position}, after the head of size {size}"
@@ -136,7 +136,7 @@ def continuations(tree: Tree, note: Note, given: Note | None) -> list[Continuati
     """That a note of the tree goes on from one that was given, if it is another one."""
     if given is None or given.text == note.text:
         return []
-    earlier = Checkpoint.parse(given.text)
+    earlier = LogCheckpoint.parse(given.text)
     path = merkle.consistency(tree.node, earlier.size, tree.size)
     return [Continuation(earlier.size, [encoded(hash) for hash in path])]
 
@@ -159,7 +159,7 @@ def note_for(
     Raises InvalidNote or Rewritten where what was given is not of this log.
     """
     if given is not None:
-        check_goes_on(tree, Checkpoint.parse(given.text))
+        check_goes_on(tree, LogCheckpoint.parse(given.text))
     if signers:
         return signed(tree.checkpoint(), signers, clock)
     if given is None:

@@ -11,7 +11,7 @@ import msgspec
 from turnlog.errors import Corrupt, ProofError, Rewritten
 from turnlog.projections.tree import Tree
 from turnlog.proof import merkle
-from turnlog.proof.checkpoint import Checkpoint, signed
+from turnlog.proof.checkpoint import LogCheckpoint, signed
 from turnlog.proof.folder import ENTRIES, TileFolder, bundle, changed, locked
 from turnlog.proof.keys import Signer
 from turnlog.proof.note import Note
@@ -48,13 +48,13 @@ class Publisher(msgspec.Struct, frozen=True):
     def _publish(self) -> Note:
         tree, before = Tree(self.recorder), self._newest()
         if before is not None:
-            check_goes_on(tree, Checkpoint.parse(before.text))
+            check_goes_on(tree, LogCheckpoint.parse(before.text))
         note = signed(tree.checkpoint(), self.signers, self.clock)
         if before is not None and before.text == note.text:
             note = before.with_signatures(note.signatures)
             if note == before and (not self.witnesses or len(note.signatures) > len(self.signers)):
                 return note  # nothing is new
-        size = Checkpoint.parse(before.text).size if before else 0
+        size = LogCheckpoint.parse(before.text).size if before else 0
         for url in self.witnesses:
             note = _cosigned(url, tree, note, size)
         if self.folder is not None:
@@ -77,7 +77,7 @@ def _cosigned(url: str, tree: Tree, note: Note, last: int) -> Note:
         return note
 
 
-def check_goes_on(tree: Tree, before: Checkpoint) -> None:
+def check_goes_on(tree: Tree, before: LogCheckpoint) -> None:
     """Raise Rewritten where the log does not go on from what a head says that it was."""
     if before.origin != tree.origin:
         raise Rewritten(f"the head is of the log {before.origin}, not of {tree.origin}")

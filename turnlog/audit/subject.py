@@ -47,7 +47,7 @@ class SubjectConversation(msgspec.Struct, frozen=True):
         return list(dict.fromkeys(c for line in self.events if (c := line.event.channel)))
 
 
-class Subject(msgspec.Struct, frozen=True):
+class PersonRecord(msgspec.Struct, frozen=True):
     """names: all that the person is known under. exports: whom their conversations went to."""
 
     person: str
@@ -56,7 +56,7 @@ class Subject(msgspec.Struct, frozen=True):
     exports: Sequence[dict[str, Any]]
 
 
-def subject(log: Any, person: str) -> Subject:
+def subject(log: Any, person: str) -> PersonRecord:
     """Deleted conversations and earlier lives included, what is about others left out.
 
     Raises UnknownPerson where neither a conversation identifies the person nor has that id.
@@ -72,7 +72,7 @@ def subject(log: Any, person: str) -> Subject:
             found.append(SubjectConversation(id, life, every, _own(every, here)))
     if not any(one.own for one in found):
         raise UnknownPerson(person)
-    return Subject(person, sorted(names), found, exports_of(log, [one.id for one in found]))
+    return PersonRecord(person, sorted(names), found, exports_of(log, [one.id for one in found]))
 
 
 def _lives(log: Any, id: str) -> Iterator[tuple[int, list[TracedEvent]]]:

@@ -19,7 +19,7 @@ from turnlog.serializers.formats import WRITABLE, listed
 if TYPE_CHECKING:
     from turnlog.training.ledger import Ledger
     from turnlog.training.manifest import Totals
-    from turnlog.training.plan import Plan
+    from turnlog.training.plan import ExportPlan
     from turnlog.training.write import Progress
 
 EPILOG = listed(WRITABLE)
@@ -103,11 +103,11 @@ def export(
         return
     format, out = _named(format, out, by)
     output.leave_stdout_to(out)
-    from turnlog.training.plan import Plan, included, parts
+    from turnlog.training.plan import ExportPlan, included, parts
     from turnlog.training.write import export as write
 
     with open_log(readonly=True) as log, _ledger(to, unrecorded) as ledger, _progress() as progress:
-        plan = Plan(
+        plan = ExportPlan(
             format=format,
             position=log.store.reader.last_position() if at_position is None else at_position,
             ids=sorted(set(ids)) if ids else None,
@@ -167,7 +167,7 @@ def _progress() -> Iterator[Progress]:
         yield lambda done: status.update(amount(done, "conversation"))
 
 
-def _tell(totals: Totals, plan: Plan, out: Path) -> None:
+def _tell(totals: Totals, plan: ExportPlan, out: Path) -> None:
     from msgspec import to_builtins
 
     from turnlog.training.manifest import place

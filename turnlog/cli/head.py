@@ -62,8 +62,8 @@ def head(
 
 
 def _plain(note: Any) -> dict[str, Any]:
-    from turnlog.proof.checkpoint import Checkpoint
+    from turnlog.proof.checkpoint import LogCheckpoint
 
-    made = Checkpoint.parse(note.text)
+    made = LogCheckpoint.parse(note.text)
     found = {"origin": made.origin, "size": made.size, "root": made.root.hex()}
     return {**found, "position": made.size - 1, "note": str(note)}

@@ -48,14 +48,14 @@ def witness(
 
 def _look_at(witness: Any, places: list[str]) -> None:
     from turnlog.proof.published import Published, cosign
-    from turnlog.proof.witness import Refused
+    from turnlog.proof.witness import CosigningRefused
 
     found, refused = [], False
     for place in places:
         try:
             note = cosign(witness, Published(place))
             found.append({"log": place, "ok": True, "note": str(note)})
-        except Refused as error:
+        except CosigningRefused as error:
             refused = True
             found.append({"log": place, "ok": False, "what": str(error)})
     output.lines(found, columns=("log", "ok", "what"))

@@ -25,7 +25,7 @@ from turnlog.engine.known import KnownCommits
 from turnlog.engine.placing import Placed, Placing
 from turnlog.engine.recordable import check_recordable
 from turnlog.engine.repeats import is_retry, rest_key, without_repeats
-from turnlog.engine.request import Answer, Part, Recorded, Request
+from turnlog.engine.request import Answer, CommitPart, Recorded, Request
 from turnlog.errors import InvalidEvent, VersionConflict
 from turnlog.projections.following import Following
 from turnlog.projections.heads import Heads
@@ -252,7 +252,7 @@ class Batch:
             conversation, head.state, asked, history=history, now=request.now, origin=origin
         )
         if request.split is None and not request.staged:
-            commits = [self._commit(head, Part(events, request.recorded, request.key), state)]
+            commits = [self._commit(head, CommitPart(events, request.recorded, request.key), state)]
         else:
             commits = self._cut(request, head, events, history)
         if hides and head.stream:
@@ -346,7 +346,7 @@ class Batch:
             if self._known.of(head, RepeatKey(key)) or keys.count(key) > 1:
                 raise InvalidEvent(conversation, "key", f"{key!r:.80} was recorded already")
 
-    def _commit(self, before: LiveHead, part: Part, state: State) -> Commit:
+    def _commit(self, before: LiveHead, part: CommitPart, state: State) -> Commit:
         conversation, life, position = before.conversation, before.life, self.position + 1
         events, recorded, key = part
         commit = Commit(

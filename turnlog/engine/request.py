@@ -49,7 +49,7 @@ class Recorded(msgspec.Struct):
         return [event for commit in self.commits for event in commit.events]
 
 
-class Part(NamedTuple):
+class CommitPart(NamedTuple):
     """The events of one commit, when they were recorded and their idempotency key."""
 
     events: Sequence[Event]
@@ -93,17 +93,19 @@ class Request(msgspec.Struct):
         yield from map(RepeatKey, self.keys)
         yield from (RepeatKey(id, is_message=True) for id in self.messages)
 
-    def parts(self, events: Sequence[Event]) -> Iterator[Part]:
+    def parts(self, events: Sequence[Event]) -> Iterator[CommitPart]:
         """Where it is cut: what each commit holds. The first of even parts has the key."""
         if self.staged:
             rest = iter(events)
             for commit in self.staged:
-                yield Part(list(islice(rest, len(commit.events))), commit.recorded, commit.key)
+                yield CommitPart(
+                    list(islice(rest, len(commit.events))), commit.recorded, commit.key
+                )
             return
         size = self.split or len(events)
         for start in range(0, len(events), size):
             key = None if start else self.key
-            yield Part(events[start : start + size], self.recorded, key)
+            yield CommitPart(events[start : start + size], self.recorded, key)
 
     def result(self) -> Recorded:
         """What was recorded, once it was tried; raises what was in the way."""

@@ -13,14 +13,14 @@ from turnlog.projections.live_head import LiveHead
 from turnlog.projections.stream_rows import StreamRows
 
 
-class Held(NamedTuple):
+class HeldPast(NamedTuple):
     """How many of a conversation's first events another one holds, and which."""
 
     events: int = 0
     holder: str | None = None
 
 
-NOTHING = Held()
+NOTHING = HeldPast()
 
 
 class SharedPasts:
@@ -34,27 +34,27 @@ class SharedPasts:
         self._log = log
         self._counts = counts
         self._known: dict[int, str | None] = {}
-        self._held: dict[int, Held] = {}
+        self._held: dict[int, HeldPast] = {}
 
-    def of(self, head: LiveHead, state: State) -> Held:
+    def of(self, head: LiveHead, state: State) -> HeldPast:
         """What others hold of one that counts."""
         line = state.lineage
         if line.origin is None:
             return NOTHING
         if (origin := self._counting(line.origin)) is not None:
-            return Held(line.shared, origin)
+            return HeldPast(line.shared, origin)
         return self._of_fork(head)
 
-    def _of_fork(self, head: LiveHead) -> Held:
+    def _of_fork(self, head: LiveHead) -> HeldPast:
         for rows in self._line(head):
             upto = rows.upto or 0
             if (origin := self._counting(rows.stream)) is not None:
-                return Held(upto, origin)
+                return HeldPast(upto, origin)
             before = self._held.get(rows.stream)
             if before is None or before.events < upto:
-                self._held[rows.stream] = Held(upto, head.conversation)
+                self._held[rows.stream] = HeldPast(upto, head.conversation)
             if before is not None:
-                return Held(min(before.events, upto), before.holder)
+                return HeldPast(min(before.events, upto), before.holder)
         return NOTHING
 
     def _line(self, head: LiveHead) -> Iterator[StreamRows]:

@@ -9,7 +9,7 @@ from turnlog.encoding.rows import log_id_in
 from turnlog.errors import InvalidNote, ProofError, StorageError
 from turnlog.projections.gate import Gate
 from turnlog.projections.witnessed import WitnessedRecorder
-from turnlog.proof.checkpoint import Checkpoint, checked, origin_of
+from turnlog.proof.checkpoint import LogCheckpoint, checked, origin_of
 from turnlog.proof.keeping import kept
 from turnlog.proof.keys import Verifier
 from turnlog.proof.note import Note
@@ -39,9 +39,9 @@ def witnessed(recorder: Recorder, place: str, verifiers: Sequence[str]) -> Recor
         raise
 
 
-def _head(note: Note, verifiers: Sequence[Verifier]) -> tuple[Checkpoint, int | None]:
+def _head(note: Note, verifiers: Sequence[Verifier]) -> tuple[LogCheckpoint, int | None]:
     """What was signed, and when, where a witness's key is among those given."""
     if not verifiers:
-        return Checkpoint.parse(note.text), None
+        return LogCheckpoint.parse(note.text), None
     signed = checked(note, verifiers)
     return signed.checkpoint, max(signed.times, default=None)

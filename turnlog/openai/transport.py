@@ -50,7 +50,7 @@ class ServerSentEvents:
 def transport(http: ModuleType, inner: Any, scribe: Scribe) -> Any:
     """What a client sends through instead of by itself."""
 
-    class Recorded(http.BaseTransport):  # type: ignore[name-defined,misc]
+    class RecordedTransport(http.BaseTransport):  # type: ignore[name-defined,misc]
         def handle_request(self, request: Any) -> Any:
             call = scribe.asked(request.method, request.url.path, request.read())
             response = inner.send(request, stream=True)
@@ -80,13 +80,13 @@ def transport(http: ModuleType, inner: Any, scribe: Scribe) -> Any:
             self._response.close()
             self._call.ended()
 
-    return Recorded()
+    return RecordedTransport()
 
 
 def async_transport(http: ModuleType, inner: Any, scribe: Scribe, apart: Apart[Any]) -> Any:
     """The same for an asynchronous client."""
 
-    class Recorded(http.AsyncBaseTransport):  # type: ignore[name-defined,misc]
+    class AsyncRecordedTransport(http.AsyncBaseTransport):  # type: ignore[name-defined,misc]
         async def handle_async_request(self, request: Any) -> Any:
             body = await request.aread()
             call = await apart(lambda: scribe.asked(request.method, request.url.path, body))
@@ -117,7 +117,7 @@ def async_transport(http: ModuleType, inner: Any, scribe: Scribe, apart: Apart[A
             await self._response.aclose()
             await apart(self._call.ended)
 
-    return Recorded()
+    return AsyncRecordedTransport()
 
 
 def _is_stream(response: Any) -> bool:

@@ -12,7 +12,7 @@ from turnlog.projections.tree import TREE, Tree, tile_in
 from turnlog.projections.view import StoredView
 from turnlog.proof import merkle
 from turnlog.proof.backdating import is_backdated
-from turnlog.proof.checkpoint import Checkpoint, origin_of
+from turnlog.proof.checkpoint import LogCheckpoint, origin_of
 from turnlog.proof.merkle import HASH_BYTES
 from turnlog.proof.tiles import HEIGHT, WIDTH, Tiles, levels_of, widths
 from turnlog.storage.recorder import Reader, Recorder
@@ -34,7 +34,7 @@ class Gate:
     were used in them, as far as it had to be known.
     """
 
-    def __init__(self, recorder: Recorder, head: Checkpoint, time: int | None = None) -> None:
+    def __init__(self, recorder: Recorder, head: LogCheckpoint, time: int | None = None) -> None:
         self.size = head.size
         self._origin = origin_of(encoding.log_id_in(recorder.genesis.skeleton))
         self._read = _reading(recorder, head)
@@ -50,7 +50,7 @@ class Gate:
 
     # --- the head -------------------------------------------------------------------------------
 
-    def _check_head(self, reader: Reader, head: Checkpoint) -> None:
+    def _check_head(self, reader: Reader, head: LogCheckpoint) -> None:
         if head.origin != self._origin:
             what = f"the log is {self._origin}, the head that is kept is of {head.origin}"
             raise Rewritten(f"{what}: another log is in its place")
@@ -156,7 +156,7 @@ def name_of(named: Row | Stream) -> str:
         return repr(named.name)
 
 
-def _reading(recorder: Recorder, head: Checkpoint) -> Callable[[int, int], bytes]:
+def _reading(recorder: Recorder, head: LogCheckpoint) -> Callable[[int, int], bytes]:
     """The log's tree, as it is stored where that goes as far as the head."""
     reader = recorder.reader
     checkpoint = reader.checkpoint(TREE.name)

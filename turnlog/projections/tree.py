@@ -10,7 +10,7 @@ from turnlog.encoding.rows import log_id_in
 from turnlog.projections.projection import catch_up, projected_upto
 from turnlog.projections.view import Buffer, Entries, reading
 from turnlog.proof import merkle
-from turnlog.proof.checkpoint import Checkpoint, origin_of
+from turnlog.proof.checkpoint import LogCheckpoint, origin_of
 from turnlog.proof.tiles import Tiles, grown
 from turnlog.storage.recent_digests import RecentDigests
 from turnlog.storage.recorder import Reader, Recorder
@@ -79,10 +79,10 @@ class Tree(Tiles):
     def tile(self, level: int, index: int) -> bytes:
         return tile_in(self._view, level, index) or (b"" if level + index else self._genesis)
 
-    def checkpoint(self, size: int | None = None) -> Checkpoint:
+    def checkpoint(self, size: int | None = None) -> LogCheckpoint:
         """What is to be signed; of an earlier size too."""
         size = self.size if size is None else size
-        return Checkpoint(self.origin, size, merkle.root(self.node, size))
+        return LogCheckpoint(self.origin, size, merkle.root(self.node, size))
 
     def leaf(self, position: int) -> bytes:
         return self.node(0, position)

@@ -13,7 +13,7 @@ from turnlog.proof.note import Note, decoded, encoded, is_name
 _ORIGIN = "turnlog/"
 
 
-class Checkpoint(NamedTuple):
+class LogCheckpoint(NamedTuple):
     """origin: which log. size: how many leaves. root: over them."""
 
     origin: str
@@ -68,13 +68,15 @@ def log_id_in(origin: str) -> bytes:
 class SignedCheckpoint(NamedTuple):
     """signers: names of the keys given that signed it. times: when the witnesses among them did."""
 
-    checkpoint: Checkpoint
+    checkpoint: LogCheckpoint
     note: Note
     signers: tuple[str, ...]
     times: tuple[int, ...]
 
 
-def signed(checkpoint: Checkpoint, signers: Sequence[Signer], clock: Callable[[], float]) -> Note:
+def signed(
+    checkpoint: LogCheckpoint, signers: Sequence[Signer], clock: Callable[[], float]
+) -> Note:
     text = checkpoint.text()
     return Note(text, ()).with_signatures(signer.sign(text, clock) for signer in signers)
 
@@ -84,7 +86,7 @@ def checked(note: Note, verifiers: Sequence[Verifier]) -> SignedCheckpoint:
 
     Raises InvalidNote, too where a signature by one of them does not hold.
     """
-    checkpoint = Checkpoint.parse(note.text)
+    checkpoint = LogCheckpoint.parse(note.text)
     signers = [each for each in verifiers if _has_signed(note, each)]
     kinds = {verifier.kind for verifier in verifiers}
     if missing := kinds - {signer.kind for signer in signers}:

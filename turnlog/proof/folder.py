@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from turnlog.errors import ProofError
-from turnlog.proof.checkpoint import Checkpoint
+from turnlog.proof.checkpoint import LogCheckpoint
 from turnlog.proof.merkle import HASH_BYTES
 from turnlog.proof.note import Note
 from turnlog.proof.tiles import HEIGHT, WIDTH, path
@@ -74,7 +74,7 @@ class TileFolder:
 
     def publish(self, note: Note) -> None:
         """Make a checkpoint the newest, whose tiles are there by now."""
-        size = Checkpoint.parse(note.text).size
+        size = LogCheckpoint.parse(note.text).size
         with _naming():
             write_durably(self.folder / path("checkpoints", size), str(note).encode())
             write_durably(self.folder / "checkpoint", str(note).encode())

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from turnlog.errors import Corrupt, ProofError
 from turnlog.proof import merkle
-from turnlog.proof.checkpoint import Checkpoint
+from turnlog.proof.checkpoint import LogCheckpoint
 from turnlog.proof.folder import TileFolder
 from turnlog.proof.merkle import HASH_BYTES
 from turnlog.proof.note import Note
 from turnlog.proof.tiles import HEIGHT, WIDTH, Tiles, path
-from turnlog.proof.witness import Refused, Submission, Witness
+from turnlog.proof.witness import CosigningRefused, Submission, Witness
 from turnlog.proof.witness_client import fetched, is_url
 
 
@@ -25,7 +25,7 @@ class Published:
         if note is None:
             raise ProofError(f"{place}: there is no checkpoint")
         self.note = note
-        self.head = Checkpoint.parse(note.text)
+        self.head = LogCheckpoint.parse(note.text)
         self.tiles = Tiles(self._tile)
 
     def _checkpoint(self) -> Note | None:
@@ -50,10 +50,12 @@ def cosign(witness: Witness, published: Published) -> Note:
     """The head with the cosignatures of a witness. Raises Refused."""
     size, old = published.head.size, witness.size(published.head.origin)
     if old > size:
-        raise Refused(409, f"the last head has size {old}, this one {size}: it was set back", old)
+        raise CosigningRefused(
+            409, f"the last head has size {old}, this one {size}: it was set back", old
+        )
     try:
         path = merkle.consistency(published.tiles.node, old, size)
     except Corrupt as error:
-        raise Refused(422, str(error)) from error
+        raise CosigningRefused(422, str(error)) from error
     asked = Submission(old, tuple(path), published.note)
     return published.note.with_signatures(witness.cosign(str(asked).encode()))

@@ -20,7 +20,7 @@ from turnlog.encoding import rows as encoding
 from turnlog.encoding.binary import UNREADABLE, encode
 from turnlog.errors import InvalidNote, InvalidProof, StorageError
 from turnlog.proof import merkle
-from turnlog.proof.checkpoint import Checkpoint, SignedCheckpoint, checked, log_id_in
+from turnlog.proof.checkpoint import LogCheckpoint, SignedCheckpoint, checked, log_id_in
 from turnlog.proof.inclusion import InclusionProof
 from turnlog.proof.keys import Verifier
 
@@ -114,7 +114,7 @@ class Continuation(msgspec.Struct, frozen=True):
     size: int
     path: list[str]
 
-    def leads(self, old: Checkpoint, new: Checkpoint) -> bool:
+    def leads(self, old: LogCheckpoint, new: LogCheckpoint) -> bool:
         path = [_bytes(hash) for hash in self.path]
         return merkle.is_consistent(old.size, new.size, old.root, new.root, path)
 

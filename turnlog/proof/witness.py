@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 
 from turnlog.errors import InvalidKey, InvalidNote, TurnlogError
 from turnlog.proof import merkle
-from turnlog.proof.checkpoint import Checkpoint, number
+from turnlog.proof.checkpoint import LogCheckpoint, number
 from turnlog.proof.folder import locked, write_durably
 from turnlog.proof.keys import COSIGNATURE, PLAIN, Signer, Verifier, verifiers_in
 from turnlog.proof.note import Note, Signature, decoded, encoded
@@ -25,7 +25,7 @@ from turnlog.proof.note import Note, Signature, decoded, encoded
 MOST_HASHES = 63
 
 
-class Refused(TurnlogError):
+class CosigningRefused(TurnlogError):
     """status: of HTTP. size: what was cosigned last, where the request went on from another."""
 
     def __init__(self, status: int, why: str, size: int | None = None) -> None:
@@ -77,14 +77,16 @@ class Witness:
         """The cosignatures of a head that goes on from the last one. Raises Refused."""
         try:
             asked = Submission.parse(content)
-            head = Checkpoint.parse(asked.note.text)
+            head = LogCheckpoint.parse(asked.note.text)
         except InvalidNote as error:
-            raise Refused(400, str(error)) from error
+            raise CosigningRefused(400, str(error)) from error
         with self._locked():
             known = self._known(head.origin)
             signed = self._signed_by_log(asked.note, known)
             if asked.old > head.size:
-                raise Refused(400, f"old size {asked.old} is above the head's, {head.size}")
+                raise CosigningRefused(
+                    400, f"old size {asked.old} is above the head's, {head.size}"
+                )
             self._check_goes_on(asked, head, known)
             made = tuple(signer.sign(asked.note.text, self._clock) for signer in self._signers)
             kept = Note(asked.note.text, signed).with_signatures(made)
@@ -101,7 +103,7 @@ class Witness:
     def size(self, origin: str) -> int:
         """Of the last head that was cosigned of a log; 0 for one that is not known."""
         note = self._known(origin)
-        return 0 if note is None else Checkpoint.parse(note.text).size
+        return 0 if note is None else LogCheckpoint.parse(note.text).size
 
     def _known(self, origin: str) -> Note | None:
         return self.newest(hash_of(origin))
@@ -116,24 +118,28 @@ class Witness:
         signed = [s for s in note.signatures if (s.name, s.id) in keys]
         for each in signed:
             if not keys[each.name, each.id].has_signed(note.text, each.signature):
-                raise Refused(403, f"the signature of {each.name} does not hold")
+                raise CosigningRefused(403, f"the signature of {each.name} does not hold")
         if known is None and not signed:
-            raise Refused(404, "the log is not known, and none of the keys that are has signed")
+            raise CosigningRefused(
+                404, "the log is not known, and none of the keys that are has signed"
+            )
         before = {(s.name, s.id) for s in known.signatures} if known else keys.keys()
         if not any((s.name, s.id) in before for s in signed):
-            raise Refused(403, "no key that signed the head before has signed this one")
+            raise CosigningRefused(403, "no key that signed the head before has signed this one")
         return tuple(signed)
 
-    def _check_goes_on(self, asked: Submission, head: Checkpoint, known: Note | None) -> None:
-        last = Checkpoint.parse(known.text) if known else Checkpoint(head.origin, 0, b"")
+    def _check_goes_on(self, asked: Submission, head: LogCheckpoint, known: Note | None) -> None:
+        last = LogCheckpoint.parse(known.text) if known else LogCheckpoint(head.origin, 0, b"")
         if asked.old != last.size:
-            raise Refused(409, f"the last head has size {last.size}", last.size)
+            raise CosigningRefused(409, f"the last head has size {last.size}", last.size)
         root = last.root or merkle.root(lambda level, index: b"", 0)
         if head.size == 0 and head.root != root:
-            raise Refused(422, "an empty log has another root")
+            raise CosigningRefused(422, "an empty log has another root")
         if not merkle.is_consistent(last.size, head.size, root, head.root, asked.path):
             self._write(head.origin, f"refused-{head.size}-{head.root.hex()[:16]}", asked.note)
-            raise Refused(422, f"it does not go on from the last head, of size {last.size}")
+            raise CosigningRefused(
+                422, f"it does not go on from the last head, of size {last.size}"
+            )
 
     def _write(self, origin: str, name: str, note: Note) -> None:
         write_durably(self._folder / hash_of(origin) / name, str(note).encode())

@@ -8,7 +8,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from turnlog.errors import InvalidNote, ProofError, Rewritten
-from turnlog.proof.checkpoint import Checkpoint, number
+from turnlog.proof.checkpoint import LogCheckpoint, number
 from turnlog.proof.note import Note, Signature
 from turnlog.proof.witness import Submission, hash_of
 
@@ -31,7 +31,7 @@ def cosigned(url: str, note: Note, consistency: Consistency, last: int = 0) -> N
     Raises Rewritten where the witness has seen another log or a longer one, ProofError where it
     cannot be asked.
     """
-    size, old = Checkpoint.parse(note.text).size, last
+    size, old = LogCheckpoint.parse(note.text).size, last
     for _ in range(3):  # whoever else asks may come between
         if old > size:
             what = f"the witness has cosigned a head of size {old}, the log has {size}"

@@ -20,7 +20,7 @@ PlainEvent = Mapping[str, Any]
 Outcomes = Sequence[tuple[str, Divergence | None]]
 
 
-class Group(msgspec.Struct, frozen=True):
+class DivergenceGroup(msgspec.Struct, frozen=True):
     """Divergences of one kind about one thing, in the order they were found."""
 
     kind: str
@@ -28,13 +28,13 @@ class Group(msgspec.Struct, frozen=True):
     divergences: list[Divergence]
 
 
-def grouped(outcomes: Outcomes) -> list[Group]:
+def grouped(outcomes: Outcomes) -> list[DivergenceGroup]:
     """The divergences by what they are about, the most frequent first."""
     groups: dict[tuple[str, str], list[Divergence]] = defaultdict(list)
     for _, divergence in outcomes:
         if divergence is not None:
             groups[divergence.kind, about(divergence)].append(divergence)
-    listed = [Group(kind, what, same) for (kind, what), same in groups.items()]
+    listed = [DivergenceGroup(kind, what, same) for (kind, what), same in groups.items()]
     return sorted(listed, key=lambda group: (-len(group.divergences), group.kind, group.what))
 
 
@@ -133,7 +133,7 @@ def html(outcomes: Outcomes, bot: str) -> bytes:
     )
 
 
-def _section(group: Group) -> Iterable[Element]:
+def _section(group: DivergenceGroup) -> Iterable[Element]:
     yield element(
         "h2",
         element("span", group.kind.replace("_", " "), class_="kind"),

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from turnlog.audit.provenance import Provenance
-from turnlog.audit.subject import Subject, SubjectConversation
+from turnlog.audit.subject import PersonRecord, SubjectConversation
 from turnlog.audit.why import why
 from turnlog.domain import events as e
 from turnlog.domain.fold import Fold
@@ -22,7 +22,7 @@ from turnlog.reports.values import json_text
 CSS = files("turnlog.reports").joinpath("audit.css").read_text()
 
 
-def as_json(subject: Subject, made: Provenance) -> dict[str, Any]:
+def as_json(subject: PersonRecord, made: Provenance) -> dict[str, Any]:
     """Structured, common, machine-readable (GDPR, Article 20)."""
     return {
         "person": subject.person,
@@ -46,7 +46,7 @@ def _conversation(one: SubjectConversation) -> dict[str, Any]:
     }
 
 
-def as_page(subject: Subject, made: Provenance) -> bytes:
+def as_page(subject: PersonRecord, made: Provenance) -> bytes:
     """The same for people."""
     face = Clockface(made.zone)
     return page(
@@ -58,7 +58,7 @@ def as_page(subject: Subject, made: Provenance) -> bytes:
     )
 
 
-def _about(subject: Subject, made: Provenance, face: Clockface) -> list[Element]:
+def _about(subject: PersonRecord, made: Provenance, face: Clockface) -> list[Element]:
     rows = [
         (one.id, ", ".join(one.channels), len(one.events), _state(one))
         for one in subject.conversations
@@ -74,7 +74,7 @@ def _state(one: SubjectConversation) -> str:
     return (hidden + others).removesuffix("; ")
 
 
-def _recipients(subject: Subject, face: Clockface) -> list[Element]:
+def _recipients(subject: PersonRecord, face: Clockface) -> list[Element]:
     none = element("p", "No export to anybody is recorded.", class_="none")
     return recipients(subject.exports, face) or [none]
 
@@ -87,7 +87,7 @@ def _section(one: SubjectConversation, face: Clockface) -> Element:
 # --- the letter ---------------------------------------------------------------------------------
 
 
-def as_letter(subject: Subject, made: Provenance, slot: str | None = None) -> bytes:
+def as_letter(subject: PersonRecord, made: Provenance, slot: str | None = None) -> bytes:
     """Why the log holds of them what it holds, in sentences; slot: of one value alone."""
     face = Clockface(made.zone)
     told = [part for one in subject.conversations for part in _explained(one, slot, face)]

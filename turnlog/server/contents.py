@@ -45,7 +45,7 @@ RESPONSES = {
 }
 
 
-class Content(msgspec.Struct, frozen=True):
+class ServedContent(msgspec.Struct, frozen=True):
     """length: in bytes. type: a media type that is safe to send."""
 
     file: BinaryIO
@@ -72,7 +72,7 @@ async def _pieces(log: AsyncTurnlog, file: BinaryIO, piece: bytes) -> AsyncItera
         piece = await log.read(lambda _: file.read(READ_AT_ONCE))
 
 
-def _begun(log: Turnlog, conversation: str, event: int) -> tuple[Content, bytes]:
+def _begun(log: Turnlog, conversation: str, event: int) -> tuple[ServedContent, bytes]:
     """With the first piece, so that what is not there is refused before anything is sent."""
     found = log.conversation(conversation).event(event)
     content = None if found is None else content_of(found, event)
@@ -81,7 +81,7 @@ def _begun(log: Turnlog, conversation: str, event: int) -> tuple[Content, bytes]
     return content, content.file.read(READ_AT_ONCE)
 
 
-def content_of(event: Event, number: int) -> Content | None:
+def content_of(event: Event, number: int) -> ServedContent | None:
     """The bytes that an event has, and how they are sent."""
     held = bytes_of(event)
     if held is None:
@@ -89,7 +89,7 @@ def content_of(event: Event, number: int) -> Content | None:
     type = safe_type(event)
     name = getattr(event, "filename", None) or f"event-{number}{guess_extension(type) or ''}"
     file = held.open() if isinstance(held, Attachment) else BytesIO(held)
-    return Content(file, len(held), type, name)
+    return ServedContent(file, len(held), type, name)
 
 
 def bytes_of(event: Event) -> bytes | Attachment | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from turnlog.audit.publishing import Publisher
 from turnlog.errors import InvalidKey, TurnlogError
-from turnlog.proof.checkpoint import Checkpoint
+from turnlog.proof.checkpoint import LogCheckpoint
 from turnlog.proof.folder import TileFolder
 from turnlog.proof.keys import signer_in
 from turnlog.proof.witness_client import is_url
@@ -82,4 +82,4 @@ async def _publish(publishers: list[Publisher], services: Services) -> None:
             services.metrics.head_failures.inc()
             logger.exception("no head is published")
         else:
-            services.metrics.head_size.set(Checkpoint.parse(note.text).size)
+            services.metrics.head_size.set(LogCheckpoint.parse(note.text).size)

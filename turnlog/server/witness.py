@@ -12,7 +12,7 @@ from litestar.datastructures import State
 from litestar.params import FromPath
 
 from turnlog.errors import ProofError
-from turnlog.proof.witness import Refused, Witness
+from turnlog.proof.witness import CosigningRefused, Witness
 from turnlog.server.main import configure_logging, listening_on
 
 MOST_BYTES = 100_000
@@ -30,7 +30,7 @@ async def add_checkpoint(request: Request[None, None, State], state: State) -> R
     content = await request.body()
     try:
         made = await asyncio.to_thread(state.witness.cosign, content)
-    except Refused as refused:
+    except CosigningRefused as refused:
         return _refusal(refused)
     except (ProofError, OSError) as error:
         logger.exception("the witness cannot keep its heads")
@@ -38,7 +38,7 @@ async def add_checkpoint(request: Request[None, None, State], state: State) -> R
     return Response("".join(each.line() for each in made), media_type=TEXT)
 
 
-def _refusal(refused: Refused) -> Response[str]:
+def _refusal(refused: CosigningRefused) -> Response[str]:
     level = logging.INFO if refused.status == 409 else logging.WARNING
     logger.log(level, "refused with %d: %s", refused.status, refused)
     if refused.size is not None:

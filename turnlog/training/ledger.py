@@ -14,7 +14,7 @@ from turnlog.engine.request import Request
 from turnlog.files import is_stream
 from turnlog.serializers.shared.plain import dumps
 from turnlog.training.manifest import header
-from turnlog.training.plan import Plan
+from turnlog.training.plan import ExportPlan
 
 NOT_NAMED = "not named"
 STREAMS_AN_EVENT = 5_000
@@ -28,12 +28,12 @@ class Ledger:
         self._recipient = recipient or NOT_NAMED
         self._actor = actor
 
-    def export_id(self, plan: Plan) -> str:
+    def export_id(self, plan: ExportPlan) -> str:
         """The same for the same plan and recipient."""
         said = dumps([header(plan), self._recipient])
         return hashlib.sha256(said).hexdigest()[:16]
 
-    def record(self, plan: Plan, conversations: Iterable[str], manifest: BinaryIO) -> None:
+    def record(self, plan: ExportPlan, conversations: Iterable[str], manifest: BinaryIO) -> None:
         """Durable on return. manifest: written, and on a disk unless it is nowhere."""
         streams = self._streams(conversations)
         parts = iter(lambda: tuple(islice(streams, STREAMS_AN_EVENT)), ())

@@ -19,7 +19,7 @@ from turnlog.extras import needed
 from turnlog.files import is_stream
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.plain import dumps
-from turnlog.training.plan import By, Plan
+from turnlog.training.plan import By, ExportPlan
 from turnlog.training.split import Leak
 
 NAME = "manifest.json"
@@ -110,12 +110,12 @@ class Manifest(Totals):
     examples: list[ManifestEntry] = []
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> ExportPlan:
         query, options = (msgspec.structs.asdict(part) for part in (self.query, self.options))
-        return Plan(position=self.position, **query, **options)
+        return ExportPlan(position=self.position, **query, **options)
 
 
-def header(plan: Plan, export: str | None = None) -> dict[str, Any]:
+def header(plan: ExportPlan, export: str | None = None) -> dict[str, Any]:
     fields = msgspec.structs.asdict(plan)
     codec = plan.codec()
     with needed(codec.extra, f"the format {codec.name!r}"):
@@ -133,7 +133,7 @@ def header(plan: Plan, export: str | None = None) -> dict[str, Any]:
 class ManifestWriter:
     """Writes the header, a line for each example, and then what is known at the end only."""
 
-    def __init__(self, out: BinaryIO, plan: Plan, export: str | None = None) -> None:
+    def __init__(self, out: BinaryIO, plan: ExportPlan, export: str | None = None) -> None:
         self._out = out
         self._first = True
         self.conversations: dict[str, None] = {}

@@ -20,7 +20,7 @@ _PART = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _SEPARATORS = re.compile(r"[\s,]+")
 
 
-class Plan(msgspec.Struct, frozen=True):
+class ExportPlan(msgspec.Struct, frozen=True):
     """position: of the log; what came later is not seen. ids: None for every conversation.
 
     split: parts and their shares. include: see `view`. skip_faulty: name the conversations that

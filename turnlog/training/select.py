@@ -14,10 +14,10 @@ from turnlog.domain.recorded import RecordedEvent, shown
 from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import condition
-from turnlog.engine.shared_pasts import NOTHING, Held, SharedPasts
+from turnlog.engine.shared_pasts import NOTHING, HeldPast, SharedPasts
 from turnlog.errors import UnknownConversation
 from turnlog.projections.live_head import LiveHead
-from turnlog.training.plan import Plan
+from turnlog.training.plan import ExportPlan
 
 
 class PastConversation(msgspec.Struct, frozen=True):
@@ -28,7 +28,7 @@ class PastConversation(msgspec.Struct, frozen=True):
 
     id: str
     recorded: tuple[RecordedEvent, ...]
-    held: Held = NOTHING
+    held: HeldPast = NOTHING
 
     @property
     def events(self) -> Iterator[e.Event]:
@@ -53,7 +53,7 @@ class PastConversation(msgspec.Struct, frozen=True):
 
 
 def selected(
-    log: Turnlog, plan: Plan, *, wanted: Callable[[str], bool] = lambda id: True
+    log: Turnlog, plan: ExportPlan, *, wanted: Callable[[str], bool] = lambda id: True
 ) -> Iterator[PastConversation]:
     """In order of id, forks behind those that hold what they share; never one that is deleted by
     now, whenever that was.
@@ -62,7 +62,7 @@ def selected(
     Raises UnknownConversation for an id that is asked for and was not there.
     """
     selection = _Selection(log, plan)
-    later: dict[str, Held] = {}
+    later: dict[str, HeldPast] = {}
     for head, state in _heads(log, plan.ids):
         is_wanted = wanted(head.conversation)
         held = selection.held(head, state)
@@ -78,13 +78,13 @@ def selected(
 class _Selection:
     """Which conversations are meant, and what of them was recorded by then."""
 
-    def __init__(self, log: Turnlog, plan: Plan) -> None:
+    def __init__(self, log: Turnlog, plan: ExportPlan) -> None:
         self._log = log
         self._plan = plan
         self._holds = condition(plan.where)
         self._pasts = SharedPasts(log, self._means)
 
-    def held(self, head: LiveHead, state: State) -> Held:
+    def held(self, head: LiveHead, state: State) -> HeldPast:
         """What of a fork another conversation holds, of those that are meant."""
         if state.lineage.origin is None or not self._means(head, state):
             return NOTHING
@@ -98,12 +98,12 @@ class _Selection:
             return self._holds(state)
         return any(True for _ in self.read(head, state, must_be_there=False))
 
-    def read_later(self, id: str, held: Held) -> Iterator[PastConversation]:
+    def read_later(self, id: str, held: HeldPast) -> Iterator[PastConversation]:
         with suppress(UnknownConversation):  # deleted since it was listed
             yield from self.read(*self._log.head(id), held)
 
     def read(
-        self, head: LiveHead, state: State, held: Held = NOTHING, *, must_be_there: bool = True
+        self, head: LiveHead, state: State, held: HeldPast = NOTHING, *, must_be_there: bool = True
     ) -> Iterator[PastConversation]:
         """The conversation, if it is meant."""
         try:
@@ -124,7 +124,9 @@ def _heads(log: Turnlog, ids: Iterable[str] | None) -> Iterable[tuple[LiveHead, 
     return (each for each in log.heads() if not each[1].lineage.trial)
 
 
-def _recorded(log: Turnlog, head: LiveHead, plan: Plan, now: State) -> tuple[RecordedEvent, ...]:
+def _recorded(
+    log: Turnlog, head: LiveHead, plan: ExportPlan, now: State
+) -> tuple[RecordedEvent, ...]:
     """What was redacted, at whatever position, is hidden unless it is asked for."""
     history = log.past(head)
     commits = takewhile(lambda commit: (commit.position or 0) <= plan.position, history.commits())

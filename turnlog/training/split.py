@@ -12,14 +12,14 @@ import msgspec
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
 from turnlog.serializers.shared.plain import dumps
-from turnlog.training.plan import Plan
+from turnlog.training.plan import ExportPlan
 from turnlog.training.select import PastConversation
 
 LEAKS_NAMED = 100
 """Leaks of a kind that are named one by one; the rest is counted."""
 
 
-def part(conversation: PastConversation, plan: Plan) -> str | None:
+def part(conversation: PastConversation, plan: ExportPlan) -> str | None:
     """The part of a conversation; None where there is no split.
 
     A hash of its id or its user decides: nothing moves when the log grows, and the sizes hold
@@ -31,7 +31,7 @@ def part(conversation: PastConversation, plan: Plan) -> str | None:
     return _part(conversation.id if user is None else f"user {user}", plan.split)
 
 
-def may_be_in(name: str | None, id: str, plan: Plan) -> bool:
+def may_be_in(name: str | None, id: str, plan: ExportPlan) -> bool:
     """Whether a conversation's id alone says that it is in another part."""
     return plan.split is None or plan.by == "user" or _part(id, plan.split) == name
 

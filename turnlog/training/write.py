@@ -24,7 +24,7 @@ from turnlog.serializers.shared.plain import to_plain
 from turnlog.training import manifest
 from turnlog.training.ledger import Ledger
 from turnlog.training.manifest import FaultyConversation, File, Totals
-from turnlog.training.plan import Plan
+from turnlog.training.plan import ExportPlan
 from turnlog.training.select import PastConversation, selected
 from turnlog.training.split import Leaks, may_be_in, part
 
@@ -34,7 +34,7 @@ Progress = Callable[[int], None]
 
 def export(
     log: Turnlog,
-    plan: Plan,
+    plan: ExportPlan,
     out: Path,
     *,
     progress: Progress = lambda done: None,
@@ -82,7 +82,7 @@ def _check_position(log: Turnlog, position: int) -> None:
 class _Run:
     """Makes examples, part by part, and adds up what there is to tell."""
 
-    def __init__(self, log: Turnlog, plan: Plan, progress: Progress) -> None:
+    def __init__(self, log: Turnlog, plan: ExportPlan, progress: Progress) -> None:
         self.codec = plan.codec()
         self.totals = Totals(shared={}, faulty=[], refused=[], nothing=[], files={})
         self.written = 0

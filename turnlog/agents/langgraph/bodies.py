@@ -22,7 +22,7 @@ Key = tuple[str, str]
 """Namespace and id of a checkpoint."""
 
 
-class Tail(msgspec.Struct, array_like=True, gc=False):
+class ListTail(msgspec.Struct, array_like=True, gc=False):
     """A list as that of the base, cut after `kept` items, and its own items."""
 
     kept: int
@@ -51,7 +51,7 @@ class KeptCheckpoint(msgspec.Struct, omit_defaults=True, gc=False):
     state: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     values: dict[str, msgspec.Raw] = {}
-    lists: dict[str, Tail] = {}
+    lists: dict[str, ListTail] = {}
     gone: list[str] = []
 
 

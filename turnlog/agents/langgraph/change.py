@@ -10,10 +10,10 @@ from langchain_core.messages import BaseMessage
 
 from turnlog.agents.langgraph.message_list import MessageItem, MessageList
 from turnlog.agents.langgraph.spoken import Spoken
-from turnlog.agents.langgraph.values import Values
+from turnlog.agents.langgraph.values import ValueCodec
 
 
-class Change:
+class BodyChange:
     """How the messages of a checkpoint became those of the next.
 
     kept: how many at the beginning are the same. summary: the message after them that stands for
@@ -23,7 +23,9 @@ class Change:
     later ones stayed is not.
     """
 
-    def __init__(self, old: MessageList, value: list[Any], spoken: Spoken, values: Values) -> None:
+    def __init__(
+        self, old: MessageList, value: list[Any], spoken: Spoken, values: ValueCodec
+    ) -> None:
         self._old, self._value, self._spoken = old, value, spoken
         self._pattern = partial(spoken.pattern, values=values)
         self._says = partial(spoken.says, values=values)

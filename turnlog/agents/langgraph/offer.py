@@ -11,13 +11,13 @@ from zlib import crc32
 import msgspec
 from langchain_core.messages import BaseMessage
 
-from turnlog.agents.langgraph.bodies import KeptCheckpoint, Tail
+from turnlog.agents.langgraph.bodies import KeptCheckpoint, ListTail
 from turnlog.agents.langgraph.message_list import MessageItem, MessageList
 from turnlog.agents.langgraph.messages import langchain
 from turnlog.agents.langgraph.pattern import Pattern
 from turnlog.agents.langgraph.spoken import Spoken
-from turnlog.agents.langgraph.thread import Thread
-from turnlog.agents.langgraph.values import TAG, Values
+from turnlog.agents.langgraph.thread import GraphThread
+from turnlog.agents.langgraph.values import TAG, ValueCodec
 from turnlog.domain import events as e
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.message import Message
@@ -36,13 +36,15 @@ class Offering:
         self,
         conversation: Conversation,
         channel: str,
-        values: Values,
+        values: ValueCodec,
         version: Callable[[Any], Any],
     ) -> None:
         self._conversation, self._channel = conversation, channel
         self._values, self._version = values, version
 
-    def checkpoint(self, thread: Thread, newest: KeptCheckpoint | None) -> KeptCheckpoint | None:
+    def checkpoint(
+        self, thread: GraphThread, newest: KeptCheckpoint | None
+    ) -> KeptCheckpoint | None:
         """None where the newest checkpoint knows all of it, or keeps no messages."""
         seen = 0 if newest is None else newest.seen
         foreign = thread.foreign.after(seen)
@@ -59,7 +61,7 @@ class Offering:
         return self._made(thread, newest, _tail(old, items), foreign[-1])
 
     def _made(
-        self, thread: Thread, newest: KeptCheckpoint | None, tail: Tail, upto: int
+        self, thread: GraphThread, newest: KeptCheckpoint | None, tail: ListTail, upto: int
     ) -> KeptCheckpoint:
         metadata: dict[str, Any] = {} if newest is None else newest.metadata
         return KeptCheckpoint(
@@ -96,7 +98,7 @@ class _Now:
         self,
         spoken: Spoken,
         conversation: Conversation,
-        values: Values,
+        values: ValueCodec,
         foreign: frozenset[int],
         seen: int,
     ) -> None:
@@ -144,13 +146,13 @@ class _Now:
         return skeleton(self._values.plain(message), [*its, *edit], NAMED)
 
 
-def _tail(old: list[MessageItem], items: list[MessageItem]) -> Tail:
+def _tail(old: list[MessageItem], items: list[MessageItem]) -> ListTail:
     kept = 0
     for one, other in zip(old, items, strict=False):
         if one.raw != other.raw:
             break
         kept += 1
-    return Tail(kept, [msgspec.Raw(item.raw) for item in items[kept:]])
+    return ListTail(kept, [msgspec.Raw(item.raw) for item in items[kept:]])
 
 
 def made_id(conversation: str, newest: KeptCheckpoint | None, event: int) -> str:

@@ -10,14 +10,14 @@ import msgspec
 from langchain_core.messages import BaseMessage
 from msgspec.structs import replace
 
-from turnlog.agents.langgraph.bodies import KeptCheckpoint, Tail, packed
-from turnlog.agents.langgraph.change import Change
+from turnlog.agents.langgraph.bodies import KeptCheckpoint, ListTail, packed
+from turnlog.agents.langgraph.change import BodyChange
 from turnlog.agents.langgraph.message_list import MessageList
 from turnlog.agents.langgraph.messages import langchain, said
 from turnlog.agents.langgraph.offer import NAMED
 from turnlog.agents.langgraph.pattern import Pattern
-from turnlog.agents.langgraph.thread import Held, Thread
-from turnlog.agents.langgraph.values import Values
+from turnlog.agents.langgraph.thread import GraphThread, Held
+from turnlog.agents.langgraph.values import ValueCodec
 from turnlog.domain.events import Event, HistoryCompacted, HistoryContinued
 from turnlog.domain.message_recording import recorded_as
 from turnlog.domain.messages import messages
@@ -28,7 +28,7 @@ from turnlog.errors import InvalidEvent
 Numbered = tuple[int, Event]
 
 
-class Plan:
+class SavePlan:
     """The events of one checkpoint, given where its thread stands.
 
     after: number of the conversation's last event. channel: of the messages, in the root
@@ -38,8 +38,8 @@ class Plan:
 
     def __init__(
         self,
-        thread: Thread,
-        values: Values,
+        thread: GraphThread,
+        values: ValueCodec,
         channel: str,
         summary: str,
         parent: KeptCheckpoint | None,
@@ -104,7 +104,7 @@ class Plan:
     def _numbered(self) -> list[Numbered]:
         return list(enumerate(self.events, self._after + 1))
 
-    def _tail(self, name: str, value: list[Any]) -> Tail:
+    def _tail(self, name: str, value: list[Any]) -> ListTail:
         plain = (skeleton(self._values.plain(item), (), NAMED) for item in value)
         items = [msgspec.Raw(dumps(item)) for item in plain]
         before = self._held.get(name)
@@ -114,37 +114,37 @@ class Plan:
             if bytes(one) != bytes(other):
                 break
             kept += 1
-        return Tail(kept, items[kept:])
+        return ListTail(kept, items[kept:])
 
     # --- messages -------------------------------------------------------------------------------
 
-    def _change(self, new: dict[str, Any]) -> Change | None:
+    def _change(self, new: dict[str, Any]) -> BodyChange | None:
         """How the messages changed; None where they did not, or the channel holds others."""
         value = new.get(self._channel)
         if type(value) is not list:
             return None
         before = self._held.get(self._channel)
         old = before if isinstance(before, MessageList) else MessageList()
-        change = Change(old, value, self._spoken, self._values)
+        change = BodyChange(old, value, self._spoken, self._values)
         return change if change.compare() else None
 
-    def _go_back(self, change: Change | None) -> None:
+    def _go_back(self, change: BodyChange | None) -> None:
         """To where the messages go on from, if that is not the conversation's end."""
         backs = (self._branched(), None if change is None else change.back)
         if (found := [back for back in backs if back is not None]) != []:
             self.events.append(HistoryContinued(min(found)))
 
-    def _compact(self, change: Change, told: Any) -> None:
+    def _compact(self, change: BodyChange, told: Any) -> None:
         """Record what stands for messages that were left out: a message, or the channel's text."""
         text = told if change.summary is None else str(change.summary.text)
         if change.left_out is not None and isinstance(text, str) and text:
             self.events.append(HistoryCompacted(*change.left_out, text))
 
-    def _said(self, change: Change) -> Tail:
+    def _said(self, change: BodyChange) -> ListTail:
         own = [] if change.summary is None else [self._summed_up(change.summary)]
         own += [msgspec.Raw(item.raw) for item in change.moved]
         own += [msgspec.Raw(raw) for raw in self._recorded(change.new)]
-        return Tail(change.kept, own)
+        return ListTail(change.kept, own)
 
     def _summed_up(self, summary: BaseMessage) -> msgspec.Raw:
         """The item of a message that the last event says."""

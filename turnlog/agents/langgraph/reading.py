@@ -17,8 +17,8 @@ from langgraph.checkpoint.base import (
 from turnlog.agents.langgraph.bodies import KeptCheckpoint
 from turnlog.agents.langgraph.message_list import MessageList
 from turnlog.agents.langgraph.offer import Offering
-from turnlog.agents.langgraph.thread import Held, Thread
-from turnlog.agents.langgraph.values import Values
+from turnlog.agents.langgraph.thread import GraphThread, Held
+from turnlog.agents.langgraph.values import ValueCodec
 
 
 class Reading:
@@ -27,7 +27,9 @@ class Reading:
     offering: makes a checkpoint of what others recorded.
     """
 
-    def __init__(self, thread: Thread, values: Values, offering: Callable[[], Offering]) -> None:
+    def __init__(
+        self, thread: GraphThread, values: ValueCodec, offering: Callable[[], Offering]
+    ) -> None:
         self._thread, self._values = thread, values
         self._offering = offering
 

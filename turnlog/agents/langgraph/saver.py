@@ -32,12 +32,12 @@ from turnlog.agents.langgraph.bodies import (
     stored,
 )
 from turnlog.agents.langgraph.offer import NAMED, Offering
-from turnlog.agents.langgraph.plan import Plan
+from turnlog.agents.langgraph.plan import SavePlan
 from turnlog.agents.langgraph.reading import Reading, config
-from turnlog.agents.langgraph.thread import Thread
-from turnlog.agents.langgraph.threads import Threads
+from turnlog.agents.langgraph.thread import GraphThread
+from turnlog.agents.langgraph.threads import GraphThreads
 from turnlog.agents.langgraph.upkeep import Upkeep
-from turnlog.agents.langgraph.values import Values
+from turnlog.agents.langgraph.values import ValueCodec
 from turnlog.domain.events import Event
 from turnlog.domain.plain import dumps
 from turnlog.domain.skeletons import skeleton
@@ -75,16 +75,16 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
             raise ValueError(f"stale has to be 'keep' or 'raise', not {stale!r:.40}")
         AsyncFace.__init__(self, serde=serde)
         Door.__init__(self, url)
-        self._threads = Threads(self.log)
+        self._threads = GraphThreads(self.log)
         self._channel, self._summary = channel, summary
         self._raises = stale == "raise"
 
     @property
-    def _values(self) -> Values:
+    def _values(self) -> ValueCodec:
         assert isinstance(self.serde, JsonPlusSerializer)  # a clone with another allowlist too
-        return Values(self.serde)
+        return ValueCodec(self.serde)
 
-    def _reading(self, thread: Thread) -> Reading:
+    def _reading(self, thread: GraphThread) -> Reading:
         return Reading(thread, self._values, lambda: self._offering(thread.id))
 
     def _offering(self, id: str) -> Offering:
@@ -176,7 +176,11 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
         return _config(id, body.ns, body.id)
 
     def _planned(
-        self, body: KeptCheckpoint, found: dict[str, Any], changed: frozenset[str], thread: Thread
+        self,
+        body: KeptCheckpoint,
+        found: dict[str, Any],
+        changed: frozenset[str],
+        thread: GraphThread,
     ) -> Sequence[Event]:
         reading = self._reading(thread)
         if self._is_recorded(reading, thread, body, found):
@@ -186,13 +190,13 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
         before, parent = self._gone_on_from(reading, thread, body.ns, body.parent)
         after = 0 if thread.deleted else thread.event
         after += len(before)
-        plan = Plan(thread, self._values, self._channel, self._summary, parent, after)
+        plan = SavePlan(thread, self._values, self._channel, self._summary, parent, after)
         body.seen = 0 if parent is None else parent.seen
         plan.take(body, found, changed)
         return [*before, *plan.events]
 
     def _is_recorded(
-        self, reading: Reading, thread: Thread, body: KeptCheckpoint, found: dict[str, Any]
+        self, reading: Reading, thread: GraphThread, body: KeptCheckpoint, found: dict[str, Any]
     ) -> bool:
         """Whether the same checkpoint was recorded before, with the same content."""
         known = thread.checkpoints.get((body.ns, body.id))
@@ -202,7 +206,7 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
         return encoded(reading.channels(known)) == encoded(found)
 
     def _gone_on_from(
-        self, reading: Reading, thread: Thread, ns: str, id: str | None
+        self, reading: Reading, thread: GraphThread, ns: str, id: str | None
     ) -> tuple[Sequence[Event], KeptCheckpoint | None]:
         """A checkpoint that others are going on from; first recorded if it was only offered."""
         if id is None or (ns, id) in thread.checkpoints:
@@ -227,7 +231,7 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
             for index, (channel, value) in enumerate(writes)
         ]
 
-        def planned(thread: Thread) -> Sequence[Event]:
+        def planned(thread: GraphThread) -> Sequence[Event]:
             known = thread.writes.get((ns, id), {})
             new = [w for w in found if w.index < 0 or (task_id, w.index) not in known]
             if not new:
@@ -252,7 +256,7 @@ def _asked(reading: Reading, config: RunnableConfig) -> KeptCheckpoint | None:
     return reading.found(ns, id) if id else reading.newest(ns)
 
 
-def _check_parent(reading: Reading, thread: Thread, parent: str | None) -> None:
+def _check_parent(reading: Reading, thread: GraphThread, parent: str | None) -> None:
     newest = reading.newest("")
     if parent != (newest.id if newest else None):
         raise StaleParent(thread.id, parent, newest.id if newest else None)

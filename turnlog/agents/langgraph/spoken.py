@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from turnlog.agents.langgraph.message_list import MessageItem
 from turnlog.agents.langgraph.messages import langchain
 from turnlog.agents.langgraph.pattern import SHAPES, Pattern
-from turnlog.agents.langgraph.values import Values
+from turnlog.agents.langgraph.values import ValueCodec
 from turnlog.domain import events as e
 from turnlog.domain.message import Message
 from turnlog.domain.messages import NEW_MESSAGE, messages
@@ -43,13 +43,13 @@ class Spoken:
         """Note that the newest events, of these numbers, are the messages of one checkpoint."""
         self._own.append(numbers)
 
-    def pattern(self, item: MessageItem, values: Values) -> Pattern:
+    def pattern(self, item: MessageItem, values: ValueCodec) -> Pattern:
         """The message of an item."""
         if item.pattern is None:
             item.pattern = self._plain(item) or Pattern.of(self._built(item, values))
         return item.pattern
 
-    def says(self, item: MessageItem, message: BaseMessage, values: Values) -> bool:
+    def says(self, item: MessageItem, message: BaseMessage, values: ValueCodec) -> bool:
         """Whether an item is a message, or was before it was redacted: whoever still has its words
         does not record them again.
         """
@@ -86,7 +86,7 @@ class Spoken:
                     self._original.take(number, event)
         return self._original
 
-    def _built(self, item: MessageItem, values: Values) -> BaseMessage:
+    def _built(self, item: MessageItem, values: ValueCodec) -> BaseMessage:
         if item.rest is not None:
             found: BaseMessage = values.value(filled(item.rest, self._events.get))
             return found
@@ -144,7 +144,7 @@ class Spoken:
         event = self._events.get(number)
         return (event.timestamp if event is not None else None) or 0.0
 
-    def value(self, raw: bytes, values: Values) -> Any:
+    def value(self, raw: bytes, values: ValueCodec) -> Any:
         """A channel's value, or a write's."""
         return values.value(filled(msgspec.json.decode(raw), self._events.get))
 

@@ -30,7 +30,7 @@ Held = msgspec.Raw | list[msgspec.Raw] | MessageList
 """A channel's value as it is stored."""
 
 
-class Thread:
+class GraphThread:
     """Folds a conversation's events, as they may be shown; `version` is that of the last commit.
 
     Whoever reads or writes holds `lock`.
@@ -207,8 +207,8 @@ class Thread:
         return known[1]
 
 
-_TAKEN: dict[str, tuple[Any, Callable[[Thread, Any], None]]] = {
-    CHECKPOINT: (KeptCheckpoint, Thread._take_checkpoint),
-    WRITES: (Writes, Thread._take_writes),
-    HIDDEN: (Hidden, Thread._hide),
+_TAKEN: dict[str, tuple[Any, Callable[[GraphThread, Any], None]]] = {
+    CHECKPOINT: (KeptCheckpoint, GraphThread._take_checkpoint),
+    WRITES: (Writes, GraphThread._take_writes),
+    HIDDEN: (Hidden, GraphThread._hide),
 }

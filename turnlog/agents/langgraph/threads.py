@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 from turnlog.agents.checkpoints import ThreadsProjection
-from turnlog.agents.langgraph.thread import Thread
+from turnlog.agents.langgraph.thread import GraphThread
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import ContentErased, Event
 from turnlog.domain.traits import Hiding
@@ -17,7 +17,7 @@ from turnlog.engine.request import Recorded
 from turnlog.errors import UnknownConversation, VersionConflict
 from turnlog.projections import register
 
-Planned = Callable[[Thread], Sequence[Event]]
+Planned = Callable[[GraphThread], Sequence[Event]]
 """What is to be recorded, given a thread."""
 
 register(ThreadsProjection())
@@ -26,26 +26,26 @@ KEPT = 64
 """Threads that stay in memory at most while nobody uses them."""
 
 
-class Threads:
+class GraphThreads:
     """Safe to use from several threads at once; what other processes record is read first."""
 
     def __init__(self, log: Turnlog) -> None:
         self.log = log
         self._lock = Lock()
-        self._threads: OrderedDict[str, Thread] = OrderedDict()
+        self._threads: OrderedDict[str, GraphThread] = OrderedDict()
 
     @contextmanager
-    def at(self, id: str) -> Iterator[Thread]:
+    def at(self, id: str) -> Iterator[GraphThread]:
         """The thread as it is now, for the caller alone."""
         thread = self._thread(id)
         with thread.lock:
             self._refresh(thread)
             yield thread
 
-    def _thread(self, id: str) -> Thread:
+    def _thread(self, id: str) -> GraphThread:
         with self._lock:
             if (thread := self._threads.get(id)) is None:
-                thread = self._threads[id] = Thread(id)
+                thread = self._threads[id] = GraphThread(id)
                 if len(self._threads) > KEPT:
                     self._threads.popitem(last=False)
             self._threads.move_to_end(id)
@@ -57,7 +57,7 @@ class Threads:
         except UnknownConversation:
             return None
 
-    def _refresh(self, thread: Thread) -> None:
+    def _refresh(self, thread: GraphThread) -> None:
         """Read what is new; all of it where something was redacted or erased, or began anew."""
         head = self.log.current.head(self.log.store.reader, thread.id)
         if head is None:
@@ -84,7 +84,7 @@ class Threads:
     def record(
         self,
         id: str,
-        planned: Callable[[Thread], Sequence[Event]],
+        planned: Callable[[GraphThread], Sequence[Event]],
         key: str | None,
         *,
         begins: bool,
@@ -107,7 +107,7 @@ class Threads:
                 key = None  # known from a former life, or with another content
 
     def _perform(
-        self, thread: Thread, events: Sequence[Event], key: str | None, begins: bool
+        self, thread: GraphThread, events: Sequence[Event], key: str | None, begins: bool
     ) -> Recorded:
         expected = 0 if thread.deleted and begins else thread.version
         request = self.log.request(
@@ -116,7 +116,7 @@ class Threads:
         request.revives = begins
         return self.log.writer.perform(request)
 
-    def _take(self, thread: Thread, recorded: Recorded) -> None:
+    def _take(self, thread: GraphThread, recorded: Recorded) -> None:
         if recorded.state.redacted:  # what may be shown of it is decided by whoever reads it
             thread.version = -1
             return

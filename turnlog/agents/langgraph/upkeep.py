@@ -9,8 +9,8 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from turnlog.agents.checkpoints import EVERY, of_run, threads
 from turnlog.agents.langgraph.bodies import HIDDEN, Hidden, stored
-from turnlog.agents.langgraph.thread import Thread
-from turnlog.agents.langgraph.threads import Threads
+from turnlog.agents.langgraph.thread import GraphThread
+from turnlog.agents.langgraph.threads import GraphThreads
 from turnlog.domain.events import Event
 from turnlog.engine.log import Turnlog
 from turnlog.errors import UnknownConversation
@@ -20,7 +20,7 @@ class Upkeep(BaseCheckpointSaver[int]):
     """Nothing of it drops what was recorded."""
 
     log: Turnlog
-    _threads: Threads
+    _threads: GraphThreads
 
     def delete_thread(self, thread_id: str) -> None:
         """Delete the conversation; its id may be used again."""
@@ -61,13 +61,13 @@ class Upkeep(BaseCheckpointSaver[int]):
         return threads(self.log, [EVERY])
 
 
-def _without_runs(runs: frozenset[str], thread: Thread) -> Sequence[Event]:
+def _without_runs(runs: frozenset[str], thread: GraphThread) -> Sequence[Event]:
     of_runs = (each for each in thread.listed() if each.metadata.get("run_id") in runs)
     keys = [(each.ns, each.id) for each in of_runs]
     return [stored(Hidden(keys), HIDDEN)] if keys else ()
 
 
-def _pruned(strategy: str, thread: Thread) -> Sequence[Event]:
+def _pruned(strategy: str, thread: GraphThread) -> Sequence[Event]:
     listed = [(each.ns, each.id) for each in thread.listed()]
     newest = dict(reversed(listed))
     kept = [] if strategy == "delete" else [*newest.items()]

@@ -27,7 +27,7 @@ _ATOMS = frozenset((str, bool, type(None)))
 _INT64 = range(-(2**63), 2**64)
 
 
-class Values:
+class ValueCodec:
     """Encodes and decodes with one serializer, whose allowlist counts when values are read."""
 
     def __init__(self, serde: JsonPlusSerializer) -> None:
@@ -132,7 +132,7 @@ def _key(key: Any) -> Any:
     return tuple(key) if isinstance(key, list) else key
 
 
-_READERS: dict[str, Callable[[Values, Any], Any]] = {
+_READERS: dict[str, Callable[[ValueCodec, Any], Any]] = {
     "b": lambda _, held: b64decode(held or ""),
     "a": lambda _, held: bytearray(b64decode(held or "")),
     "f": lambda _, held: float(held or "nan"),

@@ -14,8 +14,8 @@ from pydantic_ai.conversation_store import (
 
 from turnlog.agents.pydantic_ai.offer import conversation_of
 from turnlog.agents.pydantic_ai.saving import RECORDS, saved
-from turnlog.agents.pydantic_ai.thread import Thread
-from turnlog.agents.pydantic_ai.threads import Threads
+from turnlog.agents.pydantic_ai.thread import SavedThread
+from turnlog.agents.pydantic_ai.threads import SavedThreads
 from turnlog.agents.saves import EVERY, ConversationsProjection, EntriesProjection, of_scope
 from turnlog.domain import events as e
 from turnlog.engine.log import Turnlog
@@ -34,7 +34,7 @@ class Records:
 
     def __init__(self, log: Turnlog) -> None:
         self._log = log
-        self._threads = Threads(log)
+        self._threads = SavedThreads(log)
 
     def read(self, conversation: str) -> ConversationRecord | None:
         with self._threads.at(conversation) as thread:
@@ -129,7 +129,7 @@ class Records:
                 raise ConversationConflict(conversation) from error
 
 
-def _record(thread: Thread) -> ConversationRecord:
+def _record(thread: SavedThread) -> ConversationRecord:
     id = thread.conversation.id
     if thread.newest is None:
         record = ConversationRecord(conversation_id=id, head_id=None)
@@ -143,5 +143,5 @@ def _is_new_fork(record: ConversationRecord, expected: str | None) -> bool:
     return None not in (record.forked_from, record.head_id) and expected is None
 
 
-def _revision(thread: Thread | None) -> str | None:
+def _revision(thread: SavedThread | None) -> str | None:
     return thread.revision if thread is not None and thread.exists else None

@@ -11,7 +11,7 @@ from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelRe
 
 from turnlog.agents.pydantic_ai.lines import made
 from turnlog.agents.pydantic_ai.messages import Document, read, with_plain_base64
-from turnlog.agents.pydantic_ai.thread import Thread
+from turnlog.agents.pydantic_ai.thread import SavedThread
 from turnlog.agents.saves import SAVE, SOURCE
 from turnlog.domain import events as e
 from turnlog.domain.message_recording import Recording
@@ -37,7 +37,7 @@ _KEPT = ("content", "args")
 
 
 def saved(
-    record: ConversationRecord, new: Sequence[ConversationEntry], thread: Thread | None
+    record: ConversationRecord, new: Sequence[ConversationEntry], thread: SavedThread | None
 ) -> list[e.Event]:
     """The events of a save. Raises KeyError where it goes on from an entry that is not there."""
     events: list[e.Event] = []
@@ -62,7 +62,7 @@ def saved(
     return [*events, *said, e.ForeignRecorded(SOURCE, SAVE, dumps(cut))]
 
 
-def _offered(thread: Thread) -> Iterator[dict[str, Any]]:
+def _offered(thread: SavedThread) -> Iterator[dict[str, Any]]:
     """The entries of what others recorded, which are named from now on."""
     for entry, message in zip(thread.offered, made(thread.offered), strict=True):
         named = {"id": entry.id, "parent": entry.parent, "said": (entry.first, entry.last)}

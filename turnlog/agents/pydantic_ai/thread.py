@@ -26,7 +26,7 @@ from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.skeletons import filled
 
 
-class Thread:
+class SavedThread:
     """Reads a conversation from its end, no further than is asked for, and follows what is saved.
 
     life: of the conversation.

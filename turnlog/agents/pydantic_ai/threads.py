@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock, RLock
 
-from turnlog.agents.pydantic_ai.thread import Thread
+from turnlog.agents.pydantic_ai.thread import SavedThread
 from turnlog.engine.log import Turnlog
 from turnlog.errors import UnknownConversation
 
@@ -18,10 +18,10 @@ KEPT = 64
 class _Place:
     def __init__(self) -> None:
         self.lock = RLock()
-        self.thread: Thread | None = None
+        self.thread: SavedThread | None = None
 
 
-class Threads:
+class SavedThreads:
     """Safe to use from several threads at once; what other processes record is read first."""
 
     def __init__(self, log: Turnlog) -> None:
@@ -30,7 +30,7 @@ class Threads:
         self._places: OrderedDict[str, _Place] = OrderedDict()
 
     @contextmanager
-    def at(self, id: str, *, keep: bool = True) -> Iterator[Thread | None]:
+    def at(self, id: str, *, keep: bool = True) -> Iterator[SavedThread | None]:
         """The conversation as it is now, for the caller alone; None where there is none.
 
         keep: whether it stays in memory.
@@ -54,7 +54,7 @@ class Threads:
             kept = [(id, place.thread) for id, place in self._places.items()]
         return [id for id, thread in kept if thread is not None and thread.has(entry)]
 
-    def _refreshed(self, id: str, known: Thread | None) -> Thread | None:
+    def _refreshed(self, id: str, known: SavedThread | None) -> SavedThread | None:
         head = self._log.current.head(self._log.store.reader, id)
         if head is None or head.state.deleted:
             return None
@@ -63,6 +63,6 @@ class Threads:
         try:
             now = self._log.conversation(id)
             goes_on = known is not None and known.goes_on(now)
-            return known if goes_on else Thread(now, head.life)
+            return known if goes_on else SavedThread(now, head.life)
         except UnknownConversation:
             return None

@@ -11,7 +11,7 @@ from turnlog.domain.events import ErasureRecorded
 from turnlog.domain.streams import UPKEEP
 from turnlog.domain.subjects import CONVERSATION, Subject
 from turnlog.encoding.rows import TAGS, holds, is_commit
-from turnlog.engine.erasure.plan import Plan
+from turnlog.engine.erasure.plan import ErasurePlan
 from turnlog.engine.erasure.unfinished import unfinished
 from turnlog.errors import StorageError
 from turnlog.storage.recorder import Reader
@@ -22,7 +22,7 @@ _TAGS = (TAGS[ErasureRecorded],)
 _ROWS_AT_ONCE = 500
 
 
-def subjects_of(log: Any, plan: Plan) -> tuple[bytes, ...]:
+def subjects_of(log: Any, plan: ErasurePlan) -> tuple[bytes, ...]:
     """Those whose keys an erasure destroys; none where the log is not sealed.
 
     What a hold keeps stays, and of a conversation that others are in, what it is itself.
@@ -42,7 +42,7 @@ def subjects_of(log: Any, plan: Plan) -> tuple[bytes, ...]:
     return tuple(sorted(found - kept))
 
 
-def _shared(log: Any, plan: Plan) -> Iterator[str]:
+def _shared(log: Any, plan: ErasurePlan) -> Iterator[str]:
     for number in plan.events:
         stream = log.store.reader.stream_of(number)
         if stream is not None and stream.name is not None:

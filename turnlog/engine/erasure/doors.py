@@ -7,7 +7,7 @@ from typing import Any
 
 from turnlog.domain.arguments import check_numbers
 from turnlog.engine.erasure.erasing import HOW, Erased, Progress, carried_out
-from turnlog.engine.erasure.plan import Plan, of_conversation, of_event, of_person
+from turnlog.engine.erasure.plan import ErasurePlan, of_conversation, of_event, of_person
 from turnlog.errors import OutOfRange
 
 
@@ -22,7 +22,9 @@ def erase(
     return carried_out(log, planned, reason, actor, vacuum, progress)
 
 
-def _planned(log: Any, id: str | None, person: str | None, event: int | None) -> Callable[[], Plan]:
+def _planned(
+    log: Any, id: str | None, person: str | None, event: int | None
+) -> Callable[[], ErasurePlan]:
     if person is not None and id is None and event is None:
         return lambda: of_person(log, person)
     if id is None or person is not None:

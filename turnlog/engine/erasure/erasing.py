@@ -21,7 +21,7 @@ from turnlog.domain.state import State
 from turnlog.domain.streams import UPKEEP
 from turnlog.engine.erasure.destroying import destroyed, subjects_of
 from turnlog.engine.erasure.dropping import Dropping
-from turnlog.engine.erasure.plan import Plan
+from turnlog.engine.erasure.plan import ErasurePlan
 from turnlog.engine.erasure.unfinished import Open, unfinished
 from turnlog.engine.erasure.words import check_words
 from turnlog.engine.request import Request
@@ -51,7 +51,12 @@ class Erased(msgspec.Struct):
 
 
 def carried_out(
-    log: Any, planned: Callable[[], Plan], reason: str, actor: str, vacuum: str, progress: Progress
+    log: Any,
+    planned: Callable[[], ErasurePlan],
+    reason: str,
+    actor: str,
+    vacuum: str,
+    progress: Progress,
 ) -> Erased:
     """Record an erasure and do it. planned: what it takes, made once no other one is open."""
     for _ in range(_TRIES):
@@ -80,7 +85,7 @@ HOW = ("no", "yes", "full")
 """How much is done so that no byte is left in free space, from the least."""
 
 
-def _record(log: Any, plan: Plan, reason: str, actor: str, vacuum: str) -> int | None:
+def _record(log: Any, plan: ErasurePlan, reason: str, actor: str, vacuum: str) -> int | None:
     """Number of the event; None where another erasure came in between."""
     left = unfinished(log.store.reader).vacuum
     event = ErasureRecorded(

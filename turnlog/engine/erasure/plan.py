@@ -23,7 +23,7 @@ from turnlog.storage.recorder import Reader
 from turnlog.storage.rows import Row, Stream, commitment_of, forks_lookup
 
 
-class Plan(msgspec.Struct):
+class ErasurePlan(msgspec.Struct):
     """names: ids that go, in clear. whole: conversations. events: numbers, by stream. unnamed:
     of streams of these that lose their id, the HMACs of who is left. held: what a hold keeps, by
     conversation.
@@ -46,7 +46,7 @@ class Plan(msgspec.Struct):
         return [stream.stream for found in self.whole.values() for stream in found]
 
 
-def of_conversation(log: Any, id: str) -> Plan:
+def of_conversation(log: Any, id: str) -> ErasurePlan:
     """Raises UnknownConversation or Held."""
     planning = _Planning(log, "conversation")
     if not planning.add_whole(id):
@@ -54,7 +54,7 @@ def of_conversation(log: Any, id: str) -> Plan:
     return planning.done()
 
 
-def of_event(log: Any, id: str, number: int) -> Plan:
+def of_event(log: Any, id: str, number: int) -> ErasurePlan:
     """Raises UnknownConversation, OutOfRange, InvalidEvent or Held."""
     planning = _Planning(log, "event")
     log.head(id, deleted=True)
@@ -62,7 +62,7 @@ def of_event(log: Any, id: str, number: int) -> Plan:
     return planning.done()
 
 
-def of_person(log: Any, name: str) -> Plan:
+def of_person(log: Any, name: str) -> ErasurePlan:
     """Raises UnknownPerson or Held."""
     planning = _Planning(log, "person")
     person = person_of(log, commitment_of(log.store.reader.secret, name))
@@ -86,7 +86,7 @@ class _Planning:
         log.current.catch_up()  # forks are found in a table that lags behind
         self._log = log
         self._reader: Reader = log.store.reader
-        self.plan = Plan(of)
+        self.plan = ErasurePlan(of)
 
     def add_whole(self, id: str) -> bool:
         """Whether there is such a conversation."""
@@ -188,7 +188,7 @@ class _Planning:
                 fork, with_masked(events, {*gone, *repeating(events, gone)}) - gone, events
             )
 
-    def done(self) -> Plan:
+    def done(self) -> ErasurePlan:
         """With what follows for everything that goes. Raises Held where all of it is held."""
         plan = self.plan
         if plan.held and not plan:
