@@ -10,9 +10,8 @@ from turnlog.audit.attachments import sweep
 from turnlog.audit.fault import Fault, named
 from turnlog.audit.verify import verify
 from turnlog.domain.events import LogRebuilt
-from turnlog.domain.streams import UPKEEP
 from turnlog.engine.log import Turnlog
-from turnlog.engine.request import Request
+from turnlog.engine.upkeep import record
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import rebuild as rebuild_one
 from turnlog.projections.rebuilding import rebuild_heads
@@ -72,6 +71,4 @@ def rebuild(recorder: Recorder) -> dict[str, int]:
 def record_rebuild(log: Turnlog, faults: Sequence[Fault], actor: str) -> None:
     """Keep, in the log's own stream, that it was rebuilt, by whom and what had been found."""
     found = [asdict(fault) for fault in faults[:_KEPT_FAULTS]]
-    event = LogRebuilt(found, len(faults), actor=actor)
-    now = log.clock()
-    log.writer.perform(Request(UPKEEP, lambda state, past: (event,), now, now))
+    record(log, LogRebuilt(found, len(faults), actor=actor))

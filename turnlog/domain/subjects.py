@@ -71,11 +71,11 @@ def _about(event: e.Event, current: Subjects) -> Subjects:
         return current | {Subject(PERSON, event.other)}
     if kind in _ACCOUNTS:
         return NOBODY
-    if kind in _STAYING:
+    if kind in STAYING:
         return NOBODY if _holds_numbers(event) else OF_LOG
-    if kind in _SETTING_UP:
+    if kind in SETTING_UP:
         return OF_CONVERSATION
-    return OF_EVERYBODY if kind in _OF_ALL else current
+    return OF_EVERYBODY if kind in OF_ALL else current
 
 
 def _holds_numbers(event: e.Event) -> bool:
@@ -93,7 +93,7 @@ _ACCOUNTS: frozenset[type[e.Event]] = frozenset(
 )  # fmt: skip
 """What the log keeps of itself, for whoever has no keys."""
 
-_STAYING: frozenset[type[e.Event]] = frozenset(
+STAYING: frozenset[type[e.Event]] = frozenset(
     [
         e.ActionReverted, e.UserUtteranceReverted, e.ConversationRestarted, e.SlotsReset,
         e.SessionStarted, e.HistoryReplaced, e.HistoryContinued, e.OriginDeleted,
@@ -102,9 +102,9 @@ _STAYING: frozenset[type[e.Event]] = frozenset(
 )  # fmt: skip
 """What everybody's state, or what is hidden of it, follows from, whoever did it."""
 
-_SETTING_UP: frozenset[type[e.Event]] = frozenset([e.SlotsDeclared, e.SessionConfigured])
+SETTING_UP: frozenset[type[e.Event]] = frozenset([e.SlotsDeclared, e.SessionConfigured])
 
-_OF_ALL: frozenset[type[e.Event]] = frozenset(
+OF_ALL: frozenset[type[e.Event]] = frozenset(
     [
         e.HistoryCompacted, e.ForeignStateChanged, e.ForeignRecorded, e.ThreadImported,
         e.ConversationAnnotated, e.MessageEdited, e.MessageRegenerated, e.MessageAnnotated,
@@ -113,7 +113,7 @@ _OF_ALL: frozenset[type[e.Event]] = frozenset(
 """What may repeat what anybody said."""
 
 _SPECIAL: frozenset[type[e.Event]] = (
-    _ACCOUNTS | _STAYING | _SETTING_UP | _OF_ALL | {e.UserIdentified, e.IdentityMerged}
+    _ACCOUNTS | STAYING | SETTING_UP | OF_ALL | {e.UserIdentified, e.IdentityMerged}
 )
 
 

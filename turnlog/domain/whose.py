@@ -5,28 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from turnlog.domain import events as e
+from turnlog.domain.subjects import OF_ALL, SETTING_UP, STAYING
 
 People = frozenset[str]
 
 NOBODY: People = frozenset()
 
-_STAYING: frozenset[type[e.Event]] = frozenset(
-    [
-        e.ActionReverted, e.UserUtteranceReverted, e.ConversationRestarted, e.SlotsReset,
-        e.SessionStarted, e.HistoryReplaced, e.HistoryContinued, e.OriginDeleted,
-        e.ConversationDeleted, e.SlotsDeclared, e.SessionConfigured, e.MessageRedacted,
-        e.ContentErased, e.EventErased, e.ProcessingRestricted, e.RestrictionLifted,
-    ]
-)  # fmt: skip
+_OF_NOBODY = STAYING | SETTING_UP | {e.ContentErased, e.EventErased}
 """What everybody's state, or what is hidden of it, follows from."""
-
-_OF_ALL: frozenset[type[e.Event]] = frozenset(
-    [
-        e.HistoryCompacted, e.ForeignStateChanged, e.ForeignRecorded, e.ThreadImported,
-        e.ConversationAnnotated, e.MessageEdited, e.MessageRegenerated, e.MessageAnnotated,
-    ]
-)  # fmt: skip
-"""What may repeat what anybody said."""
 
 
 def whose(events: Sequence[e.Event]) -> list[People]:
@@ -55,9 +41,9 @@ _Naming = e.UserIdentified | e.IdentityMerged
 
 def _about(event: e.Event, talking: str, known: People, seen: People) -> People:
     kind = type(event)
-    if kind in _STAYING:
+    if kind in _OF_NOBODY:
         return NOBODY
-    if kind in _OF_ALL:
+    if kind in OF_ALL:
         return seen
     if isinstance(event, e.IdentityMerged):
         return frozenset([event.user, event.other])

@@ -10,6 +10,8 @@ from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.streams import ACCESS, UPKEEP
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Request
+from turnlog.engine.upkeep import newest_first, record
+from turnlog.storage.recorder import Reader
 from turnlog.storage.rows import erased
 
 
@@ -23,21 +25,20 @@ class AccessWatch:
 
     @property
     def on(self) -> bool:
-        _, end = self._log.end(UPKEEP)
-        if end != self._seen:
-            self._on, self._seen = _is_on(self._log), end
+        head = self._log.current.head(self._log.store.reader, UPKEEP)
+        if (end := head.event if head else 0) != self._seen:
+            self._on, self._seen = _is_on(self._log.store.reader), end
         return self._on
 
 
-def _is_on(log: Turnlog) -> bool:
-    past = log.history(UPKEEP).newest_first()
-    return next((e.on for _, e in past if isinstance(e, AccessRecordingSet)), False)
+def _is_on(reader: Reader) -> bool:
+    newest = next(newest_first(reader, (AccessRecordingSet,)), None)
+    return newest is not None and isinstance(newest.event, AccessRecordingSet) and newest.event.on
 
 
 def set_recording(log: Turnlog, *, on: bool, actor: str, reason: str | None = None) -> None:
     """Keep from now on who reads the log, or do not."""
-    now, event = log.clock(), AccessRecordingSet(on, reason, actor=actor)
-    log.writer.perform(Request(UPKEEP, lambda state, past: (event,), now, now))
+    record(log, AccessRecordingSet(on, reason, actor=actor))
 
 
 def access_request(

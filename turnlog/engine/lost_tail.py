@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from turnlog.domain.events import TailLost
-from turnlog.domain.streams import UPKEEP
-from turnlog.engine.request import Request
+from turnlog.engine.upkeep import record
 from turnlog.engine.writer import Writer
 from turnlog.errors import StorageError
 from turnlog.storage.high_water import HighWater, HighWaterFile
@@ -49,7 +48,6 @@ def _check(log: _Log, file: HighWaterFile) -> None:
 
 def _record(log: _Log, lost: HighWater) -> None:
     """Once, however many processes open the log at the same time."""
-    now, digest = log.clock(), lost.digest.hex()
+    digest = lost.digest.hex()
     event = TailLost(lost.position, digest, log.store.reader.last_position())
-    key = f"tail-lost {lost.position} {digest}"
-    log.writer.perform(Request(UPKEEP, lambda state, past: (event,), now, now, key))
+    record(log, event, key=f"tail-lost {lost.position} {digest}")

@@ -13,9 +13,8 @@ from msgspec import convert
 
 from turnlog.domain.events import OutcomeRecorded, RetentionRulesSet
 from turnlog.domain.retention import Aged, RetentionRule, rule_for
-from turnlog.domain.streams import UPKEEP
 from turnlog.engine.erasure.holds import Hold, holds_on
-from turnlog.engine.request import Request
+from turnlog.engine.upkeep import record
 from turnlog.errors import FormatError, UnknownConversation
 from turnlog.projections.ledger import RULES
 
@@ -93,8 +92,7 @@ def rules_in_force(log: Any) -> RulesInForce:
 def set_rules(log: Any, rules: Sequence[RetentionRule], actor: str) -> None:
     """Have the log keep by these from now on; records nothing where it does already."""
     if rules_in_force(log).rules != tuple(rules):
-        now, event = log.clock(), RetentionRulesSet(tuple(rules), actor=actor)
-        log.writer.perform(Request(UPKEEP, lambda state, past: (event,), now, now))
+        record(log, RetentionRulesSet(tuple(rules), actor=actor))
 
 
 def aged(log: Any, id: str) -> Aged:

@@ -7,6 +7,8 @@ from typing import Any
 from litestar import Request
 
 from turnlog.engine.access import access_request
+from turnlog.engine.log import Turnlog
+from turnlog.engine.request import Request as Recording
 from turnlog.server.auth import Principal
 from turnlog.server.services import Services
 
@@ -22,14 +24,15 @@ async def record_access(request: Request[Any, Any, Any]) -> None:
     if principal is None or not principal.everything or request.method not in _READING:
         return
     services: Services = request.app.state.services
-    if not await services.log.read(lambda log: services.watch.on):
-        return
     id = request.path_params.get("conversation") or request.query_params.get("conversation")
     way = f"{request.method} {request.scope['path_template']}"
     reason = request.headers.get(REASON)
-    made = await services.log.read(
-        lambda log: access_request(
-            log, way, [id] if id else [], actor=principal.name or "unnamed", reason=reason
-        )
-    )
-    await services.log.submit(made)
+    actor = principal.name or "unnamed"
+
+    def made(log: Turnlog) -> Recording | None:
+        if not services.watch.on:
+            return None
+        return access_request(log, way, [id] if id else [], actor=actor, reason=reason)
+
+    if (recording := await services.log.read(made)) is not None:
+        await services.log.submit(recording)

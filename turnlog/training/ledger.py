@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import BinaryIO
 
-from turnlog.domain.events import ConversationExported, Event
-from turnlog.domain.streams import UPKEEP
+from turnlog.domain.events import ConversationExported
 from turnlog.engine.log import Turnlog
-from turnlog.engine.request import Request
+from turnlog.engine.upkeep import record
 from turnlog.files import is_stream
 from turnlog.serializers.shared.plain import dumps
 from turnlog.training.manifest import header
@@ -45,12 +44,8 @@ class Ledger:
             )
             for part in parts
         ]  # fmt: skip
-        self._perform(events)
-
-    def _perform(self, events: Sequence[Event]) -> None:
-        now = self._log.clock()
         if events:
-            self._log.writer.perform(Request(UPKEEP, lambda state, past: events, now, now))
+            record(self._log, *events)
 
     def _streams(self, conversations: Iterable[str]) -> Iterator[int]:
         for id in conversations:

@@ -25,6 +25,7 @@ from turnlog.engine.erasure.plan import ErasurePlan
 from turnlog.engine.erasure.unfinished import Open, unfinished
 from turnlog.engine.erasure.words import check_words
 from turnlog.engine.request import Request
+from turnlog.engine.upkeep import record
 from turnlog.errors import InvalidEvent
 from turnlog.projections import catch_up_kept
 from turnlog.storage.checkpoints import close_over
@@ -135,7 +136,7 @@ def finish(log: Any, progress: Progress = lambda doing: None, *, wait: bool = Tr
             _drop(log, left.open, progress)
         catch_up_kept(log.store)
         number = left.open.erasure
-        _note(log, ErasureFinished(number), f"erasure {number} finished")
+        record(log, ErasureFinished(number), key=f"erasure {number} finished")
     if left.vacuum is None:
         return True
     how, number = left.vacuum
@@ -144,14 +145,8 @@ def finish(log: Any, progress: Progress = lambda doing: None, *, wait: bool = Tr
     progress("vacuuming")
     if not log.store.vacuum(full=how == "full", wait=wait):
         return False
-    _note(log, LogVacuumed(number), f"erasure {number} vacuumed")
+    record(log, LogVacuumed(number), key=f"erasure {number} vacuumed")
     return True
-
-
-def _note(log: Any, event: Event, key: str) -> None:
-    """Once, however many processes finish it at the same time."""
-    now = log.clock()
-    log.writer.perform(Request(UPKEEP, lambda state, past: (event,), now, now, key))
 
 
 def _drop(log: Any, open: Open, progress: Progress) -> None:

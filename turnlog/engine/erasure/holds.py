@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from turnlog.domain.events import Event, HoldPlaced, HoldReleased
-from turnlog.domain.streams import UPKEEP
+from turnlog.domain.events import HoldPlaced, HoldReleased
 from turnlog.engine.erasure.people import people_in, person_of
 from turnlog.engine.erasure.words import check_words
-from turnlog.engine.request import Request
+from turnlog.engine.upkeep import record
 from turnlog.errors import Held, UnknownConversation, UnknownPerson
 from turnlog.projections.ledger import held
 from turnlog.storage.rows import Stream, commitment_of
@@ -62,7 +61,7 @@ def place(log: Any, id: str | None, person: str | None, reason: str, actor: str)
     """Raises UnknownConversation, UnknownPerson, or InvalidEvent for words that name either."""
     check_words(filter(None, (id, person)), reason, actor)
     streams, ids = _named(log, id, person)
-    _record(log, HoldPlaced(reason, streams, ids, actor=actor))
+    record(log, HoldPlaced(reason, streams, ids, actor=actor))
 
 
 def release(log: Any, id: str | None, person: str | None, reason: str, actor: str) -> list[Hold]:
@@ -71,7 +70,7 @@ def release(log: Any, id: str | None, person: str | None, reason: str, actor: st
     streams, ids = _named(log, id, person)
     if not (found := _found(log, [*streams, *ids])):
         raise Held(f"there is no hold on {id if person is None else person!r}")
-    _record(log, HoldReleased(reason, streams, ids, actor=actor))
+    record(log, HoldReleased(reason, streams, ids, actor=actor))
     return found
 
 
@@ -85,8 +84,3 @@ def _named(log: Any, id: str | None, person: str | None) -> tuple[tuple[int, ...
     if not known.conversations and log.store.reader.stream(person) is None:
         raise UnknownPerson(person)
     return (), tuple(sorted(known.ids))
-
-
-def _record(log: Any, event: Event) -> None:
-    now = log.clock()
-    log.writer.perform(Request(UPKEEP, lambda state, past: (event,), now, now))
