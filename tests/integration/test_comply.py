@@ -161,3 +161,16 @@ def test_an_erasure_that_was_cut_off_is_named(db, capsysbinary, tmp_path):
         log.writer.perform(Request(UPKEEP, lambda state, past: (event,), log.clock()))
     _, found = checked(db, capsysbinary)
     assert verdicts(found)["GDPR 17"] == NOT
+
+
+def test_conversations_are_counted_and_not_exports(db, capsysbinary, tmp_path):
+    with turnlog.open(db) as log:
+        for id in ("a", "b"):
+            log.record(id, UserUttered("hi"), BotUttered("ho"))
+    out = str(tmp_path / "out.jsonl")
+    with pytest.raises(SystemExit):
+        main(["export", "--db", db, "--format", "jsonl", "--to", "Lab 7", "--out", out])
+    capsysbinary.readouterr()
+    _, found = checked(db, capsysbinary)
+    told = {line["article"]: line["evidence"] for line in found}
+    assert told["GDPR 19"] == "2 conversations went to: Lab 7"

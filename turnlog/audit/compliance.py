@@ -101,11 +101,14 @@ def _monitored(looked: _Looked) -> tuple[str, str]:
     return SATISFIED, f"{amount(outcomes, 'outcome')} recorded (turnlog audit --period)"
 
 
-def _incidents(looked: _Looked) -> tuple[str, str]:
-    incidents = looked.seen.counts["IncidentReported"]
-    if not incidents:
-        return UNDECIDABLE, "no incident is reported; the log cannot know whether there was one"
-    return SATISFIED, f"{amount(incidents, 'incident')} reported"
+def _counted(kind: str, noun: str, said: str, none: str) -> _Check:
+    """Satisfied where there are events of a type."""
+
+    def check(looked: _Looked) -> tuple[str, str]:
+        found = looked.seen.counts[kind]
+        return (SATISFIED, f"{amount(found, noun)} {said}") if found else (UNDECIDABLE, none)
+
+    return check
 
 
 def _outside(why: str) -> _Check:
@@ -152,17 +155,6 @@ def _disclosed(looked: _Looked) -> tuple[str, str]:
 # --- GDPR ---------------------------------------------------------------------------------------
 
 
-def _register(looked: _Looked) -> tuple[str, str]:
-    return SATISFIED, "turnlog comply --register makes it from the log"
-
-
-def _rectified(looked: _Looked) -> tuple[str, str]:
-    edits = looked.seen.counts["MessageEdited"]
-    if not edits:
-        return UNDECIDABLE, "no correction is recorded"
-    return SATISFIED, f"{amount(edits, 'correction')} recorded, each with the original"
-
-
 def _erased(looked: _Looked) -> tuple[str, str]:
     erasures = looked.seen.counts["ErasureRecorded"]
     if looked.erasing:
@@ -188,18 +180,17 @@ def _told(looked: _Looked) -> tuple[str, str]:
     return SATISFIED, f"{amount(exports, 'conversation')} went to: {named}"
 
 
-def _intervened(looked: _Looked) -> tuple[str, str]:
-    handovers = looked.seen.counts["HandoverStarted"]
-    if not handovers:
-        return UNDECIDABLE, "no conversation was handed over to a person yet"
-    return SATISFIED, f"{amount(handovers, 'hand-over')} recorded"
-
-
 CHECKS: tuple[tuple[str, str, _Check], ...] = (
     ("AI Act 12(1)", "events are recorded automatically, over the lifetime", _recorded),
     ("AI Act 12(2)(a)", "versions, and the points where they changed", _versions),
     ("AI Act 12(2)(b), 72", "monitoring after the system is in use", _monitored),
-    ("AI Act 12(2)(c), 26(5)", "incidents are reported", _incidents),
+    (
+        "AI Act 12(2)(c), 26(5)", "incidents are reported",
+        _counted(
+            "IncidentReported", "incident", "reported",
+            "no incident is reported; the log cannot know whether there was one",
+        ),
+    ),
     (
         "AI Act 12(3)", "remote biometric identification: use, reference, match, verifier",
         _outside("whether the bot identifies people is not in the log"),
@@ -215,16 +206,31 @@ CHECKS: tuple[tuple[str, str, _Check], ...] = (
         "AI Act 86", "an individual decision can be explained",
         _always("turnlog why, turnlog audit and turnlog subject --letter explain from the record"),
     ),
-    ("GDPR 5(2), 30", "a register of processing", _register),
+    (
+        "GDPR 5(2), 30", "a register of processing",
+        _always("turnlog comply --register makes it from the log"),
+    ),
     (
         "GDPR 12(3), 15", "access and a copy within a month",
         _outside("turnlog subject makes the copy; when it was asked for is not in the log"),
     ),
-    ("GDPR 16", "rectification", _rectified),
+    (
+        "GDPR 16", "rectification",
+        _counted(
+            "MessageEdited", "correction", "recorded, each with the original",
+            "no correction is recorded",
+        ),
+    ),
     ("GDPR 17", "erasure without undue delay", _erased),
     ("GDPR 18", "restriction", _restricted),
     ("GDPR 19", "recipients are known", _told),
     ("GDPR 20", "a structured, common, machine-readable copy", _always("turnlog subject: JSON")),
-    ("GDPR 22(3)", "a person can step in", _intervened),
+    (
+        "GDPR 22(3)", "a person can step in",
+        _counted(
+            "HandoverStarted", "hand-over", "recorded",
+            "no conversation was handed over to a person yet",
+        ),
+    ),
 )  # fmt: skip
 """Article, what it asks for, and how this log shows it."""

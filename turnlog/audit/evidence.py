@@ -99,8 +99,9 @@ def _add(found: Evidence, recorded: RecordedEvent) -> None:
         found.oversight += 1
         found.unnamed += actor(event) in UNNAMED and not getattr(event, "to", None)
     if isinstance(event, e.ConversationExported):
-        found.recipients[event.recipient] += 1
-        found.purposes[event.purpose or "not named"] += 1
+        conversations = max(1, len(event.streams))
+        found.recipients[event.recipient] += conversations
+        found.purposes[event.purpose or "not named"] += conversations
     if isinstance(event, e.UserIdentified):
         found.persons.add(event.user)
 

@@ -11,6 +11,7 @@ import typer
 from turnlog.cli import output
 from turnlog.cli.settings import actor as this_user
 from turnlog.cli.settings import open_log
+from turnlog.cli.whom import Maker
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="The conversations.")]
 Out = Annotated[
@@ -28,9 +29,6 @@ Span = Annotated[
     str | None,
     typer.Option("--period", metavar="FROM..TO", help="What the log recorded from FROM to TO."),
 ]
-By = Annotated[
-    str | None, typer.Option("--actor", metavar="NAME", help="Who makes it; else your user name.")
-]
 Zone = Annotated[
     str | None,
     typer.Option("--zone", metavar="ZONE", help="Show times in it too, as in Europe/Berlin."),
@@ -43,7 +41,7 @@ def audit(
     out: Out = None,
     deleted: AlsoDeleted = False,
     period: Span = None,
-    actor: By = None,
+    actor: Maker = None,
     zone: Zone = None,
 ) -> None:
     """Write a page about conversations or a period, for people.

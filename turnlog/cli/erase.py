@@ -1,30 +1,19 @@
-"""`turnlog erase`, `hold` and `release`: a person's words go for good, or must not go."""
+"""`turnlog erase`: a person's words go for good."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
 from turnlog.cli import output
 from turnlog.cli.settings import open_log
+from turnlog.cli.whom import Actor, Of, Person, Reason, check_one
 from turnlog.domain.amounts import amount
 
-Of = Annotated[
-    str | None,
-    typer.Argument(metavar="[ID]", help="The conversation, all lives of it.", show_default=False),
-]
-Person = Annotated[
-    str | None,
-    typer.Option("--person", metavar="P", help="A person, by any name of theirs."),
-]
-Reason = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="Why; it stays, so name nobody.")
-]
-Actor = Annotated[str, typer.Option("--actor", metavar="A", help="Who answers for it.")]
 Event = Annotated[
     int | None, typer.Option("--event", metavar="N", help="This event of the conversation alone.")
 ]
@@ -52,7 +41,7 @@ def erase(
     What is erased, when, by whom and why stays on record, without the person. Everybody else's
     conversations, all numbers and the chain stay as they are.
     """
-    _check_one(id, person)
+    check_one(id, person)
     if full and no_vacuum:
         raise typer.BadParameter("give one of --full and --no-vacuum")
     from turnlog.projections import register_installed
@@ -67,49 +56,6 @@ def erase(
         keys = log.keys if event is None else None  # one event goes with nobody's key
         done = _described(erased, (keys or log.store).out_of_reach)
     output.document(done, human=lambda: _print(done))
-
-
-def hold(reason: Reason, actor: Actor, id: Of = None, person: Person = None) -> None:
-    """Keep a conversation, or a person, from being erased."""
-    _check_one(id, person)
-    with open_log() as log:
-        log.hold(id, person=person, reason=reason, actor=actor)
-    what = id if person is None else person
-    done = {"conversation": id, "person": person, "held": True}
-    output.document(done, human=lambda: output.say(f"held {what}"))
-
-
-def release(reason: Reason, actor: Actor, id: Of = None, person: Person = None) -> None:
-    """End holds and restrictions of a conversation or a person."""
-    _check_one(id, person)
-    with open_log() as log:
-        ended = _released(log, id, person, reason, actor)
-    what = id if person is None else person
-    done = {"conversation": id, "person": person, "held": False, "ended": ended}
-    output.document(done, human=lambda: output.say(f"released {what}, {'; '.join(ended)}"))
-
-
-def _released(log: Any, id: str | None, person: str | None, reason: str, actor: str) -> list[str]:
-    """What ended. Raises Held where nothing did."""
-    from turnlog.domain.events import RestrictionLifted
-    from turnlog.engine.restriction import restrict
-    from turnlog.errors import Held, InvalidEvent, UnknownConversation, UnknownPerson
-
-    lifted: list[str] = []
-    with suppress(InvalidEvent, UnknownConversation, UnknownPerson):
-        lifted = restrict(log, id, person, RestrictionLifted(reason, actor=actor))
-    ended = [f"restriction of {conversation}" for conversation in lifted]
-    try:
-        ended += map(str, log.release(id, person=person, reason=reason, actor=actor))
-    except Held:
-        if not ended:
-            raise
-    return ended
-
-
-def _check_one(id: str | None, person: str | None) -> None:
-    if (id is None) == (person is None):
-        raise typer.BadParameter("give one of ID and --person")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import typer
 from turnlog.cli import output
 from turnlog.cli.settings import actor as this_user
 from turnlog.cli.settings import open_log
+from turnlog.cli.whom import Maker
 
 Person = Annotated[str, typer.Argument(metavar="PERSON", help="Who, as UserIdentified says.")]
 Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the files go.")]
@@ -19,13 +20,10 @@ Letter = Annotated[
 Slot = Annotated[
     str | None, typer.Option("--slot", metavar="NAME", help="In the letter, this value alone.")
 ]
-Actor = Annotated[
-    str | None, typer.Option("--actor", metavar="NAME", help="Who makes it; else your user name.")
-]
 
 
 def subject(
-    person: Person, out: Out, letter: Letter = False, slot: Slot = None, actor: Actor = None
+    person: Person, out: Out, letter: Letter = False, slot: Slot = None, actor: Maker = None
 ) -> None:
     """Write what the log holds about a person.
 
