@@ -19,7 +19,8 @@ from turnlog.domain.state import State
 from turnlog.encoding.checking import checked
 from turnlog.encoding.rows import SALT_BYTES, columns, digest
 from turnlog.projections.live_head import LiveHead
-from turnlog.storage.rows import Key, Row, Stream, key_lookup
+from turnlog.storage.lookups import key_lookup
+from turnlog.storage.rows import Key, Row, Stream
 from turnlog.storage.sqlite import SqliteRecorder
 
 CONVERSATIONS = 32

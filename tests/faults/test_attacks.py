@@ -24,7 +24,8 @@ from turnlog.domain.commit import RepeatKey
 from turnlog.errors import ProofError, Rewritten
 from turnlog.proof.folder import TileFolder
 from turnlog.proof.keys import COSIGNATURE, PLAIN, Signer
-from turnlog.storage.rows import Row, repeat_lookup
+from turnlog.storage.lookups import repeat_lookup
+from turnlog.storage.rows import Row
 from turnlog.storage.urls import recorder
 
 KEYS = [Signer.of("log", PLAIN, bytes([1] * 32)), Signer.of("w", COSIGNATURE, bytes([2] * 32))]

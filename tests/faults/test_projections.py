@@ -16,7 +16,7 @@ from turnlog.domain.commit import Commit
 from turnlog.projections.projection import catch_up, rebuild, set_aside
 from turnlog.projections.view import StoredView, View, numbered
 from turnlog.storage.sqlite import SqliteRecorder
-from turnlog.storage.sqlite_tables import SqliteTransaction
+from turnlog.storage.sqlite_transaction import SqliteTransaction
 
 
 class Crash(BaseException):

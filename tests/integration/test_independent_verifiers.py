@@ -17,7 +17,7 @@ from tests.parts import ROOT
 from turnlog import BotUttered, HistoryContinued, SlotSet, Turnlog, UserUttered
 from turnlog.audit.proving import ProvableTurn
 from turnlog.audit.publishing import Publisher
-from turnlog.encoding.rows import dropped
+from turnlog.encoding.dropping import dropped
 from turnlog.projections.tree import Tree
 from turnlog.proof import merkle
 from turnlog.proof.checkpoint import LogCheckpoint

@@ -16,7 +16,7 @@ import turnlog
 from tests.command_line import run
 from turnlog import MediaAdded, TextAdded, UserUttered
 from turnlog.audit.attachments import sweep
-from turnlog.encoding.rows import dropped
+from turnlog.encoding.dropping import dropped
 from turnlog.engine.log import Turnlog
 
 SIZE = 50_000_000

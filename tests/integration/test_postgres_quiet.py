@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("psycopg", reason="part not had: postgres: no package")
 
 import turnlog
-from turnlog.storage.postgres_tables import PostgresTransaction
+from turnlog.storage.postgres_transaction import PostgresTransaction
 from turnlog.storage.rows import Row
 
 

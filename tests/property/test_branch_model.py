@@ -35,7 +35,7 @@ from turnlog.audit.verify import verify
 from turnlog.domain import branches
 from turnlog.domain.fold import replay
 from turnlog.domain.recorded import RecordedEvent
-from turnlog.encoding.rows import dropped
+from turnlog.encoding.dropping import dropped
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded
 from turnlog.projections import PROJECTIONS, live_head, tail

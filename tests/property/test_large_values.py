@@ -14,15 +14,8 @@ from turnlog.domain import events as e
 from turnlog.domain.attachment import LARGE, Attachment
 from turnlog.domain.commit import Commit
 from turnlog.encoding.checking import checked
-from turnlog.encoding.rows import (
-    TOPIC,
-    Columns,
-    attachments,
-    columns,
-    decode_commit,
-    digest,
-    dropped,
-)
+from turnlog.encoding.dropping import dropped
+from turnlog.encoding.rows import TOPIC, Columns, attachments, columns, decode_commit, digest
 from turnlog.testing import strategies
 
 SECRET = bytes(16)

@@ -36,7 +36,7 @@ from turnlog.audit.verify import verify
 from turnlog.domain.attachment import LARGE
 from turnlog.domain.events import EVENTS
 from turnlog.encoding import apart, binary
-from turnlog.encoding.rows import dropped
+from turnlog.encoding.dropping import dropped
 from turnlog.engine.command import recording
 from turnlog.engine.importing import import_files
 from turnlog.engine.request import Request

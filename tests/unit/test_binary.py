@@ -12,6 +12,7 @@ from turnlog.domain.events import EventErased
 from turnlog.domain.values import RawJson
 from turnlog.encoding import binary, rows
 from turnlog.encoding.checking import checked
+from turnlog.encoding.dropping import dropped
 from turnlog.errors import Corrupt, NewerFormat
 from turnlog.storage.rows import Row
 
@@ -116,7 +117,7 @@ def test_everything_but_the_position_is_under_the_digest() -> None:
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_one_event_or_key_is_dropped_and_the_rest_is_proven_as_before(place: int) -> None:
-    kept, left = rows.dropped(b"", STORED.parts, lambda each: each == place)
+    kept, left = dropped(b"", STORED.parts, lambda each: each == place)
     assert row(commitments=kept, parts=left).digest() == row().digest()
     assert rows.disagreements(kept, left) == []
     found = read(left, commitments=kept)
@@ -128,17 +129,17 @@ def test_one_event_or_key_is_dropped_and_the_rest_is_proven_as_before(place: int
 
 
 def test_nothing_of_what_was_dropped_is_left_nor_its_salt() -> None:
-    kept, left = rows.dropped(b"", STORED.parts, lambda each: each == 0)
+    kept, left = dropped(b"", STORED.parts, lambda each: each == 0)
     salt = rows._salts(SECRET, 3)[0]
     for gone in (b"hi", salt, SECRET):
         assert gone not in kept + left
-    kept, left = rows.dropped(kept, left, lambda each: True)
+    kept, left = dropped(kept, left, lambda each: True)
     assert row(commitments=kept, parts=left).digest() == row().digest()
     assert len(left) < 12
 
 
 def test_content_that_is_not_what_was_committed_to_is_told() -> None:
-    kept, left = rows.dropped(b"", STORED.parts, lambda each: each == 1)
+    kept, left = dropped(b"", STORED.parts, lambda each: each == 1)
     assert rows.disagreements(kept, left.replace(b"hi", b"ho")) == [0]
     assert rows.disagreements(kept, left.replace(b"k", b"l")) == [2]
 

@@ -17,15 +17,16 @@ from turnlog.audit.rebuilding import rebuild
 from turnlog.audit.verify import verify
 from turnlog.domain.commit import RepeatKey
 from turnlog.domain.events import EventErased
-from turnlog.encoding.rows import dropped
+from turnlog.encoding.dropping import dropped
 from turnlog.errors import UnknownConversation
 from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import catch_up, forget
 from turnlog.projections.view import Buffer
 from turnlog.storage.copying import backup
+from turnlog.storage.lookups import repeat_lookup
 from turnlog.storage.memory import MemoryRecorder
 from turnlog.storage.recorder import Recorder
-from turnlog.storage.rows import Row, repeat_lookup
+from turnlog.storage.rows import Row
 
 TURNS = 6
 

@@ -16,7 +16,7 @@ import pytest
 import turnlog
 from turnlog import BotUttered, SlotSet, UserUtteranceReverted, UserUttered, ValueSet
 from turnlog.audit.verify import Verification, verify
-from turnlog.encoding.rows import dropped
+from turnlog.encoding.dropping import dropped
 from turnlog.engine.eventsourcing import track
 from turnlog.errors import Corrupt, StorageError, UnknownConversation
 from turnlog.projections import PROJECTIONS, live_head

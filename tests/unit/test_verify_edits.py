@@ -12,9 +12,10 @@ from tests.unit.tables import Tables
 from turnlog import BotUttered, SlotSet, UserUttered
 from turnlog.audit.verify import verify
 from turnlog.domain.commit import RepeatKey
-from turnlog.encoding.rows import dropped
+from turnlog.encoding.dropping import dropped
 from turnlog.engine.log import Turnlog
-from turnlog.storage.rows import Row, repeat_lookup
+from turnlog.storage.lookups import repeat_lookup
+from turnlog.storage.rows import Row
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])

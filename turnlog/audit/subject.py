@@ -15,7 +15,7 @@ from turnlog.domain.whose import whose
 from turnlog.engine.erasure.people import person_of
 from turnlog.errors import UnknownConversation, UnknownPerson
 from turnlog.projections.persons import names_in
-from turnlog.storage.rows import commitment_of
+from turnlog.storage.lookups import commitment_of
 
 
 class SubjectConversation(msgspec.Struct, frozen=True):

@@ -24,7 +24,7 @@ from turnlog.audit.fault import Fault, named
 from turnlog.audit.key_sums import KeySums
 from turnlog.domain.amounts import amount
 from turnlog.domain.streams import is_conversation
-from turnlog.encoding.rows import decode_name, owner
+from turnlog.encoding.names import decode_name, owner
 from turnlog.engine.erasure.unfinished import unfinished
 from turnlog.errors import StorageError, UnknownConversation
 from turnlog.keys.opening import recorder as recorder_of

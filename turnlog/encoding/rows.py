@@ -11,8 +11,8 @@ said and are not stored, and `parts` is the secret that their salts come from, t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import cache, lru_cache
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cache
 from hashlib import sha256, shake_256
 
 import msgspec
@@ -291,6 +291,16 @@ def is_sealed(commitments: bytes, parts: bytes) -> bool:
     )
 
 
+def parts_of(stored: bytes, parts: bytes) -> Sequence[Part]:
+    """A row's parts; stored: its commitments, b"" where they follow from the only one."""
+    if stored:
+        return _parts.decode(parts)
+    said = _whole(parts)
+    count = len(said.events) + len(said.keys)
+    salts = _salts(parts[:SALT_BYTES], count)
+    return (Part(Content(tuple(salts), said.events, said.keys), (), tuple(range(count))),)
+
+
 # --- commitments and digests --------------------------------------------------------------------
 
 
@@ -380,70 +390,4 @@ def genesis_digest(skeleton: bytes) -> bytes:
 # --- names --------------------------------------------------------------------------------------
 
 
-def encode_name(conversation: str, salt: bytes) -> bytes:
-    return encode((salt, conversation))
-
-
-@lru_cache(4096)
-def decode_name(name: bytes) -> str:
-    """The conversation that a stream's name says. Raises Corrupt for what is no name."""
-    return decode_salted(name)[1]
-
-
-def decode_salted(name: bytes) -> tuple[bytes, str]:
-    """With its salt, which what is sealed takes the place of (ADR 19). Raises as that does."""
-    try:
-        return _name.decode(name)
-    except UNREADABLE as error:
-        raise Corrupt(f"the name of a stream cannot be read: {error}") from error
-
-
-_name = msgspec.msgpack.Decoder(tuple[bytes, str])
-
-
-def owner(genesis: bytes, life: int, name: bytes) -> bytes:
-    """The commitment of a stream: whose rows they are. life: counts from 1 for each id."""
-    return sha256(genesis + life.to_bytes(8, "big", signed=True) + name).digest()
-
-
 # --- dropping -----------------------------------------------------------------------------------
-
-
-def dropped(stored: bytes, parts: bytes, drops: Callable[[int], bool]) -> tuple[bytes, bytes]:
-    """Commitments and parts of a row without what is at the places that `drops` says.
-
-    The row's digest stays what it was, and what is left can be proven as before.
-    """
-    left = [_without(part, drops) for part in parts_of(stored, parts)]
-    return stored or commitments(parts), encode(left)
-
-
-def parts_of(stored: bytes, parts: bytes) -> Sequence[Part]:
-    """A row's parts; stored: its commitments, b"" where they follow from the only one."""
-    if stored:
-        return _parts.decode(parts)
-    said = _whole(parts)
-    count = len(said.events) + len(said.keys)
-    salts = _salts(parts[:SALT_BYTES], count)
-    return (Part(Content(tuple(salts), said.events, said.keys), (), tuple(range(count))),)
-
-
-def _without(part: Part, drops: Callable[[int], bool]) -> Part:
-    places = part.places
-    kept = [index for index, place in enumerate(places) if not drops(place)]
-    if not isinstance(part.content, Content) or len(kept) == len(places):
-        return part
-    return places_only(part, kept) if kept else Part(None, part.subjects, places)
-
-
-def places_only(part: Part, kept: Sequence[int]) -> Part:
-    """Some of a part's places, by their indexes, with what is there."""
-    content, places = part.content, part.places
-    assert isinstance(content, Content)
-    count = len(content.events)
-    remaining = Content(
-        tuple(content.salts[index] for index in kept),
-        tuple(content.events[index] for index in kept if index < count),
-        tuple(content.keys[index - count] for index in kept if index >= count),
-    )
-    return Part(remaining, part.subjects, tuple(places[index] for index in kept))

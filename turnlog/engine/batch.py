@@ -33,17 +33,9 @@ from turnlog.projections.history import StoredHistory
 from turnlog.projections.live_head import LiveHead
 from turnlog.projections.stream_rows import StreamRows
 from turnlog.storage.contents import StoredContents
+from turnlog.storage.lookups import fork_lookup, forks_lookup
 from turnlog.storage.recorder import Reader, Transaction
-from turnlog.storage.rows import (
-    Genesis,
-    Key,
-    Random,
-    Row,
-    Stream,
-    WrittenRow,
-    fork_lookup,
-    forks_lookup,
-)
+from turnlog.storage.rows import Genesis, Key, Random, Row, Stream, WrittenRow
 
 _HIDING = frozenset(HIDING)
 """Events after which no derived table keeps what they hide."""

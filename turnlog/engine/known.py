@@ -12,8 +12,9 @@ from turnlog.domain.streams import is_of_one_life
 from turnlog.encoding.apart import Contents
 from turnlog.projections.live_head import LiveHead
 from turnlog.projections.tail import Tail
+from turnlog.storage.lookups import message_lookup, repeat_lookup, repeat_lookups
 from turnlog.storage.recorder import Reader
-from turnlog.storage.rows import Row, message_lookup, repeat_lookup, repeat_lookups
+from turnlog.storage.rows import Row
 
 _AT_ONCE = 500
 """Keys that are looked up together."""

@@ -16,17 +16,9 @@ from turnlog.domain.attachment import Attachment, digest_of
 from turnlog.domain.subjects import whoever
 from turnlog.errors import Corrupt, InvalidEvent
 from turnlog.storage.contents import cut, is_whole, opened
+from turnlog.storage.lookups import attachment_name, lookup_of, stream_secret
 from turnlog.storage.recorder import Recorder, Transaction
-from turnlog.storage.rows import (
-    AHEAD,
-    EVERY_CHUNK,
-    AboutChunk,
-    BlobChunk,
-    Genesis,
-    attachment_name,
-    lookup_of,
-    stream_secret,
-)
+from turnlog.storage.rows import AHEAD, EVERY_CHUNK, AboutChunk, BlobChunk, Genesis
 
 _IN_MEMORY = 1 << 20
 """Bytes of a file that is being attached; more of them are put aside in a temporary file."""

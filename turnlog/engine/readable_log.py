@@ -26,7 +26,7 @@ from turnlog.projections.shown_commits import shown_commits
 from turnlog.projections.stream_rows import LivingRows, StreamRows
 from turnlog.projections.view import StoredView
 from turnlog.storage.contents import opened
-from turnlog.storage.rows import key_lookup
+from turnlog.storage.lookups import key_lookup
 
 
 class ReadableLog(ConversationApplication):

@@ -9,7 +9,7 @@ from turnlog.domain.events import Event, ProcessingRestricted
 from turnlog.engine.erasure.people import person_of
 from turnlog.engine.erasure.plan import forks_of
 from turnlog.errors import InvalidEvent, UnknownConversation, UnknownPerson
-from turnlog.storage.rows import commitment_of
+from turnlog.storage.lookups import commitment_of
 
 
 def restrict(log: Any, id: str | None, person: str | None, event: Event) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from turnlog.domain.state import State
-from turnlog.encoding.rows import decode_name
+from turnlog.encoding.names import decode_name
 from turnlog.engine.log import Turnlog
 from turnlog.errors import UnknownConversation
 from turnlog.projections.live_head import LiveHead

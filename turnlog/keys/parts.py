@@ -9,6 +9,7 @@ import msgspec
 from turnlog.domain.subjects import Subjects, parted
 from turnlog.encoding import rows as encoding
 from turnlog.encoding.binary import UNREADABLE, encode
+from turnlog.encoding.dropping import places_only
 from turnlog.encoding.rows import Content, Part
 from turnlog.errors import Corrupt
 from turnlog.keys.cipher import Cipher
@@ -51,7 +52,7 @@ def divided(
             found.append(part)
             continue
         for subjects, indexes in parted([groups[at] for at in part.places]).items():
-            own = encoding.places_only(part, indexes)
+            own = places_only(part, indexes)
             if subjects:
                 own = _divided(own, place, subjects_of(subjects), cipher_of)
             found.append(own)

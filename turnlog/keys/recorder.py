@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from turnlog.encoding.rows import SEALED, decode_name
+from turnlog.encoding.names import decode_name
+from turnlog.encoding.rows import SEALED
 from turnlog.keys.reader import SealedReader, SealedScan
 from turnlog.keys.sealing import Sealing, whose
 from turnlog.keys.store import KeyStore

@@ -20,6 +20,7 @@ from turnlog.domain.subjects import (
 from turnlog.encoding import binary
 from turnlog.encoding import rows as encoding
 from turnlog.encoding.binary import UNREADABLE, encode
+from turnlog.encoding.names import decode_name, decode_salted, encode_name
 from turnlog.errors import Corrupt
 from turnlog.keys import parts
 from turnlog.keys.cipher import NONCE_BYTES, TAG_BYTES, Cipher
@@ -83,12 +84,12 @@ class Sealing:
     def stream(self, stream: Stream) -> Stream:
         """Its name sealed, under the conversation's own key; with the token in the id's place."""
         name = stream.name
-        if name is None or (conversation := encoding.decode_name(name)) == UPKEEP:
+        if name is None or (conversation := decode_name(name)) == UPKEEP:
             return stream
         self.store.made({conversation: OF_CONVERSATION})
         [subject] = self.store.known(conversation, OF_CONVERSATION)
         box = subject + self._cipher((subject,)).seal(name, stream.owner)
-        return stream._replace(name=encoding.encode_name(self.below(conversation), box))
+        return stream._replace(name=encode_name(self.below(conversation), box))
 
     def opened_name(self, name: bytes | None, owner: bytes) -> bytes | None:
         """None where it was dropped, or its key was destroyed."""
@@ -102,7 +103,7 @@ class Sealing:
         return kept[name]
 
     def _opened_name(self, name: bytes, owner: bytes) -> bytes | None:
-        box, token = encoding.decode_salted(name)
+        box, token = decode_salted(name)
         if token == UPKEEP:
             return name
         cipher = self.store.cipher((box[:SUBJECT_BYTES],))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from turnlog.encoding import rows as encoding
+from turnlog.encoding.names import decode_name
 from turnlog.errors import Corrupt, Rewritten, StorageError
 from turnlog.projections.tree import TREE, Tree, tile_in
 from turnlog.projections.view import StoredView
@@ -151,7 +152,7 @@ def _digest(row: Body, owner: bytes) -> bytes:
 def name_of(named: Row | Stream) -> str:
     """Of a conversation; what somebody made of it may be none."""
     try:
-        return erased(named.stream) if named.name is None else encoding.decode_name(named.name)
+        return erased(named.stream) if named.name is None else decode_name(named.name)
     except (StorageError, TypeError):
         return repr(named.name)
 

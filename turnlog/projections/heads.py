@@ -13,7 +13,8 @@ from itertools import groupby
 
 from turnlog.domain.events import ContentErased, KeyStoreUsed
 from turnlog.encoding.binary import encode
-from turnlog.encoding.rows import TAGS, decode_name, holds, is_commit
+from turnlog.encoding.names import decode_name
+from turnlog.encoding.rows import TAGS, holds, is_commit
 from turnlog.errors import (
     AnotherPast,
     Corrupt,
@@ -39,8 +40,9 @@ from turnlog.storage.links import (
     check_stream,
     ending,
 )
+from turnlog.storage.lookups import fork_lookup, repeat_lookup
 from turnlog.storage.recorder import Reader, Recorder, Transaction
-from turnlog.storage.rows import HEADS, Head, Row, Snapshot, erased, fork_lookup, repeat_lookup
+from turnlog.storage.rows import HEADS, Head, Row, Snapshot, erased
 from turnlog.storage.subscription import BATCH_COMMITS, check_past
 
 logger = logging.getLogger(__name__)

@@ -21,7 +21,8 @@ from turnlog.domain.streams import UPKEEP
 from turnlog.encoding.rows import TAGS, decode_skeleton, is_commit
 from turnlog.errors import Corrupt
 from turnlog.projections.view import View, numbered, place_of
-from turnlog.storage.rows import Row, commitment_of
+from turnlog.storage.lookups import commitment_of
+from turnlog.storage.rows import Row
 
 _KEPT = frozenset(
     TAGS[kind]

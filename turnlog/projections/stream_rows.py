@@ -13,6 +13,7 @@ from turnlog.domain.events import Event, HistoryContinued
 from turnlog.domain.redactions import Redactions
 from turnlog.encoding import rows as encoding
 from turnlog.encoding.apart import BARE, Contents
+from turnlog.encoding.names import decode_name
 from turnlog.errors import Corrupt
 from turnlog.projections.live_head import LiveHead
 from turnlog.storage.contents import StoredContents
@@ -269,7 +270,7 @@ class StreamRows:
             return None
         if (stream := self._reader.stream_of(number)) is None:
             raise self._lost(self._first[1])
-        name = erased(number) if stream.name is None else encoding.decode_name(stream.name)
+        name = erased(number) if stream.name is None else decode_name(stream.name)
         return StreamRows(self._reader, self._heads, name, number, stream.life)
 
     def _shared_of(self, parent: StreamRows) -> StreamRows:

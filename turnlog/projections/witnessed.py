@@ -10,17 +10,9 @@ from turnlog.encoding.apart import BARE
 from turnlog.encoding.rows import is_commit
 from turnlog.errors import Rewritten
 from turnlog.projections.gate import Gate, name_of
+from turnlog.storage.lookups import ID_BYTES, lookup_of, repeat_lookups
 from turnlog.storage.recorder import Reader, Recorder, Transaction
-from turnlog.storage.rows import (
-    HEADS,
-    ID_BYTES,
-    Body,
-    Head,
-    Row,
-    Stream,
-    lookup_of,
-    repeat_lookups,
-)
+from turnlog.storage.rows import HEADS, Body, Head, Row, Stream
 
 ROWS_AT_ONCE = 500
 

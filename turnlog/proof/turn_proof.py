@@ -18,6 +18,7 @@ from turnlog.domain.events import UserUttered
 from turnlog.encoding import apart
 from turnlog.encoding import rows as encoding
 from turnlog.encoding.binary import UNREADABLE, encode
+from turnlog.encoding.names import decode_name, owner
 from turnlog.errors import InvalidNote, InvalidProof, StorageError
 from turnlog.proof import merkle
 from turnlog.proof.checkpoint import LogCheckpoint, SignedCheckpoint, checked, log_id_in
@@ -90,7 +91,7 @@ class ProvenStream(msgspec.Struct, frozen=True):
     name: str
 
     def owner(self, genesis: bytes) -> bytes:
-        return encoding.owner(genesis, self.life, _bytes(self.name))
+        return owner(genesis, self.life, _bytes(self.name))
 
 
 class ProvenEvent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -184,7 +185,7 @@ def _check_owners(rows: ProvenRows, sidecar: Sidecar, origin: str) -> None:
     try:
         genesis = encoding.genesis_digest(encoding.genesis_skeleton(log_id_in(origin)))
         owners = [stream.owner(genesis) for stream in sidecar.streams]
-        name = encoding.decode_name(_bytes(sidecar.streams[-1].name)) if owners else ""
+        name = decode_name(_bytes(sidecar.streams[-1].name)) if owners else ""
     except (InvalidNote, StorageError) as error:
         raise InvalidProof(str(error)) from error
     if sidecar.log != origin:

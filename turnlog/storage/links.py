@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from turnlog.encoding.rows import commitments, decode_name, digest, owner
+from turnlog.encoding.names import decode_name, owner
+from turnlog.encoding.rows import commitments, digest
 from turnlog.errors import Corrupt, StorageError
 from turnlog.storage.rows import Body, Row, Stream, check_types
 

@@ -25,12 +25,8 @@ from turnlog.storage.postgres_connection import Connection, translated
 from turnlog.storage.postgres_pool import Connections
 from turnlog.storage.postgres_scan import PostgresScan
 from turnlog.storage.postgres_schema import SCHEMA, TABLES
-from turnlog.storage.postgres_tables import (
-    LAST_POSITION,
-    PostgresReader,
-    PostgresTransaction,
-    read_genesis,
-)
+from turnlog.storage.postgres_tables import LAST_POSITION, PostgresReader, read_genesis
+from turnlog.storage.postgres_transaction import PostgresTransaction
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Genesis, Key, Row, Stream
 from turnlog.storage.shown_url import without_password

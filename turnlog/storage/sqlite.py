@@ -28,14 +28,9 @@ from turnlog.storage.signal import Signal
 from turnlog.storage.sqlite_damage import Damage
 from turnlog.storage.sqlite_files import OpenFiles
 from turnlog.storage.sqlite_readers import ThreadReaders, scanning
-from turnlog.storage.sqlite_tables import (
-    SCHEMA,
-    SqliteReader,
-    SqliteScan,
-    SqliteTransaction,
-    insert_next_row,
-    translated,
-)
+from turnlog.storage.sqlite_schema import SCHEMA
+from turnlog.storage.sqlite_tables import SqliteReader, SqliteScan, insert_next_row, translated
+from turnlog.storage.sqlite_transaction import SqliteTransaction
 
 APPLICATION_ID = 0x7475726E  # "turn"
 CHECKPOINT_PAGES = 4000

@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
 from typing import Any, cast
 
@@ -15,8 +15,8 @@ from eventsourcing.persistence import IntegrityError
 from turnlog.domain.amounts import amount
 from turnlog.errors import Corrupt, ForeignDatabase, Unavailable
 from turnlog.storage import forks
+from turnlog.storage.lookups import after_keys, lookup_of
 from turnlog.storage.rows import (
-    HEADS,
     BlobChunk,
     Body,
     Checkpoint,
@@ -28,102 +28,26 @@ from turnlog.storage.rows import (
     Snapshot,
     Stored,
     Stream,
-    after_keys,
     check_nothing,
     check_types,
     genesis_in,
     lookup_left,
-    lookup_of,
 )
 from turnlog.storage.sqlite_damage import Damage
-
-SCHEMA = """
-CREATE TABLE rows_t1 (
-    position INTEGER PRIMARY KEY,
-    stream INTEGER NOT NULL,
-    version INTEGER NOT NULL,
-    topic TEXT NOT NULL,
-    previous BLOB NOT NULL,
-    skeleton BLOB NOT NULL,
-    commitments BLOB NOT NULL,
-    parts BLOB NOT NULL
-);
-CREATE UNIQUE INDEX rows_by_version ON rows_t1 (stream, version);
-CREATE TABLE streams (
-    stream INTEGER PRIMARY KEY,
-    life INTEGER NOT NULL,
-    owner BLOB NOT NULL,
-    name BLOB,
-    lookup BLOB
-);
-CREATE UNIQUE INDEX streams_by_lookup ON streams (lookup, life) WHERE lookup IS NOT NULL;
-CREATE TABLE secrets (secret BLOB NOT NULL);
-CREATE TABLE keys (
-    lookup BLOB PRIMARY KEY,
-    position INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE heads (
-    conversation TEXT PRIMARY KEY,
-    stream INTEGER NOT NULL,
-    owner BLOB NOT NULL,
-    life INTEGER NOT NULL,
-    version INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    digest BLOB NOT NULL,
-    event INTEGER NOT NULL,
-    turn INTEGER NOT NULL,
-    snapshot INTEGER NOT NULL,
-    state BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE snapshots (
-    stream INTEGER NOT NULL,
-    version INTEGER NOT NULL,
-    event INTEGER NOT NULL,
-    turn INTEGER NOT NULL,
-    digest BLOB NOT NULL,
-    state BLOB NOT NULL,
-    previous INTEGER NOT NULL,
-    PRIMARY KEY (stream, version)
-) WITHOUT ROWID;
-CREATE TABLE blobs (
-    name BLOB NOT NULL,
-    number INTEGER NOT NULL,
-    content BLOB NOT NULL
-);
-CREATE UNIQUE INDEX blobs_by_name ON blobs (name, number);
-CREATE TABLE checkpoints (
-    model TEXT PRIMARY KEY,
-    position INTEGER NOT NULL,
-    digest BLOB
-) WITHOUT ROWID;
-CREATE TABLE models (
-    model TEXT NOT NULL,
-    conversation TEXT NOT NULL,
-    key TEXT NOT NULL,
-    value BLOB NOT NULL,
-    PRIMARY KEY (model, conversation, key)
-) WITHOUT ROWID;
-"""
+from turnlog.storage.sqlite_schema import blob_columns, schema_faults
 
 _COLUMNS = "position, stream, version, topic, previous, skeleton, commitments, parts"
 _ROWS = f"SELECT {_COLUMNS}, owner, name, life FROM rows_t1 JOIN streams USING (stream)"
 _BODY = "position, version, topic, previous, skeleton, commitments, parts"
 _STREAM = "stream, life, owner, name"
-_HEAD = "conversation, stream, owner, life, version, position, digest, event, turn, snapshot, state"
+HEAD_COLUMNS = (
+    "conversation, stream, owner, life, version, position, digest, event, turn, snapshot, state"
+)
 _SNAPSHOT = "stream, version, event, turn, digest, state, previous"
 _CHUNK = "name, number, content"
 _OF = "stream = (SELECT stream FROM streams WHERE lookup = ? ORDER BY life DESC LIMIT 1)"
 _OF_LIFE = "stream = (SELECT stream FROM streams WHERE lookup = ? AND life = ?)"
 """Of the newest life of a conversation, or of a given one."""
-
-# An update in place writes fewer pages than a replacement, which takes the row out first.
-_PUT_HEAD = (
-    f"INSERT INTO heads ({_HEAD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (conversation) DO UPDATE SET stream = excluded.stream, owner = excluded.owner,"
-    " life = excluded.life, version = excluded.version,"
-    " position = excluded.position, digest = excluded.digest, event = excluded.event,"
-    " turn = excluded.turn, snapshot = excluded.snapshot, state = excluded.state"
-)
 
 
 class InheritedConnection:
@@ -216,11 +140,11 @@ class SqliteReader:
         return (_OF, (lookup,)) if life is None else (_OF_LIFE, (lookup, life))
 
     def head(self, conversation: str) -> Head | None:
-        statement = f"SELECT {_HEAD} FROM heads WHERE conversation = ?"
+        statement = f"SELECT {HEAD_COLUMNS} FROM heads WHERE conversation = ?"
         return _first(self._found(Head, statement, (conversation,)))
 
     def heads(self, after: str = "", limit: int = 1000) -> Sequence[Head]:
-        statement = f"SELECT {_HEAD} FROM heads WHERE conversation > ? ORDER BY 1 LIMIT ?"
+        statement = f"SELECT {HEAD_COLUMNS} FROM heads WHERE conversation > ? ORDER BY 1 LIMIT ?"
         return self._found(Head, statement, (after, limit))
 
     def rows(
@@ -259,7 +183,7 @@ class SqliteReader:
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
         marks = ", ".join("?" * len(conversations))
-        statement = f"SELECT {_HEAD} FROM heads WHERE conversation IN ({marks})"
+        statement = f"SELECT {HEAD_COLUMNS} FROM heads WHERE conversation IN ({marks})"
         return self._found(Head, statement, conversations)
 
     def tail(self, after: int, limit: int) -> Sequence[Row]:
@@ -345,7 +269,7 @@ _EVERY: dict[type, tuple[str, Callable[[Any], Any]]] = {
     Row: (f"{_EVERY_ROW} ORDER BY stream, version", Row._make),
     Stream: (f"SELECT {_STREAM} FROM streams WHERE stream <> 0 ORDER BY stream", Stream._make),
     Key: ("SELECT lookup, position FROM keys ORDER BY lookup", Key._make),
-    Head: (f"SELECT {_HEAD} FROM heads ORDER BY 1", Head._make),
+    Head: (f"SELECT {HEAD_COLUMNS} FROM heads ORDER BY 1", Head._make),
     Snapshot: (f"SELECT {_SNAPSHOT} FROM snapshots ORDER BY stream, version", Snapshot._make),
     Checkpoint: ("SELECT model, position, digest FROM checkpoints ORDER BY 1", Checkpoint._make),
     Entry: ("SELECT model, conversation, key, value FROM models ORDER BY 1, 2, 3", Entry._make),
@@ -399,135 +323,20 @@ class SqliteScan(SqliteReader):
         for (found,) in self._all("PRAGMA integrity_check"):
             if found != "ok":
                 yield found
-        yield from _schema_faults(self._connection)
+        yield from schema_faults(self._connection)
         yield from self._texts_for_bytes()
         for (stream,) in self._all(_LEFT_LOOKUPS):
             yield lookup_left(stream)
 
     def _texts_for_bytes(self) -> Iterator[str]:
         """Cells that read alike, but that an index does not find."""
-        for table, names in _blobs():
+        for table, names in blob_columns():
             counts = ", ".join(f"sum(typeof({name}) = 'text')" for name in names)
             [found] = self._all(f"SELECT {counts} FROM {table}")
             for name, count in zip(names, found, strict=True):
                 if count:
                     cells = amount(count, "cell")
                     yield f"{table}: {cells} of the column {name} not of its type"
-
-
-class SqliteTransaction(SqliteReader):
-    """Writes on the writer's connection, between BEGIN IMMEDIATE and COMMIT."""
-
-    def _many(self, statement: str, parameters: Sequence[Sequence[Any]]) -> None:
-        try:
-            if len(parameters) == 1:
-                self._cursor.execute(statement, parameters[0])
-            elif parameters:
-                self._cursor.executemany(statement, parameters)
-        except sqlite3.Error as error:
-            self._damage.note(error)
-            raise translated(error) from error
-        except OverflowError as error:  # one more than a number that somebody made so large
-            raise Corrupt(f"a number of the log is too large: {error}") from error
-
-    def put_genesis(self, genesis: Genesis) -> None:
-        """Make an empty log begin as another one did."""
-        self._many("DELETE FROM secrets", [()])
-        self._many("DELETE FROM rows_t1 WHERE position = 0", [()])
-        self._many("INSERT INTO secrets VALUES (?)", [(genesis.secret,)])
-        self._many(INSERT_ROW, [genesis.columns()])
-        self.secret = genesis.secret
-
-    def append(
-        self, rows: Sequence[Row], streams: Sequence[Stream] = (), keys: Sequence[Key] = ()
-    ) -> None:
-        """Refuses keys that the table has; new ones wait for `put_keys`, the tail knows them."""
-        if streams:
-            lookups = [stream.lookup(self.secret) for stream in streams]
-            self._many(
-                "INSERT INTO streams VALUES (?, ?, ?, ?, ?)",
-                [(*stream, lookup) for stream, lookup in zip(streams, lookups, strict=True)],
-            )
-        self._many(INSERT_ROW, [row[:8] for row in rows])
-        for key in keys:
-            if self._all("SELECT 1 FROM keys WHERE lookup = ?", (key.lookup,)):
-                raise IntegrityError("a key is there")
-
-    def put_keys(self, keys: Sequence[Key]) -> None:
-        self._many("INSERT OR IGNORE INTO keys VALUES (?, ?)", sorted(keys))
-
-    def put_heads(self, heads: Sequence[Head]) -> None:
-        self._many(_PUT_HEAD, heads)
-
-    def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
-        self._many("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)", snapshots)
-
-    def drop_snapshots(self, stream: int) -> None:
-        self._many("DELETE FROM snapshots WHERE stream = ?", [(stream,)])
-
-    def put_chunks(self, chunks: Sequence[BlobChunk]) -> None:
-        self._many("INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)", chunks)
-
-    def drop_chunks(self, name: bytes, below: int) -> None:
-        self._many("DELETE FROM blobs WHERE name = ? AND number < ?", [(name, below)])
-
-    def put_parts(self, parts: Sequence[tuple[int, bytes, bytes]]) -> None:
-        self._many(
-            "UPDATE rows_t1 SET commitments = ?, parts = ? WHERE position = ?",
-            [(commitments, left, position) for position, commitments, left in parts],
-        )
-
-    def drop_name(self, stream: int) -> None:
-        self._many("UPDATE streams SET name = NULL, lookup = NULL WHERE stream = ?", [(stream,)])
-
-    def drop_head(self, conversation: str) -> None:
-        self._many("DELETE FROM heads WHERE conversation = ?", [(conversation,)])
-
-    def drop_keys(self, prefix: bytes) -> None:
-        between = (prefix, after_keys(prefix))
-        self._many("DELETE FROM keys WHERE lookup >= ? AND lookup < ?", [between])
-
-    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
-        self._many("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", [checkpoint])
-
-    def put(self, model: str, entries: Sequence[tuple[str, str, bytes | None]]) -> None:
-        kept = [(model, c, k, value) for c, k, value in entries if value is not None]
-        gone = [(model, c, k) for c, k, value in entries if value is None]
-        self._many("INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?)", kept)
-        self._many("DELETE FROM models WHERE model = ? AND conversation = ? AND key = ?", gone)
-
-    def clear(self, model: str) -> None:
-        for table in ("heads", "keys", "snapshots") if model == HEADS else ():
-            self._many(f"DELETE FROM {table}", [()])
-        self._many("DELETE FROM models WHERE model = ?", [(model,)])
-        self._many("DELETE FROM checkpoints WHERE model = ?", [(model,)])
-
-
-def _schema_faults(connection: sqlite3.Connection) -> Iterator[str]:
-    """How tables, indexes and triggers differ from what this version makes."""
-    with closing(sqlite3.connect(":memory:")) as fresh:
-        fresh.executescript(SCHEMA)
-        wanted = _schema(fresh)
-    found = _schema(connection)
-    for name in sorted(wanted.keys() | found.keys(), key=str):
-        if wanted.get(name) != found.get(name):
-            yield f"{name} in the database's schema is not as turnlog made it"
-
-
-def _blobs() -> Iterator[tuple[str, list[str]]]:
-    """The tables, and their columns that hold bytes."""
-    with closing(sqlite3.connect(":memory:")) as fresh:
-        fresh.executescript(SCHEMA)
-        for table, sql in _schema(fresh).items():
-            if sql.startswith("CREATE TABLE"):
-                columns = fresh.execute(f"PRAGMA table_info({table})").fetchall()
-                if names := [name for _, name, kind, *_ in columns if kind == "BLOB"]:
-                    yield table, names
-
-
-def _schema(connection: sqlite3.Connection) -> dict[Any, Any]:
-    statement = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-    return dict(connection.execute(statement).fetchall())
 
 
 def _after_prefix(prefix: str) -> str | None:

@@ -23,8 +23,10 @@ from eventsourcing.persistence import IntegrityError
 
 from turnlog.domain.state import State
 from turnlog.encoding import binary
-from turnlog.encoding.rows import encode_name, foreign_columns
+from turnlog.encoding.names import encode_name
+from turnlog.encoding.rows import foreign_columns
 from turnlog.errors import AnotherPast, OutOfRange
+from turnlog.storage.lookups import key_lookup
 from turnlog.storage.recorder import Reader, Recorder
 from turnlog.storage.rows import (
     HEADS,
@@ -36,7 +38,6 @@ from turnlog.storage.rows import (
     Row,
     Snapshot,
     Stream,
-    key_lookup,
 )
 from turnlog.storage.subscription import Subscription, batches
 

@@ -12,14 +12,8 @@ from turnlog.domain.events import ContentErased, HistoryContinued, UserUttered
 from turnlog.domain.streams import is_conversation
 from turnlog.domain.subjects import NOBODY, About
 from turnlog.encoding.apart import BARE
-from turnlog.encoding.rows import (
-    SALT_BYTES,
-    TAGS,
-    columns,
-    decode_skeleton,
-    dropped,
-    is_commit,
-)
+from turnlog.encoding.dropping import dropped
+from turnlog.encoding.rows import SALT_BYTES, TAGS, columns, decode_skeleton, is_commit
 from turnlog.engine.erasure.plan import forks_of
 from turnlog.projections.following import Following
 from turnlog.projections.heads import newest_erasure
@@ -27,17 +21,9 @@ from turnlog.projections.history import StoredHistory
 from turnlog.projections.projection import forget, take_back
 from turnlog.projections.stream_rows import StreamRows
 from turnlog.projections.view import Buffer
+from turnlog.storage.lookups import lookup_of, repeat_lookups
 from turnlog.storage.recorder import Transaction
-from turnlog.storage.rows import (
-    AHEAD,
-    EVERY_CHUNK,
-    Key,
-    Row,
-    Stream,
-    WrittenRow,
-    lookup_of,
-    repeat_lookups,
-)
+from turnlog.storage.rows import AHEAD, EVERY_CHUNK, Key, Row, Stream, WrittenRow
 
 _ROWS_AT_ONCE = 500
 _MESSAGE = TAGS[UserUttered]

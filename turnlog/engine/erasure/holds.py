@@ -11,7 +11,8 @@ from turnlog.engine.erasure.words import check_words
 from turnlog.engine.upkeep import record
 from turnlog.errors import Held, UnknownConversation, UnknownPerson
 from turnlog.projections.ledger import held
-from turnlog.storage.rows import Stream, commitment_of
+from turnlog.storage.lookups import commitment_of
+from turnlog.storage.rows import Stream
 
 
 class Hold(NamedTuple):

@@ -19,8 +19,9 @@ from turnlog.errors import Held, InvalidEvent, UnknownConversation, UnknownPerso
 from turnlog.projections.history import StoredHistory
 from turnlog.projections.ledger import exported, rebuilt, unnamed
 from turnlog.projections.stream_rows import StreamRows
+from turnlog.storage.lookups import commitment_of, forks_lookup
 from turnlog.storage.recorder import Reader
-from turnlog.storage.rows import Row, Stream, commitment_of, forks_lookup
+from turnlog.storage.rows import Row, Stream
 
 
 class ErasurePlan(msgspec.Struct):
