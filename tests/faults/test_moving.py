@@ -52,7 +52,7 @@ def going_on(log: Turnlog) -> Iterator[None]:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_head, "SNAPSHOT_EVERY", 5)
-    monkeypatch.setattr(postgres_scan, "PAGE_ROWS", 7)
+    monkeypatch.setattr(postgres_scan, "PAGE_ROWS", 3)
 
 
 def before_each_read(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from turnlog import Commit, SlotSet, UserUttered
-from turnlog.domain.events import EventErased
+from turnlog.domain.events import ErasureRecorded, EventErased
 from turnlog.domain.values import RawJson
 from turnlog.encoding import binary, rows
 from turnlog.encoding.checking import checked
@@ -152,3 +152,9 @@ def test_what_several_parts_hold_comes_together_in_order() -> None:
     whole = binary.encode((first, second))
     assert read(whole, commitments=STORED.commitments) == COMMIT
     assert rows.disagreements(STORED.commitments, whole) == []
+
+
+@pytest.mark.parametrize("beginning", [b"", b"\xcb\x7f\xf0", b"\xcb\xff\xff"])
+def test_bytes_that_look_like_an_infinite_number_are_bytes(beginning: bytes) -> None:
+    event = ErasureRecorded("asked to", "person", subjects=(beginning + bytes(13),))
+    assert checked("c", [event]) == (event,)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from turnlog.domain.subjects import (
     Subject,
 )
 from turnlog.errors import StorageError
+from turnlog.keys.sqlite import SqliteKeyTables
 from turnlog.keys.store import KeyStore
 from turnlog.keys.urls import key_store
 
@@ -118,3 +121,19 @@ def test_no_byte_of_a_key_as_it_was_wrapped_is_left_by_a_rotation(
     assert not [one for one in (*wrapped, data.data, data.secret) if one in held]
     assert of(store, "a", ANN) < before
     assert store.cipher(tuple(of(store, "a", ANN))) is not None
+
+
+def test_a_store_is_made_while_another_process_writes(tmp_path: Path) -> None:
+    """A change of the journal's mode fails at once while somebody writes, and is asked again."""
+    path = tmp_path / "keys.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("CREATE TABLE keystore (x)")
+    other.execute("DROP TABLE keystore")
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(SqliteKeyTables, str(path), create=True)
+        with pytest.raises(TimeoutError):
+            made.result(0.3)
+        other.execute("ROLLBACK")
+        other.close()
+        made.result(20).close()

@@ -138,7 +138,7 @@ def _find_fault(conversation: str, events: Sequence[Event]) -> None:
             name = f"{type(event).__name__}.{field}"
             if isinstance(value, float) and not math.isfinite(value):
                 raise InvalidEvent(conversation, name, f"is {value}, which JSON cannot say")
-            is_typed = isinstance(value, bytes | Attachment) and field not in open_fields
+            is_typed = field not in open_fields and _is_binary(value)
             if not is_typed and (why := _part_unholdable(value, _hints(type(event))[field])):
                 raise InvalidEvent(conversation, name, f"{_shown(value)} {why}")
         try:
@@ -146,6 +146,12 @@ def _find_fault(conversation: str, events: Sequence[Event]) -> None:
         except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
             why = str(error).replace("$[0]", "field ", 1)
             raise InvalidEvent(conversation, type(event).__name__, why) from error
+
+
+def _is_binary(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return bool(value) and all(map(_is_binary, value))
+    return isinstance(value, bytes | Attachment)
 
 
 def _shown(value: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from turnlog.errors import NoSuchLog, StorageError, Unavailable
 from turnlog.keys.tables import SCHEMA, KeyTables
 from turnlog.storage import forks
+from turnlog.storage.sqlite_busy import insist
 
 APPLICATION_ID = 0x746B6579  # "tkey"
 _MADE = "SELECT 1 FROM sqlite_master WHERE name = 'keystore'"
@@ -50,7 +51,10 @@ class SqliteKeyTables(forks.Forked, KeyTables):
         self.ask("PRAGMA synchronous = FULL")
         if application == APPLICATION_ID:  # of one that is there nothing is written
             return
-        self.ask("PRAGMA journal_mode = WAL")
+        try:  # another process may be switching too
+            insist(self._cursor, "PRAGMA journal_mode = WAL", timeout=TIMEOUT)
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
         with self.exclusively():
             if not self.ask(_MADE):
                 for statement in SCHEMA.split(";"):

@@ -25,6 +25,7 @@ from turnlog.storage.high_water_keeper import HighWaterKeeper
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import HEADS, Checkpoint, Genesis, Key, Row, Stream
 from turnlog.storage.signal import Signal
+from turnlog.storage.sqlite_busy import BUSY_PAUSE, insist
 from turnlog.storage.sqlite_damage import Damage
 from turnlog.storage.sqlite_files import OpenFiles
 from turnlog.storage.sqlite_readers import ThreadReaders, scanning
@@ -47,8 +48,6 @@ MOST_KEYS = 100
 NOTED_ROWS = 1000
 """Rows of a transaction that are kept until it commits; of more, the newest alone."""
 
-BUSY_PAUSE = (0.0005, 0.002)
-"""Seconds between two looks whether another process still writes."""
 
 _FORMAT = """
 SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)
@@ -342,18 +341,8 @@ class _Exclusive(SqliteTransaction):
 
         SQLite's own busy handler asks ever more seldom, so that who has waited long waits longer.
         """
-        until: float | None = None
-        while True:
-            try:
-                self._cursor.execute(statement, parameters).fetchall()  # unread rows keep a lock
-                return self._cursor.rowcount
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                    raise
-                until = until or time.monotonic() + (self._timeout if timeout is None else timeout)
-                if time.monotonic() > until:
-                    raise
-            time.sleep(random.uniform(*BUSY_PAUSE))
+        limit = self._timeout if timeout is None else timeout
+        return insist(self._cursor, statement, parameters, timeout=limit)
 
 
 def begun(ask: Callable[[str], Iterable[Any]], path: str) -> bool:
