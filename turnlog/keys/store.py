@@ -125,11 +125,6 @@ class KeyStore:
             found += _of_people(self._tables.of_conversation(conversation), names)
         return found
 
-    def tokens_of(self, person: str) -> list[str]:
-        """Of the conversations that a person is identified in."""
-        rows = self._rows_of(self._names_of(person))
-        return [*dict.fromkeys(row.conversation.hex() for row in rows)]
-
     def _rows_of(self, names: Iterable[bytes]) -> Iterator[SubjectRow]:
         for name in names:
             yield from self._tables.of_person(name)
