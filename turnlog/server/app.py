@@ -40,6 +40,7 @@ from turnlog.server.tokens import stored_secret
 
 ROUTES: tuple[str, ...] = (
     "turnlog.server.routes.chat:handlers",
+    "turnlog.server.routes.conversations:handlers",
     "turnlog.server.routes.health:handlers",
     "turnlog.server.routes.inspector:handlers",
     "turnlog.server.routes.pages:handlers",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
@@ -16,20 +15,15 @@ from turnlog import AsyncTurnlog
 from turnlog.domain.fold import Fold
 from turnlog.domain.recorded import RecordedEvent, trace, traced
 from turnlog.engine.log import Turnlog
-from turnlog.engine.query import matching, summary
 from turnlog.serializers.shared import plain
 from turnlog.server import contents, event_stream
 from turnlog.server.auth import COOKIE, Principal, credential, holder
 from turnlog.server.errors import RequestRefused
 from turnlog.server.files import page
+from turnlog.server.replies import json
 from turnlog.server.requests import MAX_EVENT, last_event_id
 from turnlog.server.services import Services
 from turnlog.server.timeline import item
-
-CONVERSATIONS_SCANNED = 5_000
-"""Conversations that a list looks through at most."""
-
-CONVERSATIONS_LISTED = 200
 
 Web = Request[Any, Any, Any]
 
@@ -67,33 +61,6 @@ def _let_in(services: Services, principal: Principal, request: Web) -> Redirect:
     return Redirect("/inspect", status_code=303, cookies=[cookie])
 
 
-@get("/inspect/api/conversations", opt={"access": "handler"})
-async def conversations(
-    log: AsyncTurnlog, services: Services, principal: Principal, search: str = "", where: str = ""
-) -> Response[bytes]:
-    """The conversations that hold a text, latest first: `{"conversations", "more"}`."""
-    principal.in_time(services.clock())
-
-    def found(log: Turnlog) -> bytes:
-        scan = islice(
-            matching(log, where=where or None, search=search or None), CONVERSATIONS_SCANNED + 1
-        )
-        lines = [summary(head, state) for head, state in scan if _readable(principal, head)]
-        lines.sort(key=lambda line: line["last"] or 0, reverse=True)
-        return plain.dumps(
-            {
-                "conversations": lines[:CONVERSATIONS_LISTED],
-                "more": len(lines) > CONVERSATIONS_LISTED,
-            }
-        )
-
-    return _json(await log.read(found))
-
-
-def _readable(principal: Principal, head: Any) -> bool:
-    return principal.everything or head.conversation == principal.conversation
-
-
 @get("/inspect/api/timeline", opt={"access": "handler"})
 async def timeline(
     conversation: str, log: AsyncTurnlog, services: Services, principal: Principal
@@ -105,7 +72,7 @@ async def timeline(
         items = [item(each) for each in traced(log.conversation(conversation).recorded())]
         return plain.dumps({"conversation": conversation, "items": items})
 
-    return _json(await log.read(told))
+    return json(await log.read(told))
 
 
 @get(
@@ -142,9 +109,4 @@ async def live(
     return event_stream.response(services.streams.follow(conversation, start, render))
 
 
-def _json(content: bytes) -> Response[bytes]:
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return Response(content, media_type="application/json", headers=headers)
-
-
-handlers = (inspect, login, conversations, timeline, content, live)
+handlers = (inspect, login, timeline, content, live)
