@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import cached_property
+from random import Random
 from typing import Any
+from uuid import UUID
 
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event
@@ -16,11 +19,13 @@ from turnlog.domain.state import State
 class BotConversation(ABC):
     """The conversation, the message included, good for one answer.
 
-    What was redacted is hidden in all of it.
+    What was redacted is hidden in all of it. message: number of the event that is answered; None
+    for the newest.
     """
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Conversation, message: int | None = None) -> None:
         self._conversation = conversation
+        self._message = conversation.state.event if message is None else message
 
     @property
     def id(self) -> str:
@@ -53,6 +58,28 @@ class BotConversation(ABC):
         for_model: calls without a result are closed, and compactions carried out.
         """
         return self._conversation.messages(for_model=for_model)
+
+    @cached_property
+    def random(self) -> Random:
+        """Chance that falls alike whenever this message is answered, live or in replay.
+
+        Seeded by the conversation, its life and the message's number, not by what was said. In a
+        fork the shared messages keep the seed of the conversation that they were recorded in.
+        """
+        return self._chance("random")
+
+    def new_id(self) -> str:
+        """A UUID that nobody else has; the first of this answer is always the same, and so on."""
+        return str(UUID(int=self._ids.getrandbits(128), version=4))
+
+    @cached_property
+    def _ids(self) -> Random:
+        """Of its own, so that ids stay the same where `random` is used more or less."""
+        return self._chance("id")
+
+    def _chance(self, use: str) -> Random:
+        conversation, life = self._conversation.recorded_in(self._message)
+        return Random(f"{use} {life} {self._message} {conversation}")
 
     @property
     @abstractmethod

@@ -65,7 +65,7 @@ class LiveConversation(BotConversation):
         known: Iterable[Commit] = (),
         audience: Audience | None = None,
     ) -> None:
-        super().__init__(conversation)
+        super().__init__(conversation, cause)
         self._log = log
         self._loaded = loaded
         self.cause = cause

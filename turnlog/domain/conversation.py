@@ -52,6 +52,12 @@ class Past(History, Protocol):
         """
         ...
 
+    def recorded_in(self, event: int) -> tuple[str, int] | None:
+        """The conversation and the life that an event was, or would be, recorded in: its origin's
+        in the past that a fork shares. None where nothing is stored.
+        """
+        ...
+
     def redactions(self) -> Redactions:
         """What the redactions of the whole conversation hide."""
         ...
@@ -180,6 +186,12 @@ class Conversation:
         """The event of that number, None where there is none."""
         check_whole(self._id, "event", number)
         return next(self.events(number - 1)) if 1 <= number <= self._state.event else None
+
+    def recorded_in(self, number: int) -> tuple[str, int]:
+        """The conversation and the life that the event of that number was recorded in: its origin's
+        in the past that a fork shares.
+        """
+        return self._past.recorded_in(number) or (self._id, 1)
 
     def hides(self, number: int) -> bool:
         """Whether the words of the event of that number were redacted."""

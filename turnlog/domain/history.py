@@ -94,6 +94,9 @@ class NoHistory:
     def rewinds(self, after: int, upto: int) -> list[tuple[int, int]]:
         return []
 
+    def recorded_in(self, event: int) -> None:
+        return None
+
     def redactions(self) -> Redactions:
         return Redactions(())
 

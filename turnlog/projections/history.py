@@ -109,6 +109,10 @@ class StoredHistory:
             if commit.last_event > after:
                 yield from (r for r in commit.recorded_events() if r.number > after)
 
+    def recorded_in(self, event: int) -> tuple[str, int]:
+        rows = self._rows.with_event(event)
+        return rows.conversation, rows.life
+
     def before(self, event: int) -> Snapshot | None:
         """The newest that is known of up to an event."""
         return self._rows.snapshot(event=event) if event else None

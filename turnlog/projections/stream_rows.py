@@ -115,7 +115,7 @@ class StreamRows:
 
         upto: an event, with whose row they begin. expected: how many are likely to be read.
         """
-        rows: StreamRows | None = self if upto is None else self._with(upto)
+        rows: StreamRows | None = self if upto is None else self.with_event(upto)
         while rows is not None:
             for row in rows._own_newest_first(upto, expected or _FIRST_BACK):
                 yield rows, row
@@ -200,7 +200,7 @@ class StreamRows:
 
     def holding(self, event: int) -> Row | None:
         """The row that holds an event; reads a few rows, however many there are."""
-        return self._with(event)._row_of(event)
+        return self.with_event(event)._row_of(event)
 
     def _row_of(self, event: int) -> Row | None:
         """The same of the stream itself; looks where it is if commits are of one size, first."""
@@ -229,7 +229,7 @@ class StreamRows:
         """How many events come from the origin of a fork."""
         return 0 if self.origin is None else self.origin.upto or 0
 
-    def _with(self, event: int) -> StreamRows:
+    def with_event(self, event: int) -> StreamRows:
         """Those of the stream that holds an event: this one, or one that it is a fork of."""
         rows = self
         while rows.origin is not None and event <= (rows.origin.upto or 0):
@@ -277,7 +277,7 @@ class StreamRows:
         """Those of them, or of what they go on from, that this one goes on from."""
         assert self._first is not None
         digest, continued = self._first
-        origin, last = copy(parent._with(continued.event)), parent.holding(continued.event)
+        origin, last = copy(parent.with_event(continued.event)), parent.holding(continued.event)
         if last is None or last.digest() != digest:
             raise self._lost(continued)
         origin.upto, origin._end = continued.event, Link(last.version, digest)

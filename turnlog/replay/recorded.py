@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from turnlog.bots.conversation import BotConversation
 from turnlog.bots.streaming import Draft
+from turnlog.domain.commit import Commit
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, ToolCalled, ToolReturned
 from turnlog.domain.values import same
@@ -70,21 +73,27 @@ class RecordedConversation(BotConversation):
             raise ToolFailed(tool, "the record has no answer to this call")
         self._unused.remove(pair)
         call, returned = pair
-        self._record(ToolCalled(tool, wanted.arguments, call.call_id))
+        self._record(ToolCalled(tool, wanted.arguments, call.call_id, timestamp=call.timestamp))
         if returned is None:
             raise ToolFailed(tool, "the recorded call was never answered")
-        self._conversation.stage(returned, recorded=0.0)
+        caused = replace(returned, cause=self._conversation.state.event)
+        self._conversation.stage(caused, recorded=0.0)
         if returned.is_error:
             raise ToolFailed(tool, returned.result)
         return returned.result
 
     def _said(self, event: Event) -> Sequence[Event]:
-        kept = checked(self.id, [event])
-        return self._conversation.stage(*kept, recorded=0.0, now=self.now).events
+        (kept,) = checked(self.id, [event])
+        return self._stage(kept).events
 
     def _record(self, call: ToolCalled) -> None:
-        self._conversation.stage(call, recorded=0.0, now=self.now)
+        self._stage(call)
         self.called.append(call)
+
+    def _stage(self, event: Event) -> Commit:
+        """As a live runner records it, which names the cause."""
+        caused = event if event.cause else replace(event, cause=self._message)
+        return self._conversation.stage(caused, recorded=0.0, now=self.now)
 
     def _recorded(self, wanted: ToolCalled) -> Recorded | None:
         of_tool = [pair for pair in self._unused if pair[0].name == wanted.name]
