@@ -101,11 +101,17 @@ def test_replay_prints_only_json_and_writes_its_reports(db, capsysbinary, tmp_pa
     files = ("--junit", str(junit), "--html", str(page))
     status, out, _ = run(capsysbinary, "replay", "alice", "bob", *arguments, *files)
     assert status == 1
-    assert [(d["conversation"], d["turn"], d["kind"]) for d in lines(out)] == [
-        ("alice", 1, "text"),
-        ("bob", 1, "text"),
-    ]
-    assert lines(out)[0].keys() == {"conversation", "turn", "kind", "expected", "actual"}
+    found = [line for line in lines(out) if line["kind"] != "group"]
+    assert [(d["conversation"], d["turn"], d["kind"]) for d in found] == [
+        ("alice", 1, "text"), ("alice", 2, "text"), ("bob", 1, "text"), ("bob", 2, "text"),
+    ]  # fmt: skip
+    assert found[0].keys() == {
+        "conversation", "turn", "event", "message", "kind", "path", "expected", "actual", "group",
+        "slots", "link",
+    }  # fmt: skip
+    groups = lines(out)[len(found) :]
+    assert sum(group["turns"] for group in groups) == 4
+    assert groups[0]["example"] == found[0]
     assert len(list(ElementTree.fromstring(junit.read_bytes()).iter("failure"))) == 2
     assert "2 conversations, 2 diverge" in page.read_text()
 

@@ -41,8 +41,9 @@ def test_its_bot_answers_as_recorded_and_the_mended_one_differs_at_the_bug(db: s
     same = run("replay", "--all", "--bot", "turnlog.bots.booking:bot", "--db", db)
     assert same.status == 0
     mended = ("replay", "--all", "--bot", "turnlog.demo.mended:bot", "--json", "--db", db)
-    [line] = run(*mended).out.splitlines()
-    assert (json.loads(line)["conversation"], json.loads(line)["turn"]) == (BUG, 4)
+    line, group = map(json.loads, run(*mended).out.splitlines())
+    assert (line["conversation"], line["turn"]) == (BUG, 4)
+    assert (group["kind"], group["group"]) == ("group", line["group"])
 
 
 def test_why_finds_the_bug(db: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from msgspec.structs import replace
 
 import turnlog
 from turnlog import (
@@ -34,8 +35,10 @@ from turnlog import (
 from turnlog.bots import LoadedBot
 from turnlog.domain.calls import answers
 from turnlog.errors import BotError, FormatError, ToolFailed
-from turnlog.replay import Divergence, Rules, replay
-from turnlog.replay.comparing import difference
+from turnlog.replay import Divergence, ReplayedConversation, Rules, replay
+from turnlog.replay.comparing import Difference
+from turnlog.replay.comparing import difference as compared
+from turnlog.replay.groups import grouped, key
 from turnlog.replay.rules import load
 from turnlog.reports import replay as report
 
@@ -49,6 +52,10 @@ ANSWER: list[Event] = [
     ActionExecuted("ask_day"),
     BotUttered("When?"),
 ]
+
+
+def difference(expected: list[Event], actual: list[Event], rules: Rules) -> Difference | None:
+    return compared(list(enumerate(expected, 2)), actual, rules)
 
 
 def changed(*positions: int, **put: Event) -> list[Event]:
@@ -172,9 +179,9 @@ async def follows(conversation: Any, message: UserUttered) -> list[Event | str]:
 def run(bot: Any, recorded: list[Event] = RECORDED, **options: Any) -> Divergence | None:
     with turnlog.open("memory:") as log:
         log.record("c", *recorded)
-        ((id, found),) = replay(log, ["c"], LoadedBot(bot), **options)
-        assert id == "c"
-        return found
+        (replayed,) = replay(log, ["c"], LoadedBot(bot), **options)
+        assert replayed.conversation == "c"
+        return replayed.first
 
 
 def test_tools_answer_from_the_record_and_turns_build_on_it():
@@ -204,7 +211,7 @@ def test_what_the_bot_said_wrongly_is_not_built_on():
     found = run(wrong, rules=Rules(ignore=("slot",)))
     assert found is not None
     assert (found.turn, found.kind) == (2, "text")
-    assert seen == [{}, {"a": 1}]
+    assert seen == [{}, {"a": 1}, {"a": 1}]
 
 
 def test_a_call_that_was_not_recorded_fails_and_is_extra():
@@ -215,11 +222,14 @@ def test_a_call_that_was_not_recorded_fails_and_is_extra():
 
     found = run(calls)
     assert found == Divergence(
-        "c",
-        1,
-        "extra",
-        None,
-        {"type": "ToolCalled", "name": "weather", "arguments": {"town": "Bonn"}},
+        conversation="c",
+        turn=1,
+        event=1,
+        message="one",
+        kind="extra",
+        actual={"type": "ToolCalled", "name": "weather", "arguments": {"town": "Bonn"}},
+        group="extra ToolCalled weather",
+        link="/inspect#conversation=c&event=1",
     )
 
 
@@ -373,26 +383,33 @@ def test_rules_that_say_nothing_are_refused_by_file(tmp_path: Path, text: str):
 HOSTILE = "<script>alert(1)</script>\x00\x1b\u202e]]>&\ufffe"
 
 
+def diverging(id: str, kind: Any, expected: Any, actual: Any, turn: int = 1) -> Divergence:
+    found = Divergence(id, turn, 1, "hi", kind, expected=expected, actual=actual)
+    return replace(found, group=key(found))
+
+
 def test_reports_hold_hostile_texts_and_stay_well_formed():
-    found = Divergence(HOSTILE, 1, "text", {"type": "BotUttered", "text": HOSTILE}, None)
-    outcomes = [(HOSTILE, found), ("fine", None)]
-    suite = ElementTree.fromstring(report.junit(outcomes, "my:bot"))
+    found = diverging(HOSTILE, "text", {"type": "BotUttered", "text": HOSTILE}, None)
+    replayed = [
+        ReplayedConversation(HOSTILE, divergences=(found,)), ReplayedConversation("fine")
+    ]  # fmt: skip
+    suite = ElementTree.fromstring(report.junit(replayed, "my:bot"))
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
     assert [case.get("name") for case in suite.iter("testcase")][1] == "fine"
-    page = report.html(outcomes, "my:bot").decode()
+    page = report.html(replayed, "my:bot").decode()
     assert "<script" not in page
     assert "\u202e" not in page
 
 
 def test_divergences_are_grouped_over_the_corpus():
-    texts = [Divergence(str(n), 2, "text", {"type": "BotUttered"}, None) for n in range(3)]
-    slot = Divergence(
-        "x", 1, "slot", {"type": "SlotSet", "name": "a"}, {"type": "SlotSet", "name": "b"}
+    texts = [diverging(str(n), "text", {"type": "BotUttered"}, None, turn=3 - n) for n in range(3)]
+    slot = diverging(
+        "x", "slot", {"type": "SlotSet", "name": "a"}, {"type": "SlotSet", "name": "b"}
     )
-    groups = report.grouped([*((d.conversation, d) for d in texts), ("x", slot), ("y", None)])
-    assert [(g.kind, g.what, len(g.divergences)) for g in groups] == [
-        ("text", "BotUttered", 3),
-        ("slot", "SlotSet a → SlotSet b", 1),
+    groups = grouped([*texts, slot])
+    assert [(g.group, g.conversations, g.example.conversation) for g in groups] == [
+        ("text BotUttered", 3, "2"),
+        ("slot SlotSet a → SlotSet b", 1, "x"),
     ]
 
 
@@ -459,8 +476,8 @@ def test_an_answer_that_streams_is_compared_by_its_joined_text(
     with turnlog.open("memory:") as log:
         log.record("a", UserUttered("hi"))
         log.record("a", *SAID, ENDED)
-        [(_, found)] = replay(log, ["a"], LoadedBot(streaming(*pieces), {}, "bot"))
-    assert (found and found.kind) == kind
+        [replayed] = replay(log, ["a"], LoadedBot(streaming(*pieces), {}, "bot"))
+    assert (replayed.first and replayed.first.kind) == kind
 
 
 def test_a_bot_that_streams_in_replay_sees_what_it_said(tmp_path: Path) -> None:
@@ -475,7 +492,8 @@ def test_a_bot_that_streams_in_replay_sees_what_it_said(tmp_path: Path) -> None:
         log.record("a", BotUttered("begin", cause=1), SlotSet("x", 1, cause=1))
         log.record("a", BotUttered("end", cause=1), ENDED)
         bot = LoadedBot(streaming(Chunk("be"), Chunk("gin"), SlotSet("x", 1), look), {}, "bot")
-        assert list(replay(log, ["a"], bot)) == [("a", None)]
+        [replayed] = replay(log, ["a"], bot)
+        assert (replayed.turns, replayed.divergences) == (1, ())
     assert seen == [({"x": 1}, ["begin"])]
 
 
@@ -490,8 +508,8 @@ def test_of_an_answer_that_was_stopped_what_was_said_is_compared(
         broken = AnswerBrokenOff(reason="stopped", cause=1)
         log.record("a", BotUttered("Let me lo", cause=1), broken, ENDED)
         bot = LoadedBot(streaming(Chunk(text), SlotSet("later", 1)), {}, "bot")
-        [(_, found)] = replay(log, ["a"], bot)
-    assert (found and found.kind) == kind
+        [replayed] = replay(log, ["a"], bot)
+    assert (replayed.first and replayed.first.kind) == kind
 
 
 def test_a_list_bot_that_now_streams_is_equal() -> None:
@@ -499,4 +517,5 @@ def test_a_list_bot_that_now_streams_is_equal() -> None:
         log.record("a", UserUttered("hi"))
         log.record("a", BotUttered("one ", cause=1), BotUttered("two", cause=1))
         bot = LoadedBot(streaming(Chunk("one "), Chunk("two")), {}, "bot")
-        assert list(replay(log, ["a"], bot)) == [("a", None)]
+        [replayed] = replay(log, ["a"], bot)
+        assert (replayed.turns, replayed.divergences) == (1, ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,9 @@ from turnlog.domain.amounts import amount
 
 if TYPE_CHECKING:
     from turnlog.bots import LoadedBot
+    from turnlog.replay.divergence import Divergence
+    from turnlog.replay.groups import DivergenceGroup
+    from turnlog.replay.replayed import ReplayedConversation
 
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="The conversations; or --all.")
@@ -38,6 +41,7 @@ Mask = Annotated[
     list[str] | None,
     typer.Option("--mask", metavar="REGEX", help="What it matches in a text may differ."),
 ]
+First = Annotated[bool, typer.Option("--first", help="One difference a conversation.")]
 Junit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML.")]
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write an HTML page.")]
 
@@ -52,12 +56,13 @@ def replay(
     ignore: Ignore = None,
     ignore_slot: IgnoreSlot = None,
     mask: Mask = None,
+    first: First = False,
     junit: Junit = None,
     html: Html = None,
 ) -> None:
     """Ask a bot again what users said, and compare.
 
-    Exit status 1 where it answers otherwise; the first time in each conversation is shown.
+    Exit status 1 where it answers otherwise. Differences of one cause are one group.
 
     Clock, tool results and what came before each message are the record's.
     """
@@ -69,17 +74,17 @@ def replay(
     output.leave_stdout_to(junit, html)
     allowed = rule.combined(rules, ignore or (), ignore_slot or (), mask or ())
     loaded = _loaded(bot)
-    outcomes: list[tuple[str, Any]] = []
+    replayed: list[ReplayedConversation] = []
     with open_log(readonly=True) as log:
         chosen = list(log.ids(trials=False)) if all_ else list(ids or ())
         results = many.replay(log, chosen, loaded, rules=allowed, timeout=timeout, jobs=jobs)
-        diverging = _divergences(results, outcomes, len(chosen))
+        found = _divergences(_counted(results, replayed, len(chosen)), first)
         if settings().json:
-            output.lines(diverging, columns=())
+            output.lines(_lines(found), columns=())
         else:
-            _print(len(list(diverging)), outcomes)
-    _write_reports(outcomes, bot, junit, html)
-    if any(divergence for _, divergence in outcomes):
+            _print(found, replayed)
+    _write_reports(replayed, bot, junit, html)
+    if any(one.divergences for one in replayed):
         raise typer.Exit(1)
 
 
@@ -91,35 +96,55 @@ def _loaded(bot: str) -> LoadedBot:
         return bots.load(bot)
 
 
-def _divergences(results: Any, outcomes: list[Any], count: int) -> Iterator[dict[str, Any]]:
-    """Each divergence as it is found; all outcomes are gathered, and now and then counted aloud."""
+def _counted(
+    results: Iterable[ReplayedConversation], gathered: list[ReplayedConversation], count: int
+) -> Iterator[ReplayedConversation]:
+    """They are all gathered, and now and then counted aloud."""
+    for one in results:
+        gathered.append(one)
+        yield one
+        if len(gathered) % 100 == 0:
+            output.note(f"{len(gathered):,} of {amount(count, 'conversation')}")
+
+
+def _divergences(results: Iterable[ReplayedConversation], first: bool) -> Iterator[Divergence]:
+    for one in results:
+        yield from one.divergences[: 1 if first else None]
+
+
+def _lines(found: Iterable[Divergence]) -> Iterator[dict[str, Any]]:
+    """Each divergence as it is found, then the groups."""
     from msgspec.structs import asdict
 
-    for outcome in results:
-        outcomes.append(outcome)
-        if outcome[1] is not None:
-            yield asdict(outcome[1])
-        if len(outcomes) % 100 == 0:
-            output.note(f"{len(outcomes):,} of {amount(count, 'conversation')}")
+    from turnlog.replay.groups import Grouping
+
+    grouping = Grouping()
+    for divergence in found:
+        grouping.add([divergence])
+        yield asdict(divergence)
+    yield from (group.as_dict() for group in grouping.groups())
 
 
-def _print(count: int, outcomes: Any) -> None:
-    from turnlog.reports.replay import grouped
+def _print(found: Iterable[Divergence], replayed: Sequence[ReplayedConversation]) -> None:
+    from turnlog.replay.groups import grouped
 
-    if count:
-        columns = ("kind", "what", "conversations", "first", "turn")
-        output.table(columns, (_row(group) for group in grouped(outcomes)))
-    output.say(f"conversations: {len(outcomes):,}, diverging: {count:,}")
+    if groups := grouped(found):
+        columns = ("group", "conversations", "turns", "first", "turn")
+        output.table(columns, (_row(group) for group in groups))
+    count = sum(bool(one.divergences) for one in replayed)
+    output.say(f"conversations: {len(replayed):,}, diverging: {count:,}")
 
 
-def _write_reports(outcomes: Any, bot: str, junit: Path | None, html: Path | None) -> None:
+def _write_reports(
+    replayed: Sequence[ReplayedConversation], bot: str, junit: Path | None, html: Path | None
+) -> None:
     from turnlog.reports import replay as report
 
     for path, write in ((junit, report.junit), (html, report.html)):
         if path is not None:
-            output.write(path, write(outcomes, bot))
+            output.write(path, write(replayed, bot))
 
 
-def _row(group: Any) -> tuple[Any, ...]:
-    first = group.divergences[0]
-    return group.kind, group.what, len(group.divergences), first.conversation, first.turn
+def _row(group: DivergenceGroup) -> tuple[Any, ...]:
+    example = group.example
+    return group.group, group.conversations, group.turns, example.conversation, example.turn

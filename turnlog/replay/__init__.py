@@ -2,4 +2,5 @@
 
 from turnlog.replay.divergence import Divergence as Divergence
 from turnlog.replay.many import replay as replay
+from turnlog.replay.replayed import ReplayedConversation as ReplayedConversation
 from turnlog.replay.rules import Rules as Rules

@@ -27,6 +27,7 @@ Family = Literal["understood", "tool", "slot", "action", "text"]
 class Item(NamedTuple):
     """What is compared of an event: its family, what it is about, and all it says, encoded."""
 
+    number: int
     family: Family
     name: str
     content: bytes
@@ -34,9 +35,13 @@ class Item(NamedTuple):
 
 
 class Difference(NamedTuple):
+    """event: number of the recorded event, None where there is none. path: where in the event."""
+
     kind: Kind
     expected: Any
     actual: Any
+    event: int | None = None
+    path: str = ""
 
 
 _FAMILIES: dict[type[e.Event], Family] = {
@@ -70,7 +75,7 @@ _ABOUT_ANSWERS = (e.BotFailed, e.AnswerEnded, e.AnswerBrokenOff)
 _STREAMS = (("understood",), ("tool",), ("slot", "action", "text"))
 
 
-def own(message: int, events: Iterable[e.Event]) -> list[e.Event]:
+def own(message: int, events: Iterable[e.Event]) -> list[Numbered]:
     """The bot's among the events of a turn: where its answer names the message as the cause, that.
 
     message: number of the message's event, which the first of the events comes after. A live runner
@@ -81,7 +86,7 @@ def own(message: int, events: Iterable[e.Event]) -> list[e.Event]:
     known = [item for item in numbered if _is_the_bots(item[1])]
     known = [(number, one) for number, one in known if causes[number] in (None, message)]
     named = any(causes[n] == message for n, one in known if not isinstance(one, e.ToolCalled))
-    return [one for number, one in known if causes[number] == message or not named]
+    return [item for item in known if causes[item[0]] == message or not named]
 
 
 def _causes(numbered: Sequence[Numbered]) -> dict[int, int | None]:
@@ -99,21 +104,22 @@ def _is_the_bots(event: e.Event) -> bool:
 
 
 def difference(
-    expected: Sequence[e.Event], actual: Sequence[e.Event], rules: Rules
+    recorded: Sequence[Numbered], actual: Sequence[e.Event], rules: Rules
 ) -> Difference | None:
     """The first difference between the recorded answer and the bot's, None where there is none."""
-    recorded, failed = _failure(expected), _failure(actual)
-    if recorded is not None:
-        if failed is not None and failed.kind == recorded.kind:
+    answer = [(0, event) for event in actual]
+    before, failed = _failure(recorded), _failure(answer)
+    if before is not None:
+        if failed is not None and failed.kind == before.kind:
             return None
-        return _failed(recorded, failed or next(iter(actual), None), recorded.kind)
-    stopped = _is_broken_off(expected)
-    if _streams(expected) or _streams(actual):
-        expected = list(joined(expected))
-        actual = list(joined(actual, upto=_length(expected) if stopped else None))
+        return _failed(recorded, failed or next(iter(actual), None), before.kind)
+    stopped = _is_broken_off(recorded)
+    if _streams(recorded) or _streams(answer):
+        recorded = list(joined(recorded))
+        answer = list(joined(answer, upto=_length(recorded) if stopped else None))
     for families in _STREAMS:
-        wanted = [item for item in _items(expected, rules) if item.family in families]
-        got = [item for item in _items(actual, rules) if item.family in families]
+        wanted = [item for item in _items(recorded, rules) if item.family in families]
+        got = [item for item in _items(answer, rules) if item.family in families]
         if failed is not None:  # what it did before it failed is compared, the rest is not missing
             wanted = wanted[: len(got)]
         if stopped:  # the rest was never heard
@@ -121,51 +127,54 @@ def difference(
         if (first := _first(wanted, got, rules)) is not None:
             return first
     if failed is not None:
-        return _failed(next(iter(expected), None), failed, failed.kind)
+        return _failed(recorded, failed, failed.kind)
     return None
 
 
-def _failed(expected: e.Event | None, actual: e.Event | None, kind: str) -> Difference:
-    return Difference("timeout" if kind == "timeout" else "error", _plain(expected), _plain(actual))
+def _failed(recorded: Sequence[Numbered], actual: e.Event | None, kind: str) -> Difference:
+    failed = (item for item in recorded if isinstance(item[1], e.BotFailed))
+    number, expected = next(failed, next(iter(recorded), (None, None)))
+    named: Kind = "timeout" if kind == "timeout" else "error"
+    return Difference(named, _plain(expected), _plain(actual), number)
 
 
-def _failure(events: Iterable[e.Event]) -> e.BotFailed | None:
-    return next((event for event in events if isinstance(event, e.BotFailed)), None)
+def _failure(answer: Iterable[Numbered]) -> e.BotFailed | None:
+    return next((event for _, event in answer if isinstance(event, e.BotFailed)), None)
 
 
 # --- answers that stream ------------------------------------------------------------------------
 
 
-def _streams(answer: Iterable[e.Event]) -> bool:
-    return any(isinstance(event, e.AnswerEnded) for event in answer)
+def _streams(answer: Iterable[Numbered]) -> bool:
+    return any(isinstance(event, e.AnswerEnded) for _, event in answer)
 
 
-def _is_broken_off(answer: Iterable[e.Event]) -> bool:
+def _is_broken_off(answer: Iterable[Numbered]) -> bool:
     """By whoever read it: where the bot failed, its failure is what is compared."""
-    return any(isinstance(event, e.AnswerBrokenOff) for event in answer)
+    return any(isinstance(event, e.AnswerBrokenOff) for _, event in answer)
 
 
-def joined(answer: Sequence[e.Event], upto: int | None = None) -> Iterator[e.Event]:
+def joined(answer: Sequence[Numbered], upto: int | None = None) -> Iterator[Numbered]:
     """The texts as one message at the beginning, cut to that many characters; the rest as it is."""
-    texts = [event.text or "" for event in answer if isinstance(event, e.BotUttered)]
-    if text := "".join(texts)[:upto]:
-        yield e.BotUttered(text)
-    for event in answer:
+    texts = [(n, event.text or "") for n, event in answer if isinstance(event, e.BotUttered)]
+    if text := "".join(text for _, text in texts)[:upto]:
+        yield texts[0][0], e.BotUttered(text)
+    for number, event in answer:
         if not isinstance(event, e.BotUttered):
-            yield event
+            yield number, event
         elif event.data:
-            yield replace(event, text=None)
+            yield number, replace(event, text=None)
 
 
-def _length(answer: Iterable[e.Event]) -> int:
-    return sum(len(event.text or "") for event in answer if isinstance(event, e.BotUttered))
+def _length(answer: Iterable[Numbered]) -> int:
+    return sum(len(event.text or "") for _, event in answer if isinstance(event, e.BotUttered))
 
 
 # --- what is compared ---------------------------------------------------------------------------
 
 
-def _items(events: Iterable[e.Event], rules: Rules) -> Iterator[Item]:
-    for event in events:
+def _items(answer: Iterable[Numbered], rules: Rules) -> Iterator[Item]:
+    for number, event in answer:
         family = _FAMILIES.get(type(event))
         if family is None or _ignored(event, family, rules):
             continue
@@ -173,7 +182,7 @@ def _items(events: Iterable[e.Event], rules: Rules) -> Iterator[Item]:
         compared = _CONTENT.get(type(event), _as_it_is)(content, rules)
         if compared is not None:
             name = f"{compared['type']} {compared.get('name', '')}"
-            yield Item(family, name, binary.encode_ordered(rules.masked(compared)), event)
+            yield Item(number, family, name, binary.encode_ordered(rules.masked(compared)), event)
 
 
 def _ignored(event: e.Event, family: Family, rules: Rules) -> bool:
@@ -228,8 +237,25 @@ def _first(wanted: Sequence[Item], got: Sequence[Item], rules: Rules) -> Differe
         return Difference("extra", None, _plain(new[0].event))
     item, other = _paired(lost, new)[0]
     if other is None:
-        return Difference("missing", _plain(item.event), None)
-    return Difference(_kind(item, other), _plain(item.event), _plain(other.event))
+        return Difference("missing", _plain(item.event), None, item.number)
+    path = ".".join(_path(binary.decode(item.content), binary.decode(other.content)))
+    return Difference(
+        _kind(item, other), _plain(item.event), _plain(other.event), item.number, path
+    )
+
+
+def _path(one: Any, other: Any) -> Iterator[str]:
+    """The keys that lead to where two values differ, as far as there is one such place."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        keys = [i for i, item in enumerate(one) if item != other[i]]
+    else:
+        return
+    if len(keys) == 1:
+        yield str(keys[0])
+        if isinstance(one, list) or (keys[0] in one and keys[0] in other):
+            yield from _path(one[keys[0]], other[keys[0]])
 
 
 def _surplus(items: Sequence[Item], others: Sequence[Item]) -> list[Item]:
@@ -276,6 +302,7 @@ def _order(wanted: Sequence[Item], got: Sequence[Item]) -> Difference:
         "order",
         [_plain(item.event) for item in wanted[start:]],
         [_plain(item.event) for item in got[start:]],
+        wanted[start].number,
     )
 
 

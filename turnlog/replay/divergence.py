@@ -1,8 +1,9 @@
-"""Where a bot's answer differs from the recorded one, and how."""
+"""Where a bot's answer differs from the recorded one, and how (ADR 21)."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -13,13 +14,28 @@ Kind = Literal[
 
 
 class Divergence(msgspec.Struct, frozen=True):
-    """The first of a conversation. expected and actual: events in plain form, None for none.
+    """A turn that the bot answers in another way.
 
-    For `order` both are lists.
+    event: number of the recorded event that differs; of the user's message where there is none.
+    message: what the user said. path: where in the event (`text`, `arguments.time`), empty for the
+    whole of it. expected and actual: events in plain form, None for none; for `order` lists. group:
+    the key of its group. slots: those the bot was asked on top of. link: the moment in the
+    inspector, as a path.
     """
 
     conversation: str
     turn: int
+    event: int
+    message: str | None
     kind: Kind
+    path: str = ""
     expected: Any = None
     actual: Any = None
+    group: str = ""
+    slots: dict[str, Any] = {}
+    link: str = ""
+
+
+def link(conversation: str, event: int) -> str:
+    """The path and fragment of a moment in the inspector."""
+    return f"/inspect#{urlencode({'conversation': conversation, 'event': event})}"

@@ -16,8 +16,8 @@ from turnlog.bots import LoadedBot
 from turnlog.engine.log import Turnlog
 from turnlog.errors import BotError
 from turnlog.keys.opening import recorder
-from turnlog.replay.divergence import Divergence
 from turnlog.replay.one import Stuck, replay_one
+from turnlog.replay.replayed import ReplayedConversation
 from turnlog.replay.rules import Rules
 from turnlog.storage.recorder import Recorder
 
@@ -26,8 +26,6 @@ ANSWER_SECONDS = 30.0
 
 CONVERSATIONS_AT_ONCE = 8
 """Conversations that a process is given at once."""
-
-Outcome = tuple[str, Divergence | None]
 
 
 def replay(
@@ -38,8 +36,8 @@ def replay(
     rules: Rules | None = None,
     timeout: float = ANSWER_SECONDS,
     jobs: int = 1,
-) -> Iterator[Outcome]:
-    """Each conversation's id and first divergence, in the order of the ids.
+) -> Iterator[ReplayedConversation]:
+    """What each conversation's replay gives, in the order of the ids.
 
     jobs: processes that share the work; each opens the log and loads the bot, by its name, once
     more (a log in memory stays with this one). timeout: seconds an answer may take. What the bot
@@ -57,15 +55,15 @@ def replay(
 
 def _here(
     log: Turnlog, ids: Iterable[str], bot: LoadedBot, rules: Rules, timeout: float
-) -> Iterator[Outcome]:
+) -> Iterator[ReplayedConversation]:
     with asyncio.Runner() as runner:
         for id in ids:
-            yield id, _run(runner, replay_one(log, id, bot, rules=rules, timeout=timeout), id)
+            yield _run(runner, replay_one(log, id, bot, rules=rules, timeout=timeout), id)
 
 
 def _run(
-    runner: asyncio.Runner, replaying: Coroutine[Any, Any, Divergence | None], id: str
-) -> Divergence | None:
+    runner: asyncio.Runner, replaying: Coroutine[Any, Any, ReplayedConversation], id: str
+) -> ReplayedConversation:
     try:
         with redirect_stdout(sys.stderr):
             return runner.run(replaying)
@@ -75,7 +73,7 @@ def _run(
 
 def _shared(
     store: Recorder, ids: list[str], bot: str, rules: Rules, timeout: float, jobs: int
-) -> Iterator[Outcome]:
+) -> Iterator[ReplayedConversation]:
     context = multiprocessing.get_context("spawn")
     begin = (*store.where, bot, rules, timeout)
     with ProcessPoolExecutor(jobs, context, _begin, begin) as pool:
@@ -94,6 +92,6 @@ def _begin(url: str, keys: str | None, bot: str, rules: Rules, timeout: float) -
     _worker = (asyncio.Runner(), log, loaded, rules, timeout)
 
 
-def _work(id: str) -> Outcome:
+def _work(id: str) -> ReplayedConversation:
     runner, log, bot, rules, timeout = _worker
-    return id, _run(runner, replay_one(log, id, bot, rules=rules, timeout=timeout), id)
+    return _run(runner, replay_one(log, id, bot, rules=rules, timeout=timeout), id)

@@ -5,23 +5,31 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import Any
+
+from msgspec.structs import replace
 
 from turnlog.bots import LoadedBot, ask
 from turnlog.domain.calls import answers
 from turnlog.domain.conversation import Conversation
-from turnlog.domain.dialogue import Turn, turns
+from turnlog.domain.dialogue import Turn
 from turnlog.domain.events import AnswerEnded, BotFailed, Event, ToolCalled, UserUttered
 from turnlog.domain.fold import Fold
+from turnlog.domain.traits import opens_turn
 from turnlog.encoding.checking import checked
 from turnlog.engine.log import Turnlog
 from turnlog.errors import ConversationError
-from turnlog.replay.comparing import difference, own
-from turnlog.replay.divergence import Divergence
+from turnlog.replay.comparing import Difference, difference
+from turnlog.replay.divergence import Divergence, link
+from turnlog.replay.groups import key
 from turnlog.replay.recorded import Recorded, RecordedConversation
+from turnlog.replay.replayed import ReplayedConversation
 from turnlog.replay.rules import Rules
+from turnlog.replay.turns import recorded_turns
 
 GRACE_SECONDS = 1.0
 """Seconds that a bot gets beyond its time before what it does is broken off."""
@@ -33,28 +41,54 @@ class Stuck(BaseException):
 
 async def replay_one(
     log: Turnlog, id: str, loaded: LoadedBot, *, rules: Rules, timeout: float
-) -> Divergence | None:
-    """The first turn of a conversation that the bot answers in another way than was recorded.
+) -> ReplayedConversation:
+    """The turns of a conversation that the bot answers in another way than was recorded.
 
     Every turn is answered on top of the recorded events before it, whatever the bot said there.
-    A turn in which something was redacted is not asked again: nobody knows what was said.
     timeout: seconds an answer may take.
     """
+    began = time.perf_counter()
     conversation = log.conversation(id)
     results = answers(enumerate(conversation.events(), 1))
     folded = Fold(conversation.events)
-    for turn in turns(conversation.events()):
+    folded.take(_before_turns(conversation))
+    counts: Counter[str] = Counter()
+    found: list[Divergence] = []
+    for turn, expected, reason in recorded_turns(conversation):
         folded.take(turn.events[:1])
-        if turn.message is not None and not any(conversation.hides(n) for n, _ in turn.numbered()):
+        counts[reason or "turns"] += 1
+        if reason is None and turn.message is not None:
             scratch = conversation.earlier(folded.state.copy())
-            calls = list(_calls(turn, results))
-            actual = await _answer(scratch, turn.message, calls, loaded, timeout)
-            expected = own(turn.first_event, turn.events[1:])
-            first = difference(expected, actual, rules)
-            if first is not None:
-                return Divergence(id, turn.number, first.kind, first.expected, first.actual)
+            slots = dict(scratch.slots)
+            actual = await _answer(
+                scratch, turn.message, list(_calls(turn, results)), loaded, timeout
+            )
+            if (first := difference(expected, actual, rules)) is not None:
+                found.append(_divergence(id, turn, slots, first))
         folded.take(turn.events[1:])
-    return None
+    seconds = time.perf_counter() - began
+    return ReplayedConversation(id, divergences=tuple(found), seconds=seconds, **counts)
+
+
+def _before_turns(conversation: Conversation) -> Iterator[Event]:
+    return takewhile(lambda event: not opens_turn(event), conversation.events())
+
+
+def _divergence(id: str, turn: Turn, slots: dict[str, Any], difference: Difference) -> Divergence:
+    event = turn.first_event if difference.event is None else difference.event
+    found = Divergence(
+        conversation=id,
+        turn=turn.number,
+        event=event,
+        message=turn.message.text if turn.message else None,
+        kind=difference.kind,
+        path=difference.path,
+        expected=difference.expected,
+        actual=difference.actual,
+        slots=slots,
+        link=link(id, event),
+    )
+    return replace(found, group=key(found))
 
 
 def _calls(turn: Turn, results: dict[int, Any]) -> Iterator[Recorded]:

@@ -4,69 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
-import msgspec
-
 from turnlog.domain.amounts import amount
 from turnlog.replay.divergence import Divergence
+from turnlog.replay.groups import DivergenceGroup, grouped
+from turnlog.replay.replayed import ReplayedConversation
 from turnlog.reports.html import Element, element, page
 from turnlog.reports.text import visible
 from turnlog.serializers.shared.plain import dumps
 
-PlainEvent = Mapping[str, Any]
-Outcomes = Sequence[tuple[str, Divergence | None]]
-
-
-class DivergenceGroup(msgspec.Struct, frozen=True):
-    """Divergences of one kind about one thing, in the order they were found."""
-
-    kind: str
-    what: str
-    divergences: list[Divergence]
-
-
-def grouped(outcomes: Outcomes) -> list[DivergenceGroup]:
-    """The divergences by what they are about, the most frequent first."""
-    groups: dict[tuple[str, str], list[Divergence]] = defaultdict(list)
-    for _, divergence in outcomes:
-        if divergence is not None:
-            groups[divergence.kind, about(divergence)].append(divergence)
-    listed = [DivergenceGroup(kind, what, same) for (kind, what), same in groups.items()]
-    return sorted(listed, key=lambda group: (-len(group.divergences), group.kind, group.what))
-
-
-def about(divergence: Divergence) -> str:
-    """What a divergence is about, in a few words that others of its cause share."""
-    expected, actual = divergence.expected, divergence.actual
-    match divergence.kind:
-        case "missing":
-            return _short(expected)
-        case "extra":
-            return _short(actual)
-        case "order":
-            return f"{_short(expected[0])} before {_short(actual[0])}"
-        case "intent":
-            return f"{_intent(expected)} → {_intent(actual)}"
-        case "error" | "timeout":
-            return str((actual or expected or {}).get("detail") or "an answer")[:120]
-        case "text" | "entity":
-            return _short(expected)
-    one, other = _short(expected), _short(actual)
-    return one if one == other else f"{one} → {other}"
-
-
-def _short(event: PlainEvent | None) -> str:
-    """An event's type and name."""
-    if event is None:
-        return "nothing"
-    return " ".join(str(event[key]) for key in ("type", "name") if event.get(key) is not None)
-
-
-def _intent(event: PlainEvent | None) -> str:
-    return str(((event or {}).get("intent") or {}).get("name"))
+Replayed = Sequence[ReplayedConversation]
 
 
 def shown(value: Any) -> str:
@@ -77,17 +27,17 @@ def shown(value: Any) -> str:
 # --- JUnit --------------------------------------------------------------------------------------
 
 
-def junit(outcomes: Outcomes, bot: str) -> bytes:
+def junit(replayed: Replayed, bot: str) -> bytes:
     """A JUnit XML file: a test case for each conversation."""
-    failures = sum(divergence is not None for _, divergence in outcomes)
-    counts = {"tests": str(len(outcomes)), "failures": str(failures)}
+    failures = sum(one.first is not None for one in replayed)
+    counts = {"tests": str(len(replayed)), "failures": str(failures)}
     suites = ElementTree.Element("testsuites", counts)
     suite = ElementTree.SubElement(suites, "testsuite", {"name": "turnlog replay", **counts})
-    for id, divergence in outcomes:
-        names = {"classname": visible(bot), "name": visible(id)}
+    for one in replayed:
+        names = {"classname": visible(bot), "name": visible(one.conversation)}
         case = ElementTree.SubElement(suite, "testcase", names)
-        if divergence is not None:
-            message = visible(f"turn {divergence.turn}: {divergence.kind}: {about(divergence)}")
+        for divergence in one.divergences[:1]:
+            message = visible(f"turn {divergence.turn}: {divergence.group}")
             failure = {"type": divergence.kind, "message": message}
             ElementTree.SubElement(case, "failure", failure).text = _compared(divergence)
     ElementTree.indent(suites)
@@ -117,11 +67,14 @@ code { font: .82rem/1.45 ui-monospace, monospace; white-space: pre-wrap; }
 """
 
 
-def html(outcomes: Outcomes, bot: str) -> bytes:
+def html(replayed: Replayed, bot: str) -> bytes:
     """A page of its own: what diverges, most frequent first, each with what was expected."""
-    groups = grouped(outcomes)
-    count = sum(len(group.divergences) for group in groups)
-    done = amount(len(outcomes), "conversation")
+    found = [divergence for one in replayed for divergence in one.divergences]
+    by_group: dict[str, list[Divergence]] = defaultdict(list)
+    for divergence in found:
+        by_group[divergence.group].append(divergence)
+    count = sum(one.first is not None for one in replayed)
+    done = amount(len(replayed), "conversation")
     summary = f"{done}, {count:,} diverge{'s' if count == 1 else ''}"
     fine = element("p", f"{done}, none diverges", class_="fine")
     return page(
@@ -129,19 +82,20 @@ def html(outcomes: Outcomes, bot: str) -> bytes:
         CSS,
         element("h1", f"Replay against {bot}"),
         element("p", summary) if count else fine,
-        [part for group in groups for part in _section(group)],
+        [part for group in grouped(found) for part in _section(group, by_group[group.group])],
     )
 
 
-def _section(group: DivergenceGroup) -> Iterable[Element]:
+def _section(group: DivergenceGroup, divergences: Iterable[Divergence]) -> Iterable[Element]:
+    kind, _, what = group.group.partition(" ")
     yield element(
         "h2",
-        element("span", group.kind.replace("_", " "), class_="kind"),
-        f" {group.what} ({len(group.divergences):,})",
+        element("span", kind.replace("_", " "), class_="kind"),
+        f" {what} ({group.conversations:,})",
     )
     head = [element("th", "conversation", class_="id"), element("th", "turn", class_="turn")]
     rows = [element("tr", *head, element("th", "expected"), element("th", "actual"))]
-    for one in group.divergences:
+    for one in divergences:
         cells = (one.conversation, one.turn, _code(one.expected), _code(one.actual))
         rows.append(element("tr", *(element("td", cell) for cell in cells)))
     yield element("table", rows)

@@ -46,10 +46,10 @@ class Replayer:
         opened: Any = turnlog.open(log) if isinstance(log, str) else nullcontext(log)
         with opened as source:
             chosen = list(source.ids(trials=False) if ids is None else ids)
-            outcomes = list(many.replay(source, chosen, loaded, rules=allowed, timeout=timeout))
-        found = [divergence for _, divergence in outcomes if divergence is not None]
+            replayed = list(many.replay(source, chosen, loaded, rules=allowed, timeout=timeout))
+        found = [one.first for one in replayed if one.first is not None]
         if found:
-            pytest.fail(_told(found, len(outcomes)), pytrace=False)
+            pytest.fail(_told(found, len(replayed)), pytrace=False)
 
 
 def _loaded(bot: Bot | str) -> LoadedBot:

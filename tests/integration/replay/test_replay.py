@@ -48,9 +48,9 @@ def test_a_bot_that_goes_by_the_record_diverges_nowhere(corpus: Corpus, jobs: in
     log, answers = corpus
     loaded = load("tests.integration.replay.rulebot:bot")
     outcomes = list(replay(log, log.ids(), loaded, jobs=jobs))
-    assert [id for id, _ in outcomes] == sorted(answers)
+    assert [one.conversation for one in outcomes] == sorted(answers)
     assert len(outcomes) == COUNT
-    assert [found for _, found in outcomes if found] == []
+    assert [found for one in outcomes for found in one.divergences] == []
 
 
 @pytest.mark.parametrize("name", Mutant.kinds)
@@ -61,7 +61,8 @@ def test_a_mutant_is_caught_at_the_exact_turn_with_the_right_kind(corpus: Corpus
     timeout = 0.5 if name == "hang" else 30
     affected = {id: turn for id, turn in mutant.turns.items() if turn is not None}
     ids = [*affected, *[id for id in answers if id not in affected][:30]]
-    outcomes = dict(replay(log, ids, LoadedBot(mutant, name=name), timeout=timeout))
+    replayed = replay(log, ids, LoadedBot(mutant, name=name), timeout=timeout)
+    outcomes = {one.conversation: one.first for one in replayed}
     assert len(affected) >= (5 if name == "hang" else 50)
     assert {id for id, found in outcomes.items() if found} == set(affected)
     exact = [id for id in affected if _says(outcomes[id], affected[id], mutant.kind)]
