@@ -24,6 +24,7 @@ TurnlogError
 │   └── Unavailable          timeouts, a full disk, a lost connection
 ├── BotError                 a bot that cannot be loaded, or whose answer is none
 │   └── ToolFailed           a tool that a bot called
+├── JudgeError               a judge of replay that cannot be loaded or gives no verdict
 ├── FormatError              a file that cannot be read or written; names file, line and field
 ├── ProofError               what is to show something to others does not
 │   ├── InvalidKey
@@ -62,6 +63,7 @@ __all__ = [
     "InvalidMessage",
     "InvalidNote",
     "InvalidProof",
+    "JudgeError",
     "MissingExtra",
     "NewerFormat",
     "NoSuchLog",
@@ -173,6 +175,10 @@ class ToolFailed(BotError):
         super().__init__(f"tool {tool!r} failed: {result!r:.200}")
         self.tool = tool
         self.result = result
+
+
+class JudgeError(TurnlogError):
+    pass
 
 
 class FormatError(TurnlogError):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from turnlog.replay.divergence import Divergence
     from turnlog.replay.groups import DivergenceGroup
     from turnlog.replay.replayed import ReplayedConversation
+    from turnlog.replay.rules import Rules
 
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="The conversations; or --all.")
@@ -83,6 +84,7 @@ def replay(
             output.lines(_lines(found), columns=())
         else:
             _print(found, replayed)
+    _note_uncovered(allowed, replayed)
     _write_reports(replayed, bot, junit, html)
     if any(one.divergences for one in replayed):
         raise typer.Exit(1)
@@ -133,6 +135,15 @@ def _print(found: Iterable[Divergence], replayed: Sequence[ReplayedConversation]
         output.table(columns, (_row(group) for group in groups))
     count = sum(bool(one.divergences) for one in replayed)
     output.say(f"conversations: {len(replayed):,}, diverging: {count:,}")
+
+
+def _note_uncovered(rules: Rules, replayed: Sequence[ReplayedConversation]) -> None:
+    from turnlog.replay.coverage import entries
+
+    covered = frozenset().union(*(one.covered for one in replayed))
+    for entry in entries(rules):
+        if entry not in covered:
+            output.note(f"no conversation covers the rule {entry}")
 
 
 def _write_reports(

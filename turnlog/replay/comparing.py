@@ -8,7 +8,7 @@ depends on when its pieces came.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -25,13 +25,17 @@ Family = Literal["understood", "tool", "slot", "action", "text"]
 
 
 class Item(NamedTuple):
-    """What is compared of an event: its family, what it is about, and all it says, encoded."""
+    """What is compared of an event: its family, what it is about, and all it says, encoded.
+
+    action: the one that was executed last before it.
+    """
 
     number: int
     family: Family
     name: str
     content: bytes
     event: e.Event
+    action: str | None
 
 
 class Difference(NamedTuple):
@@ -44,7 +48,7 @@ class Difference(NamedTuple):
     path: str = ""
 
 
-_FAMILIES: dict[type[e.Event], Family] = {
+FAMILIES: dict[type[e.Event], Family] = {
     e.MessageUnderstood: "understood",
     e.EntitiesAdded: "understood",
     e.ToolCalled: "tool",
@@ -100,7 +104,7 @@ def _causes(numbered: Sequence[Numbered]) -> dict[int, int | None]:
 def _is_the_bots(event: e.Event) -> bool:
     if event.actor in ("user", "agent", "system"):
         return False
-    return type(event) in _FAMILIES or isinstance(event, _ABOUT_ANSWERS)
+    return type(event) in FAMILIES or isinstance(event, _ABOUT_ANSWERS)
 
 
 def difference(
@@ -124,7 +128,7 @@ def difference(
             wanted = wanted[: len(got)]
         if stopped:  # the rest was never heard
             got = got[: len(wanted)]
-        if (first := _first(wanted, got, rules)) is not None:
+        if (first := _first(wanted, _as_allowed(wanted, got, rules), rules)) is not None:
             return first
     if failed is not None:
         return _failed(recorded, failed, failed.kind)
@@ -174,15 +178,18 @@ def _length(answer: Iterable[Numbered]) -> int:
 
 
 def _items(answer: Iterable[Numbered], rules: Rules) -> Iterator[Item]:
+    action: str | None = None
     for number, event in answer:
-        family = _FAMILIES.get(type(event))
+        action = event.name if isinstance(event, e.ActionExecuted) else action
+        family = FAMILIES.get(type(event))
         if family is None or _ignored(event, family, rules):
             continue
         content = {k: v for k, v in to_plain(event).items() if k not in _INCIDENTAL}
         compared = _CONTENT.get(type(event), _as_it_is)(content, rules)
         if compared is not None:
             name = f"{compared['type']} {compared.get('name', '')}"
-            yield Item(number, family, name, binary.encode_ordered(rules.masked(compared)), event)
+            encoded = binary.encode_ordered(rules.masked(compared))
+            yield Item(number, family, name, encoded, event, action)
 
 
 def _ignored(event: e.Event, family: Family, rules: Rules) -> bool:
@@ -222,6 +229,26 @@ _CONTENT: dict[type[e.Event], Callable[[dict[str, Any], Rules], dict[str, Any] |
     e.BotUttered: _said,
     e.ToolCalled: _called,
 }
+
+
+def _as_allowed(wanted: Sequence[Item], got: Sequence[Item], rules: Rules) -> Sequence[Item]:
+    """got; what the rules let be as good as a lost item of its name has that one's content."""
+    if not rules.allow:
+        return got
+    free: dict[str, deque[Item]] = defaultdict(deque)
+    for item in _surplus(got, wanted):
+        free[item.name].append(item)
+    content: dict[int, bytes] = {}
+    for item in _surplus(wanted, got):
+        other = free[item.name].popleft() if free[item.name] else None
+        if other is not None and rules.allows(_says(item), _says(other), item.action):
+            content[id(other)] = item.content
+    return [item._replace(content=content.get(id(item), item.content)) for item in got]
+
+
+def _says(item: Item) -> dict[str, Any]:
+    said: dict[str, Any] = binary.decode(item.content)
+    return said
 
 
 # --- where they part ----------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from turnlog.encoding.checking import checked
 from turnlog.engine.log import Turnlog
 from turnlog.errors import ConversationError
 from turnlog.replay.comparing import Difference, difference
+from turnlog.replay.coverage import covered
 from turnlog.replay.divergence import Divergence, link
 from turnlog.replay.groups import key
 from turnlog.replay.recorded import Recorded, RecordedConversation
@@ -54,6 +55,7 @@ async def replay_one(
     folded.take(_before_turns(conversation))
     counts: Counter[str] = Counter()
     found: list[Divergence] = []
+    used: set[str] = set()
     for turn, expected, reason in recorded_turns(conversation):
         folded.take(turn.events[:1])
         counts[reason or "turns"] += 1
@@ -63,11 +65,14 @@ async def replay_one(
             actual = await _answer(
                 scratch, turn.message, list(_calls(turn, results)), loaded, timeout
             )
+            used.update(covered(rules, [*(event for _, event in expected), *actual]))
             if (first := difference(expected, actual, rules)) is not None:
                 found.append(_divergence(id, turn, slots, first))
         folded.take(turn.events[1:])
     seconds = time.perf_counter() - began
-    return ReplayedConversation(id, divergences=tuple(found), seconds=seconds, **counts)
+    return ReplayedConversation(
+        id, divergences=tuple(found), covered=frozenset(used), seconds=seconds, **counts
+    )
 
 
 def _before_turns(conversation: Conversation) -> Iterator[Event]:

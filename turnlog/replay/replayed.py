@@ -10,7 +10,8 @@ from turnlog.replay.divergence import Divergence
 class ReplayedConversation(msgspec.Struct, frozen=True):
     """turns: those that were put to the bot; the others are counted by why they were not.
 
-    divergences: those of all turns that differ, in order. seconds: how long it took.
+    divergences: those of all turns that differ, in order. covered: the rules that were about
+    something in it. seconds: how long it took.
     """
 
     conversation: str
@@ -20,6 +21,7 @@ class ReplayedConversation(msgspec.Struct, frozen=True):
     unanswered: int = 0
     taken_back: int = 0
     foreign: int = 0
+    covered: frozenset[str] = frozenset()
     seconds: float = 0.0
 
     @property

@@ -12,45 +12,51 @@ from typing import Any, Literal
 import msgspec
 
 from turnlog.errors import FormatError
+from turnlog.replay.allowance import MASK, Allowance, PlainEvent, check_mask
 
 Ignorable = Literal[
     "intent", "entity", "slot", "action", "text", "tool_call", "tool_arguments", "order"
 ]
-MASK = "…"
 
 
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """ignore: kinds of difference that are none. slots: patterns (`session_*`) of slots that may
-    differ. masks: regular expressions; what they match in a text is taken for equal.
+    differ. masks: regular expressions; what they match in what the bot says is taken for equal.
+    allow: what single things may say otherwise.
     """
 
     ignore: tuple[Ignorable, ...] = ()
     slots: tuple[str, ...] = ()
     masks: tuple[str, ...] = ()
+    allow: tuple[Allowance, ...] = ()
 
     def __post_init__(self) -> None:
         for mask in self.masks:
-            try:
-                re.compile(mask)
-            except re.error as error:
-                raise FormatError(f"{mask!r} is no regular expression: {error}") from error
+            check_mask(mask)
 
     def ignores_slot(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.slots)
 
-    def masked(self, value: Any) -> Any:
-        """A plain value with what the masks match in its texts taken out."""
-        if not self.masks:
-            return value
-        if isinstance(value, str):
-            for mask in self.masks:
-                value = re.sub(mask, MASK, value)
-            return value
-        if isinstance(value, list):
-            return [self.masked(item) for item in value]
-        if isinstance(value, dict):
-            return {key: self.masked(item) for key, item in value.items()}
-        return value
+    def masked(self, event: dict[str, Any]) -> dict[str, Any]:
+        """An event in plain form with what the masks match in the bot's text taken out.
+
+        They touch nothing else: a mask of digits does not make `utter_ask_2` and `_3` equal.
+        """
+        text = event.get("text")
+        if event["type"] != "BotUttered" or not isinstance(text, str):
+            return event
+        for mask in self.masks:
+            text = re.sub(mask, MASK, text)
+        return {**event, "text": text}
+
+    def allows(self, expected: PlainEvent, actual: PlainEvent, action: str | None) -> bool:
+        """Whether two events of one type and name differ in nothing else than they may.
+
+        action: the one that was executed last before the recorded event.
+        """
+        return any(
+            one.is_about(expected, action) and one.allows(expected, actual) for one in self.allow
+        )
 
 
 def combined(
@@ -64,6 +70,7 @@ def combined(
                 "ignore": [*rules.ignore, *ignore],
                 "slots": [*rules.slots, *slots],
                 "masks": [*rules.masks, *masks],
+                "allow": msgspec.to_builtins(rules.allow),
             },
             Rules,
         )
@@ -72,7 +79,7 @@ def combined(
 
 
 def load(path: Path) -> Rules:
-    """Rules from a TOML file: `ignore`, `slots` and `masks`, each a list of texts.
+    """Rules from a TOML file: `ignore`, `slots` and `masks`, each a list of texts; `[[allow]]`.
 
     Raises FormatError, naming file and field.
     """

@@ -26,9 +26,7 @@ _APART = frozenset(("messages", "traj", "tools", "id"))
 
 
 class OpenaiCodec(DocumentCodec):
-    """Options: ids, whether the conversation's id is written beside its messages (it is); trim, to
-    end with the assistant's last message.
-    """
+    """Options: ids, whether the conversation's id is written beside its messages (it is)."""
 
     name = "openai"
     suffix = ".jsonl"
@@ -62,8 +60,7 @@ class OpenaiCodec(DocumentCodec):
         return Dialogue(name, tuple(events))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        ids, trim = self.options.get("ids", True), self.options.get("trim", False)
-        yield from example(dialogue, ids=ids, trim=trim)
+        yield from example(dialogue, ids=self.options.get("ids", True))
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         write_lines(examples, out)

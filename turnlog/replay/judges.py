@@ -1,0 +1,50 @@
+"""Judges: functions of a bot's team that say whether an answer is as good as the recorded one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from turnlog.errors import JudgeError
+
+Judge = Callable[[Any, Any], bool]
+"""Called with what was recorded and what the bot gives: texts, values of slots, arguments."""
+
+
+@cache
+def judge(name: str) -> Judge:
+    """The judge of a name `module:function`, its module found on the path or in this folder.
+
+    Raises JudgeError, also when it is called, where it raises or its verdict is no bool.
+    """
+    given = _loaded(name)
+
+    def judging(expected: Any, actual: Any) -> bool:
+        try:
+            verdict = given(expected, actual)
+        except Exception as error:
+            raise JudgeError(f"judge {name!r} raised {type(error).__name__}: {error}") from error
+        if not isinstance(verdict, bool):
+            raise JudgeError(f"judge {name!r} returned {verdict!r:.80}, not True or False")
+        return verdict
+
+    return judging
+
+
+def _loaded(name: str) -> Callable[[Any, Any], object]:
+    module, _, attribute = name.partition(":")
+    if not module or not attribute:
+        raise JudgeError(f"{name!r} names no judge: it takes module:function")
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found = getattr(import_module(module), attribute)
+    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
+        raise JudgeError(f"judge {name!r} cannot be loaded: {error!r}") from error
+    if not callable(found):
+        raise JudgeError(f"judge {name!r} is a {type(found).__name__}, which cannot be called")
+    return found  # type: ignore[no-any-return]
