@@ -156,30 +156,64 @@ def strictly_wrong(messages: list[dict[str, Any]]) -> Iterator[str]:
 
 @corpora
 @pytest.mark.parametrize("format", ["openai", "trl", "parquet"])
-def test_datasets_reads_back_what_was_written(corpus, format, exported, tmp_path, monkeypatch):
+def test_datasets_reads_back_what_was_written(corpus, format, exported, loaded):
+    out, told = exported(corpus, format)
+    rows = loaded(out)
+    assert len(rows) == told["examples"] == CONVERSATIONS[corpus]
+    source = exported(corpus, "trl")[0] if format == "parquet" else out
+    written = [json.loads(line) for line in source.read_text().splitlines()]
+    if format == "openai":
+        assert [without_nulls(row) for row in rows] == [without_nulls(row) for row in written]
+    else:
+        assert [row["messages"] for row in rows] == [line["messages"] for line in written]
+        assert [row.get("tools") for row in rows] == [line.get("tools") for line in written]
+
+
+@pytest.fixture
+def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], list[Any]]:
+    """The rows of a file as `datasets` reads them."""
     monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
     datasets = pytest.importorskip("datasets")
     datasets.disable_progress_bars()
-    out, told = exported(corpus, format)
-    kind = "parquet" if format == "parquet" else "json"
-    loaded = datasets.load_dataset(
-        kind, data_files=str(out), split="train", cache_dir=str(tmp_path / "cache")
-    )
-    assert loaded.num_rows == told["examples"] == CONVERSATIONS[corpus]
-    if format != "parquet":
-        written = [json.loads(line) for line in out.read_text().splitlines()]
-        assert [without_nulls(row) for row in loaded] == [without_nulls(row) for row in written]
+
+    def load(out: Path) -> list[Any]:
+        kind = "parquet" if out.suffix == ".parquet" else "json"
+        cache = str(tmp_path / "cache")
+        return list(
+            datasets.load_dataset(kind, data_files=str(out), split="train", cache_dir=cache)
+        )
+
+    return load
+
+
+def by_pyarrow(path: Path) -> list[Any]:
+    from pyarrow import parquet
+
+    rows: list[Any] = parquet.read_table(path).to_pylist()
+    return rows
+
+
+def by_duckdb(path: Path) -> list[Any]:
+    duckdb = pytest.importorskip("duckdb")
+    found = duckdb.sql(f"select conversation, messages, tools from read_parquet('{path}')")
+    assert list(map(str, found.types)) == ["VARCHAR", "JSON[]", "JSON[]"]
+    return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+
+
+def by_polars(path: Path) -> list[Any]:
+    rows: list[Any] = pytest.importorskip("polars").read_parquet(path).to_dicts()
+    return rows
 
 
 @corpora
-def test_parquet_holds_the_messages_of_trl(corpus, exported):
-    parquet = pytest.importorskip("pyarrow.parquet")
-    rows = parquet.read_table(exported(corpus, "parquet")[0]).to_pylist()
+@pytest.mark.parametrize("read", [by_pyarrow, by_duckdb, by_polars])
+def test_parquet_holds_the_messages_of_trl(corpus, read, exported):
+    rows = read(exported(corpus, "parquet")[0])
     trl = [json.loads(line) for line in exported(corpus, "trl")[0].read_text().splitlines()]
-    assert [without_nulls(row["messages"]) for row in rows] == [
-        without_nulls(line["messages"]) for line in trl
-    ]
-    assert [row["tools"] for row in rows] == [line.get("tools") for line in trl]
+    for row, line in zip(rows, trl, strict=True):
+        assert list(map(json.loads, row["messages"])) == line["messages"]
+        tools = row["tools"] and list(map(json.loads, row["tools"]))
+        assert tools == line.get("tools")
 
 
 def without_nulls(value: Any) -> Any:

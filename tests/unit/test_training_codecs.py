@@ -88,10 +88,15 @@ def test_alpaca_has_pairs_of_words_only():
     assert example.lost["tool call"] == example.lost["tool answer"] == 1
 
 
-def test_trl_has_tools_as_text_and_texts_as_contents():
+def test_trl_has_tools_and_arguments_as_objects_and_texts_as_contents():
     parts = [{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {"url": "x"}}]
     example = one("trl", *TALK, e.UserUttered("see", {"content": parts}))
-    assert json.loads(example.content["tools"]) == [TOOL]
+    assert example.content["tools"] == [TOOL]
+    called = [call for m in example.content["messages"] for call in m.get("tool_calls", ())]
+    assert [call["function"]["arguments"] for call in called] == [
+        {"city": "Rome"},
+        {"city": "Oslo"},
+    ]
     assert example.content["messages"][-1] == {"role": "user", "content": "see"}
     assert example.lost["content of type image_url"] == 1
 

@@ -63,6 +63,10 @@ RasaPrefix = Annotated[
 Turns = Annotated[
     int | None, typer.Option("--turns", metavar="N", min=1, help="rasa-*: the last N turns alone.")
 ]
+Trim = Annotated[
+    bool,
+    typer.Option("--trim", help="openai, trl, parquet: end each with the assistant's last answer."),
+]
 To = Annotated[
     str | None,
     typer.Option("--to", metavar="WHOM", help="Who gets it; the log keeps that."),
@@ -89,6 +93,7 @@ def export(
     skip_faulty: SkipFaulty = False,
     prefix: RasaPrefix = None,
     turns: Turns = None,
+    trim: Trim = False,
     to: To = None,
     unrecorded: Unrecorded = False,
     verify: Verify = None,
@@ -116,7 +121,7 @@ def export(
             by="user" if by == "user" else "conversation",
             include=included(include),
             skip_faulty=skip_faulty,
-            settings=_set(prefix=prefix, turns=turns),
+            settings=_set(prefix=prefix, turns=turns, trim=trim or None),
         )
         totals = write(log, plan, out, progress=progress, ledger=ledger)
     _tell(totals, plan, out)
@@ -205,6 +210,8 @@ def _note_all(totals: Totals) -> None:
         output.note(f"left out: {amount(count, 'event')}: {what}")
     lost = (f"{count:,} × {what}" for what, count in totals.lost.items())
     _some("the format cannot hold", lost, len(totals.lost))
+    for what, count in totals.noted.items():
+        output.note(f"{count:,} × {what}")
     for what, count in totals.leaking.items():
         if count:
             output.note(f"in more than one part: {count:,} × the same {what}; see the manifest")

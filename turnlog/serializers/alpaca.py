@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from turnlog.domain.dialogue import Dialogue
-from turnlog.serializers.openai.text_chat import Alternation, alternation, text_chat
+from turnlog.serializers.openai.alternation import Alternation, alternation
+from turnlog.serializers.openai.text_chat import text_chat
 from turnlog.serializers.shared.codec import Codec, Example
 from turnlog.serializers.shared.document import write_array
 
@@ -31,7 +32,7 @@ class AlpacaCodec(Codec):
         if sides.system:
             content["system"] = sides.system
         content["history"] = history
-        yield Example.of(dialogue, content, sides.lost)
+        yield Example.of(dialogue, content, +sides.lost)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         write_array(examples, out)

@@ -1,25 +1,31 @@
-"""Parquet: one example a row, its messages nested; the same messages as TRL's.
+"""Parquet: one example a row; the same messages and tools as TRL's.
 
 Needs the extra `turnlog[parquet]`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, islice
 from typing import Any, BinaryIO
 
 from turnlog.domain.dialogue import Dialogue
 from turnlog.extras import needed
-from turnlog.serializers.openai.text_chat import text_chat, tools_text
+from turnlog.serializers.openai.text_chat import text_chat
 from turnlog.serializers.shared.codec import Codec, Example
+from turnlog.serializers.shared.plain import dumps
 
 ROWS_AT_ONCE = 1000
 """Rows that are written at once."""
 
 
 class ParquetCodec(Codec):
-    """Columns: conversation, messages (a list of structs), tools (JSON text)."""
+    """Columns: conversation (text), messages and tools (lists of JSON).
+
+    Each message and tool is a value of Arrow's JSON type: `datasets` reads the objects, and no
+    reader merges their members or fills them with nulls. Options: trim, to end with the assistant's
+    last message.
+    """
 
     name = "parquet"
     suffix = ".parquet"
@@ -28,14 +34,14 @@ class ParquetCodec(Codec):
     extra = "parquet"
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        chat = text_chat(dialogue)
+        chat = text_chat(dialogue, trim=self.options.get("trim", False))
         if chat.messages:
             content = {
                 "conversation": dialogue.name,
                 "messages": chat.messages,
-                "tools": tools_text(chat),
+                "tools": chat.beside.get("tools"),
             }
-            yield Example.of(dialogue, content, chat.lost)
+            yield Example.of(dialogue, content, chat.lost, chat.noted)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         arrow, parquet = _arrow()
@@ -43,7 +49,12 @@ class ParquetCodec(Codec):
         with parquet.ParquetWriter(out, schema, compression="zstd") as writer:
             contents = (example.content for example in examples)
             while rows := list(islice(contents, ROWS_AT_ONCE)):
-                writer.write_table(arrow.Table.from_pylist(rows, schema))
+                columns = [
+                    arrow.array([row["conversation"] for row in rows]),
+                    _json_lists(arrow, [row["messages"] for row in rows]),
+                    _json_lists(arrow, [row["tools"] for row in rows]),
+                ]
+                writer.write_table(arrow.Table.from_arrays(columns, schema=schema))
 
 
 def _arrow() -> tuple[Any, Any]:
@@ -54,14 +65,15 @@ def _arrow() -> tuple[Any, Any]:
 
 
 def _schema(arrow: Any) -> Any:
-    text = arrow.string()
-    function = arrow.struct([("name", text), ("arguments", text)])
-    call = arrow.struct([("id", text), ("type", text), ("function", function)])
-    message = arrow.struct(
-        [
-            ("role", text), ("content", text), ("name", text), ("tool_calls", arrow.list_(call)),
-            ("tool_call_id", text), ("weight", arrow.float64()),
-        ]
-    )  # fmt: skip
-    columns = [("conversation", text), ("messages", arrow.list_(message)), ("tools", text)]
-    return arrow.schema(columns)
+    values = arrow.list_(arrow.json_())
+    return arrow.schema([("conversation", arrow.string()), ("messages", values), ("tools", values)])
+
+
+def _json_lists(arrow: Any, rows: Sequence[list[Any] | None]) -> Any:
+    """A column of lists of JSON values; None for no list."""
+    texts = arrow.array([dumps(item).decode() for row in rows for item in row or ()], "string")
+    values = arrow.ExtensionArray.from_storage(arrow.json_(), texts)
+    ends = accumulate((len(row or ()) for row in rows), initial=0)
+    missing = arrow.array([row is None for row in rows])
+    offsets = arrow.array(list(ends), arrow.int32())
+    return arrow.ListArray.from_arrays(offsets, values, mask=missing)

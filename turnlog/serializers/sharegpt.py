@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from turnlog.domain.dialogue import Dialogue
-from turnlog.serializers.openai.text_chat import Exchange, alternation, text_chat, tools_text
+from turnlog.serializers.openai.alternation import Exchange, alternation
+from turnlog.serializers.openai.text_chat import text_chat, tools_text
 from turnlog.serializers.shared.codec import Codec, Example
 from turnlog.serializers.shared.document import write_array
 
@@ -14,7 +15,8 @@ from turnlog.serializers.shared.document import write_array
 class SharegptCodec(Codec):
     """`{"conversations": [{"from", "value"}, …], "system": …, "tools": "[…]"}`, in an array.
 
-    Several calls at once are a list in one function_call, their results a list in one observation.
+    Several calls at once are a list in one function_call, their results a list in one observation,
+    in order of the calls.
     """
 
     name = "sharegpt"
@@ -32,7 +34,7 @@ class SharegptCodec(Codec):
             content["system"] = sides.system
         if (tools := tools_text(chat)) is not None:
             content["tools"] = tools
-        yield Example.of(dialogue, content, sides.lost)
+        yield Example.of(dialogue, content, +sides.lost)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         write_array(examples, out)

@@ -80,15 +80,16 @@ class FaultyConversation(msgspec.Struct, frozen=True):
 
 
 class Totals(msgspec.Struct):
-    """lost: what the format cannot hold; left_out: events that do not count, by reason; nothing:
-    conversations of which the format could write nothing. shared: of forks, how many of their turns
-    are written with the conversation that has them too. faulty: must not be written; refused: have
-    a value that the format cannot hold. leaking: how many users and texts are in more than one
-    part; leaks names the first ones.
+    """lost: what the format cannot hold; noted: what is worth knowing of the examples. left_out:
+    events that do not count, by reason; nothing: conversations of which the format could write
+    nothing. shared: of forks, how many of their turns are written with the conversation that has
+    them too. faulty: must not be written; refused: have a value that the format cannot hold.
+    leaking: how many users and texts are in more than one part; leaks names the first ones.
     """
 
     files: dict[str, File] = {}
     lost: dict[str, int] = {}
+    noted: dict[str, int] = {}
     left_out: dict[str, int] = {}
     nothing: list[str] = []
     shared: dict[str, int] = {}

@@ -90,6 +90,7 @@ class _Run:
         self._plan = plan
         self._progress = progress
         self._lost: Counter[str] = Counter()
+        self._noted: Counter[str] = Counter()
         self._left_out: Counter[str] = Counter()
         self._leaks = Leaks()
         self._done = 0
@@ -110,10 +111,12 @@ class _Run:
         for example in examples:
             self.written += 1
             self._lost.update(example.lost)
+            self._noted.update(example.noted)
             yield example
 
     def close(self) -> Totals:
         self.totals.lost = dict(sorted(self._lost.items()))
+        self.totals.noted = dict(sorted(self._noted.items()))
         self.totals.left_out = dict(sorted(self._left_out.items()))
         if self._plan.split is not None:
             self.totals.leaking, self.totals.leaks = self._leaks.found()

@@ -1,7 +1,7 @@
 """What OpenAI's own types let through and a training set must not hold.
 
-A check gets the content of an example and yields the index of each message at fault, the field
-and why. Others add theirs to CHECKS.
+A check gets the content of an example as it is written and yields the index of each message at
+fault, the field and why. Others add theirs to CHECKS.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from turnlog.errors import FormatError
+from turnlog.serializers.openai.parts import says_nothing, why_not
 from turnlog.serializers.shared.json_value import Unholdable, parse, raw_parts
 
 MessageFault = tuple[int, str, str]
 Content = Mapping[str, Any]
 
 _INSTEAD = ("tool_calls", "function_call", "refusal", "audio")
+_TEXTS = ("name", "refusal", "reasoning_content")
 
 ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
 
@@ -41,18 +43,41 @@ def contents(content: Content) -> Iterator[MessageFault]:
     """What is said is a text, or parts; only calls need none, and only a tool may say nothing."""
     for index, message in enumerate(content["messages"]):
         held, field = message.get("content"), f"messages[{index}].content"
+        is_text = isinstance(held, str)
         if held is None and any(message.get(key) for key in _INSTEAD):
             continue
-        if isinstance(held, list) and held and all(map(_is_part, held)):
-            continue
-        if not isinstance(held, str):
+        if isinstance(held, list) and held:
+            yield from _parts(index, message)
+        elif not is_text:
             yield index, field, f"must be a text or parts, not {held!r:.60}"
-        elif not held.strip() and message.get("role") != "tool" and not message.get("tool_calls"):
+        elif not held.strip() and not _may_say_nothing(message):
             yield index, field, "nothing is said"
 
 
-def _is_part(part: Any) -> bool:
-    return isinstance(part, dict) and isinstance(part.get("type"), str)
+def _parts(index: int, message: Mapping[str, Any]) -> Iterator[MessageFault]:
+    field, role = f"messages[{index}].content", message.get("role")
+    wrong = [(at, why_not(role, part)) for at, part in enumerate(message["content"])]
+    found = [(index, f"{field}[{at}]", why) for at, why in wrong if why]
+    yield from found
+    if not found and says_nothing(message["content"]) and not _may_say_nothing(message):
+        yield index, field, "nothing is said"
+
+
+def _may_say_nothing(message: Mapping[str, Any]) -> bool:
+    if message.get("role") in ("tool", "function"):
+        return True
+    return any(message.get(key) for key in _INSTEAD)
+
+
+def members(content: Content) -> Iterator[MessageFault]:
+    """What stands beside the content is of the type that it has everywhere."""
+    for index, message in enumerate(content["messages"]):
+        for name in _TEXTS:
+            if not isinstance(held := message.get(name, ""), str):
+                yield index, f"messages[{index}].{name}", f"must be a text, not {held!r:.60}"
+        audio = message.get("audio", {"id": ""})
+        if not isinstance(audio, dict) or not isinstance(audio.get("id"), str):
+            yield index, f"messages[{index}].audio", f"{audio!r:.60} has no id"
 
 
 def weights(content: Content) -> Iterator[MessageFault]:
@@ -69,11 +94,10 @@ def tools(content: Content) -> Iterator[MessageFault]:
     names = [_name(tool) for tool in declared]
     if None in names:
         yield 0, f"tools[{names.index(None)}]", "is no function with a name"
-    for index, at, call in _calls(content):
-        name = call.get("function", {}).get("name")
+    for index, field, function in _functions(content):
+        name = function.get("name")
         if name not in names:
-            field = f"messages[{index}].tool_calls[{at}].function.name"
-            yield index, field, f"{name!r:.60} is none of the tools"
+            yield index, f"{field}.name", f"{name!r:.60} is none of the tools"
 
 
 def _name(tool: Any) -> str | None:
@@ -82,28 +106,42 @@ def _name(tool: Any) -> str | None:
     return name if isinstance(name, str) and name else None
 
 
+def parameters(content: Content) -> Iterator[MessageFault]:
+    """The parameters of a tool are a schema of an object."""
+    for at, tool in enumerate(content.get("tools") or ()):
+        if _name(tool) is not None:
+            held = tool["function"].get("parameters", {})
+            if not isinstance(held, dict):
+                yield 0, f"tools[{at}].function.parameters", f"{held!r:.60} is no schema"
+
+
 def call_ids(content: Content) -> Iterator[MessageFault]:
     """The calls of a message have ids of their own, and names."""
     for index, message in enumerate(content["messages"]):
         seen: set[str] = set()
         for at, call in enumerate(message.get("tool_calls") or ()):
-            field = f"messages[{index}].tool_calls[{at}]"
             if call.get("id") in seen:
-                yield index, f"{field}.id", f"{call.get('id')!r:.60} names two calls"
-            if not call.get("function", {}).get("name"):
-                yield index, f"{field}.function.name", "the function has no name"
+                field = f"messages[{index}].tool_calls[{at}].id"
+                yield index, field, f"{call.get('id')!r:.60} names two calls"
             seen.add(call.get("id"))
+    for index, field, function in _functions(content):
+        if not isinstance(name := function.get("name"), str) or not name:
+            yield index, f"{field}.name", "the function has no name"
+
+
+def callers(content: Content) -> Iterator[MessageFault]:
+    """Only the assistant calls."""
+    for index, message in enumerate(content["messages"]):
+        if message.get("role") != "assistant" and message.get("tool_calls"):
+            yield index, f"messages[{index}].tool_calls", "is no member of this role"
 
 
 def arguments(content: Content) -> Iterator[MessageFault]:
-    """Arguments are the text of a JSON object."""
-    for index, at, call in _calls(content):
-        field = f"messages[{index}].tool_calls[{at}].function.arguments"
-        text = call.get("function", {}).get("arguments")
-        if not isinstance(text, str):
-            yield index, field, f"must be JSON as text, not {text!r:.60}"
-        elif not isinstance(_parsed(text), dict):
-            yield index, field, f"{text!r:.60} is no JSON object"
+    """Arguments are a JSON object, or the text of one."""
+    for index, field, function in _functions(content):
+        held = function.get("arguments")
+        if not isinstance(_parsed(held) if isinstance(held, str) else held, dict):
+            yield index, f"{field}.arguments", f"{held!r:.60} is no JSON object"
 
 
 def answers(content: Content) -> Iterator[MessageFault]:
@@ -111,39 +149,61 @@ def answers(content: Content) -> Iterator[MessageFault]:
     waiting: list[Any] = []
     caller = 0
     for index, message in enumerate(content["messages"]):
-        if message.get("role") == "tool":
-            call_id = message.get("tool_call_id")
-            if call_id in waiting:
-                waiting.remove(call_id)
+        if (answered := _answered(message)) is not None:
+            member, call = answered
+            if call in waiting:
+                waiting.remove(call)
             else:
-                field = f"messages[{index}].tool_call_id"
-                yield index, field, f"{call_id!r:.60} answers no call"
+                yield index, f"messages[{index}].{member}", f"{call[1]!r:.60} answers no call"
             continue
         yield from _unanswered(waiting, caller)
-        waiting = [call.get("id") for call in message.get("tool_calls") or ()]
+        waiting = list(_asked(message))
         caller = index
     if caller < len(content["messages"]) - 1:
         yield from _unanswered(waiting, caller)
 
 
+def _answered(message: Mapping[str, Any]) -> tuple[str, tuple[str, Any]] | None:
+    """What a tool's message answers: the call of an id, or in the API's first form of a name."""
+    if message.get("role") == "tool":
+        return "tool_call_id", ("id", message.get("tool_call_id"))
+    if message.get("role") == "function":
+        return "name", ("name", message.get("name"))
+    return None
+
+
+def _asked(message: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for call in message.get("tool_calls") or ():
+        yield "id", call.get("id")
+    if isinstance(called := message.get("function_call"), dict):
+        yield "name", called.get("name")
+
+
 def _unanswered(waiting: list[Any], index: int) -> Iterator[MessageFault]:
-    for call in waiting:
-        yield index, f"messages[{index}].tool_calls", f"the call {call!r:.60} is not answered"
+    for form, call in waiting:
+        member = "tool_calls" if form == "id" else "function_call"
+        yield index, f"messages[{index}].{member}", f"the call {call!r:.60} is not answered"
 
 
-def _calls(content: Content) -> Iterator[tuple[int, int, Mapping[str, Any]]]:
+def _functions(content: Content) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
+    """What is called: index of the message, field, and the function with its arguments."""
     for index, message in enumerate(content["messages"]):
         for at, call in enumerate(message.get("tool_calls") or ()):
-            yield index, at, call
+            function = call.get("function", {})
+            yield index, f"messages[{index}].tool_calls[{at}].function", function
+        if (called := message.get("function_call")) is not None:
+            field = f"messages[{index}].function_call"
+            yield index, field, called if isinstance(called, dict) else {}
 
 
 def refuse_raw_arguments(content: Content, conversation: str) -> None:
-    """Raise Unholdable for arguments that only raw JSON can say."""
-    for index, at, call in _calls(content):
-        field = f"messages[{index}].tool_calls[{at}].function.arguments"
-        text = call.get("function", {}).get("arguments")
+    """Raise Unholdable for arguments that no JSON can say; a number of any length is JSON."""
+    for _, field, function in _functions(content):
+        text = function.get("arguments")
         for _, raw in raw_parts(_parsed(text)) if isinstance(text, str) else ():
-            raise Unholdable(raw, conversation=conversation, field=field)
+            if not raw.json.lstrip(b"-")[:1].isdigit():
+                field = f"{field}.arguments"
+                raise Unholdable(raw, conversation=conversation, field=field)
 
 
 def _parsed(text: str) -> Any:
@@ -155,6 +215,7 @@ def _parsed(text: str) -> Any:
 
 
 CHECKS: list[Callable[[Content], Iterator[MessageFault]]] = [
-    roles, somebody_answers, contents, weights, tools, call_ids, arguments, answers,
+    roles, somebody_answers, contents, members, weights, tools, parameters, call_ids, callers,
+    arguments, answers,
 ]  # fmt: skip
 """Every check an example must pass; a list, so that others can add to it."""

@@ -26,7 +26,9 @@ _APART = frozenset(("messages", "traj", "tools", "id"))
 
 
 class OpenaiCodec(DocumentCodec):
-    """Options: ids, whether the conversation's id is written beside its messages (it is)."""
+    """Options: ids, whether the conversation's id is written beside its messages (it is); trim, to
+    end with the assistant's last message.
+    """
 
     name = "openai"
     suffix = ".jsonl"
@@ -60,7 +62,8 @@ class OpenaiCodec(DocumentCodec):
         return Dialogue(name, tuple(events))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        yield from example(dialogue, ids=self.options.get("ids", True))
+        ids, trim = self.options.get("ids", True), self.options.get("trim", False)
+        yield from example(dialogue, ids=ids, trim=trim)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         write_lines(examples, out)

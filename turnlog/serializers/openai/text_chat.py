@@ -1,167 +1,165 @@
-"""Chat messages of text alone, and conversations in which the sides strictly take turns."""
+"""Chat messages as chat templates read them: contents are texts, arguments objects."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-from msgspec.structs import replace
-
+from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.message_openai import AUDIO, FUNCTION_CALL
+from turnlog.domain.message_parts import Media, Reasoning, Refusal, Text, ToolCall, ToolResult
+from turnlog.domain.messages import NEW_MESSAGE, Message
+from turnlog.domain.plain import dumps
+from turnlog.domain.traits import Utterance
 from turnlog.errors import FormatError
-from turnlog.serializers.openai.writer import Chat, chat
+from turnlog.serializers.openai.chat import HELD_WITH_REASONING, Chat, Form, read_chat
+from turnlog.serializers.openai.parts import MEDIA, THOUGHTS
+from turnlog.serializers.openai.writer import data_alone, only_placeless
 from turnlog.serializers.shared.json_value import parse
-from turnlog.serializers.shared.plain import dumps
 
-_MEMBERS = ("role", "content", "name", "tool_calls", "tool_call_id", "weight")
-_SYSTEM = frozenset(("system", "developer"))
-_TOOLS = frozenset(("tool", "function"))
-_BETWEEN = "\n\n"
-"""Stands between messages that are joined."""
+_REASONING = ("reasoning", "thinking")
+"""What others call `reasoning_content`; templates are given it under all three names."""
 
-
-def text_chat(dialogue: Dialogue) -> Chat:
-    """The dialogue's messages with texts as contents; other parts are counted as lost."""
-    full = chat(dialogue)
-    lost = Counter(full.lost)
-    messages = [_text_only(message, lost) for message in full.messages]
-    lost.update(key for key in full.beside if key != "tools")
-    tools = full.beside.get("tools")
-    return replace(full, messages=messages, beside={"tools": tools} if tools else {}, lost=lost)
+_READ = frozenset(
+    ("role", "content", "name", "error", "refusal", NEW_MESSAGE, FUNCTION_CALL, *_REASONING)
+)
 
 
-def _text_only(message: dict[str, Any], lost: Counter[str]) -> dict[str, Any]:
-    content = message.get("content")
-    if isinstance(content, list):
-        texts = [part["text"] for part in content if isinstance(part.get("text"), str)]
-        lost.update(f"content of type {p['type']}" for p in content if p["type"] != "text")
-        content = "\n".join(texts)
-    lost.update(f"{message['role']}.{key}" for key in message if key not in _MEMBERS)
-    held = {key: message[key] for key in _MEMBERS if message.get(key) is not None}
-    return {**held, "content": content}
+def text_chat(dialogue: Dialogue, *, trim: bool = False) -> Chat:
+    """The dialogue's messages with texts as contents; other parts are counted as lost.
+
+    Raises FormatError as `read_chat` does.
+    """
+    return read_chat(dialogue, FORM, trim=trim)
+
+
+def text_message(message: Message, first: e.Event, lost: Counter[str]) -> dict[str, Any] | None:
+    """The message in texts; None where a chat has no place for any of it.
+
+    One that shows something and says nothing has no content, which the checks refuse.
+    """
+    if message.role == "tool":
+        return _result(message, first, lost)
+    shows = any(isinstance(part, Media) for part in message.parts)
+    if only_placeless(message, lost) and not shows:
+        return None
+    written: dict[str, Any] = {"role": message.role, "content": _content(message, lost)}
+    if message.name is not None:
+        written["name"] = message.name
+    if message.role == "assistant":
+        written |= _of_the_assistant(message)
+    if isinstance(first, Utterance) and data_alone(first, written, lost):
+        return None
+    _count_members(message, first, written, lost)
+    return written
+
+
+def _content(message: Message, lost: Counter[str]) -> str | list[Any] | None:
+    """The words, refusals among them; a list of the parts that nobody knows, if there are any."""
+    source = message.metadata.get("content") or ()
+    kinds = {id(part): part.get("type") if isinstance(part, dict) else None for part in source}
+    known = MEDIA | THOUGHTS | {None, "text", "input_text", "output_text", "refusal"}
+    if unknown := [
+        part for part in source if not isinstance(part, dict) or kinds[id(part)] not in known
+    ]:
+        return unknown
+    lost.update(f"content of type {kind}" for kind in kinds.values() if kind in MEDIA)
+    if not source:
+        shown = (part.kind for part in message.parts if isinstance(part, Media))
+        lost.update(f"content of type {kind}" for kind in shown)
+    texts = [part.text for part in message.parts if isinstance(part, Text | Refusal)]
+    return "".join(texts) if texts else _transcript(message)
+
+
+def _transcript(message: Message) -> str | None:
+    """What a spoken answer says."""
+    audio = message.metadata.get(AUDIO)
+    said = audio.get("transcript") if isinstance(audio, dict) else None
+    return said if isinstance(said, str) else None
+
+
+def _of_the_assistant(message: Message) -> dict[str, Any]:
+    held: dict[str, Any] = {}
+    if thought := _thought(message):
+        held["reasoning_content"] = thought
+    calls = [p for p in message.parts if isinstance(p, ToolCall) and not p.server]
+    if calls:
+        held["tool_calls"] = [_call(call) for call in calls]
+    called = message.metadata.get(FUNCTION_CALL, {})
+    if not isinstance(called, dict) or "name" in called:
+        held[FUNCTION_CALL] = called  # of no form that could be read: the checks refuse it
+    if (weight := message.metadata.get("weight")) is not None:
+        held["weight"] = weight
+    return held
+
+
+def _thought(message: Message) -> str:
+    """What the model thought, wherever an interface puts it."""
+    thoughts = [part.text for part in message.parts if isinstance(part, Reasoning) and part.text]
+    beside = (message.metadata.get(name) for name in _REASONING)
+    among = (
+        part.get("thinking")
+        for part in message.metadata.get("content") or ()
+        if isinstance(part, dict)
+    )
+    return "".join(thoughts or [each for each in (*beside, *among) if isinstance(each, str)])
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    given = call.arguments
+    if call.raw is not None and isinstance(given, str):
+        given = _parsed(call.raw)
+    function = {"name": call.name, "arguments": {} if given is None else given}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _parsed(source: str) -> Any:
+    """The object that a text says, though it may hold what no event can; else the text."""
+    try:
+        return parse(source.encode()) if source.strip() else {}
+    except FormatError:
+        return source
+
+
+def _result(message: Message, first: e.Event, lost: Counter[str]) -> dict[str, Any]:
+    result = next(part for part in message.parts if isinstance(part, ToolResult))
+    written = {"role": "tool", "tool_call_id": result.call_id, "name": result.name}
+    held = {name: value for name, value in written.items() if value is not None}
+    content, is_text = _result_text(result.content)
+    lost["result that is no text"] += not is_text
+    held["content"] = content
+    _count_members(message, first, held, lost)
+    return held
+
+
+def _result_text(content: Any) -> tuple[str, bool]:
+    """A result as text, and whether it was one."""
+    if isinstance(content, str):
+        return content, True
+    if isinstance(content, list) and content:
+        texts = [p.get("text") for p in content if isinstance(p, dict) and p.get("type") == "text"]
+        if len(texts) == len(content) and all(isinstance(text, str) for text in texts):
+            return "".join(map(str, texts)), True
+    return dumps(content).decode(), False
+
+
+def _count_members(
+    message: Message, first: e.Event, written: dict[str, Any], lost: Counter[str]
+) -> None:
+    """Count what the message says in members that are written nowhere."""
+    lost.update(
+        f"{type(first).__name__}.extra.{key}"
+        for key in message.metadata
+        if key not in _READ and key not in written
+    )
 
 
 def tools_text(chat: Chat) -> str | None:
-    """The tools as JSON text; readers that want one type a column cannot take them otherwise."""
+    """The tools as JSON text, for formats that have no other place for them."""
     tools = chat.beside.get("tools")
     return dumps(tools).decode() if tools else None
 
 
-class Exchange(msgspec.Struct):
-    """What one side said, a question or the results of calls, and what the other answered."""
-
-    turn: int
-    questions: list[str]
-    observation: bool = False
-    answer: str | None = None
-    call: bool = False
-
-    @property
-    def question(self) -> str:
-        """The results of calls that were made at once are a list."""
-        one = len(self.questions) == 1
-        return self.questions[0] if one else dumps(self.questions).decode()
-
-
-class Alternation(msgspec.Struct):
-    """A conversation as exchanges, each with an answer. lost: as in an Example."""
-
-    system: str
-    exchanges: list[Exchange]
-    lost: Counter[str]
-
-
-def alternation(dialogue: Dialogue, chat: Chat) -> Alternation:
-    """The exchanges of a chat of text.
-
-    What the assistant says in several messages is joined; what it says before anybody asked, or
-    beside a call, and what is not answered at the end have no place and are counted as lost.
-    Raises FormatError, naming conversation and turn, where a question in between has no answer.
-    """
-    alternating = _Alternating(chat)
-    for turn, exchange in alternating.unanswered():
-        why = "broken alternation: nobody answers it before the next message"
-        raise FormatError(
-            why, conversation=dialogue.name, turn=turn, field=f"message {exchange.question!r:.60}"
-        )
-    return Alternation(alternating.system, alternating.exchanges, alternating.lost)
-
-
-class _Alternating:
-    """Exchanges in order, as messages come."""
-
-    def __init__(self, chat: Chat) -> None:
-        self.exchanges: list[Exchange] = []
-        self.lost = Counter(chat.lost)
-        self._system: list[str] = []
-        for message, turn in zip(chat.messages, chat.turns, strict=True):
-            self._take(message, turn)
-        self._end()
-
-    @property
-    def system(self) -> str:
-        return _BETWEEN.join(self._system)
-
-    def unanswered(self) -> Iterator[tuple[int, Exchange]]:
-        return ((one.turn, one) for one in self.exchanges if one.answer is None)
-
-    def _take(self, message: dict[str, Any], turn: int) -> None:
-        role, content = message["role"], message["content"] or ""
-        if role in _SYSTEM:
-            self._instructed(content)
-        elif role in _TOOLS:
-            self._observed(content, turn)
-        elif role == "user":
-            self.exchanges.append(Exchange(turn, [content]))
-        else:
-            self._answered(message, content)
-
-    def _instructed(self, content: str) -> None:
-        if self.exchanges:
-            self.lost["instructions after the beginning"] += 1
-        else:
-            self._system.append(content)
-
-    def _observed(self, content: str, turn: int) -> None:
-        last = self.exchanges[-1] if self.exchanges else None
-        if last is None:
-            self.lost["tool answer before the first of the user"] += 1
-        elif last.observation and last.answer is None:
-            last.questions.append(content)
-        else:
-            self.exchanges.append(Exchange(turn, [content], observation=True))
-
-    def _answered(self, message: dict[str, Any], content: str) -> None:
-        calls = message.get("tool_calls")
-        last = self.exchanges[-1] if self.exchanges else None
-        if last is None:
-            self.lost["message of the assistant before the first of the user"] += 1
-        elif calls:
-            if content or last.answer is not None:
-                self.lost["text beside a tool call"] += 1
-            last.answer, last.call = _calls(calls), True
-        elif last.answer is None:
-            last.answer = content
-        else:
-            self.lost["message joined to the one before"] += 1
-            last.answer += _BETWEEN + content
-
-    def _end(self) -> None:
-        while self.exchanges and self.exchanges[-1].answer is None:
-            last = self.exchanges.pop()
-            what = "tool answer" if last.observation else "message of the user"
-            self.lost[f"{what} at the end without an answer"] += 1
-
-
-def _calls(calls: list[dict[str, Any]]) -> str:
-    """One call as an object, several as a list."""
-    objects = [
-        {
-            "name": call["function"]["name"],
-            "arguments": parse(call["function"]["arguments"].encode()),
-        }
-        for call in calls
-    ]
-    return dumps(objects[0] if len(objects) == 1 else objects).decode()
+FORM = Form(text_message, HELD_WITH_REASONING)
+"""Texts alone, with what the model thought and which tools it called."""

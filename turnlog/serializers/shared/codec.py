@@ -31,7 +31,8 @@ class Limits(msgspec.Struct, frozen=True):
 class Example(msgspec.Struct, frozen=True):
     """One thing a codec writes: of which conversation and events, and what it could not hold.
 
-    content: what the format stores, as plain values. lost: counts by what was left out.
+    content: what the format stores, as plain values. lost: counts by what was left out. noted:
+    counts by what whoever uses it should know, though nothing is lost.
     """
 
     conversation: str
@@ -39,12 +40,19 @@ class Example(msgspec.Struct, frozen=True):
     last_event: int
     content: Any
     lost: dict[str, int] = {}
+    noted: dict[str, int] = {}
 
     @classmethod
-    def of(cls, dialogue: Dialogue, content: Any, lost: Mapping[str, int] | None = None) -> Example:
+    def of(
+        cls,
+        dialogue: Dialogue,
+        content: Any,
+        lost: Mapping[str, int] | None = None,
+        noted: Mapping[str, int] | None = None,
+    ) -> Example:
         """Of all of a dialogue."""
         bounds = dialogue.first_event, dialogue.last_event
-        return cls(dialogue.name, *bounds, content, dict(lost or {}))
+        return cls(dialogue.name, *bounds, content, dict(lost or {}), dict(noted or {}))
 
 
 class Codec:
