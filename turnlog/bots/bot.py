@@ -57,11 +57,27 @@ class Bot(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadedBot:
-    """A bot with the tools it may call, by name, and the name it was asked for."""
+    """A bot with the tools it may call, by name, and the name it was asked for.
+
+    remembers: it keeps the past itself, by the id of the conversation, and is not given it.
+    """
 
     bot: Bot
     tools: Mapping[str, Tool] = field(default_factory=dict)
     name: str = "bot"
+    remembers: bool = False
+
+
+async def run_tool(loaded: LoadedBot, tool: str, arguments: dict[str, Any]) -> tuple[Any, bool]:
+    """The tool's result, or what went wrong and True."""
+    function = loaded.tools.get(tool)
+    if function is None:
+        return f"{loaded.name} has no tool {tool!r}", True
+    try:
+        result = function(**arguments)
+        return (await result if inspect.isawaitable(result) else result), False
+    except Exception as error:
+        return f"{type(error).__name__}: {error}", True
 
 
 def as_events(answer: Answer | Event | None) -> tuple[Event, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from turnlog.bots.bot import LoadedBot
+from turnlog.bots.bot import LoadedBot, run_tool
 from turnlog.bots.conversation import BotConversation
 from turnlog.bots.keys import call_id, call_key, return_key
 from turnlog.bots.live_answer import Audience, LiveAnswer, Nobody
@@ -186,15 +185,9 @@ class LiveConversation(BotConversation):
 
     async def _run(self, tool: str, arguments: dict[str, Any]) -> tuple[Any, bool]:
         """The tool's result, or what went wrong and True."""
-        function = self._loaded.tools.get(tool)
-        if function is None:
-            return f"{self._loaded.name} has no tool {tool!r}", True
         self._running += 1
         try:
-            result = function(**arguments)
-            return (await result if inspect.isawaitable(result) else result), False
-        except Exception as error:
-            return f"{type(error).__name__}: {error}", True
+            return await run_tool(self._loaded, tool, arguments)
         finally:
             self._running -= 1
             self.note_activity()

@@ -8,6 +8,7 @@ of those, which takes the place of the chunks before it) and `end`, last.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,7 +35,7 @@ def remote(url: str, *, timeout: float = 30.0) -> LoadedBot:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise BotError(f"{url!r} is no URL of a bot: it begins with http:// or https://")
     shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
-    return LoadedBot(RemoteBot(url, timeout), name=shown)
+    return LoadedBot(RemoteBot(url, timeout), name=shown, remembers=True)
 
 
 class RemoteBot:
@@ -42,8 +43,18 @@ class RemoteBot:
 
     def __init__(self, url: str, timeout: float) -> None:
         self._url = url
+        self._timeout = timeout
+
+    @cached_property
+    def client(self) -> httpx.AsyncClient:
         headers = {"Accept": f"{EVENTS}, application/json;q=0.9"}
-        self.client = httpx.AsyncClient(timeout=timeout, follow_redirects=False, headers=headers)
+        return httpx.AsyncClient(timeout=self._timeout, follow_redirects=False, headers=headers)
+
+    async def aclose(self) -> None:
+        """Close the connections, which belong to the event loop; another one opens its own."""
+        client = self.__dict__.pop("client", None)
+        if client is not None:
+            await client.aclose()
 
     async def __call__(
         self, conversation: BotConversation, message: UserUttered, /

@@ -67,7 +67,7 @@ async def replay_one(
             )
             used.update(covered(rules, [*(event for _, event in expected), *actual]))
             if (first := difference(expected, actual, rules)) is not None:
-                found.append(_divergence(id, turn, slots, first))
+                found.append(divergence(id, turn, slots, first))
         folded.take(turn.events[1:])
     seconds = time.perf_counter() - began
     return ReplayedConversation(
@@ -79,7 +79,8 @@ def _before_turns(conversation: Conversation) -> Iterator[Event]:
     return takewhile(lambda event: not opens_turn(event), conversation.events())
 
 
-def _divergence(id: str, turn: Turn, slots: dict[str, Any], difference: Difference) -> Divergence:
+def divergence(id: str, turn: Turn, slots: dict[str, Any], difference: Difference) -> Divergence:
+    """How a turn differs. slots: those it was answered on top of."""
     event = turn.first_event if difference.event is None else difference.event
     found = Divergence(
         conversation=id,
@@ -112,7 +113,7 @@ async def _answer(
     """The bot's calls and then its events, as the log would have kept them; nothing is stored."""
     seen = RecordedConversation(scratch, calls, message.timestamp or 0.0)
     try:
-        with _broken_off(timeout + GRACE_SECONDS):
+        with broken_off(timeout + GRACE_SECONDS):
             answer: Sequence[Event] = await ask(loaded.bot, seen, message, timeout, seen.answer)
     except Stuck:
         answer = [BotFailed("timeout", f"no answer within {timeout:g} s; it blocked")]
@@ -127,7 +128,7 @@ async def _answer(
 
 
 @contextmanager
-def _broken_off(seconds: float) -> Iterator[None]:
+def broken_off(seconds: float) -> Iterator[None]:
     """Raise Stuck in what still runs then, where that can be done: in a process's main thread.
 
     Somebody else's alarm that is due before goes off as it would; a later one is put back.

@@ -31,17 +31,22 @@ def recorded_turns(conversation: Conversation) -> Iterator[RecordedTurn]:
     for turn in turns(conversation.events()):
         if turn.number > 0:
             answer = own(turn.first_event, turn.events[1:])
-            reason = _reason(conversation, turn, taken, is_last=turn.number == last)
+            reason = _reason(conversation, turn, answer, taken, is_last=turn.number == last)
             yield RecordedTurn(turn, answer, reason)
 
 
 def _reason(
-    conversation: Conversation, turn: Turn, taken: Mapping[int, int], *, is_last: bool
+    conversation: Conversation,
+    turn: Turn,
+    answer: Sequence[Numbered],
+    taken: Mapping[int, int],
+    *,
+    is_last: bool,
 ) -> Reason | None:
     if turn.message is None or any(conversation.hides(number) for number, _ in turn.numbered()):
         return "redacted"
-    upto = turn.first_event + len(turn.events)
-    if taken.get(turn.first_event, 0) >= upto:
+    by = taken.get(turn.first_event)
+    if by is not None and by not in (number for number, _ in answer):
         return "taken_back"
     if is_last and len(turn.events) == 1:
         return "unanswered"

@@ -1,0 +1,72 @@
+"""The shortest choice of some things that still shows what all of them show.
+
+Things are left out from the front, as many at once as goes: one, two, four, … and then half of
+what was too much, as property-based testing shrinks its lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Thing = TypeVar("Thing")
+
+Indexes = tuple[int, ...]
+
+
+class ShortestChoice(Generic[Thing]):
+    """shows: whether a choice, in order, still shows it; asked once for each choice."""
+
+    def __init__(
+        self, things: Sequence[Thing], shows: Callable[[Sequence[Thing]], Awaitable[bool]]
+    ) -> None:
+        self._things = things
+        self._shows = shows
+        self._known: dict[Indexes, bool] = {}
+
+    @property
+    def asked(self) -> int:
+        """How many choices were tried."""
+        return len(self._known)
+
+    async def find(self) -> list[Thing] | None:
+        """A choice of which no single thing can be left out; None where all show nothing."""
+        chosen: Indexes | None = None
+        left: Indexes = tuple(range(len(self._things)))
+        if not await self._does(left):
+            return None
+        while left != chosen:
+            chosen, left = left, await self._shortened(left)
+        return [self._things[index] for index in left]
+
+    async def _shortened(self, chosen: Indexes) -> Indexes:
+        """The choice without what can be left out of it, from the front on."""
+        start = 0
+        while start < len(chosen):
+            count = await self._leaving_out(chosen, start)
+            chosen = chosen[:start] + chosen[start + count :]
+            start += 1
+        return chosen
+
+    async def _leaving_out(self, chosen: Indexes, start: int) -> int:
+        """How many things can be left out from there on, one after the other."""
+        low, high = 0, 1
+        while start + high <= len(chosen) and await self._without(chosen, start, high):
+            low, high = high, high * 2
+        high = min(high, len(chosen) - start + 1)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if await self._without(chosen, start, middle):
+                low = middle
+            else:
+                high = middle
+        return low
+
+    async def _without(self, chosen: Indexes, start: int, count: int) -> bool:
+        return await self._does(chosen[:start] + chosen[start + count :])
+
+    async def _does(self, chosen: Indexes) -> bool:
+        if chosen and chosen not in self._known:
+            things = [self._things[index] for index in chosen]
+            self._known[chosen] = await self._shows(things)
+        return bool(chosen) and self._known[chosen]
