@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -20,6 +21,7 @@ from tests.parts import chromium as chromium_part
 from tests.parts import node as node_part
 from tests.parts import postgres as postgres_part
 from tests.parts import rasa_schemas as rasa_part
+from tests.parts import trl as trl_part
 from tests.parts import valkey as valkey_part
 
 if TYPE_CHECKING:
@@ -84,6 +86,15 @@ def rasa_schemas() -> Path:
     """The folder of the schemas that Rasa checks its training files with."""
     with needing("rasa schemas"):
         return rasa_part.installed()
+
+
+@pytest.fixture(scope="session")
+def trl() -> Path:
+    """The folder of TRL's package, which can be imported."""
+    with needing("trl"):
+        folder = trl_part.installed()
+    sys.path.append(str(folder))
+    return folder / "trl"
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from tests.parts import (
     pgbouncer,
     postgres,
     rasa_schemas,
+    trl,
     valkey,
 )
 
@@ -54,6 +55,7 @@ CHECKS: dict[str, Callable[[], object]] = {
     "chromium": check_chromium,
     "rasa schemas": rasa_schemas.installed,
     "aics-tlog": aics_tlog.installed,
+    "trl": trl.installed,
 }
 
 if __name__ == "__main__":
