@@ -11,3 +11,4 @@ from turnlog.bots.chunk import Chunk as Chunk
 from turnlog.bots.conversation import BotConversation as BotConversation
 from turnlog.bots.live import LiveConversation as LiveConversation
 from turnlog.bots.loading import load as load
+from turnlog.bots.loading import named as named

@@ -11,6 +11,7 @@ from typing import Any
 
 from turnlog.bots.bot import LoadedBot
 from turnlog.errors import BotError
+from turnlog.extras import needed
 
 
 def load(name: str) -> LoadedBot:
@@ -40,6 +41,16 @@ def load(name: str) -> LoadedBot:
             f"bot {name!r}: its tools are a dict of names to functions, not {tools!r:.80}"
         )
     return LoadedBot(bot, tools, name)
+
+
+def named(name: str, *, timeout: float = 30.0) -> LoadedBot:
+    """The bot of a name `module:attr`, or behind a URL, where timeout is seconds for a request."""
+    if not name.startswith(("http://", "https://")):
+        return load(name)
+    with needed("server", "a bot behind a URL"):
+        from turnlog.bots.remote import remote
+
+    return remote(name, timeout=timeout)
 
 
 def _objection(bot: Any) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from turnlog.cli import output
+from turnlog.cli import output, trial
 from turnlog.cli.settings import open_log, settings
 from turnlog.domain.amounts import amount
 
@@ -60,6 +60,12 @@ def replay(
     first: First = False,
     junit: Junit = None,
     html: Html = None,
+    from_turn: trial.FromTurn = None,
+    say: trial.Say = None,
+    edit: trial.Edit = None,
+    follow: trial.Follow = False,
+    beside: trial.Beside = None,
+    as_: trial.As = None,
 ) -> None:
     """Ask a bot again what users said, and compare.
 
@@ -74,6 +80,10 @@ def replay(
         raise typer.BadParameter("name conversations, or give --all")
     output.leave_stdout_to(junit, html)
     allowed = rule.combined(rules, ignore or (), ignore_slot or (), mask or ())
+    alone = trial.TrialOptions(from_turn, say, edit or (), follow, beside, as_)
+    if alone.given:
+        trial.replay_trial(ids or (), bot, alone, rules=allowed, timeout=timeout, live=False)
+        return
     loaded = _loaded(bot)
     replayed: list[ReplayedConversation] = []
     with open_log(readonly=True) as log:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from turnlog.bots import LoadedBot
 from turnlog.domain.conversation import Conversation, Past
@@ -51,6 +51,19 @@ class TriedTurn(msgspec.Struct, frozen=True):
     slots: dict[str, Any]
     expected_slots: dict[str, Any]
     divergence: Divergence | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The line that `replay --from-turn --json` prints."""
+        return {
+            "turn": self.turn,
+            "recorded": self.recorded,
+            "message": self.message.text,
+            "actual": [event.as_dict() for event in self.actual],
+            "expected": [event.as_dict() for event in self.expected],
+            "slots": self.slots,
+            "expected_slots": self.expected_slots,
+            "divergence": self.divergence and asdict(self.divergence),
+        }
 
 
 class Trial(msgspec.Struct, frozen=True):

@@ -19,7 +19,6 @@ from turnlog.bots import LoadedBot
 from turnlog.domain.values import MAX_DEPTH
 from turnlog.encoding.binary import MAX_EVENT_BYTES
 from turnlog.errors import TurnlogError
-from turnlog.extras import needed
 from turnlog.server.app import serving
 from turnlog.server.request_guard import is_loopback
 from turnlog.server.services import Services
@@ -123,12 +122,7 @@ def listening_on(host: str, port: int) -> socket.socket:
 def _bot(settings: Settings) -> LoadedBot | None:
     if settings.bot is None:
         return None
-    if settings.bot.startswith(("http://", "https://")):
-        with needed("server", "a bot behind a URL"):
-            from turnlog.bots.remote import remote
-
-        return remote(settings.bot, timeout=settings.bot_timeout)
-    return bots.load(settings.bot)
+    return bots.named(settings.bot, timeout=settings.bot_timeout)
 
 
 def announce(settings: Settings, port: int) -> None:
