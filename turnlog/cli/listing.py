@@ -12,7 +12,8 @@ from turnlog.cli import output
 from turnlog.cli.settings import open_log
 
 Search = Annotated[
-    str | None, typer.Option("--search", metavar="TEXT", help="With this in a message or the id.")
+    str | None,
+    typer.Option("--search", metavar="TEXT", help="With this in a message, a slot or the id."),
 ]
 Where = Annotated[
     str | None,
@@ -40,14 +41,9 @@ def list_(
 
     limit = None if limit is None else min(limit, sys.maxsize)
     with open_log(readonly=True) as log:
-        found = matching(log, where=where, search=search)
-        lines = ((head.position, _line(summary(head, state))) for head, state in found)
-        if newest:
-            from turnlog.cli.newest import newest_first
-
-            output.lines(newest_first(lines, limit), columns=COLUMNS)
-        else:
-            output.lines((line for _, line in islice(lines, limit)), columns=COLUMNS)
+        found = matching(log, where=where, search=search, newest=newest)
+        lines = (_line(summary(head, state)) for head, state in islice(found, limit))
+        output.lines(lines, columns=COLUMNS)
 
 
 def _line(summary: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from turnlog.engine.arguments import check_wait
 from turnlog.engine.command import Checkout
 from turnlog.engine.forking import Fork
 from turnlog.engine.log import Turnlog
+from turnlog.engine.readable_log import Choice
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import Unavailable
 from turnlog.projections import catch_up_kept
@@ -281,9 +282,11 @@ class AsyncTurnlog:
         """Where a conversation stands. Raises UnknownConversation where there is none."""
         return await self.read(lambda log: log.head(id, deleted=deleted, restricted=restricted))
 
-    async def heads(self) -> AsyncIterator[tuple[LiveHead, State]]:
-        """Where every conversation stands that is not deleted, in order of id."""
-        async for head in self._paged(self.sync.heads()):
+    async def heads(
+        self, *, newest: bool = False, before: int | None = None, among: Choice = iter
+    ) -> AsyncIterator[tuple[LiveHead, State]]:
+        """As Turnlog.heads."""
+        async for head in self._paged(self.sync.heads(newest=newest, before=before, among=among)):
             yield head
 
     async def deletions(self) -> AsyncIterator[RecordedEvent]:

@@ -16,9 +16,9 @@ from turnlog.domain.state import State
 from turnlog.domain.values import is_text, same
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded
+from turnlog.engine.search import search as found
 from turnlog.errors import FormatError
 from turnlog.projections.live_head import LiveHead
-from turnlog.projections.transcript import messages
 
 Term = Callable[[State], bool]
 
@@ -96,31 +96,24 @@ _TERMS: dict[str, Callable[[str], Term]] = {
 
 
 def matching(
-    log: Turnlog, *, where: str | None = None, search: str | None = None
+    log: Turnlog,
+    *,
+    where: str | None = None,
+    search: str | None = None,
+    newest: bool = False,
+    before: int | None = None,
 ) -> Iterator[tuple[LiveHead, State]]:
-    """The conversations that are meant, in order of id; all of them without a filter.
+    """The conversations that are meant, all of them without a filter, in order of id.
 
-    search: part of the id or of a message that is not redacted, in any case of letters. Raises
-    FormatError for what is neither.
+    search: as `turnlog.engine.search` has it. newest: the one that was recorded in last first, of
+    those whose newest row is below the position `before`. Raises FormatError for what is no term
+    or no text.
     """
     holds = condition(where)
-    if search is not None and not is_text(search):
-        raise FormatError(f"{search!r:.80} is no text to search for")
-    said = _says(log, search) if search else None
-    for head, state in log.heads():
-        if holds(state) and (said is None or said(head.conversation)):
+    among = found(log, search) if search else iter
+    for head, state in log.heads(newest=newest, before=before, among=among):
+        if holds(state):
             yield head, state
-
-
-def _says(log: Turnlog, search: str) -> Callable[[str], bool]:
-    wanted, view = search.casefold(), log.view("transcript")
-
-    def said(id: str) -> bool:
-        if wanted in id.casefold():
-            return True
-        return any(wanted in (m["text"] or "").casefold() for m in messages(view, id))
-
-    return said
 
 
 def summary(head: LiveHead, state: State) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from turnlog.domain.arguments import check_number, check_numbers, check_seconds
@@ -27,6 +27,9 @@ from turnlog.projections.stream_rows import LivingRows, StreamRows
 from turnlog.projections.view import StoredView
 from turnlog.storage.contents import opened
 from turnlog.storage.lookups import key_lookup
+
+Choice = Callable[[Iterator[LiveHead]], Iterator[LiveHead]]
+"""Gives some of the heads, in the same order."""
 
 
 class ReadableLog(ConversationApplication):
@@ -115,16 +118,26 @@ class ReadableLog(ConversationApplication):
         found = self.heads()
         return (head.conversation for head, state in found if trials or not state.lineage.trial)
 
-    def heads(self) -> Iterator[tuple[LiveHead, State]]:
-        """Where each conversation stands that is not deleted or restricted, in order of id."""
-        for head, state in self._every_head():
-            if not state.deleted and not state.restricted:
-                yield head, self._shown(head, state)
+    def heads(
+        self, *, newest: bool = False, before: int | None = None, among: Choice = iter
+    ) -> Iterator[tuple[LiveHead, State]]:
+        """Where each conversation stands that is not deleted or restricted, in order of id.
 
-    def _every_head(self) -> Iterator[tuple[LiveHead, State]]:
-        for head in self.current.every(self.store.reader):
-            if is_conversation(head.conversation):
-                yield head, head.state
+        newest: the one that was recorded in last first, of those whose newest row is below the
+        position `before`. among: chooses some of them.
+        """
+        for head in among(self._open_heads(newest=newest, before=before)):
+            yield head, self._shown(head)
+
+    def _open_heads(self, *, newest: bool, before: int | None) -> Iterator[LiveHead]:
+        for head in self._every_head(newest=newest, before=before):
+            if not head.state.deleted and not head.state.restricted:
+                yield head
+
+    def _every_head(self, *, newest: bool = False, before: int | None = None) -> Iterator[LiveHead]:
+        current, reader = self.current, self.store.reader
+        found = current.newest_first(reader, before) if newest else current.every(reader)
+        return (head for head in found if is_conversation(head.conversation))
 
     def keyed(self, id: str, key: str) -> Commit | None:
         """The commit of an idempotency key that was given in the newest life."""
@@ -159,8 +172,8 @@ class ReadableLog(ConversationApplication):
 
         deleted, restricted: whether one that is deleted, or only kept, is wanted too.
         """
-        head, state = self._head(id, deleted=deleted, restricted=restricted)
-        return head, self._shown(head, state)
+        head, _ = self._head(id, deleted=deleted, restricted=restricted)
+        return head, self._shown(head)
 
     def _head(
         self, id: str, *, deleted: bool = False, restricted: bool = False
@@ -173,10 +186,10 @@ class ReadableLog(ConversationApplication):
             raise Restricted(id)
         return head, head.state
 
-    def _shown(self, head: LiveHead, state: State) -> State:
-        """The state without what was redacted."""
-        if not state.redacted:
-            return state
+    def _shown(self, head: LiveHead) -> State:
+        """A head's state without what was redacted."""
+        if not head.state.redacted:
+            return head.state
         return self._history(head).redactions().state(head.event)
 
     def _past_life(self, id: str, life: int, *, deleted: bool) -> tuple[LiveHead, State]:
@@ -193,8 +206,8 @@ class ReadableLog(ConversationApplication):
 
     def deletions(self) -> Iterator[RecordedEvent]:
         """How each deleted conversation was deleted, in order of id."""
-        for head, state in self._every_head():
-            for life in range(1, head.life + state.deleted):
+        for head in self._every_head():
+            for life in range(1, head.life + head.state.deleted):
                 newest = self.history(head.conversation, life).recorded_newest_first()
                 yield next(each for each in newest if isinstance(each.event, ConversationDeleted))
 

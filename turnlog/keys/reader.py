@@ -57,6 +57,13 @@ class SealedReader(Generic[Below]):
             place = stored[-1].conversation
         return []
 
+    def heads_newest_first(self, before: int, limit: int) -> Sequence[Head]:
+        while stored := self._below.heads_newest_first(before, limit):
+            if found := [*filter(None, map(self._head, stored))]:
+                return found
+            before = stored[-1].position
+        return []
+
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
         stored = self._below.heads_of([*map(self._sealing.below, conversations)])
         return [*filter(None, map(self._head, stored))]
@@ -170,6 +177,10 @@ class SealedReader(Generic[Below]):
                 return iter(found)
         every = self._entries(self._below.entries(model, token), model)
         return iter(sorted(entry for entry in every if entry[1].startswith(prefix))[:limit])
+
+    def entries_of(self, model: str, conversations: Sequence[str]) -> Sequence[Entry]:
+        stored = self._below.entries_of(model, [*map(self._sealing.below, conversations)])
+        return [*filter(None, map(self._entry, stored))]
 
     def _entries(
         self, stored: Iterable[tuple[str, str, bytes]], model: str

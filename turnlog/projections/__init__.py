@@ -6,6 +6,7 @@ from turnlog.projections.due_prompts import DuePromptsProjection
 from turnlog.projections.ledger import LedgerProjection
 from turnlog.projections.persons import PersonsProjection
 from turnlog.projections.projection import AnyProjection, catch_up
+from turnlog.projections.search import SearchProjection
 from turnlog.projections.session_values import SessionValuesProjection
 from turnlog.projections.slot_history import SlotHistoryProjection
 from turnlog.projections.transcript import TranscriptProjection
@@ -17,6 +18,7 @@ PROJECTIONS: dict[str, AnyProjection] = {
         DuePromptsProjection(),
         LedgerProjection(),
         PersonsProjection(),
+        SearchProjection(),
         SessionValuesProjection(),
         SlotHistoryProjection(),
         TranscriptProjection(),

@@ -49,6 +49,11 @@ logger = logging.getLogger(__name__)
 
 _SEALED = (TAGS[KeyStoreUsed],)
 
+_HEADS_AT_ONCE = 500
+
+END = 2**62
+"""Above every position."""
+
 
 class Heads:
     """The heads of a log for one process; safe to use from several threads.
@@ -251,6 +256,18 @@ class Heads:
         for _, same in groupby(both, key=lambda each: each[0]):
             yield max((head for _, head in same), key=lambda head: head.position)
 
+    def newest_first(self, reader: Reader, before: int | None = None) -> Iterator[LiveHead]:
+        """Every conversation's head, the one of the newest row first; those below a position.
+
+        One that goes on meanwhile stands above all of them, and may not come.
+        """
+        self.refresh(reader)
+        beyond, limit = self._beyond(reader), END if before is None else before
+        tail = sorted(beyond.values(), key=_newest)
+        table = _stored_newest_first(reader, limit)
+        behind = (LiveHead.of(head) for head in table if head.conversation not in beyond)
+        yield from merge((head for head in tail if head.position < limit), behind, key=_newest)
+
     def _beyond(self, reader: Reader) -> dict[str, LiveHead]:
         """Heads that the table may not have yet."""
         self.known(reader, [*self.tail.pending])
@@ -339,6 +356,16 @@ def _row_at(reader: Reader, checkpoint: int) -> Row:
             f"the heads have seen position {checkpoint}, whose row is gone: `turnlog verify` says"
             " more, `turnlog rebuild --force` goes on without it"
         ) from error
+
+
+def _newest(head: LiveHead) -> int:
+    return -head.position
+
+
+def _stored_newest_first(reader: Reader, before: int) -> Iterator[Head]:
+    while heads := reader.heads_newest_first(before, _HEADS_AT_ONCE):
+        yield from heads
+        before = heads[-1].position
 
 
 def _stored(reader: Reader) -> Iterator[Head]:

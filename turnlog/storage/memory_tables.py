@@ -71,6 +71,11 @@ class MemoryTransaction:
             names = sorted(name for name in self._heads if name > after)
             return [self._heads[name] for name in names[:limit]]
 
+    def heads_newest_first(self, before: int, limit: int) -> Sequence[Head]:
+        with self._lock:
+            found = (head for head in self._heads.values() if head.position < before)
+            return sorted(found, key=lambda head: head.position, reverse=True)[:limit]
+
     def stream(self, conversation: str, life: int | None = None) -> Stream | None:
         with self._lock:
             return self._streams.get(self._of(conversation, life))
@@ -179,6 +184,13 @@ class MemoryTransaction:
                 if conversation in (None, name) and key.startswith(prefix)
             )
         return iter(found[:limit])
+
+    def entries_of(self, model: str, conversations: Sequence[str]) -> Sequence[Entry]:
+        return [
+            Entry(model, *entry)
+            for conversation in conversations
+            for entry in self.entries(model, conversation)
+        ]
 
     def every(self, kind: type[Stored]) -> Iterator[Stored]:
         with self._lock:

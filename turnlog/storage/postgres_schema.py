@@ -47,6 +47,7 @@ CREATE TABLE turnlog_heads (
     snapshot bigint NOT NULL,
     state bytea NOT NULL
 ) WITH (fillfactor = 70);
+CREATE INDEX turnlog_heads_by_position ON turnlog_heads (position);
 CREATE TABLE turnlog_snapshots (
     stream bigint NOT NULL,
     version bigint NOT NULL,

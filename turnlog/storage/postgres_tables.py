@@ -147,6 +147,12 @@ class PostgresReader:
         )
         return self._found(row_of, statement, (prefix, after_keys(prefix)))
 
+    def heads_newest_first(self, before: int, limit: int) -> Sequence[Head]:
+        statement: LiteralString = (
+            f"SELECT {HEAD} FROM turnlog_heads WHERE position < %b ORDER BY position DESC LIMIT %b"
+        )
+        return self._found(head_of, statement, (before, limit))
+
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
         statement: LiteralString = (
             f"SELECT {HEAD} FROM turnlog_heads WHERE conversation = ANY (%b::bytea[])"
@@ -232,6 +238,14 @@ class PostgresReader:
         statement += " ORDER BY conversation, key LIMIT %b::bigint"
         found = self._all(statement, [*parameters, limit])
         return (self._taken(entry_of(entry))[1:] for entry in found)
+
+    def entries_of(self, model: str, conversations: Sequence[str]) -> Sequence[Entry]:
+        statement: LiteralString = (
+            "SELECT model, conversation, key, value FROM turnlog_models"
+            " WHERE model = %b AND conversation = ANY (%b::bytea[])"
+        )
+        encoded = [stored_text(conversation) for conversation in conversations]
+        return self._found(entry_of, statement, (model.encode(), encoded))
 
 
 def row_of(found: Any) -> Row:

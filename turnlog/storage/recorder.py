@@ -24,6 +24,7 @@ from turnlog.storage.rows import (
     BlobChunk,
     Body,
     Checkpoint,
+    Entry,
     Genesis,
     Head,
     Key,
@@ -54,6 +55,10 @@ class Reader(Protocol):
 
     def heads(self, after: str = "", limit: int = 1000) -> Sequence[Head]:
         """In order of conversation id, those above `after`."""
+        ...
+
+    def heads_newest_first(self, before: int, limit: int) -> Sequence[Head]:
+        """Those whose newest row is below a position, the highest first."""
         ...
 
     def rows(
@@ -139,6 +144,10 @@ class Reader(Protocol):
 
         limit: how many of the first at most.
         """
+        ...
+
+    def entries_of(self, model: str, conversations: Sequence[str]) -> Sequence[Entry]:
+        """All of several conversations, in no order."""
         ...
 
 

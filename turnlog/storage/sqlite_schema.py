@@ -45,6 +45,7 @@ CREATE TABLE heads (
     snapshot INTEGER NOT NULL,
     state BLOB NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX heads_by_position ON heads (position);
 CREATE TABLE snapshots (
     stream INTEGER NOT NULL,
     version INTEGER NOT NULL,

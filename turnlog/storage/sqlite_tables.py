@@ -181,6 +181,12 @@ class SqliteReader:
         )
         return self._found(Row, statement, (prefix, after_keys(prefix)))
 
+    def heads_newest_first(self, before: int, limit: int) -> Sequence[Head]:
+        statement = (
+            f"SELECT {HEAD_COLUMNS} FROM heads WHERE position < ? ORDER BY position DESC LIMIT ?"
+        )
+        return self._found(Head, statement, (before, limit))
+
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
         marks = ", ".join("?" * len(conversations))
         statement = f"SELECT {HEAD_COLUMNS} FROM heads WHERE conversation IN ({marks})"
@@ -254,6 +260,14 @@ class SqliteReader:
         )
         parameters = [*parameters, -1 if limit is None else limit]
         return (entry[1:] for entry in self._found(Entry, statement, parameters))
+
+    def entries_of(self, model: str, conversations: Sequence[str]) -> Sequence[Entry]:
+        marks = ", ".join("?" * len(conversations))
+        statement = (
+            "SELECT model, conversation, key, value FROM models"
+            f" WHERE model = ? AND conversation IN ({marks})"
+        )
+        return self._found(Entry, statement, (model, *conversations))
 
 
 def _first(found: Sequence[Stored]) -> Stored | None:

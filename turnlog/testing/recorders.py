@@ -276,6 +276,17 @@ class RecorderContract(ABC):
         assert [h.conversation for h in reader.heads(first)] == [second]
         assert [h.conversation for h in reader.heads("", 1)] == [first]
 
+    def test_heads_come_newest_first_below_a_position(self, recorder: Recorder) -> None:
+        with recorder.transaction() as transaction:
+            transaction.put_heads([head("a", 3), head("b", 9), head("c", 5), head("d", 7)])
+        with recorder.transaction() as transaction:
+            transaction.put_heads([head("a", 11)])
+        reader = recorder.reader
+        found = [h.conversation for h in reader.heads_newest_first(2**62, 9)]
+        assert found == ["a", "b", "d", "c"]
+        assert [h.conversation for h in reader.heads_newest_first(11, 2)] == ["b", "d"]
+        assert reader.heads_newest_first(5, 9) == []
+
     def test_the_newest_snapshot_that_is_not_too_new(self, recorder: Recorder) -> None:
         append(recorder, row(1, "a"), row(2, "b"))
         stored = [snapshot("a", version) for version in (2, 4, 6)]
@@ -305,6 +316,17 @@ class RecorderContract(ABC):
             transaction.put("m", [("b", "p", None), ("b", "absent", None), ("b", "r", b"R")])
         assert list(recorder.reader.entries("m", "b")) == [("b", "r", b"R")]
         assert recorder.reader.get("other", "a", "p") == b"o"
+
+    def test_the_entries_of_several_conversations_come_together(self, recorder: Recorder) -> None:
+        with recorder.transaction() as transaction:
+            transaction.put("m", [("a", "1", b"a1"), ("a", "2", b"a2"), ("b", "1", b"b1")])
+            transaction.put("m", [("c", "1", b"c1")])
+            transaction.put("other", [("a", "1", b"o")])
+        found = recorder.reader.entries_of("m", ["c", "a", "absent"])
+        assert sorted(found) == [
+            ("m", "a", "1", b"a1"), ("m", "a", "2", b"a2"), ("m", "c", "1", b"c1"),
+        ]  # fmt: skip
+        assert recorder.reader.entries_of("m", []) == []
 
     def test_a_stream_is_found_by_its_number(self, recorder: Recorder) -> None:
         append(recorder, row(1, "a"), row(2, "b"))

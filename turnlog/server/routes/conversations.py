@@ -6,20 +6,23 @@ from itertools import islice
 from typing import Annotated, Any
 
 from litestar import Response, get
+from litestar.background_tasks import BackgroundTask
 from litestar.params import Parameter
 
 from turnlog import AsyncTurnlog
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import matching, summary
+from turnlog.projections.search import SearchProjection
 from turnlog.serializers.shared import plain
 from turnlog.server.auth import Principal
 from turnlog.server.replies import json
+from turnlog.server.requests import MAX_EVENT
 from turnlog.server.services import Services
 
 PAGE = 200
 """Conversations on a page."""
 
-Cursor = Annotated[int | None, Parameter(ge=1)]
+Cursor = Annotated[int | None, Parameter(ge=1, le=MAX_EVENT)]
 
 
 @get("/inspect/api/conversations", opt={"access": "handler"})
@@ -33,22 +36,23 @@ async def conversations(
 ) -> Response[bytes]:
     """A page of the conversations that are meant, the newest first: `{"conversations", "more"}`.
 
-    after: what `more` of the page before says; null on the last page. What goes on meanwhile moves
-    to the top of the first page, and the pages behind it stay as they are.
+    search: as in `turnlog list --search`. where: as in `--where`. after: what `more` of the page
+    before says, which is null on the last page. A conversation that goes on meanwhile moves to the
+    top of the first page; the pages behind it say of the others what they said before.
     """
     principal.in_time(services.clock())
 
     def found(log: Turnlog) -> bytes:
-        scan = matching(log, where=where or None, search=search or None)
-        mine = [(head, state) for head, state in scan if _readable(principal, head)]
-        behind = [each for each in mine if after is None or each[0].position < after]
-        behind.sort(key=lambda each: each[0].position, reverse=True)
-        page = [*islice(behind, PAGE)]
-        more = page[-1][0].position if len(behind) > PAGE else None
-        lines = [summary(head, state) for head, state in page]
+        meant = matching(log, where=where or None, search=search or None, newest=True, before=after)
+        page = [*islice((one for one in meant if _readable(principal, one[0])), PAGE + 1)]
+        more = page[PAGE - 1][0].position if len(page) > PAGE else None
+        lines = [summary(head, state) for head, state in page[:PAGE]]
         return plain.dumps({"conversations": lines, "more": more})
 
-    return json(await log.read(found))
+    answer = json(await log.read(found))
+    if not search:
+        answer.background = BackgroundTask(log.view, SearchProjection.name)  # searches come next
+    return answer
 
 
 def _readable(principal: Principal, head: Any) -> bool:

@@ -1,0 +1,131 @@
+"""What a search looks through: what was said, the slots that were set, and the kinds of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from turnlog.domain import events as e
+from turnlog.domain.commit import Commit
+from turnlog.domain.plain import dumps
+from turnlog.encoding import binary
+from turnlog.projections.live_head import LiveHead
+from turnlog.projections.view import StoredView, View, numbered, reading
+
+FAILED = "error"
+"""The kind of every event that says that something failed, beside the name of its type."""
+
+_FAILURES = e.BotFailed | e.DeliveryFailed | e.IncidentReported
+
+_LETTERS = 4_000
+"""After which the next event begins a new page."""
+
+MARK = "\x1f"
+"""What stands before and behind each text, slot and kind of a page."""
+
+_NEWEST = "newest"
+"""The key under which a conversation has the key of its newest page."""
+
+
+class Page(NamedTuple):
+    """Of some events that follow each other, in one case of letters, each part behind a mark.
+
+    texts: what they say. slots: `name=value` of each that they set. kinds: of events.
+    """
+
+    texts: str = MARK
+    slots: str = MARK
+    kinds: str = MARK
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.texts) + len(self.slots) >= _LETTERS
+
+    def with_event(self, event: e.Event) -> Page:
+        text = getattr(event, "text", None)
+        said = f"{text.casefold()}{MARK}" if isinstance(text, str) else ""
+        slots = _joined(self.slots, _slots(event))
+        return Page(self.texts + said, slots, _joined(self.kinds, _kinds(event)))
+
+
+class SearchProjection:
+    """A conversation's pages, each keyed by the number of its first event."""
+
+    name: ClassVar[str] = "search"
+
+    def apply(self, commits: Sequence[Commit], view: View) -> None:
+        newest: dict[str, tuple[str, Page]] = {}
+        for commit in commits:
+            name = commit.conversation
+            if commit.first_event == 1 or name not in newest:
+                newest[name] = _newest(view, commit)
+            for number, event in commit.numbered():
+                key, page = newest[name]
+                if page.is_full:
+                    view.put(name, key, [*page])
+                    key, page = numbered(number), Page()
+                newest[name] = key, page.with_event(event)
+        for name, (key, page) in newest.items():
+            view.put(name, key, [*page])
+            view.put(name, _NEWEST, key)
+
+
+def pages(view: StoredView, heads: Sequence[LiveHead]) -> dict[str, list[Page]]:
+    """The pages of several conversations."""
+    checkpoint = view.log.checkpoint(SearchProjection.name)
+    projected = checkpoint.position if checkpoint else 0
+    found: dict[str, list[Page]] = {head.conversation: [] for head in heads}
+    stored = [head.conversation for head in heads if head.position <= projected]
+    with reading(SearchProjection.name):
+        for _, name, key, value in view.log.entries_of(SearchProjection.name, stored):
+            if key != _NEWEST:
+                found[name].append(Page(*binary.decode(value)))
+        for head in heads:
+            if head.position > projected:
+                entries = view.entries(head.conversation)
+                found[head.conversation] = [Page(*page) for key, page in entries if key != _NEWEST]
+    return found
+
+
+def slot_line(name: str, value: Any) -> str:
+    """How a page says that a slot had a value; a text without its quotes."""
+    text = value if isinstance(value, str) else dumps(value).decode(errors="replace")
+    return f"{name}={text}".casefold()
+
+
+def _newest(view: View, commit: Commit) -> tuple[str, Page]:
+    """The page that a commit goes on with, and its key."""
+    key = None if commit.first_event == 1 else view.get(commit.conversation, _NEWEST)
+    if key is None:
+        return numbered(commit.first_event), Page()
+    return key, Page(*view.get(commit.conversation, key))
+
+
+def _joined(held: str, parts: Iterable[str]) -> str:
+    for part in parts:
+        if f"{MARK}{part}{MARK}" not in held:
+            held += part + MARK
+    return held
+
+
+def _slots(event: e.Event) -> Iterator[str]:
+    if isinstance(event, e.SlotSet):
+        yield from _lines(event.name, event.value)
+    elif isinstance(event, e.SlotsDeclared):
+        for slot in event.slots:
+            yield from _lines(slot.name, slot.initial)
+
+
+def _lines(name: str, value: Any) -> Iterator[str]:
+    """Of the value, and of each one in a list."""
+    if value is not None:
+        yield slot_line(name, value)
+    if isinstance(value, list):
+        for each in value:
+            yield slot_line(name, each)
+
+
+def _kinds(event: e.Event) -> Iterator[str]:
+    yield type(event).__name__.casefold()
+    if isinstance(event, _FAILURES) or (isinstance(event, e.ToolReturned) and event.is_error):
+        yield FAILED
