@@ -39,7 +39,8 @@ def export(*arguments: object) -> Ran:
 
 def train(out: str, *more: object) -> Ran:
     shares = "train=0.6,dev=0.2,test=0.2"
-    return export("--format", "openai", "--out", out, "--split", shares, *more)
+    split = ("--split", shares, "--by", "conversation")
+    return export("--format", "openai", "--out", out, *split, *more)
 
 
 def ids(path: Path) -> set[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from turnlog.domain import events as e
@@ -16,9 +14,9 @@ from turnlog.domain.history import NoHistory
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
 from turnlog.errors import FormatError
-from turnlog.training.plan import ExportPlan, included, parts
+from turnlog.training.leaks import Leaks
+from turnlog.training.plan import included, parts
 from turnlog.training.select import PastConversation
-from turnlog.training.split import Leaks, part
 
 
 def recorded(*events: e.Event) -> list[e.Event]:
@@ -145,28 +143,6 @@ def test_only_what_is_left_out_can_be_included():
     assert included("redacted, errors, rewound") == ["rewound", "errors", "redacted"]
     with pytest.raises(FormatError, match="deleted"):
         included("deleted")
-
-
-def plan(**fields: Any) -> ExportPlan:
-    split = {"train": 0.8, "dev": 0.1, "test": 0.1}
-    return ExportPlan(format="jsonl", position=0, split=split, **fields)
-
-
-def test_parts_have_their_shares_within_sampling_error():
-    count = {"train": 0, "dev": 0, "test": 0}
-    for number in range(5000):
-        count[part(PastConversation(f"conversation {number}", ()), plan()) or ""] += 1
-    assert abs(count["train"] - 4000) < 120
-    assert abs(count["dev"] - 500) < 90
-
-
-def test_a_user_is_in_one_part_and_the_first_identification_decides():
-    for number in range(200):
-        user = e.UserIdentified(f"user {number % 20}")
-        later = PastConversation(f"c{number}", tuple(numbered(user, e.UserIdentified("another"))))
-        assert part(later, plan(by="user")) == part(
-            PastConversation("x", tuple(numbered(user))), plan(by="user")
-        )
 
 
 def test_the_same_words_and_users_in_two_parts_are_leaks():

@@ -38,7 +38,13 @@ Split = Annotated[
     str | None,
     typer.Option("--split", metavar="PARTS", help="A file a part: train=0.8,dev=0.1,test=0.1."),
 ]
-By = Annotated[str, typer.Option("--by", metavar="WHAT", help="Split by conversation or by user.")]
+By = Annotated[
+    str | None,
+    typer.Option("--by", metavar="WHAT", help="Split by conversation, else, or by user."),
+]
+AllowLeaks = Annotated[
+    bool, typer.Option("--allow-leaks", help="Write although users are in more than one part.")
+]
 Include = Annotated[
     str | None,
     typer.Option(
@@ -87,7 +93,8 @@ def export(
     out: Out = None,
     where: Where = None,
     split: Split = None,
-    by: By = "conversation",
+    by: By = None,
+    allow_leaks: AllowLeaks = False,
     include: Include = None,
     at_position: AtPosition = None,
     skip_faulty: SkipFaulty = False,
@@ -121,17 +128,19 @@ def export(
             by="user" if by == "user" else "conversation",
             include=included(include),
             skip_faulty=skip_faulty,
+            together=split is not None,
+            leak_free=split is not None and not allow_leaks and by != "conversation",
             settings=_set(prefix=prefix, turns=turns, trim=trim or None),
         )
         totals = write(log, plan, out, progress=progress, ledger=ledger)
     _tell(totals, plan, out)
 
 
-def _named(format: str | None, out: Path | None, by: str) -> tuple[str, Path]:
+def _named(format: str | None, out: Path | None, by: str | None) -> tuple[str, Path]:
     """Format and path, which an export needs."""
     if format is None or out is None:
         raise typer.BadParameter("--format and --out are needed")
-    if by not in ("conversation", "user"):
+    if by not in (None, "conversation", "user"):
         raise typer.BadParameter("--by takes conversation or user")
     return format, out
 
@@ -177,7 +186,7 @@ def _tell(totals: Totals, plan: ExportPlan, out: Path) -> None:
 
     from turnlog.training.manifest import place
 
-    stopped = bool(totals.faulty) and not plan.skip_faulty
+    stopped = totals.stop(plan)
     beside = None if stopped else place(out, folder=plan.split is not None)
     manifest = None if beside is None else str(beside)
     examples = sum(file.examples for file in totals.files.values())
@@ -188,8 +197,10 @@ def _tell(totals: Totals, plan: ExportPlan, out: Path) -> None:
         human=lambda: None if stopped else output.say(f"{written} in {out}, {_told(manifest)}"),
     )
     _note_all(totals)
-    if stopped:
+    if totals.faulty and not plan.skip_faulty:
         output.note("nothing is written; --json names them all, --skip-faulty leaves them out")
+    elif stopped:
+        output.note("nothing is written; --by user keeps users whole, --allow-leaks writes it so")
     if stopped or (totals.refused and not plan.skip_faulty):
         raise typer.Exit(2)
 
@@ -212,9 +223,14 @@ def _note_all(totals: Totals) -> None:
     _some("the format cannot hold", lost, len(totals.lost))
     for what, count in totals.noted.items():
         output.note(f"{count:,} × {what}")
+    if totals.together:
+        where = "in the part of an earlier near-duplicate"
+        output.note(f"{amount(totals.together, 'conversation')} {where}")
+    between = (f"{x.conversation!r}, near {', '.join(map(repr, x.near))}" for x in totals.between)
+    _some("left out, belongs in several parts", between, len(totals.between))
     for what, count in totals.leaking.items():
-        if count:
-            output.note(f"in more than one part: {count:,} × the same {what}; see the manifest")
+        leaks = (" and ".join(map(repr, x.conversations)) for x in totals.leaks if x.what == what)
+        _some(f"in more than one part, the same {what}", leaks, count)
 
 
 def _some(what: str, named: Iterable[str], count: int) -> None:

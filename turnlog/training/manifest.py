@@ -19,8 +19,9 @@ from turnlog.extras import needed
 from turnlog.files import is_stream
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.plain import dumps
+from turnlog.training.leaks import Leak
+from turnlog.training.placement import Between
 from turnlog.training.plan import By, ExportPlan
-from turnlog.training.split import Leak
 
 NAME = "manifest.json"
 VERSION = 1
@@ -44,6 +45,8 @@ class Options(msgspec.Struct, frozen=True):
     by: By = "conversation"
     include: list[str] = []
     skip_faulty: bool = False
+    together: bool = False
+    leak_free: bool = False
     settings: dict[str, Any] = {}
 
 
@@ -84,7 +87,9 @@ class Totals(msgspec.Struct):
     events that do not count, by reason; nothing: conversations of which the format could write
     nothing. shared: of forks, how many of their turns are written with the conversation that has
     them too. faulty: must not be written; refused: have a value that the format cannot hold.
-    leaking: how many users and texts are in more than one part; leaks names the first ones.
+    together: conversations that are in the part of an earlier near-duplicate; between: in none,
+    since they belong in several. leaking: how many users and texts are in more than one part; leaks
+    names the first ones.
     """
 
     files: dict[str, File] = {}
@@ -95,8 +100,15 @@ class Totals(msgspec.Struct):
     shared: dict[str, int] = {}
     faulty: list[FaultyConversation] = []
     refused: list[FaultyConversation] = []
+    together: int = 0
+    between: list[Between] = []
     leaking: dict[str, int] = {}
     leaks: list[Leak] = []
+
+    def stop(self, plan: ExportPlan) -> bool:
+        """Whether nothing is written because of what was found."""
+        leaks = plan.leak_free and any(self.leaking.values())
+        return leaks or (bool(self.faulty) and not plan.skip_faulty)
 
 
 class Manifest(Totals):

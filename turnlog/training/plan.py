@@ -24,7 +24,9 @@ class ExportPlan(msgspec.Struct, frozen=True):
     """position: of the log; what came later is not seen. ids: None for every conversation.
 
     split: parts and their shares. include: see `view`. skip_faulty: name the conversations that
-    must not be written and go on, instead of writing nothing. settings: the format's own.
+    must not be written and go on, instead of writing nothing. together: near-duplicates go into one
+    part, which exports before did not see. leak_free: write nothing where users or texts are in
+    more than one part. settings: the format's own.
     """
 
     format: str
@@ -35,6 +37,8 @@ class ExportPlan(msgspec.Struct, frozen=True):
     by: By = "conversation"
     include: list[str] = []
     skip_faulty: bool = False
+    together: bool = False
+    leak_free: bool = False
     settings: dict[str, Any] = {}
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from turnlog.engine.log import Turnlog
 from turnlog.storage.private_folder import PrivateFolder
 from turnlog.training import manifest
+from turnlog.training.leaks import Leak
 from turnlog.training.manifest import Manifest, ManifestEntry, Totals
 from turnlog.training.write import Progress, export
 
@@ -40,6 +41,7 @@ def verify(
         again, totals = _again(log, noted, Path(other), progress)
         if again is None:
             yield from (Finding(str(f), None, f.conversation) for f in totals.faulty)
+            yield from (_leaking(leak) for leak in totals.leaks)
             return
         differ = list(_examples(noted.examples, again.examples, log))
         yield from differ
@@ -111,6 +113,10 @@ def _by_place(
     return placed
 
 
+def _leaking(leak: Leak) -> Finding:
+    return Finding(f"the same {leak.what} is in {' and '.join(leak.parts)}")
+
+
 def _rest(noted: Manifest, again: Manifest) -> Iterator[Finding]:
     """What differs although every example is the same."""
     for name in sorted(noted.versions.keys() | again.versions.keys()):
@@ -120,6 +126,6 @@ def _rest(noted: Manifest, again: Manifest) -> Iterator[Finding]:
     for name, file in noted.files.items():
         if again.files.get(name) != file:
             yield Finding("the log gives another file", name)
-    for field in ("lost", "left_out", "nothing", "shared", "faulty", "refused", "leaking", "leaks"):
-        if getattr(noted, field) != getattr(again, field):
+    for field in Totals.__struct_fields__:
+        if field != "files" and getattr(noted, field) != getattr(again, field):
             yield Finding(f"the log gives another {field!r}")

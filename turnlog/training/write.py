@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from msgspec.structs import replace
@@ -22,11 +23,13 @@ from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.json_value import Unholdable, raw_parts
 from turnlog.serializers.shared.plain import to_plain
 from turnlog.training import manifest
+from turnlog.training.leaks import Leaks
 from turnlog.training.ledger import Ledger
 from turnlog.training.manifest import FaultyConversation, File, Totals
+from turnlog.training.placement import Placement, Placer
 from turnlog.training.plan import ExportPlan
 from turnlog.training.select import PastConversation, selected
-from turnlog.training.split import Leaks, may_be_in, part
+from turnlog.training.words import WordStore
 
 Progress = Callable[[int], None]
 """Told how many conversations are done."""
@@ -40,9 +43,9 @@ def export(
     progress: Progress = lambda done: None,
     ledger: Ledger | None = None,
 ) -> Totals:
-    """Write the files and the manifest; nothing at all where a conversation is at fault.
+    """Write the files and the manifest; nothing at all where a conversation is at fault, or a leak.
 
-    Then `faulty` names each such conversation and `files` is empty; with `skip_faulty` they are
+    Then `faulty` or `leaks` names them and `files` is empty; with `skip_faulty` the faulty ones are
     named and the rest is written. One whose values the format cannot hold is named in `refused`
     and stops nothing. ledger: records the export before its files have their names.
     """
@@ -62,7 +65,7 @@ def export(
             opened[path].flush()
             run.totals.files[path.name] = _described(opened[path], run.written)
         totals = run.close()
-        if totals.faulty and not plan.skip_faulty:
+        if totals.stop(plan):
             return replace(totals, files={})
         writer.close(totals)
         if ledger is not None:
@@ -94,18 +97,29 @@ class _Run:
         self._left_out: Counter[str] = Counter()
         self._leaks = Leaks()
         self._done = 0
+        self._placement = None if plan.split is None else self._placed()
+
+    def _placed(self) -> Placement:
+        with TemporaryFile() as file:
+            placer = Placer(self._plan, WordStore(file))
+            for conversation in selected(self._log, self._plan):
+                if own := conversation.own:
+                    written = self._seen(conversation).events
+                    placer.take(conversation.id, own[0].position or 0, conversation.user, written)
+            placement = placer.placed()
+        self.totals.together, self.totals.between = placement.together, placement.between
+        return placement
 
     def examples(self, name: str | None) -> Iterator[Example]:
         """Those of one part, in order of conversation, with their events as the log counts them."""
         self.written = 0
         for conversation in selected(self._log, self._plan, wanted=partial(self._wanted, name)):
-            if part(conversation, self._plan) == name:
-                yield from self._of(conversation, name)
-                self._done += 1
-                self._progress(self._done)
+            yield from self._of(conversation, name)
+            self._done += 1
+            self._progress(self._done)
 
     def _wanted(self, name: str | None, id: str) -> bool:
-        return may_be_in(name, id, self._plan)
+        return self._placement is None or self._placement.parts.get(id) == name
 
     def counted(self, examples: Iterator[Example]) -> Iterator[Example]:
         for example in examples:

@@ -1,0 +1,67 @@
+"""Leaks: what is in more than one part of an export."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from turnlog.domain import events as e
+from turnlog.domain.dialogue import Dialogue
+from turnlog.serializers.shared.plain import dumps
+from turnlog.training.select import PastConversation
+
+LEAKS_NAMED = 100
+"""Leaks of a kind that are named one by one; the rest is counted."""
+
+
+class Leak(msgspec.Struct, frozen=True):
+    """what: `user` or `text`, that several parts have in common; conversations: one of each."""
+
+    what: str
+    parts: list[str]
+    conversations: list[str]
+
+
+class Leaks:
+    """Looks for users, and for dialogues with the same words, that are in more than one part."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, bytes], dict[str, str]] = {}
+
+    def look(self, part: str, conversation: PastConversation, dialogue: Dialogue) -> None:
+        users = {conversation.user, *_other_names(conversation)} - {None}
+        for user in users:
+            self._note("user", str(user).encode(), part, conversation.id)
+        if words := _words(dialogue):
+            self._note("text", dumps(words), part, conversation.id)
+
+    def _note(self, what: str, key: bytes, part: str, id: str) -> None:
+        digest = hashlib.sha256(key).digest()[:16]
+        self._seen.setdefault((what, digest), {}).setdefault(part, id)
+
+    def found(self) -> tuple[dict[str, int], list[Leak]]:
+        """How many of each kind there are, and the first ones."""
+        counts = {"text": 0, "user": 0}
+        leaks = []
+        for (what, _), parts in self._seen.items():
+            if len(parts) > 1:
+                counts[what] += 1
+                if counts[what] <= LEAKS_NAMED:
+                    leaks.append(Leak(what, sorted(parts), [parts[p] for p in sorted(parts)]))
+        return counts, leaks
+
+
+def _other_names(conversation: PastConversation) -> set[str]:
+    merged = (event for event in conversation.events if isinstance(event, e.IdentityMerged))
+    return {name for event in merged for name in (event.user, event.other)}
+
+
+def _words(dialogue: Dialogue) -> list[Any]:
+    return [
+        [isinstance(event, e.UserUttered), event.text]
+        for event in dialogue.events
+        if isinstance(event, e.UserUttered | e.BotUttered | e.AgentUttered)
+        and (event.text or "").strip()
+    ]

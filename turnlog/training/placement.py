@@ -1,0 +1,126 @@
+"""Placement: which part each conversation of an export is in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from turnlog.domain import events as e
+from turnlog.training.near import NearIndex, Probe, Rarity, are_near
+from turnlog.training.plan import ExportPlan
+from turnlog.training.split import hashed
+from turnlog.training.words import NO_WORDS, Words, WordStore
+
+
+class Between(msgspec.Struct, frozen=True):
+    """A conversation that is in no part, because it belongs in several. near: of each of them a
+    conversation that it is a near-duplicate of, or that is of the same user.
+    """
+
+    conversation: str
+    parts: list[str]
+    near: list[str]
+
+
+class Placement(msgspec.Struct):
+    """parts: by conversation. between: those that have none. together: how many are where an
+    earlier near-duplicate is.
+    """
+
+    parts: dict[str, str]
+    between: list[Between]
+    together: int = 0
+
+
+class _Entry(msgspec.Struct, frozen=True, order=True):
+    """What a conversation's part depends on. number: of its words in the store."""
+
+    position: int
+    id: str
+    user: str | None
+    number: int
+
+    @property
+    def key(self) -> str:
+        return self.id if self.user is None else f"user {self.user}"
+
+
+class Placer:
+    """Takes conversations in any order, and places them in that of the log.
+
+    A conversation goes where an earlier near-duplicate of it is, with parts by user where its user
+    is, and else where a hash of its id or user says: so nothing moves when the log grows, and the
+    sizes hold within sampling error. One without a user stands for itself.
+    """
+
+    def __init__(self, plan: ExportPlan, store: WordStore) -> None:
+        self._shares: Mapping[str, float] = plan.split or {}
+        self._by_user = plan.by == "user"
+        self._together = plan.together
+        self._entries: list[_Entry] = []
+        self._store = store
+
+    def take(self, id: str, position: int, user: str | None, events: Iterable[e.Event]) -> None:
+        """position: in the log, of its first event. events: what is written of it."""
+        number = self._store.add(Words.of(events) if self._together else NO_WORDS)
+        self._entries.append(_Entry(position, id, user if self._by_user else None, number))
+
+    def placed(self) -> Placement:
+        placing = _Placing(self._store, self._shares)
+        for entry in sorted(self._entries):
+            placing.place(entry)
+        return placing.placement
+
+
+class _Placing:
+    """Decides about one conversation after the other, and never again."""
+
+    def __init__(self, store: WordStore, shares: Mapping[str, float]) -> None:
+        self.placement = Placement({}, [])
+        self._store = store
+        self._shares = shares
+        self._ids: dict[int, str] = {}
+        self._same: dict[bytes, str] = {}
+        self._users: dict[str, str] = {}
+        self._rarity = Rarity(store)
+        self._indexes = {part: NearIndex() for part in shares}
+
+    def place(self, entry: _Entry) -> None:
+        words = self._store[entry.number]
+        probe = self._rarity.probe(words)
+        near = self._near(words, probe)
+        wanted = self._of_user(entry) | near
+        if len(wanted) > 1:
+            parts = sorted(wanted)
+            found = Between(entry.id, parts, [wanted[part] for part in parts])
+            self.placement.between.append(found)
+            return
+        self.placement.together += bool(near)
+        part = next(iter(wanted), None) or hashed(entry.key, self._shares)
+        self._put(entry, part)
+        if words.shingles and words.digest not in self._same:
+            self._same[words.digest] = entry.id
+            self._ids[entry.number] = entry.id
+            self._indexes[part].add(entry.number, probe)
+
+    def _near(self, words: Words, probe: Probe) -> dict[str, str]:
+        """Parts with near-duplicates, and one of each."""
+        if (same := self._same.get(words.digest)) is not None:
+            return {self.placement.parts[same]: same}
+        found: dict[str, str] = {}
+        for part, index in self._indexes.items():
+            for number in index.candidates(probe):
+                if are_near(words, self._store[number]):
+                    found[part] = self._ids[number]
+                    break
+        return found
+
+    def _of_user(self, entry: _Entry) -> dict[str, str]:
+        first = None if entry.user is None else self._users.get(entry.user)
+        return {} if first is None else {self.placement.parts[first]: first}
+
+    def _put(self, entry: _Entry, part: str) -> None:
+        self.placement.parts[entry.id] = part
+        if entry.user is not None:
+            self._users.setdefault(entry.user, entry.id)
