@@ -187,7 +187,7 @@ def commands(folder: Path, id: str, slots: set[str]) -> dict[str, list[list[Any]
     parrot_bot = "tests.redacted:parrot"
     reports = ["--junit", folder / "replay.xml", "--html", folder / "replay.html"]
     split = ["--format", "openai", "--split", "train=0.5,dev=0.5", "--out", folder / "parts"]
-    split += ["--skip-faulty"]
+    split += ["--skip-faulty", "--allow-leaks"]
     why = ["--reason", "a claim", "--actor", "a"]
     rules = folder / "rules.toml"
     rules.write_text("[[rules]]\nname = 'all'\nceiling = '1d'\n")
