@@ -14,6 +14,7 @@ from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.errors import ConversationError
 from turnlog.domain.events import Event
 from turnlog.domain.fold import Fold, fold, replay
+from turnlog.domain.gaps import Gaps, gaps
 from turnlog.domain.history import GrowingHistory, History, past
 from turnlog.domain.lineage import MAIN
 from turnlog.domain.messages import Message
@@ -196,6 +197,18 @@ class Conversation:
     def hides(self, number: int) -> bool:
         """Whether the words of the event of that number were redacted."""
         return self._redactions is not None and number in self._redactions
+
+    def as_shown(self, number: int, event: Event) -> Event:
+        """Another event as views would show it in the place of the event of that number."""
+        return event if self._redactions is None else self._redactions.shown(number, event)
+
+    def gaps(self) -> Gaps:
+        """What of it is hidden or erased, so that it cannot be done again as it was."""
+        shown = list(self.events())
+        if self._redactions is None:
+            return gaps(shown, shown)
+        stored = self._past.events(0, self._stored_events)
+        return gaps(itertools.chain(stored, (e for _, e in self._pending_events())), shown)
 
     def at(self, event: int) -> Conversation:
         """The same conversation after the event of that number; after 0 it had none.

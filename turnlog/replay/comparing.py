@@ -8,6 +8,7 @@ depends on when its pieces came.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
@@ -15,9 +16,11 @@ from typing import Any, Literal, NamedTuple
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.message_groups import Numbered, groups
+from turnlog.domain.message_groups import Numbered
+from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.replay.divergence import Kind
+from turnlog.replay.effective import effective
 from turnlog.replay.rules import Rules
 from turnlog.serializers.shared.plain import to_plain
 
@@ -73,45 +76,35 @@ FAMILIES: dict[type[e.Event], Family] = {
 """What a bot answers for. Other events are not compared, in the record and in its answer."""
 
 _INCIDENTAL = frozenset(e.Event.__struct_fields__) | {
-    "call_id", "confidence", "policy", "hide_rule_turn", "to", "message",
+    "call_id", "confidence", "policy", "hide_rule_turn", "to", "message", "raw", "signature",
 }  # fmt: skip
-_ABOUT_ANSWERS = (e.BotFailed, e.AnswerEnded, e.AnswerBrokenOff)
+_BY_ANYBODY = (
+    e.HandoverStarted, e.HandoverEnded, e.ConversationPaused, e.ConversationResumed,
+    e.ReminderCancelled,
+)  # fmt: skip
+"""What people and other systems record as well as bots do."""
+
 _STREAMS = (("understood",), ("tool",), ("slot", "action", "text"))
 
 
-def own(message: int, events: Iterable[e.Event]) -> list[Numbered]:
-    """The bot's among the events of a turn: where its answer names the message as the cause, that.
-
-    message: number of the message's event, which the first of the events comes after. A live runner
-    names the cause, an import may not; the parts of an answer have the cause of its first.
-    """
-    numbered = list(enumerate(events, message + 1))
-    causes = _causes(numbered)
-    known = [item for item in numbered if _is_the_bots(item[1])]
-    known = [(number, one) for number, one in known if causes[number] in (None, message)]
-    named = any(causes[n] == message for n, one in known if not isinstance(one, e.ToolCalled))
-    return [item for item in known if causes[item[0]] == message or not named]
-
-
-def _causes(numbered: Sequence[Numbered]) -> dict[int, int | None]:
-    """What led to each event; to a part of a message what led to the message."""
-    causes = {number: event.cause for number, event in numbered}
-    for group in groups(numbered):
-        causes |= dict.fromkeys((n for n, _ in group.members), group.members[0][1].cause)
-    return causes
-
-
-def _is_the_bots(event: e.Event) -> bool:
-    if event.actor in ("user", "agent", "system"):
-        return False
-    return type(event) in FAMILIES or isinstance(event, _ABOUT_ANSWERS)
+def is_anybodys(event: e.Event) -> bool:
+    """Whether nobody can say that the bot did it: it names no cause and no actor."""
+    return isinstance(event, _BY_ANYBODY) and event.actor is None and event.cause is None
 
 
 def difference(
-    recorded: Sequence[Numbered], actual: Sequence[e.Event], rules: Rules
+    recorded: Sequence[Numbered],
+    actual: Sequence[e.Event],
+    rules: Rules,
+    state: State | None = None,
 ) -> Difference | None:
-    """The first difference between the recorded answer and the bot's, None where there is none."""
+    """The first difference between the recorded answer and the bot's, None where there is none.
+
+    state: the one on top of which both were given: what changes nothing of it is no difference.
+    """
     answer = [(0, event) for event in actual]
+    if state is not None:
+        recorded, answer = effective(state, recorded), effective(state, answer)
     before, failed = _failure(recorded), _failure(answer)
     if before is not None:
         if failed is not None and failed.kind == before.kind:
@@ -209,10 +202,14 @@ def _understood(content: dict[str, Any], rules: Rules) -> dict[str, Any] | None:
     if "intent" not in rules.ignore:
         kept["intent"] = (content.get("intent") or {}).get("name")
     if "entity" not in rules.ignore:
-        fields = ("entity", "value", "start", "end")
-        entities = content.get("entities", [])
-        kept["entities"] = [[entity.get(field) for field in fields] for entity in entities]
+        entities = (
+            {f: entity.get(f) for f in _OF_ENTITY} for entity in content.get("entities", [])
+        )
+        kept["entities"] = sorted(entities, key=binary.encode_ordered)
     return kept if len(kept) > 1 else None
+
+
+_OF_ENTITY = ("entity", "value", "start", "end")
 
 
 def _said(content: dict[str, Any], rules: Rules) -> dict[str, Any]:
@@ -224,10 +221,21 @@ def _called(content: dict[str, Any], rules: Rules) -> dict[str, Any]:
     return {**content, "arguments": arguments or None}
 
 
+def _scheduled(content: dict[str, Any], rules: Rules) -> dict[str, Any]:
+    """Without its time, which comes from the clock, and a name that was drawn."""
+    drawn = _DRAWN.fullmatch(content.get("name") or "") is not None
+    left_out = ("due", "name") if drawn else ("due",)
+    return {key: value for key, value in content.items() if key not in left_out}
+
+
+_DRAWN = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
+
+
 _CONTENT: dict[type[e.Event], Callable[[dict[str, Any], Rules], dict[str, Any] | None]] = {
     e.MessageUnderstood: _understood,
     e.BotUttered: _said,
     e.ToolCalled: _called,
+    e.ReminderScheduled: _scheduled,
 }
 
 
@@ -258,6 +266,9 @@ def _first(wanted: Sequence[Item], got: Sequence[Item], rules: Rules) -> Differe
     if [item.content for item in wanted] == [item.content for item in got]:
         return None
     lost, new = _surplus(wanted, got), _surplus(got, wanted)
+    unsure = {item.number for item in lost if is_anybodys(item.event)}
+    wanted = [item for item in wanted if item.number not in unsure]
+    lost = [item for item in lost if item.number not in unsure]
     if not lost and not new:
         return None if "order" in rules.ignore else _order(wanted, got)
     if not lost:
@@ -299,14 +310,17 @@ def _surplus(items: Sequence[Item], others: Sequence[Item]) -> list[Item]:
 
 def _paired(lost: Sequence[Item], new: Sequence[Item]) -> list[tuple[Item, Item | None]]:
     """Each lost item with the new one that stands for it: of its name, else of its family."""
-    free = list(new)
     pairs: dict[int, Item] = {}
+    taken: set[int] = set()
     for field in ("name", "family"):
+        alike: defaultdict[str, deque[int]] = defaultdict(deque)
+        for place, other in enumerate(new):
+            if place not in taken:
+                alike[getattr(other, field)].append(place)
         for index, item in enumerate(lost):
-            alike = [other for other in free if getattr(other, field) == getattr(item, field)]
-            if index not in pairs and alike:
-                pairs[index] = alike[0]
-                free.remove(alike[0])
+            if index not in pairs and (places := alike[getattr(item, field)]):
+                taken.add(places[0])
+                pairs[index] = new[places.popleft()]
     return [(item, pairs.get(index)) for index, item in enumerate(lost)]
 
 
@@ -322,9 +336,11 @@ def _intent(item: Item) -> Any:
     return binary.decode(item.content).get("intent")
 
 
-def _order(wanted: Sequence[Item], got: Sequence[Item]) -> Difference:
+def _order(wanted: Sequence[Item], got: Sequence[Item]) -> Difference | None:
     """From the first that stands in another place on."""
-    start = next(i for i, item in enumerate(wanted) if item.content != got[i].content)
+    places = (i for i, item in enumerate(wanted) if item.content != got[i].content)
+    if (start := next(places, None)) is None:
+        return None
     return Difference(
         "order",
         [_plain(item.event) for item in wanted[start:]],

@@ -14,10 +14,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from turnlog.bots import LoadedBot, ask
-from turnlog.domain.calls import answers
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.dialogue import Turn
-from turnlog.domain.events import AnswerEnded, BotFailed, Event, ToolCalled, UserUttered
+from turnlog.domain.events import AnswerEnded, BotFailed, Event, UserUttered
 from turnlog.domain.fold import Fold
 from turnlog.domain.traits import opens_turn
 from turnlog.encoding.checking import checked
@@ -50,23 +49,22 @@ async def replay_one(
     """
     began = time.perf_counter()
     conversation = log.conversation(id)
-    results = answers(enumerate(conversation.events(), 1))
     folded = Fold(conversation.events)
     folded.take(_before_turns(conversation))
     counts: Counter[str] = Counter()
     found: list[Divergence] = []
     used: set[str] = set()
-    for turn, expected, reason in recorded_turns(conversation):
+    for turn, answer, reason, calls in recorded_turns(conversation):
         folded.take(turn.events[:1])
         counts[reason or "turns"] += 1
         if reason is None and turn.message is not None:
             scratch = conversation.earlier(folded.state.copy())
             slots = dict(scratch.slots)
-            actual = await _answer(
-                scratch, turn.message, list(_calls(turn, results)), loaded, timeout
-            )
-            used.update(covered(rules, [*(event for _, event in expected), *actual]))
-            if (first := difference(expected, actual, rules)) is not None:
+            said = await _answer(scratch, turn.message, calls, loaded, timeout)
+            actual = [conversation.as_shown(turn.first_event, event) for event in said]
+            used.update(covered(rules, [*(event for _, event in answer), *actual]))
+            first = difference(answer, actual, rules, folded.state)
+            if first is not None:
                 found.append(divergence(id, turn, slots, first))
         folded.take(turn.events[1:])
     seconds = time.perf_counter() - began
@@ -95,12 +93,6 @@ def divergence(id: str, turn: Turn, slots: dict[str, Any], difference: Differenc
         link=link(id, event),
     )
     return replace(found, group=key(found))
-
-
-def _calls(turn: Turn, results: dict[int, Any]) -> Iterator[Recorded]:
-    for number, event in turn.numbered():
-        if isinstance(event, ToolCalled) and event.actor != "user":
-            yield event, results.get(number)
 
 
 async def _answer(

@@ -1,0 +1,55 @@
+"""Where a conversation cannot be done again as it was: what of it is hidden or erased."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import get_args
+
+import msgspec
+
+from turnlog.domain import events as e
+from turnlog.domain.fold import Fold
+from turnlog.domain.state import State
+from turnlog.domain.traits import ValueChange, opens_turn
+
+
+class Gaps(msgspec.Struct, frozen=True):
+    """events: numbers of those that are hidden, masked or erased. messages: numbers of the user's
+    messages at which the state held something that is.
+    """
+
+    events: frozenset[int] = frozenset()
+    messages: frozenset[int] = frozenset()
+
+
+_VALUES = frozenset(kind.__name__ for kind in get_args(ValueChange))
+
+
+def gaps(stored: Iterable[e.Event], shown: Iterable[e.Event]) -> Gaps:
+    """stored: all events of a conversation as they were recorded; shown: as views show them."""
+    before, after = list(stored), list(shown)
+    erased = [number for number, event in enumerate(after, 1) if isinstance(event, e.EventErased)]
+    if before == after and not erased:
+        return Gaps()
+    altered = (n for n, pair in enumerate(zip(before, after, strict=True), 1) if pair[0] != pair[1])
+    return Gaps(frozenset((*altered, *erased)), frozenset(_unlike(before, after)))
+
+
+def _unlike(stored: Sequence[e.Event], shown: Sequence[e.Event]) -> Iterable[int]:
+    """The messages at which the state was another one than views show, or nobody knows which."""
+    was, held = Fold(lambda: stored), Fold(lambda: shown)
+    lost = False
+    for number, (before, after) in enumerate(zip(stored, shown, strict=True), 1):
+        was.take((before,))
+        held.take((after,))
+        if isinstance(before, e.SlotsReset | e.ConversationRestarted):
+            lost = False
+        elif isinstance(before, e.EventErased) and before.was in _VALUES:
+            lost = True
+        if opens_turn(before) and (lost or _part(was.state) != _part(held.state)):
+            yield number
+
+
+def _part(state: State) -> Sequence[object]:
+    """What of a state values and words can be in."""
+    return state.context, state.thread, state.tags, state.user, state.identities
