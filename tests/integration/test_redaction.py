@@ -163,8 +163,8 @@ def test_bots_in_replay_see_no_word_and_redacted_turns_are_not_asked_again(log, 
         heard.extend([seen(conversation).decode(), repr(called)])
         return []
 
-    log.record("user", e.ConversationRestarted(), e.UserUttered("hello"), e.BotUttered("Hello"))
-    log.record("user", e.UserUttered("who am I?"), e.BotUttered("Nobody"))
+    log.record("rasa", e.ConversationRestarted(), e.UserUttered("hello"), e.BotUttered("Hello"))
+    log.record("rasa", e.UserUttered("who am I?"), e.BotUttered("Nobody"))
     outcomes = list(replay(log, ids, LoadedBot(listening, {}, "listening")))
     assert len(outcomes) == len(ids)
     assert heard

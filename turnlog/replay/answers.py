@@ -40,20 +40,24 @@ class RecordedAnswers:
     def of(self, turn: Turn) -> list[Numbered]:
         """The bot's answer to a turn's message."""
         message = turn.first_event
-        near = [item for item in self._near(turn) if self._causes[item[0]] in (None, message)]
-        every = [item for item in [*near, *self._late[message]] if _is_the_bots(item[1])]
+        every = [item for item in self._about(turn) if _is_the_bots(item[1])]
         if any(self._names(number, event, message) for number, event in every):
             return [item for item in every if self._causes[item[0]] == message]
         return list(_until_listening(every))
 
     def calls(self, turn: Turn) -> Iterator[tuple[int, e.ToolCalled]]:
         """The tool calls that were made for a turn's message, but for those of the user's side."""
-        for number, event in [*self._near(turn), *self._late[turn.first_event]]:
+        for number, event in self._about(turn):
             if isinstance(event, e.ToolCalled) and event.actor != "user":
                 yield number, event
 
-    def _near(self, turn: Turn) -> list[Numbered]:
-        return list(turn.numbered())[1:]
+    def _about(self, turn: Turn) -> Iterator[Numbered]:
+        """What follows the message and names no other as its cause, and what came later."""
+        message = turn.first_event
+        for number, event in turn.numbered():
+            if number != message and self._causes[number] in (None, message):
+                yield number, event
+        yield from self._late[message]
 
     def _names(self, number: int, event: e.Event, message: int) -> bool:
         return self._causes[number] == message and not isinstance(event, e.ToolCalled)

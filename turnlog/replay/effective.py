@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from msgspec.structs import replace
+
 from turnlog.domain import events as e
 from turnlog.domain.apply import advance
 from turnlog.domain.message_groups import Numbered
@@ -43,4 +45,5 @@ def _held(state: State, event: e.Event) -> Any:
         return binary.encode_ordered(context.slots.get(event.name))
     if isinstance(event, e.SlotsReset):
         return binary.encode_ordered(context.slots)
-    return context.loop, context.followup, context.paused, state.handover
+    loop = context.loop and replace(context.loop, trigger=None)
+    return loop, context.followup, context.paused, state.handover

@@ -64,7 +64,7 @@ class _Record:
         by = self._taken_back.get(turn.first_event)
         if by is not None and by not in own:
             return "taken_back"
-        if not all(is_anybodys(event) for _, event in answer):
+        if not all(_is_no_answer(event) for _, event in answer):
             return None
         return "foreign" if any(map(_is_of_others, turn.events[1:])) else "unanswered"
 
@@ -74,6 +74,12 @@ class _Record:
         if turn.first_event in self._gaps.messages or not numbers.isdisjoint(self._gaps.events):
             return True
         return any(id(returned) in self._hidden for _, returned in calls)
+
+
+def _is_no_answer(event: e.Event) -> bool:
+    """Also of what a paused bot hears, it says what it understands (Rasa)."""
+    is_understood = isinstance(event, e.MessageUnderstood | e.EntitiesAdded)
+    return is_anybodys(event) or (is_understood and event.cause is None)
 
 
 def _is_of_others(event: e.Event) -> bool:
