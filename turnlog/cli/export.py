@@ -69,6 +69,17 @@ RasaPrefix = Annotated[
 Turns = Annotated[
     int | None, typer.Option("--turns", metavar="N", min=1, help="rasa-*: the last N turns alone.")
 ]
+Type = Annotated[
+    str | None,
+    typer.Option(
+        "--type",
+        metavar="T",
+        help="trl: language (the default), prompt, completion, preference, unpaired or stepwise.",
+    ),
+]
+Standard = Annotated[
+    bool, typer.Option("--standard", help="trl: texts instead of lists of messages.")
+]
 Trim = Annotated[
     bool,
     typer.Option("--trim", help="openai, trl, parquet: end each with the assistant's last answer."),
@@ -100,6 +111,8 @@ def export(
     skip_faulty: SkipFaulty = False,
     prefix: RasaPrefix = None,
     turns: Turns = None,
+    type: Type = None,
+    standard: Standard = False,
     trim: Trim = False,
     to: To = None,
     unrecorded: Unrecorded = False,
@@ -130,7 +143,9 @@ def export(
             skip_faulty=skip_faulty,
             together=split is not None,
             leak_free=split is not None and not allow_leaks and by != "conversation",
-            settings=_set(prefix=prefix, turns=turns, trim=trim or None),
+            settings=_set(
+                prefix=prefix, turns=turns, type=type, standard=standard or None, trim=trim or None
+            ),
         )
         totals = write(log, plan, out, progress=progress, ledger=ledger)
     _tell(totals, plan, out)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 BUILT_IN: dict[str, str] = {
     "jsonl": "turnlog.serializers.jsonl:JsonlCodec",
     "openai": "turnlog.serializers.openai.codec:OpenaiCodec",
-    "trl": "turnlog.serializers.trl:TrlCodec",
+    "openai-dpo": "turnlog.serializers.openai.dpo:OpenaiDpoCodec",
+    "trl": "turnlog.serializers.trl.codec:TrlCodec",
     "sharegpt": "turnlog.serializers.sharegpt:SharegptCodec",
     "alpaca": "turnlog.serializers.alpaca:AlpacaCodec",
     "parquet": "turnlog.serializers.parquet:ParquetCodec",
@@ -40,7 +41,7 @@ BUILT_IN: dict[str, str] = {
 
 READ_ONLY = frozenset({"rasa-sql", "rasa-mongo", "rasa-dynamo", "rasa-redis"})
 WRITE_ONLY = frozenset(
-    {"trl", "sharegpt", "alpaca", "parquet", "rasa-stories", "rasa-nlu", "rasa-e2e"}
+    {"openai-dpo", "trl", "sharegpt", "alpaca", "parquet", "rasa-stories", "rasa-nlu", "rasa-e2e"}
 )
 READABLE = [name for name in BUILT_IN if name not in WRITE_ONLY]
 WRITABLE = [name for name in BUILT_IN if name not in READ_ONLY]

@@ -32,6 +32,7 @@ class ParquetCodec(Codec):
     writes = True
     libraries = ("pyarrow",)
     extra = "parquet"
+    settings = frozenset(("trim",))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
         chat = text_chat(dialogue, trim=self.options.get("trim", False))

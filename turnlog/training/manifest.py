@@ -50,15 +50,16 @@ class Options(msgspec.Struct, frozen=True):
     settings: dict[str, Any] = {}
 
 
-class ManifestEntry(msgspec.Struct, frozen=True):
+class ManifestEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """An example. events: numbers of the first and the last event it is of. sha256: of its
-    content as JSON.
+    content as JSON. evidence: numbers of the events that show how good its answers are.
     """
 
     file: str
     conversation: str
     events: tuple[int, int]
     sha256: str
+    evidence: tuple[int, ...] = ()
 
 
 class File(msgspec.Struct, frozen=True):
@@ -159,8 +160,9 @@ class ManifestWriter:
         for example in examples:
             digest = hashlib.sha256(dumps(example.content)).hexdigest()
             events = (example.first_event, example.last_event)
+            entry = ManifestEntry(file, example.conversation, events, digest, example.evidence)
             self._out.write(b"\n" if self._first else b",\n")
-            self._out.write(dumps(ManifestEntry(file, example.conversation, events, digest)))
+            self._out.write(dumps(entry))
             self._first = False
             self.conversations[example.conversation] = None
             yield example

@@ -50,6 +50,8 @@ class ExportPlan(msgspec.Struct, frozen=True):
         made = codec(self.format, **self.settings)
         if not made.writes:
             raise FormatError(f"the format {self.format!r} can be read only")
+        for name in sorted(self.settings.keys() - made.settings):
+            raise FormatError(f"the format {self.format!r} has no such setting", field=f"--{name}")
         return made
 
     def files(self, out: Path) -> dict[str | None, Path]:

@@ -28,6 +28,7 @@ from turnlog.training.ledger import Ledger
 from turnlog.training.manifest import FaultyConversation, File, Totals
 from turnlog.training.placement import Placement, Placer
 from turnlog.training.plan import ExportPlan
+from turnlog.training.preferences import judgements
 from turnlog.training.select import PastConversation, selected
 from turnlog.training.words import WordStore
 
@@ -140,7 +141,7 @@ class _Run:
         seen = self._seen(conversation)
         dialogue = self._dialogue(conversation, seen)
         try:
-            made = self.codec.examples(dialogue)
+            made = self._made(conversation, dialogue, seen)
             examples = [_placed(example, seen, dialogue.first_event) for example in made]
         except FormatError as error:
             kind = self.totals.refused if isinstance(error, Unholdable) else self.totals.faulty
@@ -155,9 +156,19 @@ class _Run:
         self._left_out.update(seen.left_out)
         return examples
 
+    def _made(
+        self, conversation: PastConversation, dialogue: Dialogue, seen: Counted
+    ) -> Iterator[Example]:
+        if not self.codec.of_judgements:
+            return self.codec.examples(dialogue)
+        held = conversation.held.events
+        return self.codec.judged(judgements(dialogue.name, seen, conversation.recorded, held))
+
     def _seen(self, conversation: PastConversation) -> Counted:
         if self.codec.whole:
             return whole(conversation.own)
+        if self.codec.of_judgements:  # a prompt begins where the conversation does
+            return counted(conversation.recorded, self._plan.include)
         return counted(conversation.own, self._plan.include)
 
     def _dialogue(self, conversation: PastConversation, seen: Counted) -> Dialogue:

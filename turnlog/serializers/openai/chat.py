@@ -52,13 +52,15 @@ class Form(msgspec.Struct, frozen=True):
 
 
 class Chat(msgspec.Struct, frozen=True):
-    """A dialogue as chat messages. turns: the turn of each message. lost: as in an Example.
+    """A dialogue as chat messages. turns: the turn of each message. events: the number of the first
+    event of each. lost: as in an Example.
 
     beside: the members that stand beside the messages, such as tools.
     """
 
     messages: list[dict[str, Any]]
     turns: list[int]
+    events: list[int]
     beside: dict[str, Any]
     lost: Counter[str]
 
@@ -86,7 +88,7 @@ def read_chat(dialogue: Dialogue, form: Form, *, trim: bool = False) -> Chat:
     """
     events = dict(dialogue.numbered())
     turn_of = {n: turn.number for turn in dialogue.turns() for n, _ in turn.numbered()}
-    result = Chat([], [], {}, Counter())
+    result = Chat([], [], [], {}, Counter())
     for event in events.values():
         _take_beside(event, result, form)
     for message in messages(events.items()):
@@ -94,6 +96,7 @@ def read_chat(dialogue: Dialogue, form: Form, *, trim: bool = False) -> Chat:
         if (written := form.message(message, events[number], result.lost)) is not None:
             result.messages.append(written)
             result.turns.append(turn_of[number])
+            result.events.append(number)
     if trim:
         trim_to_last_answer(result)
     check(dialogue.name, result)
@@ -108,6 +111,7 @@ def trim_to_last_answer(chat: Chat) -> None:
     while last is not None and len(chat.messages) > last + 1:
         role = chat.messages.pop()["role"]
         chat.turns.pop()
+        chat.events.pop()
         chat.lost[f"message of the role {role} at the end without an answer"] += 1
 
 

@@ -34,6 +34,7 @@ class OpenaiCodec(DocumentCodec):
     suffix = ".jsonl"
     reads = writes = True
     id_fields = ("id", "task_id")
+    settings = frozenset(("ids", "trim"))
 
     def sniff(self, head: bytes, path: Path) -> bool:
         return any(layout(head) for layout in (_lines, _tau, _tau2))

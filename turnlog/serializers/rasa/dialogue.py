@@ -41,6 +41,7 @@ class RasaDialogueCodec(RasaCodec):
     suffix = ".json"
     writes = whole = True
     libraries = ("jsonpickle",)
+    settings = frozenset(("prefix", "turns"))
 
     def sniff(self, head: bytes, path: Path) -> bool:
         return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" and b'"py/object"' in head

@@ -42,6 +42,7 @@ class RasaCodec(Codec):
     """
 
     reads = whole = True
+    settings = frozenset(("turns",))
 
     def _prologue(self) -> tuple[Event, ...]:
         path = self.options.get("domain")

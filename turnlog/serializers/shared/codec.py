@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, ClassVar
 import msgspec
 
 from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.judgements import Judgements
 from turnlog.errors import FormatError
 
 SNIFFED = 8192
@@ -32,7 +33,8 @@ class Example(msgspec.Struct, frozen=True):
     """One thing a codec writes: of which conversation and events, and what it could not hold.
 
     content: what the format stores, as plain values. lost: counts by what was left out. noted:
-    counts by what whoever uses it should know, though nothing is lost.
+    counts by what whoever uses it should know, though nothing is lost. evidence: numbers, in the
+    log, of the events that show how good an answer in it is.
     """
 
     conversation: str
@@ -41,6 +43,7 @@ class Example(msgspec.Struct, frozen=True):
     content: Any
     lost: dict[str, int] = {}
     noted: dict[str, int] = {}
+    evidence: tuple[int, ...] = ()
 
     @classmethod
     def of(
@@ -74,11 +77,19 @@ class Codec:
     extra: ClassVar[str] = ""
     """What brings them: `turnlog[EXTRA]`."""
 
+    settings: ClassVar[frozenset[str]] = frozenset()
+    """The options that an export can set."""
+
     def __init__(self, limits: Limits | None = None, **options: Any) -> None:
         self.limits = limits or Limits()
         self.options = options
         self.notes: list[FormatError] = []
         """What a read found that a person should know, though it was imported; one a place."""
+
+    @property
+    def of_judgements(self) -> bool:
+        """Whether its examples are of what is known about answers, not of whole dialogues."""
+        return False
 
     def sniff(self, head: bytes, path: Path) -> bool:
         """Whether a file that begins with these bytes is of this format."""
@@ -98,6 +109,12 @@ class Codec:
         Raises FormatError, naming conversation and turn, for what must not be written.
         """
         raise FormatError(f"the format {self.name!r} cannot be written")
+
+    def judged(self, judgements: Judgements) -> Iterator[Example]:
+        """What the format makes of what is known about a conversation's answers, where it is
+        `of_judgements`. Raises FormatError as `examples` does.
+        """
+        raise FormatError(f"the format {self.name!r} is of dialogues")
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         """The examples as a file of this format, byte for byte the same for the same examples."""

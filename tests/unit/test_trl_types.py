@@ -1,0 +1,217 @@
+"""TRL's six types of data set, standard and conversational, and OpenAI's preferences."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import turnlog
+from turnlog.domain import events as e
+from turnlog.domain.dialogue import Dialogue
+from turnlog.errors import FormatError
+from turnlog.serializers.formats import codec
+from turnlog.training.plan import ExportPlan
+from turnlog.training.write import export
+
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+CALL = {"id": "c1", "type": "function",
+        "function": {"name": "weather", "arguments": {"city": "Rome"}}}  # fmt: skip
+QUESTION = {"role": "user", "content": "rain?"}
+CALLED = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+RESULT = {"role": "tool", "tool_call_id": "c1", "content": "yes"}
+RAIN = {"role": "assistant", "content": "It rains."}
+THANKS = {"role": "user", "content": "thanks"}
+WELCOME = {"role": "assistant", "content": "Welcome!"}
+TALK = (
+    e.SystemInstructed(tools=[TOOL]),
+    e.UserUttered("rain?"),
+    e.ToolCalled("weather", {"city": "Rome"}, "c1"),
+    e.ToolReturned("yes", "c1"),
+    e.BotUttered("It rains."),
+    e.UserUttered("thanks"),
+    e.BotUttered("Welcome!"),
+)
+
+
+def exported(folder: Path, *events: e.Event, format: str = "trl", **settings: Any) -> list[Any]:
+    """What an export of one conversation writes."""
+    out = folder / "examples.jsonl"
+    with turnlog.open("memory:") as log:
+        log.import_dialogue(Dialogue("c", events))
+        position = log.store.reader.last_position()
+        totals = export(log, ExportPlan(format, position, settings=settings), out)
+        assert totals.faulty == []
+    return [json.loads(line) for line in out.read_text().splitlines()]
+
+
+def noted(folder: Path) -> list[Any]:
+    """The manifest's entries of what was exported last."""
+    entries: list[Any] = json.loads((folder / "examples.jsonl.manifest.json").read_text())[
+        "examples"
+    ]
+    return entries
+
+
+def test_language_is_a_whole_conversation(tmp_path):
+    said = [QUESTION, CALLED, RESULT, RAIN, THANKS, WELCOME]
+    assert exported(tmp_path, *TALK) == [{"messages": said, "tools": [TOOL]}]
+    assert exported(tmp_path, *TALK, type="language", standard=True) == [
+        {"text": "User: rain?\n\nAssistant: It rains.\n\nUser: thanks\n\nAssistant: Welcome!"}
+    ]
+
+
+def test_a_prompt_is_what_an_answer_answers(tmp_path):
+    prompts = [[QUESTION], [QUESTION, CALLED, RESULT], [QUESTION, CALLED, RESULT, RAIN, THANKS]]
+    rows = exported(tmp_path, *TALK, type="prompt")
+    assert rows == [{"prompt": prompt, "tools": [TOOL]} for prompt in prompts]
+    assert [entry["events"] for entry in noted(tmp_path)] == [[1, 3], [1, 5], [1, 7]]
+    texts = exported(tmp_path, *TALK, type="prompt", standard=True)
+    assert texts[0] == {"prompt": "User: rain?\n\nAssistant:"}
+
+
+def test_a_completion_is_an_answer_that_may_be_learnt(tmp_path):
+    rows = exported(tmp_path, *TALK, type="completion")
+    assert [row["completion"] for row in rows] == [[CALLED], [RAIN], [WELCOME]]
+    assert rows[1]["prompt"] == [QUESTION, CALLED, RESULT]
+    *said, welcome = TALK
+    unlearnt = (*said[:4], e.BotUttered("It rains.", extra={"weight": 0}), *said[5:], welcome)
+    rows = exported(tmp_path, *unlearnt, type="completion")
+    assert [row["completion"] for row in rows] == [[CALLED], [WELCOME]]
+    assert rows[1]["prompt"][3] == {**RAIN, "weight": 0}
+    texts = exported(tmp_path, *TALK, type="completion", standard=True)
+    assert texts[2] == {
+        "prompt": "User: rain?\n\nAssistant: It rains.\n\nUser: thanks\n\nAssistant:",
+        "completion": " Welcome!",
+    }
+
+
+REWRITTEN = (
+    *TALK,
+    e.MessageRegenerated(7, "You are welcome."),
+    e.MessageEdited(7, "Any time!"),
+    e.MessageEdited(2, "rain, please?"),
+)
+ASKED = {"role": "user", "content": "rain, please?"}
+PROMPT = [ASKED, CALLED, RESULT, RAIN, THANKS]
+
+
+def answer(text: str) -> list[Any]:
+    return [{"role": "assistant", "content": text}]
+
+
+def test_a_preference_has_the_last_answer_and_each_before_it(tmp_path):
+    rows = exported(tmp_path, *REWRITTEN, type="preference")
+    assert rows == [
+        {"prompt": PROMPT, "chosen": answer("Any time!"), "rejected": answer(rejected),
+         "tools": [TOOL]}
+        for rejected in ("Welcome!", "You are welcome.")
+    ]  # fmt: skip
+    assert [entry["evidence"] for entry in noted(tmp_path)] == [[8], [9]]
+    assert [entry["events"] for entry in noted(tmp_path)] == [[1, 7], [1, 7]]
+    (text, _) = exported(tmp_path, *REWRITTEN, type="preference", standard=True)
+    assert (text["chosen"], text["rejected"]) == (" Any time!", " Welcome!")
+    assert text["prompt"].endswith("User: thanks\n\nAssistant:")
+
+
+def test_openais_preferences_have_the_same_pairs(tmp_path):
+    first, _ = exported(tmp_path, *REWRITTEN, format="openai-dpo")
+    text = '{"city":"Rome"}'
+    called = {**CALL, "function": {"name": "weather", "arguments": text}}
+    assert first == {
+        "input": {
+            "messages": [ASKED, {**CALLED, "tool_calls": [called]}, RESULT, RAIN, THANKS],
+            "tools": [TOOL],
+        },
+        "preferred_output": answer("Any time!"),
+        "non_preferred_output": answer("Welcome!"),
+    }
+
+
+RATED = (*TALK, e.MessageRated(3, "up"), e.MessageRated(5, 1), e.MessageRated(7, "thumbs_down"))
+
+
+def test_unpaired_are_both_of_each_pair_and_what_was_rated(tmp_path):
+    rows = exported(tmp_path, *REWRITTEN, e.MessageRated(5, -1), type="unpaired")
+    labels = [(row["completion"][0]["content"], row["label"]) for row in rows]
+    assert labels == [
+        ("Any time!", True), ("Welcome!", False), ("Any time!", True), ("You are welcome.", False),
+        ("It rains.", False),
+    ]  # fmt: skip
+    assert rows[-1]["prompt"] == [ASKED, CALLED, RESULT]
+    (text,) = exported(tmp_path, *TALK, e.MessageRated(5, "👍"), type="unpaired", standard=True)
+    assert text == {
+        "prompt": "User: rain?\n\nAssistant:",
+        "completion": " It rains.",
+        "label": True,
+    }
+
+
+@pytest.mark.parametrize("rating", [3, 0.5, "hm", None])
+def test_a_rating_that_says_neither_is_no_verdict(tmp_path, rating):
+    assert exported(tmp_path, *TALK, e.MessageRated(5, rating), type="unpaired") == []
+
+
+def test_the_last_rating_counts(tmp_path):
+    (row,) = exported(tmp_path, *TALK, e.MessageRated(5, 1), e.MessageRated(5, -1), type="unpaired")
+    assert row["label"] is False
+
+
+def test_steps_are_the_judged_messages_of_a_turn(tmp_path):
+    rows = exported(tmp_path, *RATED, type="stepwise")
+    assert rows == [
+        {"prompt": [QUESTION], "completions": [CALLED, RAIN], "labels": [True, True],
+         "tools": [TOOL]},
+        {"prompt": [QUESTION, CALLED, RESULT, RAIN, THANKS], "completions": [WELCOME],
+         "labels": [False], "tools": [TOOL]},
+    ]  # fmt: skip
+    assert [entry["evidence"] for entry in noted(tmp_path)] == [[8, 9], [10]]
+    texts = exported(tmp_path, *RATED, type="stepwise", standard=True)
+    assert texts[1] == {
+        "prompt": "User: rain?\n\nAssistant: It rains.\n\nUser: thanks\n\nAssistant:",
+        "completions": [" Welcome!"],
+        "labels": [False],
+    }
+
+
+def test_steps_end_before_one_that_nobody_judged(tmp_path):
+    said = (*TALK, e.MessageRated(5, 1), e.MessageRated(7, 1))
+    rows = exported(tmp_path, *said, type="stepwise")
+    assert [row["completions"] for row in rows] == [[WELCOME]]
+
+
+def test_what_was_taken_back_or_redacted_is_in_no_pair(tmp_path):
+    edited = e.MessageEdited(7, "Any time!")
+    redacted = (*TALK, edited, e.MessageRedacted(message=7))
+    assert exported(tmp_path, *redacted, type="preference") == []
+    rewound = (*TALK, edited, e.UserUtteranceReverted(5))
+    assert exported(tmp_path, *rewound, type="preference") == []
+
+
+def test_a_forks_pair_has_its_whole_prompt(tmp_path):
+    with turnlog.open("memory:") as log:
+        log.import_dialogue(Dialogue("c", TALK[:5]))
+        log.fork("c", event=5, as_="d")
+        log.record("d", *TALK[5:], e.MessageEdited(8, "Any time!"))
+        position = log.store.reader.last_position()
+        plan = ExportPlan("trl", position, settings={"type": "preference"})
+        export(log, plan, tmp_path / "examples.jsonl")
+    (row,) = [json.loads(line) for line in (tmp_path / "examples.jsonl").read_text().splitlines()]
+    assert len(row["prompt"]) == 5
+
+
+def test_a_type_that_trl_does_not_have_is_named():
+    with pytest.raises(
+        FormatError, match="--type: 'reward' is none of TRL's types; there are lang"
+    ):
+        list(codec("trl", type="reward").examples(Dialogue("c", TALK)))
+
+
+@pytest.mark.parametrize(
+    ("format", "name"), [("sgd", "trim"), ("openai", "type"), ("jsonl", "turns")]
+)
+def test_a_setting_that_a_format_does_not_have_is_refused(format, name):
+    with pytest.raises(FormatError, match=f"the format '{format}' has no such setting"):
+        ExportPlan(format, 0, settings={name: 1}).codec()

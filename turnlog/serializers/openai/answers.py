@@ -1,0 +1,59 @@
+"""Chats cut where an answer begins: prompts, and what was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.events import Event
+from turnlog.domain.judgements import Preference
+from turnlog.serializers.openai.chat import Chat, Form, read_chat
+
+Messages = Sequence[dict[str, Any]]
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """A prompt and an answer to it. last_event: the number of the last event that they are of."""
+
+    prompt: Messages
+    answer: Messages
+    last_event: int
+
+    @property
+    def is_learnt(self) -> bool:
+        """Whether nobody said that a model should not learn it."""
+        return all(message.get("weight") != 0 for message in self.answer)
+
+
+def answers(dialogue: Dialogue, chat: Chat) -> Iterator[Answered]:
+    """Each answer, of one or more messages of the assistant in a row, with all before it."""
+    said, begin = chat.messages, 0
+    ends = [*(event - 1 for event in chat.events[1:]), dialogue.last_event]
+    for at, message in enumerate(said):
+        if message["role"] != "assistant":
+            begin = at + 1
+        elif begin and (at + 1 == len(said) or said[at + 1]["role"] != "assistant"):
+            yield Answered(said[:begin], said[begin : at + 1], ends[at])
+
+
+def answered(prompt: Dialogue, answer: Sequence[Event], form: Form) -> tuple[Answered, Chat]:
+    """An answer to a prompt as chat messages, and the chat that both are.
+
+    Raises FormatError as `read_chat` does.
+    """
+    events = (*prompt.events, *answer)
+    chat = read_chat(replace(prompt, events=events), form)
+    begin = sum(event <= prompt.last_event for event in chat.events)
+    last = prompt.last_event + len(answer)
+    return Answered(chat.messages[:begin], chat.messages[begin:], last), chat
+
+
+def pair(preference: Preference, form: Form) -> tuple[Answered, Answered, Chat]:
+    """The better answer, the worse one, and the chat of the better one."""
+    better, chat = answered(preference.prompt, preference.chosen, form)
+    worse, _ = answered(preference.prompt, preference.rejected, form)
+    return better, worse, chat

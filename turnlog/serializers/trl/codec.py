@@ -1,0 +1,67 @@
+"""Hugging Face's data sets, as TRL trains on them and chat templates read them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
+
+from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.judgements import Judgements
+from turnlog.errors import FormatError
+from turnlog.serializers.openai.text_chat import text_chat
+from turnlog.serializers.shared.codec import Codec, Example
+from turnlog.serializers.shared.document import write_lines
+from turnlog.serializers.trl import rows, standard
+from turnlog.serializers.trl.rows import Row
+
+
+class TrlCodec(Codec):
+    """An example a line, of one of TRL's types: `{"messages": […], "tools": […]}` by default.
+
+    Options: type, of TYPES. standard: texts instead of messages. trim: `language` ends with the
+    assistant's last message.
+    """
+
+    name = "trl"
+    suffix = ".jsonl"
+    writes = True
+    settings = frozenset(("type", "standard", "trim"))
+
+    @property
+    def kind(self) -> str:
+        """Raises FormatError for one that TRL does not have."""
+        wanted = str(self.options.get("type") or "language")
+        if wanted not in rows.TYPES:
+            why = f"{wanted!r} is none of TRL's types; there are {', '.join(rows.TYPES)}"
+            raise FormatError(why, field="--type")
+        return wanted
+
+    @property
+    def of_judgements(self) -> bool:
+        return self.kind in rows.OF_JUDGEMENTS
+
+    def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        chat = text_chat(dialogue, trim=self.options.get("trim", False))
+        lost, noted = chat.lost, chat.noted if self.kind == "language" else {}
+        for row in rows.OF_DIALOGUES[self.kind](dialogue, chat):
+            content, beyond = self._content(row)
+            bounds = dialogue.first_event, row.last_event
+            yield Example(dialogue.name, *bounds, content, dict(lost + beyond), dict(noted))
+            lost, noted = Counter(), {}
+
+    def judged(self, judgements: Judgements) -> Iterator[Example]:
+        for row in rows.OF_JUDGEMENTS[self.kind](judgements):
+            content, beyond = self._content(row)
+            bounds = row.prompt.first_event, row.last_event
+            lost = dict(row.lost + beyond)
+            yield Example(row.prompt.name, *bounds, content, lost, evidence=row.evidence)
+
+    def _content(self, row: Row) -> tuple[dict[str, Any], Counter[str]]:
+        """What is written of a row, and what texts cannot hold of it."""
+        if self.options.get("standard"):
+            return standard.texts(row.columns)
+        return {**row.columns, **row.beside}, Counter()
+
+    def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        write_lines(examples, out)

@@ -1,0 +1,123 @@
+"""The rows of TRL's six types of data set, as conversations: columns hold lists of messages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.judgements import Judgements, Verdict
+from turnlog.serializers.openai.answers import answered, answers, pair
+from turnlog.serializers.openai.chat import Chat
+from turnlog.serializers.openai.text_chat import FORM
+
+
+class Row(msgspec.Struct, frozen=True):
+    """columns: by TRL's names. beside: what stands beside them, such as tools. prompt: the dialogue
+    that the row begins with. last_event: the number of the last event it is of. evidence and lost:
+    as in an Example.
+    """
+
+    prompt: Dialogue
+    last_event: int
+    columns: dict[str, Any]
+    beside: Mapping[str, Any] = {}
+    evidence: tuple[int, ...] = ()
+    lost: Counter[str] = Counter()
+
+
+def _language(dialogue: Dialogue, chat: Chat) -> Iterator[Row]:
+    if chat.messages:
+        columns = {"messages": chat.messages}
+        yield Row(dialogue, dialogue.last_event, columns, chat.beside)
+
+
+def _prompts(dialogue: Dialogue, chat: Chat) -> Iterator[Row]:
+    """What each answer of the assistant answers."""
+    for one in answers(dialogue, chat):
+        yield Row(dialogue, one.last_event, {"prompt": one.prompt}, chat.beside)
+
+
+def _completions(dialogue: Dialogue, chat: Chat) -> Iterator[Row]:
+    """Each answer of the assistant that may be learnt, with what it answers."""
+    for one in answers(dialogue, chat):
+        if one.is_learnt:
+            columns = {"prompt": one.prompt, "completion": one.answer}
+            yield Row(dialogue, one.last_event, columns, chat.beside)
+        else:
+            chat.lost["answer of weight 0"] += 1
+
+
+def _preferences(judgements: Judgements) -> Iterator[Row]:
+    for each in judgements.preferences:
+        better, worse, chat = pair(each, FORM)
+        columns = {"prompt": better.prompt, "chosen": better.answer, "rejected": worse.answer}
+        yield Row(each.prompt, better.last_event, columns, chat.beside, each.evidence, chat.lost)
+
+
+def _unpaired(judgements: Judgements) -> Iterator[Row]:
+    """Both answers of each preference, and those that were judged alone."""
+    of_pairs = (
+        Verdict(each.prompt, answer, is_good, each.evidence)
+        for each in judgements.preferences
+        for answer, is_good in ((each.chosen, True), (each.rejected, False))
+    )
+    for each in (*of_pairs, *judgements.verdicts):
+        one, chat = answered(each.prompt, each.answer, FORM)
+        columns = {"prompt": one.prompt, "completion": one.answer, "label": each.is_good}
+        yield Row(each.prompt, one.last_event, columns, chat.beside, each.evidence, chat.lost)
+
+
+def _stepwise(judgements: Judgements) -> Iterator[Row]:
+    """The messages with which the assistant answered one of the user's, each of them judged.
+
+    The steps of a turn are those up to the first that nobody judged.
+    """
+    for _, verdicts in groupby(judgements.verdicts, key=_turn):
+        if (row := _steps(list(verdicts))) is not None:
+            yield row
+
+
+def _turn(verdict: Verdict) -> int:
+    return max((turn.number for turn in verdict.prompt.turns()), default=0)
+
+
+def _steps(verdicts: list[Verdict]) -> Row | None:
+    taken: list[tuple[dict[str, Any], bool]] = []
+    prompt, row = (), None
+    for each in verdicts:
+        one, chat = answered(each.prompt, each.answer, FORM)
+        before = [m for m in one.prompt[len(prompt) :] if m["role"] == "assistant"] if taken else []
+        if not taken:
+            prompt = _question(one.prompt)
+            before = [m for m in one.prompt[len(prompt) :] if m["role"] == "assistant"]
+        if before != [step for step, _ in taken]:
+            break
+        taken += [(step, each.is_good) for step in one.answer]
+        columns = {
+            "prompt": prompt,
+            "completions": [step for step, _ in taken],
+            "labels": [is_good for _, is_good in taken],
+        }
+        evidence = (*(row.evidence if row else ()), *each.evidence)
+        row = Row(verdicts[0].prompt, one.last_event, columns, chat.beside, evidence, chat.lost)
+    return row
+
+
+def _question(messages: Any) -> Any:
+    """The messages up to the last of the user's."""
+    last = max((at for at, one in enumerate(messages) if one["role"] == "user"), default=-1)
+    return messages[: last + 1]
+
+
+OF_DIALOGUES: dict[str, Callable[[Dialogue, Chat], Iterator[Row]]] = {
+    "language": _language, "prompt": _prompts, "completion": _completions,
+}  # fmt: skip
+OF_JUDGEMENTS: dict[str, Callable[[Judgements], Iterator[Row]]] = {
+    "preference": _preferences, "unpaired": _unpaired, "stepwise": _stepwise,
+}  # fmt: skip
+TYPES = (*OF_DIALOGUES, *OF_JUDGEMENTS)
