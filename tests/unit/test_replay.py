@@ -359,7 +359,7 @@ def test_a_bot_that_ends_its_process_is_named(tmp_path: Path, monkeypatch: pytes
     with turnlog.open(f"sqlite:///{tmp_path / 'log.db'}") as log:
         log.record("c", *RECORDED)
         bot = turnlog.bots.load("deadly:bot")
-        with pytest.raises(BotError, match="ended the process"):
+        with pytest.raises(BotError, match="ended its process"):
             list(replay(log, ["c"], bot, jobs=2))
 
 

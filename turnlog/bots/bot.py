@@ -108,14 +108,16 @@ async def ask(
     message: UserUttered,
     timeout: float | None = None,
     hearer: Hearer | None = None,
+    failure: Callable[[BaseException], BotFailed] | None = None,
 ) -> tuple[Event, ...]:
     """The bot's answer as events; one BotFailed where it raises or takes too long.
 
     A plain function runs in a thread of its own. timeout: seconds; None waits for ever. An async
     bot that blocks the event loop is not stopped by it. hearer: is given what a bot yields, which
-    is not returned then. Raises Unavailable where the bot could not read or write the log, which
-    is not its failure.
+    is not returned then. failure: makes the event of what the bot raised. Raises Unavailable where
+    the bot could not read or write the log, which is not its failure.
     """
+    failure = failure or bot_failed
     limit = asyncio.timeout(timeout)
     collected = Collected()
     try:
@@ -126,15 +128,23 @@ async def ask(
             await drive(answer, hearer or collected, _as_event)
             failed = None
     except TimeoutError as error:
-        failed = bot_failed(error)
-        if limit.expired():
-            failed = BotFailed("timeout", f"no answer within {timeout:g} s")
+        over = BotFailed("timeout", f"no answer within {timeout:g} s")
+        failed = over if limit.expired() else failure(error)
     except Unavailable:
         raise
+    except asyncio.CancelledError as error:
+        if _is_cancelled():
+            raise
+        failed = failure(error)  # something that the bot waited for was
     except (Exception, SystemExit) as error:
-        failed = bot_failed(error)
+        failed = failure(error)
     await collected.end_message()
     return (*collected.events, failed) if failed else tuple(collected.events)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 async def _answer(bot: Any, conversation: BotConversation, message: UserUttered) -> Any:

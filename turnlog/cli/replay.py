@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from turnlog.cli import output, trial
+from turnlog.cli.choosing import Choice, Last, Sample, Since, Where
 from turnlog.cli.settings import open_log, settings
 from turnlog.domain.amounts import amount
 
 if TYPE_CHECKING:
-    from turnlog.bots import LoadedBot
     from turnlog.replay.divergence import Divergence
     from turnlog.replay.groups import DivergenceGroup
     from turnlog.replay.replayed import ReplayedConversation
     from turnlog.replay.rules import Rules
+    from turnlog.replay.settings import Tools
 
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="The conversations; or --all.")
@@ -27,6 +26,17 @@ Ids = Annotated[
 All = Annotated[bool, typer.Option("--all", help="Every conversation.")]
 BotName = Annotated[str, typer.Option("--bot", metavar="MODULE:ATTR", help="The bot.")]
 Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")]
+Concurrency = Annotated[
+    int,
+    typer.Option("--concurrency", metavar="N", min=1, help="Conversations at once, for each."),
+]
+ToolsOf = Annotated[
+    str,
+    typer.Option(
+        "--tools", metavar="record|live", help="Whose results; live really runs the bot's tools."
+    ),
+]
+Pdb = Annotated[bool, typer.Option("--pdb", help="Debug the bot here, where it raises or stops.")]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds for an answer.")]
 RulesFile = Annotated[
     Path | None, typer.Option("--rules", metavar="FILE", help="What may differ (TOML).")
@@ -51,7 +61,14 @@ def replay(
     bot: BotName,
     ids: Ids = None,
     all_: All = False,
+    where: Where = None,
+    since: Since = None,
+    last: Last = None,
+    sample: Sample = None,
     jobs: Jobs = 1,
+    concurrency: Concurrency = 1,
+    tools: ToolsOf = "record",
+    pdb: Pdb = False,
     timeout: Timeout = 30.0,
     rules: RulesFile = None,
     ignore: Ignore = None,
@@ -69,26 +86,37 @@ def replay(
 ) -> None:
     """Ask a bot again what users said, and compare.
 
-    Exit status 1 where it answers otherwise. Differences of one cause are one group.
+    Exit status 1 where it answers otherwise, 2 where nothing was replayed or the bot is broken.
+    Differences of one cause are one group.
 
     Clock, tool results and what came before each message are the record's.
     """
     from turnlog.replay import many
     from turnlog.replay import rules as rule
+    from turnlog.replay.replayed import check_something_was_replayed
 
-    if bool(ids) == all_:
-        raise typer.BadParameter("name conversations, or give --all")
+    choice = Choice(where, since, last, sample)
+    if all_ if ids else not (all_ or any(choice)):
+        raise typer.BadParameter("name conversations, or give --all, or what chooses some")
+    if pdb and (jobs > 1 or concurrency > 1 or settings().json):
+        raise typer.BadParameter("--pdb needs the terminal and one bot at a time")
+    if tools not in ("record", "live"):
+        raise typer.BadParameter(f"--tools is record or live, not {tools}")
     output.leave_stdout_to(junit, html)
     allowed = rule.combined(rules, ignore or (), ignore_slot or (), mask or ())
     alone = trial.TrialOptions(from_turn, say, edit or (), follow, beside, as_)
     if alone.given:
-        trial.replay_trial(ids or (), bot, alone, rules=allowed, timeout=timeout, live=False)
+        trial.replay_trial(
+            ids or (), bot, alone, rules=allowed, timeout=timeout, live=tools == "live"
+        )
         return
-    loaded = _loaded(bot)
     replayed: list[ReplayedConversation] = []
     with open_log(readonly=True) as log:
-        chosen = list(log.ids(trials=False)) if all_ else list(ids or ())
-        results = many.replay(log, chosen, loaded, rules=allowed, timeout=timeout, jobs=jobs)
+        chosen = choice.ids(log, ids or ())
+        results = many.replay(
+            log, chosen, bot, rules=allowed, timeout=timeout, jobs=jobs,
+            concurrency=concurrency, tools=cast("Tools", tools), pdb=pdb,
+        )  # fmt: skip
         found = _divergences(_counted(results, replayed, len(chosen)), first)
         if settings().json:
             output.lines(_lines(found), columns=())
@@ -96,16 +124,9 @@ def replay(
             _print(found, replayed)
     _note_uncovered(allowed, replayed)
     _write_reports(replayed, bot, junit, html)
+    check_something_was_replayed(replayed)
     if any(one.divergences for one in replayed):
         raise typer.Exit(1)
-
-
-def _loaded(bot: str) -> LoadedBot:
-    """The bot; what its module prints goes to stderr."""
-    from turnlog import bots
-
-    with redirect_stdout(sys.stderr):
-        return bots.load(bot)
 
 
 def _counted(

@@ -2,96 +2,80 @@
 
 from __future__ import annotations
 
-import asyncio
-import multiprocessing
 import sys
-from collections.abc import Coroutine, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout
-from typing import Any
 
 from turnlog import bots
 from turnlog.bots import LoadedBot
 from turnlog.engine.log import Turnlog
 from turnlog.errors import BotError
-from turnlog.keys.opening import recorder
-from turnlog.replay.one import Stuck, replay_one
+from turnlog.replay.here import Here
 from turnlog.replay.replayed import ReplayedConversation
 from turnlog.replay.rules import Rules
-from turnlog.storage.recorder import Recorder
-
-ANSWER_SECONDS = 30.0
-"""Seconds that a bot has for an answer."""
-
-CONVERSATIONS_AT_ONCE = 8
-"""Conversations that a process is given at once."""
+from turnlog.replay.settings import ANSWER_SECONDS, ReplaySettings, Tools
+from turnlog.replay.worker import Task
+from turnlog.replay.workers import replay_apart
 
 
 def replay(
     log: Turnlog,
     ids: Iterable[str],
-    bot: LoadedBot,
+    bot: LoadedBot | str,
     *,
     rules: Rules | None = None,
     timeout: float = ANSWER_SECONDS,
-    jobs: int = 1,
+    jobs: int = 0,
+    concurrency: int = 1,
+    tools: Tools = "record",
+    pdb: bool = False,
+    hash_seed: int | None = None,
 ) -> Iterator[ReplayedConversation]:
     """What each conversation's replay gives, in the order of the ids.
 
-    jobs: processes that share the work; each opens the log and loads the bot, by its name, once
-    more (a log in memory stays with this one). timeout: seconds an answer may take. What the bot
-    prints goes to stderr.
+    bot: or its name. jobs: processes that share the work; each opens the log and loads the bot by
+    its name. 0 for this one alone, as with a log in memory, and with one job where the bot has no
+    name. concurrency: conversations that each of them replays at once, for bots that wait. timeout:
+    seconds an answer may take. tools: `live` to have the bot's tools really run. pdb: have a bot
+    that raises, or calls `breakpoint()`, debugged on this terminal, by this process. hash_seed:
+    PYTHONHASHSEED of the processes. What the bot prints goes to stderr.
     """
-    rules = rules or Rules()
-    if jobs <= 1 or log.store.url == "memory:":
-        yield from _here(log, ids, bot, rules, timeout)
+    settings = ReplaySettings(rules or Rules(), timeout, concurrency, tools, pdb)
+    name = bot if isinstance(bot, str) else bot.name
+    if pdb or jobs == 0 or log.store.url == "memory:" or (jobs == 1 and not _is_known(name)):
+        yield from _here(log, ids, _loaded(bot), settings)
         return
-    try:
-        yield from _shared(log.store, list(ids), bot.name, rules, timeout, jobs)
-    except BrokenProcessPool as error:
-        raise BotError(f"bot {bot.name!r} ended the process it ran in") from error
+    _check_known(name)
+    yield from replay_apart(Task(*log.store.where, name, settings), ids, jobs, hash_seed)
 
 
 def _here(
-    log: Turnlog, ids: Iterable[str], bot: LoadedBot, rules: Rules, timeout: float
+    log: Turnlog, ids: Iterable[str], bot: LoadedBot, settings: ReplaySettings
 ) -> Iterator[ReplayedConversation]:
-    with asyncio.Runner() as runner:
-        for id in ids:
-            yield _run(runner, replay_one(log, id, bot, rules=rules, timeout=timeout), id)
-
-
-def _run(
-    runner: asyncio.Runner, replaying: Coroutine[Any, Any, ReplayedConversation], id: str
-) -> ReplayedConversation:
+    here = Here(log, bot, settings)
     try:
-        with redirect_stdout(sys.stderr):
-            return runner.run(replaying)
-    except Stuck as error:
-        raise BotError(f"conversation {id!r}: the bot will not be stopped") from error
+        yield from here.replay(ids)
+    finally:
+        here.close()
 
 
-def _shared(
-    store: Recorder, ids: list[str], bot: str, rules: Rules, timeout: float, jobs: int
-) -> Iterator[ReplayedConversation]:
-    context = multiprocessing.get_context("spawn")
-    begin = (*store.where, bot, rules, timeout)
-    with ProcessPoolExecutor(jobs, context, _begin, begin) as pool:
-        yield from pool.map(_work, ids, chunksize=CONVERSATIONS_AT_ONCE)
-
-
-_worker: tuple[asyncio.Runner, Turnlog, LoadedBot, Rules, float]
-
-
-def _begin(url: str, keys: str | None, bot: str, rules: Rules, timeout: float) -> None:
-    """In each process, before its first conversation."""
-    global _worker
+def _loaded(bot: LoadedBot | str) -> LoadedBot:
+    """The bot; what its module prints goes to stderr."""
+    if isinstance(bot, LoadedBot):
+        return bot
     with redirect_stdout(sys.stderr):
-        loaded = bots.load(bot)
-    log = Turnlog(recorder(url, keys=keys, readonly=True))
-    _worker = (asyncio.Runner(), log, loaded, rules, timeout)
+        return bots.load(bot)
 
 
-def _work(id: str) -> ReplayedConversation:
-    runner, log, bot, rules, timeout = _worker
-    return _run(runner, replay_one(log, id, bot, rules=rules, timeout=timeout), id)
+def _is_known(name: str) -> bool:
+    """Whether another process can load a bot by this name."""
+    return ":" in name and not name.startswith("__main__:")
+
+
+def _check_known(name: str) -> None:
+    if name.startswith("__main__:"):
+        why = "is defined in the script that runs: put it in a module, which every process can load"
+        raise BotError(f"bot {name!r} {why}")
+    if not _is_known(name):
+        why = "was given as a function: several processes load it by its name, module:attr"
+        raise BotError(f"bot {name!r} {why}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from turnlog.bots.bot import LoadedBot, run_tool
 from turnlog.bots.conversation import BotConversation
 from turnlog.bots.streaming import Draft
 from turnlog.domain.commit import Commit
@@ -44,14 +45,22 @@ class RecordedAnswer:
 
 
 class RecordedConversation(BotConversation):
-    """Asks no tool and reads no clock.
+    """Reads no clock, and asks no tool unless it is told to.
 
     conversation: as it was with the message, to be written into: nobody saves it. calls: the
-    recorded calls of the turn, in order, with their results. now: the message's time.
+    recorded calls of the turn, in order, with their results. now: the message's time. live: a bot
+    whose tools really run.
     """
 
-    def __init__(self, conversation: Conversation, calls: Sequence[Recorded], now: float) -> None:
+    def __init__(
+        self,
+        conversation: Conversation,
+        calls: Sequence[Recorded],
+        now: float,
+        live: LoadedBot | None = None,
+    ) -> None:
         super().__init__(conversation)
+        self._live = live
         self._unused = list(calls)
         self._now = now
         self.called: list[Event] = []
@@ -67,6 +76,8 @@ class RecordedConversation(BotConversation):
         await self.answer.end_message()
         (wanted,) = checked(self.id, [ToolCalled(tool, arguments)])
         assert isinstance(wanted, ToolCalled)
+        if self._live is not None:
+            return await self._run(self._live, wanted)
         pair = self._recorded(wanted)
         if pair is None:
             self._record(wanted)
@@ -81,6 +92,17 @@ class RecordedConversation(BotConversation):
         if returned.is_error:
             raise ToolFailed(tool, returned.result)
         return returned.result
+
+    async def _run(self, live: LoadedBot, wanted: ToolCalled) -> Any:
+        self._record(wanted)
+        number = self._conversation.state.event
+        result, failed = await run_tool(live, wanted.name, wanted.arguments or {})
+        returned = ToolReturned(result, None, wanted.name, failed or None, cause=number)
+        (kept,) = checked(self.id, [returned])
+        self._stage(kept)
+        if failed:
+            raise ToolFailed(wanted.name, result)
+        return result
 
     def _said(self, event: Event) -> Sequence[Event]:
         (kept,) = checked(self.id, [event])

@@ -26,10 +26,10 @@ from turnlog.domain.events import (
 from turnlog.domain.values import same
 from turnlog.encoding.checking import checked
 from turnlog.errors import BotError, ConversationError, ToolFailed
-from turnlog.replay.many import ANSWER_SECONDS
-from turnlog.replay.one import GRACE_SECONDS, Stuck, broken_off
 from turnlog.replay.recorded import RecordedConversation
 from turnlog.replay.results import RecordedResults
+from turnlog.replay.settings import ANSWER_SECONDS
+from turnlog.replay.watchdog import Stuck, watched_alone
 
 Result = TypeVar("Result")
 
@@ -72,7 +72,7 @@ class Rehearsal:
         self.keep([message])
         view = RehearsedConversation(self, message, turn)
         try:
-            with broken_off(self.timeout + GRACE_SECONDS):
+            with watched_alone(view.id, self.timeout):
                 answer: Sequence[Event] = await ask(
                     self.loaded.bot, view, message, self.timeout, view.answer
                 )

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 import msgspec
 
+from turnlog.domain.amounts import amount
+from turnlog.errors import BotError
 from turnlog.replay.divergence import Divergence
 
 
@@ -27,3 +32,20 @@ class ReplayedConversation(msgspec.Struct, frozen=True):
     @property
     def first(self) -> Divergence | None:
         return self.divergences[0] if self.divergences else None
+
+
+SKIPPED = ("redacted", "unanswered", "taken_back", "foreign")
+"""Why turns are not put to a bot."""
+
+
+def check_something_was_replayed(replayed: Iterable[ReplayedConversation]) -> None:
+    """Raise BotError where no turn was put to the bot: nobody shall take that for success."""
+    conversations, skipped = 0, Counter[str]()
+    for each in replayed:
+        if each.turns:
+            return
+        conversations += 1
+        skipped.update({reason: getattr(each, reason) for reason in SKIPPED})
+    why = ", ".join(f"{count:,} {reason}" for reason, count in skipped.items() if count)
+    turns = f"turns: {why}" if why else "no turns"
+    raise BotError(f"nothing was replayed: {amount(conversations, 'conversation')}, {turns}")

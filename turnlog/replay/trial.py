@@ -25,12 +25,12 @@ from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import InvalidEvent
 from turnlog.replay.comparing import difference
 from turnlog.replay.divergence import Divergence
-from turnlog.replay.many import ANSWER_SECONDS
 from turnlog.replay.one import divergence
 from turnlog.replay.rehearsal import Rehearsal, performed
 from turnlog.replay.results import RecordedResults
 from turnlog.replay.rules import Rules
 from turnlog.replay.script import Edits, Script, ScriptLine, script
+from turnlog.replay.settings import ANSWER_SECONDS
 from turnlog.replay.turns import recorded_turns
 
 

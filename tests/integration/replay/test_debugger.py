@@ -1,0 +1,74 @@
+"""A bot that is replayed can be debugged on the terminal; without one a breakpoint is named."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import turnlog
+from turnlog import BotUttered, UserUttered
+
+STOPS = {
+    "breakpoint": "async def bot(c, m):\n    secret = 42\n    breakpoint()\n    return ['yes']",
+    "set_trace": "import pdb\nasync def bot(c, m):\n    secret = 42\n    pdb.set_trace()\n"
+    "    return ['yes']",
+    "in_a_thread": "def bot(c, m):\n    secret = 42\n    breakpoint()\n    return ['yes']",
+}
+
+
+def replay(folder: Path, bot: str, *options: str, typed: str = "") -> tuple[int, str, str]:
+    """In a process of its own, with what is typed there: status, stdout, stderr."""
+    (folder / "mybot.py").write_text(bot)
+    with turnlog.open(f"sqlite:///{folder / 'turnlog.db'}") as log:
+        log.record("anna", UserUttered("is it?"), BotUttered("yes"))
+    command = [sys.executable, "-m", "turnlog", "replay", "anna", "--bot", "mybot:bot", *options]
+    done = subprocess.run(
+        command, cwd=folder, input=typed, capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("name", STOPS)
+def test_a_breakpoint_is_stopped_at(tmp_path: Path, name: str):
+    """For longer than an answer may take, and what the bot knows can be looked at."""
+    typed = "import time; time.sleep(1.5)\np secret + 1\nc\n"
+    status, out, err = replay(tmp_path, STOPS[name], "--pdb", "--timeout", "0.1", typed=typed)
+    assert (status, err) == (0, "")
+    assert "43" in out
+
+
+@pytest.mark.parametrize("name", STOPS)
+@pytest.mark.parametrize("options", [[], ["--jobs", "2"]])
+def test_without_a_debugger_a_breakpoint_is_named(tmp_path: Path, name: str, options: list[str]):
+    status, out, err = replay(tmp_path, STOPS[name], *options)
+    why = "the bot stops at a breakpoint, and nobody can answer: give --pdb"
+    assert (status, out, err) == (2, "", f"turnlog: conversation 'anna', turn 1: {why}\n")
+
+
+FAILS = "async def bot(c, m):\n    people = None\n    return [f'{people + 1}']"
+
+
+def test_a_failure_is_looked_at_where_it_happened(tmp_path: Path):
+    status, out, err = replay(tmp_path, FAILS, "--pdb", typed="p people\nc\n")
+    assert status == 1
+    assert "TypeError" in err
+    assert "(Pdb) None" in out
+    assert "diverging: 1" in out
+
+
+@pytest.mark.parametrize(("bot", "typed"), [(FAILS, "q\n"), (STOPS["breakpoint"], "q\n")])
+def test_who_leaves_the_debugger_ends_the_replay(tmp_path: Path, bot: str, typed: str):
+    status, out, err = replay(tmp_path, bot, "--pdb", typed=typed)
+    assert status == 2
+    assert err.endswith("turnlog: the debugger was left: nothing more is replayed\n")
+    assert "diverging" not in out
+
+
+@pytest.mark.parametrize("options", [["--jobs", "2"], ["--json"], ["--concurrency", "2"]])
+def test_what_takes_the_terminal_away_is_refused(tmp_path: Path, options: list[str]):
+    status, out, err = replay(tmp_path, FAILS, "--pdb", *options)
+    assert (status, out) == (2, "")
+    assert "--pdb needs the terminal" in err

@@ -1,0 +1,75 @@
+"""Which conversations a command is about: named, or chosen among all by options."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="TERMS",
+        help="slot.NAME=VALUE, after=TIME, before=TIME, tag=TAG, channel=NAME; commas mean and.",
+    ),
+]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Those that went on at or after that time."),
+]
+Last = Annotated[
+    int | None,
+    typer.Option("--last", metavar="N", min=1, help="The N that were recorded in last."),
+]
+Sample = Annotated[
+    int | None,
+    typer.Option("--sample", metavar="N", min=1, help="N of them, the same ones each time."),
+]
+
+
+class Choice(NamedTuple):
+    """Filters first, then the last of what is left, then a sample of these."""
+
+    where: str | None = None
+    since: str | None = None
+    last: int | None = None
+    sample: int | None = None
+
+    def ids(self, log: Any, named: Iterable[str] = ()) -> list[str]:
+        """In order of id; named: these only, in their order. Without trials, unless named.
+
+        Raises UnknownConversation for a name that is not there.
+        """
+        found = self._positions(log, list(dict.fromkeys(named)))
+        chosen = list(found)
+        if self.last is not None:
+            newest = sorted(found, key=lambda id: found[id], reverse=True)[: self.last]
+            chosen = [id for id in chosen if id in set(newest)]
+        if self.sample is not None:
+            drawn = set(sorted(chosen, key=_drawn)[: self.sample])
+            chosen = [id for id in chosen if id in drawn]
+        return chosen
+
+    def _positions(self, log: Any, named: list[str]) -> dict[str, int]:
+        """The position of the last commit of each that the filters let through."""
+        from turnlog.engine.query import matching, seconds
+
+        since = None if self.since is None else seconds(self.since)
+        for id in named:
+            log.conversation(id)
+        wanted = set(named)
+        positions = {
+            head.conversation: head.position
+            for head, state in matching(log, where=self.where)
+            if (head.conversation in wanted if named else not state.lineage.trial)
+            and (since is None or (state.last is not None and state.last >= since))
+        }
+        return {id: positions[id] for id in named or positions if id in positions}
+
+
+def _drawn(id: str) -> bytes:
+    """By a digest: a conversation is drawn, or not, whatever others there are."""
+    return hashlib.sha256(id.encode()).digest()

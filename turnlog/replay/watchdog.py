@@ -1,0 +1,134 @@
+"""Bots that block the thread they are asked in, or that will not be stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+GRACE_SECONDS = 1.0
+"""Seconds that a bot gets beyond its time before what it does is broken off."""
+
+LOOKS = 4
+"""How often the watchdog looks in that time."""
+
+
+class Stuck(BaseException):
+    """Raised within a bot that blocks; no Exception, so that the bot does not catch it.
+
+    id: the conversation of a bot that blocks nothing, but did not end when it was told to.
+    """
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__()
+        self.id = id
+
+
+class Watched:
+    """An answer that a bot is asked for. due: when it is overdue, by the monotonic clock."""
+
+    def __init__(self, id: str, due: float) -> None:
+        self.id = id
+        self.due = due
+
+
+class Watchdog:
+    """Raises Stuck in what blocks the event loop for longer than an answer may take.
+
+    Works in a process's main thread, where there are alarms. seconds: an answer's time; None for
+    no end. Where several bots wait side by side, only the one that blocks is broken off.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = None if seconds is None else seconds + GRACE_SECONDS
+        self._answers: dict[Any, Watched | None] = {}
+        self._blocking: Any = None
+        self._late: Watched | None = None
+        self._seen = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def begin(self, id: str) -> None:
+        """The running task asks a bot."""
+        if self._loop is not None and self._seconds is not None:
+            due = time.monotonic() + self._seconds
+            self._answers[asyncio.current_task()] = Watched(id, due)
+
+    def end(self) -> None:
+        """It has its answer."""
+        if self._loop is not None:
+            self._answers[asyncio.current_task()] = None
+
+    @contextmanager
+    def watching(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+        """Look after what the loop runs meanwhile.
+
+        Somebody else's alarm that is due before goes off as it would; a later one is put back.
+        """
+        remaining, interval = _alarm()
+        if self._seconds is None or not _has_alarms() or 0 < remaining <= self._seconds:
+            yield
+            return
+        began = time.monotonic()
+        before = signal.signal(signal.SIGALRM, self._look)
+        self._loop, self._seen = loop, 0
+        tick = self._seconds / LOOKS
+        signal.setitimer(signal.ITIMER_REAL, tick, tick)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+            self._loop = None
+            self._answers.clear()
+            if remaining:
+                left = max(remaining - (time.monotonic() - began), 0.001)
+                signal.setitimer(signal.ITIMER_REAL, left, interval)
+
+    def _look(self, number: int, frame: FrameType | None) -> None:
+        assert self._loop is not None
+        task = asyncio.current_task(self._loop)
+        if task is None:
+            self._check_overdue()
+        running = self._answers.get(task, task)  # a task of the bot's own stands for itself
+        if running is None or running is not self._blocking:
+            self._blocking, self._seen = running, 0
+            self._loop.call_soon_threadsafe(self._turned)
+        self._seen += 1
+        if running is not None and self._seen > LOOKS:
+            self._seen = 0
+            raise Stuck
+
+    def _turned(self) -> None:
+        """The loop goes round: nothing blocks it."""
+        self._blocking = None
+
+    def _check_overdue(self) -> None:
+        """Of a bot that blocks nothing: its time ended, and the loop went round since then."""
+        now = time.monotonic()
+        overdue = (each for each in self._answers.values() if each is not None and each.due < now)
+        late, self._late = self._late, next(overdue, None)
+        if late is not None and late is self._late:
+            raise Stuck(late.id)
+
+
+@contextmanager
+def watched_alone(id: str, seconds: float) -> Iterator[None]:
+    """A watchdog for one answer, in the running event loop."""
+    watchdog = Watchdog(seconds)
+    with watchdog.watching(asyncio.get_running_loop()):
+        watchdog.begin(id)
+        yield
+
+
+def _has_alarms() -> bool:
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and hasattr(signal, "SIGALRM")
+
+
+def _alarm() -> tuple[float, float]:
+    return signal.getitimer(signal.ITIMER_REAL) if _has_alarms() else (0.0, 0.0)

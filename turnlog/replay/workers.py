@@ -1,0 +1,139 @@
+"""Processes that replay conversations for this one.
+
+Each is a fresh Python, which loads the bot by its name. What a bot does to its process, this one
+survives, and believes only what it was sent.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import islice
+from queue import SimpleQueue
+from typing import IO
+
+from turnlog.errors import BotError
+from turnlog.replay.here import one_of
+from turnlog.replay.replayed import ReplayedConversation
+from turnlog.replay.worker import Reply, Task
+
+AT_ONCE = 8
+"""Conversations that a process is given at once, for each that it replays at a time."""
+
+
+class Worker:
+    """One of them. hash_seed: what its hashes are salted with; None for what this one's are."""
+
+    def __init__(self, task: Task, hash_seed: int | None = None) -> None:
+        self._task = task
+        code = f"import sys; sys.path[:] = {sys.path!r}; from turnlog.replay.worker import main"
+        seed = {} if hash_seed is None else {"PYTHONHASHSEED": str(hash_seed)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", f"{code}; main()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **seed},
+        )
+        self._is_ready = False
+        self._send(task)
+
+    def replay(self, ids: list[str]) -> list[ReplayedConversation]:
+        """What each conversation's replay gives. Raises BotError where the process ended."""
+        if not self._is_ready:
+            self._receive([])
+            self._is_ready = True
+        self._send(ids)
+        replayed: list[ReplayedConversation] = []
+        while len(replayed) < len(ids):
+            reply = self._receive(ids[len(replayed) :])
+            assert reply is not None
+            replayed.append(reply)
+        return replayed
+
+    def end(self) -> None:
+        self._process.kill()
+        for stream in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):
+                assert stream is not None
+                stream.close()
+        self._process.wait()
+
+    def _send(self, what: object) -> None:
+        sink = self._process.stdin
+        assert sink is not None
+        with suppress(OSError):  # it ended: reading says so
+            pickle.dump(what, sink)
+            sink.flush()
+
+    def _receive(self, waiting: list[str]) -> ReplayedConversation | None:
+        assert self._process.stdout is not None
+        try:
+            reply = _read(self._process.stdout)
+        except (EOFError, pickle.UnpicklingError) as error:
+            raise BotError(self._ended(waiting)) from error
+        if isinstance(reply, BaseException):
+            raise reply
+        return reply
+
+    def _ended(self, waiting: list[str]) -> str:
+        """Why nothing comes any more. waiting: the conversations that it still had to replay."""
+        how = _how(self._process.wait())
+        if not waiting:
+            return f"bot {self._task.bot!r} ended its process as it was loaded: {how}"
+        running = one_of(waiting[: self._task.settings.concurrency])
+        return f"{running}: bot {self._task.bot!r} ended its process: {how}"
+
+
+def _read(source: IO[bytes]) -> Reply:
+    reply: Reply = pickle.load(source)
+    return reply
+
+
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"exit status {status}"
+    with suppress(ValueError):
+        return f"killed by {signal.Signals(-status).name}"
+    return f"killed by signal {-status}"
+
+
+def replay_apart(
+    task: Task, ids: Iterable[str], jobs: int, hash_seed: int | None = None
+) -> Iterator[ReplayedConversation]:
+    """What each conversation's replay gives, in the order of the ids; so many processes share the
+    work. Raises BotError where one of them ends, naming the conversation.
+    """
+    waiting = list(ids)
+    at_once = min(AT_ONCE * task.settings.concurrency, -(-len(waiting) // jobs) or 1)
+    workers = [Worker(task, hash_seed) for _ in range(jobs)]
+    idle: SimpleQueue[Worker] = SimpleQueue()
+    for worker in workers:
+        idle.put(worker)
+
+    def work(chunk: list[str]) -> list[ReplayedConversation]:
+        worker = idle.get()
+        try:
+            return worker.replay(chunk)
+        finally:
+            idle.put(worker)
+
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        for replayed in pool.map(work, _chunks(waiting, at_once)):
+            yield from replayed
+    finally:
+        for worker in workers:
+            worker.end()
+        pool.shutdown(cancel_futures=True)
+
+
+def _chunks(ids: Iterable[str], size: int) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while chunk := list(islice(rest, size)):
+        yield chunk
