@@ -21,7 +21,6 @@ from turnlog.replay.comparing import Difference, difference
 from turnlog.replay.coverage import covered
 from turnlog.replay.divergence import Divergence, link
 from turnlog.replay.groups import key
-from turnlog.replay.recorded import Recorded
 from turnlog.replay.replayed import ReplayedConversation
 from turnlog.replay.turns import recorded_turns
 
@@ -77,5 +76,3 @@ def divergence(id: str, turn: Turn, slots: dict[str, Any], difference: Differenc
         link=link(id, event),
     )
     return replace(found, group=key(found))
-
-
