@@ -48,6 +48,7 @@ ROUTES: tuple[str, ...] = (
     "turnlog.server.routes.rest:handlers",
     "turnlog.server.routes.sessions:handlers",
     "turnlog.server.routes.threads:handlers",
+    "turnlog.server.routes.timeline:handlers",
     "turnlog.server.routes.tracker:handlers",
 )
 """Module and attribute of every group of routes."""

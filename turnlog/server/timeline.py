@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from turnlog.domain.events import Event, ForeignRecorded, MediaAdded
-from turnlog.domain.plain import to_plain
+from turnlog.domain.events import (
+    AgentUttered,
+    BotUttered,
+    Event,
+    ForeignRecorded,
+    MediaAdded,
+    TextAdded,
+)
+from turnlog.domain.plain import dumps, to_plain
 from turnlog.domain.recorded import TracedEvent
 from turnlog.domain.traits import Rewind
+from turnlog.server import markdown
 from turnlog.server.contents import bytes_of, safe_type
 
 LEFT_OUT = ("type", "timestamp", "actor")
 """Said beside the fields."""
 
+LONGEST = 4_000
+"""Characters of a value that is sent whole with others; the rest of a longer one is asked for."""
 
-def item(traced: TracedEvent) -> dict[str, Any]:
+_MARKED = (BotUttered, AgentUttered, TextAdded)
+
+
+def item(traced: TracedEvent, *, whole: bool = False) -> dict[str, Any]:
     """`{"event", "turn", "session", "type", "time", "actor", "fields", "slots", "to"}`.
 
     slots: what changed, None for a value taken away; to: where a rewind went back to; content:
-    `{"bytes", "type"}` of what can be downloaded. Where there are branches, `branch` and
-    `branch_turn` too.
+    `{"bytes", "type"}` of what can be downloaded; marked: the tree of a text with markdown. Where
+    there are branches, `branch` and `branch_turn` too. Values above LONGEST are cut unless it is
+    asked for whole: `cut` gives the length of each, by name.
     """
     event = traced.event
-    plain = {name: held for name, held in to_plain(event).items() if name not in LEFT_OUT}
-    fields = {name: _shown(event, name, held) for name, held in plain.items()}
     shown = {
         "event": traced.number,
         "turn": traced.turn,
@@ -31,16 +44,52 @@ def item(traced: TracedEvent) -> dict[str, Any]:
         "type": type(event).__name__,
         "time": event.timestamp,
         "actor": traced.actor,
-        "fields": {"redacted": True} if traced.redacted else fields,
     }
-    if not traced.redacted and (held := bytes_of(event)) is not None:
-        shown["content"] = {"bytes": len(held), "type": safe_type(event)}
+    fields = {"redacted": True} if traced.redacted else _fields(event)
+    slots = {name: after for name, (_, after) in traced.slots.items()}
+    lengths: dict[str, int] = {}
+    shown["fields"] = fields if whole else shortened(fields, lengths)
+    if slots:
+        shown["slots"] = slots if whole else shortened(slots, lengths)
+    if lengths:
+        shown["cut"] = lengths
+    return shown | _further(traced, "text" in lengths) | traced.place
+
+
+def _fields(event: Event) -> dict[str, Any]:
+    plain = {name: held for name, held in to_plain(event).items() if name not in LEFT_OUT}
+    return {name: _shown(event, name, held) for name, held in plain.items()}
+
+
+def _further(traced: TracedEvent, is_cut: bool) -> dict[str, Any]:
+    """What only some events have."""
+    event = traced.event
+    further: dict[str, Any] = {}
     if isinstance(event, Rewind):
-        shown["to"] = event.to
-    shown |= traced.place
-    if traced.slots:
-        shown["slots"] = {name: after for name, (_, after) in traced.slots.items()}
-    return shown
+        further["to"] = event.to
+    if traced.redacted:
+        return further
+    if (held := bytes_of(event)) is not None:
+        further["content"] = {"bytes": len(held), "type": safe_type(event)}
+    text = event.text if isinstance(event, _MARKED) and not is_cut else None
+    if text and (nodes := markdown.tree(text)) is not None:
+        further["marked"] = nodes
+    return further
+
+
+def shortened(values: Mapping[str, Any], lengths: dict[str, int]) -> dict[str, Any]:
+    """The values, of which none is longer than LONGEST; how long those were that are cut."""
+    return {name: _short(name, value, lengths) for name, value in values.items()}
+
+
+def _short(name: str, value: Any, lengths: dict[str, int]) -> Any:
+    if isinstance(value, bool | int | float | None):
+        return value
+    text = value if isinstance(value, str) else dumps(value).decode()
+    if len(text) <= LONGEST:
+        return value
+    lengths[name] = len(text)
+    return text[:LONGEST] + "…"
 
 
 def _shown(event: Event, name: str, held: Any) -> Any:

@@ -13,14 +13,12 @@ from litestar.response import Redirect, Stream
 
 from turnlog import AsyncTurnlog
 from turnlog.domain.fold import Fold
-from turnlog.domain.recorded import RecordedEvent, trace, traced
-from turnlog.engine.log import Turnlog
+from turnlog.domain.recorded import RecordedEvent, trace
 from turnlog.serializers.shared import plain
 from turnlog.server import contents, event_stream
 from turnlog.server.auth import COOKIE, Principal, credential, holder
 from turnlog.server.errors import RequestRefused
 from turnlog.server.files import page
-from turnlog.server.replies import json
 from turnlog.server.requests import MAX_EVENT, last_event_id
 from turnlog.server.services import Services
 from turnlog.server.timeline import item
@@ -61,20 +59,6 @@ def _let_in(services: Services, principal: Principal, request: Web) -> Redirect:
     return Redirect("/inspect", status_code=303, cookies=[cookie])
 
 
-@get("/inspect/api/timeline", opt={"access": "handler"})
-async def timeline(
-    conversation: str, log: AsyncTurnlog, services: Services, principal: Principal
-) -> Response[bytes]:
-    """A conversation's events with what each did: `{"conversation", "items"}`."""
-    principal.require(conversation, services.clock())
-
-    def told(log: Turnlog) -> bytes:
-        items = [item(each) for each in traced(log.conversation(conversation).recorded())]
-        return plain.dumps({"conversation": conversation, "items": items})
-
-    return json(await log.read(told))
-
-
 @get(
     "/inspect/api/content",
     responses=contents.RESPONSES,
@@ -100,7 +84,12 @@ async def live(
     principal.require(conversation, services.clock())
     start = last_event_id(request, after)
     past = await services.log.conversation(conversation, event=start)
-    folded = Fold(lambda: services.log.sync.read_events(conversation), past.state.copy())
+    read = services.log.sync
+    folded = Fold(
+        lambda: read.read_events(conversation, start),
+        past.state.copy(),
+        lambda number: read.conversation(conversation, event=number).state.context,
+    )
 
     async def render(events: Sequence[RecordedEvent]) -> bytes:
         items = await services.log.read(lambda _: [item(each) for each in trace(events, folded)])
@@ -109,4 +98,4 @@ async def live(
     return event_stream.response(services.streams.follow(conversation, start, render))
 
 
-handlers = (inspect, login, timeline, content, live)
+handlers = (inspect, login, content, live)

@@ -1,0 +1,125 @@
+"""The inspector's timeline: windows on a conversation, the whole of it at a glance, one event."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Response, get
+from litestar.params import Parameter
+
+from turnlog import AsyncTurnlog
+from turnlog.domain.conversation import Conversation
+from turnlog.engine.log import Turnlog
+from turnlog.errors import OutOfRange
+from turnlog.serializers.shared import plain
+from turnlog.server.auth import Principal
+from turnlog.server.errors import RequestRefused
+from turnlog.server.match import fails, match, says
+from turnlog.server.overview import overview
+from turnlog.server.replies import json
+from turnlog.server.requests import MAX_EVENT
+from turnlog.server.services import Services
+from turnlog.server.timeline import item
+from turnlog.server.window import EVENTS, MOST, between, window
+
+Number = Annotated[int, Parameter(ge=0, le=MAX_EVENT)]
+Count = Annotated[int, Parameter(ge=0, le=MOST)]
+
+
+@get("/inspect/api/timeline", opt={"access": "handler"})
+async def timeline(
+    conversation: str,
+    log: AsyncTurnlog,
+    services: Services,
+    principal: Principal,
+    event: Number | None = None,
+    turn: Number | None = None,
+    before: Count = EVENTS,
+    after: Count = 0,
+) -> Response[bytes]:
+    """The events around one: those numbered above `event - before` up to `event + after`.
+
+    `{"conversation", "event", "first", "slots", "items", "last", "turns", …}`; slots: those before
+    the first. Without an event it is the end of the turn, or of the conversation.
+    """
+    principal.require(conversation, services.clock())
+
+    def told(log: Turnlog) -> bytes:
+        seen = log.conversation(conversation)
+        moment = seen.state.event if event is None else event
+        if turn is not None:
+            moment = _end_of(log, seen, turn)
+        return plain.dumps(window(seen, moment, before, after))
+
+    return json(await log.read(told))
+
+
+def _end_of(log: Turnlog, seen: Conversation, turn: int) -> int:
+    """The last event of a turn, or of the conversation where there are fewer."""
+    if turn >= seen.turn:
+        return seen.state.event
+    try:
+        return log.conversation(seen.id, turn=turn).state.event
+    except OutOfRange:  # turn 0, without events
+        return 0
+
+
+@get("/inspect/api/event", opt={"access": "handler"})
+async def event(
+    conversation: str,
+    event: Number,
+    log: AsyncTurnlog,
+    services: Services,
+    principal: Principal,
+) -> Response[bytes]:
+    """One event, whole."""
+    principal.require(conversation, services.clock())
+
+    def told(log: Turnlog) -> bytes:
+        seen = log.conversation(conversation)
+        if not 1 <= event <= seen.state.event:
+            raise RequestRefused(404, "NotFound", f"there is no event {event}")
+        [traced] = between(seen, event, event)
+        return plain.dumps(item(traced, whole=True))
+
+    return json(await log.read(told))
+
+
+@get("/inspect/api/overview", opt={"access": "handler"})
+async def whole(
+    conversation: str, log: AsyncTurnlog, services: Services, principal: Principal
+) -> Response[bytes]:
+    """Where the slots had which value: `{"last", "slots", "more", "rewinds"}`."""
+    principal.require(conversation, services.clock())
+
+    def told(log: Turnlog) -> bytes:
+        head, _ = log.head(conversation)
+        return plain.dumps(overview(log.conversation(conversation), log.past(head)))
+
+    return json(await log.read(told))
+
+
+@get("/inspect/api/match", opt={"access": "handler"})
+async def matched(
+    conversation: str,
+    log: AsyncTurnlog,
+    services: Services,
+    principal: Principal,
+    event: Number = 0,
+    text: str = "",
+    back: bool = False,
+) -> Response[bytes]:
+    """The next event that says a text, or without one the next that fails: `{"event", "seen"}`.
+
+    event is null where none was found up to `seen`, and `seen` where there are no more to look at.
+    """
+    principal.require(conversation, services.clock())
+
+    def told(log: Turnlog) -> bytes:
+        seen = log.conversation(conversation)
+        return plain.dumps(match(seen, event, says(text) if text else fails, back=back))
+
+    return json(await log.read(told))
+
+
+handlers = (timeline, event, whole, matched)
