@@ -320,9 +320,11 @@ KEY = {"key": "k", "unit": "bank", "name": "name", "path": "openapi.json"}
 QUERY: dict[str, list[Any]] = {
     "include_events": ["NONE", "APPLIED", "AFTER_RESTART", "SESSION", "ALL"],
     "until": [1e12], "after": [0, 1], "limit": [5], "search": ["xanthippe", "a"], "turns": [3],
-    "where": ["slot.name=Xanthippe", "channel=rest"], "before": [100_000], "retain": ["k"],
+    "where": ["slot.name=Xanthippe", "channel=rest"], "before": [100_000, 90], "retain": ["k"],
     "wait": ["false"], "stream": ["true"], "all_sessions": ["true"], "to": [3], "base": [1],
     "writer": ["w"], "fresh": ["true"], "keep_unknown": ["true"],
+    "event": [1, 5, 12], "turn": [0, 1, 3], "text": ["xanthippe", "a"], "back": ["true"],
+    "slot": ["name", "Xanthippe"],
 }  # fmt: skip
 """Values of every parameter of a query."""
 
@@ -378,7 +380,7 @@ def calls(document: Any, id: str) -> Iterator[Call]:
     assert {method for method, _, _ in routes} <= set(ORDER)
     for method, path, route in (r for method in ORDER for r in routes if r[0] == method):
         parameters = route.get("parameters", [])
-        if path.endswith("/content"):
+        if path.endswith(("/content", "/api/event")):
             yield from _contents(path, id)
             continue
         place = path.format_map({"conversation": id, **KEY})

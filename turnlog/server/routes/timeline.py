@@ -8,6 +8,7 @@ from litestar import Response, get
 from litestar.params import Parameter
 
 from turnlog import AsyncTurnlog
+from turnlog.audit import why as reasons
 from turnlog.domain.conversation import Conversation
 from turnlog.engine.log import Turnlog
 from turnlog.errors import OutOfRange
@@ -122,4 +123,26 @@ async def matched(
     return json(await log.read(told))
 
 
-handlers = (timeline, event, whole, matched)
+@get("/inspect/api/why", opt={"access": "handler"})
+async def why(
+    conversation: str,
+    log: AsyncTurnlog,
+    services: Services,
+    principal: Principal,
+    slot: str = "",
+    event: Number | None = None,
+) -> Response[bytes]:
+    """The events that gave a slot its value after an event: items, as in the timeline."""
+    principal.require(conversation, services.clock())
+
+    def told(log: Turnlog) -> bytes:
+        seen = log.conversation(conversation)
+        moment = seen if event is None else seen.at(min(event, seen.state.event))
+        numbers = reasons.why(moment.events(), slot)
+        causes = [cause for number in numbers for cause in between(seen, number, number)]
+        return plain.dumps([item(cause) for cause in causes])
+
+    return json(await log.read(told))
+
+
+handlers = (timeline, event, whole, matched, why)

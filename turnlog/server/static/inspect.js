@@ -1,335 +1,359 @@
 // The inspector: a list of conversations, and one of them at a moment.
 
 import { element } from "/static/dom.js";
-import { Model } from "/static/model.js";
-import { Rows } from "/static/rows.js";
-
-const REFRESH = 4_000;
-const PAUSE = 250;
+import * as address from "/static/inspect/address.js";
+import { Flow } from "/static/inspect/flow.js";
+import { Here } from "/static/inspect/here.js";
+import { described, listen } from "/static/inspect/keys.js";
+import { HIDEABLE } from "/static/inspect/kinds.js";
+import { List } from "/static/inspect/list.js";
+import { Question, address as place } from "/static/inspect/question.js";
+import { counted, length } from "/static/inspect/said.js";
+import { Stretch } from "/static/inspect/stretch.js";
+import { Strip } from "/static/inspect/strip.js";
+import { VIEWS, blocks, top } from "/static/inspect/views.js";
 
 const $ = (id) => document.getElementById(id);
-const api = (path, query) => fetch(`/inspect/api/${path}?${new URLSearchParams(query)}`);
+const AT_ONCE = 120; // events that are added to a stretch as they come; more are asked for anew
 
-let shown = null; // the conversation's id
-let model = new Model([]);
+let shown = {}; // what the address says; without `event` the page follows the end
+let stretch = null;
 let moment = 0; // number of the event
-let following = true;
-let chosen = null; // the slot whose value is explained
+let state = null; // what is known of the moment, wherever the reader has scrolled to
 let source = null;
 
-// --- the list ------------------------------------------------------------------------------------
+const around = new Question("timeline");
+const sides = { older: new Question("timeline"), newer: new Question("timeline") };
+const whole = new Question("event");
+const overview = new Question("overview");
+const matching = new Question("match");
 
-async function list() {
-  const answer = await api("conversations", { search: $("search").value.trim() });
-  if (answer.status === 401) return location.reload();
-  if (!answer.ok) return;
-  const { conversations, more } = await answer.json();
-  $("list").replaceChildren(...conversations.map(line));
-  $("more").hidden = !more;
+const list = new List({ search: $("search"), box: $("list"), more: $("more"), problem: $("problem") });
+const strip = new Strip($("strip"), $("slider"));
+const flow = new Flow($("flow"), (side) => extend(side));
+const here = new Here($, { choose, go: (event) => address.written({ ...shown, event }), fail: tell });
+
+// --- a conversation, and a moment of it ----------------------------------------------------------
+
+/** step: whether the browser's back button comes back to what was before. */
+async function open(asked, step = true) {
+  const view = view_(asked);
+  const { before, after } = VIEWS[view];
+  const { conversation, event, turn } = asked;
+  const window_ = await answered(around, { conversation, event, turn, before, after });
+  if (!window_) return;
+  const other = stretch?.conversation !== conversation;
+  const followed = event === undefined && turn === undefined;
+  stretch = Object.assign(new Stretch(window_), other ? {} : { rewinds: stretch.rewinds });
+  stretch.note(window_.items);
+  shown = { ...asked, view, turn: undefined, event: followed ? undefined : window_.event };
+  if (other) enter();
+  show(followed ? stretch.last : window_.event, step);
+  flow.reveal(moment);
 }
 
-function counted(number, what) {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
-}
-
-function line({ conversation, turns, events, last }) {
-  const link = element("a");
-  link.href = address(conversation);
-  link.append(element("b", "", conversation), element("small", "", `${counted(turns, "turn")}, ${counted(events, "event")}${last ? `, ${clock(last)}` : ""}`));
-  link.title = conversation;
-  if (conversation === shown) link.setAttribute("aria-current", "true");
-  const item = element("li");
-  item.append(link);
-  return item;
-}
-
-function clock(seconds) {
-  return new Date(seconds * 1000).toLocaleString();
-}
-
-function address(conversation, event) {
-  return `#${new URLSearchParams({ conversation, ...(event ? { event } : {}) })}`;
-}
-
-let searching = 0;
-$("search").addEventListener("input", () => {
-  clearTimeout(searching);
-  searching = setTimeout(list, PAUSE);
-});
-setInterval(() => document.visibilityState === "visible" && list(), REFRESH);
-
-// --- one conversation ----------------------------------------------------------------------------
-
-async function open(conversation, event) {
-  source?.close();
-  const answer = await api("timeline", { conversation });
-  if (!answer.ok) return say((await answer.json()).message);
-  shown = conversation;
-  model = new Model((await answer.json()).items);
-  chosen = null;
+function enter() {
+  flow.forget();
+  sides.older.drop();
+  sides.newer.drop();
   $("view").hidden = false;
   $("hint").hidden = true;
-  $("title").textContent = conversation;
-  document.title = `${conversation} – Inspector`;
+  document.title = `${stretch.conversation} – Inspector`;
   document.body.classList.add("reading");
-  listen();
-  event ? travel(event) : follow();
-  list();
+  list.mark(stretch.conversation);
+  strip.show(null);
+  listenTo();
+  survey();
 }
 
-function say(message) {
-  $("view").hidden = true;
+async function survey() {
+  const found = await answered(overview, { conversation: stretch.conversation });
+  if (!found) return;
+  stretch.noteAll(found.rewinds);
+  strip.show(found);
+  mark();
+}
+
+/** The answer to a question; null where it was refused, which is told, or asked anew. */
+async function answered(question, query) {
+  try {
+    return await question.ask(query);
+  } catch (error) {
+    tell(error.message);
+    return null;
+  }
+}
+
+function tell(message) {
+  if (stretch) {
+    $("told").textContent = message;
+    return;
+  }
   $("hint").hidden = false;
   $("hint").textContent = message;
 }
 
-function listen() {
-  source = new EventSource(`/inspect/api/live?${new URLSearchParams({ conversation: shown, after: model.last })}`);
+function listenTo() {
+  source?.close();
+  const { conversation, last } = stretch;
+  source = new EventSource(place("live", { conversation, after: last }));
   source.onmessage = ({ data }) => {
     const items = JSON.parse(data);
+    const followed = shown.event === undefined;
     // What a redaction hides, also among what is shown already, the server alone knows.
-    if (items.some(({ type }) => type === "MessageRedacted")) return open(shown, following ? 0 : moment);
-    model.add(items);
-    following ? show(model.last) : show(moment);
+    if (items.some(({ type }) => type === "MessageRedacted")) return anew();
+    const added = stretch.follow(items) && stretch.items.length < AT_ONCE + items.length;
+    if (!added && followed) return open({ ...shown }, false);
+    show(followed ? stretch.last : moment, false);
+    surveySoon();
   };
 }
 
+function anew() {
+  stretch = null;
+  return open({ ...shown }, false);
+}
+
+let surveying = 0;
+function surveySoon() {
+  clearTimeout(surveying);
+  surveying = setTimeout(survey, 1_000);
+}
+
+/** Go to a moment. */
+function travel(event, more = {}) {
+  const to = Math.max(0, Math.min(event, stretch.last));
+  if (!stretch.covers(to)) return open({ ...shown, ...more, event: to });
+  around.drop();
+  shown = { ...shown, ...more, event: to };
+  show(to);
+}
+
+function toTurn(turn) {
+  if (turn > stretch.turns) return travel(stretch.last);
+  const event = turn < 0 ? 0 : stretch.endOf(turn);
+  if (event !== undefined && stretch.covers(event)) return travel(event);
+  open({ ...shown, event: undefined, turn: Math.max(0, turn) });
+}
+
 function follow() {
-  following = true;
-  show(model.last);
-  history.replaceState(null, "", address(shown));
+  open({ ...shown, event: undefined });
 }
 
-let noted = 0;
-function travel(event) {
-  following = false;
-  show(Math.max(0, Math.min(event, model.last)));
-  clearTimeout(noted); // browsers allow few of these a second
-  noted = setTimeout(() => shown && !following && history.replaceState(null, "", address(shown, moment)), 150);
-}
+// --- drawing -------------------------------------------------------------------------------------
 
-function show(event) {
+function show(event, step = true) {
   moment = event;
-  $("slider").max = model.last;
+  if (stretch.covers(moment)) look();
+  address.write(shown, step);
+  draw();
+  $("top").replaceChildren(...top(stretch, shown.view));
+  if (step || shown.event === undefined) flow.reveal(moment);
+  draw();
+  extendIfShort();
+  here.show(state);
+}
+
+function look() {
+  const item = stretch.item(moment);
+  const [slots, changes] = [stretch.slotsAt(moment), stretch.changesAt(moment)];
+  state = { conversation: stretch.conversation, moment, item, slots, changes, turn: item?.turn ?? 0, chosen: shown.slot };
+}
+
+function draw() {
+  flow.show(blocks(stretch, shown.view, unfold));
+  for (let spare = flow.spare(); spare; spare = flow.spare()) {
+    if (spare.before) stretch.leaveBefore(spare.before);
+    else stretch.leaveAfter(spare.after);
+    flow.show(blocks(stretch, shown.view, unfold));
+  }
+  mark();
+}
+
+function mark() {
+  flow.mark(moment, (number) => stretch.isUndone(number, Math.max(moment, number)));
+  strip.move(moment, stretch.last, shown.slot);
+  const { turn } = state;
+  $("title").textContent = stretch.conversation;
+  $("about").textContent = about();
+  $("slider").max = stretch.last;
   $("slider").value = moment;
-  $("live").setAttribute("aria-pressed", following);
-  const item = model.items[moment - 1];
-  const turn = item?.turn ?? 0;
-  $("moment").textContent = `turn ${turn} of ${model.turns.at(-1)?.turn ?? 0} · event ${moment} of ${model.last}`;
   $("slider").setAttribute("aria-valuetext", `turn ${turn}, event ${moment}`);
-  if (!$("timeline").hidden) {
-    timeline.show(model.last);
-    if (moment) timeline.reveal(moment - 1);
+  $("moment").textContent = `turn ${turn} of ${stretch.turns} · event ${moment} of ${stretch.last}`;
+  $("live").setAttribute("aria-pressed", shown.event === undefined);
+  for (const name of Object.keys(VIEWS)) $(`tab-${name}`).setAttribute("aria-selected", name === shown.view);
+  $("flow").setAttribute("aria-labelledby", `tab-${shown.view}`);
+  const hidden = (shown.hide ?? "").split(",");
+  for (const kind of Object.keys(HIDEABLE)) {
+    $("flow").classList.toggle(`hide-${kind}`, hidden.includes(kind));
+    $(`show-${kind}`).checked = !hidden.includes(kind);
   }
-  if (!$("turns").hidden) showTurns(turn);
-  showSlots(item);
 }
 
-// --- the timeline --------------------------------------------------------------------------------
-
-const MESSAGES = new Set([
-  "UserUttered", "BotUttered", "AgentUttered", "SystemInstructed",
-  "TextAdded", "ReasoningAdded", "RefusalAdded", "MediaAdded", "OpaqueAdded",
-]);
-const SESSIONS = new Set(["SessionStarted", "SessionEnded", "SessionExpired", "ConversationRestarted", "ThreadStarted", "ThreadEnded"]);
-const FAILURES = new Set(["BotFailed", "DeliveryFailed", "ToolFailed", "AnswerBrokenOff", "IncidentReported"]);
-
-const timeline = new Rows($("timeline"), (index) => {
-  const item = model.items[index];
-  const row = element("div", `row ${classes(item, index)}`);
-  const before = model.items[index - 1];
-  const opens = before?.turn !== item.turn;
-  row.append(
-    element("span", "turn", opens ? String(item.turn) : ""),
-    element("span", "number", String(item.event)),
-    element("span", "kind", item.type),
-    element("span", "what", what(item)),
-  );
-  if (item.branch) row.title = `branch ${item.branch}, turn ${item.branch_turn}`;
-  if (item.slots) row.append(element("span", "delta", delta(item.slots)));
-  row.addEventListener("click", () => travel(item.event));
-  return row;
-});
-
-function classes(item, index) {
-  return [
-    MESSAGES.has(item.type) && "message",
-    item.type === "UserUttered" && "user opens",
-    SESSIONS.has(item.type) && "session",
-    item.to !== undefined && "rewind",
-    (FAILURES.has(item.type) || item.fields.is_error) && "failed",
-    model.isUndone(index, Math.max(moment, item.event)) && "struck",
-    item.event > moment && "after",
-    item.event === moment && "here",
-  ].filter(Boolean).join(" ");
+function about() {
+  const { turns, last, started, ended, channel, branch, origin } = stretch;
+  const parts = [counted(turns, "turn"), counted(last, "event")];
+  if (started !== null && ended > started) parts.push(length(ended - started));
+  if (origin) parts.push(`${origin.trial ? "trial, " : ""}shares ${origin.event} events with ${origin.conversation ?? "another"}`);
+  return [...parts, channel, branch && `branch ${branch}`].filter(Boolean).join(" · ");
 }
 
-function what({ fields, to }) {
-  if (fields.redacted) return "(redacted)";
-  if (to !== undefined) return `back to after event ${to}${fields.branch ? `, on branch ${fields.branch}` : ""}`;
-  const { text, name, value, intent, arguments: given, result, reason, detail } = fields;
-  if (text !== undefined) return text;
-  if (intent) return `${intent.name ?? "?"} ${(fields.entities ?? []).map((e) => `${e.entity}=${plain(e.value)}`).join(" ")}`;
-  const { kind, source, agent, filename, uri, usage, finish, delta: changed, content, body } = fields;
-  const parts = [
-    name, value, given, result, reason, detail, agent, source, kind, filename, uri, usage, finish, changed, content, body,
-  ].filter((part) => part !== undefined && part !== null);
-  return parts.map(plain).join("  ");
+// --- the edges -----------------------------------------------------------------------------------
+
+async function extend(side) {
+  const older = side === "older";
+  if (sides[side].asking || (older ? stretch.first <= 1 : stretch.end >= stretch.last)) return;
+  const [asked, { before, after }] = [stretch, VIEWS[shown.view]];
+  const count = before + after;
+  const query = older ? { event: asked.first - 1, before: count, after: 0 } : { event: asked.end, before: 0, after: count };
+  const found = await answered(sides[side], { conversation: asked.conversation, ...query });
+  sides[side].drop();
+  if (!found || asked !== stretch) return;
+  if (older) stretch.prepend(found);
+  else stretch.append(found);
+  draw();
+  extendIfShort();
 }
 
-function plain(value) {
-  return typeof value === "string" ? value : JSON.stringify(value);
+function extendIfShort() {
+  if (flow.wants("older")) extend("older");
+  if (flow.wants("newer")) extend("newer");
 }
 
-function delta(slots) {
-  return Object.entries(slots).map(([name, value]) => (value === null ? `−${name}` : `${name}=${plain(value)}`)).join("  ");
+async function unfold(event) {
+  const asked = stretch;
+  const item = await answered(whole, { conversation: asked.conversation, event });
+  if (!item || asked !== stretch || !stretch.item(event)) return;
+  stretch.items[event - stretch.first] = { ...item, unfolded: true };
+  show(moment, false);
 }
 
-// --- slots over turns ----------------------------------------------------------------------------
+// --- what a reader does --------------------------------------------------------------------------
 
-const heading = element("div", "head");
-$("turns").append(heading);
-const turns = new Rows($("turns"), (index) => {
-  const { turn, event, slots } = model.turns[index];
-  const before = model.turns[index - 1]?.slots ?? new Map();
-  const row = element("div", `row${event === model.endOf(model.items[moment - 1]?.turn) ? " here" : ""}`);
-  row.append(element("span", "cell", String(turn)));
-  for (const name of model.names) {
-    const value = slots.get(name);
-    const changed = plain(value ?? null) !== plain(before.get(name) ?? null);
-    const cell = element("span", `cell${changed ? " changed" : ""}`, value === undefined ? (changed ? "∅" : "") : plain(value));
-    cell.title = value === undefined ? "" : plain(value);
-    cell.addEventListener("click", () => (chosen = name));
-    row.append(cell);
+function choose(slot) {
+  shown = { ...shown, slot: shown.slot === slot ? undefined : slot };
+  if (state) state.chosen = shown.slot;
+  show(moment, false);
+  address.write(shown);
+}
+
+function view_({ view }) {
+  return view in VIEWS ? view : shown.view ?? "debug";
+}
+
+function look_(view) {
+  open({ ...shown, view });
+}
+
+async function next(back, text = "") {
+  $("told").textContent = "Looking…";
+  let from = moment;
+  while (from !== null) {
+    const found = await answered(matching, { conversation: stretch.conversation, event: from, text, back });
+    if (!found) return;
+    if (found.event !== null) {
+      $("told").textContent = "";
+      return travel(found.event);
+    }
+    from = found.seen;
   }
-  row.addEventListener("click", () => travel(event));
-  return row;
-});
-
-function showTurns(turn) {
-  heading.replaceChildren(element("span", "cell", "turn"), ...model.names.map((name) => element("span", "cell", name)));
-  const index = model.turns.findIndex((row) => row.turn === turn);
-  turns.show(model.turns.length);
-  if (index >= 0) turns.reveal(index);
+  $("told").textContent = text ? `“${text}” is said nowhere ${back ? "before" : "after"} event ${moment}.` : `Nothing fails ${back ? "before" : "after"} event ${moment}.`;
 }
 
-// --- this moment ---------------------------------------------------------------------------------
-
-function showSlots(item) {
-  const slots = model.slotsAt(moment);
-  const rows = [...slots].map(([name, value]) => {
-    const row = element("tr", item?.slots && name in item.slots ? "changed" : "");
-    const button = element("button", "", name);
-    button.type = "button";
-    button.title = "Why this value?";
-    button.addEventListener("click", () => explain(chosen === name ? null : name));
-    const cell = element("td");
-    cell.append(button);
-    row.append(cell, element("td", "", plain(value)));
-    return row;
-  });
-  $("slots").tBodies[0].replaceChildren(...rows);
-  $("slots").hidden = rows.length === 0;
-  $("no-slots").hidden = rows.length > 0;
-  $("when").textContent = item ? `after event ${moment}${item.time ? `, ${clock(item.time)}` : ""}` : "before the first event";
-  $("detail-title").textContent = item ? `${moment}: ${item.type}` : "";
-  $("detail").textContent = item ? JSON.stringify(item.fields, null, 2) : "";
-  $("content").replaceChildren(...(item?.content ? [download(item)] : []));
-  explain(chosen);
-}
-
-function download({ event, content }) {
-  const link = element("a", "", `Download ${content.bytes.toLocaleString("en")} bytes, ${content.type}`);
-  link.href = `/inspect/api/content?${new URLSearchParams({ conversation: shown, event })}`;
-  link.download = "";
-  return link;
-}
-
-function explain(name) {
-  chosen = name;
-  $("why-title").hidden = name === null;
-  $("why-title").textContent = name === null ? "" : `Why ${name}?`;
-  $("why").replaceChildren(...(name === null ? [] : model.why(name, moment).map(reason)));
-}
-
-function reason(item) {
-  const value = item.slots[chosen];
-  const link = element("a", "", `event ${item.event}, ${item.type}`);
-  link.href = address(shown, item.event);
-  const said = model.messageOf(item.turn);
-  const line = element("li");
-  const became = value === null ? "was taken away" : `became ${plain(value)}`;
-  line.append(link, ` in turn ${item.turn}: it ${became}`);
-  if (said?.fields.text) line.append(`, after “${said.fields.text}”`);
-  return line;
-}
-
-// --- moving --------------------------------------------------------------------------------------
-
-function toTurn(step) {
-  const turn = model.items[moment - 1]?.turn ?? 0;
-  const index = model.turns.findIndex((row) => row.turn === turn);
-  const wanted = model.turns[index < 0 ? 0 : index + step];
-  travel(wanted ? wanted.event : step < 0 ? 0 : model.last);
+async function copyLink() {
+  try {
+    await navigator.clipboard.writeText(new URL(address.written({ ...shown, event: moment }), location.href).href);
+    $("told").textContent = "The link to this moment is copied.";
+  } catch {
+    $("told").textContent = "The browser lets nothing be copied; the address is the link.";
+  }
 }
 
 const KEYS = {
-  ArrowLeft: (shift) => (shift ? toTurn(-1) : travel(moment - 1)),
-  ArrowRight: (shift) => (shift ? toTurn(1) : travel(moment + 1)),
-  PageUp: () => toTurn(-10),
-  PageDown: () => toTurn(10),
-  Home: () => travel(0),
-  End: () => travel(model.last),
-  l: () => follow(),
+  ArrowLeft: ["event before; with Shift turn before", (shift) => (shift ? toTurn(state.turn - 1) : travel(moment - 1))],
+  ArrowRight: ["next event; with Shift next turn", (shift) => (shift ? toTurn(state.turn + 1) : travel(moment + 1))],
+  PageUp: ["ten turns back", () => toTurn(Math.max(0, state.turn - 10))],
+  PageDown: ["ten turns on", () => toTurn(state.turn + 10)],
+  Home: ["before the first event", () => travel(0)],
+  End: ["the last event", () => travel(stretch.last)],
+  l: ["follow the conversation as it goes on", follow],
+  x: ["next failure", () => next(false)],
+  X: ["failure before", () => next(true)],
+  w: ["why the slot that changed last has its value", why],
+  1: ["Read", () => look_("read")],
+  2: ["Debug", () => look_("debug")],
+  3: ["Slots", () => look_("slots")],
+  4: ["Raw", () => look_("raw")],
+  s: ["search in this conversation", () => $("find").focus()],
+};
+const ALWAYS = {
+  "/": ["search the conversations", () => $("search").focus()],
+  "?": ["this help", help],
 };
 
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target === $("search")) {
-    if (event.key === "Escape") $("search").blur();
-    return;
-  }
-  if (event.key === "/") {
-    event.preventDefault();
-    return $("search").focus();
-  }
-  if (shown && KEYS[event.key]) {
-    event.preventDefault();
-    KEYS[event.key](event.shiftKey);
-  }
-});
+function why() {
+  const [newest] = [...state.changes].sort(([, one], [, other]) => other.event - one.event);
+  const slot = newest?.[0] ?? [...state.slots.keys()][0];
+  if (slot) choose(slot);
+}
+
+function help() {
+  const rows = described({ ...KEYS, ...ALWAYS }).map(([key, words]) => {
+    const row = element("div");
+    row.append(element("kbd", "", key), ` ${words}`);
+    return row;
+  });
+  $("keys").replaceChildren(...rows);
+  $("help").showModal();
+}
+
+const guarded = Object.fromEntries(Object.entries(KEYS).map(([key, [words, act]]) => [key, [words, (shift) => stretch && state && act(shift)]]));
+listen({ ...guarded, ...ALWAYS }, (field) => field.blur());
 
 $("slider").addEventListener("input", () => travel(Number($("slider").value)));
-$("prev").addEventListener("click", () => travel(moment - 1));
-$("next").addEventListener("click", () => travel(moment + 1));
-$("prev-turn").addEventListener("click", () => toTurn(-1));
-$("next-turn").addEventListener("click", () => toTurn(1));
-$("live").addEventListener("click", () => (following ? travel(moment) : follow()));
-$("back").addEventListener("click", () => {
-  location.hash = "";
-  document.body.classList.remove("reading");
+$("prev").addEventListener("click", () => KEYS.ArrowLeft[1](false));
+$("next").addEventListener("click", () => KEYS.ArrowRight[1](false));
+$("prev-turn").addEventListener("click", () => KEYS.ArrowLeft[1](true));
+$("next-turn").addEventListener("click", () => KEYS.ArrowRight[1](true));
+$("live").addEventListener("click", () => (shown.event === undefined ? travel(moment) : follow()));
+$("failure").addEventListener("click", () => next(false));
+$("copy").addEventListener("click", copyLink);
+$("show-help").addEventListener("click", help);
+$("back").addEventListener("click", leave);
+$("find").addEventListener("keydown", ({ key, shiftKey }) => key === "Enter" && $("find").value && next(shiftKey, $("find").value));
+for (const name of Object.keys(VIEWS)) $(`tab-${name}`).addEventListener("click", () => look_(name));
+$("tab-here").addEventListener("click", () => document.body.classList.toggle("at-moment"));
+$("hide").addEventListener("change", () => {
+  const hidden = Object.keys(HIDEABLE).filter((kind) => !$(`show-${kind}`).checked);
+  shown = { ...shown, hide: hidden.join(",") };
+  show(moment, false);
+  address.write(shown);
+});
+$("view").addEventListener("click", ({ target }) => {
+  const slot = target.closest("[data-slot]");
+  const event = target.closest("[data-event]");
+  if (target.closest("a, summary, .unfold") || getSelection().toString()) return;
+  if (slot) choose(slot.dataset.slot);
+  if (event) travel(Number(event.dataset.event));
 });
 
-const TABS = ["timeline", "turns", "now"];
-for (const name of TABS) {
-  $(`tab-${name}`).addEventListener("click", () => {
-    for (const other of TABS) $(`tab-${other}`).setAttribute("aria-selected", other === name);
-    $("timeline").hidden = name !== "timeline";
-    $("turns").hidden = name !== "turns";
-    $("now").classList.toggle("shown", name === "now");
-    show(moment);
-  });
+function leave() {
+  document.body.classList.remove("reading");
+  history.pushState(null, "", location.pathname);
 }
 
 function fromAddress() {
-  const asked = new URLSearchParams(location.hash.slice(1));
-  const conversation = asked.get("conversation");
-  const event = Number(asked.get("event")) || 0;
-  if (!conversation) return list();
-  if (conversation !== shown) return open(conversation, event);
-  event ? travel(event) : follow();
+  address.forget();
+  const asked = address.asked();
+  if (!asked.conversation) return document.body.classList.remove("reading");
+  document.body.classList.add("reading");
+  if (asked.event !== undefined) asked.event = Number(asked.event) || 0;
+  const same = stretch?.conversation === asked.conversation && shown.view === view_(asked);
+  shown = { ...asked, view: view_(asked) };
+  if (same && asked.event !== undefined && stretch.covers(asked.event)) return show(asked.event, false), flow.reveal(moment);
+  open(asked, false);
 }
 
-window.addEventListener("hashchange", fromAddress);
+window.addEventListener("popstate", fromAddress);
 fromAddress();
-list();
+list.refresh();

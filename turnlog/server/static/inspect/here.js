@@ -1,0 +1,91 @@
+// This moment: the slots, why one has its value, and the event itself.
+
+import { element } from "/static/dom.js";
+import { download } from "/static/inspect/parts.js";
+import { Question } from "/static/inspect/question.js";
+import { moment as when, plain } from "/static/inspect/said.js";
+
+const ROWS = 14;
+
+export class Here {
+  /** choose(slot or null), go(event): what a click asks for. */
+  constructor(page, { choose, go, fail }) {
+    Object.assign(this, { page, choose, go, fail, all: false });
+    this.reasons = new Question("why");
+    this.asked = null;
+    page("all-slots").addEventListener("click", () => {
+      this.all = true;
+      this.show(this.state);
+    });
+  }
+
+  /** state: {conversation, moment, item, slots, changes, chosen, turn}. */
+  show(state) {
+    this.state = state;
+    this.#slots(state);
+    this.#event(state);
+    this.explain(state);
+  }
+
+  #slots({ slots, changes, item, moment, chosen, turn }) {
+    const rows = [...slots].sort(([one], [other]) => order(changes, other) - order(changes, one));
+    const shown = this.all ? rows : rows.slice(0, ROWS);
+    this.page("rows").replaceChildren(...shown.map(([name, value]) => this.#row(name, value, changes.get(name), turn, chosen)));
+    this.page("slots").hidden = rows.length === 0;
+    this.page("no-slots").hidden = rows.length > 0;
+    this.page("all-slots").hidden = shown.length === rows.length;
+    this.page("all-slots").textContent = `All ${rows.length} slots`;
+    this.page("when").textContent = item ? `after event ${moment}${item.time ? `, ${when(item.time)}` : ""}` : "before the first event";
+  }
+
+  #row(name, value, change, turn, chosen) {
+    const row = element("tr", change?.turn === turn ? "changed" : "");
+    const cell = element("td");
+    const button = element("button", "", name);
+    button.type = "button";
+    button.dataset.slot = name;
+    button.setAttribute("aria-pressed", name === chosen);
+    cell.append(button);
+    row.append(cell, element("td", "", plain(value)), element("td", "soft", change ? `turn ${change.turn}` : ""));
+    return row;
+  }
+
+  #event({ item, moment, conversation }) {
+    this.page("detail-title").textContent = item ? `${moment}: ${item.type}${item.actor ? `, by ${item.actor}` : ""}` : "";
+    this.page("detail").textContent = item ? JSON.stringify(item.fields, null, 2) : "";
+    this.page("content").replaceChildren(...(item?.content ? [download(conversation, item)] : []));
+  }
+
+  async explain({ conversation, moment, chosen }) {
+    const key = JSON.stringify([conversation, moment, chosen]);
+    if (key === this.asked) return;
+    this.asked = key;
+    this.page("why-title").hidden = !chosen;
+    this.page("why-title").textContent = chosen ? `Why ${chosen}?` : "";
+    if (!chosen) {
+      this.reasons.drop();
+      return this.page("why").replaceChildren();
+    }
+    try {
+      const steps = await this.reasons.ask({ conversation, slot: chosen, event: moment });
+      if (steps) this.page("why").replaceChildren(...(steps.length ? steps.map((step) => this.#reason(step, chosen)) : [element("li", "", "No event: it has no value, or its initial one.")]));
+    } catch (error) {
+      this.fail(error.message);
+    }
+  }
+
+  #reason(item, chosen) {
+    const made = element("li");
+    const link = element("a", "", `event ${item.event}, ${item.type}`);
+    link.href = this.go(item.event);
+    const value = item.slots?.[chosen];
+    made.append(link, ` in turn ${item.turn}`);
+    if (value !== undefined) made.append(value === null ? ": taken away" : `: ${plain(value)}`);
+    if (item.fields.text) made.append(`: “${item.fields.text}”`);
+    return made;
+  }
+}
+
+function order(changes, name) {
+  return changes.get(name)?.event ?? 0;
+}

@@ -1,0 +1,143 @@
+// A stretch of a conversation: some of its events, one after the other, and what follows from them.
+
+export class Stretch {
+  /** window: what the server gives of a conversation around a moment. */
+  constructor(window) {
+    this.conversation = window.conversation;
+    this.before = new Map(Object.entries(window.slots));
+    this.first = window.first;
+    this.items = window.items;
+    this.rewinds = new Map(); // the number of each, and of the event it went back to
+    this.learn(window);
+    this.note(window.items);
+  }
+
+  /** How long the conversation is by now. */
+  learn({ last, turns, started, ended, channel, branch, origin }) {
+    Object.assign(this, { last, turns, started, ended, channel, branch, origin });
+  }
+
+  get end() {
+    return this.first + this.items.length - 1;
+  }
+
+  covers(event) {
+    return event >= this.first - 1 && event <= this.end;
+  }
+
+  item(event) {
+    return this.items[event - this.first];
+  }
+
+  /** Note what goes back where. */
+  note(items) {
+    for (const { event, to } of items) if (to !== undefined) this.rewinds.set(event, to);
+    this.order = null;
+  }
+
+  noteAll(pairs) {
+    for (const [event, to] of pairs) this.rewinds.set(event, to);
+    this.order = null;
+  }
+
+  // --- growing and letting go ----------------------------------------------------------------------
+
+  /** What was recorded meanwhile. False where some of it is missing in between. */
+  follow(items) {
+    const fresh = items.filter(({ event }) => event > this.last);
+    if (!fresh.length) return true;
+    const whole = this.end === this.last && fresh[0].event === this.last + 1;
+    this.last = fresh.at(-1).event;
+    this.turns = Math.max(this.turns, fresh.at(-1).turn);
+    this.note(fresh);
+    if (whole) this.items.push(...fresh);
+    return whole;
+  }
+
+  append(window) {
+    if (window.first !== this.end + 1) return;
+    this.items.push(...window.items);
+    this.learn(window);
+    this.note(window.items);
+  }
+
+  prepend(window) {
+    if (window.first + window.items.length !== this.first) return;
+    this.items = [...window.items, ...this.items];
+    this.before = new Map(Object.entries(window.slots));
+    this.first = window.first;
+    this.note(window.items);
+  }
+
+  /** Let go of the events before one. */
+  leaveBefore(event) {
+    this.before = this.slotsAt(event - 1);
+    this.items = this.items.slice(event - this.first);
+    this.first = event;
+  }
+
+  /** Let go of the events after one. */
+  leaveAfter(event) {
+    this.items = this.items.slice(0, event - this.first + 1);
+  }
+
+  // --- what follows --------------------------------------------------------------------------------
+
+  /** The slots after an event of the stretch; Map of name to value. */
+  slotsAt(event) {
+    const slots = new Map(this.before);
+    for (const item of this.items) {
+      if (item.event > event) break;
+      changed(slots, item.slots);
+    }
+    return slots;
+  }
+
+  /** The turn in which each slot last changed up to an event; none where that was before. */
+  changesAt(event) {
+    const turns = new Map();
+    for (const item of this.items) {
+      if (item.event > event) break;
+      for (const name of Object.keys(item.slots ?? {})) turns.set(name, item);
+    }
+    return turns;
+  }
+
+  /** Whether an event was taken back, or is on a branch that was left, at a moment. */
+  isUndone(number, moment) {
+    this.order ??= [...this.rewinds].sort((one, other) => other[0] - one[0]);
+    let reached = moment; // what counts, from the moment back to the first event
+    for (const [event, to] of this.order) {
+      if (event > reached) continue;
+      if (number >= event) return false;
+      if (number > to) return true;
+      reached = to;
+    }
+    return false;
+  }
+
+  /** The turns of the stretch in parts of at most so many events: [{turn, items}], oldest first. */
+  byTurn(most) {
+    const turns = [];
+    for (const item of this.items) {
+      const open = turns.at(-1);
+      if (open?.turn === item.turn && open.items.length < most) open.items.push(item);
+      else turns.push({ turn: item.turn, items: [item] });
+    }
+    return turns;
+  }
+
+  /** The last event of a turn that the stretch has whole; undefined where it has not. */
+  endOf(turn) {
+    const next = this.items.find((item) => item.turn > turn);
+    if (next) return next.event - 1 >= this.first - 1 ? next.event - 1 : undefined;
+    return this.end === this.last && turn >= this.turns ? this.last : undefined;
+  }
+}
+
+function changed(slots, changes = {}) {
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === null) slots.delete(name);
+    else slots.set(name, value);
+  }
+}

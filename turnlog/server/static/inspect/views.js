@@ -1,0 +1,39 @@
+// Views: what the blocks of a stretch look like.
+
+import * as debug from "/static/inspect/debug.js";
+import { answers } from "/static/inspect/parts.js";
+import * as read from "/static/inspect/read.js";
+import { columns, heading, lines, row } from "/static/inspect/tables.js";
+
+const BLOCK = 24; // events of a turn that are one block
+
+/** name: {before, after: events asked for around a moment, make: a block's element}. */
+export const VIEWS = {
+  read: { before: 30, after: 18, make: read.turn },
+  debug: { before: 30, after: 18, make: debug.turn },
+  slots: { before: 120, after: 80, make: row, whole: true },
+  raw: { before: 40, after: 30, make: lines },
+};
+
+/** The blocks of a stretch: [{key, first, last, make}]. whole: asks for an event that was cut. */
+export function blocks(stretch, name, whole) {
+  const view = VIEWS[name];
+  const names = view.whole ? columns(stretch) : [];
+  const results = answers(stretch.items);
+  const pairs = { results, answered: new Set([...results.values()].map(({ event }) => event)) };
+  const made = [];
+  let before = null;
+  for (const { turn, items } of stretch.byTurn(view.whole ? Infinity : BLOCK)) {
+    const [first, last] = [items[0].event, items.at(-1).event];
+    const given = { turn, items, before, names, pairs, whole };
+    const key = JSON.stringify([name, first, last, names, items.map(({ event }) => results.get(event)?.event), items.some(({ unfolded }) => unfolded)]);
+    made.push({ key, first, last, make: () => view.make({ ...given, slots: stretch.slotsAt(first - 1) }) });
+    before = items.findLast(({ time }) => time !== null) ?? before;
+  }
+  return made;
+}
+
+/** What stands above the blocks. */
+export function top(stretch, name) {
+  return VIEWS[name].whole ? [heading(columns(stretch))] : [];
+}
