@@ -38,7 +38,8 @@ from turnlog.errors import BotError, FormatError, ToolFailed
 from turnlog.replay import Divergence, ReplayedConversation, Rules, replay
 from turnlog.replay.comparing import Difference
 from turnlog.replay.comparing import difference as compared
-from turnlog.replay.groups import grouped, key
+from turnlog.replay.group_key import key
+from turnlog.replay.groups import grouped
 from turnlog.replay.rules import load
 from turnlog.reports import replay as report
 
@@ -140,7 +141,7 @@ def test_ignoring_texts_does_not_hide_a_message_that_is_missing():
 
 
 def test_a_failure_that_was_recorded_is_expected_again():
-    failed = [BotFailed("error", "then")]
+    failed: list[Event] = [BotFailed("error", "then")]
     assert difference(failed, [BotFailed("error", "now")], Rules()) is None
     assert difference(failed, [BotFailed("timeout")], Rules()) is not None
     found = difference(failed, ANSWER, Rules())

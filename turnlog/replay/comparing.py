@@ -42,13 +42,18 @@ class Item(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """event: number of the recorded event, None where there is none. path: where in the event."""
+    """event: number of the recorded event, None where there is none. path: where in the event.
+
+    compared: what the rules left of the events. action: the one executed last before them.
+    """
 
     kind: Kind
     expected: Any
     actual: Any
     event: int | None = None
     path: str = ""
+    compared: tuple[Any, Any] | None = None
+    action: str | None = None
 
 
 FAMILIES: dict[type[e.Event], Family] = {
@@ -272,13 +277,31 @@ def _first(wanted: Sequence[Item], got: Sequence[Item], rules: Rules) -> Differe
     if not lost and not new:
         return None if "order" in rules.ignore else _order(wanted, got)
     if not lost:
-        return Difference("extra", None, _plain(new[0].event))
+        return Difference(
+            "extra",
+            None,
+            _plain(new[0].event),
+            compared=(None, _says(new[0])),
+            action=new[0].action,
+        )
     item, other = _paired(lost, new)[0]
     if other is None:
-        return Difference("missing", _plain(item.event), None, item.number)
-    path = ".".join(_path(binary.decode(item.content), binary.decode(other.content)))
+        return Difference(
+            "missing",
+            _plain(item.event),
+            None,
+            item.number,
+            compared=(_says(item), None),
+            action=item.action,
+        )
+    compared = _says(item), _says(other)
     return Difference(
-        _kind(item, other), _plain(item.event), _plain(other.event), item.number, path
+        _kind(item, other),
+        _plain(item.event),
+        _plain(other.event),
+        item.number,
+        ".".join(_path(*compared)),
+        compared,
     )
 
 

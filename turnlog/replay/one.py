@@ -20,7 +20,7 @@ from turnlog.replay.asking import Asker
 from turnlog.replay.comparing import Difference, difference
 from turnlog.replay.coverage import covered
 from turnlog.replay.divergence import Divergence, link
-from turnlog.replay.groups import key
+from turnlog.replay.group_key import key
 from turnlog.replay.replayed import ReplayedConversation
 from turnlog.replay.turns import recorded_turns
 
@@ -75,4 +75,4 @@ def divergence(id: str, turn: Turn, slots: dict[str, Any], difference: Differenc
         slots=slots,
         link=link(id, event),
     )
-    return replace(found, group=key(found))
+    return replace(found, group=key(found, difference.compared, difference.action))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from turnlog.domain import events as e
@@ -46,6 +46,7 @@ class _Record:
         self._gaps = gaps
         self._answers = RecordedAnswers(events)
         self._taken_back = taken_back(event for _, event in events)
+        self._paused = frozenset(_while_paused(events))
         self._results = answers(events)
         hidden = (event for number, event in events if number in gaps.events)
         self._hidden = {id(event) for event in hidden if isinstance(event, e.ToolReturned)}
@@ -64,7 +65,8 @@ class _Record:
         by = self._taken_back.get(turn.first_event)
         if by is not None and by not in own:
             return "taken_back"
-        if not all(_is_no_answer(event) for _, event in answer):
+        silent = _UNDERSTOOD if turn.first_event in self._paused else ()
+        if not all(is_anybodys(event) or isinstance(event, silent) for _, event in answer):
             return None
         return "foreign" if any(map(_is_of_others, turn.events[1:])) else "unanswered"
 
@@ -76,10 +78,20 @@ class _Record:
         return any(id(returned) in self._hidden for _, returned in calls)
 
 
-def _is_no_answer(event: e.Event) -> bool:
-    """Also of what a paused bot hears, it says what it understands (Rasa)."""
-    is_understood = isinstance(event, e.MessageUnderstood | e.EntitiesAdded)
-    return is_anybodys(event) or (is_understood and event.cause is None)
+_UNDERSTOOD = (e.MessageUnderstood, e.EntitiesAdded)
+"""What also a bot that is paused says of a message (Rasa)."""
+
+
+def _while_paused(events: Iterable[Numbered]) -> Iterator[int]:
+    """The messages to which the bot was to say nothing."""
+    paused = False
+    for number, event in events:
+        if isinstance(event, e.ConversationPaused):
+            paused = True
+        elif isinstance(event, e.ConversationResumed | e.ConversationRestarted):
+            paused = False
+        elif paused and isinstance(event, e.UserUttered):
+            yield number
 
 
 def _is_of_others(event: e.Event) -> bool:

@@ -1,0 +1,130 @@
+"""How two texts differ, in words that other texts which differ for the same cause share.
+
+Numbers, names, ids and known values are taken out first, so that they split no group.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from difflib import SequenceMatcher
+
+from turnlog.domain.hidden_values import pattern
+
+NUMBER, NAME = "#", "…"
+"""What stands for a number or an id, and for a name or a known value."""
+
+LONGEST = 120
+"""Characters of a wording."""
+
+_COMPARED = 300
+"""Words of a text beyond those that both begin with, which are compared one by one."""
+
+_TOKEN = re.compile(r"[^\W_]+(?:[-_'’./:@+]+[^\W_]+)*|[^\w\s]|_")
+_SENTENCE_ENDS = frozenset('.!?:;…"“”«»()•-–—*>')
+_BETWEEN = frozenset((",", "and", "or", "&", "und", "oder", "/"))
+_AS_WRITTEN = frozenset(("I", "OK"))
+
+
+def difference(one: str, other: str, values: Iterable[str] = ()) -> str:
+    """What is said in place of what. values: known ones, taken out as names are."""
+    if not one or not other:
+        return f"{_quoted(words(one, values))} → {_quoted(words(other, values))}"
+    if one.casefold() == other.casefold():
+        return "letter case"
+    if one.split() == other.split() or "".join(one.split()) == "".join(other.split()):
+        return "spaces"
+    if one.startswith(other):
+        return "cut short"
+    known = frozenset(values)
+    tokens, others = words(one, known), words(other, known)
+    changes = list(_changes(tokens, others) if tokens != others else _beside(one, other, known))
+    return clipped(", ".join(changes))
+
+
+def saying(text: str, values: Iterable[str] = ()) -> str:
+    """What a text says."""
+    return clipped(_quoted(words(text, values)))
+
+
+def clipped(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+# --- words --------------------------------------------------------------------------------------
+
+
+def words(text: str, values: Iterable[str] = ()) -> list[str]:
+    """The words and signs of a text, without numbers, names and known values."""
+    found = pattern({value for value in values if len(value) > 1})
+    known = found.sub(f" {NAME} ", text) if found is not None else text
+    return _listed_once(_general(_TOKEN.findall(known)))
+
+
+def _general(tokens: Sequence[str]) -> Iterator[str]:
+    begins = True
+    for token in tokens:
+        if any(map(str.isdigit, token)) or "@" in token or "://" in token:
+            yield NUMBER
+        elif not begins and token[0].isupper() and token not in _AS_WRITTEN:
+            yield NAME
+        else:
+            yield token
+        begins = token in _SENTENCE_ENDS and token != NAME
+
+
+def _listed_once(tokens: Iterable[str]) -> list[str]:
+    """Several names or numbers in a row, also with commas between them, as one."""
+    kept: list[str] = []
+    for token in tokens:
+        if token in (NAME, NUMBER):
+            while len(kept) > 1 and kept[-1] in _BETWEEN and kept[-2] in (NAME, NUMBER):
+                kept.pop()
+            if kept and kept[-1] in (NAME, NUMBER):
+                continue
+        kept.append(token)
+    return kept
+
+
+def _quoted(tokens: Sequence[str]) -> str:
+    text = re.sub(r" (?=[.,!?:;)])", "", " ".join(tokens))
+    return f"“{text}”"
+
+
+# --- what changed -------------------------------------------------------------------------------
+
+
+def _changes(one: Sequence[str], other: Sequence[str]) -> Iterator[str]:
+    """Each change; of texts that have little in common all between what they share at the ends."""
+    one, other = _middles(one, other)
+    if max(len(one), len(other)) > _COMPARED:
+        yield f"{_quoted(one)} → {_quoted(other)}"
+        return
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    changes = [change for change in matcher.get_opcodes() if change[0] != "equal"]
+    if matcher.ratio() < 0.5 or len(changes) > 3:
+        changes = [("replace", 0, len(one), 0, len(other))]
+    for _, begin, end, start, stop in changes:
+        yield f"{_quoted(one[begin:end])} → {_quoted(other[start:stop])}"
+
+
+def _middles(one: Sequence[str], other: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """What is between the words that both begin with and those that both end with."""
+    shortest = min(len(one), len(other))
+    begin = next((i for i in range(shortest) if one[i] != other[i]), shortest)
+    rest = shortest - begin
+    end = next((i for i in range(rest) if one[-1 - i] != other[-1 - i]), rest)
+    return one[begin : len(one) - end], other[begin : len(other) - end]
+
+
+def _beside(one: str, other: str, values: Collection[str]) -> Iterator[str]:
+    """Where no more than a number, a name or a value differs: the words beside the first."""
+    tokens, others = _TOKEN.findall(one), _TOKEN.findall(other)
+    pairs = enumerate(zip(tokens, others, strict=False))
+    place = next((i for i, (word, another) in pairs if word != another), 0)
+    before = _words_of(tokens[:place], values)[-2:]
+    yield _quoted([*before, NAME])
+
+
+def _words_of(tokens: Sequence[str], values: Collection[str]) -> list[str]:
+    return [word for word in words(" ".join(tokens), values) if word not in (NAME, NUMBER)]
