@@ -32,12 +32,20 @@ def cause(failed: Mapping[str, Any], values: Iterable[str]) -> str:
 
     failed: a BotFailed in plain form.
     """
-    error, colon, detail = str(failed.get("detail") or "an answer").partition(":")
-    said = [error, *([wording.saying(detail.strip(), values)] if colon and detail.strip() else [])]
-    frame = _of_the_bot(traceback(failed) or "")
-    if frame is not None:
-        said.append(wording.clipped(f"in {frame.function}: {frame.code}"))
-    return " ".join(said)
+    error, _, detail = str(failed.get("detail") or "an answer").partition(":")
+    if (frame := _of_the_bot(traceback(failed) or "")) is None:
+        return " ".join((error, *_said(detail, values)))
+    line = wording.clipped(f"in {frame.function}: {frame.code}")
+    return " ".join((error, *_said(_QUOTED.sub(wording.NAME, detail), values), line))
+
+
+_QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
+"""What an error names: in most cases what was looked for, which differs each time."""
+
+
+def _said(detail: str, values: Iterable[str]) -> Iterator[str]:
+    if detail.strip() not in ("", wording.NAME):
+        yield wording.saying(detail.strip(), values)
 
 
 def traceback(event: Any) -> str | None:

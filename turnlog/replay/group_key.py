@@ -6,9 +6,8 @@ the one conversation.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from turnlog.domain.hidden_values import leaves
@@ -34,7 +33,7 @@ def key(
 class _Case:
     def __init__(self, divergence: Divergence, expected: Any, actual: Any, action: str | None):
         self.expected, self.actual, self.action = expected, actual, action
-        self.place = re.sub(r"(?<=\.)\d+(?=\.|$)", "*", divergence.path)
+        self.path = divergence.path.split(".") if divergence.path else []
         held = leaves([divergence.slots, [_values(expected), _values(actual)]])
         self.values = {value for value in held if isinstance(value, str)}
 
@@ -50,26 +49,32 @@ def _changed(case: _Case) -> Iterator[str]:
         yield f"{one} → {other}"
         return
     yield one
-    yield case.place
-    before, after = _kind_at(case.expected, case.place), _kind_at(case.actual, case.place)
-    if before != after:
-        yield f"{before} → {after}"
+    yield ".".join(name for name in case.path if not name.isdecimal())
+    if _at(case.actual, case.path) is None:
+        yield "→ nothing"
 
 
 def _text(case: _Case) -> Iterator[str]:
     yield _about(case.expected)
-    if case.place not in ("text", ""):
-        yield case.place
+    if case.path not in (["text"], []):
+        yield ".".join(name for name in case.path if not name.isdecimal())
         return
     one, other = (str((event or {}).get("text") or "") for event in (case.expected, case.actual))
     if one != other:
         yield wording.difference(one, other, case.values)
 
 
-def _one_sided(event: PlainEvent, case: _Case) -> Iterator[str]:
-    yield _about(event)
-    if text := event.get("text"):
+def _missing(case: _Case) -> Iterator[str]:
+    """Of a text the action that says it, where there is one: texts of one action are many."""
+    yield _about(case.expected)
+    if text := case.expected.get("text"):
         yield case.action or wording.saying(str(text), case.values)
+
+
+def _extra(case: _Case) -> Iterator[str]:
+    yield _about(case.actual)
+    if text := case.actual.get("text"):
+        yield wording.saying(str(text), case.values)
 
 
 def _intent(case: _Case) -> Iterator[str]:
@@ -122,8 +127,8 @@ _SAYS: dict[Kind, Callable[[_Case], Iterator[str]]] = {
     "text": _text,
     "tool_call": _changed,
     "tool_arguments": _changed,
-    "missing": lambda case: _one_sided(case.expected, case),
-    "extra": lambda case: _one_sided(case.actual, case),
+    "missing": _missing,
+    "extra": _extra,
     "order": _order,
     "error": _failed,
     "timeout": lambda case: iter(()),
@@ -137,11 +142,13 @@ def _about(event: PlainEvent | None) -> str:
     return " ".join(str(event[key]) for key in ("type", "name") if event.get(key) is not None)
 
 
-def _kind_at(event: Any, path: str) -> str:
-    """What sort of a value is there."""
-    for name in path.split(".") if path else ():
-        event = event.get(name) if isinstance(event, dict) else None
-    return "number" if type(event) in (int, float) else _SORTS.get(type(event), "text")
-
-
-_SORTS = {type(None): "nothing", bool: "yes or no", list: "list", dict: "object"}
+def _at(event: Any, path: Iterable[str]) -> Any:
+    """What is there in an event; None where nothing is."""
+    for name in path:
+        if isinstance(event, dict):
+            event = event.get(name)
+        elif isinstance(event, list) and name.isdecimal() and int(name) < len(event):
+            event = event[int(name)]
+        else:
+            return None
+    return event
