@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from turnlog.cli import output, trial
+from turnlog.cli import asking, output, trial
 from turnlog.cli.choosing import Choice, Last, Sample, Since, Where
 from turnlog.cli.settings import open_log, settings
 from turnlog.domain.amounts import amount
@@ -18,26 +18,12 @@ if TYPE_CHECKING:
     from turnlog.replay.groups import DivergenceGroup
     from turnlog.replay.replayed import ReplayedConversation
     from turnlog.replay.rules import Rules
-    from turnlog.replay.settings import Tools
 
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="The conversations; or --all.")
 ]
 All = Annotated[bool, typer.Option("--all", help="Every conversation.")]
 BotName = Annotated[str, typer.Option("--bot", metavar="MODULE:ATTR", help="The bot.")]
-Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")]
-Concurrency = Annotated[
-    int,
-    typer.Option("--concurrency", metavar="N", min=1, help="Conversations at once, for each."),
-]
-ToolsOf = Annotated[
-    str,
-    typer.Option(
-        "--tools", metavar="record|live", help="Whose results; live really runs the bot's tools."
-    ),
-]
-Pdb = Annotated[bool, typer.Option("--pdb", help="Debug the bot here, where it raises or stops.")]
-Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds for an answer.")]
 RulesFile = Annotated[
     Path | None, typer.Option("--rules", metavar="FILE", help="What may differ (TOML).")
 ]
@@ -65,11 +51,13 @@ def replay(
     since: Since = None,
     last: Last = None,
     sample: Sample = None,
-    jobs: Jobs = 1,
-    concurrency: Concurrency = 1,
-    tools: ToolsOf = "record",
-    pdb: Pdb = False,
-    timeout: Timeout = 30.0,
+    jobs: asking.Jobs = 1,
+    concurrency: asking.Concurrency = 1,
+    timeout: asking.Timeout = 30.0,
+    tools: asking.Tools = "record",
+    pdb: asking.Pdb = False,
+    runs: asking.Runs = 1,
+    at_least: asking.AtLeast = None,
     rules: RulesFile = None,
     ignore: Ignore = None,
     ignore_slot: IgnoreSlot = None,
@@ -86,22 +74,18 @@ def replay(
 ) -> None:
     """Ask a bot again what users said, and compare.
 
-    Exit status 1 where it answers otherwise, 2 where nothing was replayed or the bot is broken.
-    Differences of one cause are one group.
+    Exit status 1 where it answers otherwise, 2 where nothing was replayed or the bot is broken, 3
+    where it only does so in some of several runs. Differences of one cause are one group.
 
     Clock, tool results and what came before each message are the record's.
     """
-    from turnlog.replay import many
     from turnlog.replay import rules as rule
-    from turnlog.replay.replayed import check_something_was_replayed
 
     choice = Choice(where, since, last, sample)
     if all_ if ids else not (all_ or any(choice)):
         raise typer.BadParameter("name conversations, or give --all, or what chooses some")
-    if pdb and (jobs > 1 or concurrency > 1 or settings().json):
-        raise typer.BadParameter("--pdb needs the terminal and one bot at a time")
-    if tools not in ("record", "live"):
-        raise typer.BadParameter(f"--tools is record or live, not {tools}")
+    how = asking.Asking(jobs, concurrency, timeout, tools, pdb, runs, at_least)
+    how.check()
     output.leave_stdout_to(junit, html)
     allowed = rule.combined(rules, ignore or (), ignore_slot or (), mask or ())
     alone = trial.TrialOptions(from_turn, say, edit or (), follow, beside, as_)
@@ -113,10 +97,7 @@ def replay(
     replayed: list[ReplayedConversation] = []
     with open_log(readonly=True) as log:
         chosen = choice.ids(log, ids or ())
-        results = many.replay(
-            log, chosen, bot, rules=allowed, timeout=timeout, jobs=jobs,
-            concurrency=concurrency, tools=cast("Tools", tools), pdb=pdb,
-        )  # fmt: skip
+        results = how.results(log, chosen, bot, allowed)
         found = _divergences(_counted(results, replayed, len(chosen)), first)
         if settings().json:
             output.lines(_lines(found), columns=())
@@ -124,9 +105,8 @@ def replay(
             _print(found, replayed)
     _note_uncovered(allowed, replayed)
     _write_reports(replayed, bot, junit, html)
-    check_something_was_replayed(replayed)
-    if any(one.divergences for one in replayed):
-        raise typer.Exit(1)
+    if status := how.status(replayed):
+        raise typer.Exit(status)
 
 
 def _counted(

@@ -103,7 +103,17 @@ def difference(
     rules: Rules,
     state: State | None = None,
 ) -> Difference | None:
-    """The first difference between the recorded answer and the bot's, None where there is none.
+    """The first difference between the recorded answer and the bot's, None where there is none."""
+    return next(differences(recorded, actual, rules, state), None)
+
+
+def differences(
+    recorded: Sequence[Numbered],
+    actual: Sequence[e.Event],
+    rules: Rules,
+    state: State | None = None,
+) -> Iterator[Difference]:
+    """All differences between the recorded answer and the bot's.
 
     state: the one on top of which both were given: what changes nothing of it is no difference.
     """
@@ -112,9 +122,9 @@ def difference(
         recorded, answer = effective(state, recorded), effective(state, answer)
     before, failed = _failure(recorded), _failure(answer)
     if before is not None:
-        if failed is not None and failed.kind == before.kind:
-            return None
-        return _failed(recorded, failed or next(iter(actual), None), before.kind)
+        if failed is None or failed.kind != before.kind:
+            yield _failed(recorded, failed or next(iter(actual), None), before.kind)
+        return
     stopped = _is_broken_off(recorded)
     if _streams(recorded) or _streams(answer):
         recorded = list(joined(recorded))
@@ -126,11 +136,9 @@ def difference(
             wanted = wanted[: len(got)]
         if stopped:  # the rest was never heard
             got = got[: len(wanted)]
-        if (first := _first(wanted, _as_allowed(wanted, got, rules), rules)) is not None:
-            return first
+        yield from _between(wanted, _as_allowed(wanted, got, rules), rules)
     if failed is not None:
-        return _failed(recorded, failed, failed.kind)
-    return None
+        yield _failed(recorded, failed, failed.kind)
 
 
 def _failed(recorded: Sequence[Numbered], actual: e.Event | None, kind: str) -> Difference:
@@ -267,24 +275,32 @@ def _says(item: Item) -> dict[str, Any]:
 # --- where they part ----------------------------------------------------------------------------
 
 
-def _first(wanted: Sequence[Item], got: Sequence[Item], rules: Rules) -> Difference | None:
+def _between(wanted: Sequence[Item], got: Sequence[Item], rules: Rules) -> Iterator[Difference]:
     if [item.content for item in wanted] == [item.content for item in got]:
-        return None
+        return
     lost, new = _surplus(wanted, got), _surplus(got, wanted)
     unsure = {item.number for item in lost if is_anybodys(item.event)}
     wanted = [item for item in wanted if item.number not in unsure]
     lost = [item for item in lost if item.number not in unsure]
-    if not lost and not new:
-        return None if "order" in rules.ignore else _order(wanted, got)
-    if not lost:
-        return Difference(
-            "extra",
-            None,
-            _plain(new[0].event),
-            compared=(None, _says(new[0])),
-            action=new[0].action,
-        )
-    item, other = _paired(lost, new)[0]
+    if not lost and not new and "order" not in rules.ignore:
+        order = _order(wanted, got)
+        yield from () if order is None else (order,)
+    pairs = _paired(lost, new)
+    for item, other in pairs:
+        yield _differing(item, other)
+    stand_ins = {id(other) for _, other in pairs}
+    for item in new:
+        if id(item) not in stand_ins:
+            yield Difference(
+                "extra",
+                None,
+                _plain(item.event),
+                compared=(None, _says(item)),
+                action=item.action,
+            )
+
+
+def _differing(item: Item, other: Item | None) -> Difference:
     if other is None:
         return Difference(
             "missing",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,7 +17,7 @@ from turnlog.domain.fold import Fold
 from turnlog.domain.traits import opens_turn
 from turnlog.engine.log import Turnlog
 from turnlog.replay.asking import Asker
-from turnlog.replay.comparing import Difference, difference
+from turnlog.replay.comparing import Difference, differences
 from turnlog.replay.coverage import covered
 from turnlog.replay.divergence import Divergence, link
 from turnlog.replay.group_key import key
@@ -46,9 +46,9 @@ async def replay_one(log: Turnlog, id: str, asker: Asker) -> ReplayedConversatio
             said = await asker.answer(scratch, turn.message, calls)
             actual = [conversation.as_shown(turn.first_event, event) for event in said]
             used.update(covered(rules, [*(event for _, event in answer), *actual]))
-            first = difference(answer, actual, rules, folded.state)
-            if first is not None:
-                found.append(divergence(id, turn, slots, first))
+            differing = differences(answer, actual, rules, folded.state)
+            for each in differing if asker.settings.every else islice(differing, 1):
+                found.append(divergence(id, turn, slots, each))
         folded.take(turn.events[1:])
     seconds = time.perf_counter() - began
     return ReplayedConversation(

@@ -17,13 +17,15 @@ Tools = Literal["record", "live"]
 class ReplaySettings(msgspec.Struct, frozen=True):
     """timeout: seconds an answer may take. concurrency: conversations that a process replays at
     once. tools: whose results a bot gets: the record's, or those of its own tools, which really
-    run. pdb: whether it may be debugged: nothing is timed, and it has the terminal.
+    run. every: whether all differences of a turn are given, not only the first. pdb: whether the
+    bot may be debugged: nothing is timed, and it has the terminal.
     """
 
     rules: Rules = Rules()
     timeout: float = ANSWER_SECONDS
     concurrency: int = 1
     tools: Tools = "record"
+    every: bool = False
     pdb: bool = False
 
     @property

@@ -1,0 +1,79 @@
+"""How a bot is asked in `turnlog replay`: in which processes, how often, with whose tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from turnlog.cli.settings import settings
+
+Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")]
+Concurrency = Annotated[
+    int,
+    typer.Option("--concurrency", metavar="N", min=1, help="Conversations at once, for each."),
+]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds for an answer.")]
+Tools = Annotated[
+    str,
+    typer.Option(
+        "--tools", metavar="record|live", help="Whose results; live really runs the bot's tools."
+    ),
+]
+Pdb = Annotated[bool, typer.Option("--pdb", help="Debug the bot here, where it raises or stops.")]
+Runs = Annotated[
+    int, typer.Option("--runs", metavar="N", min=1, help="So often, to tell flaky from broken.")
+]
+AtLeast = Annotated[
+    int | None,
+    typer.Option("--at-least", metavar="K", min=1, help="Runs in which a turn has to be equal."),
+]
+
+FLAKY = 3
+"""Exit status where all that differs does not differ in every run."""
+
+
+class Asking(NamedTuple):
+    jobs: int = 1
+    concurrency: int = 1
+    timeout: float = 30.0
+    tools: str = "record"
+    pdb: bool = False
+    runs: int = 1
+    at_least: int | None = None
+
+    def check(self) -> None:
+        """Raises BadParameter for options that do not go together."""
+        alone = self.jobs == self.concurrency == self.runs == 1
+        if self.pdb and (settings().json or not alone):
+            raise typer.BadParameter("--pdb needs the terminal and one bot at a time")
+        if self.tools not in ("record", "live"):
+            raise typer.BadParameter(f"--tools is record or live, not {self.tools}")
+        if self.at_least is not None and self.at_least > self.runs:
+            raise typer.BadParameter(f"--at-least {self.at_least} asks for more than --runs")
+
+    def results(self, log: Any, ids: Iterable[str], bot: str, rules: Any) -> Iterable[Any]:
+        """What each conversation's replay gives, in order."""
+        from turnlog.replay import flaky, many
+
+        options: Any = {
+            "rules": rules, "timeout": self.timeout, "jobs": self.jobs,
+            "concurrency": self.concurrency, "tools": self.tools,
+        }  # fmt: skip
+        if self.runs == 1:
+            return many.replay(log, ids, bot, pdb=self.pdb, **options)
+        at_least = self.at_least or self.runs
+        return flaky.replay_again(log, ids, bot, runs=self.runs, at_least=at_least, **options)
+
+    def status(self, replayed: Iterable[Any]) -> int:
+        """The exit status. Raises BotError where nothing was replayed."""
+        from turnlog.replay.flaky import is_flaky
+        from turnlog.replay.replayed import check_something_was_replayed
+
+        replayed = list(replayed)
+        check_something_was_replayed(replayed)
+        found = [divergence for one in replayed for divergence in one.divergences]
+        if all(is_flaky(divergence, self.runs) for divergence in found):
+            return FLAKY if found else 0
+        return 1
