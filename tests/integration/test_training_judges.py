@@ -18,12 +18,11 @@ from typing import Any
 
 import pytest
 import yaml
-from openai.types.chat import ChatCompletionMessageParam
-from pydantic import TypeAdapter, ValidationError
 
 import turnlog
 from tests.adapters import oasst, star
 from tests.command_line import run
+from tests.integration.test_openai_types import judge
 from turnlog.domain.dialogue import Dialogue
 
 IMPORTED = {
@@ -89,47 +88,6 @@ def test_chat_messages_are_of_openais_types_and_stricter(corpus, exported):
         assert list(strictly_wrong(line["messages"])) == [], line["id"]
     assert len(lines) + len(told["nothing"]) == CONVERSATIONS[corpus]
     assert told["nothing"] == []
-
-
-OPENAI = TypeAdapter(list[ChatCompletionMessageParam])
-
-
-def judge(messages: Any) -> None:
-    """Raises what OpenAI's types say of them."""
-    _read_whole(OPENAI.validate_python(messages))
-
-
-def _read_whole(value: Any) -> None:
-    """pydantic looks at the items of an Iterable (content parts, calls) when they are read."""
-    if isinstance(value, dict):
-        value = value.values()
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        for item in value:
-            _read_whole(item)
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        {"role": "user", "content": [{"type": "text"}]},
-        {"role": "user", "content": [{"type": "text", "text": "hi"}, {"type": "smell"}]},
-        {"role": "user", "content": [{"type": "refusal", "refusal": "no"}]},
-        {"role": "assistant", "content": [{"type": "image_url", "image_url": {"url": "x"}}]},
-        {"role": "system", "content": [{"type": "image_url", "image_url": {"url": "x"}}]},
-        {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": {}}]},
-        {"role": "tool", "tool_call_id": "c", "content": [7]},
-        {"role": "nobody", "content": "hi"},
-        {"role": "user"},
-    ],
-)
-def test_the_judge_refuses_what_is_no_message(message):
-    with pytest.raises(ValidationError):
-        judge([message])
-
-
-def test_the_judge_accepts_parts():
-    picture = {"type": "image_url", "image_url": {"url": "data:,"}}
-    judge([{"role": "user", "content": [{"type": "text", "text": "hi"}, picture]}])
 
 
 def strictly_wrong(messages: list[dict[str, Any]]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from turnlog.domain.events import Usage
-from turnlog.domain.message_openai import chat_message, in_first_form, spoken
+from turnlog.domain.message_openai import chat_message, content_parts, in_first_form, spoken
 from turnlog.domain.message_parts import Part, Text
 
 BROKEN_OFF = "broken_off"
@@ -44,9 +44,10 @@ class Message(msgspec.Struct, frozen=True):
 
     def as_openai(self) -> dict[str, Any]:
         """The message as OpenAI's chat API takes it, without what that has no place for."""
-        parts, audio = spoken(self.parts, self.metadata)
+        content = None if self.role == "tool" else self.metadata.get("content")
+        said = len(list(content_parts(content or ())))  # by the content itself
+        parts, audio = spoken(self.parts[said:], self.metadata)
         message = in_first_form(chat_message(self.role, parts, self.name), self.metadata)
         if audio is not None:
             message["audio"] = audio
-        content = self.metadata.get("content")
-        return {**message, "content": content} if content and self.role != "tool" else message
+        return {**message, "content": content} if content else message

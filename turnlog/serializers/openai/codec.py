@@ -47,6 +47,8 @@ class OpenaiCodec(DocumentCodec):
             yield from json_stream.elements(file, keep)
         elif _tau2(head) and not _lines(head):
             yield from json_stream.elements(file, keep, below=("simulations",))
+        elif _is_pretty_printed(head):
+            yield from json_stream.documents(file, keep)
         else:
             yield from json_stream.lines(file, keep)
 
@@ -68,6 +70,12 @@ class OpenaiCodec(DocumentCodec):
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         write_lines(examples, out)
+
+
+def _is_pretty_printed(head: bytes) -> bool:
+    """Whether an object goes on in a second line, as nobody writes JSON lines."""
+    first, _, rest = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")
+    return first.strip() == b"{" or rest[:1] in (b" ", b"\t")
 
 
 def _lines(head: bytes) -> bool:

@@ -31,6 +31,12 @@ THOUGHTS = frozenset(("thinking", "redacted_thinking", "reasoning"))
 """What a model thought, as other interfaces have it among the parts."""
 
 
+def kind_of(part: Any) -> str | None:
+    """Its type; None where it does not say, and "" where it is no part at all."""
+    kind = part.get("type") if isinstance(part, dict) else ""
+    return kind if kind is None or isinstance(kind, str) else ""
+
+
 def why_not(role: Any, part: Any) -> str | None:
     """Why a part cannot stand in a message of that role; None where it can."""
     kind = part.get("type") if isinstance(part, dict) else None

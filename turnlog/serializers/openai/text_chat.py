@@ -14,13 +14,14 @@ from turnlog.domain.plain import dumps
 from turnlog.domain.traits import Utterance
 from turnlog.errors import FormatError
 from turnlog.serializers.openai.chat import HELD_WITH_REASONING, Chat, Form, read_chat
-from turnlog.serializers.openai.parts import MEDIA, THOUGHTS
+from turnlog.serializers.openai.parts import MEDIA, THOUGHTS, kind_of
 from turnlog.serializers.openai.writer import data_alone, only_placeless
 from turnlog.serializers.shared.json_value import parse
 
 _REASONING = ("reasoning", "thinking")
 """What others call `reasoning_content`; templates are given it under all three names."""
 
+_KNOWN = MEDIA | THOUGHTS | {None, "text", "input_text", "output_text", "refusal"}
 _READ = frozenset(
     ("role", "content", "name", "error", "refusal", NEW_MESSAGE, FUNCTION_CALL, *_REASONING)
 )
@@ -43,6 +44,7 @@ def text_message(message: Message, first: e.Event, lost: Counter[str]) -> dict[s
         return _result(message, first, lost)
     shows = any(isinstance(part, Media) for part in message.parts)
     if only_placeless(message, lost) and not shows:
+        lost["thoughts without an answer"] += any(isinstance(p, Reasoning) for p in message.parts)
         return None
     written: dict[str, Any] = {"role": message.role, "content": _content(message, lost)}
     if message.name is not None:
@@ -58,13 +60,10 @@ def text_message(message: Message, first: e.Event, lost: Counter[str]) -> dict[s
 def _content(message: Message, lost: Counter[str]) -> str | list[Any] | None:
     """The words, refusals among them; a list of the parts that nobody knows, if there are any."""
     source = message.metadata.get("content") or ()
-    kinds = {id(part): part.get("type") if isinstance(part, dict) else None for part in source}
-    known = MEDIA | THOUGHTS | {None, "text", "input_text", "output_text", "refusal"}
-    if unknown := [
-        part for part in source if not isinstance(part, dict) or kinds[id(part)] not in known
-    ]:
+    kinds = [kind_of(part) for part in source]
+    if unknown := [part for part, kind in zip(source, kinds, strict=True) if kind not in _KNOWN]:
         return unknown
-    lost.update(f"content of type {kind}" for kind in kinds.values() if kind in MEDIA)
+    lost.update(f"content of type {kind}" for kind in kinds if kind in MEDIA)
     if not source:
         shown = (part.kind for part in message.parts if isinstance(part, Media))
         lost.update(f"content of type {kind}" for kind in shown)

@@ -13,7 +13,7 @@ from turnlog.domain.message_parts import Media, Opaque, Part, ToolResult
 from turnlog.domain.messages import NEW_MESSAGE, Message
 from turnlog.domain.traits import Utterance
 from turnlog.serializers.openai.chat import HELD, Chat, Form, read_chat
-from turnlog.serializers.openai.parts import MEDIA, THOUGHTS, why_not
+from turnlog.serializers.openai.parts import MEDIA, THOUGHTS, kind_of, why_not
 from turnlog.serializers.shared.codec import Example
 
 _MEMBERS = {
@@ -97,13 +97,15 @@ def _accepted(role: str, content: list[Any], lost: Counter[str]) -> list[Any] | 
 
     What was thought, and what another side's message cannot show, is left out and counted.
     """
+    if not any(why_not(role, part) for part in content):
+        return content or None
     kept = []
     for part in content:
-        kind = part.get("type") if isinstance(part, dict) else part
+        kind = kind_of(part)
         if why_not(role, part) is None:
             kept.append(part)
-        elif kind in _TEXTS and isinstance(text := part.get("text"), str):
-            kept.append({"type": "text", "text": text})
+        elif kind in _TEXTS and isinstance(part.get("text"), str):
+            kept.append({"type": "text", "text": part["text"]})
         elif kind in THOUGHTS or (kind in MEDIA and role != "user"):
             lost[f"content of type {kind}"] += 1
         else:
@@ -114,7 +116,7 @@ def _accepted(role: str, content: list[Any], lost: Counter[str]) -> list[Any] | 
 def _with_arguments(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A model that gives no arguments may write nothing at all."""
     for call in calls:
-        if call["function"]["arguments"] == "":
+        if not call["function"]["arguments"].strip():
             call["function"]["arguments"] = "{}"
     return calls
 
