@@ -1,73 +1,69 @@
-"""300 dialogues: a bot that reproduces them diverges nowhere, its mutants just where they must."""
+"""A bot that reproduces dialogues diverges nowhere, its twenty mutants just where they must.
+
+What is right comes from the mutants themselves, run live beside the bot. In the long form there are
+1,000 dialogues, on SQLite and PostgreSQL.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import turnlog
-from tests.integration.replay.dialogues import Answer, answered
-from tests.integration.replay.rulebot import Mutant, digest, rules, write_rules
-from turnlog import Dialogue, UserUttered
-from turnlog.bots import LoadedBot, load
-from turnlog.replay import Divergence, replay
+from tests.integration.replay.corpus import Corpus, affected, made
+from tests.integration.replay.mutants import KINDS
+from tests.parts.postgres import drop_database, fresh_database
+from turnlog.bots import load
+from turnlog.replay import replay
 
-COUNT = 300
-Corpus = tuple[turnlog.Turnlog, dict[str, list[Answer]]]
+LONG = os.environ.get("TURNLOG_FAULTS") == "long"
+COUNT = 1_000 if LONG else 100
 
 
-@pytest.fixture(scope="module")
-def corpus(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
-    """A log of 300 dialogues and the answers in each; the rules are where the bot looks."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"] if LONG else ["sqlite"])
+def corpus(
+    request: pytest.FixtureRequest, shared_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Corpus]:
     folder = tmp_path_factory.mktemp("replay")
-    by_name: dict[str, list[Answer]] = {}
-    known: dict[str, Answer] = {}
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        turnlog.open(f"sqlite:///{folder / 'log.db'}?synchronous=OFF") as log,
-    ):
-        for name, pairs in answered(shared_data, COUNT):
-            events: list[turnlog.Event] = []
-            said: list[str | None] = [name]
-            for turn, (message, answer) in enumerate(pairs, 1):
-                said.append(message.text)
-                known[digest(said)] = answer
-                events += [UserUttered(message.text), *answer.events(turn)]
-            by_name[name] = [answer for _, answer in pairs]
-            log.import_dialogue(Dialogue(name, tuple(events)))
-        write_rules(folder / "rules", known)
-        patch.setenv("TURNLOG_RULES", str(folder / "rules"))
-        rules.cache_clear()
-        yield log, by_name
+    is_sqlite = request.param == "sqlite"
+    server = None if is_sqlite else request.getfixturevalue("postgres")
+    url = f"sqlite:///{folder}/log.db?synchronous=OFF" if is_sqlite else fresh_database(server.url)
+    with pytest.MonkeyPatch.context() as environment:
+        yield made(url, shared_data, folder, COUNT, environment)
+    if not is_sqlite:
+        drop_database(url)
+
+
+def found(corpus: Corpus, bot: str, **options: int | float) -> list[tuple[str, int, str]]:
+    """Conversation, turn and kind of each difference, by a log that is opened anew."""
+    loaded = load(f"tests.integration.replay.{bot}")
+    with turnlog.open(corpus.url) as log:
+        replayed = list(replay(log, corpus.turns, loaded, **options))
+    assert [one.conversation for one in replayed] == list(corpus.turns)
+    assert sum(one.turns for one in replayed) == sum(map(len, corpus.turns.values()))
+    return [(d.conversation, d.turn, d.kind) for one in replayed for d in one.divergences]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_bot_that_goes_by_the_record_diverges_nowhere(corpus: Corpus, jobs: int):
-    log, answers = corpus
-    loaded = load("tests.integration.replay.rulebot:bot")
-    outcomes = list(replay(log, log.ids(), loaded, jobs=jobs))
-    assert [one.conversation for one in outcomes] == sorted(answers)
-    assert len(outcomes) == COUNT
-    assert [found for one in outcomes for found in one.divergences] == []
+def test_a_bot_that_goes_by_the_record_diverges_nowhere(corpus: Corpus, jobs: int) -> None:
+    assert found(corpus, "rulebot:bot", jobs=jobs) == []
 
 
-@pytest.mark.parametrize("name", Mutant.kinds)
-def test_a_mutant_is_caught_at_the_exact_turn_with_the_right_kind(corpus: Corpus, name: str):
-    log, answers = corpus
-    mutant = Mutant(name, share=24 if name == "hang" else 3)
-    mutant.turns = {id: mutant.turn(id, given) for id, given in answers.items()}
-    timeout = 0.5 if name == "hang" else 30
-    affected = {id: turn for id, turn in mutant.turns.items() if turn is not None}
-    ids = [*affected, *[id for id in answers if id not in affected][:30]]
-    replayed = replay(log, ids, LoadedBot(mutant, name=name), timeout=timeout)
-    outcomes = {one.conversation: one.first for one in replayed}
-    assert len(affected) >= (5 if name == "hang" else 50)
-    assert {id for id, found in outcomes.items() if found} == set(affected)
-    exact = [id for id in affected if _says(outcomes[id], affected[id], mutant.kind)]
-    assert len(exact) / len(affected) >= 0.95, (name, len(exact), len(affected))
-
-
-def _says(found: Divergence | None, turn: int | None, kind: str) -> bool:
-    return found is not None and (found.turn, found.kind) == (turn, kind)
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("jobs", [1, 2] if LONG else [1])
+def test_a_mutant_is_caught_at_every_turn_it_gets_wrong_and_at_no_other(
+    corpus: Corpus, jobs: int, name: str
+) -> None:
+    wrong = affected(corpus, name)
+    assert len(wrong) >= COUNT / (50 if name == "hang" else 15)
+    timeout = 1.0 if name == "hang" else 30.0
+    expected = [
+        (id, turn, KINDS[name]) for id, turns in wrong.items() for turn in turns
+    ]  # fmt: skip
+    caught = found(corpus, f"mutants:{name}_bot", jobs=jobs, timeout=timeout)
+    assert sorted(caught) == sorted(expected)
+    if LONG:
+        print(f"{name}, {jobs} jobs, {corpus.url[:6]}: {len(caught):,} of {len(expected):,}")
