@@ -45,6 +45,7 @@ ARGUMENTS = {
     "retain": ["--config", "../rules.toml"],
     "access": [],
     "replay": ["--all", "--bot", "turnlog.bots.booking:bot"],
+    "minimise": ["alice", "--bot", "turnlog.bots.booking:bot"],
 }
 DIALOGUE = (
     '{"format":"turnlog/1","conversation":"a","events":[{"type":"UserUttered","text":"hi"}]}\n'

@@ -19,6 +19,7 @@ from turnlog import (
     ToolReturned,
     UserUtteranceReverted,
     UserUttered,
+    VariableSet,
 )
 from turnlog.bots import LoadedBot, load
 from turnlog.errors import (
@@ -295,6 +296,21 @@ def test_what_is_redacted_later_hides_nothing_of_a_trial():
         log.record("anna", MessageRedacted(3))
         trial = go_on(log, "anna", LoadedBot(echoes), from_turn=1)
         assert said(trial) == [["one"], ["one, three"]]
+
+
+def test_a_trial_is_not_kept_where_a_fork_would_show_what_is_hidden():
+    """A value that an import put before the message, of which a fork at its turn knows nothing."""
+    with turnlog.open("memory:") as log:
+        unit = VariableSet("bank", "name", "Xanthippe", cause=2)
+        log.record("anna", unit, UserUttered("I am Xanthippe"), BotUttered("hello"))
+        log.record("anna", MessageRedacted(2))
+        assert "Xanthippe" not in repr(list(log.conversation("anna").events()))
+        trial = go_on(log, "anna", LoadedBot(lambda c, m: repr(list(c.events()))), from_turn=1,
+                      say="hi")  # fmt: skip
+        assert "Xanthippe" not in repr(trial)
+        with pytest.raises(InvalidEvent, match="would show what was redacted"):
+            keep(log, trial, "what-if")
+        assert list(log.ids()) == ["anna"]
 
 
 def test_what_was_taken_back_is_not_said_again():

@@ -54,6 +54,7 @@ COMMANDS: dict[str, str] = {
     "retain": "turnlog.cli.retain:retain",
     "comply": "turnlog.cli.comply:comply",
     "replay": "turnlog.cli.replay:replay",
+    "minimise": "turnlog.cli.minimise:minimise",
     "serve": "turnlog.cli.serve:serve",
     "keys": "turnlog.cli.keys:keys",
     "demo": "turnlog.cli.demo:demo",

@@ -86,11 +86,14 @@ class Rehearsal:
         ended = view.keep([AnswerEnded()]) if view.answer.streams else ()
         return [*view.called, *view.answer.events, *answer, *ended]
 
-    async def remind(self, messages: Iterable[UserUttered]) -> None:
-        """Put messages to a bot that keeps the past by itself; what it answers is not heard."""
-        for message in messages:
-            view = RehearsedConversation(self, message, 0)
-            await ask(self.loaded.bot, view, message, self.timeout)
+    async def begin(self, events: Iterable[Event] = ()) -> None:
+        """Go on with more of the past; a bot that keeps it itself is told what was said."""
+        self.keep(events)
+        if self.loaded.remembers:
+            past = [e for e in self.conversation.events() if isinstance(e, UserUttered)]
+            for message in past:
+                view = RehearsedConversation(self, message, 0)
+                await ask(self.loaded.bot, view, message, self.timeout)
 
 
 class RehearsedConversation(RecordedConversation):

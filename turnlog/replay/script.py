@@ -56,7 +56,7 @@ def script(
     changed = {n: _edited(conversation, n, events, fields) for n, fields in edits.items()}
     first = _first(conversation, asked, from_turn, changed)
     start = first.turn.first_event
-    lines = list(_lines(conversation, asked, first, say, changed, follow))
+    lines = list(_lines(conversation, first, say, changed, follow))
     _check_said(conversation, changed, start, lines)
     shared = min([start, *changed]) - 1
     between = range(shared + 1, start)
@@ -113,16 +113,14 @@ def _edited(
 
 def _lines(
     conversation: Conversation,
-    asked: Sequence[RecordedTurn],
     first: RecordedTurn,
     say: str | e.UserUttered | None,
     changed: Mapping[int, e.Event],
     follow: bool,
 ) -> Iterator[ScriptLine]:
     """What is said from a turn on; what was redacted or taken back later is left out."""
-    for turn in asked[asked.index(first) :]:
-        if turn is not first and (not follow or turn.reason in ("redacted", "taken_back")):
-            continue
+    later = [turn for turn in sayable(conversation) if turn.turn.number > first.turn.number]
+    for turn in [first, *(later if follow else ())]:
         number = turn.turn.first_event
         message = changed.get(number, turn.turn.events[0])
         if turn is first and say is not None:
@@ -131,8 +129,23 @@ def _lines(
         elif conversation.hides(number) or not isinstance(message, e.UserUttered):
             why = f"the message of turn {turn.turn.number} was redacted: say another one"
             raise ConversationError(conversation.id, why)
-        around = [replace(event, cause=None) for event in turn.turn.events if _is_around(event)]
-        yield ScriptLine(message, turn, around)
+        yield line(turn, message)
+
+
+def sayable(conversation: Conversation) -> list[RecordedTurn]:
+    """The recorded turns whose message counts, and may be known to everybody."""
+    every = recorded_turns(conversation)
+    return [turn for turn in every if turn.reason != "taken_back" and _is_known(conversation, turn)]
+
+
+def _is_known(conversation: Conversation, turn: RecordedTurn) -> bool:
+    return turn.turn.message is not None and not conversation.hides(turn.turn.first_event)
+
+
+def line(recorded: RecordedTurn, message: e.UserUttered) -> ScriptLine:
+    """A message that is said in a recorded turn."""
+    around = [replace(event, cause=None) for event in recorded.turn.events if _is_around(event)]
+    return ScriptLine(message, recorded, around)
 
 
 def _is_around(event: e.Event) -> bool:

@@ -10,23 +10,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 
 from turnlog.bots import LoadedBot
 from turnlog.domain.conversation import Conversation, Past
 from turnlog.domain.dialogue import Turn
 from turnlog.domain.events import Event, HistoryContinued, UserUttered
-from turnlog.domain.redactions import Redactions
 from turnlog.domain.state import State
 from turnlog.domain.streams import check_id
-from turnlog.engine.forking import Fork, hidden_inputs, passed_on
+from turnlog.engine.forking import Fork
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Command, Recorded, Request
 from turnlog.errors import InvalidEvent
 from turnlog.replay.comparing import difference
 from turnlog.replay.divergence import Divergence
 from turnlog.replay.one import divergence
+from turnlog.replay.past import earlier, shows_hidden
 from turnlog.replay.rehearsal import Rehearsal, performed
+from turnlog.replay.renumbering import moved
 from turnlog.replay.results import RecordedResults
 from turnlog.replay.rules import Rules
 from turnlog.replay.script import Edits, Script, ScriptLine, script
@@ -121,7 +122,7 @@ def go_on(
 def recorded_results(conversation: Conversation) -> RecordedResults:
     """Of the turns in which nothing is hidden: a redacted word reaches no bot."""
     every = recorded_turns(conversation)
-    return RecordedResults(each.turn for each in every if each.reason != "redacted")
+    return RecordedResults(each for each in every if each.reason != "redacted")
 
 
 class _Stage:
@@ -151,13 +152,9 @@ class _Stage:
         return turns, rehearsal.events
 
     async def _begun(self, bot: LoadedBot) -> Rehearsal:
-        """At the moment. A bot that keeps the past itself is told what was said."""
         past = earlier(self._log, self._conversation, self._going.shared)
         rehearsal = Rehearsal(past, bot, self._results, timeout=self._timeout)
-        rehearsal.keep(self._going.changed)
-        if bot.remembers:
-            events = past.events()
-            await rehearsal.remind(event for event in events if isinstance(event, UserUttered))
+        await rehearsal.begin(self._going.changed)
         return rehearsal
 
     async def _tried(
@@ -189,31 +186,20 @@ class _Stage:
         return self._conversation.at(turn.first_event + len(turn.events) - 1)
 
 
-def earlier(log: Turnlog, conversation: Conversation, shared: int) -> Conversation:
-    """A conversation after one of its events, of which nothing that came later counts but for what
-    it hides.
-    """
-    past = conversation.at(shared)
-    if not log.head(conversation.id)[1].redacted:
-        return past
-    history = log.history(conversation.id)
-    events = list(enumerate(history.events(), 1))
-    later = [event for _, event in events[shared:]]
-    hiding = [*passed_on(later, shared), *hidden_inputs(history, later, shared)]
-    redactions = Redactions([*events[:shared], *enumerate(hiding, shared + 1)])
-    return Conversation(conversation.id, history.state(shared), history, redactions=redactions)
-
-
 def keep(log: Turnlog, trial: Trial, as_: str, *, reason: str | None = None) -> Recorded:
     """Record a trial as a fork, in one commit that is durable on return; no `--all` counts it.
 
-    as_: an id that was never used. Raises InvalidEvent where it was, and records nothing.
+    as_: an id that was never used. Raises InvalidEvent where it was, or where a fork would show
+    what was redacted, and records nothing.
     """
     check_id(as_)
     begin = HistoryContinued(trial.shared, reason=reason, trial=True)
-    events = [begin, *(_moved(event, trial.shared) for event in trial.events)]
+    events = [begin, *(moved(event, trial.shared) for event in trial.events)]
     if not trial.shared:  # there is nothing to share
         return log.record(as_, *events, expected_version=0)
+    if shows_hidden(log, trial.conversation, trial.shared):
+        why = f"would show what was redacted later than event {trial.shared}: it stays in memory"
+        raise InvalidEvent(as_, "conversation", why)
     fork = Fork(trial.conversation, event=trial.shared, events=events)
     return log.writer.perform(Request(as_, _refusing(as_), log.clock(), fork=fork))
 
@@ -225,16 +211,3 @@ def _refusing(id: str) -> Command:
         raise InvalidEvent(id, "conversation", "is there already: keep the trial as another one")
 
     return command
-
-
-def _moved(event: Event, after: int) -> Event:
-    """An event that names others, those with a higher number one further on."""
-    named = {name: getattr(event, name, None) for name in ("cause", "message", "to", "event")}
-    fields: dict[str, int | None] = {
-        name: number + 1
-        for name, number in named.items()
-        if name in event.__struct_fields__ and isinstance(number, int) and number > after
-    }
-    if isinstance(event, HistoryContinued):
-        fields["conversation"] = None
-    return replace(event, **fields)

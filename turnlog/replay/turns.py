@@ -32,8 +32,13 @@ class RecordedTurn(NamedTuple):
 
 def recorded_turns(conversation: Conversation) -> Iterator[RecordedTurn]:
     """The turns of a conversation in order, without what comes before the first message."""
-    numbered = list(enumerate(conversation.events(), 1))
-    recorded = _Record(numbered, conversation.gaps())
+    yield from said_turns(conversation.events(), conversation.gaps())
+
+
+def said_turns(events: Iterable[e.Event], gaps: Gaps = Gaps()) -> Iterator[RecordedTurn]:  # noqa: B008  # frozen
+    """The same of events, all of a conversation's."""
+    numbered = list(enumerate(events, 1))
+    recorded = _Record(numbered, gaps)
     for turn in turns(event for _, event in numbered):
         if turn.number > 0:
             yield recorded.turn(turn)

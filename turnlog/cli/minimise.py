@@ -1,0 +1,75 @@
+"""`turnlog minimise`: the fewest messages that still show what a bot does wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from turnlog.cli import output
+from turnlog.cli.asking import Timeout
+from turnlog.cli.replay import Ignore, IgnoreSlot, Mask, RulesFile
+from turnlog.cli.settings import Id, open_log
+from turnlog.cli.trial import load_bot
+from turnlog.domain.amounts import amount
+
+if TYPE_CHECKING:
+    from turnlog.replay.minimise import Minimised
+
+Bot = Annotated[str, typer.Option("--bot", metavar="MODULE:ATTR", help="The bot.")]
+Old = Annotated[
+    str | None, typer.Option("--old", metavar="BOT", help="A bot that answers as it should.")
+]
+Group = Annotated[
+    str | None,
+    typer.Option("--group", metavar="G", help="What it is to show; by default the first found."),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="Write a pytest file that fails.")
+]
+
+
+def minimise(
+    id: Id,
+    bot: Bot,
+    old: Old = None,
+    group: Group = None,
+    out: Out = None,
+    timeout: Timeout = 30.0,
+    rules: RulesFile = None,
+    ignore: Ignore = None,
+    ignore_slot: IgnoreSlot = None,
+    mask: Mask = None,
+) -> None:
+    """Find the fewest messages that show what a bot does wrong.
+
+    Everything but the messages is said anew, by the bot and by --old.
+
+    Without --old the record is right, where the bot is asked on top of the same slots.
+    """
+    from turnlog.replay import minimise as minimising
+    from turnlog.replay.pytest_file import pytest_file
+    from turnlog.replay.rules import combined
+
+    output.leave_stdout_to(out)
+    allowed = combined(rules, ignore or (), ignore_slot or (), mask or ())
+    loaded = load_bot(bot, timeout)
+    right = None if old is None else load_bot(old, timeout)
+    with open_log(readonly=True) as log:
+        found = minimising.minimise(
+            log, id, loaded, old=right, group=group, rules=allowed, timeout=timeout
+        )
+    if out is not None:
+        output.write(out, pytest_file(found, bot, allowed).encode())
+    done = found.as_dict() | ({} if out is None else {"out": str(out)})
+    output.document(done, human=lambda: _print(found, out))
+
+
+def _print(found: Minimised, out: Path | None) -> None:
+    rows = zip(found.turns, (line.message.text for line in found.lines), strict=True)
+    output.table(("turn", "message"), rows)
+    count, of = len(found.lines), amount(found.of, "message")
+    output.say(f"{count:,} of {of} show it: {found.divergence.group}")
+    if out is not None:
+        output.say(f"wrote {out}")

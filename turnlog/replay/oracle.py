@@ -1,0 +1,140 @@
+"""Whether fewer messages still show a divergence, and what is expected of a bot there (ADR 21)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from turnlog.bots import LoadedBot
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.dialogue import Turn
+from turnlog.domain.events import Event
+from turnlog.domain.history import NoHistory
+from turnlog.domain.message_groups import Numbered
+from turnlog.domain.state import State
+from turnlog.domain.traits import opens_turn
+from turnlog.domain.values import same
+from turnlog.replay.answers import RecordedAnswers
+from turnlog.replay.comparing import difference
+from turnlog.replay.divergence import Divergence
+from turnlog.replay.one import divergence
+from turnlog.replay.rehearsal import Rehearsal
+from turnlog.replay.renumbering import moved
+from turnlog.replay.results import RecordedResults
+from turnlog.replay.rules import Rules
+from turnlog.replay.script import ScriptLine
+
+
+class FreeRun(NamedTuple):
+    """A bot that answered some messages. before: how many events there were before the last one,
+    slots: those on top of which it was answered.
+    """
+
+    events: Sequence[Event]
+    before: int
+    slots: dict[str, Any]
+
+    @property
+    def answer(self) -> list[Event]:
+        """The bot's, to the last message."""
+        return [event for _, event in self.numbered_answer]
+
+    @property
+    def numbered_answer(self) -> list[Numbered]:
+        return RecordedAnswers(list(enumerate(self.events, 1))).of(self.last_turn)
+
+    @property
+    def last_turn(self) -> Turn:
+        number = sum(map(opens_turn, self.events))
+        return Turn(number, self.before + 1, tuple(self.events[self.before :]))
+
+
+class KnownAnswer(msgspec.Struct, frozen=True):
+    """Of a recorded turn: what was answered, on top of which slots, and what the bot that diverges
+    answers there. first_event: the number of the message.
+    """
+
+    first_event: int
+    events: tuple[Event, ...]
+    slots: dict[str, Any]
+    actual: tuple[Event, ...]
+
+
+class ShownDivergence(NamedTuple):
+    """events: of the whole conversation, answered as expected. actual: as the bot goes on alone."""
+
+    divergence: Divergence
+    events: Sequence[Event]
+    actual: Sequence[Event]
+
+
+class Oracle(msgspec.Struct, frozen=True):
+    """Asks a bot, and the old one, in conversations that begin with the same events.
+
+    known: by turn, where there is no old bot. results: None to run the bots' tools.
+    """
+
+    id: str
+    bot: LoadedBot
+    old: LoadedBot | None
+    begin: Sequence[Event]
+    results: RecordedResults | None
+    known: dict[int, KnownAnswer]
+    rules: Rules
+    timeout: float
+
+    async def shown(self, lines: Sequence[ScriptLine]) -> ShownDivergence | None:
+        """How the bot diverges at the last of the messages; None where it does not, or where
+        nobody knows what is right.
+        """
+        ran = await self.run(self.bot, lines)
+        expected = await self._expected(lines, ran)
+        if expected is None or (found := self._divergence(expected, ran.answer)) is None:
+            return None
+        if self.old is not None:
+            replayed = await self._answer(expected, lines[-1])
+            on_top = self._divergence(expected, replayed)
+            if on_top is None or on_top.group != found.group:
+                return None
+        return ShownDivergence(found, expected.events, ran.events)
+
+    async def run(self, bot: LoadedBot, lines: Sequence[ScriptLine]) -> FreeRun:
+        rehearsal = await self._begun(bot, self.begin)
+        before, slots = 0, dict[str, Any]()
+        for line in lines:
+            before, slots = len(rehearsal.events), dict(rehearsal.conversation.slots)
+            await rehearsal.say(line.message, line.recorded.turn.number)
+            rehearsal.keep(line.around)
+        return FreeRun(rehearsal.events, before, slots)
+
+    async def _begun(self, bot: LoadedBot, events: Sequence[Event]) -> Rehearsal:
+        nothing = Conversation(self.id, State(), NoHistory())
+        rehearsal = Rehearsal(nothing, bot, self.results, timeout=self.timeout)
+        await rehearsal.begin(events)
+        return rehearsal
+
+    async def _expected(self, lines: Sequence[ScriptLine], ran: FreeRun) -> FreeRun | None:
+        """The conversation answered as is right."""
+        if self.old is not None:
+            return await self.run(self.old, lines)
+        known = self.known.get(lines[-1].recorded.turn.number)
+        if known is None or not same(known.slots, ran.slots):
+            return None
+        if difference(list(enumerate(known.actual)), ran.answer, self.rules) is not None:
+            return None
+        number = ran.before + 1
+        answer = [moved(event, 0, number - known.first_event) for event in known.events]
+        return FreeRun([*ran.events[:number], *answer], ran.before, ran.slots)
+
+    async def _answer(self, expected: FreeRun, line: ScriptLine) -> list[Event]:
+        """The bot's to the last message, on top of what is expected before it: as in a replay."""
+        rehearsal = await self._begun(self.bot, expected.events[: expected.before])
+        return await rehearsal.say(line.message, line.recorded.turn.number)
+
+    def _divergence(self, expected: FreeRun, answer: Sequence[Event]) -> Divergence | None:
+        differs = difference(expected.numbered_answer, answer, self.rules)
+        if differs is None:
+            return None
+        return divergence(self.id, expected.last_turn, expected.slots, differs)
