@@ -520,3 +520,42 @@ def test_a_list_bot_that_now_streams_is_equal() -> None:
         bot = LoadedBot(streaming(Chunk("one "), Chunk("two")), {}, "bot")
         [replayed] = replay(log, ["a"], bot)
         assert (replayed.turns, replayed.divergences) == (1, ())
+
+
+async def looks_up(conversation: Any, message: UserUttered) -> list[Event | str]:
+    return [conversation.slots["people"]]
+
+
+def test_reports_show_the_traceback_of_a_bot_that_raises():
+    with turnlog.open("memory:") as log:
+        log.record("c", UserUttered("hi"), BotUttered("hello"))
+        replayed = list(replay(log, ["c"], LoadedBot(looks_up)))
+    [suites] = ElementTree.fromstring(report.junit(replayed, "my:bot")).iter("failure")
+    page = report.html(replayed, "my:bot").decode()
+    for text in (suites.text or "", page):
+        assert 'conversation.slots["people"]' in text.replace("&quot;", '"')
+        assert "\\n" not in text  # lines, and no JSON string
+        assert text.count("Traceback (most recent call last)") == 1
+        assert '{"type": "BotFailed"' in text or '{"type":"BotFailed"' in text
+
+
+def test_a_failed_test_shows_the_traceback_too(pytester: pytest.Pytester, tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(url) as log:
+        log.record("c", UserUttered("hi"), BotUttered("hello"))
+    pytester.makepyfile(
+        f"""
+        async def looks_up(conversation, message):
+            return [conversation.slots["people"]]
+
+        def test_it(replay):
+            replay({url!r}, looks_up)
+        """
+    )
+    outcome = pytester.runpytest_inprocess(
+        "-p", "turnlog.testing.replay", "-o", "asyncio_default_fixture_loop_scope=function"
+    )
+    outcome.assert_outcomes(failed=1)
+    outcome.stdout.fnmatch_lines(
+        ['*return [[]conversation.slots["people"][]]*', "*KeyError*people*"]
+    )

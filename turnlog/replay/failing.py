@@ -55,6 +55,15 @@ def traceback(event: Any) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def without_traceback(event: Any) -> Any:
+    """The same event in plain form, or list of some, to be shown beside its traceback."""
+    if traceback(event) is None:
+        return event
+    extra = {name: value for name, value in event["extra"].items() if name != "traceback"}
+    kept = {name: value for name, value in event.items() if name != "extra"}
+    return {**kept, "extra": extra} if extra else kept
+
+
 def _of_the_bot(trace: str) -> Frame | None:
     """The innermost line of the bot; of anybody where none is."""
     frames = list(_frames(trace))

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 from turnlog.domain.amounts import amount
 from turnlog.replay.divergence import Divergence
+from turnlog.replay.failing import traceback, without_traceback
 from turnlog.replay.groups import DivergenceGroup, grouped
 from turnlog.replay.replayed import ReplayedConversation
 from turnlog.reports.html import Element, element, page
@@ -39,13 +40,17 @@ def junit(replayed: Replayed, bot: str) -> bytes:
         for divergence in one.divergences[:1]:
             message = visible(f"turn {divergence.turn}: {divergence.group}")
             failure = {"type": divergence.kind, "message": message}
-            ElementTree.SubElement(case, "failure", failure).text = _compared(divergence)
+            ElementTree.SubElement(case, "failure", failure).text = compared(divergence)
     ElementTree.indent(suites)
     return bytes(ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True))
 
 
-def _compared(divergence: Divergence) -> str:
-    return f"expected: {shown(divergence.expected)}\nactual:   {shown(divergence.actual)}"
+def compared(divergence: Divergence) -> str:
+    """What was expected and what came, a line each, and the traceback of a bot that raised."""
+    expected, actual = without_traceback(divergence.expected), without_traceback(divergence.actual)
+    lines = [f"expected: {shown(expected)}", f"actual:   {shown(actual)}"]
+    trace = traceback(divergence.actual) or ""
+    return "\n".join([*lines, *map(visible, trace.splitlines())])
 
 
 # --- HTML ---------------------------------------------------------------------------------------
@@ -60,6 +65,7 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .6rem;
   border-bottom: 1px solid #e3e6ee; overflow-wrap: anywhere; }
 th { font-weight: 600; color: #5b6478; } th.id { width: 14rem; } th.turn { width: 3.5rem; }
 code { font: .82rem/1.45 ui-monospace, monospace; white-space: pre-wrap; }
+pre { font: .78rem/1.4 ui-monospace, monospace; white-space: pre-wrap; margin: .4rem 0 0; }
 .kind { background: #fbe4e1; color: #9c2b1b; border-radius: .8rem; padding: .1rem .6rem;
   font-size: .85rem; font-weight: 600; }
 .fine { color: #1a7f4b; font-weight: 600; }
@@ -96,11 +102,18 @@ def _section(group: DivergenceGroup, divergences: Iterable[Divergence]) -> Itera
     head = [element("th", "conversation", class_="id"), element("th", "turn", class_="turn")]
     rows = [element("tr", *head, element("th", "expected"), element("th", "actual"))]
     for one in divergences:
-        cells = (one.conversation, one.turn, _code(one.expected), _code(one.actual))
+        actual = [_code(one.actual), *_trace(one.actual)]
+        cells = (one.conversation, one.turn, _code(one.expected), actual)
         rows.append(element("tr", *(element("td", cell) for cell in cells)))
     yield element("table", rows)
 
 
 def _code(value: Any) -> Element:
-    text = "–" if value is None else json.dumps(json.loads(dumps(value)), ensure_ascii=False)
+    event = without_traceback(value)
+    text = "–" if value is None else json.dumps(json.loads(dumps(event)), ensure_ascii=False)
     return element("code", text)
+
+
+def _trace(event: Any) -> Iterable[Element]:
+    if (trace := traceback(event)) is not None:
+        yield element("pre", trace)

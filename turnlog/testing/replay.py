@@ -61,14 +61,13 @@ def _loaded(bot: Bot | str) -> LoadedBot:
 
 
 def _told(found: list[Any], count: int) -> str:
-    from turnlog.reports.replay import shown
+    from turnlog.reports.replay import compared
 
     lines = [f"{len(found)} of {count} conversations diverge"]
     for one in found[:SHOWN]:
         lines += [
             f"{one.conversation}, turn {one.turn}: {one.kind}",
-            f"  expected: {shown(one.expected)}",
-            f"  actual:   {shown(one.actual)}",
+            *(f"  {line}" for line in compared(one).splitlines()),
         ]
     if len(found) > SHOWN:
         lines.append(f"and {len(found) - SHOWN} more")
