@@ -556,6 +556,4 @@ def test_a_failed_test_shows_the_traceback_too(pytester: pytest.Pytester, tmp_pa
         "-p", "turnlog.testing.replay", "-o", "asyncio_default_fixture_loop_scope=function"
     )
     outcome.assert_outcomes(failed=1)
-    outcome.stdout.fnmatch_lines(
-        ['*return [[]conversation.slots["people"][]]*', "*KeyError*people*"]
-    )
+    outcome.stdout.fnmatch_lines(["*return ?conversation.slots*", "*KeyError: 'people'*"])
