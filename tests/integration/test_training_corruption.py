@@ -17,6 +17,7 @@ from msgspec.structs import replace
 import turnlog
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.message_groups import NEW_MESSAGE
 from turnlog.domain.slots import Slot
 from turnlog.domain.values import RawJson
 from turnlog.serializers.formats import codec
@@ -39,6 +40,12 @@ class Kind(NamedTuple):
     corpus: str
     format: str
     plant: Callable[[Events], Planted]
+    settings: dict[str, Any] | None = None
+
+    @property
+    def is_of_pairs(self) -> bool:
+        """Whether there is nothing to write before something is planted."""
+        return self.format == "openai-dpo" or bool(self.settings)
 
 
 def nth(events: Events, kind: Any, number: int = 1, *, of: Any = None) -> int:
@@ -144,10 +151,17 @@ def new(where: Any, *events: e.Event) -> Callable[[Events], Planted]:
 
 def tools_given(*tools: Any) -> Callable[[Events], Planted]:
     def plant(events: Events) -> Planted:
-        turn = turn_at(events, nth(events, e.ToolCalled, 0)) if tools[0].get("function") else 0
+        is_function = isinstance(tools[0].get("function"), dict)
+        turn = turn_at(events, nth(events, e.ToolCalled, 0)) if is_function else 0
         return Planted([(None, e.SystemInstructed(tools=list(tools))), *events], turn)
 
     return plant
+
+
+def tools_without_a_schema(events: Events) -> Planted:
+    names = dict.fromkeys(event.name for _, event in events if isinstance(event, e.ToolCalled))
+    tools = [tool(name=name, parameters=[1]) for name in names]
+    return Planted([(None, e.SystemInstructed(tools=tools)), *events], 0)
 
 
 def undeclared_slot(events: Events) -> Planted:
@@ -157,7 +171,57 @@ def undeclared_slot(events: Events) -> Planted:
     return Planted([(None, declared), *planted.events], planted.turn)
 
 
+def parts(kind: Any, *content: Any) -> Callable[[Events], Planted]:
+    """A message of that kind with these parts as its content."""
+    return of_kind(kind, text=None, data={"content": list(content)})
+
+
+def result_after_the_next_message(events: Events) -> Planted:
+    at = nth(events, e.ToolReturned, 0)
+    turn = turn_at(events, at)
+    after = next(i for i in range(at + 1, len(events)) if isinstance(events[i][1], e.BotUttered))
+    events = list(events)
+    events.insert(after, events.pop(at))
+    return Planted(events, turn)
+
+
+def second_result(events: Events) -> Planted:
+    at = nth(events, e.ToolReturned)
+    return inserted(events, at + 1, replace(events[at][1]))
+
+
+def rewritten_to(text: str, *kinds: Any) -> Callable[[Events], Planted]:
+    """A message edited at the end of the conversation."""
+
+    def plant(events: Events) -> Planted:
+        at = nth(events, kinds)
+        edit = e.MessageEdited(at + 1, text)
+        return Planted([*events, (None, edit)], turn_at(events, at))
+
+    return plant
+
+
+def alternating_at_the_end(events: Events) -> Planted:
+    """An empty answer after the last one."""
+    turn = turn_at(events, len(events) - 1)
+    return Planted([*events, (None, e.BotUttered("\t"))], turn)
+
+
 NAN = RawJson(b"NaN")
+LONG_NUMBER = RawJson(b"1" * 40)
+HALF = RawJson(b'"\\ud83d"')
+IMAGE = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+
+
+def first_form(**called: Any) -> Callable[[Events], Planted]:
+    """A call in the API's first form after an answer; nobody answers it."""
+    return new(e.BotUttered, e.BotUttered(None, extra={"function_call": called}))
+
+
+def tool(**function: Any) -> dict[str, Any]:
+    return {"type": "function", "function": function}
+
+
 OTHER_TOOL = {"type": "function", "function": {"name": "another", "parameters": {}}}
 
 KINDS: dict[str, Kind] = {
@@ -200,6 +264,88 @@ KINDS: dict[str, Kind] = {
     ),
     "entity without an end": Kind(
         "understood", "rasa-nlu", lambda events: an_entity(events, lambda x: replace(x, end=None))
+    ),
+    "call among the parts": Kind(
+        "tau", "openai", parts(e.BotUttered, {"type": "tool_use", "id": "c", "name": "f"})
+    ),
+    "part that nobody knows": Kind("tau", "openai", parts(e.UserUttered, {"type": "nonsense"})),
+    "part of no type": Kind("tau", "trl", parts(e.UserUttered, {"type": 5})),
+    "text part without a text": Kind("tau", "openai", parts(e.UserUttered, {"type": "text"})),
+    "parts that are blank": Kind(
+        "tau", "openai", parts(e.BotUttered, {"type": "text", "text": " "})
+    ),
+    "image without an address": Kind(
+        "tau", "openai", parts(e.UserUttered, {"type": "image_url", "image_url": {}})
+    ),
+    "image in no detail": Kind(
+        "tau",
+        "openai",
+        parts(e.UserUttered, {"type": "image_url", "image_url": {"url": "x", "detail": "huge"}}),
+    ),
+    "sound of no format": Kind(
+        "tau",
+        "openai",
+        parts(
+            e.UserUttered, {"type": "input_audio", "input_audio": {"data": "x", "format": "ogg"}}
+        ),
+    ),
+    "file that is none": Kind("tau", "openai", parts(e.UserUttered, {"type": "file", "file": 5})),
+    "refusal of the user": Kind(
+        "tau",
+        "openai",
+        parts(e.UserUttered, {"type": "refusal", "refusal": "no"}),
+    ),
+    "image of the assistant": Kind("tau", "openai", parts(e.BotUttered, IMAGE)),
+    "image without words": Kind("tau", "trl", parts(e.UserUttered, IMAGE)),
+    "image without words in a row": Kind("tau", "parquet", parts(e.UserUttered, IMAGE)),
+    "question that is an image": Kind("tau", "sharegpt", parts(e.UserUttered, IMAGE)),
+    "pair that is an image": Kind("sgd", "alpaca", parts(e.BotUttered, IMAGE)),
+    "sound without words": Kind(
+        "tau", "trl", of_kind(e.BotUttered, text=None, extra={"audio": {"id": "a"}})
+    ),
+    "sound without an id": Kind("tau", "openai", of_kind(e.BotUttered, extra={"audio": {}})),
+    "blank refusal": Kind(
+        "tau", "trl", new(e.BotUttered, e.RefusalAdded(" ", extra={NEW_MESSAGE: True}))
+    ),
+    "refusal that is no text": Kind("tau", "openai", of_kind(e.BotUttered, extra={"refusal": 5})),
+    "name that is no text": Kind("tau", "openai", of_kind(e.UserUttered, extra={"name": 5})),
+    "weight that is a text": Kind("tau", "trl", of_kind(e.BotUttered, extra={"weight": "0"})),
+    "unanswered call in the first form": Kind(
+        "tau", "openai", first_form(name="f", arguments="{}")
+    ),
+    "broken call in the first form": Kind("tau", "openai", first_form(name="f", arguments=5)),
+    "call without a name in the first form": Kind("tau", "trl", first_form(arguments="{}")),
+    "result of no call in the first form": Kind(
+        "tau",
+        "openai",
+        new(e.BotUttered, e.ToolReturned("1", name="f", extra={"role": "function"})),
+    ),
+    "second result of a call": Kind("tau", "openai", second_result),
+    "result of another call": Kind("tau", "sharegpt", of_kind(e.ToolReturned, call_id="other")),
+    "result after the next message": Kind("tau", "trl", result_after_the_next_message),
+    "orphan result in a row": Kind("tau", "parquet", orphan_result),
+    "tool that is no object": Kind(
+        "tau", "openai", tools_given({"type": "function", "function": 5})
+    ),
+    "tool without a schema": Kind("tau", "openai", tools_without_a_schema),
+    "arguments a text": Kind("tau", "trl", of_kind(e.ToolCalled, arguments="Rome")),
+    "arguments of 40 digits": Kind(
+        "tau", "trl", of_kind(e.ToolCalled, arguments={"n": LONG_NUMBER})
+    ),
+    "half a character": Kind(
+        "sgd", "parquet", of_kind(e.BotUttered, text=None, data={"content": [HALF]})
+    ),
+    "blank answer at the end": Kind("sgd", "trl", alternating_at_the_end),
+    "question edited to nothing": Kind("sgd", "trl", rewritten_to("", e.UserUttered)),
+    "answer edited to nothing": Kind("sgd", "openai", rewritten_to(" ", e.BotUttered)),
+    "better answer that is blank": Kind(
+        "sgd", "trl", rewritten_to("", e.BotUttered), {"type": "preference"}
+    ),
+    "pair of OpenAI's that is blank": Kind("sgd", "openai-dpo", rewritten_to("", e.BotUttered)),
+    "entity that ends before it begins": Kind(
+        "understood",
+        "rasa-nlu",
+        lambda events: an_entity(events, lambda x: replace(x, start=x.end, end=x.start)),
     ),
     "intent missing": Kind("understood", "rasa-stories", of_kind(e.MessageUnderstood, intent=None)),
 }
@@ -279,12 +425,12 @@ def plant(kind: Kind, dialogue: Dialogue) -> tuple[Dialogue, int]:
     return replace(dialogue, events=renumbered(planted.events)), planted.turn
 
 
-def written(dialogue: Dialogue, format: str, out: Path) -> Any:
+def written(dialogue: Dialogue, kind: Kind, out: Path) -> Any:
     with turnlog.open("memory:") as log:
         log.import_dialogue(dialogue)
-        return export(
-            log, ExportPlan(format=format, position=log.store.reader.last_position()), out
-        )
+        position = log.store.reader.last_position()
+        plan = ExportPlan(format=kind.format, position=position, settings=kind.settings or {})
+        return export(log, plan, out)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -292,12 +438,12 @@ def test_corruption_is_stopped_before_anything_is_written(name, corpora, tmp_pat
     kind = KINDS[name]
     stopped: Counter[bool] = Counter()
     for number, dialogue in enumerate(corpora[kind.corpus]):
-        before = written(dialogue, kind.format, tmp_path / f"{number}.whole")
+        before = written(dialogue, kind, tmp_path / f"{number}.whole")
         assert before.faulty == []
-        assert sum(file.examples for file in before.files.values()) > 0
+        assert sum(file.examples for file in before.files.values()) > 0 or kind.is_of_pairs
         corrupted, turn = plant(kind, dialogue)
         out = tmp_path / f"{number}.planted"
-        totals = written(corrupted, kind.format, out)
+        totals = written(corrupted, kind, out)
         named = [(f.conversation, f.turn) for f in (*totals.faulty, *totals.refused)]
         examples = sum(file.examples for file in totals.files.values())
         whole = bool(totals.refused) or not list(tmp_path.glob("*.planted*"))
@@ -306,5 +452,5 @@ def test_corruption_is_stopped_before_anything_is_written(name, corpora, tmp_pat
     assert stopped[True] >= 0.95 * DIALOGUES
 
 
-def test_there_are_at_least_twenty_kinds():
-    assert len(KINDS) >= 20
+def test_there_are_at_least_fifty_kinds():
+    assert len(KINDS) >= 50

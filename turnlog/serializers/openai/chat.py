@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,6 +18,7 @@ from turnlog.errors import FormatError
 from turnlog.serializers.openai.check import faults, refuse_raw_arguments
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.document import refuse_raw_example
+from turnlog.serializers.shared.json_value import Unholdable
 from turnlog.serializers.shared.losses import Held, lost
 
 _TEXT = frozenset(("text", "data", "name", "extra"))
@@ -34,6 +36,8 @@ HELD: Held = {
     e.ConversationAnnotated: frozenset(("extra",)),
 }
 """The fields of events that chat messages have a place for."""
+
+_MESSAGE = re.compile(r"messages\[([0-9]+)\]")
 
 HELD_WITH_REASONING: Held = {**HELD, e.ReasoningAdded: _PART | {"text"}}
 
@@ -118,8 +122,13 @@ def trim_to_last_answer(chat: Chat) -> None:
 def check(name: str, chat: Chat) -> None:
     """Raise FormatError for the first thing in a conversation of that name that is at fault."""
     content = chat.content
-    refuse_raw_example(Example(name, 1, 1, content))
-    refuse_raw_arguments(content, name)
+    try:
+        refuse_raw_example(Example(name, 1, 1, content))
+        refuse_raw_arguments(content, name)
+    except Unholdable as error:
+        if at := _MESSAGE.match(error.field or ""):
+            error.turn = chat.turns[int(at[1])]
+        raise
     for index, field, why in faults(content) if chat.messages else ():
         raise FormatError(why, conversation=name, turn=chat.turns[index], field=field)
 
