@@ -15,7 +15,7 @@ from turnlog.storage.urls import recorder
 CREATE = {"import", "append", "restore", "serve", "demo"}
 """Commands that may create a log."""
 
-WITHOUT = {"keygen", "check-proof", "witness", "keys"}
+WITHOUT = {"keygen", "check-proof", "witness", "keys", "compare", "accept"}
 """Commands that need none."""
 
 ARGUMENTS = {

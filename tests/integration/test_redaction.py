@@ -191,6 +191,7 @@ def commands(folder: Path, id: str, slots: set[str]) -> dict[str, list[list[Any]
     exported = ["--include", "rewound,errors", "--format", "jsonl", "--out", folder / "all.jsonl"]
     parrot_bot = "tests.redacted:parrot"
     reports = ["--junit", folder / "replay.xml", "--html", folder / "replay.html"]
+    kept = folder / "run.jsonl"
     split = ["--format", "openai", "--split", "train=0.5,dev=0.5", "--out", folder / "parts"]
     split += ["--skip-faulty", "--allow-leaks"]
     why = ["--reason", "a claim", "--actor", "a"]
@@ -225,10 +226,11 @@ def commands(folder: Path, id: str, slots: set[str]) -> dict[str, list[list[Any]
         "prove": [[id, "--turn", 1, "--key", folder / "signer", "--out", folder / "proof"]],
         "check-proof": [[folder / "proof", "--verifier", folder / "signer.pub"]],
         "replay": [
-            [id, "--bot", parrot_bot, *reports],
+            [id, "--bot", parrot_bot, *reports, "--out", kept],
             [id, "--bot", parrot_bot, "--from-turn", 1, "--say", "hi", "--follow"],
         ],
         "minimise": [[id, "--bot", parrot_bot, "--out", folder / "test_it.py"]],
+        "compare": [[kept, kept]],
         "restrict": [[id, *why]],
         "release": [[id, *why]],
         "delete": [[id]],
@@ -237,6 +239,7 @@ def commands(folder: Path, id: str, slots: set[str]) -> dict[str, list[list[Any]
         "serve": [],  # the tests of routes call it
         "demo": [],  # serves a log of its own
         "witness": [],  # has no log
+        "accept": [],  # repeats what is in a kept run
         "keys": [],  # this log is not sealed
     }
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 import traceback
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -65,6 +66,17 @@ class LoadedBot:
     bot: Bot
     tools: Mapping[str, Tool] = field(default_factory=dict)
     name: str = "bot"
+
+    @property
+    def version(self) -> str | None:
+        """What the bot, or else its module, calls `version` or `__version__`."""
+        module = sys.modules.get(self.name.partition(":")[0])
+        for holder in (self.bot, module):
+            for name in ("version", "__version__"):
+                if isinstance(version := getattr(holder, name, None), str | int | float):
+                    return str(version)
+        return None
+
     remembers: bool = False
 
 

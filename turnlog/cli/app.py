@@ -55,6 +55,8 @@ COMMANDS: dict[str, str] = {
     "comply": "turnlog.cli.comply:comply",
     "replay": "turnlog.cli.replay:replay",
     "minimise": "turnlog.cli.minimise:minimise",
+    "compare": "turnlog.cli.compare:compare",
+    "accept": "turnlog.cli.accept:accept",
     "serve": "turnlog.cli.serve:serve",
     "keys": "turnlog.cli.keys:keys",
     "demo": "turnlog.cli.demo:demo",

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from turnlog.cli import asking, output, trial
+from turnlog.cli import replayed as found
 from turnlog.cli.choosing import Choice, Last, Sample, Since, Where
-from turnlog.cli.settings import open_log, settings
-from turnlog.domain.amounts import amount
-
-if TYPE_CHECKING:
-    from turnlog.replay.divergence import Divergence
-    from turnlog.replay.groups import DivergenceGroup
-    from turnlog.replay.replayed import ReplayedConversation
-    from turnlog.replay.rules import Rules
+from turnlog.cli.settings import open_log
 
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="The conversations; or --all.")
@@ -39,6 +33,13 @@ Mask = Annotated[
     typer.Option("--mask", metavar="REGEX", help="What it matches in a text may differ."),
 ]
 First = Annotated[bool, typer.Option("--first", help="One difference a conversation.")]
+AcceptedFile = Annotated[
+    Path | None,
+    typer.Option("--accepted", metavar="FILE", help="Groups that are known and wanted (TOML)."),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="Keep the run, for `compare`.")
+]
 Junit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML.")]
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write an HTML page.")]
 
@@ -62,7 +63,9 @@ def replay(
     ignore: Ignore = None,
     ignore_slot: IgnoreSlot = None,
     mask: Mask = None,
+    accepted: AcceptedFile = None,
     first: First = False,
+    out: Out = None,
     junit: Junit = None,
     html: Html = None,
     from_turn: trial.FromTurn = None,
@@ -79,14 +82,16 @@ def replay(
 
     Clock, tool results and what came before each message are the record's.
     """
+    from turnlog.replay import accepted as accepting
     from turnlog.replay import rules as rule
+    from turnlog.replay import run
 
     choice = Choice(where, since, last, sample)
     if all_ if ids else not (all_ or any(choice)):
         raise typer.BadParameter("name conversations, or give --all, or what chooses some")
     how = asking.Asking(jobs, concurrency, timeout, tools, pdb, runs, at_least)
     how.check()
-    output.leave_stdout_to(junit, html)
+    output.leave_stdout_to(out, junit, html)
     allowed = rule.combined(rules, ignore or (), ignore_slot or (), mask or ())
     alone = trial.TrialOptions(from_turn, say, edit or (), follow, beside, as_)
     if alone.given:
@@ -94,79 +99,17 @@ def replay(
             ids or (), bot, alone, rules=allowed, timeout=timeout, live=tools == "live"
         )
         return
-    replayed: list[ReplayedConversation] = []
+    known = accepting.load(accepted) if accepted else accepting.Accepted()
     with open_log(readonly=True) as log:
         chosen = choice.ids(log, ids or ())
         results = how.results(log, chosen, bot, allowed)
-        found = _divergences(_counted(results, replayed, len(chosen)), first)
-        if settings().json:
-            output.lines(_lines(found), columns=())
-        else:
-            _print(found, replayed)
-    _note_uncovered(allowed, replayed)
-    _write_reports(replayed, bot, junit, html)
+        results = (known.applied(one, allowed) for one in results)
+        if out is not None:
+            results = run.kept(results, out, run.head(log, bot, rules=allowed, time=time.time()))
+        replayed = found.show(results, len(chosen), first=first)
+    found.note_uncovered(allowed, replayed)
+    found.note_accepted(known, replayed, whole=all_ and not any(choice))
+    found.note_next(replayed, out)
+    found.write_reports(replayed, bot, junit, html)
     if status := how.status(replayed):
         raise typer.Exit(status)
-
-
-def _counted(
-    results: Iterable[ReplayedConversation], gathered: list[ReplayedConversation], count: int
-) -> Iterator[ReplayedConversation]:
-    """They are all gathered, and now and then counted aloud."""
-    for one in results:
-        gathered.append(one)
-        yield one
-        if len(gathered) % 100 == 0:
-            output.note(f"{len(gathered):,} of {amount(count, 'conversation')}")
-
-
-def _divergences(results: Iterable[ReplayedConversation], first: bool) -> Iterator[Divergence]:
-    for one in results:
-        yield from one.divergences[: 1 if first else None]
-
-
-def _lines(found: Iterable[Divergence]) -> Iterator[dict[str, Any]]:
-    """Each divergence as it is found, then the groups."""
-    from msgspec.structs import asdict
-
-    from turnlog.replay.groups import Grouping
-
-    grouping = Grouping()
-    for divergence in found:
-        grouping.add([divergence])
-        yield asdict(divergence)
-    yield from (group.as_dict() for group in grouping.groups())
-
-
-def _print(found: Iterable[Divergence], replayed: Sequence[ReplayedConversation]) -> None:
-    from turnlog.replay.groups import grouped
-
-    if groups := grouped(found):
-        columns = ("group", "conversations", "turns", "first", "turn")
-        output.table(columns, (_row(group) for group in groups))
-    count = sum(bool(one.divergences) for one in replayed)
-    output.say(f"conversations: {len(replayed):,}, diverging: {count:,}")
-
-
-def _note_uncovered(rules: Rules, replayed: Sequence[ReplayedConversation]) -> None:
-    from turnlog.replay.coverage import entries
-
-    covered = frozenset().union(*(one.covered for one in replayed))
-    for entry in entries(rules):
-        if entry not in covered:
-            output.note(f"no conversation covers the rule {entry}")
-
-
-def _write_reports(
-    replayed: Sequence[ReplayedConversation], bot: str, junit: Path | None, html: Path | None
-) -> None:
-    from turnlog.reports import replay as report
-
-    for path, write in ((junit, report.junit), (html, report.html)):
-        if path is not None:
-            output.write(path, write(replayed, bot))
-
-
-def _row(group: DivergenceGroup) -> tuple[Any, ...]:
-    example = group.example
-    return group.group, group.conversations, group.turns, example.conversation, example.turn

@@ -80,9 +80,11 @@ FAMILIES: dict[type[e.Event], Family] = {
 }
 """What a bot answers for. Other events are not compared, in the record and in its answer."""
 
-_INCIDENTAL = frozenset(e.Event.__struct_fields__) | {
+INCIDENTAL = frozenset(e.Event.__struct_fields__) | {
     "call_id", "confidence", "policy", "hide_rule_turn", "to", "message", "raw", "signature",
 }  # fmt: skip
+"""Fields that are not compared."""
+
 _BY_ANYBODY = (
     e.HandoverStarted, e.HandoverEnded, e.ConversationPaused, e.ConversationResumed,
     e.ReminderCancelled,
@@ -190,7 +192,7 @@ def _items(answer: Iterable[Numbered], rules: Rules) -> Iterator[Item]:
         family = FAMILIES.get(type(event))
         if family is None or _ignored(event, family, rules):
             continue
-        content = {k: v for k, v in to_plain(event).items() if k not in _INCIDENTAL}
+        content = {k: v for k, v in to_plain(event).items() if k not in INCIDENTAL}
         compared = _CONTENT.get(type(event), _as_it_is)(content, rules)
         if compared is not None:
             name = f"{compared['type']} {compared.get('name', '')}"

@@ -52,7 +52,12 @@ async def replay_one(log: Turnlog, id: str, asker: Asker) -> ReplayedConversatio
         folded.take(turn.events[1:])
     seconds = time.perf_counter() - began
     return ReplayedConversation(
-        id, divergences=tuple(found), covered=frozenset(used), seconds=seconds, **counts
+        id,
+        divergences=tuple(found),
+        covered=frozenset(used),
+        seconds=seconds,
+        version=asker.loaded.version,
+        **dict[str, Any](counts),
     )
 
 

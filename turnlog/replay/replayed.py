@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -15,37 +15,44 @@ from turnlog.replay.divergence import Divergence
 class ReplayedConversation(msgspec.Struct, frozen=True):
     """turns: those that were put to the bot; the others are counted by why they were not.
 
-    divergences: those of all turns that differ, in order. covered: the rules that were about
-    something in it. seconds: how long it took.
+    divergences: those of all turns that differ, in order; accepted: those that are known
+    and wanted. covered: the rules that were about something in it. seconds: how long it took.
+    version: of the bot, where it says so.
     """
 
     conversation: str
     turns: int = 0
     divergences: tuple[Divergence, ...] = ()
+    accepted: tuple[Divergence, ...] = ()
     redacted: int = 0
     unanswered: int = 0
     taken_back: int = 0
     foreign: int = 0
     covered: frozenset[str] = frozenset()
     seconds: float = 0.0
+    version: str | None = None
 
     @property
     def first(self) -> Divergence | None:
         return self.divergences[0] if self.divergences else None
 
 
-SKIPPED = ("redacted", "unanswered", "taken_back", "foreign")
-"""Why turns are not put to a bot."""
+NOT_REPLAYED = ("redacted", "unanswered", "taken_back", "foreign")
+"""Why turns are not put to the bot; the fields that count them."""
 
 
-def check_something_was_replayed(replayed: Iterable[ReplayedConversation]) -> None:
+def not_replayed(replayed: Iterable[ReplayedConversation]) -> str:
+    """How many turns were not, by why: `3 redacted, 1 unanswered`."""
+    counts = Counter[str]()
+    for one in replayed:
+        counts.update({name: getattr(one, name) for name in NOT_REPLAYED})
+    named = ((name.replace("_", " "), counts[name]) for name in NOT_REPLAYED)
+    return ", ".join(f"{count:,} {name}" for name, count in named if count)
+
+
+def check_something_was_replayed(replayed: Sequence[ReplayedConversation]) -> None:
     """Raise BotError where no turn was put to the bot: nobody shall take that for success."""
-    conversations, skipped = 0, Counter[str]()
-    for each in replayed:
-        if each.turns:
-            return
-        conversations += 1
-        skipped.update({reason: getattr(each, reason) for reason in SKIPPED})
-    why = ", ".join(f"{count:,} {reason}" for reason, count in skipped.items() if count)
-    turns = f"turns: {why}" if why else "no turns"
-    raise BotError(f"nothing was replayed: {amount(conversations, 'conversation')}, {turns}")
+    if any(each.turns for each in replayed):
+        return
+    turns = f"turns: {why}" if (why := not_replayed(replayed)) else "no turns"
+    raise BotError(f"nothing was replayed: {amount(len(replayed), 'conversation')}, {turns}")

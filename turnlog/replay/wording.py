@@ -20,7 +20,7 @@ LONGEST = 120
 _COMPARED = 300
 """Words of a text beyond those that both begin with, which are compared one by one."""
 
-_TOKEN = re.compile(r"[^\W_]+(?:[-_'’./:@+]+[^\W_]+)*|[^\w\s]|_")
+TOKEN = re.compile(r"[^\W_]+(?:[-_'’./:@+]+[^\W_]+)*|[^\w\s]|_")
 _SENTENCE_ENDS = frozenset('.!?:;…"“”«»()•-–—*>')
 _BETWEEN = frozenset((",", "and", "or", "&", "und", "oder", "/"))
 _AS_WRITTEN = frozenset(("I", "OK"))
@@ -58,7 +58,7 @@ def words(text: str, values: Iterable[str] = ()) -> list[str]:
     """The words and signs of a text, without numbers, names and known values."""
     found = pattern({value for value in values if len(value) > 1})
     known = found.sub(f" {NAME} ", text) if found is not None else text
-    return _listed_once(_general(_TOKEN.findall(known)))
+    return _listed_once(_general(TOKEN.findall(known)))
 
 
 def _general(tokens: Sequence[str]) -> Iterator[str]:
@@ -119,7 +119,7 @@ def _middles(one: Sequence[str], other: Sequence[str]) -> tuple[Sequence[str], S
 
 def _beside(one: str, other: str, values: Collection[str]) -> Iterator[str]:
     """Where no more than a number, a name or a value differs: the words beside the first."""
-    tokens, others = _TOKEN.findall(one), _TOKEN.findall(other)
+    tokens, others = TOKEN.findall(one), TOKEN.findall(other)
     pairs = enumerate(zip(tokens, others, strict=False))
     place = next((i for i, (word, another) in pairs if word != another), 0)
     before = _words_of(tokens[:place], values)[-2:]
