@@ -405,6 +405,7 @@ def test_help_names_every_command() -> None:
 
 def test_every_command_that_others_rely_on_is_there() -> None:
     relied_upon = (
+        "datasets "
         "import list log show states diff why verify replay export append delete backup restore"
         " rebuild stats audit serve demo fork checkout comply keygen head prove check-proof witness"
         " erase hold release keys access restrict retain subject minimise compare accept"

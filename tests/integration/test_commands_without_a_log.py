@@ -25,6 +25,7 @@ ARGUMENTS = {
     "states": [],
     "diff": ["alice"],
     "export": ["--format", "jsonl", "--out", "out.jsonl"],
+    "datasets": [],
     "checkout": ["alice", "other"],
     "fork": ["alice", "--as", "other"],
     "delete": ["alice"],

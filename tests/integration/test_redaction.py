@@ -199,6 +199,7 @@ def commands(folder: Path, id: str, slots: set[str]) -> dict[str, list[list[Any]
     rules.write_text("[[rules]]\nname = 'all'\nceiling = '1d'\n")
     return {
         "export": [[*exported], split, ["--verify", f"{folder / 'all.jsonl'}.manifest.json"]],
+        "datasets": [[], ["--of", id]],
         "import": [[folder / "all.jsonl"], [folder / "all.jsonl", "--dry-run"]],
         "list": [[], ["--limit", 3, "--newest"], ["--search", "xanthippe"]],
         "log": [[id]],

@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "checkout": "turnlog.cli.checkout:checkout",
     "fork": "turnlog.cli.fork:fork",
     "export": "turnlog.cli.export:export",
+    "datasets": "turnlog.cli.datasets:datasets",
     "delete": "turnlog.cli.upkeep:delete",
     "erase": "turnlog.cli.erase:erase",
     "hold": "turnlog.cli.holding:hold",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -92,6 +92,14 @@ Unrecorded = Annotated[
     bool,
     typer.Option("--unrecorded", help="The log keeps nothing of it; the manifest says so."),
 ]
+Without = Annotated[
+    str | None,
+    typer.Option(
+        "--without",
+        metavar="PERSON",
+        help="An export again without this person; its manifest comes as the ID.",
+    ),
+]
 Verify = Annotated[
     Path | None,
     typer.Option("--verify", metavar="MANIFEST", help="Hold an export against the log instead."),
@@ -116,6 +124,7 @@ def export(
     trim: Trim = False,
     to: To = None,
     unrecorded: Unrecorded = False,
+    without: Without = None,
     verify: Verify = None,
 ) -> None:
     """Write conversations to a file, with a manifest.
@@ -125,6 +134,9 @@ def export(
     """
     if verify is not None:
         _verify(verify)
+        return
+    if without is not None:
+        _without(without, ids or [], out, _ledger(to, unrecorded))
         return
     format, out = _named(format, out, by)
     output.leave_stdout_to(out)
@@ -149,6 +161,18 @@ def export(
         )
         totals = write(log, plan, out, progress=progress, ledger=ledger)
     _tell(totals, plan, out)
+
+
+def _without(
+    person: str, manifests: list[str], out: Path | None, recorded: AbstractContextManager[Any]
+) -> None:
+    if len(manifests) != 1:
+        raise typer.BadParameter("--without takes a person and the manifest of one export")
+    from turnlog.training.remaking import without
+
+    with open_log(readonly=True) as log, recorded as ledger, _progress() as progress:
+        made = without(log, person, Path(manifests[0]), out, progress=progress, ledger=ledger)
+    _tell(*made)
 
 
 def _named(format: str | None, out: Path | None, by: str | None) -> tuple[str, Path]:
@@ -238,6 +262,10 @@ def _note_all(totals: Totals) -> None:
     _some("the format cannot hold", lost, len(totals.lost))
     for what, count in totals.noted.items():
         output.note(f"{count:,} × {what}")
+    if (revoked := totals.revoked) is not None:
+        output.note(f"left out: {amount(revoked.examples, 'example')} of the person's")
+        if revoked.gone:
+            output.note(f"left out: {amount(revoked.gone, 'example')} that the log lost since")
     if totals.together:
         where = "in the part of an earlier near-duplicate"
         output.note(f"{amount(totals.together, 'conversation')} {where}")

@@ -47,6 +47,7 @@ class Options(msgspec.Struct, frozen=True):
     skip_faulty: bool = False
     together: bool = False
     leak_free: bool = False
+    pinned: bool = False
     settings: dict[str, Any] = {}
 
 
@@ -68,6 +69,21 @@ class File(msgspec.Struct, frozen=True):
     sha256: str
 
 
+def digest_of(example: Example) -> str:
+    return hashlib.sha256(dumps(example.content)).hexdigest()
+
+
+class Revocation(msgspec.Struct, frozen=True):
+    """That an export was made again from another's manifest. manifest: the SHA-256 of that.
+    examples: how many of it are left out as somebody's; gone: how many the log does not give any
+    more, whosoever they are.
+    """
+
+    manifest: str
+    examples: int
+    gone: int
+
+
 class FaultyConversation(msgspec.Struct, frozen=True):
     """A conversation that is not written, and why."""
 
@@ -86,11 +102,11 @@ class FaultyConversation(msgspec.Struct, frozen=True):
 class Totals(msgspec.Struct):
     """lost: what the format cannot hold; noted: what is worth knowing of the examples. left_out:
     events that do not count, by reason; nothing: conversations of which the format could write
-    nothing. shared: of forks, how many of their turns are written with the conversation that has
-    them too. faulty: must not be written; refused: have a value that the format cannot hold.
-    together: conversations that are in the part of an earlier near-duplicate; between: in none,
-    since they belong in several. leaking: how many users and texts are in more than one part; leaks
-    names the first ones.
+    nothing. shared: of forks, how many of their turns are written with the conversation that
+    has them too; held: how many of their events, and by which. faulty: must not be written;
+    refused: have a value that the format cannot hold. together: conversations that are in the
+    part of an earlier near-duplicate; between: in none, since they belong in several. leaking:
+    how many users and texts are in more than one part; leaks names the first ones.
     """
 
     files: dict[str, File] = {}
@@ -99,12 +115,14 @@ class Totals(msgspec.Struct):
     left_out: dict[str, int] = {}
     nothing: list[str] = []
     shared: dict[str, int] = {}
+    held: dict[str, tuple[int, str | None]] = {}
     faulty: list[FaultyConversation] = []
     refused: list[FaultyConversation] = []
     together: int = 0
     between: list[Between] = []
     leaking: dict[str, int] = {}
     leaks: list[Leak] = []
+    revoked: Revocation | None = None
 
     def stop(self, plan: ExportPlan) -> bool:
         """Whether nothing is written because of what was found."""
@@ -158,9 +176,10 @@ class ManifestWriter:
     def noted(self, examples: Iterable[Example], file: str) -> Iterator[Example]:
         """The same examples, each noted as it passes."""
         for example in examples:
-            digest = hashlib.sha256(dumps(example.content)).hexdigest()
             events = (example.first_event, example.last_event)
-            entry = ManifestEntry(file, example.conversation, events, digest, example.evidence)
+            entry = ManifestEntry(
+                file, example.conversation, events, digest_of(example), example.evidence
+            )
             self._out.write(b"\n" if self._first else b",\n")
             self._out.write(dumps(entry))
             self._first = False

@@ -26,7 +26,8 @@ class ExportPlan(msgspec.Struct, frozen=True):
     split: parts and their shares. include: see `view`. skip_faulty: name the conversations that
     must not be written and go on, instead of writing nothing. together: near-duplicates go into one
     part, which exports before did not see. leak_free: write nothing where users or texts are in
-    more than one part. settings: the format's own.
+    more than one part. pinned: of the examples that a manifest names, in their files, and no
+    others. settings: the format's own.
     """
 
     format: str
@@ -39,6 +40,7 @@ class ExportPlan(msgspec.Struct, frozen=True):
     skip_faulty: bool = False
     together: bool = False
     leak_free: bool = False
+    pinned: bool = False
     settings: dict[str, Any] = {}
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ from turnlog.domain.state import State
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import condition
 from turnlog.engine.shared_pasts import NOTHING, HeldPast, SharedPasts
-from turnlog.errors import UnknownConversation
+from turnlog.errors import Restricted, UnknownConversation
 from turnlog.projections.live_head import LiveHead
 from turnlog.training.plan import ExportPlan
 
@@ -61,7 +61,7 @@ def selected(
     wanted: those whose id it does not want are not even read.
     Raises UnknownConversation for an id that is asked for and was not there.
     """
-    selection = _Selection(log, plan)
+    selection = Selection(log, plan)
     later: dict[str, HeldPast] = {}
     for head, state in _heads(log, plan.ids):
         is_wanted = wanted(head.conversation)
@@ -75,7 +75,7 @@ def selected(
             yield from selection.read_later(id, later.pop(id))
 
 
-class _Selection:
+class Selection:
     """Which conversations are meant, and what of them was recorded by then."""
 
     def __init__(self, log: Turnlog, plan: ExportPlan) -> None:
@@ -97,6 +97,19 @@ class _Selection:
         if head.position <= self._plan.position:
             return self._holds(state)
         return any(True for _ in self.read(head, state, must_be_there=False))
+
+    def again(self, id: str, held: HeldPast | None) -> PastConversation | None:
+        """One that was meant once, if it is there, without asking whether it would be now.
+
+        held: what of it another one held then; None where nobody noted that.
+        """
+        try:
+            head, state = self._log.head(id)
+            recorded = _recorded(self._log, head, self._plan, state)
+        except (UnknownConversation, Restricted):
+            return None
+        held = self.held(head, state) if held is None else held
+        return PastConversation(id, recorded, held) if recorded else None
 
     def read_later(self, id: str, held: HeldPast) -> Iterator[PastConversation]:
         with suppress(UnknownConversation):  # deleted since it was listed

@@ -15,7 +15,10 @@ from turnlog.storage.private_folder import PrivateFolder
 from turnlog.training import manifest
 from turnlog.training.leaks import Leak
 from turnlog.training.manifest import Manifest, ManifestEntry, Totals
+from turnlog.training.pins import Pins
 from turnlog.training.write import Progress, export
+
+_FOLLOWING = sorted({*Totals.__struct_fields__} - {"files", "held", "revoked"})
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -35,28 +38,43 @@ def verify(
     Raises FormatError for what is no manifest.
     """
     noted = manifest.read(path)
-    folder = path.parent
-    yield from _files(noted, folder)
+    yield from _files(noted, path.parent)
     with PrivateFolder() as other:
         again, totals = _again(log, noted, Path(other), progress)
-        if again is None:
-            yield from (Finding(str(f), None, f.conversation) for f in totals.faulty)
-            yield from (_leaking(leak) for leak in totals.leaks)
-            return
-        differ = list(_examples(noted.examples, again.examples, log))
-        yield from differ
-        if not differ:
-            yield from _rest(noted, again)
+        differ = list(_differing(noted, again, totals, log))
+        if differ and not noted.options.pinned:
+            pins = Pins(noted)
+            _again(log, noted, Path(other), progress, pins)
+            differ = [*_named(pins.gone, differ, log)] or differ
+    yield from differ
+
+
+def _differing(
+    noted: Manifest, again: Manifest | None, totals: Totals, log: Turnlog
+) -> Iterator[Finding]:
+    if again is None:
+        yield from (Finding(str(f), None, f.conversation) for f in totals.faulty)
+        yield from map(_leaking, totals.leaks)
+    elif examples := list(_examples(noted.examples, again.examples, log)):
+        yield from examples
+    else:
+        yield from _rest(noted, again)
 
 
 def _again(
-    log: Turnlog, noted: Manifest, folder: Path, progress: Progress
+    log: Turnlog,
+    noted: Manifest,
+    folder: Path,
+    progress: Progress,
+    pins: Pins | None = None,
 ) -> tuple[Manifest | None, Totals]:
     plan = noted.plan
+    if plan.pinned and pins is None:
+        pins = Pins(noted)
     if plan.ids is not None:
         plan = replace(plan, ids=[id for id in plan.ids if id in log])
     out = folder if plan.split is not None else folder / next(iter(noted.files), "examples")
-    totals = export(log, plan, out, progress=progress)
+    totals = export(log, plan, out, progress=progress, pins=pins)
     written = manifest.place(out, folder=plan.split is not None)
     return (manifest.read(written) if written and written.exists() else None), totals
 
@@ -100,6 +118,19 @@ def _why_missing(entry: ManifestEntry, gone: set[str]) -> str:
     return "the log gives no such example"
 
 
+def _named(
+    gone: Iterable[ManifestEntry], differ: Iterable[Finding], log: Turnlog
+) -> Iterator[Finding]:
+    """What cannot be made again, without what only moved because of that."""
+    found = {(each.file, each.conversation, each.events): each for each in differ}
+    for entry in gone:
+        missing = set() if entry.conversation in log else {entry.conversation}
+        finding = Finding(
+            _why_missing(entry, missing), entry.file, entry.conversation, entry.events
+        )
+        yield found.get((entry.file, entry.conversation, entry.events), finding)
+
+
 def _by_place(
     entries: Iterable[ManifestEntry],
 ) -> dict[tuple[str, str, tuple[int, int], int], ManifestEntry]:
@@ -126,6 +157,6 @@ def _rest(noted: Manifest, again: Manifest) -> Iterator[Finding]:
     for name, file in noted.files.items():
         if again.files.get(name) != file:
             yield Finding("the log gives another file", name)
-    for field in Totals.__struct_fields__:
-        if field != "files" and getattr(noted, field) != getattr(again, field):
+    for field in _FOLLOWING:
+        if getattr(noted, field) != getattr(again, field):
             yield Finding(f"the log gives another {field!r}")

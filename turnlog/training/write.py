@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from turnlog.training import manifest
 from turnlog.training.leaks import Leaks
 from turnlog.training.ledger import Ledger
 from turnlog.training.manifest import FaultyConversation, File, Totals
+from turnlog.training.pins import Pins
 from turnlog.training.placement import Placement, Placer
 from turnlog.training.plan import ExportPlan
 from turnlog.training.preferences import judgements
@@ -43,15 +44,17 @@ def export(
     *,
     progress: Progress = lambda done: None,
     ledger: Ledger | None = None,
+    pins: Pins | None = None,
 ) -> Totals:
     """Write the files and the manifest; nothing at all where a conversation is at fault, or a leak.
 
     Then `faulty` or `leaks` names them and `files` is empty; with `skip_faulty` the faulty ones are
     named and the rest is written. One whose values the format cannot hold is named in `refused`
-    and stops nothing. ledger: records the export before its files have their names.
+    and stops nothing. ledger: records the export before its files have their names. pins: what
+    alone is written, where the plan is pinned.
     """
     _check_position(log, plan.position)
-    run = _Run(log, plan, progress)
+    run = _Run(log, plan, progress, pins)
     files = plan.files(out)
     folder = None if plan.split is None else out
     if folder is not None and is_stream(folder):
@@ -86,9 +89,11 @@ def _check_position(log: Turnlog, position: int) -> None:
 class _Run:
     """Makes examples, part by part, and adds up what there is to tell."""
 
-    def __init__(self, log: Turnlog, plan: ExportPlan, progress: Progress) -> None:
+    def __init__(
+        self, log: Turnlog, plan: ExportPlan, progress: Progress, pins: Pins | None
+    ) -> None:
         self.codec = plan.codec()
-        self.totals = Totals(shared={}, faulty=[], refused=[], nothing=[], files={})
+        self.totals = Totals(shared={}, held={}, faulty=[], refused=[], nothing=[], files={})
         self.written = 0
         self._log = log
         self._plan = plan
@@ -98,15 +103,16 @@ class _Run:
         self._left_out: Counter[str] = Counter()
         self._leaks = Leaks()
         self._done = 0
-        self._placement = None if plan.split is None else self._placed()
+        self._pins = pins
+        self._placement = None if plan.split is None or pins else self._placed()
 
     def _placed(self) -> Placement:
         with TemporaryFile() as file:
             placer = Placer(self._plan, WordStore(file))
             for conversation in selected(self._log, self._plan):
-                if own := conversation.own:
-                    written = self._seen(conversation).events
-                    placer.take(conversation.id, own[0].position or 0, conversation.user, written)
+                first = (conversation.own or conversation.recorded)[0].position or 0
+                written = self._seen(conversation).events
+                placer.take(conversation.id, first, conversation.user, written)
             placement = placer.placed()
         self.totals.together, self.totals.between = placement.together, placement.between
         return placement
@@ -114,10 +120,15 @@ class _Run:
     def examples(self, name: str | None) -> Iterator[Example]:
         """Those of one part, in order of conversation, with their events as the log counts them."""
         self.written = 0
-        for conversation in selected(self._log, self._plan, wanted=partial(self._wanted, name)):
+        for conversation in self._conversations(name):
             yield from self._of(conversation, name)
             self._done += 1
             self._progress(self._done)
+
+    def _conversations(self, name: str | None) -> Iterator[PastConversation]:
+        if self._pins is not None:
+            return self._pins.conversations(self._log, name)
+        return selected(self._log, self._plan, wanted=partial(self._wanted, name))
 
     def _wanted(self, name: str | None, id: str) -> bool:
         return self._placement is None or self._placement.parts.get(id) == name
@@ -133,28 +144,40 @@ class _Run:
         self.totals.lost = dict(sorted(self._lost.items()))
         self.totals.noted = dict(sorted(self._noted.items()))
         self.totals.left_out = dict(sorted(self._left_out.items()))
+        if self._plan.pinned and self._pins is not None:
+            self._pins.check()
+            self.totals.revoked = self._pins.revocation()
         if self._plan.split is not None:
             self.totals.leaking, self.totals.leaks = self._leaks.found()
         return self.totals
 
-    def _of(self, conversation: PastConversation, name: str | None) -> list[Example]:
+    def _of(self, conversation: PastConversation, name: str | None) -> Sequence[Example]:
         seen = self._seen(conversation)
         dialogue = self._dialogue(conversation, seen)
         try:
             made = self._made(conversation, dialogue, seen)
             examples = [_placed(example, seen, dialogue.first_event) for example in made]
         except FormatError as error:
-            kind = self.totals.refused if isinstance(error, Unholdable) else self.totals.faulty
-            kind.append(_fault(error, dialogue, seen))
-            return []
+            if self._pins is None:
+                kind = self.totals.refused if isinstance(error, Unholdable) else self.totals.faulty
+                kind.append(_fault(error, dialogue, seen))
+                return []
+            examples = []
+        if self._pins is not None:
+            examples = self._pins.kept(name, conversation.id, examples)
+        elif not examples:
+            self.totals.nothing.append(conversation.id)
+        if examples or self._pins is None:
+            self._note(conversation, seen)
+        if examples and name is not None:
+            self._leaks.look(name, conversation, dialogue)
+        return examples
+
+    def _note(self, conversation: PastConversation, seen: Counted) -> None:
+        self._left_out.update(seen.left_out)
         if conversation.held.events:
             self.totals.shared[conversation.id] = conversation.held_turns
-        if not examples:
-            self.totals.nothing.append(conversation.id)
-        elif name is not None:
-            self._leaks.look(name, conversation, dialogue)
-        self._left_out.update(seen.left_out)
-        return examples
+            self.totals.held[conversation.id] = conversation.held
 
     def _made(
         self, conversation: PastConversation, dialogue: Dialogue, seen: Counted

@@ -39,6 +39,12 @@ class ErasedIds:
                 why = "was erased, and an import does not bring it back"
                 raise InvalidEvent(dialogue.name, field, why)
 
+    def holds(self, id: str) -> bool:
+        """Whether a conversation or a person of this name was erased."""
+        reader = self._recorder.reader
+        self._read(reader)
+        return commitment_of(reader.secret, id) in self._ids
+
     def _read(self, reader: Reader) -> None:
         if (stream := reader.stream(UPKEEP)) is None:
             return

@@ -1,0 +1,103 @@
+"""Pins: the examples that a manifest names, made again where they were, as the log has them now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from turnlog.engine.log import Turnlog
+from turnlog.engine.shared_pasts import HeldPast
+from turnlog.errors import FormatError
+from turnlog.serializers.shared.codec import Example
+from turnlog.training.manifest import Manifest, ManifestEntry, Revocation, digest_of
+from turnlog.training.revoking import Revoked
+from turnlog.training.select import PastConversation, Selection
+
+
+class Pins:
+    """gone: entries of which the log gives no such example; revoked: how many are left out because
+    they are of one person. Both are known once every file was gone through.
+
+    manifest: the SHA-256 of that.
+    """
+
+    def __init__(
+        self, noted: Manifest, revoked: Revoked | None = None, *, manifest: str = ""
+    ) -> None:
+        self._plan = noted.plan
+        self._manifest = manifest
+        parts = {path.name: part for part, path in noted.plan.files(_whole(noted)).items()}
+        self._entries: dict[str | None, dict[str, list[ManifestEntry]]] = {}
+        for entry in noted.examples:
+            of_part = self._entries.setdefault(parts[entry.file], {})
+            of_part.setdefault(entry.conversation, []).append(entry)
+        self._held = {id: HeldPast(*past) for id, past in noted.held.items()}
+        self._revoked = revoked
+        self.gone: list[ManifestEntry] = []
+        self.revoked = 0
+        self._kept = 0
+        self._others = 0
+
+    def conversations(self, log: Turnlog, part: str | None) -> Iterator[PastConversation]:
+        """Those of a part in its order, each without what another one held of it then."""
+        selection = Selection(log, self._plan)
+        for id, entries in self._entries.get(part, {}).items():
+            found = selection.again(id, self._held.get(id))
+            if found is None:
+                self._leave(entries)
+            else:
+                yield found
+
+    def kept(self, part: str | None, id: str, made: Sequence[Example]) -> list[Example]:
+        """Of what is made of a conversation, what the manifest names and nobody revoked."""
+        entries = self._entries[part][id]
+        wanted = Counter(entry.sha256 for entry in entries)
+        found = Counter(map(digest_of, made)) & wanted
+        kept = []
+        for example in made:
+            if found[digest := digest_of(example)]:
+                found[digest] -= 1
+                wanted[digest] -= 1
+                kept.append(example)
+        self._leave([entry for entry in entries if _take(wanted, entry.sha256)])
+        self._kept += len(kept)
+        self._others += not kept
+        mine = [example for example in kept if not self._is_revoked(example)]
+        self.revoked += len(kept) - len(mine)
+        return mine
+
+    def check(self) -> None:
+        """Raise FormatError where the log has conversations of these ids, but other ones."""
+        erased = self._revoked is not None and self._revoked.erased
+        if self._others and not self._kept and not erased:
+            raise FormatError(
+                "none of its examples is what this log gives; it is of another log, or of another"
+                " version of turnlog",
+                field="manifest",
+            )
+
+    def revocation(self) -> Revocation:
+        return Revocation(self._manifest, self.revoked, len(self.gone))
+
+    def _leave(self, entries: Sequence[ManifestEntry]) -> None:
+        theirs = [entry for entry in entries if self._has(entry.conversation, entry.events)]
+        self.revoked += len(theirs)
+        self.gone += [entry for entry in entries if entry not in theirs]
+
+    def _is_revoked(self, example: Example) -> bool:
+        return self._has(example.conversation, (example.first_event, example.last_event))
+
+    def _has(self, conversation: str, events: tuple[int, int]) -> bool:
+        return self._revoked is not None and self._revoked.has(conversation, *events)
+
+
+def _whole(noted: Manifest) -> Path:
+    """The file of an export without parts."""
+    return Path(next(iter(noted.files), "examples"))
+
+
+def _take(wanted: Counter[str], digest: str) -> bool:
+    """Whether there is one of these left, which there is not any more then."""
+    wanted[digest] -= 1
+    return wanted[digest] >= 0

@@ -1,0 +1,60 @@
+"""Remaking: an old export once more, without what is of one person."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from turnlog.engine.log import Turnlog
+from turnlog.errors import FormatError
+from turnlog.training import manifest
+from turnlog.training.ledger import Ledger
+from turnlog.training.manifest import Totals
+from turnlog.training.pins import Pins
+from turnlog.training.plan import ExportPlan
+from turnlog.training.revoking import Revoked
+from turnlog.training.write import Progress, export
+
+_ADDED = "without"
+
+
+def without(
+    log: Turnlog,
+    person: str,
+    path: Path,
+    out: Path | None = None,
+    *,
+    progress: Progress = lambda done: None,
+    ledger: Ledger | None = None,
+) -> tuple[Totals, ExportPlan, Path]:
+    """The examples of a manifest in their files and their order, but those of the person.
+
+    What the log does not give any more, as it was erased, deleted or redacted since, is left out
+    as well. out: None for a place beside the old one. Raises UnknownPerson, or FormatError for what
+    is no manifest of this log's.
+    """
+    noted = manifest.read(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    pins = Pins(noted, Revoked(log, person), manifest=digest)
+    plan = replace(noted.plan, pinned=True, ids=None, where=None)
+    out = out or _beside(path, noted)
+    if out.absolute() == _place(path, noted).absolute():
+        raise FormatError("is the old export, which stays as it is", file=str(out), field="--out")
+    return export(log, plan, out, progress=progress, ledger=ledger, pins=pins), plan, out
+
+
+def _place(path: Path, noted: manifest.Manifest) -> Path:
+    """Where the old export is: its folder, or its file."""
+    if noted.options.split is not None:
+        return path.parent
+    return path.with_name(next(iter(noted.files)))
+
+
+def _beside(path: Path, noted: manifest.Manifest) -> Path:
+    """`chats.without.jsonl` for `chats.jsonl`, `data.without` for a folder `data`."""
+    place = _place(path, noted)
+    old = place if place.name else place.absolute()
+    suffix = "" if noted.options.split is not None else old.suffix
+    return old.with_name(f"{old.name.removesuffix(suffix)}.{_ADDED}{suffix}")
