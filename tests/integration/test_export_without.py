@@ -42,6 +42,8 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         talk(log, "b0-fork", "bob", "going on")
         log.record("z0", e.IdentityMerged("somebody 0", "nobody else"))
         log.record("a2", e.IdentityMerged(PERSON, "al"))
+        for id in ("a1", "b1", "z1", "z2"):
+            log.record(id, e.MessageRegenerated(5, f"a better answer in {id}"))
     return url
 
 
