@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 from xml.etree import ElementTree
 
 import pytest
@@ -557,3 +558,47 @@ def test_a_failed_test_shows_the_traceback_too(pytester: pytest.Pytester, tmp_pa
     )
     outcome.assert_outcomes(failed=1)
     outcome.stdout.fnmatch_lines(["*return ?conversation.slots*", "*KeyError: 'people'*"])
+
+
+@pytest.mark.parametrize(
+    ("recorded", "actual", "path"),
+    [
+        (BotUttered("a"), BotUttered("b"), "text"),
+        (BotUttered("a", {"x": [1, {"y": 2}]}), BotUttered("a", {"x": [1, {"y": 3}]}),
+         "data.x.1.y"),
+        (BotUttered("a", {"x": 1}), BotUttered("b", {"x": 2}), ""),
+        (BotUttered("a", {"x": 1}), BotUttered("a"), "data"),
+        (SlotSet("a", [1, 2]), SlotSet("a", [1, 3]), "value.1"),
+        (SlotSet("a", [1, 2]), SlotSet("a", [1]), "value"),
+        (SlotSet("a", 1), SlotSet("b", 1), "name"),
+        (ToolCalled("f", {"a": {"b": 1}}, "1"), ToolCalled("f", {"a": {"b": 2}}), "arguments.a.b"),
+        (MessageUnderstood(Intent("a")), MessageUnderstood(Intent("b")), "intent"),
+        (MessageUnderstood(None, (Entity("z", 1), Entity("a", 2))),
+         MessageUnderstood(None, (Entity("a", 3), Entity("z", 1))), "entities.1.value"),
+        (MessageUnderstood(None, (Entity("z", 1), Entity("a", 2))),
+         MessageUnderstood(None, (Entity("a", 2),)), "entities.0"),
+        (MessageUnderstood(None, (Entity("a", 2),)),
+         MessageUnderstood(None, (Entity("b", 2), Entity("a", 2))), "entities"),
+    ],
+)  # fmt: skip
+def test_the_path_says_where_in_the_event(recorded: Event, actual: Event, path: str):
+    found = difference([recorded], [actual], Rules())
+    assert found is not None
+    assert (found.path, found.event) == (path, 2)
+
+
+@pytest.mark.parametrize("id", ["anna", "a b&c=d#e", "ü/?%2F+", "x" * 300, "'\"<>"])
+def test_a_link_leads_to_the_moment_in_the_inspector(id: str):
+    """The page reads it with URLSearchParams, as forms are read."""
+    with turnlog.open("memory:") as log:
+        log.record(id, UserUttered("hi"), ActionExecuted("greet"), BotUttered("hello"))
+        [replayed] = replay(log, [id], LoadedBot(hello_8))
+    assert replayed.first is not None
+    path, _, fragment = replayed.first.link.partition("#")
+    assert path == "/inspect"
+    assert parse_qs(fragment, strict_parsing=True) == {"conversation": [id], "event": ["3"]}
+    assert not set(fragment) & set(" <>\"'")
+
+
+async def hello_8(conversation: Any, message: UserUttered) -> list[Event | str]:
+    return [ActionExecuted("greet"), "hello 8"]

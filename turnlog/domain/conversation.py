@@ -202,9 +202,12 @@ class Conversation:
         """Another event as views would show it in the place of the event of that number."""
         return event if self._redactions is None else self._redactions.shown(number, event)
 
-    def gaps(self) -> Gaps:
-        """What of it is hidden or erased, so that it cannot be done again as it was."""
-        shown = list(self.events())
+    def gaps(self, events: Sequence[Event] | None = None) -> Gaps:
+        """What of it is hidden or erased, so that it cannot be done again as it was.
+
+        events: all that it shows, where they were read already.
+        """
+        shown = list(self.events()) if events is None else events
         if self._redactions is None:
             return gaps(shown, shown)
         stored = self._past.events(0, self._stored_events)

@@ -25,12 +25,12 @@ class Gaps(msgspec.Struct, frozen=True):
 _VALUES = frozenset(kind.__name__ for kind in get_args(ValueChange))
 
 
-def gaps(stored: Iterable[e.Event], shown: Iterable[e.Event]) -> Gaps:
+def gaps(stored: Iterable[e.Event], shown: Sequence[e.Event]) -> Gaps:
     """stored: all events of a conversation as they were recorded; shown: as views show them."""
-    before, after = list(stored), list(shown)
-    erased = [number for number, event in enumerate(after, 1) if isinstance(event, e.EventErased)]
-    if before == after and not erased:
+    erased = [number for number, event in enumerate(shown, 1) if isinstance(event, e.EventErased)]
+    if stored is shown and not erased:
         return Gaps()
+    before, after = list(stored), shown
     altered = (n for n, pair in enumerate(zip(before, after, strict=True), 1) if pair[0] != pair[1])
     return Gaps(frozenset((*altered, *erased)), frozenset(_unlike(before, after)))
 

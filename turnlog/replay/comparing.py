@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 from msgspec.structs import replace
@@ -318,9 +319,28 @@ def _differing(item: Item, other: Item | None) -> Difference:
         _plain(item.event),
         _plain(other.event),
         item.number,
-        ".".join(_path(*compared)),
+        ".".join(_place(item, other)),
         compared,
     )
+
+
+def _place(item: Item, other: Item) -> Iterator[str]:
+    """Where in the recorded event: what was understood is compared in any order."""
+    one, another = _says(item), _says(other)
+    if item.family != "understood" or one.get("intent") != another.get("intent"):
+        return _path(one, another)
+    left, new = list(_entities(item)), list(_entities(other))
+    lost = [place for place, entity in enumerate(left) if entity not in new]
+    found = [entity for entity in new if entity not in left]
+    if len(lost) != 1 or len(found) > 1:
+        return iter(("entities",))
+    within = _path(left[lost[0]], found[0]) if found else iter(())
+    return chain(("entities", str(lost[0])), within)
+
+
+def _entities(item: Item) -> Iterator[dict[str, Any]]:
+    for entity in getattr(item.event, "entities", ()):
+        yield {name: getattr(entity, name) for name in _OF_ENTITY}
 
 
 def _path(one: Any, other: Any) -> Iterator[str]:

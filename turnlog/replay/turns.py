@@ -32,7 +32,8 @@ class RecordedTurn(NamedTuple):
 
 def recorded_turns(conversation: Conversation) -> Iterator[RecordedTurn]:
     """The turns of a conversation in order, without what comes before the first message."""
-    yield from said_turns(conversation.events(), conversation.gaps())
+    events = list(conversation.events())
+    yield from said_turns(events, conversation.gaps(events))
 
 
 def said_turns(events: Iterable[e.Event], gaps: Gaps = Gaps()) -> Iterator[RecordedTurn]:  # noqa: B008  # frozen
