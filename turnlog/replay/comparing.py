@@ -22,6 +22,7 @@ from turnlog.domain.state import State
 from turnlog.encoding import binary
 from turnlog.replay.divergence import Kind
 from turnlog.replay.effective import effective
+from turnlog.replay.likeness import INCIDENTAL, says_the_same
 from turnlog.replay.rules import Rules
 from turnlog.serializers.shared.plain import to_plain
 
@@ -81,11 +82,6 @@ FAMILIES: dict[type[e.Event], Family] = {
 }
 """What a bot answers for. Other events are not compared, in the record and in its answer."""
 
-INCIDENTAL = frozenset(e.Event.__struct_fields__) | {
-    "call_id", "confidence", "policy", "hide_rule_turn", "to", "message", "raw", "signature",
-}  # fmt: skip
-"""Fields that are not compared."""
-
 _BY_ANYBODY = (
     e.HandoverStarted, e.HandoverEnded, e.ConversationPaused, e.ConversationResumed,
     e.ReminderCancelled,
@@ -121,6 +117,8 @@ def differences(
     state: the one on top of which both were given: what changes nothing of it is no difference.
     """
     answer = [(0, event) for event in actual]
+    if says_the_same(recorded, answer):
+        return
     if state is not None:
         recorded, answer = effective(state, recorded), effective(state, answer)
     before, failed = _failure(recorded), _failure(answer)

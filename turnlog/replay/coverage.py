@@ -12,6 +12,8 @@ from turnlog.replay.comparing import FAMILIES
 from turnlog.replay.rules import Rules
 from turnlog.serializers.shared.plain import to_plain
 
+_NOTHING = Rules()
+
 
 def entries(rules: Rules) -> list[str]:
     """The rules one by one, as in their file."""
@@ -22,6 +24,8 @@ def entries(rules: Rules) -> list[str]:
 
 def covered(rules: Rules, answer: Iterable[e.Event]) -> Iterator[str]:
     """The entries that are about something in an answer, recorded or the bot's."""
+    if rules == _NOTHING:
+        return
     action: str | None = None
     for event in answer:
         if isinstance(event, e.ActionExecuted):

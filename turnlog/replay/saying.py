@@ -11,8 +11,8 @@ import msgspec
 
 from turnlog.domain.plain import dumps
 from turnlog.domain.values import same
-from turnlog.replay.comparing import INCIDENTAL
 from turnlog.replay.divergence import Divergence, Kind
+from turnlog.replay.likeness import INCIDENTAL
 from turnlog.replay.rules import Rules
 from turnlog.replay.wording import TOKEN
 

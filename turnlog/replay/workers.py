@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
-from queue import SimpleQueue
+from queue import Empty, Queue
+from threading import Lock
 from typing import IO
 
 from turnlog.errors import BotError
@@ -25,6 +26,15 @@ from turnlog.replay.worker import Reply, Task
 
 AT_ONCE = 8
 """Conversations that a process is given at once, for each that it replays at a time."""
+
+SURELY_WORTH_IT = 500
+"""Conversations for which all processes are started at once."""
+
+WORTH_IT_SECONDS = 2.0
+"""Of work that is left for each process: more than starting one more takes."""
+
+PATIENCE_SECONDS = 0.5
+"""How long work waits for a process before one more is started."""
 
 
 class Worker:
@@ -45,9 +55,7 @@ class Worker:
 
     def replay(self, ids: list[str]) -> list[ReplayedConversation]:
         """What each conversation's replay gives. Raises BotError where the process ended."""
-        if not self._is_ready:
-            self._receive([])
-            self._is_ready = True
+        self.wait_until_ready()
         self._send(ids)
         replayed: list[ReplayedConversation] = []
         while len(replayed) < len(ids):
@@ -55,6 +63,12 @@ class Worker:
             assert reply is not None
             replayed.append(reply)
         return replayed
+
+    def wait_until_ready(self) -> None:
+        """Raises BotError where the bot cannot be loaded."""
+        if not self._is_ready:
+            self._receive([])
+            self._is_ready = True
 
     def end(self) -> None:
         self._process.kill()
@@ -103,6 +117,60 @@ def _how(status: int) -> str:
     return f"killed by signal {-status}"
 
 
+class Workers:
+    """As many as are worth it, up to so many: one more where work waits for long, or so much of it
+    is left that it would. count: conversations that there are.
+    """
+
+    def __init__(self, task: Task, jobs: int, hash_seed: int | None, count: int) -> None:
+        self._task = task
+        self._jobs = jobs
+        self._hash_seed = hash_seed
+        self._left = count
+        self._idle: Queue[Worker] = Queue()
+        self._all: list[Worker] = []
+        self._starting = Lock()
+        for _ in range(jobs if count >= SURELY_WORTH_IT else 1):
+            self._idle.put(self._started())
+
+    def wait_until_ready(self) -> None:
+        self._all[0].wait_until_ready()
+
+    def replay(self, ids: list[str]) -> list[ReplayedConversation]:
+        worker = self._free()
+        try:
+            replayed = worker.replay(ids)
+        finally:
+            self._idle.put(worker)
+        self._left -= len(ids)
+        seconds = sum(one.seconds for one in replayed) / len(ids) * self._left
+        if seconds / self._task.settings.concurrency / len(self._all) > WORTH_IT_SECONDS:
+            self._start_another()
+        return replayed
+
+    def end(self) -> None:
+        with self._starting:
+            self._jobs = 0
+            for worker in self._all:
+                worker.end()
+
+    def _free(self) -> Worker:
+        with suppress(Empty):
+            return self._idle.get(timeout=PATIENCE_SECONDS)
+        self._start_another()
+        return self._idle.get()
+
+    def _start_another(self) -> None:
+        with self._starting:
+            if len(self._all) < self._jobs:
+                self._idle.put(self._started())
+
+    def _started(self) -> Worker:
+        worker = Worker(self._task, self._hash_seed)
+        self._all.append(worker)
+        return worker
+
+
 def replay_apart(
     task: Task, ids: Iterable[str], jobs: int, hash_seed: int | None = None
 ) -> Iterator[ReplayedConversation]:
@@ -111,25 +179,14 @@ def replay_apart(
     """
     waiting = list(ids)
     at_once = min(AT_ONCE * task.settings.concurrency, -(-len(waiting) // jobs) or 1)
-    workers = [Worker(task, hash_seed) for _ in range(jobs)]
-    idle: SimpleQueue[Worker] = SimpleQueue()
-    for worker in workers:
-        idle.put(worker)
-
-    def work(chunk: list[str]) -> list[ReplayedConversation]:
-        worker = idle.get()
-        try:
-            return worker.replay(chunk)
-        finally:
-            idle.put(worker)
-
+    workers = Workers(task, jobs, hash_seed, len(waiting))
     pool = ThreadPoolExecutor(jobs)
     try:
-        for replayed in pool.map(work, _chunks(waiting, at_once)):
+        workers.wait_until_ready()
+        for replayed in pool.map(workers.replay, _chunks(waiting, at_once)):
             yield from replayed
     finally:
-        for worker in workers:
-            worker.end()
+        workers.end()
         pool.shutdown(cancel_futures=True)
 
 

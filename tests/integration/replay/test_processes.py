@@ -12,7 +12,7 @@ import turnlog
 from turnlog import BotUttered, UserUttered
 from turnlog.bots import LoadedBot, load
 from turnlog.errors import BotError
-from turnlog.replay import replay
+from turnlog.replay import replay, workers
 
 BOT = """
 import os
@@ -105,3 +105,32 @@ def test_who_stops_reading_ends_the_processes(folder: Path):
     pids = [int(path.name.removeprefix("pid")) for path in folder.glob("pid*")]
     assert pids
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+NOTES_ITS_PROCESS = """
+import asyncio, os
+async def bot(c, m):
+    open(f"pid{os.getpid()}", "w").close()
+    await asyncio.sleep(0.3)
+    return "yes"
+"""
+
+
+@pytest.mark.parametrize(
+    ("patience", "worth_it", "processes"), [(600, 600, 1), (0.01, 600, 2), (600, 0.001, 2)]
+)
+def test_no_process_is_started_that_is_not_worth_it(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    patience: float,
+    worth_it: float,
+    processes: int,
+):
+    """Where work waits for longer than that, or where so much of it is left, one more is."""
+    monkeypatch.setattr(workers, "PATIENCE_SECONDS", patience)
+    monkeypatch.setattr(workers, "WORTH_IT_SECONDS", worth_it)
+    (folder / "mybot.py").write_text(NOTES_ITS_PROCESS)
+    with turnlog.open("sqlite:///turnlog.db") as log:
+        ids = [f"c{n}" for n in range(18)]
+        assert len(list(replay(log, ids, "mybot:bot", jobs=2))) == 18
+    assert len(list(folder.glob("pid*"))) == processes
