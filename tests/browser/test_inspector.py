@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 import turnlog
 from tests.parts import turnlog as turnlog_part
 from turnlog import (
     ActionExecuted,
+    BotFailed,
     BotUttered,
     Dialogue,
     Event,
     MediaAdded,
     MessageRedacted,
+    ReasoningAdded,
     SlotSet,
+    TextAdded,
     ToolCalled,
     ToolReturned,
     UserUtteranceReverted,
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
+    from tests.parts.node import Node
     from tests.parts.server import Server
 
 EVENTS = 100_000
@@ -295,3 +301,101 @@ def test_it_asks_for_the_token_and_lets_the_holder_in(chromium: Browser, tmp_pat
         other.goto(f"{server.url}/inspect?token=an+auth+token")
         other.locator("#search").wait_for()
         assert "token" not in other.url
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_axe_finds_nothing_in_any_view(
+    server: Server, chromium: Browser, node: Node, scheme: str, width: int
+) -> None:
+    id = f"axe {scheme} {width}"
+    fill(server, id)
+    with turnlog.open(db(server)) as log:
+        log.record(id, UserUttered("and?"), ReasoningAdded("hm"), BotFailed("error", "KeyError"))
+        log.record(id, ToolCalled("t", {}), ToolReturned("no", is_error=True), BotUttered("**b**"))
+    size = {"width": width, "height": 740}
+    context = chromium.new_context(viewport=size, color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"{server.url}/inspect#conversation={id}&event=9&slot=people")
+    page.locator("#why li").first.wait_for(state="attached")
+    page.add_script_tag(content=(node.modules / "axe-core/axe.min.js").read_text())
+    for view in ("Read", "Debug", "Slots", "Raw"):
+        page.get_by_role("tab", name=view).click()
+        page.locator(".here").first.wait_for()
+        found = page.evaluate("async () => (await axe.run()).violations")
+        assert [(v["id"], v["impact"], v["nodes"][0]["html"]) for v in found] == [], view
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+    if width == 360:
+        page.get_by_role("button", name="Moment").click()
+    else:
+        page.keyboard.press("?")
+    found = page.evaluate("async () => (await axe.run()).violations")
+    assert [(v["id"], v["impact"], v["nodes"][0]["html"]) for v in found] == []
+
+
+def test_messages_are_readable_on_a_phone(server: Server, chromium: Browser) -> None:
+    said = "a long message " * 20
+    with turnlog.open(db(server)) as log:
+        log.record("phone", UserUttered(said), BotUttered(said + "x" * 300))
+    page = chromium.new_page(viewport={"width": 360, "height": 740})
+    opened(page, server, "phone")
+    for view in ("Read", "Debug"):
+        page.get_by_role("tab", name=view).click()
+        page.locator(f".turn.{view.lower()}").wait_for()
+        for bubble in page.locator(".bubble").all():
+            box = bubble.bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert 200 < box["width"] <= 360 - box["x"]
+            size = bubble.evaluate("one => parseFloat(getComputedStyle(one).fontSize)")
+            assert size >= 15
+    page.get_by_role("button", name="Back to the list").click()
+    page.locator("#list").wait_for()
+
+
+def test_focus_and_what_is_unfolded_stay_while_the_conversation_goes_on(
+    server: Server, chromium: Browser
+) -> None:
+    fill(server, "going")
+    page = chromium.new_page(viewport={"width": 1280, "height": 760})
+    page.goto(f"{server.url}/inspect#conversation=going&view=read")
+    page.locator(".bubble", has_text="two").wait_for()
+    summary = page.locator(".quiet summary").first
+    summary.click()
+    summary.focus()
+    with turnlog.open(db(server)) as log:
+        for turn in range(3):
+            log.record("going", UserUttered(f"later {turn}"), BotUttered("yes"))
+            page.locator(".bubble", has_text=f"later {turn}").wait_for()
+            assert page.evaluate("document.activeElement.localName") == "summary"
+    assert page.locator(".quiet[open] .line").count() == 2
+    page.locator("#list a[title=going]").focus()
+    with turnlog.open(db(server)) as log:
+        log.record("going", UserUttered("last"))
+    page.locator("#list a[title=going]", has_text="8 turns").wait_for()
+    assert "going" in page.evaluate("document.activeElement.textContent")
+
+
+def test_a_message_of_5_mb_costs_little_and_comes_whole_on_demand(
+    server: Server, chromium: Browser
+) -> None:
+    def reads(id: str) -> float:
+        asked = {"conversation": id}
+        began = time.perf_counter()
+        httpx.get(f"{server.url}/inspect/api/timeline", params=asked).raise_for_status()
+        return time.perf_counter() - began
+
+    with turnlog.open(db(server)) as log:
+        log.record("small", UserUttered("x" * 100), BotUttered("ok"))
+        parts = [TextAdded("x" * 900_000, actor="user") for _ in range(5)]
+        log.record("huge", UserUttered("x" * 500_000), *parts, BotUttered("ok"))
+    more = 1000 * (min(reads("huge") for _ in range(9)) - min(reads("small") for _ in range(9)))
+    print(f"5 MB: {more:.1f} ms more")
+    assert more <= 20
+    page = chromium.new_page()
+    opened(page, server, "huge")
+    assert all(len(text) < 5_000 for text in page.locator(".bubble.user").all_inner_texts())
+    page.get_by_role("button", name="Show all 900,000 characters of text").last.click()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.bubble.user')].at(-1).textContent.length === 900000"
+    )
