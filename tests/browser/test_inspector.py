@@ -399,3 +399,24 @@ def test_a_message_of_5_mb_costs_little_and_comes_whole_on_demand(
     page.wait_for_function(
         "() => [...document.querySelectorAll('.bubble.user')].at(-1).textContent.length === 900000"
     )
+
+
+def test_another_message_is_tried_with_the_bot_and_kept(server: Server, chromium: Browser) -> None:
+    fill(server, "tried")
+    page = chromium.new_page(viewport={"width": 1280, "height": 760})
+    page.goto(f"{server.url}/inspect#conversation=tried&event=5")
+    page.locator("#edit:enabled").wait_for()
+    page.keyboard.press("e")
+    assert page.get_by_label("The message of this turn").input_value() == "two"
+    page.get_by_label("The message of this turn").fill("for six")
+    page.get_by_role("button", name="Go on with the bot").click()
+    page.locator("#tried .side.now mark", has_text="6").first.wait_for()
+    assert "2" in page.locator("#tried .side:not(.now) mark").all_inner_texts()
+    page.get_by_role("button", name="Keep as a trial fork").click()
+    page.get_by_role("link", name="Kept as tried trial 2").click()
+    page.locator("#flow .bubble", has_text="for six").wait_for()
+    assert "shares 2 events with tried" in page.locator("#about").inner_text()
+    page.keyboard.press("f")
+    page.locator("#title", has_text="fork").wait_for()
+    page.go_back()
+    page.locator("#title", has_text="tried trial 2").wait_for()

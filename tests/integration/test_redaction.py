@@ -352,6 +352,8 @@ BODIES: dict[str, Any] = {
     "post /v1/conversations/{conversation}/checkout": {"branch": "main"},
     "post /v1/conversations/{conversation}/fork": {"as": "fork of ID"},
     "post /v1/conversations/{conversation}/stop": {},
+    "post /inspect/api/fork": {"conversation": "ID", "event": 20, "as": "inspected fork of ID"},
+    "post /inspect/api/trial": {"conversation": "ID", "turn": 2},
     "patch /sessions/{conversation}/values": {"k": 1},
     "put /sessions/{conversation}/values/{key}": 1,
     "post /sessions/{conversation}/turn": {"save": {"k": 2}, "props": {"k": 3}},

@@ -50,6 +50,7 @@ ROUTES: tuple[str, ...] = (
     "turnlog.server.routes.threads:handlers",
     "turnlog.server.routes.timeline:handlers",
     "turnlog.server.routes.tracker:handlers",
+    "turnlog.server.routes.trying:handlers",
 )
 """Module and attribute of every group of routes."""
 

@@ -15,7 +15,9 @@ from turnlog.server.settings import Settings
 from turnlog.server.tokens import Tokens, decoded
 
 COOKIE = "turnlog_inspect"
-EVERYTHING = "everything"
+EVERYTHING, ADMINISTERING = "everything", "administering"
+"""What the inspector's cookie says of somebody who reads all, and of one who may also write."""
+
 READ, EXPORT, ERASE, ADMINISTER = "read", "export", "erase", "administer"
 """Roles that the claim `roles` of a token may list; who administers may do all."""
 
@@ -45,9 +47,12 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
         if not self.everything and (conversation is None or conversation != self.conversation):
             raise RequestRefused(403, "Forbidden", "the token does not grant this conversation")
 
+    def plays(self, role: str) -> bool:
+        return self.roles is None or bool(self.roles & {role, ADMINISTER})
+
     def play(self, role: str) -> None:
         """Raise RequestRefused unless the role is among theirs."""
-        if self.roles is not None and not self.roles & {role, ADMINISTER}:
+        if not self.plays(role):
             raise RequestRefused(403, "Forbidden", f"the token does not grant the role {role!r}")
 
 
@@ -87,12 +92,14 @@ class Auth:
         subject = self._tokens.conversation(cookie, "inspect")
         if subject.startswith("/"):
             return _only(subject[1:])
-        name = subject.removeprefix(EVERYTHING).removeprefix(" ") or None
-        return Principal(everything=True, name=name, roles=frozenset({READ}))
+        may, _, name = subject.partition(" ")
+        roles = frozenset({READ, ADMINISTER} if may == ADMINISTERING else {READ})
+        return Principal(everything=True, name=name or None, roles=roles)
 
     def cookie(self, principal: Principal) -> str:
         principal.play(READ)
-        everything = f"{EVERYTHING} {principal.name or ''}".rstrip()
+        may = ADMINISTERING if principal.plays(ADMINISTER) else EVERYTHING
+        everything = f"{may} {principal.name or ''}".rstrip()
         subject = everything if principal.everything else f"/{principal.conversation}"
         return self._tokens.token(subject, "inspect")
 

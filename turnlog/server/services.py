@@ -9,6 +9,7 @@ from turnlog import AsyncTurnlog
 from turnlog.bots import LoadedBot
 from turnlog.engine.access import AccessWatch
 from turnlog.server.auth import Auth
+from turnlog.server.commands import Commands
 from turnlog.server.event_stream import EventStreams
 from turnlog.server.feed import Feed
 from turnlog.server.locks import ConversationLocks
@@ -51,6 +52,7 @@ class Services:
         self.streams = EventStreams(log, self.feed, settings.limits)
         self.sessions = AsyncSessionManager(manager=SessionManager(log=log.sync))
         self.watch = AccessWatch(log.sync)
+        self.commands = Commands(settings)
         self.has_bot = bot is not None
         guard = MessageGuard(self.rate, settings.limits.message)
         self.leases = _leases(settings)

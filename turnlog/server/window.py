@@ -42,7 +42,7 @@ def window(conversation: Conversation, event: int, before: int, after: int) -> d
 
 
 def standing(state: State) -> dict[str, Any]:
-    """How long a conversation is, and where it comes from."""
+    """How long a conversation is, and of a fork how much of it comes from its origin."""
     line = state.lineage
     told: dict[str, Any] = {
         "last": state.event,
@@ -53,7 +53,7 @@ def standing(state: State) -> dict[str, Any]:
         "branch": line.branch,
     }
     if line.origin:
-        told["origin"] = {"conversation": line.origin, "event": line.shared, "trial": line.trial}
+        told["origin"] = {"event": line.shared, "turn": line.turns, "trial": line.trial}
     return told
 
 

@@ -50,9 +50,19 @@ async def timeline(
         moment = seen.state.event if event is None else event
         if turn is not None:
             moment = _end_of(log, seen, turn)
-        return plain.dumps(window(seen, moment, before, after))
+        told = window(seen, moment, before, after)
+        if "origin" in told and principal.everything:
+            told["origin"]["conversation"] = _origin(log, seen)
+        return plain.dumps(told)
 
     return json(await log.read(told))
+
+
+def _origin(log: Turnlog, seen: Conversation) -> str | None:
+    """The id of the conversation that one is a fork of; None where that may not be shown."""
+    rows = log.store.reader.rows_newest_first(seen.state.lineage.origin or 0, MAX_EVENT, 1)
+    named = [row.conversation for row in rows if row.name is not None]
+    return next((id for id in named if id in log), None)
 
 
 def _end_of(log: Turnlog, seen: Conversation, turn: int) -> int:

@@ -3,14 +3,15 @@
 import { element } from "/static/dom.js";
 import * as address from "/static/inspect/address.js";
 import { Flow } from "/static/inspect/flow.js";
+import { head, hidden } from "/static/inspect/head.js";
 import { Here } from "/static/inspect/here.js";
 import { described, listen } from "/static/inspect/keys.js";
-import { HIDEABLE } from "/static/inspect/kinds.js";
 import { List } from "/static/inspect/list.js";
 import { Question, address as place } from "/static/inspect/question.js";
-import { counted, length } from "/static/inspect/said.js";
+import { Seek } from "/static/inspect/seek.js";
 import { Stretch } from "/static/inspect/stretch.js";
 import { Strip } from "/static/inspect/strip.js";
+import { Trying } from "/static/inspect/trying.js";
 import { VIEWS, blocks, top } from "/static/inspect/views.js";
 
 const $ = (id) => document.getElementById(id);
@@ -26,12 +27,14 @@ const around = new Question("timeline");
 const sides = { older: new Question("timeline"), newer: new Question("timeline") };
 const whole = new Question("event");
 const overview = new Question("overview");
-const matching = new Question("match");
 
 const list = new List({ search: $("search"), box: $("list"), more: $("more"), problem: $("problem") });
 const strip = new Strip($("strip"), $("slider"));
 const flow = new Flow($("flow"), (side) => extend(side));
 const here = new Here($, { choose, go: (event) => address.written({ ...shown, event }), fail: tell });
+
+const seek = new Seek((words) => ($("told").textContent = words));
+const trying = new Trying($, where, (to) => open(to));
 
 // --- a conversation, and a moment of it ----------------------------------------------------------
 
@@ -173,29 +176,7 @@ function draw() {
 function mark() {
   flow.mark(moment, (number) => stretch.isUndone(number, Math.max(moment, number)));
   strip.move(moment, stretch.last, shown.slot);
-  const { turn } = state;
-  $("title").textContent = stretch.conversation;
-  $("about").textContent = about();
-  $("slider").max = stretch.last;
-  $("slider").value = moment;
-  $("slider").setAttribute("aria-valuetext", `turn ${turn}, event ${moment}`);
-  $("moment").textContent = `turn ${turn} of ${stretch.turns} · event ${moment} of ${stretch.last}`;
-  $("live").setAttribute("aria-pressed", shown.event === undefined);
-  for (const name of Object.keys(VIEWS)) $(`tab-${name}`).setAttribute("aria-selected", name === shown.view);
-  $("flow").setAttribute("aria-labelledby", `tab-${shown.view}`);
-  const hidden = (shown.hide ?? "").split(",");
-  for (const kind of Object.keys(HIDEABLE)) {
-    $("flow").classList.toggle(`hide-${kind}`, hidden.includes(kind));
-    $(`show-${kind}`).checked = !hidden.includes(kind);
-  }
-}
-
-function about() {
-  const { turns, last, started, ended, channel, branch, origin } = stretch;
-  const parts = [counted(turns, "turn"), counted(last, "event")];
-  if (started !== null && ended > started) parts.push(length(ended - started));
-  if (origin) parts.push(`${origin.trial ? "trial, " : ""}shares ${origin.event} events with ${origin.conversation ?? "another"}`);
-  return [...parts, channel, branch && `branch ${branch}`].filter(Boolean).join(" · ");
+  head($, stretch, shown, moment, state.turn);
 }
 
 // --- the edges -----------------------------------------------------------------------------------
@@ -246,18 +227,18 @@ function look_(view) {
 }
 
 async function next(back, text = "") {
-  $("told").textContent = "Looking…";
-  let from = moment;
-  while (from !== null) {
-    const found = await answered(matching, { conversation: stretch.conversation, event: from, text, back });
-    if (!found) return;
-    if (found.event !== null) {
-      $("told").textContent = "";
-      return travel(found.event);
-    }
-    from = found.seen;
+  try {
+    const found = await seek.find(stretch.conversation, moment, text, back);
+    if (found !== null) travel(found);
+  } catch (error) {
+    tell(error.message);
   }
-  $("told").textContent = text ? `“${text}” is said nowhere ${back ? "before" : "after"} event ${moment}.` : `Nothing fails ${back ? "before" : "after"} event ${moment}.`;
+}
+
+function where() {
+  const { moment: event, conversation, turn } = state;
+  const message = stretch.items.find((item) => item.turn === turn && item.type === "UserUttered");
+  return { conversation, moment: event, turn, message: message?.fields.text };
 }
 
 async function copyLink() {
@@ -279,6 +260,8 @@ const KEYS = {
   l: ["follow the conversation as it goes on", follow],
   x: ["next failure", () => next(false)],
   X: ["failure before", () => next(true)],
+  e: ["edit this message and go on", () => trying.edit()],
+  f: ["fork here", () => trying.fork()],
   w: ["why the slot that changed last has its value", why],
   1: ["Read", () => look_("read")],
   2: ["Debug", () => look_("debug")],
@@ -324,8 +307,7 @@ $("find").addEventListener("keydown", ({ key, shiftKey }) => key === "Enter" && 
 for (const name of Object.keys(VIEWS)) $(`tab-${name}`).addEventListener("click", () => look_(name));
 $("tab-here").addEventListener("click", () => document.body.classList.toggle("at-moment"));
 $("hide").addEventListener("change", () => {
-  const hidden = Object.keys(HIDEABLE).filter((kind) => !$(`show-${kind}`).checked);
-  shown = { ...shown, hide: hidden.join(",") };
+  shown = { ...shown, hide: hidden($) };
   show(moment, false);
   address.write(shown);
 });
@@ -357,3 +339,4 @@ function fromAddress() {
 window.addEventListener("popstate", fromAddress);
 fromAddress();
 list.refresh();
+trying.begin();

@@ -1,0 +1,60 @@
+"""turnlog's own commands, each in a process of its own: what a bot does there, it does there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import suppress
+
+from turnlog.server.errors import RequestRefused
+from turnlog.server.settings import Settings
+
+SECONDS = 120.0
+"""After which a command is ended."""
+
+FOUND = (0, 1)
+"""Exit statuses of commands that did what they were asked."""
+
+
+class Commands:
+    """Runs one at a time, on the log that the server serves."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._turn = asyncio.Lock()
+
+    async def run(self, *arguments: str) -> bytes:
+        """What a command prints. Raises RequestRefused, saying why it did nothing."""
+        if self._settings.db.startswith("memory:"):
+            raise RequestRefused(409, "NotPossible", "a log in memory has one process alone")
+        async with self._turn:
+            return await self._run(arguments)
+
+    async def _run(self, arguments: tuple[str, ...]) -> bytes:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "turnlog", *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=self._environment(),
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(SECONDS):
+                said, complaint = await process.communicate()
+        except TimeoutError as error:
+            why = f"it took longer than {SECONDS:.0f} s and was ended"
+            raise RequestRefused(504, "Timeout", why) from error
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+        if process.returncode not in FOUND:
+            lines = complaint.decode(errors="replace").strip().splitlines() or ["it failed"]
+            raise RequestRefused(422, "Refused", lines[-1])
+        return said
+
+    def _environment(self) -> dict[str, str]:
+        given = {"TURNLOG_DB": self._settings.db}
+        if self._settings.keys is not None:
+            given["TURNLOG_KEYS"] = self._settings.keys
+        return {**os.environ, **given}
