@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scripts.benchmarks import erasing, heads, sealed
+from scripts.benchmarks import erasing, heads, sealed, why
 from scripts.benchmarks.figures import Figure
 
 
@@ -12,3 +12,4 @@ def figures(*, quick: bool) -> Iterator[Figure]:
     yield from heads.figures(quick=quick)
     yield from sealed.figures(quick=quick)
     yield from erasing.figures(quick=quick)
+    yield from why.figures(quick=quick)

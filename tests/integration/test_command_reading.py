@@ -102,12 +102,54 @@ def test_a_dialogue_shows_no_control_character(db: str) -> None:
     assert out == "turn 1\n  user: \\x1b[31mred\\u202e\n"
 
 
+def test_why_says_what_led_to_a_slot_an_action_and_a_message(talk: str) -> None:
+    said = {
+        "event": 1,
+        "turn": 1,
+        "type": "UserUttered",
+        "text": "a table\nfor two",
+        "actor": "user",
+    }
+    slot = {"event": 2, "turn": 1, "type": "SlotSet", "value": 2, "actor": "bot"}
+    assert run("why", "talk", "people", "--json", "--db", talk).lines == [said, slot]
+    assert run("why", "talk", "people", "--at-turn", "1", "--json", "--db", talk).lines[-1] == slot
+    bot = run("why", "talk", "--event", "5", "--json", "--db", talk).lines
+    assert bot == [
+        said,
+        {"event": 5, "turn": 1, "type": "BotUttered", "text": "Bistro?", "actor": "bot"},
+    ]
+    result = run("why", "talk", "--event", "4", "--json", "--db", talk).lines
+    assert [(line["type"], line.get("value")) for line in result[1:]] == [
+        ("ToolCalled", {"people": 2}), ("ToolReturned", ["Bistro"]),
+    ]  # fmt: skip
+    assert "1234" not in run("why", "talk", "--event", "10", "--json", "--db", talk).out
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ([], "SLOT or --event"),
+        (["people", "--event", "1"], "SLOT or --event"),
+        (["--event", "1", "--at-turn", "1"], "--at-turn with a SLOT"),
+        (["--event", "0"], "no event 0"),
+        (["--event", "99"], "no event 99"),
+    ],
+)
+def test_why_of_what_is_not_there_is_named(talk: str, asked: list[str], said: str) -> None:
+    ran = run("why", "talk", *asked, "--db", talk)
+    assert (ran.status, ran.out) == (2, "")
+    assert said in ran.err
+
+
 def test_why_tells_apart_a_slot_without_value_and_one_that_never_was(db: str) -> None:
     with turnlog.open(db) as log:
         log.record("a", SlotsDeclared((Slot("size"),)), SlotSet("city", "Rome"))
         log.record("a", SlotSet("city", None))
-    for slot in ("city", "size"):
-        assert run("why", "a", slot, "--json", "--db", db)[:2] == (0, "")
+    cleared = run("why", "a", "city", "--json", "--db", db).lines
+    assert [(line["event"], line["type"]) for line in cleared] == [
+        (1, "UserUttered"), (5, "SlotSet"),
+    ]  # fmt: skip
+    assert run("why", "a", "size", "--json", "--db", db)[:2] == (0, "")
     ran = run("why", "a", "ctiy", "--db", db)
     assert (ran.status, ran.out) == (2, "")
     assert ran.err == ("turnlog: conversation 'a': there is no slot 'ctiy'; did you mean 'city'?\n")

@@ -211,7 +211,7 @@ def commands(folder: Path, id: str, slots: set[str]) -> dict[str, list[list[Any]
         "fork": [[id, "--as", f"{id}{n}"] for n in (1,)],
         "rebuild": [[]],
         "stats": [[]],
-        "why": [[id, slot] for slot in slots],
+        "why": [*([id, slot] for slot in slots), *([id, "--event", n] for n in (1, 3, 5))],
         "audit": [
             [id, "--out", folder / "page.html"],
             [id, "--out", folder / "pages"],

@@ -13,7 +13,7 @@ import turnlog
 from tests.adapters import crosswoz, oasst, star, woz2
 from turnlog import Dialogue, UserUttered
 from turnlog.audit.verify import verify
-from turnlog.audit.why import why
+from turnlog.audit.why import deciding, why
 from turnlog.domain.fold import apply, replay
 from turnlog.domain.history import past
 from turnlog.domain.state import State
@@ -88,8 +88,8 @@ def compare(log: turnlog.Turnlog, id: str) -> None:
             assert history.state_after_turn(state.turn) == state, (id, state.turn)
         state = apply(state, event, past(log.history(id), state))
         assert history.state(number) == state, (id, number)
-    assert log.conversation(id).state == state == replay(events)
+    conversation = log.conversation(id)
+    assert conversation.state == state == replay(events)
     for slot, value in state.slots.items():
-        explained = [events[number - 1] for number in why(events, slot)]
-        if not same(value, state.initial_slots.get(slot)):
-            assert same(replay(explained).slots.get(slot), value), (id, slot)
+        explained = [events[number - 1] for number in deciding(why(conversation, slot))]
+        assert same(replay(explained).slots.get(slot), value), (id, slot)

@@ -1,59 +1,191 @@
-"""Why a slot has its value: the events that give it, replayed alone."""
+"""Why: what led to a slot's value, an action or a message, as a chain of events."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, Literal
+
+import msgspec
 
 from turnlog.domain import events as e
-from turnlog.domain.fold import Fold
-from turnlog.domain.state import State
-from turnlog.domain.traits import Clearing, Rewind
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.recorded import RecordedEvent
+from turnlog.domain.sources import Understanding, sources
+from turnlog.domain.traits import AboutMessage, Clearing, Rewind, Utterance
 from turnlog.domain.values import same
+from turnlog.errors import ConversationError, OutOfRange
+
+Role = Literal[
+    "said", "understood", "called", "returned", "declared", "set", "restored", "cleared", "done"
+]
 
 
-def why(events: Iterable[e.Event], slot: str) -> tuple[int, ...]:
-    """Numbers of a smallest set of events which, replayed alone in order, gives the slot its value.
+class Link(msgspec.Struct, frozen=True):
+    """One event of a chain, and what it did there."""
 
-    events: all up to the moment asked about, oldest first. One event is always enough: the last
-    that set or declared the slot and counts, which a rewind may have brought back. None for a slot
-    without value, or with the value it is declared to begin with.
+    role: Role
+    recorded: RecordedEvent
+
+    @property
+    def event(self) -> int:
+        """Its number in the conversation."""
+        return self.recorded.number
+
+    @property
+    def value(self) -> Any:
+        """What it passed on: a slot's value, what was understood, arguments or a result."""
+        event = self.recorded.event
+        if isinstance(event, Understanding):
+            return [entity.value for entity in event.entities] or None
+        for name in ("value", "arguments", "result"):
+            if (held := getattr(event, name, None)) is not None:
+                return held
+        return None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The line that `turnlog why --json` prints."""
+        recorded = self.recorded
+        line = {
+            "event": recorded.number,
+            "turn": recorded.turn,
+            "type": type(recorded.event).__name__,
+        }
+        more = {
+            "value": self.value,
+            "text": getattr(recorded.event, "text", None),
+            "actor": recorded.actor,
+        }
+        return line | {name: held for name, held in more.items() if held is not None}
+
+
+def why(conversation: Conversation, slot: str) -> list[Link]:
+    """What led to a slot's value at the conversation's moment, in the order it was recorded.
+
+    said, understood, called and returned, then what set or cleared the slot or declared it with its
+    initial value, and a rewind that gave it back. Empty for a declared slot without value. Nothing
+    redacted is shown. It takes no longer in a long conversation. Raises ConversationError for a
+    slot that there is not, naming one like it.
     """
-    every = list(events)
-    folded = Fold(lambda: every)
-    decided, declared = [0], 0
-    for number, event in enumerate(every, 1):
-        if isinstance(event, e.SlotsDeclared) and any(s.name == slot for s in event.slots):
-            declared = number
-        decided.append(_decided(number, event, slot, folded.state, decided, declared))
-        folded.take((event,))
-    value = folded.state.slots.get(slot)
-    if value is None or same(value, folded.state.initial_slots.get(slot)):
-        return ()
-    return (decided[-1],)
+    state = conversation.state
+    since, rewind = state.context.since.get(slot, 0), state.touched.get(slot, (0, 0))[1]
+    links = _gave(conversation, slot, since) if since else []
+    if rewind > since:
+        if not since and slot in state.slots:
+            links = [_declared(conversation.at(rewind), slot)]
+        role: Role = "restored" if slot in state.slots else "cleared"
+        links.append(Link(role, _recorded(conversation, rewind)))
+    if not links:
+        _check_known(conversation, slot)
+    return sorted(links, key=lambda link: link.event)
 
 
-def _decided(
-    number: int, event: e.Event, slot: str, before: State, decided: Sequence[int], declared: int
-) -> int:
-    """Number of the event that gives the slot its value after this one."""
-    if isinstance(event, Rewind) and event.to is not None:
-        return decided[event.to] if event.to else declared
-    if _resets(event, before):
-        return declared
-    return number if _sets(event, slot, before) else decided[-1]
+def why_event(conversation: Conversation, number: int) -> list[Link]:
+    """What led to the event of that number, with it as the last.
+
+    Raises OutOfRange where there is none.
+    """
+    if not 1 <= number <= conversation.state.event:
+        raise OutOfRange(conversation.id, f"there is no event {number}")
+    event = _recorded(conversation, number)
+    return [*_led_to(conversation, event), Link(_role(event.event), event)]
 
 
-def _resets(event: e.Event, before: State) -> bool:
-    """Whether every slot goes back to its initial value."""
-    if isinstance(event, e.SessionStarted):
-        return not before.session.carry_over
-    return isinstance(event, e.SlotsReset | Clearing)
+def deciding(chain: Sequence[Link]) -> list[int]:
+    """Numbers of the events of a slot's chain which, folded alone, give its value.
+
+    One, or its declaration too where that gave the value another form; none for no value.
+    """
+    gave = [link.event for link in chain if link.role in ("set", "declared")]
+    return [] if chain and chain[-1].role == "cleared" else gave
 
 
-def _sets(event: e.Event, slot: str, before: State) -> bool:
-    if isinstance(event, e.SlotSet):
-        return event.name == slot and (not before.closed or slot in before.declared)
+def _gave(conversation: Conversation, slot: str, number: int) -> list[Link]:
+    """What led to the event that gave the slot its value, or took it away, and that event."""
+    at = conversation.at(number)
+    recorded = _recorded(conversation, number)
+    event, value = recorded.event, at.slots.get(slot)
     if isinstance(event, e.SlotsDeclared):
-        begins = any(s.name == slot and s.initial is not None for s in event.slots)
-        return begins and slot not in before.context.slots
-    return False
+        return [Link("declared", recorded)]
+    is_set = isinstance(event, e.SlotSet)
+    as_given = value is None or (isinstance(event, e.SlotSet) and same(event.value, value))
+    declared = [] if as_given else [_declared(at, slot)]
+    role: Role = "cleared" if value is None else "set" if is_set else "restored"
+    return [*declared, *_led_to(conversation, recorded), Link(role, recorded)]
+
+
+def _declared(at: Conversation, slot: str) -> Link:
+    """The declaration of a slot, in force at that moment."""
+    return Link("declared", _recorded(at, at.state.declared_in[slot]))
+
+
+def _led_to(conversation: Conversation, event: RecordedEvent) -> list[Link]:
+    """What an event came of."""
+    if isinstance(event.event, e.UserUttered):
+        return []
+    before = _answer(conversation.at(event.number - 1), event)
+    numbers = {*sources(event.number, event.event, [(r.number, r.event) for r in before])}
+    said = [r for r in before[:1] if isinstance(r.event, e.UserUttered)]
+    links = [Link(_role(r.event), r) for r in before if r.number in numbers]
+    return [*(Link("said", each) for each in said), *links]
+
+
+def _answer(at: Conversation, event: RecordedEvent) -> list[RecordedEvent]:
+    """What counts from the message that an event answers on, before it; else of its turn."""
+    message = _message(at, event.event)
+    found: list[RecordedEvent] = []
+    for recorded in at.newest_first():
+        if recorded.number < message or (not message and recorded.turn < event.turn):
+            break
+        if recorded.taken_back is None or recorded.number == message:
+            found.append(recorded)
+    return found[::-1]
+
+
+def _message(at: Conversation, event: e.Event) -> int:
+    """Number of the user's message that an event answers, the next after that moment; 0 for none.
+
+    It is what its causes lead to, else what it is about, else the latest.
+    """
+    about = event.message if isinstance(event, AboutMessage) else None
+    cause, last = event.cause or about, at.state.event + 1
+    while cause is not None and 0 < cause < last:
+        named, last = at.event(cause), cause
+        if isinstance(named, e.UserUttered):
+            return cause
+        cause = None if named is None else named.cause
+    latest = at.state.context.latest_message
+    return 0 if latest is None else latest.event
+
+
+def _recorded(conversation: Conversation, number: int) -> RecordedEvent:
+    return next(conversation.at(number).newest_first())
+
+
+def _role(event: e.Event) -> Role:
+    for kind, role in _ROLES:
+        if isinstance(event, kind):
+            return role
+    return "done"
+
+
+_ROLES: tuple[tuple[Any, Role], ...] = (
+    (Utterance, "said"),
+    (Understanding, "understood"),
+    (e.ToolCalled, "called"),
+    (e.ToolReturned, "returned"),
+    (e.SlotsDeclared, "declared"),
+    (e.SlotSet, "set"),
+    (e.SlotsReset | Clearing, "cleared"),
+    (Rewind, "restored"),
+)
+
+
+def _check_known(conversation: Conversation, slot: str) -> None:
+    """Raise ConversationError for a slot that was never declared or set, taken back or not."""
+    state = conversation.state
+    names = {*state.declared, *state.touched}
+    if slot not in names:
+        near = get_close_matches(slot, names, n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConversationError(conversation.id, f"there is no slot {slot!r}{meant}")

@@ -1,8 +1,8 @@
-"""`turnlog why`: the events that gave a slot its value."""
+"""`turnlog why`: what led to a slot's value, an action or a message."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -10,44 +10,29 @@ from turnlog.cli import output
 from turnlog.cli.settings import Id, open_log
 from turnlog.cli.show import AtTurn
 
-SAID = ("value", "text", "actor")
-"""What is shown of a cause where it has it."""
+COLUMNS = ("event", "turn", "type", "value", "text", "actor")
 
-Slot = Annotated[str, typer.Argument(metavar="SLOT", help="The slot.")]
+Slot = Annotated[str | None, typer.Argument(metavar="[SLOT]", help="The slot.")]
+OfEvent = Annotated[
+    int | None, typer.Option("--event", metavar="N", help="The event, in a slot's place.")
+]
 
 
-def why(id: Id, slot: Slot, at_turn: AtTurn = None) -> None:
-    """Show the events that gave a slot its value.
+def why(id: Id, slot: Slot = None, at_turn: AtTurn = None, event: OfEvent = None) -> None:
+    """Show what led to a slot's value, or to an event.
 
-    Replayed alone, they give it; an initial value has none.
+    What was said, understood, called and returned, and what set, restored or cleared it.
     """
     from turnlog.audit import why as reasons
 
+    if (slot is None) == (event is None):
+        raise typer.BadParameter("give a SLOT or --event N")
+    if event is not None and at_turn is not None:
+        raise typer.BadParameter("give --at-turn with a SLOT alone")
     with open_log(readonly=True) as log:
         conversation = log.conversation(id, turn=at_turn)
-        numbers = reasons.why(conversation.events(), slot)
-        if not numbers:
-            _check_known(conversation, slot)
-        causes = [_cause(each) for each in conversation.recorded() if each.number in numbers]
-    output.lines(causes, columns=("event", "turn", "type", *SAID))
-
-
-def _cause(recorded: Any) -> dict[str, Any]:
-    line = recorded.as_dict()
-    said = {name: line[name] for name in SAID if line.get(name) is not None}
-    return {"event": line["event"], "turn": line["turn"], "type": line["type"], **said}
-
-
-def _check_known(conversation: Any, slot: str) -> None:
-    """Raise ConversationError for a slot that was never declared or set, taken back or not."""
-    from difflib import get_close_matches
-
-    from turnlog.domain.events import SlotSet
-    from turnlog.errors import ConversationError
-
-    names = {event.name for event in conversation.events() if isinstance(event, SlotSet)}
-    names |= {*conversation.state.declared, *conversation.state.context.slots}
-    if slot not in names:
-        near = get_close_matches(slot, names, n=1)
-        meant = f"; did you mean {near[0]!r}?" if near else ""
-        raise ConversationError(conversation.id, f"there is no slot {slot!r}{meant}")
+        if event is not None:
+            chain = reasons.why_event(conversation, event)
+        else:
+            chain = reasons.why(conversation, slot or "")
+        output.lines((link.as_dict() for link in chain), columns=COLUMNS)

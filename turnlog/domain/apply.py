@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 from turnlog.domain.context import Context
 from turnlog.domain.effects import actions, messages, people, sessions, threads
+from turnlog.domain.effects.slots import note_going_back
 from turnlog.domain.state import LISTEN, RESTART, State
 from turnlog.domain.traits import Replacing, Rewind, Rewrite
 
@@ -54,10 +55,12 @@ def go_back(state: State, event: Rewind, context: Context) -> None:
 
 
 def go_on(state: State, event: Rewind) -> None:
-    """What it means for branches to go on from elsewhere, whether or not it was taken back.
+    """What it means for branches and slots to go on from elsewhere, taken back or not.
 
     Nobody waits for an answer in a fork, where the question was asked in its origin.
     """
+    if event.to is not None and event.to < state.event:
+        note_going_back(state, event.to)
     if isinstance(event, e.HistoryContinued):
         state.lineage = state.lineage.after(event, state.event, state.turn)
         if event.conversation is not None and state.thread is not None:

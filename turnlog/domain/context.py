@@ -51,7 +51,8 @@ class Context(msgspec.Struct, array_like=True):
 
     latest_message, latest_bot_message: numbers of events, with what is known of them. stack: the
     frames of the flows that are under way, the active one last; None where none ever was. turn: how
-    many of the user's messages lead here, without those that were taken back.
+    many of the user's messages lead here, without those that were taken back. since: of each slot
+    that ever had a value, the number of the event that gave it the one it has, or took it away.
     """
 
     slots: dict[str, Any] = {}
@@ -63,3 +64,4 @@ class Context(msgspec.Struct, array_like=True):
     paused: bool = False
     stack: list[Any] | None = None
     turn: int = 0
+    since: dict[str, int] = {}

@@ -63,7 +63,9 @@ class State(msgspec.Struct, array_like=True):
 
     `context` is what rewinds give back, the rest only moves forward. loops: names of the forms
     that were ever active. redacted: whether anything of it was. rewritten: number of the last event
-    that changed what an earlier message says.
+    that changed what an earlier message says. touched: of each slot that ever had a value, the
+    numbers of the last event that meant it, taken back or not, and of the last one that went back
+    to before one that did. declared_in: the number of the last declaration of each slot.
     """
 
     event: int = 0
@@ -86,6 +88,8 @@ class State(msgspec.Struct, array_like=True):
     rewritten: int = 0
     lineage: Lineage = Lineage()
     restricted: bool = False
+    touched: dict[str, tuple[int, int]] = {}
+    declared_in: dict[str, int] = {}
 
     @property
     def slots(self) -> dict[str, Any]:
@@ -99,10 +103,12 @@ class State(msgspec.Struct, array_like=True):
 
     def copy(self) -> State:
         """A state of its own, that can be folded on; values are shared and never written."""
-        copied: State = msgspec.structs.replace(self, context=copy_context(self.context))
+        context, touched = copy_context(self.context), dict(self.touched)
+        copied: State = msgspec.structs.replace(self, context=context, touched=touched)
         return copied
 
 
 def copy_context(context: Context) -> Context:
-    copied: Context = msgspec.structs.replace(context, slots=dict(context.slots))
+    slots, since = dict(context.slots), dict(context.since)
+    copied: Context = msgspec.structs.replace(context, slots=slots, since=since)
     return copied

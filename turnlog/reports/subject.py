@@ -8,7 +8,6 @@ from typing import Any
 
 from turnlog.audit.provenance import Provenance
 from turnlog.audit.subject import PersonRecord, SubjectConversation
-from turnlog.audit.why import why
 from turnlog.domain import events as e
 from turnlog.domain.fold import Fold
 from turnlog.domain.recorded import TracedEvent
@@ -111,11 +110,12 @@ _RIGHTS = (
 
 def _explained(one: SubjectConversation, slot: str | None, face: Clockface) -> Iterator[Element]:
     events = [line.event for line in one.every]
-    slots = Fold(lambda: events).take(events).slots
+    state = Fold(lambda: events).take(events)
     sentences = [
-        _sentence(one, name, slots[name], causes[0], face)
-        for name in sorted(slots)
-        if slot in (None, name) and (causes := why(events, name)) and causes[0] in one.own
+        _sentence(one, name, state.slots[name], number, face)
+        for name, number in sorted(state.context.since.items())
+        if slot in (None, name) and name in state.slots and number in one.own
+        if isinstance(events[number - 1], e.SlotSet)
     ]
     if sentences:
         yield element("h3", f"Conversation {one.id}")

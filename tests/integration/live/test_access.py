@@ -51,6 +51,7 @@ ASKED = [
     ("GET", TRACKER, {"read"}),
     ("GET", "/inspect/api/conversations", {"read"}),
     ("GET", "/inspect/api/timeline?conversation=B", {"read"}),
+    ("GET", "/inspect/api/why?conversation=B&event=1", {"read"}),
     ("GET", "/conversations/B/story", {"export"}),
     ("POST", EVENTS, {"administer"}),
     ("POST", "/v1/conversations/B/fork", {"administer"}),

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 from turnlog.domain.context import Action, Loop
 from turnlog.domain.effects.effect import Effects
+from turnlog.domain.effects.slots import give, note
 from turnlog.domain.patches import BadPatch, patched
 from turnlog.domain.state import State
 from turnlog.domain.values import unholdable
@@ -32,6 +33,7 @@ def _slot_set(state: State, event: e.SlotSet) -> None:
     slot = state.declared.get(name)
     if slot is None and state.closed:
         return
+    note(state, name)
     if value is None:
         state.context.slots.pop(name, None)
     else:
@@ -39,7 +41,9 @@ def _slot_set(state: State, event: e.SlotSet) -> None:
 
 
 def _slots_reset(state: State, event: e.SlotsReset) -> None:
-    state.context.slots = state.initial_slots
+    slots = state.initial_slots
+    state.context.since = give(state, slots)
+    state.context.slots = slots
 
 
 def _followup_set(state: State, event: e.FollowupSet) -> None:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 from turnlog.domain.context import BotMessage, Context, LatestMessage
 from turnlog.domain.effects.effect import Effects
+from turnlog.domain.effects.slots import note_touched
 from turnlog.domain.state import LISTEN, State
 from turnlog.domain.traits import Rewrite
 
@@ -57,8 +58,10 @@ def _message_rewritten(state: State, event: Rewrite) -> None:
 def _message_redacted(state: State, event: e.MessageRedacted) -> None:
     state.redacted = True
     _message_rewritten(state, event)
+    note_touched(state, event.slots)
     for name in event.slots:
-        state.context.slots.pop(name, None)
+        if state.context.slots.pop(name, None) is not None:
+            state.context.since[name] = state.event
 
 
 def rewrite(context: Context, event: Rewrite) -> None:

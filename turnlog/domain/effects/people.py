@@ -5,6 +5,7 @@ from __future__ import annotations
 from turnlog.domain import events as e
 from turnlog.domain.context import Context
 from turnlog.domain.effects.effect import Effects
+from turnlog.domain.effects.slots import give
 from turnlog.domain.lineage import Lineage
 from turnlog.domain.state import State
 
@@ -69,7 +70,9 @@ def _origin_deleted(state: State, event: e.OriginDeleted) -> None:
             held, bare = (state, State()) if name in OF_PEOPLE else (state.context, Context())
             setattr(held, name, getattr(bare, name))
     context = state.context
-    context.slots = {name: value for name, value in context.slots.items() if name in event.slots}
+    slots = {name: value for name, value in context.slots.items() if name in event.slots}
+    context.since = give(state, slots)
+    context.slots = slots
     state.tags = tuple(tag for tag in state.tags if tag in event.tags)
 
 

@@ -9,17 +9,27 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 from turnlog.domain.context import Context
 from turnlog.domain.effects.effect import Effects
+from turnlog.domain.effects.slots import give, note_touched
 from turnlog.domain.state import LISTEN, RESTART, State
 
 
 def _slots_declared(state: State, event: e.SlotsDeclared) -> None:
     state.declared = {**state.declared, **{slot.name: slot for slot in event.slots}}
     state.closed = event.closed
-    slots = state.context.slots
-    for name in dict.fromkeys(slot.name for slot in event.slots):
+    names = dict.fromkeys((slot.name for slot in event.slots), state.event)
+    state.declared_in = {**state.declared_in, **names}
+    for name in names:
         slot = state.declared[name]  # the last, where one is declared twice
         if slot.initial is not None:
-            slots.setdefault(name, slot.coerce(slot.initial))
+            _begin(state, name, slot.coerce(slot.initial))
+
+
+def _begin(state: State, name: str, value: Any) -> None:
+    """Give a slot its initial value, unless it has one."""
+    note_touched(state, (name,))
+    if name not in state.context.slots:
+        state.context.slots[name] = value
+        state.context.since[name] = state.event
 
 
 def _session_configured(state: State, event: e.SessionConfigured) -> None:
@@ -29,17 +39,20 @@ def _session_configured(state: State, event: e.SessionConfigured) -> None:
 def _session_started(state: State, event: e.SessionStarted) -> None:
     number = state.session.number + 1
     state.session = replace(state.session, number=number, started=event.timestamp, ended=None)
-    slots = dict(state.context.slots) if state.session.carry_over else state.initial_slots
-    state.context = _fresh(state, slots, LISTEN)
+    state.context = _fresh(state, LISTEN, carry_over=state.session.carry_over)
 
 
 def _conversation_restarted(state: State, event: e.ConversationRestarted) -> None:
-    state.context = _fresh(state, state.initial_slots, RESTART)
+    state.context = _fresh(state, RESTART)
 
 
-def _fresh(state: State, slots: dict[str, Any], followup: str) -> Context:
-    stack: list[Any] | None = None if state.context.stack is None else []
-    return Context(slots=slots, followup=followup, stack=stack, turn=state.context.turn)
+def _fresh(state: State, followup: str, *, carry_over: bool = False) -> Context:
+    """carry_over: of the slots' values; else they begin anew."""
+    before = state.context
+    slots = dict(before.slots) if carry_over else state.initial_slots
+    since = dict(before.since) if carry_over else give(state, slots)
+    stack: list[Any] | None = None if before.stack is None else []
+    return Context(slots=slots, followup=followup, stack=stack, turn=before.turn, since=since)
 
 
 def _session_expired(state: State, event: e.SessionExpired) -> None:

@@ -1,0 +1,105 @@
+"""What an event came of: what was understood, called and returned before it in its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from turnlog.domain import events as e
+from turnlog.domain.calls import OpenCalls
+from turnlog.domain.consequences import Consequences, Numbered
+from turnlog.domain.plain import dumps
+
+Understanding = e.MessageUnderstood | e.EntitiesAdded
+
+
+def sources(number: int, event: e.Event, before: Sequence[Numbered]) -> list[int]:
+    """Numbers of the events that an event came of, oldest first.
+
+    before: what counts of what comes before it, from the message that it answers on. A result is
+    among them where the event names it as its cause or has a value of it, with its call; a call
+    where the event names it; what was understood where a value of the event, or of one of those
+    calls, is in it, and of a message or an action always. Nothing else is guessed.
+    """
+    calls = _calls([*before, (number, event)])
+    led_to = _led_to(before)
+    values, found = _Values(event), set[int]()
+    named = {event.cause, calls.get(number)}
+    for earlier, one in reversed(before):
+        if isinstance(one, Understanding):
+            is_alike = not _has_value(event) or values.meet(one)
+            if earlier in named or (earlier in led_to and is_alike):
+                found.add(earlier)
+        elif isinstance(one, e.ToolReturned):
+            if earlier in named or (earlier in led_to and values.meet(one)):
+                found.add(earlier)
+                named |= {one.cause, calls.get(earlier)}
+        elif isinstance(one, e.ToolCalled) and earlier in named:
+            found.add(earlier)
+            values.add(one)
+    return sorted(found)
+
+
+def _led_to(before: Sequence[Numbered]) -> frozenset[int]:
+    """Of these, what the first of them led to where that is a message; else all."""
+    if not before or not isinstance(before[0][1], e.UserUttered):
+        return frozenset(number for number, _ in before)
+    return Consequences(before).of(before[0][0])
+
+
+def _calls(events: Iterable[Numbered]) -> dict[int, int]:
+    """The number of the call that each result answers."""
+    open_calls, found = OpenCalls[int](), dict[int, int]()
+    for number, event in events:
+        if isinstance(event, e.ToolCalled):
+            open_calls.made(event.call_id, number)
+            continue
+        open_calls.pause()
+        if isinstance(event, e.ToolReturned):
+            call = open_calls.answered(event.call_id)
+            if call is not None:
+                found[number] = call
+    return found
+
+
+def _has_value(event: e.Event) -> bool:
+    return isinstance(event, e.SlotSet | e.ToolCalled | e.ToolReturned)
+
+
+class _Values:
+    """The values that an event passes on, alone and inside lists and objects."""
+
+    def __init__(self, event: e.Event) -> None:
+        self._known: set[bytes] = set()
+        self.add(event)
+
+    def add(self, event: e.Event) -> None:
+        self._known.update(_values_in(event))
+
+    def meet(self, event: e.Event) -> bool:
+        return not self._known.isdisjoint(_values_in(event))
+
+
+def _values_in(event: e.Event) -> Iterator[bytes]:
+    held: Any = None
+    if isinstance(event, e.SlotSet):
+        held = event.value
+    elif isinstance(event, e.ToolCalled):
+        held = event.arguments
+    elif isinstance(event, e.ToolReturned):
+        held = event.result
+    elif isinstance(event, Understanding):
+        held = [entity.value for entity in event.entities]
+    elif isinstance(event, e.BotUttered):
+        held = [event.text, event.data]
+    return map(dumps, _parts(held))
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """A value and all that is in it, but for what says nothing."""
+    if value is None or value in ("", [], {}):
+        return
+    yield value
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _parts(each)
