@@ -142,15 +142,20 @@ async def why(
     slot: str = "",
     event: Number | None = None,
 ) -> Response[bytes]:
-    """The events that gave a slot its value after an event: items, as in the timeline."""
+    """What led to the value of a slot after an event, or without a slot to the event: items.
+
+    They are as in the timeline, each with its `role`: said, understood, called, returned,
+    declared, set, restored, cleared or done.
+    """
     principal.require(conversation, services.clock())
 
     def told(log: Turnlog) -> bytes:
         seen = log.conversation(conversation)
         moment = seen if event is None else seen.at(min(event, seen.state.event))
-        numbers = reasons.why(moment.events(), slot)
-        causes = [cause for number in numbers for cause in between(seen, number, number)]
-        return plain.dumps([item(cause) for cause in causes])
+        last = moment.state.event
+        chain = reasons.why(moment, slot) if slot else reasons.why_event(moment, last)
+        found = ((link.role, between(seen, link.event, link.event)) for link in chain)
+        return plain.dumps([{**item(one), "role": role} for role, [one] in found])
 
     return json(await log.read(told))
 
