@@ -198,7 +198,8 @@ def test_pages_say_what_the_events_say_and_nothing_that_is_hidden(
         view, heads = log.view("search"), [head for head, _ in log.heads()]
         [pages] = search.pages(view, heads).values()
         events = [each.event for each in log.conversation("c").recorded()]
-        texts = [event.text for event in events if isinstance(getattr(event, "text", None), str)]
+        said = [getattr(event, "text", None) for event in events]
+        texts = [text for text in said if isinstance(text, str)]
         assert "".join(page.texts.lstrip(search.MARK) for page in pages).split(search.MARK) == [
             *(text.casefold() for text in texts),
             "",
