@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ import yaml
 
 import turnlog
 from tests.adapters import oasst, star
+from tests.chats import chats
 from tests.command_line import run
 from tests.integration.test_openai_types import judge
 from turnlog.domain.dialogue import Dialogue
@@ -34,7 +36,11 @@ IMPORTED = {
 ADAPTED = {"oasst": oasst.dialogues, "star": star.dialogues}
 CONVERSATIONS = {"sgd": 500, "multiwoz": 300, "tau": 100, "tau2": 58, "oasst": 309, "star": 120}
 
+MADE_UP = 200
+CONVERSATIONS["made up"] = MADE_UP
+
 corpora = pytest.mark.parametrize("corpus", ["sgd", "multiwoz", "tau", "tau2", "oasst"])
+chatty = pytest.mark.parametrize("corpus", ["tau2", "sgd", "multiwoz", "tau", "oasst", "made up"])
 annotated = pytest.mark.parametrize("corpus", ["sgd", "multiwoz"])
 
 
@@ -46,7 +52,9 @@ def corpus_db(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
     def url(corpus: str) -> str:
         if corpus not in filled:
             db = f"sqlite:///{tmp_path_factory.mktemp(corpus)}/log.db?synchronous=OFF"
-            if corpus in IMPORTED:
+            if corpus == "made up":
+                assert run("import", made_up(tmp_path_factory), "--db", db).status == 0
+            elif corpus in IMPORTED:
                 assert run("import", shared_data / IMPORTED[corpus], "--db", db).status == 0
             else:
                 _bring_in(db, ADAPTED[corpus](shared_data))
@@ -54,6 +62,14 @@ def corpus_db(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
         return filled[corpus]
 
     return url
+
+
+def made_up(folders: pytest.TempPathFactory) -> Path:
+    """A file of chats that nobody held."""
+    file = folders.mktemp("chats") / "chats.jsonl"
+    lines = (json.dumps(chat) + "\n" for chat in chats(Random(3), MADE_UP))
+    file.write_text("".join(lines))
+    return file
 
 
 def _bring_in(db: str, dialogues: Iterable[Dialogue]) -> None:
@@ -112,7 +128,7 @@ def strictly_wrong(messages: list[dict[str, Any]]) -> Iterator[str]:
             yield f"more than the types have: {sorted(message)}"
 
 
-@corpora
+@chatty
 @pytest.mark.parametrize("format", ["openai", "trl", "parquet"])
 def test_datasets_reads_back_what_was_written(corpus, format, exported, loaded):
     out, told = exported(corpus, format)
@@ -144,6 +160,11 @@ def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], 
     return load
 
 
+def part(name: str) -> Any:
+    """A reader that may be missing."""
+    return pytest.importorskip(name, reason=f"part not had: {name}: scripts/install test-formats")
+
+
 def by_pyarrow(path: Path) -> list[Any]:
     from pyarrow import parquet
 
@@ -152,18 +173,18 @@ def by_pyarrow(path: Path) -> list[Any]:
 
 
 def by_duckdb(path: Path) -> list[Any]:
-    duckdb = pytest.importorskip("duckdb")
+    duckdb = part("duckdb")
     found = duckdb.sql(f"select conversation, messages, tools from read_parquet('{path}')")
     assert list(map(str, found.types)) == ["VARCHAR", "JSON[]", "JSON[]"]
     return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
 
 def by_polars(path: Path) -> list[Any]:
-    rows: list[Any] = pytest.importorskip("polars").read_parquet(path).to_dicts()
+    rows: list[Any] = part("polars").read_parquet(path).to_dicts()
     return rows
 
 
-@corpora
+@chatty
 @pytest.mark.parametrize("read", [by_pyarrow, by_duckdb, by_polars])
 def test_parquet_holds_the_messages_of_trl(corpus, read, exported):
     rows = read(exported(corpus, "parquet")[0])
@@ -180,7 +201,7 @@ def without_nulls(value: Any) -> Any:
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-@corpora
+@chatty
 def test_the_sides_of_sharegpt_strictly_take_turns(corpus, exported):
     out, told = exported(corpus, "sharegpt")
     examples = json.loads(out.read_text())
@@ -201,7 +222,7 @@ def test_the_sides_of_sharegpt_strictly_take_turns(corpus, exported):
     assert len(examples) + len(told["nothing"]) == CONVERSATIONS[corpus]
 
 
-@corpora
+@chatty
 def test_alpaca_has_an_instruction_an_output_and_pairs(corpus, exported):
     out, told = exported(corpus, "alpaca")
     examples = json.loads(out.read_text())

@@ -230,20 +230,27 @@ def test_arguments_that_are_none_are_an_empty_object(given: str, tmp_path: Path)
     assert json.loads(said[1]["value"]) == {"name": "f", "arguments": {}}
 
 
+def test_no_arguments_in_the_first_form_are_an_empty_object(tmp_path: Path) -> None:
+    called = {**FIRST_FORM[1], "function_call": {"name": "f", "arguments": ""}}
+    for format in ("openai", "trl"):
+        example = made(tmp_path, format, HI, called, *FIRST_FORM[2:])
+        assert example.content == made(tmp_path, format, *FIRST_FORM).content
+
+
 @pytest.mark.parametrize("number", ["18446744073709551616", "9" * 300, "1e400", "-" + "1" * 30])
 def test_a_long_number_is_written_where_arguments_are_text(number: str, tmp_path: Path) -> None:
     said = calling(f'{{"n": {number}}}')
     message = made(tmp_path, "openai", *said).content["messages"][1]
     assert message["tool_calls"][0]["function"]["arguments"] == f'{{"n": {number}}}'
     for format in TEXTS[:2]:
-        with pytest.raises(Unholdable, match=r"conversation 'c': messages\[1\].*arguments\.n: "):
+        with pytest.raises(Unholdable, match=r"conversation 'c': turn 1: messages\[1\].*arguments\.n: "):
             made(tmp_path, format, *said)
 
 
 @pytest.mark.parametrize("given", ['{"n": NaN}', '{"n": -Infinity}', '{"n": "\\ud800"}'])
 @pytest.mark.parametrize("format", ["openai", *TEXTS[:3]])
 def test_what_no_json_says_is_written_nowhere(given: str, format: str, tmp_path: Path) -> None:
-    with pytest.raises(Unholdable, match=r"conversation 'c': messages\[1\]"):
+    with pytest.raises(Unholdable, match=r"conversation 'c': turn 1: messages\[1\]"):
         made(tmp_path, format, *calling(given))
 
 

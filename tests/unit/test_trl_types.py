@@ -82,7 +82,8 @@ def test_a_completion_is_an_answer_that_may_be_learnt(tmp_path):
     assert [row["completion"] for row in rows] == [[CALLED], [WELCOME]]
     assert rows[1]["prompt"][3] == {**RAIN, "weight": 0}
     texts = exported(tmp_path, *TALK, type="completion", standard=True)
-    assert texts[2] == {
+    assert [text["completion"] for text in texts] == [" It rains.", " Welcome!"]
+    assert texts[1] == {
         "prompt": "User: rain?\n\nAssistant: It rains.\n\nUser: thanks\n\nAssistant:",
         "completion": " Welcome!",
     }
@@ -169,7 +170,7 @@ def test_steps_are_the_judged_messages_of_a_turn(tmp_path):
     ]  # fmt: skip
     assert [entry["evidence"] for entry in noted(tmp_path)] == [[8, 9], [10]]
     texts = exported(tmp_path, *RATED, type="stepwise", standard=True)
-    assert texts[1] == {
+    assert texts[0] == {
         "prompt": "User: rain?\n\nAssistant: It rains.\n\nUser: thanks\n\nAssistant:",
         "completions": [" Welcome!"],
         "labels": [False],

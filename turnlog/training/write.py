@@ -165,6 +165,8 @@ class _Run:
             examples = []
         if self._pins is not None:
             examples = self._pins.kept(name, conversation.id, examples)
+        elif not examples and self.codec.of_judgements:
+            self._noted["conversation of which no answer is known to be better or worse"] += 1
         elif not examples:
             self.totals.nothing.append(conversation.id)
         if examples or self._pins is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from turnlog.domain import events as e
@@ -58,8 +58,9 @@ def _written(message: Message, first: e.Event, lost: Counter[str]) -> dict[str, 
         written["role"] = (first.extra or {}).get("role", "tool")
         lost["result that is no text"] += written["content"] is not first.result
     calls = written.pop("tool_calls", None)
+    _give_arguments(written, calls or ())
     written |= _members(written, first, lost)
-    return written if calls is None else {**written, "tool_calls": _with_arguments(calls)}
+    return written if calls is None else {**written, "tool_calls": calls}
 
 
 def only_placeless(message: Message, lost: Counter[str]) -> bool:
@@ -113,12 +114,12 @@ def _accepted(role: str, content: list[Any], lost: Counter[str]) -> list[Any] | 
     return kept or None
 
 
-def _with_arguments(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A model that gives no arguments may write nothing at all."""
-    for call in calls:
-        if not call["function"]["arguments"].strip():
-            call["function"]["arguments"] = "{}"
-    return calls
+def _give_arguments(written: dict[str, Any], calls: Iterable[dict[str, Any]]) -> None:
+    """An empty object where a model that gave no arguments wrote nothing at all."""
+    functions = [call["function"] for call in calls]
+    for function in (*functions, written.get(FUNCTION_CALL)):
+        if function is not None and not function["arguments"].strip():
+            function["arguments"] = "{}"
 
 
 def _members(written: dict[str, Any], first: e.Event, lost: Counter[str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from turnlog.domain.dialogue import Dialogue
@@ -44,21 +44,27 @@ class TrlCodec(Codec):
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
         chat = text_chat(dialogue, trim=self.options.get("trim", False))
         lost, noted = chat.lost, chat.noted if self.kind == "language" else {}
-        for row in rows.OF_DIALOGUES[self.kind](dialogue, chat):
-            content, beyond = self._content(row)
-            bounds = dialogue.first_event, row.last_event
-            yield Example(dialogue.name, *bounds, content, dict(lost + beyond), dict(noted))
-            lost, noted = Counter(), {}
+        yield from self._examples(rows.OF_DIALOGUES[self.kind](dialogue, chat), lost, noted)
 
     def judged(self, judgements: Judgements) -> Iterator[Example]:
-        for row in rows.OF_JUDGEMENTS[self.kind](judgements):
-            content, beyond = self._content(row)
-            bounds = row.prompt.first_event, row.last_event
-            lost = dict(row.lost + beyond)
-            yield Example(row.prompt.name, *bounds, content, lost, evidence=row.evidence)
+        yield from self._examples(rows.OF_JUDGEMENTS[self.kind](judgements), Counter(), {})
 
-    def _content(self, row: Row) -> tuple[dict[str, Any], Counter[str]]:
-        """What is written of a row, and what texts cannot hold of it."""
+    def _examples(
+        self, found: Iterable[Row], lost: Counter[str], noted: Mapping[str, int]
+    ) -> Iterator[Example]:
+        """lost, noted: of the whole dialogue; they go with the first example."""
+        for row in found:
+            content, beyond = self._content(row)
+            lost = lost + row.lost + beyond
+            if content is not None:
+                bounds = row.prompt.first_event, row.last_event
+                yield Example(
+                    row.prompt.name, *bounds, content, dict(lost), dict(noted), row.evidence
+                )
+                lost, noted = Counter(), {}
+
+    def _content(self, row: Row) -> tuple[dict[str, Any] | None, Counter[str]]:
+        """What is written of a row, nothing where it has no words; and what is lost of it."""
         if self.options.get("standard"):
             return standard.texts(row.columns)
         return {**row.columns, **row.beside}, Counter()

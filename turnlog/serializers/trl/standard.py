@@ -11,13 +11,18 @@ _ANSWERS = ("completion", "chosen", "rejected")
 _WRITTEN = frozenset(("role", "content"))
 
 
-def texts(columns: dict[str, Any]) -> tuple[dict[str, Any], Counter[str]]:
+def texts(columns: dict[str, Any]) -> tuple[dict[str, Any] | None, Counter[str]]:
     """The columns as texts, `User: …` and `Assistant: …` in turn; and what they cannot hold.
 
-    A prompt ends where the assistant's words begin. Tools, calls and results have no place.
+    A prompt ends where the assistant's words begin. Tools, calls and results have no place; a row
+    with an answer that is nothing else is None.
     """
     lost: Counter[str] = Counter()
-    return dict(_column(name, held, lost) for name, held in columns.items()), +lost
+    made = dict(_column(name, held, lost) for name, held in columns.items())
+    answers = [made.get(name, " ") for name in _ANSWERS] + made.get("completions", [])
+    if all(answers):
+        return made, +lost
+    return None, Counter({"answer without words": 1})
 
 
 def _column(name: str, held: Any, lost: Counter[str]) -> tuple[str, Any]:
