@@ -243,7 +243,7 @@ def test_a_long_number_is_written_where_arguments_are_text(number: str, tmp_path
     message = made(tmp_path, "openai", *said).content["messages"][1]
     assert message["tool_calls"][0]["function"]["arguments"] == f'{{"n": {number}}}'
     for format in TEXTS[:2]:
-        with pytest.raises(Unholdable, match=r"conversation 'c': turn 1: messages\[1\].*arguments\.n: "):
+        with pytest.raises(Unholdable, match=r"'c': turn 1: messages\[1\].*arguments\.n: "):
             made(tmp_path, format, *said)
 
 
