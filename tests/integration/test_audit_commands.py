@@ -12,7 +12,14 @@ from xml.etree import ElementTree
 import pytest
 
 import turnlog
-from turnlog import BotUttered, SlotSet, UserUtteranceReverted, UserUttered
+from turnlog import (
+    BotUttered,
+    MessageRedacted,
+    SlotSet,
+    SlotsReset,
+    UserUtteranceReverted,
+    UserUttered,
+)
 from turnlog.cli import main
 
 SAYS = "turnlog_says"
@@ -33,6 +40,11 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         "async def loud(conversation, message):\n"
         "    print('loud')\n"
         "    return [SlotSet('people', conversation.turn), message.text.upper()]\n"
+        "async def broken(conversation, message):\n"
+        "    return [conversation.slots['nobody']]\n"
+        "async def noted(conversation, message):\n"
+        "    print(message.text, conversation.slots)\n"
+        "    return [SlotSet('card', '4111'), 'Card 4111 noted']\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -114,6 +126,32 @@ def test_replay_prints_only_json_and_writes_its_reports(db, capsysbinary, tmp_pa
     assert groups[0]["example"] == found[0]
     assert len(list(ElementTree.fromstring(junit.read_bytes()).iter("failure"))) == 2
     assert "2 conversations, 2 diverge" in page.read_text()
+
+
+def test_replay_prints_the_traceback_of_a_bot_that_raises(db, capsysbinary):
+    arguments = ("replay", "--all", "--bot", f"{SAYS}:broken", "--db", db)
+    status, out, _ = run(capsysbinary, *arguments)
+    assert status == 1
+    assert "    return [conversation.slots['nobody']]" in out
+    assert out.count("Traceback (most recent call last)") == 1  # of the group, not of each turn
+
+
+@pytest.mark.parametrize("redacted", [(1,), (3,), (1, 3)])
+def test_replay_puts_no_redacted_word_into_a_report(db, capsysbinary, tmp_path, redacted):
+    with turnlog.open(db) as log:
+        log.record("card", UserUttered("my card is 4111"), SlotSet("card", "4111"))
+        log.record("card", BotUttered("Card 4111 noted"), UserUttered("bye"), BotUttered("Bye"))
+        log.record("card", SlotsReset(), UserUttered("hello"), BotUttered("Hello"))
+        log.record("card", *(MessageRedacted(number) for number in redacted))
+    reports = ("--junit", str(tmp_path / "a.xml"), "--html", str(tmp_path / "a.html"))
+    rules = ("--ignore-slot", "card", "--out", str(tmp_path / "run.jsonl"))
+    arguments = ("replay", "card", "--bot", f"{SAYS}:noted", "--db", db, *reports, *rules)
+    for style in ((), ("--json",)):
+        status, out, err = run(capsysbinary, *arguments, *style)
+        written = [(tmp_path / name).read_text() for name in ("a.xml", "a.html", "run.jsonl")]
+        assert "4111" not in "".join([out, err, *written])
+        assert status == 1
+    assert [line["turn"] for line in lines(out) if line["kind"] != "group"] == [3]
 
 
 def test_replay_takes_rules(db, capsysbinary):

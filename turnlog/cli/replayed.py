@@ -68,10 +68,22 @@ def _print(found: Iterable[Divergence], replayed: Replayed) -> None:
     if groups := grouped(found):
         columns = ("group", "conversations", "turns", "first", "turn")
         output.table(columns, (_row(group) for group in groups))
+        _print_tracebacks(groups)
     count = sum(bool(one.divergences) for one in replayed)
     left_out = not_replayed(replayed)
     apart = f"; turns not replayed: {left_out}" if left_out else ""
     output.say(f"conversations: {len(replayed):,}, diverging: {count:,}{apart}")
+
+
+def _print_tracebacks(groups: Iterable[DivergenceGroup]) -> None:
+    """Where a bot that raised was, of the example of each group."""
+    from turnlog.replay.failing import traceback
+
+    for group in groups:
+        if (trace := traceback(group.example.actual)) is not None:
+            output.say(f"{group.example.conversation}, turn {group.example.turn}:")
+            for line in trace.splitlines():
+                output.say(f"  {line}")
 
 
 def _row(group: DivergenceGroup) -> tuple[Any, ...]:
