@@ -12,7 +12,7 @@ import msgspec
 from turnlog.domain import events as e
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.streams import UPKEEP
-from turnlog.engine.query import seconds
+from turnlog.engine.conditions import seconds
 from turnlog.errors import FormatError
 
 

@@ -55,7 +55,8 @@ class Choice(NamedTuple):
 
     def _positions(self, log: Any, named: list[str]) -> dict[str, int]:
         """The position of the last commit of each that the filters let through."""
-        from turnlog.engine.query import matching, seconds
+        from turnlog.engine.conditions import seconds
+        from turnlog.engine.query import matching
 
         since = None if self.since is None else seconds(self.since)
         for id in named:

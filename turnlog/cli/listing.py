@@ -20,7 +20,7 @@ Where = Annotated[
     typer.Option(
         "--where",
         metavar="TERMS",
-        help="slot.NAME=VALUE, after=TIME, before=TIME, tag=TAG, channel=NAME; commas mean and.",
+        help="slot.NAME=VALUE, user=NAME, after=TIME, …; commas mean and. See the docs.",
     ),
 ]
 

@@ -35,7 +35,7 @@ def show(
     """
     if sum(moment is not None for moment in (at_turn, at_event, at)) > 1:
         raise typer.BadParameter("give one of --at-turn, --at-event and --at")
-    from turnlog.engine.query import seconds
+    from turnlog.engine.conditions import seconds
 
     time = None if at is None else seconds(at)
     with open_log(readonly=True) as log:

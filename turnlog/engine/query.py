@@ -2,97 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-import msgspec
-
+from turnlog.domain.event import Event
 from turnlog.domain.lineage import MAIN
 from turnlog.domain.rewinds import rewinds_in
 from turnlog.domain.state import State
-from turnlog.domain.values import is_text, same
+from turnlog.engine.conditions import Candidate, Condition
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Recorded
 from turnlog.engine.search import search as found
-from turnlog.errors import FormatError
+from turnlog.errors import UnknownConversation
 from turnlog.projections.live_head import LiveHead
-
-Term = Callable[[State], bool]
-
-TERMS = "slot.NAME=VALUE, after=TIME, before=TIME, tag=TAG, channel=NAME"
-
-
-def seconds(time: str) -> float:
-    """UTC seconds of a time given as ISO 8601 (UTC where it names no zone) or as seconds."""
-    try:
-        return float(time)
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(time)
-    except ValueError as error:
-        raise FormatError(f"{time!r} is neither ISO 8601 nor a number of seconds") from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def condition(text: str | None) -> Term:
-    """The filter that terms joined by commas describe; all must hold.
-
-    after and before hold against a conversation's first timestamp: each lies in one period. A
-    term that contains a comma is put in double quotes. Raises FormatError for anything else.
-    """
-    if text is not None and not is_text(text):
-        raise FormatError(f"{text!r:.80} is no term of --where; there are {TERMS}")
-    terms = [_term(term) for term in _split(text or "")]
-    return lambda state: all(term(state) for term in terms)
-
-
-def _split(text: str) -> list[str]:
-    return [term for line in csv.reader([text], skipinitialspace=True) for term in line]
-
-
-def _term(text: str) -> Term:
-    name, equals, value = text.partition("=")
-    if equals and name.startswith("slot.") and len(name) > len("slot."):
-        return _slot(name.removeprefix("slot."), value)
-    if not equals or name not in _TERMS:
-        raise FormatError(f"{text!r} is no term of --where; there are {TERMS}")
-    return _TERMS[name](value)
-
-
-def _slot(name: str, text: str) -> Term:
-    """A slot whose value, or one in its list, reads like this, as text or as JSON."""
-    accepted: list[Any] = [text]
-    with suppress(msgspec.DecodeError):
-        accepted.append(msgspec.json.decode(text))
-
-    def holds(state: State) -> bool:
-        held = state.context.slots.get(name)
-        values = [held, *held] if isinstance(held, list) else [held]
-        return any(same(value, one) for value in values for one in accepted)
-
-    return holds
-
-
-def _after(text: str) -> Term:
-    time = seconds(text)
-    return lambda state: state.started is not None and state.started >= time
-
-
-def _before(text: str) -> Term:
-    time = seconds(text)
-    return lambda state: state.started is not None and state.started < time
-
-
-_TERMS: dict[str, Callable[[str], Term]] = {
-    "after": _after,
-    "before": _before,
-    "tag": lambda tag: lambda state: tag in state.tags,
-    "channel": lambda channel: lambda state: state.channel == channel,
-}
 
 
 def matching(
@@ -109,11 +33,17 @@ def matching(
     those whose newest row is below the position `before`. Raises FormatError for what is no term
     or no text.
     """
-    holds = condition(where)
+    holds = Condition(log, where)
     among = found(log, search) if search else iter
     for head, state in log.heads(newest=newest, before=before, among=among):
-        if holds(state):
+        if holds(Candidate(head.conversation, state, partial(_events, log, head.conversation))):
             yield head, state
+
+
+def _events(log: Turnlog, id: str) -> Iterator[Event]:
+    """Nothing of a conversation that was deleted meanwhile."""
+    with suppress(UnknownConversation):
+        yield from log.conversation(id).events()
 
 
 def summary(head: LiveHead, state: State) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from turnlog.domain import events as e
 from turnlog.domain.fold import replay
 from turnlog.domain.recorded import RecordedEvent, shown
 from turnlog.domain.state import State
+from turnlog.engine.conditions import Candidate, Condition
 from turnlog.engine.log import Turnlog
-from turnlog.engine.query import condition
 from turnlog.engine.shared_pasts import NOTHING, HeldPast, SharedPasts
 from turnlog.errors import Restricted, UnknownConversation
 from turnlog.projections.live_head import LiveHead
@@ -81,7 +81,7 @@ class Selection:
     def __init__(self, log: Turnlog, plan: ExportPlan) -> None:
         self._log = log
         self._plan = plan
-        self._holds = condition(plan.where)
+        self._condition = Condition(log, plan.where)
         self._pasts = SharedPasts(log, self._means)
 
     def held(self, head: LiveHead, state: State) -> HeldPast:
@@ -95,7 +95,7 @@ class Selection:
         if state.lineage.trial if ids is None else head.conversation not in ids:
             return False
         if head.position <= self._plan.position:
-            return self._holds(state)
+            return self._holds(head, state)
         return any(True for _ in self.read(head, state, must_be_there=False))
 
     def again(self, id: str, held: HeldPast | None) -> PastConversation | None:
@@ -111,6 +111,16 @@ class Selection:
         held = self.held(head, state) if held is None else held
         return PastConversation(id, recorded, held) if recorded else None
 
+    def _holds(self, head: LiveHead, state: State, events: Iterable[e.Event] | None = None) -> bool:
+        def recorded() -> Iterable[e.Event]:
+            return self._events(head, state) if events is None else events
+
+        return self._condition(Candidate(head.conversation, state, recorded))
+
+    def _events(self, head: LiveHead, state: State) -> Iterator[e.Event]:
+        with suppress(UnknownConversation):  # deleted since it was listed
+            yield from (each.event for each in _recorded(self._log, head, self._plan, state))
+
     def read_later(self, id: str, held: HeldPast) -> Iterator[PastConversation]:
         with suppress(UnknownConversation):  # deleted since it was listed
             yield from self.read(*self._log.head(id), held)
@@ -125,7 +135,8 @@ class Selection:
             recorded = ()
         conversation = PastConversation(head.conversation, recorded, held)
         is_then = head.position <= self._plan.position
-        if recorded and self._holds(state if is_then else replay(conversation.events)):
+        then = state if is_then or not recorded else replay(conversation.events)
+        if recorded and self._holds(head, then, conversation.events):
             yield conversation
         elif self._plan.ids is not None and not recorded and must_be_there:
             raise UnknownConversation(head.conversation)

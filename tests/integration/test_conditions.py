@@ -1,0 +1,136 @@
+"""--where: terms of where a conversation is, and terms of what was recorded in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import turnlog
+from tests.command_line import run
+from turnlog import BotUttered, UserUttered
+from turnlog.domain import events as e
+from turnlog.domain.event import Versions
+from turnlog.engine.conditions import Candidate, Condition
+from turnlog.engine.query import matching
+from turnlog.errors import FormatError
+
+
+@pytest.fixture
+def log() -> Iterator[turnlog.Turnlog]:
+    with turnlog.open("memory:") as log:
+        fill(log)
+        yield log
+
+
+def fill(log: turnlog.Turnlog) -> None:
+    log.record("alice", e.UserIdentified("al"), UserUttered("a table", data={"lang": "de-AT"}))
+    log.record("alice", e.MessageUnderstood(e.Intent("book")), BotUttered("Where?"))
+    log.record("alice", e.MessageRated(2, "good"), e.MessageRated(2, 5.0), e.UserIdentified("ann"))
+    log.record("alice", e.OutcomeRecorded("abandoned"), e.OutcomeRecorded("resolved"))
+    log.record("bob", e.UserIdentified("bob"), UserUttered("hello", channel="web"))
+    log.record(
+        "bob",
+        e.MessageUnderstood(e.Intent("greet")),
+        BotUttered("hi", versions=Versions(code="1.2")),
+    )
+    log.record("bob", UserUttered("no"), e.MessageUnderstood(e.Intent("deny")))
+    log.record("bob", e.UserUtteranceReverted(), e.SessionEnded("timeout"))
+    log.record("bob", e.OutcomeRecorded(succeeded=False))
+    metadata = {"metadata": {"language": "en"}}
+    log.record("carol", UserUttered("hey", extra=metadata), BotUttered("yes?", message_id="m"))
+    log.record("carol", e.AnswerMeasured(model="gpt-9"), e.IdentityMerged("al", "allie"))
+    log.record("carol", e.MessageRated(1, "bad"))
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("user=al", ["alice", "carol"]),
+        ("user=ann", ["alice"]),
+        ("user=allie", ["carol"]),
+        ("user=bob,channel=web", ["bob"]),
+        ("user=nobody", []),
+        ("user=", []),
+        ("intent=book", ["alice"]),
+        ("intent=deny", []),
+        ("intent=", []),
+        ("outcome=resolved", ["alice"]),
+        ("outcome=abandoned", []),
+        ("outcome=failed", ["bob"]),
+        ("outcome=succeeded", []),
+        ("outcome=", []),
+        ("rating=5", ["alice"]),
+        ("rating=good", []),
+        ("rating=bad", ["carol"]),
+        ("rating=null", []),
+        ("ended=timeout", ["bob"]),
+        ("ended=", ["alice", "carol"]),
+        ("ended=expired", []),
+        ("version=1.2", ["bob"]),
+        ("version=gpt-9", ["carol"]),
+        ("version=", []),
+        ("language=de", ["alice"]),
+        ("language=DE_at", ["alice"]),
+        ("language=d", []),
+        ("language=en", ["carol"]),
+        ("language=", []),
+        ("intent=greet,outcome=failed,user=bob", ["bob"]),
+        ("intent=greet,user=al", []),
+        ('"user=al",language=en', ["carol"]),
+    ],
+)
+def test_a_term_keeps_those_it_holds_for(log, where, found):
+    assert [head.conversation for head, _ in matching(log, where=where)] == found
+
+
+@pytest.mark.parametrize("where", ["intents=x", "user", "outcome", "slot.=3", "rating:5", "=x"])
+def test_what_is_no_term_is_named(log, where):
+    with pytest.raises(
+        FormatError, match=f"{where!r} is no term of --where; there are .*language="
+    ):
+        [*matching(log, where=where)]
+
+
+def test_terms_of_the_state_read_no_event(log):
+    def read() -> list[e.Event]:
+        raise AssertionError("something was read")
+
+    _, state = log.head("bob")
+    for where, holds in (("slot.a=1", False), ("channel=web,ended=timeout", True)):
+        assert Condition(log, where)(Candidate("bob", state, read)) is holds
+    for where in ("channel=sms,intent=greet", "user=al", "user=al,intent=greet"):
+        assert Condition(log, where)(Candidate("bob", state, read)) is False
+    with pytest.raises(AssertionError, match="something was read"):
+        Condition(log, "intent=greet")(Candidate("bob", state, read))
+
+
+def test_what_is_redacted_is_not_found(log):
+    log.record("alice", e.MessageRedacted(2))
+    for where in ("intent=book", "rating=5", "language=de"):
+        assert [*matching(log, where=where)] == []
+
+
+def test_an_export_is_of_what_held_at_its_position(tmp_path: Path) -> None:
+    db = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(db) as log:
+        fill(log)
+        position = log.store.reader.last_position()
+        log.record("bob", e.UserIdentified("al"), e.OutcomeRecorded("resolved"))
+        log.record("dora", UserUttered("hi"), BotUttered("yes?"), e.OutcomeRecorded("resolved"))
+    for where, then, now in (
+        ("user=al", {"alice", "carol"}, {"alice", "bob", "carol"}),
+        ("outcome=resolved", {"alice"}, {"alice", "bob", "dora"}),
+    ):
+        asked = ["export", "--db", db, "--format", "openai", "--where", where, "--out"]
+        assert run(*asked, tmp_path / "then", "--at-position", position).status == 0
+        assert run(*asked, tmp_path / "now").status == 0
+        found = []
+        for name in ("then", "now"):
+            manifest = json.loads((tmp_path / f"{name}.manifest.json").read_text())
+            found.append({entry["conversation"] for entry in manifest["examples"]})
+            verified = run("export", "--db", db, "--verify", tmp_path / f"{name}.manifest.json")
+            assert verified.status == 0
+        assert found == [then, now]

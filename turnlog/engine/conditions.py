@@ -1,0 +1,271 @@
+"""Conditions: the terms of --where, of where a conversation is or of what was recorded in it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import msgspec
+
+from turnlog.domain import events as e
+from turnlog.domain.rewinds import kept
+from turnlog.domain.state import State
+from turnlog.domain.values import is_text, same
+from turnlog.engine.log import Turnlog
+from turnlog.errors import FormatError
+from turnlog.projections.persons import names_in
+from turnlog.storage.lookups import commitment_of
+
+TERMS = (
+    "slot.NAME=VALUE, user=, channel=, tag=, ended=, after=TIME, before=TIME, intent=, outcome=,"
+    " rating=, version=, language="
+)
+
+
+class Candidate(NamedTuple):
+    """A conversation that may be meant. recorded: what was recorded in it, as it is shown, oldest
+    first; asked for only by terms that need it.
+    """
+
+    id: str
+    state: State
+    recorded: Callable[[], Iterable[e.Event]]
+
+
+class Kept:
+    """What was not taken back, oldest first; read once, when it is asked for."""
+
+    def __init__(self, candidate: Candidate) -> None:
+        self._candidate = candidate
+
+    @cached_property
+    def every(self) -> Sequence[e.Event]:
+        return [*self._candidate.recorded()]
+
+    @cached_property
+    def events(self) -> Sequence[e.Event]:
+        numbered = [*enumerate(self.every, 1)]
+        return [event for _, event in kept(reversed(numbered))][::-1]
+
+
+OfState = Callable[[State], bool]
+OfEvents = Callable[[Sequence[e.Event]], bool]
+
+
+class Condition:
+    """Whether a conversation is meant: all terms hold, those that read nothing asked first."""
+
+    def __init__(self, log: Turnlog, text: str | None) -> None:
+        """text: terms joined by commas; one that contains a comma is put in double quotes.
+
+        after and before hold against a conversation's first timestamp: each lies in one period.
+        Raises FormatError for what is no term.
+        """
+        if text is not None and not is_text(text):
+            raise _no_term(text)
+        self._of_state: list[OfState] = []
+        self._of_events: list[OfEvents] = []
+        self._users: list[_User] = []
+        for term in _split(text or ""):
+            self._add(log, term)
+
+    def _add(self, log: Turnlog, term: str) -> None:
+        name, equals, value = term.partition("=")
+        if equals and name.startswith("slot.") and len(name) > len("slot."):
+            self._of_state.append(_slot(name.removeprefix("slot."), value))
+        elif equals and name == "user":
+            self._users.append(_User(log, value))
+        elif equals and name in _OF_STATE:
+            self._of_state.append(_OF_STATE[name](value))
+        elif equals and name in _OF_EVENTS:
+            self._of_events.append(_OF_EVENTS[name](value))
+        else:
+            raise _no_term(term)
+
+    def __call__(self, candidate: Candidate) -> bool:
+        found = Kept(candidate)
+        return (
+            all(holds(candidate.state) for holds in self._of_state)
+            and all(user.is_in(candidate.id, found) for user in self._users)
+            and all(holds(found.events) for holds in self._of_events)
+        )
+
+
+def _no_term(text: str) -> FormatError:
+    return FormatError(f"{text!r:.80} is no term of --where; there are {TERMS}")
+
+
+def _split(text: str) -> list[str]:
+    return [term for line in csv.reader([text], skipinitialspace=True) for term in line]
+
+
+def seconds(time: str) -> float:
+    """UTC seconds of a time given as ISO 8601 (UTC where it names no zone) or as seconds."""
+    try:
+        return float(time)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(time)
+    except ValueError as error:
+        raise FormatError(f"{time!r} is neither ISO 8601 nor a number of seconds") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+class _User:
+    """Somebody who was identified by this name; only where they ever were, events are read."""
+
+    def __init__(self, log: Turnlog, name: str) -> None:
+        self._log = log
+        self._name = name
+
+    @cached_property
+    def _conversations(self) -> frozenset[str]:
+        key = commitment_of(self._log.store.reader.secret, self._name)
+        return frozenset(found.conversation for found in self._log.view("persons").find(key))
+
+    def is_in(self, id: str, found: Kept) -> bool:
+        return id in self._conversations and any(
+            self._name in names_in(event) for event in found.every
+        )
+
+
+# --- of where it stands -------------------------------------------------------------------------
+
+
+def _accepted(text: str) -> list[Any]:
+    """What a value may be that reads like this, as text or as JSON."""
+    accepted: list[Any] = [text]
+    with suppress(msgspec.DecodeError):
+        accepted.append(msgspec.json.decode(text))
+    return accepted
+
+
+def _slot(name: str, text: str) -> OfState:
+    """A slot whose value, or one in its list, is this."""
+    accepted = _accepted(text)
+
+    def holds(state: State) -> bool:
+        held = state.context.slots.get(name)
+        values = [held, *held] if isinstance(held, list) else [held]
+        return any(same(value, one) for value in values for one in accepted)
+
+    return holds
+
+
+def _after(text: str) -> OfState:
+    time = seconds(text)
+    return lambda state: state.started is not None and state.started >= time
+
+
+def _before(text: str) -> OfState:
+    time = seconds(text)
+    return lambda state: state.started is not None and state.started < time
+
+
+def _ended(reason: str) -> OfState:
+    """Why the newest session or thread ended; the empty reason where neither did."""
+
+    def holds(state: State) -> bool:
+        ended = (state.session.ended, state.thread.ended if state.thread else None)
+        return reason in ended if reason else not any(ended)
+
+    return holds
+
+
+_OF_STATE: dict[str, Callable[[str], OfState]] = {
+    "after": _after,
+    "before": _before,
+    "ended": _ended,
+    "tag": lambda tag: lambda state: tag in state.tags,
+    "channel": lambda channel: lambda state: state.channel == channel,
+}
+
+
+# --- of what was recorded -----------------------------------------------------------------------
+
+
+def _intent(name: str) -> OfEvents:
+    """Of a message."""
+    return lambda events: any(
+        isinstance(event, e.MessageUnderstood) and event.intent and event.intent.name == name
+        for event in events
+    )
+
+
+_SUCCEEDED = {True: "succeeded", False: "failed"}
+
+
+def _outcome(text: str) -> OfEvents:
+    """The last one that was recorded, by its name, or `succeeded` or `failed`."""
+
+    def holds(events: Sequence[e.Event]) -> bool:
+        outcomes = (event for event in reversed(events) if isinstance(event, e.OutcomeRecorded))
+        last = next(outcomes, None)
+        if last is None:
+            return False
+        succeeded = None if last.succeeded is None else _SUCCEEDED[last.succeeded]
+        return text in (last.outcome, succeeded)
+
+    return holds
+
+
+def _rating(text: str) -> OfEvents:
+    """The last one of a message, as text or as a number."""
+    accepted: list[str | float] = [text]
+    with suppress(ValueError):
+        accepted.append(float(text))
+
+    def holds(events: Sequence[e.Event]) -> bool:
+        rated = [event for event in events if isinstance(event, e.MessageRated)]
+        ratings = {event.message: event.rating for event in rated}
+        return any(rating in accepted for rating in ratings.values())
+
+    return holds
+
+
+def _version(text: str) -> OfEvents:
+    """Of the code, the model or the prompt that ran."""
+    return lambda events: any(text in _ran(event) for event in events)
+
+
+def _ran(event: e.Event) -> tuple[str | None, ...]:
+    model = event.model if isinstance(event, e.AnswerMeasured) else None
+    if (ran := event.versions) is None:
+        return (model,)
+    return (model, ran.code, ran.model, ran.prompt)
+
+
+def _language(text: str) -> OfEvents:
+    """As a channel or a bot recorded it with an event: `de` is `de-AT` too."""
+    wanted = f"{_tag(text)}-"
+    return lambda events: any(
+        f"{_tag(said)}-".startswith(wanted) for event in events for said in _languages(event)
+    )
+
+
+_LANGUAGE = ("language", "lang", "locale")
+
+
+def _languages(event: e.Event) -> Iterator[str]:
+    places = [event.extra, getattr(event, "data", None)]
+    for place in [*places, *(p.get("metadata") for p in places if isinstance(p, dict))]:
+        if isinstance(place, dict):
+            yield from (said for key in _LANGUAGE if isinstance(said := place.get(key), str))
+
+
+def _tag(language: str) -> str:
+    return language.replace("_", "-").casefold()
+
+
+_OF_EVENTS: dict[str, Callable[[str], OfEvents]] = {
+    "intent": _intent,
+    "outcome": _outcome,
+    "rating": _rating,
+    "version": _version,
+    "language": _language,
+}
