@@ -28,13 +28,13 @@ from turnlog.replay.script import ScriptLine
 
 
 class FreeRun(NamedTuple):
-    """A bot that answered some messages. before: how many events there were before the last one,
-    slots: those on top of which it was answered.
+    """A bot that answered some messages. before: how many events there were before the last one.
+    state: before it.
     """
 
     events: Sequence[Event]
     before: int
-    slots: dict[str, Any]
+    state: State
 
     @property
     def answer(self) -> list[Event]:
@@ -52,14 +52,14 @@ class FreeRun(NamedTuple):
 
 
 class KnownAnswer(msgspec.Struct, frozen=True):
-    """Of a recorded turn: what was answered, on top of which slots, and what the bot that diverges
-    answers there. first_event: the number of the message.
+    """What is recorded of a turn. first_event: the number of its message. slots and actual: those
+    before it, and what the bot that diverges answers there; None where neither has to be equal.
     """
 
     first_event: int
     events: tuple[Event, ...]
-    slots: dict[str, Any]
-    actual: tuple[Event, ...]
+    slots: dict[str, Any] | None = None
+    actual: tuple[Event, ...] | None = None
 
 
 class ShownDivergence(NamedTuple):
@@ -91,23 +91,23 @@ class Oracle(msgspec.Struct, frozen=True):
         """
         ran = await self.run(self.bot, lines)
         expected = await self._expected(lines, ran)
-        if expected is None or (found := self._divergence(expected, ran.answer)) is None:
+        if expected is None or (found := self._divergence(expected, ran.answer, ran.state)) is None:
             return None
         if self.old is not None:
             replayed = await self._answer(expected, lines[-1])
-            on_top = self._divergence(expected, replayed)
+            on_top = self._divergence(expected, replayed, expected.state)
             if on_top is None or on_top.group != found.group:
                 return None
         return ShownDivergence(found, expected.events, ran.events)
 
     async def run(self, bot: LoadedBot, lines: Sequence[ScriptLine]) -> FreeRun:
         rehearsal = await self._begun(bot, self.begin)
-        before, slots = 0, dict[str, Any]()
+        before, state = 0, State()
         for line in lines:
-            before, slots = len(rehearsal.events), dict(rehearsal.conversation.slots)
+            before, state = len(rehearsal.events), rehearsal.conversation.state.copy()
             await rehearsal.say(line.message, line.recorded.turn.number)
             rehearsal.keep(line.around)
-        return FreeRun(rehearsal.events, before, slots)
+        return FreeRun(rehearsal.events, before, state)
 
     async def _begun(self, bot: LoadedBot, events: Sequence[Event]) -> Rehearsal:
         nothing = Conversation(self.id, State(), NoHistory())
@@ -120,21 +120,31 @@ class Oracle(msgspec.Struct, frozen=True):
         if self.old is not None:
             return await self.run(self.old, lines)
         known = self.known.get(lines[-1].recorded.turn.number)
-        if known is None or not same(known.slots, ran.slots):
+        if known is None or not (known.slots is None or same(known.slots, ran.state.slots)):
             return None
-        if difference(list(enumerate(known.actual)), ran.answer, self.rules) is not None:
+        actual = ran.answer if known.actual is None else known.actual
+        if difference(list(enumerate(actual)), ran.answer, self.rules, ran.state) is not None:
             return None
         number = ran.before + 1
         answer = [moved(event, 0, number - known.first_event) for event in known.events]
-        return FreeRun([*ran.events[:number], *answer], ran.before, ran.slots)
+        return FreeRun([*ran.events[:number], *answer], ran.before, ran.state)
 
     async def _answer(self, expected: FreeRun, line: ScriptLine) -> list[Event]:
         """The bot's to the last message, on top of what is expected before it: as in a replay."""
         rehearsal = await self._begun(self.bot, expected.events[: expected.before])
         return await rehearsal.say(line.message, line.recorded.turn.number)
 
-    def _divergence(self, expected: FreeRun, answer: Sequence[Event]) -> Divergence | None:
-        differs = difference(expected.numbered_answer, answer, self.rules)
+    def _divergence(
+        self, expected: FreeRun, answer: Sequence[Event], state: State
+    ) -> Divergence | None:
+        """state: on top of which the bot gave the answer."""
+        common = common_state(expected.state, state)
+        differs = difference(expected.numbered_answer, answer, self.rules, common)
         if differs is None:
             return None
-        return divergence(self.id, expected.last_turn, expected.slots, differs)
+        return divergence(self.id, expected.last_turn, expected.state.slots, differs)
+
+
+def common_state(one: State, other: State) -> State | None:
+    """The state on top of which two answers were given, None where the slots were others."""
+    return one if same(one.slots, other.slots) else None

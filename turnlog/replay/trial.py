@@ -25,6 +25,7 @@ from turnlog.errors import InvalidEvent
 from turnlog.replay.comparing import difference
 from turnlog.replay.divergence import Divergence
 from turnlog.replay.one import divergence
+from turnlog.replay.oracle import common_state
 from turnlog.replay.past import earlier, shows_hidden
 from turnlog.replay.rehearsal import Rehearsal, performed
 from turnlog.replay.renumbering import moved
@@ -161,7 +162,9 @@ class _Stage:
         self, line: ScriptLine, rehearsal: Rehearsal, other: Rehearsal | None, rules: Rules
     ) -> TriedTurn:
         turn, now = line.recorded.turn, rehearsal.conversation
-        slots = dict(now.slots)
+        before, reference = now.state.copy(), self._conversation.at(turn.first_event - 1).state
+        if other is not None:
+            reference = other.conversation.state.copy()
         actual = await rehearsal.say(line.message, turn.number)
         rehearsal.keep(line.around)
         expected, after = line.recorded.answer, self._after(turn)
@@ -169,7 +172,7 @@ class _Stage:
             said = await other.say(line.message, turn.number)
             other.keep(line.around)
             expected, after = [(turn.first_event, event) for event in said], other.conversation
-        differs = difference(expected, actual, rules)
+        differs = difference(expected, actual, rules, common_state(before, reference))
         return TriedTurn(
             now.turn,
             turn.number,
@@ -178,7 +181,7 @@ class _Stage:
             tuple(event for _, event in expected),
             now.slots,
             after.slots,
-            None if differs is None else divergence(now.id, turn, slots, differs),
+            None if differs is None else divergence(now.id, turn, before.slots, differs),
         )
 
     def _after(self, turn: Turn) -> Conversation:
