@@ -408,6 +408,6 @@ def test_every_command_that_others_rely_on_is_there() -> None:
         "datasets "
         "import list log show states diff why verify replay export append delete backup restore"
         " rebuild stats audit serve demo fork checkout comply keygen head prove check-proof witness"
-        " erase hold release keys access restrict retain subject minimise compare accept"
+        " erase hold release keys access restrict retain subject minimise bundle compare accept"
     )
     assert set(COMMANDS) == set(relied_upon.split())

@@ -46,6 +46,7 @@ ARGUMENTS = {
     "retain": ["--config", "../rules.toml"],
     "access": [],
     "replay": ["--all", "--bot", "turnlog.bots.booking:bot"],
+    "bundle": ["alice", "--bot", "turnlog.bots.booking:bot", "--out", "b.jsonl"],
     "minimise": ["alice", "--bot", "turnlog.bots.booking:bot"],
 }
 DIALOGUE = (

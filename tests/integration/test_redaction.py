@@ -177,8 +177,8 @@ def test_bots_in_replay_see_no_word_and_redacted_turns_are_not_asked_again(log, 
 ONCE = {"delete", "fork", "keygen", "restrict", "release", "erase"}
 """Commands that do something a second time to nobody."""
 
-REFUSING = {"minimise"}
-"""Commands that may find nothing to do: a bot that was not told a word does not miss it."""
+REFUSING = {"bundle", "minimise"}
+"""Commands that may find nothing to do, or take nothing of which a part is hidden."""
 
 MOMENTS = ((), ("--dialogue",), ("--at-turn", 1), ("--at-event", 1), ("--at", "2030-01-01"))
 
@@ -230,6 +230,7 @@ def commands(folder: Path, id: str, slots: set[str]) -> dict[str, list[list[Any]
             [id, "--bot", parrot_bot, *reports, "--out", kept],
             [id, "--bot", parrot_bot, "--from-turn", 1, "--say", "hi", "--follow"],
         ],
+        "bundle": [[id, "--bot", parrot_bot, "--out", folder / "bundle.jsonl"]],
         "minimise": [[id, "--bot", parrot_bot, "--out", folder / "test_it.py"]],
         "compare": [[kept, kept]],
         "restrict": [[id, *why]],

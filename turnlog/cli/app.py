@@ -56,6 +56,7 @@ COMMANDS: dict[str, str] = {
     "comply": "turnlog.cli.comply:comply",
     "replay": "turnlog.cli.replay:replay",
     "minimise": "turnlog.cli.minimise:minimise",
+    "bundle": "turnlog.cli.bundle:bundle",
     "compare": "turnlog.cli.compare:compare",
     "accept": "turnlog.cli.accept:accept",
     "serve": "turnlog.cli.serve:serve",

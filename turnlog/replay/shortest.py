@@ -70,3 +70,12 @@ class ShortestChoice(Generic[Thing]):
             things = [self._things[index] for index in chosen]
             self._known[chosen] = await self._shows(things)
         return bool(chosen) and self._known[chosen]
+
+
+async def fewest(
+    things: Sequence[Thing], shows: Callable[[Sequence[Thing]], Awaitable[bool]]
+) -> list[Thing]:
+    """The same of things that may all be left out; shows: True of all of them."""
+    if not things or await shows(()):
+        return []
+    return await ShortestChoice(things, shows).find() or list(things)

@@ -1,0 +1,70 @@
+"""`turnlog bundle`: a divergence for others, without anybody's words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from turnlog.cli import output
+from turnlog.cli.asking import Timeout
+from turnlog.cli.minimise import Bot, Group, Old
+from turnlog.cli.replay import Ignore, IgnoreSlot, Mask, RulesFile
+from turnlog.cli.settings import Id, open_log
+from turnlog.cli.trial import load_bot
+from turnlog.domain.amounts import amount
+
+if TYPE_CHECKING:
+    from turnlog.replay.bundle import Bundle
+
+Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option("--keep", metavar="WORD", help="May stay though it is a value; you looked at it."),
+]
+
+
+def bundle(
+    id: Id,
+    bot: Bot,
+    out: Out,
+    old: Old = None,
+    group: Group = None,
+    keep: Keep = None,
+    timeout: Timeout = 30.0,
+    rules: RulesFile = None,
+    ignore: Ignore = None,
+    ignore_slot: IgnoreSlot = None,
+    mask: Mask = None,
+) -> None:
+    """Write the fewest messages that show a divergence, without anybody's words.
+
+    Words and numbers get stand-ins; one stays only if the divergence goes with it.
+
+    Others import the file and replay it with the same bot.
+    """
+    from turnlog.replay import bundle as bundling
+    from turnlog.replay.rules import combined
+
+    output.leave_stdout_to(out)
+    allowed = combined(rules, ignore or (), ignore_slot or (), mask or ())
+    loaded = load_bot(bot, timeout)
+    right = None if old is None else load_bot(old, timeout)
+    with open_log(readonly=True) as log:
+        made = bundling.bundle(
+            log, id, loaded, old=right, group=group, keep=keep or (), rules=allowed,
+            timeout=timeout,
+        )  # fmt: skip
+    output.write(out, made.as_jsonl())
+    done = made.as_dict() | {"out": str(out)}
+    output.document(done, human=lambda: _print(made, out))
+
+
+def _print(made: Bundle, out: Path) -> None:
+    done = made.as_dict()
+    output.table(("turn", "message"), enumerate(done["messages"], 1))
+    count, of = len(done["messages"]), amount(done["of"], "message")
+    output.say(f"{count:,} of {of} show it: {made.divergence.group}")
+    output.say(f"words that stayed: {', '.join(made.kept) or 'none'}")
+    output.say(f"wrote {out}; look at it before you pass it on")
