@@ -9,7 +9,7 @@ from turnlog.domain import events as e
 from turnlog.domain.dialogue import Turn
 from turnlog.domain.message_groups import Numbered, groups
 from turnlog.domain.state import LISTEN
-from turnlog.replay.comparing import FAMILIES
+from turnlog.replay.items import FAMILIES
 
 _ABOUT_ANSWERS = (e.BotFailed, e.AnswerEnded, e.AnswerBrokenOff, e.SessionStarted)
 

@@ -8,7 +8,7 @@ from re import search
 from typing import Any
 
 from turnlog.domain import events as e
-from turnlog.replay.comparing import FAMILIES
+from turnlog.replay.items import FAMILIES
 from turnlog.replay.rules import Rules
 from turnlog.serializers.shared.plain import to_plain
 
