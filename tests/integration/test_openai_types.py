@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,12 @@ from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionMessageParam
 from pydantic import TypeAdapter, ValidationError
 
+from tests.property import message_shapes
 from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.message import Message
+from turnlog.domain.message_context import for_model
+from turnlog.domain.message_parts import Text
+from turnlog.domain.message_recording import recorded_as
 from turnlog.errors import FormatError
 from turnlog.serializers.formats import codec
 from turnlog.serializers.openai.parts import KINDS, why_not
@@ -171,8 +177,10 @@ def written(messages: list[Any], format: str) -> list[Any]:
         file = Path(folder) / "chat.jsonl"
         file.write_text(json.dumps({"id": "c", "messages": messages}) + "\n")
         (dialogue,) = codec("openai").read(file)
-    if not isinstance(dialogue, Dialogue):
-        return []
+    return exported(dialogue, format) if isinstance(dialogue, Dialogue) else []
+
+
+def exported(dialogue: Dialogue, format: str) -> list[Any]:
     try:
         made = list(codec(format).examples(dialogue))
     except FormatError:
@@ -212,14 +220,45 @@ def test_messages_of_every_kind_are_written_as_they_came(tmp_path: Path) -> None
     assert one.lost == {}
 
 
+def check_texts(said: list[dict[str, Any]]) -> None:
+    """What chat templates read: texts that say something, and arguments that are objects."""
+    for message in said:
+        content = message["content"]
+        assert isinstance(content, str) or message["tool_calls"]
+        assert message["role"] == "tool" or message.get("tool_calls") or content.strip()
+        for call in message.get("tool_calls", ()):
+            assert isinstance(call["function"]["arguments"], dict)
+
+
 @settings(max_examples=500)
 @given(chats)
 def test_what_has_texts_alone_has_no_empty_ones(messages: list[Any]) -> None:
     for format in ("trl", "parquet"):
         for said in written(messages, format):
-            for message in said:
-                content = message["content"]
-                assert isinstance(content, str) or message["tool_calls"]
-                assert message["role"] == "tool" or message.get("tool_calls") or content.strip()
-                for call in message.get("tool_calls", ()):
-                    assert isinstance(call["function"]["arguments"], dict)
+            check_texts(said)
+
+
+HI, YES = Message("user", (Text("hi"),)), Message("assistant", (Text("yes"),))
+
+
+@pytest.mark.parametrize("framework", [*message_shapes.FRAMEWORKS, "any"])
+def test_what_frameworks_recorded_is_of_the_types_or_refused(framework: str) -> None:
+    shapes = message_shapes.FRAMEWORKS.get(
+        framework, st.lists(message_shapes.messages(), max_size=3)
+    )
+    passed = Counter[str]()
+
+    @settings(max_examples=150)
+    @given(shapes)
+    def check(messages: list[Message]) -> None:
+        sent = for_model([HI, *messages, YES])
+        dialogue = Dialogue("c", tuple(recorded_as(sent)))
+        for said in exported(dialogue, "openai"):
+            judge(said)
+            passed["openai"] += 1
+        for said in exported(dialogue, "trl"):
+            check_texts(said)
+            passed["trl"] += 1
+
+    check()
+    assert set(passed) == {"openai", "trl"}

@@ -14,10 +14,12 @@ import pytest
 import turnlog
 from tests.chats import as_templates_take_them, chats
 from tests.integration.test_chat_templates import Template, module, outcome, templates
+from tests.integration.test_openai_types import judge
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
 from turnlog.serializers.formats import codec
 from turnlog.training.plan import ExportPlan
+from turnlog.training.verify import verify
 from turnlog.training.write import export
 
 MADE_UP = 40
@@ -60,19 +62,22 @@ def rows(sources: Any, tmp_path: Path) -> Any:
     """Exports all of them: the file."""
 
     def write(type: str, standard: bool) -> Path:
-        random = Random(5)
-        with turnlog.open("memory:") as log:
-            for _, dialogue in sources:
-                log.import_dialogue(judged(dialogue, random))
-            position = log.store.reader.last_position()
-            settings = {"type": type, "standard": standard}
-            totals = export(
-                log, ExportPlan("trl", position, settings=settings), tmp_path / "rows.jsonl"
-            )
-            assert (totals.faulty, totals.refused) == ([], [])
-        return tmp_path / "rows.jsonl"
+        path = tmp_path / "rows.jsonl"
+        write_judged(sources, path, "trl", type=type, standard=standard)
+        return path
 
     return write
+
+
+def write_judged(sources: Any, path: Path, format: str, **settings: Any) -> None:
+    random = Random(5)
+    with turnlog.open("memory:") as log:
+        for _, dialogue in sources:
+            log.import_dialogue(judged(dialogue, random))
+        plan = ExportPlan(format, log.store.reader.last_position(), settings=settings)
+        totals = export(log, plan, path)
+        assert (totals.faulty, totals.refused, totals.nothing) == ([], [], [])
+        assert list(verify(log, path.with_name(f"{path.name}.manifest.json"))) == []
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -168,3 +173,18 @@ def test_what_trl_unpairs_is_what_is_written_unpaired(trl: Path, rows: Any) -> N
     kept = [row for row in written if row in list(unpaired)]
     assert len(kept) >= len(pairs) * 2
     assert all(row in written for row in unpaired)
+
+
+def test_openais_preferences_are_of_its_types(sources: Any, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    write_judged(sources, path, "openai-dpo")
+    written = lines(path)
+    assert written
+    for row in written:
+        asked = row["input"]["messages"]
+        judge(asked)
+        assert asked[-1]["role"] in ("user", "tool", "function")
+        for name in ("preferred_output", "non_preferred_output"):
+            judge(row[name])
+            assert {message["role"] for message in row[name]} == {"assistant"}
+        assert row["preferred_output"] != row["non_preferred_output"]
