@@ -60,7 +60,7 @@ class Booking:
     def set(self, people: Any = None) -> list[Event]:
         return [SlotSet("people", people or self.people), SlotSet("guest", self.name)]
 
-    def asked(self) -> list[Event]:
+    def asked(self) -> list[BotUttered]:
         return [BotUttered(f"For {self.people} at {self.place}: what time, {self.name}?")]
 
     def checked(self, time: str | None = None) -> list[Event]:

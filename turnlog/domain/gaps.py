@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.fold import Fold
@@ -51,5 +52,6 @@ def _unlike(stored: Sequence[e.Event], shown: Sequence[e.Event]) -> Iterable[int
 
 
 def _part(state: State) -> Sequence[object]:
-    """What of a state values and words can be in."""
-    return state.context, state.thread, state.tags, state.user, state.identities
+    """What of a state values and words can be in; not which events gave them."""
+    context = replace(state.context, since={})
+    return context, state.thread, state.tags, state.user, state.identities

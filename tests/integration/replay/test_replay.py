@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def corpus(
         drop_database(url)
 
 
-def found(corpus: Corpus, bot: str, **options: int | float) -> list[tuple[str, int, str]]:
+def found(corpus: Corpus, bot: str, **options: Any) -> list[tuple[str, int, str]]:
     """Conversation, turn and kind of each difference, by a log that is opened anew."""
     loaded = load(f"tests.integration.replay.{bot}")
     with turnlog.open(corpus.url) as log:
