@@ -38,7 +38,9 @@ def bundle(
     ignore_slot: IgnoreSlot = None,
     mask: Mask = None,
 ) -> None:
-    """Write the fewest messages that show a divergence, without anybody's words.
+    """Write down a divergence for others, in nobody's words.
+
+    These are the fewest messages that show it.
 
     Words and numbers get stand-ins; one stays only if the divergence goes with it.
 
