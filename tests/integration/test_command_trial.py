@@ -153,3 +153,21 @@ def test_a_bot_behind_a_url_gets_a_sender_id_of_its_own_and_the_past(db: str, we
     assert len(Webhook.heard) == 2
     assert "anna" not in Webhook.heard
     assert [*Webhook.heard.values()] == [["a tea", "a cake", "a tea"]] * 2
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_what_forks_share_is_compared_once(db: str, jobs: str) -> None:
+    with turnlog.open(db) as log:
+        for name in ("bert", "carl"):
+            log.fork("anna", turn=2, as_=name)
+            log.record(name, UserUttered("a tea"), SlotSet("count", 3), BotUttered("tea"))
+        log.fork("carl", turn=3, as_="dora")
+        log.record("dora", UserUttered("a tea"), BotUttered("tea"))
+    options = ["--bot", "tried_shop:dear", "--json", "--jobs", jobs]
+    ran = run("replay", "--all", *options)
+    found = [(line["conversation"], line["turn"]) for line in ran.lines if line["kind"] != "group"]
+    assert found == [
+        ("anna", 1), ("anna", 2), ("anna", 3), ("bert", 3), ("carl", 3), ("dora", 4),
+    ]  # fmt: skip
+    alone = run("replay", "dora", *options)
+    assert [line["turn"] for line in alone.lines if line["kind"] != "group"] == [1, 2, 3, 4]

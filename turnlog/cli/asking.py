@@ -53,13 +53,15 @@ class Asking(NamedTuple):
         if self.at_least is not None and self.at_least > self.runs:
             raise typer.BadParameter(f"--at-least {self.at_least} asks for more than --runs")
 
-    def results(self, log: Any, ids: Iterable[str], bot: str, rules: Any) -> Iterable[Any]:
-        """What each conversation's replay gives, in order."""
+    def results(
+        self, log: Any, ids: Iterable[str], bot: str, rules: Any, *, once: bool
+    ) -> Iterable[Any]:
+        """What each conversation's replay gives, in order. once: they are all of the log's."""
         from turnlog.replay import flaky, many
 
         options: Any = {
             "rules": rules, "timeout": self.timeout, "jobs": self.jobs,
-            "concurrency": self.concurrency, "tools": self.tools,
+            "concurrency": self.concurrency, "tools": self.tools, "once": once,
         }  # fmt: skip
         if self.runs == 1:
             return many.replay(log, ids, bot, pdb=self.pdb, **options)

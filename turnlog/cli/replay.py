@@ -102,13 +102,14 @@ def replay(
     known = accepting.load(accepted) if accepted else accepting.Accepted()
     with open_log(readonly=True) as log:
         chosen = choice.ids(log, ids or ())
-        results = how.results(log, chosen, bot, allowed)
+        whole = all_ and not any(choice)
+        results = how.results(log, chosen, bot, allowed, once=whole)
         results = (known.applied(one, allowed) for one in results)
         if out is not None:
             results = run.kept(results, out, run.head(log, bot, rules=allowed, time=time.time()))
         replayed = found.show(results, len(chosen), first=first)
     found.note_uncovered(allowed, replayed)
-    found.note_accepted(known, replayed, whole=all_ and not any(choice))
+    found.note_accepted(known, replayed, whole=whole)
     found.note_next(replayed, out)
     found.write_reports(replayed, bot, junit, html)
     if status := how.status(replayed):

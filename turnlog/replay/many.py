@@ -30,6 +30,7 @@ def replay(
     tools: Tools = "record",
     pdb: bool = False,
     every: bool = False,
+    once: bool = False,
     hash_seed: int | None = None,
 ) -> Iterator[ReplayedConversation]:
     """What each conversation's replay gives, in the order of the ids.
@@ -39,10 +40,11 @@ def replay(
     name. concurrency: conversations that each of them replays at once, for bots that wait. timeout:
     seconds an answer may take. tools: `live` to have the bot's tools really run. pdb: have a bot
     that raises, or calls `breakpoint()`, debugged on this terminal, by this process. every: all
-    differences of a turn, not only the first. hash_seed: PYTHONHASHSEED of the processes. What the
-    bot prints goes to stderr.
+    differences of a turn, not only the first. once: what a fork shares is left to its origin, which
+    is among the ids. hash_seed: PYTHONHASHSEED of the processes. What the bot prints goes to
+    stderr.
     """
-    settings = ReplaySettings(rules or Rules(), timeout, concurrency, tools, every, pdb)
+    settings = ReplaySettings(rules or Rules(), timeout, concurrency, tools, once, every, pdb)
     name = bot if isinstance(bot, str) else bot.name
     if pdb or jobs == 0 or log.store.url == "memory:" or (jobs == 1 and not _is_known(name)):
         yield from _here(log, ids, _loaded(bot), settings)

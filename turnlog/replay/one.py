@@ -16,6 +16,7 @@ from turnlog.domain.events import Event
 from turnlog.domain.fold import Fold
 from turnlog.domain.traits import opens_turn
 from turnlog.engine.log import Turnlog
+from turnlog.engine.shared_pasts import SharedPasts
 from turnlog.replay.asking import Asker
 from turnlog.replay.comparing import Difference, differences
 from turnlog.replay.coverage import covered
@@ -37,7 +38,9 @@ async def replay_one(log: Turnlog, id: str, asker: Asker) -> ReplayedConversatio
     counts: Counter[str] = Counter()
     found: list[Divergence] = []
     used: set[str] = set()
-    for turn, answer, reason, calls in recorded_turns(conversation):
+    shared = shared_turns(log, conversation) if asker.settings.once else 0
+    for turn, answer, why, calls in recorded_turns(conversation):
+        reason = "shared" if turn.number <= shared else why
         folded.take(turn.events[:1])
         counts[reason or "turns"] += 1
         if reason is None and turn.message is not None:
@@ -59,6 +62,16 @@ async def replay_one(log: Turnlog, id: str, asker: Asker) -> ReplayedConversatio
         version=asker.loaded.version,
         **dict[str, Any](counts),
     )
+
+
+def shared_turns(log: Turnlog, fork: Conversation) -> int:
+    """How many turns of a conversation another one has of which it is a fork, and that counts."""
+    if fork.state.lineage.origin is None:
+        return 0
+    head, state = log.head(fork.id)
+    pasts = SharedPasts(log, lambda head, state: not state.lineage.trial)
+    held = pasts.of(head, state)
+    return fork.at(held.events).turn if held.events else 0
 
 
 def _before_turns(conversation: Conversation) -> Iterator[Event]:

@@ -28,6 +28,7 @@ class ReplayedConversation(msgspec.Struct, frozen=True):
     unanswered: int = 0
     taken_back: int = 0
     foreign: int = 0
+    shared: int = 0
     covered: frozenset[str] = frozenset()
     seconds: float = 0.0
     version: str | None = None
@@ -37,7 +38,7 @@ class ReplayedConversation(msgspec.Struct, frozen=True):
         return self.divergences[0] if self.divergences else None
 
 
-NOT_REPLAYED = ("redacted", "unanswered", "taken_back", "foreign")
+NOT_REPLAYED = ("redacted", "unanswered", "taken_back", "foreign", "shared")
 """Why turns are not put to the bot; the fields that count them."""
 
 

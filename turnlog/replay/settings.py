@@ -17,7 +17,8 @@ Tools = Literal["record", "live"]
 class ReplaySettings(msgspec.Struct, frozen=True):
     """timeout: seconds an answer may take. concurrency: conversations that a process replays at
     once. tools: whose results a bot gets: the record's, or those of its own tools, which really
-    run. every: whether all differences of a turn are given, not only the first. pdb: whether the
+    run. once: whether what a fork shares is left to the conversation that has it, which is replayed
+    too. every: whether all differences of a turn are given, not only the first. pdb: whether the
     bot may be debugged: nothing is timed, and it has the terminal.
     """
 
@@ -25,6 +26,7 @@ class ReplaySettings(msgspec.Struct, frozen=True):
     timeout: float = ANSWER_SECONDS
     concurrency: int = 1
     tools: Tools = "record"
+    once: bool = False
     every: bool = False
     pdb: bool = False
 

@@ -46,7 +46,8 @@ class Replayer:
         opened: Any = turnlog.open(log) if isinstance(log, str) else nullcontext(log)
         with opened as source:
             chosen = list(source.ids(trials=False) if ids is None else ids)
-            replayed = list(many.replay(source, chosen, loaded, rules=allowed, timeout=timeout))
+            options: dict[str, Any] = {"timeout": timeout, "once": ids is None}
+            replayed = list(many.replay(source, chosen, loaded, rules=allowed, **options))
         found = [one.first for one in replayed if one.first is not None]
         if found:
             pytest.fail(_told(found, len(replayed)), pytrace=False)
