@@ -44,7 +44,7 @@ def contents(content: Content) -> Iterator[MessageFault]:
     for index, message in enumerate(content["messages"]):
         held, field = message.get("content"), f"messages[{index}].content"
         is_text = isinstance(held, str)
-        if held is None and any(message.get(key) for key in _INSTEAD):
+        if held is None and _says_otherwise(message):
             continue
         if isinstance(held, list) and held:
             yield from _parts(index, message)
@@ -64,9 +64,12 @@ def _parts(index: int, message: Mapping[str, Any]) -> Iterator[MessageFault]:
 
 
 def _may_say_nothing(message: Mapping[str, Any]) -> bool:
-    if message.get("role") in ("tool", "function"):
-        return True
-    return any(message.get(key) for key in _INSTEAD)
+    return message.get("role") in ("tool", "function") or _says_otherwise(message)
+
+
+def _says_otherwise(message: Mapping[str, Any]) -> bool:
+    """Whether the assistant calls, refuses or is heard, which needs no content."""
+    return message.get("role") == "assistant" and any(message.get(key) for key in _INSTEAD)
 
 
 def members(content: Content) -> Iterator[MessageFault]:
