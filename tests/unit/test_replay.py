@@ -135,6 +135,15 @@ def test_rules_say_what_may_differ(actual: list[Event], rules: Rules):
     assert difference(ANSWER, actual, rules) is None
 
 
+def test_an_order_shows_what_moved_and_nothing_around_it():
+    said = [BotUttered(text) for text in "abcdef"]
+    found = difference([*said], [said[0], said[2], said[1], *said[3:]], Rules())
+    assert found is not None
+    assert (found.kind, found.event) == ("order", 3)
+    assert [event["text"] for event in found.expected] == ["b", "c"]
+    assert [event["text"] for event in found.actual] == ["c", "b"]
+
+
 def test_ignoring_texts_does_not_hide_a_message_that_is_missing():
     found = difference(ANSWER, changed(4), Rules(ignore=("text",)))
     assert found is not None

@@ -123,6 +123,19 @@ def test_a_late_answer_belongs_to_the_message_that_it_names() -> None:
     assert (found.turns, found.divergences) == (2, ())
 
 
+def test_what_a_tools_result_led_to_is_the_bots() -> None:
+    async def bot(conversation: Any, message: UserUttered) -> list[str]:
+        await conversation.call("clock")
+        return ["one"]
+
+    with turnlog.open("memory:") as log:
+        log.record("c", UserUttered("time?"), ToolCalled("clock", {}, "1", cause=1))
+        log.record("c", ToolReturned(1, "1", cause=2), SlotSet("hour", 1, cause=3))
+        log.record("c", BotUttered("one", cause=1), SlotSet("by_the_shop", 1, actor="system"))
+        [found] = replay(log, ["c"], LoadedBot(bot))
+    assert [(each.kind, each.event) for each in found.divergences] == [("missing", 4)]
+
+
 @pytest.mark.parametrize(
     ("before", "recorded", "actual"),
     [

@@ -64,10 +64,17 @@ class RecordedAnswers:
 
 
 def _causes(numbered: Sequence[Numbered]) -> dict[int, int | None]:
-    """What led to each event; to a part of a message what led to the message."""
+    """What led to each event; to a part of a message what led to the message.
+
+    Of what a tool's result led to it is what led to the call.
+    """
     causes = {number: event.cause for number, event in numbered}
     for group in groups(numbered):
         causes |= dict.fromkeys((n for n, _ in group.members), group.members[0][1].cause)
+    for number, event in numbered:
+        before = causes.get(causes[number] or 0)
+        if before is not None and not isinstance(event, e.UserUttered):
+            causes[number] = before
     return causes
 
 

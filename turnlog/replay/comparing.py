@@ -206,15 +206,16 @@ def _intent(item: Item) -> Any:
 
 
 def _order(wanted: Sequence[Item], got: Sequence[Item]) -> Difference | None:
-    """From the first that stands in another place on."""
-    places = (i for i, item in enumerate(wanted) if item.content != got[i].content)
-    if (start := next(places, None)) is None:
+    """From the first that stands in another place to the last."""
+    places = [i for i, item in enumerate(wanted) if item.content != got[i].content]
+    if not places:
         return None
+    moved = slice(places[0], places[-1] + 1)
     return Difference(
         "order",
-        [_plain(item.event) for item in wanted[start:]],
-        [_plain(item.event) for item in got[start:]],
-        wanted[start].number,
+        [_plain(item.event) for item in wanted[moved]],
+        [_plain(item.event) for item in got[moved]],
+        wanted[places[0]].number,
     )
 
 

@@ -29,12 +29,12 @@ def corpus(
     request: pytest.FixtureRequest, shared_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Corpus]:
     folder = tmp_path_factory.mktemp("replay")
-    is_sqlite = request.param == "sqlite"
-    server = None if is_sqlite else request.getfixturevalue("postgres")
-    url = f"sqlite:///{folder}/log.db?synchronous=OFF" if is_sqlite else fresh_database(server.url)
+    url = f"sqlite:///{folder}/log.db?synchronous=OFF"
+    if request.param != "sqlite":
+        url = fresh_database(request.getfixturevalue("postgres").url)
     with pytest.MonkeyPatch.context() as environment:
         yield made(url, shared_data, folder, COUNT, environment)
-    if not is_sqlite:
+    if request.param != "sqlite":
         drop_database(url)
 
 
