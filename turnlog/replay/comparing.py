@@ -78,9 +78,10 @@ def differences(
     if _streams(recorded) or _streams(answer):
         recorded = list(joined(recorded))
         answer = list(joined(answer, upto=_length(recorded) if stopped else None))
+    every, others = list(items(recorded, rules)), list(items(answer, rules))
     for families in _STREAMS:
-        wanted = [item for item in items(recorded, rules) if item.family in families]
-        got = [item for item in items(answer, rules) if item.family in families]
+        wanted = [item for item in every if item.family in families]
+        got = [item for item in others if item.family in families]
         if failed is not None:  # what it did before it failed is compared, the rest is not missing
             wanted = wanted[: len(got)]
         if stopped:  # the rest was never heard

@@ -36,9 +36,13 @@ class Here:
         self._asker = Asker(bot, settings, self._watchdog)
         self._runner = asyncio.Runner()
         self._running: dict[str, None] = {}
+        self._is_stuck = False
 
     def close(self) -> None:
-        self._runner.close()
+        if self._is_stuck:
+            _abandon(self._runner.get_loop())
+        else:
+            self._runner.close()
 
     def replay(self, ids: Iterable[str]) -> Iterator[ReplayedConversation]:
         """What each conversation's replay gives, in the order of the ids.
@@ -84,6 +88,7 @@ class Here:
     def _explained(self, error: BaseException) -> BaseException:
         """What to raise where something ended the replay."""
         if isinstance(error, Stuck):
+            self._is_stuck = True
             where = one_of([error.id] if error.id else list(self._running))
             return BotError(f"{where}: the bot will not be stopped")
         is_ours = isinstance(error, KeyboardInterrupt) and _is_interruptible()
@@ -99,6 +104,14 @@ class Here:
         else:
             with redirect_stdout(sys.stderr), without_breakpoints():
                 yield
+
+
+def _abandon(loop: asyncio.AbstractEventLoop) -> None:
+    """Close a loop without waiting for what will not be stopped in it."""
+    for task in asyncio.all_tasks(loop):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is known to be pending
+    loop.close()
+    asyncio.set_event_loop(None)
 
 
 def _first(error: BaseException) -> BaseException:
