@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -420,3 +422,35 @@ def test_another_message_is_tried_with_the_bot_and_kept(server: Server, chromium
     page.locator("#title", has_text="fork").wait_for()
     page.go_back()
     page.locator("#title", has_text="tried trial 2").wait_for()
+
+
+def test_differences_of_a_run_are_gone_through_side_by_side(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/chat.db"
+    with turnlog.open(url) as log:
+        for id in ("one", "two"):
+            log.record(id, UserUttered("hi"))
+            log.record(id, UserUttered("a table for two"), SlotSet("people", 3), BotUttered("Ok"))
+    command = [sys.executable, "-m", "turnlog", "replay", "--all", "--db", url, "--bot"]
+    out = tmp_path / "run.jsonl"
+    subprocess.run([*command, turnlog_part.BOOKING, "--out", out], check=False, capture_output=True)
+    with turnlog_part.running("--run", str(out), db=url) as server:
+        page = chromium.new_page(viewport={"width": 1280, "height": 760})
+        page.goto(f"{server.url}/inspect")
+        page.locator("#groups button").first.click()
+        page.keyboard.press("n")
+        page.locator("#badge", has_text="turn 2 differs").wait_for()
+        page.locator(".turn.current .side.now mark").first.wait_for()
+        assert "conversation=one" in page.url
+        first = page.locator("#moment").inner_text()
+        page.keyboard.press("n")
+        page.locator("#title", has_text="two").wait_for()
+        assert page.locator("#moment").inner_text() == first
+        page.go_back()
+        page.locator("#title", has_text="one").wait_for()
+        page.get_by_role("button", name="Accept as right").click()
+        page.get_by_label("Why it is right").fill("so it is")
+        page.get_by_role("button", name="Accept the group").click()
+        page.locator("#found", has_text="accepted.toml").wait_for()
+        page.locator("#groups small", has_text="accepted").wait_for()

@@ -336,7 +336,7 @@ QUERY: dict[str, list[Any]] = {
     "wait": ["false"], "stream": ["true"], "all_sessions": ["true"], "to": [3], "base": [1],
     "writer": ["w"], "fresh": ["true"], "keep_unknown": ["true"],
     "event": [1, 5, 12], "turn": [0, 1, 3], "text": ["xanthippe", "a"], "back": ["true"],
-    "slot": ["name", "Xanthippe"],
+    "slot": ["name", "Xanthippe"], "conversation": ["x"], "group": ["x"],
 }  # fmt: skip
 """Values of every parameter of a query."""
 
@@ -375,8 +375,8 @@ BODIES: dict[str, Any] = {
 EVENTS = 40
 """Whose bytes are asked for, where there are any."""
 
-NOT_SERVED = {"execute", "predict", "trigger_intent"}
-"""What belongs to the bot; it answers with 404 whatever it gets."""
+NOT_SERVED = {"execute", "predict", "trigger_intent", "accept", "minimise"}
+"""What belongs to the bot, or asks for a run of a replay; it is refused whatever it gets."""
 
 ORDER = ("get", "patch", "put", "post", "get", "delete")
 """Methods, in the order in which they are called."""

@@ -73,6 +73,11 @@ ShowWork = Annotated[
     Option(help="Whether the chat page shows reasoning, the names of tools, and usage."),
 ]
 
+Run = Annotated[
+    str | None,
+    Option("--run", metavar="FILE", help="What `replay --out` kept: /inspect shows its groups."),
+]
+
 
 def serve(
     host: Host = None,
@@ -99,10 +104,11 @@ def serve(
     every: Every = 60.0,
     key: HeadKeys = None,
     show_work: ShowWork = True,
+    run: Run = None,
 ) -> None:
     """Serve live conversations: chat, inspector, Socket.IO, REST."""
     with needed("server", "the server"):
-        from turnlog.server.main import run
+        from turnlog.server.main import run as serving
         from turnlog.server.settings import ClientLimits, Names, Settings
     names = Names(
         path=socketio_path, namespace=namespace, user_message=user_message_evt,
@@ -114,7 +120,7 @@ def serve(
         bot_idle_timeout=bot_idle_timeout, cors=tuple(cors or ()), auth_token=auth_token,
         jwt_key=jwt_key, jwt_method=jwt_method,
         client_ids=client_ids, redis=redis, names=names, show_work=show_work,
-        heads=tuple(heads or ()), every=every, head_keys=tuple(key or ()),
+        heads=tuple(heads or ()), every=every, head_keys=tuple(key or ()), run=run,
         limits=ClientLimits(tracker_body=max_body, event=max_event, depth=max_depth),
     )  # fmt: skip
-    run(settings)
+    serving(settings)

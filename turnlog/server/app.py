@@ -46,6 +46,7 @@ ROUTES: tuple[str, ...] = (
     "turnlog.server.routes.pages:handlers",
     "turnlog.server.routes.rasa:handlers",
     "turnlog.server.routes.rest:handlers",
+    "turnlog.server.routes.runs:handlers",
     "turnlog.server.routes.sessions:handlers",
     "turnlog.server.routes.threads:handlers",
     "turnlog.server.routes.timeline:handlers",

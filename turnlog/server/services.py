@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnlog import AsyncTurnlog
@@ -19,6 +20,7 @@ from turnlog.server.metrics import Metrics
 from turnlog.server.redis_signal import RedisSignal
 from turnlog.server.runner import Runner
 from turnlog.server.settings import Settings
+from turnlog.server.shown_run import ShownRun
 from turnlog.server.tokens import Tokens
 from turnlog.sessions.aio import AsyncSessionManager
 from turnlog.sessions.manager import SessionManager
@@ -53,6 +55,7 @@ class Services:
         self.sessions = AsyncSessionManager(manager=SessionManager(log=log.sync))
         self.watch = AccessWatch(log.sync)
         self.commands = Commands(settings)
+        self.run = ShownRun(Path(settings.run)) if settings.run else None
         self.has_bot = bot is not None
         guard = MessageGuard(self.rate, settings.limits.message)
         self.leases = _leases(settings)

@@ -67,7 +67,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     heads: where heads of the log are published: folders, and URLs of witnesses; every: seconds
     between two; head_keys: files of the keys that sign them.
     show_work: whether the chat page shows what the bot did for an answer: its reasoning, the names
-    of the tools it called, what it took. banner: HTML of a line above the inspector.
+    of the tools it called, what it took. banner: HTML of a line above the inspector. run: file of a
+    kept run of a replay, whose groups the inspector shows.
     cors: origins besides the server's own whose pages may use it; `*` for all.
     """
 
@@ -92,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     head_keys: tuple[str, ...] = ()
     show_work: bool = True
     banner: str = ""
+    run: str | None = None
 
     @property
     def protected(self) -> bool:

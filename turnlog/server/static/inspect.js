@@ -1,18 +1,22 @@
 // The inspector: a list of conversations, and one of them at a moment.
 
-import { element } from "/static/dom.js";
 import * as address from "/static/inspect/address.js";
+import { Edges } from "/static/inspect/edges.js";
 import { Flow } from "/static/inspect/flow.js";
 import { head, hidden } from "/static/inspect/head.js";
 import { Here } from "/static/inspect/here.js";
-import { described, listen } from "/static/inspect/keys.js";
+import { help, listen } from "/static/inspect/keys.js";
 import { List } from "/static/inspect/list.js";
-import { Question, address as place } from "/static/inspect/question.js";
+import { Live } from "/static/inspect/live.js";
+import { Question } from "/static/inspect/question.js";
+import { Runs } from "/static/inspect/runs.js";
 import { Seek } from "/static/inspect/seek.js";
+import { Shortening } from "/static/inspect/shortening.js";
 import { Stretch } from "/static/inspect/stretch.js";
 import { Strip } from "/static/inspect/strip.js";
 import { Trying } from "/static/inspect/trying.js";
 import { VIEWS, blocks, top } from "/static/inspect/views.js";
+import { keys, keysAnywhere, wire } from "/static/inspect/wiring.js";
 
 const $ = (id) => document.getElementById(id);
 const AT_ONCE = 120; // events that are added to a stretch as they come; more are asked for anew
@@ -21,10 +25,9 @@ let shown = {}; // what the address says; without `event` the page follows the e
 let stretch = null;
 let moment = 0; // number of the event
 let state = null; // what is known of the moment, wherever the reader has scrolled to
-let source = null;
+let may = null; // what the server lets the reader do
 
 const around = new Question("timeline");
-const sides = { older: new Question("timeline"), newer: new Question("timeline") };
 const whole = new Question("event");
 const overview = new Question("overview");
 
@@ -33,8 +36,12 @@ const strip = new Strip($("strip"), $("slider"));
 const flow = new Flow($("flow"), (side) => extend(side));
 const here = new Here($, { choose, go: (event) => address.written({ ...shown, event }), fail: tell });
 
+const edges = new Edges(tell);
 const seek = new Seek((words) => ($("told").textContent = words));
 const trying = new Trying($, where, (to) => open(to));
+const runs = new Runs($, (group) => pick(group));
+const shortening = new Shortening($, () => ({ conversation: stretch.conversation, divergence: runs.at(state.turn) }), () => runs.begin());
+const live = new Live({ took, hid: anew });
 
 // --- a conversation, and a moment of it ----------------------------------------------------------
 
@@ -57,16 +64,24 @@ async function open(asked, step = true) {
 
 function enter() {
   flow.forget();
-  sides.older.drop();
-  sides.newer.drop();
+  edges.drop();
   $("view").hidden = false;
   $("hint").hidden = true;
   document.title = `${stretch.conversation} – Inspector`;
   document.body.classList.add("reading");
   list.mark(stretch.conversation);
   strip.show(null);
-  listenTo();
+  live.listen(stretch.conversation, stretch.last);
   survey();
+  compare();
+}
+
+async function compare() {
+  const { conversation } = stretch;
+  const differs = await runs.compare(conversation);
+  if (conversation !== stretch.conversation) return;
+  draw();
+  if (differs) flow.reveal(moment);
 }
 
 async function survey() {
@@ -92,24 +107,17 @@ function tell(message) {
     $("told").textContent = message;
     return;
   }
+  $("view").hidden = true;
   $("hint").hidden = false;
   $("hint").textContent = message;
 }
 
-function listenTo() {
-  source?.close();
-  const { conversation, last } = stretch;
-  source = new EventSource(place("live", { conversation, after: last }));
-  source.onmessage = ({ data }) => {
-    const items = JSON.parse(data);
-    const followed = shown.event === undefined;
-    // What a redaction hides, also among what is shown already, the server alone knows.
-    if (items.some(({ type }) => type === "MessageRedacted")) return anew();
-    const added = stretch.follow(items) && stretch.items.length < AT_ONCE + items.length;
-    if (!added && followed) return open({ ...shown }, false);
-    show(followed ? stretch.last : moment, false);
-    surveySoon();
-  };
+function took(items) {
+  const followed = shown.event === undefined;
+  const added = stretch.follow(items) && stretch.items.length < AT_ONCE + items.length;
+  if (!added && followed) return open({ ...shown }, false);
+  show(followed ? stretch.last : moment, false);
+  surveySoon();
 }
 
 function anew() {
@@ -164,11 +172,11 @@ function look() {
 }
 
 function draw() {
-  flow.show(blocks(stretch, shown.view, unfold));
+  flow.show(blocks(stretch, shown.view, unfold, runs.here));
   for (let spare = flow.spare(); spare; spare = flow.spare()) {
     if (spare.before) stretch.leaveBefore(spare.before);
     else stretch.leaveAfter(spare.after);
-    flow.show(blocks(stretch, shown.view, unfold));
+    flow.show(blocks(stretch, shown.view, unfold, runs.here));
   }
   mark();
 }
@@ -177,21 +185,16 @@ function mark() {
   flow.mark(moment, (number) => stretch.isUndone(number, Math.max(moment, number)));
   strip.move(moment, stretch.last, shown.slot);
   head($, stretch, shown, moment, state.turn);
+  runs.badge(state.turn);
+  shortening.allow(may, runs.at(state.turn));
 }
 
 // --- the edges -----------------------------------------------------------------------------------
 
 async function extend(side) {
-  const older = side === "older";
-  if (sides[side].asking || (older ? stretch.first <= 1 : stretch.end >= stretch.last)) return;
   const [asked, { before, after }] = [stretch, VIEWS[shown.view]];
-  const count = before + after;
-  const query = older ? { event: asked.first - 1, before: count, after: 0 } : { event: asked.end, before: 0, after: count };
-  const found = await answered(sides[side], { conversation: asked.conversation, ...query });
-  sides[side].drop();
-  if (!found || asked !== stretch) return;
-  if (older) stretch.prepend(found);
-  else stretch.append(found);
+  const grown = await edges.extend(asked, side, before + after);
+  if (!grown || asked !== stretch) return;
   draw();
   extendIfShort();
 }
@@ -222,10 +225,6 @@ function view_({ view }) {
   return view in VIEWS ? view : shown.view ?? "debug";
 }
 
-function look_(view) {
-  open({ ...shown, view });
-}
-
 async function next(back, text = "") {
   try {
     const found = await seek.find(stretch.conversation, moment, text, back);
@@ -235,44 +234,24 @@ async function next(back, text = "") {
   }
 }
 
+function pick(group) {
+  shown = { ...shown, group };
+  runs.show(group);
+  if (stretch) address.write(shown);
+}
+
+function nextDifference() {
+  const place = runs.after(stretch?.conversation, moment);
+  if (!place) return tell("There is no further difference.");
+  if (place.conversation === stretch?.conversation) return travel(place.event);
+  return open({ ...shown, conversation: place.conversation, event: place.event });
+}
+
 function where() {
   const { moment: event, conversation, turn } = state;
   const message = stretch.items.find((item) => item.turn === turn && item.type === "UserUttered");
   return { conversation, moment: event, turn, message: message?.fields.text };
 }
-
-async function copyLink() {
-  try {
-    await navigator.clipboard.writeText(new URL(address.written({ ...shown, event: moment }), location.href).href);
-    $("told").textContent = "The link to this moment is copied.";
-  } catch {
-    $("told").textContent = "The browser lets nothing be copied; the address is the link.";
-  }
-}
-
-const KEYS = {
-  ArrowLeft: ["event before; with Shift turn before", (shift) => (shift ? toTurn(state.turn - 1) : travel(moment - 1))],
-  ArrowRight: ["next event; with Shift next turn", (shift) => (shift ? toTurn(state.turn + 1) : travel(moment + 1))],
-  PageUp: ["ten turns back", () => toTurn(Math.max(0, state.turn - 10))],
-  PageDown: ["ten turns on", () => toTurn(state.turn + 10)],
-  Home: ["before the first event", () => travel(0)],
-  End: ["the last event", () => travel(stretch.last)],
-  l: ["follow the conversation as it goes on", follow],
-  x: ["next failure", () => next(false)],
-  X: ["failure before", () => next(true)],
-  e: ["edit this message and go on", () => trying.edit()],
-  f: ["fork here", () => trying.fork()],
-  w: ["why the slot that changed last has its value", why],
-  1: ["Read", () => look_("read")],
-  2: ["Debug", () => look_("debug")],
-  3: ["Slots", () => look_("slots")],
-  4: ["Raw", () => look_("raw")],
-  s: ["search in this conversation", () => $("find").focus()],
-};
-const ALWAYS = {
-  "/": ["search the conversations", () => $("search").focus()],
-  "?": ["this help", help],
-};
 
 function why() {
   const [newest] = [...state.changes].sort(([, one], [, other]) => other.event - one.event);
@@ -280,49 +259,39 @@ function why() {
   if (slot) choose(slot);
 }
 
-function help() {
-  const rows = described({ ...KEYS, ...ALWAYS }).map(([key, words]) => {
-    const row = element("div");
-    row.append(element("kbd", "", key), ` ${words}`);
-    return row;
-  });
-  $("keys").replaceChildren(...rows);
-  $("help").showModal();
-}
-
-const guarded = Object.fromEntries(Object.entries(KEYS).map(([key, [words, act]]) => [key, [words, (shift) => stretch && state && act(shift)]]));
-listen({ ...guarded, ...ALWAYS }, (field) => field.blur());
-
-$("slider").addEventListener("input", () => travel(Number($("slider").value)));
-$("prev").addEventListener("click", () => KEYS.ArrowLeft[1](false));
-$("next").addEventListener("click", () => KEYS.ArrowRight[1](false));
-$("prev-turn").addEventListener("click", () => KEYS.ArrowLeft[1](true));
-$("next-turn").addEventListener("click", () => KEYS.ArrowRight[1](true));
-$("live").addEventListener("click", () => (shown.event === undefined ? travel(moment) : follow()));
-$("failure").addEventListener("click", () => next(false));
-$("copy").addEventListener("click", copyLink);
-$("show-help").addEventListener("click", help);
-$("back").addEventListener("click", leave);
-$("find").addEventListener("keydown", ({ key, shiftKey }) => key === "Enter" && $("find").value && next(shiftKey, $("find").value));
-for (const name of Object.keys(VIEWS)) $(`tab-${name}`).addEventListener("click", () => look_(name));
-$("tab-here").addEventListener("click", () => document.body.classList.toggle("at-moment"));
-$("hide").addEventListener("change", () => {
-  shown = { ...shown, hide: hidden($) };
-  show(moment, false);
-  address.write(shown);
-});
-$("view").addEventListener("click", ({ target }) => {
-  const slot = target.closest("[data-slot]");
-  const event = target.closest("[data-event]");
-  if (target.closest("a, summary, .unfold") || getSelection().toString()) return;
-  if (slot) choose(slot.dataset.slot);
-  if (event) travel(Number(event.dataset.event));
-});
-
 function leave() {
   document.body.classList.remove("reading");
   history.pushState(null, "", location.pathname);
 }
+
+const actions = {
+  travel,
+  follow,
+  choose,
+  why,
+  copyLink: async () => tell(await address.copied({ ...shown, event: moment })),
+  leave,
+  nextDifference,
+  seek: next,
+  view: (view) => open({ ...shown, view }),
+  step: (by) => travel(moment + by),
+  stepTurn: (by) => toTurn(by < 0 ? Math.max(by === -1 ? -1 : 0, state.turn + by) : state.turn + by),
+  toggleLive: () => (shown.event === undefined ? travel(moment) : follow()),
+  toDifference: () => travel(runs.named(state.turn).event),
+  edit: () => trying.edit(),
+  fork: () => trying.fork(),
+  shorten: () => $("shorten").disabled || shortening.shorten(),
+  help: () => help($, { ...here_, ...anywhere }),
+  hide: () => {
+    shown = { ...shown, hide: hidden($) };
+    show(moment, false);
+    address.write(shown);
+  },
+};
+const [here_, anywhere] = [keys($, actions), keysAnywhere($, actions)];
+const guarded = Object.entries(here_).map(([key, [words, act]]) => [key, [words, (shift) => stretch && state && act(shift)]]);
+listen({ ...Object.fromEntries(guarded), ...anywhere }, (field) => field.blur());
+wire($, actions);
 
 function fromAddress() {
   address.forget();
@@ -332,6 +301,7 @@ function fromAddress() {
   if (asked.event !== undefined) asked.event = Number(asked.event) || 0;
   const same = stretch?.conversation === asked.conversation && shown.view === view_(asked);
   shown = { ...asked, view: view_(asked) };
+  if (asked.group !== runs.group) runs.show(asked.group);
   if (same && asked.event !== undefined && stretch.covers(asked.event)) return show(asked.event, false), flow.reveal(moment);
   open(asked, false);
 }
@@ -339,4 +309,9 @@ function fromAddress() {
 window.addEventListener("popstate", fromAddress);
 fromAddress();
 list.refresh();
-trying.begin();
+new Question("abilities").ask({}).catch(() => null).then((answer) => {
+  may = answer;
+  trying.allow(may);
+  if (state) mark();
+});
+runs.begin().then(() => stretch && compare());

@@ -21,7 +21,7 @@ export function write(shown, step = true) {
   const address = written(shown);
   if (address === (waiting ?? location.hash)) return;
   const now = performance.now();
-  const apart = step && now - stepped > TOGETHER;
+  const apart = step && (now - stepped > TOGETHER || isElsewhere(address));
   if (step) stepped = now;
   if (apart) {
     replace();
@@ -31,6 +31,12 @@ export function write(shown, step = true) {
     clearTimeout(timer);
     timer = setTimeout(replace, 120); // browsers allow few of these a second
   }
+}
+
+/** Whether it shows more than another moment of the same. */
+function isElsewhere(address) {
+  const [there, here] = [address, waiting ?? location.hash].map((each) => new URLSearchParams(each.slice(1)));
+  return ["conversation", "view"].some((name) => there.get(name) !== here.get(name));
 }
 
 function replace() {
@@ -43,4 +49,14 @@ function replace() {
 export function forget() {
   waiting = null;
   stepped = -Infinity;
+}
+
+/** Copy the link to what is shown; in words, whether the browser has let it. */
+export async function copied(shown) {
+  try {
+    await navigator.clipboard.writeText(new URL(written(shown), location.href).href);
+    return "The link to this moment is copied.";
+  } catch {
+    return "The browser lets nothing be copied; the address is the link.";
+  }
 }

@@ -5,9 +5,10 @@ import { fails, kindOf } from "/static/inspect/kinds.js";
 import { of, small, what } from "/static/inspect/parts.js";
 import { MAKERS, times } from "/static/inspect/read.js";
 import { plain } from "/static/inspect/said.js";
+import { sideBySide } from "/static/inspect/sides.js";
 
 /** The elements of some events of a turn; slots: Map of those before the first of them. */
-export function turn({ turn: number, items, before, slots, pairs, whole }) {
+export function turn({ turn: number, items, before, slots, pairs, whole, differs }) {
   const made = element("section", "turn debug");
   const head = element("header", "", `${number} `);
   head.append(...times(items, before));
@@ -24,8 +25,15 @@ export function turn({ turn: number, items, before, slots, pairs, whole }) {
     }
     for (const [name, value] of Object.entries(item.slots ?? {})) held.set(name, value);
   }
+  if (differs) body.append(...now(differs));
   made.append(head, body);
   return made;
+}
+
+/** Recorded and now. */
+function now({ kind, expected, actual, hidden }) {
+  if (hidden) return [element("div", "divider failed", "It differs now; what was said may not be shown any more.")];
+  return [sideBySide(`recorded, ${kind.replace("_", " ")}`, expected, "now", actual)];
 }
 
 function chips(item, held) {

@@ -79,6 +79,7 @@ export class Here {
     const link = element("a", "", `event ${item.event}, ${item.type}`);
     link.href = this.go(item.event);
     const value = item.slots?.[chosen];
+    if (item.role) made.append(element("b", "", item.role), " ");
     made.append(link, ` in turn ${item.turn}`);
     if (value !== undefined) made.append(value === null ? ": taken away" : `: ${plain(value)}`);
     if (item.fields.text) made.append(`: “${item.fields.text}”`);

@@ -1,5 +1,7 @@
 // Keys, wherever the focus is; what is typed into a field stays there.
 
+import { element } from "/static/dom.js";
+
 const FIELDS = new Set(["INPUT", "TEXTAREA", "SELECT"]);
 
 /** table: {key: [what it does, in words, action(shift)]}; escape: for fields. */
@@ -19,8 +21,14 @@ export function listen(table, escape) {
   });
 }
 
-/** The rows of the help: what each key does. */
-export function described(table) {
+/** Show what each key does. */
+export function help(page, table) {
   const names = { ArrowLeft: "←", ArrowRight: "→", PageUp: "Page up", PageDown: "Page down" };
-  return Object.entries(table).map(([key, [words]]) => [names[key] ?? key, words]);
+  const rows = Object.entries(table).map(([key, [words]]) => {
+    const row = element("div");
+    row.append(element("kbd", "", names[key] ?? key), ` ${words}`);
+    return row;
+  });
+  page("keys").replaceChildren(...rows);
+  page("help").showModal();
 }

@@ -54,19 +54,23 @@ export class Stretch {
     return whole;
   }
 
+  /** Whether a window was added that follows. */
   append(window) {
-    if (window.first !== this.end + 1) return;
+    if (window.first !== this.end + 1) return false;
     this.items.push(...window.items);
     this.learn(window);
     this.note(window.items);
+    return true;
   }
 
+  /** Whether a window was added that comes before. */
   prepend(window) {
-    if (window.first + window.items.length !== this.first) return;
+    if (window.first + window.items.length !== this.first) return false;
     this.items = [...window.items, ...this.items];
     this.before = new Map(Object.entries(window.slots));
     this.first = window.first;
     this.note(window.items);
+    return true;
   }
 
   /** Let go of the events before one. */

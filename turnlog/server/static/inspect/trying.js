@@ -18,8 +18,9 @@ export class Trying {
     page("trying").addEventListener("close", () => this.question.drop());
   }
 
-  async begin() {
-    this.may = await new Question("abilities").ask({}).catch(() => null);
+  /** may: what the server lets the reader do. */
+  allow(may) {
+    this.may = may;
     this.page("edit").disabled = !(this.may?.write && this.may.bot);
     this.page("fork").disabled = !this.may?.write;
     this.page("may").textContent = this.may?.write ? (this.may.bot ? "" : "This server has no bot to go on with.") : "You may read, and not write.";

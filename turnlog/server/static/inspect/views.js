@@ -15,8 +15,11 @@ export const VIEWS = {
   raw: { before: 40, after: 30, make: lines },
 };
 
-/** The blocks of a stretch: [{key, first, last, make}]. whole: asks for an event that was cut. */
-export function blocks(stretch, name, whole) {
+/**
+ * The blocks of a stretch: [{key, first, last, make}]. whole: asks for an event that was cut.
+ * differing: Map of an event to how the bot of a kept run differs there.
+ */
+export function blocks(stretch, name, whole, differing) {
   const view = VIEWS[name];
   const names = view.whole ? columns(stretch) : [];
   const results = answers(stretch.items);
@@ -25,8 +28,9 @@ export function blocks(stretch, name, whole) {
   let before = null;
   for (const { turn, items } of stretch.byTurn(view.whole ? Infinity : BLOCK)) {
     const [first, last] = [items[0].event, items.at(-1).event];
-    const given = { turn, items, before, names, pairs, whole };
-    const key = JSON.stringify([name, first, last, names, items.map(({ event }) => results.get(event)?.event), items.some(({ unfolded }) => unfolded)]);
+    const differs = items.map(({ event }) => differing.get(event)).find(Boolean);
+    const given = { turn, items, before, names, pairs, whole, differs };
+    const key = JSON.stringify([name, first, last, names, items.map(({ event }) => results.get(event)?.event), items.some(({ unfolded }) => unfolded), differs?.group]);
     made.push({ key, first, last, make: () => view.make({ ...given, slots: stretch.slotsAt(first - 1) }) });
     before = items.findLast(({ time }) => time !== null) ?? before;
   }

@@ -1,0 +1,112 @@
+"""The inspector's groups: what a kept run of a replay found, shortened, made a test, accepted."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+
+from turnlog import AsyncTurnlog
+from turnlog.engine.log import Turnlog
+from turnlog.serializers.shared import plain
+from turnlog.server.auth import Principal
+from turnlog.server.errors import RequestRefused
+from turnlog.server.replies import json
+from turnlog.server.requests import Json, read
+from turnlog.server.services import Services
+from turnlog.server.shown_run import SHOWN, ShownRun
+
+
+@get("/inspect/api/groups", opt={"access": "handler"})
+async def groups(log: AsyncTurnlog, services: Services, principal: Principal) -> Response[bytes]:
+    """The groups of the run: `{"bot", "version", "time", "groups"}`; no groups without a run."""
+    principal.require(None, services.clock())
+    run = services.run
+    if run is None:
+        return json(b'{"groups":[]}')
+    return json(await log.read(lambda log: plain.dumps(run.groups(log))))
+
+
+@get("/inspect/api/differences", opt={"access": "handler"})
+async def differences(
+    log: AsyncTurnlog,
+    services: Services,
+    principal: Principal,
+    conversation: str = "",
+    group: str = "",
+) -> Response[bytes]:
+    """What differs in a conversation, or where a group differs, or all do: a list."""
+    principal.require(None, services.clock())
+    run = services.run
+
+    def told(log: Turnlog) -> bytes:
+        if run is None:
+            return b"[]"
+        found = run.of(log, conversation) if conversation else islice(run.places(group), SHOWN)
+        return plain.dumps([*found])
+
+    return json(await log.read(told))
+
+
+class AcceptanceAsked(msgspec.Struct):
+    group: str
+    note: str
+
+
+@post("/inspect/api/accept", opt={"access": "handler"}, status_code=200)
+async def accept(request: Json, services: Services, principal: Principal) -> Response[bytes]:
+    """Add a group to the list beside the run, as `turnlog accept --json`."""
+    principal.require(None, services.clock())
+    asked = await read(request, AcceptanceAsked)
+    run = _run(services)
+    options = [f"--group={_key(run, asked.group)}", f"--note={asked.note}", "--json"]
+    options += [f"--actor={principal.name}"] if principal.name else []
+    return json(await services.commands.run("accept", *options, "--", str(run.path)))
+
+
+class MinimisingAsked(msgspec.Struct):
+    """group: what the shortened conversation is to show; by default the first difference."""
+
+    conversation: str
+    group: str | None = None
+
+
+@post("/inspect/api/minimise", opt={"access": "handler"}, status_code=200)
+async def minimise(request: Json, services: Services, principal: Principal) -> Response[bytes]:
+    """The fewest messages that show a difference, as `turnlog minimise --json`, and `test`.
+
+    test: the pytest file that fails until the bot is mended.
+    """
+    principal.require(None, services.clock())
+    asked = await read(request, MinimisingAsked)
+    if services.settings.bot is None:
+        raise RequestRefused(409, "NoBot", "this server has no bot (serve --bot)")
+    options = [f"--bot={services.settings.bot}", "--json"]
+    if asked.group is not None:
+        options.append(f"--group={_key(_run(services), asked.group)}")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "test_shortened.py"
+        options.append(f"--out={path}")
+        said = await services.commands.run("minimise", *options, "--", asked.conversation)
+        found: dict[str, Any] = msgspec.json.decode(said)
+        return json(plain.dumps({**found, "test": path.read_text()}))
+
+
+def _run(services: Services) -> ShownRun:
+    if services.run is None:
+        raise RequestRefused(409, "NoRun", "this server shows no run (serve --run)")
+    return services.run
+
+
+def _key(run: ShownRun, name: str) -> str:
+    key = run.key(name)
+    if key is None:
+        raise RequestRefused(404, "NotFound", "the run has no such group")
+    return key
+
+
+handlers = (groups, differences, accept, minimise)

@@ -1,0 +1,113 @@
+"""A kept run of a replay as the inspector shows it: nothing that was redacted since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from turnlog.engine.log import Turnlog
+from turnlog.errors import FormatError, UnknownConversation
+from turnlog.replay import accepted, kept
+from turnlog.replay.divergence import Divergence
+from turnlog.replay.groups import DivergenceGroup
+from turnlog.server.timeline import shortened
+
+SHOWN = 500
+"""Divergences of a group that are listed."""
+
+
+class ShownRun:
+    """The file is read again when it changes. Raises FormatError for what is no run.
+
+    A group is named by the digest of its key: the key may hold words.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stamp: tuple[int, int] | None = None
+        self._run = self.read()
+
+    def read(self) -> kept.Run:
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            raise FormatError(error.strerror or str(error), file=str(self.path)) from error
+        stamp = (status.st_mtime_ns, status.st_size)
+        if stamp != self._stamp:
+            self._run = kept.read(self.path)
+            self._stamp = stamp
+        return self._run
+
+    def groups(self, log: Turnlog) -> dict[str, Any]:
+        """`{"bot", "version", "time", "groups"}`, the largest first."""
+        run = self.read()
+        known = self._accepted()
+        silent = {one.group for one in run.divergences if not _may_speak(log, one.conversation)}
+        wanted = {one.group for one in run.divergences if not known.covers(one, run.head.rules)}
+        groups = [_line(one, one.group in silent, one.group not in wanted) for one in run.groups]
+        head = run.head
+        return {"bot": head.bot, "version": head.version, "time": head.time, "groups": groups}
+
+    def _accepted(self) -> accepted.Accepted:
+        path = self.path.parent / "accepted.toml"
+        return accepted.load(path) if path.exists() else accepted.Accepted()
+
+    def key(self, name: str) -> str | None:
+        """The key of a group that is named so; None where there is none."""
+        return next((one.group for one in self.read().groups if named(one.group) == name), None)
+
+    def places(self, group: str) -> Iterator[dict[str, Any]]:
+        """Where the divergences of a group are, or of all."""
+        for one in self.read().divergences:
+            if not group or named(one.group) == group:
+                yield _place(one)
+
+    def of(self, log: Turnlog, conversation: str) -> list[dict[str, Any]]:
+        """What differs in a conversation; `hidden` where what it says may not be shown any more."""
+        replayed = self.read().conversations.get(conversation)
+        speaks = _may_speak(log, conversation)
+        return [_told(one, speaks) for one in replayed.divergences] if replayed else []
+
+
+def named(group: str) -> str:
+    return sha256(group.encode(errors="replace")).hexdigest()[:12]
+
+
+def _may_speak(log: Turnlog, conversation: str) -> bool:
+    """Whether nothing of it was hidden: the file may be older."""
+    try:
+        return not log.head(conversation)[1].redacted
+    except UnknownConversation:  # deleted, erased, restricted, or of another log
+        return False
+
+
+def _line(one: DivergenceGroup, is_silent: bool, is_accepted: bool) -> dict[str, Any]:
+    return {
+        "group": named(one.group),
+        "label": f"{one.example.kind} (its words are hidden)" if is_silent else one.group,
+        "conversations": one.conversations,
+        "turns": one.turns,
+        "accepted": is_accepted,
+        "example": _place(one.example),
+    }
+
+
+def _place(one: Divergence) -> dict[str, Any]:
+    return {"conversation": one.conversation, "turn": one.turn, "event": one.event}
+
+
+def _told(one: Divergence, speaks: bool) -> dict[str, Any]:
+    told = {**_place(one), "kind": one.kind, "group": named(one.group)}
+    if not speaks:
+        return {**told, "hidden": True}
+    sides = {"path": one.path, "expected": one.expected, "actual": one.actual}
+    return {**told, **{name: _cut(held) for name, held in sides.items()}}
+
+
+def _cut(held: Any) -> Any:
+    """An event in plain form, or a list of them, with long values cut."""
+    if isinstance(held, list):
+        return [_cut(one) for one in held]
+    return shortened(held, {}) if isinstance(held, dict) else held

@@ -1,0 +1,99 @@
+// A kept run of a replay: its groups on the left, and what differs in the conversation that is read.
+
+import { element } from "/static/dom.js";
+import { written } from "/static/inspect/address.js";
+import { sync } from "/static/inspect/children.js";
+import { Question } from "/static/inspect/question.js";
+import { counted } from "/static/inspect/said.js";
+
+const EXAMPLES = 5;
+
+export class Runs {
+  /** page(id): an element; choose(group): what a click on one asks for. */
+  constructor(page, choose) {
+    Object.assign(this, { page, choose, groups: [], places: [], group: undefined, here: new Map() });
+    this.listed = new Question("groups");
+    this.placed = new Question("differences");
+    this.told = new Question("differences");
+  }
+
+  /** Ask for the groups. */
+  async begin() {
+    const run = await this.listed.ask({}).catch(() => null);
+    this.run = run;
+    this.groups = run?.groups ?? [];
+    if (this.groups.length) await this.show(this.group);
+  }
+
+  /** Show a group's places; all groups in any case. */
+  async show(group) {
+    this.group = group;
+    if (!this.groups.length) return;
+    const found = await this.placed.ask({ group }).catch(() => null);
+    if (found) this.places = found;
+    this.draw();
+  }
+
+  draw() {
+    this.page("run").hidden = !this.groups.length;
+    this.page("run-bot").textContent = [this.run?.bot, this.run?.version].filter(Boolean).join(" ");
+    sync(this.page("groups"), this.groups.map((group) => this.#line(group)));
+  }
+
+  #line({ group, label, conversations, turns, accepted }) {
+    const line = element("li");
+    const button = element("button", "group");
+    button.type = "button";
+    button.setAttribute("aria-pressed", group === this.group);
+    button.append(element("b", "", String(conversations)), ` ${label}`);
+    button.append(element("small", "", accepted ? "accepted" : counted(turns, "turn")));
+    button.addEventListener("click", () => this.choose(group === this.group ? undefined : group));
+    line.append(button);
+    if (group === this.group) line.append(...this.places.slice(0, EXAMPLES).map((place) => this.#link(place)));
+    if (group === this.group && turns > EXAMPLES) line.append(element("small", "", `${turns - EXAMPLES} more: n goes on`));
+    return line;
+  }
+
+  #link({ conversation, turn, event }) {
+    const link = element("a", "", `${conversation} turn ${turn}`);
+    link.href = written({ conversation, event, view: "debug", group: this.group });
+    return link;
+  }
+
+  /** Learn what differs in a conversation: Map of the event to each divergence. Whether it has. */
+  async compare(conversation) {
+    this.here = new Map();
+    if (!this.groups.length) return false;
+    const found = await this.told.ask({ conversation }).catch(() => null);
+    if (found) this.here = new Map(found.map((each) => [each.event, each]));
+    return this.here.size > 0;
+  }
+
+  /** How the conversation that is read differs in a turn; undefined where it does not. */
+  at(turn) {
+    return [...this.here.values()].find((each) => each.turn === turn);
+  }
+
+  /** The divergence that the header names: that of a turn, else the first. */
+  named(turn) {
+    return this.at(turn) ?? this.here.values().next().value;
+  }
+
+  /** The next place after a moment, in the chosen group or in all; null where it was the last. */
+  after(conversation, event) {
+    const here = this.places.findLastIndex((place) => place.conversation === conversation && place.event <= event);
+    const first = this.places.findIndex((place) => place.conversation === conversation);
+    const next = here >= 0 ? here + 1 : Math.max(0, first);
+    return this.places[next] ?? null;
+  }
+
+  /** What the header says of the divergence of a turn, or of the first. */
+  badge(turn) {
+    const differs = this.named(turn);
+    this.page("badge").hidden = !differs;
+    if (!differs) return;
+    const alike = this.groups.find(({ group }) => group === differs.group);
+    const kind = differs.kind.replace("_", " ");
+    this.page("badge").textContent = `turn ${differs.turn} differs: ${kind}${alike ? ` · one of ${alike.turns} alike` : ""}`;
+  }
+}

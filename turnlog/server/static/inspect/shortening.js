@@ -1,0 +1,73 @@
+// What is done about a difference: it is shortened, made a test, accepted.
+
+import { element } from "/static/dom.js";
+import { Question } from "/static/inspect/question.js";
+import { counted } from "/static/inspect/said.js";
+
+export class Shortening {
+  /** where(): {conversation, divergence}; accepted(): called when the list has grown. */
+  constructor(page, where, accepted) {
+    Object.assign(this, { page, where, accepted });
+    this.minimising = new Question("minimise");
+    this.accepting = new Question("accept");
+    page("shorten").addEventListener("click", () => this.shorten());
+    page("accept").addEventListener("click", () => this.ask());
+    page("accept-it").addEventListener("click", () => this.accept());
+    page("copy-test").addEventListener("click", () => navigator.clipboard?.writeText(this.test));
+    page("shortened").addEventListener("close", () => this.minimising.drop());
+  }
+
+  /** may: what the server lets the reader do. */
+  allow(may, divergence) {
+    this.page("shorten").disabled = !(may?.write && may.bot);
+    this.page("accept").hidden = !divergence;
+    this.page("accept").disabled = !may?.write;
+  }
+
+  async shorten() {
+    const { conversation, divergence } = this.where();
+    this.#open("Shortest example", element("p", "soft", "The bot is asked again and again…"));
+    try {
+      const found = await this.minimising.ask({}, { conversation, group: divergence?.group });
+      if (!found) return;
+      this.test = found.test;
+      const said = element("ol");
+      said.append(...found.messages.map((text) => element("li", "", text ?? "")));
+      const test = element("pre", "", found.test);
+      this.#show(element("p", "", `${counted(found.messages.length, "message")} of ${found.of} show it, found in ${counted(found.runs, "run")}. This test fails until the bot is mended:`), said, test);
+      this.page("copy-test").hidden = false;
+    } catch (error) {
+      this.#show(element("p", "failed", error.message));
+    }
+  }
+
+  ask() {
+    this.#open("Accept as right");
+    this.page("accepting").hidden = false;
+    this.page("note").focus();
+  }
+
+  async accept() {
+    const { divergence } = this.where();
+    try {
+      const done = await this.accepting.ask({}, { group: divergence.group, note: this.page("note").value });
+      if (!done) return;
+      this.#show(element("p", "", done.accepted.length ? `It is in ${done.into}, and stays quiet until it says something else.` : "It was accepted already."));
+      this.accepted();
+    } catch (error) {
+      this.#show(element("p", "failed", error.message));
+    }
+  }
+
+  #open(title, ...content) {
+    this.page("shortened-title").textContent = title;
+    this.page("accepting").hidden = true;
+    this.page("copy-test").hidden = true;
+    this.#show(...content);
+    this.page("shortened").showModal();
+  }
+
+  #show(...content) {
+    this.page("found").replaceChildren(...content);
+  }
+}

@@ -1,0 +1,61 @@
+// Which element of the page does what.
+
+import { VIEWS } from "/static/inspect/views.js";
+
+/** page(id): an element; act: what a reader can do, by name. */
+export function wire(page, act) {
+  const click = (id, action) => page(id).addEventListener("click", action);
+  click("prev", () => act.step(-1));
+  click("next", () => act.step(1));
+  click("prev-turn", () => act.stepTurn(-1));
+  click("next-turn", () => act.stepTurn(1));
+  click("live", act.toggleLive);
+  click("failure", () => act.seek(false));
+  click("copy", act.copyLink);
+  click("badge", act.toDifference);
+  click("show-help", act.help);
+  click("back", act.leave);
+  click("tab-here", () => document.body.classList.toggle("at-moment"));
+  for (const name of Object.keys(VIEWS)) click(`tab-${name}`, () => act.view(name));
+  page("slider").addEventListener("input", () => act.travel(Number(page("slider").value)));
+  page("hide").addEventListener("change", act.hide);
+  page("find").addEventListener("keydown", ({ key, shiftKey }) => {
+    if (key === "Enter" && page("find").value) act.seek(shiftKey, page("find").value);
+  });
+  page("view").addEventListener("click", ({ target }) => {
+    const slot = target.closest("[data-slot]");
+    const event = target.closest("[data-event]");
+    if (target.closest("a, summary, .unfold") || getSelection().toString()) return;
+    if (slot) act.choose(slot.dataset.slot);
+    if (event) act.travel(Number(event.dataset.event));
+  });
+}
+
+/** Keys, what each does in words, and the action. */
+export const keys = (page, act) => ({
+  ArrowLeft: ["event before; with Shift turn before", (shift) => (shift ? act.stepTurn(-1) : act.step(-1))],
+  ArrowRight: ["next event; with Shift next turn", (shift) => (shift ? act.stepTurn(1) : act.step(1))],
+  PageUp: ["ten turns back", () => act.stepTurn(-10)],
+  PageDown: ["ten turns on", () => act.stepTurn(10)],
+  Home: ["before the first event", () => act.travel(0)],
+  End: ["the last event", () => act.travel(Infinity)],
+  l: ["follow the conversation as it goes on", act.follow],
+  x: ["next failure", () => act.seek(false)],
+  X: ["failure before", () => act.seek(true)],
+  w: ["why the slot that changed last has its value", act.why],
+  e: ["edit this message and go on", act.edit],
+  f: ["fork here", act.fork],
+  m: ["shorten it, and make a test", act.shorten],
+  1: ["Read", () => act.view("read")],
+  2: ["Debug", () => act.view("debug")],
+  3: ["Slots", () => act.view("slots")],
+  4: ["Raw", () => act.view("raw")],
+  s: ["search in this conversation", () => page("find").focus()],
+});
+
+/** Those that need no conversation. */
+export const keysAnywhere = (page, act) => ({
+  n: ["the next difference of the kept run", act.nextDifference],
+  "/": ["search the conversations", () => page("search").focus()],
+  "?": ["this help", act.help],
+});
