@@ -183,6 +183,27 @@ def test_what_changes_something_is_a_difference(
     assert [each.kind for each in found.divergences] == [kind]
 
 
+def test_very_many_calls_are_answered_in_linear_time() -> None:
+    def seconds(count: int) -> float:
+        async def bot(conversation: Any, message: UserUttered) -> list[str]:
+            for number in range(count, 0, -1):
+                await conversation.call("look", at=number)
+            return ["done"]
+
+        made: list[Event] = []
+        for number in range(count):
+            made += [ToolCalled("look", {"at": number}, f"{number}"), ToolReturned(0, f"{number}")]
+        with turnlog.open("memory:") as log:
+            log.import_dialogue(Dialogue("c", (UserUttered("go"), *made, BotUttered("done"))))
+            began = time.process_time()
+            [found] = replay(log, ["c"], LoadedBot(bot))
+        assert [each.kind for each in found.divergences] == ["tool_arguments"]
+        return time.process_time() - began
+
+    seconds(100)
+    assert seconds(4_000) < 20 * seconds(400) + 1  # 100 times where each looks at all
+
+
 @pytest.mark.parametrize("actual", ["b", "a"], ids=["other names", "one name"])
 def test_an_answer_of_very_many_differing_actions_is_compared_in_linear_time(actual: str) -> None:
     def seconds(count: int) -> float:

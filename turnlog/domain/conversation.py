@@ -95,6 +95,7 @@ class Conversation:
         self._is_newest = is_newest
         self._shown_state: State | None = None
         self._pending: list[Commit] = []
+        self._pending_so_far: list[Event] = []
         self._before_pending = state
 
     def __repr__(self) -> str:
@@ -296,14 +297,14 @@ class Conversation:
             self._id, self._version, before.event + 1, before.turn, recorded, tuple(events), key
         )
         self._pending.append(commit)
+        self._pending_so_far += events
         self._hide(commit)
         return commit
 
     def _history(self) -> History:
         """The past up to this moment, with what is pending on top."""
-        pending = [event for _, event in self._pending_events()]
-        stored = self._before_pending if pending else self._state
-        return GrowingHistory(self._past, stored, pending)
+        stored = self._before_pending if self._pending else self._state
+        return GrowingHistory(self._past, stored, self._pending_so_far)
 
     def _hide(self, commit: Commit) -> None:
         """Learn what is hidden from now on. What is staged at an earlier moment changes nothing:
@@ -320,7 +321,7 @@ class Conversation:
         """The pending commits, to be saved. Raises ConversationError at an earlier moment."""
         if self._pending and not self._is_newest:
             raise ConversationError(self._id, "is seen at an earlier moment, which cannot be saved")
-        collected, self._pending = self._pending, []
+        collected, self._pending, self._pending_so_far = self._pending, [], []
         return collected
 
     def mutate(self, commit: Commit) -> None:

@@ -10,8 +10,9 @@ from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import AnswerEnded, BotFailed, Event, UserUttered
 from turnlog.encoding.checking import checked
 from turnlog.errors import BotError, ConversationError
+from turnlog.replay.calls import Recorded
 from turnlog.replay.debugging import StoppedAtBreakpoint, post_mortem
-from turnlog.replay.recorded import Recorded, RecordedConversation
+from turnlog.replay.recorded import RecordedConversation
 from turnlog.replay.settings import ReplaySettings
 from turnlog.replay.watchdog import Stuck, Watchdog
 

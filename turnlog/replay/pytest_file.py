@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from turnlog.domain.events import Event, ToolCalled, ToolReturned, UserUttered
 from turnlog.domain.plain import displayable
+from turnlog.replay.calls import call_content
 from turnlog.replay.minimise import Minimised
-from turnlog.replay.results import call_content
 from turnlog.replay.rules import Rules
 from turnlog.replay.turns import RecordedTurn, said_turns
 

@@ -13,11 +13,9 @@ from turnlog.bots.streaming import Draft
 from turnlog.domain.commit import Commit
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, ToolCalled, ToolReturned
-from turnlog.domain.values import same
 from turnlog.encoding.checking import checked
 from turnlog.errors import ToolFailed
-
-Recorded = tuple[ToolCalled, ToolReturned | None]
+from turnlog.replay.calls import Recorded, RecordedCalls
 
 
 class RecordedAnswer:
@@ -61,7 +59,7 @@ class RecordedConversation(BotConversation):
     ) -> None:
         super().__init__(conversation)
         self._live = live
-        self._unused = list(calls)
+        self._unused = RecordedCalls(calls)
         self._now = now
         self.called: list[Event] = []
         """The calls that the bot made."""
@@ -78,11 +76,10 @@ class RecordedConversation(BotConversation):
         assert isinstance(wanted, ToolCalled)
         if self._live is not None:
             return await self._run(self._live, wanted)
-        pair = self._recorded(wanted)
+        pair = self._unused.take(wanted)
         if pair is None:
             self._record(wanted)
             raise ToolFailed(tool, "the record has no answer to this call")
-        self._unused.remove(pair)
         call, returned = pair
         self._record(ToolCalled(tool, wanted.arguments, call.call_id, timestamp=call.timestamp))
         if returned is None:
@@ -116,8 +113,3 @@ class RecordedConversation(BotConversation):
         """As a live runner records it, which names the cause."""
         caused = event if event.cause else replace(event, cause=self._message)
         return self._conversation.stage(caused, recorded=0.0, now=self.now)
-
-    def _recorded(self, wanted: ToolCalled) -> Recorded | None:
-        of_tool = [pair for pair in self._unused if pair[0].name == wanted.name]
-        equal = [p for p in of_tool if same(p[0].arguments or {}, wanted.arguments or {})]
-        return next(iter(equal or of_tool), None)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from turnlog.domain.events import ToolCalled, ToolReturned
-from turnlog.encoding import binary
+from turnlog.replay.calls import call_content
 from turnlog.replay.turns import RecordedTurn
 
 
@@ -40,8 +40,3 @@ class RecordedResults:
         before = [each for each in equal if each.turn < turn]
         found = before[-1:] or equal[:1]
         return found[0].returned if found else None
-
-
-def call_content(call: ToolCalled) -> bytes:
-    """Equal for equal calls: name and arguments, whatever the order of their keys."""
-    return binary.encode_ordered((call.name, call.arguments or {}))

@@ -13,8 +13,8 @@ from turnlog.domain.gaps import Gaps
 from turnlog.domain.message_groups import Numbered
 from turnlog.domain.rewinds import taken_back
 from turnlog.replay.answers import RecordedAnswers
+from turnlog.replay.calls import Recorded
 from turnlog.replay.items import is_anybodys
-from turnlog.replay.recorded import Recorded
 
 Reason = Literal["redacted", "taken_back", "unanswered", "foreign"]
 """Why a turn is not put to the bot."""
