@@ -177,7 +177,7 @@ def test_bots_in_replay_see_no_word_and_redacted_turns_are_not_asked_again(log, 
 ONCE = {"delete", "fork", "keygen", "restrict", "release", "erase"}
 """Commands that do something a second time to nobody."""
 
-REFUSING = {"bundle", "minimise"}
+REFUSING = {"accept", "bundle", "compare", "minimise", "replay"}
 """Commands that may find nothing to do, or take nothing of which a part is hidden."""
 
 MOMENTS = ((), ("--dialogue",), ("--at-turn", 1), ("--at-event", 1), ("--at", "2030-01-01"))

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 import turnlog
-from turnlog import BotUttered, Event, MessageRedacted, SlotSet, UserUttered
+from turnlog import (
+    BotUttered,
+    Event,
+    MessageRedacted,
+    SlotSet,
+    ToolCalled,
+    ToolReturned,
+    UserUttered,
+)
 from turnlog.bots import LoadedBot
 from turnlog.errors import ConversationError
 from turnlog.replay.minimise import Minimised, minimise
@@ -143,3 +151,18 @@ def test_a_conversation_that_shows_nothing_is_refused(log: turnlog.Turnlog):
     record(log, "anna", RIGHT, ["tea"])
     with pytest.raises(ConversationError, match="no turn shows a divergence"):
         minimise(log, "anna-said", RIGHT)
+
+
+def test_live_tools_are_run(log: turnlog.Turnlog):
+    async def bot(conversation: Any, message: UserUttered) -> str:
+        if message.text == "hello":
+            return "hello"
+        return f"it is {await conversation.call('price')}"
+
+    log.record("anna", UserUttered("hello"), BotUttered("hello"))
+    log.record("anna", UserUttered("how much?"), ToolCalled("price"), ToolReturned(3))
+    log.record("anna", BotUttered("it is 3"))
+    with pytest.raises(ConversationError, match="no turn shows"):
+        minimise(log, "anna", LoadedBot(bot))
+    found = minimise(log, "anna", LoadedBot(bot, {"price": lambda: 4}), live=True)
+    assert found.divergence.actual["text"] == "it is 4"

@@ -12,6 +12,7 @@ import turnlog
 from turnlog import (
     BotFailed,
     BotUttered,
+    Chunk,
     Event,
     MessageRedacted,
     SlotSet,
@@ -351,6 +352,20 @@ def test_a_bot_that_blocks_is_broken_off(log: turnlog.Turnlog):
 
     [turn] = go_on(log, "anna", LoadedBot(blocks), from_turn=3, timeout=0.1).turns
     assert [event.kind for event in turn.actual if isinstance(event, BotFailed)] == ["timeout"]
+
+
+def test_a_bot_that_streams_goes_on_alone(log: turnlog.Turnlog):
+    async def streams(conversation: Any, message: UserUttered) -> Any:
+        yield Chunk("for ")
+        yield Chunk("you: ")
+        price = await conversation.call("price", item="tea")
+        yield f"{price}, {conversation.slots.get('asked', 0)}"
+        yield SlotSet("asked", conversation.turn)
+
+    trial = go_on(log, "anna", LoadedBot(streams), from_turn=2)
+    assert said(trial) == [["for you: ", "3, 0"], ["for you: ", "3, 2"]]
+    keep(log, trial, "what-if")
+    assert log.conversation("what-if").slots == {"count": 1, "asked": 3}
 
 
 def test_it_runs_in_a_thread_of_an_async_program(log: turnlog.Turnlog):

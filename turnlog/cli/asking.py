@@ -48,8 +48,7 @@ class Asking(NamedTuple):
         alone = self.jobs == self.concurrency == self.runs == 1
         if self.pdb and (settings().json or not alone):
             raise typer.BadParameter("--pdb needs the terminal and one bot at a time")
-        if self.tools not in ("record", "live"):
-            raise typer.BadParameter(f"--tools is record or live, not {self.tools}")
+        check_tools(self.tools)
         if self.at_least is not None and self.at_least > self.runs:
             raise typer.BadParameter(f"--at-least {self.at_least} asks for more than --runs")
 
@@ -79,3 +78,9 @@ class Asking(NamedTuple):
         if all(is_flaky(divergence, self.runs) for divergence in found):
             return FLAKY if found else 0
         return 1
+
+
+def check_tools(tools: str) -> None:
+    """Raises BadParameter for what --tools cannot be."""
+    if tools not in ("record", "live"):
+        raise typer.BadParameter(f"--tools is record or live, not {tools}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from turnlog.cli import output
-from turnlog.cli.asking import Timeout
+from turnlog.cli.asking import Timeout, Tools, check_tools
 from turnlog.cli.replay import Ignore, IgnoreSlot, Mask, RulesFile
 from turnlog.cli.settings import Id, open_log
 from turnlog.cli.trial import load_bot
@@ -37,6 +37,7 @@ def minimise(
     group: Group = None,
     out: Out = None,
     timeout: Timeout = 30.0,
+    tools: Tools = "record",
     rules: RulesFile = None,
     ignore: Ignore = None,
     ignore_slot: IgnoreSlot = None,
@@ -52,14 +53,16 @@ def minimise(
     from turnlog.replay.pytest_file import pytest_file
     from turnlog.replay.rules import combined
 
+    check_tools(tools)
     output.leave_stdout_to(out)
     allowed = combined(rules, ignore or (), ignore_slot or (), mask or ())
     loaded = load_bot(bot, timeout)
     right = None if old is None else load_bot(old, timeout)
     with open_log(readonly=True) as log:
         found = minimising.minimise(
-            log, id, loaded, old=right, group=group, rules=allowed, timeout=timeout
-        )
+            log, id, loaded, old=right, group=group, rules=allowed, timeout=timeout,
+            live=tools == "live",
+        )  # fmt: skip
     if out is not None:
         output.write(out, pytest_file(found, bot, allowed).encode())
     done = found.as_dict() | ({} if out is None else {"out": str(out)})

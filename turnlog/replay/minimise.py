@@ -8,7 +8,7 @@ does on the record, for of any other moment the record does not say what is righ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -27,7 +27,7 @@ from turnlog.replay.rehearsal import Rehearsal, performed
 from turnlog.replay.results import RecordedResults
 from turnlog.replay.rules import Rules
 from turnlog.replay.script import ScriptLine, line, sayable
-from turnlog.replay.settings import ANSWER_SECONDS
+from turnlog.replay.settings import ANSWER_SECONDS, ReplaySettings
 from turnlog.replay.shortest import ShortestChoice
 from turnlog.replay.trial import recorded_results
 from turnlog.replay.turns import RecordedTurn, recorded_turns
@@ -86,32 +86,35 @@ def minimise(
     loop of its own. Raises ConversationError where no turn diverges so, or a free run of all
     messages does not show it.
     """
-    allowed = rules or Rules()
-    [replayed] = replay(
-        log, [id], bot, rules=allowed, timeout=timeout, tools="live" if live else "record"
-    )
+    settings = ReplaySettings(rules or Rules(), timeout, tools="live" if live else "record")
+    found = _found(log, id, bot, group, settings)
+    conversation = log.conversation(id)
+    results = None if live else recorded_results(conversation)
+
+    async def search() -> Minimised:
+        known: dict[int, KnownAnswer] = {}
+        if old is None:
+            answering = _Answering(log, conversation, bot, results, timeout)
+            known = await answering.known({each.turn for each in found})
+        begin = beginning(conversation)
+        oracle = Oracle(id, bot, old, begin, results, known, settings.rules, timeout)
+        turns = [t for t in sayable(conversation) if t.turn.number <= found[0].turn]
+        return await _shortest(oracle, [line(turn, message(turn)) for turn in turns], found[0])
+
+    return performed(search(), bot, old)
+
+
+def _found(
+    log: Turnlog, id: str, bot: LoadedBot, group: str | None, settings: ReplaySettings
+) -> list[Divergence]:
+    """The divergences of one group. Raises ConversationError where there is none."""
+    rules, timeout, tools = settings.rules, settings.timeout, settings.tools
+    [replayed] = replay(log, [id], bot, rules=rules, timeout=timeout, tools=tools)
     found = [each for each in replayed.divergences if group in (None, each.group)]
     if not found:
         of_group = "" if group is None else f" of the group {group!r}"
         raise ConversationError(id, f"no turn shows a divergence{of_group}")
-    first, turns = found[0], {each.turn for each in found if each.group == found[0].group}
-    conversation = log.conversation(id)
-    every = sayable(conversation)
-    results = None if live else recorded_results(conversation)
-
-    async def search() -> Minimised:
-        known = {}
-        if old is None:
-            answering = _Answering(log, conversation, bot, results, timeout)
-            known = {
-                t.turn.number: await answering.known(t) for t in every if t.turn.number in turns
-            }
-        begin = beginning(conversation)
-        oracle = Oracle(id, bot, old, begin, results, known, allowed, timeout)
-        said = [line(turn, message(turn)) for turn in every if turn.turn.number <= first.turn]
-        return await _shortest(oracle, said, first)
-
-    return performed(search(), bot, old)
+    return [each for each in found if each.group == found[0].group]
 
 
 def message(turn: RecordedTurn) -> UserUttered:
@@ -173,7 +176,12 @@ class _Answering:
         self._results = results
         self._timeout = timeout
 
-    async def known(self, recorded: RecordedTurn) -> KnownAnswer:
+    async def known(self, turns: Collection[int]) -> dict[int, KnownAnswer]:
+        """What is recorded of turns, and what the bot answers there, by the turn."""
+        every = [turn for turn in sayable(self._conversation) if turn.turn.number in turns]
+        return {turn.turn.number: await self._known(turn) for turn in every}
+
+    async def _known(self, recorded: RecordedTurn) -> KnownAnswer:
         turn = recorded.turn
         past = earlier(self._log, self._conversation, turn.first_event - 1)
         slots = dict(past.slots)
