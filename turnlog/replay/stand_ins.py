@@ -58,12 +58,14 @@ class StandIns:
 
     def __init__(self, known: Iterable[str], kept: Collection[str]) -> None:
         self._stand_ins: dict[str, str] = {}
+        fresh: dict[str, Iterator[str]] = {}
         used = {*known, *kept}
         for word in dict.fromkeys(known):
             if word not in kept:
-                fresh = next(each for each in _candidates(word) if each not in used)
-                used.add(fresh)
-                self._stand_ins[word] = fresh
+                candidates = fresh.setdefault(_shape(word), _candidates(_shape(word)))
+                stand_in = next(each for each in candidates if each not in used)
+                used.add(stand_in)
+                self._stand_ins[word] = stand_in
 
     def text(self, text: str) -> str:
         return WORD.sub(lambda found: self._word(found[0]), text)
@@ -129,12 +131,17 @@ def _as_written(stand_in: str, word: str) -> str:
 _CONSONANTS, _VOWELS, _DIGITS = "bdfgklmnprstvz", "aeiou", "1234567890"
 
 
-def _candidates(word: str) -> Iterator[str]:
-    """Possible stand-ins, of the same length and with digits at the same places."""
+def _shape(word: str) -> str:
+    """Where it has digits and where letters."""
+    return "".join("1" if character.isdigit() else "a" for character in word)
+
+
+def _candidates(shape: str) -> Iterator[str]:
+    """Possible stand-ins of that shape; in the end longer ones."""
     letters = count()
     choices = [
-        _DIGITS if each.isdigit() else (_CONSONANTS, _VOWELS)[next(letters) % 2] for each in word
+        _DIGITS if each == "1" else (_CONSONANTS, _VOWELS)[next(letters) % 2] for each in shape
     ]
     for chosen in product(*reversed(choices)):
         yield "".join(reversed(chosen))
-    yield from _candidates(word + word[-1])
+    yield from _candidates(shape + shape[-1])
