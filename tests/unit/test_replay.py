@@ -36,15 +36,15 @@ from turnlog import (
 from turnlog.bots import LoadedBot
 from turnlog.domain.calls import answers
 from turnlog.errors import BotError, FormatError, ToolFailed
-from turnlog.replay import Divergence, ReplayedConversation, Rules, replay
+from turnlog.replay import Divergence, Rules, replay
 from turnlog.replay.comparing import Difference
 from turnlog.replay.comparing import difference as compared
 from turnlog.replay.group_key import key
 from turnlog.replay.groups import grouped
 from turnlog.replay.rules import load
-from turnlog.reports import replay as report
-
-pytest_plugins = ["pytester"]
+from turnlog.replay.run import RunHead
+from turnlog.reports.junit import junit
+from turnlog.reports.replay import html
 
 UNDERSTOOD = MessageUnderstood(Intent("book", 0.9), (Entity("people", 2, 4, 5),))
 ANSWER: list[Event] = [
@@ -391,25 +391,12 @@ def test_rules_that_say_nothing_are_refused_by_file(tmp_path: Path, text: str):
         load(path)
 
 
-HOSTILE = "<script>alert(1)</script>\x00\x1b\u202e]]>&\ufffe"
+HEAD = RunHead(bot="my:bot")
 
 
 def diverging(id: str, kind: Any, expected: Any, actual: Any, turn: int = 1) -> Divergence:
     found = Divergence(id, turn, 1, "hi", kind, expected=expected, actual=actual)
     return replace(found, group=key(found))
-
-
-def test_reports_hold_hostile_texts_and_stay_well_formed():
-    found = diverging(HOSTILE, "text", {"type": "BotUttered", "text": HOSTILE}, None)
-    replayed = [
-        ReplayedConversation(HOSTILE, divergences=(found,)), ReplayedConversation("fine")
-    ]  # fmt: skip
-    suite = ElementTree.fromstring(report.junit(replayed, "my:bot"))
-    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
-    assert [case.get("name") for case in suite.iter("testcase")][1] == "fine"
-    page = report.html(replayed, "my:bot").decode()
-    assert "<script" not in page
-    assert "\u202e" not in page
 
 
 def test_divergences_are_grouped_over_the_corpus():
@@ -422,29 +409,6 @@ def test_divergences_are_grouped_over_the_corpus():
         ("text BotUttered", 3, "2"),
         ("slot SlotSet a → SlotSet b", 1, "x"),
     ]
-
-
-def test_the_pytest_fixture_passes_and_fails_tests(pytester: pytest.Pytester, tmp_path: Path):
-    url = f"sqlite:///{tmp_path / 'log.db'}"
-    with turnlog.open(url) as log:
-        log.record("c", UserUttered("hi"), BotUttered("hello 7"))
-    pytester.makepyfile(
-        f"""
-        async def says_8(conversation, message):
-            return ["hello 8"]
-
-        def test_same_but_for_the_number(replay):
-            replay({url!r}, says_8, masks=[r"\\d+"])
-
-        def test_other(replay):
-            replay({url!r}, says_8)
-        """
-    )
-    outcome = pytester.runpytest_inprocess(
-        "-p", "turnlog.testing.replay", "-o", "asyncio_default_fixture_loop_scope=function"
-    )
-    outcome.assert_outcomes(passed=1, failed=1)
-    outcome.stdout.fnmatch_lines(["1 of 1 conversations diverge", "c, turn 1: text"])
 
 
 def streaming(*pieces: Any) -> Any:
@@ -540,33 +504,13 @@ def test_reports_show_the_traceback_of_a_bot_that_raises():
     with turnlog.open("memory:") as log:
         log.record("c", UserUttered("hi"), BotUttered("hello"))
         replayed = list(replay(log, ["c"], LoadedBot(looks_up)))
-    [suites] = ElementTree.fromstring(report.junit(replayed, "my:bot")).iter("failure")
-    page = report.html(replayed, "my:bot").decode()
+    [suites] = ElementTree.fromstring(junit(replayed, HEAD)).iter("failure")
+    page = html(replayed, HEAD).decode()
     for text in (suites.text or "", page):
         assert 'conversation.slots["people"]' in text.replace("&quot;", '"')
         assert "\\n" not in text  # lines, and no JSON string
         assert text.count("Traceback (most recent call last)") == 1
         assert '{"type": "BotFailed"' in text or '{"type":"BotFailed"' in text
-
-
-def test_a_failed_test_shows_the_traceback_too(pytester: pytest.Pytester, tmp_path: Path):
-    url = f"sqlite:///{tmp_path / 'log.db'}"
-    with turnlog.open(url) as log:
-        log.record("c", UserUttered("hi"), BotUttered("hello"))
-    pytester.makepyfile(
-        f"""
-        async def looks_up(conversation, message):
-            return [conversation.slots["people"]]
-
-        def test_it(replay):
-            replay({url!r}, looks_up)
-        """
-    )
-    outcome = pytester.runpytest_inprocess(
-        "-p", "turnlog.testing.replay", "-o", "asyncio_default_fixture_loop_scope=function"
-    )
-    outcome.assert_outcomes(failed=1)
-    outcome.stdout.fnmatch_lines(["*return ?conversation.slots*", "*KeyError: 'people'*"])
 
 
 @pytest.mark.parametrize(

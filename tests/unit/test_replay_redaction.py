@@ -15,7 +15,9 @@ from turnlog import Turnlog
 from turnlog.bots import LoadedBot
 from turnlog.domain import events as e
 from turnlog.replay import ReplayedConversation, Rules, replay
-from turnlog.reports import replay as report
+from turnlog.replay.run import RunHead
+from turnlog.reports.junit import junit
+from turnlog.reports.replay import html
 
 
 class Bot:
@@ -38,7 +40,7 @@ def replayed(log: Turnlog, bot: Any, *ids: str, **rules: Any) -> list[ReplayedCo
 
 def reports(found: list[ReplayedConversation]) -> str:
     lines = [msgspec.json.encode(divergence) for one in found for divergence in one.divergences]
-    pages = [report.junit(found, "bot"), report.html(found, "bot")]
+    pages = [junit(found, RunHead(bot="bot")), html(found, RunHead(bot="bot"))]
     return b"\n".join([*lines, *pages]).decode()
 
 

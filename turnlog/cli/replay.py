@@ -105,12 +105,13 @@ def replay(
         whole = all_ and not any(choice)
         results = how.results(log, chosen, bot, allowed, once=whole)
         results = (known.applied(one, allowed) for one in results)
+        head = run.head(log, bot, rules=allowed, time=time.time())
         if out is not None:
-            results = run.kept(results, out, run.head(log, bot, rules=allowed, time=time.time()))
+            results = run.kept(results, out, head)
         replayed = found.show(results, len(chosen), first=first)
     found.note_uncovered(allowed, replayed)
     found.note_accepted(known, replayed, whole=whole)
     found.note_next(replayed, out)
-    found.write_reports(replayed, bot, junit, html)
+    found.write_reports(replayed, head, junit, html)
     if status := how.status(replayed):
         raise typer.Exit(status)

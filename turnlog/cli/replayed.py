@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from turnlog.replay.groups import DivergenceGroup
     from turnlog.replay.replayed import ReplayedConversation
     from turnlog.replay.rules import Rules
+    from turnlog.replay.run import RunHead
 
 Replayed = Sequence["ReplayedConversation"]
 
@@ -126,9 +127,14 @@ def note_next(replayed: Replayed, out: Path | None) -> None:
         output.note(f"next: turnlog accept {out} --group G --note TEXT, or turnlog compare {out} B")
 
 
-def write_reports(replayed: Replayed, bot: str, junit: Path | None, html: Path | None) -> None:
-    from turnlog.reports import replay as report
+def write_reports(replayed: Replayed, head: RunHead, junit: Path | None, html: Path | None) -> None:
+    """head: without the bot's version, which the replay says."""
+    from msgspec.structs import replace
 
-    for path, write in ((junit, report.junit), (html, report.html)):
+    from turnlog.reports.junit import junit as as_junit
+    from turnlog.reports.replay import html as as_page
+
+    whole = replace(head, version=next((one.version for one in replayed), None))
+    for path, write in ((junit, as_junit), (html, as_page)):
         if path is not None:
-            output.write(path, write(replayed, bot))
+            output.write(path, write(replayed, whole))

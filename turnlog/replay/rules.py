@@ -60,17 +60,20 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def combined(
-    file: Path | None, ignore: Iterable[str], slots: Iterable[str], masks: Iterable[str]
+    rules: Rules | Path | str | None,
+    ignore: Iterable[str],
+    slots: Iterable[str],
+    masks: Iterable[str],
 ) -> Rules:
-    """The rules of a file, if there is one, and these."""
-    rules = load(file) if file is not None else Rules()
+    """Rules, or those of a file, if there are any, and these. Raises FormatError."""
+    base = rules if isinstance(rules, Rules) else load(Path(rules)) if rules else Rules()
     try:
         return msgspec.convert(
             {
-                "ignore": [*rules.ignore, *ignore],
-                "slots": [*rules.slots, *slots],
-                "masks": [*rules.masks, *masks],
-                "allow": msgspec.to_builtins(rules.allow),
+                "ignore": [*base.ignore, *ignore],
+                "slots": [*base.slots, *slots],
+                "masks": [*base.masks, *masks],
+                "allow": msgspec.to_builtins(base.allow),
             },
             Rules,
         )

@@ -1,16 +1,18 @@
 """Replay in a bot team's own tests: a pytest plugin that comes with turnlog.
 
     def test_the_bot_still_answers_as_recorded(replay):
-        replay("sqlite:///chat.db", "mybot:bot", masks=[r"\\d{4}"])
+        replay("sqlite:///chat.db", "mybot:bot", accepted="accepted.toml", jobs=2)
 
-The fixture takes a log or its URL, a bot or its name, and what the rules may say; it fails the
-test naming each conversation that diverges first, at which turn and how.
+Each group of differences is reported as a failed test of its own, `test_…[the group]`, with time,
+group and the bot's version among its properties; the test itself fails too, and counts them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,13 +20,19 @@ import pytest
 if TYPE_CHECKING:
     from turnlog.bots import Bot, LoadedBot
     from turnlog.engine.log import Turnlog
+    from turnlog.replay.divergence import Divergence
+    from turnlog.replay.groups import DivergenceGroup
+    from turnlog.replay.replayed import ReplayedConversation
+    from turnlog.replay.rules import Rules
 
-SHOWN = 10
-"""Divergences that a failed test tells of."""
+Properties = list[tuple[str, object]]
 
 
 class Replayer:
     """What the fixture `replay` gives; called, it passes or fails the test."""
+
+    def __init__(self, node: pytest.Item) -> None:
+        self._node = node
 
     def __call__(
         self,
@@ -32,50 +40,120 @@ class Replayer:
         bot: Bot | str,
         ids: Iterable[str] | None = None,
         *,
+        rules: Rules | Path | str | None = None,
+        ignore: Iterable[str] = (),
+        slots: Iterable[str] = (),
+        masks: Iterable[str] = (),
+        accepted: Path | str | None = None,
+        jobs: int = 0,
         timeout: float = 30.0,
-        **rules: Iterable[str],
     ) -> None:
-        """Replay these conversations, or all. rules: `ignore`, `slots` and `masks`, as in Rules."""
+        """Replay these conversations, or all.
+
+        log and bot: or their URL and name. rules: or the name of their file; `ignore`, `slots` and
+        `masks` are added. accepted: the file that `turnlog accept` writes. jobs: processes that
+        share the work; 0 for this one. timeout: seconds for an answer. Raises BotError where no
+        turn was replayed.
+        """
         __tracebackhide__ = True
         import turnlog
-        from turnlog.replay import Rules, many
+        from turnlog.replay import accepted as accepting
+        from turnlog.replay import many
+        from turnlog.replay.replayed import check_something_was_replayed
+        from turnlog.replay.rules import combined
 
-        given: dict[str, Any] = {name: tuple(values) for name, values in rules.items()}
-        allowed = Rules(**given)
+        allowed = combined(rules, ignore, slots, masks)
+        known = accepting.load(Path(accepted)) if accepted else accepting.Accepted()
         loaded = _loaded(bot)
         opened: Any = turnlog.open(log) if isinstance(log, str) else nullcontext(log)
         with opened as source:
             chosen = list(source.ids(trials=False) if ids is None else ids)
-            options: dict[str, Any] = {"timeout": timeout, "once": ids is None}
-            replayed = list(many.replay(source, chosen, loaded, rules=allowed, **options))
-        found = [one.first for one in replayed if one.first is not None]
-        if found:
-            pytest.fail(_told(found, len(replayed)), pytrace=False)
+            options: dict[str, Any] = {"timeout": timeout, "jobs": jobs, "once": ids is None}
+            results = many.replay(source, chosen, loaded, rules=allowed, **options)
+            replayed = [known.applied(one, allowed) for one in results]
+        check_something_was_replayed(replayed)
+        self._report(loaded if isinstance(loaded, str) else loaded.name, replayed)
+
+    def _report(self, bot: str, replayed: Sequence[ReplayedConversation]) -> None:
+        """Fail the test where there is a group, and each group as a test of its own."""
+        __tracebackhide__ = True
+        about: Properties = [("bot", bot), ("version", replayed[0].version or "")]
+        self._node.user_properties += [*about, ("conversations", len(replayed))]
+        groups = list(_groups(replayed))
+        if not groups:
+            return
+        from turnlog.domain.amounts import amount
+
+        diverging = sum(bool(one.divergences) for one in replayed)
+        summary = f"{diverging} of {len(replayed)} conversations diverge"
+        if hasattr(self._node.config, "workerinput"):  # a worker of xdist reports of its items only
+            told = [f"{group.group}\n{text}" for group, text, _ in groups]
+            pytest.fail("\n\n".join([summary, *told]), pytrace=False)
+        for group, text, seconds in groups:
+            self._report_group(group, text, seconds, about)
+        pytest.fail(f"{summary}: {amount(len(groups), 'group')}", pytrace=False)
+
+    def _report_group(
+        self, group: DivergenceGroup, text: str, seconds: float, about: Properties
+    ) -> None:
+        node = self._node
+        node.session.testscollected += 1
+        properties: Properties = [
+            *about, ("group", group.group), ("conversations", group.conversations),
+            ("turns", group.turns),
+        ]  # fmt: skip
+        name = _nodeid(node.nodeid, group.group)
+        for when in ("call", "teardown"):
+            report = pytest.TestReport(
+                name,
+                node.location,
+                {},
+                "failed" if when == "call" else "passed",
+                text if when == "call" else None,
+                when,
+                duration=seconds if when == "call" else 0.0,
+                user_properties=properties,
+            )
+            node.ihook.pytest_runtest_logreport(report=report)
 
 
-def _loaded(bot: Bot | str) -> LoadedBot:
-    from turnlog import bots
+def _loaded(bot: Bot | str) -> LoadedBot | str:
+    from turnlog.bots import LoadedBot
 
     if isinstance(bot, str):
-        return bots.load(bot)
-    return bots.LoadedBot(bot, getattr(bot, "tools", {}), getattr(bot, "__name__", "bot"))
+        return bot
+    return LoadedBot(bot, getattr(bot, "tools", {}), getattr(bot, "__name__", "bot"))
 
 
-def _told(found: list[Any], count: int) -> str:
-    from turnlog.reports.replay import compared
+def _groups(
+    replayed: Sequence[ReplayedConversation],
+) -> Iterator[tuple[DivergenceGroup, str, float]]:
+    """Each group with what to tell of it, the shortest first, and the seconds it took to find."""
+    from turnlog.replay.groups import grouped
+    from turnlog.reports.divergences import told
 
-    lines = [f"{len(found)} of {count} conversations diverge"]
-    for one in found[:SHOWN]:
-        lines += [
-            f"{one.conversation}, turn {one.turn}: {one.kind}",
-            *(f"  {line}" for line in compared(one).splitlines()),
-        ]
-    if len(found) > SHOWN:
-        lines.append(f"and {len(found) - SHOWN} more")
-    return "\n".join(lines)
+    found: dict[str, list[Divergence]] = defaultdict(list)
+    seconds: dict[str, float] = defaultdict(float)
+    for one in replayed:
+        for divergence in one.divergences:
+            found[divergence.group].append(divergence)
+        for key in {divergence.group for divergence in one.divergences}:
+            seconds[key] += one.seconds
+    groups = grouped(divergence for one in replayed for divergence in one.divergences)
+    for group in groups:
+        shortest = sorted(found[group.group], key=lambda one: (one.turn, one.conversation))
+        yield group, told(shortest), seconds[group.group]
+
+
+def _nodeid(test: str, group: str) -> str:
+    """The test's, with the group as its parameter, or its last one."""
+    from turnlog.reports.text import visible
+
+    begun = f"{test[:-1]}-" if test.endswith("]") else f"{test}["
+    return f"{begun}{visible(group)}]"
 
 
 @pytest.fixture
-def replay() -> Replayer:
+def replay(request: pytest.FixtureRequest) -> Replayer:
     """Replays recorded conversations against a bot: see turnlog.testing.replay."""
-    return Replayer()
+    return Replayer(request.node)
