@@ -245,6 +245,10 @@ KINDS: dict[str, Kind] = {
     "content that is no text": Kind(
         "tau", "openai", new(e.UserUttered, e.SystemInstructed(extra={"content": 5}))
     ),
+    "instruction that is no text": Kind(
+        "tau", "trl", new(e.UserUttered, e.SystemInstructed(extra={"content": 5}))
+    ),
+    "answer that is no text": Kind("tau", "parquet", of_kind(e.BotUttered, extra={"content": 5})),
     "parts that are none": Kind("tau", "openai", of_kind(e.BotUttered, data={"content": [5]})),
     "unknown role": Kind(
         "tau", "openai", new(e.UserUttered, e.SystemInstructed("x", extra={"role": "wizard"}))

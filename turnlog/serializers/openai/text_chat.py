@@ -59,7 +59,7 @@ def text_message(message: Message, first: e.Event, lost: Counter[str]) -> dict[s
 
 def _content(message: Message, lost: Counter[str]) -> str | list[Any] | None:
     """The words, refusals among them; a list of the parts that nobody knows, if there are any."""
-    source = message.metadata.get("content") or ()
+    source = _source(message)
     kinds = [kind_of(part) for part in source]
     if unknown := [part for part, kind in zip(source, kinds, strict=True) if kind not in _KNOWN]:
         return unknown
@@ -69,6 +69,12 @@ def _content(message: Message, lost: Counter[str]) -> str | list[Any] | None:
         lost.update(f"content of type {kind}" for kind in shown)
     texts = [part.text for part in message.parts if isinstance(part, Text | Refusal)]
     return "".join(texts) if texts else _transcript(message)
+
+
+def _source(message: Message) -> list[Any]:
+    """The parts as OpenAI's API had them; what is no list of parts is no part either."""
+    held = message.metadata.get("content", [])
+    return held if isinstance(held, list) else [held]
 
 
 def _transcript(message: Message) -> str | None:
@@ -97,11 +103,7 @@ def _thought(message: Message) -> str:
     """What the model thought, wherever an interface puts it."""
     thoughts = [part.text for part in message.parts if isinstance(part, Reasoning) and part.text]
     beside = (message.metadata.get(name) for name in _REASONING)
-    among = (
-        part.get("thinking")
-        for part in message.metadata.get("content") or ()
-        if isinstance(part, dict)
-    )
+    among = (part.get("thinking") for part in _source(message) if isinstance(part, dict))
     return "".join(thoughts or [each for each in (*beside, *among) if isinstance(each, str)])
 
 

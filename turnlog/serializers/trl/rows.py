@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.judgements import Judgements, Verdict
-from turnlog.serializers.openai.answers import answered, answers, pair
+from turnlog.serializers.openai.answers import Messages, answered, answers, pair
 from turnlog.serializers.openai.chat import Chat
 from turnlog.serializers.openai.text_chat import FORM
 
@@ -78,7 +78,7 @@ def _stepwise(judgements: Judgements) -> Iterator[Row]:
     The steps of a turn are those up to the first that nobody judged.
     """
     for _, verdicts in groupby(judgements.verdicts, key=_turn):
-        if (row := _steps(list(verdicts))) is not None:
+        if (row := _steps(verdicts)) is not None:
             yield row
 
 
@@ -86,29 +86,23 @@ def _turn(verdict: Verdict) -> int:
     return max((turn.number for turn in verdict.prompt.turns()), default=0)
 
 
-def _steps(verdicts: list[Verdict]) -> Row | None:
-    taken: list[tuple[dict[str, Any], bool]] = []
-    prompt, row = (), None
+def _steps(verdicts: Iterable[Verdict]) -> Row | None:
+    steps: list[dict[str, Any]] = []
+    labels: list[bool] = []
+    row = None
     for each in verdicts:
         one, chat = answered(each.prompt, each.answer, FORM)
-        before = [m for m in one.prompt[len(prompt) :] if m["role"] == "assistant"] if taken else []
-        if not taken:
-            prompt = _question(one.prompt)
-            before = [m for m in one.prompt[len(prompt) :] if m["role"] == "assistant"]
-        if before != [step for step, _ in taken]:
-            break
-        taken += [(step, each.is_good) for step in one.answer]
-        columns = {
-            "prompt": prompt,
-            "completions": [step for step, _ in taken],
-            "labels": [is_good for _, is_good in taken],
-        }
+        question = _question(one.prompt)
+        if [m for m in one.prompt[len(question) :] if m["role"] == "assistant"] != steps:
+            break  # of those before it one was not judged
+        steps, labels = [*steps, *one.answer], [*labels, *[each.is_good] * len(one.answer)]
+        columns = {"prompt": question, "completions": steps, "labels": labels}
         evidence = (*(row.evidence if row else ()), *each.evidence)
-        row = Row(verdicts[0].prompt, one.last_event, columns, chat.beside, evidence, chat.lost)
+        row = Row(each.prompt, one.last_event, columns, chat.beside, evidence, chat.lost)
     return row
 
 
-def _question(messages: Any) -> Any:
+def _question(messages: Messages) -> Messages:
     """The messages up to the last of the user's."""
     last = max((at for at, one in enumerate(messages) if one["role"] == "user"), default=-1)
     return messages[: last + 1]
