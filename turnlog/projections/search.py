@@ -24,7 +24,7 @@ MARK = "\x1f"
 """What stands before and behind each text, slot and kind of a page."""
 
 _NEWEST = "newest"
-"""The key under which a conversation has the key of its newest page."""
+"""The key of a conversation's newest page; behind those of the others."""
 
 
 class Page(NamedTuple):
@@ -49,25 +49,23 @@ class Page(NamedTuple):
 
 
 class SearchProjection:
-    """A conversation's pages, each keyed by the number of its first event."""
+    """A conversation's pages: the newest, and the full ones by the number of the event after."""
 
     name: ClassVar[str] = "search"
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
-        newest: dict[str, tuple[str, Page]] = {}
+        newest: dict[str, Page] = {}
         for commit in commits:
             name = commit.conversation
             if commit.first_event == 1 or name not in newest:
                 newest[name] = _newest(view, commit)
             for number, event in commit.numbered():
-                key, page = newest[name]
-                if page.is_full:
-                    view.put(name, key, [*page])
-                    key, page = numbered(number), Page()
-                newest[name] = key, page.with_event(event)
-        for name, (key, page) in newest.items():
-            view.put(name, key, [*page])
-            view.put(name, _NEWEST, key)
+                if newest[name].is_full:
+                    view.put(name, numbered(number), [*newest[name]])
+                    newest[name] = Page()
+                newest[name] = newest[name].with_event(event)
+        for name, page in newest.items():
+            view.put(name, _NEWEST, [*page])
 
 
 def pages(view: StoredView, heads: Sequence[LiveHead]) -> dict[str, list[Page]]:
@@ -77,13 +75,12 @@ def pages(view: StoredView, heads: Sequence[LiveHead]) -> dict[str, list[Page]]:
     found: dict[str, list[Page]] = {head.conversation: [] for head in heads}
     stored = [head.conversation for head in heads if head.position <= projected]
     with reading(SearchProjection.name):
-        for _, name, key, value in view.log.entries_of(SearchProjection.name, stored):
-            if key != _NEWEST:
-                found[name].append(Page(*binary.decode(value)))
+        for _, name, _, value in view.log.entries_of(SearchProjection.name, stored):
+            found[name].append(Page(*binary.decode(value)))
         for head in heads:
             if head.position > projected:
                 entries = view.entries(head.conversation)
-                found[head.conversation] = [Page(*page) for key, page in entries if key != _NEWEST]
+                found[head.conversation] = [Page(*page) for _, page in entries]
     return found
 
 
@@ -93,12 +90,10 @@ def slot_line(name: str, value: Any) -> str:
     return f"{name}={text}".casefold()
 
 
-def _newest(view: View, commit: Commit) -> tuple[str, Page]:
-    """The page that a commit goes on with, and its key."""
-    key = None if commit.first_event == 1 else view.get(commit.conversation, _NEWEST)
-    if key is None:
-        return numbered(commit.first_event), Page()
-    return key, Page(*view.get(commit.conversation, key))
+def _newest(view: View, commit: Commit) -> Page:
+    """The page that a commit goes on with."""
+    stored = None if commit.first_event == 1 else view.get(commit.conversation, _NEWEST)
+    return Page() if stored is None else Page(*stored)
 
 
 def _joined(held: str, parts: Iterable[str]) -> str:
