@@ -327,10 +327,18 @@ def test_axe_finds_nothing_in_any_view(
         found = page.evaluate("async () => (await axe.run()).violations")
         assert [(v["id"], v["impact"], v["nodes"][0]["html"]) for v in found] == [], view
         assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.get_by_role("tab", name="Compare").click()
+    page.get_by_label("after event").fill("3")
+    page.get_by_label("after event").press("Enter")
+    page.locator("#compared .differs").first.wait_for()
+    found = page.evaluate("async () => (await axe.run()).violations")
+    assert [(v["id"], v["impact"], v["nodes"][0]["html"]) for v in found] == []
     if width == 360:
         page.get_by_role("button", name="Moment").click()
     else:
+        page.locator("#tab-compare").focus()
         page.keyboard.press("?")
+        page.locator("#help[open]").wait_for()
     found = page.evaluate("async () => (await axe.run()).violations")
     assert [(v["id"], v["impact"], v["nodes"][0]["html"]) for v in found] == []
 
@@ -454,3 +462,30 @@ def test_differences_of_a_run_are_gone_through_side_by_side(
         page.get_by_role("button", name="Accept the group").click()
         page.locator("#found", has_text="accepted.toml").wait_for()
         page.locator("#groups small", has_text="accepted").wait_for()
+
+
+def test_two_moments_and_a_fork_and_its_origin_are_side_by_side(
+    server: Server, chromium: Browser
+) -> None:
+    fill(server, "origin")
+    with turnlog.open(db(server)) as log:
+        log.fork("origin", as_="forked", event=5)
+        log.record("forked", UserUttered("no, four"), SlotSet("people", 4), BotUttered("Four."))
+    page = chromium.new_page(viewport={"width": 1280, "height": 760})
+    page.goto(f"{server.url}/inspect#conversation=forked&view=compare")
+    page.locator("#compared", has_text="people 4").wait_for()
+    text = page.locator("#compared").inner_text()
+    assert "5 events before this are the same" in text
+    assert "no, four" in text
+    assert "no, three" in text
+    page.get_by_label("Beside").fill("forked")
+    page.get_by_label("after event").fill("3")
+    page.get_by_role("button", name="Compare").click()
+    page.locator("#compared", has_text="people has no value").wait_for()
+    assert "with=forked" in page.url
+    page.get_by_label("after event").blur()
+    page.keyboard.press("ArrowLeft")
+    page.locator("#compared", has_text="forked, event 8").wait_for()
+    page.get_by_label("Beside").fill("nobody")
+    page.get_by_role("button", name="Compare").click()
+    page.locator("#compared .failed", has_text="nobody").wait_for()

@@ -14,6 +14,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.errors import OutOfRange
 from turnlog.serializers.shared import plain
 from turnlog.server.auth import Principal
+from turnlog.server.comparison import comparison
 from turnlog.server.errors import RequestRefused
 from turnlog.server.match import fails, match, says
 from turnlog.server.overview import overview
@@ -133,6 +134,36 @@ async def matched(
     return json(await log.read(told))
 
 
+@get("/inspect/api/comparison", opt={"access": "handler"})
+async def compared(
+    conversation: str,
+    log: AsyncTurnlog,
+    services: Services,
+    principal: Principal,
+    event: Number | None = None,
+    other: str = "",
+    at: Number | None = None,
+) -> Response[bytes]:
+    """A conversation after an event beside another, or itself, after another event (`at`).
+
+    `{"shared", "slots", "rows", "more"}`: how many events both begin with, the slots that differ,
+    and from the first difference on pairs of items, null where one side has no such event.
+    """
+    principal.require(conversation, services.clock())
+    principal.require(other or conversation, services.clock())
+
+    def told(log: Turnlog) -> bytes:
+        one, two = _at(log, conversation, event), _at(log, other or conversation, at)
+        return plain.dumps(comparison(one, two))
+
+    return json(await log.read(told))
+
+
+def _at(log: Turnlog, id: str, event: int | None) -> Conversation:
+    seen = log.conversation(id)
+    return seen if event is None else seen.at(min(event, seen.state.event))
+
+
 @get("/inspect/api/why", opt={"access": "handler"})
 async def why(
     conversation: str,
@@ -160,4 +191,4 @@ async def why(
     return json(await log.read(told))
 
 
-handlers = (timeline, event, whole, matched, why)
+handlers = (timeline, event, whole, matched, compared, why)

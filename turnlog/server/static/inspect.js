@@ -1,6 +1,7 @@
 // The inspector: a list of conversations, and one of them at a moment.
 
 import * as address from "/static/inspect/address.js";
+import { Comparison } from "/static/inspect/comparison.js";
 import { Edges } from "/static/inspect/edges.js";
 import { Flow } from "/static/inspect/flow.js";
 import { head, hidden } from "/static/inspect/head.js";
@@ -41,6 +42,7 @@ const seek = new Seek((words) => ($("told").textContent = words));
 const trying = new Trying($, where, (to) => open(to));
 const runs = new Runs($, (group) => pick(group));
 const shortening = new Shortening($, () => ({ conversation: stretch.conversation, divergence: runs.at(state.turn) }), () => runs.begin());
+const comparison = new Comparison($, (beside) => open({ ...shown, ...beside }));
 const live = new Live({ took, hid: anew });
 
 // --- a conversation, and a moment of it ----------------------------------------------------------
@@ -163,6 +165,7 @@ function show(event, step = true) {
   draw();
   extendIfShort();
   here.show(state);
+  comparison.show(stretch.conversation, moment, shown, stretch.origin);
 }
 
 function look() {
@@ -200,6 +203,7 @@ async function extend(side) {
 }
 
 function extendIfShort() {
+  if (shown.view === "compare") return;
   if (flow.wants("older")) extend("older");
   if (flow.wants("newer")) extend("newer");
 }
@@ -299,6 +303,7 @@ function fromAddress() {
   if (!asked.conversation) return document.body.classList.remove("reading");
   document.body.classList.add("reading");
   if (asked.event !== undefined) asked.event = Number(asked.event) || 0;
+  if (asked.at !== undefined) asked.at = Number(asked.at) || 0;
   const same = stretch?.conversation === asked.conversation && shown.view === view_(asked);
   shown = { ...asked, view: view_(asked) };
   if (asked.group !== runs.group) runs.show(asked.group);

@@ -13,6 +13,7 @@ export const VIEWS = {
   debug: { before: 30, after: 18, make: debug.turn },
   slots: { before: 120, after: 80, make: row, whole: true },
   raw: { before: 40, after: 30, make: lines },
+  compare: { before: 1, after: 0, make: lines },
 };
 
 /**

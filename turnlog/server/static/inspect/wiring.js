@@ -50,6 +50,7 @@ export const keys = (page, act) => ({
   2: ["Debug", () => act.view("debug")],
   3: ["Slots", () => act.view("slots")],
   4: ["Raw", () => act.view("raw")],
+  5: ["Compare", () => act.view("compare")],
   s: ["search in this conversation", () => page("find").focus()],
 });
 
