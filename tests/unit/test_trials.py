@@ -107,6 +107,7 @@ def test_another_message_is_the_only_one_unless_the_record_follows(log: turnlog.
     following = go_on(log, "anna", SHOP, from_turn=2, say="a tea", follow=True)
     assert [turn.message.text for turn in following.turns] == ["a tea", "another tea"]
     assert following.turns[0].divergence is not None
+    assert following.turns[0].divergence.message == "a tea"
     assert following.turns[1].divergence is None
 
 
@@ -139,6 +140,11 @@ def test_an_edit_that_is_none_is_refused(
 ):
     with pytest.raises(error, match=r"event|field|turn|str"):
         go_on(log, "anna", SHOP, edits=edits, from_turn=from_turn)
+
+
+def test_a_message_is_edited_or_replaced(log: turnlog.Turnlog):
+    with pytest.raises(ConversationError, match="event 6 is edited, and another message said"):
+        go_on(log, "anna", SHOP, from_turn=2, say="a tea", edits={6: {"text": "one tea"}})
 
 
 @pytest.mark.parametrize("turn", [0, 4, -1])

@@ -116,6 +116,8 @@ def _check_elsewhere(made: Bundle, bot: LoadedBot, rules: Rules, timeout: float)
 
 
 class _Maker:
+    """Asks the bots again and again, with stand-ins for more of the words."""
+
     def __init__(
         self,
         conversation: Conversation,

@@ -124,6 +124,9 @@ def _lines(
         number = turn.turn.first_event
         message = changed.get(number, turn.turn.events[0])
         if turn is first and say is not None:
+            if number in changed:
+                why = f"event {number} is edited, and another message said in its place"
+                raise ConversationError(conversation.id, why)
             given = say if isinstance(say, e.UserUttered) else e.UserUttered(say)
             message = replace(given, timestamp=message.timestamp, channel=message.channel)
         elif conversation.hides(number) or not isinstance(message, e.UserUttered):

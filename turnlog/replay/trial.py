@@ -7,15 +7,15 @@ bot itself said, and its answers are held against the record's, or another bot's
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from turnlog.bots import LoadedBot
 from turnlog.domain.conversation import Conversation, Past
-from turnlog.domain.dialogue import Turn
 from turnlog.domain.events import Event, HistoryContinued, UserUttered
+from turnlog.domain.message_groups import Numbered
 from turnlog.domain.state import State
 from turnlog.domain.streams import check_id
 from turnlog.engine.forking import Fork
@@ -126,6 +126,14 @@ def recorded_results(conversation: Conversation) -> RecordedResults:
     return RecordedResults(each for each in every if each.reason != "redacted")
 
 
+class _Expected(NamedTuple):
+    """An answer that is held to be right, the state before it and the slots after it."""
+
+    answer: Sequence[Numbered]
+    before: State
+    slots: dict[str, Any]
+
+
 class _Stage:
     """Where bots go on from the same moment, each in a conversation of its own."""
 
@@ -161,32 +169,44 @@ class _Stage:
     async def _tried(
         self, line: ScriptLine, rehearsal: Rehearsal, other: Rehearsal | None, rules: Rules
     ) -> TriedTurn:
-        turn, now = line.recorded.turn, rehearsal.conversation
-        before, reference = now.state.copy(), self._conversation.at(turn.first_event - 1).state
-        if other is not None:
-            reference = other.conversation.state.copy()
-        actual = await rehearsal.say(line.message, turn.number)
+        now, number = rehearsal.conversation, line.recorded.turn.number
+        before = now.state.copy()
+        actual = await rehearsal.say(line.message, number)
         rehearsal.keep(line.around)
-        expected, after = line.recorded.answer, self._after(turn)
-        if other is not None:
-            said = await other.say(line.message, turn.number)
-            other.keep(line.around)
-            expected, after = [(turn.first_event, event) for event in said], other.conversation
-        differs = difference(expected, actual, rules, common_state(before, reference))
+        right = self._recorded(line) if other is None else await _answered(line, other)
+        expected = tuple(event for _, event in right.answer)
+        found = self._divergence(line, actual, before, right, rules)
         return TriedTurn(
-            now.turn,
-            turn.number,
-            line.message,
-            tuple(actual),
-            tuple(event for _, event in expected),
-            now.slots,
-            after.slots,
-            None if differs is None else divergence(now.id, turn, before.slots, differs),
+            now.turn, number, line.message, tuple(actual), expected, now.slots, right.slots, found
         )
 
-    def _after(self, turn: Turn) -> Conversation:
-        """The record after a turn."""
-        return self._conversation.at(turn.first_event + len(turn.events) - 1)
+    def _recorded(self, line: ScriptLine) -> _Expected:
+        turn, at = line.recorded.turn, self._conversation.at
+        after = at(turn.first_event + len(turn.events) - 1)
+        return _Expected(line.recorded.answer, at(turn.first_event - 1).state, after.slots)
+
+    def _divergence(
+        self,
+        line: ScriptLine,
+        actual: Sequence[Event],
+        before: State,
+        right: _Expected,
+        rules: Rules,
+    ) -> Divergence | None:
+        state, turn = common_state(before, right.before), line.recorded.turn
+        differs = difference(right.answer, actual, rules, state)
+        if differs is None:
+            return None
+        found = divergence(self._conversation.id, turn, before.slots, differs)
+        return replace(found, message=line.message.text)
+
+
+async def _answered(line: ScriptLine, other: Rehearsal) -> _Expected:
+    turn, before = line.recorded.turn, other.conversation.state.copy()
+    said = await other.say(line.message, turn.number)
+    other.keep(line.around)
+    answer = [(turn.first_event, event) for event in said]
+    return _Expected(answer, before, other.conversation.slots)
 
 
 def keep(log: Turnlog, trial: Trial, as_: str, *, reason: str | None = None) -> Recorded:
