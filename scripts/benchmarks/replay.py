@@ -12,11 +12,9 @@ from typing import Any
 
 import turnlog
 from scripts.benchmarks.figures import Figure, at_least
-from scripts.benchmarks.replay_bots import ANSWER_SECONDS
-from scripts.benchmarks.sides import turn
+from scripts.benchmarks.replay_bots import ANSWER_SECONDS, TURNS, turn
 from turnlog.replay import replay
 
-TURNS = 8
 BOTS = "scripts.benchmarks.replay_bots"
 INSTANT, WAITING = f"{BOTS}:instant", f"{BOTS}:waits"
 

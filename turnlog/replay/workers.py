@@ -24,8 +24,8 @@ from turnlog.replay.here import one_of
 from turnlog.replay.replayed import ReplayedConversation
 from turnlog.replay.worker import Reply, Task
 
-AT_ONCE = 8
-"""Conversations that a process is given at once, for each that it replays at a time."""
+PORTIONS, AT_MOST = 16, 64
+"""In which each process gets its share, and conversations of one."""
 
 SURELY_WORTH_IT = 500
 """Conversations for which all processes are started at once."""
@@ -178,7 +178,7 @@ def replay_apart(
     work. Raises BotError where one of them ends, naming the conversation.
     """
     waiting = list(ids)
-    at_once = min(AT_ONCE * task.settings.concurrency, -(-len(waiting) // jobs) or 1)
+    at_once = _at_once(len(waiting), jobs, task.settings.concurrency)
     workers = Workers(task, jobs, hash_seed, len(waiting))
     pool = ThreadPoolExecutor(jobs)
     try:
@@ -188,6 +188,15 @@ def replay_apart(
     finally:
         workers.end()
         pool.shutdown(cancel_futures=True)
+
+
+def _at_once(count: int, jobs: int, concurrency: int) -> int:
+    """Conversations that a process is given: many, for it waits for more with nothing to do; few,
+    for the others wait for the last.
+    """
+    fair = -(-count // jobs) or 1
+    at_once = max(1, min(AT_MOST, count // (PORTIONS * jobs)))
+    return at_once if concurrency == 1 else min(fair, max(at_once, 8 * concurrency))
 
 
 def _chunks(ids: Iterable[str], size: int) -> Iterator[list[str]]:
