@@ -53,9 +53,11 @@ class Asking(NamedTuple):
             raise typer.BadParameter(f"--at-least {self.at_least} asks for more than --runs")
 
     def results(
-        self, log: Any, ids: Iterable[str], bot: str, rules: Any, *, once: bool
+        self, log: Any, ids: Iterable[str], bot: str, rules: Any, *, once: bool, every: bool
     ) -> Iterable[Any]:
-        """What each conversation's replay gives, in order. once: they are all of the log's."""
+        """What each conversation's replay gives, in order. once: they are all of the log's. every:
+        with all differences of a turn.
+        """
         from turnlog.replay import flaky, many
 
         options: Any = {
@@ -63,7 +65,7 @@ class Asking(NamedTuple):
             "concurrency": self.concurrency, "tools": self.tools, "once": once,
         }  # fmt: skip
         if self.runs == 1:
-            return many.replay(log, ids, bot, pdb=self.pdb, **options)
+            return many.replay(log, ids, bot, pdb=self.pdb, every=every, **options)
         at_least = self.at_least or self.runs
         return flaky.replay_again(log, ids, bot, runs=self.runs, at_least=at_least, **options)
 

@@ -103,7 +103,7 @@ def replay(
     with open_log(readonly=True) as log:
         chosen = choice.ids(log, ids or ())
         whole = all_ and not any(choice)
-        results = how.results(log, chosen, bot, allowed, once=whole)
+        results = how.results(log, chosen, bot, allowed, once=whole, every=bool(known.accepted))
         results = (known.applied(one, allowed) for one in results)
         head = run.head(log, bot, rules=allowed, time=time.time())
         if out is not None:

@@ -15,7 +15,7 @@ An entry is added at the end and nothing else is changed, so that comments and o
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from errno import ENOSPC
 from pathlib import Path
@@ -64,14 +64,19 @@ class Accepted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return any(one.says is None or said in one.says for one in alike)
 
     def applied(self, replayed: ReplayedConversation, rules: Rules) -> ReplayedConversation:
-        """With the accepted ones among its divergences put aside."""
+        """With the accepted ones among its divergences put aside.
+
+        Of the others it has the first of each turn: it was replayed with `every`, so that what is
+        accepted hides nothing else.
+        """
         if not self.accepted:
             return replayed
         known: list[Divergence] = []
         others: list[Divergence] = []
         for one in replayed.divergences:
             (known if self.covers(one, rules) else others).append(one)
-        return replace(replayed, divergences=tuple(others), accepted=tuple(known))
+        shown = tuple(_first_of_turns(others))
+        return replace(replayed, divergences=shown, accepted=tuple(known))
 
     def among(self, groups: Iterable[str]) -> list[str]:
         """Those of the groups that are in the list."""
@@ -81,6 +86,15 @@ class Accepted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def stale(self, seen: Collection[str]) -> list[str]:
         """Its groups that are not among those that were seen."""
         return list(dict.fromkeys(one.group for one in self.accepted if one.group not in seen))
+
+
+def _first_of_turns(divergences: Iterable[Divergence]) -> Iterator[Divergence]:
+    """Of several runs there are more of a turn, which are all shown."""
+    turns: set[int] = set()
+    for one in divergences:
+        if one.turn not in turns or type(one) is not Divergence:
+            yield one
+        turns.add(one.turn)
 
 
 def load(path: Path) -> Accepted:

@@ -69,6 +69,7 @@ class Replayer:
         with opened as source:
             chosen = list(source.ids(trials=False) if ids is None else ids)
             options: dict[str, Any] = {"timeout": timeout, "jobs": jobs, "once": ids is None}
+            options["every"] = bool(known.accepted)
             results = many.replay(source, chosen, loaded, rules=allowed, **options)
             replayed = [known.applied(one, allowed) for one in results]
         check_something_was_replayed(replayed)

@@ -276,6 +276,16 @@ def test_what_is_accepted_is_quiet_until_it_says_something_else(
     assert "no longer seen" not in some.err, "only some were replayed"
 
 
+def test_what_is_accepted_hides_no_other_difference_of_its_turn(replay: Callable[..., Ran]):
+    replay(OTHER, out="run.jsonl")
+    accept()
+    ran = replay(f'{OTHER}, SlotSet("seen", True)', "--accepted", "accepted.toml", "--json")
+    assert ran.status == 1
+    shown = [json.loads(line) for line in ran.out.splitlines()]
+    assert [line["kind"] for line in shown] == ["extra"] * 6 + ["group"]
+    assert "accepted: 6 turns of 1 group" in ran.err
+
+
 def test_a_number_that_changed_is_accepted_as_that_number(replay: Callable[..., Ran]):
     known = ("a", "c", "--accepted", "accepted.toml")
     replay('f"{word}: {int(number) + 1} so far"', "a", "c", out="run.jsonl")
