@@ -25,6 +25,7 @@ class Asker:
         self.settings = settings
         self.rules = settings.rules
         self._watchdog = watchdog
+        self.rules.load_judges()
 
     async def answer(
         self, scratch: Conversation, message: UserUttered, calls: Sequence[Recorded]

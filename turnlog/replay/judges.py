@@ -26,7 +26,7 @@ def judge(name: str) -> Judge:
     def judging(expected: Any, actual: Any) -> bool:
         try:
             verdict = given(expected, actual)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise JudgeError(f"judge {name!r} raised {type(error).__name__}: {error}") from error
         if not isinstance(verdict, bool):
             raise JudgeError(f"judge {name!r} returned {verdict!r:.80}, not True or False")

@@ -13,6 +13,7 @@ import msgspec
 
 from turnlog.errors import FormatError
 from turnlog.replay.allowance import MASK, Allowance, PlainEvent, check_mask
+from turnlog.replay.judges import judge
 
 Ignorable = Literal[
     "intent", "entity", "slot", "action", "text", "tool_call", "tool_arguments", "order"
@@ -57,6 +58,12 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return any(
             one.is_about(expected, action) and one.allows(expected, actual) for one in self.allow
         )
+
+    def load_judges(self) -> None:
+        """Raise JudgeError for one that cannot be loaded, before anything is replayed."""
+        for one in self.allow:
+            if one.judge is not None:
+                judge(one.judge)
 
 
 def combined(
