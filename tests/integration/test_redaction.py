@@ -336,7 +336,7 @@ QUERY: dict[str, list[Any]] = {
     "wait": ["false"], "stream": ["true"], "all_sessions": ["true"], "to": [3], "base": [1],
     "writer": ["w"], "fresh": ["true"], "keep_unknown": ["true"],
     "event": [1, 5, 12], "turn": [0, 1, 3], "text": ["xanthippe", "a"], "back": ["true"],
-    "slot": ["name", "Xanthippe"], "conversation": ["x"], "group": ["x"], "other": ["x"], "at": [3],
+    "slot": ["name"], "conversation": ["x"], "group": ["x"], "other": ["x"], "at": [3],
 }  # fmt: skip
 """Values of every parameter of a query."""
 
