@@ -124,7 +124,7 @@ def test_an_export_is_of_what_held_at_its_position(tmp_path: Path) -> None:
         ("user=al", {"alice", "carol"}, {"alice", "bob", "carol"}),
         ("outcome=resolved", {"alice"}, {"alice", "bob", "dora"}),
     ):
-        asked = ["export", "--db", db, "--format", "openai", "--where", where, "--out"]
+        asked = ["export", "--db", db, "--format", "jsonl", "--where", where, "--out"]
         assert run(*asked, tmp_path / "then", "--at-position", position).status == 0
         assert run(*asked, tmp_path / "now").status == 0
         found = []

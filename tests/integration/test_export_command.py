@@ -34,7 +34,8 @@ def talk(log: turnlog.Turnlog, id: str, *, user: str, city: str) -> None:
 
 
 def export(*arguments: object) -> Ran:
-    return run("export", *arguments)
+    ids = () if "--verify" in arguments else ("--ids", "keep")
+    return run("export", *arguments, *ids)
 
 
 def train(out: str, *more: object) -> Ran:

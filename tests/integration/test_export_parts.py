@@ -26,7 +26,8 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def export(out: str, *more: object) -> Ran:
-    return run("export", "--format", "openai", "--out", out, "--split", SHARES, *more)
+    asked = ("--format", "openai", "--ids", "keep", "--split", SHARES)
+    return run("export", *asked, "--out", out, *more)
 
 
 def placed(folder: Path) -> dict[str, str]:

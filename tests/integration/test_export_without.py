@@ -54,7 +54,7 @@ def talk(log: turnlog.Turnlog, id: str, user: str, about: str = "a table") -> No
 
 
 def export(format: str, out: str, *more: object) -> Ran:
-    return run("export", "--format", format, "--out", out, *more)
+    return run("export", "--format", format, "--out", out, "--ids", "keep", *more)
 
 
 def note(path: Path) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def db(tmp_path: Path) -> str:
 
 
 def export(db: str, format: str, out: Path) -> bytes:
-    ran = run("--db", db, "export", "--format", format, "--out", out)
+    ran = run("--db", db, "export", "--format", format, "--out", out, "--ids", "keep")
     assert ran.status == 0, ran.err
     return out.read_bytes()
 

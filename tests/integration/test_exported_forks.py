@@ -44,7 +44,9 @@ def db(tmp_path: Path) -> str:
 
 
 def exported(db: str, out: Path, format: str = "jsonl", *ids: str) -> Any:
-    ran = run("--db", db, "export", *ids, "--format", format, "--out", out, "--json")
+    ran = run(
+        "--db", db, "export", *ids, "--format", format, "--out", out, "--json", "--ids", "keep"
+    )
     assert ran.status == 0, ran.err
     return ran.json
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,11 +20,21 @@ Of = Annotated[
 ]
 
 
-def datasets(of: Of = None) -> None:
+Examples = Annotated[
+    Path | None,
+    typer.Option("--examples", metavar="MANIFEST", help="The examples of an export instead."),
+]
+
+
+def datasets(of: Of = None, examples: Examples = None) -> None:
     """List the exports that were recorded, the oldest first.
 
-    Also of a person who was erased since.
+    Also of a person who was erased since. Or list the examples of one, with the conversations' ids
+    in the log, whatever they are called in the export.
     """
+    if examples is not None:
+        _list_examples(examples)
+        return
     from msgspec.structs import asdict
 
     from turnlog.audit import datasets as found
@@ -34,6 +45,22 @@ def datasets(of: Of = None) -> None:
             return
         shares = ({**_line(each), **asdict(share)} for each, share in found.with_person(log, of))
         output.lines(shares, columns=(*COLUMNS, "theirs", "erased"))
+
+
+def _list_examples(manifest: Path) -> None:
+    from msgspec.structs import asdict
+
+    from turnlog.training.manifest import read
+    from turnlog.training.names import Names
+
+    with open_log(readonly=True) as log:
+        noted = read(manifest)
+        names = Names(log, pseudonyms=noted.options.pseudonyms)
+        lines = (
+            {"as": x.conversation, **asdict(x), "conversation": names.found(x.conversation)}
+            for x in noted.examples
+        )
+        output.lines(lines, columns=("file", "as", "conversation", "events"))
 
 
 def _line(dataset: Dataset) -> dict[str, Any]:

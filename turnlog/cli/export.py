@@ -84,6 +84,10 @@ Trim = Annotated[
     bool,
     typer.Option("--trim", help="openai, trl, parquet: end each with the assistant's last answer."),
 ]
+AsIds = Annotated[
+    str | None,
+    typer.Option("--ids", metavar="WHAT", help="keep or pseudonyms; else as the format has them."),
+]
 To = Annotated[
     str | None,
     typer.Option("--to", metavar="WHOM", help="Who gets it; the log keeps that."),
@@ -122,6 +126,7 @@ def export(
     type: Type = None,
     standard: Standard = False,
     trim: Trim = False,
+    as_ids: AsIds = None,
     to: To = None,
     unrecorded: Unrecorded = False,
     without: Without = None,
@@ -154,6 +159,7 @@ def export(
             include=included(include),
             skip_faulty=skip_faulty,
             together=split is not None,
+            pseudonyms=_has_pseudonyms(as_ids, format),
             leak_free=split is not None and not allow_leaks and by != "conversation",
             settings=_set(
                 prefix=prefix, turns=turns, type=type, standard=standard or None, trim=trim or None
@@ -161,6 +167,15 @@ def export(
         )
         totals = write(log, plan, out, progress=progress, ledger=ledger)
     _tell(totals, plan, out)
+
+
+def _has_pseudonyms(asked: str | None, format: str) -> bool:
+    from turnlog.serializers.formats import codec
+
+    if asked not in (None, "keep", "pseudonyms"):
+        raise typer.BadParameter("--ids takes keep or pseudonyms")
+    kind = codec(format)
+    return not (kind.whole or kind.keeps_ids) if asked is None else asked == "pseudonyms"
 
 
 def _without(

@@ -48,6 +48,7 @@ class Options(msgspec.Struct, frozen=True):
     together: bool = False
     leak_free: bool = False
     pinned: bool = False
+    pseudonyms: bool = False
     settings: dict[str, Any] = {}
 
 
@@ -168,7 +169,6 @@ class ManifestWriter:
     def __init__(self, out: BinaryIO, plan: ExportPlan, export: str | None = None) -> None:
         self._out = out
         self._first = True
-        self.conversations: dict[str, None] = {}
         out.write(b"{")
         self._members(header(plan, export))
         out.write(b'"examples": [')
@@ -177,13 +177,11 @@ class ManifestWriter:
         """The same examples, each noted as it passes."""
         for example in examples:
             events = (example.first_event, example.last_event)
-            entry = ManifestEntry(
-                file, example.conversation, events, digest_of(example), example.evidence
-            )
+            name, digest = example.conversation, digest_of(example)
+            entry = ManifestEntry(file, name, events, digest, example.evidence)
             self._out.write(b"\n" if self._first else b",\n")
             self._out.write(dumps(entry))
             self._first = False
-            self.conversations[example.conversation] = None
             yield example
 
     def close(self, totals: Totals) -> None:

@@ -63,7 +63,7 @@ class Pins:
         self._leave([entry for entry in entries if _take(wanted, entry.sha256)])
         self._kept += len(kept)
         self._others += not kept
-        mine = [example for example in kept if not self._is_revoked(example)]
+        mine = [x for x in kept if not self._has(id, (x.first_event, x.last_event))]
         self.revoked += len(kept) - len(mine)
         return mine
 
@@ -84,9 +84,6 @@ class Pins:
         theirs = [entry for entry in entries if self._has(entry.conversation, entry.events)]
         self.revoked += len(theirs)
         self.gone += [entry for entry in entries if entry not in theirs]
-
-    def _is_revoked(self, example: Example) -> bool:
-        return self._has(example.conversation, (example.first_event, example.last_event))
 
     def _has(self, conversation: str, events: tuple[int, int]) -> bool:
         return self._revoked is not None and self._revoked.has(conversation, *events)

@@ -27,7 +27,7 @@ class ExportPlan(msgspec.Struct, frozen=True):
     must not be written and go on, instead of writing nothing. together: near-duplicates go into one
     part, which exports before did not see. leak_free: write nothing where users or texts are in
     more than one part. pinned: of the examples that a manifest names, in their files, and no
-    others. settings: the format's own.
+    others. pseudonyms: conversations go by pseudonyms instead of ids. settings: the format's own.
     """
 
     format: str
@@ -41,6 +41,7 @@ class ExportPlan(msgspec.Struct, frozen=True):
     together: bool = False
     leak_free: bool = False
     pinned: bool = False
+    pseudonyms: bool = False
     settings: dict[str, Any] = {}
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from turnlog.errors import FormatError
 from turnlog.training import manifest
 from turnlog.training.ledger import Ledger
 from turnlog.training.manifest import Totals
+from turnlog.training.names import read
 from turnlog.training.pins import Pins
 from turnlog.training.plan import ExportPlan
 from turnlog.training.revoking import Revoked
@@ -35,7 +36,7 @@ def without(
     as well. out: None for a place beside the old one. Raises UnknownPerson, or FormatError for what
     is no manifest of this log's.
     """
-    noted = manifest.read(path)
+    noted = read(log, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     pins = Pins(noted, Revoked(log, person), manifest=digest)
     plan = replace(noted.plan, pinned=True, ids=None, where=None)

@@ -15,6 +15,7 @@ from turnlog.storage.private_folder import PrivateFolder
 from turnlog.training import manifest
 from turnlog.training.leaks import Leak
 from turnlog.training.manifest import Manifest, ManifestEntry, Totals
+from turnlog.training.names import read
 from turnlog.training.pins import Pins
 from turnlog.training.write import Progress, export
 
@@ -37,7 +38,7 @@ def verify(
 
     Raises FormatError for what is no manifest.
     """
-    noted = manifest.read(path)
+    noted = read(log, path)
     yield from _files(noted, path.parent)
     with PrivateFolder() as other:
         again, totals = _again(log, noted, Path(other), progress)
@@ -76,7 +77,7 @@ def _again(
     out = folder if plan.split is not None else folder / next(iter(noted.files), "examples")
     totals = export(log, plan, out, progress=progress, pins=pins)
     written = manifest.place(out, folder=plan.split is not None)
-    return (manifest.read(written) if written and written.exists() else None), totals
+    return (read(log, written) if written and written.exists() else None), totals
 
 
 def _files(noted: Manifest, folder: Path) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ from turnlog.training import manifest
 from turnlog.training.leaks import Leaks
 from turnlog.training.ledger import Ledger
 from turnlog.training.manifest import FaultyConversation, File, Totals
+from turnlog.training.names import Names
 from turnlog.training.pins import Pins
 from turnlog.training.placement import Placement, Placer
 from turnlog.training.plan import ExportPlan
@@ -62,7 +63,7 @@ def export(
     note = manifest.place(out, folder=folder is not None) or Path(os.devnull)
     with _unfinished([*files.values(), note], folder=folder) as (opened, finish):
         id = None if ledger is None else ledger.export_id(plan)
-        writer = manifest.ManifestWriter(opened[note], plan, id)
+        writer = manifest.ManifestWriter(opened[note], run.outside, id)
         for name, path in files.items():
             examples = writer.noted(run.examples(name), path.name)
             run.codec.write(run.counted(examples), opened[path])
@@ -71,10 +72,10 @@ def export(
         totals = run.close()
         if totals.stop(plan):
             return replace(totals, files={})
-        writer.close(totals)
+        writer.close(run.names.outside(totals))
         if ledger is not None:
             opened[note].flush()
-            ledger.record(plan, writer.conversations, opened[note])
+            ledger.record(plan, run.conversations, opened[note])
         finish()
     return totals
 
@@ -95,6 +96,8 @@ class _Run:
         self.codec = plan.codec()
         self.totals = Totals(shared={}, held={}, faulty=[], refused=[], nothing=[], files={})
         self.written = 0
+        self.conversations: list[str] = []
+        self.names = Names(log, pseudonyms=plan.pseudonyms)
         self._log = log
         self._plan = plan
         self._progress = progress
@@ -105,6 +108,12 @@ class _Run:
         self._done = 0
         self._pins = pins
         self._placement = None if plan.split is None or pins else self._placed()
+
+    @property
+    def outside(self) -> ExportPlan:
+        """The plan as a manifest has it."""
+        ids = self._plan.ids
+        return replace(self._plan, ids=ids and sorted(map(self.names.shown, ids)))
 
     def _placed(self) -> Placement:
         with TemporaryFile() as file:
@@ -160,7 +169,7 @@ class _Run:
         except FormatError as error:
             if self._pins is None:
                 kind = self.totals.refused if isinstance(error, Unholdable) else self.totals.faulty
-                kind.append(_fault(error, dialogue, seen))
+                kind.append(_fault(error, conversation.id, dialogue, seen))
                 return []
             examples = []
         if self._pins is not None:
@@ -171,6 +180,8 @@ class _Run:
             self.totals.nothing.append(conversation.id)
         if examples or self._pins is None:
             self._note(conversation, seen)
+        if examples:
+            self.conversations.append(conversation.id)
         if examples and name is not None:
             self._leaks.look(name, conversation, dialogue)
         return examples
@@ -198,11 +209,12 @@ class _Run:
 
     def _dialogue(self, conversation: PastConversation, seen: Counted) -> Dialogue:
         """What is written of it; of a fork the rest, which a whole format says the origin of."""
-        held, id = conversation.held, conversation.id
+        held, id = conversation.held, self.names.shown(conversation.id)
         if not self.codec.whole or not held.events:
             return Dialogue(id, seen.events)
         first, turn = held.events + 1, conversation.held_turns
-        return Dialogue(id, seen.events, first, turn, held.holder)
+        holder = held.holder and self.names.shown(held.holder)
+        return Dialogue(id, seen.events, first, turn, holder)
 
 
 def _placed(example: Example, seen: Counted, begin: int) -> Example:
@@ -210,10 +222,10 @@ def _placed(example: Example, seen: Counted, begin: int) -> Example:
     return replace(example, first_event=first, last_event=last)
 
 
-def _fault(error: FormatError, dialogue: Dialogue, seen: Counted) -> FaultyConversation:
+def _fault(error: FormatError, id: str, dialogue: Dialogue, seen: Counted) -> FaultyConversation:
     turn = _turn_of_raw(dialogue) if error.turn is None else error.turn
     placed = None if turn is None else seen.turns[turn]
-    return FaultyConversation(error.conversation or dialogue.name, error.why, placed, error.field)
+    return FaultyConversation(id, error.why, placed, error.field)
 
 
 def _turn_of_raw(dialogue: Dialogue) -> int | None:

@@ -34,6 +34,7 @@ class MultiwozCodec(DocumentCodec):
     """The files `data.json` and `*_subset.json`."""
 
     name = "multiwoz"
+    keeps_ids = True
     suffix = ".json"
     reads = writes = True
 

@@ -36,6 +36,7 @@ class SgdCodec(DocumentCodec):
     """The files `dialogues_*.json`."""
 
     name = "sgd"
+    keeps_ids = True
     suffix = ".json"
     reads = writes = True
     id_fields = ("dialogue_id",)

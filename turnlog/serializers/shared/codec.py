@@ -72,6 +72,9 @@ class Codec:
     whole: ClassVar[bool] = False
     """Whether it keeps what was recorded, all of it; the others are written to learn from, without
     what was taken back, failed or was redacted."""
+    keeps_ids: ClassVar[bool] = False
+    """Whether conversations go by their ids unless pseudonyms are asked for, in a format that is
+    not whole: one that gives a data set back."""
     libraries: ClassVar[tuple[str, ...]] = ()
     """Packages whose version decides about the bytes of a file."""
     extra: ClassVar[str] = ""

@@ -1,0 +1,99 @@
+"""Names: what conversations are called outside the log: by their ids, or by pseudonyms."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from turnlog.engine.log import Turnlog
+from turnlog.training import manifest
+from turnlog.training.manifest import Manifest, Totals
+
+_M = TypeVar("_M", bound=Totals)
+
+Rename = Callable[[str], str]
+
+
+class Names:
+    """The pseudonym of an id is the same in all exports of a log, and says nothing without its
+    secret: who has the log finds the id again.
+    """
+
+    def __init__(self, log: Turnlog, *, pseudonyms: bool) -> None:
+        self._log = log
+        self._pseudonyms = pseudonyms
+
+    def shown(self, id: str) -> str:
+        return pseudonym(self._log.store.reader.secret, id) if self._pseudonyms else id
+
+    def known(self, name: str) -> str:
+        """The id of what is called so; the name itself where the log has no such conversation."""
+        return self.found(name) or name
+
+    def found(self, name: str) -> str | None:
+        """The same; None where the log has, or had, no such conversation."""
+        if self._pseudonyms:
+            return self._ids.get(name)
+        return name if name in self._log else None
+
+    @cached_property
+    def _ids(self) -> dict[str, str]:
+        deleted = (recorded.conversation for recorded in self._log.deletions())
+        return {self.shown(id): id for id in chain(self._log.ids(), deleted)}
+
+    def outside(self, totals: Totals) -> Totals:
+        """As a manifest has them."""
+        return _renamed(totals, self.shown) if self._pseudonyms else totals
+
+    def inside(self, noted: Manifest) -> Manifest:
+        """A manifest as the log knows its conversations."""
+        if not self._pseudonyms:
+            return noted
+        ids = noted.query.ids
+        query = replace(noted.query, ids=ids and sorted(map(self.known, ids)))
+        examples = [replace(x, conversation=self.known(x.conversation)) for x in noted.examples]
+        renamed: Manifest = replace(_renamed(noted, self.known), query=query, examples=examples)
+        return renamed
+
+
+def read(log: Turnlog, path: Path) -> Manifest:
+    """A manifest with the ids that the log has, whatever it calls them.
+
+    Raises FormatError for what is no manifest, or one that a newer version wrote.
+    """
+    noted = manifest.read(path)
+    return Names(log, pseudonyms=noted.options.pseudonyms).inside(noted)
+
+
+def pseudonym(secret: bytes, id: str) -> str:
+    digest = hmac.digest(secret, b"\x1fpseudonym " + id.encode("utf-8", "surrogatepass"), "sha256")
+    return f"c-{digest[:10].hex()}"
+
+
+def _renamed(totals: _M, rename: Rename) -> _M:
+    def each(found: Iterable[Any], *fields: str) -> list[Any]:
+        return [replace(x, **{f: _named(getattr(x, f), rename) for f in fields}) for x in found]
+
+    held = {rename(id): (n, by and rename(by)) for id, (n, by) in totals.held.items()}
+    changed: _M = msgspec.structs.replace(
+        totals,
+        nothing=[*map(rename, totals.nothing)],
+        shared={rename(id): turns for id, turns in totals.shared.items()},
+        held=held,
+        faulty=each(totals.faulty, "conversation"),
+        refused=each(totals.refused, "conversation"),
+        between=each(totals.between, "conversation", "near"),
+        leaks=each(totals.leaks, "conversations"),
+    )
+    return changed
+
+
+def _named(value: Any, rename: Rename) -> Any:
+    return [*map(rename, value)] if isinstance(value, list) else rename(value)
