@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from itertools import islice, takewhile
 from typing import Any
 
@@ -12,7 +11,6 @@ from msgspec.structs import replace
 
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.dialogue import Turn
-from turnlog.domain.events import Event
 from turnlog.domain.fold import Fold
 from turnlog.domain.traits import opens_turn
 from turnlog.engine.log import Turnlog
@@ -23,7 +21,7 @@ from turnlog.replay.coverage import covered
 from turnlog.replay.divergence import Divergence, link
 from turnlog.replay.group_key import key
 from turnlog.replay.replayed import ReplayedConversation
-from turnlog.replay.turns import recorded_turns
+from turnlog.replay.turns import said_turns
 
 
 async def replay_one(log: Turnlog, id: str, asker: Asker) -> ReplayedConversation:
@@ -33,24 +31,25 @@ async def replay_one(log: Turnlog, id: str, asker: Asker) -> ReplayedConversatio
     """
     began, rules = time.perf_counter(), asker.rules
     conversation = log.conversation(id)
-    folded = Fold(conversation.events)
-    folded.take(_before_turns(conversation))
+    events = list(conversation.events())
+    folded = Fold(lambda: events)
+    folded.take(takewhile(lambda event: not opens_turn(event), events))
     counts: Counter[str] = Counter()
     found: list[Divergence] = []
     used: set[str] = set()
     shared = shared_turns(log, conversation) if asker.settings.once else 0
-    for turn, answer, why, calls in recorded_turns(conversation):
+    for turn, answer, why, calls in said_turns(events, conversation.gaps(events)):
         reason = "shared" if turn.number <= shared else why
         folded.take(turn.events[:1])
         counts[reason or "turns"] += 1
         if reason is None and turn.message is not None:
             scratch = conversation.earlier(folded.state.copy())
-            slots = dict(scratch.slots)
             said = await asker.answer(scratch, turn.message, calls)
             actual = [conversation.as_shown(turn.first_event, event) for event in said]
             used.update(covered(rules, [*(event for _, event in answer), *actual]))
             differing = differences(answer, actual, rules, folded.state)
             for each in differing if asker.settings.every else islice(differing, 1):
+                slots = conversation.earlier(folded.state).slots
                 found.append(divergence(id, turn, slots, each))
         folded.take(turn.events[1:])
     seconds = time.perf_counter() - began
@@ -72,10 +71,6 @@ def shared_turns(log: Turnlog, fork: Conversation) -> int:
     pasts = SharedPasts(log, lambda head, state: not state.lineage.trial)
     held = pasts.of(head, state)
     return fork.at(held.events).turn if held.events else 0
-
-
-def _before_turns(conversation: Conversation) -> Iterator[Event]:
-    return takewhile(lambda event: not opens_turn(event), conversation.events())
 
 
 def divergence(id: str, turn: Turn, slots: dict[str, Any], difference: Difference) -> Divergence:
