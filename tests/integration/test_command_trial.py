@@ -109,6 +109,17 @@ def test_what_cannot_be_tried_is_refused(db: str, options: list[str], why: str) 
     assert ran.out == ""
 
 
+@pytest.mark.parametrize(
+    "options",
+    [["--out", "run.jsonl"], ["--junit", "r.xml"], ["--html", "r.html"], ["--first"], ["--pdb"],
+     ["--runs", "2"], ["--jobs", "2"], ["--last", "1"], ["--accepted", "accepted.toml"]],
+)  # fmt: skip
+def test_options_of_a_replay_of_the_record_are_refused(db: str, options: list[str]) -> None:
+    ran = run("replay", "anna", "--bot", "tried_shop:bot", "--from-turn", "1", *options)
+    assert (ran.status, ran.out) == (2, "")
+    assert "goes on alone" in ran.err
+
+
 def test_one_conversation_at_a_time(db: str) -> None:
     ran = run("replay", "--all", "--bot", "tried_shop:bot", "--from-turn", "1")
     assert ran.status == 2

@@ -95,6 +95,9 @@ def replay(
     allowed = rule.combined(rules, ignore or (), ignore_slot or (), mask or ())
     alone = trial.TrialOptions(from_turn, say, edit or (), follow, beside, as_)
     if alone.given:
+        if out or accepted or junit or html or first or any(choice) or runs > 1 or jobs > 1 or pdb:
+            why = "what goes on alone has no run, report, group or choice of conversations"
+            raise typer.BadParameter(why)
         trial.replay_trial(
             ids or (), bot, alone, rules=allowed, timeout=timeout, live=tools == "live"
         )

@@ -107,7 +107,8 @@ def go_on(
     timeout: seconds an answer may take. live: calls run the bot's tools, instead of getting the
     recorded result of an equal call.
 
-    It runs an event loop of its own: an async program calls it in a thread. Raises OutOfRange where
+    It runs an event loop of its own: an async program calls it in a thread, where a bot that blocks
+    is not broken off. Raises OutOfRange where
     there is no such turn or event, FormatError for an edit that is none, ConversationError where a
     message was redacted, and BotError.
     """
