@@ -84,21 +84,18 @@ def _section(group: DivergenceGroup, divergences: Sequence[Divergence]) -> Itera
     yield element("p", f"{size}{more}")
     names = {"conversation": "id", "turn": "turn", "user": "user", "expected": "", "actual": ""}
     heads = (element("th", name, class_=style) for name, style in names.items())
-    yield element("table", element("tr", *heads), [_row(one) for one in shown])
+    yield element("table", element("tr", *heads), [row for one in shown for row in _rows(one)])
 
 
-def _row(one: Divergence) -> Element:
-    actual = [_code(one.actual), *_trace(one.actual)]
-    cells = (one.conversation, one.turn, one.message, _code(one.expected), actual)
-    return element("tr", *(element("td", cell) for cell in cells))
+def _rows(one: Divergence) -> Iterable[Element]:
+    """The turn; under it, over the whole width, the traceback of a bot that raised."""
+    cells = (one.conversation, one.turn, one.message, _code(one.expected), _code(one.actual))
+    yield element("tr", *(element("td", cell) for cell in cells))
+    if (trace := traceback(one.actual)) is not None:
+        yield element("tr", element("td", element("pre", trace), colspan=str(len(cells))))
 
 
 def _code(value: Any) -> Element:
     event = without_traceback(value)
     text = "–" if value is None else json.dumps(json.loads(dumps(event)), ensure_ascii=False)
     return element("code", text)
-
-
-def _trace(event: Any) -> Iterable[Element]:
-    if (trace := traceback(event)) is not None:
-        yield element("pre", trace)
