@@ -155,6 +155,12 @@ def test_a_rating_that_says_neither_is_no_verdict(tmp_path, rating):
     assert exported(tmp_path, *TALK, e.MessageRated(5, rating), type="unpaired") == []
 
 
+def test_one_of_several_stars_is_not_good(tmp_path):
+    said = (*TALK, e.MessageRated(5, 1), e.MessageRated(7, 4), e.MessageRated(3, "down"))
+    rows = exported(tmp_path, *said, type="unpaired")
+    assert [(row["completion"], row["label"]) for row in rows] == [([CALLED], False)]
+
+
 def test_the_last_rating_counts(tmp_path):
     (row,) = exported(tmp_path, *TALK, e.MessageRated(5, 1), e.MessageRated(5, -1), type="unpaired")
     assert row["label"] is False

@@ -45,8 +45,8 @@ class Message(msgspec.Struct, frozen=True):
     def as_openai(self) -> dict[str, Any]:
         """The message as OpenAI's chat API takes it, without what that has no place for."""
         content = None if self.role == "tool" else self.metadata.get("content")
-        of_parts = content if isinstance(content, list) else ()
-        said = len(list(content_parts(of_parts)))  # by the content itself
+        # What the content says itself is said once.
+        said = len(list(content_parts(content))) if isinstance(content, list) else 0
         parts, audio = spoken(self.parts[said:], self.metadata)
         message = in_first_form(chat_message(self.role, parts, self.name), self.metadata)
         if audio is not None:

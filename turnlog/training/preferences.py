@@ -101,15 +101,21 @@ def _rewritten(
 
 
 def _verdicts(answers: _Answers, evidence: Sequence[RecordedEvent]) -> Iterator[Verdict]:
-    """The last rating of each answer that says good or bad."""
+    """The last rating of each answer that says good or bad; 1 of several stars says neither."""
     rated: dict[int, tuple[int, bool]] = {}
-    for each in evidence:
-        rating = each.event
-        if isinstance(rating, e.MessageRated) and rating.message in answers:
-            is_good = good(rating.rating)
-            rated |= {} if is_good is None else {rating.message: (each.number, is_good)}
+    ratings = [(each.number, each.event) for each in evidence]
+    given = [(n, event) for n, event in ratings if isinstance(event, e.MessageRated)]
+    are_stars = any(good(event.rating) is None for _, event in given if _is_number(event.rating))
+    for number, event in given:
+        is_good = None if are_stars and _is_number(event.rating) else good(event.rating)
+        if is_good is not None and event.message in answers:
+            rated[event.message] = number, is_good
     for message, (number, is_good) in sorted(rated.items()):
         yield Verdict(answers.prompt(message), answers.answer(message), is_good, (number,))
+
+
+def _is_number(rating: float | str | None) -> bool:
+    return isinstance(rating, int | float)
 
 
 def good(rating: float | str | None) -> bool | None:

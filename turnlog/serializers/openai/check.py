@@ -42,15 +42,17 @@ def somebody_answers(content: Content) -> Iterator[MessageFault]:
 def contents(content: Content) -> Iterator[MessageFault]:
     """What is said is a text, or parts; only calls need none, and only a tool may say nothing."""
     for index, message in enumerate(content["messages"]):
-        held, field = message.get("content"), f"messages[{index}].content"
-        is_text = isinstance(held, str)
+        held = message.get("content")
+        if (is_text := isinstance(held, str)) and held.strip():
+            continue
+        field = f"messages[{index}].content"
         if held is None and _says_otherwise(message):
             continue
         if isinstance(held, list) and held:
             yield from _parts(index, message)
         elif not is_text:
             yield index, field, f"must be a text or parts, not {held!r:.60}"
-        elif not held.strip() and not _may_say_nothing(message):
+        elif not _may_say_nothing(message):
             yield index, field, "nothing is said"
 
 
@@ -75,6 +77,8 @@ def _says_otherwise(message: Mapping[str, Any]) -> bool:
 def members(content: Content) -> Iterator[MessageFault]:
     """What stands beside the content is of the type that it has everywhere."""
     for index, message in enumerate(content["messages"]):
+        if len(message) == 2:  # role and content
+            continue
         for name in _TEXTS:
             if not isinstance(held := message.get(name, ""), str):
                 yield index, f"messages[{index}].{name}", f"must be a text, not {held!r:.60}"
@@ -85,9 +89,8 @@ def members(content: Content) -> Iterator[MessageFault]:
 
 def weights(content: Content) -> Iterator[MessageFault]:
     for index, message in enumerate(content["messages"]):
-        weight, field = message.get("weight", 1), f"messages[{index}].weight"
-        if weight not in (0, 1):
-            yield index, field, f"{weight!r:.60} is neither 0 nor 1"
+        if (weight := message.get("weight", 1)) not in (0, 1):
+            yield index, f"messages[{index}].weight", f"{weight!r:.60} is neither 0 nor 1"
 
 
 def tools(content: Content) -> Iterator[MessageFault]:
@@ -119,10 +122,14 @@ def parameters(content: Content) -> Iterator[MessageFault]:
 
 
 def call_ids(content: Content) -> Iterator[MessageFault]:
-    """The calls of a message have ids of their own, and names."""
+    """The calls of a message, which is the assistant's, have ids of their own, and names."""
     for index, message in enumerate(content["messages"]):
+        if not (calls := message.get("tool_calls")):
+            continue
+        if message.get("role") != "assistant":
+            yield index, f"messages[{index}].tool_calls", "is no member of this role"
         seen: set[str] = set()
-        for at, call in enumerate(message.get("tool_calls") or ()):
+        for at, call in enumerate(calls):
             if call.get("id") in seen:
                 field = f"messages[{index}].tool_calls[{at}].id"
                 yield index, field, f"{call.get('id')!r:.60} names two calls"
@@ -130,13 +137,6 @@ def call_ids(content: Content) -> Iterator[MessageFault]:
     for index, field, function in _functions(content):
         if not isinstance(name := function.get("name"), str) or not name:
             yield index, f"{field}.name", "the function has no name"
-
-
-def callers(content: Content) -> Iterator[MessageFault]:
-    """Only the assistant calls."""
-    for index, message in enumerate(content["messages"]):
-        if message.get("role") != "assistant" and message.get("tool_calls"):
-            yield index, f"messages[{index}].tool_calls", "is no member of this role"
 
 
 def arguments(content: Content) -> Iterator[MessageFault]:
@@ -191,6 +191,8 @@ def _unanswered(waiting: list[Any], index: int) -> Iterator[MessageFault]:
 def _functions(content: Content) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
     """What is called: index of the message, field, and the function with its arguments."""
     for index, message in enumerate(content["messages"]):
+        if len(message) == 2:  # role and content
+            continue
         for at, call in enumerate(message.get("tool_calls") or ()):
             function = call.get("function", {})
             yield index, f"messages[{index}].tool_calls[{at}].function", function
@@ -218,7 +220,7 @@ def _parsed(text: str) -> Any:
 
 
 CHECKS: list[Callable[[Content], Iterator[MessageFault]]] = [
-    roles, somebody_answers, contents, members, weights, tools, parameters, call_ids, callers,
-    arguments, answers,
+    roles, somebody_answers, contents, members, weights, tools, parameters, call_ids, arguments,
+    answers,
 ]  # fmt: skip
 """Every check an example must pass; a list, so that others can add to it."""

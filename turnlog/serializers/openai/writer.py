@@ -58,7 +58,8 @@ def _written(message: Message, first: e.Event, lost: Counter[str]) -> dict[str, 
         written["role"] = (first.extra or {}).get("role", "tool")
         lost["result that is no text"] += written["content"] is not first.result
     calls = written.pop("tool_calls", None)
-    _give_arguments(written, calls or ())
+    if calls or FUNCTION_CALL in written:
+        _give_arguments(written, calls or ())
     written |= _members(written, first, lost)
     return written if calls is None else {**written, "tool_calls": calls}
 
