@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from turnlog.cli import output
 from turnlog.cli.settings import settings
 
 Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")]
@@ -68,6 +69,21 @@ class Asking(NamedTuple):
             return many.replay(log, ids, bot, pdb=self.pdb, every=every, **options)
         at_least = self.at_least or self.runs
         return flaky.replay_again(log, ids, bot, runs=self.runs, at_least=at_least, **options)
+
+    def tell_flaky(self, replayed: Iterable[Any]) -> None:
+        """How many turns differ in every run, and how many in some."""
+        from turnlog.replay.flaky import is_flaky
+
+        if self.runs == 1 or settings().json:
+            return
+        turns: dict[tuple[str, int], bool] = {}
+        for divergence in (each for one in replayed for each in one.divergences):
+            turn = divergence.conversation, divergence.turn
+            turns[turn] = is_flaky(divergence, self.runs) and turns.get(turn, True)
+        flaky = sum(turns.values())
+        output.say(
+            f"runs: {self.runs}, turns that differ: {len(turns) - flaky:,}, flaky: {flaky:,}"
+        )
 
     def status(self, replayed: Iterable[Any]) -> int:
         """The exit status. Raises BotError where nothing was replayed."""

@@ -112,6 +112,7 @@ def replay(
         if out is not None:
             results = run.kept(results, out, head)
         replayed = found.show(results, len(chosen), first=first)
+    how.tell_flaky(replayed)
     found.note_uncovered(allowed, replayed)
     found.note_accepted(known, replayed, whole=whole)
     found.note_next(replayed, out)

@@ -29,17 +29,17 @@ class Grouping:
 
     def __init__(self) -> None:
         self._groups: dict[str, DivergenceGroup] = {}
-        self._last: dict[str, str] = {}
+        self._last: dict[str, tuple[str, int]] = {}
 
     def add(self, divergences: Iterable[Divergence]) -> None:
         for each in divergences:
             group = self._groups.get(each.group) or DivergenceGroup(each.group, 0, 0, each)
-            is_new = self._last.get(each.group) != each.conversation
-            self._last[each.group] = each.conversation
+            last, turn = self._last.get(each.group), (each.conversation, each.turn)
+            self._last[each.group] = turn
             self._groups[each.group] = replace(
                 group,
-                conversations=group.conversations + is_new,
-                turns=group.turns + 1,
+                conversations=group.conversations + (last is None or last[0] != turn[0]),
+                turns=group.turns + (last != turn),
                 example=min(group.example, each, key=_length),
             )
 

@@ -143,6 +143,12 @@ def test_runs_share_processes_and_keep_the_order():
     assert order == [(id, turn) for id in ("text", "wrong_slot") for turn in range(1, TURNS + 1)]
 
 
+def test_people_are_told_how_many_turns_are_flaky():
+    done = run("replay", "text", "uuid", "right", "--bot", "flakybot:bot", "--runs", "2")
+    assert done.out.endswith("runs: 2, turns that differ: 4, flaky: 4\n")
+    assert all(line.split("\t")[2] == "4" for line in done.out.splitlines()[1:3])
+
+
 def test_one_run_has_no_runs_to_tell():
     done = run("replay", "text", "--bot", "flakybot:bot", "--json")
     assert done.status == 1
