@@ -183,12 +183,18 @@ async def why(
     def told(log: Turnlog) -> bytes:
         seen = log.conversation(conversation)
         moment = seen if event is None else seen.at(min(event, seen.state.event))
-        last = moment.state.event
-        chain = reasons.why(moment, slot) if slot else reasons.why_event(moment, last)
+        chain = _chain(moment, slot) if slot else reasons.why_event(moment, moment.state.event)
         found = ((link.role, between(seen, link.event, link.event)) for link in chain)
         return plain.dumps([{**item(one), "role": role} for role, [one] in found])
 
     return json(await log.read(told))
+
+
+def _chain(moment: Conversation, slot: str) -> list[reasons.Link]:
+    """Nothing for a slot that there is not: an error would say its name, which may be redacted."""
+    state = moment.state
+    is_known = slot in state.touched or slot in state.declared
+    return reasons.why(moment, slot) if is_known else []
 
 
 handlers = (timeline, event, whole, matched, compared, why)
