@@ -197,7 +197,7 @@ def test_numbers_in_texts(one: str, other: str, within: float | str, near: bool)
         ("number = -1", "-1"),
         ("number = nan", "nan"),
         ("mask = '('", "no regular expression"),
-        ("text = 'any'", "any"),
+        ("text = 'any of'", "or a list of texts that may replace each other"),
         ("text = []", "nothing that may differ"),
         ("txt = 'fold'", "txt"),
         ("buttons = 'titles'", "titles"),

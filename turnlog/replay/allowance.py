@@ -35,7 +35,7 @@ class Allowance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     tool: str | None = None
     argument: str | None = None
     action: str | None = None
-    text: Literal["fold", "contains"] | tuple[str, ...] | None = None
+    text: str | tuple[str, ...] | None = None
     number: int | float | str | None = None
     buttons: Literal["payloads"] | None = None
     mask: str | None = None
@@ -55,6 +55,8 @@ class Allowance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
             return "argument goes with tool"
         if self.buttons and (self.slot is not None or self.tool is not None):
             return "buttons are of messages, not of a slot or a tool"
+        if isinstance(self.text, str) and self.text not in ("fold", "contains"):
+            return "text is 'fold', 'contains' or a list of texts that may replace each other"
         compares = [self.text not in (None, "fold"), self.number is not None, bool(self.judge)]
         if sum(compares) > 1:
             return "takes one of number, judge and text = 'contains' or a list"
