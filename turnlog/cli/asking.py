@@ -81,9 +81,7 @@ class Asking(NamedTuple):
             turn = divergence.conversation, divergence.turn
             turns[turn] = is_flaky(divergence, self.runs) and turns.get(turn, True)
         flaky = sum(turns.values())
-        output.say(
-            f"runs: {self.runs}, turns that differ: {len(turns) - flaky:,}, flaky: {flaky:,}"
-        )
+        output.say(f"runs: {self.runs}, turns wrong: {len(turns) - flaky:,}, flaky: {flaky:,}")
 
     def status(self, replayed: Iterable[Any]) -> int:
         """The exit status. Raises BotError where nothing was replayed."""

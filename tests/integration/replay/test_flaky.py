@@ -145,7 +145,7 @@ def test_runs_share_processes_and_keep_the_order():
 
 def test_people_are_told_how_many_turns_are_flaky():
     done = run("replay", "text", "uuid", "right", "--bot", "flakybot:bot", "--runs", "2")
-    assert done.out.endswith("runs: 2, turns that differ: 4, flaky: 4\n")
+    assert done.out.endswith("runs: 2, turns wrong: 4, flaky: 4\n")
     assert all(line.split("\t")[2] == "4" for line in done.out.splitlines()[1:3])
 
 
