@@ -257,6 +257,19 @@ def test_causes_in_a_kept_trial_name_the_same_events(log: turnlog.Turnlog):
         assert (event.text or "").split()[0] == (cause.text or "").split()[-1]
 
 
+def test_a_trial_is_kept_on_every_back_end(url: str):
+    with turnlog.open(url) as log:
+        order(log, "anna", *ORDERS)
+        for turn in (1, 2, 3):
+            trial = go_on(log, "anna", TWICE, from_turn=turn)
+            keep(log, trial, f"what-if-{turn}")
+        with pytest.raises(InvalidEvent, match="is there already"):
+            keep(log, trial, "anna")
+        kept = [log.conversation(f"what-if-{turn}").slots for turn in (1, 2, 3)]
+        assert kept == [{"count": 6}, {"count": 5}, {"count": 4}]
+        assert list(log.ids(trials=False)) == ["anna"]
+
+
 def test_an_id_that_is_taken_keeps_nothing(log: turnlog.Turnlog):
     order(log, "bert", "a tea")
     before = {id: list(log.conversation(id).events()) for id in log.ids()}

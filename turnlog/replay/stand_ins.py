@@ -48,9 +48,12 @@ def words(value: Any) -> Iterator[str]:
 def said_words(event: Event) -> Iterator[str]:
     """Those of an event that are replaced."""
     for name, value in _replaceable(to_plain(event)):
+        held: Any = value
         if name == "entities":
-            value = [each.get("value") for each in value]
-        yield from words(list(value.values()) if _has_parameters(name, value) else value)
+            held = [each.get("value") for each in value]
+        elif _has_parameters(name, value):
+            held = list(value.values())
+        yield from words(held)
 
 
 class StandIns:
