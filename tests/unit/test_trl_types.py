@@ -138,8 +138,7 @@ def test_unpaired_are_both_of_each_pair_and_what_was_rated(tmp_path):
     rows = exported(tmp_path, *REWRITTEN, e.MessageRated(5, -1), type="unpaired")
     labels = [(row["completion"][0]["content"], row["label"]) for row in rows]
     assert labels == [
-        ("Any time!", True), ("Welcome!", False), ("Any time!", True), ("You are welcome.", False),
-        ("It rains.", False),
+        ("Any time!", True), ("Welcome!", False), ("You are welcome.", False), ("It rains.", False),
     ]  # fmt: skip
     assert rows[-1]["prompt"] == [ASKED, CALLED, RESULT]
     (text,) = exported(tmp_path, *TALK, e.MessageRated(5, "👍"), type="unpaired", standard=True)
@@ -148,6 +147,14 @@ def test_unpaired_are_both_of_each_pair_and_what_was_rated(tmp_path):
         "completion": " It rains.",
         "label": True,
     }
+
+
+def test_a_rating_is_of_the_answer_as_it_was_then(tmp_path):
+    said = (*TALK, e.MessageRated(7, "down"), e.MessageEdited(7, "Any time!"))
+    rows = exported(tmp_path, *said, e.MessageRated(7, None), type="unpaired")
+    labels = [(row["completion"][0]["content"], row["label"]) for row in rows]
+    assert labels == [("Any time!", True), ("Welcome!", False)]
+    assert [entry["evidence"] for entry in noted(tmp_path)] == [[9], [9, 8]]
 
 
 @pytest.mark.parametrize("rating", [3, 0.5, "hm", None])

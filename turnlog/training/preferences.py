@@ -34,17 +34,15 @@ def judgements(
     seen: what counts of the events in `recorded`; prompts and answers are dialogues of it. after:
     evidence up to this number is another conversation's, a fork of which this is.
     """
-    answers = _Answers(name, seen)
+    answers = _Answers(name, seen, recorded)
     evidence = [each for each in recorded if each.number > after]
-    return Judgements(
-        tuple(_preferences(answers, recorded, evidence)), tuple(_verdicts(answers, evidence))
-    )
+    return Judgements(tuple(_preferences(answers, evidence)), tuple(_verdicts(answers, evidence)))
 
 
 class _Answers:
     """The assistant's messages of a dialogue, by the numbers of their events in the log."""
 
-    def __init__(self, name: str, seen: Counted) -> None:
+    def __init__(self, name: str, seen: Counted, recorded: Sequence[RecordedEvent]) -> None:
         self._name = name
         self._events = seen.events
         self._bounds: dict[int, tuple[int, int]] = {}
@@ -53,6 +51,12 @@ class _Answers:
                 first, last = group.members[0][0], group.members[-1][0]
                 self._bounds |= {seen.numbers[at]: (first, last + 1) for at, _ in group.members}
         self._places = {number: at for at, number in enumerate(seen.numbers)}
+        self._versions: dict[int, list[RecordedEvent]] = defaultdict(list)
+        for each in recorded:
+            is_rewrite = isinstance(each.event, e.MessageEdited | e.MessageRegenerated)
+            number = _message(each) if is_rewrite else each.number
+            if number in self._bounds:
+                self._versions[number].append(each)
 
     def __contains__(self, number: int) -> bool:
         return number in self._bounds
@@ -61,47 +65,52 @@ class _Answers:
         return Dialogue(self._name, self._events[: self._bounds[number][0]])
 
     def answer(self, number: int) -> tuple[e.Event, ...]:
+        """As it is after all that was changed in it."""
         first, end = self._bounds[number]
         return self._events[first:end]
 
-    def as_it_was(self, number: int, text: str | None, data: Any) -> tuple[e.Event, ...]:
-        """The answer with this in place of what the event of that number says."""
+    def before(self, number: int, then: int) -> tuple[e.Event, ...]:
+        """As it was before the event `then` of the log."""
+        versions = [each for each in self._versions[number] if each.number < then]
+        if len(versions) == len(self._versions[number]):
+            return self.answer(number)
+        first: Any = versions[0].event
+        changed: Any = versions[-1].event
+        fields = {name: getattr(first, name) for name in ("text", "data") if hasattr(first, name)}
+        fields |= {name: getattr(changed, name) for name in fields if hasattr(changed, name)}
         place = self._places[number] - self._bounds[number][0]
         events = list(self.answer(number))
-        changed = {"text": text} | ({"data": data} if hasattr(events[place], "data") else {})
-        events[place] = replace(events[place], **changed)
+        events[place] = replace(events[place], **fields)
         return tuple(events)
 
 
-def _preferences(
-    answers: _Answers, recorded: Sequence[RecordedEvent], evidence: Sequence[RecordedEvent]
-) -> Iterator[Preference]:
-    """Of each answer that was edited or regenerated, what it was at last before what it was."""
-    said: dict[int, Any] = {each.number: each.event for each in recorded}
-    rewrites: dict[int, list[RecordedEvent]] = defaultdict(list)
-    for each in evidence:
-        if isinstance(each.event, e.MessageEdited | e.MessageRegenerated):
-            rewrites[each.event.message].append(each)
-    for number in sorted(rewrites.keys() & said.keys()):
-        if number in answers and hasattr(said[number], "text"):
-            yield from _rewritten(answers, number, said[number], rewrites[number])
+def _preferences(answers: _Answers, evidence: Sequence[RecordedEvent]) -> Iterator[Preference]:
+    """Of each answer that was edited or regenerated, what it is at last and what it was before."""
+    for each in sorted(evidence, key=_message):
+        rewrite = each.event
+        if isinstance(rewrite, e.MessageEdited | e.MessageRegenerated):
+            number = rewrite.message
+            if number in answers:
+                chosen, rejected = answers.answer(number), answers.before(number, each.number)
+                if chosen != rejected and _says_something(rejected):
+                    prompt = answers.prompt(number)
+                    yield Preference(prompt, chosen, rejected, (each.number,))
 
 
-def _rewritten(
-    answers: _Answers, number: int, first: Any, rewrites: Sequence[RecordedEvent]
-) -> Iterator[Preference]:
-    chosen = answers.answer(number)
-    before: Any = first
-    for rewrite in rewrites:
-        data = before.data if hasattr(before, "data") else getattr(first, "data", None)
-        rejected = answers.as_it_was(number, before.text, data)
-        if rejected != chosen and (before.text or "").strip():
-            yield Preference(answers.prompt(number), chosen, rejected, (rewrite.number,))
-        before = rewrite.event
+def _message(recorded: RecordedEvent) -> int:
+    """The number of the message that an event is about."""
+    return getattr(recorded.event, "message", None) or 0
+
+
+def _says_something(answer: Sequence[e.Event]) -> bool:
+    return any((getattr(event, "text", None) or "").strip() for event in answer)
 
 
 def _verdicts(answers: _Answers, evidence: Sequence[RecordedEvent]) -> Iterator[Verdict]:
-    """The last rating of each answer that says good or bad; 1 of several stars says neither."""
+    """The last rating of each answer that says good or bad; 1 of several stars says neither.
+
+    The answer is as it was when it was rated.
+    """
     rated: dict[int, tuple[int, bool]] = {}
     ratings = [(each.number, each.event) for each in evidence]
     given = [(n, event) for n, event in ratings if isinstance(event, e.MessageRated)]
@@ -111,7 +120,8 @@ def _verdicts(answers: _Answers, evidence: Sequence[RecordedEvent]) -> Iterator[
         if is_good is not None and event.message in answers:
             rated[event.message] = number, is_good
     for message, (number, is_good) in sorted(rated.items()):
-        yield Verdict(answers.prompt(message), answers.answer(message), is_good, (number,))
+        answer = answers.before(message, number)
+        yield Verdict(answers.prompt(message), answer, is_good, (number,))
 
 
 def _is_number(rating: float | str | None) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.judgements import Judgements, Verdict
@@ -60,16 +61,29 @@ def _preferences(judgements: Judgements) -> Iterator[Row]:
 
 
 def _unpaired(judgements: Judgements) -> Iterator[Row]:
-    """Both answers of each preference, and those that were judged alone."""
+    """Both answers of each preference, and those that were judged alone, each once."""
     of_pairs = (
         Verdict(each.prompt, answer, is_good, each.evidence)
         for each in judgements.preferences
         for answer, is_good in ((each.chosen, True), (each.rejected, False))
     )
-    for each in (*of_pairs, *judgements.verdicts):
+    for each in _merged((*of_pairs, *judgements.verdicts)):
         one, chat = answered(each.prompt, each.answer, FORM)
         columns = {"prompt": one.prompt, "completion": one.answer, "label": each.is_good}
         yield Row(each.prompt, one.last_event, columns, chat.beside, each.evidence, chat.lost)
+
+
+def _merged(verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
+    """One for each answer to a prompt and what was found of it, with all that shows it."""
+    found: dict[tuple[int, bool], list[Verdict]] = defaultdict(list)
+    for each in verdicts:
+        like = found[each.prompt.last_event, each.is_good]
+        at = next((at for at, one in enumerate(like) if one.answer == each.answer), None)
+        if at is None:
+            like.append(each)
+        else:
+            like[at] = replace(like[at], evidence=(*like[at].evidence, *each.evidence))
+    return (one for like in found.values() for one in like)
 
 
 def _stepwise(judgements: Judgements) -> Iterator[Row]:
