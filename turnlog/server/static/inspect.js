@@ -39,7 +39,7 @@ const here = new Here($, { choose, go: (event) => address.written({ ...shown, ev
 
 const edges = new Edges(tell);
 const seek = new Seek((words) => ($("told").textContent = words));
-const trying = new Trying($, where, (to) => open(to));
+const trying = new Trying($, () => state, (to) => open(to));
 const runs = new Runs($, (group) => pick(group));
 const shortening = new Shortening($, () => ({ conversation: stretch.conversation, divergence: runs.at(state.turn) }), () => runs.begin());
 const comparison = new Comparison($, (beside) => open({ ...shown, ...beside }));
@@ -157,7 +157,7 @@ function follow() {
 
 function show(event, step = true) {
   moment = event;
-  if (stretch.covers(moment)) look();
+  if (stretch.covers(moment)) state = { ...stretch.at(moment), chosen: shown.slot };
   address.write(shown, step);
   draw();
   $("top").replaceChildren(...top(stretch, shown.view));
@@ -166,12 +166,6 @@ function show(event, step = true) {
   extendIfShort();
   here.show(state);
   comparison.show(stretch.conversation, moment, shown, stretch.origin);
-}
-
-function look() {
-  const item = stretch.item(moment);
-  const [slots, changes] = [stretch.slotsAt(moment), stretch.changesAt(moment)];
-  state = { conversation: stretch.conversation, moment, item, slots, changes, turn: item?.turn ?? 0, chosen: shown.slot };
 }
 
 function draw() {
@@ -249,12 +243,6 @@ function nextDifference() {
   if (!place) return tell("There is no further difference.");
   if (place.conversation === stretch?.conversation) return travel(place.event);
   return open({ ...shown, conversation: place.conversation, event: place.event });
-}
-
-function where() {
-  const { moment: event, conversation, turn } = state;
-  const message = stretch.items.find((item) => item.turn === turn && item.type === "UserUttered");
-  return { conversation, moment: event, turn, message: message?.fields.text };
 }
 
 function why() {

@@ -1,11 +1,12 @@
 // This moment: the slots, why one has its value, and the event itself.
 
 import { element } from "/static/dom.js";
-import { download } from "/static/inspect/parts.js";
+import { download, what } from "/static/inspect/parts.js";
 import { Question } from "/static/inspect/question.js";
 import { moment as when, plain } from "/static/inspect/said.js";
 
 const ROWS = 14;
+const SHORT = 160; // characters of a step
 
 export class Here {
   /** choose(slot or null), go(event): what a click asks for. */
@@ -82,10 +83,12 @@ export class Here {
     if (item.role) made.append(element("b", "", item.role), " ");
     made.append(link, ` in turn ${item.turn}`);
     if (value !== undefined) made.append(value === null ? ": taken away" : `: ${plain(value)}`);
-    if (item.fields.text) made.append(`: “${item.fields.text}”`);
+    else made.append(`: ${shortened(item.fields.text ? `“${item.fields.text}”` : what(item))}`);
     return made;
   }
 }
+
+const shortened = (text) => (text.length > SHORT ? `${text.slice(0, SHORT)}…` : text);
 
 function order(changes, name) {
   return changes.get(name)?.event ?? 0;

@@ -97,14 +97,23 @@ export class Stretch {
     return slots;
   }
 
-  /** The turn in which each slot last changed up to an event; none where that was before. */
+  /** The item that last changed each slot up to an event; none where that was before. */
   changesAt(event) {
-    const turns = new Map();
+    const changes = new Map();
     for (const item of this.items) {
       if (item.event > event) break;
-      for (const name of Object.keys(item.slots ?? {})) turns.set(name, item);
+      for (const name of Object.keys(item.slots ?? {})) changes.set(name, item);
     }
-    return turns;
+    return changes;
+  }
+
+  /** What is known of a moment: the event, its turn, the slots and where each last changed. */
+  at(moment) {
+    const item = this.item(moment);
+    const [slots, changes] = [this.slotsAt(moment), this.changesAt(moment)];
+    const turn = item?.turn ?? 0;
+    const said = this.items.find((each) => each.turn === turn && each.type === "UserUttered");
+    return { conversation: this.conversation, moment, item, turn, slots, changes, message: said?.fields.text };
   }
 
   /** Whether an event was taken back, or is on a branch that was left, at a moment. */
