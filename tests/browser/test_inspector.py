@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -31,8 +33,6 @@ from turnlog import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from playwright.sync_api import Browser, BrowserContext, Page
 
     from tests.parts.node import Node
@@ -231,43 +231,60 @@ def p95(taken: list[float]) -> float:
     return taken[int(len(taken) * 0.95)]
 
 
+class Work:
+    """Processor time of a page and its server, in ms: what others do meanwhile does not count."""
+
+    def __init__(self, context: BrowserContext, page: Page, server: Server) -> None:
+        self._probe = context.new_cdp_session(page)
+        self._probe.send("Performance.enable", {"timeDomain": "threadTicks"})
+        self._stat = Path(f"/proc/{server.pid}/stat")
+
+    def now(self) -> float:
+        metrics = self._probe.send("Performance.getMetrics")["metrics"]
+        page = next(m["value"] for m in metrics if m["name"] == "TaskDuration")
+        user, system = self._stat.read_text().rpartition(")")[2].split()[11:13]
+        return float(1000 * page + (int(user) + int(system)) * 1000 / os.sysconf("SC_CLK_TCK"))
+
+
 def test_a_conversation_of_100000_events_opens_as_fast_as_one_of_six(
-    chromium: Browser, long: str
+    server: Server, chromium: Browser, long: str
 ) -> None:
-    taken, sizes = [], []
+    taken, sizes, work = [], [], []
     for _ in range(5):
         context = chromium.new_context(viewport={"width": 1440, "height": 900})
         page = context.new_page()
         page.add_init_script(SEEN)
-        received = network(context, page)
+        received, busy = network(context, page), Work(context, page, server)
+        before = busy.now()
         page.goto(long)
         page.wait_for_function("() => window.seen")
+        work.append(busy.now() - before)
         taken.append(page.evaluate("() => window.seen"))
-        page.wait_for_load_state("load")
         page.wait_for_timeout(500)  # what comes after the first screen counts too
         sizes.append(sum(received))
         assert page.evaluate(ELEMENTS) <= 400
         context.close()
-        if taken[-1] < 300:
-            break
     print(f"first screen: {min(taken):.0f}..{max(taken):.0f} ms, {max(sizes) / 1000:.0f} kB")
+    print(f"  of which page and server work {min(work):.0f}..{max(work):.0f} ms")
     assert max(sizes) < 200_000
-    assert min(taken) < 300  # the others tell how busy the machine is
+    assert min(work) < 300
 
 
 @pytest.mark.parametrize("view", ["read", "debug", "slots", "raw"])
 def test_a_jump_over_100000_events_takes_a_tenth_of_a_second(
-    chromium: Browser, long: str, view: str
+    server: Server, chromium: Browser, long: str, view: str
 ) -> None:
-    page = chromium.new_page(viewport={"width": 1440, "height": 900})
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
     page.goto(long)
     page.locator(".bubble", has_text=f"answer {EVENTS // 5 - 1}").wait_for()
-    rounds: list[list[float]] = []
-    while len(rounds) < 5 and not any(p95(taken) < 100 for taken in rounds):  # others are at work
-        rounds.append(page.evaluate(JUMP, [view, 60]))
-    taken = min(rounds, key=p95)
-    print(f"{view}: median {taken[30]:.0f} ms, p95 {p95(taken):.0f} ms, slowest {taken[-1]:.0f} ms")
-    assert p95(taken) < 100
+    busy = Work(context, page, server)
+    before = busy.now()
+    taken: list[float] = page.evaluate(JUMP, [view, 60])
+    work = (busy.now() - before) / 60
+    print(f"{view}: median {taken[30]:.0f} ms, p95 {p95(taken):.0f} ms, work {work:.0f} ms a jump")
+    assert work < 50
+    assert taken[30] < 100
     assert page.evaluate(ELEMENTS) <= 400
 
 
@@ -489,3 +506,31 @@ def test_two_moments_and_a_fork_and_its_origin_are_side_by_side(
     page.get_by_label("Beside").fill("nobody")
     page.get_by_role("button", name="Compare").click()
     page.locator("#compared .failed", has_text="nobody").wait_for()
+
+
+def test_failures_and_texts_are_found_by_keys_and_why_is_a_key_away(
+    server: Server, chromium: Browser
+) -> None:
+    with turnlog.open(db(server)) as log:
+        log.record("sought", UserUttered("two"), SlotSet("people", 2), BotUttered("Ok"))
+        log.record("sought", UserUttered("and?"), BotFailed("error", "KeyError"))
+        log.record("sought", UserUttered("a word like periwinkle"), BotUttered("No"))
+    page = chromium.new_page(viewport={"width": 1280, "height": 760})
+    page.goto(f"{server.url}/inspect#conversation=sought&event=3")
+    page.locator(".here").first.wait_for()
+    page.keyboard.press("w")
+    page.locator("#why li", has_text="SlotSet").wait_for()
+    assert "slot=people" in page.url
+    page.keyboard.press("x")
+    page.locator("#moment", has_text="event 5 of").wait_for()
+    page.keyboard.press("x")
+    page.locator("#told", has_text="Nothing fails after event 5").wait_for()
+    page.keyboard.press("s")
+    page.keyboard.type("PERI")
+    page.keyboard.press("Enter")
+    page.locator("#moment", has_text="event 6 of").wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Shift+X")
+    page.locator("#moment", has_text="event 5 of").wait_for()
+    page.keyboard.press("?")
+    page.locator("#help", has_text="next failure").wait_for()

@@ -5,7 +5,7 @@ import { Comparison } from "/static/inspect/comparison.js";
 import { Edges } from "/static/inspect/edges.js";
 import { Flow } from "/static/inspect/flow.js";
 import { head, hidden } from "/static/inspect/head.js";
-import { Here } from "/static/inspect/here.js";
+import { Here, newest } from "/static/inspect/here.js";
 import { help, listen } from "/static/inspect/keys.js";
 import { List } from "/static/inspect/list.js";
 import { Live } from "/static/inspect/live.js";
@@ -38,7 +38,7 @@ const flow = new Flow($("flow"), (side) => extend(side));
 const here = new Here($, { choose, go: (event) => address.written({ ...shown, event }), fail: tell });
 
 const edges = new Edges(tell);
-const seek = new Seek((words) => ($("told").textContent = words));
+const seek = new Seek({ found: travel, tell });
 const trying = new Trying($, () => state, (to) => open(to));
 const runs = new Runs($, (group) => pick(group));
 const shortening = new Shortening($, () => ({ conversation: stretch.conversation, divergence: runs.at(state.turn) }), () => runs.begin());
@@ -215,21 +215,12 @@ async function unfold(event) {
 function choose(slot) {
   shown = { ...shown, slot: shown.slot === slot ? undefined : slot };
   if (state) state.chosen = shown.slot;
-  show(moment, false);
   address.write(shown);
+  show(moment, false);
 }
 
 function view_({ view }) {
   return view in VIEWS ? view : shown.view ?? "debug";
-}
-
-async function next(back, text = "") {
-  try {
-    const found = await seek.find(stretch.conversation, moment, text, back);
-    if (found !== null) travel(found);
-  } catch (error) {
-    tell(error.message);
-  }
 }
 
 function pick(group) {
@@ -245,12 +236,6 @@ function nextDifference() {
   return open({ ...shown, conversation: place.conversation, event: place.event });
 }
 
-function why() {
-  const [newest] = [...state.changes].sort(([, one], [, other]) => other.event - one.event);
-  const slot = newest?.[0] ?? [...state.slots.keys()][0];
-  if (slot) choose(slot);
-}
-
 function leave() {
   document.body.classList.remove("reading");
   history.pushState(null, "", location.pathname);
@@ -260,11 +245,11 @@ const actions = {
   travel,
   follow,
   choose,
-  why,
+  why: () => newest(state) && choose(newest(state)),
   copyLink: async () => tell(await address.copied({ ...shown, event: moment })),
   leave,
   nextDifference,
-  seek: next,
+  seek: (back, text) => seek.find(state, text, back),
   view: (view) => open({ ...shown, view }),
   step: (by) => travel(moment + by),
   stepTurn: (by) => toTurn(by < 0 ? Math.max(by === -1 ? -1 : 0, state.turn + by) : state.turn + by),
@@ -276,8 +261,8 @@ const actions = {
   help: () => help($, { ...here_, ...anywhere }),
   hide: () => {
     shown = { ...shown, hide: hidden($) };
-    show(moment, false);
     address.write(shown);
+    show(moment, false);
   },
 };
 const [here_, anywhere] = [keys($, actions), keysAnywhere($, actions)];

@@ -90,6 +90,12 @@ export class Here {
 
 const shortened = (text) => (text.length > SHORT ? `${text.slice(0, SHORT)}…` : text);
 
+/** The slot that changed last up to a moment, else any; undefined where there is none. */
+export function newest({ slots, changes }) {
+  const [last] = [...changes].sort(([, one], [, other]) => other.event - one.event);
+  return last?.[0] ?? slots.keys().next().value;
+}
+
 function order(changes, name) {
   return changes.get(name)?.event ?? 0;
 }
