@@ -57,7 +57,7 @@ class Form(msgspec.Struct, frozen=True):
 
 class Chat(msgspec.Struct, frozen=True):
     """A dialogue as chat messages. turns: the turn of each message. events: the number of the first
-    event of each. lost: as in an Example.
+    event of each. lost: as in an Example. cut: roles of the messages that were cut off at the end.
 
     beside: the members that stand beside the messages, such as tools.
     """
@@ -67,6 +67,7 @@ class Chat(msgspec.Struct, frozen=True):
     events: list[int]
     beside: dict[str, Any]
     lost: Counter[str]
+    cut: list[str] = []
 
     @property
     def content(self) -> dict[str, Any]:
@@ -75,13 +76,13 @@ class Chat(msgspec.Struct, frozen=True):
     @property
     def noted(self) -> dict[str, int]:
         """What whoever trains on it should know, though nothing is lost."""
-        found = []
+        found = Counter(f"message of the role {role} cut off at the end" for role in self.cut)
         role = self.messages[-1]["role"] if self.messages else "assistant"
         if role != "assistant":
-            found.append(f"conversation that ends with a message of the role {role}; see --trim")
+            found[f"conversation that ends with a message of the role {role}; see --trim"] = 1
         if "tools" not in self.beside and any("tool_calls" in one for one in self.messages):
-            found.append("conversation with calls and without the tools that could be called")
-        return dict.fromkeys(found, 1)
+            found["conversation with calls and without the tools that could be called"] = 1
+        return found
 
 
 def read_chat(dialogue: Dialogue, form: Form, *, trim: bool = False) -> Chat:
@@ -113,10 +114,9 @@ def trim_to_last_answer(chat: Chat) -> None:
         (at for at, one in enumerate(chat.messages) if one["role"] == "assistant"), default=None
     )
     while last is not None and len(chat.messages) > last + 1:
-        role = chat.messages.pop()["role"]
+        chat.cut.append(chat.messages.pop()["role"])
         chat.turns.pop()
         chat.events.pop()
-        chat.lost[f"message of the role {role} at the end without an answer"] += 1
 
 
 def check(name: str, chat: Chat) -> None:
