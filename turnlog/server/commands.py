@@ -24,20 +24,23 @@ class Commands:
         self._settings = settings
         self._turn = asyncio.Lock()
 
-    async def run(self, *arguments: str) -> bytes:
-        """What a command prints. Raises RequestRefused, saying why it did nothing."""
+    async def run(self, *arguments: str, actor: str | None) -> bytes:
+        """What a command prints. actor: who asks for it; None for the server's user.
+
+        Raises RequestRefused, saying why it did nothing.
+        """
         if self._settings.db.startswith("memory:"):
             raise RequestRefused(409, "NotPossible", "a log in memory has one process alone")
         async with self._turn:
-            return await self._run(arguments)
+            return await self._run(arguments, actor)
 
-    async def _run(self, arguments: tuple[str, ...]) -> bytes:
+    async def _run(self, arguments: tuple[str, ...], actor: str | None) -> bytes:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "turnlog", *arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=self._environment(),
+            env=self._environment(actor),
         )  # fmt: skip
         try:
             async with asyncio.timeout(SECONDS):
@@ -53,8 +56,10 @@ class Commands:
             raise RequestRefused(422, "Refused", lines[-1])
         return said
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, actor: str | None) -> dict[str, str]:
         given = {"TURNLOG_DB": self._settings.db}
         if self._settings.keys is not None:
             given["TURNLOG_KEYS"] = self._settings.keys
+        if actor is not None:
+            given["TURNLOG_ACTOR"] = actor
         return {**os.environ, **given}

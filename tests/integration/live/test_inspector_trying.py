@@ -11,8 +11,10 @@ import httpx
 import jwt
 import pytest
 
+import turnlog
 from tests.parts import turnlog as turnlog_part
 from tests.parts.server import Server
+from turnlog.engine.access import accesses, set_recording
 
 ADMIN, KEY = "the-token", "a key of at least thirty-two bytes, ok"
 
@@ -110,3 +112,15 @@ def test_another_site_writes_nothing_with_the_cookie(guarded: Server) -> None:
         assert (
             http.get("/inspect/api/timeline", params={"conversation": "foreign"}).status_code == 404
         )
+
+
+def test_who_has_a_message_tried_is_recorded_as_a_reader(guarded: Server) -> None:
+    db = f"sqlite:///{guarded.folder}/chat.db"
+    with turnlog.open(db) as log:
+        set_recording(log, on=True, actor="the DPO")
+    with entered(guarded, token(sub="Ann", roles=["administer"])) as http:
+        assert http.post("/inspect/api/trial", json=TRIAL).status_code == 200
+    with turnlog.open(db) as log:
+        found = [each for each in accesses(log) if "replay" in each["way"]]
+        set_recording(log, on=False, actor="the DPO")
+    assert [(each["actor"], each["conversations"]) for each in found] == [("Ann", ["B"])]

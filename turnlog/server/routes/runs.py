@@ -64,8 +64,9 @@ async def accept(request: Json, services: Services, principal: Principal) -> Res
     asked = await read(request, AcceptanceAsked)
     run = _run(services)
     options = [f"--group={_key(run, asked.group)}", f"--note={asked.note}", "--json"]
-    options += [f"--actor={principal.name}"] if principal.name else []
-    return json(await services.commands.run("accept", *options, "--", str(run.path)))
+    return json(
+        await services.commands.run("accept", *options, "--", str(run.path), actor=principal.name)
+    )
 
 
 class MinimisingAsked(msgspec.Struct):
@@ -91,7 +92,9 @@ async def minimise(request: Json, services: Services, principal: Principal) -> R
     with TemporaryDirectory() as folder:
         path = Path(folder) / "test_shortened.py"
         options.append(f"--out={path}")
-        said = await services.commands.run("minimise", *options, "--", asked.conversation)
+        said = await services.commands.run(
+            "minimise", *options, "--", asked.conversation, actor=principal.name
+        )
         found: dict[str, Any] = msgspec.json.decode(said)
         return json(plain.dumps({**found, "test": path.read_text()}))
 

@@ -67,7 +67,9 @@ async def trial(request: Json, services: Services, principal: Principal) -> Resp
     options = [f"--bot={_bot(services)}", f"--from-turn={asked.turn}", "--json"]
     options += [f"--say={asked.say}"] if asked.say is not None else []
     options += [f"--as={asked.as_}"] if asked.as_ is not None else []
-    said = await services.commands.run("replay", *options, "--", asked.conversation)
+    said = await services.commands.run(
+        "replay", *options, "--", asked.conversation, actor=principal.name
+    )
     lines = [msgspec.json.decode(line) for line in said.splitlines()]
     return json(plain.dumps({"turns": [line for line in lines if "actual" in line]}))
 
