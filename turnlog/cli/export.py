@@ -88,6 +88,14 @@ AsIds = Annotated[
     str | None,
     typer.Option("--ids", metavar="WHAT", help="keep or pseudonyms; else as the format has them."),
 ]
+Redact = Annotated[
+    bool,
+    typer.Option("--redact", help="Pseudonyms for people, slots, entities, mails, phones, cards."),
+]
+Leave = Annotated[
+    str | None,
+    typer.Option("--leave", metavar="NAMES", help="Slots and entities that --redact leaves."),
+]
 To = Annotated[
     str | None,
     typer.Option("--to", metavar="WHOM", help="Who gets it; the log keeps that."),
@@ -127,6 +135,8 @@ def export(
     standard: Standard = False,
     trim: Trim = False,
     as_ids: AsIds = None,
+    redact: Redact = False,
+    leave: Leave = None,
     to: To = None,
     unrecorded: Unrecorded = False,
     without: Without = None,
@@ -160,6 +170,8 @@ def export(
             skip_faulty=skip_faulty,
             together=split is not None,
             pseudonyms=_has_pseudonyms(as_ids, format),
+            redact=redact,
+            leave=_names(leave, redact=redact),
             leak_free=split is not None and not allow_leaks and by != "conversation",
             settings=_set(
                 prefix=prefix, turns=turns, type=type, standard=standard or None, trim=trim or None
@@ -167,6 +179,12 @@ def export(
         )
         totals = write(log, plan, out, progress=progress, ledger=ledger)
     _tell(totals, plan, out)
+
+
+def _names(text: str | None, *, redact: bool) -> list[str]:
+    if text is not None and not redact:
+        raise typer.BadParameter("--leave is for --redact")
+    return sorted({name for part in (text or "").split(",") if (name := part.strip())})
 
 
 def _has_pseudonyms(asked: str | None, format: str) -> bool:

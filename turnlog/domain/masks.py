@@ -56,7 +56,7 @@ def _defaults(kind: type[e.Event]) -> dict[str, Any]:
 
 
 @cache
-def _saying(kind: Any) -> tuple[str, ...]:
+def saying(kind: Any) -> tuple[str, ...]:
     """The fields in which hidden values are masked."""
     return tuple(name for name in kind.__struct_fields__ if name in WORDS or name in PARTS)
 
@@ -126,7 +126,7 @@ class Mask:
 
     def _struct(self, struct: Any) -> Any:
         changed: dict[str, Any] = {}
-        for name in _saying(struct.__class__):
+        for name in saying(struct.__class__):
             held = getattr(struct, name)
             if held is None:
                 continue

@@ -49,6 +49,8 @@ class Options(msgspec.Struct, frozen=True):
     leak_free: bool = False
     pinned: bool = False
     pseudonyms: bool = False
+    redact: bool = False
+    leave: list[str] = []
     settings: dict[str, Any] = {}
 
 

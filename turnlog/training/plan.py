@@ -27,7 +27,9 @@ class ExportPlan(msgspec.Struct, frozen=True):
     must not be written and go on, instead of writing nothing. together: near-duplicates go into one
     part, which exports before did not see. leak_free: write nothing where users or texts are in
     more than one part. pinned: of the examples that a manifest names, in their files, and no
-    others. pseudonyms: conversations go by pseudonyms instead of ids. settings: the format's own.
+    others. pseudonyms: conversations go by pseudonyms instead of ids. redact: so do
+    people, and values that the log knows or that look personal; leave: slots and entities whose
+    values stay. settings: the format's own.
     """
 
     format: str
@@ -42,6 +44,8 @@ class ExportPlan(msgspec.Struct, frozen=True):
     leak_free: bool = False
     pinned: bool = False
     pseudonyms: bool = False
+    redact: bool = False
+    leave: list[str] = []
     settings: dict[str, Any] = {}
 
     def __post_init__(self) -> None:

@@ -31,6 +31,7 @@ from turnlog.training.pins import Pins
 from turnlog.training.placement import Placement, Placer
 from turnlog.training.plan import ExportPlan
 from turnlog.training.preferences import judgements
+from turnlog.training.redacting import Redactor, known
 from turnlog.training.select import PastConversation, selected
 from turnlog.training.words import WordStore
 
@@ -130,7 +131,7 @@ class _Run:
         """Those of one part, in order of conversation, with their events as the log counts them."""
         self.written = 0
         for conversation in self._conversations(name):
-            yield from self._of(conversation, name)
+            yield from self._of(self._redacted(conversation), name)
             self._done += 1
             self._progress(self._done)
 
@@ -138,6 +139,15 @@ class _Run:
         if self._pins is not None:
             return self._pins.conversations(self._log, name)
         return selected(self._log, self._plan, wanted=partial(self._wanted, name))
+
+    def _redacted(self, conversation: PastConversation) -> PastConversation:
+        if not self._plan.redact:
+            return conversation
+        secret, leave = self._log.store.reader.secret, frozenset(self._plan.leave)
+        redactor = Redactor(secret, known(conversation.events, leave))
+        events = redactor.events([*conversation.events], conversation.recorded[0].number)
+        pairs = zip(conversation.recorded, events, strict=True)
+        return replace(conversation, recorded=tuple(replace(r, event=event) for r, event in pairs))
 
     def _wanted(self, name: str | None, id: str) -> bool:
         return self._placement is None or self._placement.parts.get(id) == name

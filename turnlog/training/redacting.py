@@ -1,0 +1,181 @@
+"""Redacting: pseudonyms for what the log knows of people, and for what looks like it."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from turnlog.domain import events as e
+from turnlog.domain.masks import saying
+from turnlog.domain.traits import Utterance
+from turnlog.training.personal import LETTER, Found, found_in, kind_of
+from turnlog.training.rewriting import Rewritten
+
+_NOBODYS = frozenset(
+    ("true", "false", "yes", "no", "none", "null", "dontcare", "unknown", "any", "not mentioned")
+)
+"""Values that many slots have."""
+
+_FEWEST_DIGITS = 4
+
+
+def pseudonym(secret: bytes, value: str) -> str:
+    """The same for a value in all turns and exports of a log, in any case of letters; of what is
+    made of digits for the same digits.
+    """
+    kind = kind_of(value)
+    folded = " ".join(unicodedata.normalize("NFKC", value).casefold().split())
+    if kind in ("phone", "card", "account"):
+        folded = "".join(filter(str.isalnum, folded))
+    digest = hmac.digest(secret, b"\x1fvalue " + folded.encode("utf-8", "surrogatepass"), "sha256")
+    return f"{kind}-{digest[:5].hex()}"
+
+
+def known(events: Iterable[e.Event], leave: Collection[str] = ()) -> set[str]:
+    """What the log knows of a conversation as somebody's name, a slot or an entity.
+
+    leave: slots and entities whose values may be read.
+    """
+    texts: dict[int, str] = {}
+    found: set[str] = set()
+    latest = ""
+    for number, event in enumerate(events, 1):
+        if isinstance(event, Utterance):
+            texts[number] = event.text or ""
+            latest = texts[number] if isinstance(event, e.UserUttered) else latest
+        about = texts.get(getattr(event, "message", None) or 0, latest)
+        found.update(_known_of(event, about, leave))
+    return {text for text in map(str.strip, found) if _is_worth_it(text)}
+
+
+def _known_of(event: e.Event, text: str, leave: Collection[str]) -> Iterator[str]:
+    if isinstance(event, e.UserIdentified | e.IdentityMerged):
+        yield from (event.user, getattr(event, "other", event.user))
+    elif isinstance(event, e.UserUttered) and event.name:
+        yield event.name
+    elif isinstance(event, e.SlotSet) and event.name not in leave:
+        yield from _leaves(event.value)
+    for entity in getattr(event, "entities", ()):
+        if entity.entity not in leave:
+            yield from _leaves(entity.value)
+            yield text[entity.start : entity.end] if entity.start is not None else ""
+    for frame in getattr(event, "frames", ()):
+        for span in frame.spans or ():
+            if span.slot not in leave and f"{frame.service}.{span.slot}" not in leave:
+                yield from _leaves(span.value)
+                yield text[span.start : span.end] if span.start is not None else ""
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _leaves(each)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield str(value)
+
+
+def _is_worth_it(text: str) -> bool:
+    letters = sum(map(str.isalpha, text))
+    digits = sum(map(str.isdigit, text))
+    is_text = letters > 1 or digits >= _FEWEST_DIGITS or (letters and not text.isascii())
+    return bool(is_text) and text.casefold() not in _NOBODYS
+
+
+class Redactor:
+    """Of one conversation. values: what is known of it."""
+
+    def __init__(self, secret: bytes, values: Collection[str]) -> None:
+        self._secret = secret
+        self._values = {" ".join(value.casefold().split()) for value in values}
+        ordered = sorted(values, key=len, reverse=True)
+        self._pattern = (
+            re.compile("|".join(map(_looks, ordered)), re.IGNORECASE) if values else None
+        )
+
+    def events(self, events: Sequence[e.Event], first: int = 1) -> tuple[e.Event, ...]:
+        """first: the number of the first of them."""
+        texts: dict[int, Rewritten] = {}
+        latest = Rewritten("", [])
+        redacted: list[e.Event] = []
+        for number, event in enumerate(events, first):
+            about = texts.get(getattr(event, "message", None) or 0, latest)
+            redacted.append(self._event(event, about))
+            if isinstance(event, Utterance):
+                texts[number] = self._rewritten(event.text or "")
+                latest = texts[number] if isinstance(event, e.UserUttered) else latest
+        return tuple(redacted)
+
+    def _event(self, event: e.Event, about: Rewritten) -> e.Event:
+        changed = {name: self._any(getattr(event, name), about) for name in saying(type(event))}
+        for name in ("user", "other", "actor"):
+            if (held := getattr(event, name, None)) is not None and self._is_known(held):
+                changed[name] = pseudonym(self._secret, held)
+        if isinstance(event, e.UserUttered) and event.name:
+            changed["name"] = pseudonym(self._secret, event.name)
+        done: e.Event = replace(event, **changed)
+        if isinstance(done, e.ToolCalled) and done != event:  # the text would say it again
+            return replace(done, raw=None)
+        return done
+
+    def _any(self, value: Any, about: Rewritten) -> Any:
+        if isinstance(value, str):
+            return self._rewritten(value).text
+        if isinstance(value, bytes):
+            return b"{}" if value else value
+        if isinstance(value, msgspec.Struct):
+            return self._struct(value, about)
+        if isinstance(value, list | tuple):
+            return type(value)(self._any(each, about) for each in value)
+        if isinstance(value, dict):
+            return {key: self._any(each, about) for key, each in value.items()}
+        is_known = not isinstance(value, bool | None) and self._is_known(str(value))
+        return pseudonym(self._secret, str(value)) if is_known else value
+
+    def _struct(self, struct: Any, about: Rewritten) -> Any:
+        """With its place in the text now; a value that was there is what is there now."""
+        changed = {
+            name: self._any(getattr(struct, name), about) for name in saying(struct.__class__)
+        }
+        if getattr(struct, "start", None) is not None and struct.end is not None:
+            start, end = about.place(struct.start, struct.end)
+            changed |= {"start": start, "end": end}
+            if getattr(struct, "value", None) == about.before[struct.start : struct.end]:
+                changed["value"] = about.text[start:end]
+        return replace(struct, **changed)
+
+    def _is_known(self, text: str) -> bool:
+        return " ".join(text.casefold().split()) in self._values
+
+    def _rewritten(self, text: str) -> Rewritten:
+        places = list(found_in(text))
+        if self._pattern is not None:
+            places += [Found(*match.span(), "value") for match in self._pattern.finditer(text)]
+        chosen = _apart(places)
+        return Rewritten(
+            text, [(p.start, p.end, pseudonym(self._secret, text[p.start : p.end])) for p in chosen]
+        )
+
+
+def _apart(places: Iterable[Found]) -> list[Found]:
+    """Those that do not overlap with a longer one, in order."""
+    chosen: list[Found] = []
+    for place in sorted(set(places), key=lambda place: (place.start - place.end, place.start)):
+        if all(place.end <= other.start or other.end <= place.start for other in chosen):
+            chosen.append(place)
+    return sorted(chosen)
+
+
+def _looks(value: str) -> str:
+    """A value as a whole word, with any spaces between its words."""
+    words = r"\s+".join(map(re.escape, value.split()))
+    before = rf"(?<!{LETTER})" if re.match(LETTER, value) else ""
+    after = rf"(?!{LETTER})" if re.search(rf"{LETTER}\Z", value) else ""
+    return before + words + after
