@@ -15,6 +15,7 @@ from turnlog.errors import MissingExtra
 
 WITHOUT: list[tuple[str, str, list[str]]] = [
     ("pyarrow", "parquet", ["export", "--format", "parquet", "--out", "x"]),
+    ("phonenumbers", "redact", ["export", "--format", "openai", "--redact", "--out", "x"]),
     ("yaml", "rasa", ["export", "--format", "rasa-nlu", "--out", "x"]),
     ("yaml", "rasa", ["export", "--format", "rasa-stories", "--out", "x"]),
     ("yaml", "rasa", ["export", "--format", "rasa-e2e", "--out", "x"]),
@@ -59,6 +60,7 @@ def test_a_missing_package_is_named_with_what_helps(
 
 OURS = {
     "parquet": ("turnlog.serializers.parquet",),
+    "redact": ("turnlog.training.personal",),
     "rasa": ("turnlog.serializers.rasa.yaml",),
     "postgres": ("turnlog.storage.postgres",),
     "server": ("turnlog.server.",),

@@ -155,6 +155,10 @@ def header(plan: ExportPlan, export: str | None = None) -> dict[str, Any]:
     codec = plan.codec()
     with needed(codec.extra, f"the format {codec.name!r}"):
         versions = {name: version(name) for name in ("turnlog", *codec.libraries)}
+    if plan.redact:
+        with needed("redact", "--redact"):
+            import phonenumbers
+        versions["phonenumbers"] = phonenumbers.__version__
     return {
         "manifest": VERSION,
         "export": export,
