@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from random import Random
@@ -130,6 +131,29 @@ def test_what_joins_duplicates_of_different_parts_is_left_out():
     assert left.parts == sorted([alone[first], alone[second]])
 
 
+def test_conversations_of_a_bot_that_fills_templates_are_no_cluster():
+    chance = Random(1)
+    talks = []
+    for number in range(400):
+        city, food, people = (
+            f"city{chance.random()}",
+            chance.choice(VOCABULARY),
+            chance.randint(1, 9),
+        )
+        asks = [f"I want {food} food in {city}", f"find me a table for {people} in {city}"]
+        said = [
+            chance.choice(asks), f"For how many people would you like to book the table in {city}?",
+            f"for {people}", f"I have booked a table for {people} in {city}. Anything else?",
+            "no thanks", "You are welcome. Have a nice day and see you soon!",
+        ]  # fmt: skip
+        talks.append((f"c{number}", said))
+    placement = placed(talks)
+    counts = Counter(placement.parts.values())
+    assert len(placement.parts) + len(placement.between) == 400
+    assert len(placement.between) < 8
+    assert all(abs(counts[part] - 400 * share) < 60 for part, share in SPLIT.items())
+
+
 def test_a_user_stays_in_one_part_and_what_would_take_one_elsewhere_is_left_out():
     chance = Random(9)
     users = [f"user {number}" for number in range(30)]
@@ -194,9 +218,13 @@ def test_calls_are_something_said():
     assert not are_near(one, other)
 
 
-@given(st.lists(st.lists(st.sampled_from("abcdefghijkl"), min_size=1, max_size=30), max_size=12))
-def test_the_index_gives_whatever_is_near(texts: list[list[str]]):
-    found = [words(" ".join(text)) for text in texts]
+SAID = st.lists(st.sampled_from("abcdefghijkl"), max_size=30)
+
+
+@given(st.lists(st.tuples(SAID, SAID), max_size=12))
+def test_the_index_gives_whatever_is_near(talks: list[tuple[list[str], list[str]]]):
+    """Also where the user says nothing, or so little that it has no runs of words."""
+    found = [words(*map(" ".join, said)) for said in talks]
     rarity = Rarity(found)
     index = NearIndex()
     for number, each in enumerate(found):

@@ -1,8 +1,8 @@
 """Near-duplicates: which conversations are another one with a word, a name or the end changed.
 
-A prefix filter finds the candidates: of two sets that share seven tenths of the smaller, any three
-tenths of the smaller and one more hold something of the other. The rarest are looked up, and every
-candidate is compared, so that none is missed and none is guessed.
+A prefix filter finds the candidates: of two sets that share two thirds of the smaller, any third of
+the smaller and one more hold something of the other. The rarest are looked up, and every candidate
+is compared, so that none is missed and none is guessed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from turnlog.training.words import Words
 SHARED = 0.7
 """Of the shingles of the shorter one, how many near-duplicates have in common."""
 
-ASKED = 0.5
-"""Of the user's words in the shorter one: else whatever a bot always says would make duplicates."""
+ASKED = 2 / 3
+"""Of the user's shingles in the shorter one: else what a bot always says would make duplicates."""
 
-SHORT, SHORT_ASKED = 12, 4
-"""Shingles, and words of the user, below which a conversation begins like too many others to be one
+SHORT, SHORT_ASKED = 12, 2
+"""Shingles, and those of the user, below which a conversation begins like too many others to be one
 of them cut: SHARED is of the longer one then."""
 
 _BUCKETS = 1 << 24
@@ -36,9 +36,15 @@ def are_near(one: Words, other: Words) -> bool:
     few = min(len(one.asked), len(other.asked))
     return (
         of > 0
+        and bool(one.asked) == bool(other.asked)
         and len(small.shingles & large.shingles) >= SHARED * of
         and len(one.asked & other.asked) >= ASKED * few
     )
+
+
+def _found_by(words: Words) -> tuple[frozenset[int], float]:
+    """What a near-duplicate shares that part of: the user's shingles are rarer than the bot's."""
+    return (words.asked, ASKED) if words.asked else (words.shingles, SHARED)
 
 
 class Probe(msgspec.Struct, frozen=True):
@@ -60,7 +66,7 @@ class Rarity:
         self._counts = bytearray(_BUCKETS)
         self._looked_up = bytearray(_BUCKETS)
         for words in conversations:
-            for shingle in words.shingles:
+            for shingle in _found_by(words)[0]:
                 count = self._counts[shingle % _BUCKETS]
                 self._counts[shingle % _BUCKETS] = min(count + 1, 255)
         for words in conversations:
@@ -70,12 +76,13 @@ class Rarity:
     def probe(self, words: Words) -> Probe:
         looked_up = self._looked_up
         rarest = self._rarest(words)
-        return Probe(rarest, [s for s in words.shingles if looked_up[s % _BUCKETS]])
+        return Probe(rarest, [s for s in _found_by(words)[0] if looked_up[s % _BUCKETS]])
 
     def _rarest(self, words: Words) -> list[int]:
-        count = len(words.shingles) - ceil(SHARED * len(words.shingles)) + 1
+        shingles, share = _found_by(words)
+        count = len(shingles) - ceil(share * len(shingles)) + 1
         counts = self._counts
-        ordered = sorted([(counts[s % _BUCKETS], s) for s in words.shingles])
+        ordered = sorted([(counts[s % _BUCKETS], s) for s in shingles])
         return [s for conversations, s in ordered[:count] if conversations > 1]
 
 

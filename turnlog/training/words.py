@@ -25,8 +25,8 @@ _WORD = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400
 
 class Words(msgspec.Struct, frozen=True):
     """shingles: hashes of the runs of three words in each message, or of all of a shorter one.
-    asked: hashes of the words of the user. Both without repeats; neither knows case, punctuation or
-    the order of messages.
+    asked: of the runs in the user's messages. Both without repeats; neither knows case, punctuation
+    or the order of messages.
     """
 
     shingles: frozenset[int]
@@ -38,11 +38,12 @@ class Words(msgspec.Struct, frozen=True):
         asked: set[str] = set()
         for text, is_users in _said(events):
             words = _words(text)
-            runs.update(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
+            said = set(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
+            runs.update(said)
+            if is_users:
+                asked.update(said)
             if 0 < len(words) < RUN:
                 runs.add(" ".join(words))
-            if is_users:
-                asked.update(words)
         return cls(frozenset(map(_hash, runs)), frozenset(map(_hash, asked)))
 
     @property
