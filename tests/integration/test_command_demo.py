@@ -47,9 +47,11 @@ def test_its_bot_answers_as_recorded_and_the_mended_one_differs_at_the_bug(db: s
 
 
 def test_why_finds_the_bug(db: str) -> None:
-    [line] = run("why", BUG, "people", "--json", "--db", db).out.splitlines()
-    assert json.loads(line)["value"] == 6
-    assert json.loads(line)["turn"] == 4
+    lines = [
+        json.loads(x) for x in run("why", BUG, "people", "--json", "--db", db).out.splitlines()
+    ]
+    assert lines[0]["text"] == "Do you have a menu for 6 courses?"
+    assert (lines[-1]["type"], lines[-1]["value"], lines[-1]["turn"]) == ("SlotSet", 6, 4)
 
 
 def test_the_demo_is_the_same_every_time(tmp_path: Path) -> None:
