@@ -204,3 +204,20 @@ def test_what_to_leave_is_for_who_redacts(tmp_path: Path) -> None:
     asked = ("--format", "openai", "--out", tmp_path / "x", "--leave", "city", "--db", db)
     ran = run("export", *asked)
     assert (ran.status, "--leave is for --redact" in ran.err) == (2, True)
+
+
+def test_what_is_redacted_can_be_taken_back(tmp_path: Path) -> None:
+    db = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(db) as log:
+        for user in ("ann@example.com", "bob@example.com"):
+            log.record(user[:3], e.UserIdentified(user), UserUttered(f"I am {user}"))
+            log.record(user[:3], BotUttered(f"hello {user}"))
+    old, new = tmp_path / "old", tmp_path / "new"
+    asked = ("--format", "openai", "--redact", "--db", db)
+    assert run("export", *asked, "--out", old).status == 0
+    again = ("--without", "ann@example.com", f"{old}.manifest.json", "--db", db)
+    assert run("export", *again, "--out", new).status == 0
+    lines = old.read_text().splitlines()
+    assert new.read_text().splitlines() == lines[1:]
+    assert "example.com" not in old.read_text() + new.read_text()
+    assert run("export", "--verify", f"{new}.manifest.json", "--db", db).status == 0
