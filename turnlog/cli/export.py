@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from turnlog.cli import output
+from turnlog.cli.exported import tell
 from turnlog.cli.listing import Where
 from turnlog.cli.settings import Ids, actor, open_log
 from turnlog.domain.amounts import amount
@@ -18,13 +19,9 @@ from turnlog.serializers.formats import WRITABLE, listed
 
 if TYPE_CHECKING:
     from turnlog.training.ledger import Ledger
-    from turnlog.training.manifest import Totals
-    from turnlog.training.plan import ExportPlan
     from turnlog.training.write import Progress
 
 EPILOG = listed(WRITABLE)
-SHOWN = 20
-"""Conversations, and kinds of what is lost, that people are shown by name."""
 
 Format = Annotated[
     str | None,
@@ -178,7 +175,7 @@ def export(
             ),
         )
         totals = write(log, plan, out, progress=progress, ledger=ledger)
-    _tell(totals, plan, out)
+    tell(totals, plan, out)
 
 
 def _names(text: str | None, *, redact: bool) -> list[str]:
@@ -205,7 +202,7 @@ def _without(
 
     with open_log(readonly=True) as log, recorded as ledger, _progress() as progress:
         made = without(log, person, Path(manifests[0]), out, progress=progress, ledger=ledger)
-    _tell(*made)
+    tell(*made)
 
 
 def _named(format: str | None, out: Path | None, by: str | None) -> tuple[str, Path]:
@@ -251,69 +248,6 @@ def _progress() -> Iterator[Progress]:
 
     with Console(stderr=True).status("exporting") as status:
         yield lambda done: status.update(amount(done, "conversation"))
-
-
-def _tell(totals: Totals, plan: ExportPlan, out: Path) -> None:
-    from msgspec import to_builtins
-
-    from turnlog.training.manifest import place
-
-    stopped = totals.stop(plan)
-    beside = None if stopped else place(out, folder=plan.split is not None)
-    manifest = None if beside is None else str(beside)
-    examples = sum(file.examples for file in totals.files.values())
-    written = amount(examples, "example")
-    described: dict[str, Any] = {"examples": examples, "manifest": manifest}
-    output.document(
-        {**described, "position": plan.position, **to_builtins(totals)},
-        human=lambda: None if stopped else output.say(f"{written} in {out}, {_told(manifest)}"),
-    )
-    _note_all(totals)
-    if totals.faulty and not plan.skip_faulty:
-        output.note("nothing is written; --json names them all, --skip-faulty leaves them out")
-    elif stopped:
-        output.note("nothing is written; --by user keeps users whole, --allow-leaks writes it so")
-    if stopped or (totals.refused and not plan.skip_faulty):
-        raise typer.Exit(2)
-
-
-def _told(manifest: str | None) -> str:
-    return f"manifest {manifest}" if manifest else "no manifest beside what is no file"
-
-
-def _note_all(totals: Totals) -> None:
-    """What is worth knowing beside the examples, on stderr."""
-    _some("must not be written", (str(fault) for fault in totals.faulty), len(totals.faulty))
-    _some("refused", (str(fault) for fault in totals.refused), len(totals.refused))
-    nothing = (f"conversation {id!r}" for id in totals.nothing)
-    _some("the format can write nothing for", nothing, len(totals.nothing))
-    for id, turns in list(totals.shared.items())[:SHOWN]:
-        output.note(f"conversation {id!r}: {amount(turns, 'turn')} written with its origin")
-    for what, count in totals.left_out.items():
-        output.note(f"left out: {amount(count, 'event')}: {what}")
-    lost = (f"{count:,} × {what}" for what, count in totals.lost.items())
-    _some("the format cannot hold", lost, len(totals.lost))
-    for what, count in totals.noted.items():
-        output.note(f"{count:,} × {what}")
-    if (revoked := totals.revoked) is not None:
-        output.note(f"left out: {amount(revoked.examples, 'example')} of the person's")
-        if revoked.gone:
-            output.note(f"left out: {amount(revoked.gone, 'example')} that the log lost since")
-    if totals.together:
-        where = "in the part of an earlier near-duplicate"
-        output.note(f"{amount(totals.together, 'conversation')} {where}")
-    between = (f"{x.conversation!r}, near {', '.join(map(repr, x.near))}" for x in totals.between)
-    _some("left out, belongs in several parts", between, len(totals.between))
-    for what, count in totals.leaking.items():
-        leaks = (" and ".join(map(repr, x.conversations)) for x in totals.leaks if x.what == what)
-        _some(f"in more than one part, the same {what}", leaks, count)
-
-
-def _some(what: str, named: Iterable[str], count: int) -> None:
-    for _, name in zip(range(SHOWN), named, strict=False):
-        output.note(f"{what}: {name}")
-    if count > SHOWN:
-        output.note(f"{what}: {count - SHOWN:,} more; the manifest names all of them")
 
 
 def _verify(manifest: Path) -> None:

@@ -20,7 +20,7 @@ Where = Annotated[
     typer.Option(
         "--where",
         metavar="TERMS",
-        help="slot.NAME=VALUE, user=NAME, after=TIME, …; commas mean and. See the docs.",
+        help="Terms like slot.NAME=VALUE, user=NAME, after=TIME; commas mean and.",
     ),
 ]
 

@@ -119,7 +119,8 @@ class _Run:
     def _placed(self) -> Placement:
         with TemporaryFile() as file:
             placer = Placer(self._plan, WordStore(file))
-            for conversation in selected(self._log, self._plan):
+            for done, conversation in enumerate(selected(self._log, self._plan)):
+                self._progress(done)
                 first = (conversation.own or conversation.recorded)[0].position or 0
                 written = self._seen(conversation).events
                 placer.take(conversation.id, first, conversation.user, written)

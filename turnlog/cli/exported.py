@@ -1,0 +1,87 @@
+"""What `turnlog export` says of what it wrote, or did not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from turnlog.cli import output
+from turnlog.domain.amounts import amount
+
+if TYPE_CHECKING:
+    from turnlog.training.manifest import Totals
+    from turnlog.training.plan import ExportPlan
+
+SHOWN = 20
+"""Conversations, and kinds of what is lost, that people are shown by name."""
+
+
+def tell(totals: Totals, plan: ExportPlan, out: Path) -> None:
+    """Print what was written, or why nothing was, and exit with the status of that."""
+    from msgspec import to_builtins
+
+    from turnlog.training.manifest import place
+
+    stopped = totals.stop(plan)
+    beside = None if stopped else place(out, folder=plan.split is not None)
+    manifest = None if beside is None else str(beside)
+    examples = sum(file.examples for file in totals.files.values())
+    written = amount(examples, "example")
+    described: dict[str, Any] = {"examples": examples, "manifest": manifest}
+    output.document(
+        {**described, "position": plan.position, **to_builtins(totals)},
+        human=lambda: None if stopped else output.say(f"{written} in {out}, {_told(manifest)}"),
+    )
+    _note_all(totals)
+    if totals.faulty and not plan.skip_faulty:
+        output.note("nothing is written; --json names them all, --skip-faulty leaves them out")
+    elif stopped:
+        output.note("nothing is written; --by user keeps users whole, --allow-leaks writes it so")
+    if stopped or (totals.refused and not plan.skip_faulty):
+        raise typer.Exit(2)
+
+
+def _told(manifest: str | None) -> str:
+    return f"manifest {manifest}" if manifest else "no manifest beside what is no file"
+
+
+def _note_all(totals: Totals) -> None:
+    """What is worth knowing beside the examples, on stderr."""
+    _some("must not be written", (str(fault) for fault in totals.faulty), len(totals.faulty))
+    _some("refused", (str(fault) for fault in totals.refused), len(totals.refused))
+    nothing = (f"conversation {id!r}" for id in totals.nothing)
+    _some("the format can write nothing for", nothing, len(totals.nothing))
+    for id, turns in list(totals.shared.items())[:SHOWN]:
+        output.note(f"conversation {id!r}: {amount(turns, 'turn')} written with its origin")
+    for what, count in totals.left_out.items():
+        output.note(f"left out: {amount(count, 'event')}: {what}")
+    lost = (f"{count:,} × {what}" for what, count in totals.lost.items())
+    _some("the format cannot hold", lost, len(totals.lost))
+    for what, count in totals.noted.items():
+        output.note(f"{count:,} × {what}")
+    if (revoked := totals.revoked) is not None:
+        output.note(f"left out: {amount(revoked.examples, 'example')} of the person's")
+        if revoked.gone:
+            output.note(f"left out: {amount(revoked.gone, 'example')} that the log lost since")
+    _note_parts(totals)
+
+
+def _note_parts(totals: Totals) -> None:
+    if totals.together:
+        where = "in the part of an earlier near-duplicate"
+        output.note(f"{amount(totals.together, 'conversation')} {where}")
+    between = (f"{x.conversation!r}, near {', '.join(map(repr, x.near))}" for x in totals.between)
+    _some("left out, belongs in several parts", between, len(totals.between))
+    for what, count in totals.leaking.items():
+        leaks = (" and ".join(map(repr, x.conversations)) for x in totals.leaks if x.what == what)
+        _some(f"in more than one part, the same {what}", leaks, count)
+
+
+def _some(what: str, named: Iterable[str], count: int) -> None:
+    for _, name in zip(range(SHOWN), named, strict=False):
+        output.note(f"{what}: {name}")
+    if count > SHOWN:
+        output.note(f"{what}: {count - SHOWN:,} more; the manifest names all of them")
