@@ -279,9 +279,11 @@ def test_a_search_or_filter_for_a_word_finds_nothing(url):
 
 
 @pytest.mark.parametrize("format", names())
-def test_no_format_holds_a_word(url, tmp_path, format):
+def test_no_format_holds_a_word(url, ids, tmp_path, format):
     if not codec(format).writes:
         pytest.skip("the format is read only")
+    if codec(format).of_judgements:
+        judge(url, ids)
     out = tmp_path / "out"
     asked = ["export", "--format", format, "--out", out, "--skip-faulty"]
     ran = run("--db", url, *asked, "--json", "--include", "rewound,errors")
@@ -290,6 +292,14 @@ def test_no_format_holds_a_word(url, tmp_path, format):
     assert leaks(ran.out + ran.err) == []
     assert leaks(content_of(out)) == []
     assert leaks((tmp_path / "out.manifest.json").read_bytes()) == []
+
+
+def judge(url: str, ids: list[str]) -> None:
+    """An answer in each conversation is given anew, so that there are pairs."""
+    with turnlog.open(url) as log:
+        for id in ids:
+            log.record(id, e.UserUttered("and now?"), e.BotUttered("one thing"))
+            log.record(id, e.MessageRegenerated(log.head(id)[1].event, "another"))
 
 
 def content_of(file: Path) -> bytes:
