@@ -161,6 +161,13 @@ def edited(log: Turnlog, id: str) -> None:
     log.record(id, e.MessageRedacted(1), e.MessageRedacted(2))
 
 
+def preferred(log: Turnlog, id: str) -> None:
+    """An answer that says it, and a better one."""
+    log.record(id, _said(), UNDERSTOOD, REPEAT)
+    log.record(id, e.UserUttered("what now?"), e.BotUttered(f"As {NAME} likes, with {PIN}."))
+    log.record(id, e.MessageRegenerated(5, "As you like."), e.MessageRedacted(1))
+
+
 def session(log: Turnlog, id: str) -> None:
     with SessionManager(log=log) as manager:
         log.record(id, e.ThreadStarted("bank", "ask"), _said())
@@ -216,7 +223,7 @@ KINDS: dict[str, Callable[[Turnlog, str], None]] = {
     kind.__name__: kind
     for kind in (
         user, with_later_repeats, answered_after, bot, agent, tool_result, before_snapshots,
-        after_snapshots, rewound, restarted, edited, session, failed,
+        after_snapshots, rewound, restarted, edited, preferred, session, failed,
         of_an_agent,
     )
 }  # fmt: skip

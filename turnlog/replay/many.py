@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import redirect_stdout
 
 from turnlog import bots
@@ -32,7 +32,7 @@ def replay(
     every: bool = False,
     once: bool = False,
     hash_seed: int | None = None,
-) -> Iterator[ReplayedConversation]:
+) -> Generator[ReplayedConversation, None, None]:
     """What each conversation's replay gives, in the order of the ids.
 
     bot: or its name. jobs: processes that share the work; each opens the log and loads the bot by

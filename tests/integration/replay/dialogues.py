@@ -68,7 +68,7 @@ def _answer(turn: Turn) -> Answer:
     frame = of_user.frames[0]
     spans = [span for frame in of_user.frames for span in frame.spans or []]
     entities = tuple(Entity(s.slot, text[s.start : s.end], s.start, s.end) for s in spans)
-    calls = [frame for frame in of_system.frames if frame.service_call]
+    calls = [(f.service_call, f.service_results) for f in of_system.frames if f.service_call]
     acts = dict.fromkeys(
         f"{a.act}_{a.slot}".lower() for f in of_system.frames for a in f.acts or []
     )
@@ -76,7 +76,7 @@ def _answer(turn: Turn) -> Answer:
     said = [event for event in turn.events if isinstance(event, BotUttered)]
     return Answer(
         MessageUnderstood(Intent(frame.active_intent, 0.9), entities),
-        [ToolCalled(f.service_call["method"], f.service_call["parameters"]) for f in calls],
-        [frame.service_results for frame in calls],
+        [ToolCalled(call["method"], call["parameters"]) for call, _ in calls],
+        [results for _, results in calls],
         [*slots, *(ActionExecuted(act) for act in acts), *said],
     )

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from tests.integration.replay.dialogues import Answer
-from turnlog import Event, SlotSet, UserUttered
+from turnlog import Event, MessageUnderstood, SlotSet, ToolCalled, UserUttered
 from turnlog.bots import BotConversation
 from turnlog.encoding.binary import decode_events, encode_events
 
@@ -41,7 +41,9 @@ def rules() -> dict[str, Any]:
 def answer_to(texts: Sequence[str | None]) -> Answer:
     events, calls, results = rules()[digest(texts)]
     understood, *rest = decode_events(events)
-    return Answer(understood, list(decode_events(calls)), results, rest)
+    assert isinstance(understood, MessageUnderstood)
+    called = [call for call in decode_events(calls) if isinstance(call, ToolCalled)]
+    return Answer(understood, called, results, rest)
 
 
 async def bot(conversation: BotConversation, message: UserUttered) -> list[Event | str]:
