@@ -23,6 +23,7 @@ BUILT_IN: dict[str, str] = {
     "trl": "turnlog.serializers.trl.codec:TrlCodec",
     "sharegpt": "turnlog.serializers.sharegpt:SharegptCodec",
     "alpaca": "turnlog.serializers.alpaca:AlpacaCodec",
+    "atif": "turnlog.serializers.atif.codec:AtifCodec",
     "parquet": "turnlog.serializers.parquet:ParquetCodec",
     "rasa-stories": "turnlog.serializers.rasa.stories:RasaStoriesCodec",
     "rasa-nlu": "turnlog.serializers.rasa.nlu:RasaNluCodec",

@@ -108,11 +108,16 @@ def _thought(message: Message) -> str:
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call_arguments(call)}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def call_arguments(call: ToolCall) -> Any:
+    """The object that a call was given; what is none, as it is."""
     given = call.arguments
     if call.raw is not None and isinstance(given, str):
         given = _parsed(call.raw)
-    function = {"name": call.name, "arguments": {} if given is None else given}
-    return {"id": call.id, "type": "function", "function": function}
+    return {} if given is None else given
 
 
 def _parsed(source: str) -> Any:

@@ -1,0 +1,313 @@
+"""Trajectories before an independent judge, the `atif` package, and there and back."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from atif import Trajectory
+
+from tests.adapters import oasst
+from tests.chats import chats
+from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.plain import dumps
+from turnlog.errors import FormatError
+from turnlog.serializers.formats import codec, detect
+
+Source = Callable[[Path, Path], Iterable[Dialogue]]
+
+
+def files(pattern: str) -> Source:
+    def read(shared_data: Path, tmp_path: Path) -> Iterable[Dialogue]:
+        for path in sorted(shared_data.glob(pattern)):
+            yield from held(path)
+
+    return read
+
+
+def held(path: Path) -> Iterable[Dialogue]:
+    reader = detect(path)
+    assert reader is not None
+    for dialogue in reader.read(path):
+        assert isinstance(dialogue, Dialogue)
+        yield dialogue
+
+
+def made_up(shared_data: Path, tmp_path: Path) -> Iterable[Dialogue]:
+    path = tmp_path / "chats.jsonl"
+    path.write_text("".join(json.dumps(chat) + "\n" for chat in chats(Random(5), 300)))
+    return held(path)
+
+
+SOURCES: dict[str, tuple[Source, int]] = {
+    "tau": (files("tau_bench/*.json"), 100),
+    "tau2": (files("tau2_bench/*.json"), 58),
+    "oasst": (lambda shared_data, tmp_path: oasst.dialogues(shared_data), 309),
+    "made up": (made_up, 300),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_judge_takes_every_trajectory_and_it_comes_back_equal(
+    shared_data: Path, tmp_path: Path, source: str
+) -> None:
+    read, number = SOURCES[source]
+    written = []
+    faults: Counter[str] = Counter()
+    for dialogue in read(shared_data, tmp_path):
+        try:
+            written += list(codec("atif").examples(dialogue))
+        except FormatError as error:
+            faults[error.why] += 1
+    assert (len(written), faults) == (number, Counter())
+    for example in written:
+        judged = Trajectory.model_validate_json(dumps(example.content), strict=True)
+        assert judged.to_json_dict() == json.loads(dumps(example.content))
+    again = list(round_trip(written, tmp_path))
+    assert [exported(dialogue) for dialogue in again] == [
+        json.loads(dumps(example.content)) for example in written
+    ]
+
+
+def round_trip(examples: Iterable[Any], tmp_path: Path) -> Iterable[Dialogue]:
+    out = io.BytesIO()
+    codec("atif").write(examples, out)
+    path = tmp_path / "written.jsonl"
+    path.write_bytes(out.getvalue())
+    return held(path)
+
+
+# --- trajectories of others -----------------------------------------------------------------------
+
+
+RUNS = 10
+"""Of SWE-agent in the shared data; another file is a demonstration without a run."""
+
+
+def swe_agent(path: Path) -> dict[str, Any]:
+    """A run of SWE-agent as its converters to ATIF write it: a command a step."""
+    steps: list[dict[str, Any]] = [{"step_id": 1, "source": "user", "message": "Mend it."}]
+    for number, step in enumerate(json.loads(path.read_text())["trajectory"], 2):
+        call = {
+            "tool_call_id": f"c{number}",
+            "function_name": "bash",
+            "arguments": {"command": step["action"]},
+        }
+        result = {"source_call_id": call["tool_call_id"], "content": step["observation"]}
+        steps.append(
+            {
+                "step_id": number,
+                "source": "agent",
+                "message": step["response"],
+                "reasoning_content": step["thought"],
+                "tool_calls": [call],
+                "observation": {"results": [result]},
+            }
+        )
+    return document(steps, trajectory_id=path.parent.name + path.stem)
+
+
+def document(steps: list[dict[str, Any]], **members: Any) -> dict[str, Any]:
+    ids = {"session_id": "s1", "trajectory_id": "s1"}
+    agent = {"name": "mender", "version": "1.2", "model_name": "m-1"}
+    return {"schema_version": "ATIF-v1.8", **ids, "agent": agent, "steps": steps, **members}
+
+
+def imported(path: Path, content: dict[str, Any], *, indent: int | None = None) -> Dialogue:
+    path.write_text(json.dumps(content, indent=indent))
+    (dialogue,) = held(path)
+    return dialogue
+
+
+def exported(dialogue: Dialogue) -> dict[str, Any]:
+    (example,) = codec("atif").examples(dialogue)
+    content: dict[str, Any] = json.loads(dumps(example.content))
+    return content
+
+
+def judged(content: dict[str, Any]) -> dict[str, Any]:
+    return Trajectory.model_validate_json(dumps(content), strict=True).to_json_dict()
+
+
+def test_runs_of_swe_agent_come_out_as_they_came(shared_data: Path, tmp_path: Path) -> None:
+    paths = sorted(shared_data.glob("swe_agent/**/*.traj"))
+    runs = [path for path in paths if "trajectory" in json.loads(path.read_text())]
+    assert len(runs) == RUNS
+    for path in runs:
+        content = swe_agent(path)
+        content["trajectory_id"] += str(runs.index(path))
+        assert judged(content) == content
+        assert exported(imported(tmp_path / "x.json", content, indent=2)) == content
+
+
+FULL = document(
+    [
+        {"step_id": 1, "source": "system", "message": "Be brief.", "extra": {"cached": True}},
+        {
+            "step_id": 2,
+            "timestamp": "2026-01-02T03:04:05.250000Z",
+            "source": "user",
+            "message": [
+                {"type": "text", "text": "What is this?"},
+                {"type": "image", "source": {"media_type": "image/png", "path": "images/1.png"}},
+                {
+                    "type": "audio",
+                    "source": {"media_type": "audio/wav", "path": "a.wav", "duration_sec": 2.5},
+                },
+            ],
+            "is_copied_context": True,
+        },
+        {
+            "step_id": 3,
+            "timestamp": "2026-01-02T03:04:06Z",
+            "source": "agent",
+            "model_name": "m-2",
+            "reasoning_effort": "high",
+            "message": "",
+            "reasoning_content": "Ask a colleague.",
+            "tool_calls": [
+                {"tool_call_id": "a", "function_name": "look", "arguments": {"at": [1, None]}},
+                {
+                    "tool_call_id": "b",
+                    "function_name": "ask",
+                    "arguments": {},
+                    "extra": {"timeout": 3},
+                },
+            ],
+            "observation": {
+                "results": [
+                    {"source_call_id": "b", "subagent_trajectory_ref": [{"trajectory_id": "t2"}]},
+                    {
+                        "source_call_id": "a",
+                        "content": [{"type": "text", "text": "a cat"}],
+                        "extra": {"is_error": True, "score": 0.5},
+                    },
+                    {"content": "the disk is full"},
+                ]
+            },
+            "metrics": {
+                "prompt_tokens": 120,
+                "completion_tokens": 18,
+                "cached_tokens": 20,
+                "cost_usd": 0.002,
+                "completion_token_ids": [1, 2],
+                "logprobs": [-0.5, -0.25],
+                "extra": {"reasoning_tokens": 7, "kv": "x"},
+            },
+            "llm_call_count": 2,
+        },
+        {"step_id": 4, "source": "agent", "message": "A cat.", "extra": {"finish_reason": "stop"}},
+        {"step_id": 5, "source": "system", "message": "", "observation": {"results": [{}]}},
+    ],
+    session_id="run-7",
+    agent={
+        "name": "mender",
+        "version": "1.2",
+        "tool_definitions": [{"type": "function", "function": {"name": "look"}}],
+        "extra": {"shell": "bash"},
+    },
+    notes="Step 5 is the watchdog's.",
+    final_metrics={"total_prompt_tokens": 120, "total_steps": 5},
+    continued_trajectory_ref="t.cont-1.json",
+    extra={"task": "cats"},
+    subagent_trajectories=[
+        document([{"step_id": 1, "source": "agent", "message": "hm"}], trajectory_id="t2")
+    ],
+)
+
+
+def test_a_trajectory_with_all_that_there_is_comes_out_as_it_came(tmp_path: Path) -> None:
+    assert judged(FULL) == FULL
+    dialogue = imported(tmp_path / "x.json", FULL)
+    assert exported(dialogue) == FULL
+    assert imported(tmp_path / "y.json", exported(dialogue)).events == dialogue.events
+
+
+def test_results_that_name_no_call_are_those_of_the_calls_in_order(tmp_path: Path) -> None:
+    calls = [{"tool_call_id": id, "function_name": "f", "arguments": {}} for id in "ab"]
+    results = [{"content": "one"}, {"content": "two"}]
+    step = {"step_id": 1, "source": "agent", "message": "", "tool_calls": calls}
+    content = document([{**step, "observation": {"results": results}}])
+    written = exported(imported(tmp_path / "x.json", content))
+    found = written["steps"][0]["observation"]["results"]
+    assert [(each["source_call_id"], each["content"]) for each in found] == [
+        ("a", "one"),
+        ("b", "two"),
+    ]
+
+
+BAD = {
+    "no agent": ({"agent": None}, "agent: cannot be None"),
+    "another version": ({"schema_version": "ATIF-v2.0"}, "schema_version: 'ATIF-v2.0' is no"),
+    "steps no list": ({"steps": {}}, "steps: cannot be {}"),
+    "a step no object": ({"steps": [3]}, "steps[0].source: an object was expected"),
+    "a source nobody has": (
+        {"steps": [{"source": "tool", "message": ""}]},
+        "steps[0].source: 'tool' is none of system, user, agent",
+    ),
+    "arguments a text": (
+        {
+            "steps": [
+                {
+                    "source": "agent",
+                    "message": "",
+                    "tool_calls": [{"tool_call_id": "a", "function_name": "f", "arguments": "{}"}],
+                }
+            ]
+        },
+        "steps[0].tool_calls[0].arguments: cannot be '{}'",
+    ),
+    "a result of no call": (
+        {
+            "steps": [
+                {
+                    "source": "agent",
+                    "message": "",
+                    "observation": {"results": [{"source_call_id": "z", "content": "x"}]},
+                }
+            ]
+        },
+        "steps[0].observation.results[0].source_call_id: 'z' is none of the step's calls",
+    ),
+    "metrics a list": (
+        {"steps": [{"source": "agent", "message": "", "metrics": []}]},
+        "steps[0].metrics: cannot be []",
+    ),
+    "tokens a text": (
+        {"steps": [{"source": "agent", "message": "", "metrics": {"prompt_tokens": "9"}}]},
+        "steps[0].metrics.prompt_tokens: cannot be '9'",
+    ),
+    "a part of no kind": (
+        {"steps": [{"source": "user", "message": [{"type": "video"}]}]},
+        "steps[0].message[0].type: 'video' is none of text, image, audio",
+    ),
+    "extra a text": (
+        {"steps": [{"source": "user", "message": "hi", "extra": "x"}]},
+        "steps[0].extra: cannot be 'x'",
+    ),
+    "a model that is no text": (
+        {"steps": [{"source": "agent", "message": "hi", "model_name": 3}]},
+        "steps[0].model_name: cannot be 3",
+    ),
+    "a time that is none": (
+        {"steps": [{"source": "user", "message": "hi", "timestamp": "noon"}]},
+        "steps[0].timestamp: 'noon' is no time",
+    ),
+    "others no list": ({"subagent_trajectories": {}}, "subagent_trajectories: cannot be {}"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_what_is_no_trajectory_is_refused_by_name(tmp_path: Path, kind: str) -> None:
+    members, why = BAD[kind]
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({**document([]), **members}))
+    (found,) = codec("atif").read(path)
+    assert isinstance(found, FormatError)
+    assert why in str(found)
