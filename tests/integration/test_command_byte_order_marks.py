@@ -90,7 +90,7 @@ def test_append_takes_marks_from_files_and_from_stdin(
 
 
 def test_rules_domains_and_manifests_take_marks(tmp_path: Path) -> None:
-    from turnlog.replay.rules import load
+    from turnlog.replay.allowing.rules import load
     from turnlog.serializers.rasa.domain import read_domain
 
     (tmp_path / "rules.toml").write_bytes(BOM_UTF8 + b'ignore = ["text"]\n')

@@ -30,7 +30,7 @@ from turnlog.domain import events as e
 from turnlog.domain.plain import dumps, to_plain
 from turnlog.projections import PROJECTIONS
 from turnlog.rasa import DialogueStateTracker
-from turnlog.replay.many import replay
+from turnlog.replay.running.many import replay
 from turnlog.serializers.formats import codec, names
 from turnlog.server.app import serving
 from turnlog.server.settings import Settings

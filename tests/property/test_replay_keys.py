@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from turnlog.domain import events as e
 from turnlog.domain.state import State
-from turnlog.replay.comparing import differences
+from turnlog.replay.allowing.rules import Rules
+from turnlog.replay.comparing.difference import differences
+from turnlog.replay.comparing.items import FAMILIES
 from turnlog.replay.divergence import Divergence
-from turnlog.replay.group_key import key
-from turnlog.replay.items import FAMILIES
-from turnlog.replay.rules import Rules
-from turnlog.replay.wording import LONGEST, difference, saying
+from turnlog.replay.grouping.group_key import key
+from turnlog.replay.grouping.wording import LONGEST, difference, saying
 from turnlog.testing.strategies import events
 
 answers = st.lists(events(*FAMILIES, e.BotFailed), max_size=5)

@@ -22,7 +22,7 @@ from turnlog import (
 )
 from turnlog.bots import LoadedBot
 from turnlog.errors import ConversationError
-from turnlog.replay.bundle import Bundle, bundle
+from turnlog.replay.trying.bundle import Bundle, bundle
 
 
 @pytest.fixture

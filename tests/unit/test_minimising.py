@@ -20,8 +20,8 @@ from turnlog import (
 )
 from turnlog.bots import LoadedBot
 from turnlog.errors import ConversationError
-from turnlog.replay.minimise import Minimised, minimise
-from turnlog.replay.trial import go_on
+from turnlog.replay.trying.minimise import Minimised, minimise
+from turnlog.replay.trying.trial import go_on
 
 WORDS = ("tea", "cake", "bread", "milk", "salt")
 

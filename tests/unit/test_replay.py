@@ -37,12 +37,12 @@ from turnlog.bots import LoadedBot
 from turnlog.domain.calls import answers
 from turnlog.errors import BotError, FormatError, ToolFailed
 from turnlog.replay import Divergence, Rules, replay
-from turnlog.replay.comparing import Difference
-from turnlog.replay.comparing import difference as compared
-from turnlog.replay.group_key import key
-from turnlog.replay.groups import grouped
-from turnlog.replay.rules import load
-from turnlog.replay.run import RunHead
+from turnlog.replay.allowing.rules import load
+from turnlog.replay.comparing.difference import Difference
+from turnlog.replay.comparing.difference import difference as compared
+from turnlog.replay.grouping.group_key import key
+from turnlog.replay.grouping.groups import grouped
+from turnlog.replay.runs.run import RunHead
 from turnlog.reports.junit import junit
 from turnlog.reports.replay import html
 

@@ -23,8 +23,8 @@ from turnlog import (
 )
 from turnlog.bots import LoadedBot
 from turnlog.replay import Rules, replay
-from turnlog.replay.groups import DivergenceGroup, grouped
-from turnlog.replay.wording import difference, saying
+from turnlog.replay.grouping.groups import DivergenceGroup, grouped
+from turnlog.replay.grouping.wording import difference, saying
 
 NAMES = ["Anna", "Bo", "Chiara", "Émile", "Zoë O'Hara", "Nguyễn Văn An", "van der Berg", "李雷"]
 PLACES = ["Roma", "Luigi's", "The Old Mill", "Café Zehn", "Nº 7", "trattoria da enzo"]

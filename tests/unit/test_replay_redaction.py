@@ -15,7 +15,7 @@ from turnlog import Turnlog
 from turnlog.bots import LoadedBot
 from turnlog.domain import events as e
 from turnlog.replay import ReplayedConversation, Rules, replay
-from turnlog.replay.run import RunHead
+from turnlog.replay.runs.run import RunHead
 from turnlog.reports.junit import junit
 from turnlog.reports.replay import html
 

@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from turnlog.replay import Divergence, ReplayedConversation
-from turnlog.replay.run import RunHead
+from turnlog.replay.runs.run import RunHead
 from turnlog.reports.junit import junit
 from turnlog.reports.replay import GROUPS, TURNS, html
 

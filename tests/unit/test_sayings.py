@@ -8,7 +8,7 @@ import pytest
 
 from turnlog.replay import Divergence, Rules
 from turnlog.replay.divergence import Kind
-from turnlog.replay.saying import alike, saying
+from turnlog.replay.runs.saying import alike, saying
 
 
 def diverging(kind: Kind, expected: Any, actual: Any) -> Divergence:

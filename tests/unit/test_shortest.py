@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnlog.replay.shortest import ShortestChoice
+from turnlog.replay.trying.shortest import ShortestChoice
 
 
 def shortened(things: Sequence[int], shows: Callable[[Sequence[int]], bool]) -> list[int] | None:

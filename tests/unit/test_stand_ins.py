@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnlog import BotUttered, Entity, MessageUnderstood, SlotSet, ToolCalled, UserUttered
-from turnlog.replay.personal import personal_words
-from turnlog.replay.stand_ins import WORD, StandIns, said_words, words
+from turnlog.replay.trying.personal import personal_words
+from turnlog.replay.trying.stand_ins import WORD, StandIns, said_words, words
 
 TEXTS = st.lists(st.text(max_size=20), max_size=12)
 VALUES = st.recursive(

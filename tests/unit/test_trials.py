@@ -32,7 +32,7 @@ from turnlog.errors import (
     VersionConflict,
 )
 from turnlog.replay import replay
-from turnlog.replay.trial import Trial, go_on, keep
+from turnlog.replay.trying.trial import Trial, go_on, keep
 
 PRICES = {"tea": 3, "cake": 4}
 

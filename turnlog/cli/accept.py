@@ -12,7 +12,7 @@ from turnlog.cli import output
 from turnlog.cli.settings import actor as somebody
 
 if TYPE_CHECKING:
-    from turnlog.replay.kept import Run
+    from turnlog.replay.runs.kept import Run
 
 RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="What `replay --out` kept.")]
 Group = Annotated[
@@ -32,7 +32,7 @@ def accept(run: RunFile, group: Group, note: Note, into: Into = None, actor: Act
 
     `replay --accepted FILE` is quiet about it until it changes.
     """
-    from turnlog.replay import accepted, kept
+    from turnlog.replay.runs import accepted, kept
 
     found = kept.read(run)
     path = into or run.parent / "accepted.toml"
@@ -65,7 +65,7 @@ def _named(run: Run, name: str, path: Path) -> str:
 
 def _entry(run: Run, key: str, before: Any, note: str, by: str) -> Any:
     """None where all that the group says is accepted already."""
-    from turnlog.replay.accepted import acceptance
+    from turnlog.replay.runs.accepted import acceptance
 
     rules = run.head.rules
     found = [one for one in run.divergences if one.group == key]

@@ -59,7 +59,7 @@ class Asking(NamedTuple):
         """What each conversation's replay gives, in order. once: they are all of the log's. every:
         with all differences of a turn.
         """
-        from turnlog.replay import flaky, many
+        from turnlog.replay.running import flaky, many
 
         options: Any = {
             "rules": rules, "timeout": self.timeout, "jobs": self.jobs,
@@ -72,7 +72,7 @@ class Asking(NamedTuple):
 
     def tell_flaky(self, replayed: Iterable[Any]) -> None:
         """How many turns differ in every run, and how many in some."""
-        from turnlog.replay.flaky import is_flaky
+        from turnlog.replay.running.flaky import is_flaky
 
         if self.runs == 1 or settings().json:
             return
@@ -85,8 +85,8 @@ class Asking(NamedTuple):
 
     def status(self, replayed: Iterable[Any]) -> int:
         """The exit status. Raises BotError where nothing was replayed."""
-        from turnlog.replay.flaky import is_flaky
         from turnlog.replay.replayed import check_something_was_replayed
+        from turnlog.replay.running.flaky import is_flaky
 
         replayed = list(replayed)
         check_something_was_replayed(replayed)

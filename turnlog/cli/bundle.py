@@ -16,7 +16,7 @@ from turnlog.cli.trial import load_bot
 from turnlog.domain.amounts import amount
 
 if TYPE_CHECKING:
-    from turnlog.replay.bundle import Bundle
+    from turnlog.replay.trying.bundle import Bundle
 
 Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")]
 Keep = Annotated[
@@ -46,8 +46,8 @@ def bundle(
 
     Others import the file and replay it with the same bot.
     """
-    from turnlog.replay import bundle as bundling
-    from turnlog.replay.rules import combined
+    from turnlog.replay.allowing.rules import combined
+    from turnlog.replay.trying import bundle as bundling
 
     output.leave_stdout_to(out)
     allowed = combined(rules, ignore or (), ignore_slot or (), mask or ())

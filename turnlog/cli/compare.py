@@ -13,8 +13,8 @@ from turnlog.cli.settings import settings
 from turnlog.domain.amounts import amount
 
 if TYPE_CHECKING:
-    from turnlog.replay.comparison import ComparedGroup, Comparison
-    from turnlog.replay.run import RunHead
+    from turnlog.replay.runs.comparison import ComparedGroup, Comparison
+    from turnlog.replay.runs.run import RunHead
 
 Before = Annotated[Path, typer.Argument(metavar="A", help="A run that `replay --out` kept.")]
 After = Annotated[Path, typer.Argument(metavar="B", help="Another one.")]
@@ -25,7 +25,7 @@ def compare(before: Before, after: After) -> None:
 
     Exit status 1 where something is new or changed. No log is read.
     """
-    from turnlog.replay import comparison, kept
+    from turnlog.replay.runs import comparison, kept
 
     first, second = kept.read(before), kept.read(after)
     found = comparison.compare(first, second)
@@ -59,7 +59,7 @@ def _listed(ids: list[str]) -> str:
 
 
 def _print(found: Comparison) -> None:
-    from turnlog.replay.comparison import CHANGES
+    from turnlog.replay.runs.comparison import CHANGES
 
     if found.groups:
         columns = ("change", "group", "A", "B", "first", "turn")

@@ -15,7 +15,7 @@ from turnlog.cli.trial import load_bot
 from turnlog.domain.amounts import amount
 
 if TYPE_CHECKING:
-    from turnlog.replay.minimise import Minimised
+    from turnlog.replay.trying.minimise import Minimised
 
 Bot = Annotated[str, typer.Option("--bot", metavar="MODULE:ATTR", help="The bot.")]
 Old = Annotated[
@@ -49,9 +49,9 @@ def minimise(
 
     Without --old the record is right, where the bot is asked on top of the same slots.
     """
-    from turnlog.replay import minimise as minimising
-    from turnlog.replay.pytest_file import pytest_file
-    from turnlog.replay.rules import combined
+    from turnlog.replay.allowing.rules import combined
+    from turnlog.replay.trying import minimise as minimising
+    from turnlog.replay.trying.pytest_file import pytest_file
 
     check_tools(tools)
     output.leave_stdout_to(out)

@@ -82,9 +82,9 @@ def replay(
 
     Clock, tool results and what came before each message are the record's.
     """
-    from turnlog.replay import accepted as accepting
-    from turnlog.replay import rules as rule
-    from turnlog.replay import run
+    from turnlog.replay.allowing import rules as rule
+    from turnlog.replay.runs import accepted as accepting
+    from turnlog.replay.runs import run
 
     choice = Choice(where, since, last, sample)
     if all_ if ids else not (all_ or any(choice)):

@@ -12,12 +12,12 @@ from turnlog.cli.settings import settings
 from turnlog.domain.amounts import amount
 
 if TYPE_CHECKING:
-    from turnlog.replay.accepted import Accepted
+    from turnlog.replay.allowing.rules import Rules
     from turnlog.replay.divergence import Divergence
-    from turnlog.replay.groups import DivergenceGroup
+    from turnlog.replay.grouping.groups import DivergenceGroup
     from turnlog.replay.replayed import ReplayedConversation
-    from turnlog.replay.rules import Rules
-    from turnlog.replay.run import RunHead
+    from turnlog.replay.runs.accepted import Accepted
+    from turnlog.replay.runs.run import RunHead
 
 Replayed = Sequence["ReplayedConversation"]
 
@@ -53,7 +53,7 @@ def _lines(found: Iterable[Divergence]) -> Iterator[dict[str, Any]]:
     """Each divergence as it is found, then the groups."""
     from msgspec.structs import asdict
 
-    from turnlog.replay.groups import Grouping
+    from turnlog.replay.grouping.groups import Grouping
 
     grouping = Grouping()
     for divergence in found:
@@ -63,7 +63,7 @@ def _lines(found: Iterable[Divergence]) -> Iterator[dict[str, Any]]:
 
 
 def _print(found: Iterable[Divergence], replayed: Replayed) -> None:
-    from turnlog.replay.groups import grouped
+    from turnlog.replay.grouping.groups import grouped
     from turnlog.replay.replayed import not_replayed
 
     if groups := grouped(found):
@@ -78,7 +78,7 @@ def _print(found: Iterable[Divergence], replayed: Replayed) -> None:
 
 def _print_tracebacks(groups: Iterable[DivergenceGroup]) -> None:
     """Where a bot that raised was, of the example of each group."""
-    from turnlog.replay.failing import traceback
+    from turnlog.replay.grouping.failing import traceback
 
     for group in groups:
         if (trace := traceback(group.example.actual)) is not None:
@@ -96,7 +96,7 @@ def _row(group: DivergenceGroup) -> tuple[Any, ...]:
 
 
 def note_uncovered(rules: Rules, replayed: Replayed) -> None:
-    from turnlog.replay.coverage import entries
+    from turnlog.replay.allowing.coverage import entries
 
     covered = frozenset().union(*(one.covered for one in replayed))
     for entry in entries(rules):

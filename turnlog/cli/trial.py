@@ -12,8 +12,8 @@ from turnlog.cli.settings import open_log, settings
 from turnlog.domain.amounts import amount
 
 if TYPE_CHECKING:
-    from turnlog.replay.rules import Rules
-    from turnlog.replay.trial import Trial
+    from turnlog.replay.allowing.rules import Rules
+    from turnlog.replay.trying.trial import Trial
 
 FromTurn = Annotated[
     int | None,
@@ -61,7 +61,7 @@ def replay_trial(
     live: bool,
 ) -> None:
     """Go on alone and tell how; exit status 1 where it differs."""
-    from turnlog.replay import trial
+    from turnlog.replay.trying import trial
 
     if len(ids) != 1:
         raise typer.BadParameter("one conversation goes on alone: name it")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from turnlog.replay.divergence import Divergence
-from turnlog.replay.failing import traceback, without_traceback
+from turnlog.replay.grouping.failing import traceback, without_traceback
 from turnlog.reports.text import visible
 from turnlog.serializers.shared.plain import dumps
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 from turnlog.replay.replayed import ReplayedConversation, not_replayed
-from turnlog.replay.run import RunHead
+from turnlog.replay.runs.run import RunHead
 from turnlog.reports.divergences import told
 from turnlog.reports.text import visible
 

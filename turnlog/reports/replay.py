@@ -9,10 +9,10 @@ from typing import Any
 
 from turnlog.domain.amounts import amount
 from turnlog.replay.divergence import Divergence
-from turnlog.replay.failing import traceback, without_traceback
-from turnlog.replay.groups import DivergenceGroup, grouped
+from turnlog.replay.grouping.failing import traceback, without_traceback
+from turnlog.replay.grouping.groups import DivergenceGroup, grouped
 from turnlog.replay.replayed import ReplayedConversation, not_replayed
-from turnlog.replay.run import RunHead
+from turnlog.replay.runs.run import RunHead
 from turnlog.reports.html import Element, element, page
 from turnlog.reports.text import when
 from turnlog.serializers.shared.plain import dumps

@@ -9,9 +9,9 @@ from typing import Any
 
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError, UnknownConversation
-from turnlog.replay import accepted, kept
 from turnlog.replay.divergence import Divergence
-from turnlog.replay.groups import DivergenceGroup
+from turnlog.replay.grouping.groups import DivergenceGroup
+from turnlog.replay.runs import accepted, kept
 from turnlog.server.timeline import shortened
 
 SHOWN = 500

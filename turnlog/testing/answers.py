@@ -15,14 +15,14 @@ import msgspec
 from turnlog.bots import Bot, LoadedBot, named
 from turnlog.domain.events import Event
 from turnlog.domain.plain import dumps
-from turnlog.replay.comparing import difference
-from turnlog.replay.oracle import Oracle
-from turnlog.replay.rehearsal import performed
-from turnlog.replay.results import RecordedResults
-from turnlog.replay.rules import Rules
-from turnlog.replay.script import line
-from turnlog.replay.settings import ANSWER_SECONDS
-from turnlog.replay.turns import said_turns
+from turnlog.replay.allowing.rules import Rules
+from turnlog.replay.comparing.difference import difference
+from turnlog.replay.record.turns import said_turns
+from turnlog.replay.running.settings import ANSWER_SECONDS
+from turnlog.replay.trying.oracle import Oracle
+from turnlog.replay.trying.rehearsal import performed
+from turnlog.replay.trying.results import RecordedResults
+from turnlog.replay.trying.script import line
 from turnlog.serializers.shared.plain import from_plain
 
 Plain = Mapping[str, Any]

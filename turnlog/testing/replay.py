@@ -20,10 +20,10 @@ import pytest
 if TYPE_CHECKING:
     from turnlog.bots import Bot, LoadedBot
     from turnlog.engine.log import Turnlog
+    from turnlog.replay.allowing.rules import Rules
     from turnlog.replay.divergence import Divergence
-    from turnlog.replay.groups import DivergenceGroup
+    from turnlog.replay.grouping.groups import DivergenceGroup
     from turnlog.replay.replayed import ReplayedConversation
-    from turnlog.replay.rules import Rules
 
 Properties = list[tuple[str, object]]
 
@@ -57,10 +57,10 @@ class Replayer:
         """
         __tracebackhide__ = True
         import turnlog
-        from turnlog.replay import accepted as accepting
-        from turnlog.replay import many
+        from turnlog.replay.allowing.rules import combined
         from turnlog.replay.replayed import check_something_was_replayed
-        from turnlog.replay.rules import combined
+        from turnlog.replay.running import many
+        from turnlog.replay.runs import accepted as accepting
 
         allowed = combined(rules, ignore, slots, masks)
         known = accepting.load(Path(accepted)) if accepted else accepting.Accepted()
@@ -130,7 +130,7 @@ def _groups(
     replayed: Sequence[ReplayedConversation],
 ) -> Iterator[tuple[DivergenceGroup, str, float]]:
     """Each group with what to tell of it, the shortest first, and the seconds it took to find."""
-    from turnlog.replay.groups import grouped
+    from turnlog.replay.grouping.groups import grouped
     from turnlog.reports.divergences import told
 
     found: dict[str, list[Divergence]] = defaultdict(list)

@@ -14,7 +14,8 @@ import turnlog
 from turnlog import BotUttered, Event, UserUttered
 from turnlog.bots import LoadedBot
 from turnlog.errors import BotError
-from turnlog.replay import ReplayedConversation, replay, watchdog
+from turnlog.replay import ReplayedConversation, replay
+from turnlog.replay.running import watchdog
 
 IDS = [f"c{n}" for n in range(12)]
 TURNS = 3

@@ -17,7 +17,7 @@ from tests.integration.replay.rulebot import found
 from turnlog import ActionExecuted, BotUttered, Event, SlotSet, ToolCalled, UserUttered
 from turnlog.bots import LoadedBot
 from turnlog.replay import Rules, replay
-from turnlog.replay.groups import grouped
+from turnlog.replay.grouping.groups import grouped
 
 COUNT = 150
 SLOT, ACTION, ENTITY, TOOL = "Banks_1.amount", "goodbye_", "genre", "FindEvents"

@@ -12,7 +12,8 @@ import turnlog
 from turnlog import BotUttered, UserUttered
 from turnlog.bots import LoadedBot, load
 from turnlog.errors import BotError
-from turnlog.replay import replay, workers
+from turnlog.replay import replay
+from turnlog.replay.running import workers
 
 BOT = """
 import os

@@ -1,0 +1,1 @@
+"""What may differ: rules, and judges that a team brings."""

@@ -1,0 +1,1 @@
+"""A bot's answer held against the recorded one."""

@@ -1,0 +1,1 @@
+"""Differences of one cause: the key they share."""

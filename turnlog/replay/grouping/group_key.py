@@ -1,0 +1,154 @@
+"""The key that differences of one cause share, from one of them alone (ADR 21).
+
+It has kind, type and name, where in the event, and how texts differ; no value, number or name of
+the one conversation.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from turnlog.domain.hidden_values import leaves
+from turnlog.replay.divergence import Divergence, Kind
+from turnlog.replay.grouping import failing, wording
+
+PlainEvent = Mapping[str, Any]
+
+
+def key(
+    divergence: Divergence,
+    compared: tuple[Any, Any] | None = None,
+    action: str | None = None,
+) -> str:
+    """compared: what the rules left of the events, by default all of them. action: the one that was
+    executed last before a message.
+    """
+    expected, actual = compared or (divergence.expected, divergence.actual)
+    said = _SAYS[divergence.kind](_Case(divergence, expected, actual, action))
+    return " ".join(part for part in (divergence.kind, *said) if part)
+
+
+class _Case:
+    def __init__(self, divergence: Divergence, expected: Any, actual: Any, action: str | None):
+        self.expected, self.actual, self.action = expected, actual, action
+        self.path = divergence.path.split(".") if divergence.path else []
+        held = leaves([divergence.slots, [_values(expected), _values(actual)]])
+        self.values = {value for value in held if isinstance(value, str)}
+
+
+def _values(event: Any) -> Any:
+    return [event.get(name) for name in ("value", "arguments")] if isinstance(event, dict) else None
+
+
+def _changed(case: _Case) -> Iterator[str]:
+    """Another name, or the same with something else in it."""
+    one, other = _about(case.expected), _about(case.actual)
+    if one != other:
+        yield f"{one} → {other}"
+        return
+    yield one
+    yield ".".join(name for name in case.path if not name.isdecimal())
+    if _at(case.actual, case.path) is None:
+        yield "→ nothing"
+
+
+def _text(case: _Case) -> Iterator[str]:
+    yield _about(case.expected)
+    if case.path not in (["text"], []):
+        yield ".".join(name for name in case.path if not name.isdecimal())
+        return
+    one, other = (str((event or {}).get("text") or "") for event in (case.expected, case.actual))
+    if one != other:
+        yield wording.difference(one, other, case.values)
+
+
+def _missing(case: _Case) -> Iterator[str]:
+    """Of a text the action that says it, where there is one: texts of one action are many."""
+    yield _about(case.expected)
+    if text := case.expected.get("text"):
+        yield case.action or wording.saying(str(text), case.values)
+
+
+def _extra(case: _Case) -> Iterator[str]:
+    yield _about(case.actual)
+    if text := case.actual.get("text"):
+        yield wording.saying(str(text), case.values)
+
+
+def _intent(case: _Case) -> Iterator[str]:
+    one, other = (_intent_of(event) for event in (case.expected, case.actual))
+    yield f"{one} → {other}"
+
+
+def _intent_of(event: PlainEvent) -> str:
+    intent = event.get("intent")
+    return str(intent.get("name") if isinstance(intent, dict) else intent)
+
+
+def _entity(case: _Case) -> Iterator[str]:
+    """The entities that were lost, found, or have another value or place."""
+    one, other = (_entities(event) for event in (case.expected, case.actual))
+    yield from (f"- {name}" for name in sorted((one - other).elements()))
+    yield from (f"+ {name}" for name in sorted((other - one).elements()))
+    if one == other:
+        yield " ".join(sorted(_altered(case.expected, case.actual)))
+
+
+def _entities(event: PlainEvent) -> Counter[str]:
+    return Counter(str(entity.get("entity")) for entity in event.get("entities") or ())
+
+
+def _altered(expected: PlainEvent, actual: PlainEvent) -> set[str]:
+    one, other = expected.get("entities") or (), actual.get("entities") or ()
+    left = [entity for entity in one if entity not in other]
+    return {str(entity.get("entity")) for entity in left}
+
+
+def _order(case: _Case) -> Iterator[str]:
+    yield f"{_about(case.expected[0])} before {_about(case.actual[0])}"
+
+
+def _failed(case: _Case) -> Iterator[str]:
+    """What it failed with; or what it failed with once, and now does not."""
+    for event, after in ((case.actual, ""), (case.expected, "no more")):
+        if event and event.get("type") == "BotFailed":
+            yield failing.cause(event, case.values)
+            yield after
+            return
+
+
+_SAYS: dict[Kind, Callable[[_Case], Iterator[str]]] = {
+    "intent": _intent,
+    "entity": _entity,
+    "slot": _changed,
+    "action": _changed,
+    "text": _text,
+    "tool_call": _changed,
+    "tool_arguments": _changed,
+    "missing": _missing,
+    "extra": _extra,
+    "order": _order,
+    "error": _failed,
+    "timeout": lambda case: iter(()),
+}
+
+
+def _about(event: PlainEvent | None) -> str:
+    """An event's type and name."""
+    if event is None:
+        return "nothing"
+    return " ".join(str(event[key]) for key in ("type", "name") if event.get(key) is not None)
+
+
+def _at(event: Any, path: Iterable[str]) -> Any:
+    """What is there in an event; None where nothing is."""
+    for name in path:
+        if isinstance(event, dict):
+            event = event.get(name)
+        elif isinstance(event, list) and name.isdecimal() and int(name) < len(event):
+            event = event[int(name)]
+        else:
+            return None
+    return event

@@ -1,0 +1,1 @@
+"""Bots asked again: conversation by conversation, side by side, in other processes."""

@@ -1,0 +1,205 @@
+"""Processes that replay conversations for this one.
+
+Each is a fresh Python, which loads the bot by its name. What a bot does to its process, this one
+survives, and believes only what it was sent.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import islice
+from queue import Empty, Queue
+from threading import Lock
+from typing import IO
+
+from turnlog.errors import BotError
+from turnlog.replay.replayed import ReplayedConversation
+from turnlog.replay.running.here import one_of
+from turnlog.replay.running.worker import Reply, Task
+
+PORTIONS, AT_MOST = 16, 64
+"""In which each process gets its share, and conversations of one."""
+
+SURELY_WORTH_IT = 500
+"""Conversations for which all processes are started at once."""
+
+WORTH_IT_SECONDS = 2.0
+"""Of work that is left for each process: more than starting one more takes."""
+
+PATIENCE_SECONDS = 0.5
+"""How long work waits for a process before one more is started."""
+
+
+class Worker:
+    """One of them. hash_seed: what its hashes are salted with; None for what this one's are."""
+
+    def __init__(self, task: Task, hash_seed: int | None = None) -> None:
+        self._task = task
+        code = f"import sys; sys.path[:] = {sys.path!r}; from {Task.__module__} import main"
+        seed = {} if hash_seed is None else {"PYTHONHASHSEED": str(hash_seed)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", f"{code}; main()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **seed},
+        )
+        self._is_ready = False
+        self._send(task)
+
+    def replay(self, ids: list[str]) -> list[ReplayedConversation]:
+        """What each conversation's replay gives. Raises BotError where the process ended."""
+        self.wait_until_ready()
+        self._send(ids)
+        replayed: list[ReplayedConversation] = []
+        while len(replayed) < len(ids):
+            reply = self._receive(ids[len(replayed) :])
+            assert reply is not None
+            replayed.append(reply)
+        return replayed
+
+    def wait_until_ready(self) -> None:
+        """Raises BotError where the bot cannot be loaded."""
+        if not self._is_ready:
+            self._receive([])
+            self._is_ready = True
+
+    def end(self) -> None:
+        self._process.kill()
+        for stream in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):
+                assert stream is not None
+                stream.close()
+        self._process.wait()
+
+    def _send(self, what: object) -> None:
+        sink = self._process.stdin
+        assert sink is not None
+        with suppress(OSError):  # it ended: reading says so
+            pickle.dump(what, sink)
+            sink.flush()
+
+    def _receive(self, waiting: list[str]) -> ReplayedConversation | None:
+        assert self._process.stdout is not None
+        try:
+            reply = _read(self._process.stdout)
+        except (EOFError, pickle.UnpicklingError) as error:
+            raise BotError(self._ended(waiting)) from error
+        if isinstance(reply, BaseException):
+            raise reply
+        return reply
+
+    def _ended(self, waiting: list[str]) -> str:
+        """Why nothing comes any more. waiting: the conversations that it still had to replay."""
+        how = _how(self._process.wait())
+        if not waiting:
+            return f"bot {self._task.bot!r} ended its process as it was loaded: {how}"
+        running = one_of(waiting[: self._task.settings.concurrency])
+        return f"{running}: bot {self._task.bot!r} ended its process: {how}"
+
+
+def _read(source: IO[bytes]) -> Reply:
+    reply: Reply = pickle.load(source)
+    return reply
+
+
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"exit status {status}"
+    with suppress(ValueError):
+        return f"killed by {signal.Signals(-status).name}"
+    return f"killed by signal {-status}"
+
+
+class Workers:
+    """As many as are worth it, up to so many: one more where work waits for long, or so much of it
+    is left that it would. count: conversations that there are.
+    """
+
+    def __init__(self, task: Task, jobs: int, hash_seed: int | None, count: int) -> None:
+        self._task = task
+        self._jobs = jobs
+        self._hash_seed = hash_seed
+        self._left = count
+        self._idle: Queue[Worker] = Queue()
+        self._all: list[Worker] = []
+        self._starting = Lock()
+        for _ in range(jobs if count >= SURELY_WORTH_IT else 1):
+            self._idle.put(self._started())
+
+    def wait_until_ready(self) -> None:
+        self._all[0].wait_until_ready()
+
+    def replay(self, ids: list[str]) -> list[ReplayedConversation]:
+        worker = self._free()
+        try:
+            replayed = worker.replay(ids)
+        finally:
+            self._idle.put(worker)
+        self._left -= len(ids)
+        seconds = sum(one.seconds for one in replayed) / len(ids) * self._left
+        if seconds / self._task.settings.concurrency / len(self._all) > WORTH_IT_SECONDS:
+            self._start_another()
+        return replayed
+
+    def end(self) -> None:
+        with self._starting:
+            self._jobs = 0
+            for worker in self._all:
+                worker.end()
+
+    def _free(self) -> Worker:
+        with suppress(Empty):
+            return self._idle.get(timeout=PATIENCE_SECONDS)
+        self._start_another()
+        return self._idle.get()
+
+    def _start_another(self) -> None:
+        with self._starting:
+            if len(self._all) < self._jobs:
+                self._idle.put(self._started())
+
+    def _started(self) -> Worker:
+        worker = Worker(self._task, self._hash_seed)
+        self._all.append(worker)
+        return worker
+
+
+def replay_apart(
+    task: Task, ids: Iterable[str], jobs: int, hash_seed: int | None = None
+) -> Iterator[ReplayedConversation]:
+    """What each conversation's replay gives, in the order of the ids; so many processes share the
+    work. Raises BotError where one of them ends, naming the conversation.
+    """
+    waiting = list(ids)
+    at_once = _at_once(len(waiting), jobs, task.settings.concurrency)
+    workers = Workers(task, jobs, hash_seed, len(waiting))
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        workers.wait_until_ready()
+        for replayed in pool.map(workers.replay, _chunks(waiting, at_once)):
+            yield from replayed
+    finally:
+        workers.end()
+        pool.shutdown(cancel_futures=True)
+
+
+def _at_once(count: int, jobs: int, concurrency: int) -> int:
+    """Conversations that a process is given: many, for it waits for more with nothing to do; few,
+    for the others wait for the last.
+    """
+    fair = -(-count // jobs) or 1
+    at_once = max(1, min(AT_MOST, count // (PORTIONS * jobs)))
+    return at_once if concurrency == 1 else min(fair, max(at_once, 8 * concurrency))
+
+
+def _chunks(ids: Iterable[str], size: int) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while chunk := list(islice(rest, size)):
+        yield chunk

@@ -1,0 +1,1 @@
+"""Runs that are kept: written, read, compared, and the groups that are accepted."""

@@ -1,0 +1,191 @@
+"""The shortest conversation that still shows a divergence: fewer messages, all else said anew.
+
+Each choice of messages is a free run: the bot answers on top of what it said itself. What is
+expected of it is what the old bot answers in a free run of the same messages; without an old bot,
+what was recorded, and then only where the bot is asked on top of the same slots and answers as it
+does on the record, for of any other moment the record does not say what is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import asdict, replace
+
+from turnlog.bots import LoadedBot
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.events import Event, HistoryContinued, UserUttered
+from turnlog.engine.log import Turnlog
+from turnlog.errors import ConversationError
+from turnlog.replay.allowing.rules import Rules
+from turnlog.replay.divergence import Divergence
+from turnlog.replay.record.turns import RecordedTurn, recorded_turns
+from turnlog.replay.running.many import replay
+from turnlog.replay.running.settings import ANSWER_SECONDS, ReplaySettings
+from turnlog.replay.trying.oracle import KnownAnswer, Oracle, ShownDivergence
+from turnlog.replay.trying.past import earlier
+from turnlog.replay.trying.rehearsal import Rehearsal, performed
+from turnlog.replay.trying.results import RecordedResults
+from turnlog.replay.trying.script import ScriptLine, line, sayable
+from turnlog.replay.trying.shortest import ShortestChoice
+from turnlog.replay.trying.trial import recorded_results
+
+
+class Minimised(msgspec.Struct, frozen=True):
+    """The shortest choice of a conversation's messages that shows a divergence.
+
+    lines: what is said. of: how many messages there were up to the recorded divergence. runs: how
+    many choices were tried. divergence: at the last turn, which counts those of the choice. begin:
+    the events before the first message. events: the whole conversation, answered as expected.
+    actual: the same as the bot goes on alone.
+    """
+
+    lines: tuple[ScriptLine, ...]
+    of: int
+    runs: int
+    divergence: Divergence
+    begin: tuple[Event, ...]
+    events: tuple[Event, ...]
+    actual: tuple[Event, ...]
+
+    @property
+    def turns(self) -> list[int]:
+        """The recorded turns whose messages are left."""
+        return [line.recorded.turn.number for line in self.lines]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The document that `minimise --json` prints."""
+        return {
+            "conversation": self.divergence.conversation,
+            "turns": self.turns,
+            "messages": [line.message.text for line in self.lines],
+            "of": self.of,
+            "runs": self.runs,
+            "divergence": asdict(self.divergence),
+        }
+
+
+def minimise(
+    log: Turnlog,
+    id: str,
+    bot: LoadedBot,
+    *,
+    old: LoadedBot | None = None,
+    group: str | None = None,
+    rules: Rules | None = None,
+    timeout: float = ANSWER_SECONDS,
+    live: bool = False,
+) -> Minimised:
+    """The shortest choice of messages that shows a divergence of the group at its last turn.
+
+    Of what is left, no message can be left out. old: the bot whose answers are right; without it
+    the record's. group: by default that of the first divergence. live: calls run the bots' tools,
+    instead of getting the recorded result of an equal call. Nothing is stored. It runs an event
+    loop of its own. Raises ConversationError where no turn diverges so, or a free run of all
+    messages does not show it.
+    """
+    settings = ReplaySettings(rules or Rules(), timeout, tools="live" if live else "record")
+    found = _found(log, id, bot, group, settings)
+    conversation = log.conversation(id)
+    results = None if live else recorded_results(conversation)
+
+    async def search() -> Minimised:
+        known: dict[int, KnownAnswer] = {}
+        if old is None:
+            answering = _Answering(log, conversation, bot, results, timeout)
+            known = await answering.known({each.turn for each in found})
+        begin = beginning(conversation)
+        oracle = Oracle(id, bot, old, begin, results, known, settings.rules, timeout)
+        turns = [t for t in sayable(conversation) if t.turn.number <= found[0].turn]
+        return await _shortest(oracle, [line(turn, message(turn)) for turn in turns], found[0])
+
+    return performed(search(), bot, old)
+
+
+def _found(
+    log: Turnlog, id: str, bot: LoadedBot, group: str | None, settings: ReplaySettings
+) -> list[Divergence]:
+    """The divergences of one group. Raises ConversationError where there is none."""
+    rules, timeout, tools = settings.rules, settings.timeout, settings.tools
+    [replayed] = replay(log, [id], bot, rules=rules, timeout=timeout, tools=tools)
+    found = [each for each in replayed.divergences if group in (None, each.group)]
+    if not found:
+        of_group = "" if group is None else f" of the group {group!r}"
+        raise ConversationError(id, f"no turn shows a divergence{of_group}")
+    return [each for each in found if each.group == found[0].group]
+
+
+def message(turn: RecordedTurn) -> UserUttered:
+    """That of a turn whose message can be said."""
+    assert turn.turn.message is not None
+    return turn.turn.message
+
+
+def beginning(conversation: Conversation) -> list[Event]:
+    """The events before the first message, as everybody may see them."""
+    first = next(recorded_turns(conversation)).turn.first_event
+    events = (event for _, event in zip(range(first - 1), conversation.events(), strict=False))
+    return [event for event in events if not isinstance(event, HistoryContinued)]
+
+
+async def _shortest(oracle: Oracle, said: Sequence[ScriptLine], wanted: Divergence) -> Minimised:
+    last: ShownDivergence | None = None
+
+    async def shows(lines: Sequence[ScriptLine]) -> bool:
+        nonlocal last
+        shown = await oracle.shown(lines)
+        if shown is None or shown.divergence.group != wanted.group:
+            return False
+        last = shown
+        return True
+
+    choice = ShortestChoice(said, shows)
+    lines = await choice.find()
+    if lines is None or last is None:
+        raise ConversationError(wanted.conversation, _unshown(wanted, oracle))
+    found = replace(last.divergence, link=wanted.link)
+    events, actual = tuple(last.events), tuple(last.actual)
+    return Minimised(
+        tuple(lines), len(said), choice.asked, found, tuple(oracle.begin), events, actual
+    )
+
+
+def _unshown(wanted: Divergence, oracle: Oracle) -> str:
+    """Why there is nothing to begin with."""
+    alone = f"a bot that goes on alone from the beginning does not show at turn {wanted.turn}"
+    hint = "" if oracle.old is not None else "; name the bot that is right with --old"
+    return f"{alone} what the replay shows there: {wanted.group}{hint}"
+
+
+class _Answering:
+    """Asks the bot on top of the record."""
+
+    def __init__(
+        self,
+        log: Turnlog,
+        conversation: Conversation,
+        bot: LoadedBot,
+        results: RecordedResults | None,
+        timeout: float,
+    ) -> None:
+        self._log = log
+        self._conversation = conversation
+        self._bot = bot
+        self._results = results
+        self._timeout = timeout
+
+    async def known(self, turns: Collection[int]) -> dict[int, KnownAnswer]:
+        """What is recorded of turns, and what the bot answers there, by the turn."""
+        every = [turn for turn in sayable(self._conversation) if turn.turn.number in turns]
+        return {turn.turn.number: await self._known(turn) for turn in every}
+
+    async def _known(self, recorded: RecordedTurn) -> KnownAnswer:
+        turn = recorded.turn
+        past = earlier(self._log, self._conversation, turn.first_event - 1)
+        slots = dict(past.slots)
+        rehearsal = Rehearsal(past, self._bot, self._results, timeout=self._timeout)
+        await rehearsal.begin()
+        actual = await rehearsal.say(message(recorded), turn.number)
+        return KnownAnswer(turn.first_event, turn.events[1:], slots, tuple(actual))
