@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 from atif import Trajectory
 
+import turnlog
 from tests.adapters import oasst
 from tests.chats import chats
+from tests.command_line import run
+from turnlog import BotUttered, UserUtteranceReverted, UserUttered
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.plain import dumps
 from turnlog.errors import FormatError
@@ -240,6 +243,44 @@ def test_results_that_name_no_call_are_those_of_the_calls_in_order(tmp_path: Pat
         ("a", "one"),
         ("b", "two"),
     ]
+
+
+def test_what_was_taken_back_is_continued_in_what_came_instead(tmp_path: Path) -> None:
+    db = f"sqlite:///{tmp_path}/log.db"
+    with turnlog.open(db) as log:
+        log.record("c", UserUttered("one"), BotUttered("first"))
+        log.record("c", UserUttered("two"), BotUttered("second"), UserUtteranceReverted())
+        log.record("c", UserUttered("three"), BotUttered("third"))
+        log.checkout("c", turn=1)
+        log.checkout("c", turn=1)
+        log.record("c", UserUttered("four"), BotUttered("fourth"))
+    out = tmp_path / "out.jsonl"
+    asked = ("--db", db, "export", "--format", "atif", "--out", out, "--ids", "keep")
+    assert run(*asked).status == 0
+    assert said(out) == [("c", None, ["one", "first", "four", "fourth"])]
+    ran = run(*asked, "--include", "rewound", "--json")
+    assert (ran.status, ran.json["lost"], ran.json["examples"]) == (0, {}, 3)
+    assert said(out) == [
+        ("c~1", "c~2", ["one", "first", "two", "second"]),
+        ("c~2", "c", ["(one)", "(first)", "three", "third"]),
+        ("c", None, ["(one)", "(first)", "four", "fourth"]),
+    ]
+    again = tmp_path / "again.jsonl"
+    assert run("--db", f"sqlite:///{tmp_path}/x.db", "import", out).status == 0
+    asked = ("export", "--format", "atif", "--out", again, "--ids", "keep")
+    assert run("--db", f"sqlite:///{tmp_path}/x.db", *asked).status == 0
+    assert sorted(again.read_text().splitlines()) == sorted(out.read_text().splitlines())
+    assert run("--db", db, "export", "--verify", f"{out}.manifest.json").status == 0
+
+
+def said(path: Path) -> list[tuple[str, str | None, list[str]]]:
+    """Each trajectory's id, what continues it, and what it says, copies in parentheses."""
+    found = []
+    for line in path.read_text().splitlines():
+        held = Trajectory.model_validate_json(line, strict=True)
+        texts = [f"({s.message})" if s.is_copied_context else str(s.message) for s in held.steps]
+        found.append((str(held.trajectory_id), held.continued_trajectory_ref, texts))
+    return found
 
 
 BAD = {

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from turnlog.domain.dialogue import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.atif.reader import events_of
-from turnlog.serializers.atif.writer import trajectory
+from turnlog.serializers.atif.writer import trajectories
 from turnlog.serializers.shared import json_stream
 from turnlog.serializers.shared.codec import SNIFFED, Example
 from turnlog.serializers.shared.document import DocumentCodec, member, write_lines
@@ -52,7 +52,7 @@ class AtifCodec(DocumentCodec):
         return Dialogue(name or f"{path.name}:{element.line}", tuple(events_of(value)))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        yield from trajectory(dialogue)
+        yield from trajectories(dialogue)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         write_lines(examples, out)

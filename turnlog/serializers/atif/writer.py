@@ -1,58 +1,86 @@
-"""Dialogues to trajectories: a step for each message, with the results of its calls."""
+"""Dialogues to trajectories: one each, and one more for each time that something was taken back."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
-from turnlog.domain.message_parts import Media, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
-from turnlog.domain.messages import Message, messages
-from turnlog.domain.plain import dumps
-from turnlog.errors import FormatError
-from turnlog.serializers.atif.metrics import metrics_of
-from turnlog.serializers.atif.reader import BESIDE, ROLES, SUBAGENTS
+from turnlog.domain.rewinds import kept
+from turnlog.domain.traits import Rewind
+from turnlog.serializers.atif.reader import BESIDE, SUBAGENTS
+from turnlog.serializers.atif.steps import Numbered, Steps
 from turnlog.serializers.openai.chat import HELD_WITH_REASONING
-from turnlog.serializers.openai.text_chat import call_arguments
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.document import refuse_raw_example
 from turnlog.serializers.shared.losses import Held, lost
 
 VERSION = "ATIF-v1.8"
+_CONTINUED = "continued_trajectory_ref"
 
-_SOURCES = {**{role: source for source, role in ROLES.items()}, "developer": "system"}
 _HELD: Held = {
     **{kind: fields | {"timestamp", "versions"} for kind, fields in HELD_WITH_REASONING.items()},
     e.ToolReturned: HELD_WITH_REASONING[e.ToolReturned] | {"is_error"},
     e.AnswerMeasured: frozenset(("message", "usage", "model", "finish")),
     e.AgentStarted: frozenset(("agent",)),
 }
-_MIMES = {
-    "image": ("image/jpeg", "image/png", "image/gif", "image/webp"),
-    "audio": ("audio/wav", "audio/mpeg", "audio/mp4", "audio/aac", "audio/ogg", "audio/flac",
-              "audio/webm", "audio/aiff"),
-}  # fmt: skip
 
 
-def trajectory(dialogue: Dialogue) -> Iterator[Example]:
-    """Nothing where nothing was said. Raises FormatError, naming conversation and turn, for what
-    no trajectory can say.
+def trajectories(dialogue: Dialogue) -> Iterator[Example]:
+    """Nothing where nothing was said. What was taken back is a trajectory of its own, continued in
+    the next, which begins with copies of the steps that both have.
+
+    Raises FormatError, naming conversation and turn, for what no trajectory can say.
     """
-    steps = _Steps(dialogue)
-    for message in messages(dialogue.numbered()):
-        steps.take(message)
-    if not steps.steps:
+    every = [Steps(dialogue, events, past) for past, events in _stretches(dialogue)]
+    written = [steps for steps in every if steps.steps]
+    losses = Counter(loss for event in dialogue.events for loss in _lost(event))
+    for at, steps in enumerate(written):
+        name, beside = _name(dialogue, at, len(written)), _root(dialogue)
+        if at + 1 < len(written):
+            beside[_CONTINUED] = _name(dialogue, at + 1, len(written))
+        ids = {"session_id": dialogue.name, "trajectory_id": name}
+        content = {"schema_version": VERSION, **ids, **beside, "steps": steps.steps}
+        others = [other for held in _beside(dialogue) for other in held.get(SUBAGENTS, ())]
+        content |= {SUBAGENTS: others} if others else {}
+        counted, losses = +(losses + steps.lost), Counter()
+        bounds = dialogue.first_event, steps.last_event
+        example = Example(dialogue.name, *bounds, content, dict(counted), steps.noted)
+        refuse_raw_example(example)
+        yield example
+
+
+def _name(dialogue: Dialogue, at: int, count: int) -> str:
+    """The one that counts in the end has the conversation's."""
+    return dialogue.name if at + 1 == count else f"{dialogue.name}~{at + 1}"
+
+
+def _stretches(dialogue: Dialogue) -> Iterator[tuple[int, list[Numbered]]]:
+    """What counted whenever something was taken back, and in the end; with the number of the last
+    event that was in a stretch before.
+    """
+    numbered, past = list(dialogue.numbered()), 0
+    cuts = [n for n, event in numbered if isinstance(event, Rewind) and event.to is not None]
+    ends = [*cuts, dialogue.last_event + 1]
+    before = ((end, numbered[: end - dialogue.first_event]) for end in ends)
+    stretches = [(end, [*kept(reversed(events))][::-1]) for end, events in before]
+    for (end, events), (_, following) in zip(stretches, [*stretches[1:], (0, [])], strict=True):
+        if not {n for n, _ in events} <= {n for n, _ in following}:
+            yield past, events
+            past = end
+
+
+def _lost(event: e.Event) -> Iterator[str]:
+    by_user = isinstance(event, e.ToolCalled | e.ToolReturned) and event.actor == "user"
+    if by_user:
+        yield f"{type(event).__name__} of the user's side"
         return
-    ids = {"session_id": dialogue.name, "trajectory_id": dialogue.name}
-    content = {"schema_version": VERSION, **ids, **_root(dialogue), "steps": steps.steps}
-    others = [other for beside in _beside(dialogue) for other in beside.get(SUBAGENTS, ())]
-    content |= {SUBAGENTS: others} if others else {}
-    example = Example.of(dialogue, content, +steps.lost, steps.noted)
-    refuse_raw_example(example)
-    yield example
+    if not isinstance(event, Rewind):
+        yield from lost(event, _HELD)
+    if isinstance(event, e.ConversationAnnotated):
+        yield from (f"ConversationAnnotated.extra.{k}" for k in event.extra or () if k != BESIDE)
 
 
 def _beside(dialogue: Dialogue) -> Iterator[Mapping[str, Any]]:
@@ -80,153 +108,3 @@ def _agent(dialogue: Dialogue) -> dict[str, Any]:
     model = next((each.model for each in versions if each.model is not None), None)
     agent = {"name": next(names, "unknown"), "version": next(code, "unknown")}
     return agent if model is None else {**agent, "model_name": model}
-
-
-class _Steps:
-    """Gathers the steps, and which of them made which call."""
-
-    def __init__(self, dialogue: Dialogue) -> None:
-        self.steps: list[dict[str, Any]] = []
-        self.lost = Counter(loss for event in dialogue.events for loss in _lost(event))
-        self._dialogue = dialogue
-        self._events = dict(dialogue.numbered())
-        self._made: dict[str, dict[str, Any]] = {}
-
-    @property
-    def noted(self) -> dict[str, int]:
-        """What whoever trains on it should know, though nothing is lost."""
-        source = self.steps[-1]["source"]
-        return {} if source == "agent" else {f"trajectory that ends with a {source} step": 1}
-
-    def take(self, message: Message) -> None:
-        """Raises FormatError for what no trajectory can say."""
-        try:
-            if message.role == "tool":
-                self._observe(message)
-            else:
-                self._step(message)
-        except FormatError as error:
-            error.conversation, error.turn = self._dialogue.name, self._turn(message)
-            raise
-
-    def _turn(self, message: Message) -> int:
-        return max(
-            turn.number
-            for turn in self._dialogue.turns()
-            if turn.first_event <= (message.event or 0)
-        )
-
-    def _step(self, message: Message) -> None:
-        first = self._events[message.event or 0]
-        beside = dict(message.metadata.get(BESIDE) or {})
-        calls = [part for part in message.parts if isinstance(part, ToolCall) and not part.server]
-        step: dict[str, Any] = {"step_id": len(self.steps) + 1}
-        if first.timestamp is not None:
-            step["timestamp"] = _iso(first.timestamp)
-        step["source"] = _SOURCES[message.role]
-        step["message"] = self._said(message, beside.pop("durations", {}))
-        step |= _of_the_agent(message) if message.role == "assistant" else {}
-        self.steps.append(step)
-        extras = beside.pop("tool_calls", {})
-        if calls:
-            step["tool_calls"] = [self._call(call, step, extras) for call in calls]
-        extra = {**_extra(message, first), **beside.pop("extra", {})}
-        step |= {**beside, **({"extra": extra} if extra else {})}
-        if not (step["message"] or calls or "reasoning_content" in step or message.text == ""):
-            raise FormatError("says nothing that a trajectory can hold")
-
-    def _said(self, message: Message, durations: Mapping[str, Any]) -> str | list[Any]:
-        shown = [part for part in message.parts if isinstance(part, Text | Refusal | Media)]
-        if not any(isinstance(part, Media) for part in shown):
-            return "".join(part.text for part in shown if not isinstance(part, Media))
-        parts = []
-        for at, part in enumerate(shown):
-            if (content := _content(part)) is None:
-                self.lost[f"{getattr(part, 'kind', 'text')} without a path or of another type"] += 1
-                continue
-            if str(at) in durations:
-                content["source"]["duration_sec"] = durations[str(at)]
-            parts.append(content)
-        return parts
-
-    def _call(
-        self, call: ToolCall, step: dict[str, Any], extras: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        given = call_arguments(call)
-        if not isinstance(given, dict):
-            raise FormatError(f"arguments of {call.name!r} are no JSON object", field="tool_calls")
-        self._made[call.id] = step
-        written = {"tool_call_id": call.id, "function_name": call.name, "arguments": given}
-        return written | ({"extra": extras[call.id]} if call.id in extras else {})
-
-    def _observe(self, message: Message) -> None:
-        """A result stands in the step that made the call."""
-        (result,) = (part for part in message.parts if isinstance(part, ToolResult))
-        beside = dict(message.metadata.get(BESIDE) or {})
-        extra = dict(beside.pop("extra", {}))
-        written: dict[str, Any] = {}
-        step = self.steps[-1] if self.steps else None
-        if beside.pop("source_call_id", result.call_id) is not None:
-            step = self._made.get(result.call_id or "")
-            written["source_call_id"] = result.call_id
-        if step is None:
-            raise FormatError(f"{result.call_id!r:.60} answers no call", field="source_call_id")
-        if result.content is not None:
-            written["content"] = self._result_text(result.content)
-        extra |= {"is_error": True} if result.is_error else {}
-        written |= {**beside, **({"extra": extra} if extra else {})}
-        step.setdefault("observation", {"results": []})["results"].append(written)
-
-    def _result_text(self, content: Any) -> str | list[Any]:
-        if isinstance(content, str):
-            return content
-        if isinstance(content, list) and content and all(map(_is_content, content)):
-            return content
-        self.lost["result that is no text"] += 1
-        return dumps(content).decode()
-
-
-def _lost(event: e.Event) -> Iterator[str]:
-    by_user = isinstance(event, e.ToolCalled | e.ToolReturned) and event.actor == "user"
-    if by_user:
-        yield f"{type(event).__name__} of the user's side"
-        return
-    yield from lost(event, _HELD)
-    if isinstance(event, e.ConversationAnnotated):
-        yield from (f"ConversationAnnotated.extra.{k}" for k in event.extra or () if k != BESIDE)
-
-
-def _iso(timestamp: float) -> str:
-    return datetime.fromtimestamp(timestamp, UTC).isoformat().replace("+00:00", "Z")
-
-
-def _of_the_agent(message: Message) -> dict[str, Any]:
-    thoughts = [part.text or "" for part in message.parts if isinstance(part, Reasoning)]
-    found = {
-        "model_name": message.model,
-        "reasoning_content": "".join(thoughts) if thoughts else None,
-        "metrics": None if message.usage is None else metrics_of(message.usage),
-    }
-    return {name: held for name, held in found.items() if held is not None}
-
-
-def _extra(message: Message, first: e.Event) -> dict[str, Any]:
-    """What the message says that a step has no member for."""
-    held = {k: v for k, v in message.metadata.items() if k not in (BESIDE, "content")}
-    found = {"name": message.name, "finish_reason": message.finish}
-    if isinstance(first, e.AgentUttered):
-        found["author"] = message.author
-    return {**held, **{k: v for k, v in found.items() if v is not None}}
-
-
-def _content(part: Part) -> dict[str, Any] | None:
-    """None where ATIF has no place for it: without a path, or of a type it does not have."""
-    if not isinstance(part, Media):
-        return {"type": "text", "text": part.text} if isinstance(part, Text | Refusal) else None
-    if part.uri is None or part.mime not in _MIMES.get(part.kind, ()):
-        return None
-    return {"type": part.kind, "source": {"media_type": part.mime, "path": part.uri}}
-
-
-def _is_content(part: Any) -> bool:
-    return isinstance(part, dict) and part.get("type") in ("text", "image", "audio")
