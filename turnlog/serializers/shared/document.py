@@ -107,8 +107,12 @@ def write_array(examples: Iterable[Example], out: BinaryIO) -> None:
 
 def refuse_raw(value: Any) -> None:
     """Raise Unholdable for a value that can only be kept as raw JSON."""
-    for field, raw in raw_parts(value):
-        raise Unholdable(raw, field=field)
+    try:
+        msgspec.json.encode(value)
+    except TypeError:
+        for field, raw in raw_parts(value):
+            raise Unholdable(raw, field=field) from None
+        raise
 
 
 def member(value: Any, field: str, kind: type | tuple[type, ...]) -> Any:

@@ -6,7 +6,10 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
+
+import msgspec
 
 from turnlog.domain.plain import as_json
 from turnlog.domain.values import INT_MAX, INT_MIN, MAX_DEPTH, RawJson
@@ -16,7 +19,8 @@ LONGEST_NUMBER = 40
 """Characters of a number with a fraction or exponent beyond which its text is kept."""
 
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-_BRACKET = re.compile(rb"[][{}]")
+_BARE_STRING = re.compile(rb'"[^"]*"')
+_NO_BRACKETS = bytes(set(range(256)) - set(b'"[]{}'))
 _KEY_OR_BRACKET = re.compile(rb'("(?:[^"\\]++|\\.)*+")\s*+(:?)|[][{}]', re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -30,6 +34,8 @@ def parse(
     `depth` and for a key that stands twice; with `twins` the last one counts and the key is put
     there.
     """
+    with suppress(_Odd):
+        return _plainly(source, depth)
     if depth_of(source, depth) > depth:
         field = _outermost_key(source, depth)
         raise FormatError(f"is nested deeper than {depth}", line=line, field=field)
@@ -58,13 +64,51 @@ class Unholdable(FormatError):
         super().__init__(f"{shown} is a value that this format cannot hold", **place)
 
 
+class _Odd(Exception):
+    """JSON that takes a closer look."""
+
+
+def _plainly(source: bytes, depth: int) -> Any:
+    """The value, many times as fast as a closer look, which alone says what is wrong.
+
+    Raises _Odd where anything is, or cannot be held.
+    """
+    try:
+        value = _decoder.decode(source)
+        msgspec.msgpack.encode(value)  # which takes no raw parts, and no integer beyond 64 bits
+        # Of keys that stand twice one is left, so that colons are missing.
+        written = msgspec.json.encode(value)
+        is_odd = b"\\u003" in source or written.count(b":") != source.count(b":")
+    except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise _Odd from error
+    if is_odd or depth_of(source, depth) > depth:
+        raise _Odd
+    return value
+
+
 def depth_of(source: bytes, enough: int) -> int:
     """How deeply a value is nested; a number not above `enough` may be an upper bound."""
     if (bound := source.count(b"{") + source.count(b"[")) <= enough:
         return bound
+    brackets = left = _brackets(source)
+    bound = 0
+    while left and bound <= enough:
+        left = left.replace(b"[]", b"").replace(b"{}", b"")  # one level or two
+        bound += 2
+    return bound if bound <= enough else _depth(brackets)
+
+
+def _brackets(source: bytes) -> bytes:
+    """The brackets alone that are in no string."""
+    unescaped = source.replace(rb"\\", b"").replace(rb"\"", b"")
+    kept = unescaped.translate(None, _NO_BRACKETS).replace(b'""', b"")
+    return _BARE_STRING.sub(b"", kept)
+
+
+def _depth(brackets: bytes) -> int:
     depth = deepest = 0
-    for bracket in _BRACKET.finditer(_STRING.sub(b"", source)):
-        depth += 1 if bracket[0] in b"{[" else -1
+    for bracket in brackets:
+        depth += 1 if bracket in b"{[" else -1
         deepest = max(deepest, depth)
     return deepest
 
@@ -188,3 +232,6 @@ def _float(text: str) -> float | RawJson:
     if len(text) > LONGEST_NUMBER or not math.isfinite(value := float(text)):
         return RawJson(text.encode())
     return value
+
+
+_decoder = msgspec.json.Decoder(float_hook=_float)
