@@ -1,8 +1,9 @@
 """Near-duplicates: which conversations are another one with a word, a name or the end changed.
 
-A prefix filter finds the candidates: of two sets that share two thirds of the smaller, any third of
-the smaller and one more hold something of the other. The rarest are looked up, and every candidate
-is compared, so that none is missed and none is guessed.
+A prefix filter finds the candidates: of two sets that share seven tenths of the smaller, any three
+tenths of the smaller and one more hold something of the other. The rarest are looked up, of all
+shingles or of the user's, whichever leads to fewer, and each candidate is compared, so that none is
+missed and none is guessed.
 """
 
 from __future__ import annotations
@@ -42,13 +43,8 @@ def are_near(one: Words, other: Words) -> bool:
     )
 
 
-def _found_by(words: Words) -> tuple[frozenset[int], float]:
-    """What a near-duplicate shares that part of: the user's shingles are rarer than the bot's."""
-    return (words.asked, ASKED) if words.asked else (words.shingles, SHARED)
-
-
-class Probe(msgspec.Struct, frozen=True):
-    """Shingles of a conversation that it is found by, without those that no other one has.
+class Keys(msgspec.Struct, frozen=True):
+    """Shingles that a conversation is found by, without those that no other one has.
 
     rarest: one of them is in every near-duplicate that is not shorter. any: those that are among
     the rarest of some conversation.
@@ -56,6 +52,13 @@ class Probe(msgspec.Struct, frozen=True):
 
     rarest: list[int]
     any: list[int]
+
+
+class Probe(msgspec.Struct, frozen=True):
+    """Near-duplicates are found by all shingles, or by the user's, where there are some."""
+
+    all: Keys
+    asked: Keys | None
 
 
 class Rarity:
@@ -66,20 +69,24 @@ class Rarity:
         self._counts = bytearray(_BUCKETS)
         self._looked_up = bytearray(_BUCKETS)
         for words in conversations:
-            for shingle in _found_by(words)[0]:
+            for shingle in words.shingles:
                 count = self._counts[shingle % _BUCKETS]
                 self._counts[shingle % _BUCKETS] = min(count + 1, 255)
         for words in conversations:
-            for shingle in self._rarest(words):
+            rarest = self._rarest(words.shingles, SHARED), self._rarest(words.asked, ASKED)
+            for shingle in chain(*rarest):
                 self._looked_up[shingle % _BUCKETS] = 1
 
     def probe(self, words: Words) -> Probe:
-        looked_up = self._looked_up
-        rarest = self._rarest(words)
-        return Probe(rarest, [s for s in _found_by(words)[0] if looked_up[s % _BUCKETS]])
+        asked = self._keys(words.asked, ASKED) if words.asked else None
+        return Probe(self._keys(words.shingles, SHARED), asked)
 
-    def _rarest(self, words: Words) -> list[int]:
-        shingles, share = _found_by(words)
+    def _keys(self, shingles: frozenset[int], share: float) -> Keys:
+        looked_up = self._looked_up
+        rarest = self._rarest(shingles, share)
+        return Keys(rarest, [s for s in shingles if looked_up[s % _BUCKETS]])
+
+    def _rarest(self, shingles: frozenset[int], share: float) -> list[int]:
         count = len(shingles) - ceil(share * len(shingles)) + 1
         counts = self._counts
         ordered = sorted([(counts[s % _BUCKETS], s) for s in shingles])
@@ -90,21 +97,35 @@ class NearIndex:
     """Conversations, by number, that others are held against."""
 
     def __init__(self) -> None:
-        self._by_rarest: dict[int, list[int]] = {}
-        self._by_any: dict[int, list[int]] = {}
+        self._all, self._asked = _Postings(), _Postings()
 
     def add(self, number: int, probe: Probe) -> None:
-        for shingle in probe.rarest:
-            self._by_rarest.setdefault(shingle, []).append(number)
-        for shingle in probe.any:
-            self._by_any.setdefault(shingle, []).append(number)
+        self._all.add(number, probe.all)
+        if probe.asked is not None:
+            self._asked.add(number, probe.asked)
 
     def candidates(self, probe: Probe) -> Iterator[int]:
         """Numbers, each once, of what may be near: all that is, and little else."""
-        seen: set[int] = set()
-        longer = (self._by_any.get(s, ()) for s in probe.rarest)
-        shorter = (self._by_rarest.get(s, ()) for s in probe.any)
-        for number in chain.from_iterable(chain(longer, shorter)):
-            if number not in seen:
-                seen.add(number)
-                yield number
+        found = [self._all.found(probe.all)]
+        if probe.asked is not None:
+            found.append(self._asked.found(probe.asked))
+        fewest = min(found, key=lambda lists: sum(map(len, lists)))
+        yield from dict.fromkeys(chain.from_iterable(fewest))
+
+
+class _Postings:
+    """Of some shingles, the conversations that have them."""
+
+    def __init__(self) -> None:
+        self._by_rarest: dict[int, list[int]] = {}
+        self._by_any: dict[int, list[int]] = {}
+
+    def add(self, number: int, keys: Keys) -> None:
+        for shingle in keys.rarest:
+            self._by_rarest.setdefault(shingle, []).append(number)
+        for shingle in keys.any:
+            self._by_any.setdefault(shingle, []).append(number)
+
+    def found(self, keys: Keys) -> list[list[int]]:
+        longer = [self._by_any[s] for s in keys.rarest if s in self._by_any]
+        return longer + [self._by_rarest[s] for s in keys.any if s in self._by_rarest]
