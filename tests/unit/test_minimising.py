@@ -153,6 +153,32 @@ def test_a_conversation_that_shows_nothing_is_refused(log: turnlog.Turnlog):
         minimise(log, "anna-said", RIGHT)
 
 
+def test_a_record_that_is_wrong_itself_is_held_against_a_bot_that_is_mended(log: turnlog.Turnlog):
+    wrong = counting(lambda item, basket: item == "tea" and basket["tea"] >= 2)
+    record(log, "anna", wrong, ["tea", "cake", "tea", "milk"])
+    with pytest.raises(ConversationError, match=r"if the record is wrong, name .* --old"):
+        minimise(log, "anna-said", wrong)
+    found = minimise(log, "anna-said", wrong, old=RIGHT)
+    assert texts(found) == ["one tea", "one tea"]
+    expected, actual = found.divergence.expected, found.divergence.actual
+    assert (expected["text"], actual["text"]) == ("tea: 2 of 2", "tea: I lost count")
+
+
+def test_two_bots_that_are_alike_show_nothing_of_a_record_that_is_wrong(log: turnlog.Turnlog):
+    wrong = counting(lambda item, basket: True)
+    record(log, "anna", wrong, ["tea"])
+    with pytest.raises(ConversationError, match=r"no turn shows a divergence$"):
+        minimise(log, "anna-said", wrong, old=wrong)
+
+
+def test_a_group_is_named_by_how_it_begins(log: turnlog.Turnlog):
+    record(log, "anna", RIGHT, ["tea", "cake"])
+    faulty = counting(lambda item, basket: item == "cake")
+    assert texts(minimise(log, "anna-said", faulty, old=RIGHT, group="text Bot")) == ["one cake"]
+    with pytest.raises(ConversationError, match="of the group 'slot'"):
+        minimise(log, "anna-said", faulty, old=RIGHT, group="slot")
+
+
 def test_live_tools_are_run(log: turnlog.Turnlog):
     async def bot(conversation: Any, message: UserUttered) -> str:
         if message.text == "hello":

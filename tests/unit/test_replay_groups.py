@@ -241,3 +241,19 @@ def test_an_exception_is_grouped_by_the_line_of_the_bot() -> None:
     assert sorted(group.group.partition(" in ")[2].partition(":")[0] for group in found) == [
         "price", "stock",
     ]  # fmt: skip
+
+
+def test_what_the_turn_itself_sets_or_asks_a_tool_for_splits_no_group():
+    def recorded(pizza: str, cost: int) -> list[Event]:
+        return [
+            UserUttered(f"a {pizza}"), SlotSet("pizza", pizza), ToolCalled("price", {"of": pizza}),
+            ToolReturned(cost), BotUttered(f"large {pizza} is {cost} euros"),
+        ]  # fmt: skip
+
+    async def bot(conversation: Any, message: UserUttered) -> list[Event | str]:
+        pizza = (message.text or "").split()[-1]
+        cost = await conversation.call("price", of=pizza)
+        return [SlotSet("pizza", pizza), f"large {pizza} is {cost * 2} euros"]
+
+    found = groups({"eve": recorded("margherita", 8), "mia": recorded("funghi", 9)}, bot)
+    assert [(group.group, group.turns) for group in found] == [("text BotUttered “large is …”", 2)]

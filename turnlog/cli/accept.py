@@ -51,15 +51,14 @@ def accept(run: RunFile, group: Group, note: Note, into: Into = None, actor: Act
 def _named(run: Run, name: str, path: Path) -> str:
     """The group of a name, or the only one that begins so. Raises FormatError."""
     from turnlog.errors import FormatError
+    from turnlog.replay.grouping.groups import begun
 
     keys = [group.group for group in run.groups]
-    begun = [key for key in keys if key.startswith(name)]
-    if name in keys:
-        return name
-    if len(begun) == 1:
-        return begun[0]
-    what = "several groups begin with" if begun else "no group is called"
-    listed = "; ".join((begun or keys)[:5]) or "none"
+    meant = begun(keys, name)
+    if len(meant) == 1:
+        return meant[0]
+    what = "several groups begin with" if meant else "no group is called"
+    listed = "; ".join((meant or keys)[:5]) or "none"
     raise FormatError(f"{what} {name!r}; there are {listed}", file=str(path))
 
 

@@ -23,7 +23,9 @@ Old = Annotated[
 ]
 Group = Annotated[
     str | None,
-    typer.Option("--group", metavar="G", help="What it is to show; by default the first found."),
+    typer.Option(
+        "--group", metavar="G", help="The group, or how it begins; by default the first found."
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="Write a pytest file that fails.")
@@ -47,7 +49,8 @@ def minimise(
 
     Everything but the messages is said anew, by the bot and by --old.
 
-    Without --old the record is right, where the bot is asked on top of the same slots.
+    Without --old the record is right, where the bot is asked on top of the same slots. What is
+    wrong in the record itself takes --old, a bot that is mended.
     """
     from turnlog.replay.allowing.rules import combined
     from turnlog.replay.trying import minimise as minimising

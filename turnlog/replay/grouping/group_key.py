@@ -10,31 +10,43 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from turnlog.domain.events import Event, SlotSet, ToolCalled
 from turnlog.domain.hidden_values import leaves
 from turnlog.replay.divergence import Divergence, Kind
 from turnlog.replay.grouping import failing, wording
 
 PlainEvent = Mapping[str, Any]
 
+_SETTING = (SlotSet, ToolCalled)
+
 
 def key(
     divergence: Divergence,
     compared: tuple[Any, Any] | None = None,
     action: str | None = None,
+    turn: Iterable[Event] = (),
 ) -> str:
     """compared: what the rules left of the events, by default all of them. action: the one that was
-    executed last before a message.
+    executed last before a message. turn: what is recorded of it, whose values split no group.
     """
     expected, actual = compared or (divergence.expected, divergence.actual)
-    said = _SAYS[divergence.kind](_Case(divergence, expected, actual, action))
+    said = _SAYS[divergence.kind](_Case(divergence, expected, actual, action, turn))
     return " ".join(part for part in (divergence.kind, *said) if part)
 
 
 class _Case:
-    def __init__(self, divergence: Divergence, expected: Any, actual: Any, action: str | None):
+    def __init__(
+        self,
+        divergence: Divergence,
+        expected: Any,
+        actual: Any,
+        action: str | None,
+        turn: Iterable[Event],
+    ) -> None:
         self.expected, self.actual, self.action = expected, actual, action
         self.path = divergence.path.split(".") if divergence.path else []
-        held = leaves([divergence.slots, [_values(expected), _values(actual)]])
+        recorded = [_values(each.as_dict()) for each in turn if isinstance(each, _SETTING)]
+        held = leaves([divergence.slots, _values(expected), _values(actual), recorded])
         self.values = {value for value in held if isinstance(value, str)}
 
 

@@ -52,6 +52,12 @@ def _length(divergence: Divergence) -> tuple[int, str]:
     return divergence.turn, divergence.conversation
 
 
+def begun(keys: Iterable[str], name: str) -> list[str]:
+    """The group of that name, or else those that begin so."""
+    listed = list(dict.fromkeys(keys))
+    return [name] if name in listed else [key for key in listed if key.startswith(name)]
+
+
 def grouped(divergences: Iterable[Divergence]) -> list[DivergenceGroup]:
     """The groups of divergences, the largest first; those of a conversation follow each other."""
     grouping = Grouping()

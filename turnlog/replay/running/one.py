@@ -88,4 +88,4 @@ def divergence(id: str, turn: Turn, slots: dict[str, Any], difference: Differenc
         slots=slots,
         link=link(id, event),
     )
-    return replace(found, group=key(found, difference.compared, difference.action))
+    return replace(found, group=key(found, difference.compared, difference.action, turn.events))

@@ -21,6 +21,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.errors import ConversationError
 from turnlog.replay.allowing.rules import Rules
 from turnlog.replay.divergence import Divergence
+from turnlog.replay.grouping.groups import begun
 from turnlog.replay.record.turns import RecordedTurn, recorded_turns
 from turnlog.replay.running.many import replay
 from turnlog.replay.running.settings import ANSWER_SECONDS, ReplaySettings
@@ -30,7 +31,7 @@ from turnlog.replay.trying.rehearsal import Rehearsal, performed
 from turnlog.replay.trying.results import RecordedResults
 from turnlog.replay.trying.script import ScriptLine, line, sayable
 from turnlog.replay.trying.shortest import ShortestChoice
-from turnlog.replay.trying.trial import recorded_results
+from turnlog.replay.trying.trial import go_on, recorded_results
 
 
 class Minimised(msgspec.Struct, frozen=True):
@@ -81,13 +82,14 @@ def minimise(
     """The shortest choice of messages that shows a divergence of the group at its last turn.
 
     Of what is left, no message can be left out. old: the bot whose answers are right; without it
-    the record's. group: by default that of the first divergence. live: calls run the bots' tools,
-    instead of getting the recorded result of an equal call. Nothing is stored. It runs an event
-    loop of its own. Raises ConversationError where no turn diverges so, or a free run of all
-    messages does not show it.
+    the record's. A bot that answers as recorded is held against the old one from the beginning.
+    group: its name or how that begins, by default that of the first divergence. live: calls run
+    the bots' tools, instead of getting the recorded result of an equal call. Nothing is stored. It
+    runs an event loop of its own. Raises ConversationError where no turn diverges so, or a free run
+    of all messages does not show it.
     """
     settings = ReplaySettings(rules or Rules(), timeout, tools="live" if live else "record")
-    found = _found(log, id, bot, group, settings)
+    found = _found(log, id, bot, old, group, settings)
     conversation = log.conversation(id)
     results = None if live else recorded_results(conversation)
 
@@ -105,16 +107,47 @@ def minimise(
 
 
 def _found(
-    log: Turnlog, id: str, bot: LoadedBot, group: str | None, settings: ReplaySettings
+    log: Turnlog,
+    id: str,
+    bot: LoadedBot,
+    old: LoadedBot | None,
+    group: str | None,
+    settings: ReplaySettings,
 ) -> list[Divergence]:
-    """The divergences of one group. Raises ConversationError where there is none."""
+    """The divergences of one group, from the record or else from the old bot.
+
+    Raises ConversationError where there is none.
+    """
     rules, timeout, tools = settings.rules, settings.timeout, settings.tools
     [replayed] = replay(log, [id], bot, rules=rules, timeout=timeout, tools=tools)
-    found = [each for each in replayed.divergences if group in (None, each.group)]
+    found = _of_group(replayed.divergences, group)
+    if not found and old is not None:
+        found = _of_group(_between(log, id, bot, old, settings), group)
     if not found:
         of_group = "" if group is None else f" of the group {group!r}"
-        raise ConversationError(id, f"no turn shows a divergence{of_group}")
-    return [each for each in found if each.group == found[0].group]
+        hint = "" if old else "; if the record is wrong, name a bot that is right with --old"
+        raise ConversationError(id, f"no turn shows a divergence{of_group}{hint}")
+    return found
+
+
+def _of_group(divergences: Sequence[Divergence], name: str | None) -> list[Divergence]:
+    """Those of the group that is called so or begins so, else of the first."""
+    keys = begun((each.group for each in divergences), name or "")
+    return [each for each in divergences if each.group in keys[:1]]
+
+
+def _between(
+    log: Turnlog, id: str, bot: LoadedBot, old: LoadedBot, settings: ReplaySettings
+) -> list[Divergence]:
+    """Where two bots that go on alone from the beginning differ: the record may be wrong."""
+    first = next((turn.turn.number for turn in sayable(log.conversation(id))), None)
+    if first is None:
+        return []
+    tried = go_on(
+        log, id, bot, from_turn=first, beside=old, rules=settings.rules,
+        timeout=settings.timeout, live=settings.tools == "live",
+    )  # fmt: skip
+    return [turn.divergence for turn in tried.turns if turn.divergence is not None]
 
 
 def message(turn: RecordedTurn) -> UserUttered:
