@@ -192,11 +192,12 @@ BEFORE = MessageUnderstood(Intent("book"), (Entity("day", "today"), Entity("time
         (SlotSet("a", {"x": 1}), SlotSet("a", {"x": 2}), "slot SlotSet a value.x"),
         (SlotSet("a", {"x": 1}), SlotSet("a", {}), "slot SlotSet a value.x → nothing"),
         (SlotSet("a", 1), SlotSet("b", 1), "slot SlotSet a → SlotSet b"),
-        (ActionExecuted("ask"), ActionExecuted("say"),
-         "action ActionExecuted ask → ActionExecuted say"),
+        (ActionExecuted("ask"), ActionExecuted("say"), "action → ActionExecuted say"),
+        (ToolCalled("find", {"a": 1}, "1"), ToolCalled("seek", {"a": 1}),
+         "tool_call → ToolCalled seek"),
         (ToolCalled("find", {"a": 1}, "1"), ToolCalled("find", {"a": 2}),
          "tool_arguments ToolCalled find arguments.a"),
-        (BEFORE, MessageUnderstood(Intent("bye"), BEFORE.entities), "intent book → bye"),
+        (BEFORE, MessageUnderstood(Intent("bye"), BEFORE.entities), "intent → bye"),
         (BEFORE, MessageUnderstood(Intent("book"), BEFORE.entities[1:]), "entity - day"),
         (BEFORE, MessageUnderstood(Intent("book"), (BEFORE.entities[0], Entity("time", "8 pm"))),
          "entity time"),
@@ -212,6 +213,46 @@ def test_the_key_has_names_and_places_and_no_values(
 
     [found] = groups({"c": [UserUttered("x"), recorded, BotUttered("ok")]}, bot)
     assert found.group == key
+
+
+MANY = ["How many people are you?", "Sorry, for which day?", "See you.", "I have it for you at 7"]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "wrong", "key"),
+    [
+        ([MessageUnderstood(Intent(name)) for name in ("book", "bye", "ask")],
+         MessageUnderstood(Intent("nlu_fallback")), "intent → nlu_fallback"),
+        ([ActionExecuted(name) for name in ("book", "bye", "ask")],
+         ActionExecuted("fallback"), "action → ActionExecuted fallback"),
+        ([ToolCalled(name, {"at": name}, "1") for name in ("book", "find", "ask")],
+         ToolCalled("search"), "tool_call → ToolCalled search"),
+        ([BotUttered(text) for text in MANY],
+         BotUttered("Sorry, I did not get it."), "text BotUttered → “Sorry, I did not get it.”"),
+        ([BotUttered(text) for text in MANY], BotUttered(""), "text BotUttered → “”"),
+    ],
+)  # fmt: skip
+def test_a_bot_that_falls_back_on_one_thing_is_one_group(
+    recorded: list[Event], wrong: Event, key: str
+) -> None:
+    async def bot(conversation: Any, message: UserUttered) -> list[Event]:
+        return [wrong, ActionExecuted("end")]
+
+    asked = {f"c{n}": [UserUttered("x"), e, ActionExecuted("end")] for n, e in enumerate(recorded)}
+    assert [group.group for group in groups(asked, bot)] == [key]
+
+
+def test_a_bot_that_says_all_things_twice_is_one_group() -> None:
+    async def bot(conversation: Any, message: UserUttered) -> list[str]:
+        return [conversation.id, conversation.id]
+
+    recorded: dict[str, list[Event]] = {t: [UserUttered("x"), BotUttered(t)] for t in MANY}
+    assert [g.group for g in groups(recorded, bot)] == ["extra BotUttered again"]
+
+
+def test_a_change_that_a_text_has_several_times_is_shown_once() -> None:
+    one = "It is 3 for a tea, it is 4 for a cake, it is 5 for both, it is 2 for none of them"
+    assert difference(one, one.replace("it is", "that is")) == "“it” → “that”"
 
 
 def test_what_masks_hide_is_not_in_a_key() -> None:

@@ -29,7 +29,8 @@ from turnlog.serializers.shared.plain import to_plain
 class Difference(NamedTuple):
     """event: number of the recorded event, None where there is none. path: where in the event.
 
-    compared: what the rules left of the events. action: the one executed last before them.
+    compared: what the rules left of the events; of a second one too many, of the first as well.
+    action: the one executed last before them.
     """
 
     kind: Kind
@@ -162,15 +163,12 @@ def _between(wanted: Sequence[Item], got: Sequence[Item], rules: Rules) -> Itera
     for item, other in pairs:
         yield _differing(item, other)
     stand_ins = {id(other) for _, other in pairs}
+    known = {item.content for item in wanted}
     for item in new:
         if id(item) not in stand_ins:
-            yield Difference(
-                "extra",
-                None,
-                _plain(item.event),
-                compared=(None, item.says),
-                action=item.action,
-            )
+            once = item.says if item.content in known else None
+            actual = _plain(item.event)
+            yield Difference("extra", None, actual, compared=(once, item.says), action=item.action)
 
 
 def _differing(item: Item, other: Item | None) -> Difference:

@@ -60,7 +60,20 @@ def _changed(case: _Case) -> Iterator[str]:
     if one != other:
         yield f"{one} → {other}"
         return
-    yield one
+    yield from _within(case)
+
+
+def _done(case: _Case) -> Iterator[str]:
+    """What the bot did, in place of whatever: one that falls back does so everywhere."""
+    other = _about(case.actual)
+    if other != _about(case.expected):
+        yield f"→ {other}"
+        return
+    yield from _within(case)
+
+
+def _within(case: _Case) -> Iterator[str]:
+    yield _about(case.expected)
     yield ".".join(name for name in case.path if not name.isdecimal())
     if _at(case.actual, case.path) is None:
         yield "→ nothing"
@@ -86,12 +99,12 @@ def _missing(case: _Case) -> Iterator[str]:
 def _extra(case: _Case) -> Iterator[str]:
     yield _about(case.actual)
     if text := case.actual.get("text"):
-        yield wording.saying(str(text), case.values)
+        yield "again" if case.actual == case.expected else wording.saying(str(text), case.values)
 
 
 def _intent(case: _Case) -> Iterator[str]:
-    one, other = (_intent_of(event) for event in (case.expected, case.actual))
-    yield f"{one} → {other}"
+    """What the bot took it for: one that falls back does so whatever was meant."""
+    yield f"→ {_intent_of(case.actual)}"
 
 
 def _intent_of(event: PlainEvent) -> str:
@@ -135,9 +148,9 @@ _SAYS: dict[Kind, Callable[[_Case], Iterator[str]]] = {
     "intent": _intent,
     "entity": _entity,
     "slot": _changed,
-    "action": _changed,
+    "action": _done,
     "text": _text,
-    "tool_call": _changed,
+    "tool_call": _done,
     "tool_arguments": _changed,
     "missing": _missing,
     "extra": _extra,

@@ -6,6 +6,7 @@ Numbers, names, ids and known values are taken out first, so that they split no 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 
@@ -16,6 +17,9 @@ NUMBER, NAME = "#", "…"
 
 LONGEST = 120
 """Characters of a wording."""
+
+_SHORT = 3
+"""Words and signs of a text that may be another one word for word, and is still shown beside it."""
 
 _COMPARED = 300
 """Words of a text beyond those that both begin with, which are compared one by one."""
@@ -29,7 +33,7 @@ _AS_WRITTEN = frozenset(("I", "OK"))
 def difference(one: str, other: str, values: Iterable[str] = ()) -> str:
     """What is said in place of what. values: known ones, taken out as names are."""
     if not one or not other:
-        return f"{_quoted(words(one, values))} → {_quoted(words(other, values))}"
+        return f"→ {_quoted(words(other, values))}"
     if one.casefold() == other.casefold():
         return "letter case"
     if one.split() == other.split() or "".join(one.split()) == "".join(other.split()):
@@ -38,6 +42,8 @@ def difference(one: str, other: str, values: Iterable[str] = ()) -> str:
         return "cut short"
     known = frozenset(values)
     tokens, others = words(one, known), words(other, known)
+    if _is_another(tokens, others):
+        return clipped(f"→ {_quoted(others)}")
     changes = list(_changes(tokens, others) if tokens != others else _beside(one, other, known))
     return clipped(", ".join(changes))
 
@@ -101,11 +107,18 @@ def _changes(one: Sequence[str], other: Sequence[str]) -> Iterator[str]:
         yield f"{_quoted(one)} → {_quoted(other)}"
         return
     matcher = SequenceMatcher(None, one, other, autojunk=False)
-    changes = [change for change in matcher.get_opcodes() if change[0] != "equal"]
-    if matcher.ratio() < 0.5 or len(changes) > 3:
-        changes = [("replace", 0, len(one), 0, len(other))]
-    for _, begin, end, start, stop in changes:
-        yield f"{_quoted(one[begin:end])} → {_quoted(other[start:stop])}"
+    changes = [change[1:] for change in matcher.get_opcodes() if change[0] != "equal"]
+    shown = dict.fromkeys(f"{_quoted(one[a:b])} → {_quoted(other[c:d])}" for a, b, c, d in changes)
+    if matcher.ratio() < 0.5 or len(shown) > 3:
+        shown = dict.fromkeys((f"{_quoted(one)} → {_quoted(other)}",))
+    yield from shown
+
+
+def _is_another(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether it is a sentence of its own, as of a bot that says one thing to everybody."""
+    said, instead = (Counter(filter(str.isalpha, map(str.casefold, text))) for text in (one, other))
+    total = said.total() + instead.total()
+    return max(len(one), len(other)) > _SHORT and 5 * (said & instead).total() < total
 
 
 def _middles(one: Sequence[str], other: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
