@@ -55,6 +55,10 @@ def noted(folder: Path) -> list[Any]:
     return entries
 
 
+def evidence(folder: Path) -> list[list[tuple[str, int]]]:
+    return [[(x["kind"], x["event"]) for x in entry["evidence"]] for entry in noted(folder)]
+
+
 def test_language_is_a_whole_conversation(tmp_path):
     said = [QUESTION, CALLED, RESULT, RAIN, THANKS, WELCOME]
     assert exported(tmp_path, *TALK) == [{"messages": said, "tools": [TOOL]}]
@@ -110,7 +114,7 @@ def test_a_preference_has_the_last_answer_and_each_before_it(tmp_path):
          "tools": [TOOL]}
         for rejected in ("Welcome!", "You are welcome.")
     ]  # fmt: skip
-    assert [entry["evidence"] for entry in noted(tmp_path)] == [[8], [9]]
+    assert evidence(tmp_path) == [[("MessageRegenerated", 8)], [("MessageEdited", 9)]]
     assert [entry["events"] for entry in noted(tmp_path)] == [[1, 7], [1, 7]]
     (text, _) = exported(tmp_path, *REWRITTEN, type="preference", standard=True)
     assert (text["chosen"], text["rejected"]) == (" Any time!", " Welcome!")
@@ -154,7 +158,8 @@ def test_a_rating_is_of_the_answer_as_it_was_then(tmp_path):
     rows = exported(tmp_path, *said, e.MessageRated(7, None), type="unpaired")
     labels = [(row["completion"][0]["content"], row["label"]) for row in rows]
     assert labels == [("Any time!", True), ("Welcome!", False)]
-    assert [entry["evidence"] for entry in noted(tmp_path)] == [[9], [9, 8]]
+    edited, rated = ("MessageEdited", 9), ("MessageRated", 8)
+    assert evidence(tmp_path) == [[edited], [edited, rated]]
 
 
 @pytest.mark.parametrize("rating", [3, 0.5, "hm", None])
@@ -181,7 +186,9 @@ def test_steps_are_the_judged_messages_of_a_turn(tmp_path):
         {"prompt": [QUESTION, CALLED, RESULT, RAIN, THANKS], "completions": [WELCOME],
          "labels": [False], "tools": [TOOL]},
     ]  # fmt: skip
-    assert [entry["evidence"] for entry in noted(tmp_path)] == [[8, 9], [10]]
+    assert evidence(tmp_path) == [
+        [("MessageRated", 8), ("MessageRated", 9)], [("MessageRated", 10)]
+    ]  # fmt: skip
     texts = exported(tmp_path, *RATED, type="stepwise", standard=True)
     assert texts[0] == {
         "prompt": "User: rain?\n\nAssistant: It rains.\n\nUser: thanks\n\nAssistant:",

@@ -12,6 +12,7 @@ from turnlog.cli import output
 from turnlog.domain.amounts import amount
 
 if TYPE_CHECKING:
+    from turnlog.domain.judgements import Contradiction
     from turnlog.training.manifest import Totals
     from turnlog.training.plan import ExportPlan
 
@@ -48,6 +49,11 @@ def _told(manifest: str | None) -> str:
     return f"manifest {manifest}" if manifest else "no manifest beside what is no file"
 
 
+def _contradiction(found: Contradiction) -> str:
+    events = ", ".join(f"{each.kind} {each.event}" for each in found.evidence)
+    return f"conversation {found.conversation!r}: {events}"
+
+
 def _note_all(totals: Totals) -> None:
     """What is worth knowing beside the examples, on stderr."""
     _some("must not be written", (str(fault) for fault in totals.faulty), len(totals.faulty))
@@ -62,6 +68,8 @@ def _note_all(totals: Totals) -> None:
     _some("the format cannot hold", lost, len(totals.lost))
     for what, count in totals.noted.items():
         output.note(f"{count:,} × {what}")
+    against = (_contradiction(each) for each in totals.contradictions)
+    _some("left out, the evidence contradicts itself", against, len(totals.contradictions))
     if (revoked := totals.revoked) is not None:
         output.note(f"left out: {amount(revoked.examples, 'example')} of the person's")
         if revoked.gone:

@@ -8,17 +8,29 @@ from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import Event
 
 
+class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An event that shows how good an answer is. kind: its type. event: its number in the log.
+
+    conversation: where it is, if that is another one than the prompt's.
+    """
+
+    kind: str
+    event: int
+    conversation: str | None = None
+
+
 class Preference(msgspec.Struct, frozen=True):
     """Two answers to one prompt, of which the first is the better one.
 
     prompt: the dialogue up to the answer. chosen, rejected: the events of each answer, numbered on
-    from the prompt's. evidence: numbers, in the log, of the events that show which is better.
+    from the prompt's. bounds: numbers, in the log, of the first and the last event it is of.
     """
 
     prompt: Dialogue
     chosen: tuple[Event, ...]
     rejected: tuple[Event, ...]
-    evidence: tuple[int, ...]
+    evidence: tuple[Evidence, ...]
+    bounds: tuple[int, int]
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -27,11 +39,26 @@ class Verdict(msgspec.Struct, frozen=True):
     prompt: Dialogue
     answer: tuple[Event, ...]
     is_good: bool
-    evidence: tuple[int, ...]
+    evidence: tuple[Evidence, ...]
+    bounds: tuple[int, int]
+
+
+class Contradiction(msgspec.Struct, frozen=True):
+    """Evidence of which some says that an answer is better than another, and some that it is not.
+
+    conversation: whose prompt it is.
+    """
+
+    conversation: str
+    evidence: tuple[Evidence, ...]
 
 
 class Judgements(msgspec.Struct, frozen=True):
-    """What is known about the answers of a conversation, in order of the answers."""
+    """What is known about the answers of a conversation, in order of the answers.
+
+    contradictions: of pairs that are therefore left out.
+    """
 
     preferences: tuple[Preference, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    contradictions: tuple[Contradiction, ...] = ()

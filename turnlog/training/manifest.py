@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from turnlog.domain.judgements import Contradiction, Evidence
 from turnlog.errors import FormatError
 from turnlog.extras import needed
 from turnlog.files import is_stream
@@ -56,14 +57,14 @@ class Options(msgspec.Struct, frozen=True):
 
 class ManifestEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """An example. events: numbers of the first and the last event it is of. sha256: of its
-    content as JSON. evidence: numbers of the events that show how good its answers are.
+    content as JSON. evidence: the events that show how good its answers are.
     """
 
     file: str
     conversation: str
     events: tuple[int, int]
     sha256: str
-    evidence: tuple[int, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
 
 
 class File(msgspec.Struct, frozen=True):
@@ -110,6 +111,7 @@ class Totals(msgspec.Struct):
     refused: have a value that the format cannot hold. together: conversations that are in the
     part of an earlier near-duplicate; between: in none, since they belong in several. leaking:
     how many users and texts are in more than one part; leaks names the first ones.
+    contradictions: of pairs of answers that are left out for them.
     """
 
     files: dict[str, File] = {}
@@ -125,6 +127,7 @@ class Totals(msgspec.Struct):
     between: list[Between] = []
     leaking: dict[str, int] = {}
     leaks: list[Leak] = []
+    contradictions: list[Contradiction] = []
     revoked: Revocation | None = None
 
     def stop(self, plan: ExportPlan) -> bool:

@@ -91,6 +91,7 @@ def _renamed(totals: _M, rename: Rename) -> _M:
         refused=each(totals.refused, "conversation"),
         between=each(totals.between, "conversation", "near"),
         leaks=each(totals.leaks, "conversations"),
+        contradictions=each(totals.contradictions, "conversation"),
     )
     return changed
 

@@ -1,136 +1,171 @@
-"""Preferences: which of two answers was the better one, and by what that is known.
-
-Sources, so far: answers that were edited or regenerated, and ratings.
-"""
+"""Preferences: which of two answers was the better one, and by what that is known."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.counted import Counted
-from turnlog.domain.dialogue import Dialogue
-from turnlog.domain.judgements import Judgements, Preference, Verdict
-from turnlog.domain.message_groups import groups
+from turnlog.domain.judgements import Evidence, Judgements, Verdict
 from turnlog.domain.recorded import RecordedEvent
+from turnlog.training.claims import Answer, Claim, settled
+from turnlog.training.paths import Path, Rewrite, Tree, digest, ways
+from turnlog.training.ratings import Ratings, ratings
 
-_GOOD = frozenset(
-    ("up", "thumbs_up", "thumbsup", "good", "positive", "like", "helpful", "yes", "👍")
-)
-_BAD = frozenset(
-    ("down", "thumbs_down", "thumbsdown", "bad", "negative", "dislike", "unhelpful", "no", "👎")
-)
+_SHOWING = (e.MessageRated, e.MessageEdited, e.MessageRegenerated, e.HandoverStarted)
 
 
-def judgements(
-    name: str, seen: Counted, recorded: Sequence[RecordedEvent], after: int = 0
-) -> Judgements:
-    """What is known about a conversation's answers.
+def judgements(name: str, recorded: Sequence[RecordedEvent], after: int = 0) -> Judgements:
+    """What is known about the answers of the conversation that goes by that name.
 
-    seen: what counts of the events in `recorded`; prompts and answers are dialogues of it. after:
-    evidence up to this number is another conversation's, a fork of which this is.
+    after: what evidence up to this number shows is another conversation's, a fork of which this is.
     """
-    answers = _Answers(name, seen, recorded)
-    evidence = [each for each in recorded if each.number > after]
-    return Judgements(tuple(_preferences(answers, evidence)), tuple(_verdicts(answers, evidence)))
+    found = ways(recorded)
+    if len(found) < 2 and not any(isinstance(each.event, _SHOWING) for each in recorded):
+        return Judgements()
+    tree = Tree()
+    paths = [Path(name, tree, way, recorded) for way in found]
+    given = Ratings(paths, recorded)
+    counting = [path for path in paths if path.way.counts]
+    claims = [
+        *_rewritten(counting, recorded), *_taken_over(counting), *_alternatives(paths, given),
+    ]  # fmt: skip
+    usable = (claim for claim in claims if claim.better.is_usable and claim.worse.is_usable)
+    preferences, contradictions = settled(usable, given, after)
+    verdicts = tuple(_verdicts(counting, recorded, after))
+    return Judgements(tuple(preferences), verdicts, tuple(contradictions))
 
 
-class _Answers:
-    """The assistant's messages of a dialogue, by the numbers of their events in the log."""
-
-    def __init__(self, name: str, seen: Counted, recorded: Sequence[RecordedEvent]) -> None:
-        self._name = name
-        self._events = seen.events
-        self._bounds: dict[int, tuple[int, int]] = {}
-        for group in groups(enumerate(seen.events)):
-            if group.side == "assistant":
-                first, last = group.members[0][0], group.members[-1][0]
-                self._bounds |= {seen.numbers[at]: (first, last + 1) for at, _ in group.members}
-        self._places = {number: at for at, number in enumerate(seen.numbers)}
-        self._versions: dict[int, list[RecordedEvent]] = defaultdict(list)
-        for each in recorded:
-            is_rewrite = isinstance(each.event, e.MessageEdited | e.MessageRegenerated)
-            number = _message(each) if is_rewrite else each.number
-            if number in self._bounds:
-                self._versions[number].append(each)
-
-    def __contains__(self, number: int) -> bool:
-        return number in self._bounds
-
-    def prompt(self, number: int) -> Dialogue:
-        return Dialogue(self._name, self._events[: self._bounds[number][0]])
-
-    def answer(self, number: int) -> tuple[e.Event, ...]:
-        """As it is after all that was changed in it."""
-        first, end = self._bounds[number]
-        return self._events[first:end]
-
-    def before(self, number: int, then: int) -> tuple[e.Event, ...]:
-        """As it was before the event `then` of the log."""
-        versions = [each for each in self._versions[number] if each.number < then]
-        if len(versions) == len(self._versions[number]):
-            return self.answer(number)
-        first: Any = versions[0].event
-        changed: Any = versions[-1].event
-        fields = {name: getattr(first, name) for name in ("text", "data") if hasattr(first, name)}
-        fields |= {name: getattr(changed, name) for name in fields if hasattr(changed, name)}
-        place = self._places[number] - self._bounds[number][0]
-        events = list(self.answer(number))
-        events[place] = replace(events[place], **fields)
-        return tuple(events)
+def _evidence(recorded: RecordedEvent) -> Evidence:
+    return Evidence(type(recorded.event).__name__, recorded.number)
 
 
-def _preferences(answers: _Answers, evidence: Sequence[RecordedEvent]) -> Iterator[Preference]:
+def _answer(path: Path, at: int, end: int) -> Answer:
+    """Some messages of a path."""
+    messages = path.messages[at:end]
+    places = tuple((message.node, message.said) for message in messages)
+    return Answer(path, at, path.events(at, end), messages[0].node, places, path.number(end - 1))
+
+
+# --- edited and regenerated ---------------------------------------------------------------------
+
+
+def _rewritten(paths: Iterable[Path], recorded: Sequence[RecordedEvent]) -> Iterator[Claim]:
     """Of each answer that was edited or regenerated, what it is at last and what it was before."""
-    for each in sorted(evidence, key=_message):
-        rewrite = each.event
-        if isinstance(rewrite, e.MessageEdited | e.MessageRegenerated):
-            number = rewrite.message
-            if number in answers:
-                chosen, rejected = answers.answer(number), answers.before(number, each.number)
-                if chosen != rejected and _says_something(rejected):
-                    prompt = answers.prompt(number)
-                    yield Preference(prompt, chosen, rejected, (each.number,))
+    done: set[int] = set()
+    rewrites = [each for each in recorded if isinstance(each.event, Rewrite)]
+    for path in paths if rewrites else ():
+        for each in rewrites:
+            number = each.event.message  # type: ignore[attr-defined]
+            if number in path.places and each.number not in done:
+                done.add(each.number)
+                last = _answer(path, at := path.places[number], at + 1)
+                yield Claim(last, _version(path, number, each.number), (_evidence(each),))
 
 
-def _message(recorded: RecordedEvent) -> int:
-    """The number of the message that an event is about."""
-    return getattr(recorded.event, "message", None) or 0
+def _version(path: Path, number: int, then: int) -> Answer:
+    """A message as it was before an event."""
+    at = path.places[number]
+    events, node = path.before(number, then), path.messages[at].node
+    return Answer(path, at, events, node, ((node, digest(events)),), path.number(at))
 
 
-def _says_something(answer: Sequence[e.Event]) -> bool:
-    return any((getattr(event, "text", None) or "").strip() for event in answer)
+# --- said in the place of another ---------------------------------------------------------------
 
 
-def _verdicts(answers: _Answers, evidence: Sequence[RecordedEvent]) -> Iterator[Verdict]:
-    """The last rating of each answer that says good or bad; 1 of several stars says neither.
+def _alternatives(paths: Sequence[Path], given: Ratings) -> Iterator[Claim]:
+    """Answers to the same prompt: those said last, or rated higher, are better."""
+    told: dict[int, list[Answer]] = defaultdict(list)
+    for path in paths if len(paths) > 1 else ():
+        for at, message in enumerate(path.messages):
+            if message.side == "assistant":
+                told[message.node].append(_answer(path, at, path.run(at)))
+    for answers in told.values():
+        different = {answer.said[0]: answer for answer in answers}
+        if len(different) > 1:
+            yield from _gone_on_with(answers, list(different.values()))
+            yield from _rated(different.values(), given)
 
-    The answer is as it was when it was rated.
+
+def _gone_on_with(answers: Sequence[Answer], different: Sequence[Answer]) -> Iterator[Claim]:
+    """answers: in order of the paths. What left an answer shows it, and what led to the last."""
+    last = answers[-1]
+    others = [at for at, each in enumerate(answers) if each.said[0] != last.said[0]]
+    began = answers[others[-1] + 1].path.way.began
+    for other in different:
+        left = other.path.way.ended
+        if began is not None and left is not None:
+            is_weak = isinstance(left.event, e.HistoryContinued) and left.event.branch is not None
+            evidence = dict.fromkeys((_evidence(left), _evidence(began)))
+            yield Claim(last, other, tuple(evidence), is_weak)
+
+
+def _rated(different: Iterable[Answer], given: Ratings) -> Iterator[Claim]:
+    for one, other in combinations(different, 2):
+        mine, theirs = given.of(one.places), given.of(other.places)
+        if mine is not None and theirs is not None and (order := mine.compared(theirs)):
+            better, worse = (one, other) if order > 0 else (other, one)
+            evidence = sorted((mine.evidence, theirs.evidence), key=lambda x: x.event)
+            yield Claim(better, worse, tuple(evidence))
+
+
+# --- a person's in the place of the bot's -------------------------------------------------------
+
+
+def _taken_over(paths: Iterable[Path]) -> Iterator[Claim]:
+    """A person took over after the bot's answer and answered the same message.
+
+    A bot that hands over itself says so; that is no bad answer.
     """
-    rated: dict[int, tuple[int, bool]] = {}
-    ratings = [(each.number, each.event) for each in evidence]
-    given = [(n, event) for n, event in ratings if isinstance(event, e.MessageRated)]
-    are_stars = any(good(event.rating) is None for _, event in given if _is_number(event.rating))
-    for number, event in given:
-        is_good = None if are_stars and _is_number(event.rating) else good(event.rating)
-        if is_good is not None and event.message in answers:
-            rated[event.message] = number, is_good
-    for message, (number, is_good) in sorted(rated.items()):
-        answer = answers.before(message, number)
-        yield Verdict(answers.prompt(message), answer, is_good, (number,))
+    for path in paths:
+        for at in range(1, len(path.messages)):
+            before, after = path.messages[at - 1], path.messages[at]
+            if after.is_human and before.side == "assistant" and not before.is_human:
+                for event in range(before.end, after.first):
+                    if _takes_over(path.seen.events[event]):
+                        yield _claim_of(path, at, event)
+                        break
 
 
-def _is_number(rating: float | str | None) -> bool:
-    return isinstance(rating, int | float)
+def _takes_over(event: e.Event) -> bool:
+    is_bots = event.actor == "bot" or event.cause is not None
+    return isinstance(event, e.HandoverStarted) and not is_bots
 
 
-def good(rating: float | str | None) -> bool | None:
-    """Whether a rating says good or bad; None where that is not clear, as of 3 stars."""
-    if isinstance(rating, str):
-        word = rating.strip().lower()
-        return True if word in _GOOD else False if word in _BAD else None
-    return True if rating == 1 else False if rating in (0, -1) else None
+def _claim_of(path: Path, at: int, event: int) -> Claim:
+    begin = at
+    while begin and path.run(begin - 1) == at:
+        begin -= 1
+    worse, better = _answer(path, begin, at), _answer(path, at, path.run(at))
+    length = path.messages[begin].first
+    events = tuple(
+        replace(each, cause=None) if (each.cause or 0) > length else each for each in better.events
+    )
+    evidence = Evidence(e.HandoverStarted.__name__, path.seen.numbers[event])
+    return Claim(replace(better, at=begin, node=worse.node, events=events), worse, (evidence,))
+
+
+# --- single answers -----------------------------------------------------------------------------
+
+
+def _verdicts(
+    paths: Iterable[Path], recorded: Sequence[RecordedEvent], after: int
+) -> Iterator[Verdict]:
+    """The last rating of each answer that says good or bad, of the answer as it was then."""
+    rated = {each.message: each for each in ratings(recorded) if each.is_good is not None}
+    for path in paths if rated else ():
+        for message in sorted(rated.keys() & path.places.keys()):
+            each = rated.pop(message)
+            answer = _version(path, message, each.number)
+            if each.number > after:
+                bounds = path.seen.numbers[0], answer.last
+                yield Verdict(
+                    path.prompt(answer.at),
+                    answer.events,
+                    bool(each.is_good),
+                    (each.evidence,),
+                    bounds,
+                )

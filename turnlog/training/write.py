@@ -95,7 +95,9 @@ class _Run:
         self, log: Turnlog, plan: ExportPlan, progress: Progress, pins: Pins | None
     ) -> None:
         self.codec = plan.codec()
-        self.totals = Totals(shared={}, held={}, faulty=[], refused=[], nothing=[], files={})
+        self.totals = Totals(
+            shared={}, held={}, faulty=[], refused=[], nothing=[], files={}, contradictions=[]
+        )
         self.written = 0
         self.conversations: list[str] = []
         self.names = Names(log, pseudonyms=plan.pseudonyms)
@@ -176,7 +178,7 @@ class _Run:
         dialogue = self._dialogue(conversation, seen)
         try:
             made = self._made(conversation, dialogue, seen)
-            examples = [_placed(example, seen, dialogue.first_event) for example in made]
+            examples = [self._in_log(example, seen, dialogue.first_event) for example in made]
         except FormatError as error:
             if self._pins is None:
                 kind = self.totals.refused if isinstance(error, Unholdable) else self.totals.faulty
@@ -209,7 +211,16 @@ class _Run:
         if not self.codec.of_judgements:
             return self.codec.examples(dialogue)
         held = conversation.held.events
-        return self.codec.judged(judgements(dialogue.name, seen, conversation.recorded, held))
+        found = judgements(dialogue.name, conversation.recorded, held)
+        against = (replace(each, conversation=conversation.id) for each in found.contradictions)
+        self.totals.contradictions.extend(against)
+        return self.codec.judged(found)
+
+    def _in_log(self, example: Example, seen: Counted, begin: int) -> Example:
+        if self.codec.of_judgements:  # which know their events
+            return example
+        first, last = (seen.numbers[n - begin] for n in (example.first_event, example.last_event))
+        return replace(example, first_event=first, last_event=last)
 
     def _seen(self, conversation: PastConversation) -> Counted:
         if self.codec.whole:
@@ -226,11 +237,6 @@ class _Run:
         first, turn = held.events + 1, conversation.held_turns
         holder = held.holder and self.names.shown(held.holder)
         return Dialogue(id, seen.events, first, turn, holder)
-
-
-def _placed(example: Example, seen: Counted, begin: int) -> Example:
-    first, last = (seen.numbers[n - begin] for n in (example.first_event, example.last_event))
-    return replace(example, first_event=first, last_event=last)
 
 
 def _fault(error: FormatError, id: str, dialogue: Dialogue, seen: Counted) -> FaultyConversation:

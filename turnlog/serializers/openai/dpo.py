@@ -35,8 +35,7 @@ class OpenaiDpoCodec(Codec):
             }
             yield Example(
                 preference.prompt.name,
-                preference.prompt.first_event,
-                better.last_event,
+                *preference.bounds,
                 content,
                 dict(chat.lost),
                 evidence=preference.evidence,

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, ClassVar
 import msgspec
 
 from turnlog.domain.dialogue import Dialogue
-from turnlog.domain.judgements import Judgements
+from turnlog.domain.judgements import Evidence, Judgements
 from turnlog.errors import FormatError
 
 SNIFFED = 8192
@@ -33,8 +33,8 @@ class Example(msgspec.Struct, frozen=True):
     """One thing a codec writes: of which conversation and events, and what it could not hold.
 
     content: what the format stores, as plain values. lost: counts by what was left out. noted:
-    counts by what whoever uses it should know, though nothing is lost. evidence: numbers, in the
-    log, of the events that show how good an answer in it is.
+    counts by what whoever uses it should know, though nothing is lost. evidence: the events
+    that show how good an answer in it is. Of judgements, the numbers are those of the log.
     """
 
     conversation: str
@@ -43,7 +43,7 @@ class Example(msgspec.Struct, frozen=True):
     content: Any
     lost: dict[str, int] = {}
     noted: dict[str, int] = {}
-    evidence: tuple[int, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
 
     @classmethod
     def of(

@@ -57,9 +57,8 @@ class TrlCodec(Codec):
             content, beyond = self._content(row)
             lost = lost + row.lost + beyond
             if content is not None:
-                bounds = row.prompt.first_event, row.last_event
                 yield Example(
-                    row.prompt.name, *bounds, content, dict(lost), dict(noted), row.evidence
+                    row.prompt.name, *row.bounds, content, dict(lost), dict(noted), row.evidence
                 )
                 lost, noted = Counter(), {}
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain.dialogue import Dialogue
-from turnlog.domain.judgements import Judgements, Verdict
+from turnlog.domain.judgements import Evidence, Judgements, Verdict
 from turnlog.serializers.openai.answers import Messages, answered, answers, pair
 from turnlog.serializers.openai.chat import Chat
 from turnlog.serializers.openai.text_chat import FORM
@@ -19,28 +19,28 @@ from turnlog.serializers.openai.text_chat import FORM
 
 class Row(msgspec.Struct, frozen=True):
     """columns: by TRL's names. beside: what stands beside them, such as tools. prompt: the dialogue
-    that the row begins with. last_event: the number of the last event it is of. evidence and lost:
-    as in an Example.
+    that the row begins with. bounds: numbers of the first and the last event it is of. evidence and
+    lost: as in an Example.
     """
 
     prompt: Dialogue
-    last_event: int
+    bounds: tuple[int, int]
     columns: dict[str, Any]
     beside: Mapping[str, Any] = {}
-    evidence: tuple[int, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
     lost: Counter[str] = Counter()
 
 
 def _language(dialogue: Dialogue, chat: Chat) -> Iterator[Row]:
     if chat.messages:
         columns = {"messages": chat.messages}
-        yield Row(dialogue, dialogue.last_event, columns, chat.beside)
+        yield Row(dialogue, _bounds(dialogue, dialogue.last_event), columns, chat.beside)
 
 
 def _prompts(dialogue: Dialogue, chat: Chat) -> Iterator[Row]:
     """What each answer of the assistant answers."""
     for one in answers(dialogue, chat):
-        yield Row(dialogue, one.last_event, {"prompt": one.prompt}, chat.beside)
+        yield Row(dialogue, _bounds(dialogue, one.last_event), {"prompt": one.prompt}, chat.beside)
 
 
 def _completions(dialogue: Dialogue, chat: Chat) -> Iterator[Row]:
@@ -48,29 +48,33 @@ def _completions(dialogue: Dialogue, chat: Chat) -> Iterator[Row]:
     for one in answers(dialogue, chat):
         if one.is_learnt:
             columns = {"prompt": one.prompt, "completion": one.answer}
-            yield Row(dialogue, one.last_event, columns, chat.beside)
+            yield Row(dialogue, _bounds(dialogue, one.last_event), columns, chat.beside)
         else:
             chat.lost["answer of weight 0"] += 1
+
+
+def _bounds(dialogue: Dialogue, last: int) -> tuple[int, int]:
+    return dialogue.first_event, last
 
 
 def _preferences(judgements: Judgements) -> Iterator[Row]:
     for each in judgements.preferences:
         better, worse, chat = pair(each, FORM)
         columns = {"prompt": better.prompt, "chosen": better.answer, "rejected": worse.answer}
-        yield Row(each.prompt, better.last_event, columns, chat.beside, each.evidence, chat.lost)
+        yield Row(each.prompt, each.bounds, columns, chat.beside, each.evidence, chat.lost)
 
 
 def _unpaired(judgements: Judgements) -> Iterator[Row]:
     """Both answers of each preference, and those that were judged alone, each once."""
     of_pairs = (
-        Verdict(each.prompt, answer, is_good, each.evidence)
+        Verdict(each.prompt, answer, is_good, each.evidence, each.bounds)
         for each in judgements.preferences
         for answer, is_good in ((each.chosen, True), (each.rejected, False))
     )
     for each in _merged((*of_pairs, *judgements.verdicts)):
         one, chat = answered(each.prompt, each.answer, FORM)
         columns = {"prompt": one.prompt, "completion": one.answer, "label": each.is_good}
-        yield Row(each.prompt, one.last_event, columns, chat.beside, each.evidence, chat.lost)
+        yield Row(each.prompt, each.bounds, columns, chat.beside, each.evidence, chat.lost)
 
 
 def _merged(verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
@@ -112,7 +116,7 @@ def _steps(verdicts: Iterable[Verdict]) -> Row | None:
         steps, labels = [*steps, *one.answer], [*labels, *[each.is_good] * len(one.answer)]
         columns = {"prompt": question, "completions": steps, "labels": labels}
         evidence = (*(row.evidence if row else ()), *each.evidence)
-        row = Row(each.prompt, one.last_event, columns, chat.beside, evidence, chat.lost)
+        row = Row(each.prompt, each.bounds, columns, chat.beside, evidence, chat.lost)
     return row
 
 

@@ -1,0 +1,166 @@
+"""Pairs from what was said in the place of another answer, and evidence that contradicts itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from turnlog.domain import events as e
+from turnlog.domain.judgements import Contradiction, Evidence, Judgements
+from turnlog.domain.recorded import RecordedEvent
+from turnlog.training.preferences import judgements
+
+ASKED = e.UserUttered("a table?")
+BAD, GOOD = e.BotUttered("No."), e.BotUttered("For how many?")
+GOES_ON = (e.UserUttered("four"), e.BotUttered("Booked."))
+
+
+def known(*events: e.Event, after: int = 0) -> Judgements:
+    """What is known of the answers of a conversation of these events."""
+    turn, recorded = 0, []
+    for number, event in enumerate(events, 1):
+        turn += isinstance(event, e.UserUttered)
+        recorded.append(RecordedEvent("c", number, turn, number, number, 0.0, event))
+    return judgements("c", recorded, after)
+
+
+def pairs(*events: e.Event) -> list[tuple[str, str, str]]:
+    """Chosen, rejected and evidence, as texts."""
+    return [
+        (said(each.chosen), said(each.rejected),
+         " ".join(f"{one.kind} {one.event}" for one in each.evidence))
+        for each in known(*events).preferences
+    ]  # fmt: skip
+
+
+def said(events: Any) -> str:
+    return " ".join(getattr(event, "text", None) or event.name for event in events)
+
+
+REWINDS = [
+    (ASKED, BAD, e.UserUtteranceReverted(0), ASKED, GOOD),
+    (ASKED, BAD, e.ActionReverted(1), GOOD),
+    (ASKED, BAD, e.HistoryReplaced(1), GOOD),
+    (ASKED, BAD, e.HistoryContinued(1), GOOD),
+    (ASKED, BAD, e.HistoryContinued(1, branch="other"), GOOD),
+    (ASKED, GOOD, e.HistoryContinued(1, branch="other"), BAD, e.HistoryContinued(2, branch="main")),
+]
+
+
+@pytest.mark.parametrize("events", REWINDS)
+def test_an_answer_that_another_took_the_place_of_is_the_worse_one(events):
+    at = max(n for n, event in enumerate(events, 1) if hasattr(event, "to"))
+    kind = type(events[at - 1]).__name__
+    assert pairs(*events) == [("For how many?", "No.", f"{kind} {at}")]
+    (pair,) = known(*events).preferences
+    assert [event.text for event in pair.prompt.events] == ["a table?"]
+
+
+@pytest.mark.parametrize("events", REWINDS[:5])
+def test_what_is_said_later_takes_nothing_from_it(events):
+    (pair,) = pairs(*events, *GOES_ON, e.HistoryContinued(len(events)), *GOES_ON)
+    assert pair[:2] == ("For how many?", "No.")
+
+
+def test_another_question_is_another_prompt():
+    assert pairs(ASKED, BAD, e.UserUtteranceReverted(0), e.UserUttered("a room?"), GOOD) == []
+
+
+def test_what_is_left_out_before_an_answer_makes_its_prompt_another():
+    first = (e.UserUttered("I am Eve"), e.BotUttered("Hello Eve"))
+    hidden = e.MessageRedacted(message=1)
+    assert pairs(*first, ASKED, BAD, hidden, e.UserUtteranceReverted(0), ASKED, GOOD) == []
+    assert len(pairs(*first, ASKED, BAD, hidden, e.UserUtteranceReverted(2), ASKED, GOOD)) == 1
+
+
+@pytest.mark.parametrize(
+    "gone", [e.MessageRedacted(message=2), e.BotFailed(), e.AnswerBrokenOff(2)]
+)
+def test_no_answer_that_was_redacted_failed_or_is_not_whole(gone):
+    assert pairs(ASKED, BAD, gone, e.UserUtteranceReverted(0), ASKED, GOOD) == []
+
+
+@pytest.mark.parametrize("at", [0, 1, 4])
+def test_no_answer_that_was_erased_or_follows_what_was(at):
+    said = [ASKED, BAD, e.UserUtteranceReverted(0), ASKED, GOOD]
+    said[at] = e.EventErased(type(said[at]).__name__)
+    assert pairs(*said) == []
+
+
+def test_all_that_is_said_in_a_row_is_one_answer():
+    call, result = e.ToolCalled("find", {}, "c1"), e.ToolReturned("none", "c1")
+    first = (ASKED, call, result, BAD, e.BotUttered("Sorry."))
+    again = (e.ToolCalled("find", {}, "c2"), e.ToolReturned("none", "c2"))
+    assert pairs(*first, e.HistoryContinued(1), *again, GOOD) == [
+        ("For how many?", "No. Sorry.", "HistoryContinued 6")
+    ]
+
+
+def test_a_person_who_takes_over_answers_better():
+    human = e.AgentUttered("Of course.")
+    assert pairs(ASKED, BAD, e.HandoverStarted("Eva"), human) == [
+        ("Of course.", "No.", "HandoverStarted 3")
+    ]
+    assert pairs(ASKED, BAD, e.HandoverStarted("Eva", actor="bot"), human) == []
+    assert pairs(ASKED, BAD, e.HandoverStarted("Eva", cause=1), human) == []
+    assert pairs(ASKED, BAD, ASKED, e.HandoverStarted("Eva"), human) == []
+    assert pairs(ASKED, BAD, human) == []
+
+
+BRANCHES = (ASKED, BAD, e.HistoryContinued(1, branch="other"), GOOD)
+
+
+@pytest.mark.parametrize(("good", "bad"), [("up", "down"), (1, -1), (5, 2), (1, 0), ("👍", "👎")])
+def test_of_two_branches_the_one_rated_higher_is_better(good, bad):
+    rated = e.MessageRated(2, bad), e.MessageRated(4, good)
+    assert pairs(*BRANCHES, *rated) == [("For how many?", "No.", "MessageRated 5 MessageRated 6")]
+    rated = e.MessageRated(2, good), e.MessageRated(4, bad)
+    assert pairs(*BRANCHES, *rated) == [("No.", "For how many?", "MessageRated 5 MessageRated 6")]
+
+
+CONTRADICTIONS = [
+    ((ASKED, BAD, e.MessageRated(2, "up"), e.MessageEdited(2, "Yes.")), (4, 3)),
+    ((ASKED, BAD, e.MessageEdited(2, "Yes."), e.MessageRated(2, "down")), (3, 4)),
+    ((ASKED, BAD, e.MessageRated(2, 4), e.MessageEdited(2, "Yes."), e.MessageRated(2, 3)),
+     (4, 5, 3)),
+    ((ASKED, BAD, e.HistoryContinued(1), GOOD, e.MessageRated(4, "down")), (3, 5)),
+    ((*BRANCHES, e.MessageRated(2, "up")), (3, 5)),
+    ((ASKED, BAD, e.HandoverStarted(), e.AgentUttered("Yes"), e.MessageRated(2, 1)), (3, 5)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("events", "evidence"), CONTRADICTIONS)
+def test_evidence_against_evidence_is_named_and_makes_no_pair(events, evidence):
+    found = known(*events)
+    assert found.preferences == ()
+    kinds = [Evidence(type(events[number - 1]).__name__, number) for number in evidence]
+    assert found.contradictions == (Contradiction("c", tuple(kinds)),)
+
+
+def test_an_edit_outweighs_which_branch_is_looked_at():
+    events = (ASKED, BAD, e.MessageEdited(2, "Yes."), e.HistoryContinued(1, branch="other"), BAD)
+    assert pairs(*events) == [("Yes.", "No.", "MessageEdited 3")]
+    assert known(*events).contradictions == ()
+
+
+def test_of_three_answers_each_left_one_is_worse_than_the_last():
+    events = (ASKED, BAD, e.HistoryContinued(1), e.BotUttered("Maybe."), e.HistoryContinued(1))
+    assert pairs(*events, GOOD) == [
+        ("For how many?", "No.", "HistoryContinued 3 HistoryContinued 5"),
+        ("For how many?", "Maybe.", "HistoryContinued 5"),
+    ]
+
+
+def test_what_the_shared_past_shows_is_its_holders():
+    events = (ASKED, BAD, e.MessageEdited(2, "Yes."), *GOES_ON)
+    assert len(known(*events).preferences) == 1
+    assert known(*events, after=3).preferences == ()
+    assert known(*events, e.MessageRated(5, 1), after=5).verdicts != ()
+
+
+def test_the_events_of_a_pair_reach_to_the_last_of_either_answer():
+    (pair,) = known(ASKED, BAD, e.UserUtteranceReverted(0), ASKED, GOOD, *GOES_ON).preferences
+    assert pair.bounds == (4, 5)
+    (pair,) = known(*BRANCHES, e.HistoryContinued(2, branch="main"), *GOES_ON).preferences
+    assert pair.bounds == (1, 4)

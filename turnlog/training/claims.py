@@ -1,0 +1,110 @@
+"""Claims that one answer is better than another, and which of them hold."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from turnlog.domain import events as e
+from turnlog.domain.judgements import Contradiction, Evidence, Preference
+from turnlog.training.paths import Path
+from turnlog.training.ratings import Place, Ratings
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the assistant said at a place of a path. node: what was said before. places: of its
+    messages. last: the number of its last event in the log.
+    """
+
+    path: Path
+    at: int
+    events: tuple[e.Event, ...]
+    node: int
+    places: tuple[Place, ...]
+    last: int
+
+    @property
+    def said(self) -> tuple[bytes, ...]:
+        return tuple(said for _, said in self.places)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it answers something, says something, is whole, and nothing of all that was
+        erased.
+        """
+        end = self.path.messages[self.at].first + len(self.events)
+        says = any((getattr(x, "text", None) or "").strip() for x in self.events)
+        says = says or any(isinstance(x, e.ToolCalled) for x in self.events)
+        return self.at > 0 and says and end <= self.path.whole and self._is_whole
+
+    @property
+    def _is_whole(self) -> bool:
+        messages = self.path.messages[self.at : self.at + len(self.places)]
+        return all(message.is_whole for message in messages)
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """is_weak: it shows only which way was taken, and gives way to ratings."""
+
+    better: Answer
+    worse: Answer
+    evidence: tuple[Evidence, ...]
+    is_weak: bool = False
+
+    @property
+    def pair(self) -> tuple[int, frozenset[tuple[bytes, ...]]]:
+        """The two answers to one prompt, whichever is the better one."""
+        return self.better.node, frozenset((self.better.said, self.worse.said))
+
+
+def settled(
+    claims: Iterable[Claim], ratings: Ratings, after: int = 0
+) -> tuple[list[Preference], list[Contradiction]]:
+    """The preferences that claims make, each once, and those that contradict each other.
+
+    after: what can be known from evidence up to this number is another conversation's.
+    """
+    of_pairs: dict[object, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        if claim.better.said != claim.worse.said:
+            of_pairs[claim.pair].append(claim)
+    held: list[Claim] = []
+    contradictions: list[Contradiction] = []
+    for each in of_pairs.values():
+        about = [claim for claim in each if not claim.is_weak] or each
+        if all(max(one.event for one in claim.evidence) > after for claim in about):
+            if against := _against(about, ratings):
+                contradictions.append(Contradiction(about[0].better.path.name, against))
+            else:
+                held.append(_merged(about))
+    held.sort(key=lambda claim: (claim.better.at, [one.event for one in claim.evidence]))
+    return [_preference(claim) for claim in held], contradictions
+
+
+def _against(claims: Sequence[Claim], ratings: Ratings) -> tuple[Evidence, ...]:
+    """All evidence, where some of it is against the rest; nothing where it agrees."""
+    first, evidence = claims[0], _merged(claims).evidence
+    if any(claim.better.said != first.better.said for claim in claims):
+        return evidence
+    better, worse = ratings.of(first.better.places), ratings.of(first.worse.places)
+    given = tuple(rating.evidence for rating in (better, worse) if rating is not None)
+    order = better.compared(worse) if better and worse else 0
+    is_doubted = (better and better.is_good is False) or (worse and worse.is_good)
+    if order < 0 or (order == 0 and is_doubted):
+        return tuple(dict.fromkeys((*evidence, *given)))
+    return ()
+
+
+def _merged(claims: Sequence[Claim]) -> Claim:
+    first = claims[0]
+    evidence = tuple(dict.fromkeys(one for claim in claims for one in claim.evidence))
+    return Claim(first.better, first.worse, evidence)
+
+
+def _preference(claim: Claim) -> Preference:
+    better, worse = claim.better, claim.worse
+    bounds = better.path.seen.numbers[0], max(better.last, worse.last)
+    prompt = better.path.prompt(better.at)
+    return Preference(prompt, better.events, worse.events, claim.evidence, bounds)
