@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from turnlog.domain.values import same
 from turnlog.errors import FormatError
-from turnlog.serializers.shared import json_value
+from turnlog.serializers.shared import json_stream, json_value
 from turnlog.serializers.shared.json_value import depth_of, parse
 
 TEXTS = st.text(st.sampled_from('ab:"\\{}[]é😀\ud800\udc00'), max_size=6)
@@ -73,3 +75,34 @@ def test_brackets_in_texts_are_not_nested(text: str, enough: int) -> None:
     found, deep = depth_of(text.encode(errors="surrogatepass"), enough), _depth(value)
     assert found >= deep
     assert found <= enough or found == deep
+
+
+def _elements(source: bytes, below: Sequence[str], keep: int) -> Any:
+    """What comes, and the error that ends it."""
+    found: list[Any] = []
+    try:
+        for each in json_stream.elements(BytesIO(source), keep, below):
+            error = isinstance(each, FormatError)
+            found.append((each.why, each.line, each.field) if error else each)  # type: ignore[union-attr]
+    except FormatError as error:
+        found.append((error.why, error.line, error.field))
+    return found
+
+
+DOCUMENTS = containers(JSON) | containers(JSON).map(
+    lambda text: f'\ufeff {{"x": 1, "a": {text}}}\n'
+)
+
+
+@given(DOCUMENTS, st.sampled_from([(), ("a",), ("a", "")]), st.integers(0, 60), st.integers(3, 9))
+def test_elements_read_at_once_are_those_of_a_stream(
+    text: str, below: Sequence[str], cut: int, chunk: int
+) -> None:
+    source = text.encode(errors="surrogatepass")
+    for each in (source, source[:cut], source + b"]", source.replace(b'"', b"", 1)):
+        for keep in (4, 1000):
+            at_once = _elements(each, below, keep)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(json_stream, "AT_ONCE_BYTES", 0)
+                patch.setattr(json_stream, "CHUNK_BYTES", chunk)
+                assert at_once == _elements(each, below, keep), each

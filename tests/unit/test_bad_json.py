@@ -169,6 +169,7 @@ def test_a_document_gives_every_conversation_that_is_complete_before_it_breaks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, chunk: int
 ) -> None:
     monkeypatch.setattr("turnlog.serializers.shared.json_stream.CHUNK_BYTES", chunk)
+    monkeypatch.setattr("turnlog.serializers.shared.json_stream.AT_ONCE_BYTES", 0)
     text = DOCUMENTS[name]
     path = tmp_path / "data.json"
     path.write_text(text)

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import BinaryIO
 
 import msgspec
 
 from turnlog.errors import FormatError
+from turnlog.serializers.shared.json_spans import Span, spans
 from turnlog.serializers.shared.json_value import Broken, parse
 
 CHUNK_BYTES = 1 << 16
 """Bytes of a file that are read together."""
+AT_ONCE_BYTES = 1 << 24
+"""Bytes of a file that is read whole, which is faster."""
 
 _BLANK = re.compile(rb"[ \t\r\n]*+")
 _SCALAR = re.compile(rb"[^ \t\r\n,\]}]*+")
-_FLAT = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
 _INSIDE = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_LEVELS = 6
+"""Of nesting that are passed over together."""
+
+
+def _nested(levels: int) -> bytes:
+    """A pattern of what is within brackets, up to the first that is deeper or not closed here."""
+    inner = rb"[{\[]" + _nested(levels - 1) + rb"[}\]]|" if levels else b""
+    return rb'(?:[^"{}\[\]]++|' + inner + rb'"(?:[^"\\]++|\\.)*+")*+'
+
+
+_INNER = re.compile(_nested(_LEVELS), re.DOTALL)
 _QUOTE, _BACKSLASH = b'"'[0], b"\\"[0]
 _OPEN = frozenset(b"{[")
 
@@ -60,6 +73,27 @@ def elements(
     must begin with. A member whose key stood there before is a FormatError. Raises FormatError
     with the line where the document is broken; every element before has then been yielded.
     """
+    most = min(AT_ONCE_BYTES, keep)
+    whole = file.read(most + 1)
+    found = spans(whole, below, of) if len(whole) <= most else None
+    if found is not None:
+        yield from _at_once(whole, found)
+        return
+    file.seek(0)
+    yield from _in_pieces(file, keep, below, of)
+
+
+def _at_once(whole: bytes, found: Iterable[Span]) -> Iterator[Element]:
+    line, at = 1, 0
+    for start, stop, key in found:
+        line += whole.count(b"\n", at, start)
+        at = start
+        yield Element(whole[start:stop], line, key)
+
+
+def _in_pieces(
+    file: BinaryIO, keep: int, below: Sequence[str], of: str
+) -> Iterator[Element | FormatError]:
     scanner = _Scanner(file)
     if not below and (scanner.peek() or b"?") not in of.encode():
         kinds = " or ".join({"[": "an array", "{": "an object"}[bracket] for bracket in of)
@@ -196,9 +230,10 @@ class _Scanner:
         return Element(bytes(taken.kept), line, key, taken.size <= keep)
 
     def _container(self, taken: _Taken, line: int) -> None:
-        depth = 0
-        while True:
-            stop = self._end(_FLAT)
+        self._take(taken, self._at + 1)
+        depth = 1
+        while depth:
+            stop = self._end(_INNER)
             if stop == len(self._chunk):
                 self._take(taken, stop)
                 self._must_have_more(line)
@@ -209,8 +244,6 @@ class _Scanner:
                 self._string(taken, line)
                 continue
             depth += 1 if byte in _OPEN else -1
-            if depth == 0:
-                return
 
     def _string(self, taken: _Taken, line: int) -> None:
         """The rest of a string, its opening quote taken."""
