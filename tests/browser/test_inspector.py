@@ -119,6 +119,9 @@ def test_a_conversation_is_seen_at_any_moment_and_why(server: Server, chromium: 
     page.get_by_role("tab", name="Slots").click()
     page.locator("#flow .cells.heading", has_text="people").wait_for()
     assert page.locator("#flow .changed").all_inner_texts() == ["2"]
+    page.get_by_role("tab", name="Raw").click()
+    called = page.locator(".line", has_text="ToolCalled").inner_text()
+    assert " ".join(called.split()).endswith('ToolCalled check_table {"people":2}')
 
 
 def test_the_back_button_undoes_a_step(server: Server, chromium: Browser) -> None:
@@ -479,6 +482,11 @@ def test_differences_of_a_run_are_gone_through_side_by_side(
         page.get_by_role("button", name="Accept the group").click()
         page.locator("#found", has_text="accepted.toml").wait_for()
         page.locator("#groups small", has_text="accepted").wait_for()
+        page.set_viewport_size({"width": 360, "height": 740})
+        title = page.locator("#title").bounding_box()
+        assert title is not None
+        assert title["height"] < 30  # on one line, beside the badge's own
+        assert title["width"] > 100
 
 
 def test_two_moments_and_a_fork_and_its_origin_are_side_by_side(

@@ -73,6 +73,7 @@ SNIPPETS = Sybil(
 @named
 def test_every_snippet_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # 2 s each of no use to a page
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if page.name == "README.md" and page.parent == ROOT:  # it is typed as it stands
         monkeypatch.delenv("TURNLOG_DB", raising=False)

@@ -54,6 +54,11 @@ def test_hostile_texts_stay_texts():
     assert "\u202e" not in page + junit(replayed, head).decode()
 
 
+def test_headings_of_the_page_need_no_glyph_that_fonts_lack():
+    found = diverging("a", group="text BotUttered “so far” → “in all”")
+    assert "“so far” to “in all”" in page_of([ReplayedConversation("a", 1, (found,))])
+
+
 def test_junit_has_group_time_and_version():
     differs = (diverging("a", 1, "text one"), diverging("a", 2, "text two"))
     suite = suite_of([

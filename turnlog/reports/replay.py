@@ -78,7 +78,7 @@ def _section(group: DivergenceGroup, divergences: Sequence[Divergence]) -> Itera
     kind, _, what = group.group.partition(" ")
     size = f"{amount(group.turns, 'turn')} of {amount(group.conversations, 'conversation')}"
     label = element("span", kind.replace("_", " "), class_="kind")
-    yield element("h2", label, f" {what}")
+    yield element("h2", label, f" {what.replace(' → ', ' to ')}")  # some fonts have no arrow
     shown = sorted(divergences, key=lambda one: (one.turn, one.conversation))[:TURNS]
     more = f"; the shortest {TURNS} are shown" if len(divergences) > TURNS else ""
     yield element("p", f"{size}{more}")

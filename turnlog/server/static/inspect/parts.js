@@ -93,6 +93,9 @@ export function usage({ fields: { usage: took = {}, model, finish }, ...item }) 
   return of(item, "div", "note k-usage", parts.filter(Boolean).join(" · "));
 }
 
+/** Fields that name other events: bare numbers on a line, which Moment shows by name. */
+const REFERENCES = new Set(["cause", "call_id"]);
+
 /** What a line says of an event that is nobody's words. */
 export function what({ fields, to, type }) {
   if (fields.redacted) return "redacted";
@@ -101,7 +104,8 @@ export function what({ fields, to, type }) {
   if (type === "SlotSet") return `${name} ${plain(fields.value ?? null)}`;
   if (text !== undefined && text !== null) return text;
   if (intent) return `${intent.name ?? "?"} ${(fields.entities ?? []).map((e) => `${e.entity}=${plain(e.value)}`).join(" ")}`;
-  return Object.values(fields).filter((held) => held !== null && typeof held !== "boolean").map(plain).join("  ");
+  const told = Object.entries(fields).filter(([name, held]) => !REFERENCES.has(name) && held !== null && typeof held !== "boolean");
+  return told.map(([, held]) => plain(held)).join("  ");
 }
 
 /** A line between what was said: a session, a rewind, a failure. */
