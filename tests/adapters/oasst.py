@@ -27,6 +27,30 @@ def best(shared_data: Path) -> Iterator[Dialogue]:
         yield Dialogue(tree["message_tree_id"], tuple(map(_event, _best(tree["prompt"]))))
 
 
+def trees(shared_data: Path) -> Iterator[tuple[Dialogue, dict[str, Any]]]:
+    """One dialogue a tree, with a branch for each further reply, and the tree as it came.
+
+    What people ranked is rated: the higher, the better.
+    """
+    for line in (shared_data / PATH).read_text().splitlines():
+        tree = json.loads(line)
+        events: list[e.Event] = []
+        ratings = list(_grown(tree["prompt"], events))
+        yield Dialogue(tree["message_tree_id"], (*events, *ratings)), tree["prompt"]
+
+
+def _grown(message: dict[str, Any], events: list[e.Event]) -> Iterator[e.MessageRated]:
+    """Adds a message and what follows it; gives the ratings of that."""
+    events.append(_event(message))
+    number, replies = len(events), message["replies"]
+    for at, reply in enumerate(replies):
+        if at:
+            events.append(e.HistoryContinued(number, branch=f"from {len(events)}"))
+        if reply.get("rank") is not None:
+            yield e.MessageRated(len(events) + 1, len(replies) - reply["rank"])
+        yield from _grown(reply, events)
+
+
 def _best(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield message
     if message["replies"]:
