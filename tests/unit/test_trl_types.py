@@ -197,6 +197,33 @@ def test_steps_are_the_judged_messages_of_a_turn(tmp_path):
     }
 
 
+BRANCHES = (
+    e.UserUttered("rain?"),
+    e.BotUttered("Yes."),
+    e.HistoryContinued(1, branch="b"),
+    e.BotUttered("No."),
+    e.HistoryContinued(1, branch="c"),
+    e.BotUttered("Maybe."),
+)
+
+
+def test_an_answer_between_two_others_has_no_label(tmp_path):
+    stars = (e.MessageRated(n, rating) for n, rating in ((2, 1), (4, 5), (6, 3)))
+    rows = exported(tmp_path, *BRANCHES, *stars, type="unpaired")
+    labels = {(row["completion"][0]["content"], row["label"]) for row in rows}
+    assert labels == {("No.", True), ("Yes.", False)}
+    manifest = json.loads((tmp_path / "examples.jsonl.manifest.json").read_text())
+    assert manifest["lost"] == {"answer that is better than one and worse than another": 1}
+
+
+def test_answers_on_several_branches_are_judged_each(tmp_path):
+    rated = (e.MessageRated(2, 1), e.MessageRated(4, -1), e.MessageRated(6, -1))
+    rows = exported(tmp_path, *BRANCHES, *rated, type="stepwise")
+    assert [(row["completions"], row["labels"]) for row in rows] == [
+        (answer("Yes."), [True]), (answer("No."), [False]), (answer("Maybe."), [False]),
+    ]  # fmt: skip
+
+
 def test_steps_end_before_one_that_nobody_judged(tmp_path):
     said = (*TALK, e.MessageRated(5, 1), e.MessageRated(7, 1))
     rows = exported(tmp_path, *said, type="stepwise")

@@ -11,10 +11,14 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.events import Event
 from turnlog.domain.judgements import Evidence, Judgements, Verdict
+from turnlog.domain.traits import opens_turn
 from turnlog.serializers.openai.answers import Messages, answered, answers, pair
 from turnlog.serializers.openai.chat import Chat
 from turnlog.serializers.openai.text_chat import FORM
+
+BETWEEN = "answer that is better than one and worse than another"
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -65,29 +69,51 @@ def _preferences(judgements: Judgements) -> Iterator[Row]:
 
 
 def _unpaired(judgements: Judgements) -> Iterator[Row]:
-    """Both answers of each preference, and those that were judged alone, each once."""
+    """Both answers of each preference, and those that were judged alone, each once.
+
+    An answer that is better than one and worse than another has no label, and is counted as lost.
+    """
     of_pairs = (
         Verdict(each.prompt, answer, is_good, each.evidence, each.bounds)
         for each in judgements.preferences
         for answer, is_good in ((each.chosen, True), (each.rejected, False))
     )
-    for each in _merged((*of_pairs, *judgements.verdicts)):
+    labelled = _merged((*of_pairs, *judgements.verdicts))
+    clear = [one for like in labelled for one in like if not any(_contradict(one, x) for x in like)]
+    between = Counter({BETWEEN: (sum(map(len, labelled)) - len(clear)) // 2})
+    for each in clear:
         one, chat = answered(each.prompt, each.answer, FORM)
         columns = {"prompt": one.prompt, "completion": one.answer, "label": each.is_good}
-        yield Row(each.prompt, each.bounds, columns, chat.beside, each.evidence, chat.lost)
+        lost = chat.lost + between
+        yield Row(each.prompt, each.bounds, columns, chat.beside, each.evidence, lost)
+        between = Counter()
 
 
-def _merged(verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
-    """One for each answer to a prompt and what was found of it, with all that shows it."""
-    found: dict[tuple[int, bool], list[Verdict]] = defaultdict(list)
+def _merged(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
+    """One for each answer to a prompt and what was found of it, with all that shows it; those of
+    prompts that are as long together.
+    """
+    found: dict[int, list[Verdict]] = defaultdict(list)
     for each in verdicts:
-        like = found[each.prompt.last_event, each.is_good]
-        at = next((at for at, one in enumerate(like) if one.answer == each.answer), None)
+        like = found[each.prompt.last_event]
+        at = next((at for at, one in enumerate(like) if _is_alike(one, each)), None)
         if at is None:
             like.append(each)
         else:
             like[at] = replace(like[at], evidence=(*like[at].evidence, *each.evidence))
-    return (one for like in found.values() for one in like)
+    return list(found.values())
+
+
+def _is_alike(one: Verdict, other: Verdict) -> bool:
+    return one.is_good == other.is_good and _is_of_same(one, other)
+
+
+def _is_of_same(one: Verdict, other: Verdict) -> bool:
+    return one.answer == other.answer and one.prompt == other.prompt
+
+
+def _contradict(one: Verdict, other: Verdict) -> bool:
+    return one.is_good != other.is_good and _is_of_same(one, other)
 
 
 def _stepwise(judgements: Judgements) -> Iterator[Row]:
@@ -95,29 +121,37 @@ def _stepwise(judgements: Judgements) -> Iterator[Row]:
 
     The steps of a turn are those up to the first that nobody judged.
     """
-    for _, verdicts in groupby(judgements.verdicts, key=_turn):
-        if (row := _steps(verdicts)) is not None:
-            yield row
+    for _, verdicts in groupby(judgements.verdicts, key=_asked):
+        yield from _steps(verdicts)
 
 
-def _turn(verdict: Verdict) -> int:
-    return max((turn.number for turn in verdict.prompt.turns()), default=0)
+def _asked(verdict: Verdict) -> tuple[Event, ...]:
+    """The events up to the user's message that is answered."""
+    events = verdict.prompt.events
+    last = (at for at in range(len(events), 0, -1) if opens_turn(events[at - 1]))
+    return events[: next(last, 0)]
 
 
-def _steps(verdicts: Iterable[Verdict]) -> Row | None:
+def _steps(verdicts: Iterable[Verdict]) -> Iterator[Row]:
+    """A row for each answer; there are several where it was given anew."""
     steps: list[dict[str, Any]] = []
     labels: list[bool] = []
     row = None
     for each in verdicts:
         one, chat = answered(each.prompt, each.answer, FORM)
         question = _question(one.prompt)
-        if [m for m in one.prompt[len(question) :] if m["role"] == "assistant"] != steps:
-            break  # of those before it one was not judged
+        before = [m for m in one.prompt[len(question) :] if m["role"] == "assistant"]
+        if row is not None and not before:
+            yield row
+            steps, labels, row = [], [], None
+        if before != steps:
+            continue  # one of those before it was not judged
         steps, labels = [*steps, *one.answer], [*labels, *[each.is_good] * len(one.answer)]
         columns = {"prompt": question, "completions": steps, "labels": labels}
         evidence = (*(row.evidence if row else ()), *each.evidence)
         row = Row(each.prompt, each.bounds, columns, chat.beside, evidence, chat.lost)
-    return row
+    if row is not None:
+        yield row
 
 
 def _question(messages: Messages) -> Messages:
