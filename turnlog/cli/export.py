@@ -18,6 +18,7 @@ from turnlog.domain.amounts import amount
 from turnlog.serializers.formats import WRITABLE, listed
 
 if TYPE_CHECKING:
+    from turnlog.training.card.card import Card
     from turnlog.training.ledger import Ledger
     from turnlog.training.write import Progress
 
@@ -101,6 +102,14 @@ Unrecorded = Annotated[
     bool,
     typer.Option("--unrecorded", help="The log keeps nothing of it; the manifest says so."),
 ]
+AsCard = Annotated[
+    Path | None,
+    typer.Option(
+        "--card",
+        metavar="FACTS",
+        help="With --split: a README and more beside the parts; FACTS is a TOML file.",
+    ),
+]
 Without = Annotated[
     str | None,
     typer.Option(
@@ -136,6 +145,7 @@ def export(
     leave: Leave = None,
     to: To = None,
     unrecorded: Unrecorded = False,
+    card: AsCard = None,
     without: Without = None,
     verify: Verify = None,
 ) -> None:
@@ -148,7 +158,7 @@ def export(
         _verify(verify)
         return
     if without is not None:
-        _without(without, ids or [], out, _ledger(to, unrecorded))
+        _without(without, ids or [], out, _ledger(to, unrecorded), _card(card))
         return
     format, out = _named(format, out, by)
     output.leave_stdout_to(out)
@@ -174,7 +184,7 @@ def export(
                 prefix=prefix, turns=turns, type=type, standard=standard or None, trim=trim or None
             ),
         )
-        totals = write(log, plan, out, progress=progress, ledger=ledger)
+        totals = write(log, plan, out, progress=progress, ledger=ledger, card=_card(card))
     tell(totals, plan, out)
 
 
@@ -194,15 +204,29 @@ def _has_pseudonyms(asked: str | None, format: str) -> bool:
 
 
 def _without(
-    person: str, manifests: list[str], out: Path | None, recorded: AbstractContextManager[Any]
+    person: str,
+    manifests: list[str],
+    out: Path | None,
+    recorded: AbstractContextManager[Any],
+    card: Card | None,
 ) -> None:
     if len(manifests) != 1:
         raise typer.BadParameter("--without takes a person and the manifest of one export")
     from turnlog.training.remaking import without
 
     with open_log(readonly=True) as log, recorded as ledger, _progress() as progress:
-        made = without(log, person, Path(manifests[0]), out, progress=progress, ledger=ledger)
+        old = Path(manifests[0])
+        made = without(log, person, old, out, progress=progress, ledger=ledger, card=card)
     tell(*made)
+
+
+def _card(facts: Path | None) -> Card | None:
+    if facts is None:
+        return None
+    from turnlog.training.card.card import Card
+    from turnlog.training.card.facts import read_facts
+
+    return Card(read_facts(facts))
 
 
 def _named(format: str | None, out: Path | None, by: str | None) -> tuple[str, Path]:

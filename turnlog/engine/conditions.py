@@ -244,14 +244,14 @@ def _language(text: str) -> OfEvents:
     """As a channel or a bot recorded it with an event: `de` is `de-AT` too."""
     wanted = f"{_tag(text)}-"
     return lambda events: any(
-        f"{_tag(said)}-".startswith(wanted) for event in events for said in _languages(event)
+        f"{_tag(said)}-".startswith(wanted) for event in events for said in languages(event)
     )
 
 
 _LANGUAGE = ("language", "lang", "locale")
 
 
-def _languages(event: e.Event) -> Iterator[str]:
+def languages(event: e.Event) -> Iterator[str]:
     places = [event.extra, getattr(event, "data", None)]
     for place in [*places, *(p.get("metadata") for p in places if isinstance(p, dict))]:
         if isinstance(place, dict):

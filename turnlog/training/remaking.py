@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
 from turnlog.training import manifest
+from turnlog.training.card.card import Card
 from turnlog.training.ledger import Ledger
 from turnlog.training.manifest import Totals
 from turnlog.training.names import read
@@ -29,6 +30,7 @@ def without(
     *,
     progress: Progress = lambda done: None,
     ledger: Ledger | None = None,
+    card: Card | None = None,
 ) -> tuple[Totals, ExportPlan, Path]:
     """The examples of a manifest in their files and their order, but those of the person.
 
@@ -43,7 +45,8 @@ def without(
     out = out or _beside(path, noted)
     if out.absolute() == _place(path, noted).absolute():
         raise FormatError("is the old export, which stays as it is", file=str(out), field="--out")
-    return export(log, plan, out, progress=progress, ledger=ledger, pins=pins), plan, out
+    totals = export(log, plan, out, progress=progress, ledger=ledger, pins=pins, card=card)
+    return totals, plan, out
 
 
 def _place(path: Path, noted: manifest.Manifest) -> Path:

@@ -23,6 +23,7 @@ from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.json_value import Unholdable, raw_parts
 from turnlog.serializers.shared.plain import to_plain
 from turnlog.training import manifest
+from turnlog.training.card.card import Card
 from turnlog.training.leaks import Leaks
 from turnlog.training.ledger import Ledger
 from turnlog.training.manifest import FaultyConversation, File, Totals
@@ -47,22 +48,24 @@ def export(
     progress: Progress = lambda done: None,
     ledger: Ledger | None = None,
     pins: Pins | None = None,
+    card: Card | None = None,
 ) -> Totals:
     """Write the files and the manifest; nothing at all where a conversation is at fault, or a leak.
 
     Then `faulty` or `leaks` names them and `files` is empty; with `skip_faulty` the faulty ones are
     named and the rest is written. One whose values the format cannot hold is named in `refused`
     and stops nothing. ledger: records the export before its files have their names. pins: what
-    alone is written, where the plan is pinned.
+    alone is written, where the plan is pinned. card: what describes a folder of them, beside them.
     """
     _check_position(log, plan.position)
-    run = _Run(log, plan, progress, pins)
+    beside = card.files(plan, out) if card else []
+    run = _Run(log, plan, progress, pins, card)
     files = plan.files(out)
     folder = None if plan.split is None else out
     if folder is not None and is_stream(folder):
         raise FormatError("takes a folder where there are parts", file=str(out), field="--out")
     note = manifest.place(out, folder=folder is not None) or Path(os.devnull)
-    with _unfinished([*files.values(), note], folder=folder) as (opened, finish):
+    with _unfinished([*files.values(), note, *beside], folder=folder) as (opened, finish):
         id = None if ledger is None else ledger.export_id(plan)
         writer = manifest.ManifestWriter(opened[note], run.outside, id)
         for name, path in files.items():
@@ -74,6 +77,8 @@ def export(
         if totals.stop(plan):
             return replace(totals, files={})
         writer.close(run.names.outside(totals))
+        if card is not None:
+            card.write(opened, plan, totals)
         if ledger is not None:
             opened[note].flush()
             ledger.record(plan, run.conversations, opened[note])
@@ -92,7 +97,12 @@ class _Run:
     """Makes examples, part by part, and adds up what there is to tell."""
 
     def __init__(
-        self, log: Turnlog, plan: ExportPlan, progress: Progress, pins: Pins | None
+        self,
+        log: Turnlog,
+        plan: ExportPlan,
+        progress: Progress,
+        pins: Pins | None,
+        card: Card | None,
     ) -> None:
         self.codec = plan.codec()
         self.totals = Totals(
@@ -110,6 +120,7 @@ class _Run:
         self._leaks = Leaks()
         self._done = 0
         self._pins = pins
+        self._card = card
         self._placement = None if plan.split is None or pins else self._placed()
 
     @property
@@ -197,6 +208,8 @@ class _Run:
             self.conversations.append(conversation.id)
         if examples and name is not None:
             self._leaks.look(name, conversation, dialogue)
+            if self._card is not None:
+                self._card.take(name, dialogue, examples)
         return examples
 
     def _note(self, conversation: PastConversation, seen: Counted) -> None:
