@@ -15,51 +15,46 @@ import msgspec
 
 from turnlog.domain.events import BY_NAME, EVENTS, Event
 from turnlog.domain.plain import dumps as dumps
-from turnlog.domain.plain import fields as fields_of
 from turnlog.domain.plain import struct_in
 from turnlog.domain.plain import to_plain as to_plain
 from turnlog.errors import FormatError
 from turnlog.serializers.shared.extra import kept
 
-_twins: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}
-_originals: dict[type[msgspec.Struct], type[msgspec.Struct]] = {}
+
+@cache
+def _twin(cls: type[msgspec.Struct], *, strict: bool = False) -> type[msgspec.Struct]:
+    """strict: takes no fields but those that are declared."""
+    hints = get_type_hints(cls)
+    fields: list[Any] = []
+    for field in msgspec.structs.fields(cls):
+        annotation = _twin_type(hints[field.name], strict)
+        if field.required:
+            fields.append((field.name, annotation))
+        elif field.default_factory is not msgspec.NODEFAULT:
+            default = msgspec.field(default_factory=field.default_factory)
+            fields.append((field.name, annotation, default))
+        else:
+            fields.append((field.name, annotation, field.default))
+    is_event = issubclass(cls, Event)
+    return msgspec.defstruct(
+        cls.__name__, fields, omit_defaults=True, kw_only=True, gc=False,
+        tag=cls.__name__ if is_event else None, tag_field="type" if is_event else None,
+        forbid_unknown_fields=strict, namespace={"__doc__": cls.__doc__},
+    )  # fmt: skip
 
 
-def _twin_type(annotation: Any) -> Any:
+def _twin_type(annotation: Any, strict: bool) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
-        return _twin(annotation)
+        return _twin(annotation, strict=strict)
     arguments = get_args(annotation)
     if not arguments or get_origin(annotation) is typing.Literal:
         return annotation
-    mapped = tuple(_twin_type(argument) for argument in arguments)
+    mapped = tuple(_twin_type(argument, strict) for argument in arguments)
     origin = get_origin(annotation)
     if origin is types.UnionType or origin is Union:
         return Union[mapped]  # noqa: UP007  # | takes no tuple
     generic: Any = origin
     return generic[mapped]
-
-
-def _twin(cls: type[msgspec.Struct]) -> type[msgspec.Struct]:
-    if cls not in _twins:
-        hints = get_type_hints(cls)
-        fields: list[Any] = []
-        for field in msgspec.structs.fields(cls):
-            annotation = _twin_type(hints[field.name])
-            if field.required:
-                fields.append((field.name, annotation))
-            elif field.default_factory is not msgspec.NODEFAULT:
-                default = msgspec.field(default_factory=field.default_factory)
-                fields.append((field.name, annotation, default))
-            else:
-                fields.append((field.name, annotation, field.default))
-        is_event = issubclass(cls, Event)
-        _twins[cls] = msgspec.defstruct(
-            cls.__name__, fields, omit_defaults=True, kw_only=True,
-            tag=cls.__name__ if is_event else None, tag_field="type" if is_event else None,
-            namespace={"__doc__": cls.__doc__},
-        )  # fmt: skip
-        _originals[_twins[cls]] = cls
-    return _twins[cls]
 
 
 def from_plain(value: Any, *, unknown: list[str] | None = None) -> Event:
@@ -72,15 +67,23 @@ def from_plain(value: Any, *, unknown: list[str] | None = None) -> Event:
     cls = BY_NAME.get(value["type"]) if isinstance(value.get("type"), str) else None
     if cls is None:
         raise FormatError(f"{value.get('type')!r} is no event type", field="type")
-    fields, stray = _declared(value, cls, [] if unknown is None else unknown, "")
+    try:
+        twin = msgspec.convert(value, _twin(cls, strict=True))
+    except msgspec.ValidationError:
+        twin = _stretched(value, cls, [] if unknown is None else unknown)
+    event: Event = msgspec.convert(twin, cls, from_attributes=True)
+    return event
+
+
+def _stretched(value: dict[str, Any], cls: type[msgspec.Struct], unknown: list[str]) -> Any:
+    """The twin, with what it does not declare, or cannot hold, in `extra`."""
+    fields, stray = _declared(value, cls, unknown, "")
     if stray:
         fields = {**fields, "extra": _with(fields.get("extra"), stray)}
     try:
-        twin = msgspec.convert(fields, _twin(cls))
+        return msgspec.convert(fields, _twin(cls))
     except msgspec.ValidationError:
-        twin = _converted(kept(fields, cls))
-    event: Event = _original(twin)
-    return event
+        return _converted(kept(fields, cls))
 
 
 @cache
@@ -138,21 +141,6 @@ def _converted(value: dict[str, Any]) -> Any:
     except msgspec.ValidationError as error:
         why, _, place = str(error).partition(" - at ")
         raise FormatError(why, field=place.strip("`$.") or None) from error
-
-
-def _original(value: Any) -> Any:
-    """The struct of which a value is the twin."""
-    if isinstance(value, tuple):
-        return tuple(map(_original, value))
-    if isinstance(value, list):
-        return list(map(_original, value))
-    if isinstance(value, dict):
-        return {key: _original(item) for key, item in value.items()}
-    cls = _originals.get(type(value))
-    if cls is None:
-        return value
-    fields = ((field.name, getattr(value, field.name), field.holds) for field in fields_of(cls))
-    return cls(**{name: _original(held) if holds else held for name, held, holds in fields})
 
 
 def schema() -> dict[str, Any]:
