@@ -298,3 +298,9 @@ def test_what_the_turn_itself_sets_or_asks_a_tool_for_splits_no_group():
 
     found = groups({"eve": recorded("margherita", 8), "mia": recorded("funghi", 9)}, bot)
     assert [(group.group, group.turns) for group in found] == [("text BotUttered “large is …”", 2)]
+
+
+def test_a_value_that_both_texts_say_counts_as_a_word_of_both():
+    assert difference("tea is 3; 1 so far", "tea is 3; 1 in your basket", {"tea"}) == (
+        "“so far” → “in your basket”"
+    )

@@ -50,7 +50,7 @@ def check_answer(
     actual = performed(_answer(loaded, list(map(_event, talk)), conversation, timeout), loaded)
     wanted = list(enumerate(map(_event, expected), 1))
     if (found := difference(wanted, actual, allowed)) is not None:
-        what = f"{found.kind} {found.path}".strip()
+        what = " ".join(dict.fromkeys(part for part in (found.kind, found.path) if part))
         was, got = (dumps(value).decode() for value in (found.expected, found.actual))
         raise AssertionError(f"{what} differs\nexpected: {was}\ngot:      {got}")
 

@@ -114,9 +114,14 @@ def _changes(one: Sequence[str], other: Sequence[str]) -> Iterator[str]:
     yield from shown
 
 
+def _is_word(token: str) -> bool:
+    """Or what stands for one: a value, a number."""
+    return token in (NAME, NUMBER) or any(map(str.isalpha, token))
+
+
 def _is_another(one: Sequence[str], other: Sequence[str]) -> bool:
     """Whether it is a sentence of its own, as of a bot that says one thing to everybody."""
-    said, instead = (Counter(filter(str.isalpha, map(str.casefold, text))) for text in (one, other))
+    said, instead = (Counter(filter(_is_word, map(str.casefold, text))) for text in (one, other))
     total = said.total() + instead.total()
     return max(len(one), len(other)) > _SHORT and 5 * (said & instead).total() < total
 
