@@ -6,47 +6,80 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.judgements import Contradiction, Evidence, Preference
-from turnlog.training.paths import Path
+from turnlog.training.paths import Path, digest
 from turnlog.training.ratings import Place, Ratings
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the assistant said at a place of a path. node: what was said before. places: of its
-    messages. last: the number of its last event in the log.
+    """What the assistant said at a place of a path. events: numbered on from the prompt's. places:
+    of its messages. last: the number of its last event in the log. is_usable: it answers something,
+    says something, is whole, and nothing of all that was erased.
     """
 
     path: Path
     at: int
     events: tuple[e.Event, ...]
-    node: int
     places: tuple[Place, ...]
     last: int
+    is_usable: bool
+
+    @property
+    def node(self) -> int:
+        """What was said before it."""
+        return self.path.messages[self.at].node
 
     @property
     def said(self) -> tuple[bytes, ...]:
         return tuple(said for _, said in self.places)
 
-    @property
-    def is_usable(self) -> bool:
-        """Whether it answers something, says something, is whole, and nothing of all that was
-        erased.
-        """
-        end = self.path.messages[self.at].first + len(self.events)
-        says = any((getattr(x, "text", None) or "").strip() for x in self.events)
-        says = says or any(isinstance(x, e.ToolCalled) for x in self.events)
-        return self.at > 0 and says and end <= self.path.whole and self._is_whole
+    def behind(self, other: Answer) -> Answer:
+        """The same to the prompt of another one."""
+        before, after = (x.path.messages[x.at].first for x in (self, other))
+        events = tuple(_moved(event, before, after) for event in self.events)
+        return replace(self, path=other.path, at=other.at, events=events)
 
-    @property
-    def _is_whole(self) -> bool:
-        messages = self.path.messages[self.at : self.at + len(self.places)]
-        return all(message.is_whole for message in messages)
+
+def answer(path: Path, at: int, end: int) -> Answer:
+    """Some messages of a path."""
+    messages, events = path.messages[at:end], path.events(at, end)
+    places = tuple((message.node, message.said) for message in messages)
+    return Answer(path, at, events, places, path.number(end - 1), _is_usable(path, at, end, events))
+
+
+def version(path: Path, number: int, then: int) -> Answer:
+    """A message as it was before the event `then`."""
+    at = path.places[number]
+    events, node = path.before(number, then), path.messages[at].node
+    places = ((node, digest(events)),)
+    return Answer(path, at, events, places, path.number(at), _is_usable(path, at, at + 1, events))
+
+
+def _is_usable(path: Path, at: int, end: int, events: Sequence[e.Event]) -> bool:
+    says = any((getattr(x, "text", None) or "").strip() for x in events)
+    says = says or any(isinstance(x, e.ToolCalled) for x in events)
+    is_whole = all(message.is_whole for message in path.messages[at:end])
+    return at > 0 and says and is_whole and path.messages[end - 1].end <= path.whole
+
+
+def _moved(event: e.Event, before: int, after: int) -> e.Event:
+    """With what it names of the answer, where the prompt's length is another."""
+    named = {name: getattr(event, name, None) for name in ("cause", "message")}
+    moved = {
+        name: number + after - before if number > before else None
+        for name, number in named.items()
+        if number is not None
+    }
+    changed = before != after and moved
+    result: e.Event = replace(event, **moved) if changed else event
+    return result
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """is_weak: it shows only which way was taken, and gives way to ratings."""
+    """is_weak: it shows only which way was taken, and gives way to edits and ratings."""
 
     better: Answer
     worse: Answer
@@ -68,7 +101,8 @@ def settled(
     """
     of_pairs: dict[object, list[Claim]] = defaultdict(list)
     for claim in claims:
-        if claim.better.said != claim.worse.said:
+        is_usable = claim.better.is_usable and claim.worse.is_usable
+        if is_usable and claim.better.said != claim.worse.said:
             of_pairs[claim.pair].append(claim)
     held: list[Claim] = []
     contradictions: list[Contradiction] = []
@@ -104,7 +138,7 @@ def _merged(claims: Sequence[Claim]) -> Claim:
 
 
 def _preference(claim: Claim) -> Preference:
-    better, worse = claim.better, claim.worse
+    better, worse = claim.better, claim.worse.behind(claim.better)
     bounds = better.path.seen.numbers[0], max(better.last, worse.last)
     prompt = better.path.prompt(better.at)
     return Preference(prompt, better.events, worse.events, claim.evidence, bounds)

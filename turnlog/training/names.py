@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from turnlog.engine.log import Turnlog
 from turnlog.training import manifest
-from turnlog.training.manifest import Manifest, Totals
+from turnlog.training.manifest import Manifest, ManifestEntry, Totals
 
 _M = TypeVar("_M", bound=Totals)
 
@@ -52,13 +52,20 @@ class Names:
         """As a manifest has them."""
         return _renamed(totals, self.shown) if self._pseudonyms else totals
 
+    def _entry(self, entry: ManifestEntry) -> ManifestEntry:
+        evidence = tuple(
+            replace(x, conversation=x.conversation and self.known(x.conversation))
+            for x in entry.evidence
+        )
+        return replace(entry, conversation=self.known(entry.conversation), evidence=evidence)
+
     def inside(self, noted: Manifest) -> Manifest:
         """A manifest as the log knows its conversations."""
         if not self._pseudonyms:
             return noted
         ids = noted.query.ids
         query = replace(noted.query, ids=ids and sorted(map(self.known, ids)))
-        examples = [replace(x, conversation=self.known(x.conversation)) for x in noted.examples]
+        examples = [*map(self._entry, noted.examples)]
         renamed: Manifest = replace(_renamed(noted, self.known), query=query, examples=examples)
         return renamed
 

@@ -63,7 +63,12 @@ class Pins:
         self._leave([entry for entry in entries if _take(wanted, entry.sha256)])
         self._kept += len(kept)
         self._others += not kept
-        mine = [x for x in kept if not self._has(id, (x.first_event, x.last_event))]
+        theirs = {entry.sha256 for entry in entries if self._shows(entry)}
+        mine = [
+            x
+            for x in kept
+            if digest_of(x) not in theirs and not self._has(id, (x.first_event, x.last_event))
+        ]
         self.revoked += len(kept) - len(mine)
         return mine
 
@@ -81,9 +86,18 @@ class Pins:
         return Revocation(self._manifest, self.revoked, len(self.gone))
 
     def _leave(self, entries: Sequence[ManifestEntry]) -> None:
-        theirs = [entry for entry in entries if self._has(entry.conversation, entry.events)]
+        theirs = [
+            entry
+            for entry in entries
+            if self._has(entry.conversation, entry.events) or self._shows(entry)
+        ]
         self.revoked += len(theirs)
         self.gone += [entry for entry in entries if entry not in theirs]
+
+    def _shows(self, entry: ManifestEntry) -> bool:
+        """Whether another conversation, of which it has an answer, is about the person."""
+        there = ((x.conversation, (1, x.event)) for x in entry.evidence)
+        return any(id is not None and self._has(id, events) for id, events in there)
 
     def _has(self, conversation: str, events: tuple[int, int]) -> bool:
         return self._revoked is not None and self._revoked.has(conversation, *events)

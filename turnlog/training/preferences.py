@@ -6,25 +6,30 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
+import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.judgements import Evidence, Judgements, Verdict
 from turnlog.domain.recorded import RecordedEvent
-from turnlog.training.claims import Answer, Claim, settled
-from turnlog.training.paths import Path, Rewrite, Tree, digest, ways
+from turnlog.training.claims import Answer, Claim, answer, settled, version
+from turnlog.training.paths import Path, Rewrite, Tree, ways
 from turnlog.training.ratings import Ratings, ratings
 
 _SHOWING = (e.MessageRated, e.MessageEdited, e.MessageRegenerated, e.HandoverStarted)
 
 
-def judgements(name: str, recorded: Sequence[RecordedEvent], after: int = 0) -> Judgements:
+def judgements(
+    name: str, recorded: Sequence[RecordedEvent], after: int = 0, holder: Holder | None = None
+) -> Judgements:
     """What is known about the answers of the conversation that goes by that name.
 
-    after: what evidence up to this number shows is another conversation's, a fork of which this is.
+    holder: the conversation that has the events up to `after` too; what evidence among them shows
+    is its own.
     """
     found = ways(recorded)
-    if len(found) < 2 and not any(isinstance(each.event, _SHOWING) for each in recorded):
+    is_judged = len(found) > 1 or any(isinstance(each.event, _SHOWING) for each in recorded)
+    if not is_judged and holder is None:
         return Judgements()
     tree = Tree()
     paths = [Path(name, tree, way, recorded) for way in found]
@@ -33,21 +38,24 @@ def judgements(name: str, recorded: Sequence[RecordedEvent], after: int = 0) -> 
     claims = [
         *_rewritten(counting, recorded), *_taken_over(counting), *_alternatives(paths, given),
     ]  # fmt: skip
-    usable = (claim for claim in claims if claim.better.is_usable and claim.worse.is_usable)
-    preferences, contradictions = settled(usable, given, after)
+    if holder is not None:
+        others = [Path(holder.name, tree, way, holder.recorded) for way in ways(holder.recorded)]
+        given.beside(Ratings(others, holder.recorded), holder.name)
+        claims += _forked(counting, [path for path in others if path.way.counts], given, after)
+    preferences, contradictions = settled(claims, given, after)
     verdicts = tuple(_verdicts(counting, recorded, after))
     return Judgements(tuple(preferences), verdicts, tuple(contradictions))
 
 
+class Holder(msgspec.Struct, frozen=True):
+    """A conversation that holds a fork's past, and what it is called."""
+
+    name: str
+    recorded: Sequence[RecordedEvent]
+
+
 def _evidence(recorded: RecordedEvent) -> Evidence:
     return Evidence(type(recorded.event).__name__, recorded.number)
-
-
-def _answer(path: Path, at: int, end: int) -> Answer:
-    """Some messages of a path."""
-    messages = path.messages[at:end]
-    places = tuple((message.node, message.said) for message in messages)
-    return Answer(path, at, path.events(at, end), messages[0].node, places, path.number(end - 1))
 
 
 # --- edited and regenerated ---------------------------------------------------------------------
@@ -62,15 +70,8 @@ def _rewritten(paths: Iterable[Path], recorded: Sequence[RecordedEvent]) -> Iter
             number = each.event.message  # type: ignore[attr-defined]
             if number in path.places and each.number not in done:
                 done.add(each.number)
-                last = _answer(path, at := path.places[number], at + 1)
-                yield Claim(last, _version(path, number, each.number), (_evidence(each),))
-
-
-def _version(path: Path, number: int, then: int) -> Answer:
-    """A message as it was before an event."""
-    at = path.places[number]
-    events, node = path.before(number, then), path.messages[at].node
-    return Answer(path, at, events, node, ((node, digest(events)),), path.number(at))
+                last = answer(path, at := path.places[number], at + 1)
+                yield Claim(last, version(path, number, each.number), (_evidence(each),))
 
 
 # --- said in the place of another ---------------------------------------------------------------
@@ -82,7 +83,7 @@ def _alternatives(paths: Sequence[Path], given: Ratings) -> Iterator[Claim]:
     for path in paths if len(paths) > 1 else ():
         for at, message in enumerate(path.messages):
             if message.side == "assistant":
-                told[message.node].append(_answer(path, at, path.run(at)))
+                told[message.node].append(answer(path, at, path.run(at)))
     for answers in told.values():
         different = {answer.said[0]: answer for answer in answers}
         if len(different) > 1:
@@ -139,13 +140,61 @@ def _claim_of(path: Path, at: int, event: int) -> Claim:
     begin = at
     while begin and path.run(begin - 1) == at:
         begin -= 1
-    worse, better = _answer(path, begin, at), _answer(path, at, path.run(at))
-    length = path.messages[begin].first
-    events = tuple(
-        replace(each, cause=None) if (each.cause or 0) > length else each for each in better.events
-    )
+    worse, better = answer(path, begin, at), answer(path, at, path.run(at))
     evidence = Evidence(e.HandoverStarted.__name__, path.seen.numbers[event])
-    return Claim(replace(better, at=begin, node=worse.node, events=events), worse, (evidence,))
+    return Claim(better.behind(worse), worse, (evidence,))
+
+
+# --- said in a fork -----------------------------------------------------------------------------
+
+
+def _forked(
+    mine: Iterable[Path], others: Iterable[Path], given: Ratings, after: int
+) -> Iterator[Claim]:
+    """Answers of a fork and of the conversation it was forked from: those rated higher are better,
+    or those after which alone the user goes on.
+    """
+    told: dict[int, list[Answer]] = defaultdict(list)
+    for their in _own(others, after):
+        told[their.node].append(their)
+    for my in _own(mine, after):
+        for their in told.get(my.node, ()):
+            if my.said[0] != their.said[0]:
+                name, last = their.path.name, their.events[-1]
+                place = Evidence(type(last).__name__, their.last, name)
+                there = replace(their.behind(my), last=my.last)
+                found = [*_rated((my, there), given), *_gone_on(my, their, there)]
+                for claim in found:
+                    yield replace(claim, evidence=(*claim.evidence, place))
+
+
+def _own(paths: Iterable[Path], after: int) -> Iterator[Answer]:
+    """Each answer since the fork once, on the newest path."""
+    found: dict[int, Answer] = {}
+    for path in paths:
+        for at, message in enumerate(path.messages):
+            if message.side == "assistant" and path.number(at) > after:
+                found[path.number(at)] = answer(path, at, path.run(at))
+    yield from found.values()
+
+
+def _gone_on(my: Answer, their: Answer, there: Answer) -> Iterator[Claim]:
+    """there: the other's, to the prompt of mine."""
+    mine, theirs = _next(my), _next(their)
+    if (mine is None) != (theirs is None):
+        if mine is not None:
+            yield Claim(my, there, (Evidence(e.UserUttered.__name__, mine),), is_weak=True)
+        elif theirs is not None:
+            said = Evidence(e.UserUttered.__name__, theirs, their.path.name)
+            yield Claim(there, my, (said,), is_weak=True)
+
+
+def _next(each: Answer) -> int | None:
+    """The number of the user's message after it."""
+    after = each.path.run(each.at)
+    messages = each.path.messages[after : after + 1]
+    is_users = bool(messages) and messages[0].side == "user"
+    return each.path.seen.numbers[messages[0].first] if is_users else None
 
 
 # --- single answers -----------------------------------------------------------------------------
@@ -159,12 +208,13 @@ def _verdicts(
     for path in paths if rated else ():
         for message in sorted(rated.keys() & path.places.keys()):
             each = rated.pop(message)
-            answer = _version(path, message, each.number)
-            if each.number > after:
-                bounds = path.seen.numbers[0], answer.last
+            as_rated = version(path, message, each.number)
+            is_known = path.messages[as_rated.at].end <= path.whole
+            if each.number > after and is_known:
+                bounds = path.seen.numbers[0], as_rated.last
                 yield Verdict(
-                    path.prompt(answer.at),
-                    answer.events,
+                    path.prompt(as_rated.at),
+                    as_rated.events,
                     bool(each.is_good),
                     (each.evidence,),
                     bounds,

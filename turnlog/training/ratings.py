@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.judgements import Evidence
@@ -25,17 +26,18 @@ Place = tuple[int, bytes]
 
 class Rating(msgspec.Struct, frozen=True):
     """message: the number of what is rated. given: as it was recorded. is_good: None where it does
-    not say.
+    not say. conversation: where it is, if not in the one that is looked at.
     """
 
     number: int
     message: int
     given: float | str
     is_good: bool | None
+    conversation: str | None = None
 
     @property
     def evidence(self) -> Evidence:
-        return Evidence(e.MessageRated.__name__, self.number)
+        return Evidence(e.MessageRated.__name__, self.number, self.conversation)
 
     def compared(self, other: Rating) -> int:
         """1 where it is the better one, -1 where the other is, else 0."""
@@ -66,6 +68,11 @@ class Ratings:
             known = self._of.get(place)
             if known is None or known.number < each.number:
                 self._of[place] = each
+
+    def beside(self, others: Ratings, conversation: str) -> None:
+        """Take those of another conversation, where there are none."""
+        for place, rating in others._of.items():
+            self._of.setdefault(place, replace(rating, conversation=conversation))
 
     def of(self, places: Iterable[Place]) -> Rating | None:
         """The last one of some messages."""

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from turnlog.domain.counted import Counted, counted, whole
 from turnlog.domain.dialogue import Dialogue
 from turnlog.engine.log import Turnlog
+from turnlog.engine.shared_pasts import NOTHING
 from turnlog.errors import FormatError
 from turnlog.files import OutgoingFile, is_stream
 from turnlog.serializers.shared.codec import Example
@@ -31,9 +32,9 @@ from turnlog.training.names import Names
 from turnlog.training.pins import Pins
 from turnlog.training.placement import Placement, Placer
 from turnlog.training.plan import ExportPlan
-from turnlog.training.preferences import judgements
+from turnlog.training.preferences import Holder, judgements
 from turnlog.training.redacting import Redactor, known
-from turnlog.training.select import PastConversation, selected
+from turnlog.training.select import PastConversation, Selection, selected
 from turnlog.training.words import WordStore
 
 Progress = Callable[[int], None]
@@ -188,7 +189,7 @@ class _Run:
         seen = self._seen(conversation)
         dialogue = self._dialogue(conversation, seen)
         try:
-            made = self._made(conversation, dialogue, seen)
+            made = self._made(conversation, dialogue, name)
             examples = [self._in_log(example, seen, dialogue.first_event) for example in made]
         except FormatError as error:
             if self._pins is None:
@@ -219,12 +220,13 @@ class _Run:
             self.totals.held[conversation.id] = conversation.held
 
     def _made(
-        self, conversation: PastConversation, dialogue: Dialogue, seen: Counted
+        self, conversation: PastConversation, dialogue: Dialogue, name: str | None
     ) -> Iterator[Example]:
         if not self.codec.of_judgements:
             return self.codec.examples(dialogue)
         held = conversation.held.events
-        found = judgements(dialogue.name, conversation.recorded, held)
+        holder = self._holder(conversation, name)
+        found = judgements(dialogue.name, conversation.recorded, held, holder)
         against = (replace(each, conversation=conversation.id) for each in found.contradictions)
         self.totals.contradictions.extend(against)
         return self.codec.judged(found)
@@ -234,6 +236,16 @@ class _Run:
             return example
         first, last = (seen.numbers[n - begin] for n in (example.first_event, example.last_event))
         return replace(example, first_event=first, last_event=last)
+
+    def _holder(self, conversation: PastConversation, name: str | None) -> Holder | None:
+        """Of a fork, the conversation that holds what the two share, if it is in the same part."""
+        id = conversation.held.holder
+        if id is None or not self._wanted(name, id):
+            return None
+        found = Selection(self._log, self._plan).again(id, NOTHING)
+        if found is None:
+            return None
+        return Holder(self.names.shown(id), self._redacted(found).recorded)
 
     def _seen(self, conversation: PastConversation) -> Counted:
         if self.codec.whole:
