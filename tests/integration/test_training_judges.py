@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
@@ -247,6 +248,8 @@ def test_alpaca_has_an_instruction_an_output_and_pairs(corpus, exported):
         ("rasa-e2e", "multiwoz", "stories.yml"),
         ("rasa-nlu", "sgd", "nlu.yml"),
         ("rasa-nlu", "multiwoz", "nlu.yml"),
+        ("rasa-domain", "sgd", "domain.yml"),
+        ("rasa-domain", "star", "domain.yml"),
     ],
 )
 def test_rasas_own_schemas_accept_it(corpus, format, schema, exported, rasa_schemas):
@@ -272,6 +275,7 @@ def test_trackers_of_rasas_own_become_training_files(shared_data, tmp_path, rasa
         ("rasa-stories", "stories.yml"),
         ("rasa-e2e", "stories.yml"),
         ("rasa-nlu", "nlu.yml"),
+        ("rasa-domain", "domain.yml"),
     ):
         out = tmp_path / format
         ran = run("export", "--format", format, "--out", out, "--json", "--db", db)
@@ -285,9 +289,14 @@ def accept(folder: Path, schema: str, document: Any) -> None:
     core = pytest.importorskip("pykwalify.core")
     logging.getLogger("pykwalify").setLevel(logging.CRITICAL)
     rules = [yaml.safe_load((folder / name).read_text()) for name in (schema, "responses.yml")]
-    core.Core(source_data=document, schema_data={**rules[0], **rules[1]}).validate(
-        raise_exception=True
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # how pykwalify loads them
+        validation = core.Core(
+            source_data=document,
+            schema_data={**rules[0], **rules[1]},
+            extensions=[str(folder / "extensions.py")],
+        )
+    validation.validate(raise_exception=True)
 
 
 def test_rasas_schema_refuses_what_is_no_story(rasa_schemas):
@@ -295,6 +304,10 @@ def test_rasas_schema_refuses_what_is_no_story(rasa_schemas):
 
     with pytest.raises(SchemaError):
         accept(rasa_schemas, "stories.yml", {"stories": [{"story": "x", "steps": [{"intent": 5}]}]})
+    with pytest.raises(SchemaError):
+        accept(rasa_schemas, "domain.yml", {"slots": {"city": {"type": "text"}}})
+    with pytest.raises(SchemaError):
+        accept(rasa_schemas, "domain.yml", {"responses": {"utter_x": [{"buttons": []}]}})
 
 
 @annotated

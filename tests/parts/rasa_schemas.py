@@ -11,6 +11,8 @@ from tests.parts.node import exclusive
 VERSION = "3.6.21"
 FILES = {
     "stories.yml": "rasa/shared/utils/schemas/stories.yml",
+    "domain.yml": "rasa/shared/utils/schemas/domain.yml",
+    "extensions.py": "rasa/shared/utils/pykwalify_extensions.py",
     "nlu.yml": "rasa/shared/nlu/training_data/schemas/nlu.yml",
     "responses.yml": "rasa/shared/nlu/training_data/schemas/responses.yml",
 }

@@ -27,6 +27,7 @@ BUILT_IN: dict[str, str] = {
     "parquet": "turnlog.serializers.parquet:ParquetCodec",
     "rasa-stories": "turnlog.serializers.rasa.stories:RasaStoriesCodec",
     "rasa-nlu": "turnlog.serializers.rasa.nlu:RasaNluCodec",
+    "rasa-domain": "turnlog.serializers.rasa.domain_file:RasaDomainCodec",
     "rasa-e2e": "turnlog.serializers.rasa.stories:RasaE2eCodec",
     "sgd": "turnlog.serializers.sgd.codec:SgdCodec",
     "multiwoz": "turnlog.serializers.multiwoz.codec:MultiwozCodec",
@@ -42,7 +43,17 @@ BUILT_IN: dict[str, str] = {
 
 READ_ONLY = frozenset({"rasa-sql", "rasa-mongo", "rasa-dynamo", "rasa-redis"})
 WRITE_ONLY = frozenset(
-    {"openai-dpo", "trl", "sharegpt", "alpaca", "parquet", "rasa-stories", "rasa-nlu", "rasa-e2e"}
+    {
+        "openai-dpo",
+        "trl",
+        "sharegpt",
+        "alpaca",
+        "parquet",
+        "rasa-stories",
+        "rasa-nlu",
+        "rasa-e2e",
+        "rasa-domain",
+    }
 )
 READABLE = [name for name in BUILT_IN if name not in WRITE_ONLY]
 WRITABLE = [name for name in BUILT_IN if name not in READ_ONLY]

@@ -32,6 +32,14 @@ def write_yaml(key: str, entries: Iterable[Any], out: BinaryIO) -> None:
         out.write(b" []\n")
 
 
+def write_members(members: Iterable[tuple[str, Any]], out: BinaryIO) -> None:
+    """A file of these members, in order."""
+    dump = _dumper()
+    out.write(_HEADER.encode())
+    for member in members:
+        out.write(dump(dict([member])))
+
+
 def _dumper() -> Any:
     with needed("rasa", "Rasa's YAML"):
         import yaml
