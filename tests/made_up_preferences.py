@@ -19,6 +19,13 @@ class Pair(NamedTuple):
     rejected: Texts
 
 
+class Fork(NamedTuple):
+    """event: of the origin, which it goes on from. events: its own."""
+
+    event: int
+    events: list[e.Event]
+
+
 class MadeUp(NamedTuple):
     """did: what was done, by name. labels: prompts, answers, and whether they are good."""
 
@@ -27,6 +34,7 @@ class MadeUp(NamedTuple):
     labels: set[tuple[Texts, Texts, bool]]
     contradictions: int
     did: list[str]
+    fork: Fork
 
 
 @dataclass
@@ -245,6 +253,29 @@ class Writer:
         self.labelled.append((prompt, old if is_good else new, is_good))
         self.contradictions += 1
 
+    def forked(self) -> Fork:
+        """A question that the conversation and its fork answer each; the last of what happens."""
+        asked = self.user()
+        prompt = [*self.path]
+        mine, theirs = Said(self.word()), Said(self.word())
+        here = self.add(e.BotUttered(mine.text))
+        events: list[e.Event] = [e.BotUttered(theirs.text)]
+        goes_on, goes_on_there = self.random.random() < 0.5, self.random.random() < 0.5
+        if goes_on:
+            self.add(e.UserUttered(self.word()))
+        if goes_on_there:
+            events.append(e.UserUttered(self.word()))
+        chosen = mine if goes_on else theirs
+        is_decided = goes_on != goes_on_there
+        if self.random.random() < 0.5:  # what is rated counts, wherever it goes on
+            is_better, is_decided = self.random.random() < 0.5, True
+            chosen = mine if is_better else theirs
+            self.rate(here, is_better)
+            events.append(e.MessageRated(asked + 2, "down" if is_better else "up"))
+        if is_decided:
+            self.prefer(prompt, [chosen], [theirs if chosen is mine else mine])
+        return Fork(asked, events)
+
 
 HAPPENINGS = (
     Writer.plain, Writer.several, Writer.edited_question, Writer.again, Writer.asked_again,
@@ -263,10 +294,10 @@ def made_up(seed: int, count: int) -> Iterator[MadeUp]:
         for happening in random.choices(HAPPENINGS, k=random.randint(1, 6)):
             happening(writer)
             did.append(happening.__name__)
-        yield _meant(writer, did)
+        yield _meant(writer, did, writer.forked())
 
 
-def _meant(writer: Writer, did: list[str]) -> MadeUp:
+def _meant(writer: Writer, did: list[str], fork: Fork) -> MadeUp:
     pairs = {
         Pair(_texts(prompt), _texts(chosen), _texts(rejected))
         for prompt, chosen, rejected in writer.meant
@@ -275,7 +306,7 @@ def _meant(writer: Writer, did: list[str]) -> MadeUp:
     for prompt, chosen, rejected in pairs:
         labels |= {(prompt, chosen, True), (prompt, rejected, False)}
     dialogue = Dialogue(writer.name, tuple(writer.events))
-    return MadeUp(dialogue, pairs, labels, writer.contradictions, did)
+    return MadeUp(dialogue, pairs, labels, writer.contradictions, did, fork)
 
 
 def _texts(messages: list[Said]) -> Texts:

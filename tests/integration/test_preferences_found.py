@@ -94,7 +94,10 @@ def generated() -> Iterator[tuple[Turnlog, list[MadeUp]]]:
     with turnlog.open("memory:") as log:
         known = list(made_up(seed=17, count=CONVERSATIONS))
         for each in known:
+            name = each.dialogue.name
             log.import_dialogue(each.dialogue)
+            log.fork(name, event=each.fork.event, as_=f"{name}, forked")
+            log.record(f"{name}, forked", *each.fork.events)
         yield log, known
 
 

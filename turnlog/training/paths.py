@@ -59,17 +59,25 @@ def ways(recorded: Sequence[RecordedEvent]) -> list[Way]:
     heads: dict[str, int] = {}
     branch, began = MAIN, None
     for at, each in enumerate(recorded):
-        if isinstance(each.event, Rewind) and each.event.to is not None:
-            onto = getattr(each.event, "branch", None) or branch
+        is_on = isinstance(each.event, e.HistoryContinued) and each.event.branch
+        onto = is_on or branch
+        if _goes_back(each):
             since = 0 if began is None else began.number - recorded[0].number
             if any(side(one.event) == "assistant" for one in recorded[since:at]):
                 heads.pop(branch, None)
                 if onto != branch:
                     heads[branch] = len(found)
                 found.append(Way(each.number - 1, began, each, counts=False))
-            branch, began = onto, each
+            began = each
+        branch = onto
     left = [replace(way, counts=at in heads.values()) for at, way in enumerate(found)]
     return [*left, Way(recorded[-1].number, began)] if recorded else []
+
+
+def _goes_back(each: RecordedEvent) -> bool:
+    """Whether it takes something back; a fork begins with an event that does not."""
+    to = each.event.to if isinstance(each.event, Rewind) else None
+    return to is not None and to < each.number - 1
 
 
 class Message(msgspec.Struct, frozen=True):

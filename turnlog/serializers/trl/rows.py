@@ -11,8 +11,8 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain.dialogue import Dialogue
-from turnlog.domain.events import Event
-from turnlog.domain.judgements import Evidence, Judgements, Verdict
+from turnlog.domain.events import Event, MessageRated
+from turnlog.domain.judgements import Evidence, Judgements, Preference, Verdict
 from turnlog.domain.traits import opens_turn
 from turnlog.serializers.openai.answers import Messages, answered, answers, pair
 from turnlog.serializers.openai.chat import Chat
@@ -76,6 +76,7 @@ def _unpaired(judgements: Judgements) -> Iterator[Row]:
     of_pairs = (
         Verdict(each.prompt, answer, is_good, each.evidence, each.bounds)
         for each in judgements.preferences
+        if not _is_labelled_there(each, judgements)
         for answer, is_good in ((each.chosen, True), (each.rejected, False))
     )
     labelled = _merged((*of_pairs, *judgements.verdicts))
@@ -87,6 +88,13 @@ def _unpaired(judgements: Judgements) -> Iterator[Row]:
         lost = chat.lost + between
         yield Row(each.prompt, each.bounds, columns, chat.beside, each.evidence, lost)
         between = Counter()
+
+
+def _is_labelled_there(preference: Preference, judgements: Judgements) -> bool:
+    """Whether it is of two conversations, each of which labels its own answer by its rating."""
+    there = any(x.kind == MessageRated.__name__ and x.conversation for x in preference.evidence)
+    here = (x for verdict in judgements.verdicts for x in verdict.evidence)
+    return there and any(x in preference.evidence for x in here)
 
 
 def _merged(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
