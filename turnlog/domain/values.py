@@ -38,6 +38,8 @@ class RawJson:
 SCALARS = frozenset({str, int, float, bool, type(None), RawJson})
 """Types of the values that hold no other."""
 
+_KEYS = frozenset({str})
+
 
 def same(one: Any, other: Any) -> bool:
     """Whether two values or events are stored alike: as ==, but 1, 1.0 and True differ."""
@@ -62,9 +64,13 @@ def is_json(value: Any) -> bool:
     kind = type(value)
     if kind in SCALARS:
         return True
-    if kind is list or kind is tuple:
-        return all(map(is_json, value))
-    return kind is dict and all(type(key) is str and is_json(value[key]) for key in value)
+    if kind is dict:
+        if not _KEYS.issuperset(map(type, value)):
+            return False
+        value = value.values()
+    elif kind is not list and kind is not tuple:
+        return False
+    return SCALARS.issuperset(map(type, value)) or all(map(is_json, value))
 
 
 def unholdable(value: Any, depth: int = 0) -> str | None:

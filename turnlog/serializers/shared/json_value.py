@@ -81,7 +81,7 @@ def _plainly(source: bytes, depth: int) -> Any:
         is_odd = b"\\u003" in source or written.count(b":") != source.count(b":")
     except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _Odd from error
-    if is_odd or depth_of(source, depth) > depth:
+    if is_odd or depth_of(written, depth) > depth:
         raise _Odd
     return value
 
