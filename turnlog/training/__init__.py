@@ -1,1 +1,19 @@
 """Training data: what of the log counts, split, written, and traced back to its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from turnlog.engine.log import Turnlog
+    from turnlog.training.environments import RecordedEnvironment, Reward
+
+
+def environment(
+    log: Turnlog, ids: Iterable[str] | None = None, reward: Reward | None = None
+) -> RecordedEnvironment:
+    """Recorded conversations as an environment in which a model learns; see there."""
+    from turnlog.training.environments import RecordedEnvironment
+
+    return RecordedEnvironment(log, ids, reward)

@@ -1,0 +1,215 @@
+"""Environments: recorded conversations that a model holds once more, to learn from its reward."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from random import Random
+from typing import Any, Literal
+
+import msgspec
+
+from turnlog.domain import events as e
+from turnlog.domain.conversation import Conversation
+from turnlog.domain.plain import dumps
+from turnlog.engine.log import Turnlog
+from turnlog.errors import FormatError
+from turnlog.replay.record.calls import call_content
+from turnlog.replay.record.turns import RecordedTurn, recorded_turns
+from turnlog.replay.trying.results import RecordedResults
+from turnlog.serializers.shared.json_value import parse
+
+Reward = Literal["slots", "divergence"]
+SET_SLOT = "set_slot"
+ROUNDS = 20
+"""How often in a row a model may call tools before it answers."""
+
+_SET_SLOT = {
+    "type": "function",
+    "function": {
+        "name": SET_SLOT,
+        "description": "Note what is known of the user's wish.",
+        "parameters": {
+            "type": "object",
+            "properties": {"name": {"type": "string"}, "value": {}},
+            "required": ["name", "value"],
+        },
+    },
+}
+
+
+class Observation(msgspec.Struct, frozen=True):
+    """What a model sees next: chat messages as OpenAI has them, of the user or of tools.
+
+    reward: from 0 to 1, once the episode is done.
+    """
+
+    messages: list[dict[str, Any]]
+    done: bool = False
+    reward: float | None = None
+
+
+class RecordedEnvironment:
+    """The recorded user and the recorded results of tools answer; nothing is stored.
+
+    Methods and arguments are those of OpenEnv's environments. ids: None for every conversation.
+    reward: `slots` is the share of the slots that the record ends with and of those that the model
+    set which are equal, set with the tool `set_slot`; `divergence` the share of turns before the
+    first in which the model's calls are not the recorded ones, or it says nothing where the record
+    does, which ends the episode. By default slots, where there are any.
+    """
+
+    def __init__(
+        self, log: Turnlog, ids: Iterable[str] | None = None, reward: Reward | None = None
+    ) -> None:
+        self._log = log
+        self._ids = sorted(set(log.ids(trials=False) if ids is None else ids))
+        self._reward = reward
+        self._episode: _Episode | None = None
+        if not self._ids:
+            raise FormatError("an environment is of at least one conversation", field="ids")
+
+    def reset(self, seed: int | None = None, episode_id: str | None = None) -> Observation:
+        """Begin an episode: of that conversation, else of one that the seed chooses.
+
+        Raises UnknownConversation, or FormatError for one of which no turn can be held again.
+        """
+        id = Random(seed).choice(self._ids) if episode_id is None else episode_id
+        self._episode = _Episode(self._log.conversation(id), self._reward)
+        return Observation(self._episode.opening())
+
+    def step(self, action: Mapping[str, Any]) -> Observation:
+        """Go on behind an assistant's message: `content`, and `tool_calls` where it calls."""
+        return self._held.take(action)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Of the episode: its conversation, turn, reward so far, and the slots that were set."""
+        return self._held.state()
+
+    @property
+    def tools(self) -> list[Any]:
+        """Those that can be called."""
+        return self._held.tools
+
+    @property
+    def _held(self) -> _Episode:
+        if self._episode is None:
+            raise FormatError("reset comes before anything else", field="step")
+        return self._episode
+
+
+class _Episode:
+    def __init__(self, conversation: Conversation, reward: Reward | None) -> None:
+        said = {message.event: message for message in conversation.messages()}
+        self._id = conversation.id
+        self._turns = [turn for turn in recorded_turns(conversation) if turn.reason is None]
+        self._turns = [turn for turn in self._turns if turn.turn.first_event in said]
+        if not self._turns:
+            raise FormatError("has no turn to be held again", conversation=conversation.id)
+        self._said = said
+        self._results = RecordedResults(self._turns)
+        self._goal = conversation.slots
+        self._reward = reward or ("slots" if self._goal else "divergence")
+        self._slots: dict[str, Any] = {}
+        self._at = self._rounds = self._agreed = 0
+        self._made: list[bytes] = []
+        self._spoke = self._done = False
+        self.tools: list[Any] = [*_tools(conversation)]
+        if self._reward == "slots":
+            self.tools.append(_SET_SLOT)
+
+    def opening(self) -> list[dict[str, Any]]:
+        first = self._turns[0].turn.first_event
+        before = [
+            message.as_openai()
+            for number, message in self._said.items()
+            if (number or 0) < first and message.role in ("system", "developer")
+        ]
+        return [message for message in before if message.get("content")] + [self._question()]
+
+    def _question(self) -> dict[str, Any]:
+        return self._said[self._turns[self._at].turn.first_event].as_openai()
+
+    def take(self, action: Mapping[str, Any]) -> Observation:
+        if self._done:
+            raise FormatError("the episode is done; reset begins another", field="step")
+        self._spoke = self._spoke or bool(action.get("content"))
+        calls = action.get("tool_calls") or []
+        if calls and self._rounds < ROUNDS:
+            self._rounds += 1
+            return Observation([self._answered(call) for call in calls])
+        return self._next_turn(is_stuck=bool(calls))
+
+    def _next_turn(self, *, is_stuck: bool) -> Observation:
+        agrees = not is_stuck and self._agrees(self._turns[self._at])
+        self._agreed += agrees
+        self._at += 1
+        ends = self._reward == "divergence" and not agrees
+        if is_stuck or ends or self._at == len(self._turns):
+            self._done = True
+            return Observation([], True, self._rewarded())
+        self._made, self._spoke, self._rounds = [], False, 0
+        return Observation([self._question()])
+
+    def _agrees(self, recorded: RecordedTurn) -> bool:
+        """Whether the calls are the recorded ones, in any order, and something is said if it was
+        then.
+        """
+        calls = Counter(call_content(call) for call, _ in recorded.calls)
+        says = any(isinstance(event, e.BotUttered) and event.text for _, event in recorded.answer)
+        return Counter(self._made) == calls and (self._spoke or not says)
+
+    def _answered(self, call: Mapping[str, Any]) -> dict[str, Any]:
+        function = call.get("function") or {}
+        name, given = str(function.get("name")), _arguments(function.get("arguments"))
+        if name == SET_SLOT and self._reward == "slots" and isinstance(given.get("name"), str):
+            self._slots[given["name"]] = given.get("value")
+            result: Any = "noted"
+        else:
+            result = self._result(e.ToolCalled(name, given))
+        text = result if isinstance(result, str) else dumps(result).decode()
+        return {"role": "tool", "tool_call_id": str(call.get("id")), "content": text}
+
+    def _result(self, call: e.ToolCalled) -> Any:
+        content = call_content(call)
+        turn = self._turns[self._at].turn.number
+        found = self._results.of(call, turn, self._made.count(content))
+        self._made.append(content)
+        return {"error": "nothing was recorded of such a call"} if found is None else found.result
+
+    def _rewarded(self) -> float:
+        if self._reward == "divergence":
+            return self._agreed / len(self._turns)
+        named = self._goal.keys() | {name for name, held in self._slots.items() if held is not None}
+        reached = [n for n in named if n in self._goal and self._slots.get(n) == self._goal[n]]
+        return len(reached) / len(named) if named else 1.0
+
+    def state(self) -> dict[str, Any]:
+        turn = self._turns[min(self._at, len(self._turns) - 1)].turn.number
+        return {
+            "episode_id": self._id,
+            "turn": turn,
+            "done": self._done,
+            "reward": self._rewarded(),
+            "slots": dict(self._slots),
+        }
+
+
+def _tools(conversation: Conversation) -> list[Any]:
+    """Those that were given last."""
+    given: list[Any] = []
+    for event in conversation.events():
+        if isinstance(event, e.SystemInstructed) and event.tools is not None:
+            given = event.tools
+    return given
+
+
+def _arguments(given: Any) -> dict[str, Any]:
+    """An object, or the one that a text is the JSON of; else what no recorded call has."""
+    if isinstance(given, str):
+        try:
+            given = parse(given.encode()) if given.strip() else {}
+        except FormatError:
+            given = {"": given}
+    return dict(given) if isinstance(given, Mapping) else {"": given}
