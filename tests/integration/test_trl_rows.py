@@ -97,7 +97,8 @@ def test_trl_knows_the_form_and_datasets_loads_each_row(
     columns = {"text"} if standard and type == "language" else COLUMNS[type]
     assert written
     for row in written:
-        assert row.keys() - {"tools"} == columns
+        assert row.keys() - {"tools", "evidence"} == columns
+        assert ("evidence" in row) == (type in ("preference", "unpaired", "stepwise"))
         assert module("trl.data_utils").is_conversational(row) != standard
         assert not (standard and "tools" in row)
         texts = (text for name in columns if standard for text in listed(row[name]))
@@ -163,13 +164,14 @@ def whole(template: Template, row: dict[str, Any], name: str) -> str:
 
 
 def test_what_trl_unpairs_is_what_is_written_unpaired(trl: Path, rows: Any) -> None:
-    pairs = [
-        {name: row[name] for name in COLUMNS["preference"]}
-        for row in lines(rows("preference", True))
-    ]
+    pairs = lines(rows("preference", True))
     datasets = pytest.importorskip("datasets")
     unpaired = module("trl.data_utils").unpair_preference_dataset(datasets.Dataset.from_list(pairs))
+    assert unpaired["evidence"] == [row["evidence"] for row in pairs] * 2
+    unpaired = unpaired.remove_columns("evidence")
     written = lines(rows("unpaired", True))
+    for row in written:
+        del row["evidence"]
     kept = [row for row in written if row in list(unpaired)]
     assert len(kept) >= len(pairs) * 2
     assert all(row in written for row in unpaired)

@@ -37,7 +37,12 @@ TALK = (
 
 
 def exported(folder: Path, *events: e.Event, format: str = "trl", **settings: Any) -> list[Any]:
-    """What an export of one conversation writes."""
+    """What an export of one conversation writes, without the evidence."""
+    rows = written(folder, *events, format=format, **settings)
+    return [{name: held for name, held in row.items() if name != "evidence"} for row in rows]
+
+
+def written(folder: Path, *events: e.Event, format: str = "trl", **settings: Any) -> list[Any]:
     out = folder / "examples.jsonl"
     with turnlog.open("memory:") as log:
         log.import_dialogue(Dialogue("c", events))
@@ -119,6 +124,20 @@ def test_a_preference_has_the_last_answer_and_each_before_it(tmp_path):
     (text, _) = exported(tmp_path, *REWRITTEN, type="preference", standard=True)
     assert (text["chosen"], text["rejected"]) == (" Any time!", " Welcome!")
     assert text["prompt"].endswith("User: thanks\n\nAssistant:")
+
+
+@pytest.mark.parametrize("standard", [False, True])
+def test_a_row_says_what_shows_it(tmp_path, standard):
+    rows = written(tmp_path, *REWRITTEN, type="preference", standard=standard)
+    assert [row["evidence"] for row in rows] == [["MessageRegenerated 8"], ["MessageEdited 9"]]
+    assert "evidence" not in written(tmp_path, *REWRITTEN, type="completion")[0]
+
+
+@pytest.mark.parametrize("include", ["rewound", "errors", "redacted"])
+def test_what_no_pair_has_cannot_be_asked_for(tmp_path, include):
+    plan = ExportPlan("trl", 0, settings={"type": "unpaired"}, include=[include])
+    with turnlog.open("memory:") as log, pytest.raises(FormatError, match="--include: no pair has"):
+        export(log, plan, tmp_path / "examples.jsonl")
 
 
 def test_openais_preferences_have_the_same_pairs(tmp_path):

@@ -50,7 +50,7 @@ def _told(manifest: str | None) -> str:
 
 
 def _contradiction(found: Contradiction) -> str:
-    events = ", ".join(f"{each.kind} {each.event}" for each in found.evidence)
+    events = ", ".join(map(str, found.evidence))
     return f"conversation {found.conversation!r}: {events}"
 
 

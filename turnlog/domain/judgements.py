@@ -18,6 +18,10 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     event: int
     conversation: str | None = None
 
+    def __str__(self) -> str:
+        of = "" if self.conversation is None else f" of {self.conversation}"
+        return f"{self.kind} {self.event}{of}"
+
 
 class Preference(msgspec.Struct, frozen=True):
     """Two answers to one prompt, of which the first is the better one.

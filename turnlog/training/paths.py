@@ -62,9 +62,10 @@ def ways(recorded: Sequence[RecordedEvent]) -> list[Way]:
         is_on = isinstance(each.event, e.HistoryContinued) and each.event.branch
         onto = is_on or branch
         if _goes_back(each):
+            if onto == branch:
+                heads.pop(branch, None)
             since = 0 if began is None else began.number - recorded[0].number
             if any(side(one.event) == "assistant" for one in recorded[since:at]):
-                heads.pop(branch, None)
                 if onto != branch:
                     heads[branch] = len(found)
                 found.append(Way(each.number - 1, began, each, counts=False))

@@ -64,9 +64,11 @@ class TrlCodec(Codec):
 
     def _content(self, row: Row) -> tuple[dict[str, Any] | None, Counter[str]]:
         """What is written of a row, nothing where it has no words; and what is lost of it."""
+        shown = {"evidence": [str(each) for each in row.evidence]} if row.evidence else {}
         if self.options.get("standard"):
-            return standard.texts(row.columns)
-        return {**row.columns, **row.beside}, Counter()
+            texts, lost = standard.texts(row.columns)
+            return texts and {**texts, **shown}, lost
+        return {**row.columns, **row.beside, **shown}, Counter()
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         write_lines(examples, out)
