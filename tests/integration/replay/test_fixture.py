@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from xml.etree import ElementTree
 
 import pytest
@@ -27,15 +30,27 @@ TEST = """
 
 
 @pytest.fixture
-def team(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+def modules() -> Iterator[dict[str, ModuleType]]:
+    """Keeps what a test imports: pytester forgets it, and what is loaded twice is two things."""
+    loaded: dict[str, ModuleType] = {}
+    yield loaded
+    sys.modules.update(loaded)
+
+
+@pytest.fixture
+def team(
+    modules: dict[str, ModuleType], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[pytest.Pytester]:
     monkeypatch.setenv("PYTHONPATH", str(pytester.path))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # loading all of them takes seconds
     pytester.makepyfile(shop=BOT)
     with turnlog.open("sqlite:///log.db") as log:
         for id in "abc":
             log.record(id, UserUttered("7"), BotUttered("hello 7"))
             log.record(id, UserUttered("8"), BotUttered("hallo 8" if id != "c" else "hello 8"))
         log.record("a", UserUttered("no"), BotUttered("hm"))
-    return pytester
+    yield pytester
+    modules.update(sys.modules)
 
 
 def ran(team: pytest.Pytester, options: str = "", *arguments: str) -> pytest.RunResult:
@@ -104,7 +119,7 @@ def test_nothing_replayed_is_no_success(team: pytest.Pytester):
 
 
 def test_a_worker_of_xdist_tells_all_groups_in_one_test(team: pytest.Pytester):
-    outcome = ran(team, "", "-n", "1")
+    outcome = ran(team, "", "-p", "xdist", "-n", "1")
     outcome.assert_outcomes(failed=1)
     outcome.stdout.fnmatch_lines(["*2 of 3 conversations diverge*", "*“hallo” → “hello”*"])
 
