@@ -17,7 +17,7 @@ from turnlog.training.ratings import Place, Ratings
 class Answer(msgspec.Struct, frozen=True):
     """What the assistant said at a place of a path. events: numbered on from the prompt's. places:
     of its messages. last: the number of its last event in the log. is_usable: it answers something,
-    says something, is whole, and nothing of all that was erased.
+    is whole, and nothing of all that was erased.
     """
 
     path: Path
@@ -36,6 +36,13 @@ class Answer(msgspec.Struct, frozen=True):
     def said(self) -> tuple[bytes, ...]:
         return tuple(said for _, said in self.places)
 
+    @property
+    def says_something(self) -> bool:
+        return any(
+            isinstance(x, e.ToolCalled) or (getattr(x, "text", None) or "").strip()
+            for x in self.events
+        )
+
     def behind(self, other: Answer) -> Answer:
         """The same to the prompt of another one."""
         before, after = (x.path.messages[x.at].first for x in (self, other))
@@ -47,7 +54,7 @@ def answer(path: Path, at: int, end: int) -> Answer:
     """Some messages of a path."""
     messages, events = path.messages[at:end], path.events(at, end)
     places = tuple((message.node, message.said) for message in messages)
-    return Answer(path, at, events, places, path.number(end - 1), _is_usable(path, at, end, events))
+    return Answer(path, at, events, places, path.number(end - 1), _is_usable(path, at, end))
 
 
 def version(path: Path, number: int, then: int) -> Answer:
@@ -55,14 +62,12 @@ def version(path: Path, number: int, then: int) -> Answer:
     at = path.places[number]
     events, node = path.before(number, then), path.messages[at].node
     places = ((node, digest(events)),)
-    return Answer(path, at, events, places, path.number(at), _is_usable(path, at, at + 1, events))
+    return Answer(path, at, events, places, path.number(at), _is_usable(path, at, at + 1))
 
 
-def _is_usable(path: Path, at: int, end: int, events: Sequence[e.Event]) -> bool:
-    says = any((getattr(x, "text", None) or "").strip() for x in events)
-    says = says or any(isinstance(x, e.ToolCalled) for x in events)
+def _is_usable(path: Path, at: int, end: int) -> bool:
     is_whole = all(message.is_whole for message in path.messages[at:end])
-    return at > 0 and says and is_whole and path.messages[end - 1].end <= path.whole
+    return at > 0 and is_whole and path.messages[end - 1].end <= path.whole
 
 
 def _moved(event: e.Event, before: int, after: int) -> e.Event:
@@ -102,7 +107,7 @@ def settled(
     of_pairs: dict[object, list[Claim]] = defaultdict(list)
     for claim in claims:
         is_usable = claim.better.is_usable and claim.worse.is_usable
-        if is_usable and claim.better.said != claim.worse.said:
+        if is_usable and claim.worse.says_something and claim.better.said != claim.worse.said:
             of_pairs[claim.pair].append(claim)
     held: list[Claim] = []
     contradictions: list[Contradiction] = []
