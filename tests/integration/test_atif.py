@@ -232,6 +232,21 @@ def test_a_trajectory_with_all_that_there_is_comes_out_as_it_came(tmp_path: Path
     assert imported(tmp_path / "y.json", exported(dialogue)).events == dialogue.events
 
 
+@pytest.mark.parametrize("source", ["system", "user", "agent"])
+def test_texts_of_a_message_stay_apart(tmp_path: Path, source: str) -> None:
+    parts = [{"type": "text", "text": text} for text in ("", "one", "two")]
+    for message in ([], parts[:1], parts[1:2], parts):
+        content = document([{"step_id": 1, "source": source, "message": message}])
+        dialogue = imported(tmp_path / "x.json", content)
+        assert imported(tmp_path / "y.json", exported(dialogue)).events == dialogue.events
+    assert exported(dialogue)["steps"][0]["message"] == parts
+
+
+def test_an_empty_file_has_no_trajectory(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(b"")
+    assert list(codec("atif").read(tmp_path / "x.jsonl")) == []
+
+
 def test_results_that_name_no_call_are_those_of_the_calls_in_order(tmp_path: Path) -> None:
     calls = [{"tool_call_id": id, "function_name": "f", "arguments": {}} for id in "ab"]
     results = [{"content": "one"}, {"content": "two"}]

@@ -110,7 +110,8 @@ class _Episode:
         self._said = said
         self._results = RecordedResults(self._turns)
         self._goal = conversation.slots
-        self._reward = reward or ("slots" if self._goal else "divergence")
+        by_default: Reward = "slots" if self._goal else "divergence"
+        self._reward = reward or by_default
         self._slots: dict[str, Any] = {}
         self._at = self._rounds = self._agreed = 0
         self._made: list[bytes] = []

@@ -39,6 +39,8 @@ class AtifCodec(DocumentCodec):
     def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
         head = file.read(SNIFFED).removeprefix(b"\xef\xbb\xbf").lstrip()
         file.seek(0)
+        if not head:
+            return
         read = json_stream.elements if head.startswith(b"[") else json_stream.documents
         yield from read(file, self.limits.conversation_bytes)
 

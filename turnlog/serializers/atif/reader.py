@@ -157,16 +157,16 @@ def _thoughts(step: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _said(step: Mapping[str, Any]) -> Iterator[Part]:
-    """No text where a step has none and does something else."""
+    """No empty text where a step does something else."""
     message = member(step, "message", (str, list))
     does = step.get("tool_calls") or step.get("reasoning_content") is not None
-    if isinstance(message, str):
-        if message or not does:
-            yield Text(message)
-        return
-    for index, part in enumerate(message):
+    for index, part in enumerate([message] if isinstance(message, str) else message):
         with _within(f"message[{index}]"):
-            yield _content(part)
+            said = Text(part) if isinstance(message, str) else _content(part)
+        if said != Text("") or not does:
+            yield said
+    if message == [] and not does:
+        yield Text("")
 
 
 def _content(part: Any) -> Part:

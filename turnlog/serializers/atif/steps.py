@@ -91,7 +91,7 @@ class Steps:
 
     def _said(self, message: Message, durations: Mapping[str, Any]) -> str | list[Any]:
         shown = [part for part in message.parts if isinstance(part, Text | Refusal | Media)]
-        if not any(isinstance(part, Media) for part in shown):
+        if len(shown) < 2 and not any(isinstance(part, Media) for part in shown):
             return "".join(part.text for part in shown if not isinstance(part, Media))
         parts = []
         for at, part in enumerate(shown):
