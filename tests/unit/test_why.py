@@ -131,6 +131,57 @@ def test_an_action_a_message_and_a_result_have_chains_too() -> None:
     assert chain(7, *events) == [*said, ("said", 7)]
 
 
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        (9, "There are 9 tables."),
+        (9, "Tables: 9"),
+        (1500, "That is $1,500.00."),
+        (12.5, "12.50 EUR, please"),
+        (-3, "It is -3 outside"),
+        ("9", "9?"),
+        ("Trattoria Roma", "I booked Trattoria Roma."),
+        ({"free": [{"at": "19:30"}]}, "At 19:30 there is one."),
+        (12345678901234567890, "No. 12345678901234567890"),
+    ],
+)
+def test_a_text_that_says_a_result_names_its_tool(result: object, text: str) -> None:
+    events = [SAID, ToolCalled("find", {}, "1"), ToolReturned(result, "1"), BotUttered(text)]
+    assert chain(4, *events) == [("said", 1), ("called", 2), ("returned", 3), ("said", 4)]
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        (9, "There are 19 tables, or 90, at 9.5 or 1,900 or 3-9 or a9."),
+        (9, "It is -9 outside, at 19:09 on 2024-9-26"),
+        ("9", "at 9:30, in 9.5 hours"),
+        ("Rom", "Trattoria Roma"),
+        (True, "True, that is one."),
+        (1, "That is so."),
+        (None, "None are free."),
+        ({"9": None, "": ""}, "There are 9."),
+        ("-", "a - b"),
+        (12345678901234567890, "No. 12345678901234567891"),
+    ],
+)
+def test_a_text_that_says_something_like_a_result_names_no_tool(result: object, text: str) -> None:
+    events = [SAID, ToolCalled("find", {}, "1"), ToolReturned(result, "1"), BotUttered(text)]
+    assert chain(4, *events) == [("said", 1), ("said", 4)]
+
+
+def test_a_text_of_another_turn_names_no_tool() -> None:
+    called = [ToolCalled("find", {}, "1"), ToolReturned(9, "1")]
+    events = [SAID, *called, BotUttered("I looked."), UserUttered("and?"), BotUttered("9 tables")]
+    assert chain(6, *events) == [("said", 5), ("said", 6)]
+
+
+@pytest.mark.parametrize("number", [0, -1, 99])
+def test_an_event_that_is_not_there_is_refused_with_the_last(number: int) -> None:
+    with pytest.raises(OutOfRange, match=f"there is no event {number}, the last is 1"):
+        chain(number, SAID)
+
+
 def test_what_is_redacted_is_named_and_not_shown() -> None:
     with turnlog.open("memory:") as log:
         log.record("c", UserUttered("card 4111"), SlotSet("card", "4111"), BotUttered("thanks"))

@@ -85,8 +85,9 @@ def why_event(conversation: Conversation, number: int) -> list[Link]:
 
     Raises OutOfRange where there is none.
     """
-    if not 1 <= number <= conversation.state.event:
-        raise OutOfRange(conversation.id, f"there is no event {number}")
+    last = conversation.state.event
+    if not 1 <= number <= last:
+        raise OutOfRange(conversation.id, f"there is no event {number}, the last is {last}")
     event = _recorded(conversation, number)
     return [*_led_to(conversation, event), Link(_role(event.event), event)]
 

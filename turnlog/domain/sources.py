@@ -8,6 +8,7 @@ from typing import Any
 from turnlog.domain import events as e
 from turnlog.domain.calls import OpenCalls
 from turnlog.domain.consequences import Consequences, Numbered
+from turnlog.domain.mentions import Mentions
 from turnlog.domain.plain import dumps
 
 Understanding = e.MessageUnderstood | e.EntitiesAdded
@@ -17,13 +18,15 @@ def sources(number: int, event: e.Event, before: Sequence[Numbered]) -> list[int
     """Numbers of the events that an event came of, oldest first.
 
     before: what counts of what comes before it, from the message that it answers on. A result is
-    among them where the event names it as its cause or has a value of it, with its call; a call
-    where the event names it; what was understood where a value of the event, or of one of those
-    calls, is in it, and of a message or an action always. Nothing else is guessed.
+    among them where the event names it as its cause, has a value of it or says one in its text,
+    with its call; a call where the event names it; what was understood where a value of the event,
+    or of one of those calls, is in it, and of a message or an action always. Nothing else is
+    guessed.
     """
     calls = _calls([*before, (number, event)])
     led_to = _led_to(before)
     values, found = _Values(event), set[int]()
+    said = Mentions(_text(event))
     named = {event.cause, calls.get(number)}
     for earlier, one in reversed(before):
         if isinstance(one, Understanding):
@@ -31,7 +34,8 @@ def sources(number: int, event: e.Event, before: Sequence[Numbered]) -> list[int
             if earlier in named or (earlier in led_to and is_alike):
                 found.add(earlier)
         elif isinstance(one, e.ToolReturned):
-            if earlier in named or (earlier in led_to and values.meet(one)):
+            flows_on = earlier in led_to and (values.meet(one) or _is_said(one, said))
+            if earlier in named or flows_on:
                 found.add(earlier)
                 named |= {one.cause, calls.get(earlier)}
         elif isinstance(one, e.ToolCalled) and earlier in named:
@@ -64,6 +68,16 @@ def _calls(events: Iterable[Numbered]) -> dict[int, int]:
 
 def _has_value(event: e.Event) -> bool:
     return isinstance(event, e.SlotSet | e.ToolCalled | e.ToolReturned)
+
+
+def _text(event: e.Event) -> str:
+    """What the bot says in it."""
+    return event.text or "" if isinstance(event, e.BotUttered | e.TextAdded) else ""
+
+
+def _is_said(returned: e.ToolReturned, said: Mentions) -> bool:
+    """Whether a value of a result is among the words that the bot says."""
+    return any(part in said for part in _parts(returned.result))
 
 
 class _Values:

@@ -118,7 +118,9 @@ def test_a_long_value_is_cut_and_whole_when_asked_for(server: Server) -> None:
         assert (whole["fields"]["text"], "cut" in whole) == (text, False)
         other = http.get("/inspect/api/event", params={**asked, "event": 2}).json()
         assert other["slots"] == {"many": many}
-        assert http.get("/inspect/api/event", params={**asked, "event": 3}).status_code == 404
+        beyond = http.get("/inspect/api/event", params={**asked, "event": 3})
+        assert beyond.status_code == 404
+        assert "there is no event 3, the last is 2" in beyond.text
 
 
 def test_a_turn_is_found_and_one_beyond_the_end_is_the_end(server: Server) -> None:

@@ -89,8 +89,10 @@ async def event(
 
     def told(log: Turnlog) -> bytes:
         seen = log.conversation(conversation)
-        if not 1 <= event <= seen.state.event:
-            raise RequestRefused(404, "NotFound", f"there is no event {event}")
+        last = seen.state.event
+        if not 1 <= event <= last:
+            why = f"there is no event {event}, the last is {last}"
+            raise RequestRefused(404, "NotFound", why)
         [traced] = between(seen, event, event)
         return plain.dumps(item(traced, whole=True))
 
