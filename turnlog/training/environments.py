@@ -52,7 +52,7 @@ class Observation(msgspec.Struct, frozen=True):
 class RecordedEnvironment:
     """The recorded user and the recorded results of tools answer; nothing is stored.
 
-    Methods and arguments are those of OpenEnv's environments. ids: None for every conversation.
+    It has `reset`, `step` and `state`, as OpenEnv's environments. ids: None for every conversation.
     reward: `slots` is the share of the slots that the record ends with and of those that the model
     set which are equal, set with the tool `set_slot`; `divergence` the share of turns before the
     first in which the model's calls are not the recorded ones, or it says nothing where the record
