@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +14,12 @@ import typer
 from turnlog.cli import output
 from turnlog.cli.exported import tell
 from turnlog.cli.listing import Where
-from turnlog.cli.settings import Ids, actor, open_log
+from turnlog.cli.settings import Ids, actor, open_log, settings
 from turnlog.domain.amounts import amount
 from turnlog.serializers.formats import WRITABLE, listed
 
 if TYPE_CHECKING:
+    from turnlog.engine.log import Turnlog
     from turnlog.training.card.card import Card
     from turnlog.training.ledger import Ledger
     from turnlog.training.write import Progress
@@ -118,6 +120,10 @@ Without = Annotated[
         help="An export again without this person; its manifest comes as the ID.",
     ),
 ]
+Jobs = Annotated[
+    int,
+    typer.Option("--jobs", metavar="N", min=1, help="Processes, for one file of everything."),
+]
 Verify = Annotated[
     Path | None,
     typer.Option("--verify", metavar="MANIFEST", help="Hold an export against the log instead."),
@@ -147,6 +153,7 @@ def export(
     unrecorded: Unrecorded = False,
     card: AsCard = None,
     without: Without = None,
+    jobs: Jobs = 1,
     verify: Verify = None,
 ) -> None:
     """Write conversations to a file, with a manifest.
@@ -184,8 +191,19 @@ def export(
                 prefix=prefix, turns=turns, type=type, standard=standard or None, trim=trim or None
             ),
         )
-        totals = write(log, plan, out, progress=progress, ledger=ledger, card=_card(card))
+        totals = write(
+            log, plan, out, progress=progress, ledger=ledger, card=_card(card), jobs=jobs,
+            opener=_opener(),
+        )  # fmt: skip
     tell(totals, plan, out)
+
+
+def _opener() -> Callable[[], Turnlog]:
+    """Opens the log in another process."""
+    from turnlog.engine.opening import open
+
+    asked = settings()
+    return partial(open, asked.db, readonly=True, keys=asked.keys)
 
 
 def _names(text: str | None, *, redact: bool) -> list[str]:

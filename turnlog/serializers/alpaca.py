@@ -21,6 +21,7 @@ class AlpacaCodec(Codec):
     name = "alpaca"
     suffix = ".json"
     writes = True
+    writes_json = True
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
         sides = alternation(dialogue, text_chat(dialogue))

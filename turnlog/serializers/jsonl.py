@@ -34,6 +34,7 @@ class JsonlCodec(DocumentCodec):
     name = "jsonl"
     suffix = ".jsonl"
     reads = writes = True
+    writes_json = True
     id_fields = ("conversation",)
     holds_raw = whole = True
     envelope = 8

@@ -22,6 +22,7 @@ class SharegptCodec(Codec):
     name = "sharegpt"
     suffix = ".json"
     writes = True
+    writes_json = True
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
         chat = text_chat(dialogue)

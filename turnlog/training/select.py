@@ -62,17 +62,8 @@ def selected(
     Raises UnknownConversation for an id that is asked for and was not there.
     """
     selection = Selection(log, plan)
-    later: dict[str, HeldPast] = {}
-    for head, state in _heads(log, plan.ids):
-        is_wanted = wanted(head.conversation)
-        held = selection.held(head, state)
-        if is_wanted and held.events:
-            later[head.conversation] = held
-        elif is_wanted:
-            yield from selection.read(head, state)
-    while later:
-        for id in [id for id, held in later.items() if held.holder not in later]:
-            yield from selection.read_later(id, later.pop(id))
+    for head, state, held in selection.chosen(wanted):
+        yield from selection.read(head, state, held)
 
 
 class Selection:
@@ -83,6 +74,23 @@ class Selection:
         self._plan = plan
         self._condition = Condition(log, plan.where)
         self._pasts = SharedPasts(log, self._means)
+
+    def chosen(
+        self, wanted: Callable[[str], bool] = lambda id: True
+    ) -> Iterator[tuple[LiveHead, State, HeldPast]]:
+        """Those to be read, in the order of `selected`, and what of each another one holds."""
+        later: dict[str, HeldPast] = {}
+        for head, state in _heads(self._log, self._plan.ids):
+            is_wanted, held = wanted(head.conversation), self.held(head, state)
+            if is_wanted and held.events:
+                later[head.conversation] = held
+            elif is_wanted:
+                yield head, state, held
+        while later:
+            for id in [id for id, held in later.items() if held.holder not in later]:
+                held = later.pop(id)
+                with suppress(UnknownConversation):  # deleted since it was listed
+                    yield (*self._log.head(id), held)
 
     def held(self, head: LiveHead, state: State) -> HeldPast:
         """What of a fork another conversation holds, of those that are meant."""
@@ -121,10 +129,6 @@ class Selection:
         with suppress(UnknownConversation):  # deleted since it was listed
             yield from (each.event for each in _recorded(self._log, head, self._plan, state))
 
-    def read_later(self, id: str, held: HeldPast) -> Iterator[PastConversation]:
-        with suppress(UnknownConversation):  # deleted since it was listed
-            yield from self.read(*self._log.head(id), held)
-
     def read(
         self, head: LiveHead, state: State, held: HeldPast = NOTHING, *, must_be_there: bool = True
     ) -> Iterator[PastConversation]:
@@ -138,7 +142,7 @@ class Selection:
         then = state if is_then or not recorded else replay(conversation.events)
         if recorded and self._holds(head, then, conversation.events):
             yield conversation
-        elif self._plan.ids is not None and not recorded and must_be_there:
+        elif self._plan.ids is not None and not recorded and must_be_there and not held.events:
             raise UnknownConversation(head.conversation)
 
 

@@ -14,26 +14,21 @@ from typing import BinaryIO
 
 from msgspec.structs import replace
 
-from turnlog.domain.counted import Counted, counted, whole
-from turnlog.domain.dialogue import Dialogue
 from turnlog.engine.log import Turnlog
-from turnlog.engine.shared_pasts import NOTHING
 from turnlog.errors import FormatError
 from turnlog.files import OutgoingFile, is_stream
 from turnlog.serializers.shared.codec import Example
-from turnlog.serializers.shared.json_value import Unholdable, raw_parts
-from turnlog.serializers.shared.plain import to_plain
 from turnlog.training import manifest
 from turnlog.training.card.card import Card
 from turnlog.training.leaks import Leaks
 from turnlog.training.ledger import Ledger
-from turnlog.training.manifest import FaultyConversation, File, Totals
-from turnlog.training.names import Names
+from turnlog.training.making import Making
+from turnlog.training.manifest import File, Totals
+from turnlog.training.outcome import Outcome
 from turnlog.training.pins import Pins
 from turnlog.training.placement import Placement, Placer
 from turnlog.training.plan import ExportPlan
-from turnlog.training.preferences import Holder, judgements
-from turnlog.training.redacting import Redactor, known
+from turnlog.training.processes import Opener, outcomes
 from turnlog.training.select import PastConversation, Selection, selected
 from turnlog.training.words import WordStore
 
@@ -50,6 +45,8 @@ def export(
     ledger: Ledger | None = None,
     pins: Pins | None = None,
     card: Card | None = None,
+    jobs: int = 1,
+    opener: Opener | None = None,
 ) -> Totals:
     """Write the files and the manifest; nothing at all where a conversation is at fault, or a leak.
 
@@ -57,10 +54,14 @@ def export(
     named and the rest is written. One whose values the format cannot hold is named in `refused`
     and stops nothing. ledger: records the export before its files have their names. pins: what
     alone is written, where the plan is pinned. card: what describes a folder of them, beside them.
+    jobs: processes that make the examples, each with the log that `opener` opens; parts, pairs,
+    pins and chosen conversations take one.
     """
     _check_position(log, plan.position)
     beside = card.files(plan, out) if card else []
     run = _Run(log, plan, progress, pins, card)
+    if opener is not None and jobs > 1 and not (plan.split or plan.ids or pins):
+        run.share(jobs, opener)
     files = plan.files(out)
     folder = None if plan.split is None else out
     if folder is not None and is_stream(folder):
@@ -108,13 +109,11 @@ class _Run:
         pins: Pins | None,
         card: Card | None,
     ) -> None:
-        self.codec = plan.codec()
         self.totals = Totals(
             shared={}, held={}, faulty=[], refused=[], nothing=[], files={}, contradictions=[]
         )
         self.written = 0
         self.conversations: list[str] = []
-        self.names = Names(log, pseudonyms=plan.pseudonyms)
         self._log = log
         self._plan = plan
         self._progress = progress
@@ -125,6 +124,9 @@ class _Run:
         self._done = 0
         self._pins = pins
         self._card = card
+        self._jobs: tuple[int, Opener] | None = None
+        self._making = Making(log, plan)
+        self.codec, self.names = self._making.codec, self._making.names
         self._placement = None if plan.split is None or pins else self._placed()
 
     @property
@@ -139,7 +141,7 @@ class _Run:
             for done, conversation in enumerate(selected(self._log, self._plan)):
                 self._progress(done)
                 first = (conversation.own or conversation.recorded)[0].position or 0
-                written = self._seen(conversation).events
+                written = self._making.seen(conversation).events
                 placer.take(conversation.id, first, conversation.user, written)
             placement = placer.placed()
         self.totals.together, self.totals.between = placement.together, placement.between
@@ -148,24 +150,30 @@ class _Run:
     def examples(self, name: str | None) -> Iterator[Example]:
         """Those of one part, in order of conversation, with their events as the log counts them."""
         self.written = 0
-        for conversation in self._conversations(name):
-            yield from self._of(self._redacted(conversation), name)
+        for examples in self._shared() or self._made(name):
+            yield from examples
             self._done += 1
             self._progress(self._done)
+
+    def share(self, jobs: int, opener: Opener) -> None:
+        """Have other processes make them."""
+        self._jobs = jobs, opener
+
+    def _shared(self) -> Iterator[Sequence[Example]] | None:
+        if self._jobs is None:
+            return None
+        chosen = Selection(self._log, self._plan).chosen()
+        each = ((head.conversation, held) for head, _, held in chosen)
+        made = outcomes(*self._jobs, self._plan, each)
+        return (self._taken(outcome, None) for outcome in made)
+
+    def _made(self, name: str | None) -> Iterator[Sequence[Example]]:
+        return (self._of(conversation, name) for conversation in self._conversations(name))
 
     def _conversations(self, name: str | None) -> Iterator[PastConversation]:
         if self._pins is not None:
             return self._pins.conversations(self._log, name)
         return selected(self._log, self._plan, wanted=partial(self._wanted, name))
-
-    def _redacted(self, conversation: PastConversation) -> PastConversation:
-        if not self._plan.redact:
-            return conversation
-        secret, leave = self._log.store.reader.secret, frozenset(self._plan.leave)
-        redactor = Redactor(secret, known(conversation.events, leave))
-        events = redactor.events([*conversation.events], conversation.recorded[0].number)
-        pairs = zip(conversation.recorded, events, strict=True)
-        return replace(conversation, recorded=tuple(replace(r, event=event) for r, event in pairs))
 
     def _wanted(self, name: str | None, id: str) -> bool:
         return self._placement is None or self._placement.parts.get(id) == name
@@ -189,96 +197,42 @@ class _Run:
         return self.totals
 
     def _of(self, conversation: PastConversation, name: str | None) -> Sequence[Example]:
-        seen = self._seen(conversation)
-        dialogue = self._dialogue(conversation, seen)
-        try:
-            made = self._made(conversation, dialogue, name)
-            examples = [self._in_log(example, seen, dialogue.first_event) for example in made]
-        except FormatError as error:
-            if self._pins is None:
-                kind = self.totals.refused if isinstance(error, Unholdable) else self.totals.faulty
-                kind.append(_fault(error, conversation.id, dialogue, seen))
-                return []
-            examples = []
-        if self._pins is not None:
-            examples = self._pins.kept(name, conversation.id, examples)
-        elif not examples and self.codec.of_judgements:
-            self._noted["conversation of which no answer is known to be better or worse"] += 1
-        elif not examples:
-            self.totals.nothing.append(conversation.id)
-        if examples or self._pins is None:
-            self._note(conversation, seen)
-        if examples:
-            self.conversations.append(conversation.id)
+        conversation = self._making.redacted(conversation)
+        seen = self._making.seen(conversation)
+        dialogue = self._making.dialogue(conversation, seen)
+        outcome = self._making.outcome(
+            conversation, dialogue, seen, lambda id: self._wanted(name, id)
+        )
+        examples = self._taken(outcome, name)
         if examples and name is not None:
             self._leaks.look(name, conversation, dialogue)
             if self._card is not None:
                 self._card.take(name, dialogue, examples)
         return examples
 
-    def _note(self, conversation: PastConversation, seen: Counted) -> None:
-        self._left_out.update(seen.left_out)
-        if conversation.held.events:
-            self.totals.shared[conversation.id] = conversation.held_turns
-            self.totals.held[conversation.id] = conversation.held
+    def _taken(self, outcome: Outcome, name: str | None) -> Sequence[Example]:
+        id, examples = outcome.conversation, outcome.examples
+        self.totals.contradictions.extend(outcome.contradictions)
+        if outcome.fault is not None and self._pins is None:
+            (self.totals.refused if outcome.refused else self.totals.faulty).append(outcome.fault)
+            return ()
+        if self._pins is not None:
+            examples = self._pins.kept(name, id, examples)
+        elif not examples and self.codec.of_judgements:
+            self._noted["conversation of which no answer is known to be better or worse"] += 1
+        elif not examples:
+            self.totals.nothing.append(id)
+        if examples or self._pins is None:
+            self._note(outcome)
+        if examples:
+            self.conversations.append(id)
+        return examples
 
-    def _made(
-        self, conversation: PastConversation, dialogue: Dialogue, name: str | None
-    ) -> Iterator[Example]:
-        if not self.codec.of_judgements:
-            return self.codec.examples(dialogue)
-        held = conversation.held.events
-        holder = self._holder(conversation, name)
-        found = judgements(dialogue.name, conversation.recorded, held, holder)
-        against = (replace(each, conversation=conversation.id) for each in found.contradictions)
-        self.totals.contradictions.extend(against)
-        return self.codec.judged(found)
-
-    def _in_log(self, example: Example, seen: Counted, begin: int) -> Example:
-        if self.codec.of_judgements:  # which know their events
-            return example
-        first, last = (seen.numbers[n - begin] for n in (example.first_event, example.last_event))
-        return replace(example, first_event=first, last_event=last)
-
-    def _holder(self, conversation: PastConversation, name: str | None) -> Holder | None:
-        """Of a fork, the conversation that holds what the two share, if it is in the same part."""
-        id = conversation.held.holder
-        if id is None or not self._wanted(name, id):
-            return None
-        found = Selection(self._log, self._plan).again(id, NOTHING)
-        if found is None:
-            return None
-        return Holder(self.names.shown(id), self._redacted(found).recorded)
-
-    def _seen(self, conversation: PastConversation) -> Counted:
-        if self.codec.whole:
-            return whole(conversation.own)
-        if self.codec.of_judgements:  # a prompt begins where the conversation does
-            return counted(conversation.recorded, self._plan.include)
-        return counted(conversation.own, self._plan.include)
-
-    def _dialogue(self, conversation: PastConversation, seen: Counted) -> Dialogue:
-        """What is written of it; of a fork the rest, which a whole format says the origin of."""
-        held, id = conversation.held, self.names.shown(conversation.id)
-        if not self.codec.whole or not held.events:
-            return Dialogue(id, seen.events)
-        first, turn = held.events + 1, conversation.held_turns
-        holder = held.holder and self.names.shown(held.holder)
-        return Dialogue(id, seen.events, first, turn, holder)
-
-
-def _fault(error: FormatError, id: str, dialogue: Dialogue, seen: Counted) -> FaultyConversation:
-    turn = _turn_of_raw(dialogue) if error.turn is None else error.turn
-    placed = None if turn is None else seen.turns[turn]
-    return FaultyConversation(id, error.why, placed, error.field)
-
-
-def _turn_of_raw(dialogue: Dialogue) -> int | None:
-    """The turn of the first value that could only be kept as raw JSON, where there is one."""
-    for turn in dialogue.turns():
-        if any(any(raw_parts(to_plain(event))) for event in turn.events):
-            return turn.number
-    return None
+    def _note(self, outcome: Outcome) -> None:
+        self._left_out.update(outcome.left_out)
+        if outcome.held.events:
+            self.totals.shared[outcome.conversation] = outcome.held_turns
+            self.totals.held[outcome.conversation] = outcome.held
 
 
 def _described(file: BinaryIO, examples: int) -> File:

@@ -33,6 +33,7 @@ class OpenaiCodec(DocumentCodec):
     name = "openai"
     suffix = ".jsonl"
     reads = writes = True
+    writes_json = True
     id_fields = ("id", "task_id")
     settings = frozenset(("ids", "trim"))
 

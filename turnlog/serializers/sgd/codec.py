@@ -39,6 +39,7 @@ class SgdCodec(DocumentCodec):
     keeps_ids = True
     suffix = ".json"
     reads = writes = True
+    writes_json = True
     id_fields = ("dialogue_id",)
 
     def sniff(self, head: bytes, path: Path) -> bool:

@@ -80,6 +80,9 @@ class Codec:
     extra: ClassVar[str] = ""
     """What brings them: `turnlog[EXTRA]`."""
 
+    writes_json: ClassVar[bool] = False
+    """Whether `write` asks no more of a content than its JSON, which may then be ready."""
+
     settings: ClassVar[frozenset[str]] = frozenset()
     """The options that an export can set."""
 

@@ -26,6 +26,7 @@ class TrlCodec(Codec):
     name = "trl"
     suffix = ".jsonl"
     writes = True
+    writes_json = True
     settings = frozenset(("type", "standard", "trim"))
 
     @property

@@ -1,0 +1,61 @@
+"""`turnlog export --jobs`: several processes write what one does, byte for byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import turnlog
+from tests.command_line import run
+from turnlog import BotUttered, SlotSet, UserUttered
+from turnlog.domain import events as e
+from turnlog.training import processes
+
+
+@pytest.fixture(autouse=True)
+def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also forks, one of which holds what its origin would, and conversations that are refused."""
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    monkeypatch.setenv("TURNLOG_DB", url)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(processes, "AT_ONCE", 2)
+    with turnlog.open(url) as log:
+        for number in range(9):
+            id = f"c{number}"
+            log.record(id, e.UserIdentified(f"u{number}"), UserUttered(f"number {number}"))
+            log.record(id, SlotSet("n", number, extra={"what": number}))
+            log.record(id, BotUttered(f"{number} it is"))
+            log.record(id, *[e.ToolCalled("t", {}, call_id="x")] * (number % 4 == 3))
+            log.record(id, UserUttered("and"), e.MessageEdited(3 + 1, f"{number}!"))
+        log.fork("c4", turn=1, as_="a fork")
+        log.record("a fork", UserUttered("and on"), BotUttered("on it goes"))
+        log.delete("c6")
+
+
+@pytest.mark.parametrize("jobs", [2, 3])
+@pytest.mark.parametrize("format", ["openai", "jsonl", "parquet", "sgd"])
+def test_any_number_of_processes_writes_the_same_bytes(
+    tmp_path: Path, format: str, jobs: int
+) -> None:
+    asked = ("export", "--format", format, "--unrecorded", "--skip-faulty", "--out", "out")
+    said, files = [], []
+    for more in ((), ("--jobs", str(jobs))):
+        done = run(*asked, *more)
+        said.append((done.status, done.out, done.err))
+        files.append([(tmp_path / name).read_bytes() for name in ("out", "out.manifest.json")])
+    assert files[0] == files[1]
+    assert said[0] == said[1]
+    assert said[0][0] == 0
+    assert files[0][1].count(b'"conversation"') >= 6
+
+
+def test_several_processes_end_as_one_does_where_a_conversation_is_at_fault(tmp_path: Path) -> None:
+    said = [
+        run("export", "--format", "openai", "--unrecorded", "--out", "out", *more)
+        for more in ((), ("--jobs", "2"))
+    ]
+    assert said[0].status == said[1].status == 2
+    assert said[0].err == said[1].err
+    assert "c3" in said[0].err
+    assert not (tmp_path / "out").exists()

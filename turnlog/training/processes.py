@@ -1,0 +1,83 @@
+"""Other processes that make the examples of an export, which come in the order of one process."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import suppress
+from itertools import islice
+
+import msgspec
+from msgspec.structs import replace
+
+from turnlog.domain.plain import dumps
+from turnlog.engine.log import Turnlog
+from turnlog.engine.shared_pasts import HeldPast
+from turnlog.errors import UnknownConversation
+from turnlog.training.outcome import Outcome
+from turnlog.training.plan import ExportPlan
+
+AT_ONCE = 32
+"""Conversations that a process is given together."""
+AHEAD = 3
+"""Times that, for each process, which are made before they are asked for."""
+
+Opener = Callable[[], Turnlog]
+"""Opens the log to read it, in whatever process; picklable."""
+
+Chosen = tuple[str, HeldPast]
+"""A conversation, and what of it another one holds."""
+
+
+def outcomes(
+    jobs: int, opener: Opener, plan: ExportPlan, chosen: Iterable[Chosen]
+) -> Iterator[Outcome]:
+    """What becomes of the conversations, in their order."""
+    rest = iter(chosen)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, _begin, (opener, plan)) as pool:
+        waiting: deque[Future[list[Outcome]]] = deque()
+        try:
+            while True:
+                while len(waiting) < jobs * AHEAD and (some := list(islice(rest, AT_ONCE))):
+                    waiting.append(pool.submit(_made, some))
+                if not waiting:
+                    return
+                yield from waiting.popleft().result()
+        finally:
+            for each in waiting:
+                each.cancel()
+
+
+_make: Callable[[Chosen], Iterable[Outcome]]
+"""Of this process, once it has begun."""
+
+
+def _begin(opener: Opener, plan: ExportPlan) -> None:
+    from turnlog.training.making import Making
+    from turnlog.training.select import Selection
+
+    global _make
+    log = opener()
+    making, selection = Making(log, plan), Selection(log, plan)
+
+    def make(chosen: Chosen) -> Iterator[Outcome]:
+        id, held = chosen
+        with suppress(UnknownConversation):  # deleted since it was listed
+            for conversation in selection.read(*log.head(id), held):
+                outcome = making.of(conversation)
+                yield _ready(outcome) if making.codec.writes_json else outcome
+
+    _make = make
+
+
+def _ready(outcome: Outcome) -> Outcome:
+    """With contents as JSON, which costs less to hand over."""
+    examples = [replace(x, content=msgspec.Raw(dumps(x.content))) for x in outcome.examples]
+    return replace(outcome, examples=examples)
+
+
+def _made(some: list[Chosen]) -> list[Outcome]:
+    return [outcome for chosen in some for outcome in _make(chosen)]
