@@ -53,9 +53,7 @@ class Writer:
     name: str
     events: list[e.Event] = field(default_factory=list)
     path: list[Said] = field(default_factory=list)
-    meant: list[tuple[list[Said], list[str] | list[Said], list[str] | list[Said]]] = field(
-        default_factory=list
-    )
+    meant: list[tuple[list[Said], list[Said], list[Said]]] = field(default_factory=list)
     labelled: list[tuple[list[Said], str, bool]] = field(default_factory=list)
     contradictions: int = 0
     words: int = 0
@@ -126,7 +124,9 @@ class Writer:
         before, path = len(self.events), [*self.path]
         self.user()
         asked = self.path[-1].text
-        rejected = [self.bot() and self.path[-1] for _ in range(self.random.randint(1, 2))]
+        for _ in range(self.random.randint(1, 2)):
+            self.bot()
+        rejected = self.path[len(path) + 1 :]
         self.path = path
         self.add(e.UserUtteranceReverted(before))
         self.user(asked)
@@ -302,7 +302,9 @@ def _meant(writer: Writer, did: list[str], fork: Fork) -> MadeUp:
         Pair(_texts(prompt), _texts(chosen), _texts(rejected))
         for prompt, chosen, rejected in writer.meant
     }
-    labels = {(_texts(prompt), (text,), good) for prompt, text, good in writer.labelled}
+    labels: set[tuple[Texts, Texts, bool]] = {
+        (_texts(prompt), (text,), good) for prompt, text, good in writer.labelled
+    }
     for prompt, chosen, rejected in pairs:
         labels |= {(prompt, chosen, True), (prompt, rejected, False)}
     dialogue = Dialogue(writer.name, tuple(writer.events))

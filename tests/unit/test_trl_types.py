@@ -133,13 +133,6 @@ def test_a_row_says_what_shows_it(tmp_path, standard):
     assert "evidence" not in written(tmp_path, *REWRITTEN, type="completion")[0]
 
 
-@pytest.mark.parametrize("include", ["rewound", "errors", "redacted"])
-def test_what_no_pair_has_cannot_be_asked_for(tmp_path, include):
-    plan = ExportPlan("trl", 0, settings={"type": "unpaired"}, include=[include])
-    with turnlog.open("memory:") as log, pytest.raises(FormatError, match="--include: no pair has"):
-        export(log, plan, tmp_path / "examples.jsonl")
-
-
 def test_openais_preferences_have_the_same_pairs(tmp_path):
     first, _ = exported(tmp_path, *REWRITTEN, format="openai-dpo")
     text = '{"city":"Rome"}'

@@ -66,9 +66,6 @@ def export(
     folder = None if plan.split is None else out
     if folder is not None and is_stream(folder):
         raise FormatError("takes a folder where there are parts", file=str(out), field="--out")
-    if run.codec.of_judgements and plan.include:
-        why = "no pair has what was taken back, failed or was redacted"
-        raise FormatError(why, field="--include")
     note = manifest.place(out, folder=folder is not None) or Path(os.devnull)
     with _unfinished([*files.values(), note, *beside], folder=folder) as (opened, finish):
         id = None if ledger is None else ledger.export_id(plan)
