@@ -44,7 +44,7 @@ JUMP = """async ([view, jumps]) => {
   document.getElementById(`tab-${view}`).click();
   const slider = document.getElementById("slider"), taken = [];
   const said = document.getElementById("moment"), flow = document.getElementById("flow");
-  const shows = (event) => said.textContent.includes(`event ${event} of`)
+  const shows = (event) => said.textContent.includes(`event ${event.toLocaleString("en")} of`)
     && [...flow.querySelectorAll(`.here[data-event="${event}"]`)].some((one) => {
       const box = one.getBoundingClientRect();
       return box.height && box.bottom > 0 && box.top < innerHeight;
@@ -62,6 +62,9 @@ JUMP = """async ([view, jumps]) => {
   }
   return taken.sort((a, b) => a - b);
 }"""
+
+
+COUNTED = (ToolCalled("count_tables", {}, "c1"), ToolReturned(9, "c1"))
 
 
 def db(server: Server) -> str:
@@ -466,9 +469,8 @@ def test_differences_of_a_run_are_gone_through_side_by_side(
     with turnlog_part.running("--run", str(out), db=url) as server:
         page = chromium.new_page(viewport={"width": 1280, "height": 760})
         page.goto(f"{server.url}/inspect")
-        page.locator("#groups button").first.click()
-        page.keyboard.press("n")
         page.locator("#badge", has_text="turn 2 differs").wait_for()
+        page.locator("#groups button").first.click()
         page.locator(".turn.current .side.now mark").first.wait_for()
         assert "conversation=one" in page.url
         first = page.locator("#moment").inner_text()
@@ -482,6 +484,13 @@ def test_differences_of_a_run_are_gone_through_side_by_side(
         page.get_by_role("button", name="Accept the group").click()
         page.locator("#found", has_text="accepted.toml").wait_for()
         page.locator("#groups small", has_text="accepted").wait_for()
+        page.locator("#badge", has_text="accepted").wait_for()
+        page.locator(".side.now", has_text="now, accepted as right").wait_for()
+        page.get_by_role("button", name="Close").click()
+        assert page.get_by_role("button", name="Accept as right").count() == 0
+        page.get_by_role("button", name="Shorten, make a test").click()
+        page.locator("#found", has_text="This test expects the recorded answer").wait_for()
+        page.get_by_role("button", name="Close").click()
         page.set_viewport_size({"width": 360, "height": 740})
         title = page.locator("#title").bounding_box()
         assert title is not None
@@ -542,3 +551,34 @@ def test_failures_and_texts_are_found_by_keys_and_why_is_a_key_away(
     page.locator("#moment", has_text="event 5 of").wait_for()
     page.keyboard.press("?")
     page.locator("#help", has_text="next failure").wait_for()
+
+
+def test_it_opens_the_newest_conversation_without_a_step(chromium: Browser, tmp_path: Path) -> None:
+    with turnlog_part.running(db=f"sqlite:///{tmp_path}/chat.db") as server:
+        page = chromium.new_page(viewport={"width": 1280, "height": 760})
+        page.goto(f"{server.url}/inspect")
+        page.locator("#list", has_not=page.locator("a")).wait_for(state="attached")
+        assert page.get_by_text("Choose a conversation.").is_visible()
+        with turnlog.open(f"sqlite:///{tmp_path}/chat.db") as log:
+            log.record("older", UserUttered("hi"))
+            log.record("newer", UserUttered("how many?"), *COUNTED, BotUttered("9 are free."))
+        page.goto("about:blank")
+        page.goto(f"{server.url}/inspect")
+        page.locator("#title", has_text="newer").wait_for()
+        page.wait_for_url("**#conversation=newer**")
+        assert page.locator(".tool.result").inner_text() == "result: 9"
+        page.go_back()
+        page.wait_for_url("about:blank")
+        phone = chromium.new_page(viewport={"width": 360, "height": 740})
+        phone.goto(f"{server.url}/inspect")
+        phone.locator("#list a", has_text="newer").click()
+        phone.locator("#title", has_text="newer").wait_for()
+        phone.go_back()
+        phone.locator("#list a", has_text="older").wait_for()
+        assert not phone.locator("#view").is_visible()
+
+
+def test_the_moment_is_said_with_its_thousands(chromium: Browser, long: str) -> None:
+    page = chromium.new_page(viewport={"width": 1280, "height": 760})
+    page.goto(f"{long}&event=7501")
+    page.locator("#moment", has_text="turn 1,501 of 20,000 · event 7,501 of 100,000").wait_for()

@@ -65,10 +65,15 @@ class ShownRun:
                 yield _place(one)
 
     def of(self, log: Turnlog, conversation: str) -> list[dict[str, Any]]:
-        """What differs in a conversation; `hidden` where what it says may not be shown any more."""
-        replayed = self.read().conversations.get(conversation)
-        speaks = _may_speak(log, conversation)
-        return [_told(one, speaks) for one in replayed.divergences] if replayed else []
+        """What differs in a conversation, each `accepted` or not.
+
+        `hidden` where what it says may not be shown any more.
+        """
+        run = self.read()
+        replayed = run.conversations.get(conversation)
+        speaks, known = _may_speak(log, conversation), self._accepted()
+        found = replayed.divergences if replayed else ()
+        return [_told(one, speaks, known.covers(one, run.head.rules)) for one in found]
 
 
 def named(group: str) -> str:
@@ -98,8 +103,8 @@ def _place(one: Divergence) -> dict[str, Any]:
     return {"conversation": one.conversation, "turn": one.turn, "event": one.event}
 
 
-def _told(one: Divergence, speaks: bool) -> dict[str, Any]:
-    told = {**_place(one), "kind": one.kind, "group": named(one.group)}
+def _told(one: Divergence, speaks: bool, is_accepted: bool) -> dict[str, Any]:
+    told = {**_place(one), "kind": one.kind, "group": named(one.group), "accepted": is_accepted}
     if not speaks:
         return {**told, "hidden": True}
     sides = {"path": one.path, "expected": one.expected, "actual": one.actual}

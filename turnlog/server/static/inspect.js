@@ -22,6 +22,8 @@ import { keys, keysAnywhere, wire } from "/static/inspect/wiring.js";
 const $ = (id) => document.getElementById(id);
 const AT_ONCE = 120; // events that are added to a stretch as they come; more are asked for anew
 
+const WIDE = matchMedia("(width > 60rem)"); // narrower screens show the list or a conversation
+
 let shown = {}; // what the address says; without `event` the page follows the end
 let stretch = null;
 let moment = 0; // number of the event
@@ -41,7 +43,7 @@ const edges = new Edges(tell);
 const seek = new Seek({ found: travel, tell });
 const trying = new Trying($, () => state, (to) => open(to));
 const runs = new Runs($, (group) => pick(group));
-const shortening = new Shortening($, () => ({ conversation: stretch.conversation, divergence: runs.at(state.turn) }), () => runs.begin());
+const shortening = new Shortening($, () => ({ conversation: stretch.conversation, divergence: runs.at(state.turn) }), () => runs.begin().then(compare));
 const comparison = new Comparison($, (beside) => open({ ...shown, ...beside }));
 const live = new Live({ took, hid: anew });
 
@@ -270,10 +272,17 @@ const guarded = Object.entries(here_).map(([key, [words, act]]) => [key, [words,
 listen({ ...Object.fromEntries(guarded), ...anywhere }, (field) => field.blur());
 wire($, actions);
 
+/** Of an address without a conversation: the first difference of the run, else the newest conversation. */
+function begin() {
+  const place = runs.places[0] ?? list.found[0];
+  if (place && WIDE.matches) return open({ ...address.asked(), conversation: place.conversation, event: place.event }, false);
+  document.body.classList.remove("reading");
+}
+
 function fromAddress() {
   address.forget();
   const asked = address.asked();
-  if (!asked.conversation) return document.body.classList.remove("reading");
+  if (!asked.conversation) return begin();
   document.body.classList.add("reading");
   if (asked.event !== undefined) asked.event = Number(asked.event) || 0;
   if (asked.at !== undefined) asked.at = Number(asked.at) || 0;
@@ -286,10 +295,11 @@ function fromAddress() {
 
 window.addEventListener("popstate", fromAddress);
 fromAddress();
-list.refresh();
+const listed = list.refresh();
 new Question("abilities").ask({}).catch(() => null).then((answer) => {
   may = answer;
   trying.allow(may);
   if (state) mark();
 });
-runs.begin().then(() => stretch && compare());
+const compared = runs.begin().then(() => stretch && compare());
+Promise.all([listed, compared]).then(() => address.asked().conversation || begin());

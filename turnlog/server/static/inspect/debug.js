@@ -31,9 +31,11 @@ export function turn({ turn: number, items, before, slots, pairs, whole, differs
 }
 
 /** Recorded and now. */
-function now({ kind, expected, actual, hidden }) {
+function now({ kind, expected, actual, hidden, accepted }) {
   if (hidden) return [element("div", "divider failed", "It differs now; what was said may not be shown any more.")];
-  return [sideBySide(`recorded, ${kind.replace("_", " ")}`, expected, "now", actual)];
+  const sides = sideBySide(`recorded, ${kind.replace("_", " ")}`, expected, accepted ? "now, accepted as right" : "now", actual);
+  sides.classList.toggle("accepted", accepted);
+  return [sides];
 }
 
 function chips(item, held) {

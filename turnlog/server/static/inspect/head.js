@@ -1,7 +1,7 @@
 // What stands around the flow: how long the conversation is, where the moment is, which view it is.
 
 import { HIDEABLE } from "/static/inspect/kinds.js";
-import { counted, length } from "/static/inspect/said.js";
+import { counted, length, numbered } from "/static/inspect/said.js";
 import { VIEWS } from "/static/inspect/views.js";
 
 /** page(id): an element; shown: what the address says. */
@@ -11,7 +11,7 @@ export function head(page, stretch, shown, moment, turn) {
   page("slider").max = stretch.last;
   page("slider").value = moment;
   page("slider").setAttribute("aria-valuetext", `turn ${turn}, event ${moment}`);
-  page("moment").textContent = `turn ${turn} of ${stretch.turns} · event ${moment} of ${stretch.last}`;
+  page("moment").textContent = `turn ${numbered(turn)} of ${numbered(stretch.turns)} · event ${numbered(moment)} of ${numbered(stretch.last)}`;
   page("live").setAttribute("aria-pressed", shown.event === undefined);
   for (const name of Object.keys(VIEWS)) page(`tab-${name}`).setAttribute("aria-selected", name === shown.view);
   page("flow").setAttribute("aria-labelledby", `tab-${shown.view}`);

@@ -71,7 +71,7 @@ export function tool(call, result, whole) {
 
 export function returned(result, whole) {
   const { fields } = result;
-  const line = of(result, "div", `tool result k-tool${fields.is_error ? " failed" : ""}`, fields.is_error ? "failed: " : "", fields.redacted ? "redacted" : listed(fields.result ?? null));
+  const line = of(result, "div", `tool result k-tool${fields.is_error ? " failed" : ""}`, fields.is_error ? "failed: " : "result: ", fields.redacted ? "redacted" : listed(fields.result ?? null));
   if (result.cut) line.append(unfolding(result, whole));
   return line;
 }

@@ -4,7 +4,7 @@ import { element } from "/static/dom.js";
 import { written } from "/static/inspect/address.js";
 import { sync } from "/static/inspect/children.js";
 import { Question } from "/static/inspect/question.js";
-import { counted } from "/static/inspect/said.js";
+import { counted, numbered } from "/static/inspect/said.js";
 
 const EXAMPLES = 5;
 
@@ -93,7 +93,8 @@ export class Runs {
     this.page("badge").hidden = !differs;
     if (!differs) return;
     const alike = this.groups.find(({ group }) => group === differs.group);
-    const kind = differs.kind.replace("_", " ");
-    this.page("badge").textContent = `turn ${differs.turn} differs: ${kind}${alike ? ` · one of ${alike.turns} alike` : ""}`;
+    const said = [`turn ${differs.turn} differs: ${differs.kind.replace("_", " ")}`, alike && `one of ${numbered(alike.turns)} alike`, differs.accepted && "accepted"];
+    this.page("badge").textContent = said.filter(Boolean).join(" · ");
+    this.page("badge").classList.toggle("accepted", differs.accepted);
   }
 }

@@ -12,7 +12,12 @@ export function listed(value) {
 }
 
 export function counted(number, what) {
-  return `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
+  return `${numbered(number)} ${what}${number === 1 ? "" : "s"}`;
+}
+
+/** A number as `3,000`. */
+export function numbered(number) {
+  return number.toLocaleString("en");
 }
 
 export function clock(seconds) {

@@ -31,7 +31,7 @@ export function blocks(stretch, name, whole, differing) {
     const [first, last] = [items[0].event, items.at(-1).event];
     const differs = items.map(({ event }) => differing.get(event)).find(Boolean);
     const given = { turn, items, before, names, pairs, whole, differs };
-    const key = JSON.stringify([name, first, last, names, items.map(({ event }) => results.get(event)?.event), items.some(({ unfolded }) => unfolded), differs?.group]);
+    const key = JSON.stringify([name, first, last, names, items.map(({ event }) => results.get(event)?.event), items.some(({ unfolded }) => unfolded), differs?.group, differs?.accepted]);
     made.push({ key, first, last, make: () => view.make({ ...given, slots: stretch.slotsAt(first - 1) }) });
     before = items.findLast(({ time }) => time !== null) ?? before;
   }
