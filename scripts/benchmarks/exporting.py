@@ -1,0 +1,104 @@
+"""What an export costs: each format, several processes, and memory.
+
+theirs, of a format, is the limit: msgspec on the same contents, which are ready in memory.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+import turnlog
+from scripts.benchmarks.figures import Figure, at_least, at_most, interleaved, seconds
+from scripts.benchmarks.sides import EVENTS_A_TURN, turn
+from turnlog.domain.dialogue import Dialogue
+from turnlog.training.plan import ExportPlan
+from turnlog.training.write import export
+
+TURNS = 10
+"""Turns of each conversation."""
+FORMATS = ("openai", "trl", "sharegpt", "alpaca", "jsonl")
+
+
+def figures(*, quick: bool) -> Iterator[Figure]:
+    few, many = (10_000, 50_000) if quick else (10_000, 1_000_000)
+    with tempfile.TemporaryDirectory(prefix="turnlog-bench-") as name:
+        folder = Path(name)
+        url = filled(folder, few)
+        for format in FORMATS:
+            yield _rate(folder, url, format, few)
+        url = filled(folder, many)
+        yield _jobs(folder, url, many)
+        peaks = [peak_megabytes(folder, events) for events in (many, few)]
+        yield at_most("export_memory", *peaks, f"MB, {many:,} events and {few:,}", most=1.2)
+
+
+def filled(folder: Path, events: int) -> str:
+    """The database of a log of so many events, which is made where it is not there."""
+    path = folder / f"{events}.db"
+    url = f"sqlite:///{path}"
+    if not path.exists():
+        said = tuple(event for n in range(TURNS) for event in turn(n))
+        with turnlog.open(f"{url}?synchronous=OFF") as log:
+            for number in range(events // (EVENTS_A_TURN * TURNS)):
+                log.import_dialogue(Dialogue(f"c{number}", said))
+    return url
+
+
+def write(url: str, format: str, out: Path, jobs: int = 1) -> None:
+    with turnlog.open(url, readonly=True) as log:
+        plan = ExportPlan(format=format, position=log.store.reader.last_position())
+        opener = partial(turnlog.open, url, readonly=True)
+        assert export(log, plan, out, jobs=jobs, opener=opener).files
+
+
+def _rate(folder: Path, url: str, format: str, events: int) -> Figure:
+    out = folder / "out"
+    write(url, format, out)
+    read = out.read_bytes()
+    decoder = msgspec.json.Decoder()
+    ready = decoder.decode(read) if read[:1] == b"[" else decoder.decode_lines(read)
+    encode = msgspec.json.Encoder().encode_lines
+    runs = {
+        "ours": partial(_processor_seconds, partial(write, url, format, out)),
+        "theirs": partial(_processor_seconds, partial(encode, ready)),
+    }
+    taken = interleaved(runs, 5)
+    ours, theirs = events / taken["ours"], events / taken["theirs"]
+    return Figure(f"export_{format}", ours, theirs, "events/s of CPU", ours / theirs)
+
+
+def _processor_seconds(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def _jobs(folder: Path, url: str, events: int) -> Figure:
+    """Two processes and one, on the clock."""
+    outs = {jobs: folder / f"{jobs}.jsonl" for jobs in (2, 1)}
+    two, one = (seconds(partial(write, url, "openai", out, jobs)) for jobs, out in outs.items())
+    assert outs[1].read_bytes() == outs[2].read_bytes()
+    return at_least("export_jobs_2", events / two, events / one, "events/s", least=1.6)
+
+
+def peak_megabytes(folder: Path, events: int) -> float:
+    """Highest memory of a process that exports so many events."""
+    command = [sys.executable, "-m", __name__, filled(folder, events), str(folder / "peak")]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+if __name__ == "__main__":
+    write(sys.argv[1], "openai", Path(sys.argv[2]))
+    # getrusage would also count what the parent held when this process was begun.
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert peak is not None
+    print(int(peak[1]) / 1024)
