@@ -573,6 +573,7 @@ def test_it_opens_the_newest_conversation_without_a_step(chromium: Browser, tmp_
         phone.goto(f"{server.url}/inspect")
         phone.locator("#list a", has_text="newer").click()
         phone.locator("#title", has_text="newer").wait_for()
+        assert not phone.locator("#list").is_visible()
         phone.go_back()
         phone.locator("#list a", has_text="older").wait_for()
         assert not phone.locator("#view").is_visible()
