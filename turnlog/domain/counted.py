@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, get_args
 
 import msgspec
@@ -209,14 +210,20 @@ def _renumbered(counting: Iterable[Numbered]) -> Iterator[Numbered]:
     for number, event in counting:
         named = {
             field: held
-            for field in _REFERENCES
-            if field in event.__struct_fields__ and isinstance(held := getattr(event, field), int)
+            for field in _references(type(event))
+            if isinstance(held := getattr(event, field), int)
         }
         if "message" in named and named["message"] not in new:
             continue
         new[number] = len(new) + 1
         changed = {field: _new(field, held, new) for field, held in named.items()}
         yield number, replace(event, **changed) if changed != named else event
+
+
+@cache
+def _references(kind: type[e.Event]) -> tuple[str, ...]:
+    """The fields of a type that name an event."""
+    return tuple(field for field in _REFERENCES if field in kind.__struct_fields__)
 
 
 def _new(field: str, number: int, new: Mapping[int, int]) -> int | None:

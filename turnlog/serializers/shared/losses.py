@@ -30,12 +30,13 @@ def lost(event: Event, held: Held) -> Iterator[str]:
 
 def _fields(struct: Any, held: Held) -> Iterator[str]:
     kind: type[msgspec.Struct] = type(struct)
-    names = held.get(kind, frozenset())
-    for name, default in _defaults(kind):
-        if name not in names and getattr(struct, name) != default:
+    for name, default in _not_held(kind, held.get(kind, frozenset())):
+        if getattr(struct, name) != default:
             yield f"{kind.__name__}.{name}"
 
 
 @cache
-def _defaults(kind: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
-    return tuple((field.name, field.default) for field in msgspec.structs.fields(kind))
+def _not_held(kind: type[msgspec.Struct], held: frozenset[str]) -> tuple[tuple[str, Any], ...]:
+    """The other fields, with their defaults."""
+    fields = msgspec.structs.fields(kind)
+    return tuple((field.name, field.default) for field in fields if field.name not in held)
