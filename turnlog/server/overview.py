@@ -22,11 +22,12 @@ Moment = tuple[int, dict[str, Any]]
 
 
 def overview(conversation: Conversation, past: StoredHistory) -> dict[str, Any]:
-    """`{"last", "slots": [{"name", "spans": [[from, to], …]}], "more", "rewinds"}`.
+    """`{"last", "slots": [{"name", "spans": [[from, to], …]}], "more", "rewinds", "turns"}`.
 
     A span is a stretch of events over which a slot has one value, which it does not name; those of
     a long conversation are as exact as its POINTS. past: where the conversation's rows are read.
-    rewinds: the number of each, oldest first, and of the event it went back to.
+    rewinds: the number of each, oldest first, and of the event it went back to. turns: the number
+    of each turn's first event, and the seconds since the event before; none of a long conversation.
     """
     last = conversation.state.event
     spans = _spans(_moments(conversation, past, _points(last)), last)
@@ -36,7 +37,18 @@ def overview(conversation: Conversation, past: StoredHistory) -> dict[str, Any]:
         "slots": listed[:SLOTS],
         "more": max(0, len(listed) - SLOTS),
         "rewinds": past.rewinds(0, last),
+        "turns": [*_turns(conversation)] if last <= POINTS else [],
     }
+
+
+def _turns(conversation: Conversation) -> Iterator[tuple[int, float]]:
+    turn, before = 0, None
+    for recorded in conversation.recorded():
+        time = recorded.event.timestamp
+        if recorded.turn != turn:
+            pause = 0.0 if time is None or before is None else time - before
+            yield recorded.number, max(0.0, pause)
+        turn, before = recorded.turn, before if time is None else time
 
 
 def _points(last: int) -> list[int]:

@@ -87,6 +87,16 @@ def test_the_overview_has_the_spans_of_every_slot(log: Turnlog) -> None:
     assert found["rewinds"][-1] == (24, 5)
 
 
+def test_the_overview_has_the_turns_and_the_pauses_before_them() -> None:
+    with turnlog.open("memory:") as log:
+        for time in (100.0, 100.0, 400.5):
+            log.record("t", UserUttered("hi", timestamp=time), BotUttered("?", timestamp=time + 2))
+        head, _ = log.head("t")
+        assert overview(log.conversation("t"), log.past(head))["turns"] == [
+            (1, 0.0), (3, 0.0), (5, 298.5),
+        ]  # fmt: skip
+
+
 def test_the_overview_of_a_long_conversation_is_bounded_and_right_where_it_looks() -> None:
     with turnlog.open("memory:") as log:
         for turn in range(3_000):

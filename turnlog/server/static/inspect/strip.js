@@ -1,12 +1,13 @@
 // The strip of slots over time: a picture under the slider, drawn from spans that the server gives.
 
 const [ROW, LABEL, EDGE, SHOWN] = [13, 78, 6, 6]; // pixels; EDGE is half the slider's thumb
+const PAUSE = 60; // seconds from which on a gap before a turn is marked
 
 export class Strip {
   constructor(canvas, slider) {
     this.canvas = canvas;
     this.slider = slider;
-    this.spans = [];
+    [this.spans, this.turns] = [[], []];
     new ResizeObserver(() => this.draw()).observe(canvas.parentElement);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
@@ -15,6 +16,7 @@ export class Strip {
   show(overview) {
     const slots = overview?.slots ?? [];
     this.spans = slots.slice(0, SHOWN);
+    this.turns = overview?.turns ?? [];
     this.more = slots.length - this.spans.length + (overview?.more ?? 0);
     this.canvas.style.height = `${Math.max(1, this.spans.length) * ROW + 10}px`;
     this.draw();
@@ -46,6 +48,7 @@ export class Strip {
     }
     pen.fillStyle = colour("--line");
     pen.fillRect(LABEL, height - 4, width - LABEL, 1);
+    for (const [event, pause] of this.turns) mark(pen, colour, x(event), height, pause);
     pen.fillStyle = colour("--accent");
     pen.fillRect(x(this.moment) - 1, 0, 2, height);
   }
@@ -56,6 +59,13 @@ export class Strip {
     pen.fillRect(from, y, Math.max(1, to - from - 1), ROW - 5);
     pen.globalAlpha = 1;
   }
+}
+
+/** Where a turn begins; through all rows after a pause. */
+function mark(pen, colour, at, height, pause) {
+  const paused = pause >= PAUSE;
+  pen.fillStyle = colour(paused ? "--warn" : "--soft");
+  pen.fillRect(at, paused ? 0 : height - 8, 1, height);
 }
 
 function fitting(pen, name) {
