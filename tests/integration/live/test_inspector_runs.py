@@ -106,6 +106,9 @@ def test_a_group_is_accepted_beside_the_run(server: Server, run: Path) -> None:
     assert entry["note"] == "as wanted"
     accepted = [each["group"] for each in asked(server, "groups")["groups"] if each["accepted"]]
     assert accepted == [group]
+    for place in asked(server, "differences"):
+        told = asked(server, "differences", conversation=place["conversation"])
+        assert all(each["accepted"] == (each["group"] == group) for each in told)
     missing = httpx.post(url, json={"group": "0" * 12, "note": ""}, timeout=60)
     assert missing.status_code == 404
 

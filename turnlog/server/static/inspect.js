@@ -273,10 +273,14 @@ listen({ ...Object.fromEntries(guarded), ...anywhere }, (field) => field.blur())
 wire($, actions);
 
 /** Of an address without a conversation: the first difference of the run, else the newest conversation. */
-function begin() {
-  const place = runs.places[0] ?? list.found[0];
-  if (place && WIDE.matches) return open({ ...address.asked(), conversation: place.conversation, event: place.event }, false);
+async function begin() {
   document.body.classList.remove("reading");
+  const places = [runs.places[0], list.found[0]].filter(Boolean);
+  while (WIDE.matches && places.length && !address.asked().conversation) {
+    const { conversation, event } = places.shift();
+    await open({ ...address.asked(), conversation, event }, false);
+    if (stretch) return;
+  }
 }
 
 function fromAddress() {
