@@ -168,11 +168,13 @@ def test_no_stored_text_is_ever_executed(chromium: Browser, tmp_path: Path, plac
         else:
             page.goto(f"{server.url}/inspect")
             page.locator("#list a").first.click()
-            page.get_by_role("tab", name="Slots over turns").click()
-            page.get_by_role("tab", name="Timeline").click()
+            for view in ("Read", "Debug", "Slots", "Raw", "Compare"):
+                page.get_by_role("tab", name=view).click()
+            page.get_by_role("tab", name="Debug").click()
+            page.locator("#slots button").first.click()
+            page.locator("#why a").first.wait_for()
             for _ in range(40):
                 page.keyboard.press("Shift+ArrowLeft")
-            page.locator("#slots button").first.click()
             hrefs = page.locator("#why a").evaluate_all("all => all.map((a) => a.href)")
         page.wait_for_timeout(500)
         assert page.evaluate("() => window.executed") is None

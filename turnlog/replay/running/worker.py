@@ -61,10 +61,11 @@ def _replies(source: BinaryIO) -> Iterator[ReplayedConversation | None]:
     task: Task = pickle.load(source)
     with redirect_stdout(sys.stderr):
         bot = bots.load(task.bot)
-    here = Here(Turnlog(recorder(task.url, keys=task.keys, readonly=True)), bot, task.settings)
-    yield None
-    while ids := _read(source):
-        yield from here.replay(ids)
+    with Turnlog(recorder(task.url, keys=task.keys, readonly=True)) as log:
+        here = Here(log, bot, task.settings)
+        yield None
+        while ids := _read(source):
+            yield from here.replay(ids)
 
 
 def _read(source: BinaryIO) -> list[str]:

@@ -33,6 +33,9 @@ SURELY_WORTH_IT = 500
 WORTH_IT_SECONDS = 2.0
 """Of work that is left for each process: more than starting one more takes."""
 
+GRACE_SECONDS = 2.0
+"""How long a process may take to end by itself."""
+
 PATIENCE_SECONDS = 0.5
 """How long work waits for a process before one more is started."""
 
@@ -70,13 +73,21 @@ class Worker:
             self._receive([])
             self._is_ready = True
 
+    def let_go(self) -> None:
+        """There is no more to do: it may close its log, of which it may have a copy, and end."""
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+
     def end(self) -> None:
-        self._process.kill()
-        for stream in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):
-                assert stream is not None
-                stream.close()
-        self._process.wait()
+        self.let_go()
+        try:
+            self._process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def _send(self, what: object) -> None:
         sink = self._process.stdin
@@ -151,6 +162,8 @@ class Workers:
     def end(self) -> None:
         with self._starting:
             self._jobs = 0
+            for worker in self._all:
+                worker.let_go()
             for worker in self._all:
                 worker.end()
 
