@@ -64,7 +64,7 @@ class RecordedEnvironment:
     ) -> None:
         self._log = log
         self._ids = sorted(set(log.ids(trials=False) if ids is None else ids))
-        self._reward = reward
+        self._reward: Reward | None = reward
         self._episode: _Episode | None = None
         if not self._ids:
             raise FormatError("an environment is of at least one conversation", field="ids")
