@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from turnlog.domain import events as e
-from turnlog.domain.judgements import Contradiction, Evidence, Judgements
+from turnlog.domain.judgements import Contradiction, Judgements, PreferenceEvidence
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.training.preferences import judgements
 
@@ -134,7 +134,7 @@ CONTRADICTIONS = [
 def test_evidence_against_evidence_is_named_and_makes_no_pair(events, evidence):
     found = known(*events)
     assert found.preferences == ()
-    kinds = [Evidence(type(events[number - 1]).__name__, number) for number in evidence]
+    kinds = [PreferenceEvidence(type(events[number - 1]).__name__, number) for number in evidence]
     assert found.contradictions == (Contradiction("c", tuple(kinds)),)
 
 

@@ -35,7 +35,7 @@ class Dataset(msgspec.Struct):
         return len(self.streams)
 
 
-class Share(msgspec.Struct, frozen=True):
+class PersonShare(msgspec.Struct, frozen=True):
     """What of an export is one person's: ids that the log has, and how many it erased."""
 
     theirs: list[str]
@@ -58,7 +58,7 @@ def datasets(log: Any) -> list[Dataset]:
     return [*found.values()][::-1]
 
 
-def with_person(log: Any, person: str) -> Iterator[tuple[Dataset, Share]]:
+def with_person(log: Any, person: str) -> Iterator[tuple[Dataset, PersonShare]]:
     """Those that hold a conversation with the person, erased ones too.
 
     Raises UnknownPerson for one whom the log neither knows nor erased.
@@ -86,7 +86,7 @@ def _erasures(log: Any, ids: frozenset[str]) -> Iterator[set[int]]:
             yield {*event.streams, *(part.stream for part in event.events)}
 
 
-def _share(log: Any, streams: Collection[int]) -> Share:
+def _share(log: Any, streams: Collection[int]) -> PersonShare:
     stored = [log.store.reader.stream_of(number) for number in sorted(streams)]
     names = [found.name for found in stored if found is not None and found.name is not None]
-    return Share(list(map(decode_name, names)), len(stored) - len(names))
+    return PersonShare(list(map(decode_name, names)), len(stored) - len(names))

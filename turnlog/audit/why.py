@@ -21,7 +21,7 @@ Role = Literal[
 ]
 
 
-class Link(msgspec.Struct, frozen=True):
+class CauseLink(msgspec.Struct, frozen=True):
     """One event of a chain, and what it did there."""
 
     role: Role
@@ -59,7 +59,7 @@ class Link(msgspec.Struct, frozen=True):
         return line | {name: held for name, held in more.items() if held is not None}
 
 
-def why(conversation: Conversation, slot: str) -> list[Link]:
+def why(conversation: Conversation, slot: str) -> list[CauseLink]:
     """What led to a slot's value at the conversation's moment, in the order it was recorded.
 
     said, understood, called and returned, then what set or cleared the slot or declared it with its
@@ -74,13 +74,13 @@ def why(conversation: Conversation, slot: str) -> list[Link]:
         if not since and slot in state.slots:
             links = [_declared(conversation.at(rewind), slot)]
         role: Role = "restored" if slot in state.slots else "cleared"
-        links.append(Link(role, _recorded(conversation, rewind)))
+        links.append(CauseLink(role, _recorded(conversation, rewind)))
     if not links:
         _check_known(conversation, slot)
     return sorted(links, key=lambda link: link.event)
 
 
-def why_event(conversation: Conversation, number: int) -> list[Link]:
+def why_event(conversation: Conversation, number: int) -> list[CauseLink]:
     """What led to the event of that number, with it as the last.
 
     Raises OutOfRange where there is none.
@@ -89,10 +89,10 @@ def why_event(conversation: Conversation, number: int) -> list[Link]:
     if not 1 <= number <= last:
         raise OutOfRange(conversation.id, f"there is no event {number}, the last is {last}")
     event = _recorded(conversation, number)
-    return [*_led_to(conversation, event), Link(_role(event.event), event)]
+    return [*_led_to(conversation, event), CauseLink(_role(event.event), event)]
 
 
-def deciding(chain: Sequence[Link]) -> list[int]:
+def deciding(chain: Sequence[CauseLink]) -> list[int]:
     """Numbers of the events of a slot's chain which, folded alone, give its value.
 
     One, or its declaration too where that gave the value another form; none for no value.
@@ -101,34 +101,34 @@ def deciding(chain: Sequence[Link]) -> list[int]:
     return [] if chain and chain[-1].role == "cleared" else gave
 
 
-def _gave(conversation: Conversation, slot: str, number: int) -> list[Link]:
+def _gave(conversation: Conversation, slot: str, number: int) -> list[CauseLink]:
     """What led to the event that gave the slot its value, or took it away, and that event."""
     at = conversation.at(number)
     recorded = _recorded(conversation, number)
     event, value = recorded.event, at.slots.get(slot)
     if isinstance(event, e.SlotsDeclared):
-        return [Link("declared", recorded)]
+        return [CauseLink("declared", recorded)]
     is_set = isinstance(event, e.SlotSet)
     as_given = value is None or (isinstance(event, e.SlotSet) and same(event.value, value))
     declared = [] if as_given else [_declared(at, slot)]
     role: Role = "cleared" if value is None else "set" if is_set else "restored"
-    return [*declared, *_led_to(conversation, recorded), Link(role, recorded)]
+    return [*declared, *_led_to(conversation, recorded), CauseLink(role, recorded)]
 
 
-def _declared(at: Conversation, slot: str) -> Link:
+def _declared(at: Conversation, slot: str) -> CauseLink:
     """The declaration of a slot, in force at that moment."""
-    return Link("declared", _recorded(at, at.state.declared_in[slot]))
+    return CauseLink("declared", _recorded(at, at.state.declared_in[slot]))
 
 
-def _led_to(conversation: Conversation, event: RecordedEvent) -> list[Link]:
+def _led_to(conversation: Conversation, event: RecordedEvent) -> list[CauseLink]:
     """What an event came of."""
     if isinstance(event.event, e.UserUttered):
         return []
     before = _answer(conversation.at(event.number - 1), event)
     numbers = {*sources(event.number, event.event, [(r.number, r.event) for r in before])}
     said = [r for r in before[:1] if isinstance(r.event, e.UserUttered)]
-    links = [Link(_role(r.event), r) for r in before if r.number in numbers]
-    return [*(Link("said", each) for each in said), *links]
+    links = [CauseLink(_role(r.event), r) for r in before if r.number in numbers]
+    return [*(CauseLink("said", each) for each in said), *links]
 
 
 def _answer(at: Conversation, event: RecordedEvent) -> list[RecordedEvent]:

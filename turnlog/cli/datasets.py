@@ -51,11 +51,11 @@ def _list_examples(manifest: Path) -> None:
     from msgspec.structs import asdict
 
     from turnlog.training.manifest import read
-    from turnlog.training.names import Names
+    from turnlog.training.names import ExportedNames
 
     with open_log(readonly=True) as log:
         noted = read(manifest)
-        names = Names(log, pseudonyms=noted.options.pseudonyms)
+        names = ExportedNames(log, pseudonyms=noted.options.pseudonyms)
         lines = (
             {"as": x.conversation, **asdict(x), "conversation": names.found(x.conversation)}
             for x in noted.examples

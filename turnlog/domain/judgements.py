@@ -8,7 +8,7 @@ from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import Event
 
 
-class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
+class PreferenceEvidence(msgspec.Struct, frozen=True, omit_defaults=True):
     """An event that shows how good an answer is. kind: its type. event: its number in the log.
 
     conversation: where it is, if that is another one than the prompt's.
@@ -33,7 +33,7 @@ class Preference(msgspec.Struct, frozen=True):
     prompt: Dialogue
     chosen: tuple[Event, ...]
     rejected: tuple[Event, ...]
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[PreferenceEvidence, ...]
     bounds: tuple[int, int]
 
 
@@ -43,7 +43,7 @@ class Verdict(msgspec.Struct, frozen=True):
     prompt: Dialogue
     answer: tuple[Event, ...]
     is_good: bool
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[PreferenceEvidence, ...]
     bounds: tuple[int, int]
 
 
@@ -54,7 +54,7 @@ class Contradiction(msgspec.Struct, frozen=True):
     """
 
     conversation: str
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[PreferenceEvidence, ...]
 
 
 class Judgements(msgspec.Struct, frozen=True):

@@ -36,7 +36,7 @@ class Candidate(NamedTuple):
     recorded: Callable[[], Iterable[e.Event]]
 
 
-class Kept:
+class CountedEvents:
     """What was not taken back, oldest first; read once, when it is asked for."""
 
     def __init__(self, candidate: Candidate) -> None:
@@ -87,7 +87,7 @@ class Condition:
             raise _no_term(term)
 
     def __call__(self, candidate: Candidate) -> bool:
-        found = Kept(candidate)
+        found = CountedEvents(candidate)
         return (
             all(holds(candidate.state) for holds in self._of_state)
             and all(user.is_in(candidate.id, found) for user in self._users)
@@ -128,7 +128,7 @@ class _User:
         key = commitment_of(self._log.store.reader.secret, self._name)
         return frozenset(found.conversation for found in self._log.view("persons").find(key))
 
-    def is_in(self, id: str, found: Kept) -> bool:
+    def is_in(self, id: str, found: CountedEvents) -> bool:
         return id in self._conversations and any(
             self._name in names_in(event) for event in found.every
         )

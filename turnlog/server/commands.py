@@ -17,7 +17,7 @@ FOUND = (0, 1)
 """Exit statuses of commands that did what they were asked."""
 
 
-class Commands:
+class PageCommands:
     """Runs one at a time, on the log that the server serves."""
 
     def __init__(self, settings: Settings) -> None:

@@ -10,7 +10,7 @@ from turnlog import AsyncTurnlog
 from turnlog.bots import LoadedBot
 from turnlog.engine.access import AccessWatch
 from turnlog.server.auth import Auth
-from turnlog.server.commands import Commands
+from turnlog.server.commands import PageCommands
 from turnlog.server.event_stream import EventStreams
 from turnlog.server.feed import Feed
 from turnlog.server.locks import ConversationLocks
@@ -54,7 +54,7 @@ class Services:
         self.streams = EventStreams(log, self.feed, settings.limits)
         self.sessions = AsyncSessionManager(manager=SessionManager(log=log.sync))
         self.watch = AccessWatch(log.sync)
-        self.commands = Commands(settings)
+        self.commands = PageCommands(settings)
         self.run = ShownRun(Path(settings.run)) if settings.run else None
         self.has_bot = bot is not None
         guard = MessageGuard(self.rate, settings.limits.message)

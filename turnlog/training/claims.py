@@ -9,12 +9,12 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.judgements import Contradiction, Evidence, Preference
+from turnlog.domain.judgements import Contradiction, Preference, PreferenceEvidence
 from turnlog.training.paths import Path, digest
 from turnlog.training.ratings import Place, Ratings
 
 
-class Answer(msgspec.Struct, frozen=True):
+class PathAnswer(msgspec.Struct, frozen=True):
     """What the assistant said at a place of a path. events: numbered on from the prompt's. places:
     of its messages. last: the number of its last event in the log. is_usable: it answers something,
     is whole, and nothing of all that was erased.
@@ -43,26 +43,26 @@ class Answer(msgspec.Struct, frozen=True):
             for x in self.events
         )
 
-    def behind(self, other: Answer) -> Answer:
+    def behind(self, other: PathAnswer) -> PathAnswer:
         """The same to the prompt of another one."""
         before, after = (x.path.messages[x.at].first for x in (self, other))
         events = tuple(_moved(event, before, after) for event in self.events)
         return replace(self, path=other.path, at=other.at, events=events)
 
 
-def answer(path: Path, at: int, end: int) -> Answer:
+def answer(path: Path, at: int, end: int) -> PathAnswer:
     """Some messages of a path."""
     messages, events = path.messages[at:end], path.events(at, end)
     places = tuple((message.node, message.said) for message in messages)
-    return Answer(path, at, events, places, path.number(end - 1), _is_usable(path, at, end))
+    return PathAnswer(path, at, events, places, path.number(end - 1), _is_usable(path, at, end))
 
 
-def version(path: Path, number: int, then: int) -> Answer:
+def version(path: Path, number: int, then: int) -> PathAnswer:
     """A message as it was before the event `then`."""
     at = path.places[number]
     events, node = path.before(number, then), path.messages[at].node
     places = ((node, digest(events)),)
-    return Answer(path, at, events, places, path.number(at), _is_usable(path, at, at + 1))
+    return PathAnswer(path, at, events, places, path.number(at), _is_usable(path, at, at + 1))
 
 
 def _is_usable(path: Path, at: int, end: int) -> bool:
@@ -86,9 +86,9 @@ def _moved(event: e.Event, before: int, after: int) -> e.Event:
 class Claim(msgspec.Struct, frozen=True):
     """is_weak: it shows only which way was taken, and gives way to edits and ratings."""
 
-    better: Answer
-    worse: Answer
-    evidence: tuple[Evidence, ...]
+    better: PathAnswer
+    worse: PathAnswer
+    evidence: tuple[PreferenceEvidence, ...]
     is_weak: bool = False
 
     @property
@@ -122,7 +122,7 @@ def settled(
     return [_preference(claim) for claim in held], contradictions
 
 
-def _against(claims: Sequence[Claim], ratings: Ratings) -> tuple[Evidence, ...]:
+def _against(claims: Sequence[Claim], ratings: Ratings) -> tuple[PreferenceEvidence, ...]:
     """All evidence, where some of it is against the rest; nothing where it agrees."""
     first, evidence = claims[0], _merged(claims).evidence
     if any(claim.better.said != first.better.said for claim in claims):

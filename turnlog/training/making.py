@@ -16,8 +16,8 @@ from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.json_value import Unholdable, raw_parts
 from turnlog.serializers.shared.plain import to_plain
 from turnlog.training.manifest import FaultyConversation
-from turnlog.training.names import Names
-from turnlog.training.outcome import Outcome
+from turnlog.training.names import ExportedNames
+from turnlog.training.outcome import ExampleOutcome
 from turnlog.training.plan import ExportPlan
 from turnlog.training.preferences import Holder, judgements
 from turnlog.training.redacting import Redactor, known
@@ -30,11 +30,11 @@ Beside = Callable[[str], bool]
 class Making:
     def __init__(self, log: Turnlog, plan: ExportPlan) -> None:
         self.codec = plan.codec()
-        self.names = Names(log, pseudonyms=plan.pseudonyms)
+        self.names = ExportedNames(log, pseudonyms=plan.pseudonyms)
         self._log = log
         self._plan = plan
 
-    def of(self, conversation: PastConversation) -> Outcome:
+    def of(self, conversation: PastConversation) -> ExampleOutcome:
         """What becomes of it where everything goes into one file."""
         conversation = self.redacted(conversation)
         seen = self.seen(conversation)
@@ -46,9 +46,9 @@ class Making:
         dialogue: Dialogue,
         seen: Counted,
         beside: Beside = lambda id: True,
-    ) -> Outcome:
+    ) -> ExampleOutcome:
         contradictions: list[Any] = []
-        outcome = Outcome(
+        outcome = ExampleOutcome(
             conversation.id,
             left_out=seen.left_out,
             held=conversation.held,

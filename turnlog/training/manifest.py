@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from turnlog.domain.judgements import Contradiction, Evidence
+from turnlog.domain.judgements import Contradiction, PreferenceEvidence
 from turnlog.errors import FormatError
 from turnlog.extras import needed
 from turnlog.files import is_stream
@@ -64,7 +64,7 @@ class ManifestEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     conversation: str
     events: tuple[int, int]
     sha256: str
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[PreferenceEvidence, ...] = ()
 
 
 class File(msgspec.Struct, frozen=True):

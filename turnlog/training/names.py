@@ -21,7 +21,7 @@ _M = TypeVar("_M", bound=Totals)
 Rename = Callable[[str], str]
 
 
-class Names:
+class ExportedNames:
     """The pseudonym of an id is the same in all exports of a log, and says nothing without its
     secret: who has the log finds the id again.
     """
@@ -76,7 +76,7 @@ def read(log: Turnlog, path: Path) -> Manifest:
     Raises FormatError for what is no manifest, or one that a newer version wrote.
     """
     noted = manifest.read(path)
-    return Names(log, pseudonyms=noted.options.pseudonyms).inside(noted)
+    return ExportedNames(log, pseudonyms=noted.options.pseudonyms).inside(noted)
 
 
 def pseudonym(secret: bytes, id: str) -> str:

@@ -12,7 +12,7 @@ from turnlog.serializers.shared.codec import Example
 from turnlog.training.manifest import FaultyConversation
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class ExampleOutcome(msgspec.Struct, frozen=True):
     """Its examples, or why there are none. refused: whether the format cannot hold a value of it.
 
     left_out: events that do not count, by reason. held: what of it another conversation holds;

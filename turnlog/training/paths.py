@@ -28,7 +28,7 @@ _INCIDENTAL = frozenset(
 """Members of an event in which two answers that say the same can differ."""
 
 
-class Tree:
+class PathTree:
     """Which messages have the same messages before them, whatever way leads there.
 
     A node is a number; 0 is the beginning.
@@ -81,7 +81,7 @@ def _goes_back(each: RecordedEvent) -> bool:
     return to is not None and to < each.number - 1
 
 
-class Message(msgspec.Struct, frozen=True):
+class PathMessage(msgspec.Struct, frozen=True):
     """One of a path's. node: what was said before it. said: a digest of what it says. first, end:
     its events among the path's. is_whole: nobody broke it off.
     """
@@ -98,7 +98,9 @@ class Message(msgspec.Struct, frozen=True):
 class Path:
     """What counts of a way, with its messages, as they were edited last."""
 
-    def __init__(self, name: str, tree: Tree, way: Way, recorded: Sequence[RecordedEvent]) -> None:
+    def __init__(
+        self, name: str, tree: PathTree, way: Way, recorded: Sequence[RecordedEvent]
+    ) -> None:
         upto = way.last - recorded[0].number + 1
         later = (x for x in recorded[upto:] if isinstance(x.event, Rewrite | e.MessageRedacted))
         self._recorded = (*recorded[:upto], *later)
@@ -107,7 +109,7 @@ class Path:
         self.seen = counted(self._recorded)
         self.messages = list(self._told(tree))
 
-    def _told(self, tree: Tree) -> Iterator[Message]:
+    def _told(self, tree: PathTree) -> Iterator[PathMessage]:
         node, end, events = 0, 0, self.seen.events
         for group in groups(enumerate(events, 1)):
             first, last = group.members[0][0] - 1, group.members[-1][0]
@@ -187,11 +189,11 @@ class Path:
         return found
 
 
-def _message(group: Group, node: int, said: bytes) -> Message:
+def _message(group: Group, node: int, said: bytes) -> PathMessage:
     first, last = group.members[0][0] - 1, group.members[-1][0]
     is_human = isinstance(group.members[0][1], e.AgentUttered)
     is_whole = not any(isinstance(about, e.AnswerBrokenOff) for about in group.about)
-    return Message(group.side, node, said, first, last, is_human, is_whole)
+    return PathMessage(group.side, node, said, first, last, is_human, is_whole)
 
 
 def _as_of(event: e.Event, first: e.Event, changed: e.Event) -> e.Event:

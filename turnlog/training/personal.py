@@ -38,7 +38,7 @@ _PHONE = re.compile(
 _MANY_DIGITS = re.compile(rf"{_ALONE}\(?\d(?:[ ./()-]{{0,2}}\d){{6,14}}{_DONE}")
 
 
-class Found(NamedTuple):
+class PersonalValue(NamedTuple):
     """Characters of a text, end exclusive. kind: mail, card, account, phone or value."""
 
     start: int
@@ -46,16 +46,18 @@ class Found(NamedTuple):
     kind: str
 
 
-def found_in(text: str) -> Iterator[Found]:
+def found_in(text: str) -> Iterator[PersonalValue]:
     """What is there, in no order; some of it may overlap."""
     if "@" in text:
-        yield from (Found(*match.span(), "mail") for match in _MAIL.finditer(text))
+        yield from (PersonalValue(*match.span(), "mail") for match in _MAIL.finditer(text))
     if _digits(text) < _FEWEST:
         return
-    yield from (Found(*m.span(), "account") for m in _ACCOUNT.finditer(text) if _adds_up(m[0]))
+    yield from (
+        PersonalValue(*m.span(), "account") for m in _ACCOUNT.finditer(text) if _adds_up(m[0])
+    )
     cards = [m.span() for m in _CARD.finditer(text) if _is_luhn(m[0])]
-    yield from (Found(*span, "card") for span in cards)
-    yield from (Found(*span, "phone") for span in _phones(text) if span not in cards)
+    yield from (PersonalValue(*span, "card") for span in cards)
+    yield from (PersonalValue(*span, "phone") for span in _phones(text) if span not in cards)
 
 
 @lru_cache(10_000)

@@ -10,10 +10,10 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.judgements import Evidence, Judgements, Verdict
+from turnlog.domain.judgements import Judgements, PreferenceEvidence, Verdict
 from turnlog.domain.recorded import RecordedEvent
-from turnlog.training.claims import Answer, Claim, answer, settled, version
-from turnlog.training.paths import Path, Rewrite, Tree, ways
+from turnlog.training.claims import Claim, PathAnswer, answer, settled, version
+from turnlog.training.paths import Path, PathTree, Rewrite, ways
 from turnlog.training.ratings import Ratings, ratings
 
 _SHOWING = (e.MessageRated, e.MessageEdited, e.MessageRegenerated, e.HandoverStarted)
@@ -31,7 +31,7 @@ def judgements(
     is_judged = len(found) > 1 or any(isinstance(each.event, _SHOWING) for each in recorded)
     if not is_judged and holder is None:
         return Judgements()
-    tree = Tree()
+    tree = PathTree()
     paths = [Path(name, tree, way, recorded) for way in found]
     given = Ratings(paths, recorded)
     counting = [path for path in paths if path.way.counts]
@@ -54,8 +54,8 @@ class Holder(msgspec.Struct, frozen=True):
     recorded: Sequence[RecordedEvent]
 
 
-def _evidence(recorded: RecordedEvent) -> Evidence:
-    return Evidence(type(recorded.event).__name__, recorded.number)
+def _evidence(recorded: RecordedEvent) -> PreferenceEvidence:
+    return PreferenceEvidence(type(recorded.event).__name__, recorded.number)
 
 
 # --- edited and regenerated ---------------------------------------------------------------------
@@ -79,7 +79,7 @@ def _rewritten(paths: Iterable[Path], recorded: Sequence[RecordedEvent]) -> Iter
 
 def _alternatives(paths: Sequence[Path], given: Ratings) -> Iterator[Claim]:
     """Answers to the same prompt: those said last, or rated higher, are better."""
-    told: dict[int, list[Answer]] = defaultdict(list)
+    told: dict[int, list[PathAnswer]] = defaultdict(list)
     for path in paths if len(paths) > 1 else ():
         for at, message in enumerate(path.messages):
             if message.side == "assistant":
@@ -91,7 +91,9 @@ def _alternatives(paths: Sequence[Path], given: Ratings) -> Iterator[Claim]:
             yield from _rated(different.values(), given)
 
 
-def _gone_on_with(answers: Sequence[Answer], different: Sequence[Answer]) -> Iterator[Claim]:
+def _gone_on_with(
+    answers: Sequence[PathAnswer], different: Sequence[PathAnswer]
+) -> Iterator[Claim]:
     """answers: in order of the paths. What left an answer shows it, and what led to the last."""
     last = answers[-1]
     others = [at for at, each in enumerate(answers) if each.said[0] != last.said[0]]
@@ -104,7 +106,7 @@ def _gone_on_with(answers: Sequence[Answer], different: Sequence[Answer]) -> Ite
             yield Claim(last, other, tuple(evidence), is_weak)
 
 
-def _rated(different: Iterable[Answer], given: Ratings) -> Iterator[Claim]:
+def _rated(different: Iterable[PathAnswer], given: Ratings) -> Iterator[Claim]:
     for one, other in combinations(different, 2):
         mine, theirs = given.of(one.places), given.of(other.places)
         if mine is not None and theirs is not None and (order := mine.compared(theirs)):
@@ -141,7 +143,7 @@ def _claim_of(path: Path, at: int, event: int) -> Claim:
     while begin and path.run(begin - 1) == at:
         begin -= 1
     worse, better = answer(path, begin, at), answer(path, at, path.run(at))
-    evidence = Evidence(e.HandoverStarted.__name__, path.seen.numbers[event])
+    evidence = PreferenceEvidence(e.HandoverStarted.__name__, path.seen.numbers[event])
     return Claim(better.behind(worse), worse, (evidence,))
 
 
@@ -154,23 +156,23 @@ def _forked(
     """Answers of a fork and of the conversation it was forked from: those rated higher are better,
     or those after which alone the user goes on.
     """
-    told: dict[int, list[Answer]] = defaultdict(list)
+    told: dict[int, list[PathAnswer]] = defaultdict(list)
     for their in _own(others, after):
         told[their.node].append(their)
     for my in _own(mine, after):
         for their in told.get(my.node, ()):
             if my.said[0] != their.said[0]:
                 name, last = their.path.name, their.events[-1]
-                place = Evidence(type(last).__name__, their.last, name)
+                place = PreferenceEvidence(type(last).__name__, their.last, name)
                 there = replace(their.behind(my), last=my.last)
                 found = [*_rated((my, there), given), *_gone_on(my, their, there)]
                 for claim in found:
                     yield replace(claim, evidence=(*claim.evidence, place))
 
 
-def _own(paths: Iterable[Path], after: int) -> Iterator[Answer]:
+def _own(paths: Iterable[Path], after: int) -> Iterator[PathAnswer]:
     """Each answer since the fork once, on the newest path."""
-    found: dict[int, Answer] = {}
+    found: dict[int, PathAnswer] = {}
     for path in paths:
         for at, message in enumerate(path.messages):
             if message.side == "assistant" and path.number(at) > after:
@@ -178,18 +180,20 @@ def _own(paths: Iterable[Path], after: int) -> Iterator[Answer]:
     yield from found.values()
 
 
-def _gone_on(my: Answer, their: Answer, there: Answer) -> Iterator[Claim]:
+def _gone_on(my: PathAnswer, their: PathAnswer, there: PathAnswer) -> Iterator[Claim]:
     """there: the other's, to the prompt of mine."""
     mine, theirs = _next(my), _next(their)
     if (mine is None) != (theirs is None):
         if mine is not None:
-            yield Claim(my, there, (Evidence(e.UserUttered.__name__, mine),), is_weak=True)
+            yield Claim(
+                my, there, (PreferenceEvidence(e.UserUttered.__name__, mine),), is_weak=True
+            )
         elif theirs is not None:
-            said = Evidence(e.UserUttered.__name__, theirs, their.path.name)
+            said = PreferenceEvidence(e.UserUttered.__name__, theirs, their.path.name)
             yield Claim(there, my, (said,), is_weak=True)
 
 
-def _next(each: Answer) -> int | None:
+def _next(each: PathAnswer) -> int | None:
     """The number of the user's message after it."""
     after = each.path.run(each.at)
     messages = each.path.messages[after : after + 1]

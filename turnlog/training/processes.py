@@ -16,7 +16,7 @@ from turnlog.domain.plain import dumps
 from turnlog.engine.log import Turnlog
 from turnlog.engine.shared_pasts import HeldPast
 from turnlog.errors import UnknownConversation
-from turnlog.training.outcome import Outcome
+from turnlog.training.outcome import ExampleOutcome
 from turnlog.training.plan import ExportPlan
 
 AT_ONCE = 32
@@ -33,12 +33,12 @@ Chosen = tuple[str, HeldPast]
 
 def outcomes(
     jobs: int, opener: Opener, plan: ExportPlan, chosen: Iterable[Chosen]
-) -> Iterator[Outcome]:
+) -> Iterator[ExampleOutcome]:
     """What becomes of the conversations, in their order."""
     rest = iter(chosen)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, _begin, (opener, plan)) as pool:
-        waiting: deque[Future[list[Outcome]]] = deque()
+        waiting: deque[Future[list[ExampleOutcome]]] = deque()
         try:
             while True:
                 while len(waiting) < jobs * AHEAD and (some := list(islice(rest, AT_ONCE))):
@@ -51,7 +51,7 @@ def outcomes(
                 each.cancel()
 
 
-_make: Callable[[Chosen], Iterable[Outcome]]
+_make: Callable[[Chosen], Iterable[ExampleOutcome]]
 """Of this process, once it has begun."""
 
 
@@ -63,7 +63,7 @@ def _begin(opener: Opener, plan: ExportPlan) -> None:
     log = opener()
     making, selection = Making(log, plan), Selection(log, plan)
 
-    def make(chosen: Chosen) -> Iterator[Outcome]:
+    def make(chosen: Chosen) -> Iterator[ExampleOutcome]:
         id, held = chosen
         with suppress(UnknownConversation):  # deleted since it was listed
             for conversation in selection.read(*log.head(id), held):
@@ -73,11 +73,11 @@ def _begin(opener: Opener, plan: ExportPlan) -> None:
     _make = make
 
 
-def _ready(outcome: Outcome) -> Outcome:
+def _ready(outcome: ExampleOutcome) -> ExampleOutcome:
     """With contents as JSON, which costs less to hand over."""
     examples = [replace(x, content=msgspec.Raw(dumps(x.content))) for x in outcome.examples]
     return replace(outcome, examples=examples)
 
 
-def _made(some: list[Chosen]) -> list[Outcome]:
+def _made(some: list[Chosen]) -> list[ExampleOutcome]:
     return [outcome for chosen in some for outcome in _make(chosen)]

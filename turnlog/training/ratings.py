@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.judgements import Evidence
+from turnlog.domain.judgements import PreferenceEvidence
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.training.paths import Path, digest
 
@@ -36,8 +36,8 @@ class Rating(msgspec.Struct, frozen=True):
     conversation: str | None = None
 
     @property
-    def evidence(self) -> Evidence:
-        return Evidence(e.MessageRated.__name__, self.number, self.conversation)
+    def evidence(self) -> PreferenceEvidence:
+        return PreferenceEvidence(e.MessageRated.__name__, self.number, self.conversation)
 
     def compared(self, other: Rating) -> int:
         """1 where it is the better one, -1 where the other is, else 0."""

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 from turnlog.domain.masks import saying
 from turnlog.domain.traits import Utterance
-from turnlog.training.personal import LETTER, Found, found_in, kind_of
-from turnlog.training.rewriting import Rewritten
+from turnlog.training.personal import LETTER, PersonalValue, found_in, kind_of
+from turnlog.training.rewriting import RewrittenConversation
 
 _NOBODYS = frozenset(
     ("true", "false", "yes", "no", "none", "null", "dontcare", "unknown", "any", "not mentioned")
@@ -102,8 +102,8 @@ class Redactor:
 
     def events(self, events: Sequence[e.Event], first: int = 1) -> tuple[e.Event, ...]:
         """first: the number of the first of them."""
-        texts: dict[int, Rewritten] = {}
-        latest = Rewritten("", [])
+        texts: dict[int, RewrittenConversation] = {}
+        latest = RewrittenConversation("", [])
         redacted: list[e.Event] = []
         for number, event in enumerate(events, first):
             about = texts.get(getattr(event, "message", None) or 0, latest)
@@ -113,7 +113,7 @@ class Redactor:
                 latest = texts[number] if isinstance(event, e.UserUttered) else latest
         return tuple(redacted)
 
-    def _event(self, event: e.Event, about: Rewritten) -> e.Event:
+    def _event(self, event: e.Event, about: RewrittenConversation) -> e.Event:
         changed = {name: self._any(getattr(event, name), about) for name in saying(type(event))}
         for name in ("user", "other", "actor"):
             if (held := getattr(event, name, None)) is not None and self._is_known(held):
@@ -125,7 +125,7 @@ class Redactor:
             return replace(done, raw=None)
         return done
 
-    def _any(self, value: Any, about: Rewritten) -> Any:
+    def _any(self, value: Any, about: RewrittenConversation) -> Any:
         if isinstance(value, str):
             return self._rewritten(value).text
         if isinstance(value, bytes):
@@ -139,7 +139,7 @@ class Redactor:
         is_known = not isinstance(value, bool | None) and self._is_known(str(value))
         return pseudonym(self._secret, str(value)) if is_known else value
 
-    def _struct(self, struct: Any, about: Rewritten) -> Any:
+    def _struct(self, struct: Any, about: RewrittenConversation) -> Any:
         """With its place in the text now; a value that was there is what is there now."""
         changed = {
             name: self._any(getattr(struct, name), about) for name in saying(struct.__class__)
@@ -154,19 +154,21 @@ class Redactor:
     def _is_known(self, text: str) -> bool:
         return " ".join(text.casefold().split()) in self._values
 
-    def _rewritten(self, text: str) -> Rewritten:
+    def _rewritten(self, text: str) -> RewrittenConversation:
         places = list(found_in(text))
         if self._pattern is not None:
-            places += [Found(*match.span(), "value") for match in self._pattern.finditer(text)]
+            places += [
+                PersonalValue(*match.span(), "value") for match in self._pattern.finditer(text)
+            ]
         chosen = _apart(places)
-        return Rewritten(
+        return RewrittenConversation(
             text, [(p.start, p.end, pseudonym(self._secret, text[p.start : p.end])) for p in chosen]
         )
 
 
-def _apart(places: Iterable[Found]) -> list[Found]:
+def _apart(places: Iterable[PersonalValue]) -> list[PersonalValue]:
     """Those that do not overlap with a longer one, in order."""
-    chosen: list[Found] = []
+    chosen: list[PersonalValue] = []
     for place in sorted(set(places), key=lambda place: (place.start - place.end, place.start)):
         if all(place.end <= other.start or other.end <= place.start for other in chosen):
             chosen.append(place)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 Replaced = tuple[int, int, str]
 
 
-class Rewritten:
+class RewrittenConversation:
     """replaced: characters, end exclusive, and what is there instead; in order, apart."""
 
     def __init__(self, before: str, replaced: Sequence[Replaced]) -> None:

@@ -24,7 +24,7 @@ from turnlog.training.leaks import Leaks
 from turnlog.training.ledger import Ledger
 from turnlog.training.making import Making
 from turnlog.training.manifest import File, Totals
-from turnlog.training.outcome import Outcome
+from turnlog.training.outcome import ExampleOutcome
 from turnlog.training.pins import Pins
 from turnlog.training.placement import Placement, Placer
 from turnlog.training.plan import ExportPlan
@@ -207,7 +207,7 @@ class _Run:
                 self._card.take(name, dialogue, examples)
         return examples
 
-    def _taken(self, outcome: Outcome, name: str | None) -> Sequence[Example]:
+    def _taken(self, outcome: ExampleOutcome, name: str | None) -> Sequence[Example]:
         id, examples = outcome.conversation, outcome.examples
         self.totals.contradictions.extend(outcome.contradictions)
         if outcome.fault is not None and self._pins is None:
@@ -225,7 +225,7 @@ class _Run:
             self.conversations.append(id)
         return examples
 
-    def _note(self, outcome: Outcome) -> None:
+    def _note(self, outcome: ExampleOutcome) -> None:
         self._left_out.update(outcome.left_out)
         if outcome.held.events:
             self.totals.shared[outcome.conversation] = outcome.held_turns

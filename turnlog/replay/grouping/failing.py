@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from turnlog.replay.grouping import wording
 
 
-class Frame(NamedTuple):
+class StackFrame(NamedTuple):
     """A line of a program that was under way."""
 
     file: str
@@ -64,13 +64,13 @@ def without_traceback(event: Any) -> Any:
     return {**kept, "extra": extra} if extra else kept
 
 
-def _of_the_bot(trace: str) -> Frame | None:
+def _of_the_bot(trace: str) -> StackFrame | None:
     """The innermost line of the bot; of anybody where none is."""
     frames = list(_frames(trace))
     own = [frame for frame in frames if not any(part in frame.file for part in _OTHERS)]
     return next(reversed(own or frames), None)
 
 
-def _frames(trace: str) -> Iterator[Frame]:
+def _frames(trace: str) -> Iterator[StackFrame]:
     for found in _FRAME.finditer(trace):
-        yield Frame(found[1], found[2], (found[3] or "").strip())
+        yield StackFrame(found[1], found[2], (found[3] or "").strip())

@@ -14,13 +14,13 @@ from turnlog.replay.record.calls import Recorded
 from turnlog.replay.record.recorded import RecordedConversation
 from turnlog.replay.running.debugging import StoppedAtBreakpoint, post_mortem
 from turnlog.replay.running.settings import ReplaySettings
-from turnlog.replay.running.watchdog import Stuck, Watchdog
+from turnlog.replay.running.watchdog import BotWatchdog, Stuck
 
 
 class Asker:
     """Asks one bot. watchdog: breaks it off where it blocks."""
 
-    def __init__(self, loaded: LoadedBot, settings: ReplaySettings, watchdog: Watchdog) -> None:
+    def __init__(self, loaded: LoadedBot, settings: ReplaySettings, watchdog: BotWatchdog) -> None:
         self.loaded = loaded
         self.settings = settings
         self.rules = settings.rules

@@ -18,7 +18,7 @@ from turnlog.replay.running.asking import Asker
 from turnlog.replay.running.debugging import without_breakpoints
 from turnlog.replay.running.one import replay_one
 from turnlog.replay.running.settings import ReplaySettings
-from turnlog.replay.running.watchdog import Stuck, Watchdog
+from turnlog.replay.running.watchdog import BotWatchdog, Stuck
 
 SIDE_BY_SIDE = 64
 """Conversations that are begun together, for each that runs at a time."""
@@ -32,7 +32,7 @@ class Here:
     def __init__(self, log: Turnlog, bot: LoadedBot, settings: ReplaySettings) -> None:
         self._log = log
         self._settings = settings
-        self._watchdog = Watchdog(settings.limit)
+        self._watchdog = BotWatchdog(settings.limit)
         self._asker = Asker(bot, settings, self._watchdog)
         self._runner = asyncio.Runner()
         self._running: dict[str, None] = {}

@@ -37,7 +37,7 @@ class Watched:
         self.due = due
 
 
-class Watchdog:
+class BotWatchdog:
     """Raises Stuck in what blocks the event loop for longer than an answer may take.
 
     Works in a process's main thread, where there are alarms. seconds: an answer's time; None for
@@ -119,7 +119,7 @@ class Watchdog:
 @contextmanager
 def watched_alone(id: str, seconds: float) -> Iterator[None]:
     """A watchdog for one answer, in the running event loop."""
-    watchdog = Watchdog(seconds)
+    watchdog = BotWatchdog(seconds)
     with watchdog.watching(asyncio.get_running_loop()):
         watchdog.begin(id)
         yield

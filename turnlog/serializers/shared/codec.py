@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, ClassVar
 import msgspec
 
 from turnlog.domain.dialogue import Dialogue
-from turnlog.domain.judgements import Evidence, Judgements
+from turnlog.domain.judgements import Judgements, PreferenceEvidence
 from turnlog.errors import FormatError
 
 SNIFFED = 8192
@@ -43,7 +43,7 @@ class Example(msgspec.Struct, frozen=True):
     content: Any
     lost: dict[str, int] = {}
     noted: dict[str, int] = {}
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[PreferenceEvidence, ...] = ()
 
     @classmethod
     def of(

@@ -17,7 +17,7 @@ _BEFORE_MEMBER = re.compile(
 _END = re.compile(rb"[ \t\r\n]*+[\]}]")
 
 
-class Span(NamedTuple):
+class JsonSpan(NamedTuple):
     """From where to where a value goes; key: its name where it is an object's member."""
 
     start: int
@@ -25,7 +25,7 @@ class Span(NamedTuple):
     key: str | None = None
 
 
-def spans(source: bytes, below: Sequence[str], of: str) -> list[Span] | None:
+def spans(source: bytes, below: Sequence[str], of: str) -> list[JsonSpan] | None:
     """Those of the document's elements, as `json_stream.elements` has them.
 
     None where anything is wrong, or a key stands twice: a stream finds out where.
@@ -35,12 +35,12 @@ def spans(source: bytes, below: Sequence[str], of: str) -> list[Span] | None:
     if start == len(source) or not (below or chr(source[start]) in of):
         return None
     try:
-        return _within(source, Span(start, len(source)), list(below))
+        return _within(source, JsonSpan(start, len(source)), list(below))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 
-def _within(source: bytes, span: Span, below: list[str]) -> list[Span] | None:
+def _within(source: bytes, span: JsonSpan, below: list[str]) -> list[JsonSpan] | None:
     """None where a key stands twice, or is not there."""
     value, is_array = memoryview(source)[span.start : span.stop], source[span.start] == b"["[0]
     find = _items if is_array else _members
@@ -58,14 +58,14 @@ def _end(pattern: re.Pattern[bytes], source: bytes, at: int) -> int:
     return match.end() if match else at
 
 
-def _items(source: bytes, array: memoryview, at: int) -> Iterator[Span]:
+def _items(source: bytes, array: memoryview, at: int) -> Iterator[JsonSpan]:
     for raw in msgspec.json.decode(array, type=list[msgspec.Raw]):
         start = _end(_BEFORE_ITEM, source, at)
         at = start + len(bytes(raw))
-        yield Span(start, at)
+        yield JsonSpan(start, at)
 
 
-def _members(source: bytes, object: memoryview, at: int) -> Iterator[Span]:
+def _members(source: bytes, object: memoryview, at: int) -> Iterator[JsonSpan]:
     """Up to a key that stands twice: of that there is the last value alone."""
     for key, raw in msgspec.json.decode(object, type=dict[str, msgspec.Raw]).items():
         before = _BEFORE_MEMBER.match(source, at)
@@ -74,4 +74,4 @@ def _members(source: bytes, object: memoryview, at: int) -> Iterator[Span]:
         if not source.startswith(value := bytes(raw), before.end()):
             return
         at = before.end() + len(value)
-        yield Span(before.end(), at, key)
+        yield JsonSpan(before.end(), at, key)

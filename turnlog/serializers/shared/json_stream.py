@@ -11,7 +11,7 @@ from typing import BinaryIO
 import msgspec
 
 from turnlog.errors import FormatError
-from turnlog.serializers.shared.json_spans import Span, spans
+from turnlog.serializers.shared.json_spans import JsonSpan, spans
 from turnlog.serializers.shared.json_value import Broken, parse
 
 CHUNK_BYTES = 1 << 16
@@ -83,7 +83,7 @@ def elements(
     yield from _in_pieces(file, keep, below, of)
 
 
-def _at_once(whole: bytes, found: Iterable[Span]) -> Iterator[Element]:
+def _at_once(whole: bytes, found: Iterable[JsonSpan]) -> Iterator[Element]:
     line, at = 1, 0
     for start, stop, key in found:
         line += whole.count(b"\n", at, start)

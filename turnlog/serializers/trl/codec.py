@@ -13,7 +13,7 @@ from turnlog.serializers.openai.text_chat import text_chat
 from turnlog.serializers.shared.codec import Codec, Example
 from turnlog.serializers.shared.document import write_lines
 from turnlog.serializers.trl import rows, standard
-from turnlog.serializers.trl.rows import Row
+from turnlog.serializers.trl.rows import TrlRow
 
 
 class TrlCodec(Codec):
@@ -51,7 +51,7 @@ class TrlCodec(Codec):
         yield from self._examples(rows.OF_JUDGEMENTS[self.kind](judgements), Counter(), {})
 
     def _examples(
-        self, found: Iterable[Row], lost: Counter[str], noted: Mapping[str, int]
+        self, found: Iterable[TrlRow], lost: Counter[str], noted: Mapping[str, int]
     ) -> Iterator[Example]:
         """lost, noted: of the whole dialogue; they go with the first example."""
         for row in found:
@@ -63,7 +63,7 @@ class TrlCodec(Codec):
                 )
                 lost, noted = Counter(), {}
 
-    def _content(self, row: Row) -> tuple[dict[str, Any] | None, Counter[str]]:
+    def _content(self, row: TrlRow) -> tuple[dict[str, Any] | None, Counter[str]]:
         """What is written of a row, nothing where it has no words; and what is lost of it."""
         shown = {"evidence": [str(each) for each in row.evidence]} if row.evidence else {}
         if self.options.get("standard"):

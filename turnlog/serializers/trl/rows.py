@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import Event, MessageRated
-from turnlog.domain.judgements import Evidence, Judgements, Preference, Verdict
+from turnlog.domain.judgements import Judgements, Preference, PreferenceEvidence, Verdict
 from turnlog.domain.traits import opens_turn
 from turnlog.serializers.openai.answers import Messages, answered, answers, pair
 from turnlog.serializers.openai.chat import Chat
@@ -21,7 +21,7 @@ from turnlog.serializers.openai.text_chat import FORM
 BETWEEN = "answer that is better than one and worse than another"
 
 
-class Row(msgspec.Struct, frozen=True):
+class TrlRow(msgspec.Struct, frozen=True):
     """columns: by TRL's names. beside: what stands beside them, such as tools. prompt: the dialogue
     that the row begins with. bounds: numbers of the first and the last event it is of. evidence and
     lost: as in an Example.
@@ -31,28 +31,30 @@ class Row(msgspec.Struct, frozen=True):
     bounds: tuple[int, int]
     columns: dict[str, Any]
     beside: Mapping[str, Any] = {}
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[PreferenceEvidence, ...] = ()
     lost: Counter[str] = Counter()
 
 
-def _language(dialogue: Dialogue, chat: Chat) -> Iterator[Row]:
+def _language(dialogue: Dialogue, chat: Chat) -> Iterator[TrlRow]:
     if chat.messages:
         columns = {"messages": chat.messages}
-        yield Row(dialogue, _bounds(dialogue, dialogue.last_event), columns, chat.beside)
+        yield TrlRow(dialogue, _bounds(dialogue, dialogue.last_event), columns, chat.beside)
 
 
-def _prompts(dialogue: Dialogue, chat: Chat) -> Iterator[Row]:
+def _prompts(dialogue: Dialogue, chat: Chat) -> Iterator[TrlRow]:
     """What each answer of the assistant answers."""
     for one in answers(dialogue, chat):
-        yield Row(dialogue, _bounds(dialogue, one.last_event), {"prompt": one.prompt}, chat.beside)
+        yield TrlRow(
+            dialogue, _bounds(dialogue, one.last_event), {"prompt": one.prompt}, chat.beside
+        )
 
 
-def _completions(dialogue: Dialogue, chat: Chat) -> Iterator[Row]:
+def _completions(dialogue: Dialogue, chat: Chat) -> Iterator[TrlRow]:
     """Each answer of the assistant that may be learnt, with what it answers."""
     for one in answers(dialogue, chat):
         if one.is_learnt:
             columns = {"prompt": one.prompt, "completion": one.answer}
-            yield Row(dialogue, _bounds(dialogue, one.last_event), columns, chat.beside)
+            yield TrlRow(dialogue, _bounds(dialogue, one.last_event), columns, chat.beside)
         else:
             chat.lost["answer of weight 0"] += 1
 
@@ -61,14 +63,14 @@ def _bounds(dialogue: Dialogue, last: int) -> tuple[int, int]:
     return dialogue.first_event, last
 
 
-def _preferences(judgements: Judgements) -> Iterator[Row]:
+def _preferences(judgements: Judgements) -> Iterator[TrlRow]:
     for each in judgements.preferences:
         better, worse, chat = pair(each, FORM)
         columns = {"prompt": better.prompt, "chosen": better.answer, "rejected": worse.answer}
-        yield Row(each.prompt, each.bounds, columns, chat.beside, each.evidence, chat.lost)
+        yield TrlRow(each.prompt, each.bounds, columns, chat.beside, each.evidence, chat.lost)
 
 
-def _unpaired(judgements: Judgements) -> Iterator[Row]:
+def _unpaired(judgements: Judgements) -> Iterator[TrlRow]:
     """Both answers of each preference, and those that were judged alone, each once.
 
     An answer that is better than one and worse than another has no label, and is counted as lost.
@@ -86,7 +88,7 @@ def _unpaired(judgements: Judgements) -> Iterator[Row]:
         one, chat = answered(each.prompt, each.answer, FORM)
         columns = {"prompt": one.prompt, "completion": one.answer, "label": each.is_good}
         lost = chat.lost + between
-        yield Row(each.prompt, each.bounds, columns, chat.beside, each.evidence, lost)
+        yield TrlRow(each.prompt, each.bounds, columns, chat.beside, each.evidence, lost)
         between = Counter()
 
 
@@ -124,7 +126,7 @@ def _contradict(one: Verdict, other: Verdict) -> bool:
     return one.is_good != other.is_good and _is_of_same(one, other)
 
 
-def _stepwise(judgements: Judgements) -> Iterator[Row]:
+def _stepwise(judgements: Judgements) -> Iterator[TrlRow]:
     """The messages with which the assistant answered one of the user's, each of them judged.
 
     The steps of a turn are those up to the first that nobody judged.
@@ -140,7 +142,7 @@ def _asked(verdict: Verdict) -> tuple[Event, ...]:
     return events[: next(last, 0)]
 
 
-def _steps(verdicts: Iterable[Verdict]) -> Iterator[Row]:
+def _steps(verdicts: Iterable[Verdict]) -> Iterator[TrlRow]:
     """A row for each answer; there are several where it was given anew."""
     steps: list[dict[str, Any]] = []
     labels: list[bool] = []
@@ -157,7 +159,7 @@ def _steps(verdicts: Iterable[Verdict]) -> Iterator[Row]:
         steps, labels = [*steps, *one.answer], [*labels, *[each.is_good] * len(one.answer)]
         columns = {"prompt": question, "completions": steps, "labels": labels}
         evidence = (*(row.evidence if row else ()), *each.evidence)
-        row = Row(each.prompt, each.bounds, columns, chat.beside, evidence, chat.lost)
+        row = TrlRow(each.prompt, each.bounds, columns, chat.beside, evidence, chat.lost)
     if row is not None:
         yield row
 
@@ -168,10 +170,10 @@ def _question(messages: Messages) -> Messages:
     return messages[: last + 1]
 
 
-OF_DIALOGUES: dict[str, Callable[[Dialogue, Chat], Iterator[Row]]] = {
+OF_DIALOGUES: dict[str, Callable[[Dialogue, Chat], Iterator[TrlRow]]] = {
     "language": _language, "prompt": _prompts, "completion": _completions,
 }  # fmt: skip
-OF_JUDGEMENTS: dict[str, Callable[[Judgements], Iterator[Row]]] = {
+OF_JUDGEMENTS: dict[str, Callable[[Judgements], Iterator[TrlRow]]] = {
     "preference": _preferences, "unpaired": _unpaired, "stepwise": _stepwise,
 }  # fmt: skip
 TYPES = (*OF_DIALOGUES, *OF_JUDGEMENTS)

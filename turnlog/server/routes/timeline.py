@@ -192,7 +192,7 @@ async def why(
     return json(await log.read(told))
 
 
-def _chain(moment: Conversation, slot: str) -> list[reasons.Link]:
+def _chain(moment: Conversation, slot: str) -> list[reasons.CauseLink]:
     """Nothing for a slot that there is not: an error would say its name, which may be redacted."""
     state = moment.state
     is_known = slot in state.touched or slot in state.declared

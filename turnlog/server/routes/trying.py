@@ -30,7 +30,7 @@ async def abilities(services: Services, principal: Principal) -> Abilities:
     return Abilities(principal.plays(ADMINISTER), services.settings.bot)
 
 
-class ForkAsked(msgspec.Struct, rename={"as_": "as"}):
+class PageForkAsked(msgspec.Struct, rename={"as_": "as"}):
     conversation: str
     event: int
     as_: str
@@ -42,7 +42,7 @@ async def fork(
 ) -> dict[str, Any]:
     """Begin a conversation that shares the past of another up to an event."""
     principal.require(None, services.clock())
-    asked = await read(request, ForkAsked)
+    asked = await read(request, PageForkAsked)
     by = principal.name or "somebody"
     done = await log.fork(
         asked.conversation, as_=asked.as_, event=asked.event, reason=f"inspector, by {by}"
