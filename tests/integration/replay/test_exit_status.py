@@ -103,6 +103,29 @@ def test_a_bot_that_cannot_be_loaded_is_broken(folder: Path, name: str, options:
     assert "mybot:bot" in why
 
 
+def test_a_process_that_a_bot_forks_answers_for_nobody(folder: Path):
+    write_bot(
+        folder, "async def bot(c, m):\n    said = 'yes' if os.fork() else 'no'\n    return [said]"
+    )
+    assert replay("--all") == (0, "")
+
+
+def test_a_bot_that_writes_where_replies_are_is_broken(folder: Path):
+    code = """
+async def bot(c, m):
+    for number in range(3, 64):
+        try:
+            os.write(number, b"x")
+        except OSError:
+            pass
+    return ["yes"]
+"""
+    write_bot(folder, code)
+    status, why = replay("--all")
+    assert status == 2
+    assert "wrote into its process's replies" in why
+
+
 def test_a_bot_that_is_cancelled_by_what_it_waits_for_diverges(folder: Path):
     write_bot(folder, "async def bot(c, m): raise asyncio.CancelledError")
     assert replay("--all") == (1, "")

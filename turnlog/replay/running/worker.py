@@ -41,11 +41,12 @@ Reply = ReplayedConversation | BaseException | None
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     source, sink = _taken_streams()
+    process = os.getpid()
     try:
         for reply in _replies(source):
-            _write(sink, reply)
+            _write(sink, reply, process)
     except BaseException as error:
-        _write(sink, _portable(error))
+        _write(sink, _portable(error), process)
     os._exit(0)  # whatever the bot's threads still do
 
 
@@ -77,7 +78,10 @@ def _read(source: BinaryIO) -> list[str]:
     return ids
 
 
-def _write(sink: BinaryIO, reply: Any) -> None:
+def _write(sink: BinaryIO, reply: Any, process: int) -> None:
+    """Only the process that was started replies, none that the bot forked."""
+    if os.getpid() != process:
+        os._exit(0)
     pickle.dump(reply, sink)
     sink.flush()
 

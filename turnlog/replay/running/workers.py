@@ -54,10 +54,21 @@ class Worker:
             env={**os.environ, **seed},
         )
         self._is_ready = False
+        self._failure: BaseException | None = None
         self._send(task)
 
     def replay(self, ids: list[str]) -> list[ReplayedConversation]:
-        """What each conversation's replay gives. Raises BotError where the process ended."""
+        """What each conversation's replay gives. Raises BotError where the process ended, once and
+        for all: the conversation at which it did is named to those who come later too."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return self._replayed(ids)
+        except BaseException as error:
+            self._failure = error
+            raise
+
+    def _replayed(self, ids: list[str]) -> list[ReplayedConversation]:
         self.wait_until_ready()
         self._send(ids)
         replayed: list[ReplayedConversation] = []
@@ -100,19 +111,30 @@ class Worker:
         assert self._process.stdout is not None
         try:
             reply = _read(self._process.stdout)
-        except (EOFError, pickle.UnpicklingError) as error:
-            raise BotError(self._ended(waiting)) from error
+        except Exception as error:  # bytes that are no reply may raise anything
+            if isinstance(error, EOFError) or self._has_ended():
+                raise BotError(self._ended(waiting)) from error
+            self._process.kill()
+            raise BotError(f"{self._doing(waiting)} wrote into its process's replies") from error
         if isinstance(reply, BaseException):
             raise reply
         return reply
 
+    def _has_ended(self) -> bool:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(GRACE_SECONDS / 10)
+        return self._process.returncode is not None
+
     def _ended(self, waiting: list[str]) -> str:
         """Why nothing comes any more. waiting: the conversations that it still had to replay."""
         how = _how(self._process.wait())
-        if not waiting:
-            return f"bot {self._task.bot!r} ended its process as it was loaded: {how}"
-        running = one_of(waiting[: self._task.settings.concurrency])
-        return f"{running}: bot {self._task.bot!r} ended its process: {how}"
+        when = "" if waiting else " as it was loaded"
+        return f"{self._doing(waiting)} ended its process{when}: {how}"
+
+    def _doing(self, waiting: list[str]) -> str:
+        bot = f"bot {self._task.bot!r}"
+        running = waiting[: self._task.settings.concurrency]
+        return f"{one_of(running)}: {bot}" if running else bot
 
 
 def _read(source: IO[bytes]) -> Reply:
