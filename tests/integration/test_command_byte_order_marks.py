@@ -25,6 +25,8 @@ FILES = {
     b'"frames":[]}]}]',
     "multiwoz": b'{"a":{"log":[{"text":"hi","metadata":{}}]}}',
     "naif": b'{"a":{"unit":"u","state":"s","time":1602775249799,"active":true}}',
+    "atif": b'{"schema_version":"ATIF-v1.8","session_id":"a","agent":{"name":"b","version":"1"},'
+    b'"steps":[{"step_id":1,"source":"user","message":"hi"}]}',
     "rasa-tracker": b'{"sender_id":"a","latest_event_time":2.0,"events":%s}' % EVENTS.encode(),
     "rasa-mongo": b'{"_id":{"$oid":"5f"},"sender_id":"a","events":%s}' % EVENTS.encode(),
     "rasa-dynamo": b'{"sender_id":{"S":"a"},"events":{"L":[{"M":{"event":{"S":"pause"}}}]}}',
