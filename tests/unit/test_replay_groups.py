@@ -255,6 +255,12 @@ def test_a_change_that_a_text_has_several_times_is_shown_once() -> None:
     assert difference(one, one.replace("it is", "that is")) == "“it” → “that”"
 
 
+def test_a_long_preamble_to_short_and_long_texts_is_one_wording() -> None:
+    notice = "Please note that calls may be recorded for training and quality by our team."
+    texts = ["Bye.", "See you.", "What time?", "It's 5.", "Your table is booked for 4."]
+    assert {difference(text, f"{notice} {text}") for text in texts} == {f"“” → “{notice}”"}
+
+
 def test_what_masks_hide_is_not_in_a_key() -> None:
     async def bot(conversation: Any, message: UserUttered) -> list[str]:
         return [f"Ref {message.text}zz: not found"]

@@ -120,10 +120,12 @@ def _is_word(token: str) -> bool:
 
 
 def _is_another(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Whether it is a sentence of its own, as of a bot that says one thing to everybody."""
+    """Whether it is a sentence of its own, as of a bot that says one thing to everybody; not where
+    the one only has more in it."""
     said, instead = (Counter(filter(_is_word, map(str.casefold, text))) for text in (one, other))
     total = said.total() + instead.total()
-    return max(len(one), len(other)) > _SHORT and 5 * (said & instead).total() < total
+    is_long = max(len(one), len(other)) > _SHORT
+    return is_long and 5 * (said & instead).total() < total and all(_middles(one, other))
 
 
 def _middles(one: Sequence[str], other: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
