@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
 from turnlog.domain.events import Event, ToolCalled, ToolReturned
@@ -57,8 +57,12 @@ def answers(events: Iterable[tuple[int, Event]]) -> dict[int, ToolReturned]:
 
     events: with their numbers, oldest first. A call that was never answered is absent.
     """
+    return {call: returned for call, _, returned in answered(events)}
+
+
+def answered(events: Iterable[tuple[int, Event]]) -> Iterator[tuple[int, int, ToolReturned]]:
+    """The number of each call that was answered, then of its result, with the result."""
     open_calls = OpenCalls[int]()
-    found: dict[int, ToolReturned] = {}
     for number, event in events:
         if isinstance(event, ToolCalled):
             open_calls.made(event.call_id, number)
@@ -67,5 +71,4 @@ def answers(events: Iterable[tuple[int, Event]]) -> dict[int, ToolReturned]:
         if not isinstance(event, ToolReturned):
             continue
         if (call := open_calls.answered(event.call_id)) is not None:
-            found[call] = event
-    return found
+            yield call, number, event

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from turnlog.domain import events as e
-from turnlog.domain.calls import OpenCalls
+from turnlog.domain.calls import answered
 from turnlog.domain.consequences import Consequences, Numbered
 from turnlog.domain.mentions import Mentions
 from turnlog.domain.plain import dumps
@@ -23,7 +23,7 @@ def sources(number: int, event: e.Event, before: Sequence[Numbered]) -> list[int
     or of one of those calls, is in it, and of a message or an action always. Nothing else is
     guessed.
     """
-    calls = _calls([*before, (number, event)])
+    calls = {result: call for call, result, _ in answered([*before, (number, event)])}
     led_to = _led_to(before)
     values, found = _Values(event), set[int]()
     said = Mentions(_text(event))
@@ -49,21 +49,6 @@ def _led_to(before: Sequence[Numbered]) -> frozenset[int]:
     if not before or not isinstance(before[0][1], e.UserUttered):
         return frozenset(number for number, _ in before)
     return Consequences(before).of(before[0][0])
-
-
-def _calls(events: Iterable[Numbered]) -> dict[int, int]:
-    """The number of the call that each result answers."""
-    open_calls, found = OpenCalls[int](), dict[int, int]()
-    for number, event in events:
-        if isinstance(event, e.ToolCalled):
-            open_calls.made(event.call_id, number)
-            continue
-        open_calls.pause()
-        if isinstance(event, e.ToolReturned):
-            call = open_calls.answered(event.call_id)
-            if call is not None:
-                found[number] = call
-    return found
 
 
 def _has_value(event: e.Event) -> bool:

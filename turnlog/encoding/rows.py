@@ -385,9 +385,3 @@ _genesis = msgspec.msgpack.Decoder(tuple[bytes, str])
 def genesis_digest(skeleton: bytes) -> bytes:
     """The digest that every stream of a log begins with."""
     return digest(_ZEROS, 0, "genesis", _ZEROS, skeleton, b"")
-
-
-# --- names --------------------------------------------------------------------------------------
-
-
-# --- dropping -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from turnlog.domain.events import Event
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.streams import UPKEEP
 from turnlog.encoding.apart import BARE
-from turnlog.encoding.rows import TAGS, decode_skeleton, is_commit
+from turnlog.encoding.rows import TAGS, holds, is_commit
 from turnlog.engine.request import Request
 from turnlog.storage.recorder import Reader
 
@@ -28,7 +28,7 @@ def newest_first(reader: Reader, kinds: Sequence[type[Event]]) -> Iterator[Recor
     stream, before = reader.stream(UPKEEP), 2**62
     while stream and (rows := reader.rows_newest_first(stream.stream, before, _ROWS_AT_ONCE)):
         for row in rows:
-            if is_commit(row.topic) and not tags.isdisjoint(decode_skeleton(row.skeleton).tags):
+            if is_commit(row.topic) and holds(row.topic, row.skeleton, tags):
                 for recorded in [*row.commit(BARE).recorded_events()][::-1]:
                     if isinstance(recorded.event, tuple(kinds)):
                         yield recorded
