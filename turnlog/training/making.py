@@ -68,7 +68,7 @@ class Making:
             return conversation
         secret, leave = self._log.store.reader.secret, frozenset(self._plan.leave)
         redactor = Redactor(secret, known(conversation.events, leave))
-        events = redactor.events([*conversation.events], conversation.recorded[0].number)
+        events = redactor.events(conversation.events)
         pairs = zip(conversation.recorded, events, strict=True)
         return replace(conversation, recorded=tuple(replace(r, event=event) for r, event in pairs))
 

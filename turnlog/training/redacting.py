@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 from turnlog.domain.masks import saying
 from turnlog.domain.traits import Utterance
+from turnlog.projections.persons import names_in
 from turnlog.training.personal import LETTER, PersonalValue, found_in, kind_of
 from turnlog.training.rewriting import RewrittenConversation
 
@@ -30,11 +31,16 @@ def pseudonym(secret: bytes, value: str) -> str:
     made of digits for the same digits.
     """
     kind = kind_of(value)
-    folded = " ".join(unicodedata.normalize("NFKC", value).casefold().split())
+    folded = _folded(unicodedata.normalize("NFKC", value))
     if kind in ("phone", "card", "account"):
         folded = "".join(filter(str.isalnum, folded))
     digest = hmac.digest(secret, b"\x1fvalue " + folded.encode("utf-8", "surrogatepass"), "sha256")
     return f"{kind}-{digest[:5].hex()}"
+
+
+def _folded(text: str) -> str:
+    """In any case of letters, with any spaces between its words."""
+    return " ".join(text.casefold().split())
 
 
 def known(events: Iterable[e.Event], leave: Collection[str] = ()) -> set[str]:
@@ -42,22 +48,26 @@ def known(events: Iterable[e.Event], leave: Collection[str] = ()) -> set[str]:
 
     leave: slots and entities whose values may be read.
     """
+    found = {name for event, text in _about(events) for name in _known_of(event, text, leave)}
+    return {text for text in map(str.strip, found) if _is_worth_it(text)}
+
+
+def _about(events: Iterable[e.Event]) -> Iterator[tuple[e.Event, str]]:
+    """All events of a conversation, each with the text it is about: of the message that it names,
+    else what the user said last.
+    """
     texts: dict[int, str] = {}
-    found: set[str] = set()
     latest = ""
     for number, event in enumerate(events, 1):
         if isinstance(event, Utterance):
             texts[number] = event.text or ""
             latest = texts[number] if isinstance(event, e.UserUttered) else latest
-        about = texts.get(getattr(event, "message", None) or 0, latest)
-        found.update(_known_of(event, about, leave))
-    return {text for text in map(str.strip, found) if _is_worth_it(text)}
+        yield event, texts.get(getattr(event, "message", None) or 0, latest)
 
 
 def _known_of(event: e.Event, text: str, leave: Collection[str]) -> Iterator[str]:
-    if isinstance(event, e.UserIdentified | e.IdentityMerged):
-        yield from (event.user, getattr(event, "other", event.user))
-    elif isinstance(event, e.UserUttered) and event.name:
+    yield from names_in(event)
+    if isinstance(event, e.UserUttered) and event.name:
         yield event.name
     elif isinstance(event, e.SlotSet) and event.name not in leave:
         yield from _leaves(event.value)
@@ -94,24 +104,16 @@ class Redactor:
 
     def __init__(self, secret: bytes, values: Collection[str]) -> None:
         self._secret = secret
-        self._values = {" ".join(value.casefold().split()) for value in values}
+        self._done: dict[str, RewrittenConversation] = {}
+        self._values = {*map(_folded, values)}
         ordered = sorted(values, key=len, reverse=True)
         self._pattern = (
             re.compile("|".join(map(_looks, ordered)), re.IGNORECASE) if values else None
         )
 
-    def events(self, events: Sequence[e.Event], first: int = 1) -> tuple[e.Event, ...]:
-        """first: the number of the first of them."""
-        texts: dict[int, RewrittenConversation] = {}
-        latest = RewrittenConversation("", [])
-        redacted: list[e.Event] = []
-        for number, event in enumerate(events, first):
-            about = texts.get(getattr(event, "message", None) or 0, latest)
-            redacted.append(self._event(event, about))
-            if isinstance(event, Utterance):
-                texts[number] = self._rewritten(event.text or "")
-                latest = texts[number] if isinstance(event, e.UserUttered) else latest
-        return tuple(redacted)
+    def events(self, events: Iterable[e.Event]) -> tuple[e.Event, ...]:
+        """events: all of the conversation."""
+        return tuple(self._event(event, self._rewritten(text)) for event, text in _about(events))
 
     def _event(self, event: e.Event, about: RewrittenConversation) -> e.Event:
         changed = {name: self._any(getattr(event, name), about) for name in saying(type(event))}
@@ -152,9 +154,15 @@ class Redactor:
         return replace(struct, **changed)
 
     def _is_known(self, text: str) -> bool:
-        return " ".join(text.casefold().split()) in self._values
+        return _folded(text) in self._values
 
     def _rewritten(self, text: str) -> RewrittenConversation:
+        """What is said once is asked for by each event about it."""
+        if text not in self._done:
+            self._done[text] = self._rewrite(text)
+        return self._done[text]
+
+    def _rewrite(self, text: str) -> RewrittenConversation:
         places = list(found_in(text))
         if self._pattern is not None:
             places += [
