@@ -53,21 +53,15 @@ class Pins:
         """Of what is made of a conversation, what the manifest names and nobody revoked."""
         entries = self._entries[part][id]
         wanted = Counter(entry.sha256 for entry in entries)
-        found = Counter(map(digest_of, made)) & wanted
-        kept = []
-        for example in made:
-            if found[digest := digest_of(example)]:
-                found[digest] -= 1
-                wanted[digest] -= 1
-                kept.append(example)
+        kept = [(digest, x) for x in made if _take(wanted, digest := digest_of(x))]
         self._leave([entry for entry in entries if _take(wanted, entry.sha256)])
         self._kept += len(kept)
         self._others += not kept
         theirs = {entry.sha256 for entry in entries if self._shows(entry)}
         mine = [
             x
-            for x in kept
-            if digest_of(x) not in theirs and not self._has(id, (x.first_event, x.last_event))
+            for digest, x in kept
+            if digest not in theirs and not self._has(id, (x.first_event, x.last_event))
         ]
         self.revoked += len(kept) - len(mine)
         return mine
