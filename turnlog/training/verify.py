@@ -96,13 +96,10 @@ def _examples(
 ) -> Iterator[Finding]:
     """Examples whose content changed, that are gone, and that the manifest does not know."""
     remade = _by_place(again)
-    gone: set[str] = set()
     for place, entry in _by_place(noted).items():
         other = remade.pop(place, None)
         if other is None:
-            if entry.conversation not in log:
-                gone.add(entry.conversation)
-            what = _why_missing(entry, gone)
+            what = _why_missing(entry, log)
         elif other.sha256 != entry.sha256:
             what = "the example is another one than the log gives"
         else:
@@ -113,8 +110,8 @@ def _examples(
         yield Finding(what, entry.file, entry.conversation, entry.events)
 
 
-def _why_missing(entry: ManifestEntry, gone: set[str]) -> str:
-    if entry.conversation in gone:
+def _why_missing(entry: ManifestEntry, log: Turnlog) -> str:
+    if entry.conversation not in log:
         return "the conversation is deleted or not there"
     return "the log gives no such example"
 
@@ -125,11 +122,8 @@ def _named(
     """What cannot be made again, without what only moved because of that."""
     found = {(each.file, each.conversation, each.events): each for each in differ}
     for entry in gone:
-        missing = set() if entry.conversation in log else {entry.conversation}
-        finding = Finding(
-            _why_missing(entry, missing), entry.file, entry.conversation, entry.events
-        )
-        yield found.get((entry.file, entry.conversation, entry.events), finding)
+        place = (entry.file, entry.conversation, entry.events)
+        yield found.get(place) or Finding(_why_missing(entry, log), *place)
 
 
 def _by_place(
