@@ -127,10 +127,10 @@ def _taken_over(paths: Iterable[Path]) -> Iterator[Claim]:
         for at in range(1, len(path.messages)):
             before, after = path.messages[at - 1], path.messages[at]
             if after.is_human and before.side == "assistant" and not before.is_human:
-                for event in range(before.end, after.first):
-                    if _takes_over(path.seen.events[event]):
-                        yield _claim_of(path, at, event)
-                        break
+                between = range(before.end, after.first)
+                takes = (event for event in between if _takes_over(path.seen.events[event]))
+                if (event := next(takes, None)) is not None:
+                    yield _claim_of(path, at, event)
 
 
 def _takes_over(event: e.Event) -> bool:
