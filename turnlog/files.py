@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import sys
@@ -35,6 +36,12 @@ def is_stream(path: Path) -> bool:
 def _is_descriptor(path: Path) -> bool:
     """Whether a path names a file that whoever started us has opened, whatever that is."""
     return str(path).startswith(("/dev/std", "/dev/fd/", "/proc/"))
+
+
+def sha256_of(path: Path) -> str:
+    """Of the file's content, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class OutgoingFile:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import BinaryIO
 
 from turnlog.domain.events import ConversationExported
 from turnlog.engine.log import Turnlog
 from turnlog.engine.upkeep import record
-from turnlog.files import is_stream
+from turnlog.files import is_stream, sha256_of
 from turnlog.serializers.shared.plain import dumps
 from turnlog.training.manifest import header
 from turnlog.training.plan import ExportPlan
@@ -54,9 +55,5 @@ class Ledger:
 
 
 def _digest(manifest: BinaryIO) -> str | None:
-    from pathlib import Path
-
-    if is_stream(Path(manifest.name)):
-        return None
-    with open(manifest.name, "rb") as written:
-        return hashlib.file_digest(written, "sha256").hexdigest()
+    path = Path(manifest.name)
+    return None if is_stream(path) else sha256_of(path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
+from turnlog.files import sha256_of
 from turnlog.training import manifest
 from turnlog.training.card.card import Card
 from turnlog.training.ledger import Ledger
@@ -39,8 +39,7 @@ def without(
     is no manifest of this log's.
     """
     noted = read(log, path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    pins = Pins(noted, Revoked(log, person), manifest=digest)
+    pins = Pins(noted, Revoked(log, person), manifest=sha256_of(path))
     plan = replace(noted.plan, pinned=True, ids=None, where=None)
     out = out or _beside(path, noted)
     if out.absolute() == _place(path, noted).absolute():

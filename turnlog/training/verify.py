@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.engine.log import Turnlog
+from turnlog.files import sha256_of
 from turnlog.storage.private_folder import PrivateFolder
 from turnlog.training import manifest
 from turnlog.training.leaks import Leak
@@ -85,10 +85,8 @@ def _files(noted: Manifest, folder: Path) -> Iterator[Finding]:
         path = folder / name
         if not path.is_file():
             yield Finding("the file is not there", name)
-            continue
-        with path.open("rb") as opened:
-            if hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256:
-                yield Finding("the file is not the one that was written", name)
+        elif sha256_of(path) != file.sha256:
+            yield Finding("the file is not the one that was written", name)
 
 
 def _examples(

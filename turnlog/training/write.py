@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +15,7 @@ from msgspec.structs import replace
 
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
-from turnlog.files import OutgoingFile, is_stream
+from turnlog.files import OutgoingFile, is_stream, sha256_of
 from turnlog.serializers.shared.codec import Example
 from turnlog.training import manifest
 from turnlog.training.card.card import Card
@@ -233,9 +232,8 @@ class _Run:
 
 
 def _described(file: BinaryIO, examples: int) -> File:
-    with open(file.name, "rb") as written:
-        digest = hashlib.file_digest(written, "sha256").hexdigest()
-    return File(examples, os.stat(file.name).st_size, digest)
+    path = Path(file.name)
+    return File(examples, path.stat().st_size, sha256_of(path))
 
 
 @contextmanager
