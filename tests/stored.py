@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from turnlog.storage.recorder import Reader
+from turnlog.storage.reader import Reader
 from turnlog.storage.rows import Row, Snapshot
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import turnlog
 from turnlog import UserUttered
 from turnlog.errors import TurnlogError
-from turnlog.storage.recorder import Reader
+from turnlog.storage.reader import Reader
 
 
 def test_closing_under_readers_ends_their_reading_and_nothing_else(tmp_path: Path):

@@ -22,7 +22,8 @@ from turnlog.proof.keys import Verifier
 from turnlog.proof.merkle import HASH_BYTES
 from turnlog.proof.note import Note
 from turnlog.proof.tiles import WIDTH, Read, Tiles, grown, hashes_of
-from turnlog.storage.recorder import Recorder, Scan
+from turnlog.storage.reader import Scan
+from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Row, has_types
 from turnlog.storage.subscription import BATCH_COMMITS
 

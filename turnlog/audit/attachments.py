@@ -13,7 +13,8 @@ from turnlog.audit.fault import Fault, Tell
 from turnlog.errors import StorageError
 from turnlog.storage.contents import CHUNK, CHUNKS_AT_ONCE
 from turnlog.storage.lookups import attachment_name, stream_secret
-from turnlog.storage.recorder import Reader, Scan, Transaction
+from turnlog.storage.reader import Reader, Scan
+from turnlog.storage.recorder import Transaction
 from turnlog.storage.rows import AHEAD, EVERY_CHUNK, BlobChunk, Row, has_types
 from turnlog.storage.subscription import batches
 

@@ -19,7 +19,7 @@ from turnlog.encoding.rows import decode_skeleton, disagreements, is_commit
 from turnlog.errors import OutOfRange, StorageError
 from turnlog.projections.history import StoredHistory
 from turnlog.projections.stream_rows import StreamRows
-from turnlog.storage.recorder import Scan
+from turnlog.storage.reader import Scan
 from turnlog.storage.rows import Head, Row, SealedRow, Snapshot, Stream, has_types
 
 

@@ -15,7 +15,8 @@ from turnlog.domain.streams import UPKEEP
 from turnlog.encoding import rows as encoding
 from turnlog.errors import StorageError
 from turnlog.storage.end import End
-from turnlog.storage.recorder import Recorder, Scan
+from turnlog.storage.reader import Scan
+from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Genesis, Head, Row, SealedRow, Stream, has_types
 
 

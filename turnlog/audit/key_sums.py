@@ -13,7 +13,7 @@ from turnlog.encoding.apart import BARE
 from turnlog.encoding.rows import is_commit
 from turnlog.errors import StorageError
 from turnlog.storage.lookups import fork_lookup, repeat_lookups
-from turnlog.storage.recorder import Scan
+from turnlog.storage.reader import Scan
 from turnlog.storage.rows import Key, Row, has_types
 
 

@@ -15,7 +15,7 @@ from turnlog.storage.checkpoints import ALL, over
 from turnlog.storage.copying import END
 from turnlog.storage.high_water import HighWater
 from turnlog.storage.private_folder import PrivateFolder
-from turnlog.storage.recorder import Reader, Scan
+from turnlog.storage.reader import Reader, Scan
 from turnlog.storage.rows import HEADS, Checkpoint, Entry, Row, has_types
 from turnlog.storage.sqlite import SqliteRecorder
 from turnlog.storage.subscription import batches

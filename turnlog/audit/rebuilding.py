@@ -16,7 +16,8 @@ from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import rebuild as rebuild_one
 from turnlog.projections.rebuilding import rebuild_heads
 from turnlog.projections.tree import TREE
-from turnlog.storage.recorder import Recorder, Scan
+from turnlog.storage.reader import Scan
+from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import HEADS, Checkpoint, Head
 
 _KEPT_FAULTS = 100

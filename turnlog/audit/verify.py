@@ -32,7 +32,8 @@ from turnlog.projections import PROJECTIONS
 from turnlog.projections.projection import AnyProjection
 from turnlog.projections.tree import TREE
 from turnlog.storage.end import End
-from turnlog.storage.recorder import Recorder, Scan
+from turnlog.storage.reader import Scan
+from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import (
     HEADS,
     Genesis,

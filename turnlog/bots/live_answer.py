@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol, get_args
+from typing import Protocol, get_args
 
 from msgspec.structs import replace
 
@@ -15,10 +15,8 @@ from turnlog.domain.commit import Commit
 from turnlog.domain.events import AnswerMeasured, BotUttered, Event, MessageUnderstood
 from turnlog.domain.traits import Part
 from turnlog.encoding.values import copied, same
+from turnlog.engine.request import Recorded
 from turnlog.errors import BotError
-
-if TYPE_CHECKING:
-    from turnlog.bots.live import LiveConversation
 
 WORDS = (BotUttered, MessageUnderstood, AnswerMeasured, *get_args(Part))
 """Said again by a bot that is driven again, they count as said, whatever the words are now."""
@@ -44,16 +42,34 @@ class Nobody:
         pass
 
 
+class Keeper(Protocol):
+    """Keeps what a bot says and sees in one conversation.
+
+    cause: number of the message's event. last_event: of the last event that the bot has seen.
+    """
+
+    cause: int
+    last_event: int
+
+    def note_activity(self) -> None:
+        """The bot is at work."""
+
+    async def keep(self, event: Event, key: str) -> Recorded:
+        """Record once, however long the log is away."""
+        ...
+
+    async def go_to(self, event: int) -> None:
+        """See the conversation as it was after an event, unless more of it was seen."""
+
+
 class LiveAnswer:
     """Hears a bot. known: the pieces that were recorded when it was asked before.
 
     streams: whether the bot yields its answer.
     """
 
-    def __init__(
-        self, conversation: LiveConversation, known: Iterable[Commit], audience: Audience
-    ) -> None:
-        self._conversation = conversation
+    def __init__(self, keeper: Keeper, known: Iterable[Commit], audience: Audience) -> None:
+        self._keeper = keeper
         self._known = deque(known)
         self._audience = audience
         self._draft = Draft()
@@ -68,10 +84,10 @@ class LiveAnswer:
     async def chunk(self, text: str) -> None:
         """Show a piece, unless its message was recorded before."""
         self.check_open()
-        self._conversation.note_activity()
+        self._keeper.note_activity()
         first = self._draft.add(text)
         if not self._is_known(BotUttered):
-            await self._audience.preview(text, first, self._conversation.last_event)
+            await self._audience.preview(text, first, self._keeper.last_event)
 
     async def take(self, event: Event) -> None:
         await self.end_message(event)
@@ -98,20 +114,20 @@ class LiveAnswer:
         self.check_open()
         self._keeping = asyncio.ensure_future(self._kept(event))
         await asyncio.shield(self._keeping)
-        self._conversation.note_activity()
+        self._keeper.note_activity()
 
     async def _kept(self, event: Event) -> None:
         while self._known:
             commit = self._known.popleft()
             self._pieces += 1
             if any(_is_said_again(stored, event) for stored in commit.events):
-                await self._conversation.go_to(commit.last_event)
+                await self._keeper.go_to(commit.last_event)
                 await self._audience.kept(commit.events)
                 return
         self._pieces += 1
-        caused = event if event.cause else replace(event, cause=self._conversation.cause)
-        key = piece_key(self._conversation.cause, self._pieces)
-        recorded = await self._conversation.keep(caused, key)
+        caused = event if event.cause else replace(event, cause=self._keeper.cause)
+        key = piece_key(self._keeper.cause, self._pieces)
+        recorded = await self._keeper.keep(caused, key)
         await self._audience.kept(recorded.events)
 
     def _is_known(self, kind: type[Event]) -> bool:

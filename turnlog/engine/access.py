@@ -11,7 +11,7 @@ from turnlog.domain.streams import ACCESS, UPKEEP
 from turnlog.engine.log import Turnlog
 from turnlog.engine.request import Request
 from turnlog.engine.upkeep import newest_first, record
-from turnlog.storage.recorder import Reader
+from turnlog.storage.reader import Reader
 from turnlog.storage.rows import erased
 
 

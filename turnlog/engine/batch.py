@@ -34,7 +34,8 @@ from turnlog.projections.live_head import LiveHead
 from turnlog.projections.stream_rows import StreamRows
 from turnlog.storage.contents import StoredContents
 from turnlog.storage.lookups import fork_lookup, forks_lookup
-from turnlog.storage.recorder import Reader, Transaction
+from turnlog.storage.reader import Reader
+from turnlog.storage.recorder import Transaction
 from turnlog.storage.rows import Genesis, Key, Random, Row, Stream, WrittenRow
 
 _HIDING = frozenset(HIDING)
@@ -406,7 +407,7 @@ class _Rows(StreamRows):
     def __init__(self, batch: Batch, head: LiveHead) -> None:
         super().__init__(
             batch._reader, batch._heads, head.conversation, head.stream, head.life,
-            is_fork=head.state.lineage.origin is not None,
+            is_fork=head.is_fork,
         )  # fmt: skip
         self._batch = batch
 

@@ -42,7 +42,8 @@ from turnlog.errors import VersionConflict
 from turnlog.projections.heads import Heads
 from turnlog.storage.checkpoints import close_over
 from turnlog.storage.contents import StoredContents
-from turnlog.storage.recorder import Reader, Recorder, Transaction
+from turnlog.storage.reader import Reader
+from turnlog.storage.recorder import Recorder, Transaction
 from turnlog.storage.rows import Checkpoint, Genesis, Row, Stream
 from turnlog.storage.subscription import Subscription, batches
 

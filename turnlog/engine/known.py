@@ -13,7 +13,7 @@ from turnlog.encoding.apart import Contents
 from turnlog.projections.live_head import LiveHead
 from turnlog.projections.tail import Tail
 from turnlog.storage.lookups import message_lookup, repeat_lookup, repeat_lookups
-from turnlog.storage.recorder import Reader
+from turnlog.storage.reader import Reader
 from turnlog.storage.rows import Row
 
 _AT_ONCE = 500

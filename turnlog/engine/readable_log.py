@@ -18,15 +18,17 @@ from turnlog.engine.arguments import check_known, is_id
 from turnlog.engine.eventsourcing import ConversationApplication
 from turnlog.errors import OutOfRange, Restricted, UnknownConversation
 from turnlog.projections import PROJECTIONS
+from turnlog.projections.heads import Heads
 from turnlog.projections.history import StoredHistory
 from turnlog.projections.lagging import LaggingView
 from turnlog.projections.live_head import LiveHead
 from turnlog.projections.projection import catch_up
 from turnlog.projections.shown_commits import shown_commits
-from turnlog.projections.stream_rows import LivingRows, StreamRows
+from turnlog.projections.stream_rows import StreamRows
 from turnlog.projections.view import StoredView
 from turnlog.storage.contents import opened
 from turnlog.storage.lookups import key_lookup
+from turnlog.storage.reader import Reader
 
 Choice = Callable[[Iterator[LiveHead]], Iterator[LiveHead]]
 """Gives some of the heads, in the same order."""
@@ -63,16 +65,8 @@ class ReadableLog(ConversationApplication):
         if life not in (None, head.life):
             head, newest = self._past_life(id, life, deleted=deleted)
         history = self._history(head) if deleted else self.past(head)
-        if turn is not None:
-            state = history.state_after_turn(turn)
-        elif event is not None:
-            state = history.state(event)
-        elif time is not None:
-            state = history.state_at_time(time)
-        elif version is not None and version != head.version:
-            state = history.state_at_version(version)
-        else:
-            state = newest
+        earlier = None if version == head.version else version
+        state = _state_at(history, turn, event, time, earlier) or newest
         redactions = history.redactions() if newest.redacted else None
         is_newest = state.event == newest.event and not newest.deleted
         return Conversation(
@@ -105,7 +99,7 @@ class ReadableLog(ConversationApplication):
 
         Reading it raises UnknownConversation once that life is deleted.
         """
-        return StoredHistory(LivingRows.of(self.store.reader, self.current, head))
+        return StoredHistory(_LivingRows(self.store.reader, self.current, head))
 
     def _history(self, head: LiveHead) -> StoredHistory:
         """The same, deleted or not."""
@@ -232,3 +226,38 @@ class ReadableLog(ConversationApplication):
         """
         bound = attachment.is_bound
         return attachment.open() if bound else opened(self.store.reader, attachment)
+
+
+def _state_at(
+    history: StoredHistory,
+    turn: int | None,
+    event: int | None,
+    time: float | None,
+    version: int | None,
+) -> State | None:
+    """At the one moment that is given; None where none is."""
+    if turn is not None:
+        return history.state_after_turn(turn)
+    if event is not None:
+        return history.state(event)
+    if time is not None:
+        return history.state_at_time(time)
+    return None if version is None else history.state_at_version(version)
+
+
+class _LivingRows(StreamRows):
+    """Rows of a life, for as long as it is neither deleted nor restricted.
+
+    Reading raises UnknownConversation once it is, whether or not the conversation has begun anew.
+    """
+
+    def __init__(self, reader: Reader, heads: Heads, head: LiveHead) -> None:
+        super().__init__(
+            reader, heads, head.conversation, head.stream, head.life, is_fork=head.is_fork
+        )
+        self._heads = heads
+
+    @property
+    def _reader(self) -> Reader:
+        self._heads.check_living(self._given, self.conversation, self.stream)
+        return self._given

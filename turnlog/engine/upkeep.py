@@ -11,7 +11,7 @@ from turnlog.domain.streams import UPKEEP
 from turnlog.encoding.apart import BARE
 from turnlog.encoding.rows import TAGS, holds, is_commit
 from turnlog.engine.request import Request
-from turnlog.storage.recorder import Reader
+from turnlog.storage.reader import Reader
 
 _ROWS_AT_ONCE = 16
 

@@ -7,7 +7,8 @@ from turnlog.domain.events import KeyStoreUsed
 from turnlog.encoding.rows import TAGS, holds, is_commit
 from turnlog.errors import Corrupt, StorageError
 from turnlog.storage import urls
-from turnlog.storage.recorder import Reader, Recorder
+from turnlog.storage.reader import Reader
+from turnlog.storage.recorder import Recorder
 
 _TAGS = (TAGS[KeyStoreUsed],)
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from turnlog.errors import StorageError
 from turnlog.keys.sealing import ADDED_BYTES, Sealing, is_ordered
-from turnlog.storage.recorder import Reader, Scan
+from turnlog.storage.reader import Reader, Scan
 from turnlog.storage.rows import (
     BlobChunk,
     Body,

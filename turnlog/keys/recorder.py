@@ -10,7 +10,8 @@ from turnlog.encoding.rows import SEALED
 from turnlog.keys.reader import SealedReader, SealedScan
 from turnlog.keys.sealing import Sealing, whose
 from turnlog.keys.store import KeyStore
-from turnlog.storage.recorder import Reader, Recorder, Transaction
+from turnlog.storage.reader import Reader
+from turnlog.storage.recorder import Recorder, Transaction
 from turnlog.storage.rows import (
     BlobChunk,
     Checkpoint,

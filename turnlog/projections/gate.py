@@ -16,7 +16,8 @@ from turnlog.proof.backdating import is_backdated
 from turnlog.proof.checkpoint import LogCheckpoint, origin_of
 from turnlog.proof.merkle import HASH_BYTES
 from turnlog.proof.tiles import HEIGHT, WIDTH, Tiles, levels_of, widths
-from turnlog.storage.recorder import Reader, Recorder
+from turnlog.storage.reader import Reader
+from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Body, Head, Row, Stream, erased
 from turnlog.storage.subscription import batches
 

@@ -13,7 +13,6 @@ from itertools import groupby
 
 from turnlog.domain.events import ContentErased, KeyStoreUsed
 from turnlog.encoding.binary import encode
-from turnlog.encoding.names import decode_name
 from turnlog.encoding.rows import TAGS, holds, is_commit
 from turnlog.errors import (
     AnotherPast,
@@ -26,23 +25,14 @@ from turnlog.errors import (
 from turnlog.projections import derived_tables
 from turnlog.projections.following import Following
 from turnlog.projections.history import StoredHistory
-from turnlog.projections.known_redactions import KnownRedactions
+from turnlog.projections.known_rows import KnownRows
 from turnlog.projections.live_head import LiveHead
 from turnlog.projections.stream_rows import StreamRows
-from turnlog.projections.tail import Tail
 from turnlog.storage.checkpoints import close_over
-from turnlog.storage.links import (
-    AnyLinks,
-    CheckedRows,
-    Link,
-    Links,
-    beginning,
-    check_stream,
-    ending,
-)
 from turnlog.storage.lookups import fork_lookup, repeat_lookup
-from turnlog.storage.recorder import Reader, Recorder, Transaction
-from turnlog.storage.rows import HEADS, Head, Row, Snapshot, erased
+from turnlog.storage.reader import Reader
+from turnlog.storage.recorder import Recorder, Transaction
+from turnlog.storage.rows import HEADS, Head, Row
 from turnlog.storage.subscription import BATCH_COMMITS, check_past
 
 logger = logging.getLogger(__name__)
@@ -55,18 +45,12 @@ END = 2**62
 """Above every position."""
 
 
-class Heads:
-    """The heads of a log for one process; safe to use from several threads.
-
-    tail: what of it is known in memory. redactions: what of what was said is hidden.
-    """
+class Heads(KnownRows):
+    """The heads of a log for one process; safe to use from several threads."""
 
     def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
-        self._checked = CheckedRows()
+        super().__init__(recorder)
         self._erased = 0
-        self.tail = Tail()
-        self.redactions = KnownRedactions()
         self._generation = recorder.generation
 
     @property
@@ -85,7 +69,7 @@ class Heads:
         """Look what was recorded since the last look, whoever did."""
         if self.outdated:
             self._generation = self.recorder.generation
-            self._begin_again()
+            self.begin_again()
         was_empty = self.position == 0
         if self.position is None:
             self._check_clear(reader.tail(0, 1))
@@ -97,7 +81,7 @@ class Heads:
                 self._check_clear(rows[:1])
             if (erased := newest_erasure(rows, self._erased)) is not None:
                 self._erased = erased
-                self._begin_again()
+                self.begin_again()
                 self._follow_tables(reader)
             else:
                 self.tail.note(rows)
@@ -109,12 +93,6 @@ class Heads:
         if is_sealed and self.recorder.keys is None:
             what = "is sealed since it was opened: open it again with its keys"
             raise Unavailable(f"{self.recorder.url}: the log {what}")
-
-    def _begin_again(self) -> None:
-        """Nothing of what was known stays in memory."""
-        self._checked = CheckedRows()
-        self.tail.begin_again()
-        self.redactions = KnownRedactions()
 
     def _further(self, reader: Reader) -> Sequence[Row]:
         """The next rows, behind the one that was seen last. Raises AnotherPast if it is gone."""
@@ -204,47 +182,6 @@ class Heads:
     def key(self, lookup: bytes) -> int | None:
         """Position of the row of what a commit is known again by, if that came in the tail."""
         return self.tail.keys.get(lookup)
-
-    def links(
-        self,
-        reader: Reader,
-        conversation: str,
-        number: int,
-        life: int,
-        begin: Link | None = None,
-        end: Link | None = None,
-    ) -> AnyLinks:
-        """What checks the rows of one stream; begin: the row before the first, if there is one.
-
-        end: the last one that is read, in the origin of a fork, whose id may have been dropped.
-        """
-        if end is not None:
-            return self._links_of_origin(reader, number, begin, end)
-        head = self.tail.head(conversation) or reader.head(conversation)
-        stream = reader.stream(conversation, life)
-        if stream is None or stream.stream != number:
-            raise Corrupt(f"conversation {conversation!r}: it is not found by its id")
-        genesis = self.recorder.genesis.digest
-        check_stream(conversation, stream, genesis)
-        if head is not None and head.stream == number:
-            end = Link(head.version, head.digest)
-        else:
-            end = ending(reader, conversation, life)
-        begin = begin or beginning(reader, conversation, life, genesis)
-        return Links(conversation, stream, begin, end, self._checked)
-
-    def _links_of_origin(self, reader: Reader, number: int, begin: Link | None, end: Link) -> Links:
-        stream = reader.stream_of(number)
-        assert stream is not None, "its rows were found by it"
-        name = erased(number) if stream.name is None else decode_name(stream.name)
-        genesis = self.recorder.genesis.digest if stream.life == 1 else None
-        return Links(name, stream, begin or Link(0, genesis), end, self._checked)
-
-    def snapshot(
-        self, stream: int, *, event: int | None = None, turn: int | None = None
-    ) -> Snapshot | None:
-        """As a reader gives it, of those that the table does not have yet."""
-        return self.tail.snapshot(stream, event, turn)
 
     def every(self, reader: Reader) -> Iterator[LiveHead]:
         """Every conversation's head, in order of id."""

@@ -14,7 +14,7 @@ from turnlog.projections.projection import (
     set_aside,
 )
 from turnlog.projections.view import Found, StoredView
-from turnlog.storage.recorder import Reader
+from turnlog.storage.reader import Reader
 from turnlog.storage.rows import Row
 from turnlog.storage.subscription import batches
 

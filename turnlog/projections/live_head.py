@@ -46,6 +46,10 @@ class LiveHead(msgspec.Struct, frozen=True):
     def turn(self) -> int:
         return self.state.turn
 
+    @property
+    def is_fork(self) -> bool:
+        return self.state.lineage.origin is not None
+
     def stored(self) -> Head:
         state = self.state
         return Head(

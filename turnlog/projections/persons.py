@@ -15,7 +15,7 @@ from turnlog.projections.history import StoredHistory
 from turnlog.projections.stream_rows import StreamRows
 from turnlog.projections.view import KEYED, View, drop, place_of
 from turnlog.storage.lookups import commitment_of
-from turnlog.storage.recorder import Reader
+from turnlog.storage.reader import Reader
 from turnlog.storage.rows import Row
 
 _NAMING = frozenset([TAGS[UserIdentified], TAGS[IdentityMerged]])

@@ -24,7 +24,8 @@ from turnlog.projections.stream_rows import StreamRows
 from turnlog.projections.view import Buffer, View, drop
 from turnlog.storage.checkpoints import close_over
 from turnlog.storage.contents import StoredContents
-from turnlog.storage.recorder import Reader, Recorder, Transaction
+from turnlog.storage.reader import Reader
+from turnlog.storage.recorder import Recorder, Transaction
 from turnlog.storage.rows import Checkpoint, Row
 from turnlog.storage.subscription import BATCH_COMMITS, Subscription, check_past
 

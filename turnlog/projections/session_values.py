@@ -22,7 +22,7 @@ from turnlog.projections.projection import (
 )
 from turnlog.projections.view import View, reading
 from turnlog.storage.contents import StoredContents
-from turnlog.storage.recorder import Reader
+from turnlog.storage.reader import Reader
 from turnlog.storage.rows import Row
 
 VERSION = "version"

@@ -12,7 +12,7 @@ from turnlog.projections.history import StoredHistory
 from turnlog.projections.live_head import LiveHead
 from turnlog.projections.stream_rows import StreamRows
 from turnlog.storage.contents import StoredContents
-from turnlog.storage.recorder import Reader
+from turnlog.storage.reader import Reader
 from turnlog.storage.rows import Row
 
 

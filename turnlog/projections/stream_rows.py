@@ -7,7 +7,7 @@ from copy import copy
 from functools import cached_property
 from itertools import count, pairwise
 from math import ceil
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from turnlog.domain.events import Event, HistoryContinued
 from turnlog.domain.redactions import Redactions
@@ -15,14 +15,12 @@ from turnlog.encoding import rows as encoding
 from turnlog.encoding.apart import BARE, Contents
 from turnlog.encoding.names import decode_name
 from turnlog.errors import Corrupt
+from turnlog.projections.known_rows import KnownRows
 from turnlog.projections.live_head import LiveHead
 from turnlog.storage.contents import StoredContents
 from turnlog.storage.links import AnyLinks, Link, Unchecked
-from turnlog.storage.recorder import Reader
+from turnlog.storage.reader import Reader
 from turnlog.storage.rows import Body, Row, Snapshot, erased
-
-if TYPE_CHECKING:  # which read the rows of a past too
-    from turnlog.projections.heads import Heads
 
 _FIRST, _FIRST_BACK, _BATCH, _LARGEST_BATCH = 16, 24, 64, 256
 _NEWEST = 2**62
@@ -37,7 +35,7 @@ class StreamRows:
 
     Those of a fork begin with rows of its origin, up to the event that it goes on from.
 
-    stream: its number; 0 of a conversation that has not begun, which has no rows. heads: know its
+    stream: its number; 0 of a conversation that has not begun, which has no rows. known: its
     newest row and its newest snapshots; without them nothing is checked, for whoever looks for
     faults. is_fork: None where that has to be looked up.
     """
@@ -51,7 +49,7 @@ class StreamRows:
     def __init__(
         self,
         reader: Reader,
-        heads: Heads | None,
+        known: KnownRows | None,
         conversation: str,
         stream: int = 0,
         life: int = 1,
@@ -59,7 +57,7 @@ class StreamRows:
         is_fork: bool | None = None,
     ) -> None:
         self._given = reader
-        self._heads = heads
+        self._known = known
         self.conversation = conversation
         self.life = life
         self.stream = stream
@@ -67,10 +65,10 @@ class StreamRows:
         self._end: Link | None = None
 
     @classmethod
-    def of(cls, reader: Reader, heads: Heads | None, one: LiveHead | Row) -> Self:
+    def of(cls, reader: Reader, known: KnownRows | None, one: LiveHead | Row) -> Self:
         """Those of the life that a head or a row belongs to."""
-        is_fork = one.state.lineage.origin is not None if isinstance(one, LiveHead) else None
-        return cls(reader, heads, one.conversation, one.stream, one.life, is_fork=is_fork)
+        is_fork = one.is_fork if isinstance(one, LiveHead) else None
+        return cls(reader, known, one.conversation, one.stream, one.life, is_fork=is_fork)
 
     @property
     def _reader(self) -> Reader:
@@ -79,8 +77,8 @@ class StreamRows:
     @cached_property
     def contents(self) -> Contents:
         """Gives what stands apart from the rows, once an event is shown."""
-        heads = self._heads
-        return StoredContents(self._given, None if heads is None else heads.recorder)
+        known = self._known
+        return StoredContents(self._given, None if known is None else known.recorder)
 
     def bodies(self, begin: Snapshot | None = None) -> Iterator[tuple[StreamRows, Iterable[Body]]]:
         """The rows after a snapshot, oldest first, in batches, and of which stream they are.
@@ -140,8 +138,8 @@ class StreamRows:
 
     def _version_of(self, event: int) -> int:
         """Of the row that holds an event; the newest where that is not far behind."""
-        if self._end is None and self._heads is not None:
-            head = self._heads.tail.head(self.conversation)
+        if self._end is None and self._known is not None:
+            head = self._known.tail.head(self.conversation)
             if head is not None and head.stream == self.stream and event > head.event - _FIRST_BACK:
                 return _NEWEST
         row = self._row_of(event)
@@ -176,23 +174,23 @@ class StreamRows:
     def _own_snapshot(self, event: int | None, turn: int | None) -> Snapshot | None:
         if not self.stream:
             return None
-        reader, heads = self._reader, self._heads
-        due = heads.snapshot(self.stream, event=event, turn=turn) if heads else None
+        reader, known = self._reader, self._known
+        due = known.snapshot(self.stream, event=event, turn=turn) if known else None
         return due or reader.snapshot(self.stream, event=event, turn=turn)
 
     def redactions(self, events: Callable[[int], Iterable[Event]]) -> Redactions:
         """What the redactions of its conversation hide; events: those above a number."""
-        if self._heads is None or not self.stream:
+        if self._known is None or not self.stream:
             return Redactions(enumerate(events(0), 1))
-        return self._heads.redactions.of(self.stream, events, keep=self.is_committed)
+        return self._known.redactions.of(self.stream, events, keep=self.is_committed)
 
     def _links(self, reader: Reader, begin: Link | None = None) -> AnyLinks:
-        if self._heads is None or not self.stream:
+        if self._known is None or not self.stream:
             return Unchecked(begin)
         if begin is None and self.origin is not None:
             begin = self.origin._end
             begin = begin and Link(0, begin.digest)
-        return self._heads.links(
+        return self._known.links(
             reader, self.conversation, self.stream, self.life, begin, self._end
         )
 
@@ -271,7 +269,7 @@ class StreamRows:
         if (stream := self._reader.stream_of(number)) is None:
             raise self._lost(self._first[1])
         name = erased(number) if stream.name is None else decode_name(stream.name)
-        return StreamRows(self._reader, self._heads, name, number, stream.life)
+        return StreamRows(self._reader, self._known, name, number, stream.life)
 
     def _shared_of(self, parent: StreamRows) -> StreamRows:
         """Those of them, or of what they go on from, that this one goes on from."""
@@ -287,19 +285,6 @@ class StreamRows:
         what = f"event {continued.event} of stream {continued.conversation}"
         why = "is not there, or was changed"
         return Corrupt(f"conversation {self.conversation!r} goes on from {what}, which {why}")
-
-
-class LivingRows(StreamRows):
-    """The same, for as long as the conversation is neither deleted nor restricted.
-
-    Reading raises UnknownConversation once it is, whether or not it has begun anew.
-    """
-
-    @property
-    def _reader(self) -> Reader:
-        if self._heads is not None:
-            self._heads.check_living(self._given, self.conversation, self.stream)
-        return self._given
 
 
 def _numbers(row: Row) -> Numbers:

@@ -12,8 +12,9 @@ from turnlog.projections.view import Buffer, Entries, reading
 from turnlog.proof import merkle
 from turnlog.proof.checkpoint import LogCheckpoint, origin_of
 from turnlog.proof.tiles import Tiles, grown
+from turnlog.storage.reader import Reader
 from turnlog.storage.recent_digests import RecentDigests
-from turnlog.storage.recorder import Reader, Recorder
+from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Row
 from turnlog.storage.subscription import batches
 

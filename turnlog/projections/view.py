@@ -11,7 +11,7 @@ from turnlog.domain.arguments import check_count
 from turnlog.domain.values import is_text
 from turnlog.encoding import binary
 from turnlog.errors import Corrupt
-from turnlog.storage.recorder import Reader
+from turnlog.storage.reader import Reader
 
 
 class Entries(Protocol):

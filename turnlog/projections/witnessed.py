@@ -11,7 +11,8 @@ from turnlog.encoding.rows import is_commit
 from turnlog.errors import Rewritten
 from turnlog.projections.gate import Gate, name_of
 from turnlog.storage.lookups import ID_BYTES, lookup_of, repeat_lookups
-from turnlog.storage.recorder import Reader, Recorder, Transaction
+from turnlog.storage.reader import Reader
+from turnlog.storage.recorder import Recorder, Transaction
 from turnlog.storage.rows import HEADS, Body, Head, Row, Stream
 
 ROWS_AT_ONCE = 500

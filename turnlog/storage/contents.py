@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from turnlog.domain.attachment import Attachment
 from turnlog.errors import Corrupt
-from turnlog.storage.recorder import Reader, Recorder
+from turnlog.storage.reader import Reader
+from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import AboutChunk, BlobChunk, PlacedChunk
 
 if TYPE_CHECKING:  # in collections.abc from Python 3.12 on

@@ -20,7 +20,8 @@ from turnlog.storage.checkpoints import close_over
 from turnlog.storage.contents import CHUNKS_AT_ONCE
 from turnlog.storage.high_water import HighWater
 from turnlog.storage.private_folder import PrivateFolder
-from turnlog.storage.recorder import Recorder, Scan, Transaction
+from turnlog.storage.reader import Scan
+from turnlog.storage.recorder import Recorder, Transaction
 from turnlog.storage.rows import Checkpoint, Entry, Head, Key, Snapshot, Stream, has_types
 from turnlog.storage.sqlite import SqliteRecorder
 from turnlog.storage.sqlite_files import beside

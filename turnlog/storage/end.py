@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from turnlog.storage.recorder import Reader, Recorder
+from turnlog.storage.reader import Reader
+from turnlog.storage.recorder import Recorder
 
 
 class End:

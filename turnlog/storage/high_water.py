@@ -14,13 +14,11 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
+from typing import BinaryIO, NamedTuple, Self
 
 from turnlog.errors import Corrupt, StorageError
+from turnlog.storage.reader import Reader
 from turnlog.storage.rows import HEADS, Row
-
-if TYPE_CHECKING:
-    from turnlog.storage.recorder import Reader
 
 SLOT_BYTES = 4096
 """Apart by as much as a disk writes at once: a write that is cut off damages one of the two."""

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from turnlog.errors import StorageError, Unavailable
 from turnlog.storage.high_water import HighWater, HighWaterFile
-from turnlog.storage.recorder import Reader
+from turnlog.storage.reader import Reader
 from turnlog.storage.rows import HEADS, Checkpoint, Row
 from turnlog.storage.sqlite_files import OpenFiles
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from turnlog.encoding.names import decode_name, owner
 from turnlog.encoding.rows import commitments, digest
 from turnlog.errors import Corrupt, StorageError
+from turnlog.storage.reader import Reader
 from turnlog.storage.rows import Body, Row, Stream, check_types
-
-if TYPE_CHECKING:
-    from turnlog.storage.recorder import Reader
 
 KEPT_BATCHES = 10_000
 """Batches of rows, and single rows, that are remembered as checked."""

@@ -7,7 +7,8 @@ from typing import Any, Self
 
 from turnlog.domain.arguments import LARGEST, check_whole
 from turnlog.errors import AnotherPast, OutOfRange
-from turnlog.storage.recorder import Reader, Recorder
+from turnlog.storage.reader import Reader
+from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Row
 
 BATCH_COMMITS = 2000

@@ -27,7 +27,8 @@ from turnlog.encoding.names import encode_name
 from turnlog.encoding.rows import foreign_columns
 from turnlog.errors import AnotherPast, OutOfRange
 from turnlog.storage.lookups import key_lookup
-from turnlog.storage.recorder import Reader, Recorder
+from turnlog.storage.reader import Reader
+from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import (
     HEADS,
     BlobChunk,

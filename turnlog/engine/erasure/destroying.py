@@ -14,7 +14,7 @@ from turnlog.encoding.rows import TAGS, holds, is_commit
 from turnlog.engine.erasure.plan import ErasurePlan
 from turnlog.engine.erasure.unfinished import unfinished
 from turnlog.errors import StorageError
-from turnlog.storage.recorder import Reader
+from turnlog.storage.reader import Reader
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from turnlog.encoding.rows import TAGS, holds
 from turnlog.errors import InvalidEvent
 from turnlog.projections.persons import names_in
 from turnlog.storage.lookups import commitment_of
-from turnlog.storage.recorder import Reader, Recorder
+from turnlog.storage.reader import Reader
+from turnlog.storage.recorder import Recorder
 
 _ROWS_AT_ONCE = 500
 _RECORDS = frozenset([TAGS[ErasureRecorded]])

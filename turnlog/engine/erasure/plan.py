@@ -20,7 +20,7 @@ from turnlog.projections.history import StoredHistory
 from turnlog.projections.ledger import exported, rebuilt, unnamed
 from turnlog.projections.stream_rows import StreamRows
 from turnlog.storage.lookups import commitment_of, forks_lookup
-from turnlog.storage.recorder import Reader
+from turnlog.storage.reader import Reader
 from turnlog.storage.rows import Row, Stream
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from turnlog.domain.events import ErasureFinished, ErasureRecorded, LogVacuumed
 from turnlog.engine.upkeep import newest_first
-from turnlog.storage.recorder import Reader
+from turnlog.storage.reader import Reader
 
 _MARKS = (ErasureRecorded, ErasureFinished, LogVacuumed)
 
