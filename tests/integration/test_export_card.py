@@ -202,6 +202,23 @@ def test_the_same_export_has_the_same_card(db: str, facts: Path, tmp_path: Path)
     assert run("--db", db, "export", "--verify", one / "manifest.json").status == 0
 
 
+@pytest.mark.parametrize(
+    "name", ["README.md", "croissant.json", "lengths.svg", "dataset_info.json"]
+)
+def test_a_card_that_was_changed_is_not_the_one_that_was_written(
+    db: str, facts: Path, tmp_path: Path, name: str
+) -> None:
+    folder = written(db, facts, tmp_path / "data", "sharegpt")
+    verify = ("--db", db, "export", "--verify", folder / "manifest.json", "--json")
+    assert run(*verify).status == 0
+    (folder / name).write_text((folder / name).read_text() + "\n")
+    ran = run(*verify)
+    what = "the file is not the one that was written"
+    assert [(x["file"], x["what"]) for x in ran.json["findings"]] == [(name, what)]
+    (folder / name).unlink()
+    assert [x["what"] for x in run(*verify).json["findings"]] == ["the file is not there"]
+
+
 def test_the_card_says_what_was_taken_out(db: str, facts: Path, tmp_path: Path) -> None:
     folder = written(db, facts, tmp_path / "data")
     out = tmp_path / "less"

@@ -92,4 +92,4 @@ def _some(what: str, named: Iterable[str], count: int) -> None:
     for _, name in zip(range(SHOWN), named, strict=False):
         output.note(f"{what}: {name}")
     if count > SHOWN:
-        output.note(f"{what}: {count - SHOWN:,} more; the manifest names all of them")
+        output.note(f"{what}: {count - SHOWN:,} more; --json names all of them")

@@ -12,9 +12,6 @@ from turnlog.domain.dialogue import Dialogue
 from turnlog.serializers.shared.plain import dumps
 from turnlog.training.select import PastConversation
 
-LEAKS_NAMED = 100
-"""Leaks of a kind that are named one by one; the rest is counted."""
-
 
 class Leak(msgspec.Struct, frozen=True):
     """what: `user` or `text`, that several parts have in common; conversations: one of each."""
@@ -42,14 +39,13 @@ class Leaks:
         self._seen.setdefault((what, digest), {}).setdefault(part, id)
 
     def found(self) -> tuple[dict[str, int], list[Leak]]:
-        """How many of each kind there are, and the first ones."""
+        """How many of each kind there are, and all of them."""
         counts = {"text": 0, "user": 0}
         leaks = []
         for (what, _), parts in self._seen.items():
             if len(parts) > 1:
                 counts[what] += 1
-                if counts[what] <= LEAKS_NAMED:
-                    leaks.append(Leak(what, sorted(parts), [parts[p] for p in sorted(parts)]))
+                leaks.append(Leak(what, sorted(parts), [parts[p] for p in sorted(parts)]))
         return counts, leaks
 
 

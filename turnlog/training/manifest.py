@@ -110,8 +110,8 @@ class Totals(msgspec.Struct):
     has them too; held: how many of their events, and by which. faulty: must not be written;
     refused: have a value that the format cannot hold. together: conversations that are in the
     part of an earlier near-duplicate; between: in none, since they belong in several. leaking:
-    how many users and texts are in more than one part; leaks names the first ones.
-    contradictions: of pairs of answers that are left out for them.
+    how many users and texts are in more than one part, which leaks names. contradictions: of pairs
+    of answers that are left out for them. card: SHA-256 of each file that describes the others.
     """
 
     files: dict[str, File] = {}
@@ -129,6 +129,7 @@ class Totals(msgspec.Struct):
     leaks: list[Leak] = []
     contradictions: list[Contradiction] = []
     revoked: Revocation | None = None
+    card: dict[str, str] = {}
 
     def stop(self, plan: ExportPlan) -> bool:
         """Whether nothing is written because of what was found."""
@@ -214,7 +215,7 @@ def read(path: Path) -> Manifest:
     if manifest.manifest != VERSION:
         why = f"{manifest.manifest} was written by a newer version; this one reads {VERSION}"
         raise FormatError(why, file=str(path), field="manifest")
-    for name in manifest.files:
+    for name in (*manifest.files, *manifest.card):
         if Path(name).name != name:
             raise FormatError(f"{name!r} is no file beside it", file=str(path), field="files")
     return manifest

@@ -19,7 +19,7 @@ from turnlog.training.names import read
 from turnlog.training.pins import Pins
 from turnlog.training.write import Progress, export
 
-_FOLLOWING = sorted({*Totals.__struct_fields__} - {"files", "held", "revoked"})
+_FOLLOWING = sorted({*Totals.__struct_fields__} - {"files", "held", "revoked", "leaks", "card"})
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -81,11 +81,12 @@ def _again(
 
 
 def _files(noted: Manifest, folder: Path) -> Iterator[Finding]:
-    for name, file in noted.files.items():
+    written = {name: file.sha256 for name, file in noted.files.items()}
+    for name, digest in (*written.items(), *noted.card.items()):
         path = folder / name
         if not path.is_file():
             yield Finding("the file is not there", name)
-        elif sha256_of(path) != file.sha256:
+        elif sha256_of(path) != digest:
             yield Finding("the file is not the one that was written", name)
 
 

@@ -72,14 +72,14 @@ def export(
         for name, path in files.items():
             examples = writer.noted(run.examples(name), path.name)
             run.codec.write(run.counted(examples), opened[path])
-            opened[path].flush()
             run.totals.files[path.name] = _described(opened[path], run.written)
         totals = run.close()
         if totals.stop(plan):
             return replace(totals, files={})
-        writer.close(run.names.outside(totals))
         if card is not None:
             card.write(opened, plan, totals)
+            totals.card = {path.name: _digest(opened[path]) for path in beside}
+        writer.close(run.names.outside(totals))
         if ledger is not None:
             opened[note].flush()
             ledger.record(plan, run.conversations, opened[note])
@@ -232,8 +232,14 @@ class _Run:
 
 
 def _described(file: BinaryIO, examples: int) -> File:
-    path = Path(file.name)
-    return File(examples, path.stat().st_size, sha256_of(path))
+    digest = _digest(file)
+    return File(examples, Path(file.name).stat().st_size, digest)
+
+
+def _digest(file: BinaryIO) -> str:
+    """Of what is written so far."""
+    file.flush()
+    return sha256_of(Path(file.name))
 
 
 @contextmanager
