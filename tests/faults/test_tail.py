@@ -13,7 +13,7 @@ import psycopg
 from tests.faults.conftest import LONG
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.urls import recorder
-from turnlog.testing.recorders import row, stream
+from turnlog.testing.recorders.samples import row, stream
 
 WRITERS = 6
 SECONDS = 15.0 if LONG else 2.0
