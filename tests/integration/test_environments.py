@@ -10,7 +10,15 @@ import pytest
 
 import turnlog
 from tests.command_line import run
-from turnlog import BotUttered, MessageRedacted, SlotSet, ToolCalled, ToolReturned, UserUttered
+from turnlog import (
+    BotUttered,
+    MessageRedacted,
+    SlotSet,
+    ToolCalled,
+    ToolReturned,
+    UserIdentified,
+    UserUttered,
+)
 from turnlog.domain.events import SystemInstructed
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError, UnknownConversation
@@ -39,8 +47,15 @@ def log() -> Iterator[Turnlog]:
 
 
 def calling(tool: str, /, **arguments: Any) -> dict[str, Any]:
-    call = {"id": "x", "type": "function", "function": {"name": tool, "arguments": arguments}}
-    return {"role": "assistant", "content": None, "tool_calls": [call]}
+    return making((tool, arguments))
+
+
+def making(*calls: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    made = [
+        {"id": f"x{n}", "type": "function", "function": {"name": name, "arguments": arguments}}
+        for n, (name, arguments) in enumerate(calls)
+    ]
+    return {"role": "assistant", "content": None, "tool_calls": made}
 
 
 def saying(text: str) -> dict[str, Any]:
@@ -113,8 +128,8 @@ def test_a_call_that_was_never_recorded_says_so(log: Turnlog) -> None:
     (result,) = held.step(calling("weather", city="Paris")).messages
     assert result == {
         "role": "tool",
-        "tool_call_id": "x",
-        "content": '{"error":"nothing was recorded of such a call"}',
+        "tool_call_id": "x0",
+        "content": '{"error":"no result of such a call was recorded"}',
     }
 
 
@@ -178,6 +193,89 @@ def of_the_record(log: Turnlog, id: str) -> Model:
         return turn.pop(0) if turn else saying("")
 
     return model
+
+
+def test_how_the_bot_began_and_nothing_else_comes_before_the_first_message(log: Turnlog) -> None:
+    log.record("hi", BotUttered("I am Otto."), UserUttered("secret"), BotUttered("Oh."))
+    log.record("hi", UserUttered("your name?"), BotUttered("Otto."))
+    log.record("hi", MessageRedacted(2))
+    assert environment(log, ["hi"]).reset().messages == [
+        {"role": "assistant", "content": "I am Otto."},
+        {"role": "user", "content": "your name?"},
+    ]
+
+
+def test_parallel_calls_have_their_own_results_and_errors(log: Turnlog) -> None:
+    cities = ({"city": "Rome"}, {"city": "Oslo"})
+    log.record("two", UserUttered("where?"))
+    log.record("two", *(ToolCalled("weather", city, f"c{n}") for n, city in enumerate(cities)))
+    log.record("two", ToolReturned("closed", "c1", is_error=True), ToolReturned("dry", "c0"))
+    log.record("two", BotUttered("In Rome."))
+    held = environment(log, ["two"])
+    held.reset()
+    seen = held.step(making(("weather", cities[1]), ("weather", cities[0])))
+    assert [(m["tool_call_id"], m["content"]) for m in seen.messages] == [
+        ("x0", "closed"),
+        ("x1", "dry"),
+    ]
+    assert held.step(saying("In Rome.")).reward == 1.0
+
+
+def test_a_fork_is_held_with_its_past(log: Turnlog) -> None:
+    log.fork("rain", as_="fork", turn=1)
+    log.record("fork", UserUttered("and in Oslo?"), BotUttered("No idea."))
+    done = rolled_out(environment(log, ["fork"]), repeating)
+    users = [m["content"] for m in done.messages if m["role"] == "user"]
+    assert users == ["is it raining in Rome?", "and in Oslo?"]
+    assert done.reward == 1.0
+
+
+def test_what_was_known_before_is_no_goal(log: Turnlog) -> None:
+    log.record("known", SlotSet("phone", "123"), UserUttered("two"), SlotSet("people", 2))
+    held = environment(log, ["known"])
+    held.reset()
+    held.step(calling("set_slot", name="people", value=2))
+    assert held.step(saying("Booked.")).reward == 1.0
+
+
+def test_a_seed_chooses_what_can_be_held(log: Turnlog) -> None:
+    for n in range(20):
+        log.record(f"silent {n}", BotUttered("Is anybody there?"))
+    held = environment(log)
+    log.delete("book")
+    for seed in range(30):
+        held.reset(seed=seed)
+        assert held.state["episode_id"] == "rain"
+    for name in ("book", "nobody"):
+        with pytest.raises(UnknownConversation, match=name):
+            held.reset(episode_id=name)
+    with pytest.raises(FormatError, match="silent"):
+        environment(log, ["silent 1", "silent 2"]).reset(seed=1)
+
+
+def test_a_person_who_was_erased_says_nothing(log: Turnlog) -> None:
+    log.record("eve", UserIdentified("eve"), UserUttered("I am Eve"), BotUttered("Hello Eve."))
+    log.erase(person="eve", reason="asked for", actor="carla")
+    with pytest.raises(UnknownConversation, match="eve"):
+        environment(log, ["eve"]).reset()
+
+
+@pytest.mark.parametrize(
+    ("action", "where"),
+    [
+        ("hello", "got `str`"),
+        ({"tool_calls": "weather"}, "tool_calls"),
+        ({"tool_calls": [{"function": {"name": "weather"}}]}, "`id`"),
+        ({"tool_calls": [{"id": "x", "function": "weather"}]}, "function"),
+        ({"tool_calls": [{"id": "x", "function": {"name": None}}]}, "name"),
+    ],
+)
+def test_what_is_no_assistants_message_is_named(log: Turnlog, action: Any, where: str) -> None:
+    held = environment(log, ["rain"])
+    held.reset()
+    with pytest.raises(FormatError, match=f"no assistant's message: .*{where}"):
+        held.step(action)
+    assert rolled_out(held, repeating).reward == 1.0
 
 
 def test_what_cannot_be_held_again_is_named(log: Turnlog) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from random import Random
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from turnlog.domain import events as e
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.plain import dumps
 from turnlog.engine.log import Turnlog
-from turnlog.errors import FormatError
+from turnlog.errors import FormatError, UnknownConversation
 from turnlog.replay.record.calls import call_content
 from turnlog.replay.record.turns import RecordedTurn, recorded_turns
 from turnlog.replay.trying.results import RecordedResults
@@ -49,14 +50,32 @@ class Observation(msgspec.Struct, frozen=True):
     reward: float | None = None
 
 
+class _CalledFunction(msgspec.Struct, frozen=True):
+    name: str
+    arguments: Any = None
+
+
+class _AssistantCall(msgspec.Struct, frozen=True):
+    id: str
+    function: _CalledFunction
+
+
+class _AssistantMessage(msgspec.Struct, frozen=True):
+    """What is read of an action."""
+
+    content: Any = None
+    tool_calls: list[_AssistantCall] | None = None
+
+
 class RecordedEnvironment:
     """The recorded user and the recorded results of tools answer; nothing is stored.
 
     It has `reset`, `step` and `state`, as OpenEnv's environments. ids: None for every conversation.
-    reward: `slots` is the share of the slots that the record ends with and of those that the model
-    set which are equal, set with the tool `set_slot`; `divergence` the share of turns before the
-    first in which the model's calls are not the recorded ones, or it says nothing where the record
-    does, which ends the episode. By default slots, where there are any.
+    reward: `slots` is the share which are equal of the slots that were set in these turns, as the
+    record ends with them, and of those that the model set, with the tool `set_slot`; `divergence`
+    the share of turns before the first in which the model's calls are not the recorded ones, or it
+    says nothing where the record does, which ends the episode. By default slots, where there are
+    any.
     """
 
     def __init__(
@@ -64,6 +83,7 @@ class RecordedEnvironment:
     ) -> None:
         self._log = log
         self._ids = sorted(set(log.ids(trials=False) if ids is None else ids))
+        self._not_held: set[str] = set()
         self._reward: Reward | None = reward
         self._episode: _Episode | None = None
         if not self._ids:
@@ -72,15 +92,36 @@ class RecordedEnvironment:
     def reset(self, seed: int | None = None, episode_id: str | None = None) -> Observation:
         """Begin an episode: of that conversation, else of one that the seed chooses.
 
-        Raises UnknownConversation, or FormatError for one of which no turn can be held again.
+        Raises UnknownConversation, or FormatError for one of which no turn can be held again. The
+        seed chooses none of these, unless there are no others.
         """
-        id = Random(seed).choice(self._ids) if episode_id is None else episode_id
-        self._episode = _Episode(self._log.conversation(id), self._reward)
+        self._episode = self._begun(episode_id) if episode_id is not None else self._drawn(seed)
         return Observation(self._episode.opening())
 
+    def _begun(self, id: str) -> _Episode:
+        return _Episode(self._log.conversation(id), self._reward)
+
+    def _drawn(self, seed: int | None) -> _Episode:
+        """Drawn again until one can be held, so that it depends on nothing but the seed."""
+        random = Random(seed)
+        while True:
+            id = random.choice(self._ids)
+            if id in self._not_held:
+                continue
+            try:
+                return self._begun(id)
+            except (FormatError, UnknownConversation):
+                self._not_held.add(id)
+                if len(self._not_held) == len(self._ids):
+                    self._not_held.clear()
+                    raise
+
     def step(self, action: Mapping[str, Any]) -> Observation:
-        """Go on behind an assistant's message: `content`, and `tool_calls` where it calls."""
-        return self._held.take(action)
+        """Go on behind an assistant's message: `content`, and `tool_calls` where it calls.
+
+        Raises FormatError for what is no such message; the episode is where it was.
+        """
+        return self._held.take(_read(action))
 
     @property
     def state(self) -> dict[str, Any]:
@@ -103,13 +144,14 @@ class _Episode:
     def __init__(self, conversation: Conversation, reward: Reward | None) -> None:
         said = {message.event: message for message in conversation.messages()}
         self._id = conversation.id
-        self._turns = [turn for turn in recorded_turns(conversation) if turn.reason is None]
-        self._turns = [turn for turn in self._turns if turn.turn.first_event in said]
+        recorded = list(recorded_turns(conversation))
+        self._turns = [t for t in recorded if t.reason is None and t.turn.first_event in said]
         if not self._turns:
             raise FormatError("has no turn to be held again", conversation=conversation.id)
+        self._begin = recorded[0].turn.first_event
         self._said = said
         self._results = RecordedResults(self._turns)
-        self._goal = conversation.slots
+        self._goal = _goal(self._turns, conversation.slots)
         by_default: Reward = "slots" if self._goal else "divergence"
         self._reward = reward or by_default
         self._slots: dict[str, Any] = {}
@@ -121,22 +163,25 @@ class _Episode:
             self.tools.append(_SET_SLOT)
 
     def opening(self) -> list[dict[str, Any]]:
+        """Instructions, and how the bot began the conversation, before the first message."""
         first = self._turns[0].turn.first_event
-        before = [
+        before = {"system": first, "developer": first, "assistant": self._begin}
+        said = [
             message.as_openai()
             for number, message in self._said.items()
-            if (number or 0) < first and message.role in ("system", "developer")
+            if (number or 0) < before.get(message.role, 0)
         ]
-        return [message for message in before if message.get("content")] + [self._question()]
+        told = [m for m in said if m.get("content") and not m.get("tool_calls")]
+        return [*told, self._question()]
 
     def _question(self) -> dict[str, Any]:
         return self._said[self._turns[self._at].turn.first_event].as_openai()
 
-    def take(self, action: Mapping[str, Any]) -> Observation:
+    def take(self, action: _AssistantMessage) -> Observation:
         if self._done:
             raise FormatError("the episode is done; reset begins another", field="step")
-        self._spoke = self._spoke or bool(action.get("content"))
-        calls = action.get("tool_calls") or []
+        self._spoke = self._spoke or bool(action.content)
+        calls = action.tool_calls or []
         if calls and self._rounds < ROUNDS:
             self._rounds += 1
             return Observation([self._answered(call) for call in calls])
@@ -161,23 +206,22 @@ class _Episode:
         says = any(isinstance(event, e.BotUttered) and event.text for _, event in recorded.answer)
         return Counter(self._made) == calls and (self._spoke or not says)
 
-    def _answered(self, call: Mapping[str, Any]) -> dict[str, Any]:
-        function = call.get("function") or {}
-        name, given = str(function.get("name")), _arguments(function.get("arguments"))
+    def _answered(self, call: _AssistantCall) -> dict[str, Any]:
+        name, given = call.function.name, _arguments(call.function.arguments)
         if name == SET_SLOT and self._reward == "slots" and isinstance(given.get("name"), str):
             self._slots[given["name"]] = given.get("value")
             result: Any = "noted"
         else:
             result = self._result(e.ToolCalled(name, given))
         text = result if isinstance(result, str) else dumps(result).decode()
-        return {"role": "tool", "tool_call_id": str(call.get("id")), "content": text}
+        return {"role": "tool", "tool_call_id": call.id, "content": text}
 
     def _result(self, call: e.ToolCalled) -> Any:
         content = call_content(call)
         turn = self._turns[self._at].turn.number
         found = self._results.of(call, turn, self._made.count(content))
         self._made.append(content)
-        return {"error": "nothing was recorded of such a call"} if found is None else found.result
+        return {"error": "no result of such a call was recorded"} if found is None else found.result
 
     def _rewarded(self) -> float:
         if self._reward == "divergence":
@@ -195,6 +239,20 @@ class _Episode:
             "reward": self._rewarded(),
             "slots": dict(self._slots),
         }
+
+
+def _read(action: Mapping[str, Any]) -> _AssistantMessage:
+    try:
+        return msgspec.convert(action, _AssistantMessage)
+    except msgspec.ValidationError as error:
+        raise FormatError(f"is no assistant's message: {error}", field="step") from error
+
+
+def _goal(turns: Iterable[RecordedTurn], slots: dict[str, Any]) -> dict[str, Any]:
+    """Of the slots that the record ends with, those that were set in these turns."""
+    events = chain.from_iterable(turn.turn.events for turn in turns)
+    named = {event.name for event in events if isinstance(event, e.SlotSet)}
+    return {name: value for name, value in slots.items() if name in named}
 
 
 def _tools(conversation: Conversation) -> list[Any]:
