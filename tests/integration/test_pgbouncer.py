@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -112,6 +115,32 @@ def test_more_clients_than_connections_do_not_meet_each_others_statements(
         assert all(0 <= future.result() <= 16 for future in read)
         assert sum(log.conversation(f"c{n}").turn for n in range(5)) == 80
         assert log.store.reader.last_position() == 80
+
+
+SLOW_COMMIT = """
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql
+    AS 'BEGIN PERFORM pg_sleep(0.1); RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON turnlog_rows_t1
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()"""
+
+
+def test_nothing_is_sent_behind_the_end_of_a_transaction(
+    server: Server, sharing: Server, database: str, tmp_path: Path
+) -> None:
+    """psycopg sends a Flush behind a Sync that is not answered at once. Where it reaches the
+    pooler after the answer, the server is lent for it, and no answer gives it back."""
+    traced = tmp_path / "traced"
+    with turnlog.open(through(sharing, database)) as log, traced.open("w") as trace:
+        with psycopg.connect(f"{server.url.rpartition('/')[0]}/{database}") as maker:
+            maker.execute(SLOW_COMMIT)
+        with log.store.reading() as connection:  # type: ignore[attr-defined]
+            connection.pgconn.trace(trace.fileno())
+        log.record("alice", UserUttered("a transaction"))
+        log.record("alice", UserUttered("one statement"))
+        connection.pgconn.untrace()
+    said = re.findall(r"\t(Query|Sync|Flush|ReadyForQuery\t I)", traced.read_text())
+    before_the_end = {one for one, next in pairwise(said) if next.startswith("Ready")}
+    assert before_the_end == {"Sync"}
 
 
 def test_the_server_keeps_the_timeout_for_every_transaction_and_for_nobody_else(

@@ -130,22 +130,17 @@ class PostgresRecorder(Recorder):
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
-        """Statements travel together: only a read, and the commit, wait for the server."""
+        """Statements travel together: only a read, and the end, wait for the server."""
         self.check_writable()
         with self._lock, translated(), self._connections.lent() as connection:
             try:
                 with connection.sent_together():
-                    connection.ask("BEGIN")
-                    self._connections.limit(connection)
-                    connection.ask(_LOCK)
-                    last = connection.ask(LAST_POSITION)
-                    connection.pgconn.send_flush_request()  # it is answered while others decide
-                    connection.pgconn.flush()
-                    transaction = PostgresTransaction(connection, last, self.genesis.secret)
+                    transaction = self._begun(connection)
                     yield transaction
                     if transaction.appended:
                         connection.ask("NOTIFY turnlog")
-                    done = connection.ask("COMMIT")
+                    done = None if self._connections.pooled else connection.ask("COMMIT")
+                done = done or connection.ask("COMMIT")  # see Connection.sent_together
                 if done.statusmessage != "COMMIT":  # a transaction that failed before
                     raise Unavailable(f"nothing was stored: {done.statusmessage}")
             except BaseException:
@@ -153,6 +148,15 @@ class PostgresRecorder(Recorder):
                     connection.rollback()
                 raise
         self.signal.send()
+
+    def _begun(self, connection: Connection) -> PostgresTransaction:
+        connection.ask("BEGIN")
+        self._connections.limit(connection)
+        connection.ask(_LOCK)
+        last = connection.ask(LAST_POSITION)
+        connection.pgconn.send_flush_request()  # it is answered while others decide
+        connection.pgconn.flush()
+        return PostgresTransaction(connection, last, self.genesis.secret)
 
     def vacuum(self, *, full: bool = False, wait: bool = True) -> bool:
         """full: writes the tables anew, which locks out all others; else dead rows alone go."""

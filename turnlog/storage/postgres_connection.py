@@ -67,6 +67,9 @@ class Connection(psycopg.Connection[Any]):
     def sent_together(self) -> Iterator[None]:
         """Statements travel together; without BEGIN, they are one transaction.
 
+        On leaving, psycopg sends a Flush after the Sync. PgBouncer takes it for a question, and
+        keeps the server for us until the next answer: behind it, the transaction must end later.
+
         What follows from an error is answered here: psycopg would print it on leaving.
         """
         with self.pipeline() as pipeline:
@@ -76,6 +79,26 @@ class Connection(psycopg.Connection[Any]):
                 with suppress(psycopg.Error):
                     pipeline.sync()
                 raise
+
+    @contextmanager
+    def limited(self, timeout: float) -> Iterator[None]:
+        """A transaction for which the server keeps the timeouts; it costs two trips."""
+        self.expect()
+        self.execute(f"BEGIN; {_local_limits(timeout)}".encode())
+        try:
+            yield
+        except BaseException:
+            with suppress(psycopg.Error):
+                self.rollback()
+            raise
+        self.ask("COMMIT")
+
+    def limit_transaction(self, timeout: float) -> None:
+        """Have the server keep the timeouts until the transaction ends."""
+        self.ask(
+            "SELECT set_config(name, %b, true) FROM unnest(%b::text[]) AS name",
+            (_milliseconds(timeout), list(LIMITS)),
+        )
 
 
 def conninfo(url: str, timeout: float, *, pooled: bool = False) -> str:
@@ -100,12 +123,8 @@ def conninfo(url: str, timeout: float, *, pooled: bool = False) -> str:
 LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 
-def limit_transaction(connection: Connection, timeout: float) -> None:
-    """Have the server keep the timeouts until the transaction ends."""
-    connection.ask(
-        "SELECT set_config(name, %b, true) FROM unnest(%b::text[]) AS name",
-        (_milliseconds(timeout), list(LIMITS)),
-    )
+def _local_limits(timeout: float) -> str:
+    return "; ".join(f"SET LOCAL {name} = {_milliseconds(timeout)}" for name in LIMITS)
 
 
 def _milliseconds(seconds: float) -> str:

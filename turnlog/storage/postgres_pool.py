@@ -17,7 +17,6 @@ from turnlog.storage.postgres_connection import (
     Connection,
     conninfo,
     is_alive,
-    limit_transaction,
 )
 
 MAX_CONNECTIONS = 20
@@ -103,11 +102,10 @@ class Connections:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One for reads outside a transaction."""
+        """One for a statement outside a transaction."""
         with self.lent() as connection:
             if self.pooled:
-                with connection.sent_together():
-                    self.limit(connection)
+                with connection.limited(self._timeout):
                     yield connection
             else:
                 yield connection
@@ -115,7 +113,7 @@ class Connections:
     def limit(self, connection: Connection) -> None:
         """Where the connection has no timeouts of its own, give them to its transaction."""
         if self.pooled:
-            limit_transaction(connection, self._timeout)
+            connection.limit_transaction(self._timeout)
 
     def _taken(self) -> Connection:
         """One that its server has not closed since it was used before."""
