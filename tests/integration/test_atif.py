@@ -260,6 +260,19 @@ def test_results_that_name_no_call_are_those_of_the_calls_in_order(tmp_path: Pat
     ]
 
 
+def test_an_id_that_is_empty_stays_empty(tmp_path: Path) -> None:
+    call = {"tool_call_id": "", "function_name": "f", "arguments": {}}
+    result = {"source_call_id": "", "content": "one"}
+    step = {"step_id": 1, "source": "agent", "message": "", "tool_calls": [call]}
+    content = document([{**step, "observation": {"results": [result]}}])
+    assert judged(content) == content
+    dialogue = imported(tmp_path / "x.json", content)
+    assert exported(dialogue) == content
+    (chat,) = codec("openai").examples(dialogue)
+    called, answered = chat.content["messages"]
+    assert (called["tool_calls"][0]["id"], answered["tool_call_id"]) == ("", "")
+
+
 def test_what_was_taken_back_is_continued_in_what_came_instead(tmp_path: Path) -> None:
     db = f"sqlite:///{tmp_path}/log.db"
     with turnlog.open(db) as log:

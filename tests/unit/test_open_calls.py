@@ -23,7 +23,9 @@ from turnlog import (
 from turnlog.domain.calls import answers
 from turnlog.domain.message import Message
 from turnlog.domain.message_context import UNANSWERED, for_model
+from turnlog.domain.message_equality import alike
 from turnlog.domain.message_parts import ToolCall, ToolResult
+from turnlog.domain.message_recording import recorded_as
 
 ON_B = HistoryContinued(2, branch="b")
 
@@ -72,6 +74,30 @@ def test_results_without_an_id_answer_the_nearest_calls_without_one(log: Turnlog
     assert results(found) == answered
     by_call = answers(enumerate(log.conversation("a").events(), 1))
     assert {call: result.result for call, result in by_call.items()} == {4: "of a", 5: "of b"}
+
+
+def test_an_empty_id_stays_and_pairs_as_none_does() -> None:
+    """Some providers give each call the id ""."""
+    pair = Message("assistant", (ToolCall("", "f"), ToolCall("", "g")))
+    of_f, of_g = (Message("tool", (ToolResult("", None, of),)) for of in ("of f", "of g"))
+    with turnlog.open("memory:") as log:
+        log.record("a", *recorded_as([pair, of_f, of_g, pair, of_f]))
+        found = list(log.conversation("a").messages())
+        answered = answers(enumerate(log.conversation("a").events(), 1))
+    assert [[p.id for p in m.parts if isinstance(p, ToolCall)] for m in found[:1]] == [["", ""]]
+    assert results(found) == [("", "of f"), ("", "of g"), ("", "of f")]
+    assert {call: result.result for call, result in answered.items()} == {
+        1: "of f", 2: "of g", 5: "of f",
+    }  # fmt: skip
+    assert [m.role for m in for_model([pair, pair, of_f])] == ["assistant", "tool", "tool"] * 2
+    assert alike(found, [pair, Message("tool", (ToolResult("", "f", "of f"),)), of_g, pair, of_f])
+
+
+def test_a_call_without_an_id_gets_one() -> None:
+    with turnlog.open("memory:") as log:
+        log.record("a", *recorded_as([Message("assistant", (ToolCall(None, "f"),))]))
+        (message,) = log.conversation("a").messages()
+    assert message.parts == (ToolCall("call_1", "f"),)
 
 
 def test_the_last_for_a_model_begin_with_no_result(log: Turnlog) -> None:

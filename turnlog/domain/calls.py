@@ -19,7 +19,8 @@ class OpenCalls(Generic[Call]):
         self._side_by_side: list[Call] = []
 
     def made(self, id: str | None, call: Call) -> None:
-        if id is not None:
+        """An empty id names no call."""
+        if id:
             self._named[id] = [*self._named.pop(id, ()), call]
             return
         if not self._side_by_side:
@@ -36,6 +37,7 @@ class OpenCalls(Generic[Call]):
         It is the nearest earlier one of the id. A result without an id answers the nearest call
         without one, of those side by side the first; else the nearest of all.
         """
+        id = id or None
         if id is None and self._unnamed:
             calls = self._unnamed[-1]
             call = calls.pop(0)

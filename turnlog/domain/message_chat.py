@@ -108,7 +108,7 @@ def _called(called: Mapping[str, Any], arguments: Arguments) -> ToolCall:
     given, raw = arguments(source)
     if raw is None and dumps(given).decode() != source:
         raw = source
-    return ToolCall("", called["name"], given, raw)
+    return ToolCall(None, called["name"], given, raw)
 
 
 def _call(role: str, at: str, call: Any, arguments: Arguments) -> ToolCall:
@@ -124,7 +124,7 @@ def _call(role: str, at: str, call: Any, arguments: Arguments) -> ToolCall:
     given, raw = arguments(source) if isinstance(source, str) else (source, None)
     if custom is not None and isinstance(text := function.get("input"), str):  # of any form
         given, raw = text, text
-    return ToolCall(_optional(call, role, "id", at) or "", name, given, raw)
+    return ToolCall(_optional(call, role, "id", at), name, given, raw)
 
 
 def beyond(call: Mapping[str, Any]) -> dict[str, Any]:

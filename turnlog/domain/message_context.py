@@ -78,6 +78,7 @@ def _results(messages: list[Message]) -> tuple[dict[int, list[Message]], set[Pla
             for caller, parts in _by_caller(message, open_calls, answered).items():
                 results.setdefault(caller, []).append(replace(message, parts=tuple(parts)))
             continue
+        open_calls.pause()
         for place, part in enumerate(message.parts):
             if _waits(part):
                 open_calls.made(part.id, (index, place))

@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain.attachment import Attachment
+from turnlog.domain.calls import OpenCalls
 from turnlog.domain.message import Message
 from turnlog.domain.message_parts import Media, Part, Reasoning, Text, ToolCall, ToolResult
 from turnlog.domain.values import same
@@ -36,12 +37,13 @@ def _anywhere(message: Message) -> Message:
 
 def flattened(messages: Iterable[Message]) -> Iterator[tuple[str, Part]]:
     """What level 1 compares: each part with its role, as any framework could say it."""
-    names: dict[str, list[str]] = {}
+    names = OpenCalls[str]()
     for message in messages:
+        names.pause()
         role = "system" if message.role == "developer" else message.role
         for part in _with_texts_joined(message):
             if isinstance(part, ToolCall):
-                names.setdefault(part.id, []).append(part.name)
+                names.made(part.id, part.name)
             yield role, _bare(part, names)
 
 
@@ -56,14 +58,13 @@ def _with_texts_joined(message: Message) -> Iterator[Part]:
             text = ""
 
 
-def _bare(part: Part, names: dict[str, list[str]]) -> Part:
-    """Without what only one framework knows of it."""
+def _bare(part: Part, names: OpenCalls[str]) -> Part:
+    """Without what only one framework knows of it. names: of the calls before."""
     if isinstance(part, ToolCall):
         return replace(part, arguments=_arguments(part), raw=None, signature=None)
     if isinstance(part, ToolResult):
-        called = names.get(part.call_id or "")
-        name = called.pop() if called else None
-        return replace(part, name=part.name or name, content=_result(part.content))
+        called = names.answered(part.call_id)
+        return replace(part, name=part.name or called, content=_result(part.content))
     if isinstance(part, Reasoning):
         return replace(part, text=part.text or None)
     if isinstance(part, Media):

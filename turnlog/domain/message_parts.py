@@ -23,12 +23,13 @@ class Reasoning(msgspec.Struct, frozen=True, tag=True):
 
 
 class ToolCall(msgspec.Struct, frozen=True, tag=True):
-    """raw: the arguments as the model wrote them, where the parsed ones do not give them back;
-    arguments that are no JSON object are a text, and raw is the same text. server: the model's
-    provider runs the tool. signature: the provider's.
+    """id: None where it has none; of a call that was recorded so, the log gives it `call_N` for
+    event N. raw: the arguments as the model wrote them, where the parsed ones do not give them
+    back; arguments that are no JSON object are a text, and raw is the same text. server: the
+    model's provider runs the tool. signature: the provider's.
     """
 
-    id: str
+    id: str | None
     name: str
     arguments: Any = None
     raw: str | None = None

@@ -219,7 +219,7 @@ def _called(call: ToolCall) -> e.ToolCalled:
     if isinstance(given, str):  # a text that is not the model's own is a JSON string
         raw = dumps(given).decode() if raw is None else None if raw == given else raw
     return e.ToolCalled(
-        call.name, given, call.id or None, raw=raw, server=call.server, signature=call.signature
+        call.name, given, call.id, raw=raw, server=call.server, signature=call.signature
     )
 
 

@@ -62,7 +62,7 @@ def _parts(item: Mapping[str, Any]) -> Iterator[Part]:
         yield from [Text(content)] if isinstance(content, str) else content_parts(content)
     elif kind == "function_call":
         given, raw = exact(item.get("arguments") or "{}")
-        yield ToolCall(item.get("call_id") or "", item.get("name") or "", given, raw)
+        yield ToolCall(item.get("call_id"), item.get("name") or "", given, raw)
     elif kind == "function_call_output":
         yield ToolResult(item.get("call_id"), content=item.get("output"))
     elif kind == "reasoning":

@@ -67,10 +67,10 @@ def _parts(message: BaseMessage) -> Iterator[Part]:
 
 def _calls(message: BaseMessage) -> Iterator[ToolCall]:
     for call in getattr(message, "tool_calls", ()):
-        yield ToolCall(call["id"] or "", call["name"], call["args"])
+        yield ToolCall(call["id"], call["name"], call["args"])
     for call in getattr(message, "invalid_tool_calls", ()):
         args = call["args"] or ""
-        yield ToolCall(call["id"] or "", call["name"] or "", args, args)
+        yield ToolCall(call["id"], call["name"] or "", args, args)
 
 
 def _usage(held: Any) -> Usage:

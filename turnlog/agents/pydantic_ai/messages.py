@@ -113,7 +113,7 @@ def _answered(part: Document) -> Iterator[Part]:
 def _call(part: Document, *, server: bool) -> ToolCall:
     held = part.get("args")
     given, raw = exact(held) if isinstance(held, str) else (held, None)
-    return ToolCall(part.get("tool_call_id") or "", part["tool_name"], given, raw, server=server)
+    return ToolCall(part.get("tool_call_id"), part["tool_name"], given, raw, server=server)
 
 
 def _opaque(part: Document) -> Opaque:

@@ -41,7 +41,7 @@ class Steps:
         self._dialogue = dialogue
         self._past = past
         self._events = dict(events)
-        self._made: dict[str, dict[str, Any]] = {}
+        self._made: dict[str | None, dict[str, Any]] = {}
         for message in messages(events):
             self._take(message)
 
@@ -104,7 +104,7 @@ class Steps:
         return parts
 
     def _call(
-        self, call: ToolCall, step: dict[str, Any], extras: Mapping[str, Any]
+        self, call: ToolCall, step: dict[str, Any], extras: Mapping[str | None, Any]
     ) -> dict[str, Any]:
         given = call_arguments(call)
         if not isinstance(given, dict):
@@ -121,7 +121,7 @@ class Steps:
         written: dict[str, Any] = {}
         step = self.steps[-1] if self.steps else None
         if beside.pop("source_call_id", result.call_id) is not None:
-            step = self._made.get(result.call_id or "")
+            step = self._made.get(result.call_id)
             written["source_call_id"] = result.call_id
         if step is None:
             raise FormatError(f"{result.call_id!r:.60} answers no call", field="source_call_id")
