@@ -274,6 +274,23 @@ def test_an_attachment_that_is_not_there_stores_nothing(log: Turnlog) -> None:
     assert said(log) == [UserUttered("look")]
 
 
+@pytest.mark.parametrize("split", [None, 1])
+def test_what_begins_with_an_attachment_that_is_not_there_leaves_nothing_beside_others(
+    log: Turnlog, split: int | None
+) -> None:
+    log.record("carol", UserUttered("hello"))
+    missing = [UserUttered("look"), MediaAdded("image", content=Attachment("0" * 64, 5))]
+    refused = Request("alice", recording(missing), 5.0, split=split)
+    others = [Request(id, recording([UserUttered("hi")]), 5.0) for id in ("bob", "dave")]
+    for request in (others[0], refused, others[1]):
+        log.writer.submit(request)
+    log.writer.flush()
+    assert isinstance(refused.outcome, InvalidEvent)
+    assert [said(log, id) for id in ("bob", "dave")] == [[UserUttered("hi")]] * 2
+    assert log.store.reader.stream("alice") is None
+    assert faults(log) == []
+
+
 @pytest.mark.parametrize("given", [b"bytes", "/a/path", None, StringIO("text")])
 def test_what_is_no_binary_file_is_named(log: Turnlog, given: Any) -> None:
     with pytest.raises(InvalidEvent, match=r"file: .* is no binary file"):

@@ -24,7 +24,9 @@ from turnlog.projections.history import StoredHistory
 from turnlog.projections.live_head import LiveHead
 
 HIDING = (ConversationDeleted, MessageRedacted, OriginDeleted)
-"""Events that hide what was said, in forks too."""
+"""Events that hide what was said, in forks too; no derived table keeps it after them."""
+
+_HIDING = frozenset(HIDING)
 
 _HIDING_TAGS = frozenset(TAGS[kind] for kind in HIDING)
 
@@ -94,6 +96,11 @@ def first_events(
         later = [event for number, event in numbered if number > shared]
         hidden = [*passed_on(later, shared), *hidden_inputs(history, later, shared)]
         yield from (each for each in hidden if getattr(each, "message", None) not in known)
+
+
+def hide(events: Iterable[Event]) -> bool:
+    """Whether there is one among them that hides what was said."""
+    return not _HIDING.isdisjoint(map(type, events))
 
 
 def passed_on(events: Iterable[Event], shared: int) -> Sequence[Event]:

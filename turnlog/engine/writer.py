@@ -65,7 +65,7 @@ class Writer:
         try:
             batch = self._committed(requests)
         except BaseException as error:
-            if isinstance(error, Corrupt) and len(requests) > 1:  # one of them, not all
+            if _is_of_one(error) and len(requests) > 1:
                 for request in requests:
                     self._commit([request])
                 return
@@ -76,14 +76,15 @@ class Writer:
             if not isinstance(error, Exception):
                 raise
             return
-        self._heads.written(batch.after, batch.position, batch.written, batch.lookups)
+        made = batch.appending
+        self._heads.written(made.after, made.position, made.written, made.lookups)
         if (recent := self._recorder.recent) is not None:
-            recent.note(batch.digests)
+            recent.note(made.digests)
         for request, outcome in zip(requests, batch.outcomes, strict=True):
             request.outcome = outcome
-        if batch.written:
+        if made.written:
             self._wrote = True
-            if batch.takes_out or self._heads.overdue():
+            if made.takes_out or self._heads.overdue():
                 self._catch_up()
 
     def _catch_up(self) -> None:
@@ -130,8 +131,8 @@ class Writer:
             raise LookupError("keys were destroyed since the heads were read")
         batch.read(requests)
         batch.decide(requests)
-        if batch.rows:
-            batch.put_at(self._recorder.append(batch.rows, batch.streams, batch.keys))
+        if (made := batch.appending).rows:
+            batch.put_at(self._recorder.append(made.rows, made.streams, made.keys))
         return batch
 
     def _looked(self, requests: Sequence[Request]) -> Batch:
@@ -145,5 +146,12 @@ class Writer:
             same = all(batch.found.get(name) is head for name, head in kept.items())
             self._believes = same if self._recorder.gives_positions else heads.position == before
             batch.decide(requests)
-            batch.write()
+            batch.appending.write()
         return batch
+
+
+def _is_of_one(error: BaseException) -> bool:
+    """Whether it is one of the requests that fails, and not the log."""
+    if isinstance(error, StorageError):
+        return isinstance(error, Corrupt)
+    return isinstance(error, Exception)
