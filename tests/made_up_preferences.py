@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import permutations
 from random import Random
 from typing import NamedTuple
 
@@ -20,10 +21,10 @@ class Pair(NamedTuple):
 
 
 class Fork(NamedTuple):
-    """event: of the origin, which it goes on from. events: its own."""
+    """event: of the origin, which it goes on from. events: its own, one list for each fork."""
 
     event: int
-    events: list[e.Event]
+    events: list[list[e.Event]]
 
 
 class MadeUp(NamedTuple):
@@ -254,27 +255,24 @@ class Writer:
         self.contradictions += 1
 
     def forked(self) -> Fork:
-        """A question that the conversation and its fork answer each; the last of what happens."""
+        """A question that the conversation and its forks answer each; the last of what happens."""
         asked = self.user()
-        prompt = [*self.path]
-        mine, theirs = Said(self.word()), Said(self.word())
-        here = self.add(e.BotUttered(mine.text))
-        events: list[e.Event] = [e.BotUttered(theirs.text)]
-        goes_on, goes_on_there = self.random.random() < 0.5, self.random.random() < 0.5
-        if goes_on:
-            self.add(e.UserUttered(self.word()))
-        if goes_on_there:
-            events.append(e.UserUttered(self.word()))
-        chosen = mine if goes_on else theirs
-        is_decided = goes_on != goes_on_there
-        if self.random.random() < 0.5:  # what is rated counts, wherever it goes on
-            is_better, is_decided = self.random.random() < 0.5, True
-            chosen = mine if is_better else theirs
-            self.rate(here, is_better)
-            events.append(e.MessageRated(asked + 2, "down" if is_better else "up"))
-        if is_decided:
-            self.prefer(prompt, [chosen], [theirs if chosen is mine else mine])
-        return Fork(asked, events)
+        prompt, count = [*self.path], self.random.randint(1, 3)
+        said = [Said(self.word()) for _ in range(1 + count)]
+        here = self.add(e.BotUttered(said[0].text))
+        forks: list[list[e.Event]] = [[e.BotUttered(each.text)] for each in said[1:]]
+        goes_on = [self.random.random() < 0.5 for _ in said]
+        for events, goes in zip([self.events, *forks], goes_on, strict=True):
+            events += [e.UserUttered(self.word())] * goes
+        better = goes_on
+        if count == 1 and self.random.random() < 0.5:  # a rating counts, wherever it goes on
+            better = self.random.choice(([True, False], [False, True]))
+            self.rate(here, better[0])
+            forks[0].append(e.MessageRated(asked + 2, "up" if better[1] else "down"))
+        for chosen, rejected in permutations(range(len(said)), 2):
+            if better[chosen] > better[rejected]:
+                self.prefer(prompt, [said[chosen]], [said[rejected]])
+        return Fork(asked, forks)
 
 
 HAPPENINGS = (

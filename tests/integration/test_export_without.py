@@ -168,7 +168,7 @@ def test_card_and_counts_say_that_somebody_is_left_out(db, tmp_path):
 def test_ids_that_were_asked_for_do_not_name_the_person_again(db, tmp_path):
     export("openai", "old", "a0", "b0", "--where", "slot.place=a0")
     run("export", "--without", PERSON, "old.manifest.json", "--out", "new")
-    assert "a0" not in (tmp_path / "new.manifest.json").read_text()
+    assert '"a0"' not in (tmp_path / "new.manifest.json").read_text()
 
 
 @pytest.mark.parametrize(

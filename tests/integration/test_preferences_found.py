@@ -96,8 +96,10 @@ def generated() -> Iterator[tuple[Turnlog, list[MadeUp]]]:
         for each in known:
             name = each.dialogue.name
             log.import_dialogue(each.dialogue)
-            log.fork(name, event=each.fork.event, as_=f"{name}, forked")
-            log.record(f"{name}, forked", *each.fork.events)
+            for number, events in enumerate(each.fork.events):
+                fork = f"{name}, fork {number}"
+                log.fork(name, event=each.fork.event, as_=fork)
+                log.record(fork, *events)
         yield log, known
 
 

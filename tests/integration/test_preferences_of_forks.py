@@ -16,6 +16,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.training.names import read
 from turnlog.training.pins import Pins
 from turnlog.training.plan import ExportPlan
+from turnlog.training.remaking import without
 from turnlog.training.revoking import Revoked
 from turnlog.training.verify import verify
 from turnlog.training.write import export
@@ -77,6 +78,78 @@ def test_the_one_rated_higher_is_better_wherever_it_is(log, tmp_path):
 def test_a_fork_alone_has_the_pairs_of_its_whole_past(log, tmp_path):
     log.record("d", *GOES_ON)
     assert exported(log, tmp_path / "pairs.jsonl", ids=["d"]) == [EDITED]
+
+
+def forked(log: Turnlog, id: str, *events: e.Event, event: int = 4, of: str = "c") -> None:
+    log.fork(of, event=event, as_=id)
+    log.record(id, *events)
+
+
+def test_forks_of_one_origin_are_compared_with_each_other(log, tmp_path):
+    """Also a fork of a fork, and one from before the question, which is asked there again."""
+    log.record("d", e.MessageRated(6, 2))
+    forked(log, "e", e.BotUttered("Which day?"), e.MessageRated(6, 5))
+    forked(
+        log, "a", e.UserUttered("a table?"), e.BotUttered("Sure."), e.MessageRated(6, 3), event=3
+    )
+    forked(log, "f", e.BotUttered("Hm."), e.MessageRated(7, 4), event=5, of="a")
+    found = exported(log, tmp_path / "pairs.jsonl", pseudonyms=True)
+    order = ["Which day?", "Hm.", "Sure.", "For how many?"]
+    pairs = [(better, worse) for n, better in enumerate(order) for worse in order[n + 1 :]]
+    assert sorted(found) == sorted([EDITED, *pairs])
+    assert list(verify(log, manifest_of(tmp_path / "pairs.jsonl"))) == []
+
+
+def test_the_fork_after_which_alone_the_user_goes_on_is_better_than_others(log, tmp_path):
+    forked(log, "e", e.BotUttered("Which day?"), *GOES_ON)
+    found = exported(log, tmp_path / "pairs.jsonl")
+    assert found == [EDITED, ("Which day?", "No."), ("Which day?", "For how many?")]
+    found = exported(log, tmp_path / "pairs.jsonl", ids=["d", "e"])
+    assert found == [EDITED, ("Which day?", "For how many?")]
+
+
+def test_what_a_fork_shows_against_its_origin_is_a_contradiction(log, tmp_path):
+    """An edit there and here, a rating there of what is edited here."""
+    log.record("c", e.MessageEdited(5, "Yes."))
+    forked(log, "e", e.BotUttered("Yes."), e.MessageEdited(6, "No."))
+    assert exported(log, tmp_path / "pairs.jsonl") == [EDITED]
+    (against,) = read(log, manifest_of(tmp_path / "pairs.jsonl")).contradictions
+    assert against.conversation == "c"
+    assert [(x.kind, x.event, x.conversation) for x in against.evidence] == [
+        ("MessageEdited", 6, None), ("MessageEdited", 7, "e"),
+    ]  # fmt: skip
+    log.delete("e")
+    forked(log, "g", e.BotUttered("Yes."), e.MessageRated(6, "down"))
+    assert exported(log, tmp_path / "pairs.jsonl") == [EDITED]
+    log.record("g", e.MessageRated(6, "up"))
+    assert exported(log, tmp_path / "pairs.jsonl") == [EDITED, ("Yes.", "No.")]
+
+
+def test_a_shared_answer_that_is_rated_anew_in_a_fork_has_one_label(log, tmp_path):
+    log.record("c", e.MessageRated(5, "up"))
+    forked(log, "e", e.UserUttered("so?"), e.BotUttered("So."), e.MessageRated(5, "down"), event=6)
+    plan = ExportPlan("trl", log.store.reader.last_position(), settings={"type": "unpaired"})
+    export(log, plan, tmp_path / "labels.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "labels.jsonl").read_text().splitlines()]
+    labels = [(row["completion"][0]["content"], row["label"]) for row in rows]
+    assert labels == [("Hello!", True), ("What?", False), ("No.", False)]
+
+
+def test_a_pair_of_two_forks_goes_with_either(log, tmp_path):
+    """And what is left can be made again, although one of them has no example any more."""
+    forked(log, "e", e.BotUttered("Which day?"), *GOES_ON)
+    forked(log, "f", e.UserIdentified("eve@example.org"), e.BotUttered("Hm."), event=4)
+    found = exported(log, tmp_path / "pairs.jsonl", pseudonyms=True)
+    assert len(found) == 4
+    old = manifest_of(tmp_path / "pairs.jsonl")
+    for name, person in (("left", "eve@example.org"), ("less", "d")):
+        totals, _, out = without(log, person, old, tmp_path / f"{name}.jsonl")
+        old = manifest_of(out)
+        assert totals.revoked is not None
+        assert (totals.revoked.examples, totals.revoked.gone) == (1, 0)
+        assert list(verify(log, old)) == []
+    rows = (tmp_path / "less.jsonl").read_text().splitlines()
+    assert rows == (tmp_path / "pairs.jsonl").read_text().splitlines()[:2]
 
 
 def test_a_pair_goes_with_either_conversation(log, tmp_path):

@@ -16,13 +16,13 @@ BAD, GOOD = e.BotUttered("No."), e.BotUttered("For how many?")
 GOES_ON = (e.UserUttered("four"), e.BotUttered("Booked."))
 
 
-def known(*events: e.Event, after: int = 0) -> Judgements:
+def known(*events: e.Event, shared: int = 0) -> Judgements:
     """What is known of the answers of a conversation of these events."""
     turn, recorded = 0, []
     for number, event in enumerate(events, 1):
         turn += isinstance(event, e.UserUttered)
         recorded.append(RecordedEvent("c", number, turn, number, number, 0.0, event))
-    return judgements("c", recorded, after)
+    return judgements("c", recorded, shared)
 
 
 def pairs(*events: e.Event) -> list[tuple[str, str, str]]:
@@ -155,8 +155,8 @@ def test_of_three_answers_each_left_one_is_worse_than_the_last():
 def test_what_the_shared_past_shows_is_its_holders():
     events = (ASKED, BAD, e.MessageEdited(2, "Yes."), *GOES_ON)
     assert len(known(*events).preferences) == 1
-    assert known(*events, after=3).preferences == ()
-    assert known(*events, e.MessageRated(5, 1), after=5).verdicts != ()
+    assert known(*events, shared=3).preferences == ()
+    assert known(*events, e.MessageRated(5, 1), shared=5).verdicts != ()
 
 
 def test_the_events_of_a_pair_reach_to_the_last_of_either_answer():

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import turnlog
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.formats import codec
+from turnlog.training.making import UNLEARNT
 from turnlog.training.plan import ExportPlan
 from turnlog.training.write import export
 
@@ -154,9 +156,9 @@ def test_unpaired_are_both_of_each_pair_and_what_was_rated(tmp_path):
     rows = exported(tmp_path, *REWRITTEN, e.MessageRated(5, -1), type="unpaired")
     labels = [(row["completion"][0]["content"], row["label"]) for row in rows]
     assert labels == [
-        ("Any time!", True), ("Welcome!", False), ("You are welcome.", False), ("It rains.", False),
+        ("It rains.", False), ("Any time!", True), ("Welcome!", False), ("You are welcome.", False),
     ]  # fmt: skip
-    assert rows[-1]["prompt"] == [ASKED, CALLED, RESULT]
+    assert rows[0]["prompt"] == [ASKED, CALLED, RESULT]
     (text,) = exported(tmp_path, *TALK, e.MessageRated(5, "👍"), type="unpaired", standard=True)
     assert text == {
         "prompt": "User: rain?\n\nAssistant:",
@@ -171,7 +173,7 @@ def test_a_rating_is_of_the_answer_as_it_was_then(tmp_path):
     labels = [(row["completion"][0]["content"], row["label"]) for row in rows]
     assert labels == [("Any time!", True), ("Welcome!", False)]
     edited, rated = ("MessageEdited", 9), ("MessageRated", 8)
-    assert evidence(tmp_path) == [[edited], [edited, rated]]
+    assert evidence(tmp_path) == [[edited], [rated, edited]]
 
 
 @pytest.mark.parametrize("rating", [3, 0.5, "hm", None])
@@ -183,6 +185,22 @@ def test_one_of_several_stars_is_not_good(tmp_path):
     said = (*TALK, e.MessageRated(5, 1), e.MessageRated(7, 4), e.MessageRated(3, "down"))
     rows = exported(tmp_path, *said, type="unpaired")
     assert [(row["completion"], row["label"]) for row in rows] == [([CALLED], False)]
+
+
+def test_an_answer_of_weight_0_is_never_the_better_one(tmp_path):
+    *said, welcome = TALK
+    unlearnt = (*said, replace(welcome, extra={"weight": 0}))
+    better = e.MessageEdited(7, "Any time!")
+    assert exported(tmp_path, *unlearnt, better, type="preference") == []
+    manifest = json.loads((tmp_path / "examples.jsonl.manifest.json").read_text())
+    assert manifest["noted"][UNLEARNT] == 1
+    assert exported(tmp_path, *unlearnt, e.MessageRated(7, "up"), type="unpaired") == []
+    assert exported(tmp_path, *unlearnt, e.MessageRated(7, "up"), type="stepwise") == []
+    (row,) = exported(tmp_path, *unlearnt, e.MessageRated(7, "down"), type="unpaired")
+    assert row["label"] is False
+    again = (*unlearnt, e.HistoryContinued(6), e.BotUttered("Any time!"))
+    (row,) = exported(tmp_path, *again, type="preference")
+    assert row["rejected"] == [{**WELCOME, "weight": 0}]
 
 
 def test_the_last_rating_counts(tmp_path):

@@ -60,9 +60,15 @@ class Contradiction(msgspec.Struct, frozen=True):
 class Judgements(msgspec.Struct, frozen=True):
     """What is known about the answers of a conversation, in order of the answers.
 
-    contradictions: of pairs that are therefore left out.
+    verdicts: ratings of single messages. labels: the answers of pairs and those that were rated,
+    each once; between: how many have none, as they are better than one and worse than another.
+    contradictions: of pairs that are therefore left out. unlearnt: how many pairs and good answers
+    are left out because a model should not learn the better one (`weight: 0`).
     """
 
     preferences: tuple[Preference, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    labels: tuple[Verdict, ...] = ()
+    between: int = 0
     contradictions: tuple[Contradiction, ...] = ()
+    unlearnt: int = 0

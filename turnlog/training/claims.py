@@ -9,7 +9,11 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain import events as e
-from turnlog.domain.judgements import Contradiction, Preference, PreferenceEvidence
+from turnlog.domain.judgements import (
+    Contradiction,
+    Preference,
+    PreferenceEvidence,
+)
 from turnlog.training.paths import Path, digest
 from turnlog.training.ratings import Place, Ratings
 
@@ -35,6 +39,11 @@ class PathAnswer(msgspec.Struct, frozen=True):
     @property
     def said(self) -> tuple[bytes, ...]:
         return tuple(said for _, said in self.places)
+
+    @property
+    def is_learnt(self) -> bool:
+        """Whether nobody said that a model should not learn it."""
+        return all((event.extra or {}).get("weight") != 0 for event in self.events)
 
     @property
     def says_something(self) -> bool:
@@ -92,34 +101,51 @@ class Claim(msgspec.Struct, frozen=True):
     is_weak: bool = False
 
     @property
+    def owner(self) -> str:
+        """The conversation whose prompt it is."""
+        return self.better.path.name
+
+    @property
     def pair(self) -> tuple[int, frozenset[tuple[bytes, ...]]]:
         """The two answers to one prompt, whichever is the better one."""
         return self.better.node, frozenset((self.better.said, self.worse.said))
 
 
-def settled(
-    claims: Iterable[Claim], ratings: Ratings, after: int = 0
-) -> tuple[list[Preference], list[Contradiction]]:
-    """The preferences that claims make, each once, and those that contradict each other.
-
-    after: what can be known from evidence up to this number is another conversation's.
+class Settlement(msgspec.Struct):
+    """held: of each pair one claim, in order of the prompts. unlearnt: the owners of those whose
+    better answer a model should not learn.
     """
-    of_pairs: dict[object, list[Claim]] = defaultdict(list)
+
+    held: list[Claim] = []
+    contradictions: list[Contradiction] = []
+    unlearnt: list[str] = []
+
+
+def settled(claims: Iterable[Claim], ratings: Ratings) -> Settlement:
+    """Which claims hold: each pair once, and none that others, or ratings, contradict."""
+    result = Settlement()
+    for each in _of_pairs(claims):
+        about = [claim for claim in each if not claim.is_weak] or each
+        claim = _merged(about)
+        if evidence := _against(about, ratings):
+            found = Contradiction(claim.owner, shown_in(claim.owner, evidence))
+            result.contradictions.append(found)
+        elif claim.better.is_learnt:
+            result.held.append(claim)
+        else:
+            result.unlearnt.append(claim.owner)
+    result.held.sort(key=lambda claim: (claim.better.at, [one.event for one in claim.evidence]))
+    return result
+
+
+def _of_pairs(claims: Iterable[Claim]) -> Iterable[list[Claim]]:
+    """Those about the same two answers to the same prompt together."""
+    found: dict[object, list[Claim]] = defaultdict(list)
     for claim in claims:
         is_usable = claim.better.is_usable and claim.worse.is_usable
         if is_usable and claim.worse.says_something and claim.better.said != claim.worse.said:
-            of_pairs[claim.pair].append(claim)
-    held: list[Claim] = []
-    contradictions: list[Contradiction] = []
-    for each in of_pairs.values():
-        about = [claim for claim in each if not claim.is_weak] or each
-        if all(max(one.event for one in claim.evidence) > after for claim in about):
-            if against := _against(about, ratings):
-                contradictions.append(Contradiction(about[0].better.path.name, against))
-            else:
-                held.append(_merged(about))
-    held.sort(key=lambda claim: (claim.better.at, [one.event for one in claim.evidence]))
-    return [_preference(claim) for claim in held], contradictions
+            found[claim.pair].append(claim)
+    return found.values()
 
 
 def _against(claims: Sequence[Claim], ratings: Ratings) -> tuple[PreferenceEvidence, ...]:
@@ -142,8 +168,16 @@ def _merged(claims: Sequence[Claim]) -> Claim:
     return Claim(first.better, first.worse, evidence)
 
 
-def _preference(claim: Claim) -> Preference:
+def shown_in(owner: str, evidence: Iterable[PreferenceEvidence]) -> tuple[PreferenceEvidence, ...]:
+    """Without the name of the conversation that it is shown in."""
+    return tuple(
+        replace(each, conversation=None) if each.conversation == owner else each
+        for each in evidence
+    )
+
+
+def preference(claim: Claim) -> Preference:
     better, worse = claim.better, claim.worse.behind(claim.better)
     bounds = better.path.seen.numbers[0], max(better.last, worse.last)
-    prompt = better.path.prompt(better.at)
-    return Preference(prompt, better.events, worse.events, claim.evidence, bounds)
+    prompt, evidence = better.path.prompt(better.at), shown_in(claim.owner, claim.evidence)
+    return Preference(prompt, better.events, worse.events, evidence, bounds)

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
 from msgspec.structs import replace
 
 from turnlog.domain.counted import Counted, counted, whole
 from turnlog.domain.dialogue import Dialogue
 from turnlog.engine.log import Turnlog
-from turnlog.engine.shared_pasts import NOTHING
 from turnlog.errors import FormatError
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.json_value import Unholdable, raw_parts
 from turnlog.serializers.shared.plain import to_plain
+from turnlog.training.families import Families, Kin
+from turnlog.training.judging import Beside, Judging
 from turnlog.training.manifest import FaultyConversation
 from turnlog.training.names import ExportedNames
 from turnlog.training.outcome import ExampleOutcome
 from turnlog.training.plan import ExportPlan
-from turnlog.training.preferences import Holder, judgements
 from turnlog.training.redacting import Redactor, known
-from turnlog.training.select import PastConversation, Selection
+from turnlog.training.select import PastConversation
 
-Beside = Callable[[str], bool]
-"""Whether another conversation goes into the same part."""
+UNLEARNT = "answer that is better or good but of weight 0, left out"
 
 
 class Making:
-    def __init__(self, log: Turnlog, plan: ExportPlan) -> None:
+    """kin: what answers are compared with; None for all that share a past."""
+
+    def __init__(self, log: Turnlog, plan: ExportPlan, kin: Kin | None = None) -> None:
         self.codec = plan.codec()
         self.names = ExportedNames(log, pseudonyms=plan.pseudonyms)
         self._log = log
         self._plan = plan
+        self._judging = Judging(log, plan, kin or Families(log, plan), self.redacted)
 
     def of(self, conversation: PastConversation) -> ExampleOutcome:
         """What becomes of it where everything goes into one file."""
@@ -47,16 +46,18 @@ class Making:
         seen: Counted,
         beside: Beside = lambda id: True,
     ) -> ExampleOutcome:
-        contradictions: list[Any] = []
         outcome = ExampleOutcome(
             conversation.id,
             left_out=seen.left_out,
             held=conversation.held,
             held_turns=conversation.held_turns,
-            contradictions=contradictions,
         )
+        judged = self._judging.of(conversation, beside) if self.codec.of_judgements else None
+        if judged is not None:
+            noted = {UNLEARNT: judged.unlearnt} if judged.unlearnt else {}
+            outcome = replace(outcome, contradictions=judged.contradictions, noted=noted)
         try:
-            made = self._made(conversation, dialogue, beside, contradictions)
+            made = self.codec.examples(dialogue) if judged is None else self.codec.judged(judged)
             examples = [self._in_log(example, seen, dialogue.first_event) for example in made]
         except FormatError as error:
             fault = _fault(error, conversation.id, dialogue, seen)
@@ -72,37 +73,11 @@ class Making:
         pairs = zip(conversation.recorded, events, strict=True)
         return replace(conversation, recorded=tuple(replace(r, event=event) for r, event in pairs))
 
-    def _made(
-        self,
-        conversation: PastConversation,
-        dialogue: Dialogue,
-        beside: Beside,
-        contradictions: list[Any],
-    ) -> Iterator[Example]:
-        if not self.codec.of_judgements:
-            return self.codec.examples(dialogue)
-        held = conversation.held.events
-        holder = self._holder(conversation, beside)
-        found = judgements(dialogue.name, conversation.recorded, held, holder)
-        against = (replace(each, conversation=conversation.id) for each in found.contradictions)
-        contradictions.extend(against)
-        return self.codec.judged(found)
-
     def _in_log(self, example: Example, seen: Counted, begin: int) -> Example:
         if self.codec.of_judgements:  # which know their events
             return example
         first, last = (seen.numbers[n - begin] for n in (example.first_event, example.last_event))
         return replace(example, first_event=first, last_event=last)
-
-    def _holder(self, conversation: PastConversation, beside: Beside) -> Holder | None:
-        """Of a fork, the conversation that holds what the two share, if it is in the same part."""
-        id = conversation.held.holder
-        if id is None or not beside(id):
-            return None
-        found = Selection(self._log, self._plan).again(id, NOTHING)
-        if found is None:
-            return None
-        return Holder(self.names.shown(id), self.redacted(found).recorded)
 
     def seen(self, conversation: PastConversation) -> Counted:
         if self.codec.whole:

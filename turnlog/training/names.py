@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from turnlog.domain.judgements import Contradiction, PreferenceEvidence
 from turnlog.engine.log import Turnlog
 from turnlog.training import manifest
 from turnlog.training.manifest import Manifest, ManifestEntry, Totals
@@ -53,10 +54,7 @@ class ExportedNames:
         return _renamed(totals, self.shown) if self._pseudonyms else totals
 
     def _entry(self, entry: ManifestEntry) -> ManifestEntry:
-        evidence = tuple(
-            replace(x, conversation=x.conversation and self.known(x.conversation))
-            for x in entry.evidence
-        )
+        evidence = tuple(evidence_named(entry.evidence, self.known))
         return replace(entry, conversation=self.known(entry.conversation), evidence=evidence)
 
     def inside(self, noted: Manifest) -> Manifest:
@@ -88,6 +86,10 @@ def _renamed(totals: _M, rename: Rename) -> _M:
     def each(found: Iterable[Any], *fields: str) -> list[Any]:
         return [replace(x, **{f: _named(getattr(x, f), rename) for f in fields}) for x in found]
 
+    def of_evidence(found: Iterable[Contradiction]) -> list[Contradiction]:
+        renamed = each(found, "conversation")
+        return [replace(x, evidence=tuple(evidence_named(x.evidence, rename))) for x in renamed]
+
     held = {rename(id): (n, by and rename(by)) for id, (n, by) in totals.held.items()}
     changed: _M = msgspec.structs.replace(
         totals,
@@ -98,9 +100,16 @@ def _renamed(totals: _M, rename: Rename) -> _M:
         refused=each(totals.refused, "conversation"),
         between=each(totals.between, "conversation", "near"),
         leaks=each(totals.leaks, "conversations"),
-        contradictions=each(totals.contradictions, "conversation"),
+        contradictions=of_evidence(totals.contradictions),
     )
     return changed
+
+
+def evidence_named(
+    evidence: Iterable[PreferenceEvidence], rename: Rename
+) -> Iterator[PreferenceEvidence]:
+    """With the conversations' other names."""
+    return (replace(x, conversation=x.conversation and rename(x.conversation)) for x in evidence)
 
 
 def _named(value: Any, rename: Rename) -> Any:

@@ -16,7 +16,7 @@ class ExampleOutcome(msgspec.Struct, frozen=True):
     """Its examples, or why there are none. refused: whether the format cannot hold a value of it.
 
     left_out: events that do not count, by reason. held: what of it another conversation holds;
-    held_turns: in how many turns.
+    held_turns: in how many turns. noted: what is worth knowing of all of it, counted.
     """
 
     conversation: str
@@ -27,3 +27,4 @@ class ExampleOutcome(msgspec.Struct, frozen=True):
     held: HeldPast = NOTHING
     held_turns: int = 0
     contradictions: Sequence[Contradiction] = ()
+    noted: dict[str, int] = {}

@@ -49,6 +49,15 @@ class Pins:
             else:
                 yield found
 
+    def beside(self, id: str) -> Sequence[str]:
+        """Those whose events the manifest names as evidence for a conversation's examples."""
+        of_parts = (entries.get(id, ()) for entries in self._entries.values())
+        evidence = (x for entries in of_parts for entry in entries for x in entry.evidence)
+        return [*dict.fromkeys(x.conversation for x in evidence if x.conversation)]
+
+    def held(self, id: str) -> HeldPast | None:
+        return self._held.get(id)
+
     def kept(self, part: str | None, id: str, made: Sequence[Example]) -> list[Example]:
         """Of what is made of a conversation, what the manifest names and nobody revoked."""
         entries = self._entries[part][id]

@@ -2,224 +2,162 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
-from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.judgements import Judgements, PreferenceEvidence, Verdict
 from turnlog.domain.recorded import RecordedEvent
-from turnlog.training.claims import Claim, PathAnswer, answer, settled, version
-from turnlog.training.paths import Path, PathTree, Rewrite, ways
-from turnlog.training.ratings import Ratings, ratings
+from turnlog.training.claims import (
+    Claim,
+    PathAnswer,
+    Settlement,
+    preference,
+    settled,
+    shown_in,
+    version,
+)  # fmt: skip
+from turnlog.training.labels import Label, clear
+from turnlog.training.paths import Path, PathTree, ways
+from turnlog.training.ratings import Rating, Ratings, have_stars, ratings
+from turnlog.training.sources import alternatives, beside, rewritten, taken_over
+
+_T = TypeVar("_T")
 
 _SHOWING = (e.MessageRated, e.MessageEdited, e.MessageRegenerated, e.HandoverStarted)
 
 
-def judgements(
-    name: str, recorded: Sequence[RecordedEvent], after: int = 0, holder: Holder | None = None
-) -> Judgements:
-    """What is known about the answers of the conversation that goes by that name.
-
-    holder: the conversation that has the events up to `after` too; what evidence among them shows
-    is its own.
+class Relative(msgspec.Struct, frozen=True):
+    """A conversation with a past that others have too, and what it is called. shared: the number of
+    the last event of that.
     """
-    found = ways(recorded)
-    is_judged = len(found) > 1 or any(isinstance(each.event, _SHOWING) for each in recorded)
-    if not is_judged and holder is None:
-        return Judgements()
-    tree = PathTree()
-    paths = [Path(name, tree, way, recorded) for way in found]
-    given = Ratings(paths, recorded)
-    counting = [path for path in paths if path.way.counts]
-    claims = [
-        *_rewritten(counting, recorded), *_taken_over(counting), *_alternatives(paths, given),
-    ]  # fmt: skip
-    if holder is not None:
-        others = [Path(holder.name, tree, way, holder.recorded) for way in ways(holder.recorded)]
-        given.beside(Ratings(others, holder.recorded), holder.name)
-        claims += _forked(counting, [path for path in others if path.way.counts], given, after)
-    preferences, contradictions = settled(claims, given, after)
-    verdicts = tuple(_verdicts(counting, recorded, after))
-    return Judgements(tuple(preferences), verdicts, tuple(contradictions))
-
-
-class Holder(msgspec.Struct, frozen=True):
-    """A conversation that holds a fork's past, and what it is called."""
 
     name: str
     recorded: Sequence[RecordedEvent]
+    shared: int = 0
 
 
-def _evidence(recorded: RecordedEvent) -> PreferenceEvidence:
-    return PreferenceEvidence(type(recorded.event).__name__, recorded.number)
+def judgements(name: str, recorded: Sequence[RecordedEvent], shared: int = 0) -> Judgements:
+    """What is known about the answers of the conversation that goes by that name."""
+    return of_family([Relative(name, recorded, shared)])[name]
 
 
-# --- edited and regenerated ---------------------------------------------------------------------
+def of_family(family: Sequence[Relative]) -> dict[str, Judgements]:
+    """What is known about the answers of conversations that share a past, by name.
 
-
-def _rewritten(paths: Iterable[Path], recorded: Sequence[RecordedEvent]) -> Iterator[Claim]:
-    """Of each answer that was edited or regenerated, what it is at last and what it was before."""
-    done: set[int] = set()
-    rewrites = [each for each in recorded if isinstance(each.event, Rewrite)]
-    for path in paths if rewrites else ():
-        for each in rewrites:
-            number = each.event.message  # type: ignore[attr-defined]
-            if number in path.places and each.number not in done:
-                done.add(each.number)
-                last = answer(path, at := path.places[number], at + 1)
-                yield Claim(last, version(path, number, each.number), (_evidence(each),))
-
-
-# --- said in the place of another ---------------------------------------------------------------
-
-
-def _alternatives(paths: Sequence[Path], given: Ratings) -> Iterator[Claim]:
-    """Answers to the same prompt: those said last, or rated higher, are better."""
-    told: dict[int, list[PathAnswer]] = defaultdict(list)
-    for path in paths if len(paths) > 1 else ():
-        for at, message in enumerate(path.messages):
-            if message.side == "assistant":
-                told[message.node].append(answer(path, at, path.run(at)))
-    for answers in told.values():
-        different = {answer.said[0]: answer for answer in answers}
-        if len(different) > 1:
-            yield from _gone_on_with(answers, list(different.values()))
-            yield from _rated(different.values(), given)
-
-
-def _gone_on_with(
-    answers: Sequence[PathAnswer], different: Sequence[PathAnswer]
-) -> Iterator[Claim]:
-    """answers: in order of the paths. What left an answer shows it, and what led to the last."""
-    last = answers[-1]
-    others = [at for at, each in enumerate(answers) if each.said[0] != last.said[0]]
-    began = answers[others[-1] + 1].path.way.began
-    for other in different:
-        left = other.path.way.ended
-        if began is not None and left is not None:
-            is_weak = isinstance(left.event, e.HistoryContinued) and left.event.branch is not None
-            evidence = dict.fromkeys((_evidence(left), _evidence(began)))
-            yield Claim(last, other, tuple(evidence), is_weak)
-
-
-def _rated(different: Iterable[PathAnswer], given: Ratings) -> Iterator[Claim]:
-    for one, other in combinations(different, 2):
-        mine, theirs = given.of(one.places), given.of(other.places)
-        if mine is not None and theirs is not None and (order := mine.compared(theirs)):
-            better, worse = (one, other) if order > 0 else (other, one)
-            evidence = sorted((mine.evidence, theirs.evidence), key=lambda x: x.event)
-            yield Claim(better, worse, tuple(evidence))
-
-
-# --- a person's in the place of the bot's -------------------------------------------------------
-
-
-def _taken_over(paths: Iterable[Path]) -> Iterator[Claim]:
-    """A person took over after the bot's answer and answered the same message.
-
-    A bot that hands over itself says so; that is no bad answer.
+    family: those that hold what others share before those. What is said with the same messages
+    before it answers the same prompt in each of them; what evidence in a shared past shows is its
+    holder's.
     """
-    for path in paths:
-        for at in range(1, len(path.messages)):
-            before, after = path.messages[at - 1], path.messages[at]
-            if after.is_human and before.side == "assistant" and not before.is_human:
-                between = range(before.end, after.first)
-                takes = (event for event in between if _takes_over(path.seen.events[event]))
-                if (event := next(takes, None)) is not None:
-                    yield _claim_of(path, at, event)
+    if len(family) == 1 and not _is_judged(family[0].recorded):
+        return {family[0].name: Judgements()}
+    are_stars = any(have_stars(each.recorded) for each in family)
+    tree, given = PathTree(), Ratings()
+    members = [_Member(each, tree, are_stars=are_stars) for each in family]
+    for each in members:
+        given.take(each.paths, each.ratings)
+    found = settled(_claims(members, given), given)
+    rated = [each for member in members for each in _verdicts(member, given)]
+    return _by_conversation(members, found, rated)
 
 
-def _takes_over(event: e.Event) -> bool:
-    is_bots = event.actor == "bot" or event.cause is not None
-    return isinstance(event, e.HandoverStarted) and not is_bots
+def _by_conversation(
+    members: Iterable[_Member], found: Settlement, rated: Sequence[_Rated]
+) -> dict[str, Judgements]:
+    pairs = [(claim, preference(claim)) for claim in found.held]
+    verdicts = [each for each in rated if each.is_learnt]
+    labels, between = clear((
+        *(Label.of(each.answer, each.verdict) for each in verdicts),
+        *(label for pair in pairs for label in Label.of_pair(*pair)),
+    ))  # fmt: skip
+    unlearnt = Counter(found.unlearnt)
+    unlearnt.update(each.answer.path.name for each in rated if not each.is_learnt)
+    preferences = _grouped((claim.owner, pair) for claim, pair in pairs)
+    told = _grouped((each.answer.path.name, each.verdict) for each in verdicts)
+    labelled = _grouped((label.owner, label.verdict) for label in labels)
+    against = _grouped((each.conversation, each) for each in found.contradictions)
+    mixed = Counter(between)
+    return {
+        name: Judgements(
+            preferences[name], told[name], labelled[name], mixed[name], against[name],
+            unlearnt[name],
+        )
+        for name in (member.name for member in members)
+    }  # fmt: skip
 
 
-def _claim_of(path: Path, at: int, event: int) -> Claim:
-    begin = at
-    while begin and path.run(begin - 1) == at:
-        begin -= 1
-    worse, better = answer(path, begin, at), answer(path, at, path.run(at))
-    evidence = PreferenceEvidence(e.HandoverStarted.__name__, path.seen.numbers[event])
-    return Claim(better.behind(worse), worse, (evidence,))
+def _grouped(found: Iterable[tuple[str, _T]]) -> Mapping[str, tuple[_T, ...]]:
+    """By conversation; nothing for one that has none."""
+    groups: dict[str, list[_T]] = defaultdict(list)
+    for owner, each in found:
+        groups[owner].append(each)
+    return defaultdict(tuple, {owner: tuple(group) for owner, group in groups.items()})
 
 
-# --- said in a fork -----------------------------------------------------------------------------
+def _is_judged(recorded: Sequence[RecordedEvent]) -> bool:
+    shows = any(isinstance(each.event, _SHOWING) for each in recorded)
+    return shows or len(ways(recorded)) > 1
 
 
-def _forked(
-    mine: Iterable[Path], others: Iterable[Path], given: Ratings, after: int
-) -> Iterator[Claim]:
-    """Answers of a fork and of the conversation it was forked from: those rated higher are better,
-    or those after which alone the user goes on.
-    """
+class _Member:
+    """One of a family, with its paths. counting: those of which nothing was taken back."""
+
+    def __init__(self, relative: Relative, tree: PathTree, *, are_stars: bool) -> None:
+        self.name, self.recorded, self.shared = (
+            relative.name, relative.recorded, relative.shared,
+        )  # fmt: skip
+        self.paths = [Path(self.name, tree, way, self.recorded) for way in ways(self.recorded)]
+        self.counting = [path for path in self.paths if path.way.counts]
+        self.ratings = [*ratings(self.name, self.recorded, are_stars=are_stars)]
+
+    def shows(self, evidence: Iterable[PreferenceEvidence]) -> bool:
+        """Whether some of it is this conversation's own."""
+        return any(each.conversation == self.name and each.event > self.shared for each in evidence)
+
+
+def _claims(members: Sequence[_Member], given: Ratings) -> Iterator[Claim]:
     told: dict[int, list[PathAnswer]] = defaultdict(list)
-    for their in _own(others, after):
-        told[their.node].append(their)
-    for my in _own(mine, after):
-        for their in told.get(my.node, ()):
-            if my.said[0] != their.said[0]:
-                name, last = their.path.name, their.events[-1]
-                place = PreferenceEvidence(type(last).__name__, their.last, name)
-                there = replace(their.behind(my), last=my.last)
-                found = [*_rated((my, there), given), *_gone_on(my, their, there)]
-                for claim in found:
-                    yield replace(claim, evidence=(*claim.evidence, place))
+    for each in members:
+        own = (
+            *rewritten(each.counting, each.recorded), *taken_over(each.counting),
+            *alternatives(each.paths, given),
+        )  # fmt: skip
+        yield from (claim for claim in own if each.shows(claim.evidence))
+        if len(members) > 1:
+            yield from beside(each.paths, each.shared, told, given)
 
 
-def _own(paths: Iterable[Path], after: int) -> Iterator[PathAnswer]:
-    """Each answer since the fork once, on the newest path."""
-    found: dict[int, PathAnswer] = {}
-    for path in paths:
-        for at, message in enumerate(path.messages):
-            if message.side == "assistant" and path.number(at) > after:
-                found[path.number(at)] = answer(path, at, path.run(at))
-    yield from found.values()
+class _Rated(msgspec.Struct, frozen=True):
+    """A verdict on an answer of a path. is_learnt: a model may learn it, if it is good."""
+
+    answer: PathAnswer
+    verdict: Verdict
+
+    @property
+    def is_learnt(self) -> bool:
+        return self.answer.is_learnt or not self.verdict.is_good
 
 
-def _gone_on(my: PathAnswer, their: PathAnswer, there: PathAnswer) -> Iterator[Claim]:
-    """there: the other's, to the prompt of mine."""
-    mine, theirs = _next(my), _next(their)
-    if (mine is None) != (theirs is None):
-        if mine is not None:
-            yield Claim(
-                my, there, (PreferenceEvidence(e.UserUttered.__name__, mine),), is_weak=True
-            )
-        elif theirs is not None:
-            said = PreferenceEvidence(e.UserUttered.__name__, theirs, their.path.name)
-            yield Claim(there, my, (said,), is_weak=True)
-
-
-def _next(each: PathAnswer) -> int | None:
-    """The number of the user's message after it."""
-    after = each.path.run(each.at)
-    messages = each.path.messages[after : after + 1]
-    is_users = bool(messages) and messages[0].side == "user"
-    return each.path.seen.numbers[messages[0].first] if is_users else None
-
-
-# --- single answers -----------------------------------------------------------------------------
-
-
-def _verdicts(
-    paths: Iterable[Path], recorded: Sequence[RecordedEvent], after: int
-) -> Iterator[Verdict]:
-    """The last rating of each answer that says good or bad, of the answer as it was then."""
-    rated = {each.message: each for each in ratings(recorded) if each.is_good is not None}
-    for path in paths if rated else ():
+def _verdicts(member: _Member, given: Ratings) -> Iterator[_Rated]:
+    """The last rating of each answer that says good or bad, of the answer as it was then; none that
+    was rated anew in another conversation.
+    """
+    rated = {each.message: each for each in member.ratings if each.is_good is not None}
+    for path in member.counting if rated else ():
         for message in sorted(rated.keys() & path.places.keys()):
             each = rated.pop(message)
             as_rated = version(path, message, each.number)
             is_known = path.messages[as_rated.at].end <= path.whole
-            if each.number > after and is_known:
-                bounds = path.seen.numbers[0], as_rated.last
-                yield Verdict(
-                    path.prompt(as_rated.at),
-                    as_rated.events,
-                    bool(each.is_good),
-                    (each.evidence,),
-                    bounds,
-                )
+            last = given.of(as_rated.places)
+            is_last = last is None or last.conversation == member.name
+            if each.number > member.shared and is_known and is_last:
+                yield _Rated(as_rated, _verdict(as_rated, each))
+
+
+def _verdict(rated: PathAnswer, rating: Rating) -> Verdict:
+    path, evidence = rated.path, shown_in(rated.path.name, (rating.evidence,))
+    bounds = path.seen.numbers[0], rated.last
+    return Verdict(path.prompt(rated.at), rated.events, bool(rating.is_good), evidence, bounds)

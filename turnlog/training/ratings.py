@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import msgspec
-from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.judgements import PreferenceEvidence
@@ -25,19 +24,25 @@ Place = tuple[int, bytes]
 
 
 class Rating(msgspec.Struct, frozen=True):
-    """message: the number of what is rated. given: as it was recorded. is_good: None where it does
-    not say. conversation: where it is, if not in the one that is looked at.
+    """number: its own, in that conversation; position: in the log. message: the number of what is
+    rated. given: as it was recorded. is_good: None where it does not say.
     """
 
+    conversation: str
     number: int
+    position: int
     message: int
     given: float | str
     is_good: bool | None
-    conversation: str | None = None
 
     @property
     def evidence(self) -> PreferenceEvidence:
         return PreferenceEvidence(e.MessageRated.__name__, self.number, self.conversation)
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Greater for a later one."""
+        return self.position, self.number
 
     def compared(self, other: Rating) -> int:
         """1 where it is the better one, -1 where the other is, else 0."""
@@ -50,12 +55,15 @@ class Rating(msgspec.Struct, frozen=True):
 
 
 class Ratings:
-    """The last rating of each message, as it was when it was rated, on any of the paths."""
+    """The last rating of each message, as it was when it was rated, wherever that was."""
 
-    def __init__(self, paths: Iterable[Path], recorded: Sequence[RecordedEvent]) -> None:
+    def __init__(self) -> None:
         self._of: dict[Place, Rating] = {}
+
+    def take(self, paths: Iterable[Path], ratings: Iterable[Rating]) -> None:
+        """Those of a conversation, on any of its paths."""
         given: dict[int, list[Rating]] = defaultdict(list)
-        for each in ratings(recorded):
+        for each in ratings:
             given[each.message].append(each)
         for path in paths if given else ():
             for message in given.keys() & path.places.keys():
@@ -66,36 +74,28 @@ class Ratings:
         for each in given:
             place = node, digest(path.before(message, each.number))
             known = self._of.get(place)
-            if known is None or known.number < each.number:
+            if known is None or known.order < each.order:
                 self._of[place] = each
-
-    def beside(self, others: Ratings, conversation: str) -> None:
-        """Take those of another conversation, where there are none."""
-        for place, rating in others._of.items():
-            self._of.setdefault(place, replace(rating, conversation=conversation))
 
     def of(self, places: Iterable[Place]) -> Rating | None:
         """The last one of some messages."""
         found = (self._of[place] for place in places if place in self._of)
-        return max(found, key=lambda rating: rating.number, default=None)
+        return max(found, key=lambda rating: rating.order, default=None)
 
 
-def ratings(recorded: Iterable[RecordedEvent]) -> Iterator[Rating]:
-    """In order. One of several stars is neither good nor bad."""
-    given = [(each.number, each.event) for each in recorded]
-    rated = [
-        (number, event.message, event.rating)
-        for number, event in given
-        if isinstance(event, e.MessageRated) and event.rating is not None
-    ]
-    are_stars = any(_is_number(rating) and good(rating) is None for _, _, rating in rated)
-    for number, message, rating in rated:
-        is_good = None if are_stars and _is_number(rating) else good(rating)
-        yield Rating(number, message, rating, is_good)
+def have_stars(recorded: Iterable[RecordedEvent]) -> bool:
+    """Whether a number among the ratings says neither good nor bad, so that none of them does."""
+    rated = (each.event.rating for each in recorded if isinstance(each.event, e.MessageRated))
+    return any(isinstance(given, int | float) and good(given) is None for given in rated)
 
 
-def _is_number(rating: float | str) -> bool:
-    return isinstance(rating, int | float)
+def ratings(name: str, recorded: Iterable[RecordedEvent], *, are_stars: bool) -> Iterator[Rating]:
+    """Those of a conversation, in order. One of several stars is neither good nor bad."""
+    for each in recorded:
+        if isinstance(each.event, e.MessageRated) and (given := each.event.rating) is not None:
+            is_good = None if are_stars and isinstance(given, int | float) else good(given)
+            place = each.number, each.position or 0, each.event.message
+            yield Rating(name, *place, given, is_good)
 
 
 def good(rating: float | str) -> bool | None:

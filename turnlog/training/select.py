@@ -40,6 +40,11 @@ class PastConversation(msgspec.Struct, frozen=True):
         return self.recorded[self.held.events :]
 
     @property
+    def began(self) -> int:
+        """The log's position of the first event that is its own."""
+        return (self.own or self.recorded)[0].position or 0
+
+    @property
     def held_turns(self) -> int:
         return self.recorded[self.held.events - 1].turn if self.held.events else 0
 

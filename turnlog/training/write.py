@@ -121,7 +121,7 @@ class _Run:
         self._pins = pins
         self._card = card
         self._jobs: tuple[int, Opener] | None = None
-        self._making = Making(log, plan)
+        self._making = Making(log, plan, pins)
         self.codec, self.names = self._making.codec, self._making.names
         self._placement = None if plan.split is None or pins else self._placed()
 
@@ -136,9 +136,8 @@ class _Run:
             placer = Placer(self._plan, WordStore(file))
             for done, conversation in enumerate(selected(self._log, self._plan)):
                 self._progress(done)
-                first = (conversation.own or conversation.recorded)[0].position or 0
                 written = self._making.seen(conversation).events
-                placer.take(conversation.id, first, conversation.user, written)
+                placer.take(conversation.id, conversation.began, conversation.user, written)
             placement = placer.placed()
         self.totals.together, self.totals.between = placement.together, placement.between
         return placement
@@ -226,6 +225,7 @@ class _Run:
 
     def _note(self, outcome: ExampleOutcome) -> None:
         self._left_out.update(outcome.left_out)
+        self._noted.update(outcome.noted)
         if outcome.held.events:
             self.totals.shared[outcome.conversation] = outcome.held_turns
             self.totals.held[outcome.conversation] = outcome.held

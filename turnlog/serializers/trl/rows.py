@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from turnlog.domain.dialogue import Dialogue
-from turnlog.domain.events import Event, MessageRated
-from turnlog.domain.judgements import Judgements, Preference, PreferenceEvidence, Verdict
+from turnlog.domain.events import Event
+from turnlog.domain.judgements import Judgements, PreferenceEvidence, Verdict
 from turnlog.domain.traits import opens_turn
 from turnlog.serializers.openai.answers import Messages, answered, answers, pair
 from turnlog.serializers.openai.chat import Chat
@@ -75,55 +74,13 @@ def _unpaired(judgements: Judgements) -> Iterator[TrlRow]:
 
     An answer that is better than one and worse than another has no label, and is counted as lost.
     """
-    of_pairs = (
-        Verdict(each.prompt, answer, is_good, each.evidence, each.bounds)
-        for each in judgements.preferences
-        if not _is_labelled_there(each, judgements)
-        for answer, is_good in ((each.chosen, True), (each.rejected, False))
-    )
-    labelled = _merged((*of_pairs, *judgements.verdicts))
-    clear = [one for like in labelled for one in like if not any(_contradict(one, x) for x in like)]
-    between = Counter({BETWEEN: (sum(map(len, labelled)) - len(clear)) // 2})
-    for each in clear:
+    between = Counter({BETWEEN: judgements.between})
+    for each in judgements.labels:
         one, chat = answered(each.prompt, each.answer, FORM)
         columns = {"prompt": one.prompt, "completion": one.answer, "label": each.is_good}
         lost = chat.lost + between
         yield TrlRow(each.prompt, each.bounds, columns, chat.beside, each.evidence, lost)
         between = Counter()
-
-
-def _is_labelled_there(preference: Preference, judgements: Judgements) -> bool:
-    """Whether it is of two conversations, each of which labels its own answer by its rating."""
-    there = any(x.kind == MessageRated.__name__ and x.conversation for x in preference.evidence)
-    here = (x for verdict in judgements.verdicts for x in verdict.evidence)
-    return there and any(x in preference.evidence for x in here)
-
-
-def _merged(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
-    """One for each answer to a prompt and what was found of it, with all that shows it; those of
-    prompts that are as long together.
-    """
-    found: dict[int, list[Verdict]] = defaultdict(list)
-    for each in verdicts:
-        like = found[each.prompt.last_event]
-        at = next((at for at, one in enumerate(like) if _is_alike(one, each)), None)
-        if at is None:
-            like.append(each)
-        else:
-            like[at] = replace(like[at], evidence=(*like[at].evidence, *each.evidence))
-    return list(found.values())
-
-
-def _is_alike(one: Verdict, other: Verdict) -> bool:
-    return one.is_good == other.is_good and _is_of_same(one, other)
-
-
-def _is_of_same(one: Verdict, other: Verdict) -> bool:
-    return one.answer == other.answer and one.prompt == other.prompt
-
-
-def _contradict(one: Verdict, other: Verdict) -> bool:
-    return one.is_good != other.is_good and _is_of_same(one, other)
 
 
 def _stepwise(judgements: Judgements) -> Iterator[TrlRow]:
