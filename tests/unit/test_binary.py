@@ -11,9 +11,9 @@ from turnlog import Commit, SlotSet, UserUttered
 from turnlog.domain.events import ErasureRecorded, EventErased
 from turnlog.domain.values import RawJson
 from turnlog.encoding import binary, rows
-from turnlog.encoding.checking import checked
+from turnlog.encoding.checking import checked, checked_from_json, encodings
 from turnlog.encoding.dropping import dropped
-from turnlog.errors import Corrupt, NewerFormat
+from turnlog.errors import Corrupt, InvalidEvent, NewerFormat
 from turnlog.storage.rows import Row
 
 COMMIT = Commit("alice", 3, 7, 2, 1.5, (UserUttered("hi", timestamp=1.0), SlotSet("a", 1)), "k")
@@ -158,3 +158,21 @@ def test_what_several_parts_hold_comes_together_in_order() -> None:
 def test_bytes_that_look_like_an_infinite_number_are_bytes(beginning: bytes) -> None:
     event = ErasureRecorded("asked to", "person", subjects=(beginning + bytes(13),))
     assert checked("c", [event]) == (event,)
+
+
+def test_what_was_encoded_when_it_was_checked_is_stored_like_that() -> None:
+    events = checked_from_json(COMMIT.events)
+
+    assert checked("alice", events) is events
+    commit = msgspec.structs.replace(COMMIT, events=events)
+    assert rows.columns(commit, SECRET, encoded=encodings(events)) == STORED
+    marked = dict.fromkeys(encodings(events), b"\xc0")
+    assert marked
+    assert rows.columns(commit, SECRET, encoded=marked) != STORED
+
+
+@pytest.mark.parametrize("event", [UserUttered(text=7), SlotSet("a", 2**64), SlotSet("a", 1e999)])  # type: ignore[arg-type]
+def test_what_cannot_be_stored_is_left_for_whoever_names_it(event: Any) -> None:
+    assert checked_from_json((event,)) == (event,)
+    with pytest.raises(InvalidEvent):
+        checked("alice", checked_from_json((event,)))

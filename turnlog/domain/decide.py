@@ -240,9 +240,9 @@ def _origin_deleted(decision: _Decision, event: e.OriginDeleted) -> e.Event:
 
 def _user_uttered(decision: _Decision, event: e.UserUttered) -> e.Event:
     """Live, a message begins a new session where the one before is over."""
-    now, before = decision.now, decision.state
-    if now is None:
+    if (now := decision.now) is None:
         return event
+    before = decision.state
     expiry = before.session.expiry
     quiet = now - before.last if before.last is not None else 0.0
     if expiry is not None and quiet > expiry and before.session.ended is None:
@@ -255,10 +255,10 @@ def _user_uttered(decision: _Decision, event: e.UserUttered) -> e.Event:
 
 
 def _message_understood(decision: _Decision, event: e.MessageUnderstood) -> e.Event:
+    if event.message is not None:
+        return _about_a_message(decision, event)
     latest = decision.state.context.latest_message
-    if event.message is None and latest is not None:
-        return replace(event, message=latest.event)
-    return _about_a_message(decision, event)
+    return event if latest is None else replace(event, message=latest.event)
 
 
 def _about_a_message(decision: _Decision, event: AboutMessage) -> e.Event:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, Union
 
@@ -64,6 +64,11 @@ def decode_state(data: bytes) -> State:
         return _state.decode(data)
     except UNREADABLE as error:
         raise Corrupt(f"a stored state cannot be read: {error}") from error
+
+
+def encode_array(items: Iterable[bytes]) -> bytes:
+    """An array of values that are encoded already."""
+    return _encoder.encode([*map(msgspec.Raw, items)])
 
 
 def encode_events(events: Sequence[Event]) -> bytes:

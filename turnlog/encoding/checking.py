@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import reprlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
@@ -20,6 +20,7 @@ from turnlog.encoding.binary import (
     MAX_EVENT_BYTES,
     decode_events,
     encode,
+    encode_array,
     encode_events,
     events_decoder,
 )
@@ -27,11 +28,48 @@ from turnlog.encoding.binary import (
 _NON_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
 
 
+class CheckedEvents(tuple[Event, ...]):
+    """Events as the log will give them back, which nobody else holds, and how each is encoded."""
+
+    said: Sequence[bytes]
+
+    @classmethod
+    def of(cls, events: Iterable[Event], said: Sequence[bytes]) -> CheckedEvents:
+        made = cls(events)
+        made.said = said
+        return made
+
+
+def encodings(events: Sequence[Event]) -> Mapping[int, bytes]:
+    """How events are encoded that were checked, by `id`; a few may not be there."""
+    if not isinstance(events, CheckedEvents):
+        return {}
+    return dict(zip(map(id, events), events.said, strict=True))
+
+
+def checked_from_json(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Events all of whose values came out of JSON, checked once and for all.
+
+    As they are where one cannot be stored, for `checked` to name it.
+    """
+    try:
+        said = [*map(encode, events)]
+        body = encode_array(said)
+        result = decode_events(body)
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
+        return events
+    if len(body) > MAX_EVENT_BYTES or _NON_FINITE.search(body) or apart.attaches(events):
+        return events
+    return CheckedEvents.of(result, said)
+
+
 def checked(conversation: str, events: Iterable[Event]) -> tuple[Event, ...]:
     """The events as the log will give them back: types held, values copied.
 
     Raises InvalidEvent, naming type and field, for what cannot be stored.
     """
+    if isinstance(events, CheckedEvents):
+        return events
     try:
         listed = tuple(events)
     except TypeError as error:

@@ -11,9 +11,10 @@ said and are not stored, and `parts` is the secret that their salts come from, t
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import sha256, shake_256
+from types import MappingProxyType
 
 import msgspec
 
@@ -122,21 +123,27 @@ class Columns(msgspec.Struct, frozen=True):
     commitments: bytes
 
 
-def columns(commit: Commit, secret: bytes, put: Put | None = None, how: int = CLEAR) -> Columns:
+def columns(
+    commit: Commit,
+    secret: bytes,
+    put: Put | None = None,
+    how: int = CLEAR,
+    encoded: Mapping[int, bytes] = MappingProxyType({}),
+) -> Columns:
     """secret: 16 random bytes that nobody else gets to know.
 
     put: keeps what stands apart from the row; None where nothing shall. how: the parts will be
-    encoded when they are written.
+    encoded when they are written. encoded: events that are already, by `id`.
     """
     events, keys = commit.events, () if commit.key is None else (commit.key,)
     skeleton = (
         commit.recorded, commit.first_event, commit.first_turn,
         [TAGS[type(event)] for event in events], len(keys), *([how] if how else ()),
     )  # fmt: skip
-    said, whole = [*map(encode, events)], encode((events, keys))
-    if put is not None and (len(whole) > LARGE or apart.attaches(events)):
+    said = [encoded.get(id(event)) or encode(event) for event in events]
+    if put is not None and (sum(map(len, said)) > LARGE or apart.attaches(events)):
         said = [apart.split(encode(event), put) for event in apart.attached(events, put)]
-        whole = encode(RawSaid(tuple(map(msgspec.Raw, said)), keys))
+    whole = encode(RawSaid(tuple(map(msgspec.Raw, said)), keys))
     each = [*said, *[key.encode() for key in keys]]
     return Columns(TOPIC, encode(skeleton), secret + whole, _following(secret, each))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from turnlog.domain.commit import Commit
@@ -57,6 +57,8 @@ class Appending:
         self.streams: list[Stream] = []
         self.keys: list[Key] = []
         self.takes_out = False
+        self.encoded: Mapping[int, bytes] = {}
+        """Of the events that come next, those that are encoded already, by `id`."""
 
     @property
     def reader(self) -> Reader:
@@ -121,7 +123,8 @@ class Appending:
         stream, owner = (begun or before).stream, (begun or before).owner
         placed: list[Placed] = []
         put = partial(self._placing, commit.conversation, owner, placed, user)
-        made = columns(commit, self._random(SALT_BYTES), put, self._encoding)
+        secret = self._random(SALT_BYTES)
+        made = columns(commit, secret, put, self._encoding, self.encoded)
         row = WrittenRow(
             self.position + 1, stream, commit.version, made.topic, before.digest, made.skeleton,
             b"", made.parts, owner, begun and begun.name, before.life,

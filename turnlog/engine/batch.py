@@ -15,7 +15,7 @@ from turnlog.domain.fold import Fold
 from turnlog.domain.history import NoHistory, past
 from turnlog.domain.lives import can_begin
 from turnlog.domain.state import State
-from turnlog.encoding.checking import checked
+from turnlog.encoding.checking import checked, encodings
 from turnlog.encoding.rows import decode_skeleton
 from turnlog.engine.appending import Appending
 from turnlog.engine.command import recording
@@ -203,10 +203,11 @@ class Batch:
         hides = hide(asked)
         if hides and self._transaction is None:
             raise LookupError("the forks are looked up that it reaches into")
+        self.appending.encoded = encodings(asked)
         events, state = decide(
             conversation, head.state, asked, history=history, now=request.now, origin=origin
         )
-        if request.split is None and not request.staged:
+        if not request.is_cut(events):
             commits = [self._commit(head, CommitPart(events, request.recorded, request.key), state)]
         else:
             commits = self._cut(request, head, events, history)

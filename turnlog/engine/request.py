@@ -93,6 +93,10 @@ class Request(msgspec.Struct):
         yield from map(RepeatKey, self.keys)
         yield from (RepeatKey(id, is_message=True) for id in self.messages)
 
+    def is_cut(self, events: Sequence[Event]) -> bool:
+        """Whether these events take more than one commit, or were decided before."""
+        return bool(self.staged) or len(events) > (self.split or len(events))
+
     def parts(self, events: Sequence[Event]) -> Iterator[CommitPart]:
         """Where it is cut: what each commit holds. The first of even parts has the key."""
         if self.staged:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
 import msgspec
+from msgspec.structs import replace
 
 from turnlog.domain.dialogue import Dialogue
 from turnlog.encoding import binary
+from turnlog.encoding.checking import checked_from_json
 from turnlog.errors import FormatError
 from turnlog.serializers.shared.codec import Codec, Example
 from turnlog.serializers.shared.json_head import member_of
@@ -67,7 +69,7 @@ class DocumentCodec(Codec):
             raise FormatError("an id has at least one character", field=self.id_fields[0])
         if len(element.json) > self.limits.event_bytes:
             self._check_sizes(dialogue)
-        return dialogue
+        return replace(dialogue, events=checked_from_json(dialogue.events))
 
     def _check_sizes(self, dialogue: Dialogue) -> None:
         most = self.limits.event_bytes
