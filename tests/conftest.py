@@ -19,10 +19,12 @@ from tests import parts
 from tests.parts import aics_tlog as aics_part
 from tests.parts import chromium as chromium_part
 from tests.parts import node as node_part
+from tests.parts import openenv as openenv_part
 from tests.parts import postgres as postgres_part
 from tests.parts import rasa_schemas as rasa_part
 from tests.parts import trl as trl_part
 from tests.parts import valkey as valkey_part
+from tests.parts import verifiers as verifiers_part
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
@@ -102,6 +104,20 @@ def aics_python() -> Path:
     """A Python that has aics-tlog."""
     with needing("aics-tlog"):
         return aics_part.installed()
+
+
+@pytest.fixture(scope="session")
+def verifiers_python() -> Path:
+    """A Python that has verifiers, and what turnlog needs."""
+    with needing("verifiers"):
+        return verifiers_part.installed()
+
+
+@pytest.fixture(scope="session")
+def openenv_python() -> Path:
+    """A Python that has OpenEnv, and what turnlog needs."""
+    with needing("openenv"):
+        return openenv_part.installed()
 
 
 @pytest.fixture(scope="session")

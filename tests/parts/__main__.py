@@ -8,11 +8,13 @@ from tests.parts import (
     aics_tlog,
     chromium,
     node,
+    openenv,
     pgbouncer,
     postgres,
     rasa_schemas,
     trl,
     valkey,
+    verifiers,
 )
 
 
@@ -56,6 +58,8 @@ CHECKS: dict[str, Callable[[], object]] = {
     "rasa schemas": rasa_schemas.installed,
     "aics-tlog": aics_tlog.installed,
     "trl": trl.installed,
+    "verifiers": verifiers.installed,
+    "openenv": openenv.installed,
 }
 
 if __name__ == "__main__":

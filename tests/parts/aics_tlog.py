@@ -5,8 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.parts import INSTALLED, PartMissing
-from tests.parts.node import exclusive
+from tests.parts import PartMissing, own_python
 
 VERSION = "0.2.1"
 _IS_NEW_ENOUGH = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))"
@@ -14,14 +13,7 @@ _IS_NEW_ENOUGH = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 1
 
 def installed() -> Path:
     """The Python that has it, made first where it is not there."""
-    folder = INSTALLED / f"aics-tlog-{VERSION}"
-    python = folder / "bin" / "python"
-    with exclusive("aics-tlog.lock"):
-        if not (folder / "installed").exists():
-            _run(_python(), "-m", "venv", "--clear", folder)
-            _run(python, "-m", "pip", "install", "-q", f"aics-tlog=={VERSION}")
-            (folder / "installed").touch()
-    return python
+    return own_python.made(f"aics-tlog-{VERSION}", [f"aics-tlog=={VERSION}"], python=_python())
 
 
 def _python() -> str:
@@ -34,12 +26,3 @@ def _python() -> str:
         if asked.returncode == 0:
             return python
     raise PartMissing("there is no Python 3.12 or newer with venv")
-
-
-def _run(*command: str | Path) -> None:
-    try:
-        subprocess.run(command, check=True, timeout=300, capture_output=True, text=True)
-    except subprocess.CalledProcessError as error:
-        raise PartMissing(f"pip has no aics-tlog {VERSION}: {error.stderr[-200:]}") from error
-    except (subprocess.TimeoutExpired, OSError) as error:
-        raise PartMissing(f"pip gets no aics-tlog {VERSION}: {error}") from error

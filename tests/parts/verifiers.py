@@ -1,0 +1,13 @@
+"""verifiers, which needs an older openai than the tests have, in an environment of its own."""
+
+from pathlib import Path
+
+from tests.parts import own_python
+
+VERSION = "0.4.0"
+
+
+def installed() -> Path:
+    """The Python that has it, made first where it is not there."""
+    needed = [f"verifiers=={VERSION}", *own_python.of_turnlog()]
+    return own_python.made(f"verifiers-{VERSION}", needed)
