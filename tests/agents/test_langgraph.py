@@ -210,6 +210,16 @@ def test_a_conversation_that_others_began_goes_on(saver: TurnlogSaver):
     assert texts(chat.get_state(ALICE).values["messages"]) == in_log(saver)
 
 
+@pytest.mark.parametrize("kind", ["checkpoint", "writes", "hidden"])
+@pytest.mark.parametrize("body", [b"\xff", b"[]", b'{"keys": 1, "id": 1}'])
+def test_what_others_record_in_its_name_is_passed_over(kind: str, body: bytes):
+    with TurnlogSaver("memory:") as saver:
+        chat = graph(saver)
+        before = say(chat, "one")
+        saver.log.record("alice", e.ForeignRecorded("langgraph", kind, body))
+        assert texts(say(chat, "two"))[: len(before)] == texts(before)
+
+
 def test_what_others_said_since_is_offered_once(saver: TurnlogSaver):
     chat = graph(saver)
     say(chat, "hello")

@@ -171,3 +171,15 @@ def test_a_fork_of_a_deleted_origin_is_exported_without_it_and_refused_by_name(
     [refused] = ran.json["refused"]
     assert (ran.status, refused["conversation"], refused["field"]) == (2, "f", "EventErased")
     assert "event 1 is gone" in refused["why"]
+
+
+def test_a_fork_of_a_deleted_fork_is_refused_for_what_is_gone(db: str, tmp_path: Path) -> None:
+    with turnlog.open(db) as log:
+        log.delete("f")
+    exported(db, tmp_path / "out")
+    ran = run("--db", f"sqlite:///{tmp_path}/other.db", "import", tmp_path / "out", "--json")
+    refused = {each["conversation"]: (each["field"], each["why"]) for each in ran.json["refused"]}
+    erased = "the content of event 7 is gone, with its origin or by an erasure"
+    deleted = "its past up to event 2 is gone with its origin, which was deleted"
+    assert refused == {"a": ("EventErased", erased), "w": ("OriginDeleted", deleted)}
+    assert ran.json["conversations"] == 3

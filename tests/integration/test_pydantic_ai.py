@@ -332,6 +332,25 @@ async def test_a_conversation_that_pydantic_ai_did_not_begin_is_there(
         await store.save(Conversation(conversation_id="a"))
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("note", b"{}"),
+        ("save", b"\xff"),
+        ("save", b"[]"),
+        ("save", b'{"record": {}, "entries": []}'),
+        ("save", b'{"record": {"head_id": "1", "revision": "1"}, "entries": [{"id": "1"}]}'),
+    ],
+)
+async def test_what_others_record_in_its_name_is_no_save(kind: str, body: bytes) -> None:
+    with TurnlogConversationStore("memory:") as store:
+        await saved(store, text("one"), reply("1"))
+        store.log.record("a", ForeignRecorded("pydantic-ai", kind, body))
+        assert words((await saved(store, text("two"))).messages) == ["one", "1", "two"]
+        [record] = await store.read_records()
+        assert [entry.message for entry in await store.read_history(record.head_id)] != []
+
+
 async def test_what_others_take_back_edit_and_redact_is_seen(
     store: TurnlogConversationStore,
 ) -> None:

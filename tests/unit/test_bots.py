@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import threading
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -126,13 +127,14 @@ def test_a_call_and_its_result_are_recorded_before_the_answer():
     assert (returned.call_id, returned.cause) == (called.call_id, call + 1)
 
 
-def test_a_tool_that_raises_is_recorded_as_an_error_and_raises_in_the_bot():
+@pytest.mark.parametrize("kind", [RuntimeError, SystemExit, KeyboardInterrupt])
+def test_a_tool_that_raises_is_recorded_as_an_error_and_raises_in_the_bot(kind: Any):
     def broken() -> None:
-        raise RuntimeError("no line")
+        raise kind("no line")
 
     async def bot(conversation: Any, message: UserUttered) -> list[str]:
         try:
-            await conversation.call("broken")
+            await asyncio.gather(conversation.call("broken"))
         except ToolFailed as error:
             return [str(error)]
         return []
@@ -140,7 +142,7 @@ def test_a_tool_that_raises_is_recorded_as_an_error_and_raises_in_the_bot():
     _, events = asyncio.run(talk(LoadedBot(bot, {"broken": broken}), "hi"))
     assert isinstance(events[2], ToolReturned)
     assert events[2].is_error
-    assert said(events) == ["tool 'broken' failed: 'RuntimeError: no line'"]
+    assert said(events) == [f"tool 'broken' failed: '{kind.__name__}: no line'"]
 
 
 def test_a_bot_that_raises_or_hangs_has_failed():
@@ -239,9 +241,10 @@ class Unspeakable(Exception):
 
 
 @pytest.mark.parametrize(
-    "error", [StopIteration(), SystemExit(3), Unspeakable(), ValueError("\ud800")]
+    "error",
+    [StopIteration(), SystemExit(3), KeyboardInterrupt(), Unspeakable(), ValueError("\ud800")],
 )
-@pytest.mark.parametrize("kind", ["plain", "async"])
+@pytest.mark.parametrize("kind", ["plain", "async", "stream"])
 def test_whatever_a_bot_raises_is_its_failure_and_can_be_recorded(error: Any, kind: str):
     def bot(conversation: Any, message: UserUttered) -> list[str]:
         raise error
@@ -249,7 +252,11 @@ def test_whatever_a_bot_raises_is_its_failure_and_can_be_recorded(error: Any, ki
     async def waited(conversation: Any, message: UserUttered) -> list[str]:
         raise error
 
-    loaded: Any = LoadedBot(bot if kind == "plain" else waited)
+    async def yields(conversation: Any, message: UserUttered) -> AsyncIterator[str]:
+        yield "well"
+        raise error
+
+    loaded: Any = LoadedBot({"plain": bot, "async": waited, "stream": yields}[kind])
     _, events = asyncio.run(talk(loaded, "hi"))
     assert isinstance(events[-1], BotFailed)
     assert "raise error" in events[-1].extra["traceback"]

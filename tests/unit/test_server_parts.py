@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from turnlog import (
     ActionExecuted,
     AgentUttered,
+    BotFailed,
     BotUttered,
     MediaAdded,
     MessageRedacted,
@@ -28,7 +31,8 @@ from turnlog.server.event_stream import ALIVE, Outbox
 from turnlog.server.feed import Feed, Follower
 from turnlog.server.locks import ConversationLocks
 from turnlog.server.message_rate import MessageRate
-from turnlog.server.settings import ClientLimits, Names
+from turnlog.server.patience import bot_answer
+from turnlog.server.settings import ClientLimits, Names, Settings
 from turnlog.server.timeline import item
 from turnlog.server.tokens import Tokens, named, stored_secret
 
@@ -227,3 +231,18 @@ def _said(event: Event, log: Turnlog) -> wire.Spoken:
     said = wire.spoken(event)
     assert said is not None
     return said
+
+
+class Stop(BaseException):
+    """What nobody catches."""
+
+
+async def test_a_bot_that_raises_what_nobody_catches_has_failed() -> None:
+    async def stops() -> Any:
+        raise Stop
+
+    view: Any = SimpleNamespace(waited=0.0, idle=lambda: 0.0)
+    outcome = await bot_answer(stops(), view, Settings(), asyncio.Event())
+    [failed] = outcome.events
+    assert isinstance(failed, BotFailed)
+    assert (failed.kind, outcome.broken) == ("error", "error")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NotRequired, TypedDict
 
 import msgspec
 
@@ -23,6 +23,23 @@ EVERY = "every"
 _SCOPE = "scope "
 
 
+class NamedEntry(TypedDict):
+    """An entry in a save. events: how many say it, of those before the save; said: numbers of the
+    first and the last that do, where others recorded them.
+    """
+
+    id: str
+    parent: str | None
+    events: int
+    message: dict[str, Any]
+    said: NotRequired[tuple[int, int]]
+
+
+class _Body(msgspec.Struct):
+    record: dict[str, Any]
+    entries: list[NamedEntry]
+
+
 class Save(msgspec.Struct, frozen=True):
     """What one save left in the log. number: of its own event, the last of its commit. has_bytes:
     whether there can be any in it.
@@ -31,27 +48,33 @@ class Save(msgspec.Struct, frozen=True):
     number: int
     has_bytes: bool
     record: dict[str, Any]
-    entries: list[dict[str, Any]]
+    entries: list[NamedEntry]
 
     @property
     def own(self) -> int:
         """Number of the first event of its own messages."""
-        return self.number - sum(int(entry["events"]) for entry in self.entries)
+        return self.number - sum(entry["events"] for entry in self.entries)
 
     @property
     def first(self) -> int:
         """The same, also of those that others recorded and that it names."""
-        others = (int(entry["said"][0]) for entry in self.entries if "said" in entry)
+        others = (entry["said"][0] for entry in self.entries if "said" in entry)
         return min(others, default=self.own)
 
 
 def save_in(recorded: RecordedEvent) -> Save | None:
-    """None where the event is none of pydantic-ai's, or was redacted itself."""
+    """None where the event is no save, whoever recorded it as one, or was redacted itself."""
     event = recorded.event
-    if isinstance(event, e.ForeignRecorded) and event.source == SOURCE and event.body:
-        body = bytes(event.body)
-        return Save(recorded.number, b'"binary"' in body, **msgspec.json.decode(body))
-    return None
+    if not isinstance(event, e.ForeignRecorded) or (event.source, event.kind) != (SOURCE, SAVE):
+        return None
+    body = bytes(event.body)
+    try:
+        held = msgspec.json.decode(body, type=_Body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if not held.record.keys() >= {"head_id", "revision"}:
+        return None
+    return Save(recorded.number, b'"binary"' in body, held.record, held.entries)
 
 
 def of_scope(scope: str) -> str:

@@ -44,6 +44,9 @@ Answer = Iterable["Event | str"]
 Pieces = AsyncIterable["Event | str | Chunk"]
 """What a bot yields, in order."""
 
+RAISED = (Exception, SystemExit, KeyboardInterrupt)
+"""What is a failure of the bot or tool that raises it, and ends nothing else."""
+
 TRACEBACK_CHARACTERS = 8_000
 """Of a bot that raises, the last of them."""
 
@@ -88,7 +91,7 @@ async def run_tool(loaded: LoadedBot, tool: str, arguments: dict[str, Any]) -> t
     try:
         result = function(**arguments)
         return (await result if inspect.isawaitable(result) else result), False
-    except Exception as error:
+    except RAISED as error:
         return f"{type(error).__name__}: {error}", True
 
 
@@ -148,7 +151,7 @@ async def ask(
         if _is_cancelled():
             raise
         failed = failure(error)  # something that the bot waited for was
-    except (Exception, SystemExit) as error:
+    except RAISED as error:
         failed = failure(error)
     await collected.end_message()
     return (*collected.events, failed) if failed else tuple(collected.events)

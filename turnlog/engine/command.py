@@ -12,7 +12,7 @@ from turnlog.domain.arguments import check_numbers
 from turnlog.domain.conversation import Past
 from turnlog.domain.decide import decide
 from turnlog.domain.dialogue import Dialogue
-from turnlog.domain.events import Event, EventErased, HistoryContinued
+from turnlog.domain.events import Event, EventErased, HistoryContinued, OriginDeleted
 from turnlog.domain.history import NoHistory
 from turnlog.domain.lineage import MAIN
 from turnlog.domain.redactions import Redactions
@@ -96,6 +96,9 @@ def check_complete(dialogue: Dialogue) -> None:
         if isinstance(event, EventErased):
             why = f"the content of event {number} is gone, with its origin or by an erasure"
             raise FormatError(why, conversation=dialogue.name, field="EventErased")
+        if isinstance(event, OriginDeleted):
+            why = f"its past up to event {event.event} is gone with its origin, which was deleted"
+            raise FormatError(why, conversation=dialogue.name, field="OriginDeleted")
 
 
 def check_fork(dialogue: Dialogue) -> None:

@@ -291,8 +291,8 @@ class Turnlog(FollowedLog):
         )
         if dialogue.origin is None:
             return request
-        check_fork(dialogue)
         check_complete(dialogue)
+        check_fork(dialogue)
         fork = Fork(dialogue.origin, event=dialogue.first_event - 1, events=dialogue.events)
         return replace(request, fork=fork)
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from itertools import count
 from typing import Any, NamedTuple, TypeVar
 
-from turnlog.bots import LiveConversation
+from turnlog.bots import LiveConversation, bot_failed
 from turnlog.domain.events import BotFailed, Event
 from turnlog.errors import Unavailable
 from turnlog.server.settings import Settings
@@ -103,7 +103,11 @@ def _outcome(task: asyncio.Future[Sequence[Event]]) -> Outcome:
     if task.cancelled():
         failed = BotFailed("error", "CancelledError: the bot cancelled itself")
         return Outcome((failed,), failed.kind)
-    events = task.result()
+    error = task.exception()
+    if error is None or isinstance(error, Exception):
+        events = task.result()
+    else:  # what no bot should raise
+        events = (bot_failed(error),)
     last = events[-1] if events else None
     return Outcome(events, last.kind if isinstance(last, BotFailed) else None)
 

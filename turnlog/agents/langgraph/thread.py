@@ -76,10 +76,14 @@ class GraphThread:
                 self.foreign.take(self.event, event)
 
     def _take_own(self, event: ForeignRecorded) -> None:
-        """One that was redacted itself says nothing any more."""
+        """One that was redacted itself says nothing any more, nor what others recorded as one."""
         if event.kind in _TAKEN and event.body:
             kind, take = _TAKEN[event.kind]
-            take(self, msgspec.json.decode(bytes(event.body), type=kind))
+            try:
+                body = msgspec.json.decode(bytes(event.body), type=kind)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return
+            take(self, body)
 
     def _take_checkpoint(self, body: KeptCheckpoint) -> None:
         if body.base and body.base not in self._at:

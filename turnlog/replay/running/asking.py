@@ -64,6 +64,8 @@ class Asker:
             self._watchdog.end()
 
     def _failure(self, error: BaseException, seen: RecordedConversation) -> BotFailed:
+        if isinstance(error, KeyboardInterrupt):  # which may be that of who started the replay
+            raise error
         where = f"conversation {seen.id!r}, turn {seen.turn}: the bot"
         if isinstance(error, SystemExit):
             raise BotError(f"{where} ended its process: {error!r}") from error
