@@ -21,6 +21,7 @@ from tests.parts import chromium as chromium_part
 from tests.parts import node as node_part
 from tests.parts import openenv as openenv_part
 from tests.parts import postgres as postgres_part
+from tests.parts import promptfoo as promptfoo_part
 from tests.parts import rasa_schemas as rasa_part
 from tests.parts import trl as trl_part
 from tests.parts import valkey as valkey_part
@@ -97,6 +98,13 @@ def trl() -> Path:
         folder = trl_part.installed()
     sys.path.append(str(folder))
     return folder / "trl"
+
+
+@pytest.fixture(scope="session")
+def promptfoo() -> Node:
+    """Node.js with promptfoo."""
+    with needing("promptfoo"):
+        return promptfoo_part.installed()
 
 
 @pytest.fixture(scope="session")

