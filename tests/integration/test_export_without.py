@@ -13,12 +13,14 @@ from tests.command_line import Ran, run
 from turnlog import BotUttered, SlotSet, UserUttered
 from turnlog.domain import events as e
 from turnlog.serializers.formats import codec, names
+from turnlog.serializers.trl import rows
 
 PERSON = "alice@example.org"
 THEIRS = {"a0", "a1", "a2", "a0-fork", "both", "alias"}
-LINES = {"openai", "trl", "jsonl"}
-WRITABLE = [name for name in names() if codec(name).writes and name != "naif"]
+LINES = {"openai", "openai-dpo", "trl", "jsonl", "atif"}
+WRITABLE = [(name,) for name in names() if codec(name).writes and name != "naif"]
 """naif writes only what was recorded as naif does."""
+TYPES = [("trl", "--type", type) for type in rows.TYPES]
 
 
 @pytest.fixture
@@ -44,6 +46,7 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         log.record("a2", e.IdentityMerged(PERSON, "al"))
         for id in ("a1", "b1", "z1", "z2"):
             log.record(id, e.MessageRegenerated(5, f"a better answer in {id}"))
+            log.record(id, e.MessageRated(5, "up"))
     return url
 
 
@@ -60,6 +63,13 @@ def export(format: str, out: str, *more: object) -> Ran:
 def note(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(path.read_text())
     return found
+
+
+def is_theirs(entry: dict[str, Any]) -> bool:
+    """Not what bob alone said before the person came."""
+    return entry["conversation"] in THEIRS - {"both"} or (
+        entry["conversation"] == "both" and entry["events"][1] > 5
+    )
 
 
 def is_part_of(lines: list[bytes], of: list[bytes]) -> bool:
@@ -84,20 +94,21 @@ def erased(db: str) -> None:
 
 
 @pytest.mark.parametrize("change", [as_it_is, deleted, erased])
-@pytest.mark.parametrize("format", WRITABLE)
-def test_examples_are_those_of_before_but_the_persons(db, tmp_path, format, change):
-    export(format, "old")
+@pytest.mark.parametrize(("format", "more"), [(x[0], x[1:]) for x in (*WRITABLE, *TYPES)])
+def test_examples_are_those_of_before_but_the_persons(db, tmp_path, format, more, change):
+    export(format, "old", *more)
     old = note(tmp_path / "old.manifest.json")
     content = (tmp_path / "old").read_bytes()
-    others = [entry for entry in old["examples"] if entry["conversation"] not in THEIRS]
+    others = [entry for entry in old["examples"] if not is_theirs(entry)]
     assert 0 < len(others) < len(old["examples"])
     change(db)
     ran = run("export", "--without", PERSON, "old.manifest.json", "--out", "new", "--json")
     assert ran.status == 0, ran.err
     new = note(tmp_path / "new.manifest.json")
+    check_what_is_gone(old, new, change)
     renamed = [{**entry, "file": "new"} for entry in others]
-    kept = [x for x in new["examples"] if x["conversation"] != "both"]
-    assert kept == renamed
+    same = change is erased and format == "rasa-domain"  # what is left of both declares as much
+    assert [x for x in new["examples"] if not (same and is_theirs(x))] == renamed
     gone = len(old["examples"]) - len(new["examples"])
     assert new["revoked"]["examples"] + new["revoked"]["gone"] == gone
     assert PERSON not in (tmp_path / "new.manifest.json").read_text()
@@ -112,6 +123,20 @@ def test_examples_are_those_of_before_but_the_persons(db, tmp_path, format, chan
     again = run("export", "--without", PERSON, "new.manifest.json", "--out", "third")
     assert again.status == 0
     assert (tmp_path / "third").read_bytes() == (tmp_path / "new").read_bytes()
+
+
+def check_what_is_gone(old: dict[str, Any], new: dict[str, Any], change: Any) -> None:
+    """Verifying the old manifest names what the log gives no more, and nothing else."""
+    found = run("export", "--verify", "old.manifest.json", "--json").json["findings"]
+    kept = {(x["conversation"], *x["events"], x["sha256"]) for x in new["examples"]}
+    gone = [
+        x for x in old["examples"] if (x["conversation"], *x["events"], x["sha256"]) not in kept
+    ]
+    if change is not erased:
+        there = {"a0-fork", "a0", "a1"} if change is deleted else set()
+        gone = [x for x in gone if x["conversation"] in there]
+    named = [(x["conversation"], x["events"]) for x in found]
+    assert sorted(named) == sorted((x["conversation"], x["events"]) for x in gone)
 
 
 @pytest.mark.parametrize("change", [deleted, erased])

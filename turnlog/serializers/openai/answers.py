@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import Event
 from turnlog.domain.judgements import Preference
+from turnlog.domain.message_groups import side
 from turnlog.serializers.openai.chat import Chat, Form, read_chat
 
 Messages = Sequence[dict[str, Any]]
@@ -31,13 +32,20 @@ class Answered(msgspec.Struct, frozen=True):
 
 def answers(dialogue: Dialogue, chat: Chat) -> Iterator[Answered]:
     """Each answer, of one or more messages of the assistant in a row, with all before it."""
-    said, begin = chat.messages, 0
+    said, begin, numbered = chat.messages, 0, dict(dialogue.numbered())
     ends = [*(event - 1 for event in chat.events[1:]), dialogue.last_event]
     for at, message in enumerate(said):
         if message["role"] != "assistant":
             begin = at + 1
         elif begin and (at + 1 == len(said) or said[at + 1]["role"] != "assistant"):
-            yield Answered(said[:begin], said[begin : at + 1], ends[at])
+            last = _last(numbered, chat.events[at], ends[at])
+            yield Answered(said[:begin], said[begin : at + 1], last)
+
+
+def _last(events: Mapping[int, Event], first: int, end: int) -> int:
+    """The number of an answer's last event, of those up to the next message."""
+    its = (number for number in range(end, first, -1) if side(events[number]) == "assistant")
+    return next(its, first)
 
 
 def answered(prompt: Dialogue, answer: Sequence[Event], form: Form) -> tuple[Answered, Chat]:
