@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from turnlog.cli.coercion import coercing_fast
+from turnlog.cli.options import with_groups
 from turnlog.cli.settings import Db, Json, Keys, configure, with_common_options
 from turnlog.errors import TurnlogError
 
@@ -113,7 +114,7 @@ def _command(name: str) -> Any:
     function, epilog = getattr(found, attribute), getattr(found, "EPILOG", None)
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
     single.command(name, cls=Command, context_settings=HELP, epilog=epilog)(
-        with_common_options(function)
+        with_common_options(with_groups(function))
     )
     return typer.main.get_command(single)
 

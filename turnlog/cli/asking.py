@@ -36,13 +36,13 @@ FLAKY = 3
 
 
 class Asking(NamedTuple):
-    jobs: int = 1
-    concurrency: int = 1
-    timeout: float = 30.0
-    tools: str = "record"
-    pdb: bool = False
-    runs: int = 1
-    at_least: int | None = None
+    jobs: Jobs = 1
+    concurrency: Concurrency = 1
+    timeout: Timeout = 30.0
+    tools: Tools = "record"
+    pdb: Pdb = False
+    runs: Runs = 1
+    at_least: AtLeast = None
 
     def check(self) -> None:
         """Raises BadParameter for options that do not go together."""

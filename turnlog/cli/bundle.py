@@ -9,8 +9,8 @@ import typer
 
 from turnlog.cli import output
 from turnlog.cli.asking import Timeout
+from turnlog.cli.differing import Differing
 from turnlog.cli.minimise import Bot, Group, Old
-from turnlog.cli.replay import Ignore, IgnoreSlot, Mask, RulesFile
 from turnlog.cli.settings import Id, open_log
 from turnlog.cli.trial import load_bot
 from turnlog.domain.amounts import amount
@@ -26,6 +26,7 @@ Keep = Annotated[
 
 
 def bundle(
+    *,
     id: Id,
     bot: Bot,
     out: Out,
@@ -33,10 +34,7 @@ def bundle(
     group: Group = None,
     keep: Keep = None,
     timeout: Timeout = 30.0,
-    rules: RulesFile = None,
-    ignore: Ignore = None,
-    ignore_slot: IgnoreSlot = None,
-    mask: Mask = None,
+    differing: Differing,
 ) -> None:
     """Write down a divergence for others, in nobody's words.
 
@@ -46,11 +44,10 @@ def bundle(
 
     Others import the file and replay it with the same bot.
     """
-    from turnlog.replay.allowing.rules import combined
     from turnlog.replay.trying import bundle as bundling
 
     output.leave_stdout_to(out)
-    allowed = combined(rules, ignore or (), ignore_slot or (), mask or ())
+    allowed = differing.allowed()
     loaded = load_bot(bot, timeout)
     right = None if old is None else load_bot(old, timeout)
     with open_log(readonly=True) as log:

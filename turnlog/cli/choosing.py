@@ -33,10 +33,10 @@ Sample = Annotated[
 class Choice(NamedTuple):
     """Filters first, then the last of what is left, then a sample of these."""
 
-    where: str | None = None
-    since: str | None = None
-    last: int | None = None
-    sample: int | None = None
+    where: Where = None
+    since: Since = None
+    last: Last = None
+    sample: Sample = None
 
     def ids(self, log: Any, named: Iterable[str] = ()) -> list[str]:
         """In order of id; named: these only, in their order. Without trials, unless named.

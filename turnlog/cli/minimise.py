@@ -9,7 +9,7 @@ import typer
 
 from turnlog.cli import output
 from turnlog.cli.asking import Timeout, Tools, check_tools
-from turnlog.cli.replay import Ignore, IgnoreSlot, Mask, RulesFile
+from turnlog.cli.differing import Differing
 from turnlog.cli.settings import Id, open_log
 from turnlog.cli.trial import load_bot
 from turnlog.domain.amounts import amount
@@ -33,6 +33,7 @@ Out = Annotated[
 
 
 def minimise(
+    *,
     id: Id,
     bot: Bot,
     old: Old = None,
@@ -40,10 +41,7 @@ def minimise(
     out: Out = None,
     timeout: Timeout = 30.0,
     tools: Tools = "record",
-    rules: RulesFile = None,
-    ignore: Ignore = None,
-    ignore_slot: IgnoreSlot = None,
-    mask: Mask = None,
+    differing: Differing,
 ) -> None:
     """Find the fewest messages that show what a bot does wrong.
 
@@ -52,13 +50,12 @@ def minimise(
     Without --old the record is right, where the bot is asked on top of the same slots. What is
     wrong in the record itself takes --old, a bot that is mended.
     """
-    from turnlog.replay.allowing.rules import combined
     from turnlog.replay.trying import minimise as minimising
     from turnlog.replay.trying.pytest_file import pytest_file
 
     check_tools(tools)
     output.leave_stdout_to(out)
-    allowed = combined(rules, ignore or (), ignore_slot or (), mask or ())
+    allowed = differing.allowed()
     loaded = load_bot(bot, timeout)
     right = None if old is None else load_bot(old, timeout)
     with open_log(readonly=True) as log:

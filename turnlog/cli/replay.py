@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from turnlog.cli import asking, output, trial
+from turnlog.cli import output
 from turnlog.cli import replayed as found
-from turnlog.cli.choosing import Choice, Last, Sample, Since, Where
+from turnlog.cli.asking import Asking
+from turnlog.cli.choosing import Choice
+from turnlog.cli.differing import Differing
 from turnlog.cli.settings import open_log
+from turnlog.cli.trial import TrialOptions, replay_trial
+
+if TYPE_CHECKING:
+    from turnlog.replay.allowing.rules import Rules
 
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="The conversations; or --all.")
 ]
 All = Annotated[bool, typer.Option("--all", help="Every conversation.")]
 BotName = Annotated[str, typer.Option("--bot", metavar="MODULE:ATTR", help="The bot.")]
-RulesFile = Annotated[
-    Path | None, typer.Option("--rules", metavar="FILE", help="What may differ (TOML).")
-]
-Ignore = Annotated[
-    list[str] | None, typer.Option("--ignore", metavar="KIND", help="A kind that may differ.")
-]
-IgnoreSlot = Annotated[
-    list[str] | None,
-    typer.Option("--ignore-slot", metavar="PATTERN", help="Slots that may differ: session_*."),
-]
-Mask = Annotated[
-    list[str] | None,
-    typer.Option("--mask", metavar="REGEX", help="What it matches in a text may differ."),
-]
 First = Annotated[bool, typer.Option("--first", help="One difference a conversation.")]
 AcceptedFile = Annotated[
     Path | None,
@@ -44,36 +37,26 @@ Junit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Wri
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write an HTML page.")]
 
 
+class Reporting(NamedTuple):
+    """What is made of a replay."""
+
+    accepted: AcceptedFile = None
+    first: First = False
+    out: Out = None
+    junit: Junit = None
+    html: Html = None
+
+
 def replay(
+    *,
     bot: BotName,
     ids: Ids = None,
     all_: All = False,
-    where: Where = None,
-    since: Since = None,
-    last: Last = None,
-    sample: Sample = None,
-    jobs: asking.Jobs = 1,
-    concurrency: asking.Concurrency = 1,
-    timeout: asking.Timeout = 30.0,
-    tools: asking.Tools = "record",
-    pdb: asking.Pdb = False,
-    runs: asking.Runs = 1,
-    at_least: asking.AtLeast = None,
-    rules: RulesFile = None,
-    ignore: Ignore = None,
-    ignore_slot: IgnoreSlot = None,
-    mask: Mask = None,
-    accepted: AcceptedFile = None,
-    first: First = False,
-    out: Out = None,
-    junit: Junit = None,
-    html: Html = None,
-    from_turn: trial.FromTurn = None,
-    say: trial.Say = None,
-    edit: trial.Edit = None,
-    follow: trial.Follow = False,
-    beside: trial.Beside = None,
-    as_: trial.As = None,
+    choice: Choice,
+    how: Asking,
+    differing: Differing,
+    report: Reporting,
+    alone: TrialOptions,
 ) -> None:
     """Ask a bot again what users said, and compare.
 
@@ -82,40 +65,47 @@ def replay(
 
     Clock, tool results and what came before each message are the record's.
     """
-    from turnlog.replay.allowing import rules as rule
-    from turnlog.replay.runs import accepted as accepting
-    from turnlog.replay.runs import run
-
-    choice = Choice(where, since, last, sample)
     if all_ if ids else not (all_ or any(choice)):
         raise typer.BadParameter("name conversations, or give --all, or what chooses some")
-    how = asking.Asking(jobs, concurrency, timeout, tools, pdb, runs, at_least)
     how.check()
-    output.leave_stdout_to(out, junit, html)
-    allowed = rule.combined(rules, ignore or (), ignore_slot or (), mask or ())
-    alone = trial.TrialOptions(from_turn, say, edit or (), follow, beside, as_)
-    if alone.given:
-        if out or accepted or junit or html or first or any(choice) or runs > 1 or jobs > 1 or pdb:
-            why = "what goes on alone has no run, report, group or choice of conversations"
-            raise typer.BadParameter(why)
-        trial.replay_trial(
-            ids or (), bot, alone, rules=allowed, timeout=timeout, live=tools == "live"
-        )
-        return
-    known = accepting.load(accepted) if accepted else accepting.Accepted()
+    output.leave_stdout_to(report.out, report.junit, report.html)
+    allowed = differing.allowed()
+    if not alone.given:
+        _replay(bot, ids or (), choice, how, allowed, report, whole=all_ and not any(choice))
+    elif any(report) or any(choice) or how.runs > 1 or how.jobs > 1 or how.pdb:
+        why = "what goes on alone has no run, report, group or choice of conversations"
+        raise typer.BadParameter(why)
+    else:
+        live = how.tools == "live"
+        replay_trial(ids or (), bot, alone, rules=allowed, timeout=how.timeout, live=live)
+
+
+def _replay(
+    bot: str,
+    ids: Sequence[str],
+    choice: Choice,
+    how: Asking,
+    allowed: Rules,
+    report: Reporting,
+    *,
+    whole: bool,
+) -> None:
+    """Print and keep what is found; whole: whether it is asked of all conversations there are."""
+    from turnlog.replay.runs import accepted, run
+
+    known = accepted.load(report.accepted) if report.accepted else accepted.Accepted()
     with open_log(readonly=True) as log:
-        chosen = choice.ids(log, ids or ())
-        whole = all_ and not any(choice)
+        chosen = choice.ids(log, ids)
         results = how.results(log, chosen, bot, allowed, once=whole, every=bool(known.accepted))
         results = (known.applied(one, allowed) for one in results)
         head = run.head(log, bot, rules=allowed, time=time.time())
-        if out is not None:
-            results = run.kept(results, out, head)
-        replayed = found.show(results, len(chosen), first=first)
+        if report.out is not None:
+            results = run.kept(results, report.out, head)
+        replayed = found.show(results, len(chosen), first=report.first)
     how.tell_flaky(replayed)
     found.note_uncovered(allowed, replayed)
     found.note_accepted(known, replayed, whole=whole)
-    found.note_next(replayed, out)
-    found.write_reports(replayed, head, junit, html)
+    found.note_next(replayed, report.out)
+    found.write_reports(replayed, head, report.junit, report.html)
     if status := how.status(replayed):
         raise typer.Exit(status)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from turnlog.cli.settings import settings as common
 from turnlog.extras import needed
+
+if TYPE_CHECKING:
+    from turnlog.server.settings import ClientLimits, Names
 
 Option = typer.Option
 
@@ -79,7 +82,37 @@ Run = Annotated[
 ]
 
 
+class SocketOptions(NamedTuple):
+    socketio_path: SocketioPath = "/socket.io"
+    namespace: Namespace = "/"
+    user_message_evt: UserMessageEvent = "user_uttered"
+    bot_message_evt: BotMessageEvent = "bot_uttered"
+    metadata_key: MetadataKey = "metadata"
+    session_persistence: SessionPersistence = True
+
+    def names(self) -> Names:
+        from turnlog.server.settings import Names
+
+        return Names(
+            path=self.socketio_path, namespace=self.namespace, user_message=self.user_message_evt,
+            bot_message=self.bot_message_evt, metadata=self.metadata_key,
+            persistence=self.session_persistence,
+        )  # fmt: skip
+
+
+class LimitOptions(NamedTuple):
+    max_body: MaxBody = 64_000_000
+    max_event: MaxEvent = 1_000_000
+    max_depth: MaxDepth = 100
+
+    def limits(self) -> ClientLimits:
+        from turnlog.server.settings import ClientLimits
+
+        return ClientLimits(tracker_body=self.max_body, event=self.max_event, depth=self.max_depth)
+
+
 def serve(
+    *,
     host: Host = None,
     port: Port = 5005,
     bot: BotName = None,
@@ -91,15 +124,8 @@ def serve(
     jwt_method: JwtMethod = "HS256",
     client_ids: ClientIds = False,
     redis: RedisUrl = None,
-    socketio_path: SocketioPath = "/socket.io",
-    namespace: Namespace = "/",
-    user_message_evt: UserMessageEvent = "user_uttered",
-    bot_message_evt: BotMessageEvent = "bot_uttered",
-    metadata_key: MetadataKey = "metadata",
-    session_persistence: SessionPersistence = True,
-    max_body: MaxBody = 64_000_000,
-    max_event: MaxEvent = 1_000_000,
-    max_depth: MaxDepth = 100,
+    socket: SocketOptions,
+    limits: LimitOptions,
     heads: Heads = None,
     every: Every = 60.0,
     key: HeadKeys = None,
@@ -109,18 +135,12 @@ def serve(
     """Serve live conversations: chat, inspector, Socket.IO, REST."""
     with needed("server", "the server"):
         from turnlog.server.main import run as serving
-        from turnlog.server.settings import ClientLimits, Names, Settings
-    names = Names(
-        path=socketio_path, namespace=namespace, user_message=user_message_evt,
-        bot_message=bot_message_evt, metadata=metadata_key, persistence=session_persistence,
-    )  # fmt: skip
-    settings = Settings(
+        from turnlog.server.settings import Settings
+    serving(Settings(
         db=common().db, keys=common().keys,
         host=host or "127.0.0.1", port=port, bot=bot, bot_timeout=bot_timeout,
         bot_idle_timeout=bot_idle_timeout, cors=tuple(cors or ()), auth_token=auth_token,
-        jwt_key=jwt_key, jwt_method=jwt_method,
-        client_ids=client_ids, redis=redis, names=names, show_work=show_work,
-        heads=tuple(heads or ()), every=every, head_keys=tuple(key or ()), run=run,
-        limits=ClientLimits(tracker_body=max_body, event=max_event, depth=max_depth),
-    )  # fmt: skip
-    serving(settings)
+        jwt_key=jwt_key, jwt_method=jwt_method, client_ids=client_ids, redis=redis,
+        names=socket.names(), limits=limits.limits(), heads=tuple(heads or ()), every=every,
+        head_keys=tuple(key or ()), show_work=show_work, run=run,
+    ))  # fmt: skip

@@ -39,12 +39,12 @@ As = Annotated[str | None, typer.Option("--as", metavar="NEW", help="Keep it as 
 class TrialOptions(NamedTuple):
     """What of a replay is asked for by those who go on alone."""
 
-    from_turn: int | None
-    say: str | None
-    edit: Sequence[str]
-    follow: bool
-    beside: str | None
-    as_: str | None
+    from_turn: FromTurn = None
+    say: Say = None
+    edit: Edit = None
+    follow: Follow = False
+    beside: Beside = None
+    as_: As = None
 
     @property
     def given(self) -> bool:
@@ -74,7 +74,7 @@ def replay_trial(
             load_bot(bot, timeout),
             from_turn=options.from_turn,
             say=options.say,
-            edits=dict(map(_edit, options.edit)),
+            edits=dict(map(_edit, options.edit or ())),
             follow=options.follow or None,
             beside=None if options.beside is None else load_bot(options.beside, timeout),
             rules=rules,

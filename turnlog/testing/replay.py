@@ -10,7 +10,7 @@ group and the bot's version among its properties; the test itself fails too, and
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,22 +56,20 @@ class Replayer:
         turn was replayed.
         """
         __tracebackhide__ = True
-        import turnlog
         from turnlog.replay.allowing.rules import combined
         from turnlog.replay.replayed import check_something_was_replayed
-        from turnlog.replay.running import many
-        from turnlog.replay.runs import accepted as accepting
+        from turnlog.replay.runs.accepted import Accepted, load
 
         allowed = combined(rules, ignore, slots, masks)
-        known = accepting.load(Path(accepted)) if accepted else accepting.Accepted()
+        known = load(Path(accepted)) if accepted else Accepted()
         loaded = _loaded(bot)
-        opened: Any = turnlog.open(log) if isinstance(log, str) else nullcontext(log)
-        with opened as source:
-            chosen = list(source.ids(trials=False) if ids is None else ids)
-            options: dict[str, Any] = {"timeout": timeout, "jobs": jobs, "once": ids is None}
-            options["every"] = bool(known.accepted)
-            results = many.replay(source, chosen, loaded, rules=allowed, **options)
-            replayed = [known.applied(one, allowed) for one in results]
+        options = {
+            "rules": allowed,
+            "timeout": timeout,
+            "jobs": jobs,
+            "every": bool(known.accepted),
+        }
+        replayed = [known.applied(one, allowed) for one in _results(log, loaded, ids, options)]
         check_something_was_replayed(replayed)
         self._report(loaded if isinstance(loaded, str) else loaded.name, replayed)
 
@@ -124,6 +122,18 @@ def _loaded(bot: Bot | str) -> LoadedBot | str:
     if isinstance(bot, str):
         return bot
     return LoadedBot(bot, getattr(bot, "tools", {}), getattr(bot, "__name__", "bot"))
+
+
+def _results(
+    log: Turnlog | str, bot: LoadedBot | str, ids: Iterable[str] | None, options: Mapping[str, Any]
+) -> Iterator[ReplayedConversation]:
+    import turnlog
+    from turnlog.replay.running import many
+
+    opened: Any = turnlog.open(log) if isinstance(log, str) else nullcontext(log)
+    with opened as source:
+        chosen = list(source.ids(trials=False) if ids is None else ids)
+        yield from many.replay(source, chosen, bot, once=ids is None, **options)
 
 
 def _groups(
