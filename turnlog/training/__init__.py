@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from turnlog.engine.log import Turnlog
-    from turnlog.training.environments import RecordedEnvironment, Reward
+    from turnlog.training.environments import RecordedEnvironment
+    from turnlog.training.episodes import Reward
 
 
 def environment(

@@ -11,7 +11,8 @@ from turnlog.engine.log import Turnlog
 from turnlog.engine.opening import open as open_log
 from turnlog.errors import FormatError, UnknownConversation
 from turnlog.extras import needed
-from turnlog.training.environments import RecordedEnvironment, Reward
+from turnlog.training.environments import RecordedEnvironment
+from turnlog.training.episodes import Reward
 from turnlog.training.names import ExportedNames
 
 with needed("verifiers", "an environment of verifiers"):
