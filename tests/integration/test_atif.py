@@ -301,6 +301,27 @@ def test_what_was_taken_back_is_continued_in_what_came_instead(tmp_path: Path) -
     assert run("--db", db, "export", "--verify", f"{out}.manifest.json").status == 0
 
 
+def test_a_fork_names_the_trajectory_and_the_turn_that_it_goes_on_from(tmp_path: Path) -> None:
+    db, out = f"sqlite:///{tmp_path}/log.db", tmp_path / "out.jsonl"
+    with turnlog.open(db) as log:
+        log.record("m", UserUttered("one"), BotUttered("first"))
+        log.record("m", UserUttered("two"), BotUttered("second"))
+        log.fork("m", turn=1, as_="f")
+        log.record("f", UserUttered("three"), BotUttered("third"))
+    asked = ("--db", db, "export", "--format", "atif", "--out", out)
+    assert run(*asked, "--ids", "keep").status == 0
+    origin, fork = (json.loads(line) for line in out.read_text().splitlines())
+    assert "extra" not in origin
+    assert fork["extra"] == {"fork": {"origin": "m", "turn": 1}}
+    assert [step["message"] for step in fork["steps"]] == ["three", "third"]
+    assert exported(imported(tmp_path / "x.json", judged(fork))) == fork
+    assert run(*asked).status == 0
+    origin, fork = (json.loads(line) for line in out.read_text().splitlines())
+    assert fork["extra"]["fork"]["origin"] == origin["trajectory_id"] != "m"
+    assert run(*asked, "f").status == 0
+    assert "extra" not in json.loads(out.read_text())
+
+
 def said(path: Path) -> list[tuple[str, str | None, list[str]]]:
     """Each trajectory's id, what continues it, and what it says, copies in parentheses."""
     found = []
@@ -368,6 +389,7 @@ BAD = {
         {"steps": [{"source": "user", "message": "hi", "timestamp": "noon"}]},
         "steps[0].timestamp: 'noon' is no time",
     ),
+    "extra of all a text": ({"extra": "x"}, "extra: cannot be 'x'"),
     "others no list": ({"subagent_trajectories": {}}, "subagent_trajectories: cannot be {}"),
 }
 

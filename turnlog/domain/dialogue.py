@@ -33,7 +33,8 @@ class Dialogue(msgspec.Struct, frozen=True):
     """A conversation's name and its events, oldest first: all of them, or those of its last turns.
 
     first_event: the number of the first; first_turn: the turn before it. 1 and 0 for all. origin:
-    the conversation that has those before, where this is a fork that goes on from them.
+    the conversation that has those before, where this is a fork that goes on from them;
+    origin_turn: the last of its turns that this one shares, where the numbers do not say so.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Dialogue(msgspec.Struct, frozen=True):
     first_event: int = 1
     first_turn: int = 0
     origin: str | None = None
+    origin_turn: int | None = None
 
     @property
     def last_event(self) -> int:

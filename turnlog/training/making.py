@@ -87,13 +87,14 @@ class Making:
         return counted(conversation.own, self._plan.include)
 
     def dialogue(self, conversation: PastConversation, seen: Counted) -> Dialogue:
-        """What is written of it; of a fork the rest, which a whole format says the origin of."""
+        """What is written of it; of a fork the rest, with the conversation that holds its past."""
         held, id = conversation.held, self.names.shown(conversation.id)
-        if not self.codec.whole or not held.events:
+        if not held.events or self.codec.of_judgements:
             return Dialogue(id, seen.events)
-        first, turn = held.events + 1, conversation.held_turns
-        holder = held.holder and self.names.shown(held.holder)
-        return Dialogue(id, seen.events, first, turn, holder)
+        turn, holder = conversation.held_turns, held.holder and self.names.shown(held.holder)
+        if not self.codec.whole:
+            return Dialogue(id, seen.events, origin=holder, origin_turn=turn)
+        return Dialogue(id, seen.events, held.events + 1, turn, holder)
 
 
 def _fault(error: FormatError, id: str, dialogue: Dialogue, seen: Counted) -> FaultyConversation:

@@ -58,6 +58,7 @@ def _within(place: str) -> Iterator[None]:
 def _beside(value: Mapping[str, Any]) -> Iterator[e.Event]:
     """What stands beside the steps: the agent and its tools, and the trajectories of others."""
     root = {key: held for key, held in value.items() if key not in _ROOT and held is not None}
+    _object(value, "extra")  # refused where it is none
     agent = dict(member(value, "agent", dict))
     tools = agent.pop("tool_definitions", None)
     ids = [value[key] for key in ("session_id", "trajectory_id") if value.get(key) is not None]

@@ -97,6 +97,9 @@ def _root(dialogue: Dialogue) -> dict[str, Any]:
     agent = root.pop("agent", None) or _agent(dialogue)
     tools = [event.tools for event in dialogue.events if isinstance(event, e.SystemInstructed)]
     given = next((each for each in reversed(tools) if each is not None), None)
+    if dialogue.origin is not None:
+        fork = {"origin": dialogue.origin, "turn": dialogue.origin_turn}
+        root["extra"] = {**(root.get("extra") or {}), "fork": fork}
     return {"agent": {**agent, **({} if given is None else {"tool_definitions": given})}, **root}
 
 
