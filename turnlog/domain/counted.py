@@ -62,11 +62,11 @@ def counted(events: Sequence[RecordedEvent], include: Sequence[str] = ()) -> Cou
     include: of INCLUDE, what is not to be left out.
     """
     numbered, left_out = counting(events, include)
-    renumbered = list(_renumbered(numbered))
-    turns = {recorded.number: recorded.turn for recorded in events}
-    opened = [turns[n] for n, event in renumbered if isinstance(event, e.UserUttered)]
-    numbers, remaining = tuple(n for n, _ in renumbered), tuple(event for _, event in renumbered)
-    return Counted(remaining, numbers, (0, *opened), left_out)
+    if not _are_numbered_so(numbered):
+        numbered = list(_renumbered(numbered))
+    turns = {r.number: r.turn for r in events if type(r.event) is e.UserUttered}
+    numbers, remaining = tuple(n for n, _ in numbered), tuple(event for _, event in numbered)
+    return Counted(remaining, numbers, (0, *(turns[n] for n in numbers if n in turns)), left_out)
 
 
 def counting(
@@ -202,6 +202,18 @@ def _moved(event: e.Event, before: str | None, after: str | None) -> e.Event:
         )
         return replace(event, frames=tuple(frames))
     return event
+
+
+def _are_numbered_so(counting: Iterable[Numbered]) -> bool:
+    """Whether events have the numbers already that they would get, and name earlier ones."""
+    for expected, (number, event) in enumerate(counting, 1):
+        if number != expected:
+            return False
+        for field in _references(type(event)):
+            held = getattr(event, field)
+            if held is not None and not (isinstance(held, int) and 0 < held < number):
+                return False
+    return True
 
 
 def _renumbered(counting: Iterable[Numbered]) -> Iterator[Numbered]:

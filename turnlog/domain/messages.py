@@ -31,7 +31,7 @@ def messages(events: Iterable[Numbered]) -> Iterator[Message]:
     """
     waiting = Waiting()
     for group in groups(events):
-        yield _message(group, waiting)
+        yield message_of(group, waiting)
 
 
 class Waiting:
@@ -49,7 +49,8 @@ class Waiting:
         self.servers.pause()
 
 
-def _message(group: Group, waiting: Waiting) -> Message:
+def message_of(group: Group, waiting: Waiting) -> Message:
+    """The message that a group of events makes up; waiting: the calls of the groups before it."""
     number, first = group.members[0]
     metadata = dict(first.extra) if first.extra else {}
     metadata.pop(NEW_MESSAGE, None)

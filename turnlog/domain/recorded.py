@@ -22,7 +22,7 @@ Change = tuple[Any, Any]
 _CHANGING = frozenset(get_args(SlotChange))
 
 
-class RecordedEvent(msgspec.Struct, frozen=True):
+class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     """An event in its conversation, as every view may show it.
 
     number: from 1 in the conversation. turn: the turn it belongs to. version: its commit's.
@@ -83,7 +83,7 @@ class RecordedEvent(msgspec.Struct, frozen=True):
         return line
 
 
-class TracedEvent(RecordedEvent, frozen=True):
+class TracedEvent(RecordedEvent, frozen=True, gc=False):
     """A recorded event and what it did. slots: those it changed, by name. session: its number."""
 
     slots: Mapping[str, Change] = {}

@@ -46,6 +46,6 @@ Part = e.TextAdded | e.ReasoningAdded | e.RefusalAdded | e.MediaAdded | e.Opaque
 
 def opens_turn(event: e.Event) -> bool:
     """Whether it is a user's message, of which the content may be gone."""
-    if isinstance(event, e.EventErased):
-        return event.was == e.UserUttered.__name__
-    return isinstance(event, e.UserUttered)
+    if type(event) is e.UserUttered:
+        return True
+    return type(event) is e.EventErased and event.was == e.UserUttered.__name__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from functools import cached_property
 from itertools import count, pairwise
@@ -95,16 +95,19 @@ class StreamRows:
 
     def _own(self, begin: Link | None) -> Iterator[Iterable[Body]]:
         """Those of the stream itself."""
-        links, limit = self._links(self._reader, begin), _FIRST
-        while self.stream and (stored := self._after(links.at.version, limit)):
+        reader, limit = self._reader, _FIRST
+        links = self._links(reader, begin)
+        while stored := self._after(reader, links.at.version, limit):
             yield links.take(stored)
-            limit = min(limit * 2, _LARGEST_BATCH)
+            if len(stored) < limit:
+                break
+            reader, limit = self._reader, min(limit * 2, _LARGEST_BATCH)
         links.finish()
 
-    def _after(self, version: int, limit: int) -> list[Body]:
+    def _after(self, reader: Reader, version: int, limit: int) -> Sequence[Body]:
         if self._end is not None:
             limit = min(limit, self._end.version - version)
-        return [*self._reader.bodies(self.stream, version, limit)] if limit > 0 else []
+        return reader.bodies(self.stream, version, limit) if self.stream and limit > 0 else ()
 
     def newest_first(
         self, upto: int | None = None, expected: int | None = None

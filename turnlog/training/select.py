@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import takewhile
+from itertools import chain, takewhile
 
 import msgspec
 
@@ -163,6 +163,6 @@ def _recorded(
     """What was redacted, at whatever position, is hidden unless it is asked for."""
     history = log.past(head)
     commits = takewhile(lambda commit: (commit.position or 0) <= plan.position, history.commits())
-    events = (recorded for commit in commits for recorded in commit.recorded_events())
+    events = chain.from_iterable(commit.recorded_events() for commit in commits)
     hides = now.redacted and "redacted" not in plan.include
-    return tuple(shown(events, {}, history.redactions() if hides else None))
+    return tuple(shown(events, {}, history.redactions()) if hides else events)

@@ -12,7 +12,7 @@ from turnlog.domain.rewinds import kept
 from turnlog.domain.traits import Rewind
 from turnlog.serializers.atif.reader import BESIDE, SUBAGENTS
 from turnlog.serializers.atif.steps import Numbered, Steps
-from turnlog.serializers.openai.chat import HELD_WITH_REASONING
+from turnlog.serializers.openai.chat import HELD_WITH_REASONING, without_users_calls
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.document import refuse_raw_example
 from turnlog.serializers.shared.losses import Held, lost
@@ -36,7 +36,7 @@ def trajectories(dialogue: Dialogue) -> Iterator[Example]:
     """
     every = [Steps(dialogue, events, past) for past, events in _stretches(dialogue)]
     written = [steps for steps in every if steps.steps]
-    losses = Counter(loss for event in dialogue.events for loss in _lost(event))
+    losses = _lost(dialogue)
     for at, steps in enumerate(written):
         name, beside = _name(dialogue, at, len(written)), _root(dialogue)
         if at + 1 < len(written):
@@ -72,15 +72,13 @@ def _stretches(dialogue: Dialogue) -> Iterator[tuple[int, list[Numbered]]]:
             past = end
 
 
-def _lost(event: e.Event) -> Iterator[str]:
-    by_user = isinstance(event, e.ToolCalled | e.ToolReturned) and event.actor == "user"
-    if by_user:
-        yield f"{type(event).__name__} of the user's side"
-        return
-    if not isinstance(event, Rewind):
-        yield from lost(event, _HELD)
-    if isinstance(event, e.ConversationAnnotated):
-        yield from (f"ConversationAnnotated.extra.{k}" for k in event.extra or () if k != BESIDE)
+def _lost(dialogue: Dialogue) -> Counter[str]:
+    others, of_user = without_users_calls(dialogue.events)
+    losses = of_user + lost((x for x in others if not isinstance(x, Rewind)), _HELD)
+    annotations = (x.extra or {} for x in others if isinstance(x, e.ConversationAnnotated))
+    names = (name for extra in annotations for name in extra if name != BESIDE)
+    losses.update(f"ConversationAnnotated.extra.{name}" for name in names)
+    return losses
 
 
 def _beside(dialogue: Dialogue) -> Iterator[Mapping[str, Any]]:

@@ -40,8 +40,8 @@ def example(dialogue: Dialogue) -> Example:
     for turn in dialogue.turns():
         writer.turn(turn)
     content: dict[str, Any] = {}
+    writer.lost.update(lost(dialogue.events, _HELD))
     for event in dialogue.events:
-        writer.lost.update(lost(event, _HELD))
         if isinstance(event, e.ConversationAnnotated):
             content |= {"goal": event.goal} if event.goal is not None else {}
             content |= event.extra or {}

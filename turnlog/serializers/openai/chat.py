@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,8 +13,10 @@ from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
+from turnlog.domain.message_groups import Group, groups
 from turnlog.domain.message_openai import AUDIO
-from turnlog.domain.messages import Message, messages
+from turnlog.domain.messages import Message, Waiting, message_of
+from turnlog.domain.traits import Utterance, opens_turn
 from turnlog.errors import FormatError
 from turnlog.serializers.openai.check import faults, refuse_raw_arguments
 from turnlog.serializers.shared.codec import Example
@@ -91,16 +94,18 @@ def read_chat(dialogue: Dialogue, form: Form, *, trim: bool = False) -> Chat:
     Raises FormatError, naming conversation, turn and message, for messages that a model must not
     be trained on.
     """
-    events = dict(dialogue.numbered())
-    turn_of = {n: turn.number for turn in dialogue.turns() for n, _ in turn.numbered()}
-    result = Chat([], [], [], {}, Counter())
-    for event in events.values():
-        _take_beside(event, result, form)
-    for message in messages(events.items()):
-        number = message.event or 0
-        if (written := form.message(message, events[number], result.lost)) is not None:
+    result = Chat([], [], [], {}, _lost(dialogue.events, form))
+    for event in dialogue.events:
+        if type(event) in _BESIDE:
+            _take_beside(event, result, form)
+    opening = [number for number, event in dialogue.numbered() if opens_turn(event)]
+    waiting = Waiting()
+    for group in groups(dialogue.numbered()):
+        number, first = group.members[0]
+        written = _words(group) or form.message(message_of(group, waiting), first, result.lost)
+        if written is not None:
             result.messages.append(written)
-            result.turns.append(turn_of[number])
+            result.turns.append(dialogue.first_turn + bisect_right(opening, number))
             result.events.append(number)
     if trim:
         trim_to_last_answer(result)
@@ -133,16 +138,41 @@ def check(name: str, chat: Chat) -> None:
         raise FormatError(why, conversation=name, turn=chat.turns[index], field=field)
 
 
+def _words(group: Group) -> dict[str, Any] | None:
+    """The message in any form, where it is a text that one event says, and nothing else."""
+    (_, first), *others = group.members
+    if others or not isinstance(first, Utterance) or first.text is None:
+        return None
+    has_more = first.name is not None or first.data or first.extra
+    return None if has_more else {"role": group.side, "content": first.text}
+
+
+def _lost(events: Iterable[e.Event], form: Form) -> Counter[str]:
+    others, of_user = without_users_calls(events)
+    losses = of_user + lost(others, form.held)
+    sounds = [x for x in others if type(x) is e.MediaAdded and AUDIO in (x.extra or {})]
+    losses["MediaAdded.extra"] -= len(sounds)
+    return losses
+
+
+def without_users_calls(events: Iterable[e.Event]) -> tuple[list[e.Event], Counter[str]]:
+    """The events but the calls of the user's side, with their results; and how many those are."""
+    others: list[e.Event] = []
+    of_user: Counter[str] = Counter()
+    for event in events:
+        if type(event) in _CALLS and event.actor == "user":
+            of_user[f"{type(event).__name__} of the user's side"] += 1
+        else:
+            others.append(event)
+    return others, of_user
+
+
+_CALLS = frozenset((e.ToolCalled, e.ToolReturned))
+_BESIDE = frozenset((e.SystemInstructed, e.ConversationAnnotated))
+
+
 def _take_beside(event: e.Event, chat: Chat, form: Form) -> None:
-    """What an event says beside the messages, and what is lost of it."""
-    if isinstance(event, e.ToolCalled | e.ToolReturned) and event.actor == "user":
-        chat.lost[f"{type(event).__name__} of the user's side"] += 1
-        return
-    losses: Iterable[str] = lost(event, form.held)
-    if isinstance(event, e.MediaAdded) and AUDIO in (event.extra or {}):
-        losses = (loss for loss in losses if loss != "MediaAdded.extra")
-    for loss in losses:  # which costs less than an update, where there mostly is none
-        chat.lost[loss] += 1
+    """What an event says beside the messages."""
     if isinstance(event, e.SystemInstructed) and event.tools is not None:
         is_other = chat.beside.get("tools", event.tools) != event.tools
         chat.lost["tools that others replace"] += is_other

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
@@ -53,7 +52,7 @@ class RasaDomainCodec(Codec):
         content = {name: held for name, held in _needed(dialogue).items() if held}
         if not content:
             return
-        lost = Counter(what for event in dialogue.events for what in losses.lost(event, _HELD))
+        lost = losses.lost(dialogue.events, _HELD)
         example = Example.of(dialogue, content, lost)
         refuse_raw_example(example)
         yield example

@@ -38,7 +38,7 @@ class RasaNluCodec(Codec):
     extra = "rasa"
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        lost = Counter(what for event in dialogue.events for what in losses.lost(event, _HELD))
+        lost = losses.lost(dialogue.events, _HELD)
         messages = understood(dialogue).values()
         contents = [(message.event, _content(message, lost)) for message in messages]
         for number, content in contents:

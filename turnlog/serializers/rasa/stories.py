@@ -101,7 +101,7 @@ class _Stories:
             if isinstance(event, Clearing):
                 yield from self._story(last - 1)
                 self._begin(last, slots)
-            self.lost.update(lost(event, _HELD))
+            self.lost.update(lost((event,), _HELD))
             if (step := _STEPS.get(type(event))) is not None:
                 step(self, last, event)
         yield from self._story(last)

@@ -47,8 +47,8 @@ def example(dialogue: Dialogue) -> Example:
     writer = _Writer(dialogue)
     turns = [content for turn in dialogue.turns() for content in writer.turn(turn)]
     content: dict[str, Any] = {"dialogue_id": dialogue.name}
+    writer.lost.update(lost(dialogue.events, _HELD))
     for event in dialogue.events:
-        writer.lost.update(lost(event, _HELD))
         if isinstance(event, e.ConversationAnnotated):
             content |= {"services": event.services} if event.services is not None else {}
             content |= event.extra or {}
