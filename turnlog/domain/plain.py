@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
-from typing import Any, get_args, get_type_hints
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
+from msgspec.structs import astuple
 
 from turnlog.domain.values import RawJson
 
@@ -44,7 +45,7 @@ def as_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace")
 
 
-class _Field(msgspec.Struct, frozen=True):
+class _Field(NamedTuple):
     """What writing a field needs to know; holds: whether there are structs in it."""
 
     name: str
@@ -74,12 +75,11 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, msgspec.Struct):
         cls = type(value)
         plain: dict[str, Any] = {} if cls.__struct_config__.tag is None else {"type": cls.__name__}
-        for field in fields(cls):
-            held = getattr(value, field.name)
-            if held != field.default:
+        for (name, default, holds), held in zip(fields(cls), astuple(value), strict=True):
+            if held is not default and held != default:
                 copied = list(held) if type(held) is tuple else held
-                plain[field.name] = to_plain(held) if field.holds else copied
-        return overridden(plain)
+                plain[name] = to_plain(held) if holds else copied
+        return overridden(plain) if "extra" in plain else plain
     if isinstance(value, list | tuple):
         return [to_plain(item) for item in value]
     if isinstance(value, dict):

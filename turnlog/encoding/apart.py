@@ -138,8 +138,12 @@ def bytes_in_row(event: Event) -> int:
     return len(split(encode(attached([event], lambda *_: standing)[0]), lambda *_: standing))
 
 
-def with_contents(event: Event) -> Event:
-    """The event with the bytes themselves, for whoever writes them out."""
+def with_contents(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """The events with the bytes themselves, for whoever writes them out."""
+    return tuple(map(_with_contents, events)) if attaches(events) else events
+
+
+def _with_contents(event: Event) -> Event:
     name = _attaching().get(type(event))
     held = getattr(event, name) if name else None
     whole: Event = event

@@ -64,7 +64,7 @@ class JsonlCodec(DocumentCodec):
             content |= {"first_event": dialogue.first_event, "first_turn": dialogue.first_turn}
         if dialogue.origin is not None:
             content["origin"] = dialogue.origin
-        content["events"] = [to_plain(with_contents(event)) for event in dialogue.events]
+        content["events"] = [*map(to_plain, with_contents(dialogue.events))]
         yield Example.of(dialogue, content)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:

@@ -19,13 +19,23 @@ Content = Mapping[str, Any]
 _INSTEAD = ("tool_calls", "function_call", "refusal", "audio")
 _TEXTS = ("name", "refusal", "reasoning_content")
 
-ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
+_SPEAKERS = frozenset(("system", "developer", "user", "assistant"))
+ROLES = _SPEAKERS | {"tool", "function"}
 
 
 def faults(content: Content) -> Iterator[MessageFault]:
     """The faults of an example: index of the message, field, why."""
+    has_words_alone = "tools" not in content and all(map(_is_words, content["messages"]))
     for check in CHECKS:
-        yield from check(content)
+        if not (has_words_alone and check in _OF_MORE_THAN_WORDS):
+            yield from check(content)
+
+
+def _is_words(message: Mapping[str, Any]) -> bool:
+    """Whether a message is a text and nothing else."""
+    held = message.get("content")
+    is_alone = len(message) == 2 and message.get("role") in _SPEAKERS
+    return is_alone and isinstance(held, str) and bool(held.strip())
 
 
 def roles(content: Content) -> Iterator[MessageFault]:
@@ -224,3 +234,6 @@ CHECKS: list[Callable[[Content], Iterator[MessageFault]]] = [
     answers,
 ]  # fmt: skip
 """Every check an example must pass; a list, so that others can add to it."""
+
+_OF_MORE_THAN_WORDS = frozenset(CHECKS) - {somebody_answers}
+"""Those that find nothing where each message is a text and nothing else."""
