@@ -94,6 +94,54 @@ def test_what_is_no_term_is_named(log, where):
         list(matching(log, where=where))
 
 
+ODD = e.MessageUnderstood(e.Intent('book "now", please'))
+
+
+@pytest.mark.parametrize(
+    ("where", "holds"),
+    [
+        ("slot.a.b.c=x  y", True),
+        ("slot.näme=Ümlaut 👍", True),
+        ('"slot.list=[1, ""a""]"', True),
+        ('"intent=book ""now"", please"', True),
+        ("outcome=well, done", "'done' is no term"),
+        ('"outcome=well, done"', True),
+        ('"tag=two\nlines"', True),
+        ("user=Zoë O'Neil", True),
+        ("user= Zoë O'Neil", False),
+        ("version=1.2=beta", True),
+        ("rating=👍", True),
+        ("after=1970-01-01T02:16:40+02:00,before=1970-01-01T00:16:41Z", True),
+        ("after=1970-01-01T00:16:40-00:01", False),
+        ('intent="book ""now"", please"', "double quotes as a whole"),
+        ('"user=Zoë', "'\"user=Zoë' cannot be split"),
+        ('"user=Zoë"x', "cannot be split into terms"),
+        ("user=Zoë\ntag=x", r"Zoë\ntag=x' cannot be split"),
+        ("\n", r"'\n' is no term"),
+        (",", "'' is no term"),
+        ("after=nan", "'nan' is neither ISO 8601"),
+        ("before=inf", "'inf' is neither ISO 8601"),
+        ("after=2026-13-01", "'2026-13-01' is neither"),
+        ("before=2026-11-26T10:00+25:00", "+25:00' is neither"),
+    ],
+)
+def test_odd_values_hold_or_are_named(tmp_path, where, holds):
+    """holds: or what the error says."""
+    db = f"sqlite:///{tmp_path / 'log.db'}"
+    with turnlog.open(db, clock=lambda: 1000.0) as log:
+        versions = Versions(code="1.2=beta")
+        log.record("c", e.UserIdentified("Zoë O'Neil"), UserUttered("hi"), ODD)
+        log.record("c", e.SlotSet("a.b.c", "x  y"), e.SlotSet("näme", "Ümlaut 👍"))
+        log.record("c", e.SlotSet("list", [1, "a"]), BotUttered("yes", versions=versions))
+        log.record("c", e.MessageRated(2, "👍"), e.OutcomeRecorded("well, done"))
+        log.record("c", turnlog.ConversationTagged(("two\nlines",)))
+    ran = run("list", "--db", db, "--where", where, "--json")
+    if isinstance(holds, str):
+        assert (ran.status, holds in ran.err) == (2, True), ran.err
+    else:
+        assert [x["conversation"] for x in ran.lines] == ["c"] * holds
+
+
 def test_terms_of_the_state_read_no_event(log):
     def read() -> list[e.Event]:
         raise AssertionError("something was read")

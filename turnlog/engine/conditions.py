@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
+from math import isfinite
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,6 +24,11 @@ from turnlog.storage.lookups import commitment_of
 TERMS = (
     "slot.NAME=VALUE, user=, channel=, tag=, ended=, after=TIME, before=TIME, intent=, outcome=,"
     " rating=, version=, language="
+)
+
+_QUOTES = (
+    "a term with a comma or a line break goes between double quotes as a whole, one with a quote"
+    ' too, where that is doubled: "user=Lee, Ann"'
 )
 
 
@@ -96,19 +102,25 @@ class Condition:
 
 
 def _no_term(text: str) -> FormatError:
-    return FormatError(f"{text!r:.80} is no term of --where; there are {TERMS}")
+    hint = f" ({_QUOTES})" if '"' in text else ""
+    return FormatError(f"{text!r:.80} is no term of --where; there are {TERMS}{hint}")
 
 
 def _split(text: str) -> list[str]:
-    return [term for line in csv.reader([text], skipinitialspace=True) for term in line]
+    try:
+        lines = [*csv.reader([text], skipinitialspace=True, strict=True)]
+    except csv.Error as error:
+        raise FormatError(f"{text!r:.80} cannot be split into terms: {_QUOTES}") from error
+    if text and lines == [[]]:
+        raise _no_term(text)
+    return [term for line in lines for term in line]
 
 
 def seconds(time: str) -> float:
     """UTC seconds of a time given as ISO 8601 (UTC where it names no zone) or as seconds."""
-    try:
-        return float(time)
-    except ValueError:
-        pass
+    with suppress(ValueError):
+        if isfinite(number := float(time)):
+            return number
     try:
         moment = datetime.fromisoformat(time)
     except ValueError as error:
