@@ -283,15 +283,20 @@ def recorded_log(folder: Path) -> tuple[str, list[str]]:
 
 def seen(conversation: Any) -> bytes:
     """Everything that a conversation shows."""
+    events = [*conversation.events()]
     return b"\n".join(
         [
             dumps(to_plain(conversation.state)),
             dumps(conversation.slots),
-            *(dumps(event.as_dict()) for event in conversation.events()),
+            *(dumps(event.as_dict()) for event in events),
             *(dumps(recorded.as_dict()) for recorded in conversation.recorded()),
             *(dumps(message.as_openai()) for message in conversation.messages()),
             *(dumps(message) for message in conversation.messages(for_model=True)),
-            *(one.body for one in conversation.events() if isinstance(one, e.ForeignRecorded)),
+            *(
+                bytes(one.body)
+                for one in conversation.events()
+                if isinstance(one, e.ForeignRecorded)
+            ),
         ]
     )
 

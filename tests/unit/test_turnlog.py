@@ -102,6 +102,13 @@ def test_a_moment_that_never_was_is_refused(log: Turnlog, moment: dict[str, int]
         log.conversation("alice", **moment)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("event", [-1, 10])
+def test_an_event_that_is_not_there_is_refused_with_the_last(log: Turnlog, event: int) -> None:
+    three_turns(log)
+    with pytest.raises(OutOfRange, match=f"no event {event}, the last is 9"):
+        log.history("alice").state(event)
+
+
 def test_a_time_needs_timestamps(log: Turnlog) -> None:
     log.import_dialogue(turnlog.Dialogue("old", (UserUttered("hi"),)))
     with pytest.raises(OutOfRange, match="no timestamps"):

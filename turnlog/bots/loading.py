@@ -7,10 +7,11 @@ import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from operator import attrgetter
 from typing import Any
 
 from turnlog.bots.bot import LoadedBot
-from turnlog.errors import BotError
+from turnlog.errors import BotError, TurnlogError
 from turnlog.extras import needed
 
 
@@ -20,19 +21,7 @@ def load(name: str) -> LoadedBot:
     Its tools are its own attribute `tools`, or else its module's: a dict of names to functions.
     Raises BotError, saying what is wrong.
     """
-    module_name, _, attribute = name.partition(":")
-    if not module_name or not attribute:
-        raise BotError(f"{name!r} names no bot: it takes module:attr")
-    if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        module = import_module(module_name)
-        bot: Any = module
-        for part in attribute.split("."):
-            bot = getattr(bot, part)
-    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
-        why = f"{error}" if isinstance(error, ImportError | AttributeError) else repr(error)
-        raise BotError(f"bot {name!r} cannot be loaded: {why}") from error
+    module, bot = imported(name, "bot", BotError)
     if (objection := _objection(bot)) is not None:
         raise BotError(f"bot {name!r} {objection}")
     tools = getattr(bot, "tools", None) or getattr(module, "tools", {})
@@ -41,6 +30,24 @@ def load(name: str) -> LoadedBot:
             f"bot {name!r}: its tools are a dict of names to functions, not {tools!r:.80}"
         )
     return LoadedBot(bot, tools, name)
+
+
+def imported(name: str, what: str, failing: type[TurnlogError]) -> tuple[Any, Any]:
+    """A module and its attribute of a name `module:attr`; what: what that is to be.
+
+    The module is found on the path or in this folder. Raises an error of the given type.
+    """
+    module_name, _, attributes = name.partition(":")
+    if not module_name or not attributes:
+        raise failing(f"{name!r} names no {what}: it takes module:attr")
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        module = import_module(module_name)
+        return module, attrgetter(attributes)(module)
+    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
+        why = f"{error}" if isinstance(error, ImportError | AttributeError) else repr(error)
+        raise failing(f"{what} {name!r} cannot be loaded: {why}") from error
 
 
 def named(name: str, *, timeout: float = 30.0) -> LoadedBot:

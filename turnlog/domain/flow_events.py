@@ -16,21 +16,22 @@ class FlowStarted(Event, tag=91, frozen=True, array_like=True, gc=False):
     flow: str
 
 
-class FlowInterrupted(Event, tag=92, frozen=True, array_like=True, gc=False):
+class _FlowStep(Event, frozen=True, array_like=True, gc=False):
     flow: str
     step: str | None = None
 
 
-class FlowResumed(Event, tag=93, frozen=True, array_like=True, gc=False):
-    flow: str
-    step: str | None = None
+class FlowInterrupted(_FlowStep, tag=92, frozen=True, array_like=True, gc=False):
+    pass
 
 
-class FlowCompleted(Event, tag=94, frozen=True, array_like=True, gc=False):
-    flow: str
-    step: str | None = None
+class FlowResumed(_FlowStep, tag=93, frozen=True, array_like=True, gc=False):
+    pass
 
 
-class FlowCancelled(Event, tag=95, frozen=True, array_like=True, gc=False):
-    flow: str
-    step: str | None = None
+class FlowCompleted(_FlowStep, tag=94, frozen=True, array_like=True, gc=False):
+    pass
+
+
+class FlowCancelled(_FlowStep, tag=95, frozen=True, array_like=True, gc=False):
+    pass

@@ -77,7 +77,7 @@ class Writer:
                 raise
             return
         made = batch.appending
-        self._heads.written(made.after, made.position, made.written, made.lookups)
+        self._heads.tail.written(made.after, made.position, made.written, made.lookups)
         if (recent := self._recorder.recent) is not None:
             recent.note(made.digests)
         for request, outcome in zip(requests, batch.outcomes, strict=True):

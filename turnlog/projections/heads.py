@@ -7,7 +7,7 @@ folds the tail in memory; whoever writes brings the tables up to the end of the 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import groupby
 
@@ -218,16 +218,6 @@ class Heads(KnownRows):
             found = self.recorder.reader.checkpoint(HEADS)
             self.tail.let_go(found.position if found else 0)
         return self.tail.is_due
-
-    def written(
-        self,
-        after: int,
-        position: int,
-        following: Mapping[str, Following],
-        keys: Mapping[bytes, int],
-    ) -> None:
-        """What a writer has committed behind a position, and up to which."""
-        self.tail.written(after, position, following, keys)
 
     def catch_up(self) -> None:
         """Bring heads, keys and snapshots up to the end of the log."""

@@ -157,15 +157,16 @@ class StoredHistory:
     def state(self, event: int) -> State:
         """After the event of that number; after 0 the initial one."""
         if event < 0:
-            raise OutOfRange(self._conversation, f"there is no event {event}")
+            raise self._no_event(event, self.replay().event)
         begin = self._rows.snapshot(event=event)
         state = self._start(begin)
         state = self._folded(state, islice(self._tail(begin), event - state.event))
         if state.event < event:
-            raise OutOfRange(
-                self._conversation, f"there is no event {event}, the last is {state.event}"
-            )
+            raise self._no_event(event, state.event)
         return state
+
+    def _no_event(self, event: int, last: int) -> OutOfRange:
+        return OutOfRange(self._conversation, f"there is no event {event}, the last is {last}")
 
     def state_at_version(self, version: int) -> State:
         """After the last event of a commit."""

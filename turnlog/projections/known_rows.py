@@ -17,7 +17,7 @@ from turnlog.storage.links import (
 )
 from turnlog.storage.reader import Reader
 from turnlog.storage.recorder import Recorder
-from turnlog.storage.rows import Snapshot, erased
+from turnlog.storage.rows import erased
 
 
 class KnownRows:
@@ -72,9 +72,3 @@ class KnownRows:
         name = erased(number) if stream.name is None else decode_name(stream.name)
         genesis = self.recorder.genesis.digest if stream.life == 1 else None
         return Links(name, stream, begin or Link(0, genesis), end, self._checked)
-
-    def snapshot(
-        self, stream: int, *, event: int | None = None, turn: int | None = None
-    ) -> Snapshot | None:
-        """As a reader gives it, of those that the table does not have yet."""
-        return self.tail.snapshot(stream, event, turn)

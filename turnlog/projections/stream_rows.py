@@ -178,7 +178,7 @@ class StreamRows:
         if not self.stream:
             return None
         reader, known = self._reader, self._known
-        due = known.snapshot(self.stream, event=event, turn=turn) if known else None
+        due = known.tail.snapshot(self.stream, event, turn) if known else None
         return due or reader.snapshot(self.stream, event=event, turn=turn)
 
     def redactions(self, events: Callable[[int], Iterable[Event]]) -> Redactions:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
 from typing import Any
 
+from turnlog.bots.loading import imported
 from turnlog.errors import JudgeError
 
 Judge = Callable[[Any, Any], bool]
@@ -36,15 +34,7 @@ def judge(name: str) -> Judge:
 
 
 def _loaded(name: str) -> Callable[[Any, Any], object]:
-    module, _, attribute = name.partition(":")
-    if not module or not attribute:
-        raise JudgeError(f"{name!r} names no judge: it takes module:function")
-    if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        found = getattr(import_module(module), attribute)
-    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
-        raise JudgeError(f"judge {name!r} cannot be loaded: {error!r}") from error
+    _, found = imported(name, "judge", JudgeError)
     if not callable(found):
         raise JudgeError(f"judge {name!r} is a {type(found).__name__}, which cannot be called")
     return found  # type: ignore[no-any-return]

@@ -99,7 +99,7 @@ def _edited(
 ) -> e.Event:
     """A recorded event with other fields."""
     if (event := events.get(number)) is None:
-        raise OutOfRange(conversation.id, f"there is no event {number}; the last is {len(events)}")
+        raise OutOfRange(conversation.id, f"there is no event {number}, the last is {len(events)}")
     if conversation.hides(number):
         raise ConversationError(conversation.id, f"event {number} was redacted")
     plain, strays = to_plain(event), list[str]()

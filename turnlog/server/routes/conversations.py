@@ -13,9 +13,8 @@ from turnlog import AsyncTurnlog
 from turnlog.engine.log import Turnlog
 from turnlog.engine.query import matching, summary
 from turnlog.projections.search import SearchProjection
-from turnlog.serializers.shared import plain
 from turnlog.server.auth import Principal
-from turnlog.server.replies import json
+from turnlog.server.replies import answered
 from turnlog.server.requests import MAX_EVENT
 from turnlog.server.services import Services
 
@@ -42,14 +41,14 @@ async def conversations(
     """
     principal.in_time(services.clock())
 
-    def found(log: Turnlog) -> bytes:
+    def found(log: Turnlog) -> dict[str, Any]:
         meant = matching(log, where=where or None, search=search or None, newest=True, before=after)
         page = [*islice((one for one in meant if _readable(principal, one[0])), PAGE + 1)]
         more = page[PAGE - 1][0].position if len(page) > PAGE else None
         lines = [summary(head, state) for head, state in page[:PAGE]]
-        return plain.dumps({"conversations": lines, "more": more})
+        return {"conversations": lines, "more": more}
 
-    answer = json(await log.read(found))
+    answer = await answered(log, found)
     if not search:
         answer.background = BackgroundTask(log.view, SearchProjection.name)  # searches come next
     return answer

@@ -15,7 +15,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.serializers.shared import plain
 from turnlog.server.auth import Principal
 from turnlog.server.errors import RequestRefused
-from turnlog.server.replies import json
+from turnlog.server.replies import answered, json
 from turnlog.server.requests import Json, read
 from turnlog.server.services import Services
 from turnlog.server.shown_run import SHOWN, ShownRun
@@ -26,9 +26,7 @@ async def groups(log: AsyncTurnlog, services: Services, principal: Principal) ->
     """The groups of the run: `{"bot", "version", "time", "groups"}`; no groups without a run."""
     principal.require(None, services.clock())
     run = services.run
-    if run is None:
-        return json(b'{"groups":[]}')
-    return json(await log.read(lambda log: plain.dumps(run.groups(log))))
+    return await answered(log, lambda log: {"groups": []} if run is None else run.groups(log))
 
 
 @get("/inspect/api/differences", opt={"access": "handler"})
@@ -43,13 +41,12 @@ async def differences(
     principal.require(None, services.clock())
     run = services.run
 
-    def told(log: Turnlog) -> bytes:
+    def told(log: Turnlog) -> list[Any]:
         if run is None:
-            return b"[]"
-        found = run.of(log, conversation) if conversation else islice(run.places(group), SHOWN)
-        return plain.dumps([*found])
+            return []
+        return [*(run.of(log, conversation) if conversation else islice(run.places(group), SHOWN))]
 
-    return json(await log.read(told))
+    return await answered(log, told)
 
 
 class AcceptanceAsked(msgspec.Struct):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from litestar import Response, get
 from litestar.params import Parameter
@@ -12,13 +12,12 @@ from turnlog.audit import why as reasons
 from turnlog.domain.conversation import Conversation
 from turnlog.engine.log import Turnlog
 from turnlog.errors import OutOfRange
-from turnlog.serializers.shared import plain
 from turnlog.server.auth import Principal
 from turnlog.server.comparison import comparison
 from turnlog.server.errors import RequestRefused
 from turnlog.server.match import fails, match, says
 from turnlog.server.overview import overview
-from turnlog.server.replies import json
+from turnlog.server.replies import answered
 from turnlog.server.requests import MAX_EVENT
 from turnlog.server.services import Services
 from turnlog.server.timeline import item
@@ -46,7 +45,7 @@ async def timeline(
     """
     principal.require(conversation, services.clock())
 
-    def told(log: Turnlog) -> bytes:
+    def told(log: Turnlog) -> Any:
         seen = log.conversation(conversation)
         moment = seen.state.event if event is None else event
         if turn is not None:
@@ -54,9 +53,9 @@ async def timeline(
         told = window(seen, moment, before, after)
         if "origin" in told and principal.everything:
             told["origin"]["conversation"] = _origin(log, seen)
-        return plain.dumps(told)
+        return told
 
-    return json(await log.read(told))
+    return await answered(log, told)
 
 
 def _origin(log: Turnlog, seen: Conversation) -> str | None:
@@ -87,16 +86,16 @@ async def event(
     """One event, whole."""
     principal.require(conversation, services.clock())
 
-    def told(log: Turnlog) -> bytes:
+    def told(log: Turnlog) -> Any:
         seen = log.conversation(conversation)
         last = seen.state.event
         if not 1 <= event <= last:
             why = f"there is no event {event}, the last is {last}"
             raise RequestRefused(404, "NotFound", why)
         [traced] = between(seen, event, event)
-        return plain.dumps(item(traced, whole=True))
+        return item(traced, whole=True)
 
-    return json(await log.read(told))
+    return await answered(log, told)
 
 
 @get("/inspect/api/overview", opt={"access": "handler"})
@@ -106,11 +105,11 @@ async def whole(
     """Where the slots had which value: `{"last", "slots", "more", "rewinds"}`."""
     principal.require(conversation, services.clock())
 
-    def told(log: Turnlog) -> bytes:
+    def told(log: Turnlog) -> Any:
         head, _ = log.head(conversation)
-        return plain.dumps(overview(log.conversation(conversation), log.past(head)))
+        return overview(log.conversation(conversation), log.past(head))
 
-    return json(await log.read(told))
+    return await answered(log, told)
 
 
 @get("/inspect/api/match", opt={"access": "handler"})
@@ -129,11 +128,11 @@ async def matched(
     """
     principal.require(conversation, services.clock())
 
-    def told(log: Turnlog) -> bytes:
+    def told(log: Turnlog) -> Any:
         seen = log.conversation(conversation)
-        return plain.dumps(match(seen, event, says(text) if text else fails, back=back))
+        return match(seen, event, says(text) if text else fails, back=back)
 
-    return json(await log.read(told))
+    return await answered(log, told)
 
 
 @get("/inspect/api/comparison", opt={"access": "handler"})
@@ -154,11 +153,11 @@ async def compared(
     principal.require(conversation, services.clock())
     principal.require(other or conversation, services.clock())
 
-    def told(log: Turnlog) -> bytes:
+    def told(log: Turnlog) -> Any:
         one, two = _at(log, conversation, event), _at(log, other or conversation, at)
-        return plain.dumps(comparison(one, two))
+        return comparison(one, two)
 
-    return json(await log.read(told))
+    return await answered(log, told)
 
 
 def _at(log: Turnlog, id: str, event: int | None) -> Conversation:
@@ -182,14 +181,14 @@ async def why(
     """
     principal.require(conversation, services.clock())
 
-    def told(log: Turnlog) -> bytes:
+    def told(log: Turnlog) -> Any:
         seen = log.conversation(conversation)
         moment = seen if event is None else seen.at(min(event, seen.state.event))
         chain = _chain(moment, slot) if slot else reasons.why_event(moment, moment.state.event)
         found = ((link.role, between(seen, link.event, link.event)) for link in chain)
-        return plain.dumps([{**item(one), "role": role} for role, [one] in found])
+        return [{**item(one), "role": role} for role, [one] in found]
 
-    return json(await log.read(told))
+    return await answered(log, told)
 
 
 def _chain(moment: Conversation, slot: str) -> list[reasons.CauseLink]:
