@@ -162,7 +162,7 @@ def test_a_head_that_a_thread_read_before_the_writer_noted_its_own_stays(
     url = f"sqlite:///{tmp_path / 'log.db'}"
     with turnlog.open(url) as ours, turnlog.open(url) as others:
         ours.record("alice", UserUttered("one"))
-        written = ours.current.written
+        written = ours.current.tail.written
 
         def late(*noted: Any) -> None:
             monkeypatch.undo()
@@ -170,7 +170,7 @@ def test_a_head_that_a_thread_read_before_the_writer_noted_its_own_stays(
             assert ours.conversation("alice").turn == 3
             written(*noted)
 
-        monkeypatch.setattr(ours.current, "written", late)
+        monkeypatch.setattr(ours.current.tail, "written", late)
         ours.record("alice", UserUttered("two"))
         assert ours.conversation("alice").turn == 3
         assert ours.record("alice", UserUttered("four")).state.turn == 4
