@@ -43,6 +43,8 @@ _KEYS = frozenset({str})
 
 def same(one: Any, other: Any) -> bool:
     """Whether two values or events are stored alike: as ==, but 1, 1.0 and True differ."""
+    if one is other:
+        return True
     kind = type(one)
     if kind is Attachment or type(other) is Attachment:
         return bool(one == other)

@@ -122,7 +122,8 @@ def large_events(*kinds: type[e.Event]) -> st.SearchStrategy[e.Event]:
 
 def _large_fields(kind: type[e.Event]) -> Iterator[tuple[str, Any]]:
     for name, hint in get_type_hints(kind).items():
-        for held in (hint, *get_args(hint)):
+        is_union = get_origin(hint) in (types.UnionType, Union)
+        for held in get_args(hint) if is_union else (hint,):
             if (held := get_origin(held) or held) in _LARGE:
                 yield name, held
 

@@ -5,10 +5,12 @@ The slots are events; the rest of the tree is told by frames, each only what cha
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from typing import Any
 
 from turnlog.domain.annotations import Frame
 from turnlog.domain.values import same
+from turnlog.encoding.binary import encode_ordered
 from turnlog.errors import FormatError
 
 UNSET = ("", "not mentioned", "未提及")
@@ -21,12 +23,19 @@ Listed = dict[str, dict[str, Any]]
 
 
 class Metadata:
-    """The tree as it stands, on either way: `follow` reads trees, `tree` writes them."""
+    """The tree as it stands, on either way: `follow` reads trees, `tree` writes them.
+
+    Most domains stay as they are from turn to turn, and are looked at no closer.
+    """
 
     def __init__(self) -> None:
         self.slots: dict[str, Any] = {}
         self.listed: dict[str, Listed] = {}
         self.booked: dict[str, list[Any]] = {}
+        self._read: dict[str, bytes] = {}
+        """Of each domain, what it was when it was followed last."""
+        self._held: dict[str, dict[str, Any]] = {}
+        """Of each domain, the slots."""
 
     @property
     def told(self) -> bool:
@@ -37,19 +46,26 @@ class Metadata:
         """Frames with what changed apart from the slots, which are replaced."""
         if not isinstance(tree, dict):
             raise FormatError(f"an object was expected, not {tree!r:.60}", field="metadata")
-        self.slots = {}
-        domains = sorted(tree.keys() | self.listed.keys())
-        frames = [self._follow(domain, tree.get(domain, {})) for domain in domains]
+        read = {domain: encode_ordered(parts) for domain, parts in tree.items()}
+        domains = tree.keys() | self.listed.keys()
+        news = {domain for domain in domains if read.get(domain) != self._read.get(domain)}
+        frames = [self._follow(domain, tree.get(domain, {})) for domain in sorted(news)]
         changed = tuple(frame for frame in frames if frame is not None)
         for frame in changed:
             self.learn(frame)
-        _must_be_same(self.tree(self.slots), tree)
+        _must_be_same(self.tree(self._slots(news), news), {d: tree[d] for d in news & tree.keys()})
+        self._read = read
+        self.slots = self._slots(self._held)
         return changed
+
+    def _slots(self, domains: Iterable[str]) -> dict[str, Any]:
+        return {name: value for domain in domains for name, value in self._held[domain].items()}
 
     def _follow(self, domain: str, parts: Any) -> Frame | None:
         field = f"metadata.{domain}"
         if not isinstance(parts, dict) or "." in domain:
             raise FormatError(f"cannot be held: {parts!r:.60}", field=field)
+        self._held[domain] = {}
         known = self.listed.get(domain, {})
         listed: dict[str, dict[str, Any] | None] = {}
         for part, slots in parts.items():
@@ -77,7 +93,7 @@ class Metadata:
             if is_unset(value):
                 unset[slot] = value
             else:
-                self.slots[f"{domain}.{part}.{slot}"] = value
+                self._held[domain][f"{domain}.{part}.{slot}"] = value
         return unset
 
     def learn(self, frame: Frame) -> None:
@@ -98,17 +114,19 @@ class Metadata:
         if frame.listed and not domain:
             self.listed.pop(frame.service, None)
 
-    def tree(self, slots: dict[str, Any]) -> dict[str, Any]:
-        """The metadata of a state."""
+    def tree(self, slots: dict[str, Any], of: Container[str] | None = None) -> dict[str, Any]:
+        """The metadata of a state. of: the domains that are wanted, by default all of them."""
         tree: dict[str, Any] = {
             domain: {part: dict(listed) for part, listed in parts.items()}
             for domain, parts in self.listed.items()
+            if of is None or domain in of
         }
         for name, value in slots.items():
             domain, part, slot = name.split(".", 2)
             tree.setdefault(domain, {}).setdefault(part, {})[slot] = value
         for domain, booked in self.booked.items():
-            tree.setdefault(domain, {}).setdefault("book", {})["booked"] = booked
+            if of is None or domain in of:
+                tree.setdefault(domain, {}).setdefault("book", {})["booked"] = booked
         return tree
 
 
@@ -134,6 +152,6 @@ def _frame(
 def _must_be_same(rebuilt: dict[str, Any], tree: dict[str, Any]) -> None:
     """A tree that cannot be told by slots and frames is refused rather than changed."""
     for domain in tree.keys() | rebuilt.keys():
-        if not same(rebuilt.get(domain), tree.get(domain)):
+        if encode_ordered(rebuilt.get(domain)) != encode_ordered(tree.get(domain)):
             held = f"{tree.get(domain)!r:.80}"
             raise FormatError(f"cannot be held: {held}", field=f"metadata.{domain}")

@@ -14,7 +14,7 @@ from turnlog.domain.message_recording import Recording
 from turnlog.domain.plain import dumps
 from turnlog.errors import FormatError, InvalidMessage
 from turnlog.serializers.shared.document import member
-from turnlog.serializers.shared.json_value import parse, raw_parts
+from turnlog.serializers.shared.json_value import parse
 
 _TAU2 = ("timestamp", "requestor", "tool_messages")
 """Members of tau2-bench's messages that are read here."""
@@ -106,11 +106,10 @@ def _seconds(time: Any) -> float:
 def arguments(source: str) -> tuple[Any, str | None]:
     """The object that a text is the JSON of, or any other text as it stands, which is raw too."""
     try:
-        value = parse(source.encode())
+        value = parse(source.encode(), holds_raw=False)
     except FormatError:
         return source, source
-    is_held = isinstance(value, dict) and not any(raw_parts(value))
-    return (value, None) if is_held else (source, source)
+    return (value, None) if isinstance(value, dict) else (source, source)
 
 
 def exact(source: str) -> tuple[Any, str | None]:

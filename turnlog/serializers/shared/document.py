@@ -17,7 +17,7 @@ from turnlog.errors import FormatError
 from turnlog.serializers.shared.codec import Codec, Example
 from turnlog.serializers.shared.json_head import member_of
 from turnlog.serializers.shared.json_stream import Element
-from turnlog.serializers.shared.json_value import Broken, Unholdable, parse, raw_parts
+from turnlog.serializers.shared.json_value import Broken, parse, refuse_raw
 from turnlog.serializers.shared.plain import dumps
 
 
@@ -61,9 +61,7 @@ class DocumentCodec(Codec):
         if not element.whole:
             raise FormatError(f"has more than {self.limits.conversation_bytes:,} bytes")
         depth = self.limits.depth + self.envelope
-        value = parse(element.json, depth=depth, line=element.line)
-        if not self.holds_raw:
-            refuse_raw(value)
+        value = parse(element.json, depth=depth, line=element.line, holds_raw=self.holds_raw)
         dialogue = self.dialogue(value, element, path)
         if not dialogue.name:
             raise FormatError("an id has at least one character", field=self.id_fields[0])
@@ -107,16 +105,6 @@ def write_array(examples: Iterable[Example], out: BinaryIO) -> None:
     out.write(b"\n]\n")
 
 
-def refuse_raw(value: Any) -> None:
-    """Raise Unholdable for a value that can only be kept as raw JSON."""
-    try:
-        msgspec.json.encode(value)
-    except TypeError:
-        for field, raw in raw_parts(value):
-            raise Unholdable(raw, field=field) from None
-        raise
-
-
 def member(value: Any, field: str, kind: type | tuple[type, ...]) -> Any:
     """A member that must be there and of that type; FormatError names it where it is not."""
     if not isinstance(value, dict):
@@ -135,8 +123,7 @@ def refuse_raw_example(example: Example) -> None:
     try:
         msgspec.json.encode(example.content)
     except TypeError:
-        for field, raw in raw_parts(example.content):
-            raise Unholdable(raw, conversation=example.conversation, field=field) from None
+        refuse_raw(example.content, conversation=example.conversation)
         raise
 
 

@@ -26,13 +26,18 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse(
-    source: bytes, *, depth: int = MAX_DEPTH, line: int = 1, twins: list[str] | None = None
+    source: bytes,
+    *,
+    depth: int = MAX_DEPTH,
+    line: int = 1,
+    twins: list[str] | None = None,
+    holds_raw: bool = True,
 ) -> Any:
     """The value, with RawJson where a part of it cannot be held.
 
     Raises FormatError with the line, counted from `line`, for broken JSON, for nesting deeper than
     `depth` and for a key that stands twice; with `twins` the last one counts and the key is put
-    there.
+    there. Raises Unholdable for RawJson unless `holds_raw`.
     """
     with suppress(_Odd):
         return _plainly(source, depth)
@@ -41,7 +46,7 @@ def parse(
         raise FormatError(f"is nested deeper than {depth}", line=line, field=field)
     reader = _JsonReader(twins)
     try:
-        return reader.decode(source)
+        value = reader.decode(source)
     except UnicodeDecodeError as error:
         broken_line = line + source.count(b"\n", 0, error.start)
         raise FormatError(f"is not UTF-8: {error.reason}", line=broken_line) from error
@@ -50,6 +55,9 @@ def parse(
         raise Broken(why, line=line + error.lineno - 1) from error
     except _Twice as error:
         raise FormatError("the key stands twice", line=line, field=str(error)) from error
+    if not holds_raw:
+        refuse_raw(value)
+    return value
 
 
 class Broken(FormatError):
@@ -79,11 +87,17 @@ def _plainly(source: bytes, depth: int) -> Any:
         # Of keys that stand twice one is left, so that colons are missing.
         written = msgspec.json.encode(value)
         is_odd = b"\\u003" in source or written.count(b":") != source.count(b":")
+        is_odd = is_odd or _may_be_deeper(written, depth)
     except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _Odd from error
-    if is_odd or depth_of(written, depth) > depth:
+    if is_odd:
         raise _Odd
     return value
+
+
+def _may_be_deeper(source: bytes, depth: int) -> bool:
+    """Whether a value may be nested deeper; a level is a space where a line begins."""
+    return not depth or b"\n" + b" " * depth in msgspec.json.format(source, indent=1)
 
 
 def depth_of(source: bytes, enough: int) -> int:
@@ -139,6 +153,12 @@ def raw_parts(value: Any, field: str = "") -> Iterator[tuple[str, RawJson]]:
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from raw_parts(item, f"{field}[{index}]")
+
+
+def refuse_raw(value: Any, **place: Any) -> None:
+    """Raise Unholdable, naming the field, for a value that can only be kept as raw JSON."""
+    for field, raw in raw_parts(value):
+        raise Unholdable(raw, field=field, **place)
 
 
 class _Twice(Exception):
