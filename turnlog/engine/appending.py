@@ -21,7 +21,7 @@ from turnlog.projections.stream_rows import StreamRows
 from turnlog.storage.lookups import fork_lookup
 from turnlog.storage.reader import Reader
 from turnlog.storage.recorder import Transaction
-from turnlog.storage.rows import Genesis, Key, Random, Row, Stream, WrittenRow
+from turnlog.storage.rows import Key, Random, Row, Stream, WrittenRow
 
 
 class Appending:
@@ -33,21 +33,15 @@ class Appending:
     whether something that is said here hides what was said.
     """
 
-    def __init__(
-        self,
-        heads: Heads,
-        reader: Reader,
-        transaction: Transaction | None,
-        genesis: Genesis,
-        random: Random,
-    ) -> None:
+    def __init__(self, heads: Heads, transaction: Transaction | None, random: Random) -> None:
+        recorder = heads.recorder
         self._heads = heads
-        self._encoding = heads.recorder.encoding
-        self._reader = reader
+        self._encoding = recorder.encoding
+        self._reader: Reader = recorder.reader if transaction is None else transaction
         self._transaction = transaction
-        self._genesis = genesis
+        self._genesis = recorder.genesis
         self._random = random
-        self._placing = Placing(genesis, transaction)
+        self._placing = Placing(recorder.genesis, transaction)
         self._placed: list[Placed] = []
         self.after = self.position = heads.position or 0
         self.written: dict[str, Following] = {}

@@ -33,7 +33,7 @@ from turnlog.storage.contents import StoredContents
 from turnlog.storage.lookups import forks_lookup
 from turnlog.storage.reader import Reader
 from turnlog.storage.recorder import Transaction
-from turnlog.storage.rows import Genesis, Random, Row
+from turnlog.storage.rows import Random, Row
 
 
 class Batch:
@@ -43,24 +43,21 @@ class Batch:
     the log refuses the rows if that was wrong.
     """
 
-    def __init__(
-        self,
-        heads: Heads,
-        reader: Reader,
-        transaction: Transaction | None,
-        genesis: Genesis,
-        random: Random,
-    ) -> None:
+    def __init__(self, heads: Heads, transaction: Transaction | None, random: Random) -> None:
+        recorder = heads.recorder
+        reader: Reader = recorder.reader if transaction is None else transaction
         self._heads = heads
         self._reader = reader
         self._transaction = transaction
-        self._genesis = genesis
-        self.appending = Appending(heads, reader, transaction, genesis, random)
+        self._genesis = recorder.genesis
+        self.appending = Appending(heads, transaction, random)
         self.outcomes: list[Recorded | Exception] = []
         self.found: dict[str, LiveHead] = {}
-        self._contents = StoredContents(reader, heads.recorder)
+        self._contents = StoredContents(reader, recorder)
         looks = transaction is not None
-        self._known = KnownCommits(heads.tail, reader, self._contents, genesis.secret, looks)
+        self._known = KnownCommits(
+            heads.tail, reader, self._contents, recorder.genesis.secret, looks
+        )
 
     def read(self, requests: Sequence[Request]) -> None:
         """The heads of all requests at once, and the keys that are known."""

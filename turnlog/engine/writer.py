@@ -124,9 +124,7 @@ class Writer:
 
     def _believed(self, requests: Sequence[Request]) -> Batch:
         """Decide on what the heads know, then append: one statement, where that is enough."""
-        batch = Batch(
-            self._heads, self._recorder.reader, None, self._recorder.genesis, self._random
-        )
+        batch = Batch(self._heads, None, self._random)
         if self._heads.outdated:
             raise LookupError("keys were destroyed since the heads were read")
         batch.read(requests)
@@ -141,7 +139,7 @@ class Writer:
         with self._recorder.transaction() as transaction:
             before, kept = heads.position, heads.kept(request.conversation for request in requests)
             heads.refresh(transaction)
-            batch = Batch(heads, transaction, transaction, self._recorder.genesis, self._random)
+            batch = Batch(heads, transaction, self._random)
             batch.read(requests)
             same = all(batch.found.get(name) is head for name, head in kept.items())
             self._believes = same if self._recorder.gives_positions else heads.position == before

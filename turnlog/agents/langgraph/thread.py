@@ -45,7 +45,6 @@ class GraphThread:
         """As one without events."""
         self.version, self.life, self.deleted = version, life, deleted
         self.event = 0
-        self.is_redacted = False
         self.checkpoints: dict[Key, KeptCheckpoint] = {}
         self.numbers: dict[Key, int] = {}
         self._at: dict[int, KeptCheckpoint] = {}

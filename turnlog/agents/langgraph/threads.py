@@ -17,9 +17,6 @@ from turnlog.engine.request import Recorded
 from turnlog.errors import UnknownConversation, VersionConflict
 from turnlog.projections import register
 
-Planned = Callable[[GraphThread], Sequence[Event]]
-"""What is to be recorded, given a thread."""
-
 register(ThreadsProjection())
 
 KEPT = 64
