@@ -30,8 +30,8 @@ from turnlog.audit.compliance import CHECKS, NOT, SATISFIED, UNDECIDABLE
 from turnlog.cli import main
 from turnlog.domain.retention import RetentionRule
 from turnlog.domain.streams import UPKEEP
+from turnlog.engine.erasure.retention import set_rules
 from turnlog.engine.request import Request
-from turnlog.engine.retention import set_rules
 
 ONE, OTHER = Versions("1", "m1", "p1"), Versions("1", "m2", "p1")
 

@@ -13,7 +13,13 @@ from turnlog import OutcomeRecorded, UserIdentified, UserUttered
 from turnlog.domain.events import ConversationTagged, RetentionRulesSet
 from turnlog.domain.retention import Aged, RetentionRule, rule_for
 from turnlog.domain.streams import UPKEEP
-from turnlog.engine.retention import floor_under, planned, read_rules, rules_in_force, set_rules
+from turnlog.engine.erasure.retention import (
+    floor_under,
+    planned,
+    read_rules,
+    rules_in_force,
+    set_rules,
+)
 from turnlog.errors import FormatError, Held, Restricted, UnknownConversation
 
 DAY = 86_400.0

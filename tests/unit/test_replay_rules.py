@@ -14,9 +14,9 @@ from turnlog.domain import events as e
 from turnlog.errors import FormatError, JudgeError
 from turnlog.replay import ReplayedConversation, replay
 from turnlog.replay.allowing.allowance import Allowance
-from turnlog.replay.allowing.coverage import covered, entries
 from turnlog.replay.allowing.numbers import near_texts, tolerance
 from turnlog.replay.allowing.rules import Rules, combined, load
+from turnlog.replay.comparing.coverage import covered, entries
 
 
 def said(text: str | None, **data: Any) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from turnlog.audit.verify import Verification, verify
 from turnlog.domain.amounts import amount
 from turnlog.domain.retention import RetentionRule
 from turnlog.domain.times import when
+from turnlog.engine.erasure.retention import rules_in_force
 from turnlog.engine.erasure.unfinished import unfinished
-from turnlog.engine.retention import rules_in_force
 
 SATISFIED, NOT, UNDECIDABLE = "satisfied", "not satisfied", "not decidable from the log"
 

@@ -32,14 +32,16 @@ def load(name: str) -> LoadedBot:
     return LoadedBot(bot, tools, name)
 
 
-def imported(name: str, what: str, failing: type[TurnlogError]) -> tuple[Any, Any]:
-    """A module and its attribute of a name `module:attr`; what: what that is to be.
+def imported(
+    name: str, what: str, failing: type[TurnlogError], form: str = "module:attr"
+) -> tuple[Any, Any]:
+    """A module and its attribute, of a name in that form; what: what that is to be.
 
     The module is found on the path or in this folder. Raises an error of the given type.
     """
     module_name, _, attributes = name.partition(":")
     if not module_name or not attributes:
-        raise failing(f"{name!r} names no {what}: it takes module:attr")
+        raise failing(f"{name!r} names no {what}: it takes {form}")
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:

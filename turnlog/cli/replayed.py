@@ -96,7 +96,7 @@ def _row(group: DivergenceGroup) -> tuple[Any, ...]:
 
 
 def note_uncovered(rules: Rules, replayed: Replayed) -> None:
-    from turnlog.replay.allowing.coverage import entries
+    from turnlog.replay.comparing.coverage import entries
 
     covered = frozenset().union(*(one.covered for one in replayed))
     for entry in entries(rules):

@@ -26,7 +26,7 @@ def retain(config: Config, dry_run: DryRun = False, actor: Actor = None) -> None
     The first rule that fits a conversation counts. Its floor also keeps from `erase`; holds win
     over both. Try it with --dry-run first.
     """
-    from turnlog.engine.retention import planned, read_rules, set_rules
+    from turnlog.engine.erasure.retention import planned, read_rules, set_rules
 
     rules = read_rules(_text(config), str(config))
     who = actor or this_user()

@@ -14,7 +14,7 @@ from turnlog.domain.whose import whose
 from turnlog.encoding.rows import decode_skeleton
 from turnlog.engine.erasure.holds import Hold, holds_on, holds_on_person, lives
 from turnlog.engine.erasure.people import Person, people_in, person_of
-from turnlog.engine.retention import floor_under
+from turnlog.engine.erasure.retention import floor_under
 from turnlog.errors import Held, InvalidEvent, UnknownConversation, UnknownPerson
 from turnlog.projections.history import StoredHistory
 from turnlog.projections.ledger import exported, rebuilt, unnamed

@@ -34,7 +34,7 @@ def judge(name: str) -> Judge:
 
 
 def _loaded(name: str) -> Callable[[Any, Any], object]:
-    _, found = imported(name, "judge", JudgeError)
+    _, found = imported(name, "judge", JudgeError, "module:function")
     if not callable(found):
         raise JudgeError(f"judge {name!r} is a {type(found).__name__}, which cannot be called")
     return found  # type: ignore[no-any-return]

@@ -15,7 +15,7 @@ from turnlog.domain.fold import Fold
 from turnlog.domain.traits import opens_turn
 from turnlog.engine.log import Turnlog
 from turnlog.engine.shared_pasts import SharedPasts
-from turnlog.replay.allowing.coverage import covered
+from turnlog.replay.comparing.coverage import covered
 from turnlog.replay.comparing.difference import Difference, differences
 from turnlog.replay.divergence import Divergence, link
 from turnlog.replay.grouping.group_key import key
