@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,11 @@ def line(number: int) -> bytes:
     return json.dumps(dialogue).encode() + b"\n"
 
 
-def test_an_import_says_what_it_has_stored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_import_says_what_it_has_stored(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    monkeypatch.setattr("turnlog.engine.reading.PIECE_BYTES", 1000)
     file = folder / "all.jsonl"
     file.write_bytes(b"".join(map(line, range(COUNT))))
     asked: list[int] = []
@@ -45,7 +50,7 @@ def test_an_import_says_what_it_has_stored(folder: Path, monkeypatch: pytest.Mon
         return import_files(*arguments, stopped=stopping, **options)
 
     monkeypatch.setattr("turnlog.engine.importing.import_files", ctrl_c)
-    ran = run("import", file, "--json")
+    ran = run("import", file, "--json", "--jobs", jobs)
     assert ran.status == 130
     assert 0 < ran.json["conversations"] < COUNT
     assert "interrupted" in ran.err
@@ -58,6 +63,7 @@ def test_an_import_says_what_it_has_stored(folder: Path, monkeypatch: pytest.Mon
     assert again.status == 0
     assert again.json["unchanged"] == ran.json["conversations"]
     assert again.json["unchanged"] + again.json["conversations"] == COUNT
+    assert not active_children()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

@@ -45,6 +45,9 @@ MaxBytes = Annotated[
     int | None,
     typer.Option("--max-conversation", metavar="BYTES", help="Refuse larger ones (64000000)."),
 ]
+Jobs = Annotated[
+    int, typer.Option("--jobs", metavar="N", min=1, help="Processes that read JSON; one writes.")
+]
 
 
 def import_(
@@ -54,6 +57,7 @@ def import_(
     dry_run: DryRun = False,
     max_conversation: MaxBytes = None,
     domain: Domain = None,
+    jobs: Jobs = 1,
 ) -> None:
     """Store the conversations of files and folders.
 
@@ -79,6 +83,7 @@ def import_(
                 settings={"domain": domain} if domain else None,
                 progress=progress,
                 stopped=stopped,
+                jobs=jobs,
             )
         output.document(_described(done), human=lambda: _print(done, dry_run=dry_run))
         _leave(done, stopped=stopped())

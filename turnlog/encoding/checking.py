@@ -39,6 +39,13 @@ class CheckedEvents(tuple[Event, ...]):
         made.said = said
         return made
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _decoded, (self.said,)
+
+
+def _decoded(said: Sequence[bytes]) -> CheckedEvents:
+    return CheckedEvents.of(decode_events(encode_array(said)), said)
+
 
 def encodings(events: Sequence[Event]) -> Mapping[int, bytes]:
     """How events are encoded that were checked, by `id`; a few may not be there."""

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import Unknown
 from turnlog.engine.log import Turnlog
+from turnlog.engine.reading import FoundFile, Item, read
 from turnlog.engine.request import Recorded, Request
 from turnlog.errors import ConversationError, FormatError, InvalidEvent
 from turnlog.serializers.formats import codec, detect
@@ -70,43 +71,43 @@ def import_files(
     settings: Mapping[str, Any] | None = None,
     progress: Progress = lambda path, events: None,
     stopped: Callable[[], bool] = lambda: False,
+    jobs: int = 1,
 ) -> Imported:
     """Store the conversations of files, and of all files in folders.
 
     What cannot be stored is refused by name, and the rest goes in. Raises FormatError, before
     anything is stored, for a path that is not there. dry_run: count alone, storing nothing.
     settings: the formats' own. A path can be a URL that the format reads. stopped: asked before
-    each conversation whether to end there, with what was read before stored.
+    each conversation whether to end there, with what was read before stored. jobs: processes that
+    read and check while this one writes; the log is the same for any number.
     """
     found = list(_files(paths, partial(_codec, format=format, limits=limits, **(settings or {}))))
     with _rehearsal(log) if dry_run else nullcontext(log) as into:
         importing = _Import(into, id_prefix, progress, stopped)
-        for path, reader, in_folder in found:
+        for file, items in read(found, jobs):
             if stopped():
                 break
-            if reader is not None:
-                importing.read(path, reader)
-            elif in_folder:
-                importing.done.skipped.append(str(path))
+            if file.reader is not None:
+                importing.take(file, items)
+            elif file.in_folder:
+                importing.done.skipped.append(str(file.path))
             else:
-                importing.refuse(FormatError("no format recognises this file", file=str(path)))
+                why = "no format recognises this file"
+                importing.refuse(FormatError(why, file=str(file.path)))
         return importing.done
 
 
-def _files(
-    paths: Iterable[Path], reader: Callable[[Path], Codec | None]
-) -> Iterator[tuple[Path, Codec | None, bool]]:
-    """Each file, the codec that reads it, and whether it was found in a folder."""
+def _files(paths: Iterable[Path], reader: Callable[[Path], Codec | None]) -> Iterator[FoundFile]:
     for given in paths:
         if url_of(given) is not None:
-            yield given, reader(given), False
+            yield FoundFile(given, reader(given), in_folder=False)
             continue
         if not given.exists():
             raise FormatError("there is no such file", file=str(given))
         in_folder = given.is_dir()
         for path in sorted(given.rglob("*")) if in_folder else [given]:
             if path.is_file():
-                yield path, reader(path), in_folder
+                yield FoundFile(path, reader(path), in_folder)
 
 
 def _codec(
@@ -136,9 +137,10 @@ class _Import:
         self._waiting: list[tuple[Path, Request]] = []
         self._size = 0
 
-    def read(self, path: Path, reader: Codec) -> None:
+    def take(self, file: FoundFile, items: Iterator[Item]) -> None:
+        path = file.path
         try:
-            for item in takewhile(lambda _: not self._stopped(), reader.read(path)):
+            for item in takewhile(lambda _: not self._stopped(), items):
                 if isinstance(item, FormatError):
                     self.refuse(item, path)
                 else:
@@ -146,7 +148,8 @@ class _Import:
         except (FormatError, OSError) as error:
             self.refuse(error, path)
         self._settle()
-        self.done.notes += [self._said(note, path) for note in reader.notes]
+        notes = file.reader.notes if file.reader else ()
+        self.done.notes += [self._said(note, path) for note in notes]
         self._progress(path, self.done.events)
 
     def refuse(self, error: Exception, path: Path | None = None) -> None:

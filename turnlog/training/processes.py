@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 
 import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain.plain import dumps
 from turnlog.engine.log import Turnlog
+from turnlog.engine.processes import in_order
 from turnlog.engine.shared_pasts import HeldPast
 from turnlog.errors import UnknownConversation
 from turnlog.training.outcome import ExampleOutcome
@@ -21,8 +19,6 @@ from turnlog.training.plan import ExportPlan
 
 AT_ONCE = 32
 """Conversations that a process is given together."""
-AHEAD = 3
-"""Times that, for each process, which are made before they are asked for."""
 
 Opener = Callable[[], Turnlog]
 """Opens the log to read it, in whatever process; picklable."""
@@ -36,19 +32,8 @@ def outcomes(
 ) -> Iterator[ExampleOutcome]:
     """What becomes of the conversations, in their order."""
     rest = iter(chosen)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _begin, (opener, plan)) as pool:
-        waiting: deque[Future[list[ExampleOutcome]]] = deque()
-        try:
-            while True:
-                while len(waiting) < jobs * AHEAD and (some := list(islice(rest, AT_ONCE))):
-                    waiting.append(pool.submit(_made, some))
-                if not waiting:
-                    return
-                yield from waiting.popleft().result()
-        finally:
-            for each in waiting:
-                each.cancel()
+    pieces = iter(lambda: list(islice(rest, AT_ONCE)), [])
+    return chain.from_iterable(in_order(jobs, _made, pieces, _begin, (opener, plan)))
 
 
 _make: Callable[[Chosen], Iterable[ExampleOutcome]]

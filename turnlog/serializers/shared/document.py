@@ -40,21 +40,25 @@ class DocumentCodec(Codec):
         raise NotImplementedError
 
     def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
+        return (self.read_piece(piece, path) for piece in self.pieces(path))
+
+    def pieces(self, path: Path) -> Iterator[Element | FormatError]:
+        """What the file is cut into; each is read on its own, in whatever process."""
         with path.open("rb") as file:
             try:
-                for element in self.elements(file):
-                    yield self._one(element, path)
+                yield from self.elements(file)
             except FormatError as error:
                 raise _placed(error, path) from error
 
-    def _one(self, element: Element | FormatError, path: Path) -> Dialogue | FormatError:
+    def read_piece(self, element: Element | FormatError, path: Path) -> Dialogue | FormatError:
+        """Raises FormatError where nothing after it can be read."""
         if isinstance(element, FormatError):
             return _placed(element, path)
         try:
             return self._read_one(element, path)
         except FormatError as error:
             if isinstance(error, Broken) and not element.alone:
-                raise
+                raise _placed(error, path) from error
             return _placed(error, path, element.line, self._name(element))
 
     def _read_one(self, element: Element, path: Path) -> Dialogue:

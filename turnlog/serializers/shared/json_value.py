@@ -71,6 +71,9 @@ class Unholdable(FormatError):
         shown = raw.json[:40].decode("latin-1")
         super().__init__(f"{shown} is a value that this format cannot hold", **place)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FormatError, (self.why,), self.__dict__
+
 
 class _Odd(Exception):
     """JSON that takes a closer look."""
