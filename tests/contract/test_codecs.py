@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import chain
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -54,7 +55,7 @@ def with_members(
     return st.builds(lambda a, b: {**b, **a}, st.fixed_dictionaries(members), more)
 
 
-ID = {"openai": "id", "sgd": "dialogue_id"}
+ID = {"openai": "id", "atif": "trajectory_id", "sgd": "dialogue_id"}
 
 
 def read_by(name: str, source: st.SearchStrategy[Any]) -> st.SearchStrategy[Dialogue]:
@@ -125,6 +126,60 @@ class TestOpenai(CodecContract):
 
     def create(self) -> Codec:
         return codec("openai")
+
+
+# --- ATIF -----------------------------------------------------------------------------------------
+
+VALUES = [None, True, 0, 1.5, "", "é", [], [{"a": None}], {"": {}}, "\u2028", -7]
+WORDS = ["", " ", "one", "two\nlines", "é", "{}"]
+
+
+def trajectory(chance: Random) -> dict[str, Any]:
+    """Made without Hypothesis, which takes ten times as long to draw one."""
+    agent = {"name": "a", "version": "1", **some(chance, model_name="m", extra={"x": 1})}
+    beside = some(
+        chance, notes="n", extra={"": chance.choice(VALUES)}, continued_trajectory_ref="t"
+    )
+    steps = [step(chance, number) for number in range(1, chance.randint(2, 5))]
+    return {"schema_version": "ATIF-v1.8", "agent": agent, **beside, "steps": steps}
+
+
+def some(chance: Random, **members: Any) -> dict[str, Any]:
+    """Some of the members, and now and then one that the format does not have."""
+    members["stray"] = chance.choice(VALUES[1:])
+    return {name: held for name, held in members.items() if chance.random() < 0.4}
+
+
+def step(chance: Random, number: int) -> dict[str, Any]:
+    source = chance.choice(["system", "user", "agent", "agent"])
+    shown = [{"type": "text", "text": text} for text in chance.choices(WORDS, k=2)]
+    said = {"source": source, "message": chance.choice([*WORDS, shown, shown[:1], []])}
+    said |= some(chance, timestamp="2026-01-02T03:04:05Z", extra={"k": chance.choice(VALUES)})
+    return {"step_id": number, **said, **(acted(chance) if source == "agent" else {})}
+
+
+def acted(chance: Random) -> dict[str, Any]:
+    ids = chance.sample(["", "a", "b"], chance.randint(0, 3))
+    calls = [
+        {"tool_call_id": id, "function_name": "f", "arguments": {"": chance.choice(VALUES)}}
+        | some(chance, extra={"e": chance.choice(VALUES)})
+        for id in ids
+    ]
+    results = [
+        some(chance, content=chance.choice(WORDS), extra={"r": 1}) | {"source_call_id": id}
+        for id in chance.sample(ids, chance.randint(0, len(ids)))
+    ]
+    metrics = some(chance, prompt_tokens=3, cost_usd=0.5, logprobs=[-0.5], extra={"kv": "x"})
+    done = some(chance, reasoning_content=chance.choice(WORDS), model_name="m", metrics=metrics)
+    done |= {"tool_calls": calls} if calls else {}
+    return done | ({"observation": {"results": results}} if results else {})
+
+
+class TestAtif(CodecContract):
+    holds = read_by("atif", st.integers(0, 10**9).map(lambda seed: trajectory(Random(seed))))
+
+    def create(self) -> Codec:
+        return codec("atif")
 
 
 # --- Schema-Guided Dialogue -----------------------------------------------------------------------

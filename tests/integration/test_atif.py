@@ -17,7 +17,7 @@ import turnlog
 from tests.adapters import oasst
 from tests.chats import chats
 from tests.command_line import run
-from turnlog import BotUttered, UserUtteranceReverted, UserUttered
+from turnlog import BotUttered, ToolCalled, ToolReturned, UserUtteranceReverted, UserUttered
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.plain import dumps
 from turnlog.errors import FormatError
@@ -228,8 +228,17 @@ FULL = document(
 def test_a_trajectory_with_all_that_there_is_comes_out_as_it_came(tmp_path: Path) -> None:
     assert judged(FULL) == FULL
     dialogue = imported(tmp_path / "x.json", FULL)
-    assert exported(dialogue) == FULL
+    (example,) = codec("atif").examples(dialogue)
+    assert (json.loads(dumps(example.content)), example.lost) == (FULL, {})
     assert imported(tmp_path / "y.json", exported(dialogue)).events == dialogue.events
+
+
+def test_what_a_call_says_beside_is_counted() -> None:
+    called = ToolCalled("f", {}, "1", cause=2, extra={"x": 1})
+    events = UserUttered("hi"), BotUttered("a"), called, ToolReturned("ok", "1")
+    (example,) = codec("atif").examples(Dialogue("c", events))
+    assert example.lost == {"ToolCalled.extra": 1}
+    assert "extra" not in example.content["steps"][1]
 
 
 @pytest.mark.parametrize("source", ["system", "user", "agent"])

@@ -28,7 +28,8 @@ _MIMES = {
 
 
 class Steps:
-    """The steps that events of a dialogue make up; lost: what they have no place for, by name.
+    """The steps that events of a dialogue make up; lost: what they have no place for, by name;
+    openers: numbers of the events that a message begins with, whose `extra` is the message's.
 
     Those that begin before event `past` are copies of another trajectory's, and say so.
     Raises FormatError, naming conversation and turn, for what no step can say.
@@ -37,6 +38,7 @@ class Steps:
     def __init__(self, dialogue: Dialogue, events: Sequence[Numbered], past: int = 0) -> None:
         self.steps: list[dict[str, Any]] = []
         self.lost: Counter[str] = Counter()
+        self.openers: set[int] = set()
         self.last_event = events[-1][0] if events else 0
         self._dialogue = dialogue
         self._past = past
@@ -52,6 +54,7 @@ class Steps:
         return {} if source == "agent" else {f"trajectory that ends with a {source} step": 1}
 
     def _take(self, message: Message) -> None:
+        self.openers.add(message.event or 0)
         try:
             if message.role == "tool":
                 self._observe(message)

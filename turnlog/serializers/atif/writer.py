@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from turnlog.domain import events as e
@@ -23,9 +23,17 @@ _CONTINUED = "continued_trajectory_ref"
 _HELD: Held = {
     **{kind: fields | {"timestamp", "versions"} for kind, fields in HELD_WITH_REASONING.items()},
     e.ToolReturned: HELD_WITH_REASONING[e.ToolReturned] | {"is_error"},
-    e.AnswerMeasured: frozenset(("message", "usage", "model", "finish")),
+    e.AnswerMeasured: frozenset(("message", "usage", "model", "finish", "timestamp")),
     e.AgentStarted: frozenset(("agent",)),
 }
+_OPENING: Held = {kind: fields | {"extra"} for kind, fields in _HELD.items()}
+"""Of the first event of a message: its `extra` is the message's."""
+_BESIDE_STEPS = (e.ConversationAnnotated, e.SystemInstructed)
+_WITHIN: Held = {
+    kind: fields if kind in _BESIDE_STEPS else (fields | {"cause"}) - {"extra"}
+    for kind, fields in _HELD.items()
+}
+"""Of all others: that the first one causes them is what makes a step."""
 
 
 def trajectories(dialogue: Dialogue) -> Iterator[Example]:
@@ -36,7 +44,7 @@ def trajectories(dialogue: Dialogue) -> Iterator[Example]:
     """
     every = [Steps(dialogue, events, past) for past, events in _stretches(dialogue)]
     written = [steps for steps in every if steps.steps]
-    losses = _lost(dialogue)
+    losses = _lost(dialogue, set[int]().union(*(steps.openers for steps in every)))
     for at, steps in enumerate(written):
         name, beside = _name(dialogue, at, len(written)), _root(dialogue)
         if at + 1 < len(written):
@@ -72,9 +80,13 @@ def _stretches(dialogue: Dialogue) -> Iterator[tuple[int, list[Numbered]]]:
             past = end
 
 
-def _lost(dialogue: Dialogue) -> Counter[str]:
-    others, of_user = without_users_calls(dialogue.events)
-    losses = of_user + lost((x for x in others if not isinstance(x, Rewind)), _HELD)
+def _lost(dialogue: Dialogue, openers: Container[int]) -> Counter[str]:
+    """openers: numbers of the events that messages begin with."""
+    opening = [event for n, event in dialogue.numbered() if n in openers]
+    rest = (event for n, event in dialogue.numbered() if n not in openers)
+    others, of_user = without_users_calls(rest)
+    losses = of_user + lost(opening, _OPENING)
+    losses += lost((x for x in others if not isinstance(x, Rewind)), _WITHIN)
     annotations = (x.extra or {} for x in others if isinstance(x, e.ConversationAnnotated))
     names = (name for extra in annotations for name in extra if name != BESIDE)
     losses.update(f"ConversationAnnotated.extra.{name}" for name in names)
