@@ -16,15 +16,12 @@ CHAT = ["openai", "trl", "sharegpt", "alpaca", "parquet", "jsonl", "sgd", "multi
 
 
 @pytest.fixture
-def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def db(working_log: str) -> str:
     """60 conversations of 20 users; the command line works on it and in its folder."""
-    url = f"sqlite:///{tmp_path / 'log.db'}?synchronous=OFF"
-    monkeypatch.setenv("TURNLOG_DB", url)
-    monkeypatch.chdir(tmp_path)
-    with turnlog.open(url, clock=lambda: 1000.0) as log:
+    with turnlog.open(working_log, clock=lambda: 1000.0) as log:
         for number in range(60):
             talk(log, f"c{number:02}", user=f"u{number % 20}", city=f"city {number % 3}")
-    return url
+    return working_log
 
 
 def talk(log: turnlog.Turnlog, id: str, *, user: str, city: str) -> None:

@@ -20,11 +20,8 @@ WRITABLE = [name for name in names() if codec(name).writes and name not in {"nai
 
 
 @pytest.fixture
-def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    url = f"sqlite:///{tmp_path / 'log.db'}"
-    monkeypatch.setenv("TURNLOG_DB", url)
-    monkeypatch.chdir(tmp_path)
-    with turnlog.open(url) as log:
+def db(working_log: str) -> str:
+    with turnlog.open(working_log) as log:
         for number, id in enumerate(IDS):
             log.record(id, e.UserIdentified(f"u{number}"), UserUttered(f"number {number}"))
             log.record(id, e.MessageUnderstood(e.Intent("go")), SlotSet("n", number))
@@ -33,7 +30,7 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         log.record("+43 fork", UserUttered("and on"), BotUttered("on it goes"))
         log.record("+43 fork", e.MessageUnderstood(e.Intent("on")))
         log.record("+43 empty", e.UserIdentified("nobody"))
-    return url
+    return working_log
 
 
 def export(format: str, out: str, *more: object) -> None:

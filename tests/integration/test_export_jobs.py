@@ -14,13 +14,10 @@ from turnlog.training import processes
 
 
 @pytest.fixture(autouse=True)
-def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def db(working_log: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also forks, one of which holds what its origin would, and conversations that are refused."""
-    url = f"sqlite:///{tmp_path / 'log.db'}"
-    monkeypatch.setenv("TURNLOG_DB", url)
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(processes, "AT_ONCE", 2)
-    with turnlog.open(url) as log:
+    with turnlog.open(working_log) as log:
         for number in range(9):
             id = f"c{number}"
             log.record(id, e.UserIdentified(f"u{number}"), UserUttered(f"number {number}"))

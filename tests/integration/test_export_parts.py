@@ -18,11 +18,8 @@ SHARES = "train=0.6,dev=0.2,test=0.2"
 
 
 @pytest.fixture
-def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    url = f"sqlite:///{tmp_path / 'log.db'}?synchronous=OFF"
-    monkeypatch.setenv("TURNLOG_DB", url)
-    monkeypatch.chdir(tmp_path)
-    return url
+def db(working_log: str) -> str:
+    return working_log
 
 
 def export(out: str, *more: object) -> Ran:

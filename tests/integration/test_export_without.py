@@ -24,12 +24,9 @@ TYPES = [("trl", "--type", type) for type in rows.TYPES]
 
 
 @pytest.fixture
-def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def db(working_log: str) -> str:
     """Conversations of alice (also known as al), of others, with both, and forks."""
-    url = f"sqlite:///{tmp_path / 'log.db'}?synchronous=OFF"
-    monkeypatch.setenv("TURNLOG_DB", url)
-    monkeypatch.chdir(tmp_path)
-    with turnlog.open(url, clock=lambda: 1000.0) as log:
+    with turnlog.open(working_log, clock=lambda: 1000.0) as log:
         for number in range(3):
             talk(log, f"a{number}", PERSON)
             talk(log, f"b{number}", "bob")
@@ -47,7 +44,7 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         for id in ("a1", "b1", "z1", "z2"):
             log.record(id, e.MessageRegenerated(5, f"a better answer in {id}"))
             log.record(id, e.MessageRated(5, "up"))
-    return url
+    return working_log
 
 
 def talk(log: turnlog.Turnlog, id: str, user: str, about: str = "a table") -> None:

@@ -108,9 +108,8 @@ def go_on(
     recorded result of an equal call.
 
     It runs an event loop of its own: an async program calls it in a thread, where a bot that blocks
-    is not broken off. Raises OutOfRange where
-    there is no such turn or event, FormatError for an edit that is none, ConversationError where a
-    message was redacted, and BotError.
+    is not broken off. Raises OutOfRange where there is no such turn or event, FormatError for an
+    edit that is none, ConversationError where a message was redacted, and BotError.
     """
     conversation = log.conversation(id)
     follows = follow if follow is not None else say is None and not edits
