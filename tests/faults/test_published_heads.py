@@ -1,4 +1,4 @@
-"""Heads while servers die and many write: each goes on from the last, none is a false alarm."""
+"""Heads while servers die and many write: each continues the last, and none is a false alarm."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KEYS = [Signer.of("log", PLAIN, bytes([1] * 32)), Signer.of("w", COSIGNATURE, by
 KILLS = 100 if LONG else 4
 WRITERS = 4
 STEPS = 40
-"""That each writer takes in the short form; the long one lasts 60 s."""
+"""For each writer in the short form; the long one lasts 60 s."""
 
 
 def heads_in(folder: TileFolder) -> list[LogCheckpoint]:
@@ -39,7 +39,7 @@ def heads_in(folder: TileFolder) -> list[LogCheckpoint]:
 
 
 def check_published(log: Turnlog, folder: TileFolder) -> int:
-    """Each head is one of the log, with a proof that the next goes on from it; how many."""
+    """Checks that each head is the log's and that the next one continues it; how many there are."""
     tree, heads = Tree(log.store), heads_in(folder)
     for head in heads:
         assert tree.checkpoint(head.size) == head
@@ -49,10 +49,10 @@ def check_published(log: Turnlog, folder: TileFolder) -> int:
     return len(heads)
 
 
-def test_heads_go_on_from_one_another_over_kills_of_a_server(
+def test_each_head_continues_the_last_over_kills_of_a_server(
     durable_url: str, tmp_path: Path, start: Start
 ) -> None:
-    """It records and publishes, and is killed somewhere in between."""
+    """The server records and publishes, and is killed at some point."""
     folder, chance = TileFolder(tmp_path / "heads"), random.Random(1)
     published = 0
     for kill in range(KILLS):
@@ -85,7 +85,7 @@ def false_alarms(log: Turnlog, folder: TileFolder) -> list[Fault]:
     return found
 
 
-def test_a_head_that_is_killed_at_any_point_leaves_what_it_goes_on_from(tmp_path: Path) -> None:
+def test_publishing_killed_at_any_point_leaves_a_head_to_continue_from(tmp_path: Path) -> None:
     url, folder = f"sqlite:///{tmp_path}/chat.db", TileFolder(tmp_path / "heads")
     asked: list[object] = ["head", url, "--tiles", folder.folder]
     for key in KEYS:
@@ -142,7 +142,7 @@ def test_no_head_is_a_false_alarm_while_others_write(durable_url: str, tmp_path:
 
 
 def write(url: str, number: int, until: float) -> None:
-    """On a connection of its own."""
+    """On a separate connection."""
     with turnlog.open(url) as log:
         step = 0
         while time.monotonic() < until if LONG else step < STEPS:
@@ -151,7 +151,7 @@ def write(url: str, number: int, until: float) -> None:
 
 
 def look(log: Turnlog, url: str, folder: TileFolder) -> int:
-    """Hold the log against its newest heads, and open and read it against them."""
+    """Verify, open and read the log against its newest heads."""
     assert false_alarms(log, folder) == []
     keys = [str(key.verifier) for key in KEYS]
     with turnlog.open(url, readonly=True, witness=folder.folder, verifiers=keys) as witnessed:

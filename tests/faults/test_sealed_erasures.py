@@ -1,4 +1,4 @@
-"""kill -9 in the middle of an erasure of a sealed log: rows, names and keys go in the end."""
+"""kill -9 in the middle of an erasure of a sealed log: it is complete in the end."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from turnlog.audit.verify import verify
 from turnlog.storage.copying import backup
 
 TRIED = 10
-"""Points that the short form tries."""
+"""How many points the short form tries."""
 
 
 def erase(folder: Path, point: int) -> subprocess.CompletedProcess[str]:
-    """Erase Anna in a process that ends just before that point; 0 for none."""
+    """Erase Anna in a process that ends before that statement; 0 for never."""
     task, *options = ERASE
     program = [sys.executable, "-m", killing.__name__, str(point), task]
     keys = {"TURNLOG_KEYS": f"sqlite:///{folder}/keys.db"}
@@ -32,7 +32,7 @@ def erase(folder: Path, point: int) -> subprocess.CompletedProcess[str]:
 
 
 def made(folder: Path) -> bytes:
-    """Ben's state, which stays what it is."""
+    """Ben's state, which must not change."""
     folder.mkdir()
     url, keys = f"sqlite:///{folder}/chat.db", f"sqlite:///{folder}/keys.db"
     with turnlog.open(url, keys=keys) as log:
@@ -42,7 +42,7 @@ def made(folder: Path) -> bytes:
 
 
 def check_finished(folder: Path, ben: bytes) -> bool:
-    """What was recorded is done, in the backup too; whether it was."""
+    """Whether the erasure was recorded. If it was, it is complete, in the backup too."""
     url, keys = f"sqlite:///{folder}/chat.db", f"sqlite:///{folder}/keys.db"
     with turnlog.open(url, keys=keys) as log:
         assert verify(log.store).faults == []
@@ -60,7 +60,7 @@ def check_finished(folder: Path, ben: bytes) -> bool:
     return recorded
 
 
-def test_killed_at_any_statement_its_keys_go_in_the_end(tmp_path: Path) -> None:
+def test_killed_at_any_statement_an_erasure_destroys_its_keys_in_the_end(tmp_path: Path) -> None:
     made(tmp_path / "whole")
     last = int(erase(tmp_path / "whole", 0).stderr.splitlines()[-1].removeprefix("points "))
     assert check_finished(tmp_path / "whole", _ben(tmp_path / "whole"))

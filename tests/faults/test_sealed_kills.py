@@ -1,4 +1,4 @@
-"""A sealed log whose process is killed between a key and its row; two that want one key."""
+"""A sealed log whose process is killed between a key and its row; two processes make one key."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def started(point: int, folder: Path, name: str) -> subprocess.Popen[str]:
 
 
 def check(folder: Path, acknowledged: list[str]) -> None:
-    """All that was acknowledged is there and opens, and going on works."""
+    """All acknowledged rows exist and open, and recording continues."""
     url, keys = f"sqlite:///{folder}/chat.db", f"sqlite:///{folder}/keys.db"
     with turnlog.open(url, keys=keys) as log:
         for number, key in enumerate(acknowledged):
@@ -82,7 +82,7 @@ def test_a_first_key_that_two_stores_make_is_one(tmp_path: Path) -> None:
 
 
 def test_a_key_is_durable_before_the_row_that_needs_it(tmp_path: Path) -> None:
-    """In the order of the statements: with the store's commit undone no row needs its key."""
+    """If the store's commit is undone, no row needs its key: the order of the statements."""
     url, keys = f"sqlite:///{tmp_path}/chat.db", f"sqlite:///{tmp_path}/keys.db"
     with turnlog.open(url, keys=keys) as log:
         log.record("chat", UserUttered("hi"))

@@ -1,4 +1,4 @@
-"""Heads: signed, kept elsewhere, and held against the log; turns proven without it."""
+"""Heads: signed, stored elsewhere and compared with the log; turns proven without the log."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def faults(ran: Ran) -> list[dict[str, object]]:
     return found
 
 
-def test_nothing_is_signed_of_another_log(folder: Path) -> None:
+def test_another_log_is_not_signed(folder: Path) -> None:
     with turnlog.open("sqlite:///other.db") as log:
         log.record("alice", UserUttered("hello"))
     ran = run("head", "--key", "key", "--tiles", "published", "--db", "sqlite:///other.db")
@@ -76,32 +76,32 @@ def test_nothing_is_signed_of_another_log(folder: Path) -> None:
     assert ran.status == 1
 
 
-def test_a_key_is_never_written_over(folder: Path) -> None:
+def test_a_key_is_never_overwritten(folder: Path) -> None:
     before = Path("key").read_text()
     assert run("keygen", "--out", "key").status == 2
     Path("key").unlink()
     ran = run("keygen", "--out", "key")
     assert (ran.status, Path("key").exists()) == (2, False)
-    assert "key.pub: there is a file already" in ran.err
+    assert "key.pub: file already exists" in ran.err
     Path("key").write_text(before)
     assert Path("key").read_text().startswith("PRIVATE+KEY+key+")
 
 
-def test_a_private_key_is_for_its_owner_alone(folder: Path) -> None:
+def test_only_its_owner_can_read_a_private_key(folder: Path) -> None:
     assert Path("key").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize(
     ("what", "why"),
     [
-        (lambda note: note.replace("\n7\n", "\n8\n"), "does not hold"),
-        (lambda note: note.replace("key", "kex"), "none of the keys of a log has signed it"),
-        (lambda note: note[:-20], "no signed note"),
-        (lambda note: "", "no signed note"),
-        (lambda note: note.replace("\n\n", "\n"), "no signed note"),
+        (lambda note: note.replace("\n7\n", "\n8\n"), "is invalid: it was changed"),
+        (lambda note: note.replace("key", "kex"), "not signed by a key of a log"),
+        (lambda note: note[:-20], "not a signed note"),
+        (lambda note: "", "not a signed note"),
+        (lambda note: note.replace("\n\n", "\n"), "not a signed note"),
     ],
 )
-def test_a_head_that_was_changed_is_refused(folder: Path, what, why: str) -> None:
+def test_a_changed_head_is_refused(folder: Path, what, why: str) -> None:
     Path("note").write_text(what(Path("note").read_text()))
     ran = verify("--head", "note")
     assert (ran.status, ran.out) == (2, "")
@@ -109,7 +109,7 @@ def test_a_head_that_was_changed_is_refused(folder: Path, what, why: str) -> Non
     assert why in ran.err
 
 
-def test_a_head_needs_keys_to_be_checked_with(folder: Path) -> None:
+def test_checking_a_head_needs_keys(folder: Path) -> None:
     ran = run("verify", "--head", "note")
     assert (ran.status, ran.out) == (2, "")
     assert "--verifier" in ran.err
@@ -151,7 +151,7 @@ def test_an_empty_log_has_a_head_of_its_genesis_row(tmp_path: Path, monkeypatch)
         assert grown.checkpoint(1) == empty
 
 
-def test_verify_finds_a_tree_that_is_not_that_of_the_rows(folder: Path) -> None:
+def test_verify_finds_a_tree_that_differs_from_the_rows(folder: Path) -> None:
     with closing(sqlite3.connect("chat.db")) as connection:
         connection.execute("UPDATE models SET value = zeroblob(35) WHERE model = 'tree'")
         connection.commit()
@@ -183,7 +183,7 @@ def test_a_turn_is_proven_without_the_log(folder: Path) -> None:
     assert shown[0][2]["text"] == "alice says 1"
 
 
-def test_what_was_redacted_is_proven_and_not_shown(folder: Path) -> None:
+def test_a_redacted_event_is_proven_and_not_shown(folder: Path) -> None:
     with turnlog.open("sqlite:///chat.db") as log:
         log.record("alice", MessageRedacted(4))
     assert prove().status == 0
@@ -211,7 +211,7 @@ def test_what_was_redacted_is_proven_and_not_shown(folder: Path) -> None:
         lambda s: s["streams"][0].update(name="AAAA"),
     ],
 )
-def test_a_sidecar_that_says_something_else_is_refused(folder: Path, change) -> None:
+def test_a_changed_sidecar_is_refused(folder: Path, change) -> None:
     prove()
     sidecar = json.loads(Path("p.json").read_text())
     change(sidecar)
@@ -235,7 +235,7 @@ def test_a_sidecar_that_says_something_else_is_refused(folder: Path, change) -> 
         lambda p: "\udcff",
     ],
 )
-def test_a_proof_that_was_changed_is_refused(folder: Path, change) -> None:
+def test_a_changed_proof_is_refused(folder: Path, change) -> None:
     prove()
     Path("p").write_text(change(Path("p").read_text()), errors="surrogateescape")
     ran = check()
@@ -264,7 +264,7 @@ def test_rows_of_another_shape_are_refused() -> None:
         ProvenRows.decode(encode([bytes(32), [[row[0], 2**63, *row[2:]]]])).digest()
 
 
-def test_a_proof_under_another_head_than_the_one_that_was_kept_is_refused(folder: Path) -> None:
+def test_a_proof_under_another_head_than_the_stored_one_is_refused(folder: Path) -> None:
     record("carol")
     prove()
     assert check().status == 0
@@ -275,8 +275,8 @@ def test_a_proof_under_another_head_than_the_one_that_was_kept_is_refused(folder
     assert check("--head", "note").status == 0
 
 
-def test_nothing_of_the_neighbours_of_a_turn_is_in_its_proof(folder: Path) -> None:
-    """Other turns, other people and keys of the same commit, and what would let them be guessed."""
+def test_a_proof_contains_nothing_of_the_neighbours_of_its_turn(folder: Path) -> None:
+    """Other turns, people and keys of the same commit, and anything from which to guess them."""
     from turnlog.domain.dialogue import Dialogue
     from turnlog.encoding.rows import openings
 
@@ -300,7 +300,7 @@ def test_nothing_of_the_neighbours_of_a_turn_is_in_its_proof(folder: Path) -> No
 
 
 def contents(file: Path) -> bytes:
-    """What is in a file, and in all that stands in it as base64."""
+    """The bytes of a file, and the decoded bytes of all base64 in it."""
     import re
     from base64 import b64decode
     from binascii import Error
@@ -314,7 +314,7 @@ def contents(file: Path) -> bytes:
     return found
 
 
-def test_a_proof_under_a_new_head_shows_that_it_goes_on_from_the_kept_one(folder: Path) -> None:
+def test_a_proof_under_a_new_head_shows_that_it_continues_the_stored_one(folder: Path) -> None:
     record("alice", "carol")
     asked = "prove", "alice", "--turn", 4, "--key", "key", "--head", "note", "--out", "p"
     assert run(*asked).status == 0
@@ -327,7 +327,7 @@ def test_a_proof_under_a_new_head_shows_that_it_goes_on_from_the_kept_one(folder
     assert check().status == 0
 
 
-def test_a_turn_that_is_not_there_is_not_proven(folder: Path) -> None:
+def test_a_missing_turn_is_not_proven(folder: Path) -> None:
     assert prove(turn=9).status == 2
     assert prove("nobody").status == 2
     record("alice")
@@ -336,7 +336,7 @@ def test_a_turn_that_is_not_there_is_not_proven(folder: Path) -> None:
     assert "after the head of size 7" in ran.err
 
 
-def test_a_log_that_is_not_as_a_head_says_proves_nothing_under_it(folder: Path) -> None:
+def test_a_log_that_differs_from_a_head_proves_nothing_under_it(folder: Path) -> None:
     from turnlog.audit.publishing import check_goes_on
     from turnlog.projections.tree import Tree
 
@@ -347,8 +347,8 @@ def test_a_log_that_is_not_as_a_head_says_proves_nothing_under_it(folder: Path) 
             check_goes_on(tree, other)
 
 
-def test_what_was_written_is_signed_and_not_what_was_made_of_it(folder: Path) -> None:
-    """By a server, which knows what it acknowledged: an edit in between is found by its head."""
+def test_a_server_signs_the_rows_as_it_wrote_them(folder: Path) -> None:
+    """The server knows what it acknowledged, so its head finds an edit made in between."""
     from turnlog.audit.publishing import Publisher
     from turnlog.proof.folder import TileFolder
     from turnlog.proof.keys import signer_in
@@ -402,7 +402,7 @@ def test_heads_and_proofs_outlive_an_erasure(
         assert list(log.ids()) == ["bob"]
 
 
-def test_what_was_erased_is_proven_to_have_been_there(folder: Path) -> None:
+def test_an_erased_event_is_proven_to_have_existed(folder: Path) -> None:
     ran = run("erase", "alice", "--event", 4, "--reason", "asked for", "--actor", "dpo")
     assert ran.status == 0, ran.err
     assert prove().status == 0

@@ -1,4 +1,4 @@
-"""What a log publishes, checked by programs that share nothing with it: aics-tlog and one file."""
+"""What a log publishes, checked by programs that share no code with it: aics-tlog and one file."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_it_is_one_short_file_without_turnlog() -> None:
 
 
 def check(*arguments: object) -> tuple[int, str]:
-    """What it prints, where no turnlog can be imported."""
+    """Its output in a process that cannot import turnlog."""
     command = [sys.executable, "-I", ONE_FILE, *map(str, arguments)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert ran.stderr == ""
@@ -91,7 +91,7 @@ def check(*arguments: object) -> tuple[int, str]:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Iterator[Turnlog]:
-    """Conversations that were forked, went on from an earlier turn, began anew."""
+    """Conversations that were forked, continued from an earlier turn, or began again."""
     (tmp_path / "key").write_text(f"{LOG.verifier}\n")
     with turnlog.open(f"sqlite:///{tmp_path}/chat.db?synchronous=OFF") as log:
         recorded(log, 300)
@@ -156,7 +156,7 @@ def test_it_checks_a_whole_log(log: Turnlog, tmp_path: Path) -> None:
         "version = 998, stream = (SELECT max(stream) FROM streams) WHERE position = 1",
     ],
 )
-def test_it_finds_what_was_changed(log: Turnlog, tmp_path: Path, change: str) -> None:
+def test_it_finds_a_change(log: Turnlog, tmp_path: Path, change: str) -> None:
     update(tmp_path, change)
     status, out = check("log", tmp_path / "chat.db", tmp_path / "note", tmp_path / "key")
     assert status == 1

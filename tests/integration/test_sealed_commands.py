@@ -1,4 +1,4 @@
-"""Commands on a sealed log, with its keys, without them and with others (ADR 19)."""
+"""Commands on a sealed log: with its keys, without them and with other keys (ADR 19)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_command_takes_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     assert b"I am ann" in Path("out.jsonl").read_bytes()
 
 
-def test_verify_needs_keys_for_what_was_said_and_none_for_the_chain() -> None:
+def test_verify_needs_keys_for_contents_but_not_for_the_chain() -> None:
     assert run("verify", *KEYS).out.startswith("4 conversations, 10 events: no faults")
     without = run("verify")
     assert without.out.startswith("4 conversations, 10 events: no faults"), without.err
@@ -63,7 +63,7 @@ def test_verify_needs_keys_for_what_was_said_and_none_for_the_chain() -> None:
         "UPDATE checkpoints SET digest = zeroblob(32) WHERE model = 'transcript'",
     ],
 )
-def test_what_was_edited_is_found_without_keys_too(edit: str) -> None:
+def test_an_edited_row_is_found_without_keys(edit: str) -> None:
     _edit(edit)
     assert run("verify").status == 1
     assert run("verify", *KEYS).status == 1
@@ -81,7 +81,7 @@ def test_what_was_edited_is_found_without_keys_too(edit: str) -> None:
         "UPDATE streams SET name = (SELECT name FROM streams WHERE stream > 0 LIMIT 1)",
     ],
 )
-def test_what_is_sealed_is_found_to_be_edited_with_keys(edit: str) -> None:
+def test_an_edited_sealed_value_is_found_with_keys(edit: str) -> None:
     _edit(edit)
     found = run("verify", *KEYS)
     assert found.status == 1, found.err
@@ -94,7 +94,7 @@ def _edit(statement: str) -> None:
 
 
 def test_a_backup_stays_sealed_and_needs_its_keys() -> None:
-    assert run("backup", "one.db").status == 0  # which needs none
+    assert run("backup", "one.db").status == 0  # a backup needs no keys
     assert run("backup", "two.db", *KEYS).status == 0
     for made in ("one", "two"):
         assert b"I am" not in Path(f"{made}.db").read_bytes()
@@ -106,7 +106,7 @@ def test_a_backup_stays_sealed_and_needs_its_keys() -> None:
         assert run("verify", *again).status == 0
 
 
-def test_what_is_derived_is_made_again_with_keys() -> None:
+def test_rebuild_makes_the_read_models_again_with_keys() -> None:
     before = run("states", *KEYS, "--json").out
     assert run("rebuild").status == 2
     assert run("rebuild", *KEYS).status == 0
@@ -151,7 +151,7 @@ def test_a_key_store_that_is_older_than_the_log_is_named(tmp_path: Path) -> None
     with turnlog.open("sqlite:///chat.db", keys="sqlite:///keys.db") as log:
         log.record("chat of dan", UserIdentified("dan"), UserUttered("I am dan"))
     refused = run("list", "--keys", "sqlite:///old.db")
-    assert (refused.status, "has no key of the subject" in refused.err) == (2, True), refused.err
+    assert (refused.status, "no key of the subject" in refused.err) == (2, True), refused.err
 
 
 def test_erase_says_what_it_cannot_reach() -> None:

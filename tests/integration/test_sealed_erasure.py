@@ -1,4 +1,4 @@
-"""An erasure in a sealed log: its keys go too, from old backups and from a key store put back."""
+"""An erasure in a sealed log destroys keys, for old backups and a restored key store as well."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def log(url: str, keys: str) -> Iterator[Turnlog]:
 
 
 def said(log: Turnlog) -> list[str]:
-    """What can be read of all rows, and of all that is derived."""
+    """Everything that can be read of the rows and of the read models."""
     rows = log.store.reader.tail(0, 999)
     entries = [str(entry) for model in ("transcript", "slots") for entry in _entries(log, model)]
     heads = [f"{head.conversation} {state}" for head, state in log.heads()]
@@ -40,9 +40,7 @@ def _entries(log: Turnlog, model: str) -> Iterator[tuple[str, str, bytes]]:
     return log.store.reader.entries(model)
 
 
-def test_a_person_goes_from_a_backup_that_was_made_before(
-    log: Turnlog, keys: str, tmp_path: Path
-) -> None:
+def test_a_person_is_erased_from_an_earlier_backup(log: Turnlog, keys: str, tmp_path: Path) -> None:
     fill(log)
     log.current.catch_up()
     backup(log.store.beneath, tmp_path / "before.db")
@@ -65,7 +63,7 @@ def test_a_person_goes_from_a_backup_that_was_made_before(
         assert EventErased in kinds
 
 
-def test_what_somebody_redacted_stays_hidden_when_they_are_erased(log: Turnlog) -> None:
+def test_a_redaction_outlives_the_erasure_of_its_author(log: Turnlog) -> None:
     log.record("group", UserIdentified("ben"), UserUttered("ben's pin is 4711"))
     log.record("group", UserIdentified("anna"), UserUttered("take that out"))
     log.record("group", MessageRedacted(2, reason="asked for"))
@@ -75,7 +73,7 @@ def test_what_somebody_redacted_stays_hidden_when_they_are_erased(log: Turnlog) 
     assert verify(log.store).faults == []
 
 
-def test_what_is_derived_of_a_group_is_made_again_in_an_old_backup(
+def test_read_models_of_a_group_are_made_again_in_an_old_backup(
     log: Turnlog, keys: str, tmp_path: Path
 ) -> None:
     fill(log)
@@ -90,7 +88,7 @@ def test_what_is_derived_of_a_group_is_made_again_in_an_old_backup(
         assert verify(copy.store).faults == []
 
 
-def test_a_conversation_goes_and_its_people_stay_elsewhere(log: Turnlog) -> None:
+def test_an_erased_conversation_leaves_its_people_elsewhere(log: Turnlog) -> None:
     fill(log)
     log.erase("+4915", **WHY)
     assert sorted(log.ids()) == ["ben", "group", "web-7"]
@@ -100,7 +98,7 @@ def test_a_conversation_goes_and_its_people_stay_elsewhere(log: Turnlog) -> None
     assert verify(log.store).faults == []
 
 
-def test_the_log_wins_over_a_key_store_that_is_put_back(
+def test_the_log_wins_over_a_restored_key_store(
     url: str, keys: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     if url == "memory:":
@@ -128,7 +126,7 @@ def test_a_person_who_comes_back_has_another_key(log: Turnlog) -> None:
     assert verify(log.store).faults == []
 
 
-def test_one_event_goes_the_second_way_and_keeps_its_key(log: Turnlog) -> None:
+def test_erasing_one_event_drops_its_bytes_and_keeps_the_key(log: Turnlog) -> None:
     fill(log)
     log.erase("web-7", event=3, **WHY)
     assert isinstance(log.read_events("web-7")[2], EventErased)

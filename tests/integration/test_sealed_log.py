@@ -1,4 +1,4 @@
-"""A sealed log: what is in its files, who can open it, and what goes with a key (ADR 19)."""
+"""A sealed log: what its files contain, who can open it, what a destroyed key takes (ADR 19)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def plant(log: Turnlog, conversation: str, number: int) -> None:
         )
 
 
-def test_of_a_thousand_canaries_none_is_in_the_files(url: str, keys: str, folder: Path) -> None:
+def test_the_files_contain_none_of_a_thousand_canaries(url: str, keys: str, folder: Path) -> None:
     with turnlog.open(url, keys=keys) as log:
         for number in range(20):
             plant(log, f"CANARY +49 170 {number}", number)
@@ -88,7 +88,7 @@ def test_of_a_thousand_canaries_none_is_in_the_files(url: str, keys: str, folder
         assert log.conversation("CANARY +49 170 7").slots["CANARY 7 3 slot"] == "CANARY 7 3 value"
         assert verify(log.store).faults == []
     assert CANARY not in bytes_in(folder.parent)  # the backup and the key store too
-    with turnlog.open(url.replace("chat", "clear")) as log:  # the search finds what is there
+    with turnlog.open(url.replace("chat", "clear")) as log:  # the search finds a clear text
         plant(log, "alice", 1)
     assert CANARY in bytes_in(folder)
 
@@ -102,10 +102,10 @@ def test_a_sealed_log_is_refused_without_its_own_keys(url: str, keys: str, tmp_p
         pass
     before = bytes_in(tmp_path)
     for given, what in (
-        (None, f"is sealed, with the key store {id}"),
+        (None, f"is sealed with the key store {id}; name it"),
         (f"sqlite:///{tmp_path}/k.db", f"is sealed with the key store {id}, and this one is"),
-        (f"sqlite:///{tmp_path}/absent.db", "there is no key store"),
-        (f"sqlite:///{tmp_path}/other.db", "is no key store"),
+        (f"sqlite:///{tmp_path}/absent.db", "key store does not exist"),
+        (f"sqlite:///{tmp_path}/other.db", "is not a key store"),
     ):
         for readonly in (False, True):
             with pytest.raises(StorageError, match=what):
@@ -118,7 +118,7 @@ def test_a_sealed_log_is_refused_without_its_own_keys(url: str, keys: str, tmp_p
 def test_a_log_in_clear_is_not_opened_with_keys(url: str, keys: str) -> None:
     with turnlog.open(url) as log:
         log.record("alice", UserUttered("hi"))
-    with pytest.raises(StorageError, match="not sealed, and holds 1 commit"):
+    with pytest.raises(StorageError, match="not sealed and contains 1 commit"):
         turnlog.open(url, keys=keys)
 
 
@@ -139,7 +139,7 @@ def test_what_was_sealed_under_a_destroyed_key_reads_as_erased(url: str, keys: s
         assert [row.name is None for row in rows] == [False, True, True, True, False]
 
 
-def test_one_of_a_group_goes_and_the_others_stay(url: str, keys: str) -> None:
+def test_one_person_of_a_group_is_erased_and_the_others_stay(url: str, keys: str) -> None:
     with turnlog.open(url, keys=keys) as log:
         log.record("group", UserIdentified("ann"), UserUttered("Ann here"), SlotSet("a", 1))
         log.record("group", UserIdentified("bob"), UserUttered("Bob here"), SlotSet("b", 2))
@@ -157,7 +157,7 @@ def test_one_of_a_group_goes_and_the_others_stay(url: str, keys: str) -> None:
         assert {row.conversation for row in rows} == {"group"}
 
 
-def test_merged_names_go_together(url: str, keys: str) -> None:
+def test_merged_names_are_erased_together(url: str, keys: str) -> None:
     with turnlog.open(url, keys=keys) as log:
         log.record("mail", UserIdentified("ann@example.org"), UserUttered("by mail"))
         log.record("phone", UserIdentified("+49"), UserUttered("by phone"))
@@ -174,7 +174,7 @@ def test_another_process_notices_that_a_key_is_gone(url: str, keys: str) -> None
         assert other.conversation("a").slots == {"name": "Ann"}
         assert log.keys is not None
         log.keys.destroy(log.keys.subjects_of("ann"))
-        with pytest.raises(StorageError):  # it does not go on from what it had in memory
+        with pytest.raises(StorageError):  # it does not continue from its cache
             other.record("a", UserUttered("and on"))
         assert "a" not in other
         assert log.store.reader.last_position() == 2
@@ -187,20 +187,20 @@ def test_the_log_names_its_key_store_in_clear(url: str, keys: str) -> None:
         assert event == turnlog.KeyStoreUsed(log.keys.id.hex(), timestamp=event.timestamp)
 
 
-def test_keys_are_rotated_without_a_row_written(url: str, keys: str, folder: Path) -> None:
+def test_rotating_keys_writes_no_row(url: str, keys: str, folder: Path) -> None:
     with turnlog.open(url, keys=keys) as log, turnlog.open(url, keys=keys) as other:
         log.record("a", UserIdentified("ann"), UserUttered("hi"))
         assert "a" in other
         position = log.store.reader.last_position()
         assert log.keys is not None
-        assert log.keys.rotate() == 3  # of the log's own stream one, of a two
+        assert log.keys.rotate() == 3  # one of the log's own stream, two of a
         other.record("a", UserUttered("again"))
         assert log.store.reader.last_position() == position + 1
     with turnlog.open(url, keys=keys) as log:
         assert len(log.read_events("a")) == 3
 
 
-def test_of_the_canaries_none_is_in_the_data_folder_of_postgresql(
+def test_the_data_folder_of_postgresql_contains_no_canary(
     postgres: Server, postgres_url: str, keys: str
 ) -> None:
     with turnlog.open(postgres_url, keys=keys) as log:
@@ -214,7 +214,7 @@ def test_of_the_canaries_none_is_in_the_data_folder_of_postgresql(
     with pytest.raises(StorageError, match="is sealed"):
         turnlog.open(postgres_url)
     assert CANARY not in bytes_in(postgres.folder / "data")
-    with turnlog.open(fresh_database(postgres.url)) as log:  # the search finds what is there
+    with turnlog.open(fresh_database(postgres.url)) as log:  # the search finds a clear text
         log.record("alice", UserUttered("a FOUND one"))
     assert b"a FOUND one" in bytes_in(postgres.folder / "data")
 
@@ -269,7 +269,7 @@ def test_a_fork_is_sealed_and_reads_its_past(url: str, keys: str) -> None:
         assert list(log.ids()) == ["b"]
 
 
-def test_who_opened_an_empty_log_without_keys_does_not_write_into_a_sealed_one(
+def test_a_log_opened_empty_and_without_keys_does_not_write_once_it_is_sealed(
     url: str, keys: str
 ) -> None:
     with turnlog.open(url) as clear:
@@ -279,7 +279,7 @@ def test_who_opened_an_empty_log_without_keys_does_not_write_into_a_sealed_one(
             clear.record("a", UserUttered("in clear"))
 
 
-def test_two_key_stores_do_not_begin_one_log(url: str, keys: str, tmp_path: Path) -> None:
+def test_two_key_stores_cannot_begin_one_log(url: str, keys: str, tmp_path: Path) -> None:
     another = f"sqlite:///{tmp_path}/another.db"
     with turnlog.open(url, keys=keys), turnlog.open("memory:", keys=another):
         pass
@@ -287,7 +287,7 @@ def test_two_key_stores_do_not_begin_one_log(url: str, keys: str, tmp_path: Path
         turnlog.open(url, keys=another)
 
 
-def test_a_log_that_another_application_began_is_no_sealed_one(url: str, keys: str) -> None:
+def test_a_log_that_another_application_began_is_not_sealed(url: str, keys: str) -> None:
     with turnlog.open(url) as log:
         log.recorder.insert_events([StoredEvent("1", 0, "a.topic", b"state")])
     with turnlog.open(url) as log:
@@ -306,7 +306,7 @@ def test_what_another_application_stores_is_sealed(url: str, keys: str, folder: 
         assert verify(log.store).faults == []
 
 
-def test_a_fork_of_the_process_is_refused_and_the_parent_goes_on(url: str, keys: str) -> None:
+def test_a_fork_of_the_process_is_refused_and_the_parent_continues(url: str, keys: str) -> None:
     with turnlog.open(url, keys=keys) as log:
         log.record("a", UserUttered("hi"))
         read, write = os.pipe()

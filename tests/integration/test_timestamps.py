@@ -19,7 +19,7 @@ VERIFY = ("verify", "--json", "--head", "note", "--verifier", "key.pub", "--tsa"
 
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Its URL, beside a log with a message and a key."""
+    """The authority's URL; in the same folder a log with a message, and a key."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TURNLOG_DB", "sqlite:///chat.db")
     with turnlog.open("sqlite:///chat.db") as log:
@@ -34,7 +34,7 @@ def stamped(url: str) -> Ran:
     return run("head", "--key", "key", "--out", "note", "--timestamp", url)
 
 
-def test_what_pretends_to_be_older_than_a_timestamped_head_is_found(authority: str) -> None:
+def test_a_row_backdated_before_a_timestamped_head_is_found(authority: str) -> None:
     assert stamped(authority).status == 0
     assert run(*VERIFY).status == 0
     with turnlog.open("sqlite:///chat.db", clock=lambda: time.time() - 3600) as log:
@@ -56,20 +56,20 @@ def test_a_timestamp_of_something_else_is_refused(authority: str) -> None:
         Path("note.tsr").write_bytes(content)
         ran = run(*VERIFY)
         assert (ran.status, ran.out) == (2, "")
-        assert "its timestamp does not hold" in ran.err
+        assert "its timestamp is invalid" in ran.err
 
 
-def test_an_authority_that_is_not_believed_says_nothing(authority: str, tmp_path: Path) -> None:
+def test_an_untrusted_authority_proves_nothing(authority: str, tmp_path: Path) -> None:
     assert stamped(authority).status == 0
     (tmp_path / "other").mkdir()
     with needing("openssl"), timestamps.running(tmp_path / "other"):
         ran = run(*VERIFY[:-1], "other/root.pem")
     assert ran.status == 2
-    assert "its timestamp does not hold" in ran.err
+    assert "its timestamp is invalid" in ran.err
     assert run(*VERIFY[:-1], "key.pub").status == 2
 
 
-def test_an_authority_that_is_away_is_named(authority: str) -> None:
+def test_an_unreachable_authority_is_named(authority: str) -> None:
     ran = stamped("http://127.0.0.1:9/")
     assert ran.status == 2
     assert "127.0.0.1:9" in ran.err

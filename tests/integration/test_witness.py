@@ -1,4 +1,4 @@
-"""The witness: over HTTP and from cron it cosigns what only grows, and refuses all else."""
+"""The witness cosigns logs that only grow, over HTTP and from cron, and refuses all others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ORIGIN = "turnlog/00"
 
 
 class Leaves:
-    """A tree of leaves that a test makes up. fork: from which leaf on it is another one."""
+    """A tree of made-up leaves. fork: the first leaf that differs from other trees."""
 
     def __init__(self, fork: int = 1000) -> None:
         self.fork = fork
@@ -75,7 +75,7 @@ def refused(witness: Witness, content: bytes) -> tuple[int, int | None]:
     return caught.value.status, caught.value.size
 
 
-def test_it_cosigns_what_goes_on_with_the_time(witness: Witness) -> None:
+def test_it_cosigns_a_continuing_head_with_the_time(witness: Witness) -> None:
     leaves = Leaves()
     for old, size in ((0, 3), (3, 3), (3, 20)):
         (made,) = witness.cosign(leaves.submission(old, size))
@@ -108,7 +108,7 @@ def test_it_refuses_as_the_specification_says(witness: Witness, folder: Path) ->
     witness.cosign(leaves.submission(10, 12))
 
 
-def test_a_head_of_size_zero_is_that_of_nothing(witness: Witness) -> None:
+def test_a_head_of_size_zero_has_the_root_of_an_empty_tree(witness: Witness) -> None:
     wrong = signed(LogCheckpoint(ORIGIN, 0, bytes(32)), [LOG], lambda: NOW)
     assert refused(witness, str(Submission(0, (), wrong)).encode()) == (422, None)
     assert refused(witness, Leaves().submission(0, 3).replace(b"old 0\n", b"old 0\nAAAA\n")) == (
@@ -127,7 +127,7 @@ def test_a_key_takes_over_by_signing_with_the_one_before(witness: Witness) -> No
     assert refused(witness, leaves.submission(5, 6, LOG)) == (403, None)
 
 
-def test_of_two_that_ask_at_once_one_is_answered_with_a_conflict(witness: Witness) -> None:
+def test_one_of_two_simultaneous_requests_gets_a_conflict(witness: Witness) -> None:
     leaves, outcomes = Leaves(), list[object]()
     witness.cosign(leaves.submission(0, 3))
 
@@ -163,7 +163,7 @@ def service(witness: Witness) -> Iterator[str]:
         listening.close()
 
 
-def test_a_head_is_cosigned_over_http_whatever_size_it_went_on_from(service: str) -> None:
+def test_a_head_is_cosigned_over_http_from_any_earlier_size(service: str) -> None:
     leaves = Leaves()
     assert newest(service, ORIGIN) is None
     for size in (3, 9, 9):
@@ -176,7 +176,7 @@ def consistency(leaves: Leaves, size: int):
     return lambda old: merkle.consistency(leaves.node, old, size)
 
 
-def test_a_log_that_was_set_back_or_rewritten_is_told_by_the_witness(service: str) -> None:
+def test_the_witness_reports_a_log_that_was_set_back_or_rewritten(service: str) -> None:
     leaves, fork = Leaves(), Leaves(fork=5)
     cosigned(service, leaves.head(9), consistency(leaves, 9))
     with pytest.raises(Rewritten, match="cosigned a head of size 9, the log has 4"):
@@ -185,7 +185,7 @@ def test_a_log_that_was_set_back_or_rewritten_is_told_by_the_witness(service: st
         cosigned(service, fork.head(12), consistency(fork, 12))
 
 
-def test_a_witness_that_cannot_be_asked_is_named(service: str) -> None:
+def test_an_unreachable_witness_is_named(service: str) -> None:
     with pytest.raises(ProofError, match=r"127\.0\.0\.1:9"):
         cosigned("http://127.0.0.1:9", Leaves().head(3), consistency(Leaves(), 3))
     with pytest.raises(ProofError, match="404"):
@@ -198,7 +198,7 @@ def test_a_witness_that_cannot_be_asked_is_named(service: str) -> None:
     "answer",
     [b"\xff\n", b"no signature\n", "\N{EM DASH} w AAAA\n".encode(), "\N{EM DASH} w".encode()],
 )
-def test_what_a_witness_makes_up_is_refused(answer: bytes) -> None:
+def test_a_witness_with_a_made_up_answer_is_refused(answer: bytes) -> None:
     with answering(answer) as url, pytest.raises(ProofError, match="no cosignature"):
         cosigned(url, Leaves().head(3), consistency(Leaves(), 3))
 
@@ -212,7 +212,7 @@ def test_a_witness_changes_no_signature_of_the_log() -> None:
 
 @contextmanager
 def answering(body: bytes) -> Iterator[str]:
-    """A witness that answers the same whatever it is asked."""
+    """A witness that gives every request the same answer."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -223,7 +223,7 @@ def answering(body: bytes) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *arguments: object) -> None:
-            """Nobody reads it."""
+            """No log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -257,7 +257,9 @@ def test_heads_of_a_log_are_published_with_cosignatures(service: str, tmp_path: 
         Publisher(other.store, [LOG], other.clock, published, [service]).publish()
 
 
-def test_a_witness_that_is_away_keeps_no_head_from_the_folder(tmp_path: Path, caplog) -> None:
+def test_an_unreachable_witness_does_not_stop_a_head_from_being_published(
+    tmp_path: Path, caplog
+) -> None:
     published = TileFolder(tmp_path / "published")
     with turnlog.open("memory:") as log:
         note = Publisher(log.store, [LOG], log.clock, published, ["http://127.0.0.1:9"]).publish()
@@ -289,7 +291,7 @@ def test_it_looks_at_a_folder_of_heads_from_cron(tmp_path: Path, monkeypatch) ->
     assert "set back" in ran.lines[0]["what"]
 
 
-def test_a_witness_takes_a_key_of_its_own_kind(folder: Path) -> None:
+def test_a_witness_needs_a_witness_key(folder: Path) -> None:
     with pytest.raises(ProofError, match="keygen --witness"):
         Witness(folder, [LOG], lambda: NOW)
 
@@ -322,7 +324,7 @@ async def test_a_served_log_has_a_head_of_its_end(tmp_path: Path, service: str) 
     assert b"turnlog_head_size 2.0" in services.metrics.text()
 
 
-async def test_a_server_goes_on_where_no_head_can_be_published(tmp_path: Path, caplog) -> None:
+async def test_a_server_continues_if_no_head_can_be_published(tmp_path: Path, caplog) -> None:
     (tmp_path / "key").write_text(str(LOG))
     (tmp_path / "published").write_text("no folder")
     settings = Settings(

@@ -1,4 +1,4 @@
-"""A timestamp authority (RFC 3161) of our own, on the loopback interface, made with openssl."""
+"""A timestamp authority (RFC 3161) on the loopback interface, made with openssl."""
 
 import shutil
 import subprocess
@@ -36,7 +36,7 @@ distinguished_name = name
 
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
-    """Its URL; `root.pem` in the folder is the certificate it is believed by."""
+    """Its URL; `root.pem` in the folder is the certificate to trust."""
     if shutil.which("openssl") is None:
         raise PartMissing("there is no openssl")
     (folder / "openssl.cnf").write_text(_CONFIG.format(folder=folder))
@@ -54,7 +54,7 @@ def running(folder: Path) -> Iterator[str]:
             self.wfile.write(answer)
 
         def log_message(self, *arguments: object) -> None:
-            """Nobody reads it."""
+            """No log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Authority) as server:
         thread = threading.Thread(target=server.serve_forever)

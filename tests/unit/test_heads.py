@@ -1,4 +1,4 @@
-"""Heads while others go on: never older than what was seen, whichever life the tail is of."""
+"""Heads while others write: never older than what was seen, for a tail of any life."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_row_that_another_thread_folds_meanwhile_is_seen(tmp_path: Path) -> No
         heads.refresh(reader)
 
         class Folded(dict[str, Any]):
-            """Another thread comes first whenever the tail is looked into."""
+            """Another thread folds the tail first, each time."""
 
             def __contains__(self, name: object) -> bool:
                 heads.tail.pending = dict(self)
@@ -56,7 +56,7 @@ def test_a_tail_of_a_life_before_that_of_the_table_is_seen(tmp_path: Path) -> No
 def test_a_key_that_is_read_right_after_catching_up_stays_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the commit of the tables and what this process lets go of, another one writes."""
+    """Another process writes between the commit of the tables and the clearing of the memory."""
     url = f"sqlite:///{tmp_path / 'log.db'}"
     with turnlog.open(url) as ours, turnlog.open(url) as others:
         ours.record("alice", UserUttered("one"))
@@ -158,7 +158,7 @@ def test_a_process_that_only_reads_keeps_no_more_rows_than_the_tables_are_behind
 def test_a_head_that_a_thread_read_before_the_writer_noted_its_own_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between a commit and what the writer notes of it, another process writes."""
+    """Another process writes between a commit and the writer's note of it."""
     url = f"sqlite:///{tmp_path / 'log.db'}"
     with turnlog.open(url) as ours, turnlog.open(url) as others:
         ours.record("alice", UserUttered("one"))

@@ -1,4 +1,4 @@
-"""A key store: whose keys it has, and that destroyed ones are gone from its files."""
+"""A key store: whose keys it has, and that its files contain no destroyed key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from turnlog.keys.sqlite import SqliteKeyTables
 from turnlog.keys.store import KeyStore
 from turnlog.keys.urls import key_store
 
-WHOEVER, ITSELF = Subject(UNIDENTIFIED), Subject(CONVERSATION)
+UNKNOWN, ITSELF = Subject(UNIDENTIFIED), Subject(CONVERSATION)
 EVERYONE = Subject(EVERYBODY)
 ANN, BOB = Subject(PERSON, "ann"), Subject(PERSON, "bob")
 
@@ -45,8 +45,8 @@ def test_a_subject_is_made_once(store: KeyStore) -> None:
     assert {*store.subjects_of("ann")} == of(store, "a", ANN) | of(store, "b", ANN)
 
 
-def test_who_was_unidentified_is_the_first_person_there(store: KeyStore) -> None:
-    whole = of(store, "a", WHOEVER, ITSELF, ANN)
+def test_the_unidentified_subject_belongs_to_the_first_person_identified(store: KeyStore) -> None:
+    whole = of(store, "a", UNKNOWN, ITSELF, ANN)
     assert {*store.subjects_of("ann")} == whole
     bob = of(store, "a", BOB)
     assert {*store.subjects_of("bob")} == bob
@@ -55,8 +55,8 @@ def test_who_was_unidentified_is_the_first_person_there(store: KeyStore) -> None
     assert {*store.subjects_of("bob")} == bob | of(store, "a", ITSELF)
 
 
-def test_everybody_is_who_was_identified_so_far(store: KeyStore) -> None:
-    assert of(store, "a", EVERYONE) == of(store, "a", WHOEVER)
+def test_everybody_means_the_people_identified_so_far(store: KeyStore) -> None:
+    assert of(store, "a", EVERYONE) == of(store, "a", UNKNOWN)
     assert of(store, "a", ANN, BOB) == of(store, "a", EVERYONE)
 
 
@@ -66,7 +66,7 @@ def test_merged_names_are_one_person(store: KeyStore) -> None:
     assert {*store.subjects_of("anna")} == {*store.subjects_of("ann")} == mail | phone
 
 
-def test_destroying_is_done_once_and_again(store: KeyStore) -> None:
+def test_destroying_again_changes_nothing(store: KeyStore) -> None:
     [subject] = of(store, "a", ANN)
     assert store.cipher((subject,)) is not None
     generation = store.generation
@@ -86,16 +86,16 @@ def test_a_retired_key_opens_what_it_sealed_and_seals_nothing_more(store: KeySto
     assert store.not_destroyed([subject]) == [subject]
 
 
-def test_a_key_that_is_not_there_is_named(store: KeyStore) -> None:
+def test_a_missing_key_is_named(store: KeyStore) -> None:
     with pytest.raises(StorageError, match=f"no key of the subject {bytes(16).hex()}"):
         store.cipher((bytes(16),))
 
 
 def test_no_byte_of_a_destroyed_key_is_left(store: KeyStore, tmp_path: Path) -> None:
-    """In whatever order they go, and however the pages of the file were split before."""
+    """In any order of destruction, and after any splits of the file's pages."""
     for first in range(0, 900, 100):
         people = range(first, first + 100)
-        store.made({f"c{n}": [WHOEVER, Subject(PERSON, f"p{n % 90}")] for n in people})
+        store.made({f"c{n}": [UNKNOWN, Subject(PERSON, f"p{n % 90}")] for n in people})
     wrapped = {row.subject: row.key for _, row in store._tables.every(0, 9999)}
     going = [*wrapped]
     random.Random(3).shuffle(going)
@@ -108,7 +108,7 @@ def test_no_byte_of_a_destroyed_key_is_left(store: KeyStore, tmp_path: Path) -> 
         assert kept == {*going}
 
 
-def test_no_byte_of_a_key_as_it_was_wrapped_is_left_by_a_rotation(
+def test_a_rotation_leaves_no_byte_of_a_key_as_it_was_wrapped(
     store: KeyStore, tmp_path: Path
 ) -> None:
     before = of(store, "a", ANN, BOB)
@@ -124,7 +124,7 @@ def test_no_byte_of_a_key_as_it_was_wrapped_is_left_by_a_rotation(
 
 
 def test_a_store_is_made_while_another_process_writes(tmp_path: Path) -> None:
-    """A change of the journal's mode fails at once while somebody writes, and is asked again."""
+    """SQLite does not change the journal mode while another process writes; the store retries."""
     path = tmp_path / "keys.db"
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("CREATE TABLE keystore (x)")

@@ -1,4 +1,4 @@
-"""The tree of RFC 6962: roots and proofs as its definitions give them, at every small size."""
+"""The tree of RFC 6962: roots and proofs as in its definitions, at every small size."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def tree(size: int, batch: int = 1000) -> Tiles:
     return Tiles(lambda *tile: stored.get(tile, b""))
 
 
-def test_the_root_is_that_of_the_definition() -> None:
+def test_the_root_is_as_defined() -> None:
     node = tree(SIZE).node
     for size in range(SIZE + 1):
         assert merkle.root(node, size) == by_definition(leaves(size))
@@ -71,7 +71,7 @@ def test_every_size_is_consistent_with_the_later_ones_and_with_nothing_else() ->
 
 
 @pytest.mark.parametrize("batch", [1, 7, 256, 1000])
-def test_tiles_hold_the_same_tree_however_they_grow(batch: int) -> None:
+def test_tiles_contain_the_same_tree_however_they_grow(batch: int) -> None:
     size = 66_000 if batch == 1000 else 700
     grown_tree, hashes = tree(size, batch), leaves(size)
     assert merkle.root(grown_tree.node, size) == by_definition(hashes)
@@ -81,7 +81,7 @@ def test_tiles_hold_the_same_tree_however_they_grow(batch: int) -> None:
     assert merkle.is_included(hashes[index], index, size, path, by_definition(hashes))
 
 
-def test_tiles_lie_where_the_specification_says() -> None:
+def test_paths_of_tiles_are_as_specified() -> None:
     assert path("0", 1_234_067) == "0/x001/x234/067"
     assert path("1", 0, 17) == "1/000.p/17"
     assert path("entries", 273, 112) == "entries/273.p/112"

@@ -1,1 +1,1 @@
-"""A log's keys: where they are kept, and what is sealed under them (ADR 19)."""
+"""The keys of a log: where they are stored, and what is sealed under them (ADR 19)."""

@@ -1,4 +1,4 @@
-"""Sealing and opening: AES-GCM-SIV, under a key that is derived from those of all subjects."""
+"""Sealing and opening with AES-GCM-SIV, under a key derived from the keys of all subjects."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ KEY_BYTES, NONCE_BYTES, TAG_BYTES = 32, 12, 16
 
 
 class Cipher:
-    """Nonces are random. Should one repeat, it shows at most that two plaintexts are equal."""
+    """Seals and opens with one key.
+
+    Nonces are random; a repeated one reveals at most that two plaintexts are equal.
+    """
 
     def __init__(self, key: bytes) -> None:
         self._aead = AESGCMSIV(key)
 
     def seal(self, said: bytes, place: bytes) -> bytes:
-        """place: what is bound to it, so that it can't be put elsewhere."""
+        """A random nonce, then the ciphertext. It opens only with the same `place`."""
         nonce = os.urandom(NONCE_BYTES)
         return nonce + self._aead.encrypt(nonce, said, place)
 
     def opened(self, sealed: bytes, place: bytes) -> bytes | None:
-        """None for what was not sealed so, for this place."""
+        """The plaintext; None if `sealed` was not sealed by this key for this place."""
         try:
             return self._aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place)
         except (InvalidTag, ValueError):
@@ -36,6 +39,6 @@ class Cipher:
 
 
 def cipher_of(keys: Sequence[bytes]) -> Cipher:
-    """Under all of the keys together; in their order."""
+    """The cipher of all keys together. Their order matters."""
     derived = HKDF(SHA256(), KEY_BYTES, salt=None, info=b"turnlog part").derive(b"".join(keys))
     return Cipher(derived)

@@ -11,36 +11,43 @@ from turnlog.errors import StorageError
 from turnlog.keys.cipher import KEY_BYTES, Cipher
 
 GROUP = "turnlog.kms"
-"""The entry points of packages that bring one: a class that takes an address."""
+"""The entry point group in which packages register a KMS: a class that takes an address."""
 
 
 class Kms(Protocol):
-    """Wraps and unwraps keys of 32 bytes. Raises StorageError for what is not its own."""
+    """Wraps and unwraps keys of 32 bytes."""
 
-    def wrap(self, key: bytes) -> bytes: ...
+    def wrap(self, key: bytes) -> bytes:
+        """The key, encrypted so that only this KMS can unwrap it."""
+        ...
 
-    def unwrap(self, wrapped: bytes) -> bytes: ...
+    def unwrap(self, wrapped: bytes) -> bytes:
+        """The key that was wrapped. Raises StorageError if this KMS did not wrap it."""
+        ...
 
 
 class NoKms:
-    """The data key stands in the store as it is: whoever can read the file has the keys."""
+    """Stores the data key as it is: anyone who can read the store has the keys."""
 
     def wrap(self, key: bytes) -> bytes:
+        """The key unchanged."""
         return key
 
     def unwrap(self, wrapped: bytes) -> bytes:
+        """The key unchanged. Raises StorageError for any other length: a KMS wrapped it."""
         if len(wrapped) != KEY_BYTES:
-            raise StorageError("its data key is wrapped by a KMS: ?kms=NAME:ADDRESS says which")
+            raise StorageError("its data key is wrapped by a KMS; name it with ?kms=NAME:ADDRESS")
         return wrapped
 
 
 class FileKms:
-    """A key in a file, on a disk or in a secret of its own; made where there is none."""
+    """Wraps with a key in a file, on another disk or in a mounted secret."""
 
     def __init__(self, address: str) -> None:
         self._path = Path(address)
 
     def wrap(self, key: bytes) -> bytes:
+        """The key, sealed. Makes a missing key file, readable by its owner only."""
         if not self._path.exists():
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(descriptor, "wb") as file:
@@ -50,8 +57,9 @@ class FileKms:
         return self._cipher().seal(key, b"data key")
 
     def unwrap(self, wrapped: bytes) -> bytes:
+        """The key, opened. Raises StorageError if the file contains another key."""
         if (key := self._cipher().opened(wrapped, b"data key")) is None:
-            raise StorageError(f"{self._path}: it is not the key that the data key was wrapped by")
+            raise StorageError(f"{self._path}: the data key was wrapped by another key")
         return key
 
     def _cipher(self) -> Cipher:
@@ -65,7 +73,10 @@ class FileKms:
 
 
 def kms(named: str | None) -> Kms:
-    """`file:PATH`, or `NAME:ADDRESS` of one that is installed; None for none."""
+    """The KMS that `file:PATH` or `NAME:ADDRESS` names; `NoKms` for None.
+
+    Raises StorageError if no package provides NAME.
+    """
     if named is None:
         return NoKms()
     name, _, address = named.partition(":")
@@ -74,4 +85,5 @@ def kms(named: str | None) -> Kms:
     for found in entry_points(group=GROUP, name=name):
         made: Kms = found.load()(address)
         return made
-    raise StorageError(f"kms={named}: no KMS {name!r} is installed, but 'file' is there always")
+    how = "use file:PATH, or install the package that provides it"
+    raise StorageError(f"kms={named}: no KMS {name!r} is installed; {how}")

@@ -1,4 +1,4 @@
-"""Opening a log with its keys, or without where it is not sealed."""
+"""Opens a log with its keys, or without keys if it is not sealed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _TAGS = (TAGS[KeyStoreUsed],)
 def recorder(
     url: str, *, keys: str | None = None, create: bool = True, readonly: bool = False
 ) -> Recorder:
-    """What a log is kept in, as `storage.urls.recorder` gives it. keys: URL of its key store.
+    """The log's recorder, as `storage.urls.recorder` makes it, opened with the key store at `keys`.
 
-    Raises StorageError where the log is sealed and no keys are given, or those of another key
-    store, and where it is not sealed and keys are given. Nothing is written then.
+    Raises StorageError, and writes nothing, if the log is sealed and `keys` is missing or names
+    another key store, or if the log is not sealed and `keys` is passed.
     """
     below = urls.recorder(url, create=create, readonly=readonly)
     try:
@@ -35,22 +35,22 @@ def _with_keys(below: Recorder, keys: str | None) -> Recorder:
         return below
     if keys is None:
         raise StorageError(
-            f"{below.url}: the log is sealed, with the key store {store}:"
-            " --keys, TURNLOG_KEYS or keys= says where that is"
+            f"{below.url}: the log is sealed with the key store {store};"
+            " name it with --keys, TURNLOG_KEYS or keys="
         )
     if store is None and (last := below.reader.last_position()):
-        what = f"the log is not sealed, and holds {amount(last, 'commit')}"
-        how = "export it as jsonl, and import that with keys, to have it sealed"
-        raise StorageError(f"{below.url}: {what}: {how}")
+        what = f"the log is not sealed and contains {amount(last, 'commit')}"
+        how = "to seal it, export it as jsonl and import that with keys"
+        raise StorageError(f"{below.url}: {what}; {how}")
     if store is None and below.readonly:
         return below
     return _sealed(below, keys, store)
 
 
 def named_store(below: Recorder) -> str | None:
-    """The id of the key store that a log is sealed with; None where it is not sealed.
+    """The id of the key store that the log is sealed with; None if it is not sealed.
 
-    Where a log that is only read is damaged at its beginning, verifying tells.
+    Also None for a read-only log that is damaged at its beginning: `verify` reports the damage.
     """
     try:
         return key_store_of(below.reader)
@@ -75,7 +75,7 @@ def _sealed(below: Recorder, url: str, store: str | None) -> Recorder:
 
 
 def key_store_of(reader: Reader) -> str | None:
-    """The same, for whoever raises what cannot be read."""
+    """The id of the key store, as `named_store`. Raises Corrupt if the first row is unreadable."""
     for row in reader.tail(0, 1):
         if is_commit(row.topic) and holds(row.topic, row.skeleton, _TAGS):
             [event] = row.commit().events

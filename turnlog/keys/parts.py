@@ -1,4 +1,4 @@
-"""The parts of a row: sealed under those they are about, and opened (ADR 13, ADR 19)."""
+"""Seals the parts of a row under the subjects they are about, and opens them (ADR 13, ADR 19)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from turnlog.errors import Corrupt
 from turnlog.keys.cipher import Cipher
 
 _WHOLE, _DIVIDED = b"\0", b"\1"
-"""What sealed content begins with: a row's parts as they were, or those of some places with a salt
-for each."""
+"""The first byte of sealed content: all parts of a row unchanged, or the parts of some places,
+each with a salt."""
 
 CipherOf = Callable[[tuple[bytes, ...]], Cipher | None]
 SubjectsOf = Callable[[Subjects], tuple[bytes, ...]]
@@ -27,9 +27,9 @@ _content = msgspec.msgpack.Decoder(Content)
 def whole(
     parts: bytes, place: bytes, places: tuple[int, ...], subjects: tuple[bytes, ...], cipher: Cipher
 ) -> bytes:
-    """The parts of a row that stores no commitments, all under the same keys.
+    """The sealed parts of a row without stored commitments, all under the same keys.
 
-    place: what is bound to all of them.
+    All of them are bound to `place`.
     """
     return encode([(cipher.seal(_WHOLE + parts, _place(place, places)), subjects, places)])
 
@@ -42,9 +42,10 @@ def divided(
     subjects_of: SubjectsOf,
     cipher_of: CipherOf,
 ) -> bytes:
-    """The parts of a row in clear, sealed. commitments: as stored, b"" where they follow.
+    """The sealed parts of a row in clear. Each part is bound to `place`.
 
-    groups: who each event, and then each key, is about. place: what is bound to all of them.
+    commitments: as stored, or b"" if they follow from the parts. groups: whom each event, and then
+    each key, is about.
     """
     found = []
     for part in encoding.parts_of(commitments, parts):
@@ -81,8 +82,7 @@ def opened(
 ) -> tuple[bytes, bytes]:
     """Commitments and parts as they were before they were sealed.
 
-    What was sealed under a destroyed key is as if it was dropped. What cannot be opened stays as it
-    is, and is refused by whoever decodes it.
+    A part under a destroyed key reads as dropped. A part that does not open raises Corrupt.
     """
     try:
         stored = encoding.parts_of(commitments, parts)
@@ -102,7 +102,10 @@ def opened(
 
 
 def left(commitments: bytes, parts: bytes, left: bytes, place: bytes, cipher_of: CipherOf) -> bytes:
-    """The parts of a sealed row after some were dropped; left: what is left, in clear."""
+    """The parts of a sealed row after some were dropped.
+
+    left: the remaining parts, in clear.
+    """
     stored = encoding.parts_of(commitments, parts)
     rest = encoding.parts_of(commitments, left)
     found = []
@@ -119,7 +122,7 @@ def left(commitments: bytes, parts: bytes, left: bytes, place: bytes, cipher_of:
 
 
 def _said(part: Part, place: bytes, cipher_of: CipherOf) -> bytes | None:
-    """None where a key was destroyed."""
+    """The plaintext of a part; None if one of its keys was destroyed."""
     assert isinstance(part.content, bytes)
     if (cipher := cipher_of(part.subjects)) is None:
         return None

@@ -1,4 +1,4 @@
-"""A key store in PostgreSQL; its tables are apart from those of a log in the same database."""
+"""A key store in PostgreSQL. Its tables are separate from those of a log in the same database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from turnlog.storage.shown_url import without_password
 from turnlog.storage.urls import libpq_url
 
 _LOCK: LiteralString = "SELECT pg_advisory_xact_lock(1953853817, hashtext(current_schema()))"
-_THERE: LiteralString = "SELECT to_regclass('keystore') IS NOT NULL"
+_EXISTS: LiteralString = "SELECT to_regclass('keystore') IS NOT NULL"
 _TYPES = {
     "BLOB": "bytea",
     "INTEGER PRIMARY KEY AUTOINCREMENT": "bigserial PRIMARY KEY",
@@ -25,7 +25,7 @@ _TYPES = {
 
 
 class PostgresKeyTables(forks.Forked, KeyTables):
-    """create: whether to make the tables where there are none."""
+    """Without `create`, raises NoSuchLog if the tables do not exist."""
 
     out_of_reach = ("the write-ahead log of the key store's database, and its replicas",)
 
@@ -44,7 +44,7 @@ class PostgresKeyTables(forks.Forked, KeyTables):
 
     def _prepare(self, *, create: bool) -> None:
         with self.exclusively():
-            if self.ask(_THERE)[0][0]:
+            if self.ask(_EXISTS)[0][0]:
                 return
             if not create:
                 raise NoSuchLog(self.url)
@@ -55,6 +55,7 @@ class PostgresKeyTables(forks.Forked, KeyTables):
                 self.ask(statement)
 
     def ask(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """See `KeyTables.ask`."""
         asked: LiteralString = statement.replace("?", "%b")  # pyright: ignore[reportAssignmentType]
         with self._lock, translated(), self._connection() as connection:
             cursor = connection.ask(asked, parameters)
@@ -62,7 +63,7 @@ class PostgresKeyTables(forks.Forked, KeyTables):
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        """The one of the transaction that is open, or one of its own."""
+        """The connection of the open transaction, or another one."""
         if self._held is not None:
             yield self._held
         else:
@@ -71,6 +72,7 @@ class PostgresKeyTables(forks.Forked, KeyTables):
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
+        """See `KeyTables.exclusively`; an advisory lock of the schema."""
         with self._lock, translated(), self._connections.lent() as connection:
             connection.ask("BEGIN")
             self._connections.limit(connection)
@@ -83,12 +85,14 @@ class PostgresKeyTables(forks.Forked, KeyTables):
                 self._held = None
 
     def scrub(self) -> None:
-        """Rewrite the table. The write-ahead log has what was overwritten until it is recycled."""
+        """Rewrites the tables. The write-ahead log keeps the old bytes until it is recycled."""
         self.ask("VACUUM FULL keystore_subjects")
         self.ask("VACUUM FULL keystore")
 
     def close(self) -> None:
+        """See `KeyTables.close`."""
         self._connections.close()
 
     def after_fork(self) -> None:
+        """Never closes the parent's connections."""
         forks.never_freed(self._connections)

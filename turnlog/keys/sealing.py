@@ -1,4 +1,4 @@
-"""What a log stores, sealed and opened: rows, names, heads, snapshots, entries and chunks."""
+"""Seals and opens what a log stores: rows, names, heads, snapshots, entries and chunks."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ from turnlog.storage.rows import (
 KEPT = 50_000
 
 ADDED_BYTES = SUBJECT_BYTES + NONCE_BYTES + TAG_BYTES
-"""By which a chunk is longer when it is sealed."""
+"""How much longer a sealed chunk is."""
 
 _ORDERED = re.compile(r"(?:(?:0000\d{8}|92233720368\d{8})(?: |$))*")
-"""What keys of entries begin with that stays readable, because they are found in its order: numbers
-of events, and positions counted from the end.
+"""The beginning of an entry's key that stays readable because entries are sorted by it: numbers of
+events, and positions counted from the end.
 """
 
 _KEYED = "\x1fkey "
-"""What the place of an entry begins with that is found by a key of its own."""
+"""The beginning of an entry's `conversation` if the entry is found by another key."""
 
 _box = msgspec.msgpack.Decoder(tuple[tuple[bytes, ...], bytes])
 _state = msgspec.msgpack.Decoder(tuple[str, bytes])
@@ -60,7 +60,10 @@ Kept = TypeVar("Kept", Row, Body, Stream)
 
 
 class Sealing:
-    """Seals under the keys of one store. Below, a token stands for a conversation's id."""
+    """Seals under the keys of one store.
+
+    The recorder below sees a token instead of a conversation's id.
+    """
 
     def __init__(self, store: KeyStore) -> None:
         self.store = store
@@ -69,20 +72,20 @@ class Sealing:
         self._known: dict[tuple[str, Subjects], tuple[tuple[bytes, ...], Cipher]] = {}
 
     def refresh(self) -> int:
-        """The store's generation now; names that were opened in one before are forgotten."""
+        """The store's current generation. A change empties the cache of opened names."""
         generation = self.store.refresh()
         if generation != self._generation:
             self._names, self._known, self._generation = {}, {}, generation
         return generation
 
     def below(self, conversation: str) -> str:
-        """What it is called below: by its token, but for the stream that names the key store."""
+        """The conversation's token; the id itself for the stream that names the key store."""
         return conversation if conversation == UPKEEP else self.store.token(conversation)
 
     # --- names ----------------------------------------------------------------------------------
 
     def stream(self, stream: Stream) -> Stream:
-        """Its name sealed, under the conversation's own key; with the token in the id's place."""
+        """The stream with its name sealed under the conversation's own key, next to the token."""
         name = stream.name
         if name is None or (conversation := decode_name(name)) == UPKEEP:
             return stream
@@ -92,7 +95,7 @@ class Sealing:
         return stream._replace(name=encode_name(self.below(conversation), box))
 
     def opened_name(self, name: bytes | None, owner: bytes) -> bytes | None:
-        """None where it was dropped, or its key was destroyed."""
+        """The name in clear; None if it was dropped or its key was destroyed."""
         if name is None:
             return None
         kept = self._names
@@ -114,14 +117,16 @@ class Sealing:
         return opened
 
     def opened_stream(self, stream: Stream) -> Stream:
+        """The stream with its name in clear."""
         return stream._replace(name=self.opened_name(stream.name, stream.owner))
 
     # --- rows -----------------------------------------------------------------------------------
 
     def rows(self, rows: Sequence[Row], whose: Callable[[Row], str]) -> list[Row]:
-        """whose: gives the conversation of a row that does not say who it is about.
+        """The rows with their parts sealed.
 
-        New keys are durable on return, and before any of the rows is written.
+        New keys are durable on return, before any row is written. whose: the conversation of a row
+        that does not say whom it is about.
         """
         abouts = [_about_of(row, whose) for row in rows]
         asked: dict[str, set[Subjects]] = {}
@@ -133,9 +138,10 @@ class Sealing:
         return [self._row(*each) for each in zip(rows, abouts, strict=True)]
 
     def again(self, row: Row) -> Row | None:
-        """A row that is about those alone that another one was about; None for any other.
+        """The row, sealed under the keys of an earlier row about the same people.
 
-        Nearly all are: it takes a fifth of what `rows` does.
+        None if it knows no such row. Most rows have one, and this takes a fifth of the time of
+        `rows`.
         """
         if not isinstance(row, WrittenRow) or (about := row.about) is None:
             return None
@@ -161,7 +167,7 @@ class Sealing:
             return _written(row, sealed)
         subjects = self.store.known(about.conversation, about.key)
         cipher = self._cipher(subjects)
-        if not any(each.kind == EVERYBODY for each in about.key):  # who may be more another time
+        if not any(each.kind == EVERYBODY for each in about.key):  # may be more people next time
             if len(self._known) >= KEPT:
                 self._known = {}
             self._known[about.conversation, about.key] = subjects, cipher
@@ -170,6 +176,7 @@ class Sealing:
         )
 
     def opened_row(self, row: Row) -> Row:
+        """The row with its parts and its name in clear."""
         commitments, opened = self._opened(row, row.owner)
         name = self.opened_name(row.name, row.owner)
         found = row._replace(commitments=commitments, parts=opened, name=name)
@@ -178,17 +185,21 @@ class Sealing:
         return found
 
     def opened_body(self, body: Body, owner: bytes) -> Body:
+        """The body with its parts in clear. owner: the owner of its stream."""
         commitments, opened = self._opened(body, owner)
         return Body(*body[:5], commitments, opened)
 
     def _opened(self, row: Row | Body, owner: bytes) -> tuple[bytes, bytes]:
-        if not row.commitments:  # nothing of it is sealed
+        if not row.commitments:  # no part is sealed
             return b"", row.parts
         place = _place(owner, row.version, row.skeleton)
         return parts.opened(row.commitments, row.parts, place, self.store.cipher)
 
     def left(self, row: Row, left: bytes) -> tuple[int, bytes, bytes]:
-        """A sealed row after parts of it were dropped; left: its parts in clear."""
+        """Position, commitments and sealed parts of a row after parts of it were dropped.
+
+        left: the remaining parts, in clear.
+        """
         if not row.commitments:
             return row.position, encoding.commitments(row.parts), left
         place = _place(row.owner, row.version, row.skeleton)
@@ -198,18 +209,18 @@ class Sealing:
     # --- what is derived, and chunks ------------------------------------------------------------
 
     def prepare(self, conversations: Sequence[str], subjects: Subjects = OF_CONVERSATION) -> None:
-        """Make what is missing at once, before what is derived is sealed one by one."""
+        """Makes all missing subjects in one transaction, before derived data is sealed."""
         self.store.made(dict.fromkeys(conversations, subjects))
 
     def _sealed(self, conversation: str, said: bytes, place: bytes) -> bytes:
-        """Under everybody's keys in a conversation."""
+        """Sealed under the keys of all subjects in a conversation."""
         return self._box(tuple(self.store.subjects_in(conversation)), said, place)
 
     def _box(self, subjects: tuple[bytes, ...], said: bytes, place: bytes) -> bytes:
         return encode((subjects, self._cipher(subjects).seal(said, place)))
 
     def _unsealed(self, box: bytes, place: bytes) -> bytes | None:
-        """None where a key was destroyed."""
+        """The plaintext; None if a key was destroyed."""
         try:
             subjects, sealed = _box.decode(box)
         except UNREADABLE as error:
@@ -221,12 +232,14 @@ class Sealing:
         return said
 
     def head(self, head: Head) -> Head:
+        """The head with its id and state sealed."""
         token = self.below(head.conversation)
         said = encode((head.conversation, head.state))
         place = b"head" + token.encode()
         return head._replace(conversation=token, state=self._sealed(head.conversation, said, place))
 
     def opened_head(self, head: Head) -> Head | None:
+        """The head in clear; None if a key was destroyed."""
         said = self._unsealed(head.state, b"head" + head.conversation.encode())
         if said is None:
             return None
@@ -234,14 +247,17 @@ class Sealing:
         return head._replace(conversation=conversation, state=state)
 
     def snapshot(self, snapshot: Snapshot, conversation: str) -> Snapshot:
+        """The snapshot with its state sealed."""
         place = _place_of_snapshot(snapshot)
         return snapshot._replace(state=self._sealed(conversation, snapshot.state, place))
 
     def opened_snapshot(self, snapshot: Snapshot) -> Snapshot | None:
+        """The snapshot in clear; None if a key was destroyed."""
         said = self._unsealed(snapshot.state, _place_of_snapshot(snapshot))
         return None if said is None else snapshot._replace(state=said)
 
     def entry(self, entry: Entry) -> Entry:
+        """The entry of a read model with its id, key and value sealed."""
         model, conversation, key, value = entry
         token, hidden = self.below(conversation), self.entry_key(key)
         said = encode((conversation, key, value))
@@ -249,16 +265,18 @@ class Sealing:
         return Entry(model, token, hidden, self._sealed(whose(entry), said, place))
 
     def entry_key(self, key: str) -> str:
-        """What stands for a key of an entry."""
+        """The stored form of an entry's key: its readable beginning, and a token for the rest."""
         match = _ORDERED.match(key)
         ordered = match[0] if match else ""
         return ordered if ordered == key and key else f"{ordered}!{self.store.token(key)}"
 
     def opened_entry(self, entry: Entry) -> Entry | None:
+        """The entry in clear; None if a key was destroyed."""
         said = self._unsealed(entry.value, encode(entry[:3]))
         return None if said is None else Entry(entry.model, *_entry.decode(said))
 
     def chunks(self, chunks: Sequence[BlobChunk]) -> list[BlobChunk]:
+        """The chunks of attachments with their contents sealed."""
         asked: dict[str, Subjects] = {}
         for chunk in chunks:
             conversation, subjects = _whose_chunk(chunk)
@@ -274,6 +292,7 @@ class Sealing:
         return chunk._replace(content=box)
 
     def opened_chunk(self, chunk: BlobChunk) -> BlobChunk | None:
+        """The chunk in clear; None if its key was destroyed."""
         if chunk.number == AHEAD:
             return chunk
         box, place = chunk.content, _place_of_chunk(chunk)
@@ -284,19 +303,19 @@ class Sealing:
         return chunk._replace(content=said)
 
     def _cipher(self, subjects: tuple[bytes, ...]) -> Cipher:
-        if (cipher := self.store.cipher(subjects)) is None:  # destroyed since they were made
+        if (cipher := self.store.cipher(subjects)) is None:  # destroyed after they were made
             raise LookupError("a key was destroyed meanwhile")
         return cipher
 
 
 def is_ordered(key: str) -> bool:
-    """Whether what stands for an entry's key is found in the key's own order."""
+    """Whether the stored form of an entry's key sorts as the key itself."""
     match = _ORDERED.match(key)
     return match is not None and match[0] != ""
 
 
 def whose(entry: Entry) -> str:
-    """Whose entry it is: of one that stands under a key of its own, its value says it."""
+    """The conversation of an entry. An entry that is found by another key names it in its value."""
     if entry.conversation.startswith(_KEYED):
         conversation: str = binary.decode(entry.value)[0]
         return conversation

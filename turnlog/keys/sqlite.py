@@ -1,4 +1,4 @@
-"""A key store in a SQLite file of its own."""
+"""A key store in a separate SQLite file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,15 @@ from turnlog.storage.sqlite_busy import insist
 APPLICATION_ID = 0x746B6579  # "tkey"
 _MADE = "SELECT 1 FROM sqlite_master WHERE name = 'keystore'"
 TIMEOUT = 30.0
-"""Seconds to wait for another process that writes."""
+"""Seconds to wait while another process writes."""
 
 
 class SqliteKeyTables(forks.Forked, KeyTables):
-    """path: `:memory:` for one that ends with its object. create: whether to make it."""
+    """path: a file, or `:memory:` for a store that ends with its object.
+
+    A new file is readable by its owner only. Without `create`, raises NoSuchLog if the file does
+    not exist.
+    """
 
     def __init__(self, path: str, *, create: bool) -> None:
         if not create and not os.path.exists(path):
@@ -47,9 +51,9 @@ class SqliteKeyTables(forks.Forked, KeyTables):
         self.ask("PRAGMA secure_delete = ON")
         [(application,)] = self.ask("PRAGMA application_id")
         if application != APPLICATION_ID and self.ask("SELECT 1 FROM sqlite_master LIMIT 1"):
-            raise StorageError(f"{self._path}: this database is no key store")
+            raise StorageError(f"{self._path}: this database is not a key store")
         self.ask("PRAGMA synchronous = FULL")
-        if application == APPLICATION_ID:  # of one that is there nothing is written
+        if application == APPLICATION_ID:  # an existing store is not written to
             return
         try:  # another process may be switching too
             insist(self._cursor, "PRAGMA journal_mode = WAL", timeout=TIMEOUT)
@@ -62,6 +66,7 @@ class SqliteKeyTables(forks.Forked, KeyTables):
                 self.ask(f"PRAGMA application_id = {APPLICATION_ID}")
 
     def ask(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """See `KeyTables.ask`. Raises Unavailable if SQLite fails."""
         try:
             with self._lock:
                 return self._cursor.execute(statement, parameters).fetchall()
@@ -70,11 +75,12 @@ class SqliteKeyTables(forks.Forked, KeyTables):
 
     def _translated(self, error: sqlite3.Error) -> StorageError:
         if "not a database" in str(error):
-            return StorageError(f"{self._path}: this file is no key store")
+            return StorageError(f"{self._path}: this file is not a key store")
         return Unavailable(f"{self._path}: the key store cannot be used: {error}")
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
+        """See `KeyTables.exclusively`; `BEGIN IMMEDIATE`."""
         with self._lock:
             self.ask("BEGIN IMMEDIATE")
             try:
@@ -85,22 +91,27 @@ class SqliteKeyTables(forks.Forked, KeyTables):
                     self.ask("ROLLBACK")
 
     def scrub(self) -> None:
-        """Have nothing left in the `-wal`; what was overwritten in the file is overwritten there.
+        """Empties the `-wal`; the file itself is overwritten in place.
 
-        Raises Unavailable while somebody reads for longer than the timeout.
+        Raises Unavailable if another process reads for longer than the timeout.
         """
         [(busy, *_)] = self.ask("PRAGMA wal_checkpoint(TRUNCATE)")
         if busy:
-            raise Unavailable(f"{self._path}: the key store is read by others: destroy once more")
+            raise Unavailable(
+                f"{self._path}: another process is reading the key store; destroy again"
+            )
 
     def close(self) -> None:
+        """See `KeyTables.close`."""
         with self._lock:
             self._connection.close()
 
     def locks(self) -> Iterable[Any]:
+        """The lock that a fork takes before it starts."""
         return [self._lock]
 
     def after_fork(self) -> None:
+        """Gives the child a free lock and never closes the parent's connection."""
         self._lock = forks.free(self._lock)
         forks.never_freed(self._connection)
         forks.never_freed(self._cursor)

@@ -1,4 +1,4 @@
-"""A key store: the subjects of a log and their keys, and what becomes of them."""
+"""A key store: the subjects of a log and their keys."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from turnlog.encoding.binary import encode
 from turnlog.errors import StorageError
 from turnlog.keys.cipher import KEY_BYTES, NONCE_BYTES, TAG_BYTES, Cipher, cipher_of
 from turnlog.keys.kms import Kms
-from turnlog.keys.tables import NOBODYS, KeyTables, StoreRow, SubjectRow
+from turnlog.keys.tables import NO_LOOKUP, KeyTables, StoreRow, SubjectRow
 
 LOOKUP_BYTES = SUBJECT_BYTES = 16
 WRAPPED_BYTES = NONCE_BYTES + KEY_BYTES + TAG_BYTES
 KEPT = 50_000
-"""Of conversations and ciphers that are kept in memory."""
+"""How many conversations, and how many ciphers, are cached."""
 
 HOME = ""
-"""Where the subject of the log itself is; no conversation has this id."""
+"""The conversation of the subject of the log itself; no recorded conversation has this id."""
 
 Place = tuple[int, bytes]
-"""The kind of a subject of a conversation, and the person's lookup."""
+"""The kind of a subject in a conversation, and the person's lookup."""
 
 
 class KeyStore:
-    """Safe to use from several threads, and from several processes at once.
+    """The keys of one log. Safe to use from several threads and processes.
 
-    Raises StorageError where the KMS is not the store's. id: what the log knows the store by.
-    secret: what ids are looked up with.
+    Raises StorageError if the KMS did not wrap the store's data key. id: names the store in the
+    log. secret: keys the lookups of ids.
     """
 
     def __init__(self, tables: KeyTables, kms: Kms) -> None:
@@ -46,7 +46,7 @@ class KeyStore:
         self._ciphers: dict[tuple[bytes, ...], Cipher | None] = {}
 
     def _begun(self) -> StoreRow:
-        """Made, unless another process did meanwhile."""
+        """The row of a new store, unless another process made it meanwhile."""
         with self._tables.exclusively():
             if (found := self._tables.store()) is not None:
                 return found
@@ -69,26 +69,26 @@ class KeyStore:
         return key
 
     def refresh(self) -> int:
-        """The generation now; what is kept in memory of one before is forgotten."""
+        """The current generation. A change empties the caches."""
         generation = self._tables.generation()
         if generation != self.generation:
             store = self._tables.store()
             assert store is not None
             self._data = self._data_cipher(store)
-            self._living, self._ciphers = {}, {}  # others, so that no thread fills these again
+            self._living, self._ciphers = {}, {}  # new ones: a thread may still fill the old
             self.generation = store.generation
         return self.generation
 
     @property
     def out_of_reach(self) -> tuple[str, ...]:
-        """Where copies can be that destroying a key does not reach."""
+        """Places of copies that destroying a key does not reach."""
         copies = "copies of the key store, until the log is opened with them"
         return ("files that were exported", copies, *self._tables.out_of_reach)
 
     # --- whose they are -------------------------------------------------------------------------
 
     def token(self, conversation: str) -> str:
-        """What stands for a conversation's id where it cannot be said."""
+        """The token that replaces a conversation's id in what is stored."""
         return self._lookup(CONVERSATION, conversation).hex()
 
     def _lookup(self, kind: int, id: str) -> bytes:
@@ -96,28 +96,28 @@ class KeyStore:
 
     def _place(self, subject: Subject) -> Place:
         if subject.kind != PERSON:
-            return subject.kind, NOBODYS
+            return subject.kind, NO_LOOKUP
         return PERSON, self._lookup(PERSON, subject.person)
 
     def subjects_in(self, conversation: str) -> list[bytes]:
-        """Everybody's in a conversation, and its own; those that are not destroyed."""
+        """All subjects of a conversation that are not destroyed."""
         return sorted(self._living_in(conversation).values())
 
     def living(self, conversation: str, subject: Subject) -> list[bytes]:
-        """The one of a conversation, if it was made and is not destroyed."""
+        """The subject in that conversation, if it was made and is not destroyed."""
         found = self._living_in(conversation).get(self._place(subject))
         return [] if found is None else [found]
 
     def not_destroyed(self, subjects: Iterable[bytes]) -> list[bytes]:
-        """Those of some subjects whose keys are there."""
+        """The subjects whose keys still exist."""
         rows = ((subject, self._tables.of_subject(subject)) for subject in subjects)
         return [subject for subject, row in rows if row is not None and not row.is_destroyed]
 
     def subjects_of(self, person: str) -> list[bytes]:
-        """A person's in every conversation, under whatever name that was merged with theirs.
+        """A person's subjects in every conversation, under every name merged with theirs.
 
-        With them what was said before they were identified, where they were the first, and the
-        conversation itself where nobody else was identified.
+        Includes the subject of what was said before the first identification if they were the
+        first, and the conversation's own subject if no one else was identified.
         """
         names = self._names_of(person)
         found: list[bytes] = []
@@ -153,7 +153,10 @@ class KeyStore:
         asked: Mapping[str, Collection[Subject]],
         merged: Collection[tuple[str, str]] = (),
     ) -> None:
-        """Have the subjects of conversations that are asked for; new ones are durable on return."""
+        """Makes the missing subjects of each conversation; durable on return.
+
+        merged: pairs of names that are one person.
+        """
         if any(each.kind == LOG for subjects in asked.values() for each in subjects):
             asked = {name: [s for s in each if s.kind != LOG] for name, each in asked.items()}
             asked[HOME] = [Subject(LOG)]
@@ -174,11 +177,11 @@ class KeyStore:
         kinds = {each.kind for each in subjects}
         places = {self._place(each): None for each in subjects if each.kind != EVERYBODY}
         if EVERYBODY in kinds and PERSON not in kinds | {kind for kind, _ in living}:
-            places[UNIDENTIFIED, NOBODYS] = None
+            places[UNIDENTIFIED, NO_LOOKUP] = None
         return [place for place in places if place not in living]
 
     def _completed(self, conversation: str, subjects: Collection[Subject]) -> dict[Place, bytes]:
-        """Those that are living, with new ones for what is missing."""
+        """The subjects that are not destroyed, with new ones for what is missing."""
         lookup = self._lookup(CONVERSATION, conversation)
         living = self._read(lookup)
         for kind, person in self._missing(living, subjects):
@@ -193,12 +196,12 @@ class KeyStore:
         return {(row.kind, row.person): row.subject for row in rows}
 
     def known(self, conversation: str, subjects: Iterable[Subject]) -> tuple[bytes, ...]:
-        """The subjects, which were made."""
+        """The stored ids of subjects that were made before."""
         living = self._living_in(conversation)
         found: set[bytes] = set()
         for each in subjects:
             if each.kind == LOG:
-                found.add(self._living_in(HOME)[LOG, NOBODYS])
+                found.add(self._living_in(HOME)[LOG, NO_LOOKUP])
             elif each.kind == EVERYBODY:
                 found |= _everybody(living)
             else:
@@ -208,9 +211,9 @@ class KeyStore:
     # --- ciphers --------------------------------------------------------------------------------
 
     def cipher(self, subjects: tuple[bytes, ...]) -> Cipher | None:
-        """That of all of their keys; None where one was destroyed.
+        """The cipher of all their keys; None if one was destroyed.
 
-        Raises StorageError where the store has none.
+        Raises StorageError if the store does not know a subject.
         """
         kept = self._ciphers
         if subjects in kept:
@@ -225,42 +228,42 @@ class KeyStore:
     def _key(self, subject: bytes) -> bytes | None:
         row = self._tables.of_subject(subject)
         if row is None:
-            what = f"it has no key of the subject {subject.hex()}"
+            what = f"no key of the subject {subject.hex()}"
             raise StorageError(
-                f"{self.url}: {what}: it is older than the log, or not its key store"
+                f"{self.url}: {what}; the store is older than the log, or belongs to another log"
             )
         return None if row.is_destroyed else self._unwrapped(subject, row.key)
 
     # --- keeping --------------------------------------------------------------------------------
 
     def retire(self, subjects: Iterable[bytes]) -> None:
-        """Have nothing more sealed under their keys, by anybody; durable on return.
+        """Seals nothing more under these keys, in any process; durable on return.
 
-        What was is opened as before. The same person gets other subjects from then on.
+        What they sealed still opens. The same people get new subjects from then on.
         """
         with self._tables.exclusively():
             for subject in subjects:
                 if (row := self._tables.of_subject(subject)) is not None:
-                    self._tables.overwrite(row._replace(conversation=NOBODYS, person=NOBODYS))
+                    self._tables.overwrite(row._replace(conversation=NO_LOOKUP, person=NO_LOOKUP))
             self._tables.count_up()
         self.refresh()
 
     def destroy(self, subjects: Iterable[bytes]) -> None:
-        """Overwrite their keys, and whose they were; durable on return, and again if need be.
+        """Overwrites the keys and their lookups; durable on return, and safe to repeat.
 
-        What was sealed under them can't be read any more, from backups neither.
+        What they sealed can no longer be read, not even from backups.
         """
         with self._tables.exclusively():
             for subject in subjects:
                 if self._tables.of_subject(subject) is not None:
-                    zeros = SubjectRow(subject, 0, NOBODYS, NOBODYS, bytes(WRAPPED_BYTES))
+                    zeros = SubjectRow(subject, 0, NO_LOOKUP, NO_LOOKUP, bytes(WRAPPED_BYTES))
                     self._tables.overwrite(zeros)
             self._tables.count_up()
         self.refresh()
         self._tables.scrub()
 
     def rotate(self) -> int:
-        """Wrap every key by a new data key; how many there were. No row of a log is written."""
+        """Wraps every key by a new data key, and counts the keys. Writes no row of the log."""
         last = count = 0
         with self._tables.exclusively():
             self.refresh()
@@ -286,6 +289,7 @@ class KeyStore:
         return count
 
     def close(self) -> None:
+        """Closes the tables."""
         self._tables.close()
 
 
@@ -295,13 +299,13 @@ def _lookup(secret: bytes, kind: int, id: str) -> bytes:
 
 
 def _everybody(living: Mapping[Place, bytes]) -> set[bytes]:
-    """All persons identified in a conversation; before there are any, who is unidentified."""
+    """All people identified in a conversation; before the first, the unidentified subject."""
     persons = {subject for (kind, _), subject in living.items() if kind == PERSON}
-    return persons or {living[UNIDENTIFIED, NOBODYS]}
+    return persons or {living[UNIDENTIFIED, NO_LOOKUP]}
 
 
 def _of_people(rows: list[SubjectRow], names: set[bytes]) -> list[bytes]:
-    """Of a conversation's subjects, in the order they were made, those that go with some people."""
+    """A conversation's subjects that belong to some people, oldest first."""
     persons = [row.person for row in rows if row.kind == PERSON]
     goes = {PERSON: False, UNIDENTIFIED: persons[0] in names, CONVERSATION: {*persons} <= names}
     return [row.subject for row in rows if goes.get(row.kind) or row.person in names]

@@ -1,4 +1,4 @@
-"""The tables of a key store, whatever the database."""
+"""The tables of a key store, for every database."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
-NOBODYS = bytes(16)
-"""Stands for a person where there is none, and for all that a destroyed subject was of."""
+NO_LOOKUP = bytes(16)
+"""Stored where a subject has no person, and in all lookups of a destroyed subject."""
 
 
 class StoreRow(NamedTuple):
-    """What a key store is. secret: wrapped by the data key, as every key is. data: wrapped by the
-    KMS. generation: counts destructions and rotations.
+    """A key store.
+
+    secret: wrapped by the data key, as every key is. data: the data key, wrapped by the KMS.
+    generation: counts destructions and rotations.
     """
 
     id: bytes
@@ -23,7 +25,10 @@ class StoreRow(NamedTuple):
 
 
 class SubjectRow(NamedTuple):
-    """A subject, of whom it is, by keyed hashes, and its wrapped key: zeros once destroyed."""
+    """A subject with its wrapped key, which is all zeros once destroyed.
+
+    conversation, person: keyed hashes of the ids that it belongs to.
+    """
 
     subject: bytes
     kind: int
@@ -33,6 +38,7 @@ class SubjectRow(NamedTuple):
 
     @property
     def is_destroyed(self) -> bool:
+        """Whether the key was overwritten with zeros."""
         return not any(self.key)
 
 
@@ -52,62 +58,69 @@ CREATE INDEX keystore_by_conversation ON keystore_subjects (conversation);
 CREATE INDEX keystore_by_person ON keystore_subjects (person);
 CREATE TABLE keystore_merged (one BLOB NOT NULL, other BLOB NOT NULL, PRIMARY KEY (one, other));
 """
-"""Subjects stay where they were inserted, and are overwritten there: no copy of a key is left."""
+"""Subjects are overwritten in place, so that no copy of a key remains."""
 
 _SUBJECT = "SELECT subject, kind, conversation, person, key FROM keystore_subjects"
 
 
 class KeyTables(ABC):
-    """`ask` runs one statement with `?` for each parameter, in a transaction or alone."""
+    """The tables of one key store. Subclasses bring the database."""
 
     url: str
     out_of_reach: tuple[str, ...] = ()
-    """Where bytes of a destroyed key can be."""
+    """Places where bytes of a destroyed key can remain."""
 
     @abstractmethod
-    def ask(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]: ...
+    def ask(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """The rows of one statement, in the open transaction or alone. `?` marks each parameter."""
 
     @abstractmethod
     def exclusively(self) -> AbstractContextManager[None]:
-        """A transaction, one at a time, whoever has the store open; durable when it is left."""
+        """A transaction, one at a time among all processes; durable when the block ends."""
 
     @abstractmethod
     def scrub(self) -> None:
-        """Leave no bytes of what was overwritten where the database can help it."""
+        """Removes the bytes of overwritten rows, as far as the database can."""
 
     @abstractmethod
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Closes the connection."""
 
     def store(self) -> StoreRow | None:
-        """None where nothing is kept yet."""
+        """The row of the store itself; None before it is made."""
         found = self.ask("SELECT id, secret, data, generation FROM keystore")
         return StoreRow(*map(_plain, found[0])) if found else None
 
     def generation(self) -> int:
+        """The store's current generation."""
         generation: int = self.ask("SELECT generation FROM keystore")[0][0]
         return generation
 
     def put_store(self, store: StoreRow) -> None:
+        """Replaces the row of the store itself."""
         self.ask("DELETE FROM keystore")
         self.ask("INSERT INTO keystore VALUES (?, ?, ?, ?)", store)
 
     def count_up(self) -> None:
+        """Adds 1 to the generation."""
         self.ask("UPDATE keystore SET generation = generation + 1")
 
     def of_subject(self, subject: bytes) -> SubjectRow | None:
+        """The row of a subject; None if it is unknown."""
         found = self._subjects(f"{_SUBJECT} WHERE subject = ?", (subject,))
         return found[0] if found else None
 
     def of_conversation(self, conversation: bytes) -> list[SubjectRow]:
-        """Those that are not destroyed, in the order they were made."""
+        """The subjects of a conversation that are not destroyed, oldest first."""
         where = "WHERE conversation = ? ORDER BY number"
         return self._subjects(f"{_SUBJECT} {where}", (conversation,))
 
     def of_person(self, person: bytes) -> list[SubjectRow]:
+        """The subjects of a person that are not destroyed, oldest first."""
         return self._subjects(f"{_SUBJECT} WHERE person = ? ORDER BY number", (person,))
 
     def every(self, after: int, limit: int) -> list[tuple[int, SubjectRow]]:
-        """With their numbers, those above one."""
+        """Numbers and rows of all subjects, destroyed ones too, with numbers above `after`."""
         statement = _SUBJECT.replace("SELECT ", "SELECT number, ", 1)
         found = self.ask(f"{statement} WHERE number > ? ORDER BY number LIMIT ?", (after, limit))
         return [(number, SubjectRow(*map(_plain, row))) for number, *row in found]
@@ -116,6 +129,7 @@ class KeyTables(ABC):
         return [SubjectRow(*map(_plain, row)) for row in self.ask(statement, parameters)]
 
     def put_subject(self, row: SubjectRow) -> None:
+        """Inserts a subject."""
         self.ask(
             "INSERT INTO keystore_subjects (subject, kind, conversation, person, key)"
             " VALUES (?, ?, ?, ?, ?)",
@@ -123,13 +137,14 @@ class KeyTables(ABC):
         )
 
     def overwrite(self, row: SubjectRow) -> None:
-        """With values of the same lengths, so that they take the place of those that were there."""
+        """Overwrites a subject in place. The new values must have the lengths of the old ones."""
         self.ask(
             "UPDATE keystore_subjects SET key = ?, conversation = ?, person = ? WHERE subject = ?",
             (row.key, row.conversation, row.person, row.subject),
         )
 
     def merged_with(self, person: bytes) -> list[bytes]:
+        """The lookups that were merged with a person's lookup, in either order."""
         found = self.ask(
             "SELECT other FROM keystore_merged WHERE one = ?"
             " UNION SELECT one FROM keystore_merged WHERE other = ?",
@@ -138,6 +153,7 @@ class KeyTables(ABC):
         return [bytes(other) for (other,) in found]
 
     def put_merged(self, one: bytes, other: bytes) -> None:
+        """Records that two lookups are one person; once for each pair."""
         if other not in self.merged_with(one):
             self.ask("INSERT INTO keystore_merged VALUES (?, ?)", (one, other))
 

@@ -1,4 +1,4 @@
-"""Which key store a URL names."""
+"""Opens the key store that a URL names."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from turnlog.storage.urls import sqlite_path
 
 
 def key_store(url: str, *, create: bool) -> KeyStore:
-    """`sqlite:///keys.db`, `postgresql://…`, or `memory:`, each with `?kms=NAME:ADDRESS`.
+    """`sqlite:///keys.db`, `postgresql://…` or `memory:`, optionally with `?kms=NAME:ADDRESS`.
 
-    Raises StorageError where there is none, unless it is to be made.
+    Without `create`, raises StorageError if the store does not exist.
     """
     base, options = _split(url)
     try:
         tables = _tables(base, create=create)
     except NoSuchLog as error:
-        raise StorageError(f"{without_password(url)}: there is no key store") from error
+        raise StorageError(f"{without_password(url)}: key store does not exist") from error
     try:
         return KeyStore(tables, kms(options.get("kms")))
     except BaseException:
@@ -31,7 +31,7 @@ def key_store(url: str, *, create: bool) -> KeyStore:
 
 
 def _split(url: str) -> tuple[str, dict[str, str]]:
-    """The URL without our own option, and that."""
+    """The URL without the option `kms`, and all options."""
     base, _, query = url.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
     rest = "&".join(part for part in query.split("&") if part and not part.startswith("kms="))
@@ -50,6 +50,6 @@ def _tables(url: str, *, create: bool) -> KeyTables:
             from turnlog.keys.postgres import PostgresKeyTables
         return PostgresKeyTables(url, create=create)
     raise StorageError(
-        f"{without_password(url)!r} is no URL of a key store: sqlite:///FILE, postgresql://… or"
-        " memory: are understood, with ?kms=NAME:ADDRESS"
+        f"{without_password(url)!r} is not a key store URL; use sqlite:///FILE, postgresql://…"
+        " or memory:, with ?kms=NAME:ADDRESS if a KMS wraps its data key"
     )

@@ -1,1 +1,1 @@
-"""What shows a log to whoever does not have it, in C2SP's formats: tree, heads, proofs (ADR 18)."""
+"""Proves a log to people who do not have it, in C2SP's formats: tree, heads, proofs (ADR 18)."""

@@ -1,4 +1,4 @@
-"""Checkpoints (c2sp.org/tlog-checkpoint): what a log was at one size."""
+"""Checkpoints (c2sp.org/tlog-checkpoint): a log's size and root."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ORIGIN = "turnlog/"
 
 
 class LogCheckpoint(NamedTuple):
-    """origin: which log. size: how many leaves. root: over them."""
+    """origin: which log. size: the number of its leaves. root: the tree's root over them."""
 
     origin: str
     size: int
@@ -26,13 +26,13 @@ class LogCheckpoint(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises InvalidNote; lines behind the three are somebody else's affair."""
+        """The first three lines of a note's text; further lines are ignored. Raises InvalidNote."""
         lines = text.split("\n")
         if len(lines) < 4 or not all(lines[:-1]):
-            raise InvalidNote("it is no checkpoint: origin, size and root, a line each")
+            raise InvalidNote("not a checkpoint: it needs origin, size and root, one line each")
         origin, size, root = lines[:3]
         if not is_name(origin):
-            raise InvalidNote(f"origin {origin!r:.60} has spaces or +")
+            raise InvalidNote(f"origin {origin!r:.60} contains spaces or +")
         made = cls(origin, number(size), decoded(root))
         if len(made.root) != HASH_BYTES:
             raise InvalidNote(f"its root has {len(made.root)} bytes, not {HASH_BYTES}")
@@ -40,25 +40,26 @@ class LogCheckpoint(NamedTuple):
 
 
 def number(text: str) -> int:
-    """A decimal number without zeros before it. Raises InvalidNote."""
+    """A decimal number without leading zeros. Raises InvalidNote."""
     if not (text.isascii() and text.isdigit() and len(text) < 20) or str(int(text)) != text:
-        raise InvalidNote(f"{text!r:.40} is no decimal number")
+        raise InvalidNote(f"{text!r:.40} is not a decimal number")
     return int(text)
 
 
 def origin_of(log_id: bytes) -> str:
+    """The origin of the log with this id: `turnlog/` and the id in hex."""
     return _ORIGIN + log_id.hex()
 
 
 def log_id_in(origin: str) -> bytes:
-    """Raises InvalidNote for the origin of what is no log of ours."""
+    """The id in a log's origin. Raises InvalidNote for an origin of another kind."""
     name = origin.removeprefix(_ORIGIN)
     try:
         log_id = bytes.fromhex(name)
     except ValueError:
         log_id = b""
     if not log_id or origin_of(log_id) != origin:
-        raise InvalidNote(f"{origin!r:.60} is not the origin of a turnlog")
+        raise InvalidNote(f"{origin!r:.60} is not the origin of a turnlog log")
     return log_id
 
 
@@ -66,7 +67,11 @@ def log_id_in(origin: str) -> bytes:
 
 
 class SignedCheckpoint(NamedTuple):
-    """signers: names of the keys given that signed it. times: when the witnesses among them did."""
+    """A checkpoint whose signatures were checked.
+
+    signers: names of the passed keys that signed it. times: when the witnesses among them signed,
+    UTC seconds.
+    """
 
     checkpoint: LogCheckpoint
     note: Note
@@ -77,14 +82,15 @@ class SignedCheckpoint(NamedTuple):
 def signed(
     checkpoint: LogCheckpoint, signers: Sequence[Signer], clock: Callable[[], float]
 ) -> Note:
+    """The checkpoint as a note with a signature by each signer."""
     text = checkpoint.text()
     return Note(text, ()).with_signatures(signer.sign(text, clock) for signer in signers)
 
 
 def checked(note: Note, verifiers: Sequence[Verifier]) -> SignedCheckpoint:
-    """A checkpoint that one of the keys has signed, and a witness's key if one was given.
+    """A checkpoint that a passed log key has signed, and a passed witness key if there is one.
 
-    Raises InvalidNote, too where a signature by one of them does not hold.
+    Raises InvalidNote if such a signature is missing or invalid.
     """
     checkpoint = LogCheckpoint.parse(note.text)
     signers = [each for each in verifiers if _has_signed(note, each)]
@@ -92,7 +98,7 @@ def checked(note: Note, verifiers: Sequence[Verifier]) -> SignedCheckpoint:
     if missing := kinds - {signer.kind for signer in signers}:
         whose = "of a log" if PLAIN in missing else "of a witness"
         tried = ", ".join(each.name for each in verifiers if each.kind in missing)
-        raise InvalidNote(f"none of the keys {whose} has signed it: {tried}")
+        raise InvalidNote(f"not signed by a key {whose}; tried: {tried}")
     times = [
         time
         for verifier in signers
@@ -105,8 +111,8 @@ def checked(note: Note, verifiers: Sequence[Verifier]) -> SignedCheckpoint:
 
 
 def _has_signed(note: Note, verifier: Verifier) -> bool:
-    """Raises InvalidNote for a signature by that key that does not hold."""
+    """Whether the key has signed. Raises InvalidNote for an invalid signature by it."""
     found = [s for s in note.signatures if (s.name, s.id) == (verifier.name, verifier.id)]
     if not all(verifier.has_signed(note.text, each.signature) for each in found):
-        raise InvalidNote(f"the signature of {verifier.name} does not hold: it was changed")
+        raise InvalidNote(f"the signature of {verifier.name} is invalid: it was changed")
     return bool(found)

@@ -1,6 +1,6 @@
-"""A folder that heads and tiles are published to (c2sp.org/tlog-tiles), for any static server.
+"""A folder to which heads and tiles are published (c2sp.org/tlog-tiles), for any static server.
 
-Beside `checkpoint` and `tile/`, every checkpoint stays under `checkpoints/` by its size.
+Next to `checkpoint` and `tile/`, every checkpoint stays under `checkpoints/` by its size.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ENTRIES = "entries"
 if sys.platform == "win32":
 
     def _lock(file: IO[bytes]) -> None:
-        """That one process at a time writes is for whoever starts them to see to there."""
+        """Without locks: on Windows the operator lets only one process write."""
 else:
     import fcntl
 
@@ -33,27 +33,29 @@ else:
 
 
 class TileFolder:
+    """Reads and writes the files of one log. Raises ProofError if the system refuses a file."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def newest(self) -> Note | None:
-        """The checkpoint that was published last. Raises InvalidNote for what is none."""
+        """The last published checkpoint; None before the first. Raises InvalidNote."""
         content = _read(self.folder / "checkpoint")
         return None if content is None else Note.parse(content)
 
     def every(self) -> Iterator[Note]:
-        """All of them. Raises InvalidNote."""
+        """All published checkpoints. Raises InvalidNote."""
         for file in self.files():
             if (content := _read(file)) is not None:
                 yield Note.parse(content)
 
     def files(self) -> list[Path]:
-        """Of all checkpoints; one that a crash left unfinished is none."""
+        """The files of all checkpoints, without those that a crash left unfinished."""
         found = (self.folder / "checkpoints").rglob("[!.]*")
         return sorted(file for file in found if file.is_file())
 
     def tile(self, level: int, index: int) -> bytes:
-        """As far as it was published; b"" where it was not."""
+        """The tile as far as it was published; b"" if it was not."""
         full = self.folder / "tile" / path(str(level), index)
         return _read(full) or _widest(full.with_name(f"{full.name}.p")) or b""
 
@@ -65,7 +67,7 @@ class TileFolder:
         return [bundled[at + 2 : at + size] for at in range(0, len(bundled), size)]
 
     def put(self, kind: str, index: int, content: bytes, width: int) -> None:
-        """A tile, or a bundle of entries; once it is full, the partial ones go."""
+        """Writes a tile or a bundle of entries. A full one replaces its partial ones."""
         with _naming():
             file = self.folder / "tile" / path(kind, index, width)
             write_durably(file, content)
@@ -73,7 +75,7 @@ class TileFolder:
                 shutil.rmtree(file.with_name(f"{file.name}.p"), ignore_errors=True)
 
     def publish(self, note: Note) -> None:
-        """Make a checkpoint the newest, whose tiles are there by now."""
+        """Makes a checkpoint the newest. Its tiles must have been written."""
         size = LogCheckpoint.parse(note.text).size
         with _naming():
             write_durably(self.folder / path("checkpoints", size), str(note).encode())
@@ -81,7 +83,7 @@ class TileFolder:
 
 
 def changed(old: int, new: int) -> Iterator[tuple[int, int, int]]:
-    """Level, index and width of the tiles of a tree that are not those of an earlier size."""
+    """Level, index and width of the tiles in which a tree differs from its first `old` leaves."""
     level = 0
     while new:
         for index in range(old // WIDTH, -(-new // WIDTH)):
@@ -92,13 +94,13 @@ def changed(old: int, new: int) -> Iterator[tuple[int, int, int]]:
 
 
 def bundle(digests: list[bytes]) -> bytes:
-    """Entries one after the other, each behind its length."""
+    """The bundle of entries: each digest after its length."""
     return b"".join(HASH_BYTES.to_bytes(2, "big") + digest for digest in digests)
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Alone among the processes that write to a folder."""
+    """Excludes other processes that write to the folder."""
     with _naming():
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / ".lock").open("ab")
@@ -123,7 +125,7 @@ def _widest(partials: Path) -> bytes | None:
 
 @contextmanager
 def _naming() -> Iterator[None]:
-    """Raise ProofError where the system refuses a file, naming it."""
+    """Raises ProofError, naming the file, if the system refuses one."""
     try:
         yield
     except OSError as error:
@@ -131,9 +133,9 @@ def _naming() -> Iterator[None]:
 
 
 def write_durably(file: Path, content: bytes) -> None:
-    """The whole file or what was there; it outlives a power cut on return.
+    """Replaces a file's content; durable on return. A crash leaves the old content or the new.
 
-    One process at a time writes to a file.
+    Only one process may write to a file at a time.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.unfinished")

@@ -1,4 +1,4 @@
-"""Proofs that an entry is in a log (c2sp.org/tlog-proof): text that is checked without the log."""
+"""Proofs that an entry is in a log (c2sp.org/tlog-proof), which are checked without the log."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ FIRST_LINE = "c2sp.org/tlog-proof@v1"
 
 
 class InclusionProof(msgspec.Struct, frozen=True):
-    """index: of the entry. path: from its sibling to the root of the checkpoint that note signs.
+    """The path of one entry to the root of a checkpoint.
 
-    extra: what the entry is recomputed from.
+    extra: what the entry is computed from. index: of the entry. path: its sibling's hash first.
+    note: signs the checkpoint.
     """
 
     extra: bytes
@@ -32,19 +33,19 @@ class InclusionProof(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
-        """Raises InvalidProof."""
+        """The proof in a file's bytes. Raises InvalidProof."""
         try:
             head, blank, note = content.decode().partition("\n\n")
             lines = head.split("\n")
             if not blank or lines.pop(0) != FIRST_LINE:
-                raise InvalidProof(f"it is no proof: it does not begin with {FIRST_LINE}")
+                raise InvalidProof(f"not a proof: it does not begin with {FIRST_LINE}")
             extra = decoded(lines.pop(0)[6:]) if lines and lines[0].startswith("extra ") else b""
             if not lines or not lines[0].startswith("index "):
-                raise InvalidProof("it is no proof: it has no index")
+                raise InvalidProof("not a proof: it has no index")
             index = number(lines.pop(0).removeprefix("index "))
             path = tuple(map(decoded, lines))
             if any(len(hash) != HASH_BYTES for hash in path):
-                raise InvalidProof("a hash of its path has another length")
+                raise InvalidProof("a hash of its path has the wrong length")
             return cls(extra, index, path, Note.parse(note))
         except (InvalidNote, UnicodeDecodeError) as error:
             raise InvalidProof(str(error)) from error

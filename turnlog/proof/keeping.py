@@ -1,4 +1,4 @@
-"""Where heads are kept: a note, a folder of heads, a witness's folder, or the URL of either."""
+"""Finds stored heads: in a note, a folder of heads, a witness's folder, or under a URL of them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from turnlog.proof.witness_client import is_url, newest
 
 
 def kept(place: str, origin: str) -> Note | None:
-    """The newest head of a log that is kept at a place; None where none is.
+    """The newest head of a log at a place; None if the place has none.
 
-    Raises ProofError where the place cannot be read, InvalidNote for what is no head.
+    Raises ProofError if the place cannot be read, InvalidNote if it contains something else.
     """
     content = newest(place, origin) if is_url(place) else _in_files(Path(place), origin)
     return None if content is None else Note.parse(content)

@@ -1,7 +1,8 @@
 """Ed25519 keys that sign notes, and those that verify them.
 
-A log's key signs the note's text. A witness's key signs it with the time, and says that what it
-saw was consistent (c2sp.org/tlog-cosignature). Private keys are written as Go's note package does.
+A log's key signs the note's text. A witness's key signs the text with the time, and so confirms
+that the log grew consistently (c2sp.org/tlog-cosignature). Private keys have the form of Go's note
+package.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def _private(seed: bytes) -> Ed25519PrivateKey:
 
 
 class Verifier(NamedTuple):
-    """A public key: what it says it is, PLAIN or COSIGNATURE, and 32 bytes."""
+    """A public key. kind: PLAIN or COSIGNATURE. key: 32 bytes."""
 
     name: str
     kind: int
@@ -40,6 +41,7 @@ class Verifier(NamedTuple):
 
     @property
     def id(self) -> bytes:
+        """The key's id: 4 bytes, computed from its name, kind and bytes."""
         said = self.name.encode() + b"\n" + bytes([self.kind]) + self.key
         return sha256(said).digest()[:KEY_ID_BYTES]
 
@@ -48,14 +50,15 @@ class Verifier(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises InvalidKey."""
+        """The key in a line NAME+ID+KEY. Raises InvalidKey."""
         name, id, material = _parts(text)
         made = cls(name, material[0], material[1:])
         if id != made.id.hex():
-            raise InvalidKey("it is damaged: its id does not follow from it")
+            raise InvalidKey("damaged: its id does not match the key")
         return made
 
     def has_signed(self, text: str, signature: bytes) -> bool:
+        """Whether the signature is the key's, for this text."""
         with needed("proof", "checking heads"):
             from cryptography.exceptions import InvalidSignature
             from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -68,23 +71,24 @@ class Verifier(NamedTuple):
         return True
 
     def _split(self, signature: bytes) -> tuple[int | None, bytes]:
-        """When it was signed, where that is said, and the signature proper."""
+        """The time of signing, if the kind has one, and the signature proper."""
         if self.kind == PLAIN:
             return None, signature
         return int.from_bytes(signature[:_TIME_BYTES], "big"), signature[_TIME_BYTES:]
 
     def time_of(self, signature: bytes) -> int | None:
-        """UTC seconds, as the signer said; None for a key that says none."""
+        """When the signer says that it signed, UTC seconds; None for PLAIN keys."""
         return self._split(signature)[0]
 
 
 class Signer(NamedTuple):
-    """A private key. clock: gives UTC seconds, for a key that says when it signed."""
+    """A private key."""
 
     verifier: Verifier
     seed: bytes
 
     def sign(self, text: str, clock: Callable[[], float]) -> Signature:
+        """The signature of a text. A witness's key adds the clock's time, in UTC seconds."""
         private, verifier = _private(self.seed), self.verifier
         if verifier.kind == PLAIN:
             return Signature(verifier.name, verifier.id, private.sign(_message(text, None)))
@@ -99,21 +103,24 @@ class Signer(NamedTuple):
 
     @classmethod
     def of(cls, name: str, kind: int, seed: bytes) -> Self:
-        """seed: 32 random bytes that nobody else gets to know. Raises InvalidKey for the name."""
+        """The key made from 32 random bytes, which must stay secret.
+
+        Raises InvalidKey for the name.
+        """
         if not is_name(name):
-            raise InvalidKey(f"name {name!r}: a name of a key has no spaces, and no +")
+            raise InvalidKey(f"name {name!r}: a key's name contains no spaces and no +")
         public = _private(seed).public_key().public_bytes_raw()
         return cls(Verifier(name, kind, public), seed)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises InvalidKey."""
+        """The key in a line PRIVATE+KEY+NAME+ID+KEY. Raises InvalidKey."""
         if not text.startswith(_PRIVATE):
-            raise InvalidKey(f"it is no private key, which begins with {_PRIVATE}")
+            raise InvalidKey(f"not a private key: it does not begin with {_PRIVATE}")
         name, id, material = _parts(text.removeprefix(_PRIVATE))
         made = cls.of(name, material[0], material[1:])
         if id != made.verifier.id.hex():
-            raise InvalidKey("it is damaged: its id does not follow from it")
+            raise InvalidKey("damaged: its id does not match the key")
         return made
 
 
@@ -123,7 +130,7 @@ def _message(text: str, time: int | None) -> bytes:
 
 
 def _parts(text: str) -> tuple[str, str, bytes]:
-    """Name, id in hex, and kind and key. Raises InvalidKey."""
+    """Name, id in hex, and kind with key. Raises InvalidKey."""
     name, _, rest = text.partition("+")
     id, _, material = rest.partition("+")
     try:
@@ -131,7 +138,7 @@ def _parts(text: str) -> tuple[str, str, bytes]:
     except InvalidNote:
         key = b""
     if not is_name(name) or len(key) != 1 + _KEY_BYTES or key[0] not in (PLAIN, COSIGNATURE):
-        raise InvalidKey("it is not an Ed25519 key NAME+ID+KEY of a log or a witness")
+        raise InvalidKey("not an Ed25519 key NAME+ID+KEY of a log or a witness")
     return name, id, key
 
 
@@ -139,14 +146,14 @@ def _parts(text: str) -> tuple[str, str, bytes]:
 
 
 def write_pair(path: Path, signer: Signer) -> Path:
-    """Write a private key and, beside it, the public one, whose path is given.
+    """Writes a private key, and next to it the public one. The value is the public key's path.
 
-    Raises InvalidKey, and writes nothing, where one of the two files is there.
+    Raises InvalidKey, and writes nothing, if one of the two files exists.
     """
     public = path.with_name(f"{path.name}.pub")
     for file in (path, public):
         if file.exists():
-            raise InvalidKey(f"{file}: there is a file already, and no key is written over")
+            raise InvalidKey(f"{file}: file already exists; no key is overwritten")
     try:
         _write_new(path, f"{signer}\n", 0o600)
         _write_new(public, f"{signer.verifier}\n", 0o644)
@@ -162,7 +169,7 @@ def _write_new(path: Path, text: str, mode: int) -> None:
 
 
 def signer_in(path: Path) -> Signer:
-    """Raises InvalidKey, naming the file."""
+    """The private key in a file. Raises InvalidKey, naming the file."""
     text = _read(path).strip()
     try:
         return Signer.parse(text)
@@ -171,7 +178,7 @@ def signer_in(path: Path) -> Signer:
 
 
 def verifiers_in(path: Path) -> list[Verifier]:
-    """Every public key of a file, a line each. Raises InvalidKey, naming the file."""
+    """The public keys in a file, one a line. Raises InvalidKey, naming the file."""
     lines = [line.strip() for line in _read(path).splitlines()]
     named = [line for line in lines if line and not line.startswith("#")]
     try:
@@ -179,7 +186,7 @@ def verifiers_in(path: Path) -> list[Verifier]:
     except InvalidKey as error:
         raise InvalidKey(f"{path}: {error}") from error
     if not found:
-        raise InvalidKey(f"{path}: it has no key")
+        raise InvalidKey(f"{path}: contains no key")
     return found
 
 
@@ -187,6 +194,6 @@ def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except UnicodeDecodeError as error:
-        raise InvalidKey(f"{path}: it is no text") from error
+        raise InvalidKey(f"{path}: not UTF-8") from error
     except OSError as error:
         raise InvalidKey(f"{path}: {error.strerror}") from error

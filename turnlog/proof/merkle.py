@@ -1,6 +1,6 @@
-"""The Merkle tree of RFC 6962, and what proves something to whoever has its root.
+"""The Merkle tree of RFC 6962, with proofs that need only its root.
 
-`node(level, index)` gives the root over the 2**level leaves from `index * 2**level` on.
+`node(level, index)` is the root over the 2**level leaves from leaf `index * 2**level` on.
 """
 
 from __future__ import annotations
@@ -14,24 +14,26 @@ Node = Callable[[int, int], bytes]
 
 
 def leaf(entry: bytes) -> bytes:
+    """The hash of an entry."""
     return sha256(b"\0" + entry).digest()
 
 
 def parent(left: bytes, right: bytes) -> bytes:
+    """The hash above two hashes."""
     return sha256(b"\1" + left + right).digest()
 
 
 def parents(hashes: Sequence[bytes]) -> list[bytes]:
-    """The level above, without one for a hash that has nobody beside it."""
+    """The hashes of the level above. A last hash without a sibling has none."""
     pairs = zip(hashes[::2], hashes[1::2], strict=False)
     return [sha256(b"\1" + left + right).digest() for left, right in pairs]
 
 
-# --- what the tree gives ------------------------------------------------------------------------
+# --- roots and paths -----------------------------------------------------------------------------
 
 
 def root(node: Node, size: int) -> bytes:
-    """Over the first `size` leaves."""
+    """The root over the first `size` leaves."""
     return _over(node, 0, size) if size else sha256().digest()
 
 
@@ -50,7 +52,7 @@ def inclusion(node: Node, index: int, size: int) -> list[bytes]:
 
 
 def consistency(node: Node, old: int, new: int) -> list[bytes]:
-    """What shows that the tree of `new` leaves goes on from that of the first `old`."""
+    """The path that proves that the tree of `new` leaves extends the tree of its first `old`."""
     start, end, path = 0, new, list[bytes]()
     while 0 < old < end:
         middle = start + _half(end - start)
@@ -91,15 +93,15 @@ def is_included(hash: bytes, index: int, size: int, path: Sequence[bytes], root:
     if not 0 <= index < size:
         return False
     at, last, made = index, size - 1, hash
-    for beside in path:
+    for sibling in path:
         if last == 0:
             return False
         if at & 1 or at == last:
-            made = parent(beside, made)
+            made = parent(sibling, made)
             while not at & 1 and at:
                 at, last = at >> 1, last >> 1
         else:
-            made = parent(made, beside)
+            made = parent(made, sibling)
         at, last = at >> 1, last >> 1
     return last == 0 and made == root
 
@@ -107,7 +109,7 @@ def is_included(hash: bytes, index: int, size: int, path: Sequence[bytes], root:
 def is_consistent(
     old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]
 ) -> bool:
-    """Whether a path shows that the tree of `new` leaves goes on from that of `old`."""
+    """Whether a path proves that the tree of `new` leaves extends the tree of `old`."""
     if old == new or old == 0:
         return not path and (old_root == new_root if old == new else old_root == sha256().digest())
     if not 0 < old < new or not path:
@@ -117,14 +119,14 @@ def is_consistent(
     while at & 1:
         at, last = at >> 1, last >> 1
     old_made = new_made = hashes[0]
-    for beside in hashes[1:]:
+    for sibling in hashes[1:]:
         if last == 0:
             return False
         if at & 1 or at == last:
-            old_made, new_made = parent(beside, old_made), parent(beside, new_made)
+            old_made, new_made = parent(sibling, old_made), parent(sibling, new_made)
             while not at & 1 and at:
                 at, last = at >> 1, last >> 1
         else:
-            new_made = parent(new_made, beside)
+            new_made = parent(new_made, sibling)
         at, last = at >> 1, last >> 1
     return last == 0 and (old_made, new_made) == (old_root, new_root)

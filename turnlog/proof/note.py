@@ -22,14 +22,15 @@ class Signature(NamedTuple):
     signature: bytes
 
     def line(self) -> str:
+        """The signature as a line of a note."""
         return f"{_DASH}{self.name} {encoded(self.id + self.signature)}\n"
 
     @classmethod
     def parse(cls, line: str) -> Self:
-        """Raises InvalidNote."""
+        """The signature in a line of a note, without its newline. Raises InvalidNote."""
         name, _, blob = line.removeprefix(_DASH).partition(" ")
         if not line.startswith(_DASH) or not is_name(name):
-            raise InvalidNote(f"{line!r:.60} is no line of a signature")
+            raise InvalidNote(f"{line!r:.60} is not a signature line")
         whole = decoded(blob)
         if len(whole) <= KEY_ID_BYTES:
             raise InvalidNote(f"the signature of {name} is too short")
@@ -37,7 +38,7 @@ class Signature(NamedTuple):
 
 
 class Note(NamedTuple):
-    """text: ends with a newline."""
+    """A text with its signatures. text: ends with a newline."""
 
     text: str
     signatures: tuple[Signature, ...]
@@ -46,19 +47,19 @@ class Note(NamedTuple):
         return f"{self.text}\n" + "".join(each.line() for each in self.signatures)
 
     def with_signatures(self, more: Iterable[Signature]) -> Note:
-        """With others, each in the place of one by the same key."""
+        """The note with more signatures. A new one replaces the one by the same key."""
         signed = {(each.name, each.id): each for each in (*self.signatures, *more)}
         return Note(self.text, tuple(signed.values()))
 
     @classmethod
     def parse(cls, content: bytes | str) -> Self:
-        """Raises InvalidNote for what is none, whoever has signed it."""
+        """The note in a file. Checks no signature. Raises InvalidNote."""
         text, blank, signed = _as_text(content).rpartition("\n\n")
         if not blank or not signed.endswith("\n"):
-            raise InvalidNote("it is no signed note: no text, blank line and signatures")
+            raise InvalidNote("not a signed note: it needs a text, a blank line and signatures")
         lines = signed[:-1].split("\n")
         if len(lines) > MOST_SIGNATURES:
-            raise InvalidNote(f"it has more than {MOST_SIGNATURES} signatures")
+            raise InvalidNote(f"more than {MOST_SIGNATURES} signatures")
         return cls(f"{text}\n", tuple(map(Signature.parse, lines)))
 
 
@@ -66,23 +67,24 @@ def _as_text(content: bytes | str) -> str:
     try:
         text = content if isinstance(content, str) else content.decode()
     except UnicodeDecodeError as error:
-        raise InvalidNote("it is not UTF-8") from error
+        raise InvalidNote("not UTF-8") from error
     if any(character < " " and character != "\n" for character in text):
-        raise InvalidNote("it has control characters")
+        raise InvalidNote("contains control characters")
     return text
 
 
 def is_name(name: str) -> bool:
-    """Whether a key can have it."""
+    """Whether a key can have this name: no spaces, no control characters, no `+`."""
     return bool(name) and "+" not in name and not any(c.isspace() or c < " " for c in name)
 
 
 def encoded(content: bytes) -> str:
+    """The bytes in base64."""
     return base64.b64encode(content).decode()
 
 
 def decoded(text: str) -> bytes:
-    """Of base64 as it is written here alone. Raises InvalidNote."""
+    """The bytes of base64 in its one canonical form. Raises InvalidNote."""
     try:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

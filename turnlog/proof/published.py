@@ -1,4 +1,4 @@
-"""A log's heads and tiles where they were published: a folder, or a URL that serves one."""
+"""A log's heads and tiles as published: in a folder, or under a URL that serves one."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from turnlog.proof.witness_client import fetched, is_url
 
 
 class Published:
-    """place: a folder or a URL. Raises ProofError where nothing is published there."""
+    """The newest head at a place, and the tiles up to its size.
+
+    place: a folder or a URL. Raises ProofError if it has no checkpoint.
+    """
 
     def __init__(self, place: str) -> None:
         self._place = place
         self._folder = None if is_url(place) else TileFolder(Path(place))
         note = self._checkpoint()
         if note is None:
-            raise ProofError(f"{place}: there is no checkpoint")
+            raise ProofError(f"{place}: checkpoint does not exist")
         self.note = note
         self.head = LogCheckpoint.parse(note.text)
         self.tiles = Tiles(self._tile)
@@ -35,7 +38,7 @@ class Published:
         return None if content is None else Note.parse(content)
 
     def _tile(self, level: int, index: int) -> bytes:
-        """As far as the head's size goes."""
+        """The tile, cut to the head's size."""
         width = min(WIDTH, (self.head.size >> level * HEIGHT) - index * WIDTH)
         if width <= 0:
             return b""
@@ -47,11 +50,11 @@ class Published:
 
 
 def cosign(witness: Witness, published: Published) -> Note:
-    """The head with the cosignatures of a witness. Raises Refused."""
+    """The head with a witness's cosignatures. Raises CosigningRefused."""
     size, old = published.head.size, witness.size(published.head.origin)
     if old > size:
         raise CosigningRefused(
-            409, f"the last head has size {old}, this one {size}: it was set back", old
+            409, f"the last head has size {old}, this one {size}: the log was set back", old
         )
     try:
         path = merkle.consistency(published.tiles.node, old, size)

@@ -1,6 +1,7 @@
 """The tree in tiles of 256 hashes (c2sp.org/tlog-tiles).
 
-A tile of level 0 holds hashes of leaves, one above it the roots of full tiles of the level below.
+A tile of level 0 contains the hashes of leaves, a tile above it the roots of full tiles of the
+level below.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ WIDTH = 1 << HEIGHT
 TILE_BYTES = WIDTH * HASH_BYTES
 
 Read = Callable[[int, int], bytes]
-"""The tile of a level and an index, as far as it is filled; b"" where there is none."""
+"""The tile of a level and an index, as far as it is filled; b"" if it does not exist."""
 
 
 class Tiles:
-    """A tree that does not change while it is read."""
+    """Reads a tree that does not change meanwhile."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
         self._kept: dict[tuple[int, int], list[list[bytes]]] = {}
 
     def node(self, level: int, index: int) -> bytes:
-        """The root over 2**level leaves. Raises Corrupt where its tile is not there."""
+        """The root over 2**level leaves. Raises Corrupt if its tile does not exist."""
         tile_level, height = divmod(level, HEIGHT)
         first = index << height
         tile, place = first >> HEIGHT, (first & WIDTH - 1) >> height
@@ -36,17 +37,18 @@ class Tiles:
         return levels[height][place]
 
     def hashes(self, level: int, index: int) -> list[bytes]:
-        """Those of a tile."""
+        """The hashes of a tile."""
         return self._levels(level, index)[0]
 
     def _levels(self, level: int, index: int) -> list[list[bytes]]:
-        """The hashes of a tile and all that follow from them within it."""
+        """The hashes of a tile, and all levels that follow from them within it."""
         if (kept := self._kept.get((level, index))) is None:
             kept = self._kept[level, index] = levels_of(self._read(level, index))
         return kept
 
 
 def levels_of(tile: bytes) -> list[list[bytes]]:
+    """A tile's hashes, then each level that follows from them, up to its root."""
     levels = [hashes_of(tile)]
     while len(levels[-1]) > 1:
         levels.append(parents(levels[-1]))
@@ -54,11 +56,15 @@ def levels_of(tile: bytes) -> list[list[bytes]]:
 
 
 def hashes_of(tile: bytes) -> list[bytes]:
+    """The hashes in a tile's bytes."""
     return [tile[at : at + HASH_BYTES] for at in range(0, len(tile), HASH_BYTES)]
 
 
 def grown(read: Read, size: int, leaves: Sequence[bytes]) -> Iterator[tuple[int, int, bytes]]:
-    """Level, index and content of the tiles that change as leaves are added behind `size`."""
+    """Level, index and content of the tiles that change when leaves follow the first `size`.
+
+    Raises Corrupt if a tile to extend is incomplete.
+    """
     level, added = 0, b"".join(leaves)
     while added:
         index, width = divmod(size, WIDTH)
@@ -75,10 +81,7 @@ def grown(read: Read, size: int, leaves: Sequence[bytes]) -> Iterator[tuple[int,
 
 
 def widths(size: int) -> Iterator[tuple[int, int, int]]:
-    """Level, index and number of hashes of the tiles at the right edge of a tree, those not full.
-
-    All others are full.
-    """
+    """Level, index and number of hashes of the tiles that are not full, at the right edge."""
     level = 0
     while size:
         index, width = divmod(size, WIDTH)
@@ -88,7 +91,7 @@ def widths(size: int) -> Iterator[tuple[int, int, int]]:
 
 
 def path(kind: str, index: int, width: int = WIDTH) -> str:
-    """Where a tile lies below `tile/`; kind: its level, or `entries`."""
+    """The path of a tile below `tile/`. kind: its level, or `entries`."""
     groups = [f"{index % 1000:03}"]
     while index := index // 1000:
         groups.append(f"x{index % 1000:03}")

@@ -1,6 +1,6 @@
-"""Timestamps of heads (RFC 3161): an authority says that a head was there at a time.
+"""Timestamps of heads (RFC 3161): an authority confirms that a head existed at a time.
 
-What is stamped is the text that is signed. The answer is kept beside the note, as `NOTE.tsr`.
+The signed text is stamped. The authority's answer is stored next to the note, as `NOTE.tsr`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ _QUERY = "application/timestamp-query"
 
 
 def beside(note: Path) -> Path:
+    """The file of a note's timestamp."""
     return note.with_name(f"{note.name}.tsr")
 
 
 def stamped(url: str, text: str) -> bytes:
-    """The answer of a timestamp authority. Raises ProofError where it gives none."""
+    """A timestamp authority's answer. Raises ProofError if it grants no timestamp."""
     with needed("proof", "timestamps"):
         from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, decode_timestamp_response
     builder = TimestampRequestBuilder().data(text.encode()).hash_algorithm(HashAlgorithm.SHA256)
@@ -32,26 +33,26 @@ def stamped(url: str, text: str) -> bytes:
     try:
         granted = status == 200 and decode_timestamp_response(body).status == 0
     except ValueError as error:
-        raise ProofError(f"{url}: what it answers is no timestamp: {error}") from error
+        raise ProofError(f"{url}: the answer is not a timestamp: {error}") from error
     if not granted:
-        raise ProofError(f"{url}: no timestamp is granted: {status}")
+        raise ProofError(f"{url}: the timestamp was refused: {status}")
     return body
 
 
 def certificates_in(path: Path) -> list[Certificate]:
-    """Of authorities that are believed, a PEM file. Raises InvalidKey, naming the file."""
+    """The certificates of trusted authorities in a PEM file. Raises InvalidKey, naming the file."""
     with needed("proof", "timestamps"):
         from cryptography.x509 import load_pem_x509_certificates
     try:
         return load_pem_x509_certificates(path.read_bytes())
     except ValueError as error:
-        raise InvalidKey(f"{path}: it has no certificates: {error}") from error
+        raise InvalidKey(f"{path}: no certificates: {error}") from error
     except OSError as error:
         raise InvalidKey(f"{path}: {error.strerror}") from error
 
 
 def time_of(answer: bytes, text: str, roots: Sequence[Certificate]) -> int:
-    """When the text was there, UTC seconds. Raises InvalidNote where the timestamp does not say."""
+    """When the text existed, UTC seconds. Raises InvalidNote if the timestamp does not prove it."""
     with needed("proof", "timestamps"):
         from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
     try:
@@ -60,4 +61,4 @@ def time_of(answer: bytes, text: str, roots: Sequence[Certificate]) -> int:
         verifier.verify_message(stamp, text.encode())
         return int(stamp.tst_info.gen_time.timestamp())
     except (VerificationError, ValueError) as error:
-        raise InvalidNote(f"its timestamp does not hold: {error}") from error
+        raise InvalidNote(f"its timestamp is invalid: {error}") from error

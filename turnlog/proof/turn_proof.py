@@ -1,7 +1,7 @@
-"""The proof of a turn: which rows it is in, and what of them is shown (ADR 18).
+"""The proof of a turn: the rows that contain it, and the events it shows (ADR 18).
 
-`extra` of the tlog-proof holds the rows that the turn is in without what they say. The sidecar
-says whose they are and opens the commitments of the events that are shown.
+`extra` of the tlog-proof contains the rows without their contents. The sidecar names the
+conversation and opens the commitments of the events that are shown.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _OPENS_TURN = encoding.TAGS[UserUttered]
 
 
 class ProvenRow(msgspec.Struct, frozen=True, array_like=True):
-    """A row without what it says; owner: of its stream."""
+    """A row without its contents. owner: of its stream."""
 
     owner: bytes
     version: int
@@ -39,13 +39,13 @@ class ProvenRow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ProvenRows(msgspec.Struct, frozen=True, array_like=True):
-    """Rows each of which goes on from the one before; previous: digest of the one before them."""
+    """Rows that follow one another. previous: the digest of the row before the first."""
 
     previous: bytes
     rows: tuple[ProvenRow, ...]
 
     def encoded(self) -> bytes:
-        """With each owner once."""
+        """The bytes for `extra`, with each owner once."""
         owners = (b"", *(row.owner for row in self.rows))
         rows = [
             (b"" if row.owner == before else row.owner, *msgspec.structs.astuple(row)[1:])
@@ -55,7 +55,7 @@ class ProvenRows(msgspec.Struct, frozen=True, array_like=True):
 
     @classmethod
     def decode(cls, content: bytes) -> ProvenRows:
-        """Raises InvalidProof."""
+        """The rows in `extra`. Raises InvalidProof."""
         try:
             stored = msgspec.msgpack.decode(content, type=cls)
         except UNREADABLE as error:
@@ -72,7 +72,7 @@ class ProvenRows(msgspec.Struct, frozen=True, array_like=True):
         return cls(stored.previous, tuple(rows))
 
     def digest(self) -> bytes:
-        """Of the last of them. Raises InvalidProof where there can be no such row."""
+        """The digest of the last row. Raises InvalidProof if no row can be like one of these."""
         previous = self.previous
         try:
             for row in self.rows:
@@ -85,19 +85,21 @@ class ProvenRows(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ProvenStream(msgspec.Struct, frozen=True):
-    """Whose rows they are; name: salt and id, encoded, in base64."""
+    """The stream of some rows. name: salt and id, encoded, in base64."""
 
     life: int
     name: str
 
     def owner(self, genesis: bytes) -> bytes:
+        """The stream's owner in the log that begins with `genesis`."""
         return owner(genesis, self.life, _bytes(self.name))
 
 
 class ProvenEvent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An event of the turn. says: what its bytes say. withheld: why it is not shown.
+    """An event of the turn.
 
-    salt, bytes: in base64, what opens its commitment. apart: what of it stands apart from its row.
+    says: its content. withheld: why it is not shown. salt, bytes: open its commitment; in base64.
+    apart: its parts that are stored outside the row.
     """
 
     event: int
@@ -110,18 +112,19 @@ class ProvenEvent(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Continuation(msgspec.Struct, frozen=True):
-    """That the head of a proof goes on from an earlier one. path: hashes, in base64."""
+    """Proves that the proof's head continues an earlier one. path: hashes, in base64."""
 
     size: int
     path: list[str]
 
     def leads(self, old: LogCheckpoint, new: LogCheckpoint) -> bool:
+        """Whether the path proves that `new` continues `old`."""
         path = [_bytes(hash) for hash in self.path]
         return merkle.is_consistent(old.size, new.size, old.root, new.root, path)
 
 
 class Sidecar(msgspec.Struct, frozen=True, omit_defaults=True):
-    """streams: of the rows, in the order in which they come. goes_on: from which heads."""
+    """The file next to the proof. streams: of the rows, in order. goes_on: from which heads."""
 
     log: str
     conversation: str
@@ -131,11 +134,12 @@ class Sidecar(msgspec.Struct, frozen=True, omit_defaults=True):
     goes_on: list[Continuation] = []
 
     def encoded(self) -> bytes:
+        """The sidecar as indented JSON."""
         return msgspec.json.format(plain.dumps(msgspec.to_builtins(self)), indent=1) + b"\n"
 
     @classmethod
     def parse(cls, content: bytes) -> Sidecar:
-        """Raises InvalidProof."""
+        """The sidecar in a file's bytes. Raises InvalidProof."""
         try:
             return msgspec.json.decode(content, type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -143,7 +147,7 @@ class Sidecar(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ProvenTurn(NamedTuple):
-    """What a proof shows. head: what it is under. position: of the row that the turn ends with."""
+    """What a proof shows. position: of the row in which the turn ends."""
 
     head: SignedCheckpoint
     sidecar: Sidecar
@@ -151,7 +155,7 @@ class ProvenTurn(NamedTuple):
 
 
 def opened(event: int, salt: bytes, said: bytes) -> ProvenEvent:
-    """An event that is shown. Raises StorageError where its bytes say nothing."""
+    """An event that is shown. Raises StorageError if its bytes cannot be decoded."""
     decoded = apart.decoded(msgspec.Raw(said), apart.BARE)
     says = msgspec.json.decode(plain.dumps(plain.to_plain(decoded)))
     named = [
@@ -163,19 +167,19 @@ def opened(event: int, salt: bytes, said: bytes) -> ProvenEvent:
 
 
 def withheld(event: int, tag: int, why: str) -> ProvenEvent:
-    """An event that was there, and is not shown."""
+    """An event that was recorded and is not shown."""
     return ProvenEvent(event, encoding.type_name(tag), withheld=why)
 
 
 def check(proof: InclusionProof, sidecar: Sidecar, verifiers: Sequence[Verifier]) -> ProvenTurn:
-    """What they show. Raises InvalidProof, or InvalidNote, where they do not."""
+    """The turn that the proof shows. Raises InvalidProof or InvalidNote if it does not hold."""
     head = checked(proof.note, verifiers)
     rows = ProvenRows.decode(proof.extra)
     if not merkle.is_included(
         merkle.leaf(rows.digest()), proof.index, head.checkpoint.size, proof.path,
         head.checkpoint.root,
     ):  # fmt: skip
-        raise InvalidProof("the rows of the turn are not in the log that the head is of")
+        raise InvalidProof("the rows of the turn are not in the log of the head")
     _check_owners(rows, sidecar, head.checkpoint.origin)
     _check_events(rows, sidecar)
     return ProvenTurn(head, sidecar, proof.index)
@@ -189,13 +193,15 @@ def _check_owners(rows: ProvenRows, sidecar: Sidecar, origin: str) -> None:
     except (InvalidNote, StorageError) as error:
         raise InvalidProof(str(error)) from error
     if sidecar.log != origin:
-        raise InvalidProof(f"the sidecar is of the log {sidecar.log!r:.60}, the head of {origin}")
+        raise InvalidProof(
+            f"the sidecar belongs to the log {sidecar.log!r:.60}, the head to {origin}"
+        )
     if owners != [*dict.fromkeys(row.owner for row in rows.rows)] or name != sidecar.conversation:
         raise InvalidProof(f"the rows are not those of {sidecar.conversation!r:.60}")
 
 
 class _Place(NamedTuple):
-    """Where an event is: its number, turn and tag, and its commitment."""
+    """An event's number, turn and tag, and its commitment."""
 
     number: int
     turn: int
@@ -204,7 +210,7 @@ class _Place(NamedTuple):
 
 
 def _places(rows: ProvenRows) -> Iterator[_Place]:
-    """Of every event in the rows; one that a fork does not go on from gives way to its own."""
+    """The places of all events in the rows. A fork's own events replace those it does not share."""
     found: dict[int, _Place] = {}
     for row in rows.rows:
         try:
@@ -225,10 +231,10 @@ def _check_events(rows: ProvenRows, sidecar: Sidecar) -> None:
     places = [place for place in _places(rows) if place.turn == sidecar.turn]
     begins = places and (places[0].tag == _OPENS_TURN if sidecar.turn else places[0].number == 1)
     if not begins:
-        raise InvalidProof(f"the rows do not hold turn {sidecar.turn} from its beginning on")
+        raise InvalidProof(f"the rows do not contain turn {sidecar.turn} from its beginning")
     shown = [event.event for event in sidecar.events]
     if shown != [place.number for place in places]:
-        raise InvalidProof("the sidecar does not list the events of the turn, each of them once")
+        raise InvalidProof("the sidecar does not list each event of the turn exactly once")
     for place, event in zip(places, sidecar.events, strict=True):
         _check_event(place, event)
 
@@ -241,11 +247,15 @@ def _check_event(place: _Place, event: ProvenEvent) -> None:
         try:
             made = opened(event.event, salt, said)
         except (StorageError, *UNREADABLE) as error:
-            raise InvalidProof(f"event {event.event}: its bytes say nothing: {error}") from error
+            raise InvalidProof(
+                f"event {event.event}: its bytes cannot be decoded: {error}"
+            ) from error
         if made != event:
-            raise InvalidProof(f"event {event.event} is not what its bytes say")
+            raise InvalidProof(f"event {event.event} does not match its bytes")
     if event.type != encoding.type_name(place.tag):
-        raise InvalidProof(f"event {event.event} is a {encoding.type_name(place.tag)}")
+        raise InvalidProof(
+            f"event {event.event} is a {encoding.type_name(place.tag)}, not a {event.type}"
+        )
 
 
 def _text(content: bytes) -> str:

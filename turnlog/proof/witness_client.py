@@ -1,4 +1,4 @@
-"""Asking a witness over HTTP, and reading what it keeps."""
+"""Asks a witness over HTTP for cosignatures, and reads its heads."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from turnlog.proof.witness import Submission, hash_of
 TIMEOUT_SECONDS = 10.0
 _MOST_BYTES = 1_000_000
 MOST_ADDED = 10
-"""Cosignatures that are taken of one witness."""
+"""The most cosignatures taken from one witness."""
 
 Consistency = Callable[[int], list[bytes]]
-"""What shows that a head goes on from the one of an earlier size."""
+"""The path that proves that a head continues the one of an earlier size."""
 
 
 def is_url(place: str) -> bool:
+    """Whether a place is an HTTP URL; otherwise it is a path."""
     return place.startswith(("http://", "https://"))
 
 
 def cosigned(url: str, note: Note, consistency: Consistency, last: int = 0) -> Note:
-    """The head with the witness's cosignatures. last: the size it has probably seen.
+    """The head with the witness's cosignatures. last: the size that it has probably seen.
 
-    Raises Rewritten where the witness has seen another log or a longer one, ProofError where it
-    cannot be asked.
+    Raises Rewritten if the witness has seen another log or a longer one, ProofError if it does not
+    answer or refuses the head.
     """
     size, old = LogCheckpoint.parse(note.text).size, last
-    for _ in range(3):  # whoever else asks may come between
+    for _ in range(3):  # another client may come between
         if old > size:
             what = f"the witness has cosigned a head of size {old}, the log has {size}"
             raise Rewritten(f"{url}: {what}", size - 1)
@@ -41,7 +42,7 @@ def cosigned(url: str, note: Note, consistency: Consistency, last: int = 0) -> N
         if status == 200:
             return _with_cosignatures(url, note, body)
         if status == 422:
-            what = f"the log does not go on from the head of size {old} that it cosigned"
+            what = f"the log does not continue from the head of size {old}, which it cosigned"
             raise Rewritten(f"{url}: the witness refuses: {what}")
         if status != 409:
             raise ProofError(f"{url}: the witness refuses the head: {status} {_line(body)}")
@@ -50,14 +51,14 @@ def cosigned(url: str, note: Note, consistency: Consistency, last: int = 0) -> N
 
 
 def _with_cosignatures(url: str, note: Note, body: bytes) -> Note:
-    """None of what a witness answers takes the place of a signature that is there."""
-    there = {(each.name, each.id) for each in note.signatures}
+    """The note with the cosignatures, none of which replaces a signature of the note."""
+    existing = {(each.name, each.id) for each in note.signatures}
     try:
         made = [Signature.parse(line) for line in body.decode(errors="replace").splitlines()]
-        added = [each for each in made[:MOST_ADDED] if (each.name, each.id) not in there]
+        added = [each for each in made[:MOST_ADDED] if (each.name, each.id) not in existing]
         return Note.parse(str(note.with_signatures(added)))
     except InvalidNote as error:
-        raise ProofError(f"{url}: what the witness answers is no cosignature: {error}") from error
+        raise ProofError(f"{url}: the witness's answer is not a cosignature: {error}") from error
 
 
 def _size(url: str, body: bytes) -> int:
@@ -72,13 +73,13 @@ def _line(body: bytes) -> str:
 
 
 def newest(url: str, origin: str) -> bytes | None:
-    """The head of a log that a witness keeps, or that stands in a folder of heads under a URL."""
+    """The head of a log at a witness, or in a folder of heads under a URL; None without one."""
     kept = fetched(url, f"{hash_of(origin)}/checkpoint")
     return fetched(url, "checkpoint") if kept is None else kept
 
 
 def fetched(url: str, path: str) -> bytes | None:
-    """What is served under a URL; None where nothing is. Raises ProofError."""
+    """The body at a path under a URL; None for 404. Raises ProofError."""
     status, body = _asked(f"{url.rstrip('/')}/{path}", None)
     if status not in (200, 404):
         raise ProofError(f"{url}: {status} {_line(body)}")
@@ -86,7 +87,7 @@ def fetched(url: str, path: str) -> bytes | None:
 
 
 def posted(url: str, body: bytes, kind: str) -> tuple[int, bytes]:
-    """Status and body of the answer to what is posted. Raises ProofError where there is none."""
+    """Status and body of the answer to a POST. Raises ProofError if no answer comes."""
     return _asked(url, body, kind)
 
 

@@ -1,4 +1,4 @@
-"""`turnlog serve --keys`: conversations are had as on any other log, and none is in its files."""
+"""`turnlog serve --keys` serves conversations as on any other log and leaves none in its files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from turnlog.audit.verify import verify
 ECHO = "tests.integration.live.bots:echo"
 
 
-def test_what_is_said_to_a_sealed_server_is_in_no_file_of_it(tmp_path: Path) -> None:
+def test_no_file_of_a_sealed_server_contains_what_was_said(tmp_path: Path) -> None:
     db, keys = f"sqlite:///{tmp_path}/log/chat.db", f"sqlite:///{tmp_path}/keys.db"
     (tmp_path / "log").mkdir()
     with turnlog_part.running("--client-ids", "--keys", keys, db=db, bot=ECHO) as server:
