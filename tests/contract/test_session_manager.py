@@ -1,4 +1,4 @@
-"""What every back end's session manager does: pywce's own list, and what its users trip over."""
+"""Session managers on every back end: pywce's own list, and the faults that its users report."""
 
 from __future__ import annotations
 
@@ -58,29 +58,29 @@ def test_a_session_is_the_manager(manager):
     assert manager.session("ann") is manager
 
 
-def test_what_was_saved_is_got(manager):
+def test_a_saved_value_is_read_back(manager):
     manager.save("ann", "key", "value")
     assert manager.get("ann", "key") == "value"
 
 
-def test_all_that_was_saved_is_fetched_beside_the_properties(manager):
+def test_all_saved_values_are_fetched_with_the_properties(manager):
     manager.save_all("ann", {"a": "1", "b": "2"})
     assert manager.fetch_all("ann", False) == {"a": "1", "b": "2", manager.prop_key: {}}
 
 
-def test_globals_are_everybody_s(manager):
+def test_globals_are_shared_by_all_sessions(manager):
     manager.save_global("key", "value")
     assert manager.get_global("key") == "value"
     assert manager.fetch_all("ann", True) == {"key": "value"}
 
 
-def test_properties_are_an_object_of_their_own(manager):
+def test_properties_are_a_separate_object(manager):
     manager.save_prop("ann", "size", "large")
     assert manager.get_from_props("ann", "size") == "large"
     assert manager.get_user_props("ann") == {"size": "large"}
 
 
-def test_what_was_evicted_is_gone(manager):
+def test_an_evicted_value_is_gone(manager):
     manager.save_all("ann", {"a": 1, "b": 2, "c": 3})
     manager.evict("ann", "a")
     assert manager.get("ann", "a") is None
@@ -109,7 +109,7 @@ def test_retained_keys_are_whole_keys_and_properties_stay(manager):
     assert manager.fetch_all("ann", False) == {"a": 1, manager.prop_key: {}}
 
 
-def test_a_cleared_session_begins_anew_with_properties(manager):
+def test_a_cleared_session_begins_again_with_properties(manager):
     manager.save_prop("ann", "size", "large")
     manager.clear("ann")
     assert manager.session("ann").fetch_all("ann") == {manager.prop_key: {}}
@@ -138,7 +138,7 @@ def test_a_string_is_not_a_list_of_keys(manager, keys):
 
 
 @pytest.mark.parametrize("keys", [["name", 1], [None], [["name"]]])
-def test_a_key_that_is_no_string_is_refused_before_anything_is_removed(manager, keys):
+def test_a_key_that_is_not_a_string_is_refused_before_anything_is_removed(manager, keys):
     manager.save("ann", "name", 1)
     for call in (manager.clear, manager.evict_all):
         with pytest.raises((InvalidEvent, TypeError)):
@@ -166,7 +166,7 @@ def test_globals_are_cleared(manager):
     assert manager.fetch_all("ann", True) == {}
 
 
-def test_evicting_a_property_says_whether_it_was_there(manager):
+def test_evicting_a_property_returns_whether_it_existed(manager):
     manager.save_prop("ann", "size", "large")
     assert manager.evict_prop("ann", "size") is True
     assert manager.evict_prop("ann", "size") is False
@@ -194,15 +194,15 @@ def test_a_typed_get_is_the_type_of_the_value(manager):
 
 
 def test_an_unknown_session_can_be_saved_to_and_read_from(manager):
-    assert manager.get("nobody", "key") is None
-    assert manager.fetch_all("nobody", False) is None
-    assert manager.get_user_props("nobody") == {}
-    assert manager.evict_prop("nobody", "size") is False
-    manager.save("nobody", "key", 1)
-    assert manager.get("nobody", "key") == 1
+    assert manager.get("stranger", "key") is None
+    assert manager.fetch_all("stranger", False) is None
+    assert manager.get_user_props("stranger") == {}
+    assert manager.evict_prop("stranger", "size") is False
+    manager.save("stranger", "key", 1)
+    assert manager.get("stranger", "key") == 1
 
 
-def test_what_is_got_is_a_copy_and_so_is_what_is_saved(manager):
+def test_values_are_copied_when_read_and_when_saved(manager):
     given = {"list": [1]}
     manager.save("ann", "key", given)
     given["list"].append(2)
@@ -213,7 +213,7 @@ def test_what_is_got_is_a_copy_and_so_is_what_is_saved(manager):
     assert manager.get("ann", "key") == {"list": [1]}
 
 
-def test_the_live_reference_trap_is_one(manager):
+def test_changing_a_read_value_and_saving_it_is_a_change(manager):
     manager.save("ann", "queue", [1])
     queue = manager.get("ann", "queue")
     queue.append(2)
@@ -221,7 +221,7 @@ def test_the_live_reference_trap_is_one(manager):
     assert manager.get("ann", "queue") == [1, 2]
 
 
-def test_a_save_of_what_is_there_stores_nothing(manager):
+def test_saving_an_equal_value_stores_nothing(manager):
     manager.save_all("ann", {"a": 1, "b": [1, {"c": None}]})
     before = manager.log.conversation("ann").version
     manager.save("ann", "a", 1)
@@ -236,7 +236,7 @@ def test_one_and_true_are_different_values(manager):
     assert manager.get("ann", "a") is True
 
 
-def test_a_list_that_is_rewritten_is_stored_as_what_was_appended_and_trimmed(manager):
+def test_a_rewritten_list_is_stored_as_what_was_appended_and_trimmed(manager):
     manager.save("ann", "history", [f"wamid.{n:04}" for n in range(100)])
     manager.save("ann", "history", [f"wamid.{n:04}" for n in range(1, 101)])
     *_, last = stored(manager)
@@ -256,7 +256,7 @@ def test_a_property_is_stored_alone(manager):
 @pytest.mark.parametrize(
     "value", [datetime.datetime(2026, 1, 1), {1: 2}, float("nan"), 2**70, "\ud800", {"a": {1, 2}}]
 )
-def test_what_is_no_json_value_is_refused_naming_session_and_key(manager, value):
+def test_a_value_that_is_not_json_is_refused_naming_session_and_key(manager, value):
     with pytest.raises(InvalidEvent, match=r"'ann'.*'thing'"):
         manager.save("ann", "thing", value)
     assert manager.get("ann", "thing") is None
@@ -277,7 +277,7 @@ def test_one_bad_value_of_many_leaves_nothing_half_written(manager):
             manager.save(id, "key", "x")
 
 
-def test_a_turn_is_one_commit_and_says_what_came_of_it(manager):
+def test_a_turn_is_one_commit_and_returns_its_result(manager):
     before = manager.log.conversation("ann").version
     with manager.turn("ann"):
         manager.save("ann", "a", 1)
@@ -303,7 +303,7 @@ def _save_and_divide(manager):
     manager.save_global("a", 1 / 0 if manager.get("ann", "a") else 2)
 
 
-def test_a_turn_holds_globals_and_other_sessions_too(manager):
+def test_a_turn_includes_globals_and_other_sessions(manager):
     with manager.turn("ann"):
         manager.save_global("a", 1)
         manager.save("bob", "a", 2)
@@ -321,14 +321,14 @@ def test_clear_and_save_in_one_turn(manager):
     assert manager.fetch_all("ann") == {"b": 5, "d": 6}
 
 
-def test_values_are_no_slots_no_state_and_globals_no_conversation(manager):
+def test_values_are_not_slots_or_state_and_globals_are_not_a_conversation(manager):
     manager.save("ann", "a", "b")
     manager.save_global("g", 1)
     assert manager.log.conversation("ann").slots == {}
     assert list(manager.log.ids()) == ["ann"]
 
 
-def test_another_manager_on_the_same_log_reads_on(manager, url, clock):
+def test_another_manager_on_the_same_log_reads_new_values(manager, url, clock):
     manager.save_all("ann", {"a": [1], "b": {"c": 1}})
     manager.save_global("g", 1)
     with SessionManager(log=manager.log, clock=clock) as other:
@@ -356,7 +356,7 @@ def test_two_writers_keep_what_each_appended_and_the_properties_each_set(manager
 
 
 def _elsewhere(call, *arguments):
-    """Call on a thread of its own, which stands in no turn."""
+    """Call on another thread, outside any turn."""
     import threading
 
     thread = threading.Thread(target=call, args=arguments)
@@ -364,7 +364,7 @@ def _elsewhere(call, *arguments):
     thread.join()
 
 
-def test_a_session_that_two_begin_at_once_keeps_its_first_properties(manager):
+def test_a_session_begun_twice_concurrently_keeps_its_first_properties(manager):
     with SessionManager(log=manager.log) as other, manager.turn("new"):
         manager.session("new")
         _elsewhere(other.save_prop, "new", "size", "large")
@@ -386,7 +386,7 @@ def _eventually(true, seconds=2.0):
     return true()
 
 
-def test_what_is_projected_and_what_is_not_yet_are_read_together(manager, clock):
+def test_projected_and_newer_values_are_read_together(manager, clock):
     from turnlog.projections.projection import catch_up
     from turnlog.projections.session_values import SessionValuesProjection
 
@@ -405,7 +405,7 @@ def test_what_is_projected_and_what_is_not_yet_are_read_together(manager, clock)
 # --- expiry -------------------------------------------------------------------------------------
 
 
-def test_a_quiet_session_loses_its_values_and_the_log_says_so(url, clock):
+def test_a_quiet_session_loses_its_values_and_the_log_records_it(url, clock):
     with SessionManager(url, clock=clock, expiry=60) as manager:
         manager.session("ann").save("ann", "a", 1)
         clock.now += 59
@@ -421,7 +421,7 @@ def test_a_quiet_session_loses_its_values_and_the_log_says_so(url, clock):
         assert [event.actor for event in cleared] == ["expiry"]
 
 
-def test_globals_expire_by_themselves(url, clock):
+def test_globals_have_their_own_expiry(url, clock):
     with SessionManager(url, clock=clock, global_expiry=60) as manager:
         manager.save_global("g", 1)
         manager.save("ann", "a", 1)
@@ -430,7 +430,7 @@ def test_globals_expire_by_themselves(url, clock):
         assert manager.get("ann", "a") == 1
 
 
-def test_a_value_can_have_an_end_of_its_own(manager, clock):
+def test_a_value_can_have_its_own_expiry(manager, clock):
     manager.save("ann", "code", "1234", ttl=30)
     manager.save("ann", "name", "Ann")
     clock.now += 29

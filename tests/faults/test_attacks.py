@@ -1,7 +1,7 @@
-"""What somebody does who can write to the database and knows its format: a head finds it, a log
-that is opened against its witness refuses it.
+"""Attacks by someone who can write to the database and knows its format: a head finds them, and a
+log that is opened against its witness refuses them.
 
-Everything that follows from the rows is made again, so that `verify` alone finds nothing.
+Each attack makes everything derived from the rows again, so that `verify` alone finds nothing.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path, written: Path) -> str:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same on SQLite, to be copied."""
+    """The same on SQLite, for copies."""
     folder = tmp_path_factory.mktemp("written")
     write(f"sqlite:///{folder}/chat.db?synchronous=OFF", folder)
     return folder
@@ -88,7 +88,7 @@ def kept(folder: Path, *, tiles: bool) -> list[KeptHead]:
 
 
 def faults(url: str, folder: Path, *, tiles: bool = True) -> list[Fault]:
-    """What heads show of a log in which nothing else shows anything."""
+    """Faults that heads show in a log without other faults."""
     opened = recorder(url, create=False, readonly=True)
     try:
         assert verify(opened).faults == []
@@ -100,7 +100,7 @@ def faults(url: str, folder: Path, *, tiles: bool = True) -> list[Fault]:
 
 
 def read_all(url: str, witness: Path) -> None:
-    """Open a log against its witness and read all that it says."""
+    """Open a log against its witness and read all of it."""
     with turnlog.open(url, readonly=True, witness=witness, verifiers=VKEYS) as log:
         for name in NAMES:
             list(log.conversation(name).events())
@@ -114,7 +114,7 @@ def position_of(name: str, turn: int) -> int:
 
 
 def edit(url: str, *, tree: bool = True) -> None:
-    """One word of one message."""
+    """Change one word of one message."""
 
     def edited(rows: list[Row]) -> list[Row]:
         at = position_of("bob", 70) - 1
@@ -126,8 +126,8 @@ def edit(url: str, *, tree: bool = True) -> None:
     forge(url, edited, tree=tree)
 
 
-def edit_beside_the_tree(url: str) -> None:
-    """The same by somebody who leaves the tree as it was, so that the root agrees."""
+def edit_without_the_tree(url: str) -> None:
+    """Change the same word and leave the tree unchanged, so that the root agrees."""
     edit(url, tree=False)
 
 
@@ -136,12 +136,12 @@ def cut(url: str) -> None:
 
 
 def remove(url: str) -> None:
-    """A conversation, and give all positions anew."""
+    """Remove a conversation and number all positions again."""
     forge(url, lambda rows: [row for row in rows if row.conversation != "alice"])
 
 
 def exchange(url: str) -> None:
-    """Two rows of different conversations, whose chains stay as they were."""
+    """Exchange two rows of different conversations, whose chains stay valid."""
     one, other = position_of("alice", 60) - 1, position_of("bob", 60) - 1
 
     def exchanged(rows: list[Row]) -> list[Row]:
@@ -152,7 +152,7 @@ def exchange(url: str) -> None:
 
 
 def say_something_else(url: str) -> None:
-    """Cut the newest rows off and record others in their place, and more."""
+    """Cut the newest rows off and record other rows, and more, in their place."""
     forge(url, lambda rows: rows[:-2])
     with turnlog.open(url, clock=lambda: NOW + ROWS) as log:
         for _ in range(4):
@@ -160,14 +160,14 @@ def say_something_else(url: str) -> None:
 
 
 def put_in(url: str) -> None:
-    """A conversation that never was, among the old ones."""
+    """Insert a made-up conversation among the old ones."""
     with turnlog.open(url, clock=lambda: NOW) as log:
         log.record("mallory", UserUttered("I was here"))
     forge(url, lambda rows: [*rows[:50], rows[-1], *rows[50:-1]])
 
 
 def backdate(url: str) -> None:
-    """A message that was said yesterday, behind the rows that the heads know."""
+    """Record a message of yesterday after the rows that the heads cover."""
     with turnlog.open(url, clock=lambda: NOW - 86_400) as log:
         log.record("alice", UserUttered("I said so before"))
 
@@ -176,21 +176,21 @@ Attack = Callable[[str], None]
 
 ATTACKS: list[tuple[Attack, str | None, str]] = [
     (edit, "bob", f"position {position_of('bob', 70)} is not"),
-    (cut, None, f"ends at position {ROWS - 5}, a head was signed of {ROWS}"),
+    (cut, None, f"ends at position {ROWS - 5}, but a head was signed at {ROWS}"),
     (remove, "bob", "position 1 is not"),
     (exchange, "bob", f"position {position_of('alice', 60)} is not"),
     (say_something_else, "carol", f"position {ROWS - 1} is not"),
     (put_in, "mallory", "position 51 is not"),
     (backdate, "alice", f"position {ROWS + 1} says"),
 ]
-"""What is done, and the conversation and words by which the first fault names it."""
+"""The attack, and the conversation and words in which the first fault names it."""
 
 attacked = pytest.mark.parametrize(
     ("attack", "conversation", "what"), ATTACKS, ids=[attack.__name__ for attack, *_ in ATTACKS]
 )
 
 
-def test_a_log_that_nobody_touched_agrees_and_is_read(url: str, tmp_path: Path) -> None:
+def test_an_untouched_log_agrees_and_is_read(url: str, tmp_path: Path) -> None:
     assert faults(url, tmp_path) == faults(url, tmp_path, tiles=False) == []
     read_all(url, tmp_path / "heads")
 
@@ -227,8 +227,8 @@ def test_opening_or_the_first_read_refuses(
 
 
 def test_an_edited_row_is_refused_when_it_is_first_read(url: str, tmp_path: Path) -> None:
-    """Where the tree was left as it was, the others are read as before."""
-    edit_beside_the_tree(url)
+    """The tree is unchanged, so other conversations are read as before."""
+    edit_without_the_tree(url)
     with turnlog.open(url, witness=tmp_path / "heads") as log:
         assert len(list(log.conversation("alice").events())) == 3 * TURNS
         with pytest.raises(Rewritten) as caught:
@@ -241,9 +241,9 @@ def test_an_edited_row_is_refused_when_it_is_first_read(url: str, tmp_path: Path
         assert log.conversation("bob").slots
 
 
-def test_verify_finds_by_the_tree_what_was_edited_beside_it(url: str, tmp_path: Path) -> None:
-    """And where the tiles beside the note are lost, the log's own tree still names the row."""
-    edit_beside_the_tree(url)
+def test_verify_finds_by_the_tree_an_edit_that_left_it_unchanged(url: str, tmp_path: Path) -> None:
+    """If the tiles next to the note are lost, the log's own tree still names the row."""
+    edit_without_the_tree(url)
     opened = recorder(url, create=False, readonly=True)
     try:
         assert any("'tree'" in fault.what for fault in verify(opened).faults)
@@ -266,7 +266,7 @@ def test_another_log_in_its_place_is_refused_and_named(url: str, tmp_path: Path)
 
 
 def test_rows_of_another_log_are_found(url: str, tmp_path: Path) -> None:
-    """The same conversation of a copy that began anew: its digests were made with another id."""
+    """The same conversation in another log: its digests were made with another log id."""
     other = f"sqlite:///{tmp_path}/other.db"
     with turnlog.open(other) as log:
         log.record("alice", UserUttered("alice says 0"))
@@ -299,7 +299,7 @@ def test_an_older_copy_is_found_and_refused(tmp_path: Path) -> None:
         log.record("alice", UserUttered("two"))
         publish(log, tmp_path, clock)
     restore_over(tmp_path / "old.db", path)
-    with pytest.raises(Rewritten, match="ends at position 1, and a head was signed of 2"):
+    with pytest.raises(Rewritten, match="ends at position 1, but a head was signed at 2"):
         turnlog.open(f"sqlite:///{path}", witness=tmp_path / "heads")
 
 
@@ -321,7 +321,7 @@ def test_a_table_of_keys_that_was_edited_is_found_and_refused(
         assert not log.record("alice", UserUttered("alice says 7", message_id="alice 7")).new
 
 
-def test_a_head_by_a_stranger_is_not_believed(url: str, tmp_path: Path) -> None:
+def test_a_head_by_a_stranger_is_not_trusted(url: str, tmp_path: Path) -> None:
     stranger = Signer.of("s", PLAIN, bytes([3] * 32))
     with pytest.raises(ProofError, match="none of the keys"):
         turnlog.open(url, witness=tmp_path / "heads", verifiers=[str(stranger.verifier)])
@@ -331,5 +331,5 @@ def test_a_log_without_a_head_at_its_witness_is_not_opened(url: str, tmp_path: P
     (tmp_path / "empty").mkdir()
     with pytest.raises(ProofError, match="no head is kept there"):
         turnlog.open(url, witness=tmp_path / "empty")
-    with turnlog.open("memory:", witness=tmp_path / "empty") as log:  # nothing to be contradicted
+    with turnlog.open("memory:", witness=tmp_path / "empty") as log:  # nothing to contradict
         log.record("alice", UserUttered("hi"))

@@ -74,7 +74,7 @@ def test_each_head_continues_the_last_over_kills_of_a_server(
         assert heads_in(folder)[-1].size == log.store.reader.last_position() + 1
         assert false_alarms(log, folder) == []
     if LONG:
-        print(f"\n{KILLS} kills, {published} heads, each goes on from the one before")
+        print(f"\n{KILLS} kills, {published} heads, each continues the one before")
 
 
 def false_alarms(log: Turnlog, folder: TileFolder) -> list[Fault]:

@@ -82,7 +82,7 @@ def webhook(number: int, user: str, text: str) -> dict[str, Any]:
 
 
 def message(number: int, users: int = USERS) -> dict[str, Any]:
-    """The message of that number: its users take turns, each goes through the words."""
+    """The message of that number. Users take turns, and each one says the words in order."""
     return webhook(number, user(number, users), text(number, users))
 
 

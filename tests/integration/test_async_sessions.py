@@ -40,7 +40,7 @@ async def test_turns_of_one_session_wait_for_each_other_and_others_do_not():
         assert [await manager.get(id, "n") for id in ("ann", "bob")] == [20, 20]
 
 
-async def test_who_asks_again_waits_behind_those_who_asked_before():
+async def test_a_second_request_waits_behind_earlier_ones():
     async with AsyncSessionManager() as manager:
         had: list[str] = []
 
@@ -59,6 +59,6 @@ async def test_who_asks_again_waits_behind_those_who_asked_before():
         assert had == ["first", "second", "again"]
 
 
-def test_every_call_of_the_manager_has_its_twin():
+def test_every_method_of_the_manager_has_an_awaitable_one():
     calls = {name for name in vars(SessionManager) if not name.startswith("_")}
     assert calls - {"DEFAULT_PROP_KEY"} <= set(vars(AsyncSessionManager))

@@ -41,7 +41,7 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         "    print('loud')\n"
         "    return [SlotSet('people', conversation.turn), message.text.upper()]\n"
         "async def broken(conversation, message):\n"
-        "    return [conversation.slots['nobody']]\n"
+        "    return [conversation.slots['missing']]\n"
         "async def noted(conversation, message):\n"
         "    print(message.text, conversation.slots)\n"
         "    return [SlotSet('card', '4111'), 'Card 4111 noted']\n"
@@ -68,7 +68,7 @@ def tamper(db: str) -> None:
         connection.commit()
 
 
-def test_verify_says_what_it_went_through_and_what_is_wrong(db, capsysbinary):
+def test_verify_reports_what_it_checked_and_what_is_wrong(db, capsysbinary):
     status, out, err = run(capsysbinary, "verify", "--db", db, "--json")
     assert (status, err) == (0, "not anchored: no head was given\n")
     assert json.loads(out) == {"ok": True, "conversations": 2, "events": 12, "faults": []}
@@ -99,7 +99,7 @@ def test_why_names_the_event_that_decided(db, capsysbinary):
     assert [(line["event"], line["turn"]) for line in lines(out)] == [(4, 2), (5, 2)]
     status, out, err = run(capsysbinary, "why", "bob", "peolpe", "--db", db, "--json")
     assert (status, out) == (2, "")
-    assert "there is no slot 'peolpe'; did you mean 'people'?" in err
+    assert "unknown slot 'peolpe'; did you mean 'people'?" in err
     assert run(capsysbinary, "why", "bob", "people", "--at-turn", "9", "--db", db)[0] == 2
 
 
@@ -135,7 +135,7 @@ def test_replay_prints_the_traceback_of_a_bot_that_raises(db, capsysbinary):
     arguments = ("replay", "--all", "--bot", f"{SAYS}:broken", "--db", db)
     status, out, _ = run(capsysbinary, *arguments)
     assert status == 1
-    assert "    return [conversation.slots['nobody']]" in out
+    assert "    return [conversation.slots['missing']]" in out
     assert out.count("Traceback (most recent call last)") == 1  # of the group, not of each turn
 
 
@@ -170,24 +170,24 @@ def test_replay_takes_rules(db, capsysbinary):
         ("replay", "--bot", f"{SAYS}:bot"),
         ("replay", "alice", "--all", "--bot", f"{SAYS}:bot"),
         ("replay", "alice", "--bot", "nothing"),
-        ("replay", "alice", "--bot", f"{SAYS}:nobody"),
-        ("replay", "nobody", "--bot", f"{SAYS}:bot"),
+        ("replay", "alice", "--bot", f"{SAYS}:missing"),
+        ("replay", "stranger", "--bot", f"{SAYS}:bot"),
         ("replay", "alice", "--bot", f"{SAYS}:bot", "--ignore", "all"),
         ("replay", "alice", "--bot", f"{SAYS}:bot", "--mask", "("),
         ("replay", "alice", "--bot", f"{SAYS}:bot", "--rules", "no such file"),
-        ("audit", "nobody", "--out", "page.html"),
+        ("audit", "stranger", "--out", "page.html"),
         ("audit", "alice", "--out", "no/such/folder/page.html"),
         ("replay", "alice", "--bot", f"{SAYS}:bot", "--json", "--junit", "no/such/x.xml"),
     ],
 )
-def test_what_cannot_be_asked_is_status_2_and_one_reason(db, capsysbinary, arguments):
+def test_an_impossible_request_is_status_2_with_one_reason(db, capsysbinary, arguments):
     status, out, err = run(capsysbinary, *arguments, "--db", db)
     assert (status, out) == (2, "")
     assert err
     assert "Traceback" not in err
 
 
-def test_audit_writes_a_page_and_says_whether_all_is_whole(db, capsysbinary, tmp_path):
+def test_audit_writes_a_page_and_reports_faults(db, capsysbinary, tmp_path):
     page = tmp_path / "page.html"
     status, out, _ = run(
         capsysbinary, "audit", "alice", "bob", "--out", str(page), "--db", db, "--json"
@@ -196,4 +196,4 @@ def test_audit_writes_a_page_and_says_whether_all_is_whole(db, capsysbinary, tmp
     assert page.read_text().count("<section") == 2
     tamper(db)
     assert run(capsysbinary, "audit", "bob", "--out", str(page), "--db", db)[0] == 1
-    assert "the head has another turn" in page.read_text()
+    assert "the head has a different turn" in page.read_text()

@@ -1,4 +1,4 @@
-"""Given a log, when a period of it is audited, then what it recorded then is counted."""
+"""Given a log, when a period of it is audited, then its events of that period are counted."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def db(tmp_path: Path) -> str:
     return url
 
 
-def test_what_the_log_recorded_then_is_counted(db: str):
+def test_the_events_of_the_period_are_counted(db: str):
     with turnlog.open(db) as log:
         found = figures(log, Period.read("2026-01-09..2026-01-11"))
     assert found.conversations == 2
@@ -70,13 +70,13 @@ def test_what_the_log_recorded_then_is_counted(db: str):
     assert found.models == {"m": 2}
 
 
-def test_a_period_has_its_first_moment_and_not_its_end():
+def test_a_period_contains_its_first_moment_and_not_its_end():
     period = Period(1.0, 2.0)
     assert [period.holds(time) for time in (0.9, 1.0, 1.9, 2.0)] == [False, True, True, False]
 
 
 @pytest.mark.parametrize("text", ["", "2026-01-01", "a..b", "2026-01-02..2026-01-01", "1..1"])
-def test_what_is_no_period_is_named(text: str):
+def test_a_text_that_is_not_a_period_is_named(text: str):
     with pytest.raises(FormatError, match=r"period|neither"):
         Period.read(text)
 
@@ -102,9 +102,7 @@ def test_the_page_is_written(
         assert out.read_bytes().startswith(b"%PDF-")
 
 
-def test_hostile_outcomes_are_dead_in_it(
-    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
-):
+def test_hostile_outcomes_are_inert(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]):
     url, out = f"sqlite:///{tmp_path / 'log.db'}", tmp_path / "page.html"
     with turnlog.open(url) as log:
         for text in HOSTILE:

@@ -150,6 +150,6 @@ def test_why_tells_apart_a_slot_without_value_and_one_that_never_was(db: str) ->
     assert run("why", "a", "size", "--json", "--db", db)[:2] == (0, "")
     ran = run("why", "a", "ctiy", "--db", db)
     assert (ran.status, ran.out) == (2, "")
-    assert ran.err == ("turnlog: conversation 'a': there is no slot 'ctiy'; did you mean 'city'?\n")
+    assert ran.err == ("turnlog: conversation 'a': unknown slot 'ctiy'; did you mean 'city'?\n")
     assert run("why", "b", "city", "--db", db).status == 2
     assert run("why", "nobody", "city", "--db", db).status == 2

@@ -1,4 +1,4 @@
-"""`turnlog rebuild`: it makes nothing look whole that is not."""
+"""`turnlog rebuild` never makes a damaged log look whole."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CUT = {
 
 
 @pytest.mark.parametrize("statement", CUT.values(), ids=CUT)
-def test_what_the_heads_alone_tell_of_is_not_made_clean(file: Path, statement: str) -> None:
+def test_a_fault_that_only_the_heads_show_is_not_hidden(file: Path, statement: str) -> None:
     edited(file, statement)
     assert run("verify").status == 1
     before = file.read_bytes()
@@ -54,10 +54,10 @@ def test_what_the_heads_alone_tell_of_is_not_made_clean(file: Path, statement: s
     assert run("verify").status == 1
 
 
-def test_a_person_is_told_what_was_found(file: Path) -> None:
+def test_the_command_prints_what_was_found(file: Path) -> None:
     edited(file, CUT["a conversation's tail"])
     ran = run("rebuild")
-    assert "the head stands at version 3, the rows end at 2" in ran.out
+    assert "the head is at version 3, the rows end at 2" in ran.out
 
 
 def test_force_records_that_it_ran_by_whom_and_what_it_found(
@@ -97,7 +97,7 @@ def test_the_log_command_wants_a_conversation_or_the_upkeep(file: Path) -> None:
     assert (run("log").status, run("log", "alice", "--upkeep").status) == (2, 2)
 
 
-def test_what_is_derived_and_wrong_is_made_again_without_force(file: Path) -> None:
+def test_wrong_read_models_are_made_again_without_force(file: Path) -> None:
     edited(file, "UPDATE heads SET state = x'90', turn = 7 WHERE conversation = 'alice'")
     edited(file, "DELETE FROM models")
     assert run("verify").status == 1
@@ -109,12 +109,12 @@ def test_what_is_derived_and_wrong_is_made_again_without_force(file: Path) -> No
         assert list(log.history(UPKEEP).recorded()) == []
 
 
-def test_heads_that_are_gone_are_made_again(file: Path) -> None:
+def test_missing_heads_are_made_again(file: Path) -> None:
     edited(file, "DELETE FROM heads WHERE conversation = 'bob'")
     assert run("rebuild").status == 0
     assert run("verify").status == 0
 
 
-def test_a_whole_log_is_rebuilt_without_a_word_of_faults(file: Path) -> None:
+def test_a_whole_log_is_rebuilt_without_mention_of_faults(file: Path) -> None:
     ran = run("rebuild", "--json")
     assert (ran.status, list(ran.json), ran.err) == (0, ["rebuilt"], "")

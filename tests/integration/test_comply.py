@@ -1,4 +1,4 @@
-"""Given a log that shows something or does not, when it is checked, then each line says which."""
+"""`turnlog comply`: each line says what the log shows of an article."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def verdicts(found: list[dict[str, Any]]) -> dict[str, str]:
     return {line["article"]: line["verdict"] for line in found}
 
 
-def test_a_log_of_which_nothing_is_known_yet_decides_nothing(db, capsysbinary):
+def test_an_empty_log_decides_nothing(db, capsysbinary):
     turnlog.open(db).close()
     status, found = checked(db, capsysbinary)
     assert status == 0
@@ -63,7 +63,7 @@ def test_a_log_of_which_nothing_is_known_yet_decides_nothing(db, capsysbinary):
     assert all(line["evidence"] and line["asks"] for line in found)
 
 
-def test_what_is_satisfied_is_said_with_evidence(db, capsysbinary):
+def test_a_satisfied_article_has_evidence(db, capsysbinary):
     with turnlog.open(db) as log:
         log.record("a", AiDisclosed(), UserUttered("hello"), BotUttered("hi", versions=ONE))
         log.record("a", UserUttered("more"), BotUttered("yes", versions=OTHER))
@@ -96,9 +96,7 @@ def test_what_is_satisfied_is_said_with_evidence(db, capsysbinary):
         ([UserUttered("hi")], "AI Act 12(2)(b), 72", "no outcome"),
     ],
 )
-def test_what_is_not_satisfied_is_said_and_is_the_exit_status(
-    db, capsysbinary, events, article, shows
-):
+def test_an_unsatisfied_article_sets_the_exit_status(db, capsysbinary, events, article, shows):
     with turnlog.open(db) as log:
         log.record("a", *events)
     status, found = checked(db, capsysbinary)
@@ -118,7 +116,7 @@ def test_a_log_with_a_fault_is_not_recorded_over_its_lifetime(db, capsysbinary, 
     assert "1 fault" in found[0]["evidence"]
 
 
-def test_the_register_says_what_the_log_knows_and_what_it_does_not(db, capsysbinary):
+def test_the_register_lists_what_the_log_knows_and_what_it_does_not(db, capsysbinary):
     with turnlog.open(db) as log:
         log.record("a", UserIdentified("Ann"), UserUttered("hi", channel="whatsapp"))
         log.record("a", ConversationExported("Partner Ltd", purpose="training"))
@@ -149,9 +147,9 @@ def test_erasures_and_restrictions_are_counted(db, capsysbinary):
         log.erase("a", reason="asked for", actor="Eva")
         log.record("b", ProcessingRestricted(actor="Eva"))
     _, found = checked(db, capsysbinary)
-    told = {line["article"]: (line["verdict"], line["evidence"]) for line in found}
-    assert told["GDPR 17"] == (SATISFIED, "1 erasure recorded and finished")
-    assert told["GDPR 18"] == (SATISFIED, "1 conversation restricted now; lifted: 0")
+    lines = {line["article"]: (line["verdict"], line["evidence"]) for line in found}
+    assert lines["GDPR 17"] == (SATISFIED, "1 erasure recorded and finished")
+    assert lines["GDPR 18"] == (SATISFIED, "1 conversation restricted now; lifted: 0")
 
 
 def test_an_erasure_that_was_cut_off_is_named(db, capsysbinary, tmp_path):
@@ -172,5 +170,5 @@ def test_conversations_are_counted_and_not_exports(db, capsysbinary, tmp_path):
         main(["export", "--db", db, "--format", "jsonl", "--to", "Lab 7", "--out", out])
     capsysbinary.readouterr()
     _, found = checked(db, capsysbinary)
-    told = {line["article"]: line["evidence"] for line in found}
-    assert told["GDPR 19"] == "2 conversations went to: Lab 7"
+    lines = {line["article"]: line["evidence"] for line in found}
+    assert lines["GDPR 19"] == "2 conversations went to: Lab 7"

@@ -75,4 +75,4 @@ def test_the_audit_report_says_the_branch_of_each_line(db: str, tmp_path: Path) 
     assert run("--db", db, "audit", "c", "--out", tmp_path / "page.html").status == 0
     page = (tmp_path / "page.html").read_text()
     assert "branch retry, turn 2 on it" in page
-    assert "went on from event 3, on the branch &#39;retry&#39;" in page.replace("'", "&#39;")
+    assert "continued from event 3, on the branch &#39;retry&#39;" in page.replace("'", "&#39;")

@@ -55,10 +55,10 @@ def test_an_older_copy_is_found_and_not_signed_again(folder: Path) -> None:
     Path("chat.db-highwater").unlink()
     ran = verify("--head", "note", "--head", "newer")
     assert ran.status == 1
-    assert any("ends at position 6, a head was signed of 7" in f["what"] for f in faults(ran))
+    assert any("ends at position 6, but a head was signed at 7" in f["what"] for f in faults(ran))
     ran = run("head", "--key", "key", "--tiles", "published")
     assert (ran.status, ran.out) == (2, "")
-    assert "the log ends at position 6, and a head was signed of 7" in ran.err
+    assert "the log ends at position 6, but a head was signed at 7" in ran.err
 
 
 def faults(ran: Ran) -> list[dict[str, object]]:
@@ -329,7 +329,7 @@ def test_a_proof_under_a_new_head_shows_that_it_continues_the_stored_one(folder:
 
 def test_a_missing_turn_is_not_proven(folder: Path) -> None:
     assert prove(turn=9).status == 2
-    assert prove("nobody").status == 2
+    assert prove("stranger").status == 2
     record("alice")
     ran = run("prove", "alice", "--turn", "4", "--head", "note", "--out", "p")
     assert ran.status == 2
@@ -337,14 +337,14 @@ def test_a_missing_turn_is_not_proven(folder: Path) -> None:
 
 
 def test_a_log_that_differs_from_a_head_proves_nothing_under_it(folder: Path) -> None:
-    from turnlog.audit.publishing import check_goes_on
+    from turnlog.audit.publishing import check_continues
     from turnlog.projections.tree import Tree
 
     with turnlog.open("sqlite:///chat.db") as log:
         tree = Tree(log.store)
         other = tree.checkpoint()._replace(root=bytes(32))
         with pytest.raises(Rewritten):
-            check_goes_on(tree, other)
+            check_continues(tree, other)
 
 
 def test_a_server_signs_the_rows_as_it_wrote_them(folder: Path) -> None:
@@ -367,7 +367,7 @@ def test_a_server_signs_the_rows_as_it_wrote_them(folder: Path) -> None:
         assert log.store.recent.get(8) is None
     Path("newer").write_text(str(note))
     found = [fault["what"] for fault in faults(verify("--head", "newer"))]
-    assert any("position 7 is not the row that the head was signed of" in str(f) for f in found)
+    assert any("position 7 is not the row that was signed" in str(f) for f in found)
 
 
 # --- erasure ------------------------------------------------------------------------------------

@@ -432,7 +432,7 @@ def test_a_backup_vouches_for_its_own_end(tmp_path: Path):
         Path(f"{alone}{suffix}").unlink(missing_ok=True)
     with closing(sqlite3.connect(alone)) as connection:
         connection.executescript(CUTS)
-    assert any("stands at position 500, where the log has no row" in what for what in faults(alone))
+    assert any("is at position 500, where the log has no row" in what for what in faults(alone))
 
 
 def test_a_backup_that_is_written_to_vouches_for_its_end_no_longer_by_itself(tmp_path: Path):

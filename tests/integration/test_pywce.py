@@ -1,4 +1,4 @@
-"""pywce 3's real engine on the log: same replies, nothing lost, and everything said is there."""
+"""pywce 3's real engine on the log: same replies, nothing lost, and every message recorded."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> bot.Wire:
 
 
 def replies(wire: bot.Wire, manager, messages: range) -> list[dict]:
-    """What the bot posts for messages, on a session manager."""
+    """The bot's posts for messages, on a session manager."""
     wire.posted = []
     engine = bot.engine(manager)
     if isinstance(manager, TurnlogSessionManager):
@@ -89,7 +89,7 @@ def test_a_message_s_bytes_do_not_grow_with_the_history(wire, tmp_path):
         assert sum(bytes_of[900:1000]) <= 1.2 * sum(bytes_of[10:110])
 
 
-def test_users_go_on_after_the_process_was_killed(wire, expected, tmp_path):
+def test_users_continue_after_the_process_was_killed(wire, expected, tmp_path):
     url = f"sqlite:///{tmp_path}/chat.db"
     served = _serve_until_killed(url, after=130)
     with TurnlogSessionManager(db=url) as manager:
@@ -122,7 +122,7 @@ def _serve_until_killed(url: str, *, after: int) -> int:
     raise AssertionError("the process ended before it was killed")
 
 
-def test_a_kill_in_the_middle_of_a_send_leaves_the_attempt_and_everybody_goes_on(
+def test_a_kill_in_the_middle_of_a_send_leaves_the_attempt_and_users_continue(
     wire, expected, tmp_path
 ):
     url = f"sqlite:///{tmp_path}/chat.db"
@@ -139,7 +139,7 @@ def test_a_kill_in_the_middle_of_a_send_leaves_the_attempt_and_everybody_goes_on
 
 
 def _said(log: turnlog.Turnlog, id: str) -> list[turnlog.Event]:
-    """What was said in a conversation and became of it."""
+    """The messages of a conversation and their outcomes."""
     kinds = (UserUttered, BotUttered, DeliverySucceeded, DeliveryFailed)
     return [event for event in log.conversation(id).events() if isinstance(event, kinds)]
 
@@ -148,7 +148,7 @@ def _others(replies: list[dict], user: str) -> list[dict]:
     return [reply for reply in replies if reply["to"] != user]
 
 
-def test_a_refused_send_is_attempted_and_failed(wire, tmp_path):
+def test_a_refused_send_is_recorded_as_attempted_and_failed(wire, tmp_path):
     wire.refuse = lambda number: number == 2
     with TurnlogSessionManager(db="memory:") as manager:
         engine = record(bot.engine(manager))
@@ -203,7 +203,7 @@ def test_a_webhook_that_comes_twice_is_recorded_once(wire):
         assert len(wire.posted) == 1
 
 
-def test_read_receipts_go_out_and_are_no_messages(wire):
+def test_read_receipts_are_sent_and_are_not_messages(wire):
     with TurnlogSessionManager(db="memory:") as manager:
         engine = bot.engine(manager)
         engine.config.read_receipts = True
@@ -215,7 +215,7 @@ def test_read_receipts_go_out_and_are_no_messages(wire):
         assert manager.log.conversation("263").version == 3
 
 
-def test_a_send_outside_a_webhook_is_recorded_too(wire):
+def test_a_send_outside_a_webhook_is_recorded(wire):
     with TurnlogSessionManager(db="memory:") as manager:
         engine = record(bot.engine(manager))
         engine.whatsapp.send_message("263", "a word from us")

@@ -31,7 +31,7 @@ KEYS = ("--keys", "sqlite:///keys.db")
 def test_every_command_takes_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("list", *KEYS).status == 0
     assert run(*KEYS, "show", "chat of ann").status == 0
-    assert "is sealed, with the key store" in run("list").err
+    assert "is sealed with the key store" in run("list").err
     assert run("list").status == 2
     monkeypatch.setenv("TURNLOG_KEYS", "sqlite:///keys.db")
     assert "I am ann" in run("log", "chat of ann").out

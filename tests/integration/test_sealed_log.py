@@ -292,7 +292,7 @@ def test_a_log_that_another_application_began_is_not_sealed(url: str, keys: str)
         log.recorder.insert_events([StoredEvent("1", 0, "a.topic", b"state")])
     with turnlog.open(url) as log:
         log.record("a", UserUttered("hi"))
-    with pytest.raises(StorageError, match="not sealed, and holds 2 commits"):
+    with pytest.raises(StorageError, match="not sealed and contains 2 commits"):
         turnlog.open(url, keys=keys)
 
 

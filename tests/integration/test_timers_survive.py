@@ -1,4 +1,4 @@
-"""Ten thousand armed prompts, killed processes, a clock set back, two processes at once."""
+"""Ten thousand armed prompts, killed processes, a clock set back, two concurrent processes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PROMPTS = 10_000
 NOW = 1_800_000_000.0
 
 ANSWERED, ENDED, LATER = 0, 1, 2
-"""What becomes of prompts whose number leaves that rest, divided by ten; the others are due."""
+"""What happens to prompts whose number modulo ten is the key; the others fall due."""
 
 
 def due(number: int) -> float:
@@ -35,7 +35,7 @@ def due(number: int) -> float:
 
 
 class Stage:
-    """A log with armed prompts, the clock everybody reads, and what was sent."""
+    """A log with armed prompts, the clock that all processes read, and the sent messages."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.url = url
@@ -62,7 +62,7 @@ class Stage:
                 log.writer.submit(log.request(f"user-{number}", events))
             log.writer.flush()
             log.record("another", UserUttered("secret"))
-            log.record("another", MessageRedacted(1))  # it is no business of the timers
+            log.record("another", MessageRedacted(1))  # the timers ignore it
 
     @contextmanager
     def process(self) -> Iterator[subprocess.Popen[str]]:

@@ -43,7 +43,7 @@ def test_a_row_backdated_before_a_timestamped_head_is_found(authority: str) -> N
     [fault] = ran.json["faults"]
     assert (ran.status, fault["conversation"], fault["event"]) == (1, "alice", 2)
     assert "it was forged, or a clock was set back" in fault["what"]
-    assert run(*VERIFY[:-2]).status == 0, "nobody says when the head was signed"
+    assert run(*VERIFY[:-2]).status == 0, "no witness says when the head was signed"
 
 
 def test_a_timestamp_of_something_else_is_refused(authority: str) -> None:

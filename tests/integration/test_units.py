@@ -1,4 +1,4 @@
-"""Dialog units and their timers: what users see, and what stands in the log."""
+"""Dialog units and their timers: what users see, and what the log records."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ async def test_repeating_asks_the_same_question_with_its_deadline(log, clock):
     ("ended", "answer"),
     [("restart", ["One?"]), ("ignore", []), ("again", ["a and c"]), ("quiz.second", ["Two?"])],
 )
-async def test_what_a_message_to_an_ended_thread_does_is_settable(log, ended, answer):
+async def test_the_effect_of_a_message_to_an_ended_thread_is_an_option(log, ended, answer):
     runner = DialogRunner(log, two_questions(ended=ended))
     for text in ("hi", "a", "b"):
         await runner.say("ann", text)
@@ -156,8 +156,8 @@ async def test_the_same_message_again_is_answered_once(log):
 
 async def test_unknown_sessions_units_and_states_are_named(log):
     runner = DialogRunner(log, two_questions())
-    with pytest.raises(UnknownConversation, match="'nobody'"):
-        await runner.end("nobody")
+    with pytest.raises(UnknownConversation, match="'stranger'"):
+        await runner.end("stranger")
     await log.record("ann", UserUttered("hello"))
     with pytest.raises(UnknownConversation):
         await runner.thread("ann")
@@ -172,7 +172,7 @@ async def test_unknown_sessions_units_and_states_are_named(log):
         Unit("a.b")
 
 
-async def test_a_thread_whose_state_is_gone_from_the_code_says_so(log):
+async def test_a_thread_whose_state_was_removed_from_the_code_is_an_error(log):
     await log.record("ann", ThreadStarted(unit="old", state="gone"))
     with pytest.raises(UnknownState, match="no unit 'old'"):
         await DialogRunner(log, two_questions()).say("ann", "hi")
@@ -212,7 +212,7 @@ async def test_a_question_is_asked_again_and_then_the_thread_is_abandoned(log, c
     assert await runner.timers.fire_due() == 0
 
 
-async def test_a_timeout_can_have_a_state_of_its_own(log, clock):
+async def test_a_timeout_can_have_its_own_state(log, clock):
     runner = DialogRunner(log, tour)
     await runner.say("ann", "hi")
     await runner.say("ann", "Ann")
@@ -233,7 +233,7 @@ async def test_a_reply_and_an_end_cancel_the_timer(log, clock):
     runner = DialogRunner(log, two_questions())
     await runner.say("ann", "hi")
     await runner.say("bob", "hi")
-    await log.record("ann", UserUttered("a reply that nobody has handled yet"))
+    await log.record("ann", UserUttered("a reply that is not handled yet"))
     await runner.end("bob")
     clock.now += 1000
     assert await runner.timers.fire_due() == 0
@@ -268,7 +268,7 @@ async def test_a_timeout_whose_state_fails_is_a_failure_of_the_bot_and_fires_onc
     assert await runner.timers.fire_due() == 0
 
 
-async def test_what_a_timer_says_is_delivered_and_again_if_that_is_not_recorded(log, clock):
+async def test_a_timers_message_is_delivered_again_if_its_delivery_is_not_recorded(log, clock):
     sent = []
 
     async def deliver(id, event, message):
@@ -325,7 +325,7 @@ async def test_timers_run_by_themselves(tmp_path):
 # --- the bot that ships -------------------------------------------------------------------------
 
 
-async def test_the_tour_bot_takes_one_through(log):
+async def test_the_tour_bot_guides_a_user_to_the_end(log):
     runner = DialogRunner(log, tour)
     said = [texts(await runner.say("ann", text)) for text in ("hi", "I'm Ann", "mars", "Genoa")]
     assert said[0] == ["Hello! What's your name?"]

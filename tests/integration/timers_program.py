@@ -1,4 +1,4 @@
-"""Timers as a process of their own, to be killed: `python timers_program.py DB CLOCK SENT`.
+"""Timers in a separate process, to be killed: `python timers_program.py DB CLOCK SENT`.
 
 CLOCK is a file that holds the time, SENT one that gets a line for each message that went out.
 """
@@ -26,7 +26,7 @@ dialog = Dialog(unit, start="u.s")
 
 
 class FileClock:
-    """The time that a file holds, read again each time."""
+    """The time in a file, which each call reads again."""
 
     def __init__(self, file: Path) -> None:
         self._file = os.open(file, os.O_RDONLY)

@@ -22,7 +22,7 @@ async def begin(thread) -> None:
 
 
 async def heard(thread) -> None:
-    """Notes what was said, and goes where the text says."""
+    """Notes the text, and goes to the state that it names."""
     thread.variables.setdefault("heard", []).append(thread.text)
     await asyncio.sleep(0)
     word = thread.text.partition(" ")[2]
@@ -40,7 +40,7 @@ dialog = Dialog(left, right, start="left.begin", ended="again")
 
 
 def expected(texts: list[str]) -> tuple[str, dict[str, list[str]]]:
-    """Unit and variables of a user alone who said these."""
+    """Unit and variables of a single user after these texts."""
     unit, variables = "left", {}
     for text in texts[1:]:
         variables.setdefault(unit, []).append(text)

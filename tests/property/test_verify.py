@@ -1,4 +1,4 @@
-"""Verify raises no false alarm, whatever is recorded, projected, rebuilt, backed up or deleted."""
+"""Verify raises no false alarm over any recording, projecting, rebuilding, backup or deletion."""
 
 from __future__ import annotations
 
@@ -52,5 +52,5 @@ def _do(log: turnlog.Turnlog, step: object) -> None:
 
 
 def _record(log: turnlog.Turnlog, id: str, event: e.Event) -> None:
-    with suppress(ConversationError):  # what cannot be recorded leaves nothing behind
+    with suppress(ConversationError):  # a refused commit leaves nothing
         log.record(id, event)

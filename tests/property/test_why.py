@@ -1,4 +1,4 @@
-"""Why, over generated histories: what decides suffices, and no link can be left out."""
+"""Why, over generated histories: the deciding events suffice, and each of them is needed."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ asked: st.SearchStrategy[e.Event] = st.one_of(
 )  # fmt: skip
 
 
-def told(asked: list[e.Event]) -> Turnlog:
-    """A log in memory in which all was recorded that could be, with snapshots of few events."""
+def logged(asked: list[e.Event]) -> Turnlog:
+    """A log in memory with every event that could be recorded, and frequent snapshots."""
     log = turnlog.open("memory:")
     for event in asked:
         with suppress(InvalidEvent):
@@ -86,8 +86,8 @@ def gives(events: list[e.Event], numbers: list[int], slot: str) -> Any:
 @example([SlotSet("a", 2), SlotsDeclared((), closed=True), SlotSet("a", 1)])
 @example([SlotsDeclared((Slot("a", "list"),)), SlotSet("a", "x")])
 @example([SlotsDeclared((Slot("a", initial=1),)), SlotSet("a", 2), HistoryReplaced(to=0)])
-def test_what_decides_suffices_and_no_proper_subset_does(asked: list[e.Event]) -> None:
-    log = told(asked)
+def test_the_deciding_events_suffice_and_no_proper_subset_does(asked: list[e.Event]) -> None:
+    log = logged(asked)
     if "c" in log:
         conversation = log.conversation("c")
         events = [*conversation.events()]
@@ -105,7 +105,7 @@ def test_what_decides_suffices_and_no_proper_subset_does(asked: list[e.Event]) -
 @example([SlotSet("a", 1), SlotsReset(), HistoryReplaced(to=1), SlotsReset()])
 @example([SlotsDeclared((Slot("a", initial=1),)), HistoryReplaced(to=0)])
 def test_without_any_of_them_the_slot_would_have_another_reason(asked: list[e.Event]) -> None:
-    log = told(asked)
+    log = logged(asked)
     if "c" in log:
         conversation = log.conversation("c")
         events, gone = [*conversation.events()], taken_back([*conversation.events()])
@@ -122,15 +122,15 @@ def test_without_any_of_them_the_slot_would_have_another_reason(asked: list[e.Ev
 
 
 def _reason(events: list[e.Event], slot: str) -> Any:
-    """The numbers of the event that gave a slot its value and of the rewind that gave it back."""
+    """Numbers of the event that gave a slot its value and of the rewind that restored it."""
     state = replay(events)
     since = state.context.since.get(slot, 0)
     return since, max(since, state.touched.get(slot, (0, 0))[1])
 
 
 @given(st.lists(asked, max_size=30), st.integers(1, 30))
-def test_nothing_later_that_counts_meant_the_slot(asked: list[e.Event], end: int) -> None:
-    log = told(asked)
+def test_no_later_event_that_counts_changed_the_slot(asked: list[e.Event], end: int) -> None:
+    log = logged(asked)
     if "c" not in log:
         return
     events = [*log.conversation("c").events()][:end]
@@ -148,10 +148,10 @@ def _means(events: list[e.Event], number: int, slot: str) -> bool:
 
 
 @given(st.lists(asked, min_size=2, max_size=20), st.lists(asked, max_size=8), st.data())
-def test_a_fork_has_the_reasons_of_its_origin_and_goes_on(
+def test_a_fork_has_the_reasons_of_its_origin_and_continues(
     before: list[e.Event], after: list[e.Event], data: st.DataObject
 ) -> None:
-    log = told(before)
+    log = logged(before)
     if "c" not in log:
         return
     event = data.draw(st.integers(1, log.conversation("c").state.event))
@@ -174,7 +174,7 @@ def _numbers(conversation: Conversation, slot: str) -> list[tuple[str, int]]:
 
 
 @given(conversations)
-def test_a_chain_shows_what_every_view_may_show(asked: list[list[e.Event]]) -> None:
+def test_a_chain_shows_no_more_than_any_view(asked: list[list[e.Event]]) -> None:
     with turnlog.open("memory:") as log:
         recorded(log, asked)
         if "c" not in log:
@@ -192,7 +192,7 @@ def test_a_chain_shows_what_every_view_may_show(asked: list[list[e.Event]]) -> N
             assert all(same(link.recorded.event, shown[link.event]) for link in chain)
 
 
-ANEW = [SlotSet("a", 7), SlotsDeclared((Slot("a", initial=1),))]
+BEGUN_AGAIN = [SlotSet("a", 7), SlotsDeclared((Slot("a", initial=1),))]
 
 
 @pytest.mark.parametrize(
@@ -209,17 +209,17 @@ ANEW = [SlotSet("a", 7), SlotsDeclared((Slot("a", initial=1),))]
         ([SlotsDeclared((Slot("a", initial=1),)), SlotSet("a", 1)], (2,)),
         ([SlotsDeclared((Slot("a", initial=1),))], (1,)),
         ([SlotSet("a", 1), UserUttered("x"), SlotSet("a", 2), UserUtteranceReverted()], (1,)),
-        ([*ANEW, SlotsReset(), SlotsDeclared((Slot("a", initial=3),))], (2,)),
-        ([*ANEW, HistoryReplaced(to=0), SlotsDeclared((Slot("a", initial=3),))], (2,)),
+        ([*BEGUN_AGAIN, SlotsReset(), SlotsDeclared((Slot("a", initial=3),))], (2,)),
+        ([*BEGUN_AGAIN, HistoryReplaced(to=0), SlotsDeclared((Slot("a", initial=3),))], (2,)),
     ],
 )
 def test_the_latest_event_that_decided_is_named(history: list[e.Event], numbers: tuple[int, ...]):
-    log = told(history)
+    log = logged(history)
     if history:
         assert deciding(why(log.conversation("c"), "a")) == list(numbers)
 
 
-def test_what_was_taken_back_is_named_with_what_did_it():
+def test_a_rewound_value_is_named_with_its_rewind():
     events = [
         UserUttered("one"), ActionExecuted("act"), SlotSet("a", 1), ActionReverted(to=1),
         UserUttered("two"), ActionExecuted("act"), UserUtteranceReverted(to=4),

@@ -492,7 +492,7 @@ def _set_parts(log: Turnlog, row: Any) -> None:
 
 
 def _changed(log: Turnlog, number: int, content: bytes | None) -> None:
-    """Another content for a chunk of the image; None for none."""
+    """Put another content into a chunk of the image, or remove it."""
     name = next(chunk.name for chunk in chunks(log))
     kept = [chunk for chunk in chunks(log) if chunk.number != number]
     if content is not None:
@@ -505,14 +505,14 @@ def _changed(log: Turnlog, number: int, content: bytes | None) -> None:
 @pytest.mark.parametrize(
     ("number", "content", "what"),
     [
-        (3, None, "has chunk 4, where 3 was due"),
+        (3, None, "has chunk 4 instead of 3"),
         (13, None, "is cut off after 851,968 of 900,000 bytes"),
         (3, bytes(LARGE), "is not what was recorded"),
-        (3, b"short", "chunk 3 has another length"),
-        (14, b"more", "chunk 14, which is too much"),
+        (3, b"short", "chunk 3 has the wrong length"),
+        (14, b"more", "chunk 14, beyond its length"),
     ],
 )
-def test_verify_finds_a_chunk_that_is_not_as_it_was(
+def test_verify_finds_a_changed_chunk(
     log: Turnlog, number: int, content: bytes | None, what: str
 ) -> None:
     log.record("alice", UserUttered("look"), MediaAdded("image", content=IMAGE))
@@ -537,14 +537,14 @@ def test_verify_finds_another_content_where_the_id_was_dropped(log: Turnlog) -> 
     assert "is not what was recorded" in what
 
 
-def test_verify_finds_what_is_gone_and_what_nobody_names(log: Turnlog) -> None:
+def test_verify_finds_missing_and_unnamed_attachments(log: Turnlog) -> None:
     log.record("alice", UserUttered("look"), MediaAdded("image", content=IMAGE))
     [name] = log.store.reader.attachment_names()
     with log.store.transaction() as transaction:
         transaction.drop_chunks(name, EVERY_CHUNK)
         transaction.put_chunks([BlobChunk(b"n" * 32, 0, b"put in")])
     assert {what.partition("… ")[2] for _, what in faults(log)} == {
-        "is not there",
+        "is missing",
         "is stored, but no event names it",
     }
 

@@ -110,7 +110,7 @@ def test_a_key_stays_known_although_the_checkpoint_moves_while_its_row_is_folded
     """A writer folds the tail that another process left; a thread follows the tables meanwhile."""
     url = f"sqlite:///{tmp_path / 'log.db'}"
     with turnlog.open(url) as ours, turnlog.open(url) as others:
-        ours.record("z", UserUttered("nobody is believed"))
+        ours.record("z", UserUttered("no one is believed"))
         others.record("other", UserUttered("one"))
         others.current.catch_up()
         others.record("alice", UserUttered("two"), key="k")

@@ -329,5 +329,5 @@ def test_a_removed_checkpoint_is_one_fault(tmp_path: Path, model: str):
     named = [] if model in ("heads", "") else [f"projection {model!r}: it has entries, but no chec"]
     faults = [fault["what"][: len(named[0]) if named else None] for fault in ran.json["faults"]]
     assert [f for f in faults if f not in named] == [
-        "the checkpoints are not those that were written together"[: len(named[0]) if named else 99]
+        "the checkpoints were not written together"[: len(named[0]) if named else 99]
     ]

@@ -1,4 +1,4 @@
-"""Given what a replay found, then reports tell it to people and build servers."""
+"""Given the result of a replay, then reports show it to people and build servers."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def test_junit_has_group_time_and_version():
         [("group", "text one"), ("group", "text two")],
     )
     assert properties(b) == [("accepted", "text one")]
-    told = a.findtext("failure") or ""
-    assert told.index("asked in 1") < told.index("said in 1") < told.index("asked in 2")
+    text = a.findtext("failure") or ""
+    assert text.index("asked in 1") < text.index("said in 1") < text.index("asked in 2")
     assert b.find("failure") is None
     skipped = c.find("skipped")
     assert skipped is not None

@@ -1,4 +1,4 @@
-"""Given a conversation from eventsourcing's repository, `save` is held to what `record` is."""
+"""Given a conversation from eventsourcing's repository, `save` has the same rules as `record`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def rows(log: Turnlog) -> list[tuple[int, str | None]]:
     return [(row.version, row.commit().key) for row in rows_of(log.store.reader, "alice")]
 
 
-def test_what_was_staged_is_stored_commit_for_commit_with_keys(log: Turnlog) -> None:
+def test_staged_events_are_stored_commit_by_commit_with_keys(log: Turnlog) -> None:
     staged = alice(log)
     staged.stage(UserUtteranceReverted(), recorded=5.0)
     staged.stage(UserUttered("again"), SlotSet("n", 9), recorded=6.0, key="m9")
@@ -85,7 +85,7 @@ def test_snapshots_are_taken(log: Turnlog) -> None:
         (SlotSet("x", 1), "k" * 1001, "key"),
     ],
 )
-def test_what_record_refuses_is_refused_and_nothing_stored(
+def test_events_that_record_refuses_are_refused_and_not_stored(
     log: Turnlog, event: turnlog.Event, key: str | None, why: str
 ) -> None:
     staged = alice(log)
@@ -142,4 +142,4 @@ def test_other_aggregates_and_tracking_are_not_saved_with_commits(log: Turnlog) 
 
 def test_an_unknown_conversation_is_not_in_the_repository(log: Turnlog) -> None:
     with pytest.raises(UnknownConversation):
-        log.repository.get("nobody")
+        log.repository.get("stranger")

@@ -61,7 +61,7 @@ def test_removing_all_variables_of_a_unit_removes_the_unit():
     assert replay([set_, VariableRemoved(unit="u", name="x")]).thread.variables == {"u": {}}
 
 
-def test_a_stream_of_the_log_is_no_conversation_to_anybody():
+def test_a_stream_of_the_log_is_never_a_conversation():
     with turnlog.open("memory:") as log:
         with pytest.raises(InvalidEvent, match="U\\+001F"):
             log.record(GLOBALS, ValueSet(key="k", value=1))

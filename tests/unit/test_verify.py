@@ -1,4 +1,4 @@
-"""Given a log, when somebody changes a row of it, then verify names what and where."""
+"""Given a log, when a row is changed, then verify names what and where."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def verified(path: Path) -> Verification:
     try:
         recorder = SqliteRecorder(str(path))
-    except Corrupt:  # what the log begins with was changed
+    except Corrupt:  # the beginning of the log was changed
         return Verification(ok=False)
     try:
         return verify(recorder)
@@ -104,14 +104,14 @@ def test_every_change_of_one_row_is_found(whole: bytes, tmp_path: Path, seed: in
 
 
 def change(path: Path, chance: random.Random) -> str:
-    """One row changed, at random; what was done."""
+    """Change one row at random; what was changed."""
     with closing(sqlite3.connect(path)) as connection:
         while True:
             table = chance.choice(list(TABLES))
             kind = chance.choice([byte_changed, removed, swapped, inserted])
             try:
                 done = kind(connection, table, chance)
-            except sqlite3.IntegrityError:  # what the database itself refuses
+            except sqlite3.IntegrityError:  # the database itself refuses it
                 connection.rollback()
                 continue
             if done:
@@ -158,7 +158,7 @@ def removed(connection: sqlite3.Connection, table: str, chance: random.Random) -
 
 
 def swapped(connection: sqlite3.Connection, table: str, chance: random.Random) -> str | None:
-    """Two rows exchange what is no key."""
+    """Two rows exchange a column that is not a key."""
     names, found = rows(connection, table)
     if len(found) < 2:
         return None
@@ -182,7 +182,7 @@ def swapped(connection: sqlite3.Connection, table: str, chance: random.Random) -
 
 
 def inserted(connection: sqlite3.Connection, table: str, chance: random.Random) -> str:
-    """A copy of a row under a key that is not there yet."""
+    """A copy of a row under a new key."""
     names, found = rows(connection, table)
     row = dict(zip(names, chance.choice(found), strict=True))
     if table == "rows_t1":
@@ -228,7 +228,7 @@ def test_a_fault_names_conversation_and_event(path: Path):
     assert "version 8 does not follow from the row before it" in fault.what
 
 
-def test_a_cut_tail_is_found_because_heads_stand_ahead(path: Path):
+def test_a_cut_tail_is_found_because_heads_are_ahead(path: Path):
     run(path, "DELETE FROM rows_t1 WHERE position = (SELECT max(position) FROM rows_t1)")
     faults = verified(path).faults
     assert {fault.conversation for fault in faults} >= {"d"}
@@ -242,13 +242,13 @@ def test_a_conversation_cut_out_is_found_by_what_was_projected(path: Path):
     assert not verified(path).ok
 
 
-def test_bytes_that_say_nothing_are_a_fault_and_no_error(path: Path):
+def test_unreadable_bytes_are_a_fault_and_not_an_error(path: Path):
     run(path, "UPDATE rows_t1 SET parts = x'ff00' WHERE version = 2")
     faults = verified(path).faults
     assert sum("cannot be read" in fault.what for fault in faults) == 5
 
 
-def test_columns_of_another_type_are_a_fault_and_no_error(path: Path):
+def test_columns_of_another_type_are_a_fault_and_not_an_error(path: Path):
     run(
         path,
         "UPDATE rows_t1 SET topic = x'00', parts = 1.5 WHERE version = 3",
@@ -266,8 +266,8 @@ def test_a_table_or_trigger_that_is_not_ours_is_found(path: Path):
     assert "t in the database's schema is not as turnlog made it" in fault.what
 
 
-def test_an_index_that_lies_is_found(path: Path):
-    """What reads through the index does not see the rows; SQLite's own check does."""
+def test_a_wrong_index_is_found(path: Path):
+    """A read through the index does not see the rows; SQLite's own check does."""
     take_apart = "UPDATE sqlite_master SET sql = replace(sql, 'IS NOT NULL', 'IS NULL')"
     run(path, "PRAGMA writable_schema = 1", f"{take_apart} WHERE name = 'streams_by_lookup'")
     faults = [fault.what for fault in verified(path).faults]
@@ -282,7 +282,7 @@ def test_one_conversation_can_be_checked_alone(path: Path):
     found = verify(recorder, ["c"])
     assert [(f.conversation, f.event) for f in found.faults] == [("c", 32)]
     with pytest.raises(UnknownConversation):
-        verify(recorder, ["nobody"])
+        verify(recorder, ["stranger"])
     recorder.close()
 
 
@@ -362,7 +362,7 @@ def test_a_log_that_is_being_written_has_no_fault(tmp_path: Path, monkeypatch: p
     assert found[-1].events > found[0].events
 
 
-def test_eventsourcings_own_tracking_is_no_fault(memory: turnlog.Turnlog):
+def test_eventsourcings_own_tracking_is_not_a_fault(memory: turnlog.Turnlog):
     from eventsourcing.persistence import Tracking
 
     with memory.store.transaction() as transaction:
@@ -374,7 +374,7 @@ def test_eventsourcings_own_tracking_is_no_fault(memory: turnlog.Turnlog):
 
 
 def test_every_flipped_bit_that_changes_what_is_stored_is_found(whole: bytes, tmp_path: Path):
-    """Wherever in the file: what a reader gets is as it was, or verify says that it is not."""
+    """At any place in the file, readers get the old content or verify reports the change."""
     chance = random.Random(8)
     path = tmp_path / "log.db"
     path.write_bytes(whole)
@@ -404,15 +404,15 @@ def stored(path: Path) -> Any:
             return [
                 connection.execute(f"SELECT * FROM {t} ORDER BY 1, 2").fetchall() for t in TABLES
             ]
-        except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite names what it cannot read
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite names the unreadable cell
             return repr(error)
 
 
-# --- what stands beside the chain ---------------------------------------------------------------
+# --- outside the chain --------------------------------------------------------------------------
 
 OF_C = OF_ANNA.replace("anna", "c")
 
-BESIDE = {
+OUTSIDE = {
     "a row whose stream is missing": [f"DELETE FROM streams WHERE {OF_ANNA}"],
     "a changed lookup": [f"UPDATE streams SET lookup = zeroblob(16) WHERE {OF_ANNA}"],
     "a dropped lookup": [f"UPDATE streams SET lookup = NULL WHERE {OF_ANNA}"],
@@ -432,14 +432,14 @@ BESIDE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("statements", BESIDE.values(), ids=BESIDE)
-def test_what_stands_beside_the_chain_is_found(path: Path, statements: list[str]):
+@pytest.mark.parametrize("statements", OUTSIDE.values(), ids=OUTSIDE)
+def test_a_change_outside_the_chain_is_found(path: Path, statements: list[str]):
     run(path, *statements)
     assert not verified(path).ok
 
 
 def test_exchanged_lookups_are_named(path: Path):
-    run(path, *BESIDE["exchanged lookups"])
+    run(path, *OUTSIDE["exchanged lookups"])
     named = {f.conversation for f in verified(path).faults if f.what == "it is not found by its id"}
     assert named == {"anna", "c"}
 
@@ -450,16 +450,16 @@ def test_a_row_moved_before_the_log_begins_is_found(tmp_path: Path):
         log.record("alice", UserUttered("one"))
         log.record("alice", UserUttered("two"))
     run(path, "UPDATE rows_t1 SET position = -3 WHERE position = 1")
-    assert [fault.what for fault in verified(path).faults] == ["version 1 stands at position -3"]
+    assert [fault.what for fault in verified(path).faults] == ["version 1 is at position -3"]
 
 
 @pytest.mark.parametrize("change", ["version = 'x'", "version = 1.5", "topic = x'ff'"])
-def test_a_newest_row_of_another_type_is_a_fault_and_no_error(tmp_path: Path, change: str):
+def test_a_newest_row_of_another_type_is_a_fault_and_not_an_error(tmp_path: Path, change: str):
     path = tmp_path / "log.db"
     with turnlog.open(f"sqlite:///{path}") as log:
         log.record("alice", UserUttered("one"))
     run(path, f"UPDATE rows_t1 SET {change} WHERE position = 1")
-    assert any("of its type" in fault.what for fault in verified(path).faults)
+    assert any("has the wrong type" in fault.what for fault in verified(path).faults)
 
 
 def test_two_rows_of_a_conversation_that_exchanged_positions_are_found(path: Path):
@@ -472,12 +472,12 @@ def test_two_rows_of_a_conversation_that_exchanged_positions_are_found(path: Pat
             connection.execute(
                 "UPDATE rows_t1 SET position = ? WHERE position = ?", (after, before)
             )
-    assert any("stands at position" in fault.what for fault in verified(path).faults)
+    assert any("is at position" in fault.what for fault in verified(path).faults)
 
 
 @pytest.mark.parametrize("changes", ["commitments", "parts"])
 def test_a_dropped_part_whose_row_was_changed_is_found(path: Path, changes: str):
-    """Where commitments are stored they are held against the chain and what is left."""
+    """Stored commitments are compared with the chain and with the remaining content."""
     with closing(sqlite3.connect(path)) as connection, connection:
         columns = f"SELECT position, commitments, parts FROM rows_t1 WHERE {OF_ANNA}"
         position, *stored = connection.execute(f"{columns} AND version = 4").fetchone()

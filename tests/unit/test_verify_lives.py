@@ -1,4 +1,4 @@
-"""Given a log whose ids began anew, or were dropped, verify finds what was changed."""
+"""Given a log whose ids began again or were dropped, verify finds what was changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from turnlog.errors import Corrupt
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Turnlog]:
-    """Anna in her third life, Ben in his first; all that is derived is level."""
+    """Anna in her third life, Ben in his first; all derived tables are up to date."""
     url = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path / 'log.db'}"}.get(request.param)
     with turnlog.open(url or request.getfixturevalue("postgres_url")) as log:
         for life in range(3):
@@ -31,13 +31,13 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Turnlog]:
         yield log
 
 
-BESIDE = "does not have the digest that is kept beside it"
-"""What PostgreSQL's rows say too."""
+STORED_DIGEST = "does not match the digest stored with it"
+"""Found in PostgreSQL's rows as well."""
 
 
 def whats(log: Turnlog) -> list[tuple[str | None, str]]:
     faults = [(fault.conversation, fault.what) for fault in verify(log.store).faults]
-    return [fault for fault in faults if BESIDE not in fault[1]]
+    return [fault for fault in faults if STORED_DIGEST not in fault[1]]
 
 
 def of(log: Turnlog, name: str, life: int | None = None) -> int:
@@ -67,11 +67,11 @@ def test_the_last_row_of_an_earlier_life_is_bound_by_the_next(log: Turnlog, life
             list(turnlog.Turnlog(log.store).history("anna").events())
 
 
-def test_a_life_that_was_removed_is_missed(log: Turnlog):
+def test_a_removed_life_is_found(log: Turnlog):
     number = of(log, "anna", 2)
     tables = Tables(log.store)
     tables.remove_stream(number)
-    assert ("anna", "its life 3 has none before it: what was there was removed") in whats(log)
+    assert ("anna", "its life 3 has no life before it: the earlier rows were removed") in whats(log)
     with pytest.raises(Corrupt, match="the rows of life 2 are gone"):
         list(turnlog.Turnlog(log.store).history("anna").events())
 
@@ -101,7 +101,7 @@ LEFT: dict[str, Callable[[Tables], None]] = {
 
 
 @pytest.mark.parametrize("left", LEFT)
-def test_a_name_is_missing_only_where_the_erasure_is_whole(log: Turnlog, left: str):
+def test_a_name_may_be_missing_only_after_a_complete_erasure(log: Turnlog, left: str):
     tables = Tables(log.store)
     number = of(log, "ben")
     LEFT[left](tables)
@@ -135,16 +135,16 @@ def test_a_key_of_an_erased_id_is_a_fault(log: Turnlog):
     tables = Tables(log.store)
     tables.drop_id("ben", 1)
     tables.remove_head("ben")
-    assert whats(log) == [(None, "1 keys are those of no row")]
+    assert whats(log) == [(None, "the table of keys has 1 key without a row")]
 
 
-def test_one_life_of_an_id_is_not_erased_alone(log: Turnlog):
+def test_erasing_only_one_life_of_an_id_is_a_fault(log: Turnlog):
     tables = Tables(log.store)
     tables.drop_id("anna", 2)
-    assert ("anna", "its life 3 has none before it: what was there was removed") in whats(log)
+    assert ("anna", "its life 3 has no life before it: the earlier rows were removed") in whats(log)
 
 
-def test_postgresql_keeps_a_digest_beside_each_row_that_the_heads_are_behind(log: Turnlog):
+def test_postgresql_stores_a_digest_with_each_row_after_the_heads(log: Turnlog):
     if not log.store.gives_positions:
         pytest.skip("the high-water file of SQLite does this")
     log.record("ben", UserUttered("a word"))
@@ -152,4 +152,4 @@ def test_postgresql_keeps_a_digest_beside_each_row_that_the_heads_are_behind(log
     [row] = log.store.reader.rows_newest_first(of(log, "ben"), 2**62, 1)
     Tables(log.store).update("rows", row.position, parts=row.parts.replace(b"a word", b"a ward"))
     [fault] = verify(log.store).faults
-    assert (fault.conversation, BESIDE in fault.what) == ("ben", True)
+    assert (fault.conversation, STORED_DIGEST in fault.what) == ("ben", True)

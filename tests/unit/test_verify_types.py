@@ -1,4 +1,4 @@
-"""Cells of another type read alike and are not found by an index: `verify` names them."""
+"""Cells of another type read the same but no index finds them: `verify` names them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ COLUMNS = [
 @pytest.mark.parametrize("column", COLUMNS)
 def test_a_blob_that_became_a_text_is_named(path: Path, column: str) -> None:
     table, name = column.split(".")
-    where = "WHERE position > 0" if table == "rows_t1" else ""  # the genesis row has a fault apart
+    where = "WHERE position > 0" if table == "rows_t1" else ""  # the genesis row has its own fault
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"UPDATE {table} SET {name} = cast({name} AS text) {where}")
     ran = run("verify", "--db", f"sqlite:///{path}")
@@ -54,7 +54,7 @@ def test_a_text_that_became_a_blob_is_named(path: Path) -> None:
         )
     ran = run("verify", "--db", f"sqlite:///{path}")
     assert ran.status == 1
-    assert "a column is not of its type" in ran.out
+    assert "a column has the wrong type" in ran.out
     assert "unexpected" not in ran.err
 
 

@@ -1,4 +1,4 @@
-"""Given what led to something, when one asks why, then the chain has that and nothing else."""
+"""Why: the chain has the events that led to something, and no others."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ SAID = UserUttered("we are four, on Monday")
          [("said", 1), ("set", 2)]),
     ],
 )  # fmt: skip
-def test_a_slot_has_the_message_what_was_understood_and_what_set_it(
+def test_a_slots_chain_has_the_message_its_understanding_and_the_event_that_set_it(
     events: list[e.Event], expected: list[tuple[str, int]]
 ) -> None:
     assert chain("x", *events) == expected
@@ -109,7 +109,7 @@ def test_a_slot_has_the_message_what_was_understood_and_what_set_it(
          [("said", 1), ("cleared", 5)]),
     ],
 )  # fmt: skip
-def test_a_tool_is_in_the_chain_where_its_value_is(
+def test_a_tool_is_in_the_chain_of_its_value(
     events: list[e.Event], expected: list[tuple[str, int]]
 ) -> None:
     assert chain("x", SAID, FOUR, *events) == expected
@@ -177,12 +177,12 @@ def test_a_text_of_another_turn_names_no_tool() -> None:
 
 
 @pytest.mark.parametrize("number", [0, -1, 99])
-def test_an_event_that_is_not_there_is_refused_with_the_last(number: int) -> None:
-    with pytest.raises(OutOfRange, match=f"there is no event {number}, the last is 1"):
+def test_a_missing_event_is_refused_with_the_last(number: int) -> None:
+    with pytest.raises(OutOfRange, match=f"event {number} does not exist; the last is 1"):
         chain(number, SAID)
 
 
-def test_what_is_redacted_is_named_and_not_shown() -> None:
+def test_a_redacted_event_is_named_and_not_shown() -> None:
     with turnlog.open("memory:") as log:
         log.record("c", UserUttered("card 4111"), SlotSet("card", "4111"), BotUttered("thanks"))
         log.record("c", MessageRedacted(1))
@@ -193,7 +193,7 @@ def test_what_is_redacted_is_named_and_not_shown() -> None:
         assert {link.event for link in links} == {1, 2, 3}
 
 
-def test_what_there_is_not_is_named() -> None:
+def test_unknown_things_are_named() -> None:
     with turnlog.open("memory:") as log:
         log.record("c", SAID, SlotSet("people", 4), SlotsDeclared((Slot("day"),)))
         conversation = log.conversation("c")
@@ -206,7 +206,7 @@ def test_what_there_is_not_is_named() -> None:
 
 
 @pytest.mark.parametrize("slot", ["first", "reset", "back", "often"])
-def test_a_long_conversation_is_not_read_for_it(monkeypatch: pytest.MonkeyPatch, slot: str) -> None:
+def test_why_does_not_read_a_long_conversation(monkeypatch: pytest.MonkeyPatch, slot: str) -> None:
     decoded: list[bytes] = []
     decode = rows._decoded
     with turnlog.open("memory:") as log:

@@ -1,1 +1,1 @@
-"""What can be said of a log afterwards: whether it is whole, and why things are as they are."""
+"""Audits of a log: whether it is whole, and why things are as they are."""

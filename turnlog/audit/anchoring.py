@@ -1,4 +1,4 @@
-"""Whether a log goes on from heads that were signed of it and kept elsewhere (ADR 18)."""
+"""Whether a log continues from heads that were signed earlier and stored elsewhere (ADR 18)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from turnlog.audit.fault import Fault, Tell
+from turnlog.audit.fault import Fault, Report
 from turnlog.domain.amounts import amount
 from turnlog.encoding.rows import decode_skeleton, is_commit, log_id_in
 from turnlog.errors import InvalidNote, StorageError
@@ -31,27 +31,31 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 _UNREADABLE = bytes(HASH_BYTES)
-"""In the place of the leaf of what is no row."""
+"""The leaf of an unreadable row."""
 
 
 class KeptHead(NamedTuple):
-    """A head, and the tiles that lie beside it, if any do."""
+    """A head, and the tiles next to it, if there are any."""
 
     signed: SignedCheckpoint
     tiles: Read | None = None
 
     @property
     def checkpoint(self) -> LogCheckpoint:
+        """The log's size and root at the head."""
         return self.signed.checkpoint
 
     @property
     def time(self) -> int | None:
-        """When it was signed at the latest, as witnesses say."""
+        """When it was signed at the latest, according to witnesses, UTC seconds; None without."""
         return max(self.signed.times, default=None)
 
 
 class Anchored(msgspec.Struct, frozen=True):
-    """position: up to which the log is as it was signed, -1 for none of it. after: rows behind."""
+    """How far the log agrees with its heads.
+
+    position: the last one that agrees; -1 if none does. after: the number of rows after it.
+    """
 
     heads: int
     position: int
@@ -64,7 +68,10 @@ def head_in(
     verifiers: Sequence[Verifier],
     authorities: Sequence[Certificate] = (),
 ) -> KeptHead:
-    """Raises InvalidNote, naming the file. authorities: whose timestamps beside it are believed."""
+    """The head in a file. Raises InvalidNote, naming the file.
+
+    authorities: whose timestamps next to the file are trusted.
+    """
     try:
         signed = checked(Note.parse(content), verifiers)
         if authorities and (stamp := timestamp.beside(file)).is_file():
@@ -72,26 +79,26 @@ def head_in(
             signed = signed._replace(times=(*signed.times, time))
     except InvalidNote as error:
         raise InvalidNote(f"{file}: {error}") from error
-    beside = next((folder for folder in file.resolve().parents if (folder / "tile").is_dir()), None)
-    return KeptHead(signed, None if beside is None else TileFolder(beside).tile)
+    folder = next((each for each in file.resolve().parents if (each / "tile").is_dir()), None)
+    return KeptHead(signed, None if folder is None else TileFolder(folder).tile)
 
 
-def check(recorder: Recorder, heads: Sequence[KeptHead], tell: Tell) -> Anchored:
-    """Tell where the log is not what the heads were signed of; whatever is stored, none is raised.
+def check(recorder: Recorder, heads: Sequence[KeptHead], report: Report) -> Anchored:
+    """Reports where the log differs from the heads. Any stored damage is reported, not raised.
 
     Reads the whole log in order of position.
     """
     with recorder.scan() as scan:
-        return _Anchoring(scan, recorder, heads, tell).check()
+        return _Anchoring(scan, recorder, heads, report).check()
 
 
 class _Anchoring:
     def __init__(
-        self, scan: Scan, recorder: Recorder, heads: Sequence[KeptHead], tell: Tell
+        self, scan: Scan, recorder: Recorder, heads: Sequence[KeptHead], report: Report
     ) -> None:
         self._scan = scan
         self._genesis = recorder.genesis
-        self._tell = tell
+        self._report = report
         self._origin = origin_of(log_id_in(recorder.genesis.skeleton))
         self._heads = sorted(heads, key=lambda head: head.checkpoint.size)
         self._backdated: tuple[Row, int] | None = None
@@ -106,7 +113,7 @@ class _Anchoring:
                 self._blame(head, ours, agreeing)
                 break
         if self._backdated is not None:
-            self._tell_backdated(*self._backdated)
+            self._report_backdated(*self._backdated)
         size = max((head.checkpoint.size for head in agreeing), default=0)
         return Anchored(len(self._heads), size - 1, self._size - size)
 
@@ -130,21 +137,21 @@ class _Anchoring:
             if time is not None and self._backdated is None and _is_backdated(row, time):
                 self._backdated = row, time
 
-    def _tell_backdated(self, row: Row, time: int) -> None:
+    def _report_backdated(self, row: Row, time: int) -> None:
         recorded = decode_skeleton(row.skeleton).recorded
         what = (
             f"position {row.position} says it was recorded at {recorded:.0f}, but a head of"
-            f" {time} does not have it: it was forged, or a clock was set back"
+            f" {time} does not contain it: it was forged, or a clock was set back"
         )
-        self._tell(_about(row, what))
+        self._report(_about(row, what))
 
     # --- heads ----------------------------------------------------------------------------------
 
     def _is_ours(self, head: KeptHead) -> bool:
         origin = head.checkpoint.origin
         if origin != self._origin:
-            what = f"the head is of the log {origin}, this one is {self._origin}"
-            self._tell(Fault(None, None, f"{what}: another log is in its place"))
+            what = f"the head belongs to the log {origin}, this one is {self._origin}"
+            self._report(Fault(None, None, f"{what}: another log is in its place"))
         return origin == self._origin
 
     def _agrees(self, tree: Tiles, head: KeptHead) -> bool:
@@ -154,14 +161,14 @@ class _Anchoring:
     def _blame(
         self, head: KeptHead, ours: Sequence[KeptHead], agreeing: Sequence[KeptHead]
     ) -> None:
-        """Tell where the log first differs from the oldest head that it does not agree with."""
+        """Reports where the log first differs from the oldest head that it does not agree with."""
         for kept in ours:
             for read in (kept.tiles, self._own_tiles()):
                 reference = _reference(read, kept.checkpoint) if read else None
                 if reference is not None and kept.checkpoint.size >= head.checkpoint.size:
-                    self._tell_first(reference)
+                    self._report_first(reference)
                     return
-        self._tell_range(head.checkpoint.size, agreeing)
+        self._report_range(head.checkpoint.size, agreeing)
 
     def _own_tiles(self) -> Read:
         view = StoredView(self._scan, TreeProjection.name)
@@ -174,40 +181,40 @@ class _Anchoring:
 
         return read
 
-    def _tell_first(self, reference: bytes) -> None:
-        """reference: the leaves that a head was signed of."""
+    def _report_first(self, reference: bytes) -> None:
+        """reference: the leaves under a head."""
         differing = list(_differing(self._leaves, reference))
-        there = [position for position in differing if position < self._size]
+        stored = [position for position in differing if position < self._size]
         signed = len(reference) // HASH_BYTES
-        if there:
-            many = f", and {amount(len(there) - 1, 'row')} behind it" if len(there) > 1 else ""
-            what = f"position {there[0]} is not the row that the head was signed of{many}"
-            self._tell(self._about_position(there[0], what))
+        if stored:
+            many = f" (and {amount(len(stored) - 1, 'row')} after it)" if len(stored) > 1 else ""
+            what = f"position {stored[0]} is not the row that was signed{many}"
+            self._report(self._about_position(stored[0], what))
         if signed > self._size:
-            self._tell_cut(signed)
+            self._report_cut(signed)
 
-    def _tell_cut(self, signed: int) -> None:
+    def _report_cut(self, signed: int) -> None:
         last = self._scan.last_position()
         if last >= self._size:
-            self._tell(Fault(None, None, f"there is no row at position {self._size}"))
+            self._report(Fault(None, None, f"position {self._size} has no row"))
             return
-        what = f"the log ends at position {last}, a head was signed of {signed - 1}"
-        why = "its tail was cut, or an older copy was put back"
-        self._tell(Fault(None, None, f"{what}: {why}"))
+        what = f"the log ends at position {last}, but a head was signed at {signed - 1}"
+        why = "its tail was cut, or an older copy was restored"
+        self._report(Fault(None, None, f"{what}: {why}"))
 
-    def _tell_range(self, size: int, agreeing: Sequence[KeptHead]) -> None:
+    def _report_range(self, size: int, agreeing: Sequence[KeptHead]) -> None:
         """With heads alone: between the newest that agrees and the oldest that does not."""
         before = [h.checkpoint.size for h in agreeing if h.checkpoint.size < size]
         first = max(before, default=0)
         if size > self._size:
-            self._tell_cut(size)
+            self._report_cut(size)
             return
         what = (
-            f"the log is not what its head of size {size} was signed of: the first row that is"
-            f" another one is at one of the positions {first} to {size - 1}"
+            f"the log differs from its head of size {size}: the first different row is at one of"
+            f" the positions {first} to {size - 1}"
         )
-        tiles = "with the tiles beside the note it could be said which"
-        self._tell(self._about_range(first, size - 1, f"{what}; {tiles}"))
+        tiles = "with the tiles next to the note, `verify` names it"
+        self._report(self._about_range(first, size - 1, f"{what}; {tiles}"))
 
     def _about_range(self, first: int, last: int, what: str) -> Fault:
         names = {row.conversation for row in _rows(self._scan, first - 1, last) if _has_name(row)}
@@ -236,7 +243,7 @@ def _has_name(row: Row) -> bool:
 
 
 def _rows(scan: Scan, after: int = 0, upto: int | None = None) -> Iterator[Row]:
-    """Those with a position; what somebody made of the others is no row of the log."""
+    """Rows with a position. Changed rows without one do not belong to the log."""
     last = scan.last_position() if upto is None else upto
     while after < last and (rows := scan.tail(after, min(BATCH_COMMITS, last - after))):
         for row in rows:
@@ -264,7 +271,7 @@ def _tiles_of(leaves: bytes) -> Read:
 
 
 def _reference(read: Read, head: LogCheckpoint) -> bytes | None:
-    """The leaves that a head was signed of; None where these tiles are not those."""
+    """The leaves under a head; None if these tiles do not match it."""
     leaves = b"".join(read(0, index) for index in range(-(-head.size // WIDTH)))
     leaves = leaves[: head.size * HASH_BYTES]
     if len(leaves) != head.size * HASH_BYTES:
@@ -274,7 +281,7 @@ def _reference(read: Read, head: LogCheckpoint) -> bytes | None:
 
 
 def _differing(leaves: bytes, others: bytes) -> Iterator[int]:
-    """Positions of leaves that are not equal, up to where the shorter of the two ends."""
+    """Positions of unequal leaves, up to the end of the shorter log."""
     for at in range(0, min(len(leaves), len(others)), HASH_BYTES):
         if leaves[at : at + HASH_BYTES] != others[at : at + HASH_BYTES]:
             yield at // HASH_BYTES

@@ -1,4 +1,4 @@
-"""What stands apart from the rows: whether each event's is there, whole, and nothing else."""
+"""Verifies attachments: that each named one is stored whole, and no other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from turnlog.audit.fault import Fault, Tell
+from turnlog.audit.fault import Fault, Report
 from turnlog.errors import StorageError
 from turnlog.storage.contents import CHUNK, CHUNKS_AT_ONCE
 from turnlog.storage.lookups import attachment_name, stream_secret
@@ -20,7 +20,7 @@ from turnlog.storage.subscription import batches
 
 
 class Named(msgspec.Struct, frozen=True):
-    """What the first event that names an attachment says of it. secret: what it is named with."""
+    """An attachment as the first event that names it describes it. secret: keys its name."""
 
     length: int
     conversation: str | None
@@ -29,49 +29,49 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class Attached:
-    """What the rows of a log name, by name. secret: the log's."""
+    """The attachments that a log's rows name, by name. secret: the log's."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self.names: dict[str, Named] = {}
 
     def add(self, row: Row, event: int) -> None:
-        """What a row names; event: number of its first."""
-        with suppress(StorageError):  # what cannot be read is told by whoever folds it
+        """Adds the attachments of a row. event: the number of its first event."""
+        with suppress(StorageError):  # the chain check reports unreadable rows
             for attachment in row.attachments():
                 secret = stream_secret(self._secret, row.owner)
                 named = Named(attachment.length, row.conversation, event, secret)
                 self.names.setdefault(attachment.name, named)
 
 
-def check_all(scan: Scan, names: dict[str, Named], tell: Tell) -> None:
-    """Every attachment that is named, and that no other is stored."""
+def check_all(scan: Scan, names: dict[str, Named], report: Report) -> None:
+    """Checks every named attachment, and reports stored ones that no event names."""
     stored = scan.attachment_names()
-    check_some(scan, names, tell)
+    check_some(scan, names, report)
     unnamed = [name for name in stored if _key(name) not in names]
     later = _named_later(scan) if unnamed else set()
     for name in unnamed:
         chunks = scan.chunks(name, AHEAD, 1)
         if _key(name) not in later and chunks and chunks[0].number != AHEAD:
             what = f"attachment {_key(name)[:16]}… is stored, but no event names it"
-            tell(Fault(None, None, what))
+            report(Fault(None, None, what))
 
 
 def _key(name: Any) -> str:
-    """As events have it; what somebody made of it may be of any type."""
+    """The name as in events. In a changed log it may be of any type."""
     return name.hex() if isinstance(name, bytes) else repr(name)
 
 
 def _named_later(scan: Scan) -> set[str]:
-    """What rows name that came while the log was read."""
+    """Names in rows that were recorded while the log was read."""
     rows = (row for later in batches(scan, scan.last_position()) for row in later)
     return {attachment.name for row in rows for attachment in row.attachments()}
 
 
-def check_some(reader: Reader, names: dict[str, Named], tell: Tell) -> None:
-    """Attachments that are named, and nothing else."""
+def check_some(reader: Reader, names: dict[str, Named], report: Report) -> None:
+    """Checks the named attachments."""
     for key, named in names.items():
-        _check(key, named, _chunks(reader, bytes.fromhex(key)), tell)
+        _check(key, named, _chunks(reader, bytes.fromhex(key)), report)
 
 
 def _chunks(reader: Reader, name: bytes) -> Iterator[BlobChunk]:
@@ -81,27 +81,27 @@ def _chunks(reader: Reader, name: bytes) -> Iterator[BlobChunk]:
         first = found[-1].number + 1
 
 
-def _check(key: str, named: Named, chunks: Iterable[BlobChunk], tell: Tell) -> None:
+def _check(key: str, named: Named, chunks: Iterable[BlobChunk], report: Report) -> None:
     if (what := _fault(key, named, chunks)) is not None:
-        tell(Fault(named.conversation, named.event, f"attachment {key[:16]}… {what}"))
+        report(Fault(named.conversation, named.event, f"attachment {key[:16]}… {what}"))
 
 
 def _fault(key: str, named: Named, chunks: Iterable[BlobChunk]) -> str | None:
-    """What is wrong with an attachment, which is read a chunk at a time."""
+    """What is wrong with an attachment. Reads one chunk at a time."""
     hashed, length, due = hashlib.sha256(), 0, 0
     for chunk in chunks:
         if not has_types(chunk):
-            return f"has a chunk, {chunk.number!r:.40}, of which a column is not of its type"
+            return f"has chunk {chunk.number!r:.40}, with a column of the wrong type"
         if chunk.number != due:
-            return f"has chunk {chunk.number}, where {due} was due"
+            return f"has chunk {chunk.number} instead of {due}"
         if length >= named.length and due:
-            return f"has chunk {chunk.number}, which is too much"
+            return f"has chunk {chunk.number}, beyond its length"
         if len(chunk.content) != min(CHUNK, named.length - length):
-            return f"is not what was recorded: chunk {chunk.number} has another length"
+            return f"is not what was recorded: chunk {chunk.number} has the wrong length"
         hashed.update(chunk.content)
         length, due = length + len(chunk.content), due + 1
     if not due:
-        return "is not there"
+        return "is missing"
     if length < named.length:
         return f"is cut off after {length:,} of {named.length:,} bytes"
     if attachment_name(named.secret, hashed.digest()).hex() != key:
@@ -110,7 +110,7 @@ def _fault(key: str, named: Named, chunks: Iterable[BlobChunk]) -> str | None:
 
 
 def sweep(transaction: Transaction) -> int:
-    """Drop what no event names; how many attachments there were."""
+    """Drops attachments that no event names, and counts them."""
     if not (unnamed := {*transaction.attachment_names()}):
         return 0
     for rows in batches(transaction):

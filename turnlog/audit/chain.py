@@ -1,4 +1,4 @@
-"""One stream checked against its own events: rows, head, snapshots and keys."""
+"""Checks one stream: its rows, and the head, snapshots and keys that follow from them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from turnlog.audit.attachments import Attached
-from turnlog.audit.fault import Fault, Tell, named
+from turnlog.audit.fault import Fault, Report, named
 from turnlog.audit.key_sums import KeySums
 from turnlog.domain.commit import Commit
 from turnlog.domain.events import Event
@@ -24,18 +24,18 @@ from turnlog.storage.rows import Head, Row, SealedRow, Snapshot, Stream, has_typ
 
 
 class Chain:
-    """Takes the rows of a stream, oldest first, then compares what is derived from them.
+    """Takes the rows of a stream, oldest first, then compares the derived tables with them.
 
-    checkpoint: position up to which heads, keys and snapshots have come. begins: what the first
-    row goes on from, None where nobody can say.
+    checkpoint: the position of heads, keys and snapshots. begins: the digest that the first row
+    must follow; None if it is unknown.
     """
 
     def __init__(
-        self, conversation: str, stream: Stream | None, scan: Scan, checkpoint: int, tell: Tell,
+        self, conversation: str, stream: Stream | None, scan: Scan, checkpoint: int, report: Report,
         *, begins: bytes | None, keys: KeySums, attached: Attached,
     ) -> None:  # fmt: skip
         self.conversation = conversation
-        self._tell = tell
+        self._report = report
         self._scan = scan
         self._checkpoint = checkpoint
         self._stream = stream
@@ -68,17 +68,18 @@ class Chain:
         return None
 
     def fault(self, what: str, event: int | None = None) -> None:
-        self._tell(Fault(named(self.conversation), event, what))
+        """Reports a fault of this conversation."""
+        self._report(Fault(named(self.conversation), event, what))
 
     def take(self, row: Row) -> None:
-        """One more row; what is wrong with it is told."""
+        """Checks one more row and reports its faults."""
         if self._last is None and has_types(row):
             self._begin_fork(row)
         here = self.events + 1
         if self._due is None and self._is_behind(row):
             self._due, self._due_state = self._due_head(), self._state and self._state.copy()
         if not (is_sound := has_types(row)):
-            self.fault(f"version {row.version!r}: a column is not of its type", here)
+            self.fault(f"version {row.version!r}: a column has the wrong type", here)
             self._state = None
         else:
             self._link(row, here)
@@ -89,13 +90,13 @@ class Chain:
         self._last, self._is_sound = row, is_sound
         self.digest = digest_of(row)
         if isinstance(row, SealedRow) and self.digest not in (row.seal, None):
-            what = f"version {row.version!r} does not have the digest that is kept beside it"
+            what = f"version {row.version!r} does not match the digest stored with it"
             self.fault(what, here)
         if self._due is not None and self._head is not None and row.version == self._head.version:
             self._due, self._due_state = self._due_head(), self._state and self._state.copy()
 
     def later_rows(self) -> Sequence[Row]:
-        """Those recorded since, where what was read of the derived tables knows more of them."""
+        """Rows recorded since, if the derived tables that were read already know them."""
         head, last = self._head, self._last
         if last is None or not has_types(last) or (head is not None and not has_types(head)):
             return ()
@@ -107,7 +108,7 @@ class Chain:
         return self._scan.rows(last.stream, last.version)
 
     def _begin_fork(self, row: Row) -> None:
-        """Begin where the origin of a fork was, if the first row's events are not the first."""
+        """Begins in the origin's past if the stream is a fork."""
         try:
             shared = decode_skeleton(row.skeleton).first_event - 1 if is_commit(row.topic) else 0
             if shared < 1:
@@ -115,22 +116,22 @@ class Chain:
             history = self._history
             held, state = history.holding(shared), history.state(shared)
         except (StorageError, OutOfRange, TypeError, ValueError, LookupError) as error:
-            self.fault(f"what it is a fork of cannot be read: {error}", 1)
+            self.fault(f"its origin cannot be read: {error}", 1)
             return
         self.digest = self._begins = held.digest()
         self.events = self.shared = self._newest_snapshot = shared
         if held.position >= row.position:
-            what = f"the row that it goes on from stands at position {held.position}"
-            self.fault(f"{what}, its own first at {row.position}", shared + 1)
+            what = f"the origin's row that it continues from is at position {held.position}"
+            self.fault(f"{what}, its own first row at {row.position}", shared + 1)
         self._folded = Fold(lambda: self._readable(shared), state, past(history, state))
         self._state = self._folded.state
 
     def _is_behind(self, row: Row) -> bool:
-        """Whether the derived tables need not know of the row yet."""
+        """Whether the derived tables may still lack the row."""
         return isinstance(row.position, int) and row.position > self._checkpoint
 
     def _check_content(self, row: Row, here: int) -> None:
-        """What the digest does not cover where commitments are stored beside their content."""
+        """Compares stored commitments with the content, which the digest does not cover."""
         try:
             if row.commitments and disagreements(row.commitments, row.parts):
                 self.fault(f"version {row.version}: an event is not what was recorded", here)
@@ -148,18 +149,18 @@ class Chain:
                 f"{what}: one of the two was changed, or rows between were removed",
                 self._began or here,
             )
-        if row.position < 1:  # nobody who reads in order of position comes by it
-            self.fault(f"version {row.version} stands at position {row.position}", here)
+        if row.position < 1:  # readers in order of position never see it
+            self.fault(f"version {row.version} is at position {row.position}", here)
         if last is None:
             if row.version > 1 or row.version < int(is_commit(row.topic)):
                 self.fault(f"the first row has version {row.version}", here)
             return
-        if not self._is_sound:  # the row before
+        if not self._is_sound:  # the previous row
             return
         if row.version != last.version + 1:
             self.fault(f"version {row.version} comes after version {last.version}", here)
         if row.position <= last.position:
-            what = f"version {row.version} stands at position {row.position}"
+            what = f"version {row.version} is at position {row.position}"
             self.fault(f"{what}, the version before it at {last.position}", here)
 
     def _fold(self, row: Row, here: int) -> None:
@@ -180,22 +181,22 @@ class Chain:
     def _take(self, events: Sequence[Event]) -> None:
         try:
             self._folded.take(events)
-        except LookupError:  # what it goes back to is not there in order, which was told
+        except LookupError:  # rewinds to an event that is missing, which was reported
             self._state = None
 
     def _readable(self, after: int = 0) -> Iterator[Event]:
-        """Its events, up to the first that cannot be read."""
+        """Its events, up to the first unreadable one."""
         with suppress(StorageError):
             yield from self._history.events(after, contents=BARE)
 
     def _check_numbers(self, commit: Commit, here: int) -> None:
         if commit.first_event != here:
             what = f"version {commit.version} begins with event {commit.first_event}"
-            self.fault(f"{what}, where {here} was due", here)
+            self.fault(f"{what} instead of {here}", here)
             self._state = None
         elif self._state is not None and commit.first_turn != self._state.turn:
             what = f"version {commit.version} begins after turn {commit.first_turn}"
-            self.fault(f"{what}, where {self._state.turn} was due", here)
+            self.fault(f"{what} instead of {self._state.turn}", here)
 
     def _compare_snapshot(self, row: Row) -> None:
         snapshot = self._snapshots.pop(row.version, None)
@@ -207,13 +208,15 @@ class Chain:
             self._newest_snapshot,
         )  # fmt: skip
         for column in _differing(snapshot._replace(state=b""), expected):
-            self.fault(f"the snapshot of version {row.version} has another {column}", self.events)
+            self.fault(
+                f"the snapshot of version {row.version} has a different {column}", self.events
+            )
         if not same_state(snapshot.state, state):
-            self.fault(f"the snapshot of version {row.version} has another state", self.events)
+            self.fault(f"the snapshot of version {row.version} has a different state", self.events)
         self._newest_snapshot = state.event
 
     def finish(self) -> None:
-        """Compare the head, and name the snapshots that no row answers to."""
+        """Compares the head, and reports snapshots without a row."""
         for version in self._snapshots if self._state is not None else ():
             self.fault(f"a snapshot of version {version!r} has no row", None)
         if self._last is None:
@@ -233,16 +236,16 @@ class Chain:
                 due = due._replace(snapshot=head.snapshot)  # the deletion may have dropped it
             self._compare(head, due)
             if state is not None and not same_state(head.state, state):
-                self.fault("the head's state is not what its events give", self.events)
+                self.fault("the head's state does not follow from its events", self.events)
 
     def _is_newest_life(self) -> bool:
         if self._stream is not None and self._stream.name is None:
-            return False  # its id was dropped, and all that is derived with it
+            return False  # its id was dropped, with all derived data
         newest = self._scan.stream(self.conversation)
         return self._stream is None or newest is None or newest.stream == self._stream.stream
 
     def _due_head(self) -> Head:
-        """The head that the rows so far give."""
+        """The head that follows from the rows so far."""
         last, state = self._last, self._state or State()
         stream, life, owner, _ = self._stream or Stream(0, 1, b"", None)
         if last is None:
@@ -262,11 +265,11 @@ class Chain:
                 else f" ({stored!r:.40}) than its rows say ({wanted!r:.40})"
             )
             why = "the head was changed, or rows were cut off"
-            self.fault(f"the head has another {column}{what}: {why}", self.events)
+            self.fault(f"the head has a different {column}{what}: {why}", self.events)
 
 
 def check(chain: Chain, rows: Iterable[Row]) -> int:
-    """Tell the faults of a stream's rows and of what is derived; the number of its own events."""
+    """Reports the faults of a stream and of what is derived from it; counts its own events."""
     for row in rows:
         chain.take(row)
     for row in chain.later_rows():
@@ -276,6 +279,7 @@ def check(chain: Chain, rows: Iterable[Row]) -> int:
 
 
 def digest_of(row: Row) -> bytes | None:
+    """The row's digest; None for a row that was changed so that it has none."""
     try:
         return row.digest()
     except (TypeError, ValueError, OverflowError, AttributeError, StorageError):
@@ -291,7 +295,7 @@ def _differing(stored: Head | Snapshot, expected: Head | Snapshot) -> list[str]:
 
 
 def same_state(stored: object, state: State) -> bool:
-    """Whether stored bytes hold the state; those of an older version may be shorter."""
+    """Whether stored bytes encode the state; those of an older version may be shorter."""
     encoded = binary.encode_state(state)
     if stored == encoded:
         return True

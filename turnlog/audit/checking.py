@@ -1,4 +1,4 @@
-"""Checking the proof of a turn, without the log."""
+"""Checks the proof of a turn, without the log."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from turnlog.proof.turn_proof import check as check_turn
 def check(
     proof: bytes, sidecar: bytes, heads: Iterable[bytes], verifiers: Sequence[Verifier]
 ) -> ProvenTurn:
-    """What a proof shows. heads: kept elsewhere, which it has to agree with.
+    """What a proof shows. heads: stored elsewhere; the proof must agree with them.
 
-    Raises InvalidProof or InvalidNote where it shows nothing.
+    Raises InvalidProof or InvalidNote if it proves nothing.
     """
     proven = check_turn(InclusionProof.parse(proof), Sidecar.parse(sidecar), verifiers)
     for head in heads:
@@ -29,11 +29,11 @@ def check(
 def _agree(turn: ProvenTurn, kept: LogCheckpoint) -> None:
     proven = turn.head.checkpoint
     if proven.origin != kept.origin:
-        raise InvalidProof(f"the head that was kept is of the log {kept.origin}, not of this one")
+        raise InvalidProof(f"the stored head belongs to the log {kept.origin}, not to this one")
     if any(each.size == kept.size and each.leads(kept, proven) for each in turn.sidecar.goes_on):
         return
     if proven.size != kept.size:
-        sizes = f"it is under a head of size {proven.size}, and one of {kept.size} was kept"
-        raise InvalidProof(f"{sizes}: make the proof with `prove --head` of that one")
+        sizes = f"the proof has a head of size {proven.size}, the stored head has size {kept.size}"
+        raise InvalidProof(f"{sizes}; make the proof with `prove --head` and the stored head")
     if proven != kept:
-        raise InvalidProof("its head is not the one that was kept, though both are signed")
+        raise InvalidProof("its head is not the stored head of that size, though both are signed")

@@ -1,8 +1,8 @@
 """What the AI Act and the GDPR ask of a log of conversations, checked on this one.
 
-Each line says what an article asks for and whether the log shows it. It is no legal advice: which
-articles apply, and whether they are met by what is outside the log, is for people to judge. The
-texts are those of November 2026.
+Each line says what an article asks for and whether the log shows it. This is not legal advice:
+people must judge which articles apply, and whether something outside the log meets them. The texts
+are those of November 2026.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ SATISFIED, NOT, UNDECIDABLE = "satisfied", "not satisfied", "not decidable from 
 
 
 class ArticleFinding(NamedTuple):
-    """verdict: satisfied, not satisfied, or not decidable from the log; evidence: why."""
+    """One article's result.
+
+    verdict: satisfied, not satisfied, or not decidable from the log. evidence: why.
+    """
 
     article: str
     asks: str
@@ -30,11 +33,12 @@ class ArticleFinding(NamedTuple):
     evidence: str
 
     def as_dict(self) -> dict[str, Any]:
+        """The line that `turnlog comply --json` prints."""
         return self._asdict()
 
 
 class _Looked(NamedTuple):
-    """All that the checks look at."""
+    """The input of all checks."""
 
     seen: Evidence
     verified: Verification
@@ -46,7 +50,7 @@ _Check = Callable[[_Looked], tuple[str, str]]
 
 
 def findings(log: Any) -> Iterator[ArticleFinding]:
-    """One for each article, in order; reads and verifies the whole log first."""
+    """One finding for each article, in order. Reads and verifies the whole log first."""
     rules, erasing = rules_in_force(log).rules, unfinished(log.store.reader).open is not None
     looked = _Looked(evidence(log), verify(log.store), rules, erasing)
     for article, asks, check in CHECKS:
@@ -61,11 +65,11 @@ def _recorded(looked: _Looked) -> tuple[str, str]:
     if seen.first is None or seen.last is None:
         return UNDECIDABLE, "nothing is recorded yet"
     lost = seen.counts["TailLost"]
-    told = f"{amount(verified.events, 'event')} from {when(seen.first)} to {when(seen.last)}"
+    span = f"{amount(verified.events, 'event')} from {when(seen.first)} to {when(seen.last)}"
     if lost or not verified.ok:
         faults = amount(len(verified.faults), "fault")
-        return NOT, f"{told}; {faults}, ends lost: {lost} (turnlog verify)"
-    return SATISFIED, f"{told}, without a gap or a fault"
+        return NOT, f"{span}; {faults}, ends lost: {lost} (turnlog verify)"
+    return SATISFIED, f"{span}, without a gap or a fault"
 
 
 def _versions(looked: _Looked) -> tuple[str, str]:
@@ -77,14 +81,16 @@ def _versions(looked: _Looked) -> tuple[str, str]:
         for c in seen.changes[:SHOWN]
     )
     more = f" (the first {SHOWN})" if len(seen.changes) > SHOWN else ""
-    told = f"{amount(len(seen.changes), 'change')} of version{more}{': ' if points else ''}{points}"
+    changes = (
+        f"{amount(len(seen.changes), 'change')} of version{more}{': ' if points else ''}{points}"
+    )
     if seen.unversioned:
-        return NOT, f"{seen.unversioned:,} of {amount(seen.answers, 'answer')} name none; {told}"
-    return SATISFIED, f"all of {amount(seen.answers, 'answer')} name one; {told}"
+        return NOT, f"{seen.unversioned:,} of {amount(seen.answers, 'answer')} name none; {changes}"
+    return SATISFIED, f"all of {amount(seen.answers, 'answer')} name one; {changes}"
 
 
 SHOWN = 10
-"""Points of change, or conversations, that a line names at most."""
+"""The most points of change, or conversations, that a line names."""
 
 
 def _named(versions: Any) -> str:
@@ -95,14 +101,14 @@ def _named(versions: Any) -> str:
 def _monitored(looked: _Looked) -> tuple[str, str]:
     outcomes = looked.seen.counts["OutcomeRecorded"]
     if not looked.seen.conversations:
-        return UNDECIDABLE, "there is no conversation yet"
+        return UNDECIDABLE, "no conversation yet"
     if not outcomes:
         return NOT, "no outcome of a conversation is recorded"
     return SATISFIED, f"{amount(outcomes, 'outcome')} recorded (turnlog audit --period)"
 
 
 def _counted(kind: str, noun: str, said: str, none: str) -> _Check:
-    """Satisfied where there are events of a type."""
+    """Satisfied if events of a type are recorded."""
 
     def check(looked: _Looked) -> tuple[str, str]:
         found = looked.seen.counts[kind]
@@ -122,11 +128,11 @@ def _always(why: str) -> _Check:
 def _oversight(looked: _Looked) -> tuple[str, str]:
     seen = looked.seen
     if not seen.oversight:
-        return UNDECIDABLE, "nobody has stepped in, approved or taken over yet"
-    told = f"{amount(seen.oversight, 'act')} of oversight"
+        return UNDECIDABLE, "no one has stepped in, approved or taken over yet"
+    acts = f"{amount(seen.oversight, 'act')} of oversight"
     if seen.unnamed:
-        return NOT, f"{told}, {seen.unnamed:,} of them without a person's name as actor"
-    return SATISFIED, f"{told}, each by a named person"
+        return NOT, f"{acts}, {seen.unnamed:,} of them without a person's name as actor"
+    return SATISFIED, f"{acts}, each by a named person"
 
 
 SIX_MONTHS = 183 * 86_400.0
@@ -144,12 +150,12 @@ def _kept(looked: _Looked) -> tuple[str, str]:
 def _disclosed(looked: _Looked) -> tuple[str, str]:
     without, all = looked.seen.undisclosed, looked.seen.conversations
     if not all:
-        return UNDECIDABLE, "there is no conversation yet"
-    told = f"conversations without: {len(without):,} of {all:,}"
+        return UNDECIDABLE, "no conversation yet"
+    count = f"conversations without: {len(without):,} of {all:,}"
     if without:
         named = ", ".join(map(repr, without[:SHOWN]))
-        return NOT, f"{told} ({named}{', …' if len(without) > SHOWN else ''})"
-    return SATISFIED, told
+        return NOT, f"{count} ({named}{', …' if len(without) > SHOWN else ''})"
+    return SATISFIED, count
 
 
 # --- GDPR ---------------------------------------------------------------------------------------
@@ -171,7 +177,7 @@ def _restricted(looked: _Looked) -> tuple[str, str]:
     return SATISFIED, f"{amount(now, 'conversation')} restricted now; lifted: {lifted:,}"
 
 
-def _told(looked: _Looked) -> tuple[str, str]:
+def _recipients(looked: _Looked) -> tuple[str, str]:
     seen = looked.seen
     exports = sum(seen.recipients.values())
     if not exports:
@@ -201,7 +207,7 @@ CHECKS: tuple[tuple[str, str, _Check], ...] = (
         _outside("the catalogue of events is docs/events.md; where it is kept is not in the log"),
     ),
     ("AI Act 19(1), 26(6)", "logs are kept for six months at least", _kept),
-    ("AI Act 50(1)", "people are told that it is an AI, at the first interaction", _disclosed),
+    ("AI Act 50(1)", "people learn at the first interaction that it is an AI", _disclosed),
     (
         "AI Act 86", "an individual decision can be explained",
         _always("turnlog why, turnlog audit and turnlog subject --letter explain from the record"),
@@ -223,7 +229,7 @@ CHECKS: tuple[tuple[str, str, _Check], ...] = (
     ),
     ("GDPR 17", "erasure without undue delay", _erased),
     ("GDPR 18", "restriction", _restricted),
-    ("GDPR 19", "recipients are known", _told),
+    ("GDPR 19", "recipients are known", _recipients),
     ("GDPR 20", "a structured, common, machine-readable copy", _always("turnlog subject: JSON")),
     (
         "GDPR 22(3)", "a person can step in",
@@ -233,4 +239,4 @@ CHECKS: tuple[tuple[str, str, _Check], ...] = (
         ),
     ),
 )  # fmt: skip
-"""Article, what it asks for, and how this log shows it."""
+"""Article, what it asks for, and the check of this log."""

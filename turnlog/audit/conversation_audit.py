@@ -1,4 +1,4 @@
-"""A conversation as an auditor looks at it: what was recorded, and what is wrong with it."""
+"""A conversation for an auditor: what was recorded, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from turnlog.errors import StorageError
 
 
 class ConversationAudit(msgspec.Struct, frozen=True):
-    """events: as far as they can be read, oldest first. reads: who looked, where the log keeps it.
-    exports: who received it.
+    """events: those that can be read, oldest first. exports: who received the conversation.
+
+    reads: who read it, if the log records that.
     """
 
     id: str
@@ -29,7 +30,7 @@ class ConversationAudit(msgspec.Struct, frozen=True):
 
 
 def audited(log: Any, id: str, *, deleted: bool = False) -> ConversationAudit:
-    """deleted: also where it is deleted. Raises UnknownConversation."""
+    """The audit of a conversation. deleted: also if it is deleted. Raises UnknownConversation."""
     verification = verify(log.store, [id])
     events: list[Any] = []
     try:

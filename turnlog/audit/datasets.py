@@ -1,4 +1,4 @@
-"""Which exports went to whom, and which of them hold what is of one person."""
+"""Recorded exports: who received them, and which contain a person's data."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from turnlog.storage.lookups import commitment_of
 
 
 class Dataset(msgspec.Struct):
-    """An export as the log recorded it. manifest: SHA-256 of its manifest; conversations: how many
-    are in it.
-    """
+    """An export as the log recorded it. manifest: SHA-256 of its manifest."""
 
     export: str | None
     time: float
@@ -32,18 +30,22 @@ class Dataset(msgspec.Struct):
 
     @property
     def conversations(self) -> int:
+        """How many conversations it contains."""
         return len(self.streams)
 
 
 class PersonShare(msgspec.Struct, frozen=True):
-    """What of an export is one person's: ids that the log has, and how many it erased."""
+    """A person's part of an export.
+
+    theirs: ids that the log still has. erased: how many it erased.
+    """
 
     theirs: list[str]
     erased: int
 
 
 def datasets(log: Any) -> list[Dataset]:
-    """Oldest first."""
+    """All recorded exports, oldest first."""
     found: dict[tuple[int, str | None], Dataset] = {}
     for recorded in newest_first(log.store.reader, [ConversationExported]):
         event: Any = recorded.event
@@ -59,9 +61,9 @@ def datasets(log: Any) -> list[Dataset]:
 
 
 def with_person(log: Any, person: str) -> Iterator[tuple[Dataset, PersonShare]]:
-    """Those that hold a conversation with the person, erased ones too.
+    """The exports that contain a conversation with the person, even an erased one.
 
-    Raises UnknownPerson for one whom the log neither knows nor erased.
+    Raises UnknownPerson for someone whom the log neither knows nor erased.
     """
     streams = _streams_of(log, person)
     for dataset in datasets(log):
@@ -79,7 +81,7 @@ def _streams_of(log: Any, person: str) -> frozenset[int]:
 
 
 def _erasures(log: Any, ids: frozenset[str]) -> Iterator[set[int]]:
-    """Of each erasure of one of these, what went."""
+    """The erased streams of each erasure of one of these ids."""
     for recorded in newest_first(log.store.reader, [ErasureRecorded]):
         event: Any = recorded.event
         if not ids.isdisjoint(event.ids):

@@ -1,4 +1,4 @@
-"""A sealed log without its keys: whether its chain is whole, by the commitments that it stores."""
+"""Verifies the chain of a sealed log without its keys, by the stored commitments."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from turnlog.storage.rows import Genesis, Head, Row, SealedRow, Stream, has_type
 
 
 def verify_digests(recorder: Recorder) -> Verification:
-    """Check rows, heads and checkpoints by their digests; nothing of what was said is opened.
+    """Checks rows, heads and checkpoints by their digests. Opens no content.
 
-    What only the keys show is not found: a sealed part, head or entry that was changed itself.
+    Does not find a change inside a sealed part, head or entry: that takes the keys.
     """
     verification, end = Verification(), End(recorder)
     with recorder.scan() as scan:
         _Digests(scan, recorder.genesis, verification).all()
         for complaint in scan.complaints():
-            verification.tell(Fault(None, None, complaint))
+            verification.report(Fault(None, None, complaint))
         if (what := end.missed(scan)) is not None:
-            verification.tell(Fault(None, None, what))
+            verification.report(Fault(None, None, what))
     return verification
 
 
@@ -49,31 +49,31 @@ class _Digests:
         streams: dict[Any, Stream] = {stream.stream: stream for stream in scan.every(Stream)}
         for number, rows in groupby(scan.every(Row), key=attrgetter("stream")):
             if number not in streams:
-                self._tell(None, "rows belong to no stream: what names them was removed")
+                self._report(None, "rows have no stream: the stream was removed")
             self._stream(rows)
         if self._rows != (last := scan.last_position()):
-            self._tell(None, f"the log's last position is {last}, but it has {self._rows} rows")
+            self._report(None, f"the log's last position is {last}, but it has {self._rows} rows")
         self._begins(streams)
         self._heads(scan.every(Head))
         for number in streams.keys() - self._newest.keys():
             if not scan.rows(number, 0, None, 1):
-                self._tell(None, f"stream {number!r} has no rows: they were cut off")
-        check_checkpoints(scan, self._found.tell)
+                self._report(None, f"stream {number!r} has no rows: they were cut off")
+        check_checkpoints(scan, self._found.report)
 
-    def _tell(self, row: Row | None, what: str) -> None:
+    def _report(self, row: Row | None, what: str) -> None:
         where = f"stream {row.stream:012x}, version {row.version}: " if row else ""
-        self._found.tell(Fault(None, None, f"{where}{what}"))
+        self._found.report(Fault(None, None, f"{where}{what}"))
 
     def _stream(self, rows: Iterable[Row]) -> None:
         before: Row | None = None
         events = 0
         for row in rows:
             if not has_types(row):
-                self._tell(None, f"position {row.position!r}: a column is not of its type")
+                self._report(None, f"position {row.position!r}: a column has the wrong type")
                 return
             self._rows += row.position <= self._scan.last_position()
             for what in self._faults(before, row):
-                self._tell(row, what)
+                self._report(row, what)
             events += len(_tags(row))
             before = row
         if before is not None:
@@ -86,14 +86,14 @@ class _Digests:
         if before is None:
             self._begun[row.previous] = row, _first(row)
             if row.version > 1:
-                yield "is the first that is there"
+                yield "is the first stored row"
         else:
             if row.previous != digest_of(before):
                 yield "does not follow from the row before it: one of the two was changed"
             if row.version != before.version + 1 or row.position <= before.position:
                 yield f"comes after version {before.version}, at position {row.position}"
         if isinstance(row, SealedRow) and digest_of(row) not in (row.seal, None):
-            yield "does not have the digest that is kept beside it"
+            yield "does not match the digest stored with it"
         due = len(_tags(row)) + _keys(row)
         if (
             encoding.is_commit(row.topic)
@@ -103,26 +103,26 @@ class _Digests:
             yield "does not have a commitment for each event and key"
 
     def _begins(self, streams: dict[Any, Stream]) -> None:
-        """What first rows go on from: genesis, the life before, or a row of a fork's origin."""
+        """Checks what first rows follow: genesis, the life before, or a row of a fork's origin."""
         ends = {digest_of(row) for row in self._newest.values()} | {self._genesis.digest}
         waiting = {digest: begun for digest, begun in self._begun.items() if digest not in ends}
         if any(first > 1 for _, first in waiting.values()):
             for row in self._scan.every(Row):
                 waiting.pop(digest_of(row) or b"", None)
         for row, _ in waiting.values():
-            self._tell(row, "does not go on from anything that is there")
+            self._report(row, "does not continue from any stored row")
 
     def _heads(self, heads: Iterable[Head]) -> None:
         for head in heads:
             if not has_types(head):
-                self._tell(None, f"a head of stream {head.stream!r}: a column is not of its type")
+                self._report(None, f"a head of stream {head.stream!r}: a column has the wrong type")
                 continue
             rows = self._scan.rows(head.stream, head.version - 1, head.version)
             if not rows or (head.position, head.digest) != (rows[0].position, digest_of(rows[0])):
                 what = (
-                    f"the head of stream {head.stream:012x} is not that of version {head.version}"
+                    f"the head of stream {head.stream:012x} does not match version {head.version}"
                 )
-                self._tell(None, f"{what}: it was changed, or rows were cut off")
+                self._report(None, f"{what}: it was changed, or rows were cut off")
 
 
 def _tags(row: Row) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What a log shows of how a bot is run: gone through once, for the checks of `compliance`."""
+"""How a bot is run, as far as its log shows: read once, for the checks of `compliance`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from turnlog.domain.streams import UPKEEP
 ANSWERS = (e.BotUttered, e.MessageRegenerated)
 OVERSIGHT = (e.AgentUttered, e.MessageEdited, e.ApprovalGiven, e.HandoverStarted)
 UNNAMED = {"user", "bot", "agent", "tool", "system"}
-"""Actors that name a role and no person."""
+"""Actors that name a role instead of a person."""
 
 
 class VersionChange(NamedTuple):
-    """From here on another version ran; time: the log's clock, UTC seconds."""
+    """From this event on another version ran. time: the log's clock, UTC seconds."""
 
     conversation: str
     event: int
@@ -30,12 +30,12 @@ class VersionChange(NamedTuple):
 
 
 class Evidence(msgspec.Struct):
-    """Counted over all conversations but trial forks, deleted ones left out.
+    """Counts over all conversations, without trial forks and deleted ones.
 
     first, last: of the log's clock, UTC seconds. undisclosed: conversations in which the bot
     answered before it said that it is an AI. unversioned: answers without versions. unnamed: acts
-    of oversight by nobody in particular, and hand-overs to nobody. restricted: conversations that
-    are only kept, which are counted nowhere else.
+    of oversight by an unnamed person, and hand-overs to no one. restricted: conversations under
+    restriction, which are counted nowhere else.
     """
 
     first: float | None = None
@@ -56,7 +56,7 @@ class Evidence(msgspec.Struct):
 
 
 def evidence(log: Any) -> Evidence:
-    """Reads the whole log once."""
+    """The evidence in a log, which it reads once."""
     found = Evidence()
     changing: list[tuple[float, str, int, Versions]] = []
     for id in log.ids(trials=False):
@@ -72,7 +72,7 @@ def evidence(log: Any) -> Evidence:
 def _add_conversation(
     found: Evidence, id: str, events: Iterable[RecordedEvent]
 ) -> Iterator[tuple[float, str, int, Versions]]:
-    """What ran, at each event that says it."""
+    """The versions that ran, at each event that names them."""
     disclosed = answered_before = False
     for recorded in events:
         event = recorded.event
@@ -107,7 +107,7 @@ def _add(found: Evidence, recorded: RecordedEvent) -> None:
 
 
 def _changes(ran: list[tuple[float, str, int, Versions]]) -> Iterator[VersionChange]:
-    """Each time that another version ran than before, in order of the log's clock."""
+    """Each change of version, in order of the log's clock."""
     before: Versions | None = None
     for time, conversation, event, versions in sorted(ran, key=lambda each: each[:3]):
         if before is not None and versions != before:

@@ -9,18 +9,18 @@ import msgspec
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """event: number of the event where it shows, None where it is none of one event."""
+    """event: the number of the event where it shows; None if it belongs to no single event."""
 
     conversation: str | None
     event: int | None
     what: str
 
 
-Tell = Callable[[Fault], None]
+Report = Callable[[Fault], None]
 
 
 def named(conversation: Any) -> str | None:
-    """A conversation's name for a report; what somebody made of it may be no text."""
+    """A conversation's id for a report. In a changed log it may be of any type."""
     return (
         conversation
         if conversation is None or isinstance(conversation, str)

@@ -1,4 +1,4 @@
-"""Whether the table of keys is what the rows say: by sums, so that no key has to be looked up."""
+"""Whether the table of keys matches the rows: by sums, so that no key has to be looked up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from hashlib import sha256
 
-from turnlog.audit.fault import Fault, Tell, named
+from turnlog.audit.fault import Fault, Report, named
+from turnlog.domain.amounts import amount
 from turnlog.domain.commit import Commit
 from turnlog.domain.events import HistoryContinued
 from turnlog.encoding.apart import BARE
@@ -18,13 +19,14 @@ from turnlog.storage.rows import Key, Row, has_types
 
 
 class KeySums:
-    """The keys that rows give, added up.
+    """The keys that follow from the rows, added up.
 
-    due: of those that the table must have. early: of those behind the checkpoint, which it may.
+    due: those up to the checkpoint, which the table must have. early: later ones, which it may
+    have.
     """
 
     def __init__(self, secret: bytes, checkpoint: int, upto: int) -> None:
-        """checkpoint: position up to which the table has come. upto: what is later is no matter."""
+        """checkpoint: the table's position. upto: later rows are ignored."""
         self._secret = secret
         self._checkpoint = checkpoint
         self._upto = upto
@@ -34,7 +36,7 @@ class KeySums:
         self.early = 0
 
     def add(self, row: Row, commit: Commit) -> None:
-        """A row's keys."""
+        """Adds a row's keys."""
         for lookup in self._firsts.of(row, self._lookups(row, commit)):
             number = _number(lookup, row.position)
             if row.position <= self._checkpoint:
@@ -43,9 +45,9 @@ class KeySums:
                 self.early += number
 
     def _lookups(self, row: Row, commit: Commit) -> Iterator[bytes]:
-        """How a row is found by what it is known again by, and by what it is a fork of.
+        """The lookups of a row: by idempotency keys and message ids, and by a fork's origin.
 
-        What found a row by an id that was dropped is dropped from the table with it.
+        Lookups of a dropped id were dropped from the table with it.
         """
         if row.name is not None:
             yield from repeat_lookups(self._secret, commit)
@@ -54,19 +56,19 @@ class KeySums:
             yield fork_lookup(self._secret, first.conversation, row.stream)
 
     def read(self, scan: Scan) -> None:
-        """Add up the table."""
+        """Adds up the table."""
         self._found = self._sum(scan)
 
-    def compare(self, scan: Scan, tell: Tell) -> None:
-        """Tell what is wrong with the table; each key is looked up only where something is."""
+    def compare(self, scan: Scan, report: Report) -> None:
+        """Reports what is wrong with the table. Looks keys up only if the sums differ."""
         if self._found is not None and self._found in (self.due, self.due + self.early):
             return
-        told = 0
+        count = 0
         for fault in self._faults(scan):
-            told += 1
-            tell(fault)
-        if not told:
-            tell(Fault(None, None, "the table of keys is not what the rows say"))
+            count += 1
+            report(fault)
+        if not count:
+            report(Fault(None, None, "the table of keys does not match the rows"))
 
     def _faults(self, scan: Scan) -> Iterator[Fault]:
         known, firsts = 0, _Firsts()
@@ -79,13 +81,13 @@ class KeySums:
                     if [one.position for one in scan.keyed_rows([lookup])] == [row.position]:
                         known += 1
                     elif row.position <= self._checkpoint:
-                        what = f"the key of version {row.version} is not found by it"
+                        what = f"the table of keys does not have the key of version {row.version}"
                         yield Fault(named(commit.conversation), commit.first_event, what)
         if (more := sum(1 for _ in self._keys(scan)) - known) > 0:
-            yield Fault(None, None, f"{more} keys are those of no row")
+            yield Fault(None, None, f"the table of keys has {amount(more, 'key')} without a row")
 
     def _sum(self, scan: Scan) -> int | None:
-        """The table's keys, added up; None where a column is of another type."""
+        """The table's keys, added up; None if a column has the wrong type."""
         total = 0
         for key in self._keys(scan):
             if not has_types(key):
@@ -94,7 +96,7 @@ class KeySums:
         return total
 
     def _keys(self, scan: Scan) -> Iterator[Key]:
-        """The table's keys but those of rows that were recorded meanwhile."""
+        """The table's keys, without those of rows that were recorded meanwhile."""
         for key in scan.every(Key):
             is_later = isinstance(key.position, int) and key.position > self._upto
             if not is_later or not self._is_rows(scan, key):
@@ -110,9 +112,9 @@ class KeySums:
 
 
 class _Firsts:
-    """Tells what a row is found by from what an earlier row of its stream is found by.
+    """Separates new lookups of a stream from those of its earlier rows.
 
-    A message may stand in the rows again, where an import or a framework brought it twice.
+    A message can be in the rows twice if an import or a framework recorded it twice.
     """
 
     def __init__(self) -> None:
@@ -120,7 +122,7 @@ class _Firsts:
         self._seen: set[bytes] = set()
 
     def of(self, row: Row, lookups: Iterable[bytes]) -> list[bytes]:
-        """Those that are new; rows come in order, stream by stream."""
+        """The new lookups. Rows must come in order, stream by stream."""
         if row.stream != self._stream:
             self._stream, self._seen = row.stream, set()
         new = [lookup for lookup in dict.fromkeys(lookups) if lookup not in self._seen]

@@ -1,4 +1,4 @@
-"""Read models checked by making them again from the log, up to where each has come."""
+"""Verifies read models by making them again from the log, each up to its own position."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from turnlog.audit.chain import same_state
-from turnlog.audit.fault import Fault, Tell, named
+from turnlog.audit.fault import Fault, Report, named
 from turnlog.encoding import binary
 from turnlog.errors import StorageError, TurnlogError
 from turnlog.projections.projection import AnyProjection, projected
@@ -20,72 +20,72 @@ from turnlog.storage.rows import HEADS, Checkpoint, Entry, Row, has_types
 from turnlog.storage.sqlite import SqliteRecorder
 from turnlog.storage.subscription import batches
 
-_UNKNOWN = "no projection of this turnlog makes it, so that it cannot be checked"
+_UNKNOWN = "no projection of this turnlog makes it, so it cannot be checked"
 
 
-def check(scan: Scan, projections: Mapping[str, AnyProjection], tell: Tell) -> None:
-    """Tell the faults of every checkpoint and of every entry of every model."""
-    whole = check_checkpoints(scan, tell, projections)
+def check(scan: Scan, projections: Mapping[str, AnyProjection], report: Report) -> None:
+    """Reports the faults of every checkpoint and of every entry of every model."""
+    whole = check_checkpoints(scan, report, projections)
     with PrivateFolder() as folder:
         scratch = SqliteRecorder(str(Path(folder, "models.db")), synchronous="OFF")
         try:
             remade = {name: found.position for name, found in whole.items() if name in projections}
             for name, upto in remade.items():
-                _make_again(scan, scratch, projections[name], 0, upto, tell)
+                _make_again(scan, scratch, projections[name], 0, upto, report)
             if suspects := list(_suspects(scan, scratch, remade)):
-                _look_again(scan, scratch, projections, remade, suspects, tell)
+                _look_again(scan, scratch, projections, remade, suspects, report)
         finally:
             scratch.close()
 
 
 def check_checkpoints(
-    scan: Scan, tell: Tell, projections: Collection[str] = ()
+    scan: Scan, report: Report, projections: Collection[str] = ()
 ) -> dict[Any, Checkpoint]:
-    """Those that say how far a projection of this log has come; the faults of the others."""
-    written_together = scan.checkpoints()  # in one statement, for others go on
+    """The valid checkpoints of projections; reports the faults of the others."""
+    written_together = scan.checkpoints()  # in one statement: others keep writing
     checkpoints: dict[Any, Checkpoint] = {c.model: c for c in written_together}
-    _check_over_all(checkpoints, tell)
+    _check_over_all(checkpoints, report)
     return {
         name: found
         for name, found in checkpoints.items()
-        if name != ALL and _check_one(scan, found, tell, known=name in (*projections, HEADS))
+        if name != ALL and _check_one(scan, found, report, known=name in (*projections, HEADS))
     }
 
 
-def _check_over_all(checkpoints: Mapping[Any, Checkpoint], tell: Tell) -> None:
+def _check_over_all(checkpoints: Mapping[Any, Checkpoint], report: Report) -> None:
     if not checkpoints:
         return
     readable = all(map(has_types, checkpoints.values()))
     if not readable or checkpoints.get(ALL) != over(checkpoints.values()):
-        tell(Fault(None, None, "the checkpoints are not those that were written together"))
+        report(Fault(None, None, "the checkpoints were not written together"))
 
 
-def _check_one(scan: Scan, checkpoint: Checkpoint, tell: Tell, *, known: bool) -> bool:
-    """Whether the checkpoint says how far a projection of this log has come."""
+def _check_one(scan: Scan, checkpoint: Checkpoint, report: Report, *, known: bool) -> bool:
+    """Whether the checkpoint matches a row of the log and belongs to a projection."""
     if checkpoint.digest is None and not known:  # eventsourcing's tracking of another application
         return False
     row = _row_at(scan, checkpoint.position)
     if row is None:
-        what = f"stands at position {checkpoint.position!r}, where the log has no row"
-        tell(Fault(None, None, f"{checkpoint.model!r} {what}: its tail was cut"))
+        what = f"is at position {checkpoint.position!r}, where the log has no row"
+        report(Fault(None, None, f"{checkpoint.model!r} {what}: its tail was cut"))
         return False
     if checkpoint.model == END:
-        return _check_end(scan, checkpoint, tell)
+        return _check_end(scan, checkpoint, report)
     if _digest(row) != checkpoint.digest:
         what = f"{checkpoint.model!r} has seen another row at position {checkpoint.position}"
-        tell(Fault(named(row.conversation), None, what))
+        report(Fault(named(row.conversation), None, what))
     return True
 
 
-def _check_end(scan: Scan, checkpoint: Checkpoint, tell: Tell) -> bool:
-    """A backup's own end covers the rows that its heads do not."""
+def _check_end(scan: Scan, checkpoint: Checkpoint, report: Report) -> bool:
+    """Checks a backup's own end, which covers the rows that its heads do not."""
     heads = scan.checkpoint(HEADS)
     since = heads.position if heads is not None and has_types(heads) else 0
     if since >= checkpoint.position:
         return True
     mark = HighWater(checkpoint.position, checkpoint.digest or b"", since)
     if (what := mark.missed(scan)) is not None:
-        tell(Fault(None, None, what))
+        report(Fault(None, None, what))
     return True
 
 
@@ -109,23 +109,23 @@ def _make_again(
     projection: AnyProjection,
     after: int,
     upto: int,
-    tell: Tell,
+    report: Report,
 ) -> None:
-    """Project the log's rows above a position, up to another, into the scratch database."""
+    """Projects the log's rows between two positions into the scratch database."""
     for rows in batches(scan, after, upto):
         try:
             with scratch.transaction() as transaction:
                 buffer = projected(rows, projection, transaction, scan)
                 transaction.put(projection.name, buffer.encoded())
-        except Exception as error:  # rows that somebody changed can do anything to a projection
+        except Exception as error:  # changed rows can break a projection in any way
             why = str(error) if isinstance(error, TurnlogError) else "its rows were changed"
             what = f"projection {projection.name!r} cannot be made again: {why}"
-            tell(Fault(named(rows[0].conversation), None, what))
+            report(Fault(named(rows[0].conversation), None, what))
             return
 
 
 def _suspects(scan: Scan, scratch: SqliteRecorder, remade: Collection[str]) -> Iterator[Entry]:
-    """Stored entries that are not those that were made again, and the other way round."""
+    """Entries that differ between the stored and the new read models."""
     unknown: set[Any] = set()
     for entry in scan.every(Entry):
         if entry.model in remade:
@@ -146,26 +146,30 @@ def _look_again(
     projections: Mapping[str, AnyProjection],
     remade: Mapping[str, int],
     suspects: Sequence[Entry],
-    tell: Tell,
+    report: Report,
 ) -> None:
-    """Tell which of them are faults at one moment: the read model may have gone on meanwhile."""
+    """Reports which suspects are faults at one moment: the read model may have advanced."""
     with scan.at_once() as now:
         checkpoints = {found.model: found.position for found in now.every(Checkpoint)}
         stored = [_got(now, entry, entry.value) for entry in suspects]
     for name, after in remade.items():
-        _make_again(scan, scratch, projections[name], after, checkpoints.get(name, 0), tell)
+        _make_again(scan, scratch, projections[name], after, checkpoints.get(name, 0), report)
     for entry, value in zip(suspects, stored, strict=True):
         due = _got(scratch.reader, entry)
         if entry.model in remade:
             if not _is_same(value, due):
-                tell(_about(entry, "is gone" if value is None else "is not what the events give"))
+                report(
+                    _about(
+                        entry, "is missing" if value is None else "does not follow from the events"
+                    )
+                )
         elif entry.model not in projections or entry.model not in checkpoints:
             what = _UNKNOWN if entry.model in checkpoints else "it has entries, but no checkpoint"
-            tell(Fault(named(entry.conversation), None, f"projection {entry.model!r}: {what}"))
+            report(Fault(named(entry.conversation), None, f"projection {entry.model!r}: {what}"))
 
 
 def _got(reader: Reader, entry: Entry, otherwise: bytes | None = None) -> bytes | None:
-    """The entry at its place; otherwise: where no such place can be asked for."""
+    """The stored value of an entry; `otherwise` if its key has the wrong type."""
     if not all(isinstance(name, str) for name in entry[:3]):
         return otherwise
     return reader.get(entry.model, entry.conversation, entry.key)

@@ -1,4 +1,4 @@
-"""What a log recorded in a span of time: volumes, outcomes, failures and who stepped in."""
+"""Figures of a span of time: volumes, outcomes, failures, and interventions of people."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from turnlog.errors import FormatError
 
 
 class Period(msgspec.Struct, frozen=True):
-    """A span of the log's clock in UTC seconds, the end not in it."""
+    """A span of the log's clock in UTC seconds, without its end."""
 
     start: float
     end: float
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """From FROM..TO. Raises FormatError for anything else."""
+        """The period in FROM..TO. Raises FormatError."""
         start, dots, end = text.partition("..")
         if not dots:
             raise FormatError(
-                f"{text!r} is no period; write FROM..TO, as in 2026-01-01..2026-02-01"
+                f"{text!r} is not a period; write FROM..TO, as in 2026-01-01..2026-02-01"
             )
         period = cls(seconds(start), seconds(end))
         if not period.start < period.end:
@@ -36,10 +36,11 @@ class Period(msgspec.Struct, frozen=True):
         return period
 
     def holds(self, time: float) -> bool:
+        """Whether a time is in the period."""
         return self.start <= time < self.end
 
     def days(self) -> Iterator[date]:
-        """Every day that it touches, in UTC."""
+        """Every day, in UTC, with a part in the period."""
         day, last = _day(self.start), _day(self.end - 1e-6)
         while day <= last:
             yield day
@@ -51,9 +52,10 @@ def _day(time: float) -> date:
 
 
 class PeriodFigures(msgspec.Struct):
-    """What was counted; by_day: of each kind, on the days that have any, in UTC.
+    """The counts of a period. by_day: per kind, for the days with any, in UTC.
 
-    outcomes: as OutcomeRecorded names them. conversations: with an event in the period.
+    outcomes: as OutcomeRecorded names them. conversations: those with an event in the period.
+    undisclosed: those without AiDisclosed.
     """
 
     conversations: int = 0
@@ -64,6 +66,7 @@ class PeriodFigures(msgspec.Struct):
     models: Counter[str] = msgspec.field(default_factory=Counter)
 
     def count(self, kind: str, time: float) -> None:
+        """Counts one event of a kind."""
         self.totals[kind] += 1
         self.by_day.setdefault(kind, Counter())[_day(time)] += 1
 
@@ -89,13 +92,13 @@ KINDS: dict[str, tuple[_Counted, ...]] = {
     "erasures": ((e.ErasureRecorded, _always),),
     "exports": ((e.ConversationExported, _always),),
 }  # fmt: skip
-"""What is counted, by name: types of events, and which of them."""
+"""What is counted, by name: types of events, each with a condition."""
 
 _KIND_OF = {type_: (kind, counts) for kind, all in KINDS.items() for type_, counts in all}
 
 
 def figures(log: Any, period: Period) -> PeriodFigures:
-    """What the log recorded in a period, by its own clock; trial forks left out."""
+    """The figures of a period, by the log's own clock, without trial forks."""
     found = PeriodFigures()
     for id in log.ids(trials=False):
         _add(found, period, log.history(id).recorded())

@@ -1,4 +1,4 @@
-"""A conversation as a protocol: every event with what it did and what came of it."""
+"""A conversation as a protocol: every event with its effects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from turnlog.domain.rewinds import rewinds_in, taken_by
 
 
 def protocol(events: Sequence[RecordedEvent]) -> list[TracedEvent]:
-    """The lines of a conversation, oldest first; events: as recorded, from the first one on."""
+    """The lines of a conversation, oldest first. events: as recorded, from the first on."""
     numbered = [(recorded.number, recorded.event) for recorded in events]
     taken_back = taken_by(rewinds_in(numbered))
     return list(traced(shown(events, taken_back, Redactions(numbered))))
@@ -23,7 +23,7 @@ _SHARED = frozenset(e.Event.__struct_fields__) | {"type"}
 
 
 def details(event: e.Event) -> dict[str, Any]:
-    """What an event says beyond its type and what every event can carry, as plain values."""
+    """The fields that only this type of event has, as plain values, and `extra`."""
     fields = {key: value for key, value in to_plain(event).items() if key not in _SHARED}
     if event.extra:
         fields["extra"] = event.extra

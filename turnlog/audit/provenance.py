@@ -1,4 +1,4 @@
-"""Where a report comes from: which log, how much of it, who made it and when."""
+"""The provenance of a report: which log, how much of it, who made the report and when."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from turnlog.errors import Corrupt
 
 
 class Provenance(msgspec.Struct, frozen=True):
-    """What ties a report to a log.
+    """Ties a report to a log.
 
-    log: digest of its genesis row, in hex, which no other log has. head: digest of the row at
-    the last position, in hex, or why there is none. made: UTC seconds. anchored: what the head
+    log: the digest of its genesis row, in hex, which no other log has. head: the digest of the row
+    at the last position, in hex, or why it is missing. made: UTC seconds. anchored: what the head
     was compared with.
     """
 
@@ -30,12 +30,12 @@ class Provenance(msgspec.Struct, frozen=True):
 
     @property
     def range(self) -> str:
-        """Positions as people read them."""
+        """The covered positions, in words."""
         return f"positions {self.first} to {self.last}" if self.last else "no rows"
 
 
 def provenance(log: Any, *, by: str, zone: ZoneInfo | None = None) -> Provenance:
-    """Of a report on a log as it stands; by: who makes it."""
+    """The provenance of a report on the log's current state. by: who makes it."""
     from turnlog import __version__
 
     last = log.store.reader.last_position()

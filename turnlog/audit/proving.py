@@ -1,4 +1,4 @@
-"""Making the proof of a turn from a log."""
+"""Proves turns of a log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from turnlog.audit.publishing import check_goes_on
+from turnlog.audit.publishing import check_continues
 from turnlog.domain.events import UserUttered
 from turnlog.encoding import apart
 from turnlog.encoding import rows as encoding
@@ -37,7 +37,7 @@ _OPENS_TURN = encoding.TAGS[UserUttered]
 
 
 class TurnRow(NamedTuple):
-    """A row that holds events of a turn. numbers: of those of its events that are of that turn."""
+    """A row with events of a turn. numbers: of those events."""
 
     stream: Stream
     body: Body
@@ -45,15 +45,16 @@ class TurnRow(NamedTuple):
     numbers: range
 
     def without_content(self) -> ProvenRow:
+        """The row with commitments in place of its contents."""
         body = self.body
         made = body.commitments or encoding.commitments(body.parts)
         return ProvenRow(self.stream.owner, body.version, body.topic, body.skeleton, made)
 
 
 class ProvableTurn:
-    """The rows that a turn is in, oldest first.
+    """The rows that contain a turn, oldest first.
 
-    Raises UnknownConversation or OutOfRange where there is no such turn.
+    Raises UnknownConversation, or OutOfRange if the turn does not exist or has no events.
     """
 
     def __init__(self, log: Turnlog, id: str, turn: int) -> None:
@@ -61,7 +62,7 @@ class ProvableTurn:
         head = log.current.head(log.store.reader, id)
         assert head is not None, "it was found"
         if not 0 <= turn <= head.turn:
-            raise OutOfRange(id, f"there is no turn {turn}, the last is {head.turn}")
+            raise OutOfRange(id, f"turn {turn} does not exist; the last is {head.turn}")
         self._reader = log.store.reader
         stream = StreamRows.of(self._reader, log.current, head)
         self._redactions = StoredHistory(stream).redactions() if head.state.redacted else None
@@ -71,7 +72,7 @@ class ProvableTurn:
             raise OutOfRange(id, f"turn {turn} has no events")
 
     def _read(self, stream: StreamRows) -> Iterator[TurnRow]:
-        """Looks through the rows behind the newest snapshot before the turn."""
+        """Reads the rows after the newest snapshot before the turn."""
         begin = stream.snapshot(turn=self.turn - 1) if self.turn else None
         for rows, bodies in stream.bodies(begin):
             of = self._reader.stream_of(rows.stream)
@@ -85,13 +86,13 @@ class ProvableTurn:
 
     @property
     def position(self) -> int:
-        """Of the row that the turn ends with."""
+        """The position of the row in which the turn ends."""
         return self.rows[-1].body.position
 
     def proof(self, tree: Tree, note: Note) -> InclusionProof:
-        """That it is in the log, under a note of that tree.
+        """Proves that the turn is in the log, under a note of that tree.
 
-        Raises OutOfRange where the turn was recorded after it.
+        Raises OutOfRange if the turn was recorded after the note.
         """
         size = LogCheckpoint.parse(note.text).size
         if self.position >= size:
@@ -105,7 +106,10 @@ class ProvableTurn:
         return InclusionProof(extra, self.position, tuple(path), note)
 
     def sidecar(self, origin: str, goes_on: Sequence[Continuation] = ()) -> Sidecar:
-        """goes_on: from which earlier heads that of the proof does."""
+        """The file that shows the turn's events.
+
+        goes_on: proofs that the head continues from earlier ones.
+        """
         streams = {row.stream.stream: row.stream for row in self.rows}.values()
         named = [ProvenStream(s.life, b64encode(s.name or b"").decode()) for s in streams]
         events = [event for row in self.rows for event in self._events(row)]
@@ -124,7 +128,7 @@ class ProvableTurn:
                 yield turn_proof.opened(number, *openings[place])
 
     def _is_hidden(self, number: int, said: bytes) -> bool:
-        """Whether any of it may not be shown."""
+        """Whether a part of the event is redacted."""
         if self._redactions is None:
             return False
         contents = StoredContents(self._reader)
@@ -133,7 +137,7 @@ class ProvableTurn:
 
 
 def continuations(tree: Tree, note: Note, given: Note | None) -> list[Continuation]:
-    """That a note of the tree goes on from one that was given, if it is another one."""
+    """Proves that a note of the tree continues the given one; empty if they are the same."""
     if given is None or given.text == note.text:
         return []
     earlier = LogCheckpoint.parse(given.text)
@@ -142,7 +146,7 @@ def continuations(tree: Tree, note: Note, given: Note | None) -> list[Continuati
 
 
 def _numbers(skeleton: encoding.Skeleton, turn: int, upto: int | None) -> range:
-    """Of the events of a turn in a row; upto: the last that counts, in the origin of a fork."""
+    """Numbers of a turn's events in a row. upto: the last shared event, in a fork's origin."""
     at, numbers = skeleton.first_turn, list[int]()
     for number, tag in enumerate(skeleton.tags, skeleton.first_event):
         at += tag == _OPENS_TURN
@@ -154,14 +158,15 @@ def _numbers(skeleton: encoding.Skeleton, turn: int, upto: int | None) -> range:
 def note_for(
     tree: Tree, signers: Sequence[Signer], clock: Callable[[], float], given: Note | None
 ) -> Note:
-    """The note to prove a turn under: signed now, where there are keys, or one that was given.
+    """The note for a proof: signed now if there are keys, otherwise the given one.
 
-    Raises InvalidNote or Rewritten where what was given is not of this log.
+    Raises InvalidKey if both are missing, InvalidNote or Rewritten if the given note is not of this
+    log.
     """
     if given is not None:
-        check_goes_on(tree, LogCheckpoint.parse(given.text))
+        check_continues(tree, LogCheckpoint.parse(given.text))
     if signers:
         return signed(tree.checkpoint(), signers, clock)
     if given is None:
-        raise InvalidKey("a proof is under a head: name a key to sign one, or a head")
+        raise InvalidKey("a proof needs a head: pass a key to sign one, or a signed head")
     return given

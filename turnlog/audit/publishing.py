@@ -1,4 +1,4 @@
-"""Signing what a log is, and publishing it where others keep it."""
+"""Signs heads of a log and publishes them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 
 
 class Publisher(msgspec.Struct, frozen=True):
-    """Signs heads of a log, and gives them to those who keep them.
+    """Signs heads of a log, and passes them to a folder and to witnesses.
 
-    clock: gives UTC seconds. folder: where they are published, with the tree's tiles. witnesses:
-    URLs of those who cosign.
+    clock: UTC seconds. folder: where heads are published, with the tree's tiles. witnesses: URLs of
+    those that cosign.
     """
 
     recorder: Recorder
@@ -37,10 +37,10 @@ class Publisher(msgspec.Struct, frozen=True):
     witnesses: Sequence[str] = ()
 
     def publish(self) -> Note:
-        """A head of the log as it is now.
+        """A head of the log's current end.
 
-        Raises Rewritten, and publishes nothing, where the log does not go on from what the folder
-        or a witness has seen. A witness that cannot be asked is logged, and asked again next time.
+        Raises Rewritten, and publishes nothing, if the log does not continue what the folder or a
+        witness has seen. An unreachable witness is logged, and asked again at the next head.
         """
         with nullcontext() if self.folder is None else locked(self.folder.folder):
             return self._publish()
@@ -48,12 +48,12 @@ class Publisher(msgspec.Struct, frozen=True):
     def _publish(self) -> Note:
         tree, before = Tree(self.recorder), self._newest()
         if before is not None:
-            check_goes_on(tree, LogCheckpoint.parse(before.text))
+            check_continues(tree, LogCheckpoint.parse(before.text))
         note = signed(tree.checkpoint(), self.signers, self.clock)
         if before is not None and before.text == note.text:
             note = before.with_signatures(note.signatures)
             if note == before and (not self.witnesses or len(note.signatures) > len(self.signers)):
-                return note  # nothing is new
+                return note  # unchanged
         size = LogCheckpoint.parse(before.text).size if before else 0
         for url in self.witnesses:
             note = _cosigned(url, tree, note, size)
@@ -77,16 +77,16 @@ def _cosigned(url: str, tree: Tree, note: Note, last: int) -> Note:
         return note
 
 
-def check_goes_on(tree: Tree, before: LogCheckpoint) -> None:
-    """Raise Rewritten where the log does not go on from what a head says that it was."""
+def check_continues(tree: Tree, before: LogCheckpoint) -> None:
+    """Raises Rewritten if the log does not continue from an earlier head."""
     if before.origin != tree.origin:
-        raise Rewritten(f"the head is of the log {before.origin}, not of {tree.origin}")
+        raise Rewritten(f"the head belongs to the log {before.origin}, not to {tree.origin}")
     if before.size > tree.size:
         last, now = before.size - 1, tree.size - 1
-        raise Rewritten(f"the log ends at position {now}, and a head was signed of {last}", now)
+        raise Rewritten(f"the log ends at position {now}, but a head was signed at {last}", now)
     if tree.checkpoint(before.size) != before:
-        what = f"up to position {before.size - 1} the log is not what its last head was signed of"
-        raise Rewritten(f"{what}: `turnlog verify --head` says where")
+        what = f"up to position {before.size - 1} the log differs from its last signed head"
+        raise Rewritten(f"{what}; `turnlog verify --head` says where")
 
 
 def _put_tiles(recorder: Recorder, tree: Tree, folder: TileFolder, since: int) -> None:
@@ -96,16 +96,16 @@ def _put_tiles(recorder: Recorder, tree: Tree, folder: TileFolder, since: int) -
             digests = folder.entries(index)[: max(0, since - first)]
             digests += _digests(recorder, first + len(digests), first + width)
             if hashes != [merkle.leaf(digest) for digest in digests]:
-                what = "the log's tree is not that of its rows"
+                what = "the log's tree does not match its rows"
                 raise Corrupt(
-                    f"{what}: `turnlog verify` says more, `turnlog rebuild` makes it anew"
+                    f"{what}; `turnlog verify` says more, `turnlog rebuild` makes it again"
                 )
             folder.put(ENTRIES, index, bundle(digests), width)
         folder.put(str(level), index, b"".join(hashes), width)
 
 
 def _digests(recorder: Recorder, first: int, end: int) -> Iterator[bytes]:
-    """Of the rows of positions from `first` up to, without, `end`."""
+    """Digests of the rows at positions from `first` up to, but without, `end`."""
     if first == 0:
         yield recorder.genesis.digest
         first = 1

@@ -1,4 +1,4 @@
-"""Rebuilding what is derived from the rows, which is also what tells of rows that are gone."""
+"""Rebuilds heads and read models, and finds the faults that a rebuild would hide."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NEWEST = 2**62
 
 
 def faults_of(recorder: Recorder) -> tuple[list[Fault], list[Fault]]:
-    """What verifying finds, and of it what a rebuild would hide: heads that stand ahead."""
+    """All faults, and those that a rebuild would hide: heads that are ahead of the rows."""
     with recorder.scan() as scan:
         ahead = list(_ahead(scan))
     return verify(recorder).faults, ahead
@@ -38,8 +38,8 @@ def _ahead(scan: Scan) -> Iterator[Fault]:
         newest = scan.rows(head.stream, head.version - 1, head.version)
         if not newest:
             last = scan.rows_newest_first(head.stream, _NEWEST, 1)
-            there = last[0].version if last else 0
-            what = f"the head stands at version {head.version}, the rows end at {there}"
+            end = last[0].version if last else 0
+            what = f"the head is at version {head.version}, the rows end at {end}"
             yield Fault(named(head.conversation), None, what)
         elif newest[0].digest() != head.digest:
             what = f"version {head.version} is not the row that its head was written with"
@@ -50,26 +50,26 @@ def _ahead(scan: Scan) -> Iterator[Fault]:
     derived = (*PROJECTIONS, TREE.name, HEADS)
     for found in checkpoints:
         if found.digest is not None and found.model in derived and found.position > end:
-            what = f"{found.model} stands at position {found.position}, the log ends at {end}"
+            what = f"{found.model} is at position {found.position}, the log ends at {end}"
             yield Fault(None, None, what)
 
 
 def rebuild(recorder: Recorder) -> dict[str, int]:
-    """Make heads and read models again; of how many commits each.
+    """Makes heads and read models again; the number of commits in each.
 
-    What was attached and is named by no event is dropped: it is attached again.
+    Drops attachments that no event names.
     """
     with recorder.transaction() as transaction:
         sweep(transaction)
     done = {"heads": rebuild_heads(recorder)}
     for name, projection in PROJECTIONS.items():
         done[name] = rebuild_one(recorder, projection)
-    if recorder.reader.checkpoint(TREE.name) is not None:  # else nobody has asked for it yet
+    if recorder.reader.checkpoint(TREE.name) is not None:  # otherwise it was never used
         done[TREE.name] = rebuild_one(recorder, TREE)
     return done
 
 
 def record_rebuild(log: Turnlog, faults: Sequence[Fault], actor: str) -> None:
-    """Keep, in the log's own stream, that it was rebuilt, by whom and what had been found."""
+    """Records the rebuild in the log's own stream: who did it, and the faults found before."""
     found = [asdict(fault) for fault in faults[:_KEPT_FAULTS]]
     record(log, LogRebuilt(found, len(faults), actor=actor))

@@ -9,7 +9,10 @@ from turnlog.projections.ledger import exported
 
 
 def exports_of(log: Any, ids: Sequence[str]) -> list[dict[str, Any]]:
-    """When, to whom, for what and as what, and which of these conversations, oldest first."""
+    """The exports of these conversations, oldest first.
+
+    Each has its time, recipient, purpose, format and conversations.
+    """
     view, reader = log.view("ledger"), log.store.reader
     found: dict[int, dict[str, Any]] = {}
     for id in dict.fromkeys(ids):

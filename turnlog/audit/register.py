@@ -1,4 +1,4 @@
-"""The register of processing (GDPR, Article 30), as far as a log can say it."""
+"""The register of processing (GDPR, Article 30), as far as a log can fill it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ _CATEGORIES = {
     "ratings": ("MessageRated",),
     "session values": ("ValueSet", "ValueAppended", "VariableSet"),
 }
-"""Categories of data, by the types of events that hold them."""
+"""Categories of data, by the types of events that contain them."""
 
 OUTSIDE = (
     "controller", "processors", "legal basis", "transfers to third countries", "time limits",
     "security measures",
 )  # fmt: skip
-"""What the register has to say and no log knows."""
+"""Entries that a register needs and that no log knows."""
 
 
 def register(log: Any) -> dict[str, Any]:
-    """Entries by name; `not in the log` lists those that people have to add."""
+    """The register's entries by name. `not in the log` lists those that people must add."""
     return described(evidence(log))
 
 
 def described(seen: Evidence) -> dict[str, Any]:
+    """The entries that the evidence supports; see `register`."""
     return {
         "from": seen.first,
         "to": seen.last,

@@ -1,4 +1,4 @@
-"""Everything that a log holds about one person, in all conversations and channels."""
+"""Everything that a log contains about one person, in all conversations and channels."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from turnlog.storage.lookups import commitment_of
 
 
 class SubjectConversation(msgspec.Struct, frozen=True):
-    """One life of a conversation with the person. every: all of its events; own: the numbers of
-    those that are about the person, or about nobody.
+    """One life of a conversation with the person.
+
+    every: all its events. own: the numbers of events about the person, or about no one in
+    particular.
     """
 
     id: str
@@ -30,25 +32,27 @@ class SubjectConversation(msgspec.Struct, frozen=True):
 
     @property
     def events(self) -> list[TracedEvent]:
-        """What the person may see."""
+        """The events that the person may see."""
         return [line for line in self.every if line.number in self.own]
 
     @property
     def others(self) -> int:
-        """How many events are about somebody else."""
+        """How many events are about other people."""
         return len(self.every) - len(self.own)
 
     @property
     def deleted(self) -> bool:
+        """Whether this life was deleted."""
         return any(isinstance(line.event, e.ConversationDeleted) for line in self.every)
 
     @property
     def channels(self) -> list[str]:
+        """The channels of the events that the person may see, in order of first use."""
         return list(dict.fromkeys(c for line in self.events if (c := line.event.channel)))
 
 
 class PersonRecord(msgspec.Struct, frozen=True):
-    """names: all that the person is known under. exports: whom their conversations went to."""
+    """names: all names of the person. exports: who received their conversations."""
 
     person: str
     names: Sequence[str]
@@ -57,9 +61,9 @@ class PersonRecord(msgspec.Struct, frozen=True):
 
 
 def subject(log: Any, person: str) -> PersonRecord:
-    """Deleted conversations and earlier lives included, what is about others left out.
+    """The record of a person, with deleted conversations and earlier lives.
 
-    Raises UnknownPerson where neither a conversation identifies the person nor has that id.
+    Raises UnknownPerson if no conversation identifies the person or has their name as its id.
     """
     secret = log.store.reader.secret
     known = person_of(log, commitment_of(secret, person))
@@ -90,7 +94,7 @@ def _named(events: Sequence[TracedEvent]) -> Iterator[str]:
 
 
 def _own(events: Sequence[TracedEvent], names: set[str]) -> frozenset[int]:
-    """What is about the person or nobody; all of a conversation that identifies nobody."""
+    """Events about the person or no one; all events of a conversation that identifies no one."""
     if not any(_named(events)):
         return frozenset(line.number for line in events)
     people = whose([line.event for line in events])

@@ -1,9 +1,9 @@
-"""Whether a log is whole: its chain, and that heads, snapshots and read models follow from it.
+"""Verifies a log: its chain, and that heads, snapshots and read models follow from it.
 
-What is found: a row of any table that was changed, removed, exchanged or put in; a tail that was
-cut, as long as something derived from it still stands. What is not: a log that was cut back
-together with all that is derived from it, or made anew. That takes heads signed and kept outside
-the database.
+Finds a row of any table that was changed, removed, exchanged or inserted, and a tail that was cut
+while something derived from it remains. Does not find a log that was cut back together with
+everything derived from it, or written again from the beginning: that takes heads signed and stored
+outside the database.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ from turnlog.storage.rows import (
 )
 
 SHARES_A_JOB = 4
-"""Shares that a process takes one after the other, so that all end together."""
+"""Shares of each process, so that all processes end at about the same time."""
 
 ROWS_AT_ONCE = 500
-"""Rows of a table that are read together."""
+"""Rows of a table that one query reads."""
 
 _FIRST = -(2**62)
 
@@ -58,10 +58,10 @@ Where = tuple[str, str | None]
 
 
 class Verification(msgspec.Struct):
-    """What was found; conversations and their events that were gone through are counted.
+    """What was found, with the number of verified conversations and their events.
 
-    attachments: how many values that stand apart from the rows, of so many attached_bytes; None
-    where there are none.
+    attachments: how many values are stored outside the rows, with their attached_bytes; None
+    without any.
     """
 
     ok: bool = True
@@ -71,7 +71,8 @@ class Verification(msgspec.Struct):
     attachments: int | None = None
     attached_bytes: int | None = None
 
-    def tell(self, fault: Fault) -> None:
+    def report(self, fault: Fault) -> None:
+        """Adds a fault."""
         self.ok = False
         self.faults.append(fault)
 
@@ -83,12 +84,12 @@ def verify(
     projections: Mapping[str, AnyProjection] = PROJECTIONS,
     jobs: int = 1,
 ) -> Verification:
-    """Check the whole log, or the rows, heads and snapshots of the conversations named.
+    """Verifies the whole log, or the rows, heads and snapshots of the conversations named.
 
-    Reads the log up to where it ends when this begins, one conversation at a time; on PostgreSQL
-    it holds no snapshot, and those who write are not slowed. Whatever is stored, a
-    fault is told, not raised. jobs: processes that share the rows of a whole log (one in memory
-    stays with this one); the faults and their order are the same.
+    Reads the log up to its end at the beginning, one conversation at a time. On PostgreSQL it holds
+    no snapshot and slows no writer. Any stored damage is reported, not raised. jobs: processes that
+    share the rows of a whole log; a log in memory is read by this process alone. Faults and their
+    order do not depend on it.
     """
     verification = Verification()
     end = End(recorder)
@@ -98,21 +99,21 @@ def verify(
             if conversations is None:
                 checking.all(projections, recorder.where, jobs)
                 if (what := end.missed(scan)) is not None:
-                    verification.tell(Fault(None, None, what))
+                    verification.report(Fault(None, None, what))
             else:
                 for name in conversations:
                     checking.known(name)
             checking.count_attachments()
         except StorageError as error:
-            verification.tell(Fault(None, None, str(error)))
+            verification.report(Fault(None, None, str(error)))
     return verification
 
 
 class Share(msgspec.Struct):
-    """A share of the log's streams. rows, seen: their number, and the streams that have any.
+    """A share of the log's streams. rows: their number. seen: the streams with rows.
 
-    begun, ended: of streams whose id was dropped, what a later life goes on from, and where one
-    ends. found, due, early: what a process of its own found, and the sums of its keys.
+    begun, ended: of streams whose id was dropped, what a later life continues from, and where one
+    ends. found, due, early: another process's findings, and the sums of its keys.
     """
 
     rows: int = 0
@@ -126,7 +127,7 @@ class Share(msgspec.Struct):
 
 
 class _Checking:
-    """One look through a log."""
+    """One pass through a log."""
 
     def __init__(self, scan: Scan, genesis: Genesis, verification: Verification) -> None:
         self._scan = scan
@@ -139,31 +140,32 @@ class _Checking:
         self._attached = Attached(genesis.secret)
 
     def all(self, projections: Mapping[str, AnyProjection], where: Where, jobs: int) -> None:
-        scan, tell = self._scan, self._verification.tell
+        """Checks the whole log."""
+        scan, report = self._scan, self._verification.report
         streams, last, whole = self._streams(), self._last, Share()
         with self._shares(streams, where, jobs, last) as shares:
-            complaints = list(scan.complaints())  # while other processes have begun
+            complaints = list(scan.complaints())  # while the other processes work
             self._keys.read(scan)
             for share in shares:
                 whole.seen |= share.seen
                 whole.begun |= share.begun
                 whole.ended |= share.ended
                 whole.rows += share.rows
-        for complaint in complaints:  # what names a conversation comes first
-            tell(Fault(None, None, complaint))
+        for complaint in complaints:  # faults of conversations come first
+            report(Fault(None, None, complaint))
         if whole.rows != last:
-            there = amount(whole.rows, "row")
-            what = f"the log's last position is {last}, but it has {there}"
-            tell(Fault(None, None, what))
+            count = amount(whole.rows, "row")
+            what = f"the log's last position is {last}, but it has {count}"
+            report(Fault(None, None, what))
         self._lives(whole)
         self._orphans(streams, whole.seen)
-        attachments.check_all(scan, self._attached.names, tell)
-        models.check(scan, {**projections, TREE.name: TREE}, tell)
-        with suppress(StorageError, TypeError, ValueError):  # of rows that were told already
+        attachments.check_all(scan, self._attached.names, report)
+        models.check(scan, {**projections, TREE.name: TREE}, report)
+        with suppress(StorageError, TypeError, ValueError):  # rows that were reported already
             self._erasures()
 
     def share(self, every: Iterable[Row], streams: Mapping[Any, Stream], upto: int) -> Share:
-        """Check some streams' rows; those of positions up to a given one are counted."""
+        """Checks the rows of some streams. Counts those at positions up to `upto`."""
         share = Share()
         for number, group in groupby(every, key=attrgetter("stream")):
             counted = _Counted(group, upto)
@@ -181,9 +183,9 @@ class _Checking:
     def _shares(
         self, streams: Mapping[Any, Stream], where: Where, jobs: int, upto: int
     ) -> Iterator[Iterator[Share]]:
-        """The rows of all streams in one share, or in many, on which other processes are at work.
+        """The rows of all streams in one share, or in shares that other processes check.
 
-        Each of these has a look of its own at its streams.
+        Each process reads its streams itself.
         """
         if jobs == 1 or where[0] == "memory:" or len(streams) <= jobs:
             yield (self.share(rows, streams, upto) for rows in [self._scan.every(Row)])
@@ -199,9 +201,9 @@ class _Checking:
             yield map(self._gathered, pool.map(_checked_share, asked))
 
     def _gathered(self, share: Share) -> Share:
-        """One that another process has checked."""
+        """A share that another process has checked."""
         for fault in share.found.faults:
-            self._verification.tell(fault)
+            self._verification.report(fault)
         self._verification.conversations += share.found.conversations
         self._verification.events += share.found.events
         self._keys.due += share.due
@@ -210,7 +212,7 @@ class _Checking:
         return share
 
     def _streams(self) -> dict[Any, Stream]:
-        """Every stream by its number; one whose name is not what was committed to is told."""
+        """Every stream by its number. Reports those whose name does not match the commitment."""
         found: dict[Any, Stream] = {}
         for stream in self._scan.every(Stream):
             found[stream.stream] = stream
@@ -219,38 +221,39 @@ class _Checking:
                 and stream.owner != owner(self._genesis.digest, stream.life, stream.name)
             ):
                 what = "its id is not the one that its rows were recorded under"
-                self._verification.tell(Fault(_name(stream), None, what))
+                self._verification.report(Fault(_name(stream), None, what))
         return found
 
     def count_attachments(self) -> None:
+        """Counts the attachments that the checked rows name."""
         if names := self._attached.names.values():
             self._verification.attachments = len(names)
             self._verification.attached_bytes = sum(named.length for named in names)
 
     def known(self, name: str) -> None:
-        """One conversation, by its id."""
+        """Checks one conversation, by its id."""
         stream = self._scan.stream(name)
         if stream is None and self._scan.head(name) is None:
             raise UnknownConversation(name)
         self._one(stream, _rows(self._scan, stream), name)
-        attachments.check_some(self._scan, self._attached.names, self._verification.tell)
+        attachments.check_some(self._scan, self._attached.names, self._verification.report)
 
     def _one(
         self, stream: Stream | None, rows: Iterable[Row], name: str | None = None
     ) -> chain.Chain | None:
-        tell = self._verification.tell
+        report = self._verification.report
         if stream is None:
             rows = list(rows)
-            what = "its rows belong to no stream: what names them was removed"
-            tell(Fault(None, None, what))
+            what = "its rows have no stream: the stream was removed"
+            report(Fault(None, None, what))
             return None
         if stream.name is None and name is not None:
-            tell(Fault(name, None, "its id was dropped, and still finds it"))
+            report(Fault(name, None, "its id was dropped but still finds it"))
         name = name or _name(stream)
         if stream.name is not None and not self._is_found(name or "", stream):
-            tell(Fault(name, None, "it is not found by its id"))
+            report(Fault(name, None, "it is not found by its id"))
         chained = chain.Chain(
-            name or "", stream, self._scan, self._checkpoint, tell,
+            name or "", stream, self._scan, self._checkpoint, report,
             begins=self._begins(stream, name or ""), keys=self._keys, attached=self._attached,
         )  # fmt: skip
         events = chain.check(chained, rows)
@@ -260,7 +263,7 @@ class _Checking:
         return chained
 
     def _begins(self, stream: Stream, name: str) -> bytes | None:
-        """What its first row goes on from; None where that is not known."""
+        """The digest that its first row follows; None if it is unknown."""
         if not has_types(stream) or (stream.life > 1 and stream.name is None):
             return None
         if stream.life <= 1:
@@ -268,64 +271,64 @@ class _Checking:
         ended = self._scan.stream(name, stream.life - 1)
         before = self._scan.rows_newest_first(ended.stream, 2**62, 1) if ended else ()
         if not before:
-            what = f"its life {stream.life} has none before it: what was there was removed"
-            self._verification.tell(Fault(name, None, what))
+            what = f"its life {stream.life} has no life before it: the earlier rows were removed"
+            self._verification.report(Fault(name, None, what))
         return chain.digest_of(before[0]) if before else None
 
     def _erasures(self) -> None:
-        """An erasure that was cut off, or whose bytes may be left."""
+        """Reports an erasure that was cut off, or whose bytes may be left."""
         left = unfinished(self._scan)
         if left.open is not None:
             number, _, _, event = left.open
-            why = f"recorded by {event.actor or 'nobody named'}, is not finished"
-            what = f"erasure {number}, {why}: whoever opens the log to write finishes it"
-            self._verification.tell(Fault(None, None, what))
+            why = f"recorded by {event.actor or 'an unnamed actor'}, is not finished"
+            what = f"erasure {number}, {why}; opening the log for writing finishes it"
+            self._verification.report(Fault(None, None, what))
         elif left.vacuum is not None and left.vacuum.how != "no":
             what = f"bytes of erasure {left.vacuum.erasure} may be left in free space"
-            self._verification.tell(Fault(None, None, what))
+            self._verification.report(Fault(None, None, what))
 
     def _lives(self, share: Share) -> None:
-        """A later life of an id that was dropped goes on from the end of one that was, too."""
+        """Checks that a later life of a dropped id follows the end of an earlier one."""
         for number, first in share.begun.items():
             if first not in share.ended:
                 what = "its first row does not follow from the life before it"
-                self._verification.tell(Fault(erased(number), 1, what))
+                self._verification.report(Fault(erased(number), 1, what))
 
     def _is_found(self, name: str, stream: Stream) -> bool:
         found = self._scan.stream(name, stream.life)
         return found is not None and found.stream == stream.stream
 
     def _orphans(self, streams: Mapping[Any, Stream], seen: Collection[Any]) -> None:
-        """Streams, heads, snapshots and keys that no rows answer to, or whose id was dropped."""
-        scan, tell = self._scan, self._verification.tell
+        """Reports streams, heads, snapshots and keys that have no rows, or whose id was dropped."""
+        scan, report = self._scan, self._verification.report
         dropped = {number for number, stream in streams.items() if stream.name is None}
         for number, stream in streams.items():
             if not self._has_rows(number, seen):
                 what = "it has a stream, but no rows: they were cut off"
-                tell(Fault(_name(stream), None, what))
+                report(Fault(_name(stream), None, what))
         for head in scan.every(Head):
             name = head.conversation
             if head.stream in dropped:
-                tell(Fault(named(name), None, "its id was dropped, but its head was not"))
+                report(Fault(named(name), None, "its id was dropped, but its head was not"))
             elif not isinstance(name, str) or scan.stream(name) is None:
                 what = "it has heads, but no rows: they were cut off"
-                tell(Fault(named(name), None, what))
+                report(Fault(named(name), None, what))
         for number, _ in groupby(scan.every(Snapshot), key=lambda snapshot: snapshot.stream):
             if number in dropped:
                 what = "its id was dropped, but its snapshots were not"
-                tell(Fault(_name(streams[number]), None, what))
+                report(Fault(_name(streams[number]), None, what))
             elif not self._has_rows(number, seen):
-                what = f"there are snapshots of stream {number!r}, but no rows: they were cut off"
-                tell(Fault(None, None, what))
-        self._keys.compare(scan, tell)
+                what = f"stream {number!r} has snapshots, but no rows: they were cut off"
+                report(Fault(None, None, what))
+        self._keys.compare(scan, report)
 
     def _has_rows(self, number: Any, seen: Collection[Any]) -> bool:
-        """Also such as were recorded meanwhile."""
+        """Whether the stream has rows, also such as were recorded meanwhile."""
         return number in seen or bool(self._scan.rows(number, _FIRST, None, 1))
 
 
 def _checked_share(asked: tuple[Where, int, int, int, int]) -> Share:
-    """What a process finds in the streams of some numbers."""
+    """What a process finds in a range of streams."""
     (url, keys), first, last, upto, checkpoint = asked
     opened = recorder_of(url, keys=keys, create=False, readonly=True)
     found = Verification()
@@ -343,7 +346,7 @@ def _checked_share(asked: tuple[Where, int, int, int, int]) -> Share:
 
 
 def _name(stream: Stream | None) -> str | None:
-    """A conversation's name for a report; what somebody made of it may be none."""
+    """A conversation's id for a report. In a changed log it may not be readable."""
     if stream is None:
         return None
     if stream.name is None:
@@ -362,7 +365,7 @@ def _rows(scan: Scan, stream: Stream | None) -> Iterator[Row]:
 
 
 class _Counted:
-    """Rows as they come, and how many came."""
+    """Counts rows as they pass."""
 
     def __init__(self, rows: Iterable[Any], upto: int) -> None:
         self._rows = rows

@@ -1,4 +1,4 @@
-"""Why: what led to a slot's value, an action or a message, as a chain of events."""
+"""Why a slot has its value, or an action or a message came: the chain of events behind it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ Role = Literal[
 
 
 class CauseLink(msgspec.Struct, frozen=True):
-    """One event of a chain, and what it did there."""
+    """One event of a chain, and its role there."""
 
     role: Role
     recorded: RecordedEvent
 
     @property
     def event(self) -> int:
-        """Its number in the conversation."""
+        """The event's number in the conversation."""
         return self.recorded.number
 
     @property
     def value(self) -> Any:
-        """What it passed on: a slot's value, what was understood, arguments or a result."""
+        """What the event passed on: a slot's value, entities, arguments or a result; else None."""
         event = self.recorded.event
         if isinstance(event, Understanding):
             return [entity.value for entity in event.entities] or None
@@ -60,12 +60,12 @@ class CauseLink(msgspec.Struct, frozen=True):
 
 
 def why(conversation: Conversation, slot: str) -> list[CauseLink]:
-    """What led to a slot's value at the conversation's moment, in the order it was recorded.
+    """What led to a slot's value at the conversation's moment, in the order of recording.
 
-    said, understood, called and returned, then what set or cleared the slot or declared it with its
-    initial value, and a rewind that gave it back. Empty for a declared slot without value. Nothing
-    redacted is shown. It takes no longer in a long conversation. Raises ConversationError for a
-    slot that there is not, naming one like it.
+    The chain has the roles said, understood, called and returned, then the event that set, cleared
+    or declared the slot, and a rewind that restored its value. It is empty for a declared slot
+    without a value. Redacted events are not in it. The time does not grow with the conversation.
+    Raises ConversationError for an unknown slot, naming a similar one.
     """
     state = conversation.state
     since, rewind = state.context.since.get(slot, 0), state.touched.get(slot, (0, 0))[1]
@@ -81,13 +81,13 @@ def why(conversation: Conversation, slot: str) -> list[CauseLink]:
 
 
 def why_event(conversation: Conversation, number: int) -> list[CauseLink]:
-    """What led to the event of that number, with it as the last.
+    """What led to an event; the event itself comes last.
 
-    Raises OutOfRange where there is none.
+    Raises OutOfRange if the event does not exist.
     """
     last = conversation.state.event
     if not 1 <= number <= last:
-        raise OutOfRange(conversation.id, f"there is no event {number}, the last is {last}")
+        raise OutOfRange(conversation.id, f"event {number} does not exist; the last is {last}")
     event = _recorded(conversation, number)
     return [*_led_to(conversation, event), CauseLink(_role(event.event), event)]
 
@@ -95,14 +95,14 @@ def why_event(conversation: Conversation, number: int) -> list[CauseLink]:
 def deciding(chain: Sequence[CauseLink]) -> list[int]:
     """Numbers of the events of a slot's chain which, folded alone, give its value.
 
-    One, or its declaration too where that gave the value another form; none for no value.
+    One number; two if the slot's declaration changed the form of the value; none without a value.
     """
     gave = [link.event for link in chain if link.role in ("set", "declared")]
     return [] if chain and chain[-1].role == "cleared" else gave
 
 
 def _gave(conversation: Conversation, slot: str, number: int) -> list[CauseLink]:
-    """What led to the event that gave the slot its value, or took it away, and that event."""
+    """What led to the event that gave the slot its value or cleared it, and that event."""
     at = conversation.at(number)
     recorded = _recorded(conversation, number)
     event, value = recorded.event, at.slots.get(slot)
@@ -116,12 +116,12 @@ def _gave(conversation: Conversation, slot: str, number: int) -> list[CauseLink]
 
 
 def _declared(at: Conversation, slot: str) -> CauseLink:
-    """The declaration of a slot, in force at that moment."""
+    """The slot's declaration in force at that moment."""
     return CauseLink("declared", _recorded(at, at.state.declared_in[slot]))
 
 
 def _led_to(conversation: Conversation, event: RecordedEvent) -> list[CauseLink]:
-    """What an event came of."""
+    """The events that an event follows from."""
     if isinstance(event.event, e.UserUttered):
         return []
     before = _answer(conversation.at(event.number - 1), event)
@@ -132,7 +132,10 @@ def _led_to(conversation: Conversation, event: RecordedEvent) -> list[CauseLink]
 
 
 def _answer(at: Conversation, event: RecordedEvent) -> list[RecordedEvent]:
-    """What counts from the message that an event answers on, before it; else of its turn."""
+    """The events since the message that an event answers, without rewound ones.
+
+    Without such a message, the events of its turn.
+    """
     message = _message(at, event.event)
     found: list[RecordedEvent] = []
     for recorded in at.newest_first():
@@ -144,9 +147,9 @@ def _answer(at: Conversation, event: RecordedEvent) -> list[RecordedEvent]:
 
 
 def _message(at: Conversation, event: e.Event) -> int:
-    """Number of the user's message that an event answers, the next after that moment; 0 for none.
+    """Number of the user's message that the event answers; 0 for none.
 
-    It is what its causes lead to, else what it is about, else the latest.
+    The event's causes decide, else the message that it is about, else the latest message.
     """
     about = event.message if isinstance(event, AboutMessage) else None
     cause, last = event.cause or about, at.state.event + 1
@@ -183,10 +186,10 @@ _ROLES: tuple[tuple[Any, Role], ...] = (
 
 
 def _check_known(conversation: Conversation, slot: str) -> None:
-    """Raise ConversationError for a slot that was never declared or set, taken back or not."""
+    """Raises ConversationError for a slot that was never declared or set, even if rewound since."""
     state = conversation.state
     names = {*state.declared, *state.touched}
     if slot not in names:
         near = get_close_matches(slot, names, n=1)
         meant = f"; did you mean {near[0]!r}?" if near else ""
-        raise ConversationError(conversation.id, f"there is no slot {slot!r}{meant}")
+        raise ConversationError(conversation.id, f"unknown slot {slot!r}{meant}")

@@ -125,7 +125,7 @@ def _without_keys(store: Any, ids: list[str] | None) -> Any:
 def _anchored(store: Any, kept: list[Any], verification: Any) -> Any:
     from turnlog.audit.anchoring import check
 
-    return check(store, kept, verification.tell) if kept else None
+    return check(store, kept, verification.report) if kept else None
 
 
 def _print(verification: Any, anchored: Any) -> None:

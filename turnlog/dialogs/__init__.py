@@ -1,1 +1,1 @@
-"""Dialogs made of units: threads of states, deadlines that survive, and who runs them."""
+"""Dialogs made of units: threads of states, durable deadlines, and their runners."""

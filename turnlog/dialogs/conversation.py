@@ -11,7 +11,7 @@ from turnlog.errors import TurnlogError
 
 
 class DialogConversation(BotConversation):
-    """As a dialog sees it, where there are no tools."""
+    """A conversation as a dialog sees it, without tools."""
 
     def __init__(self, conversation: Conversation, clock: Callable[[], float]) -> None:
         super().__init__(conversation)
@@ -19,7 +19,9 @@ class DialogConversation(BotConversation):
 
     @property
     def now(self) -> float:
+        """The time when the answer began, UTC seconds."""
         return self._now
 
     async def call(self, tool: str, /, **arguments: Any) -> Any:
-        raise TurnlogError(f"there is no tool {tool!r} here")
+        """Raises TurnlogError: the runner provides no tools."""
+        raise TurnlogError(f"unknown tool {tool!r}; this runner provides no tools")

@@ -1,4 +1,4 @@
-"""What timers still have to do, in memory: the next deadline at hand."""
+"""The deadlines and undelivered messages of timers, in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from turnlog.projections.due_prompts import DUE, OUT
 
 
 class DeadlineIndex:
-    """The projection's entries in memory, the next deadline at hand."""
+    """The entries of the read model in memory, with quick access to the next deadline."""
 
     def __init__(self) -> None:
         self._due: dict[tuple[str, str], float] = {}
@@ -20,6 +20,7 @@ class DeadlineIndex:
         self._undelivered: dict[tuple[str, int], float] = {}
 
     def put(self, conversation: str, key: str, value: Any) -> None:
+        """Adds an entry of the read model: a deadline or an undelivered message."""
         if key.startswith(DUE):
             self._due[conversation, key] = value
             self._by_conversation.setdefault(conversation, set()).add(key)
@@ -28,6 +29,7 @@ class DeadlineIndex:
             self._undelivered[message] = value
 
     def remove(self, conversation: str, key: str) -> None:
+        """Removes an entry, if it exists."""
         if key.startswith(DUE):
             if self._due.pop((conversation, key), None) is not None:
                 keys = self._by_conversation[conversation]
@@ -39,18 +41,20 @@ class DeadlineIndex:
             self.sending.discard((conversation, _number(key)))
 
     def get(self, conversation: str, key: str) -> Any:
+        """A deadline, UTC seconds; None if it does not exist."""
         return self._due.get((conversation, key))
 
     def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """Keys and values of a conversation's deadlines."""
         keys = list(self._by_conversation.get(conversation, ()))
         return ((key, self._due[conversation, key]) for key in keys if key.startswith(prefix))
 
     def next_due(self) -> float:
-        """UTC seconds; infinity where nothing is armed."""
+        """The next deadline, UTC seconds; infinity if no prompt is armed."""
         return self._heap[0][0] if self._heap else float("inf")
 
     def take_due(self, now: float, most: int) -> list[tuple[str, str]]:
-        """Conversations and tokens whose time has come, the oldest first; they leave the index."""
+        """Removes passed deadlines; their conversations and tokens, the oldest first."""
         taken: list[tuple[str, str]] = []
         while self._heap and self._heap[0][0] <= now and len(taken) < most:
             time, conversation, key = heapq.heappop(self._heap)
@@ -60,7 +64,7 @@ class DeadlineIndex:
         return taken
 
     def take_undelivered(self, before: float) -> list[tuple[str, int]]:
-        """Messages recorded before that time; they leave the index."""
+        """Removes undelivered messages recorded before a time; their conversations and numbers."""
         taken = sorted(message for message, time in self._undelivered.items() if time <= before)
         for message in taken:
             del self._undelivered[message]

@@ -1,4 +1,4 @@
-"""A dialog on a log without a server: messages in, answers out, timers beside them."""
+"""A dialog on a log without a server: messages in, answers out, and timers."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from turnlog.errors import UnknownConversation
 
 
 class DialogRunner:
-    """Many users' threads through one dialog; one thing at a time for each of them.
+    """Runs the threads of many users through one dialog, one message or timeout of each at a time.
 
-    deliver: as in Timers, for what timers send. `async with runner.timers.running():` fires them.
+    deliver: as in Timers, for messages after a timeout. `async with runner.timers.running():` fires
+    deadlines.
     """
 
     def __init__(
@@ -33,9 +34,9 @@ class DialogRunner:
         self.timers = Timers(log, dialog, lock=self._locks.of, deliver=deliver)
 
     async def say(self, id: str, text: str, *, message_id: str | None = None) -> list[Event]:
-        """Record a user's message, then what the dialog answers; the answer's events.
+        """Records a user's message, then the dialog's answer; the answer's events.
 
-        message_id: the same one again is the same message, and gets no second answer.
+        message_id: a message with a known id is recorded and answered only once.
         """
         message = UserUttered(text, message_id=message_id)
         async with self._locks.of(id):
@@ -45,7 +46,7 @@ class DialogRunner:
             return await self._answered(id, lambda view: self._dialog(view, message))
 
     async def start(self, id: str, state: str) -> list[Event]:
-        """Begin a thread, or take it on, at a `unit.state`. Raises UnknownState."""
+        """Begins a thread, or continues one, at a `unit.state`. Raises UnknownState."""
 
         async def started(view: DialogConversation) -> Iterable[Event]:
             thread = DialogThread(self._dialog, view)
@@ -56,7 +57,7 @@ class DialogRunner:
             return await self._answered(id, started, new=True)
 
     async def end(self, id: str, reason: str = "end") -> list[Event]:
-        """End a thread. Raises UnknownConversation where there never was one."""
+        """Ends a thread. Raises UnknownConversation if it never existed."""
 
         async def ended(view: DialogConversation) -> Iterable[Event]:
             if view.state.thread is None:
@@ -69,7 +70,7 @@ class DialogRunner:
             return await self._answered(id, ended)
 
     async def thread(self, id: str) -> Thread:
-        """Where a thread stands. Raises UnknownConversation where there never was one."""
+        """A thread's current state. Raises UnknownConversation if it never existed."""
         thread = (await self._log.conversation(id)).state.thread
         if thread is None:
             raise UnknownConversation(id)

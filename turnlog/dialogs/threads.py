@@ -1,4 +1,4 @@
-"""A session thread as a dialog unit sees it: verbs that become events."""
+"""A thread as the states of a unit see it: methods that become events."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from turnlog.domain.values import check_value
 from turnlog.encoding.values import copied, same
 
 QUESTION_ATTEMPTS = 3
-"""How often a question is asked before the thread is given up."""
+"""How often a question is asked before the thread is abandoned."""
 
 
 def state_of(conversation: BotConversation) -> State:
-    """The conversation's state; folded from its events where the view does not offer it."""
+    """The conversation's state; folded from its events if the view does not have it."""
     state: State | None = getattr(conversation, "state", None)
     return replay(conversation.events()) if state is None else state
 
@@ -26,7 +26,7 @@ StateFunction = Callable[["DialogThread"], Awaitable[None]]
 
 
 class States(Protocol):
-    """The states that a thread may go to: what it asks of its dialog."""
+    """What a thread needs of its dialog: the states that it can go to."""
 
     start: str
 
@@ -35,20 +35,20 @@ class States(Protocol):
         ...
 
     def check(self, conversation: str, unit: str) -> object:
-        """Raise UnknownState for a unit that is not there."""
+        """Raises UnknownState for an unknown unit."""
         ...
 
     async def run(self, here: str, thread: DialogThread) -> None:
-        """Run a `unit.state`."""
+        """Runs a `unit.state`."""
         ...
 
 
 class DialogThread:
-    """What a unit's state works with while it handles a message or a timeout.
+    """What a state works with while it handles a message or a timeout.
 
-    text: what the user wrote, None at a timeout. attempt: the number of the question that was
-    answered or timed out. variables: the current unit's, to be read and written like a dict; they
-    are recorded when the state is done.
+    text: the user's message; None at a timeout. attempt: the number of the question that was
+    answered or timed out. variables: the current unit's, a dict to read and write; they are
+    recorded when the state ends.
     """
 
     def __init__(
@@ -73,34 +73,38 @@ class DialogThread:
 
     @property
     def id(self) -> str:
+        """The conversation's id."""
         return self._conversation.id
 
     @property
     def text(self) -> str | None:
+        """The user's text; None at a timeout."""
         return self.message.text if self.message is not None else None
 
     @property
     def slots(self) -> dict[str, Any]:
+        """The conversation's slots."""
         return self._conversation.slots
 
     @property
     def variables(self) -> dict[str, Any]:
+        """The current unit's variables."""
         return self.variables_of(self.unit)
 
     def variables_of(self, unit: str) -> dict[str, Any]:
-        """Another unit's variables."""
+        """Another unit's variables. Raises UnknownState for an unknown unit."""
         self._dialog.check(self.id, unit)
         variables: dict[str, Any] = self._variables.setdefault(unit, {})
         return variables
 
     async def call(self, tool: str, /, **arguments: Any) -> Any:
-        """A tool's result, as `conversation.call` of a bot."""
+        """A tool's result, as a bot's `conversation.call`."""
         return await self._conversation.call(tool, **arguments)
 
     # --- verbs ----------------------------------------------------------------------------------
 
     def say(self, text: str | None, **data: Any) -> None:
-        """Send a message; data: quick_replies, buttons, image, …"""
+        """Sends a message. data: quick_replies, buttons, image, …"""
         self._events.append(e.BotUttered(text, data or None))
 
     def ask(
@@ -112,10 +116,10 @@ class DialogThread:
         on_timeout: StateFunction | str | None = None,
         **data: Any,
     ) -> None:
-        """Send a question and wait for the answer, `wait` seconds where there is a deadline.
+        """Sends a question, with a deadline `wait` seconds from now if given.
 
-        When it passes, `on_timeout` is run; without one the question is asked again, up to
-        `attempts` times in all, and then the thread ends as abandoned.
+        After the deadline `on_timeout` runs. Without it the question is asked again, up to
+        `attempts` times in all; then the thread ends as abandoned.
         """
         handler = None if on_timeout is None else self._dialog.name(self.id, self.unit, on_timeout)
         self.say(text, **data)
@@ -135,7 +139,7 @@ class DialogThread:
         )  # fmt: skip
 
     def repeat(self) -> None:
-        """Ask the last question again, with its deadline."""
+        """Asks the last question again, with its deadline."""
         question = self._asked
         if question is not None:
             self.ask(
@@ -146,20 +150,20 @@ class DialogThread:
             )
 
     def next(self, state: StateFunction | str) -> None:
-        """The next message is handled by that state: `state` of this unit, or `unit.state`."""
+        """Lets a state handle the next message: `state` of this unit, or `unit.state`."""
         self._enter(self._dialog.name(self.id, self.unit, state), "next")
 
     async def start(self, state: StateFunction | str) -> None:
-        """Go to a state and run it now."""
+        """Goes to a state and runs it now."""
         here = self._dialog.name(self.id, self.unit, state)
         self._enter(here, "start")
         self._path.append(here)
         await self._dialog.run(here, self)
 
     async def back(self) -> None:
-        """Go back to the state that was started before the present one, and run it again.
+        """Goes back to the state that was started before the current one, and runs it again.
 
-        At the first one, that one is run again.
+        At the first state, runs that state again.
         """
         if len(self._path) > 1:
             self._path.pop()
@@ -170,7 +174,7 @@ class DialogThread:
             await self._dialog.run(self._path[0], self)
 
     def end(self, reason: str = "end") -> None:
-        """End the thread; every prompt is cancelled, the variables stay."""
+        """Ends the thread. Cancels every prompt and keeps the variables."""
         if not self.running:
             return
         self._cancel(reason)
@@ -178,7 +182,7 @@ class DialogThread:
         self.running = False
 
     async def restart(self) -> None:
-        """End the thread and begin a new one at the dialog's start."""
+        """Ends the thread and begins a new one at the dialog's start."""
         self.end("restart")
         self._variables = {}
         await self.start(self._dialog.start)
@@ -201,14 +205,15 @@ class DialogThread:
         self._armed.clear()
 
     def forget(self, token: str) -> None:
-        """A prompt that has timed out is armed no more."""
+        """Disarms a prompt that has timed out."""
         self._armed.pop(token, None)
         self.timed_out = True
 
     def events(self) -> list[e.Event]:
-        """What the verbs made, then the variables that changed.
+        """The events of the calls so far, then the changed variables.
 
-        Raises InvalidEvent, naming conversation, unit and variable, for what cannot be kept.
+        Raises InvalidEvent, naming conversation, unit and variable, for a value that cannot be
+        stored.
         """
         return [*self._events, *self._changed()]
 

@@ -1,7 +1,7 @@
-"""Timers that survive: deadlines stand in the log, and whoever runs finds the overdue ones.
+"""Durable timers: deadlines are stored in the log, and any running process finds overdue ones.
 
-A prompt is armed as long as the log says so. That it timed out is decided inside the write
-transaction, so that of several processes one records it and the others find nothing left to do.
+A prompt is armed as long as the log says so. The write transaction decides whether it timed out, so
+only one of several processes records the timeout.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from turnlog.storage.subscription import BATCH_COMMITS, Subscription
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.25
-"""Seconds between two looks at the clock and the log at most."""
+"""The longest time between two looks at the clock and the log, in seconds."""
 
 PROMPTS_AT_ONCE = 256
-"""Prompts that are worked on together, and so share commits."""
+"""How many prompts are handled concurrently, and so share commits."""
 
 DELIVERY_SECONDS = 30.0
-"""Seconds that another process has for a delivery; at a start nobody else is waited for."""
+"""Seconds that another process has for a delivery. A start waits for no other process."""
 
 Deliver = Callable[[str, int, e.BotUttered], Awaitable[Any]]
 Lock = Callable[[str], AbstractAsyncContextManager[None]]
@@ -47,19 +47,22 @@ View = Callable[[Conversation], BotConversation]
 
 
 class TimedDialog(Protocol):
+    """What a timer needs of a dialog."""
+
     async def timed_out(
         self, conversation: BotConversation, token: str, prompt: Prompt
     ) -> Iterable[e.Event]:
-        """The events that follow a prompt which nobody answered in time."""
+        """The events that follow a prompt without an answer in time."""
         ...
 
 
 class RepeatingDialog:
-    """What follows a timeout where no unit says so: the question again, and in the end goodbye."""
+    """The default after a timeout: the question again, and after the last attempt the end."""
 
     async def timed_out(
         self, conversation: BotConversation, token: str, prompt: Prompt
     ) -> Iterable[e.Event]:
+        """The question again, or the end of the thread as abandoned."""
         if prompt.attempt >= prompt.attempts or prompt.wait is None:
             return [e.ThreadEnded(reason="abandoned")]
         again = e.PromptArmed(
@@ -72,10 +75,10 @@ class RepeatingDialog:
 class Timers:
     """Fires the deadlines of a log's prompts.
 
-    lock: gives a conversation to one at a time, in the place where messages wait too. view: what
-    the dialog sees of a conversation. deliver: sends a message (conversation, event number,
-    message) and returns a receipt; a message whose delivery is not recorded is sent again after a
-    restart, under the same message id. Without it messages are recorded for those who follow.
+    lock: locks a conversation; messages must use the same lock. view: what the dialog sees of a
+    conversation. deliver: sends a message (conversation, event number, message) and returns a
+    receipt. A message without a recorded delivery is sent again after a restart, under the same
+    message id. Without deliver, messages are recorded for followers.
     """
 
     def __init__(
@@ -98,7 +101,7 @@ class Timers:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Timers]:
-        """Fire deadlines for as long as the block lasts."""
+        """Fires deadlines while the block runs."""
         task = asyncio.create_task(self.run())
         try:
             yield self
@@ -107,18 +110,18 @@ class Timers:
             await asyncio.gather(task, return_exceptions=True)
 
     async def run(self) -> None:
-        """Fire deadlines until cancelled; a log that is away is tried again."""
+        """Fires deadlines until cancelled. After a failure it tries again."""
         while True:
             try:
                 await self.fire_due()
                 pause = min(LOOK_SECONDS, max(0.0, self._index.next_due() - self._log.sync.clock()))
             except Exception:
-                logger.exception("timers: tried again")
+                logger.exception("timers failed; trying again")
                 pause = LOOK_SECONDS
             await asyncio.sleep(max(pause, 0.005))
 
     async def fire_due(self) -> int:
-        """Fire what is due now; how many timeouts were recorded here."""
+        """Fires what is due now; the number of timeouts recorded here."""
         await self._log.read(self._follow)
         await self._deliver_again()
         fired = 0
@@ -130,7 +133,7 @@ class Timers:
     # --- the index ------------------------------------------------------------------------------
 
     def _follow(self, log: Turnlog) -> None:
-        """Bring the index up to the end of the log."""
+        """Brings the index up to the end of the log."""
         subscription = self._subscription = self._subscription or self._loaded(log)
         while rows := subscription.read():
             for commit in commits(rows, DuePromptsProjection(), log.store.reader):
@@ -139,11 +142,11 @@ class Timers:
                 catch_up(log.store, [DuePromptsProjection()])
 
     def _loaded(self, log: Turnlog) -> Subscription:
-        """Fill the index from the read model; what follows after it."""
+        """Fills the index from the read model; the subscription that continues it."""
         catch_up(log.store, [DuePromptsProjection()])
         checkpoint = log.store.reader.checkpoint(DuePromptsProjection.name)
         for conversation, key, value in log.store.reader.entries(DuePromptsProjection.name):
-            if conversation:  # what belongs to none is the projection's own
+            if conversation:  # entries without one are the projection's own
                 self._index.put(conversation, key, binary.decode(value))
         if checkpoint is None:
             return Subscription(log.store)
@@ -158,12 +161,12 @@ class Timers:
         except UnknownConversation:
             return False
         except Exception:
-            logger.exception("conversation %r: its timer is tried again", conversation)
+            logger.exception("conversation %r: its timer failed; trying again", conversation)
             self._index.put(conversation, DUE + token, self._log.sync.clock() + LOOK_SECONDS)
             return False
 
     async def _time_out(self, conversation: str, token: str) -> bool:
-        """Record the timeout with what follows it, in one commit; False where it was answered."""
+        """Records the timeout and what follows it in one commit; False if it was answered."""
         now = await self._log.conversation(conversation)
         thread = now.state.thread
         prompt = thread.prompts.get(token) if thread is not None else None
@@ -183,7 +186,7 @@ class Timers:
     async def _following(
         self, conversation: Conversation, token: str, prompt: Prompt
     ) -> Iterable[e.Event]:
-        """The dialog's answer; a BotFailed where it raises, so that the timer ends all the same."""
+        """The dialog's answer; a BotFailed if it raises, so that the timer still ends."""
         try:
             return await self._dialog.timed_out(self._view(conversation), token, prompt)
         except Exception as error:
@@ -191,7 +194,7 @@ class Timers:
             return [bot_failed(error)]
 
     def _named(self, token: str, events: Iterable[e.Event]) -> list[e.Event]:
-        """Messages get an id that is the same however often they are sent."""
+        """Gives messages ids that stay the same however often they are sent."""
         actor = TIMER if self._deliver is not None else None
         named: list[e.Event] = []
         for number, event in enumerate(events):

@@ -1,4 +1,4 @@
-"""A small bot made of units: asks for a name and a city, takes "back" and "repeat", waits.
+"""A small bot made of units: asks for a name and a city, understands "back" and "repeat", waits.
 
 turnlog serve --bot turnlog.dialogs.tour:bot
 """
@@ -11,7 +11,7 @@ from turnlog.dialogs.threads import DialogThread
 from turnlog.dialogs.units import Dialog, Unit
 
 WAIT = 30.0
-"""Seconds for an answer; TIMES to think, then the bot lets go."""
+"""Seconds for an answer. After TIMES questions the bot gives up."""
 TIMES = 3
 
 CITIES = {
@@ -26,12 +26,14 @@ trip = Unit("trip")
 
 @welcome.state
 async def ask_name(thread: DialogThread) -> None:
+    """Asks for the user's name."""
     thread.ask("Hello! What's your name?", wait=WAIT, attempts=TIMES)
     thread.next(got_name)
 
 
 @welcome.state
 async def got_name(thread: DialogThread) -> None:
+    """Greets the user, or asks again."""
     match = re.search(r"(?:my name is|i am|i'm)?\s*([^\W\d_][\w' -]*)", thread.text or "", re.I)
     if await _asked_for_something_else(thread):
         return
@@ -45,6 +47,7 @@ async def got_name(thread: DialogThread) -> None:
 
 @trip.state
 async def ask_city(thread: DialogThread) -> None:
+    """Offers the cities."""
     choices = [{"title": city.title(), "payload": city} for city in CITIES]
     thread.ask("Where shall we go?", wait=WAIT, on_timeout=still_there, quick_replies=choices)
     thread.next(got_city)
@@ -52,6 +55,7 @@ async def ask_city(thread: DialogThread) -> None:
 
 @trip.state
 async def got_city(thread: DialogThread) -> None:
+    """Says what to see in the city, or asks again."""
     if await _asked_for_something_else(thread):
         return
     city = (thread.text or "").strip().lower()
@@ -67,7 +71,7 @@ async def got_city(thread: DialogThread) -> None:
 
 @trip.state
 async def still_there(thread: DialogThread) -> None:
-    """Runs when nobody has answered in time."""
+    """Runs when no answer came in time."""
     if thread.attempt < TIMES:
         thread.ask("Are you still there?", wait=WAIT * 2, on_timeout=still_there)
     else:

@@ -1,4 +1,4 @@
-"""Dialog units: a dialog is made of units, a unit of states, a state is an async function.
+"""Dialog units: a dialog consists of units, a unit of states; a state is an async function.
 
 names = Unit("names")
 
@@ -33,29 +33,29 @@ RESTART, AGAIN, IGNORE = "restart", "again", "ignore"
 
 
 class Unit:
-    """States by name, in the order they were declared."""
+    """Named states, in order of declaration."""
 
     def __init__(self, name: str) -> None:
         if not name or "." in name:
-            raise TurnlogError(f"{name!r} is no name for a unit: it holds a dot or nothing")
+            raise TurnlogError(f"{name!r} cannot name a unit: it is empty or contains a dot")
         self.name = name
         self.states: dict[str, StateFunction] = {}
 
     def state(self, function: AnyState) -> AnyState:
-        """Declare an async function of a thread as a state; its name is the function's."""
+        """Declares an async function of a thread as a state, under the function's name."""
         name = function.__name__
         if name in self.states:
-            raise TurnlogError(f"unit {self.name!r} has a state {name!r} already")
+            raise TurnlogError(f"duplicate state {name!r} in unit {self.name!r}")
         self.states[name] = function
         return function
 
 
 class Dialog:
-    """Units put together: a bot, for `turnlog serve --bot` and for timers.
+    """Units put together: a bot for `turnlog serve --bot` and for timers.
 
-    start: the `unit.state` that a new thread begins with. ended: what a message to a thread that
-    has ended does: `restart` begins a new one, `again` gives it to the last state (as NaifJs
-    does), `ignore` lets it go unanswered; any `unit.state` is begun with.
+    start: the `unit.state` that begins a new thread. ended: what happens to a message after the end
+    of a thread: `restart` begins a new thread, `again` passes the message to the last state (as
+    NaifJs does), `ignore` leaves it unanswered, and a `unit.state` begins a new thread there.
     """
 
     def __init__(self, *units: Unit, start: str, ended: str = RESTART) -> None:
@@ -70,7 +70,7 @@ class Dialog:
     async def __call__(
         self, conversation: BotConversation, message: UserUttered, /
     ) -> Iterable[Event | str]:
-        """The answer to a message. Raises UnknownState where the thread's state is gone."""
+        """The answer to a message. Raises UnknownState if the thread's state no longer exists."""
         thread = DialogThread(self, conversation, message)
         if thread.running or (thread.unit and self.ended == AGAIN):
             await self.run(f"{thread.unit}.{thread.state}", thread)
@@ -83,7 +83,7 @@ class Dialog:
     async def timed_out(
         self, conversation: BotConversation, token: str, prompt: Prompt
     ) -> list[Event]:
-        """What follows a prompt that nobody answered in time."""
+        """What follows a prompt without an answer in time."""
         thread = DialogThread(self, conversation)
         thread.forget(token)
         thread.attempt = prompt.attempt
@@ -98,15 +98,16 @@ class Dialog:
     # --- states by name -------------------------------------------------------------------------
 
     async def run(self, here: str, thread: DialogThread) -> None:
+        """Runs a `unit.state`. Raises UnknownState."""
         await self._function(thread.id, here)(thread)
 
     def name(self, conversation: str, unit: str, state: StateFunction | str) -> str:
-        """The `unit.state` that a function or a name, within a unit, stands for."""
+        """The `unit.state` of a function, or of a name within a unit. Raises UnknownState."""
         if not isinstance(state, str):
             named = self._names.get(id(state))
             if named is None:
                 shown = getattr(state, "__name__", state)
-                raise UnknownState(conversation, f"{shown!r:.60} is no state of this dialog")
+                raise UnknownState(conversation, f"{shown!r:.60} is not a state of this dialog")
             return named
         here = state if "." in state else f"{unit}.{state}"
         self._function(conversation, here)
@@ -116,7 +117,7 @@ class Dialog:
         """The unit of a name. Raises UnknownState."""
         if unit not in self.units:
             known = ", ".join(self.units)
-            raise UnknownState(conversation, f"there is no unit {unit!r}; there are {known}")
+            raise UnknownState(conversation, f"unknown unit {unit!r}; known: {known}")
         return self.units[unit]
 
     def _function(self, conversation: str, here: str) -> StateFunction:
@@ -124,6 +125,6 @@ class Dialog:
         unit = self.check(conversation, name)
         if state not in unit.states:
             known = ", ".join(unit.states)
-            why = f"unit {name!r} has no state {state!r}; it has {known or 'none'}"
+            why = f"unknown state {state!r} of unit {name!r}; known: {known or 'none'}"
             raise UnknownState(conversation, why)
         return unit.states[state]

@@ -54,18 +54,18 @@ class Gate:
 
     def _check_head(self, reader: Reader, head: LogCheckpoint) -> None:
         if head.origin != self._origin:
-            what = f"the log is {self._origin}, the head that is kept is of {head.origin}"
+            what = f"the head belongs to the log {head.origin}, this one is {self._origin}"
             raise Rewritten(f"{what}: another log is in its place")
         if (last := reader.last_position()) < head.size - 1:
-            what = f"the log ends at position {last}, and a head was signed of {head.size - 1}"
-            raise Rewritten(f"{what}: its tail was cut, or an older copy was put back", last)
+            what = f"the log ends at position {last}, but a head was signed at {head.size - 1}"
+            raise Rewritten(f"{what}: its tail was cut, or an older copy was restored", last)
         try:
             root = merkle.root(self._edge.node, head.size)
         except Corrupt:
             root = b""
         if root != head.root:
-            what = f"the log is not what its head of size {head.size} was signed of"
-            raise Rewritten(f"{what}: `turnlog verify --head` says where")
+            what = f"the log differs from its head of size {head.size}"
+            raise Rewritten(f"{what}; `turnlog verify --head` says where")
 
     def _check_since(self, reader: Reader, time: int) -> None:
         """Nothing that came after the head may say that it was there before."""
@@ -86,7 +86,7 @@ class Gate:
         """Raise Rewritten unless that is the digest of the row that was signed."""
         if position < self.size and merkle.leaf(digest) != self._hash(0, position):
             where = f"conversation {name!r}, position {position}"
-            what = "is not the row that the head was signed of"
+            what = "is not the row that was signed"
             raise Rewritten(f"{where} {what}: it was changed", position, name)
 
     def _hash(self, level: int, index: int) -> bytes:

@@ -1,1 +1,1 @@
-"""What the audit and a replay found, as pages and texts that are safe to open."""
+"""Results of audits and replays as pages and texts that are safe to open."""

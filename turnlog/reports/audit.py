@@ -1,4 +1,4 @@
-"""The audit report: conversations on one page that needs no other file, fit to print."""
+"""The audit report: conversations on one page that needs no other file and can be printed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def report(
     made: Provenance,
     upkeep: Sequence[RecordedEvent] = (),
 ) -> bytes:
-    """One page: where it comes from, a summary, what was done to the log, each conversation."""
+    """The page: provenance, a summary, what was done to the log, and each conversation."""
     sections, face = list(audited), Clockface(made.zone)
     names = ", ".join(one.id for one in sections[:3]) + (", …" if len(sections) > 3 else "")
     return page(
@@ -46,7 +46,7 @@ def report(
 
 
 def margins(made: Provenance) -> str:
-    """What stands on every printed page."""
+    """The style that prints the provenance on every page."""
     face = Clockface(made.zone)
     left = [f"log {made.log}", f"head {made.head} · {made.range}"]
     right = [f"made {face.at(made.made)}", f"by {made.by:.40}, turnlog {made.version} · page "]
@@ -61,11 +61,12 @@ def _lines(texts: Sequence[str]) -> str:
 
 
 def provenance_table(made: Provenance, face: Clockface) -> Element:
+    """The provenance of the report as a table."""
     rows = {
         "log": made.log,
         "positions": made.range,
         "head": made.head,
-        "anchored": made.anchored or "no: the head was compared with none that is kept elsewhere",
+        "anchored": made.anchored or "no: the head was not compared with one kept elsewhere",
         "made": f"{face.at(made.made)} by {made.by}, with turnlog {made.version}",
         "times": face.says,
     }
@@ -101,12 +102,12 @@ _WHOLE = (
     "that the state follows from replaying the events."
 )
 _NOT_WHOLE = (
-    "It does not say that what the events claim happened: an import’s times and texts are those of "
+    "It does not say that the events’ claims are true: an import’s times and texts are those of "
     "its source. "
 )
 _NOT_ANCHORED = (
-    "Nor does it exclude that somebody with write access made the whole log anew: that takes a "
-    "head that was kept elsewhere."
+    "It does not exclude that someone with write access wrote the whole log again: that takes a "
+    "head kept elsewhere."
 )
 
 
@@ -119,9 +120,9 @@ def _legend() -> Element:
     marks = (
         ("own time", "when the event says it happened: its source’s clock"),
         ("recorded", "when the log wrote it: the log’s clock"),
-        ("taken back", "a later event undid it; it no longer counts, and stays"),
+        ("taken back", "a later event undid it; it no longer counts but stays in the log"),
         ("redacted", "its words are hidden from every view; they are still in the log"),
-        ("erased", "its words are gone for good; number, type and time stay"),
+        ("erased", "its words are permanently gone; number, type and time stay"),
         ("altered", "it is not what was recorded: see the faults"),
     )
     items = (element("li", element("b", name), f": {what}") for name, what in marks)
@@ -161,7 +162,7 @@ def _faults(faults: Sequence[Fault]) -> Element | None:
 
 
 def _ran(lines: Sequence[TracedEvent]) -> Element | None:
-    """What versions of code, model and prompt the events name, with the events."""
+    """The versions of code, model and prompt that events name, with those events."""
     known = [line for line in lines if line.event.versions is not None]
     if not known:
         return None

@@ -1,4 +1,4 @@
-"""The dialogue of a conversation in the audit report: what was said, done, altered, taken back."""
+"""The dialogue in the audit report: what was said, done, altered and taken back."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Division = (
 
 
 class _Marks(NamedTuple):
-    """What is known of messages from elsewhere: rewrites and faults, by number of the event."""
+    """Rewrites and faults of messages, by the number of the event."""
 
     rewrites: Mapping[int, Rewrites]
     altered: Mapping[int, str]
@@ -41,7 +41,7 @@ class _Marks(NamedTuple):
 def dialogue(
     lines: Sequence[TracedEvent], altered: Mapping[int, str], face: Clockface
 ) -> Iterator[Element]:
-    """Turn by turn; altered: what is wrong with events that are not as recorded, by number."""
+    """The dialogue, turn by turn. altered: faults of altered events, by number."""
     marks = _Marks(_rewrites(lines), altered, face)
     for turn, group in groupby(lines, key=lambda line: line.turn):
         shown = [part for line in group for part in _shown(line, marks)]
@@ -93,10 +93,10 @@ def _message(line: TracedEvent, event: MessageEvent, marks: _Marks) -> Element:
 
 
 def _time(line: TracedEvent, face: Clockface) -> str:
-    """The log's clock, and what the event itself says where that is something else."""
+    """The event's own time, and the log's clock if it differs."""
     own, recorded = line.event.timestamp, face.at(line.recorded)
     if own is None:
-        return f"no time of its own; recorded {recorded}"
+        return f"no own time; recorded {recorded}"
     said = face.at(own)
     return said if said == recorded else f"{said} by its own account; recorded {recorded}"
 
@@ -122,7 +122,7 @@ def _classes(name: str, line: TracedEvent, marks: _Marks) -> str:
 
 
 def _notes(line: TracedEvent, marks: _Marks) -> Element | None:
-    """Where it stands: what was taken back, on which branch, what is not as recorded."""
+    """What took the event back, its branch, and its fault."""
     notes = [f"taken back by event {line.taken_back}"] if line.taken_back else []
     notes += [f"branch {line.branch}, turn {line.branch_turn} on it"] if line.branch else []
     notes += [f"altered: {why}" for why in [marks.altered.get(line.number)] if why]
@@ -138,7 +138,7 @@ def _division(event: Division) -> str:
         case e.SessionEnded():
             return "the session ended" + (f": {event.reason}" if event.reason else "")
         case e.ConversationRestarted():
-            return "the conversation began anew"
+            return "the conversation began again"
         case e.ConversationDeleted():
             return "the conversation was deleted" + (f": {event.reason}" if event.reason else "")
         case e.ActionReverted():
@@ -148,12 +148,12 @@ def _division(event: Division) -> str:
         case e.HistoryReplaced():
             return f"the history was replaced from event {event.to + 1} on"
         case e.HistoryContinued():
-            return f"the conversation went on from event {event.to}{_where(event)}"
+            return f"the conversation continued from event {event.to}{_where(event)}"
 
 
 def _where(event: e.HistoryContinued) -> str:
     branch = "" if event.branch is None else f", on the branch {event.branch!r}"
-    fork = "" if event.conversation is None else ", of the conversation that this is a fork of"
+    fork = "" if event.conversation is None else ", of the origin of this fork"
     return branch + fork + (f": {event.reason}" if event.reason else "")
 
 

@@ -19,15 +19,14 @@ ACCOUNTABLE = (
     e.ConversationExported, e.EventErased, e.HandoverEnded, e.HandoverStarted,
     e.IncidentReported, e.LogRebuilt, e.MessageRedacted, e.OutcomeRecorded, e.TailLost,
 )  # fmt: skip
-"""What somebody answers for: told, approved, handed over, exported, hidden, erased."""
-
+"""What someone answers for: disclosures, approvals, hand-overs, exports, redactions, erasures."""
 
 LONG = 24
-"""Characters of a text in a table, above which it may be broken anywhere."""
+"""The characters in a table's text above which it may break anywhere."""
 
 
 def account(title: str, lines: Iterable[RecordedEvent], face: Clockface) -> list[Element]:
-    """Who did what is to be accounted for, when and why; nothing where there is none of it."""
+    """Who did something accountable, when and why; empty if no one did."""
     found = [line for line in lines if isinstance(line.event, ACCOUNTABLE)]
     if not found:
         return []
@@ -39,7 +38,7 @@ def account(title: str, lines: Iterable[RecordedEvent], face: Clockface) -> list
 
 
 def recipients(exports: Sequence[dict[str, Any]], face: Clockface) -> list[Element]:
-    """Who received it; nothing where nobody did."""
+    """Who received the conversations; empty if no one did."""
     if not exports:
         return []
     rows = [
@@ -52,15 +51,15 @@ def recipients(exports: Sequence[dict[str, Any]], face: Clockface) -> list[Eleme
 
 
 def reads(found: Sequence[dict[str, Any]], face: Clockface) -> list[Element]:
-    """Who looked; nothing where nobody did, or the log does not keep it."""
+    """Who read the conversations; empty if no one did, or if the log does not record it."""
     if not found:
         return []
     rows = [(moment(face, x["time"]), x["actor"], x["way"], x["reason"] or "") for x in found]
-    return [element("h3", "Who looked"), table("account", ("when", "who", "how", "why"), rows)]
+    return [element("h3", "Who read it"), table("account", ("when", "who", "how", "why"), rows)]
 
 
 def slots(lines: Sequence[TracedEvent], face: Clockface) -> Element:
-    """Each change with its turn, and the event that is why."""
+    """Each change of a slot with its turn, and the event that caused it."""
     rows = [
         (name, line.turn, _value(before), _value(after), _why(line), moment(face, line.recorded))
         for line in lines
@@ -89,7 +88,7 @@ PROTOCOL = (
 
 
 def protocol(lines: Sequence[TracedEvent], altered: Mapping[int, str], face: Clockface) -> Element:
-    """Every event; altered: what is wrong with those that are not as recorded, by number."""
+    """Every event. altered: faults of altered events, by number."""
     rows = [_line(line, altered.get(line.number), face) for line in lines]
     marks = [
         " ".join(("gone",) * bool(line.taken_back) + ("altered",) * (line.number in altered))
@@ -113,7 +112,7 @@ def _line(line: TracedEvent, altered: str | None, face: Clockface) -> tuple[Any,
 
 
 def _said(event: e.Event, *, named: bool = True) -> str:
-    """named: with the type before it."""
+    """named: with the type in front."""
     says = named_values(details(event))
     return f"{type(event).__name__} {says}" if named else says
 
@@ -124,7 +123,7 @@ def table(
     rows: Iterable[Sequence[Child | list[Child]]],
     classes: Sequence[str] = (),
 ) -> Element:
-    """classes: of each row."""
+    """A table. classes: one for each row."""
     head = element("thead", element("tr", (element("th", title) for title in titles)))
     body = [element("tr", (_cell(cell) for cell in row)) for row in rows]
     for row, class_ in zip(body, classes, strict=False):
@@ -134,6 +133,6 @@ def table(
 
 
 def _cell(child: Child | list[Child]) -> Element:
-    """Long words are broken only where there is more than one thing in it."""
+    """A cell. Only long texts and cells of several elements may break within words."""
     free = isinstance(child, list) or (isinstance(child, str) and len(child) > LONG)
     return element("td", child, class_="free") if free else element("td", child)

@@ -11,11 +11,11 @@ from turnlog.reports.text import visible
 from turnlog.serializers.shared.plain import dumps
 
 TURNS = 20
-"""Turns that are told of; the others are counted."""
+"""How many turns are listed; the others are counted."""
 
 
-def told(divergences: Sequence[Divergence]) -> str:
-    """What was said, expected and given in each differing turn, the first ones of many."""
+def as_text(divergences: Sequence[Divergence]) -> str:
+    """Message, expected and actual answer of each differing turn; of many, the first ones."""
     lines = [line for one in divergences[:TURNS] for line in _lines(one)]
     if len(divergences) > TURNS:
         lines.append(f"and {len(divergences) - TURNS:,} more")

@@ -1,4 +1,4 @@
-"""HTML pages made of elements: text is always escaped, for nothing is ever put in as markup."""
+"""HTML pages made of elements. Text is always escaped, and nothing is inserted as markup."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Child = Element | str | int | float | None
 
 
 def element(tag: str, *children: Child | Iterable[Child], **attributes: str) -> Element:
-    """An element; strings are its text, lists are its children one after the other.
+    """An element. Strings become its text, iterables its children in order.
 
-    An attribute's name may end in `_` (`class_`); no attribute takes an address or a script.
+    An attribute's name may end in `_` (`class_`). No attribute takes an address or a script.
     """
     result = Element(tag, {name.rstrip("_"): visible(value) for name, value in attributes.items()})
     for child in children:
@@ -66,7 +66,7 @@ def page(title: str, css: str, *body: Child | Iterable[Child]) -> bytes:
 
 
 def css_text(text: str) -> str:
-    """A text as a string in a style sheet; nothing in it ends the string or the sheet."""
+    """A text as a string in a style sheet. It cannot end the string or the sheet."""
     plain = (
         c if c.isascii() and (c.isalnum() or c in " .,:-+") else f"\\{ord(c):x} " for c in text
     )

@@ -1,4 +1,4 @@
-"""What a replay found as JUnit XML, for build servers: a test case for each conversation."""
+"""The result of a replay as JUnit XML, for build servers: a test case for each conversation."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from xml.etree import ElementTree
 
 from turnlog.replay.replayed import ReplayedConversation, not_replayed
 from turnlog.replay.runs.run import RunHead
-from turnlog.reports.divergences import told
+from turnlog.reports.divergences import as_text
 from turnlog.reports.text import visible
 
 Element = ElementTree.Element
 
 
 def junit(replayed: Sequence[ReplayedConversation], head: RunHead) -> bytes:
-    """A JUnit XML file; times are in seconds, the suite's timestamp is UTC."""
+    """A JUnit XML file. Times are in seconds, the suite's timestamp is UTC."""
     counts = {
         "tests": str(len(replayed)),
         "failures": str(sum(bool(one.divergences) for one in replayed)),
@@ -43,7 +43,7 @@ def _case(one: ReplayedConversation, bot: str) -> Element:
     if one.divergences:
         first = one.divergences[0]
         named = {"type": first.kind, "message": visible(f"turn {first.turn}: {first.group}")}
-        ElementTree.SubElement(case, "failure", named).text = told(one.divergences)
+        ElementTree.SubElement(case, "failure", named).text = as_text(one.divergences)
     elif not one.turns:
         why = not_replayed([one]) or "no turns"
         ElementTree.SubElement(case, "skipped", {"message": f"not replayed: {why}"})
@@ -51,7 +51,7 @@ def _case(one: ReplayedConversation, bot: str) -> Element:
 
 
 def _add_properties(parent: Element, properties: Iterable[tuple[str, str]]) -> None:
-    """None where there are none."""
+    """Adds the properties that have a value, if any."""
     named = [{"name": name, "value": visible(value)} for name, value in properties if value]
     if named:
         within = ElementTree.SubElement(parent, "properties")

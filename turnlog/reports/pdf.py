@@ -9,7 +9,10 @@ from turnlog.extras import needed
 
 
 def pdf(page: bytes) -> bytes:
-    """The page as it prints. Raises MissingExtra; StorageError where Pango is not installed."""
+    """The page as it prints.
+
+    Raises MissingExtra without WeasyPrint, StorageError without the Pango library.
+    """
     with needed("pdf", "a report as PDF"):
         html = _weasyprint().HTML
     document: bytes = html(string=page.decode(), url_fetcher=_nothing).write_pdf()

@@ -1,4 +1,4 @@
-"""The report of a period: what was counted, with a small chart for each kind."""
+"""The report of a period: its figures, with a small chart for each kind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WIDTH, HEIGHT = 240, 36
 
 
 def period_report(period: Period, found: PeriodFigures, made: Provenance) -> bytes:
-    """One page that needs no other file, fit to print."""
+    """One page that needs no other file and can be printed."""
     face = Clockface(made.zone)
     span = f"{face.at(period.start)} to {face.at(period.end)}"
     return page(
@@ -54,7 +54,7 @@ def _row(kind: str, total: int, days: Sequence[date], by_day: Mapping[date, int]
 
 
 def _chart(values: Sequence[int]) -> Element:
-    """A bar for each day, or for as many days together as a bar can show."""
+    """A bar for each day, or for several days if a bar has to cover more."""
     together = -(-len(values) // (WIDTH // 2))
     sums = [sum(values[at : at + together]) for at in range(0, len(values), together)]
     bars = element("svg", _bars(sums), class_="chart", width=str(WIDTH), height=str(HEIGHT))

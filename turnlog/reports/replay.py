@@ -1,4 +1,4 @@
-"""What a replay found as an HTML page of its own."""
+"""The result of a replay as an HTML page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from turnlog.reports.text import when
 from turnlog.serializers.shared.plain import dumps
 
 GROUPS, TURNS = 200, 20
-"""Groups that the page shows, and turns of each; the others are counted."""
+"""How many groups the page shows, and turns of each; it counts the others."""
 
 CSS = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem;
@@ -40,7 +40,7 @@ pre { font: .78rem/1.4 ui-monospace, monospace; white-space: pre-wrap; margin: .
 
 
 def html(replayed: Sequence[ReplayedConversation], head: RunHead) -> bytes:
-    """What diverges, the largest groups first, each turn with what was said and expected."""
+    """The differing turns as a page, the largest groups first, with message and expected answer."""
     by_group: dict[str, list[Divergence]] = defaultdict(list)
     for one in replayed:
         for divergence in one.divergences:
@@ -88,7 +88,7 @@ def _section(group: DivergenceGroup, divergences: Sequence[Divergence]) -> Itera
 
 
 def _rows(one: Divergence) -> Iterable[Element]:
-    """The turn; under it, over the whole width, the traceback of a bot that raised."""
+    """The turn; below it, over the whole width, the traceback of a bot that raised."""
     cells = (one.conversation, one.turn, one.message, _code(one.expected), _code(one.actual))
     yield element("tr", *(element("td", cell) for cell in cells))
     if (trace := traceback(one.actual)) is not None:

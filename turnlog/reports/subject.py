@@ -1,4 +1,4 @@
-"""What a person is given who asks what a log holds about them: a page, JSON, and a letter."""
+"""What a person receives who asks what a log contains about them: a page, JSON, and a letter."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from turnlog.audit.provenance import Provenance
 from turnlog.audit.subject import PersonRecord, SubjectConversation
 from turnlog.domain import events as e
+from turnlog.domain.amounts import amount
 from turnlog.domain.fold import Fold
 from turnlog.domain.recorded import TracedEvent
 from turnlog.reports.audit import margins, provenance_table
@@ -22,7 +23,7 @@ CSS = files("turnlog.reports").joinpath("audit.css").read_text()
 
 
 def as_json(subject: PersonRecord, made: Provenance) -> dict[str, Any]:
-    """Structured, common, machine-readable (GDPR, Article 20)."""
+    """The person's data in a structured, common, machine-readable form (GDPR, Article 20)."""
     return {
         "person": subject.person,
         "names": list(subject.names),
@@ -46,7 +47,7 @@ def _conversation(one: SubjectConversation) -> dict[str, Any]:
 
 
 def as_page(subject: PersonRecord, made: Provenance) -> bytes:
-    """The same for people."""
+    """The person's data as an HTML page."""
     face = Clockface(made.zone)
     return page(
         f"What is recorded about {subject.person}",
@@ -69,12 +70,12 @@ def _about(subject: PersonRecord, made: Provenance, face: Clockface) -> list[Ele
 
 def _state(one: SubjectConversation) -> str:
     hidden = "deleted: hidden, still in the log; " if one.deleted else ""
-    others = f"{one.others} events about others are left out" if one.others else ""
+    others = f"{amount(one.others, 'event')} about others omitted" if one.others else ""
     return (hidden + others).removesuffix("; ")
 
 
 def _recipients(subject: PersonRecord, face: Clockface) -> list[Element]:
-    none = element("p", "No export to anybody is recorded.", class_="none")
+    none = element("p", "No export is recorded.", class_="none")
     return recipients(subject.exports, face) or [none]
 
 
@@ -87,24 +88,27 @@ def _section(one: SubjectConversation, face: Clockface) -> Element:
 
 
 def as_letter(subject: PersonRecord, made: Provenance, slot: str | None = None) -> bytes:
-    """Why the log holds of them what it holds, in sentences; slot: of one value alone."""
+    """An HTML letter that explains in sentences how values came about.
+
+    slot: the one slot to explain; None for all.
+    """
     face = Clockface(made.zone)
-    told = [part for one in subject.conversations for part in _explained(one, slot, face)]
+    sentences = [part for one in subject.conversations for part in _explained(one, slot, face)]
     none = element("p", "No value that a decision could rest on is recorded.", class_="none")
     return page(
         f"Explanation for {subject.person}",
         CSS + margins(made),
         element("header", element("h1", "How these values came about")),
         element("p", f"For {subject.person}, {face.at(made.made)}, by {made.by}."),
-        told or [none],
+        sentences or [none],
         element("p", _RIGHTS, class_="scope"),
     )
 
 
 _RIGHTS = (
-    "Each sentence follows from the record and names the event it rests on; the record is kept "
-    "such that a later change would show. You may ask for a person to look at the decision, give "
-    "your view, and contest it."
+    "Each sentence follows from the record and names the event it rests on. The record is kept so "
+    "that a later change would show. You may ask for a person to review the decision, give your "
+    "view, and contest it."
 )
 
 
@@ -137,7 +141,7 @@ def _sentence(
 
 
 def _said(one: SubjectConversation, turn: int) -> TracedEvent | None:
-    """The message that a turn began with."""
+    """The message that began a turn."""
     asked = (x for x in one.every if x.turn == turn and isinstance(x.event, e.UserUttered))
     return next(asked, None)
 

@@ -1,4 +1,4 @@
-"""Text as people may safely see it, whoever wrote it."""
+"""Makes text from any author safe to display."""
 
 from __future__ import annotations
 
@@ -28,32 +28,33 @@ def _escaped(character: str) -> str:
 
 
 def cell(text: str) -> str:
-    """The text for a cell of a table that a spreadsheet opens: no formula, no control character."""
+    """The text for a cell of a spreadsheet: no formula, no control character."""
     shown = visible(text)
     live = text[:1] in tuple("=+-@\t\r\n|") or shown.lstrip()[:1] in tuple("=+-@")
     return f"'{shown}" if text and live else shown
 
 
 def file_name(id: str, suffix: str) -> str:
-    """A file's name for a conversation: from its id's digest, never the id."""
+    """A file name for a conversation, from a digest of its id, which it does not reveal."""
     import hashlib
 
     return hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()[:32] + suffix
 
 
 class Clockface:
-    """How a page says times: in UTC, and in another zone beside it."""
+    """Times on a page: in UTC, and next to it in another zone."""
 
     def __init__(self, zone: ZoneInfo | None = None) -> None:
         self.zone = zone
 
     @property
     def says(self) -> str:
-        beside = f", and in {self.zone.key} beside it" if self.zone else ""
-        return f"in UTC{beside}, with the zone behind each"
+        """How the page writes times, in words."""
+        local = f", and in {self.zone.key} next to it" if self.zone else ""
+        return f"in UTC{local}, each with its zone"
 
     def at(self, timestamp: float | None) -> str:
-        """Nothing where there is no time."""
+        """The time in words; an empty text for None."""
         if timestamp is None:
             return ""
         said = when(timestamp)

@@ -1,4 +1,4 @@
-"""How pages show numbers of events and values."""
+"""Numbers of events, values and times as pages show them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from turnlog.reports.text import Clockface
 
 
 def number(line: RecordedEvent) -> Element:
+    """An event's number, as in `#12`."""
     return element("span", f"#{line.number}", class_="number")
 
 
 def json_text(value: Any) -> str:
-    """A text as it is, the rest as JSON."""
+    """A text unchanged, any other value as JSON."""
     return value if isinstance(value, str) else dumps(value).decode()
 
 
 def named_values(fields: Mapping[str, Any]) -> str:
+    """The fields as `name: value`, separated by commas."""
     return ", ".join(f"{name}: {json_text(value)}" for name, value in fields.items())
 
 
 def moment(face: Clockface, timestamp: float | None) -> Element:
-    """A time in a table: in UTC, and under it in another zone."""
+    """A time in a table: in UTC, and in the other zone on the next line."""
     return element("span", face.at(timestamp).replace("Z (", "Z\n("), class_="moment")

@@ -1,10 +1,10 @@
-"""The drop-in for pywce 3: its engine runs on the log, and the log holds what was said.
+"""The drop-in for pywce 3: its engine runs on the log, which records what was said.
 
     manager = TurnlogSessionManager(db="sqlite:///chat.db")
     engine = record(Engine(EngineConfig(session_manager=manager, …)))
 
-A message is three commits: what the user wrote, before the engine runs; what the bot is about to
-send, with the session's values, before it is sent; whether that was accepted, with the rest.
+A message takes three commits: the user's message, before the engine runs; the bot's message with
+the session's values, before it is sent; and the outcome of sending it, with everything else.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ Send = Callable[[str, str, dict[str, Any]], Any]
 CHANNEL = "whatsapp"
 
 NO_MESSAGE = frozenset({"MarkAsRead", "TypingIndicator"})
-"""What pywce sends about a message: the recipient is then a message's id, not a user's."""
+"""What pywce sends about a message. The recipient is then a message's id, not a user's."""
 
 BEHIND = frozenset({"Reaction"})
-"""What goes along with a message, and is recorded with the next commit."""
+"""What accompanies a message. It is recorded with the next commit."""
 
 REFUSAL_CHARACTERS = 500
-"""Characters of a refusal that are recorded."""
+"""How many characters of a refusal are recorded."""
 
 
 class TurnlogSessionManager(SessionManager, ISessionManager):  # type: ignore[misc]  # pywce has no types
-    """pywce's session manager over a log; takes SessionManager's arguments."""
+    """pywce's session manager over a log. Takes the arguments of SessionManager."""
 
 
 def record(engine: AnEngine) -> AnEngine:
-    """Record an engine's webhooks and what its WhatsApp client sends. Returns the engine.
+    """Records an engine's webhooks and what its WhatsApp client sends. Returns the engine.
 
     Each message from a user is then one turn, and the messages of a user wait for each other.
-    Raises TypeError where the engine's session manager is not over a log.
+    Raises TypeError if the engine's session manager is not over a log.
     """
     _Recorder(engine)
     return engine
@@ -57,7 +57,9 @@ class _Recorder:
         manager = engine.config.session_manager
         if not isinstance(manager, SessionManager):
             name = type(manager).__name__
-            raise TypeError(f"the engine's session manager is a {name}, no TurnlogSessionManager")
+            raise TypeError(
+                f"the engine's session manager is a {name}, not a TurnlogSessionManager"
+            )
         self._store = manager.store
         self._whatsapp = engine.whatsapp
         self._process: Callable[[Any], Any] = engine.process_webhook
@@ -68,7 +70,7 @@ class _Recorder:
     # --- what comes in --------------------------------------------------------------------------
 
     def process_webhook(self, webhook_data: dict[str, Any]) -> Any:
-        """The message is durable before the engine sees it; what it saves, when it has."""
+        """The message is durable before the engine sees it; its saves are durable on return."""
         if not self._whatsapp.util.is_valid_webhook_message(webhook_data):
             return self._process(webhook_data)
         user = self._whatsapp.util.get_wa_user(webhook_data).wa_id
@@ -86,7 +88,7 @@ class _Recorder:
     # --- what goes out --------------------------------------------------------------------------
 
     def send(self, message_type: str, recipient_id: str, data: dict[str, Any]) -> Any:
-        """What is sent is durable before the transport is called."""
+        """The message is durable before the transport is called."""
         if message_type in NO_MESSAGE:
             return self._send(message_type, recipient_id, data)
         turn = current(self._store)
@@ -107,14 +109,14 @@ class _Recorder:
 
 
 def _number(recorded: Recorded) -> int:
-    """Event number of the message that a commit ends its messages with."""
+    """Number of the last message in a commit."""
     commit = recorded.commits[-1]
     last = max(i for i, event in enumerate(commit.events) if isinstance(event, BotUttered))
     return commit.first_event + last
 
 
 class _Transport:
-    """What became of a request: pywce swallows status and errors, its HTTP client sees them."""
+    """The outcome of a request. pywce swallows status and errors; its HTTP client sees them."""
 
     def __init__(self) -> None:
         self._status: int | None = None
@@ -122,7 +124,7 @@ class _Transport:
         self._error: str | None = None
 
     def watching(self, send: Send) -> Send:
-        """pywce's own method, with this between it and the HTTP client it makes."""
+        """pywce's own method, with this object between it and its HTTP client."""
         function = getattr(send, "__func__", None)
         if function is None or "Client" not in function.__globals__:
             return send
@@ -145,7 +147,7 @@ class _Transport:
         self._error = f"{type(error).__name__}: {error}"
 
     def outcome(self, answer: Any, message: int | None) -> Event:
-        """Accepted or not; receipt: WhatsApp's id of the message."""
+        """Whether the message was accepted. receipt: WhatsApp's id of the message."""
         reason = self._error
         answered = answer if isinstance(answer, dict) else {}
         if reason is None and self._status is not None and not 200 <= self._status < 300:
@@ -161,7 +163,7 @@ class _Transport:
 
 
 class _Client:
-    """An httpx client whose posts are watched."""
+    """Watches the posts of an httpx client."""
 
     def __init__(self, client: Any, transport: _Transport) -> None:
         self._client = client
@@ -191,7 +193,7 @@ class _Client:
 
 
 def inbound(message: dict[str, Any]) -> UserUttered:
-    """A message of a webhook; what is no plain text is kept whole in `data`."""
+    """A webhook's message as an event. `data` keeps messages that are not plain text whole."""
     kind = message.get("type")
     text = _said(message.get(str(kind)))
     plain = kind == "text" and "context" not in message
@@ -204,7 +206,7 @@ def inbound(message: dict[str, Any]) -> UserUttered:
 
 
 def outbound(data: dict[str, Any]) -> BotUttered:
-    """What is posted to WhatsApp; its envelope left out."""
+    """A message to WhatsApp as an event, without its envelope."""
     kind = str(data.get("type"))
     text = _said(data.get(kind))
     body = {key: value for key, value in data.items() if key not in ENVELOPE_KEYS}
@@ -218,11 +220,11 @@ def outbound(data: dict[str, Any]) -> BotUttered:
 
 ENVELOPE_KEYS = frozenset({"messaging_product", "recipient_type", "to"})
 _PLACES = ("body", "text", "caption", "title", "name", "emoji", "button_reply", "list_reply")
-"""Where a message's words stand, by the key that leads to them."""
+"""Keys that lead to a message's words."""
 
 
 def _said(content: Any) -> str | None:
-    """The words of a message's content, wherever its type keeps them."""
+    """The words of a message's content, whatever its type."""
     if isinstance(content, str):
         return content
     if not isinstance(content, dict):
@@ -235,5 +237,5 @@ def _holdable(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def cleaned(text: str) -> str:
-    """The text with half characters, which nothing can store, replaced."""
+    """The text with lone surrogates, which cannot be stored, replaced."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,4 +1,4 @@
-"""Sessions' values in memory, as fresh as the log: what managers read from and commit through."""
+"""Session values in memory, as fresh as the log. Managers read and commit through it."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from turnlog.storage.rows import Row
 from turnlog.storage.subscription import BATCH_COMMITS, Subscription
 
 UNSEEN_SECONDS = 0.001
-"""Seconds for which what other processes wrote may go unseen by a read outside a turn."""
+"""Seconds for which a read outside a turn may miss what other processes wrote."""
 
 SESSIONS_CACHED = 10_000
-"""Sessions kept in memory."""
+"""How many sessions are cached."""
 
 COMMITS_PER_PROJECTION = 512
-"""Commits after which the read model is brought up to date."""
+"""After how many commits the read model is brought up to date."""
 
 
 class Store(forks.Forked):
-    """expiry and global_expiry: seconds since the last save after which values are gone.
+    """expiry, global_expiry: seconds since the last save after which values expire.
 
-    turns: held by whoever has a session's turn in this process.
+    turns: locks of the sessions whose turn is open in this process.
     """
 
     def __init__(
@@ -52,16 +52,17 @@ class Store(forks.Forked):
         forks.tell(self)
 
     def after_fork(self) -> None:
+        """Gives the child a free lock."""
         self._lock = threading.RLock()
 
     def close(self) -> None:
-        """Leave the read model up to date, so that the next start reads little."""
+        """Brings the read model up to date, so that the next start reads little."""
         catch_up(self.log.store, [SessionValuesProjection()])
 
     # --- reading --------------------------------------------------------------------------------
 
     def values(self, id: str) -> Values:
-        """A session's values now; never to be written into."""
+        """A session's current values. Do not modify them."""
         if monotonic() >= self._fresh_until:
             self._follow()
         values = self._cached.get(id)
@@ -80,10 +81,10 @@ class Store(forks.Forked):
             return values
 
     def _follow(self) -> None:
-        """Take in what was committed since, by whomever."""
+        """Reads what any process has committed since."""
         with self._lock:
             rows = self._subscription.read()
-            if len(rows) == BATCH_COMMITS:  # too much to take in one by one: all is read again
+            if len(rows) == BATCH_COMMITS:  # too many to take one by one: read all again
                 self._cached.clear()
                 self._subscription.skip()
             for row in rows:
@@ -91,7 +92,7 @@ class Store(forks.Forked):
             self._fresh_until = monotonic() + UNSEEN_SECONDS
 
     def _take_row(self, row: Row) -> None:
-        if newest_erasure([row]):  # it does not say any more whose values are gone
+        if newest_erasure([row]):  # it does not name the sessions that lost values
             self._cached.clear()
         cached = self._cached.get(row.conversation)
         if cached is None or (row.life, row.version) <= (cached.life, cached.version):
@@ -111,14 +112,14 @@ class Store(forks.Forked):
         return values
 
     def forget(self, id: str) -> None:
-        """Read a session from the log again."""
+        """Drops a session from memory; the next read loads it from the log."""
         with self._lock:
             self._cached.pop(id, None)
 
     # --- writing --------------------------------------------------------------------------------
 
     def commit(self, requests: Mapping[str, Request]) -> dict[str, Recorded | Exception]:
-        """Commit several sessions' requests in one transaction; what became of each."""
+        """Commits the requests of several sessions in one transaction; the outcome of each."""
         *rest, last = requests.values()
         for request in rest:
             self.log.writer.submit(request)
@@ -144,8 +145,10 @@ class Store(forks.Forked):
                 catch_up(self.log.store, [SessionValuesProjection()])
 
     def _take(self, commit: Commit) -> None:
-        """Fold a commit into what is cached; forget that where commits are missing between, and
-        where something is redacted."""
+        """Folds a commit into the cached values.
+
+        Drops them if commits between are missing or something is redacted.
+        """
         cached = self._cached.get(commit.conversation)
         if cached is None or (commit.life, commit.version) <= (cached.life, cached.version):
             return

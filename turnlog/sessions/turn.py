@@ -1,4 +1,4 @@
-"""What is saved between two commits: the values as a bot sees them, and what changed."""
+"""Saves between two commits: the values as a bot sees them, and their changes."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _open: ContextVar[SessionTurn | None] = ContextVar("turnlog_session_turn", defau
 
 
 def current(store: Store) -> SessionTurn | None:
-    """The turn that is open here, if it is one of this store."""
+    """The turn that is open here, if it belongs to this store."""
     turn = _open.get()
     return turn if turn is not None and turn.store is store else None
 
 
 class _Draft:
-    """One session in a turn: `base` as it was, `view` as the bot sees it, and what was touched.
+    """One session in a turn: `base` as stored, `view` as the bot sees it, and the touched keys.
 
-    first_only: keys that are written only if nobody else has written the session meanwhile.
-    by_field: keys of objects whose fields several may set at once.
+    first_only: keys that are written only if no one else has written the session meanwhile.
+    by_field: keys of objects whose fields are written one by one.
     """
 
     def __init__(self, base: Values) -> None:
@@ -68,7 +68,7 @@ class _Draft:
 
 
 class SessionTurn:
-    """Saves that are committed together. Not to be shared between threads."""
+    """Saves that are committed together. Use it in one thread only."""
 
     def __init__(self, store: Store, session_id: str) -> None:
         self.store = store
@@ -78,7 +78,7 @@ class SessionTurn:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Calls of a manager in this context go to this turn."""
+        """In this block, calls of a manager go to this turn."""
         token = _open.set(self)
         try:
             yield
@@ -86,10 +86,11 @@ class SessionTurn:
             _open.reset(token)
 
     def view(self, id: str) -> dict[str, Any]:
-        """A session's values with what this turn changed."""
+        """A session's values with this turn's changes."""
         return self._draft(id).view
 
     def known(self, id: str) -> bool:
+        """Whether the session exists, in the log or in this turn."""
         draft = self._draft(id)
         return draft.base.known or bool(draft.touched)
 
@@ -100,7 +101,7 @@ class SessionTurn:
         return draft
 
     def put(self, id: str, key: str, value: Any, *, ttl: float | None = None) -> None:
-        """value: GONE removes the key. ttl: seconds the value lasts."""
+        """Saves a value. GONE removes the key. ttl: seconds until the value expires."""
         draft = self._draft(id)
         draft.put(key, value)
         draft.first_only.discard(key)
@@ -110,30 +111,31 @@ class SessionTurn:
             draft.ends[key] = self.store.log.clock() + ttl
 
     def put_fields(self, id: str, key: str, value: dict[str, Any]) -> None:
-        """Put an object of which only the fields that changed are written."""
+        """Saves an object; only its changed fields are written."""
         self.put(id, key, value)
         self._draft(id).by_field.add(key)
 
     def put_first(self, id: str, key: str, value: Any) -> None:
-        """Put unless somebody else writes the session before this turn is committed."""
+        """Saves a value unless someone else writes the session before this turn is committed."""
         draft = self._draft(id)
         draft.put(key, value)
         draft.first_only.add(key)
 
     def clear(self, id: str, retained: Iterable[str]) -> None:
+        """Removes all values but those of the retained keys."""
         draft, kept = self._draft(id), set(retained)
         draft.cleared = True
         for key in [key for key in draft.view if key not in kept]:
             draft.put(key, GONE)
 
     def record(self, id: str, *events: Event) -> None:
-        """Record further events of a conversation with the next commit, before its values."""
+        """Records further events of a conversation with the next commit, before its values."""
         self._events.setdefault(id, []).extend(events)
 
     # --- committing -----------------------------------------------------------------------------
 
     def commit(self, key: str | None = None) -> dict[str, Recorded]:
-        """Commit what has changed, in all sessions at once; nothing for no change.
+        """Commits the changes of all sessions together; does nothing without changes.
 
         key: the idempotency key of the turn's own session.
         """
@@ -173,12 +175,12 @@ class SessionTurn:
         return Request(id, lambda state, history: events, now, now, own, expected)
 
     def _settled(self, id: str) -> None:
-        """The session goes on from what is recorded now."""
+        """Continues the session from what is recorded now."""
         self._events.pop(id, None)
         del self._drafts[id]
 
     def _rebased(self, id: str, key: str | None) -> Request | None:
-        """The same changes on top of what somebody else wrote meanwhile."""
+        """The same changes on top of what others wrote meanwhile."""
         self.store.forget(id)
         draft = self._draft(id)
         wanted = {name: draft.view.get(name, GONE) for name in draft.touched}

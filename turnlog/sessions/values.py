@@ -1,4 +1,4 @@
-"""Values a session keeps, stored as what changed in them."""
+"""Changes of session values as events."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from turnlog.encoding import binary
 from turnlog.encoding.values import same
 
 GONE: Any = object()
-"""Stands for the value of a key that is not there."""
+"""The value of a missing key."""
 
 
 def changes(key: str, old: Any, new: Any) -> list[e.Event]:
-    """The value events that make `new` of `old` under a key, the fewest bytes; none for no change.
+    """The events that turn `old` into `new` in the fewest bytes; empty without a change.
 
-    GONE stands for a key without a value.
+    GONE is the value of a missing key.
     """
     if new is GONE:
         return [] if old is GONE else [e.ValueRemoved(key=key)]
@@ -30,7 +30,7 @@ def changes(key: str, old: Any, new: Any) -> list[e.Event]:
 
 
 def _parts(key: str, old: Any, new: Any) -> list[e.Event] | None:
-    """The change told by items or fields; None where it cannot be."""
+    """The change by items or fields; None if it cannot be expressed so."""
     if isinstance(old, list) and isinstance(new, list):
         appended = _appended(key, old, new)
         return None if appended is None else [appended]
@@ -43,7 +43,7 @@ def _parts(key: str, old: Any, new: Any) -> list[e.Event] | None:
 
 
 def fields(key: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[e.Event]:
-    """The change of an object field by field, so that fields others set meanwhile stay."""
+    """The change of an object field by field, so that fields saved by others meanwhile stay."""
     for name in old:
         if name not in new:
             yield e.ValueRemoved(key=key, field=name)
@@ -69,7 +69,7 @@ def _appended(
 
 
 def _overlap(old: Sequence[bytes], new: Sequence[bytes]) -> int:
-    """Length of the longest end of `old` that `new` begins with (Knuth, Morris and Pratt)."""
+    """Length of the longest end of `old` with which `new` begins (Knuth, Morris and Pratt)."""
     fallback = [0] * len(new)
     length = 0
     for index in range(1, len(new)):

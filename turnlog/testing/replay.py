@@ -86,8 +86,8 @@ class Replayer:
         diverging = sum(bool(one.divergences) for one in replayed)
         summary = f"{diverging} of {len(replayed)} conversations diverge"
         if hasattr(self._node.config, "workerinput"):  # a worker of xdist reports of its items only
-            told = [f"{group.group}\n{text}" for group, text, _ in groups]
-            pytest.fail("\n\n".join([summary, *told]), pytrace=False)
+            texts = [f"{group.group}\n{text}" for group, text, _ in groups]
+            pytest.fail("\n\n".join([summary, *texts]), pytrace=False)
         for group, text, seconds in groups:
             self._report_group(group, text, seconds, about)
         pytest.fail(f"{summary}: {amount(len(groups), 'group')}", pytrace=False)
@@ -141,7 +141,7 @@ def _groups(
 ) -> Iterator[tuple[DivergenceGroup, str, float]]:
     """Each group with what to tell of it, the shortest first, and the seconds it took to find."""
     from turnlog.replay.grouping.groups import grouped
-    from turnlog.reports.divergences import told
+    from turnlog.reports.divergences import as_text
 
     found: dict[str, list[Divergence]] = defaultdict(list)
     seconds: dict[str, float] = defaultdict(float)
@@ -153,7 +153,7 @@ def _groups(
     groups = grouped(divergence for one in replayed for divergence in one.divergences)
     for group in groups:
         shortest = sorted(found[group.group], key=lambda one: (one.turn, one.conversation))
-        yield group, told(shortest), seconds[group.group]
+        yield group, as_text(shortest), seconds[group.group]
 
 
 def _nodeid(test: str, group: str) -> str:

@@ -47,9 +47,9 @@ def test_properties_and_globals(http):
     assert http.delete("/sessions/pro/props/size").status_code == 204
     assert http.delete("/sessions/pro/props/size").status_code == 404
     http.put("/sessions/pro/globals/open", json=True)
-    assert http.get("/sessions/anybody/globals").json() == {"open": True}
-    assert http.get("/sessions/anybody/globals/open").json() is True
-    assert http.delete("/sessions/anybody/globals/open").status_code == 204
+    assert http.get("/sessions/ann/globals").json() == {"open": True}
+    assert http.get("/sessions/ann/globals/open").json() is True
+    assert http.delete("/sessions/ann/globals/open").status_code == 204
     assert http.get("/sessions/pro/globals/open").status_code == 404
 
 
@@ -68,7 +68,7 @@ def test_a_turn_is_one_commit(http):
     assert http.get("/sessions/turn/globals/g").json() == 3
 
 
-def test_bad_requests_say_what_is_wrong_and_store_nothing(http):
+def test_bad_requests_name_the_fault_and_store_nothing(http):
     lone = http.put(
         "/sessions/bad/values/a", content=rb'"\ud800"', headers={"content-type": "application/json"}
     )
@@ -90,7 +90,7 @@ def test_bad_requests_say_what_is_wrong_and_store_nothing(http):
     assert wrong.status_code == 400
 
 
-def test_a_thread_goes_its_way(http):
+def test_a_thread_runs_from_start_to_end(http):
     http.post("/sessions/thr/thread/start", json={"unit": "u", "state": "ask"})
     asked = http.post("/sessions/thr/thread/response", json={"text": "?", "wait": 60}).json()
     (prompt,) = asked["prompts"].values()
@@ -150,7 +150,7 @@ def test_the_token_of_a_session_reaches_neither_others_nor_globals():
             assert known.get("/sessions/ann/globals").json() == {}
 
 
-def test_the_node_example_goes_on_after_it_was_stopped(node, tmp_path):
+def test_the_node_example_continues_after_it_was_stopped(node, tmp_path):
     def run(*said: str) -> list[str]:
         command = [node.program, EXAMPLE, server.url, "ann", *said]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
