@@ -207,12 +207,11 @@ class Chain:
             row.stream, row.version, state.event, state.turn, row.digest(), b"",
             self._newest_snapshot,
         )  # fmt: skip
+        what = f"the snapshot of version {row.version} has a different"
         for column in _differing(snapshot._replace(state=b""), expected):
-            self.fault(
-                f"the snapshot of version {row.version} has a different {column}", self.events
-            )
+            self.fault(f"{what} {column}", self.events)
         if not same_state(snapshot.state, state):
-            self.fault(f"the snapshot of version {row.version} has a different state", self.events)
+            self.fault(f"{what} state", self.events)
         self._newest_snapshot = state.event
 
     def finish(self) -> None:

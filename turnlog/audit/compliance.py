@@ -81,9 +81,8 @@ def _versions(looked: _Looked) -> tuple[str, str]:
         for c in seen.changes[:SHOWN]
     )
     more = f" (the first {SHOWN})" if len(seen.changes) > SHOWN else ""
-    changes = (
-        f"{amount(len(seen.changes), 'change')} of version{more}{': ' if points else ''}{points}"
-    )
+    count = amount(len(seen.changes), "change")
+    changes = f"{count} of version{more}{': ' if points else ''}{points}"
     if seen.unversioned:
         return NOT, f"{seen.unversioned:,} of {amount(seen.answers, 'answer')} name none; {changes}"
     return SATISFIED, f"all of {amount(seen.answers, 'answer')} name one; {changes}"

@@ -158,11 +158,8 @@ def _look_again(
         due = _got(scratch.reader, entry)
         if entry.model in remade:
             if not _is_same(value, due):
-                report(
-                    _about(
-                        entry, "is missing" if value is None else "does not follow from the events"
-                    )
-                )
+                what = "is missing" if value is None else "does not follow from the events"
+                report(_about(entry, what))
         elif entry.model not in projections or entry.model not in checkpoints:
             what = _UNKNOWN if entry.model in checkpoints else "it has entries, but no checkpoint"
             report(Fault(named(entry.conversation), None, f"projection {entry.model!r}: {what}"))
