@@ -45,12 +45,12 @@ class Head(NamedTuple):
 
 
 def opened_head(note: str, key: str) -> Head:
-    """What a note says, if the key, `NAME+ID+BASE64`, has signed it."""
+    """The text of a note, if the key, `NAME+ID+BASE64`, has signed it."""
     name, key_id, material = key.strip().split("+", 2)
     public = b64decode(material, validate=True)
     expected = sha256(name.encode() + b"\n" + public).digest()[:4]
     require(expected.hex() == key_id and len(public) == 33, "the key is damaged")
-    require(public[0] == 1, "it is not the key of a log")
+    require(public[0] == 1, "not the key of a log")
     text, _, lines = note.rpartition("\n\n")
     text += "\n"
     for line in lines.splitlines():
@@ -60,7 +60,7 @@ def opened_head(note: str, key: str) -> Head:
             try:
                 Ed25519PublicKey.from_public_bytes(public[1:]).verify(signature[4:], text.encode())
             except InvalidSignature:
-                raise Wrong("the signature of the head does not hold") from None
+                raise Wrong("the signature of the head is invalid") from None
             origin, size, root = text.split("\n")[:3]
             return Head(origin, int(size), b64decode(root, validate=True))
     raise Wrong(f"{name} has not signed the head")
@@ -74,23 +74,23 @@ def leaf(digest: bytes) -> bytes:
 
 
 def root_by_path(made: bytes, index: int, size: int, path: Iterable[bytes]) -> bytes | None:
-    """Where a path from a leaf leads to; RFC 9162, 2.1.3.2."""
+    """The root that a path from a leaf leads to; RFC 9162, 2.1.3.2."""
     last = size - 1
-    for beside in path:
+    for sibling in path:
         if last == 0:
             return None
         if index & 1 or index == last:
-            made = sha256(b"\1" + beside + made).digest()
+            made = sha256(b"\1" + sibling + made).digest()
             while not index & 1 and index:
                 index, last = index >> 1, last >> 1
         else:
-            made = sha256(b"\1" + made + beside).digest()
+            made = sha256(b"\1" + made + sibling).digest()
         index, last = index >> 1, last >> 1
     return made if last == 0 else None
 
 
 def root_of(leaves: Iterable[bytes]) -> bytes:
-    """Over all leaves."""
+    """The root over all leaves."""
     whole: list[bytes] = []  # the root of each full tree, the largest first
     for count, each in enumerate(leaves, 1):
         made, left = each, count
@@ -107,7 +107,7 @@ def root_of(leaves: Iterable[bytes]) -> bytes:
 
 
 class Said(msgspec.Struct, array_like=True):
-    """The parts of a row of which nothing is sealed or dropped, behind 16 secret bytes."""
+    """The parts of a row without sealed or dropped ones, after 16 secret bytes."""
 
     events: tuple[msgspec.Raw, ...]
     keys: tuple[str, ...] = ()
@@ -134,7 +134,7 @@ def commitments_of(stored: bytes, parts: bytes) -> bytes:
 
 
 def is_kept(stored: bytes, content: msgspec.Raw, places: Sequence[int]) -> bool:
-    """Whether what is there of a part, neither sealed nor dropped, is as it was."""
+    """Whether the content of a part, if it is neither sealed nor dropped, is unchanged."""
     if memoryview(content)[0] != 0x93:
         return True
     salts, events, keys = decoded_content(content)
@@ -157,7 +157,7 @@ def genesis_digest(skeleton: bytes) -> bytes:
 
 
 def owner_of(genesis: bytes, life: int, name: bytes) -> bytes:
-    """What binds the rows of a conversation to it and to the log."""
+    """The digest that binds rows to their conversation and to the log."""
     return sha256(genesis + life.to_bytes(8, "big") + name).digest()
 
 
@@ -172,15 +172,15 @@ class Place(NamedTuple):
 
 
 def check_proof(proof: str, sidecar: dict[str, Any], key: str) -> Iterator[str]:
-    """What is proven, a line each."""
+    """The proven facts, one a line."""
     body, _, note = proof.partition("\n\n")
     first, extra, index, *path = body.split("\n")
-    require(first == "c2sp.org/tlog-proof@v1" and extra.startswith("extra "), "it is no proof")
+    require(first == "c2sp.org/tlog-proof@v1" and extra.startswith("extra "), "not a proof")
     head = opened_head(note, key)
     digest, owners, places = rows_in(b64decode(extra[6:], validate=True))
     hashes = [b64decode(hash, validate=True) for hash in path]
     made = root_by_path(leaf(digest), int(index[6:]), head.size, hashes)
-    require(made == head.root, "the turn is not in the log that the head is of")
+    require(made == head.root, "the turn is not in the log of the head")
     log_id = bytes.fromhex(head.origin.removeprefix("turnlog/"))
     genesis = genesis_digest(msgspec.msgpack.encode([log_id, "sha256"]))
     streams = [(s["life"], b64decode(s["name"], validate=True)) for s in sidecar["streams"]]
@@ -191,13 +191,13 @@ def check_proof(proof: str, sidecar: dict[str, Any], key: str) -> Iterator[str]:
     numbers = [event["event"] for event in sidecar["events"]]
     require(numbers == [place.number for place in of_turn], "the events are not those of the turn")
     first = of_turn[0].tag == MESSAGE_OF_A_USER if sidecar["turn"] else numbers[:1] == [1]
-    require(of_turn and first, "the rows do not hold the beginning of the turn")
+    require(of_turn and first, "the rows do not contain the beginning of the turn")
     for place, event in zip(of_turn, sidecar["events"], strict=True):
         yield f"event {place.number}: {shown(place, event)}"
 
 
 def rows_in(extra: bytes) -> tuple[bytes, list[bytes], list[Place]]:
-    """Digest of the last row of a proof, whose the rows are, and where their events are."""
+    """The digest of a proof's last row, the owners of its rows, and the places of their events."""
     previous, rows = msgspec.msgpack.decode(extra)
     owner, owners, places = b"", list[bytes](), dict[int, Place]()
     for given, version, topic, skeleton, commitments in rows:
@@ -214,14 +214,14 @@ def rows_in(extra: bytes) -> tuple[bytes, list[bytes], list[Place]]:
 
 
 def shown(place: Place, event: dict[str, Any]) -> str:
-    """What the bytes of an event say: the number of its type, then its fields."""
+    """The content of an event's bytes: the number of its type, then its fields."""
     if why := event.get("withheld"):
         return f"not shown: {why}"
     said = b64decode(event["bytes"], validate=True)
     salted = b64decode(event["salt"], validate=True) + said
     require(sha256(salted).digest() == place.commitment, f"event {place.number} was changed")
     fields = msgspec.msgpack.decode(said, ext_hook=lambda code, data: bytes(data))
-    require(fields[0] == place.tag, f"event {place.number} is of another type")
+    require(fields[0] == place.tag, f"event {place.number} has another type")
     return f"{event['type']} {json.dumps(fields[1:], default=str, ensure_ascii=False)}"
 
 
@@ -240,7 +240,7 @@ def check_log(database: str, note: str, key: str) -> str:
         log = Log(head, skeleton)
         root = root_of(log.leaves(sql.execute(EVERY_ROW)))
     require(log.size >= head.size, f"the log ends at {log.size - 1}, the head at {head.size - 1}")
-    require(root == head.root, "the log is not what the head was signed of")
+    require(root == head.root, "the log differs from the head")
     return f"{head.size} rows as signed, {log.size - head.size} behind them"
 
 
@@ -248,14 +248,14 @@ class Log:
     def __init__(self, head: Head, skeleton: bytes) -> None:
         """skeleton: of the genesis row."""
         log_id, _ = msgspec.msgpack.decode(skeleton)
-        require(head.origin == f"turnlog/{log_id.hex()}", "the head is of another log")
+        require(head.origin == f"turnlog/{log_id.hex()}", "the head belongs to another log")
         self._signed = head.size
         self._genesis = genesis_digest(skeleton)
         self._newest: dict[int, tuple[int, bytes]] = {}
         self.size = 1
 
     def leaves(self, rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
-        """Those that the head is over; the rows behind it are checked as well."""
+        """The leaves under the head. Later rows are checked as well."""
         yield leaf(self._genesis)
         newest = self._newest
         for position, stream, version, topic, previous, skeleton, stored, parts, *of in rows:
@@ -274,7 +274,10 @@ class Log:
     def _check_owner(self, position: int, life: int, owner: bytes, name: bytes | None) -> None:
         is_sealed = (name or b"")[:3] != b"\x92\xc4\x10"  # the root binds the owner anyway
         bound = is_sealed or owner == owner_of(self._genesis, life, name or b"")
-        require(bound, f"position {position} is not of the conversation that it is stored under")
+        require(
+            bound,
+            f"position {position} does not belong to the conversation that it is stored under",
+        )
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -129,8 +129,8 @@ def test_why_says_what_led_to_a_slot_an_action_and_a_message(talk: str) -> None:
         ([], "SLOT or --event"),
         (["people", "--event", "1"], "SLOT or --event"),
         (["--event", "1", "--at-turn", "1"], "--at-turn with a SLOT"),
-        (["--event", "0"], "no event 0"),
-        (["--event", "99"], "no event 99"),
+        (["--event", "0"], "event 0 does not exist"),
+        (["--event", "99"], "event 99 does not exist"),
     ],
 )
 def test_why_of_what_is_not_there_is_named(talk: str, asked: list[str], said: str) -> None:

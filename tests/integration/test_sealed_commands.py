@@ -138,12 +138,12 @@ def test_a_kms_wraps_the_data_key(tmp_path: Path) -> None:
         ("sqlite:///wrapped.db", "wrapped by a KMS"),
         ("sqlite:///wrapped.db?kms=file:absent", "absent: the key cannot be read"),
         ("sqlite:///wrapped.db?kms=none:x", "no KMS 'none' is installed"),
-        ("sqlite:///keys.db?kms=file:kek", "is not the key"),
+        ("sqlite:///keys.db?kms=file:kek", "was wrapped by another key"),
     ):
         refused = run("list", *other, "--keys", keys)
         assert (refused.status, what in refused.err) == (2, True), refused.err
     (tmp_path / "kek").write_bytes(bytes(32))
-    assert "is not the key" in run("list", *other, "--keys", wrapped).err
+    assert "was wrapped by another key" in run("list", *other, "--keys", wrapped).err
 
 
 def test_a_key_store_that_is_older_than_the_log_is_named(tmp_path: Path) -> None:

@@ -161,9 +161,11 @@ async def test_unknown_sessions_units_and_states_are_named(log):
     await log.record("ann", UserUttered("hello"))
     with pytest.raises(UnknownConversation):
         await runner.thread("ann")
-    with pytest.raises(UnknownState, match=r"'ann'.*no unit 'nope'; there are quiz"):
+    with pytest.raises(UnknownState, match=r"'ann'.*unknown unit 'nope'; known: quiz"):
         await runner.start("ann", "nope.first")
-    with pytest.raises(UnknownState, match="no state 'nope'; it has first, got_first"):
+    with pytest.raises(
+        UnknownState, match="unknown state 'nope' of unit 'quiz'; known: first, got_first"
+    ):
         await runner.start("ann", "quiz.nope")
     assert kinds(await log.read_events("ann")) == [UserUttered]
     with pytest.raises(UnknownState):
@@ -174,7 +176,7 @@ async def test_unknown_sessions_units_and_states_are_named(log):
 
 async def test_a_thread_whose_state_was_removed_from_the_code_is_an_error(log):
     await log.record("ann", ThreadStarted(unit="old", state="gone"))
-    with pytest.raises(UnknownState, match="no unit 'old'"):
+    with pytest.raises(UnknownState, match="unknown unit 'old'"):
         await DialogRunner(log, two_questions()).say("ann", "hi")
 
 
