@@ -18,6 +18,7 @@ import pytest
 from tests import parts
 from tests.parts import aics_tlog as aics_part
 from tests.parts import chromium as chromium_part
+from tests.parts import llama_factory as llama_part
 from tests.parts import node as node_part
 from tests.parts import openenv as openenv_part
 from tests.parts import postgres as postgres_part
@@ -98,6 +99,13 @@ def trl() -> Path:
         folder = trl_part.installed()
     sys.path.append(str(folder))
     return folder / "trl"
+
+
+@pytest.fixture(scope="session")
+def llama_factory() -> Path:
+    """The folder of LLaMA-Factory's package."""
+    with needing("llama-factory"):
+        return llama_part.installed()
 
 
 @pytest.fixture(scope="session")
