@@ -1,4 +1,4 @@
-"""Files that somebody asked for: whole or not there, and what is no file is written through."""
+"""Files that somebody asked for: whole or not there, and what is not a file is written through."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def main() -> int:
 def _figures(names: tuple[str, ...] | list[str], quick: bool) -> Iterator[Figure]:
     for name in names:
         if find_spec(f"scripts.benchmarks.{name}") is None:
-            sys.exit(f"bench: there is no scripts/benchmarks/{name}.py")
+            sys.exit(f"bench: no file scripts/benchmarks/{name}.py")
         for figure in import_module(f"scripts.benchmarks.{name}").figures(quick=quick):
             print(f"bench: {figure.name}", file=sys.stderr)
             yield figure

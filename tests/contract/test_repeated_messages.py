@@ -172,7 +172,7 @@ def test_what_is_left_is_checked(log: Turnlog) -> None:
     with pytest.raises(InvalidEvent, match=r"SlotSet\.value"):
         log.record("alice", SAID, SlotSet("n", float("nan")))
     nothing: Any = None
-    with pytest.raises(InvalidEvent, match="None is no event"):
+    with pytest.raises(InvalidEvent, match="None is not an event"):
         log.record("alice", SAID, nothing)
     assert said(log) == ["a table for two"]
 

@@ -147,9 +147,7 @@ CASES = {
         begins=True,
     ),
     "rebuild": Case("rebuild"),
-    "delete": Case(
-        "delete", lambda _: ["anna"], holds=is_deleted, refusal="there is no such conversation"
-    ),
+    "delete": Case("delete", lambda _: ["anna"], holds=is_deleted, refusal="does not exist"),
 }
 ON_POSTGRESQL = tuple(CASES) if LONG else ("append", "attach", "import", "delete")
 

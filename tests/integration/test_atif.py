@@ -390,13 +390,13 @@ BAD = {
         {"steps": [{"source": "user", "message": "hi", "extra": "x"}]},
         "steps[0].extra: cannot be 'x'",
     ),
-    "a model that is no text": (
+    "a model that is not a text": (
         {"steps": [{"source": "agent", "message": "hi", "model_name": 3}]},
         "steps[0].model_name: cannot be 3",
     ),
     "a time that is none": (
         {"steps": [{"source": "user", "message": "hi", "timestamp": "noon"}]},
-        "steps[0].timestamp: 'noon' is no time",
+        "steps[0].timestamp: 'noon' is not a time",
     ),
     "extra of all a text": ({"extra": "x"}, "extra: cannot be 'x'"),
     "others no list": ({"subagent_trajectories": {}}, "subagent_trajectories: cannot be {}"),

@@ -42,12 +42,12 @@ def test_without_a_branch_what_came_after_is_taken_back(db: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        (["nobody", "x"], "there is no such conversation"),
+        (["nobody", "x"], "does not exist"),
         (["c"], "give BRANCH, --at-turn or --at-event"),
         (["c", "x", "--at-turn", "1", "--at-event", "1"], "give one of"),
-        (["c", "x", "--at-turn", "9"], "there is no turn 9"),
-        (["c", "x", "--at-event", "99"], "there is no event 99"),
-        (["c", "--at-event", "-1"], "there is no event -1"),
+        (["c", "x", "--at-turn", "9"], "turn 9 does not exist"),
+        (["c", "x", "--at-event", "99"], "event 99 does not exist"),
+        (["c", "--at-event", "-1"], "event -1 does not exist"),
         (["c", ""], "HistoryContinued.branch"),
     ],
 )

@@ -35,7 +35,7 @@ def test_the_database_is_accepted_before_and_after_the_command(db, monkeypatch):
 def test_an_unknown_conversation_is_one_line_and_status_2(db):
     status, out, err = run("show", "bob", "--db", db)
     assert (status, out) == (2, "")
-    assert err == "turnlog: conversation 'bob': there is no such conversation\n"
+    assert err == "turnlog: conversation 'bob': does not exist\n"
 
 
 def test_what_nobody_expected_is_one_line_and_status_70(db, monkeypatch):

@@ -94,12 +94,12 @@ def test_another_bot_goes_on_beside_it(db: str) -> None:
     ("options", "why"),
     [
         (["--say", "hello"], "--from-turn"),
-        (["--from-turn", "9"], "there is no turn 9"),
+        (["--from-turn", "9"], "turn 9 does not exist"),
         (["--edit", "4"], "EVENT=JSON"),
         (["--edit", "x={}"], "EVENT=JSON"),
         (["--edit", "4=[1]"], "EVENT=JSON"),
         (["--edit", '4={"valeu": 1}'], "valeu"),
-        (["--edit", '99={"value": 1}'], "there is no event 99"),
+        (["--edit", '99={"value": 1}'], "event 99 does not exist"),
     ],
 )
 def test_what_cannot_be_tried_is_refused(db: str, options: list[str], why: str) -> None:

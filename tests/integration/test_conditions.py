@@ -89,7 +89,7 @@ def test_a_term_keeps_those_it_holds_for(log, where, found):
 @pytest.mark.parametrize("where", ["intents=x", "user", "outcome", "slot.=3", "rating:5", "=x"])
 def test_what_is_no_term_is_named(log, where):
     with pytest.raises(
-        FormatError, match=f"{where!r} is no term of --where; there are .*language="
+        FormatError, match=f"{where!r} is not a term of --where; known: .*language="
     ):
         list(matching(log, where=where))
 
@@ -104,7 +104,7 @@ ODD = e.MessageUnderstood(e.Intent('book "now", please'))
         ("slot.näme=Ümlaut 👍", True),
         ('"slot.list=[1, ""a""]"', True),
         ('"intent=book ""now"", please"', True),
-        ("outcome=well, done", "'done' is no term"),
+        ("outcome=well, done", "'done' is not a term"),
         ('"outcome=well, done"', True),
         ('"tag=two\nlines"', True),
         ("user=Zoë O'Neil", True),
@@ -117,8 +117,8 @@ ODD = e.MessageUnderstood(e.Intent('book "now", please'))
         ('"user=Zoë', "'\"user=Zoë' cannot be split"),
         ('"user=Zoë"x', "cannot be split into terms"),
         ("user=Zoë\ntag=x", r"Zoë\ntag=x' cannot be split"),
-        ("\n", r"'\n' is no term"),
-        (",", "'' is no term"),
+        ("\n", r"'\n' is not a term"),
+        (",", "'' is not a term"),
         ("after=nan", "'nan' is neither ISO 8601"),
         ("before=inf", "'inf' is neither ISO 8601"),
         ("after=2026-13-01", "'2026-13-01' is neither"),

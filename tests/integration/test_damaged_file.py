@@ -89,7 +89,7 @@ def test_damage_that_a_reader_finds_ends_acknowledging_too(damaged: Turnlog, rea
 
 
 def test_a_flipped_bit_in_the_schema_is_corruption_whoever_opens_the_log(tmp_path: Path) -> None:
-    """SQLite quotes the name of a column that is there no more, and is no UTF-8."""
+    """SQLite quotes the name of a column that is there no more, and is not UTF-8."""
     path, backup = tmp_path / "log.db", tmp_path / "copy.backup"
     with turnlog.open(f"sqlite:///{path}") as log:
         log.record("alice", UserUttered("hello"))

@@ -155,7 +155,7 @@ def test_a_fork_without_its_origin_is_refused_by_name(db: str, tmp_path: Path) -
     assert refused({**by_id["f"], "events": []}) == ("f", "origin", elsewhere)
     (tmp_path / "one").write_text(json.dumps({**by_id["m"], "events": by_id["m"]["events"][:4]}))
     assert run("--db", other, "import", tmp_path / "one").status == 0
-    assert "there is no event 6" in refused(by_id["f"])[2]
+    assert "event 6 does not exist" in refused(by_id["f"])[2]
 
 
 def test_a_fork_of_a_deleted_origin_is_exported_without_it_and_refused_by_name(

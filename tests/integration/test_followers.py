@@ -43,7 +43,9 @@ def lose(path: Path, after: int) -> None:
 
 @pytest.mark.parametrize("after", [6, 10, 2**60, -1])
 def test_there_is_nothing_to_follow_after_the_end(log: turnlog.Turnlog, after: int) -> None:
-    with pytest.raises(OutOfRange, match=f"the log: there is no position {after}, the last is 5"):
+    with pytest.raises(
+        OutOfRange, match=f"the log: position {after} does not exist; the last is 5"
+    ):
         log.follow(after=after)
 
 

@@ -152,7 +152,7 @@ def test_a_file_that_was_named_and_no_format_recognises_is_refused(log, tmp_path
 
 def test_a_path_that_is_not_there_is_an_error_before_anything_is_stored(log, tmp_path) -> None:
     there = jsonl(tmp_path / "a.jsonl", line("a", HELLO))
-    with pytest.raises(FormatError, match=r"nowhere\.jsonl: there is no such file"):
+    with pytest.raises(FormatError, match=r"nowhere\.jsonl: file does not exist"):
         import_files(log, [there, tmp_path / "nowhere.jsonl"])
     assert list(log.ids()) == []
 

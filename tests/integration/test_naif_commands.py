@@ -32,7 +32,7 @@ def test_a_corrupt_file_is_one_clear_line_and_stores_nothing(tmp_path):
     refused = turnlog(tmp_path, "import", "sessions.json", "--format", "naif")
     assert refused.returncode == 2
     assert "sessions.json:" in refused.stderr
-    assert "is no JSON" in refused.stderr
+    assert "is not JSON" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert turnlog(tmp_path, "list", "--json").stdout == ""
 

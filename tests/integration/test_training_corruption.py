@@ -242,13 +242,15 @@ KINDS: dict[str, Kind] = {
     "empty message": Kind("sgd", "openai", of_kind(e.UserUttered, text="")),
     "blank answer": Kind("sgd", "alpaca", of_kind(e.BotUttered, text=" \n")),
     "text that is none": Kind("sgd", "trl", of_kind(e.UserUttered, text=None, extra={"text": NAN})),
-    "content that is no text": Kind(
+    "content that is not a text": Kind(
         "tau", "openai", new(e.UserUttered, e.SystemInstructed(extra={"content": 5}))
     ),
-    "instruction that is no text": Kind(
+    "instruction that is not a text": Kind(
         "tau", "trl", new(e.UserUttered, e.SystemInstructed(extra={"content": 5}))
     ),
-    "answer that is no text": Kind("tau", "parquet", of_kind(e.BotUttered, extra={"content": 5})),
+    "answer that is not a text": Kind(
+        "tau", "parquet", of_kind(e.BotUttered, extra={"content": 5})
+    ),
     "parts that are none": Kind("tau", "openai", of_kind(e.BotUttered, data={"content": [5]})),
     "unknown role": Kind(
         "tau", "openai", new(e.UserUttered, e.SystemInstructed("x", extra={"role": "wizard"}))
@@ -311,8 +313,10 @@ KINDS: dict[str, Kind] = {
     "blank refusal": Kind(
         "tau", "trl", new(e.BotUttered, e.RefusalAdded(" ", extra={NEW_MESSAGE: True}))
     ),
-    "refusal that is no text": Kind("tau", "openai", of_kind(e.BotUttered, extra={"refusal": 5})),
-    "name that is no text": Kind("tau", "openai", of_kind(e.UserUttered, extra={"name": 5})),
+    "refusal that is not a text": Kind(
+        "tau", "openai", of_kind(e.BotUttered, extra={"refusal": 5})
+    ),
+    "name that is not a text": Kind("tau", "openai", of_kind(e.UserUttered, extra={"name": 5})),
     "weight that is a text": Kind("tau", "trl", of_kind(e.BotUttered, extra={"weight": "0"})),
     "unanswered call in the first form": Kind(
         "tau", "openai", first_form(name="f", arguments="{}")
@@ -328,7 +332,7 @@ KINDS: dict[str, Kind] = {
     "result of another call": Kind("tau", "sharegpt", of_kind(e.ToolReturned, call_id="other")),
     "result after the next message": Kind("tau", "trl", result_after_the_next_message),
     "orphan result in a row": Kind("tau", "parquet", orphan_result),
-    "tool that is no object": Kind(
+    "tool that is not an object": Kind(
         "tau", "openai", tools_given({"type": "function", "function": 5})
     ),
     "tool without a schema": Kind("tau", "openai", tools_without_a_schema),

@@ -100,7 +100,7 @@ async def test_a_graph_goes_on_with_what_pydantic_ai_wrote(
 
 
 def _is_mixed(message: Message) -> bool:
-    """Whether calls whose arguments are no JSON stand among others, which LangChain sorts."""
+    """Whether calls whose arguments are not JSON stand among others, which LangChain sorts."""
     calls = [part for part in message.parts if isinstance(part, ToolCall)]
     return len({isinstance(call.arguments, str) for call in calls}) > 1
 

@@ -64,7 +64,7 @@ def test_a_skeleton_holds_no_text_that_an_event_holds(case: tuple[list[Event], A
 
 
 def strings(value: Any) -> list[str]:
-    """The texts in a skeleton that are no names."""
+    """The texts in a skeleton that are not names."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, list):

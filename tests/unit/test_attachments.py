@@ -293,7 +293,7 @@ def test_what_begins_with_an_attachment_that_is_not_there_leaves_nothing_beside_
 
 @pytest.mark.parametrize("given", [b"bytes", "/a/path", None, StringIO("text")])
 def test_what_is_no_binary_file_is_named(log: Turnlog, given: Any) -> None:
-    with pytest.raises(InvalidEvent, match=r"file: .* is no binary file"):
+    with pytest.raises(InvalidEvent, match=r"file: .* is not a binary file"):
         log.attach("alice", given)
     assert list(log.store.reader.attachment_names()) == []
 

@@ -69,7 +69,7 @@ BROKEN_LINES = {
         "events[0].message",
         "null",
     ),
-    "bytes that are no UTF-8": (line("x", uttered('"text":"\udcff"')), None, "UTF-8"),
+    "bytes that are not UTF-8": (line("x", uttered('"text":"\udcff"')), None, "UTF-8"),
 }
 
 
@@ -96,7 +96,7 @@ KEPT = {
     "a lone surrogate": uttered('"data":{"x":"\\ud800\\u00e9"}'),
     "one in a key": uttered('"data":{"x":{"\\udfff":1}}'),
     "one in a text": uttered('"text":"a\\ud83dz"'),
-    "a time that is no number": uttered('"text":"a","timestamp":NaN'),
+    "a time that is not a number": uttered('"text":"a","timestamp":NaN'),
     "a NUL": uttered('"text":"a\\u0000b"'),
     "fields nobody knows": uttered('"text":"a","extra":{"stray":[1.0,1,true,null]}'),
 }
@@ -329,7 +329,7 @@ def test_a_format_of_a_third_party_plugs_in_by_entry_point(
     found = detect(path)
     assert found is not None
     assert list(found.read(path)) == [Dialogue("x.txt", (e.UserUttered("hello"),))]
-    with pytest.raises(FormatError, match=r"'odd' is no format; there are jsonl, .*lines"):
+    with pytest.raises(FormatError, match=r"'odd' is not a format; known: jsonl, .*lines"):
         codec("odd")
     with pytest.raises(FormatError, match="cannot be written"):
         found.examples(Dialogue("x", ()))

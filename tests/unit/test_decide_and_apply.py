@@ -143,7 +143,7 @@ def test_a_message_edited_or_redacted_before_a_rewind_stays_so():
 @pytest.mark.parametrize("now", [None, 1.0])
 def test_an_undo_is_refused_by_name_where_no_action_is(before, now):
     conversation = given(*before)
-    with pytest.raises(InvalidEvent, match="'c': ActionReverted: there is no action") as refused:
+    with pytest.raises(InvalidEvent, match="'c': ActionReverted: no action") as refused:
         conversation.when(U("again"), e.ActionReverted(), now=now)
     assert refused.value.field == "ActionReverted"
     assert conversation.conversation.state.event == len(before)
@@ -243,7 +243,7 @@ def test_replaced_history_starts_from_the_event_it_names():
 
 @pytest.mark.parametrize("number", [99, 12, -1])
 def test_going_back_to_an_event_that_is_not_there_is_refused(number):
-    with pytest.raises(InvalidEvent, match=f"there is no event {number} .* the last is 11"):
+    with pytest.raises(InvalidEvent, match=f"event {number} .* does not exist; the last is 11"):
         given(*booking()).when(e.HistoryReplaced(to=number))
 
 
@@ -343,7 +343,7 @@ def test_understanding_an_older_message_leaves_the_latest_alone():
     ],
 )
 def test_what_is_about_an_event_that_is_not_there_is_refused(about, number):
-    with pytest.raises(InvalidEvent, match=f"there is no event {number}, the last is 2"):
+    with pytest.raises(InvalidEvent, match=f"event {number} does not exist; the last is 2"):
         given(U("one"), B("two")).when(about(number))
     given(U("one"), B("two")).when(about(1))
     given(U("one"), B("two")).when(about(2))

@@ -97,16 +97,16 @@ ASKED: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
         lambda log: log.record("anna", UserUttered("hi", message_id=ANY or 5)),
         InvalidEvent, "UserUttered.message_id: 5 is not a text",
     ),
-    "a text as event": (lambda log: log.record("anna", "hi"), InvalidEvent, "'hi' is no event"),
-    "a list as event": (lambda log: log.record("anna", [HI]), InvalidEvent, "is no event"),
-    "no event": (lambda log: log.record("anna", None), InvalidEvent, "None is no event"),
+    "a text as event": (lambda log: log.record("anna", "hi"), InvalidEvent, "'hi' is not an event"),
+    "a list as event": (lambda log: log.record("anna", [HI]), InvalidEvent, "is not an event"),
+    "no event": (lambda log: log.record("anna", None), InvalidEvent, "None is not an event"),
     "a surrogate in a text": (
         lambda log: log.record("anna", UserUttered(SURROGATE)),
         InvalidEvent, surrogate_then("UserUttered.text"),
     ),
     "a number as command": (lambda log: log.perform("anna", 5), InvalidEvent, "events: 5 is neith"),
     "a command's number": (
-        lambda log: log.perform("anna", lambda state, past: 5), InvalidEvent, "5 is no list",
+        lambda log: log.perform("anna", lambda state, past: 5), InvalidEvent, "5 is not a list",
     ),
     "a text as dialogue": (lambda log: log.import_dialogue("x"), InvalidEvent, "no Dialogue"),
     "a dialogue's id": (
@@ -114,7 +114,7 @@ ASKED: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
         InvalidEvent, "5 is not a text",
     ),
     "a view": (lambda log: log.view("nope"), OutOfRange, "no view 'nope', but due_prompts"),
-    "a view's number": (lambda log: log.view(5), OutOfRange, "there is no view 5"),
+    "a view's number": (lambda log: log.view(5), OutOfRange, "unknown view 5"),
     "waiting for none": (lambda log: log.wait(SURROGATE, 0, 0), InvalidEvent, "lone surrogate"),
     "waiting for a number": (lambda log: log.wait(5, 0, 0), InvalidEvent, "5 is not a text"),
     "waiting for long": (lambda log: log.wait("anna", HUGE, 0), OutOfRange, "no event"),
@@ -125,9 +125,9 @@ ASKED: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "forking over": (
         lambda log: log.fork("anna", as_="anna"), InvalidEvent, "^conversation 'anna': is there",
     ),
-    "a list as view": (lambda log: log.view([]), OutOfRange, r"there is no view \[\]"),
-    "a number as term": (lambda log: list(matching(log, where=ANY or 5)), FormatError, "5 is no t"),
-    "a search": (lambda log: list(matching(log, search=ANY or 5)), FormatError, "5 is no text"),
+    "a list as view": (lambda log: log.view([]), OutOfRange, r"unknown view \[\]"),
+    "a number as term": (lambda log: list(matching(log, where=ANY or 5)), FormatError, "5 is not"),
+    "a search": (lambda log: list(matching(log, search=ANY or 5)), FormatError, "5 is not a text"),
     "a history": (lambda log: log.history(SURROGATE), UnknownConversation, "ud800"),
     "a list's history": (lambda log: log.history([]), UnknownConversation, r"conversation \[\]"),
     "a huge life's history": (lambda log: log.history("anna", HUGE), OutOfRange, "no life"),
@@ -197,7 +197,7 @@ def test_an_error_shows_the_url_without_its_password(url: str, shown: str):
 
 @pytest.mark.parametrize("url", [5, None, b"memory:", "", "a\0b", SURROGATE, []])
 def test_what_is_no_url_is_named(url: Any):
-    with pytest.raises(StorageError, match="is no database URL"):
+    with pytest.raises(StorageError, match="is not a database URL"):
         turnlog.open(url)
 
 
@@ -251,7 +251,7 @@ def test_a_log_in_memory_takes_nothing_once_it_is_closed():
         ("sqlite:///{}/x.db?timeout=-1", "timeout=-1 is not between"),
         ("sqlite:///:memory:", "a log in memory is 'memory:'"),
         ("sqlite:///:memory:?synchronous=OFF", "a log in memory is 'memory:'"),
-        ("memory:?timeout=1", "is no database URL"),
+        ("memory:?timeout=1", "is not a database URL"),
         ("postgresql://nobody@127.0.0.1:1/x?timeout=0.1&poled=1", "poled"),
     ],
 )
@@ -271,7 +271,7 @@ def test_the_commands_name_a_number_that_is_too_large(tmp_path: Path, option: st
     with turnlog.open(db) as log:
         log.record("anna", HI)
     status, _, err = run("show", "anna", option, HUGE, "--db", db)
-    assert (status, f"there is no {option[2:].removeprefix('at-')} {HUGE}" in err) == (2, True)
+    assert (status, f"{option[2:].removeprefix('at-')} {HUGE} does not exist" in err) == (2, True)
     for more in ((), ("--newest",)):
         assert len(run("list", "--limit", HUGE, "--db", db, "--json", *more).lines) == 1
 

@@ -44,7 +44,7 @@ def written_down() -> Iterator[str]:
 
 
 def _folds(node: ast.ClassDef) -> bool:
-    """Whether it has `apply(self, commits, view)` and is no protocol or base of others."""
+    """Whether it has `apply(self, commits, view)` and is not a protocol or base of others."""
     signatures = {
         part.name: [argument.arg for argument in part.args.args]
         for part in node.body

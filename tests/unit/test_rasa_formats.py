@@ -252,7 +252,7 @@ def test_kairons_rows_are_put_together_and_reported_one_by_one(rasa):
     assert unknown(dialogues) == {"(none)": len(untyped)}
     why = Counter(note.why for note in found.notes)
     assert why["has no event type; kept as Unknown"] == len(untyped) == 136
-    assert why["'$currentDate()' is no time; the event has none"] == 763
+    assert why["'$currentDate()' is not a time; the event has none"] == 763
     assert len({(note.conversation, note.field) for note in found.notes}) == len(found.notes)
 
 
@@ -316,7 +316,7 @@ def test_a_number_of_mongos_that_is_none_is_noted(tmp_path, value):
     file.write_text(json.dumps({"_id": {"$oid": "5f"}, "sender_id": "a", "events": [event]}))
     found, (dialogue,) = read(file, "rasa-mongo")
     assert dialogue.events[0].timestamp is None
-    assert "is no time" in found.notes[0].why
+    assert "is not a time" in found.notes[0].why
 
 
 def test_kairons_summaries_without_an_event_are_skipped_and_counted(tmp_path):

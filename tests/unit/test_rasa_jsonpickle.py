@@ -259,7 +259,7 @@ HOSTILE: dict[str, Any] = {
     "reference to what holds it": slot([[{"py/id": 3}], {"py/id": 2}]),
     "reference to the document": slot({"py/id": 0}),
     "reference to nothing": slot({"py/id": 99}),
-    "reference that is no number": slot({"py/id": RUN}),
+    "reference that is not a number": slot({"py/id": RUN}),
     "references that grow": slot(
         [["x"] * 10, *([{"py/id": 3 + n}] * 10 for n in range(20))]
     ),

@@ -57,7 +57,7 @@ def test_what_the_log_says_of_itself_is_said_by_nobody_else(log: Turnlog, event:
 
 @pytest.mark.parametrize("door", DOORS)
 def test_what_is_not_there_is_not_deleted(log: Turnlog, door: str):
-    with pytest.raises(InvalidEvent, match="'bob': ConversationDeleted: there is no such convers"):
+    with pytest.raises(InvalidEvent, match="'bob': ConversationDeleted: does not exist"):
         DOORS[door](log, "bob", [ConversationDeleted()])
     assert log.current.head(log.store.reader, "bob") is None
 
@@ -83,7 +83,7 @@ def test_the_command_names_them(tmp_path: Path):
     asked.write_text('{"type": "ConversationDeleted"}')
     status, _, err = run("append", "bob", asked, "--db", db)
     assert (status, err.count("\n")) == (2, 1)
-    assert "'bob': ConversationDeleted: there is no such conversation to delete" in err
+    assert "'bob': ConversationDeleted: does not exist, so it cannot be deleted" in err
     assert not (tmp_path / "log.db").exists()
     asked.write_text('{"type": "LogRebuilt", "faults": [], "count": 0}')
     status, _, err = run("append", "bob", asked, "--db", db)

@@ -6,7 +6,7 @@ import pytest
 
 from turnlog.domain import events as e
 from turnlog.domain.subjects import (
-    NOBODY,
+    NO_ONE,
     OF_CONVERSATION,
     OF_EVERYBODY,
     OF_LOG,
@@ -39,14 +39,14 @@ def test_an_event_that_merges_two_names_is_about_both() -> None:
 @pytest.mark.parametrize(
     ("event", "subjects"),
     [
-        (e.UserUtteranceReverted(3), NOBODY),
-        (e.SlotsReset(timestamp=1.5), NOBODY),
-        (e.HistoryContinued(3), NOBODY),
+        (e.UserUtteranceReverted(3), NO_ONE),
+        (e.SlotsReset(timestamp=1.5), NO_ONE),
+        (e.HistoryContinued(3), NO_ONE),
         (e.HistoryContinued(3, reason="Ann wants it"), OF_LOG),
         (e.ConversationDeleted("Ann asked"), OF_LOG),
         (e.ConversationRestarted(extra={"by": "Ann"}), OF_LOG),
-        (e.KeyStoreUsed("00", actor="ops"), NOBODY),
-        (e.MessageRedacted(1), NOBODY),
+        (e.KeyStoreUsed("00", actor="ops"), NO_ONE),
+        (e.MessageRedacted(1), NO_ONE),
         (e.MessageRedacted(1, reason="Ann asked", slots=("pin",)), OF_LOG),
         (e.ProcessingRestricted("Ann asked"), OF_LOG),
         (e.SlotsDeclared(()), OF_CONVERSATION),

@@ -71,7 +71,7 @@ def test_sharegpt_takes_turns_and_calls_at_once_are_a_list():
     assert json.loads(example.content["tools"]) == [TOOL]
     assert example.lost == {
         "message of the assistant before the first of the user": 1,
-        "result that is no text": 1,
+        "result that is not a text": 1,
         "text beside a tool call": 1,
         "message joined to the one before": 1,
         "message of the user at the end without an answer": 1,

@@ -159,16 +159,16 @@ def test_an_expected_version_that_has_passed_is_a_conflict_and_records_nothing(
         (SlotSet("x", {1: 2}), "no string"),
         (SlotSet("x", {1, 2}), "set"),
         (SlotSet("x", b"raw"), "bytes"),
-        (SlotSet("x", SlotSet("y", 1)), "SlotSet.value: .* of type SlotSet, which is no JSON"),
-        (SlotSet("x", [SlotSet("y", 1)]), "of type SlotSet, which is no JSON value"),
-        (SlotSet("x", Text("y")), "of type Text, which is no JSON value"),
-        (SlotSet("x", Attachment("0" * 64, 1)), "of type Attachment, which is no JSON value"),
+        (SlotSet("x", SlotSet("y", 1)), "SlotSet.value: .* of type SlotSet, which is not a JSON"),
+        (SlotSet("x", [SlotSet("y", 1)]), "of type SlotSet, which is not a JSON value"),
+        (SlotSet("x", Text("y")), "of type Text, which is not a JSON value"),
+        (SlotSet("x", Attachment("0" * 64, 1)), "of type Attachment, which is not a JSON value"),
         (ToolReturned([Attachment("0" * 64, 1)]), "ToolReturned.result: .* of type Attachment"),
         (SystemInstructed(tools=[Text("y")]), "SystemInstructed.tools: .* of type Text"),
         (UserUttered("\ud800"), "UserUttered.text: .*lone surrogate"),
         (UserUttered(5), "UserUttered: Expected `str | null`, got `int`"),  # type: ignore[arg-type]
         (SlotSet("x", "y" * 1_000_001), "more than the 1,000,000"),
-        ("text", "'text' is no event"),
+        ("text", "'text' is not an event"),
     ],
 )
 def test_what_cannot_be_stored_is_refused_by_name(

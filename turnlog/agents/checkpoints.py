@@ -56,7 +56,7 @@ class ThreadsProjection(KeyedProjection):
 
 
 def _run(body: bytes) -> Any:
-    """None in what is no checkpoint, whoever recorded it as one."""
+    """None in what is not a checkpoint, whoever recorded it as one."""
     try:
         return msgspec.json.decode(body, type=_Described).metadata.get("run_id")
     except (msgspec.DecodeError, UnicodeDecodeError):

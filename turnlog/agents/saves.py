@@ -63,7 +63,7 @@ class Save(msgspec.Struct, frozen=True):
 
 
 def save_in(recorded: RecordedEvent) -> Save | None:
-    """None where the event is no save, whoever recorded it as one, or was redacted itself."""
+    """None where the event is not a save, whoever recorded it as one, or was redacted itself."""
     event = recorded.event
     if not isinstance(event, e.ForeignRecorded) or (event.source, event.kind) != (SOURCE, SAVE):
         return None

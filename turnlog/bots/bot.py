@@ -192,5 +192,5 @@ def bot_failed(error: BaseException) -> BotFailed:
 
 
 def _holdable(text: str) -> str:
-    """The text, what is no Unicode in it escaped."""
+    """The text, what is not Unicode in it escaped."""
     return text.encode(errors="backslashreplace").decode()

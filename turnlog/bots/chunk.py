@@ -8,7 +8,7 @@ import msgspec
 class Chunk(msgspec.Struct, frozen=True):
     """What a bot yields of a message as it comes.
 
-    Readers see it at once, as a preview. The message ends at the next yield that is no chunk,
+    Readers see it at once, as a preview. The message ends at the next yield that is not a chunk,
     before a tool is called, or at the end of the answer, and is recorded whole.
     """
 

@@ -30,10 +30,10 @@ Data = dict[str, Any]
 
 
 def remote(url: str, *, timeout: float = 30.0) -> LoadedBot:
-    """The bot behind a webhook's URL. Raises BotError for what is no URL."""
+    """The bot behind a webhook's URL. Raises BotError for what is not a URL."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BotError(f"{url!r} is no URL of a bot: it begins with http:// or https://")
+        raise BotError(f"{url!r} is not a URL of a bot: it begins with http:// or https://")
     shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
     return LoadedBot(RemoteBot(url, timeout), name=shown, remembers=True)
 

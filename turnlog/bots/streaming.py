@@ -108,7 +108,7 @@ async def drive(
 async def _closed(pieces: AsyncIterator[Any]) -> None:
     close = getattr(pieces, "aclose", None)
     if close is not None:
-        with suppress(Exception):  # what a bot does as it ends is no part of its answer
+        with suppress(Exception):  # what a bot does as it ends is not a part of its answer
             await close()
 
 

@@ -99,7 +99,7 @@ def _values(data: bytes, name: str) -> Iterator[tuple[int | None, Any]]:
             count += 1
             yield element.line, parse(element.json, line=element.line)
         if not count:
-            raise FormatError("there is no event in it")
+            raise FormatError("contains no event")
     except FormatError as error:
         raise FormatError(error.why, file=name, line=error.line, field=error.field) from error
 

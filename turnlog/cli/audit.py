@@ -132,4 +132,6 @@ def _provenance(log: Any, by: str | None, zone: str | None) -> Any:
     try:
         return provenance(log, by=by or this_user(), zone=None if zone is None else ZoneInfo(zone))
     except (ValueError, OSError, KeyError) as error:
-        raise typer.BadParameter(f"--zone {zone!r} is no time zone, as Europe/Berlin is") from error
+        raise typer.BadParameter(
+            f"--zone {zone!r} is not a time zone, as Europe/Berlin is"
+        ) from error

@@ -10,7 +10,7 @@ from turnlog.cli import output
 from turnlog.cli.settings import open_log
 
 COLUMNS = ("article", "asks", "verdict", "evidence")
-EPILOG = "It is no legal advice. The texts are those of November 2026."
+EPILOG = "It is not legal advice. The texts are those of November 2026."
 
 Register = Annotated[
     bool, typer.Option("--register", help="The register of processing (GDPR, Article 30) instead.")

@@ -46,7 +46,7 @@ def tell(totals: Totals, plan: ExportPlan, out: Path) -> None:
 
 
 def _told(manifest: str | None) -> str:
-    return f"manifest {manifest}" if manifest else "no manifest beside what is no file"
+    return f"manifest {manifest}" if manifest else "no manifest beside what is not a file"
 
 
 def _contradiction(found: Contradiction) -> str:

@@ -1,1 +1,3 @@
-"""What a conversation is: events, state, decide and apply. No I/O, no clock, no ids invented."""
+"""What a conversation is: events, state, decide and apply. No I/O and no clock; ids are
+passed in.
+"""

@@ -1,4 +1,4 @@
-"""Who looked at what, where a log keeps that."""
+"""Who read what, if a log records it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from turnlog.domain.event import Event
 
 
 class AccessRecordingSet(Event, tag=140, frozen=True, array_like=True, gc=False):
-    """From here on the log keeps who reads it, or no longer does; in the log's own stream."""
+    """The log begins or stops recording who reads it; in the log's own stream."""
 
     on: bool
     reason: str | None = None
 
 
 class AccessRecorded(Event, tag=141, frozen=True, array_like=True, gc=False):
-    """Somebody read; in a stream of its own. way: a command, or method and path of a route.
+    """Someone read from the log; in a stream for such events. way: a command, or a route's method
+    and path.
 
-    streams: the numbers of the streams that were read, which say no id; none for the whole log.
+    streams: the numbers of the streams that were read, which do not reveal ids; none for the whole
+    log.
     """
 
     way: str

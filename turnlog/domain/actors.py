@@ -1,4 +1,4 @@
-"""Who does what: the actor of an event that does not name one."""
+"""Who causes an event: the actor of an event that does not name one."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ _ACTORS: dict[type[e.Event], str] = {
 
 
 def actor(event: e.Event) -> str:
-    """user, bot, agent, tool or system, unless the event says it itself."""
+    """user, bot, agent, tool or system, unless the event names its actor."""
     return event.actor or _ACTORS.get(type(event), SYSTEM)

@@ -1,4 +1,4 @@
-"""Events of agents at work: who answers, what waits for a person, and what a framework keeps."""
+"""Agents at work: who answers, what waits for a person, and what a framework stores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AgentEnded(Event, tag=104, frozen=True, array_like=True, gc=False):
 
 
 class ApprovalAsked(Event, tag=105, frozen=True, array_like=True, gc=False):
-    """A person was asked whether something may be done: in most cases the call `call_id`."""
+    """A person was asked for approval: in most cases of the call `call_id`."""
 
     text: str | None = None
     call_id: str | None = None
@@ -36,7 +36,7 @@ class ApprovalAsked(Event, tag=105, frozen=True, array_like=True, gc=False):
 
 
 class ApprovalGiven(Event, tag=106, frozen=True, array_like=True, gc=False):
-    """A person answered; approved is false for a refusal, and actor says who it was."""
+    """A person answered; approved is false for a refusal, and actor names the person."""
 
     approved: bool
     call_id: str | None = None
@@ -44,8 +44,9 @@ class ApprovalGiven(Event, tag=106, frozen=True, array_like=True, gc=False):
 
 
 class HistoryCompacted(Event, tag=107, frozen=True, array_like=True, gc=False):
-    """For a model, text stands for the messages of the events `first` to `last`; they stay in the
-    log and in every view for people."""
+    """For a model, text replaces the messages of the events `first` to `last`; they stay in the log
+    and in every view for people.
+    """
 
     first: int
     last: int
@@ -53,21 +54,21 @@ class HistoryCompacted(Event, tag=107, frozen=True, array_like=True, gc=False):
 
 
 class RunInterrupted(Event, tag=108, frozen=True, array_like=True, gc=False):
-    """A run stopped to wait for a value from outside. run: what a framework knows it by."""
+    """A run stopped to wait for a value from outside. run: the framework's id for it."""
 
     run: str
     value: Any = None
 
 
 class RunResumed(Event, tag=109, frozen=True, array_like=True, gc=False):
-    """A run went on, with the value it had waited for."""
+    """A run resumed with the value it had waited for."""
 
     run: str
     value: Any = None
 
 
 class ForeignStateChanged(Event, tag=110, frozen=True, array_like=True, gc=False):
-    """State that a framework keeps changed: delta has the new values by key, None for removed.
+    """A framework's state changed: delta has the new values by key, None for removed ones.
 
     scope: whose state, in the framework's words: app, user, session.
     """
@@ -78,9 +79,9 @@ class ForeignStateChanged(Event, tag=110, frozen=True, array_like=True, gc=False
 
 
 class ForeignRecorded(Event, tag=111, frozen=True, array_like=True, gc=False):
-    """Bytes that a framework keeps with the conversation; no view of the conversation has them.
+    """Bytes that a framework stores with the conversation; no view of the conversation shows them.
 
-    source: the framework. kind: what it calls them.
+    source: the framework. kind: its name for them.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""What is said about a message: intent, entities, and a data set's annotations."""
+"""What is known about a message: intent, entities, and a data set's annotations."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import msgspec
 
 
 class Intent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a message asks for. confidence: from 0 to 1. extra: other fields of its source."""
+
     name: str | None = None
     confidence: float | None = None
     extra: dict[str, Any] | None = None
@@ -24,9 +26,9 @@ class Entity(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Where a slot's value stands in the text: character offsets, end exclusive.
+    """Where a slot's value is in the text: character offsets, end exclusive.
 
-    act and value: what the source says of it beside the offsets.
+    act and value: the source's annotation of the span.
     """
 
     slot: str
@@ -38,6 +40,8 @@ class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Act(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A dialogue act of a data set, such as INFORM, on a slot and its values."""
+
     act: str
     slot: str | None = None
     values: list[Any] | None = None
@@ -49,7 +53,7 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A data set's annotation of a message for one service or domain.
 
     booked: what was booked with it. listed: the slots that the source lists without a value, part
-    by part, with the word it has for that. Both only where they changed; None takes one away.
+    by part, with the word it uses for that. Both only if they changed; None removes one.
     """
 
     service: str

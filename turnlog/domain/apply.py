@@ -1,6 +1,6 @@
-"""Apply: events written into a state, in order; what each of them does is in `effects`.
+"""Apply: writes events into a state, in order; `effects` has what each of them does.
 
-Where Rasa's replay and its incremental update disagree, this is the incremental one.
+Where Rasa's replay and its incremental update disagree, this follows the incremental one.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ REWRITES: frozenset[type[e.Event]] = frozenset(get_args(Rewrite))
 
 
 def advance(state: State, events: Iterator[e.Event]) -> Rewind | None:
-    """Write the effect of events, oldest first, into a state that nobody else holds.
+    """Write the effects of events, oldest first, into a state that no one else uses.
 
-    Stops after an event that goes back and gives it: what was there is for the caller to give.
+    Stops after a rewind and returns it: the caller supplies the context that it returns to.
     """
     effect_of = _EFFECTS.get
     started, last = state.started, state.last
@@ -45,9 +45,9 @@ def advance(state: State, events: Iterator[e.Event]) -> Rewind | None:
 
 
 def go_back(state: State, event: Rewind, context: Context) -> None:
-    """Put a context that nobody else holds in force again.
+    """Put a context that no one else uses in force again.
 
-    What a rewind or an undo takes back was no restart, so the bot does not restart either (Rasa).
+    A rewind or an undo is not a restart, so the bot does not restart either (Rasa).
     """
     if context.followup == RESTART and not isinstance(event, Replacing):
         context.followup = LISTEN
@@ -55,9 +55,9 @@ def go_back(state: State, event: Rewind, context: Context) -> None:
 
 
 def go_on(state: State, event: Rewind) -> None:
-    """What it means for branches and slots to go on from elsewhere, taken back or not.
+    """What continuing from elsewhere means for branches and slots, retracted or not.
 
-    Nobody waits for an answer in a fork, where the question was asked in its origin.
+    A fork waits for no answer: its origin asked the question.
     """
     if event.to is not None and event.to < state.event:
         note_going_back(state, event.to)

@@ -1,4 +1,4 @@
-"""Bytes that stand beside the log's rows, because they are many (ADR 13)."""
+"""Bytes stored next to the log's rows because they are many (ADR 13)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import BinaryIO
 import msgspec
 
 LARGE = 65_536
-"""Bytes above which a value stands apart from the row that says it."""
+"""Bytes above which a value is stored apart from its row."""
 
 HASHED_AT_ONCE = 1 << 20
 _NAME = re.compile("[0-9a-f]{64}")
 
 
 class Attachment(msgspec.Struct, frozen=True, array_like=True, dict=True, eq=False):
-    """What a field holds in the place of more than 64 kB; equal to bytes that say the same.
+    """Replaces more than 64 kB in a field; equals bytes with the same content.
 
-    name: 64 hexadecimal digits that give nothing away. length: in bytes. type: the media type,
-    where one was given. `bytes(attachment)` reads all of it, `open()` as much as is asked for.
+    name: 64 hexadecimal digits that reveal nothing. length: in bytes. type: the media type, if
+    given. `bytes(attachment)` reads everything, `open()` as much as is asked for.
     """
 
     name: str
@@ -37,10 +37,10 @@ class Attachment(msgspec.Struct, frozen=True, array_like=True, dict=True, eq=Fal
         digest: bytes | None = None,
         ahead_of: str | None = None,
     ) -> Attachment:
-        """The same attachment, which can be read.
+        """The same attachment with a way to read it.
 
-        digest: SHA-256 of its content, if known. ahead_of: the conversation that has not begun
-        and that alone knows it by this name.
+        digest: SHA-256 of its content, if known. ahead_of: the conversation that has not begun and
+        for which it was attached.
         """
         bound = Attachment(self.name, self.length, self.type)
         vars(bound).update(opened=opened, digest=digest, ahead_of=ahead_of)
@@ -48,7 +48,7 @@ class Attachment(msgspec.Struct, frozen=True, array_like=True, dict=True, eq=Fal
 
     @property
     def digest(self) -> bytes | None:
-        """SHA-256 of its content, where that is known without reading it."""
+        """SHA-256 of its content, if known without reading it."""
         return vars(self).get("digest")
 
     def is_ahead_of(self, conversation: str) -> bool:
@@ -61,14 +61,14 @@ class Attachment(msgspec.Struct, frozen=True, array_like=True, dict=True, eq=Fal
         return "opened" in vars(self)
 
     def open(self) -> BinaryIO:
-        """A binary file to read and to seek in. Raises ValueError for one that is of no log."""
+        """A seekable binary file. Raises ValueError for an attachment that belongs to no log."""
         if not self.is_bound:
             raise ValueError(f"attachment {self.name[:16]}… was made by hand; open it with its log")
         file: BinaryIO = vars(self)["opened"](self)
         return file
 
     def sha256(self) -> bytes:
-        """Of its content, which is read anew, a piece at a time."""
+        """The digest of its content, which it reads a piece at a time."""
         with self.open() as file:
             return digest_of(file)[0]
 
@@ -92,7 +92,7 @@ class Attachment(msgspec.Struct, frozen=True, array_like=True, dict=True, eq=Fal
 
 
 def digest_of(file: BinaryIO) -> tuple[bytes, int]:
-    """SHA-256 of what is left to be read of a file, and its length."""
+    """SHA-256 of the rest of a file, and its length."""
     hashed, length = hashlib.sha256(), 0
     while piece := file.read(HASHED_AT_ONCE):
         hashed.update(piece)

@@ -1,4 +1,4 @@
-"""How a conversation goes on from an earlier event, its own or another's (ADR 15)."""
+"""How a conversation continues from an earlier event, its own or another's (ADR 15)."""
 
 from __future__ import annotations
 
@@ -14,29 +14,28 @@ class _Continued(Event, frozen=True, array_like=True, gc=False):
 
 
 class HistoryContinued(_Continued, tag=116, frozen=True, array_like=True, kw_only=True, gc=False):
-    """The conversation goes on from event `event`, with the context that it had after it.
+    """The conversation continues from event `event`, with the context after it.
 
-    branch: the branch that what follows is on; one that there is not yet begins here. None for
-    the current one, of which what came after the event is taken back. conversation: the number of
-    the stream that a fork shares its past with, up to the event. trial: the fork was made to try
-    something, and counts nowhere. from_branch: the branch that the event is on, where that is
-    another; recording finds it.
+    branch: the branch of what follows; an unknown one begins here. None for the current one, whose
+    later events are retracted. conversation: the number of the stream with which a fork shares its
+    past, up to the event. trial: the fork is an experiment and is not counted. from_branch: the
+    branch of the event, if it is another; recording finds it.
     """
 
     from_branch: str | None = None
 
     @property
     def to(self) -> int:
-        """The event it goes back to, as other rewinds call it."""
+        """The event it returns to, under the name that other rewinds use."""
         return self.event
 
 
 class OriginDeleted(Event, tag=117, frozen=True, array_like=True, gc=False):
-    """The conversation that this one was forked from was deleted: the events up to `event`, which
-    the two share, are hidden.
+    """The conversation that this one was forked from was deleted: the shared events up to `event`
+    are hidden.
 
-    slots, tags, fields: what of the state stays, by name, because it does not come from them.
-    Recording finds it.
+    slots, tags, fields: the names of what stays of the state because it does not come from them.
+    Recording finds them.
     """
 
     event: int

@@ -1,4 +1,4 @@
-"""On which branch of its conversation each event is, and in which turn of that branch (ADR 15)."""
+"""Each event's branch in its conversation, and its turn on that branch (ADR 15)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ StateAt = Callable[[int], State]
 def placed(
     events: Iterable[RecordedEvent], after: State, targets: Collection[int], at: StateAt
 ) -> Iterator[RecordedEvent]:
-    """Events, oldest first, with their branch and the turn they have on it.
+    """Events, oldest first, with their branch and their turn on it.
 
-    after: the state before the first of them. targets: what they go back to. at: gives an earlier
-    state.
+    after: the state before the first of them. targets: the events they return to. at: supplies an
+    earlier state.
     """
     branch, turn = after.lineage.branch or MAIN, after.context.turn
     turns: dict[int, int] = {after.event: turn}
@@ -39,7 +39,7 @@ def placed(
 
 
 def whole_placed(events: Sequence[RecordedEvent]) -> Sequence[RecordedEvent]:
-    """The same of all events from the first on; as they are where there are no branches."""
+    """The same for all events from the first on; unchanged if there are no branches."""
     if all(_branch(recorded.event) is None for recorded in events):
         return events
     targets = {to for _, to in rewinds_in((r.number, r.event) for r in events)}
@@ -61,7 +61,7 @@ def placed_back(
 
 
 NEAR = 32
-"""Events that are read sooner than what lies behind them is looked for."""
+"""How many events are read rather than skipped."""
 
 
 def path_back(
@@ -69,9 +69,9 @@ def path_back(
 ) -> Iterator[RecordedEvent]:
     """The events that lead to a state, newest first, with their branch and their turn on it.
 
-    What was left behind comes along, marked as taken back, where it is near or may have changed
-    what a message says; else it is passed over. read: gives the events up to a number, of which it
-    is told how many are likely to be asked for.
+    Abandoned events are included, marked as retracted, if they are near or may have changed what a
+    message says; otherwise they are skipped. read: returns the events up to a number, and receives
+    how many are likely to be needed.
     """
     walk, upto = _WalkBack(newest, at), newest.event
     since = upto - newest.lineage.since + 1
@@ -86,7 +86,7 @@ def path_back(
 
 
 class _WalkBack:
-    """Where a walk along what leads to a state has come, from the newest event on."""
+    """The progress of a walk from the newest event back to the first."""
 
     def __init__(self, newest: State, at: StateAt) -> None:
         self._at = at
@@ -103,7 +103,7 @@ class _WalkBack:
         return replace(recorded, taken_back=by, branch=self._branch, branch_turn=self._turn)
 
     def before(self, recorded: RecordedEvent) -> int:
-        """Number of the event to go on with, after this one."""
+        """The number of the event that precedes this one on the path."""
         number, event = recorded.number, recorded.event
         counts = number <= self._to
         self._turn -= counts and opens_turn(event)
@@ -119,7 +119,7 @@ class _WalkBack:
         return to if counts and is_far else number - 1
 
     def _leave(self, event: e.HistoryContinued) -> None:
-        """Find the branch that it went on from, or the one of what it was taken back to."""
+        """Find the branch it continued from, or the branch of what it was rewound to."""
         if event.to < self._to:
             self._branch, self._leads = self._at(self._to).lineage.branch or MAIN, self._to
         else:

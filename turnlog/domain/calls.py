@@ -28,14 +28,14 @@ class OpenCalls(Generic[Call]):
         self._side_by_side.append(call)
 
     def pause(self) -> None:
-        """What is called from here on is not called side by side with what was before."""
+        """Later calls are not parallel to the earlier ones."""
         self._side_by_side = []
 
     def answered(self, id: str | None) -> Call | None:
-        """The call that a result of that id answers, and that is open no more; None for no call.
+        """The call that a result with that id answers, which is then closed; None for no call.
 
-        It is the nearest earlier one of the id. A result without an id answers the nearest call
-        without one, of those side by side the first; else the nearest of all.
+        It is the nearest earlier one with the id. A result without an id answers the first of the
+        nearest parallel calls without one, or else the nearest call of all.
         """
         id = id or None
         if id is None and self._unnamed:
@@ -55,9 +55,9 @@ class OpenCalls(Generic[Call]):
 
 
 def answers(events: Iterable[tuple[int, Event]]) -> dict[int, ToolReturned]:
-    """The result of each call, by the number of the call's event.
+    """The result of each answered call, by the number of the call's event.
 
-    events: with their numbers, oldest first. A call that was never answered is absent.
+    events: with their numbers, oldest first.
     """
     return {call: returned for call, _, returned in answered(events)}
 

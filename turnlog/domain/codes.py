@@ -1,4 +1,4 @@
-"""Numbers, codes and addresses in a text that nobody understood, in time linear in its length."""
+"""Numbers, codes and addresses in a text without annotations, in time linear in its length."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WORD = re.compile(r"\w+")
 
 
 def codes(text: str) -> Iterator[str]:
-    """What has a digit between two separators, and what is written `some@thing.like`."""
+    """Runs with a digit between two separators, and addresses such as `some@thing.like`."""
     for token in _TOKEN.finditer(text):
         yield from _codes_in(token.group())
 
@@ -25,7 +25,7 @@ def _codes_in(token: str) -> Iterator[str]:
     at, may_be_address = 0, dot > 0
     while at < len(token):
         run = _RUN.match(token, at)
-        assert run is not None, "it may be empty"
+        assert run is not None, "the pattern matches the empty string"
         if _DIGIT.search(token, at, run.end()):
             yield run.group()
             at = run.end()
@@ -33,5 +33,5 @@ def _codes_in(token: str) -> Iterator[str]:
             end = _WORD.match(token, dot + 1).end()  # type: ignore[union-attr]  # a word is there
             yield token[at:end]
             at, may_be_address = end, False
-        else:  # what is no address from here is none from further on
+        else:  # no address begins here, so none begins further on
             at, may_be_address = max(run.end(), at + 1), False

@@ -1,4 +1,4 @@
-"""Commit: the events of one conversation that are recorded at once."""
+"""Commit: the events of one conversation that are recorded together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from turnlog.domain.traits import opens_turn
 
 
 class RepeatKey(msgspec.Struct, frozen=True):
-    """What a commit is known again by: its idempotency key, or a user's message by its id."""
+    """What identifies a repeated commit: its idempotency key, or a user's message by its id."""
 
     text: str
     life: int = 1
@@ -25,11 +25,10 @@ class RepeatKey(msgspec.Struct, frozen=True):
 class Commit(msgspec.Struct, frozen=True):
     """Events of one conversation that were recorded together: eventsourcing's domain event.
 
-    version counts the conversation's commits from 1. first_event is the number of the first of
-    its events, first_turn the turn before them. recorded: the log's clock, UTC seconds.
-    key: the idempotency key, unique in the conversation. position: in the whole log, None until
-    it is known. life: of the conversation, which begins anew after each deletion. hidden:
-    numbers of those whose words were taken out, for those who look.
+    version counts the conversation's commits from 1. first_event is the number of its first event,
+    first_turn the turn before it. recorded: the log's clock, UTC seconds. key: the idempotency key,
+    unique in the conversation. position: in the whole log, None until it is known. life: of the
+    conversation; each deletion ends one. hidden: the numbers of the events without their words.
     """
 
     conversation: str
@@ -45,18 +44,23 @@ class Commit(msgspec.Struct, frozen=True):
 
     @property
     def originator_id(self) -> str:
+        """The conversation, under eventsourcing's name."""
         return self.conversation
 
     @property
     def originator_version(self) -> int:
+        """The version, under eventsourcing's name."""
         return self.version
 
     @property
     def last_event(self) -> int:
+        """The number of its last event."""
         return self.first_event + len(self.events) - 1
 
     def repeat_keys(self) -> list[RepeatKey]:
-        """What it is known again by; ids that an earlier commit has too are that one's."""
+        """The keys and message ids that identify it; those of an earlier commit belong to
+        that one.
+        """
         keys = [RepeatKey(id, self.life, is_message=True) for id in message_ids(self.events)]
         return keys if self.key is None else [*keys, RepeatKey(self.key, self.life)]
 
@@ -72,13 +76,13 @@ class Commit(msgspec.Struct, frozen=True):
         return commit
 
     def recorded_newest_first(self, upto: int | None = None) -> Iterator[RecordedEvent]:
-        """Its events from the last to the first; those numbered up to and with `upto` only."""
+        """Its events from the last to the first, up to and including number `upto`."""
         if upto is None or upto >= self.last_event:
             return reversed([*self.recorded_events()])
         return self._recorded_back(self.events[: max(0, upto - self.first_event + 1)])
 
     def _recorded_back(self, events: Sequence[Event]) -> Iterator[RecordedEvent]:
-        """The first of its events, from the last of them on; no more is made than is asked for."""
+        """Its events from the last to the first, each decoded only when it is needed."""
         turn = self.first_turn + sum(opens_turn(event) for event in events)
         for index in range(len(events) - 1, -1, -1):
             yield self._recorded(self.first_event + index, turn, events[index])

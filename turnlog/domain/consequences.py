@@ -18,7 +18,7 @@ _ABOUT = frozenset(get_args(AboutMessage))
 
 
 class Consequences:
-    """What follows from what in a conversation; events: all of its, oldest first.
+    """What follows from what in a conversation; events: all of them, oldest first.
 
     One walk over them answers for every message.
     """
@@ -36,7 +36,7 @@ class Consequences:
         self._messages = frozenset(self._utterances)
 
     def _take(self, number: int, event: e.Event, calls: dict[str | None, int]) -> None:
-        """Note what the event names as what it follows from: its cause, its message, its call."""
+        """Note what the event follows from: its cause, its message, its call."""
         kind, link = type(event), event.cause
         if kind in _UTTERANCES:
             self._utterances.append(number)
@@ -53,7 +53,7 @@ class Consequences:
             self._links[number] = link
 
     def event(self, number: int) -> e.Event | None:
-        """The event of that number; None where there is none."""
+        """The event with that number, or None."""
         return next((event for _, event in self._between(number, number + 1)), None)
 
     def after(self, number: int) -> Iterator[Numbered]:
@@ -66,19 +66,19 @@ class Consequences:
         return (self.events[index] for index in range(first, last))
 
     def those(self, numbers: Collection[int]) -> list[Numbered]:
-        """The events of some numbers, oldest first."""
+        """The events with these numbers, oldest first."""
         found = ((number, self.event(number)) for number in sorted(numbers))
         return [(number, event) for number, event in found if event is not None]
 
     def about(self, messages: Collection[int]) -> list[int]:
-        """Numbers of the events that name one of some messages as what they are about."""
+        """The numbers of the events that are about one of some messages."""
         return [number for message in messages for number in self._about.get(message, ())]
 
     def of(self, message: int, before: float = inf) -> frozenset[int]:
-        """Numbers of the events that a message led to.
+        """The numbers of the events that a message led to.
 
-        Those whose causes lead to no message at all count by their place: in its turn, up to the
-        next message where it is not a user's, and before an event.
+        An event whose causes lead to no message counts by its place: in the message's turn, up to
+        the next message that is not a user's, and before an event.
         """
         messages = self._messages | {message}
         origins = {number: self._origin(number, messages) for number in self._links}
@@ -87,7 +87,7 @@ class Consequences:
         return frozenset((*(n for n, origin in origins.items() if origin == message), *near))
 
     def _origin(self, number: int, messages: Collection[int]) -> int | None:
-        """The message that the event's causes lead to; None where they lead to none."""
+        """The message that the event's causes lead to, or None."""
         seen: set[int] = set()
         cause = self._links.get(number)
         while cause is not None and cause not in seen:
@@ -98,7 +98,7 @@ class Consequences:
         return None
 
     def _end(self, message: int) -> float:
-        """Number of the message that ends its turn."""
+        """The number of the message that ends its turn."""
         is_of_user = isinstance(self.event(message), e.UserUttered)
         ends = self._of_user if is_of_user else self._utterances
         following = bisect_right(ends, message)

@@ -1,4 +1,4 @@
-"""The part of a conversation's state that a rewind, undo, restart or reset gives back."""
+"""The part of a conversation's state that a rewind, undo, restart or reset restores."""
 
 from __future__ import annotations
 
@@ -21,24 +21,28 @@ class LatestMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     understood: int | None = None
 
     def without_words(self) -> LatestMessage:
-        """The message without what it says."""
+        """The message without its words."""
         silent: LatestMessage = msgspec.structs.replace(self, text=None, intent=None, entities=())
         return silent
 
 
 class BotMessage(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The bot's latest message."""
+
     event: int
     text: str | None = None
 
 
 class Action(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The bot's latest action."""
+
     event: int
     name: str | None = None
     action_text: str | None = None
 
 
 class Loop(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An active form; trigger is the message that was latest when it began."""
+    """An active form; trigger is the latest message at the time it began."""
 
     name: str
     is_interrupted: bool = False
@@ -47,12 +51,12 @@ class Loop(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Context(msgspec.Struct, array_like=True):
-    """The part of a conversation's state that a rewind, undo, restart or reset gives back.
+    """The part of a conversation's state that a rewind, undo, restart or reset restores.
 
     latest_message, latest_bot_message: numbers of events, with what is known of them. stack: the
-    frames of the flows that are under way, the active one last; None where none ever was. turn: how
-    many of the user's messages lead here, without those that were taken back. since: of each slot
-    that ever had a value, the number of the event that gave it the one it has, or took it away.
+    frames of the running flows, the active one last; None if there never was one. turn: how many of
+    the user's messages lead here, without the retracted ones. since: for each slot that ever had a
+    value, the number of the event that set or removed its current one.
     """
 
     slots: dict[str, Any] = {}

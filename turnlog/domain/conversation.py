@@ -31,7 +31,7 @@ class Past(History, Protocol):
     """A conversation's stored events, as they were recorded."""
 
     def events(self, after: int = 0, upto: int | None = None) -> Iterator[Event]:
-        """Those numbered after `after` up to and with `upto`, oldest first."""
+        """Those numbered after `after` up to and including `upto`, oldest first."""
         ...
 
     def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
@@ -41,21 +41,21 @@ class Past(History, Protocol):
     def recorded_newest_first(
         self, upto: int | None = None, expected: int | None = None
     ) -> Iterator[RecordedEvent]:
-        """Those numbered up to and with `upto`, or all, from the last to the first.
+        """Those numbered up to and including `upto`, or all, from the last to the first.
 
-        expected: how many of them are likely to be read.
+        expected: how many are likely to be read.
         """
         ...
 
     def rewinds(self, after: int, upto: int) -> list[tuple[int, int]]:
-        """The number of each rewind after `after` up to and with `upto`, oldest first, and of the
-        event it went back to.
+        """The number of each rewind after `after` up to and including `upto`, oldest first, and of
+        the event it returned to.
         """
         ...
 
     def recorded_in(self, event: int) -> tuple[str, int] | None:
-        """The conversation and the life that an event was, or would be, recorded in: its origin's
-        in the past that a fork shares. None where nothing is stored.
+        """The conversation and the life in which an event was, or would be, recorded; for the
+        shared past of a fork, its origin's. None if nothing is stored.
         """
         ...
 
@@ -64,17 +64,17 @@ class Past(History, Protocol):
         ...
 
     def state_after_turn(self, turn: int, *, going_on: bool = True) -> State:
-        """After the last event of a turn; going_on: False for the last before it went on from
-        elsewhere.
+        """The state after the last event of a turn; going_on: False for the last one before the
+        conversation continued from elsewhere.
         """
         ...
 
 
 class Conversation:
-    """One conversation at a moment: its state, and the way to what was recorded before.
+    """One conversation at a moment: its state, and access to its recorded events.
 
-    What was redacted is hidden in all that it shows. `stage` decides and keeps the commit
-    pending; an application saves it.
+    Redacted words are hidden in everything it shows. `stage` decides and keeps the commit pending;
+    an application saves it.
     """
 
     def __init__(
@@ -106,15 +106,17 @@ class Conversation:
 
     @property
     def id(self) -> str:
+        """The conversation's id."""
         return self._id
 
     @property
     def version(self) -> int:
-        """How many commits it has, the pending ones counted."""
+        """The number of its commits, including pending ones."""
         return self._version
 
     @property
     def state(self) -> State:
+        """The state at this moment, without redacted values."""
         if self._redactions is None:
             return self._state
         if self._shown_state is None:
@@ -129,10 +131,11 @@ class Conversation:
 
     @property
     def turn(self) -> int:
+        """The number of the current turn."""
         return self._state.turn
 
     def events(self, after: int = 0) -> Iterator[Event]:
-        """All events up to this moment, oldest first; those numbered above `after` only."""
+        """All events up to this moment, oldest first, or only those numbered above `after`."""
         check_whole(self._id, "event", after)
         after, stored = max(after, 0), self._stored_events
         past = self._past.events(after, stored) if after < stored else iter(())
@@ -146,7 +149,7 @@ class Conversation:
         return itertools.chain.from_iterable(commit.numbered() for commit in self._pending)
 
     def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
-        """The same events with all that is known of them: numbers, times, what took them back."""
+        """The same events in their envelopes: numbers, times, and what retracted them."""
         check_whole(self._id, "event", after)
         after = min(max(after, 0), self._state.event)
         stored = self._past.rewinds(after, self._stored_events)
@@ -159,7 +162,7 @@ class Conversation:
         return shown(events, taken_by(rewinds), self._redactions)
 
     def newest_first(self, *, at_once: bool = False) -> Iterator[RecordedEvent]:
-        """The same, from the last to the first. at_once: in one query, not batch by batch."""
+        """The same, from the last to the first. at_once: in one query, not in batches."""
         last = self._state.event
         events = self._newest_first(last, last if at_once else None)
         if self._state.lineage.branch is not None:
@@ -176,37 +179,37 @@ class Conversation:
 
     @property
     def branches(self) -> dict[str, int]:
-        """The number of the last event of each branch; `main` is the one it began on."""
+        """The number of the last event of each branch; the first branch is `main`."""
         return self._state.lineage.branches(self._state.event)
 
     @property
     def branch(self) -> str:
-        """The branch that it is on."""
+        """The current branch."""
         return self._state.lineage.branch or MAIN
 
     def event(self, number: int) -> Event | None:
-        """The event of that number, None where there is none."""
+        """The event with that number, or None."""
         check_whole(self._id, "event", number)
         return next(self.events(number - 1)) if 1 <= number <= self._state.event else None
 
     def recorded_in(self, number: int) -> tuple[str, int]:
-        """The conversation and the life that the event of that number was recorded in: its origin's
-        in the past that a fork shares.
+        """The conversation and the life in which the event with that number was recorded; for the
+        shared past of a fork, its origin's.
         """
         return self._past.recorded_in(number) or (self._id, 1)
 
     def hides(self, number: int) -> bool:
-        """Whether the words of the event of that number were redacted."""
+        """Whether the words of the event with that number are redacted."""
         return self._redactions is not None and number in self._redactions
 
     def as_shown(self, number: int, event: Event) -> Event:
-        """Another event as views would show it in the place of the event of that number."""
+        """An event as views would show it in place of the event with that number."""
         return event if self._redactions is None else self._redactions.shown(number, event)
 
     def gaps(self, events: Sequence[Event] | None = None) -> Gaps:
-        """What of it is hidden or erased, so that it cannot be done again as it was.
+        """What of it is hidden or erased, so that it cannot be repeated as it was.
 
-        events: all that it shows, where they were read already.
+        events: everything it shows, if already read.
         """
         shown = list(self.events()) if events is None else events
         if self._redactions is None:
@@ -215,15 +218,15 @@ class Conversation:
         return gaps(itertools.chain(stored, (e for _, e in self._pending_events())), shown)
 
     def at(self, event: int) -> Conversation:
-        """The same conversation after the event of that number; after 0 it had none.
+        """The same conversation after the event with that number; 0 is before the first.
 
-        Raises OutOfRange where there is none.
+        Raises OutOfRange for an unknown event.
         """
         check_number(self._id, "event", event)
         return self.earlier(self._past.state(event))
 
     def earlier(self, state: State) -> Conversation:
-        """The same conversation when it had that state."""
+        """The same conversation at the moment of that state."""
         return Conversation(self._id, state, self._past, self._version, self._redactions)
 
     def _recorded(self, after: int) -> Iterator[RecordedEvent]:
@@ -241,18 +244,19 @@ class Conversation:
         yield from self._past.recorded_newest_first(min(upto, self._stored_events), expected)
 
     def messages(self, *, for_model: bool = False) -> Iterator[Message]:
-        """What was said and counts, oldest first: not taken back, failed or redacted, as edited.
+        """The messages that count, oldest first: as edited, without retracted, failed or redacted
+        ones.
 
-        for_model: as a model may read them: calls without a result get one that says so, and the
-        text of a compaction stands for the messages that it sums up.
+        for_model: as a model may read them: a call without a result gets one that says so, and the
+        text of a compaction replaces the messages that it summarises.
         """
         return said(list(self.recorded()), for_model=for_model)
 
     def last(self, count: int, *, for_model: bool = False) -> list[Message]:
-        """The last messages that count, so many of them, oldest first.
+        """The last messages that count, at most this many, oldest first.
 
-        for_model: those that a model may read; a result whose call is not among them is left out.
-        Reads from the end, whatever the length.
+        for_model: those that a model may read, without results whose call is not among them. Reads
+        from the end, so the length of the conversation does not matter.
         """
         check_whole(self._id, "count", count)
         check_count(self._id, "count", count)
@@ -274,7 +278,7 @@ class Conversation:
         return Dialogue(self._id, events, self._state.event - len(events) + 1, self.turn - turns)
 
     def states(self) -> Iterator[State]:
-        """The state after each turn, in order; that after turn 0 only where it has events."""
+        """The state after each turn, in order; after turn 0 only if it has events."""
         folded = Fold(self.events)
         for event in self.events():
             if opens_turn(event) and folded.state.event:
@@ -302,13 +306,14 @@ class Conversation:
         return commit
 
     def _history(self) -> History:
-        """The past up to this moment, with what is pending on top."""
+        """The past up to this moment, including pending events."""
         stored = self._before_pending if self._pending else self._state
         return GrowingHistory(self._past, stored, self._pending_so_far)
 
     def _hide(self, commit: Commit) -> None:
-        """Learn what is hidden from now on. What is staged at an earlier moment changes nothing:
-        what is hidden there, later events say."""
+        """Learn what later events hide. What is staged at an earlier moment changes nothing: later
+        events say what is hidden there.
+        """
         self._shown_state = None
         if self._redactions is not None:
             if self._redactions.last < commit.first_event:

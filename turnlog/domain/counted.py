@@ -1,7 +1,7 @@
-"""What of a conversation a model learns from: nothing taken back, failed or redacted, as edited.
+"""What a model learns from a conversation: edited, without retracted, failed or redacted turns.
 
-Events are numbered anew, without gaps, and what names an event names the new number; the view
-knows which event of the log each of them is.
+Events are renumbered without gaps, and references to events use the new numbers. The view knows
+which event of the log each of them is.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from turnlog.domain.rewinds import kept
 from turnlog.domain.traits import Part, Rewind, Utterance
 
 INCLUDE = ("rewound", "errors", "redacted")
-"""What is left out unless asked for: what was taken back, and the turns in which the bot failed or
-a message was redacted.
+"""What is omitted unless asked for: retracted events, and the turns with a failure or a redacted
+message.
 """
 
 _SAID = (
@@ -32,13 +32,13 @@ _SAID = (
     e.ActionRejected, e.BotFailed, *get_args(Part), e.AnswerMeasured, e.AnswerBrokenOff,
     e.AnswerEnded, e.ApprovalAsked, e.ApprovalGiven, e.RunInterrupted, e.RunResumed,
 )  # fmt: skip
-"""What goes with a turn that is left out; what it did to the state stays."""
+"""What is omitted with a turn; its effects on the state stay."""
 
 _REWRITES = (e.MessageEdited, e.MessageRegenerated)
 _GONE = (*_REWRITES, e.MessageRedacted)
 _REWINDS = frozenset(get_args(Rewind))
 _CHANGING = frozenset((*_GONE, e.BotFailed))
-"""Where none of them is, everything that was not taken back counts as it was recorded."""
+"""Without any of them, every event that was not retracted counts as it was recorded."""
 
 _REFERENCES = ("message", "cause", "to", "base", "first", "last", "event")
 
@@ -46,8 +46,8 @@ Numbered = tuple[int, e.Event]
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """The events that count. numbers: of each of them in the log. turns: of each of their turns in
-    the log, turn 0 first. left_out: how many events, by reason.
+    """The events that count. numbers: their numbers in the log. turns: their turns in the log, turn
+    0 first. left_out: how many events, by reason.
     """
 
     events: tuple[e.Event, ...]
@@ -57,9 +57,9 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 def counted(events: Sequence[RecordedEvent], include: Sequence[str] = ()) -> Counted:
-    """What counts of a conversation's events, all of them, oldest first, numbered anew.
+    """What counts of all events of a conversation, oldest first, renumbered.
 
-    include: of INCLUDE, what is not to be left out.
+    include: the names of INCLUDE that are kept.
     """
     numbered, left_out = counting(events, include)
     if not _are_numbered_so(numbered):
@@ -72,7 +72,7 @@ def counted(events: Sequence[RecordedEvent], include: Sequence[str] = ()) -> Cou
 def counting(
     events: Sequence[RecordedEvent], include: Sequence[str] = ()
 ) -> tuple[list[Numbered], dict[str, int]]:
-    """What counts, with its numbers in the log, and how many events were left out, by reason."""
+    """What counts, with its numbers in the log, and how many events are omitted, by reason."""
     numbered = [(recorded.number, recorded.event) for recorded in events]
     kinds = {type(event) for _, event in numbered}
     left_out: Counter[str] = Counter()
@@ -105,10 +105,9 @@ class _Where(msgspec.Struct):
 
 
 def _redacted(numbered: list[Numbered], turns: Mapping[int, int]) -> _Where:
-    """The turns of redacted messages: an answer may say again what was redacted in the question.
+    """The turns of redacted messages: an answer may repeat what was redacted in the question.
 
-    Before the first turn, the message alone. What was redacted before the events are those of a
-    conversation's end is no matter.
+    Before the first turn, only the message. Redactions before the first given event do not matter.
     """
     messages = {event.message for _, event in numbered if isinstance(event, e.MessageRedacted)}
     turn_of = {number: turns[number] for number in messages if number in turns}
@@ -137,7 +136,7 @@ def _without(
 
 
 def _edited(counting: list[Numbered], numbered: list[Numbered]) -> Iterator[Numbered]:
-    """Messages as they were edited last, also where the edit itself was taken back with a turn."""
+    """Messages as edited last, even if the edit was retracted with a turn."""
     edits: dict[int, tuple[int, e.MessageEdited | e.MessageRegenerated]] = {}
     for number, event in numbered:
         if isinstance(event, _REWRITES):
@@ -159,7 +158,7 @@ def _edited(counting: list[Numbered], numbered: list[Numbered]) -> Iterator[Numb
 
 
 def _replaced_texts(edits: Collection[int], counting: list[Numbered]) -> frozenset[int]:
-    """Numbers of further texts of edited messages: an edit stands for all of a message's texts."""
+    """The numbers of further texts of edited messages: an edit replaces all texts of a message."""
     if not edits:
         return frozenset()
     texts = {number for number, event in counting if isinstance(event, e.TextAdded)}
@@ -183,7 +182,7 @@ def _rewritten(event: e.Event, edit: e.MessageEdited | e.MessageRegenerated) -> 
 
 
 def _moved(event: e.Event, before: str | None, after: str | None) -> e.Event:
-    """What was said of a message before it was edited: places that no longer fit are dropped."""
+    """The annotations of a message from before an edit: places that no longer fit are dropped."""
 
     def fits(part: Any) -> bool:
         if part.start is None or part.end is None:
@@ -217,7 +216,9 @@ def _are_numbered_so(counting: Iterable[Numbered]) -> bool:
 
 
 def _renumbered(counting: Iterable[Numbered]) -> Iterator[Numbered]:
-    """The events with the new numbers in what they name; none that is about a message left out."""
+    """The events with the new numbers in their references; those about an omitted message are
+    dropped.
+    """
     new: dict[int, int] = {}
     for number, event in counting:
         named = {
@@ -234,7 +235,7 @@ def _renumbered(counting: Iterable[Numbered]) -> Iterator[Numbered]:
 
 @cache
 def _references(kind: type[e.Event]) -> tuple[str, ...]:
-    """The fields of a type that name an event."""
+    """The fields of a type that refer to an event."""
     return tuple(field for field in _REFERENCES if field in kind.__struct_fields__)
 
 
@@ -247,7 +248,9 @@ def _new(field: str, number: int, new: Mapping[int, int]) -> int | None:
 
 
 def whole(events: Sequence[RecordedEvent]) -> Counted:
-    """Everything as it was recorded, for formats that keep a conversation rather than teach it."""
+    """Everything as it was recorded, for formats that keep a conversation rather than teach from
+    it.
+    """
     turns = events[-1].turn if events else 0
     numbers, every = tuple(r.number for r in events), tuple(r.event for r in events)
     return Counted(every, numbers, tuple(range(turns + 1)), {})

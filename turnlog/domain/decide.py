@@ -1,7 +1,7 @@
-"""Decide: what is asked of a conversation becomes the events that are recorded.
+"""Decide: turns a request to a conversation into the events to record.
 
-Where a rewind, undo or replacement goes back to is resolved here, once, and named in the recorded
-event. What was there, whoever folds supplies.
+This resolves, once, which event a rewind, undo or replacement returns to, and names it in the
+recorded event. The caller of the fold supplies the context there.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def decide(
 ) -> tuple[list[e.Event], State]:
     """The events to record and the state after them.
 
-    now: the clock's time in seconds, given to events without one; None when importing, where no
-    time is invented and no session expires. origin: number of the stream that state and history
-    are of, where a fork of it begins.
+    now: the clock's time in seconds, for events without one; None for an import, which invents no
+    time and in which no session expires. origin: the number of the stream that state and history
+    belong to, if a fork of it begins.
     """
     if state.deleted:
-        raise InvalidEvent(conversation, "conversation", "was deleted; it takes no more events")
+        raise InvalidEvent(conversation, "conversation", "was deleted; it accepts no more events")
     if state.restricted:
         asked = list(asked)
         if not all(isinstance(event, _OF_RESTRICTED) for event in asked):
@@ -64,11 +64,11 @@ def decide(
 
 
 _OF_RESTRICTED = e.RestrictionLifted | e.ConversationDeleted | e.OriginDeleted
-"""All that a restricted conversation takes."""
+"""What a restricted conversation accepts."""
 
 
 class _Decision:
-    """Events decided so far, seen by the next ones as history."""
+    """The events decided so far, which later events see as history."""
 
     def __init__(
         self,
@@ -90,12 +90,12 @@ class _Decision:
 
     @property
     def last(self) -> int:
-        """Number of the last event."""
+        """The number of the last event."""
         return self.base + len(self.events)
 
     @property
     def state(self) -> State:
-        """After all of the events so far, which are folded in when somebody wants to know."""
+        """The state after all events so far, folded when it is needed."""
         if self._folded != len(self.events):
             at = past(self.history, self._state)
             fold(self._state, self.events[self._folded :], at)
@@ -104,7 +104,7 @@ class _Decision:
 
     @property
     def branch(self) -> str:
-        """The current one."""
+        """The current branch."""
         return self._branches[-1][1] or MAIN
 
     def on_branch(self, name: str) -> None:
@@ -112,7 +112,7 @@ class _Decision:
         self._branches.append((self.last + 1, name))
 
     def branch_of(self, number: int) -> str:
-        """The branch that an event is on."""
+        """The branch of an event."""
         if number < self.base and self._branches[0][1] is not None:
             return self.history.state(number).lineage.branch or MAIN
         index = bisect_right(self._branches, number, key=itemgetter(0))
@@ -130,7 +130,7 @@ class _Decision:
                 self._answer_prompts()
 
     def _answer_prompts(self) -> None:
-        """In the commit that holds the message, so that no timer comes between."""
+        """In the commit of the message, so that no timer comes between."""
         thread, message = self._state.thread, self.last
         for token in thread.prompts if thread else ():
             self.events.append(e.PromptAnswered(token=token, timestamp=self.now, cause=message))
@@ -149,13 +149,13 @@ def _action_reverted(decision: _Decision, event: e.ActionReverted) -> e.Event:
     ran = decision.state.context.latest_action is not None or asked_by_rasa(event)
     to = before_action(_counting(decision)) if ran else None
     if to is None and not asked_by_rasa(event):
-        why = "there is no action to take back since the last restart or session start"
+        why = "no action to undo since the last restart or session start"
         raise InvalidEvent(decision.conversation, "ActionReverted", why)
     return _reverted(decision, event, _beginning(decision) if to is None else to)
 
 
 def _utterance_reverted(decision: _Decision, event: e.UserUtteranceReverted) -> e.Event:
-    """Where there is no message, nothing is taken back; if Rasa asks, everything is."""
+    """Without a message, nothing is retracted; if Rasa asks, everything is."""
     if event.to is not None:
         return _replaced(decision, event)
     if asked_by_rasa(event):
@@ -166,7 +166,7 @@ def _utterance_reverted(decision: _Decision, event: e.UserUtteranceReverted) -> 
 
 
 def _before_message(decision: _Decision) -> int | None:
-    """Reads no more than is taken back, whatever the length of the past."""
+    """Reads no more than is retracted, whatever the length of the past."""
     if decision.state.context.latest_message is None:
         return None
     counting = _counting(decision)
@@ -184,32 +184,32 @@ def _reverted(decision: _Decision, event: Rewind, to: int) -> e.Event:
 
 
 def _beginning(decision: _Decision) -> int:
-    """Number of the last restart or session start; 0 where there was none."""
+    """The number of the last restart or session start; 0 for none."""
     counting = until_cleared(leading(decision.history))
     return next((number for number, event in counting if isinstance(event, Clearing)), 0)
 
 
 def _replaced(decision: _Decision, event: Rewind) -> Rewind:
     if event.to is None or not 0 <= event.to <= decision.last:
-        why = f"there is no event {event.to} to go back to, the last is {decision.last}"
+        why = f"event {event.to} to return to does not exist; the last is {decision.last}"
         raise InvalidEvent(decision.conversation, f"{type(event).__name__}.to", why)
     return event
 
 
 def _history_continued(decision: _Decision, event: e.HistoryContinued) -> e.Event:
-    """An import brings the past along; else only a fork can share another conversation's."""
+    """An import brings its past along; otherwise only a fork can share another conversation's."""
     is_forked = decision.origin is not None and not decision.events
     if event.conversation is not None and decision.now is None and not is_forked:
         event = replace(event, conversation=None)
     if event.conversation is not None and (
         event.conversation != decision.origin or decision.events or event.event != decision.base
     ):
-        why = f"stream {event.conversation} is not the past of this conversation: fork it"
+        why = f"stream {event.conversation} is not the past of this conversation; fork it"
         raise InvalidEvent(decision.conversation, "HistoryContinued.conversation", why)
     if event.branch is not None:
         check_branch(decision.conversation, event.branch)
     if not 0 <= event.event <= decision.last:
-        why = f"there is no event {event.event} to go on from, the last is {decision.last}"
+        why = f"event {event.event} to continue from does not exist; the last is {decision.last}"
         raise InvalidEvent(decision.conversation, "HistoryContinued.event", why)
     there = decision.branch_of(event.event)
     if event.branch is not None:
@@ -218,10 +218,10 @@ def _history_continued(decision: _Decision, event: e.HistoryContinued) -> e.Even
 
 
 def _origin_deleted(decision: _Decision, event: e.OriginDeleted) -> e.Event:
-    """What of the state does not come from the past that is hidden is named here, once."""
+    """The parts of the state that do not come from the hidden past are named here, once."""
     shared = decision.state.lineage.shared
     if not 0 < event.event <= shared:
-        why = f"{event.event} of its events come from another conversation: there are {shared}"
+        why = f"hides {event.event} events of another conversation, but shares only {shared}"
         raise InvalidEvent(decision.conversation, "OriginDeleted.event", why)
     numbered, state = [*decision.history.newest_first()][::-1], decision.state
     shown = Redactions([*numbered, (state.event + 1, event)]).state(state.event)
@@ -239,7 +239,7 @@ def _origin_deleted(decision: _Decision, event: e.OriginDeleted) -> e.Event:
 
 
 def _user_uttered(decision: _Decision, event: e.UserUttered) -> e.Event:
-    """Live, a message begins a new session where the one before is over."""
+    """Live, a message begins a new session if the previous one has ended."""
     if (now := decision.now) is None:
         return event
     before = decision.state
@@ -269,7 +269,7 @@ def _about_a_message(decision: _Decision, event: AboutMessage) -> e.Event:
 
 def _check_number(decision: _Decision, event: e.Event, field: str, number: int) -> None:
     if not 1 <= number <= decision.last:
-        why = f"there is no event {number}, the last is {decision.last}"
+        why = f"event {number} does not exist; the last is {decision.last}"
         raise InvalidEvent(decision.conversation, f"{type(event).__name__}.{field}", why)
 
 
@@ -299,7 +299,7 @@ def _message_redacted(decision: _Decision, event: e.MessageRedacted) -> e.Event:
 
 
 def _never_recorded(decision: _Decision, event: e.EventErased) -> e.Event:
-    raise InvalidEvent(decision.conversation, "EventErased", "is read, and never recorded")
+    raise InvalidEvent(decision.conversation, "EventErased", "can only be read, never recorded")
 
 
 _RESOLVERS: dict[type[e.Event], Callable[[_Decision, Any], e.Event]] = {

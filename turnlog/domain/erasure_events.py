@@ -1,4 +1,4 @@
-"""Events about erasing people, and about keeping what must not be erased (ADR 20)."""
+"""Erasing people, and protecting what must not be erased (ADR 20)."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from turnlog.domain.event import Event
 
 
 class StreamEvents(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Events of one stream, by their numbers."""
+    """Events of one stream, by number."""
 
     stream: int
     events: tuple[int, ...]
 
 
 class UnnamedStream(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A stream whose id goes, while others' events stay in it; ids: HMACs of their names."""
+    """A stream that loses its id but keeps others' events; ids: HMACs of its names."""
 
     stream: int
     ids: tuple[str, ...]
 
 
 class ErasureRecorded(Event, tag=133, frozen=True, array_like=True, gc=False):
-    """Somebody had a person, a conversation or an event erased; in the log's own stream, before
-    anything goes.
+    """An erasure of a person, a conversation or an event was ordered; in the log's own stream,
+    before anything is erased.
 
-    of: person, conversation or event. vacuum: whether no byte shall be left in free space: no, yes
-    or full. ids: of each id that goes, its HMAC with the log's secret. streams: those that go
-    whole. events: what goes of others. unnamed: those of them whose id goes too. held: streams that
-    a hold kept. exports: to whom what goes was exported, an export each. subjects: whose keys go,
-    of a log that is sealed.
+    of: person, conversation or event. vacuum: whether free space must be cleared: no, yes or full.
+    ids: the HMAC of each erased id, made with the log's secret. streams: those erased whole.
+    events: those erased from others. unnamed: the streams of these that lose their id. held:
+    streams that a hold kept. exports: the recorded exports of erased content, by recipient.
+    subjects: whose keys are destroyed, in a sealed log.
     """
 
     reason: str = ""
@@ -47,15 +47,16 @@ class ErasureRecorded(Event, tag=133, frozen=True, array_like=True, gc=False):
 
 
 class ErasureFinished(Event, tag=134, frozen=True, array_like=True, gc=False):
-    """What was to be erased is dropped; erasure: number of the event that recorded it."""
+    """The content to be erased is dropped; erasure: the number of the event that ordered it."""
 
     erasure: int
 
 
 class ContentErased(Event, tag=135, frozen=True, array_like=True, gc=False):
-    """What these events said was dropped, or what an earlier life did; whole: of all of them.
+    """The content of these events was dropped, or the effects of an earlier life; whole: of all
+    events.
 
-    erasure: number of the event in the log's own stream that says why.
+    erasure: the number of the event in the log's own stream that gives the reason.
     """
 
     erasure: int
@@ -66,7 +67,7 @@ class ContentErased(Event, tag=135, frozen=True, array_like=True, gc=False):
 class HoldPlaced(Event, tag=136, frozen=True, array_like=True, gc=False):
     """Nothing of these is erased until the hold is released; in the log's own stream.
 
-    streams: of a conversation, all its lives. ids: HMACs of the names of a person.
+    streams: a conversation's, all its lives. ids: HMACs of a person's names.
     """
 
     reason: str = ""
@@ -75,7 +76,7 @@ class HoldPlaced(Event, tag=136, frozen=True, array_like=True, gc=False):
 
 
 class HoldReleased(Event, tag=137, frozen=True, array_like=True, gc=False):
-    """A hold ended, on what it names in the same way."""
+    """A hold on the named streams or ids ended."""
 
     reason: str = ""
     streams: tuple[int, ...] = ()
@@ -83,6 +84,8 @@ class HoldReleased(Event, tag=137, frozen=True, array_like=True, gc=False):
 
 
 class LogVacuumed(Event, tag=138, frozen=True, array_like=True, gc=False):
-    """Nothing is left in free space of what erasures dropped up to a number of an event."""
+    """Free space no longer contains anything that erasures dropped, up to the event with this
+    number.
+    """
 
     erasure: int

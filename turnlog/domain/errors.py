@@ -1,4 +1,4 @@
-"""What can be wrong with a conversation; the whole tree is drawn in turnlog.errors."""
+"""What can be wrong with a conversation; turnlog.errors draws the whole tree."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from turnlog.domain.amounts import digits
 
 
 class TurnlogError(Exception):
-    """Root of all errors; its text is one line fit to be shown to a person."""
+    """Root of all errors; its text is one line for people."""
 
 
 class ConversationError(TurnlogError):
-    """About one conversation, named in `conversation`; None where it is about the whole log."""
+    """An error in one conversation, named in `conversation`; None if it concerns the whole log."""
 
     def __init__(self, conversation: str | None, why: str) -> None:
         about = "the log" if conversation is None else f"conversation {conversation!r}"
@@ -22,33 +22,38 @@ class ConversationError(TurnlogError):
 
 
 class UnknownConversation(ConversationError):
+    """No conversation has this id, or it was deleted."""
+
     def __init__(self, conversation: str) -> None:
-        super().__init__(conversation, "there is no such conversation")
+        super().__init__(conversation, "does not exist")
 
 
 class Restricted(UnknownConversation):
-    """Kept, and nothing else: as if it were not there, but for who says why."""
+    """A restricted conversation: treated as missing, but the error gives the reason."""
 
     def __init__(self, conversation: str) -> None:
         ConversationError.__init__(
-            self, conversation, "is restricted: it is kept, and not read or gone on with"
+            self, conversation, "is restricted: it is kept, and cannot be read or continued"
         )
 
 
 class OutOfRange(ConversationError):
-    """`position` is set where the log, not one conversation, has no such position."""
+    """A turn, event, version, time or position does not exist; `position` is set if the log lacks
+    it.
+    """
 
     position: int | None = None
 
     @classmethod
     def of_log(cls, position: int, last: int) -> Self:
-        error = cls(None, f"there is no position {digits(position)}, the last is {last}")
+        """The error for a position that the log does not have."""
+        error = cls(None, f"position {digits(position)} does not exist; the last is {last}")
         error.position = position
         return error
 
 
 class InvalidEvent(ConversationError):
-    """`field` names what is wrong in the event, or `conversation` where it is that itself."""
+    """An event that cannot be recorded; `field` names the faulty part, or is `conversation`."""
 
     def __init__(self, conversation: str | None, field: str, why: str) -> None:
         super().__init__(conversation, why if field == "conversation" else f"{field}: {why}")
@@ -56,26 +61,28 @@ class InvalidEvent(ConversationError):
 
 
 class UnknownPerson(TurnlogError):
+    """No conversation identifies this person or has this id."""
+
     def __init__(self, person: str) -> None:
-        super().__init__(f"person {person!r}: no conversation identifies them, or is theirs")
+        super().__init__(f"person {person!r}: no conversation identifies them or has this id")
         self.person = person
 
 
 class Held(TurnlogError):
-    """A hold keeps what was to be erased."""
+    """A hold protects what was to be erased."""
 
 
 class StaleParent(ConversationError):
-    """A framework goes on from `parent`, and `newest` is what it would have to go on from."""
+    """A framework continues from `parent`, but `newest` is the state to continue from."""
 
     def __init__(self, conversation: str, parent: str | None, newest: str | None) -> None:
-        super().__init__(conversation, f"goes on from {parent}, and the newest is {newest}")
+        super().__init__(conversation, f"continues from {parent}, but the newest is {newest}")
         self.parent = parent
         self.newest = newest
 
 
 class InvalidMessage(TurnlogError):
-    """`field` names what is wrong in a message of that `role`."""
+    """`field` names the faulty part of a message of that `role`."""
 
     def __init__(self, role: str, field: str, why: str) -> None:
         super().__init__(f"a message of role {role!r:.60}: {field}: {why}")

@@ -1,7 +1,7 @@
-"""The events of a conversation: one table, from which codec, JSON schema and docs come.
+"""The events of a conversation: one table, the source of codec, JSON schema and docs.
 
-A tag is for ever: it is what the log stores. A field added later goes to the end, with a
-default, in a `kw_only` subclass that takes the tag over (ADR 2).
+A tag is permanent, because the log stores it. A field added later goes to the end, with a default,
+in a `kw_only` subclass with the same tag (ADR 13).
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ from turnlog.domain.value_events import ValueSet as ValueSet
 
 
 class Unknown(Event, tag=127, frozen=True, array_like=True, gc=False):
-    """An event of a type that no codec declares, whole; `name` is the type it came under."""
+    """An event of a type that no codec declares, whole; `name` is its type in the source."""
 
     name: str
     content: Any = None

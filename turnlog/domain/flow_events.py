@@ -1,4 +1,4 @@
-"""Flows of Rasa Pro, and the stack they are on."""
+"""Flows of Rasa Pro, and their stack."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from turnlog.domain.event import Event
 
 
 class StackUpdated(Event, tag=90, frozen=True, array_like=True, gc=False):
-    """The stack of flows changed: `update` is a JSON Patch (RFC 6902) as text. One that does not
-    fit the stack leaves it as it was."""
+    """The stack of flows changed: `update` is a JSON Patch (RFC 6902) as text. A patch that does
+    not fit leaves the stack unchanged.
+    """
 
     update: str
 
 
 class FlowStarted(Event, tag=91, frozen=True, array_like=True, gc=False):
+    """A flow began."""
+
     flow: str
 
 
@@ -22,16 +25,16 @@ class _FlowStep(Event, frozen=True, array_like=True, gc=False):
 
 
 class FlowInterrupted(_FlowStep, tag=92, frozen=True, array_like=True, gc=False):
-    pass
+    """A flow was interrupted by another one."""
 
 
 class FlowResumed(_FlowStep, tag=93, frozen=True, array_like=True, gc=False):
-    pass
+    """An interrupted flow continued."""
 
 
 class FlowCompleted(_FlowStep, tag=94, frozen=True, array_like=True, gc=False):
-    pass
+    """A flow ended."""
 
 
 class FlowCancelled(_FlowStep, tag=95, frozen=True, array_like=True, gc=False):
-    pass
+    """A flow was cancelled."""

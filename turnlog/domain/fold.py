@@ -1,7 +1,7 @@
-"""The fold, once: live state, time travel, rebuild, export and audit all come through here.
+"""The fold: live state, time travel, rebuild, export and audit all use it.
 
-An event that goes back names where to. What was there is found by whoever folds: among what is
-folded, or in the past before it.
+A rewind names the event that it returns to. The caller of the fold supplies the context there: from
+the folded events, or from the past before them.
 """
 
 from __future__ import annotations
@@ -21,32 +21,30 @@ from turnlog.domain.state import State, copy_context
 from turnlog.domain.traits import Rewind, Rewrite
 
 At = Callable[[int], Context]
-"""Gives the context after an event of the past, with what was rewritten in it since then."""
+"""Returns the context after a past event, with later edits of it."""
 
 
 def no_past(number: int) -> NoReturn:
-    """Raise LookupError: whoever folds has not said where the past is found."""
-    raise LookupError(
-        f"what is folded goes back to event {number}, which comes before it: give `at`"
-    )
+    """Raise LookupError: the caller of the fold supplied no past."""
+    raise LookupError(f"the fold returns to event {number}, which precedes it: pass `at`")
 
 
 def apply(state: State, event: Event, at: At = no_past) -> State:
-    """The state after one more event; the given one stays as it is."""
+    """The state after one more event; the given state does not change."""
     return fold(state.copy(), (event,), at)
 
 
 def replay(events: Iterable[Event]) -> State:
-    """The state after all of a conversation's events, oldest first."""
+    """The state after all events of a conversation, oldest first."""
     every = events if isinstance(events, list | tuple) else list(events)
     return Fold(lambda: every).take(every)
 
 
 def fold(state: State, events: Iterable[Event], at: At = no_past) -> State:
-    """Write the effect of events, oldest first, into a state that nobody else holds.
+    """Write the effects of events, oldest first, into a state that no one else uses.
 
-    at: where one of them may go back to what was before the first of them. Raises LookupError
-    where one does and it is not given.
+    at: supplies the contexts before the first of them. Raises LookupError if a rewind needs one and
+    `at` is not given.
     """
     every = events if isinstance(events, list | tuple) else list(events)
     if REWINDS.isdisjoint(map(type, every)):
@@ -58,12 +56,12 @@ def fold(state: State, events: Iterable[Event], at: At = no_past) -> State:
 
 
 class Fold:
-    """A fold of a conversation piece by piece, with the state after each.
+    """Folds a conversation piece by piece, and yields the state after each.
 
-    again: gives all of its events from the first on, those not yet taken too. It is called where
-    one goes back: what later ones go back to is kept from then on, for as long as it is needed.
-    state: the one before the first piece, the initial one by default; it is folded on.
-    at: where it is given, `again` begins after that state.
+    again: returns all of its events from the first on, including those not yet folded. It is called
+    at the first rewind; the contexts that later rewinds return to are kept from then on, as long as
+    they are needed. state: the one before the first piece, by default the initial one; it is
+    changed. at: if given, `again` begins after that state.
     """
 
     def __init__(
@@ -76,7 +74,7 @@ class Fold:
         self._notes = _Notes((), 0, no_past)
 
     def take(self, events: Iterable[Event]) -> State:
-        """The state after the next events; it is folded on with those after them."""
+        """The state after the next events; the following call changes it."""
         state, rest = self.state, iter(events)
         while True:
             if (noted := self._notes.last - state.event) > 0:
@@ -87,17 +85,17 @@ class Fold:
             self._notes.go_back(state, rewind)
 
     def _look_back(self) -> None:
-        """Note what is gone back to, by all that there is by now."""
+        """Collect what rewinds return to, from all events so far."""
         first, taken = self._first, self.state.event - self._first.event
         notes = _Notes(self._again(), first.event, self._at)
         if notes.last < self.state.event:
-            raise LookupError(f"event {self.state.event} is not among those given again")
+            raise LookupError(f"event {self.state.event} is not among those that `again` returned")
         notes.fold(first.copy(), islice(self._again(), taken - 1))
         self._notes = notes
 
 
 class _Notes:
-    """The contexts that some events go back to, each from when it is there until its last use.
+    """The contexts that some events return to, each kept until its last use.
 
     base: the number before the first of the events. last: the number of the last.
     """
@@ -117,17 +115,17 @@ class _Notes:
         self._plan(to)
 
     def _plan(self, to: dict[int, int]) -> None:
-        """to: where each rewind goes back to, by their numbers."""
+        """to: where each rewind returns to, by its number."""
         self._to = to
         self._last_use = {to[number]: number for number in sorted(to)}
         self._due = sorted((n for n in self._last_use if n >= self._first), reverse=True)
 
     def keep_counting(self) -> None:
-        """Forget the rewinds that were taken back: then no more than one context is kept."""
+        """Forget retracted rewinds: then at most one context is kept."""
         self._plan(dict(counting([*self._to.items()])))
 
     def fold(self, state: State, events: Iterator[Event]) -> State:
-        """Fold events of these, and note the contexts that come by."""
+        """Fold these events, and keep the needed contexts."""
         while True:
             due = self._due[-1] if self._due else None
             part = events if due is None else islice(events, due - state.event)
@@ -139,9 +137,9 @@ class _Notes:
                 return state
 
     def go_back(self, state: State, rewind: Rewind) -> None:
-        """Give a rewind, the newest event of the state, what it goes back to.
+        """Put in force what a rewind, the newest event of the state, returns to.
 
-        One that nobody resolved has no effect; neither has one that was taken back, if forgotten.
+        An unresolved rewind has no effect, nor has a retracted one that was forgotten.
         """
         go_on(state, rewind)
         if (to := self._to.get(state.event)) is not None:

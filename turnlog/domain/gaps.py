@@ -1,4 +1,4 @@
-"""Where a conversation cannot be done again as it was: what of it is hidden or erased."""
+"""Why a conversation cannot be repeated as it was: what is hidden or erased."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from turnlog.domain.traits import ValueChange, opens_turn
 
 
 class Gaps(msgspec.Struct, frozen=True):
-    """events: numbers of those that are hidden, masked or erased. messages: numbers of the user's
-    messages at which the state held something that is.
+    """events: the numbers of the hidden, masked or erased events. messages: the numbers of the
+    user's messages at which the state contained something hidden.
     """
 
     events: frozenset[int] = frozenset()
@@ -37,7 +37,7 @@ def gaps(stored: Iterable[e.Event], shown: Sequence[e.Event]) -> Gaps:
 
 
 def _unlike(stored: Sequence[e.Event], shown: Sequence[e.Event]) -> Iterable[int]:
-    """The messages at which the state was another one than views show, or nobody knows which."""
+    """The messages at which the state differs from what views show, or is unknown."""
     was, held = Fold(lambda: stored), Fold(lambda: shown)
     lost = False
     for number, (before, after) in enumerate(zip(stored, shown, strict=True), 1):
@@ -52,6 +52,6 @@ def _unlike(stored: Sequence[e.Event], shown: Sequence[e.Event]) -> Iterable[int
 
 
 def _part(state: State) -> Sequence[object]:
-    """What of a state values and words can be in; not which events gave them."""
+    """The part of a state that can contain values and words; not which events set them."""
     context = replace(state.context, since={})
     return context, state.thread, state.tags, state.user, state.identities

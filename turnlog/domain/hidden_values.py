@@ -1,4 +1,4 @@
-"""The values that redacted messages hold, and from where to where each of them is hidden."""
+"""The values in redacted messages, and the events in which each is hidden."""
 
 from __future__ import annotations
 
@@ -18,15 +18,20 @@ from turnlog.domain.traits import ValueChange
 from turnlog.domain.values import same
 
 SHORTEST = 4
-"""Characters of a value that is masked inside texts; a shorter one is hidden as a slot alone."""
+"""From this many characters on, a value is masked inside texts; a shorter one is hidden only as a
+slot.
+"""
 
 _SURELY_A_CODE = 6
-"""Characters of a code that is no year, time or amount: it is a value wherever it was seen."""
+"""From this many characters on, a code is not a year, time or amount, but a value wherever
+it is.
+"""
 
 
 class _Alike:
-    """Finds values that are equal to one of some, or alike inside a text: in any case of letters,
-    a number or its digits."""
+    """Finds values equal to one of some, or alike inside a text: in upper or lower case, a number
+    or its digits.
+    """
 
     def __init__(self, values: Sequence[Any]) -> None:
         self._values = values
@@ -45,8 +50,9 @@ def _folded(value: Any) -> set[str]:
 class SaidAgain:
     """Finds the first later message that says a value and sets it again.
 
-    set_again: the values that count; for a text all that its message holds. One too short to be
-    found in a text is taken to be said wherever it is set. found: the message's number; infinity.
+    set_again: the values that count; for a text, all that its message contains. A value too short
+    to be found in a text counts as said whenever it is set. found: the message's number; infinity
+    for none.
     """
 
     def __init__(self, value: Any, set_again: Sequence[Any]) -> None:
@@ -57,7 +63,7 @@ class SaidAgain:
         self._message, self._is_said = 0, False
 
     def followed_by(self, events: Iterable[Numbered]) -> SaidAgain:
-        """The same when the conversation has gone on; events: those of `saying`."""
+        """The same after more events, which are the events of `saying`."""
         following = copy(self)
         for number, event in events:
             if following.found == math.inf:
@@ -76,17 +82,16 @@ class SaidAgain:
 
 
 def saying(events: Iterable[Numbered]) -> list[Numbered]:
-    """Those that may say a value or set it again."""
+    """The events that may say a value or set it again."""
     kinds = (e.UserUttered, e.MessageUnderstood, *get_args(ValueChange))
     return [each for each in events if isinstance(each[1], kinds)]
 
 
 class HiddenValue(msgspec.Struct, frozen=True):
-    """Hidden in the events between `since` and `until`, both left out; slots: its names as one.
+    """Hidden in the events between `since` and `until`, both excluded; slots: its names as a slot.
 
-    looks: how it looks inside a text. again: finds `until`. known: whether it is surely a value; a
-    shorter code that was only seen in a text is masked inside texts, and not inside the values of
-    slots.
+    looks: its forms inside a text. again: finds `until`. known: whether it is certainly a value; a
+    shorter code that was only seen in a text is masked inside texts, but not inside slot values.
     """
 
     value: Any
@@ -98,19 +103,20 @@ class HiddenValue(msgspec.Struct, frozen=True):
 
     @property
     def until(self) -> float:
+        """The number of the message that makes the value visible again; infinity for none."""
         return self.again.found
 
     def holds(self, number: int) -> bool:
-        """Whether it is hidden in the event of that number."""
+        """Whether it is hidden in the event with that number."""
         return self.since < number < self.until
 
     def followed_by(self, events: Iterable[Numbered]) -> HiddenValue:
-        """The same when the conversation has gone on with events that hide nothing."""
+        """The same after more events that hide nothing."""
         return msgspec.structs.replace(self, again=self.again.followed_by(events))
 
 
 def hidden_values(hidden: Mapping[int, Collection[int]], known: Consequences) -> list[HiddenValue]:
-    """hidden: the redacted messages, with the numbers of the events that are hidden with each."""
+    """hidden: the redacted messages, with the numbers of the events hidden with each."""
     every = frozenset[int]().union(*hidden.values())
     found: list[HiddenValue] = []
     for message, numbers in hidden.items():
@@ -132,7 +138,7 @@ def _is_one(value: Any, texts: Collection[str | None]) -> bool:
 def _values_of(
     message: int, numbers: Collection[int], known: Consequences
 ) -> Iterator[tuple[Any, str | None, bool]]:
-    """Each value, the slot where it is one's, and whether it is known to be a value."""
+    """Each value, its slot if it has one, and whether it is certainly a value."""
     text = _text(message, known)
     for _, event in known.those(numbers):
         slot = event.name if isinstance(event, e.SlotSet) else None
@@ -146,8 +152,9 @@ def _text(message: int, known: Consequences) -> str:
 
 
 def _passed_on(message: int, known: Consequences) -> Iterator[Any]:
-    """What a message says, and tools were called with because of it, or variables hold that came
-    with it from elsewhere."""
+    """What a message says, what tools were called with because of it, and what imported variables
+    contain.
+    """
     text = _text(message, known)
     caused, brought = known.of(message), range(_since(message, known) + 1, message)
     for number, event in known.those({*caused, *brought}):
@@ -180,8 +187,9 @@ def _together(
 
 
 def _words_in(event: e.Event) -> Iterator[str]:
-    """What is hidden of texts that nobody understood: the whole, where it is more than a word that
-    anybody may use, and the codes in it."""
+    """What is hidden of unannotated texts: the whole text, if it is more than one common word, and
+    its codes.
+    """
     text = getattr(event, "text", None) or ""
     if len(text.split()) > 1 or any(codes(text)):
         yield text.strip()
@@ -191,7 +199,7 @@ def _words_in(event: e.Event) -> Iterator[str]:
 
 
 def _values_in(event: e.Event, text: str = "") -> Iterator[Any]:
-    """text: of the message that entities and spans have their places in."""
+    """text: of the message to which the places of entities and spans refer."""
     for entity in getattr(event, "entities", ()):
         yield from leaves(entity.value)
         yield from _place_in(text, entity)
@@ -203,7 +211,7 @@ def _values_in(event: e.Event, text: str = "") -> Iterator[Any]:
         yield from leaves(frame.service_call)
     for field in ("items", "result", "delta"):
         yield from leaves(getattr(event, field, None))
-    yield from leaves([getattr(event, "value", None)])  # a list slot keeps it in a list
+    yield from leaves([getattr(event, "value", None)])  # a list slot keeps its value in a list
 
 
 def _place_in(text: str, part: Entity | Span) -> Iterator[str]:
@@ -214,8 +222,8 @@ def _place_in(text: str, part: Entity | Span) -> Iterator[str]:
 def _since(message: int, known: Consequences) -> int:
     """The message's number.
 
-    Of a session that came from elsewhere nobody knows when its variables were set, which stand
-    before its last message: there, all of it.
+    It is unknown when an imported session's variables, stored before its last message, were set:
+    there, the whole session counts.
     """
     for _, event in known.after(message):
         if isinstance(event, e.UserUttered):
@@ -229,7 +237,7 @@ def _since(message: int, known: Consequences) -> int:
 
 
 def looks(value: Any) -> frozenset[str]:
-    """How a value looks inside a text; nothing where it is too short to be told from others."""
+    """The forms of a value inside a text; none if it is too short to be recognised."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return frozenset()
     texts = {str(value).strip()}
@@ -239,20 +247,20 @@ def looks(value: Any) -> frozenset[str]:
 
 
 def mentions(text: str, looks: Iterable[str]) -> bool:
-    """Whether one of the looks is in a text, as a whole word, in any case of letters."""
+    """Whether one of the forms is in a text, as a whole word, ignoring case."""
     found = pattern(looks)
     return found is not None and found.search(text) is not None
 
 
 def pattern(looks: Iterable[str]) -> re.Pattern[str] | None:
-    """What finds them as whole words; None where there are none."""
+    """A pattern that finds them as whole words; None for no values."""
     longest_first = sorted(looks, key=len, reverse=True)
     either = "|".join(map(re.escape, longest_first))
     return re.compile(rf"(?<!\w)(?:{either})(?!\w)", re.IGNORECASE) if either else None
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """The scalars in a value, and the lists that hold them."""
+    """The scalars in a value, and the lists that contain them."""
     if isinstance(value, dict):
         for item in value.values():
             yield from leaves(item)

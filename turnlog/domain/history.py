@@ -16,21 +16,21 @@ from turnlog.domain.state import State, copy_context
 
 
 class History(Protocol):
-    """A conversation's past, read only when something goes back to it."""
+    """A conversation's past, read only when an event returns to it."""
 
     def newest_first(self, upto: int | None = None) -> Iterator[tuple[int, Event]]:
-        """Event numbers and events, from the last, or from the one of a number, to the first."""
+        """Event numbers and events, from the last, or from a given number, to the first."""
         ...
 
     def state(self, event: int) -> State:
-        """The state after the event of that number; after 0 it is the initial one."""
+        """The state after the event with that number; after 0 it is the initial one."""
         ...
 
 
 def past(history: History, state: State) -> At:
-    """What a fold that goes on from a state can go back to.
+    """The contexts that a fold which starts at a state can return to.
 
-    Reads the state there and, if messages were rewritten since, the events since.
+    Reads the state there and, if messages were edited since, the events since.
     """
     last, rewritten = state.event, state.rewritten
 
@@ -51,11 +51,11 @@ def past(history: History, state: State) -> At:
 
 
 FAR = 32
-"""Events that were taken back, from which on they are passed over rather than read."""
+"""From this many retracted events on, they are skipped rather than read."""
 
 
 def leading(history: History) -> Iterator[tuple[int, Event]]:
-    """What of the past was not taken back, newest first, without the events that take back."""
+    """The part of the past that was not retracted, newest first, without the rewinds."""
     upto: int | None = None
     while upto != 0:
         for number, event in history.newest_first(upto):
@@ -72,42 +72,50 @@ def leading(history: History) -> Iterator[tuple[int, Event]]:
 
 
 class NoHistory:
-    """The past of a conversation that has none."""
+    """The past of a new conversation: no events, and the initial state."""
 
     def events(self, after: int = 0, upto: int | None = None) -> Iterator[Event]:
+        """None."""
         return iter(())
 
     def newest_first(self, upto: int | None = None) -> Iterator[tuple[int, Event]]:
+        """None."""
         return iter(())
 
     def state(self, event: int) -> State:
+        """The initial state; raises LookupError for any event but 0."""
         return no_past(event) if event else State()
 
     def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
+        """None."""
         return iter(())
 
     def recorded_newest_first(
         self, upto: int | None = None, expected: int | None = None
     ) -> Iterator[RecordedEvent]:
+        """None."""
         return iter(())
 
     def rewinds(self, after: int, upto: int) -> list[tuple[int, int]]:
+        """None."""
         return []
 
     def recorded_in(self, event: int) -> None:
-        return None
+        """None: nothing is recorded."""
 
     def redactions(self) -> Redactions:
+        """None."""
         return Redactions(())
 
     def state_after_turn(self, turn: int, *, going_on: bool = True) -> State:
+        """Raises LookupError."""
         return no_past(0)
 
 
 class GrowingHistory:
-    """A past with newer events on top that are not stored yet.
+    """A past with newer, unsaved events on top.
 
-    state: the one before the first of them. The last state of the past that was asked for is kept.
+    state: the one before the first of them. The last requested state of the past is kept.
     """
 
     def __init__(self, before: History, state: State, events: Sequence[Event]) -> None:
@@ -117,6 +125,7 @@ class GrowingHistory:
         self._found: tuple[int, State] | None = None
 
     def newest_first(self, upto: int | None = None) -> Iterator[tuple[int, Event]]:
+        """The newer events, then those of the past."""
         base = self._state.event
         for index in range(len(self._events) - 1, -1, -1):
             if upto is None or base + index < upto:
@@ -125,6 +134,7 @@ class GrowingHistory:
         yield from (item for item in stored if item[0] <= base)
 
     def state(self, event: int) -> State:
+        """The state after an event of either part."""
         base = self._state
         if event < base.event:
             if self._found is None or self._found[0] != event:

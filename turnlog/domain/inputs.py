@@ -1,4 +1,4 @@
-"""What a framework keeps of an input before its messages are recorded as events of a turn."""
+"""What a framework stores of an input before its messages are recorded as events of a turn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from turnlog.domain.events import Event, ForeignRecorded
 
 
 def before_input(newest_first: Iterable[tuple[int, Event]], last: int) -> int:
-    """Number of the last event before those that keep the next turn's input; `last` for none.
+    """The number of the last event before those that store the next turn's input; `last` for none.
 
     newest_first: events from the last one on, with their numbers.
     """
@@ -20,7 +20,7 @@ def before_input(newest_first: Iterable[tuple[int, Event]], last: int) -> int:
             break
         kept, is_checkpoint = _kept(event), event.kind == _CHECKPOINT
         if end is not None and (is_checkpoint or not kept.id):
-            break  # writes that name their checkpoint came before it
+            break  # writes that name their checkpoint precede it
         if end is None and is_checkpoint and not kept.ns and not kept.is_input:
             break
         if end is not None or (is_checkpoint and not kept.ns):
@@ -32,9 +32,9 @@ _LANGGRAPH, _CHECKPOINT = "langgraph", "checkpoint"
 
 
 class _Kept(msgspec.Struct, gc=False):
-    """What of a LangGraph checkpoint, or of writes at one, says whether it is an input's.
+    """The part of a LangGraph checkpoint, or of its writes, that says whether it is an input's.
 
-    first: 0 where no message was recorded with it.
+    first: 0 if no message was recorded with it.
     """
 
     id: str = ""
@@ -48,7 +48,7 @@ class _Kept(msgspec.Struct, gc=False):
 
 
 def _kept(event: ForeignRecorded) -> _Kept:
-    """One that says nothing in what cannot be read."""
+    """The fields of one that cannot be read: empty."""
     try:
         return msgspec.json.decode(bytes(event.body), type=_Kept)
     except (msgspec.DecodeError, UnicodeDecodeError):

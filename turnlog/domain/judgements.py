@@ -1,4 +1,4 @@
-"""What a log shows about how good an answer was: pairs of answers, and single ones judged."""
+"""What a log shows about the quality of answers: pairs of answers, and single judged ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from turnlog.domain.events import Event
 class PreferenceEvidence(msgspec.Struct, frozen=True, omit_defaults=True):
     """An event that shows how good an answer is. kind: its type. event: its number in the log.
 
-    conversation: where it is, if that is another one than the prompt's.
+    conversation: where it is, if not in the prompt's conversation.
     """
 
     kind: str
@@ -24,10 +24,10 @@ class PreferenceEvidence(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Preference(msgspec.Struct, frozen=True):
-    """Two answers to one prompt, of which the first is the better one.
+    """Two answers to one prompt, of which the first is better.
 
-    prompt: the dialogue up to the answer. chosen, rejected: the events of each answer, numbered on
-    from the prompt's. bounds: numbers, in the log, of the first and the last event it is of.
+    prompt: the dialogue up to the answer. chosen, rejected: the events of each answer, numbered
+    after the prompt's. bounds: the numbers, in the log, of its first and last event.
     """
 
     prompt: Dialogue
@@ -38,7 +38,7 @@ class Preference(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """An answer that was found good, or bad; its fields are as those of a `Preference`."""
+    """An answer judged good or bad; its fields are those of a `Preference`."""
 
     prompt: Dialogue
     answer: tuple[Event, ...]
@@ -48,9 +48,9 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Contradiction(msgspec.Struct, frozen=True):
-    """Evidence of which some says that an answer is better than another, and some that it is not.
+    """Evidence that contradicts itself on which of two answers is better.
 
-    conversation: whose prompt it is.
+    conversation: the prompt's.
     """
 
     conversation: str
@@ -58,12 +58,12 @@ class Contradiction(msgspec.Struct, frozen=True):
 
 
 class Judgements(msgspec.Struct, frozen=True):
-    """What is known about the answers of a conversation, in order of the answers.
+    """What is known about the answers of a conversation, in their order.
 
-    verdicts: ratings of single messages. labels: the answers of pairs and those that were rated,
-    each once; between: how many have none, as they are better than one and worse than another.
-    contradictions: of pairs that are therefore left out. unlearnt: how many pairs and good answers
-    are left out because a model should not learn the better one (`weight: 0`).
+    verdicts: ratings of single messages. labels: the answers of pairs and the rated ones, each
+    once; between: how many have no label, because they are better than one answer and worse than
+    another. contradictions: of the pairs omitted for that. unlearnt: how many pairs and good
+    answers are omitted because the better one must not be learnt (`weight: 0`).
     """
 
     preferences: tuple[Preference, ...] = ()

@@ -1,4 +1,4 @@
-"""Events that somebody has to account for: disclosure, incidents, outcomes, recipients."""
+"""Events that someone has to account for: disclosure, incidents, outcomes, recipients."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from turnlog.domain.event import Event
 
 
 class AiDisclosed(Event, tag=112, frozen=True, array_like=True, gc=False):
-    """The user was told that an AI answers (AI Act, Article 50); text: in which words.
+    """The user learned that an AI answers (AI Act, Article 50); text: the words used.
 
     way: message, banner, voice, or another.
     """
@@ -16,9 +16,9 @@ class AiDisclosed(Event, tag=112, frozen=True, array_like=True, gc=False):
 
 
 class IncidentReported(Event, tag=113, frozen=True, array_like=True, gc=False):
-    """Something went wrong that has to be looked into (AI Act, Article 73).
+    """Something went wrong that must be investigated (AI Act, Article 73).
 
-    kind: harm, discrimination, leak, or another. severity: as whoever reported it judges.
+    kind: harm, discrimination, leak, or another. severity: as the reporter judges it.
     """
 
     kind: str
@@ -45,10 +45,10 @@ class _Exported(Event, frozen=True, array_like=True, gc=False):
 class ConversationExported(
     _Exported, tag=115, frozen=True, array_like=True, kw_only=True, gc=False
 ):
-    """The conversation went to a recipient; manifest: SHA-256 of the export's manifest.
+    """The conversation was given to a recipient; manifest: SHA-256 of the export's manifest.
 
-    streams: of conversations, by number, where it is recorded in the log's own stream. export: the
-    id that the export's manifest has.
+    streams: the numbers of the conversations, if recorded in the log's own stream. export: the id
+    in the export's manifest.
     """
 
     streams: tuple[int, ...] = ()

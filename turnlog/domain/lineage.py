@@ -1,4 +1,4 @@
-"""Which branches a conversation has, and where its past comes from (ADR 15)."""
+"""A conversation's branches, and where its past comes from (ADR 15)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from msgspec.structs import replace
 from turnlog.domain.branch_events import HistoryContinued
 
 MAIN = "main"
-"""The branch that a conversation begins on."""
+"""The first branch of every conversation."""
 
 
 class Lineage(msgspec.Struct, frozen=True, array_like=True):
     """branch: the current one, None for the only one. left: the number of the last event of each
-    other branch; of one that nothing was recorded on since it was checked out, that of the event it
-    went on from. since and base: numbers of the last checkout and of that event. origin: the stream
-    of which this is a fork; shared and turns: up to which of its events and turns. trial: made to
-    try something, and left out where conversations count.
+    other branch; for a branch without events since its checkout, that of the event it continued
+    from. since and base: the numbers of the last checkout and of that event. origin: the stream of
+    which this is a fork; shared and turns: its last shared event and turn. trial: an experiment,
+    which counts leave out.
     """
 
     branch: str | None = None
@@ -29,7 +29,7 @@ class Lineage(msgspec.Struct, frozen=True, array_like=True):
     base: int = 0
 
     def after(self, event: HistoryContinued, number: int, turn: int) -> Lineage:
-        """What it is after an event, which has that number and is in that turn."""
+        """The lineage after an event with that number, in that turn."""
         lineage = self if event.branch is None else self._on(event.branch, number)
         lineage = replace(lineage, since=number, base=event.event)
         if event.conversation is not None:
@@ -38,7 +38,9 @@ class Lineage(msgspec.Struct, frozen=True, array_like=True):
         return replace(lineage, trial=True) if event.trial else lineage
 
     def _on(self, branch: str, number: int) -> Lineage:
-        """The same on another branch, which begins or goes on with the event of a number."""
+        """The same on another branch, which begins at, or continues from, the event with that
+        number.
+        """
         current = self.branch or MAIN
         left = {name: last for name, last in self.left.items() if name != branch}
         if branch != current:

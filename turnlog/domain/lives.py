@@ -1,4 +1,4 @@
-"""How a conversation that was deleted begins anew, under the same id."""
+"""How a deleted conversation begins again under the same id."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _BEGINNINGS = (
     | e.ValueAppended
 )
 _BEFORE = (LISTEN, RESTART)
-"""Actions that Rasa runs, and saves, before it hears a sender's first message."""
+"""Actions that Rasa runs and saves before it receives a sender's first message."""
 
 
 def can_begin(event: e.Event) -> bool:
-    """Whether a new life can begin with an event: a late answer or result does not do."""
+    """Whether an event can begin a new life; a late answer or result cannot."""
     if isinstance(event, e.ActionExecuted):
         return event.name in _BEFORE
     return isinstance(event, _BEGINNINGS)

@@ -1,7 +1,7 @@
-"""Which executions of a form still count, as Rasa's `applied_events()` has it.
+"""Which executions of a form still count, as in Rasa's `applied_events()`.
 
-When a form runs again, the actions, messages and featurizations since its last run count no more,
-and the run itself does not; unless the form was left meanwhile.
+When a form runs again, the actions, messages and featurizations since its last run no longer count,
+nor does that run, unless the form was left in between.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _TAKEN_AWAY = (e.ActionExecuted, e.UserUttered, e.MessageUnderstood, e.UserFeatu
 
 
 def without_repeats(events: Iterable[Numbered], loops: Container[str | None]) -> list[Numbered]:
-    """Applied events, oldest first, without what a form's later runs took away.
+    """Applied events, oldest first, without what a form's later runs retracted.
 
     loops: the names of the conversation's forms.
     """
@@ -35,7 +35,7 @@ def without_repeats(events: Iterable[Numbered], loops: Container[str | None]) ->
 def newest_without_repeats(
     newest_first: Iterable[Numbered], loops: Container[str | None]
 ) -> Iterator[Numbered]:
-    """The same, newest first: looks no further back than to where the forms it meets were over."""
+    """The same, newest first: reads no further back than to the end of the forms it meets."""
     span: list[Numbered] = []
     for item in newest_first:
         event = item[1]
@@ -50,7 +50,7 @@ def newest_without_repeats(
 
 
 def _last_run(name: str | None, events: Sequence[Numbered]) -> int | None:
-    """Where the form ran last; None where this is its first run or it had been left."""
+    """Where the form ran last; None for its first run, or if it had been left."""
     following: str | None = None
     for index in range(len(events) - 1, -1, -1):
         event = events[index][1]
@@ -64,7 +64,7 @@ def _last_run(name: str | None, events: Sequence[Numbered]) -> int | None:
 
 
 def _left(event: e.Event, name: str | None, following: str | None) -> bool:
-    """Whether the form was over, rejected, or another action than it answered the message."""
+    """Whether the form ended, was rejected, or another action answered the message."""
     if isinstance(event, e.LoopActivated):
         return event.name is None
     if isinstance(event, e.ActionRejected):

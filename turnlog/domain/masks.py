@@ -1,4 +1,4 @@
-"""Words taken out of events: all of a hidden one's, and hidden values wherever they come up."""
+"""Removes words from events: all words of a hidden event, and hidden values anywhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from turnlog.domain.plain import fields
 from turnlog.domain.values import same
 
 BLOCK = "█"
-"""Takes the place of each character of a hidden value, so that offsets into the text stay right."""
+"""Replaces each character of a hidden value, so that offsets into the text stay right."""
 
 WORDS = frozenset((
     "text", "data", "intent", "entities", "frames", "comment", "extra", "value", "items", "result",
@@ -24,10 +24,12 @@ WORDS = frozenset((
     "traits", "topic", "update", "raw", "signature", "opaque", "uri", "sha256", "filename",
     "details", "delta", "body", "usage",
 ))  # fmt: skip
-"""The fields of events that may say what was said: a hidden one has them at their default."""
+"""The fields of events that may contain what was said: a hidden event has them at their
+defaults.
+"""
 
 _EMPTY = {"entry": b"{}", "update": "[]", "reason": ""}
-"""What those have that are without a default."""
+"""The values of those fields that have no default."""
 
 PARTS = frozenset((
     "tags", "rating", "acts", "spans", "values", "canonical_values", "service_call",
@@ -40,11 +42,11 @@ All others are names and numbers, which are shown: of slots, keys, tools, users.
 
 
 _FREE = frozenset(("metadata", "provider_details", "vendor_metadata", "details", "args"))
-"""Keys under which a framework keeps what others put there: nothing of it is a name."""
+"""Keys under which a framework stores others' content: none of it is a name."""
 
 
 def without_words(event: e.Event) -> e.Event:
-    """The event without the fields that may say what was said."""
+    """The event without the fields that may contain what was said."""
     shown: e.Event = replace(event, **_defaults(type(event)))
     return shown
 
@@ -62,7 +64,7 @@ def saying(kind: Any) -> tuple[str, ...]:
 
 
 class Mask:
-    """Masks some hidden values. texts: strings that are masked where they are whole."""
+    """Masks some hidden values. texts: strings that are masked only as a whole."""
 
     def __init__(self, values: Sequence[HiddenValue], texts: Iterable[str] = ()) -> None:
         self._values = values
@@ -70,6 +72,7 @@ class Mask:
         self._pattern = pattern({look for value in values for look in value.looks})
 
     def event(self, event: e.Event) -> e.Event:
+        """The event with the hidden values masked."""
         if isinstance(event, e.SlotSet):
             slots = self._slots({event.name: event.value})
             rest: e.SlotSet = self._struct(replace(event, value=None))
@@ -77,14 +80,14 @@ class Mask:
         if isinstance(event, e.StackUpdated):
             return replace(event, update=self.json(event.update.encode(), b"[]").decode())
         masked: e.Event = self._struct(event)
-        if isinstance(masked, e.ToolCalled) and masked != event:  # what is masked is no JSON text
+        if isinstance(masked, e.ToolCalled) and masked != event:  # a masked text is not a JSON text
             return replace(masked, raw=None)
         return masked
 
     def json(self, source: bytes, unreadable: bytes = b"{}", names: Collection[str] = ()) -> bytes:
-        """The same of a JSON document; one that cannot be read is not shown at all.
+        """The same for a JSON document; one that cannot be read is not shown at all.
 
-        names: of a framework's own JSON, keys whose values are shown, as all its keys are.
+        names: in a framework's own JSON, keys whose values are shown, as all its keys are.
         """
         try:
             document = msgspec.json.decode(source)
@@ -106,7 +109,7 @@ class Mask:
         return self._any(item) if key in _FREE else self._beside_names(item, names)
 
     def _any(self, value: Any) -> Any:
-        """Any value, with the hidden ones in it masked; a number that is hidden becomes None."""
+        """Any value, with the hidden values in it masked; a hidden number becomes None."""
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, msgspec.Struct):
@@ -142,7 +145,7 @@ class Mask:
 
     @cached_property
     def _of_slots(self) -> Mask:
-        """What is masked inside the values of slots."""
+        """The values masked inside slot values."""
         known = [value for value in self._values if value.known]
         return self if len(known) == len(self._values) else Mask(known, self._texts)
 
@@ -152,7 +155,7 @@ class Mask:
         )
 
     def _hides(self, value: Any) -> bool:
-        """Whether a value of its own is a hidden one."""
+        """Whether a whole value is a hidden one."""
         if isinstance(value, list | dict):
             return any(same(hidden.value, value) for hidden in self._values)
         if self._pattern is None or isinstance(value, bool):
@@ -162,5 +165,5 @@ class Mask:
 
 
 def _no_place(struct: Any) -> dict[str, None]:
-    """A masked value has no place in the text any more."""
+    """A masked value has no place in the text."""
     return {name: None for name in ("start", "end") if name in struct.__struct_fields__}

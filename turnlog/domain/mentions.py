@@ -1,4 +1,4 @@
-"""What a text says: values that are words of their own in it."""
+"""The values in a text that are separate words."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _NUMBER = re.compile(rf"{_BEFORE}-?(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d+)?{_AFT
 class Mentions:
     """`value in mentions`: whether the text says it.
 
-    A string as it is, a number in any form (1500 in `1,500.00`). True, False and None are never
-    said, nor is what has no letter or digit.
+    A string as it is, a number in any form (1500 in `1,500.00`). True, False, None and strings
+    without a letter or digit are never said.
     """
 
     def __init__(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What was said, as today's models take it: a message of a role, made of parts (ADR 14)."""
+"""What was said, in the shape of today's models: a message with a role, made of parts (ADR 14)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from turnlog.domain.message_openai import chat_message, content_parts, in_first_
 from turnlog.domain.message_parts import Part, Text
 
 BROKEN_OFF = "broken_off"
-"""Finish reason of an answer that is not whole."""
+"""Finish reason of an incomplete answer."""
 
 
 class Message(msgspec.Struct, frozen=True):
-    """event: number of the first of the events that make it up. author: who, beyond the role.
+    """event: the number of its first event. author: who, beyond the role.
 
-    role: system, developer, user, assistant or tool. name: what the author is called, or the tool.
-    finish: stop, length, tool_calls, broken_off, or a provider's own word. metadata: what a foreign
-    source says of it beside; `content` in it are the parts as OpenAI's API had them. branch: where
-    it was recorded, branch_turn: its turn there; None where there are no branches.
+    role: system, developer, user, assistant or tool. name: the author's or the tool's. finish:
+    stop, length, tool_calls, broken_off, or a provider's own word. metadata: what a foreign source
+    adds; `content` in it are the parts in the form of OpenAI's API. branch: where it was recorded,
+    branch_turn: its turn there; None without branches.
     """
 
     role: str
@@ -43,9 +43,9 @@ class Message(msgspec.Struct, frozen=True):
         return "".join(part.text for part in self.parts if isinstance(part, Text))
 
     def as_openai(self) -> dict[str, Any]:
-        """The message as OpenAI's chat API takes it, without what that has no place for."""
+        """The message in the form of OpenAI's chat API, without what that cannot represent."""
         content = None if self.role == "tool" else self.metadata.get("content")
-        # What the content says itself is said once.
+        # the content must not repeat its own members
         said = len(list(content_parts(content))) if isinstance(content, list) else 0
         parts, audio = spoken(self.parts[said:], self.metadata)
         message = in_first_form(chat_message(self.role, parts, self.name), self.metadata)

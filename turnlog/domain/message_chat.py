@@ -1,4 +1,4 @@
-"""Chat messages as OpenAI's API has them, read as messages; `Message.as_openai` is the way back."""
+"""Reads chat messages in the form of OpenAI's API; `Message.as_openai` writes them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
 def read_chat(message: Mapping[str, Any], arguments: Arguments) -> Message:
-    """The message that a chat dict says; members it has no place for are its metadata.
+    """The message in a chat dict; members without a place in a message become its metadata.
 
-    Raises InvalidMessage where one has another type than the API's.
+    Raises InvalidMessage if a member has another type than the API's.
     """
     role = _member(message, "", "role", str, "?")
     if role not in ROLES:
-        raise InvalidMessage(role, "role", f"{role!r:.60} is no role")
+        raise InvalidMessage(role, "role", f"{role!r:.60} is not a role")
     if role in ("tool", "function"):
         return _result(role, message)
     metadata = _rest(message, _READ)
@@ -66,13 +66,15 @@ def _content(role: str, message: Mapping[str, Any]) -> str | list[Any] | None:
     content = message.get("content")
     if content is None or isinstance(content, str | list):
         return content
-    raise InvalidMessage(role, "content", f"cannot be {content!r:.60}")
+    raise InvalidMessage(
+        role, "content", f"is {content!r:.60}, which is neither a text nor a list of parts"
+    )
 
 
 def _parts(
     role: str, message: Mapping[str, Any], content: str | list[Any] | None, arguments: Arguments
 ) -> Iterator[Part]:
-    """What the model thought comes first, but for a content of parts, which opens a message."""
+    """Reasoning comes first, unless the content is a list of parts, which opens the message."""
     thought = [Reasoning(text) for text in _texts(message, role, "reasoning_content")]
     if isinstance(content, list):
         yield from content_parts(content)
@@ -86,7 +88,7 @@ def _parts(
     yield from map(Refusal, _texts(message, role, "refusal"))
     calls = message.get("tool_calls") or []
     if not isinstance(calls, list):
-        raise InvalidMessage(role, "tool_calls", f"a list was expected, not {calls!r:.60}")
+        raise InvalidMessage(role, "tool_calls", f"is {calls!r:.60}, which is not a list")
     for index, call in enumerate(calls):
         yield _call(role, f"tool_calls[{index}].", call, arguments)
     if (called := _function_call(message)) is not None:
@@ -94,7 +96,7 @@ def _parts(
 
 
 def _function_call(message: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The call of a message of the API's first form, which has no id; None where it has none."""
+    """The call in a message of the API's first form, which has no id; None for none."""
     called = message.get(FUNCTION_CALL)
     if not isinstance(called, Mapping):
         return None
@@ -103,7 +105,7 @@ def _function_call(message: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _called(called: Mapping[str, Any], arguments: Arguments) -> ToolCall:
-    """Its text is kept where the parsed arguments do not give it back."""
+    """The text, if the parsed arguments do not reproduce it."""
     source = called["arguments"]
     given, raw = arguments(source)
     if raw is None and dumps(given).decode() != source:
@@ -113,22 +115,22 @@ def _called(called: Mapping[str, Any], arguments: Arguments) -> ToolCall:
 
 def _call(role: str, at: str, call: Any, arguments: Arguments) -> ToolCall:
     if not isinstance(call, Mapping):
-        raise InvalidMessage(role, at[:-1], f"an object was expected, not {call!r:.60}")
+        raise InvalidMessage(role, at[:-1], f"is {call!r:.60}, which is not an object")
     custom = call.get("custom")
     nested = call.get("function", custom)
     function = call if nested is None else nested
     if not isinstance(function, Mapping):
-        raise InvalidMessage(role, f"{at}function", f"an object was expected, not {nested!r:.60}")
+        raise InvalidMessage(role, f"{at}function", f"is {nested!r:.60}, which is not an object")
     name = _member(function, at, "name", str, role)
     source = function.get("arguments")
     given, raw = arguments(source) if isinstance(source, str) else (source, None)
-    if custom is not None and isinstance(text := function.get("input"), str):  # of any form
+    if custom is not None and isinstance(text := function.get("input"), str):  # in any form
         given, raw = text, text
     return ToolCall(_optional(call, role, "id", at), name, given, raw)
 
 
 def beyond(call: Mapping[str, Any]) -> dict[str, Any]:
-    """What a chat dict says of a call that a `ToolCall` has no place for."""
+    """The members of a call in a chat dict without a place in a `ToolCall`."""
     rest = _rest(call, _CALL | {"requestor"})
     if call.get("type") not in (None, "function"):
         rest["type"] = call["type"]
@@ -150,7 +152,7 @@ def _texts(message: Mapping[str, Any], role: str, field: str) -> list[str]:
 def _optional(holder: Mapping[str, Any], role: str, field: str, at: str = "") -> str | None:
     held = holder.get(field)
     if held is not None and not isinstance(held, str):
-        raise InvalidMessage(role, at + field, f"cannot be {held!r:.60}")
+        raise InvalidMessage(role, at + field, f"is {held!r:.60}, which has the wrong type")
     return held
 
 
@@ -158,5 +160,5 @@ def _member(holder: Mapping[str, Any], at: str, field: str, kind: type, role: st
     if field not in holder:
         raise InvalidMessage(role, at + field, "is missing")
     if not isinstance(held := holder[field], kind):
-        raise InvalidMessage(role, at + field, f"cannot be {held!r:.60}")
+        raise InvalidMessage(role, at + field, f"is {held!r:.60}, which has the wrong type")
     return held

@@ -1,4 +1,4 @@
-"""Messages as they may be sent to a model: calls closed, compactions carried out (ADR 14)."""
+"""Messages as they may be sent to a model: calls answered, compactions applied (ADR 14)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from turnlog.domain.message_parts import Part, Text, ToolCall, ToolResult
 UNANSWERED = "This call has no result: it was interrupted, or what the tool said was taken back."
 
 Compaction = tuple[int, HistoryCompacted]
-"""With the number of its event."""
+"""A message with the number of its event."""
 
 
 def for_model(messages: Iterable[Message], compactions: Iterable[Compaction] = ()) -> list[Message]:
-    """What a model may read: each result right after the message of its call, and a result that
-    says so for a call that has none; results of no call are left out.
+    """What a model may read: each result follows the message of its call, a call without a result
+    gets one that says so, and results without a call are omitted.
 
-    compactions: oldest first; the text of each stands for the messages from `first` to `last`.
+    compactions: oldest first; the text of each replaces the messages from `first` to `last`.
     """
     compacted = list(messages)
     summed_up: dict[int | None, HistoryCompacted] = {}
@@ -65,11 +65,11 @@ def _closed(messages: list[Message]) -> Iterator[Message]:
 
 
 Place = tuple[int, int]
-"""Of a call: the index of its message, and the place of the part in it."""
+"""A call's place: the index of its message, and the place of the part in it."""
 
 
 def _results(messages: list[Message]) -> tuple[dict[int, list[Message]], set[Place]]:
-    """Result messages by the index of the message that called, and the calls that have a result."""
+    """Result messages by the index of the calling message, and the answered calls."""
     open_calls = OpenCalls[Place]()
     results: dict[int, list[Message]] = {}
     answered: set[Place] = set()
@@ -88,9 +88,9 @@ def _results(messages: list[Message]) -> tuple[dict[int, list[Message]], set[Pla
 def _by_caller(
     message: Message, open_calls: OpenCalls[Place], answered: set[Place]
 ) -> dict[int, list[Part]]:
-    """The parts of a result message by the message that called, without results of no call.
+    """The parts of a result message by the calling message, without results of unknown calls.
 
-    answered: the calls that have a result, which are added to.
+    answered: the calls with a result; this call adds to them.
     """
     found: dict[int, list[Part]] = {}
     for parts in _pieces(message.parts):
@@ -104,7 +104,7 @@ def _by_caller(
 
 
 def _pieces(parts: Iterable[Part]) -> Iterator[list[Part]]:
-    """Parts cut before each result but the first: what is said beside a result comes after it."""
+    """Parts split before each result but the first: texts next to a result follow it."""
     piece: list[Part] = []
     for part in parts:
         if isinstance(part, ToolResult) and any(isinstance(each, ToolResult) for each in piece):

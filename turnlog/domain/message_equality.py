@@ -19,14 +19,14 @@ from turnlog.domain.values import same
 def alike(ones: Iterable[Message], others: Iterable[Message]) -> bool:
     """Level 1, between frameworks: the same parts of the same roles in the same order.
 
-    Not compared: where a message ends and the next of its role begins, ids, names, authors,
-    usage, models, finish reasons, metadata.
+    Ignored: where a message ends and the next of its role begins, ids, names, authors, usage,
+    models, finish reasons, metadata.
     """
     return same(list(flattened(ones)), list(flattened(others)))
 
 
 def identical(ones: Iterable[Message], others: Iterable[Message]) -> bool:
-    """Level 2, within a framework: alike in everything but their places; 1 is not 1.0."""
+    """Level 2, within a framework: equal in everything but their places; 1 differs from 1.0."""
     return same(*([*map(_anywhere, side)] for side in (ones, others)))
 
 
@@ -36,7 +36,7 @@ def _anywhere(message: Message) -> Message:
 
 
 def flattened(messages: Iterable[Message]) -> Iterator[tuple[str, Part]]:
-    """What level 1 compares: each part with its role, as any framework could say it."""
+    """What level 1 compares: each part with its role, in a form that any framework can express."""
     names = OpenCalls[str]()
     for message in messages:
         names.pause()
@@ -48,7 +48,7 @@ def flattened(messages: Iterable[Message]) -> Iterator[tuple[str, Part]]:
 
 
 def _with_texts_joined(message: Message) -> Iterator[Part]:
-    """All of its texts stand where the first is; a message without any has none."""
+    """All its texts in the place of the first; a message without texts has none."""
     text = message.text
     for part in message.parts:
         if not isinstance(part, Text):
@@ -59,7 +59,7 @@ def _with_texts_joined(message: Message) -> Iterator[Part]:
 
 
 def _bare(part: Part, names: OpenCalls[str]) -> Part:
-    """Without what only one framework knows of it. names: of the calls before."""
+    """Without what only one framework knows. names: of the earlier calls."""
     if isinstance(part, ToolCall):
         return replace(part, arguments=_arguments(part), raw=None, signature=None)
     if isinstance(part, ToolResult):
@@ -80,7 +80,7 @@ def _sha256(media: Media) -> str | None:
 
 
 def _result(content: Any) -> Any:
-    """What its JSON says: some frameworks have texts alone."""
+    """Its JSON as text: some frameworks have only texts."""
     if not isinstance(content, str):
         return content
     try:
@@ -91,7 +91,7 @@ def _result(content: Any) -> Any:
 
 
 def _arguments(call: ToolCall) -> Any:
-    """As JSON says them; a text that is no JSON as it is, and none as an empty object."""
+    """Arguments as JSON; a text that is not JSON stays, and none is an empty object."""
     given = call.arguments
     if given is None:
         return {}

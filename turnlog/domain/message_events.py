@@ -1,4 +1,4 @@
-"""What was said, what was understood of it, and what became of it."""
+"""What was said, what was understood of it, and what happened to it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class _Said(Event, frozen=True, array_like=True, gc=False):
 
 
 class UserUttered(_Said, tag=10, frozen=True, array_like=True, kw_only=True, gc=False):
-    """A user's message was received; it opens the next turn. name: what the user is called."""
+    """A user's message was received; it begins the next turn. name: the user's."""
 
     name: str | None = None
 
 
 class MessageUnderstood(Event, tag=11, frozen=True, array_like=True, gc=False):
-    """What was understood of a message; message is its event number, None for the latest."""
+    """A message was understood; message is its event number, None for the latest."""
 
     intent: Intent | None = None
     entities: tuple[Entity, ...] = ()
@@ -28,21 +28,21 @@ class MessageUnderstood(Event, tag=11, frozen=True, array_like=True, gc=False):
 
 
 class MessageAnnotated(Event, tag=12, frozen=True, array_like=True, gc=False):
-    """Somebody annotated a message (the one of event `message`, of either side)."""
+    """A message was annotated (the one with event number `message`, of either side)."""
 
     frames: tuple[Frame, ...] = ()
     message: int | None = None
 
 
 class ConversationAnnotated(Event, tag=25, frozen=True, array_like=True, gc=False):
-    """What a data set says of the conversation as a whole: its goal, services, outcome, …"""
+    """A data set's annotations of the whole conversation: its goal, services, outcome, …"""
 
     goal: dict[str, Any] | None = None
     services: list[str] | None = None
 
 
 class BotUttered(_Said, tag=13, frozen=True, array_like=True, kw_only=True, gc=False):
-    """data: quick_replies, buttons, attachment, image, custom, …"""
+    """The bot sent a message. data: quick_replies, buttons, attachment, image, custom, …"""
 
     name: str | None = None
 
@@ -59,9 +59,9 @@ class _Instructed(Event, frozen=True, array_like=True, gc=False):
 
 
 class SystemInstructed(_Instructed, tag=15, frozen=True, array_like=True, kw_only=True, gc=False):
-    """Instructions or tool definitions were given to the model.
+    """The model received instructions or tool definitions.
 
-    role: `developer` where it was not the system's.
+    role: `developer` if they are not the system's.
     """
 
     role: str | None = None
@@ -75,15 +75,21 @@ class UserFeaturized(Event, tag=16, frozen=True, array_like=True, gc=False):
 
 
 class EntitiesAdded(Event, tag=17, frozen=True, array_like=True, gc=False):
+    """Entities were added to the latest message."""
+
     entities: tuple[Entity, ...] = ()
 
 
 class MessageEdited(Event, tag=18, frozen=True, array_like=True, gc=False):
+    """A message got another text; message is its event number."""
+
     message: int
     text: str | None = None
 
 
 class MessageRegenerated(Event, tag=19, frozen=True, array_like=True, gc=False):
+    """The bot answered again in place of an earlier answer; message is its event number."""
+
     message: int
     text: str | None = None
     data: dict[str, Any] | None = None
@@ -97,7 +103,7 @@ class _Redaction(Event, frozen=True, array_like=True, gc=False):
 class MessageRedacted(_Redaction, tag=20, frozen=True, array_like=True, kw_only=True, gc=False):
     """The message is hidden from every view; its bytes stay in the log.
 
-    events: numbers of the events that are hidden with it. slots: the slots whose values go.
+    events: the numbers of the events hidden with it. slots: the slots that lose their values.
     """
 
     events: tuple[int, ...] = ()
@@ -105,19 +111,23 @@ class MessageRedacted(_Redaction, tag=20, frozen=True, array_like=True, kw_only=
 
 
 class MessageRated(Event, tag=21, frozen=True, array_like=True, gc=False):
+    """Someone rated a message; message is its event number."""
+
     message: int
     rating: float | str | None = None
     comment: str | None = None
 
 
 class DeliverySucceeded(Event, tag=22, frozen=True, array_like=True, gc=False):
-    """A channel accepted what was sent; message is the event number of the answer."""
+    """A channel accepted an answer; message is its event number."""
 
     message: int | None = None
     receipt: Any = None
 
 
 class DeliveryFailed(Event, tag=23, frozen=True, array_like=True, gc=False):
+    """A channel did not deliver an answer; message is its event number, reason the channel's."""
+
     message: int | None = None
     reason: str | None = None
 

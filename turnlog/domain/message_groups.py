@@ -1,4 +1,4 @@
-"""Which events make up one message (ADR 14)."""
+"""Which events form one message (ADR 14)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Said = e.UserUttered | e.BotUttered | e.AgentUttered | e.SystemInstructed
 About = e.AnswerMeasured | e.AnswerBrokenOff
 
 NEW_MESSAGE = "new_message"
-"""In `extra` of an event that could continue the message before it and begins one of its own."""
+"""In an event's `extra`: it begins a message, although it could continue the one before."""
 
 _ABOUT = (e.AnswerMeasured, e.AnswerBrokenOff)
 _OPENING = (e.UserUttered, e.SystemInstructed)
@@ -27,7 +27,7 @@ SIDES = ("user", "system", "tool")
 
 
 class Group(msgspec.Struct):
-    """The events of a message, the first of them first, and those about it."""
+    """The events of a message, its first event first, and those about it."""
 
     side: str
     members: list[Numbered]
@@ -35,7 +35,7 @@ class Group(msgspec.Struct):
 
 
 def groups(events: Iterable[Numbered]) -> list[Group]:
-    """The messages that events make up, in order; calls of the user's side are in none.
+    """The messages that events form, in order; calls of the user's side are in none.
 
     events: with their numbers, oldest first.
     """
@@ -55,7 +55,7 @@ def groups(events: Iterable[Numbered]) -> list[Group]:
 
 
 def side(event: e.Event) -> str | None:
-    """Whose message it belongs to: user, system, tool or assistant; None for no message."""
+    """The author of its message: user, system, tool or assistant; None for no message."""
     side_of = _SIDE_OF.get(type(event))
     return None if side_of is None else side_of(event)
 
@@ -88,7 +88,7 @@ _SIDE_OF: dict[type[e.Event], Callable[[Any], str | None]] = {
 
 
 def continues(event: e.Event, group: Group) -> bool:
-    """Whether an event of a message's side belongs to the message, which is right before it."""
+    """Whether an event of a message's side belongs to the message right before it."""
     if isinstance(event, _OPENING):
         return False
     if event.cause is not None and event.cause == group.members[0][0]:
@@ -110,13 +110,13 @@ def _goes_on(before: e.Event, event: e.Event) -> bool:
 
 
 def _latest(found: list[Group], about: About) -> Group | None:
-    """The assistant's newest message that is no older than the cause of what is said about it."""
+    """The assistant's newest message that is no older than the cause of the event about it."""
     latest = next((group for group in reversed(found) if group.side == "assistant"), None)
     return latest if latest and latest.members[-1][0] >= (about.cause or 0) else None
 
 
 def members(number: int, events: Sequence[Numbered]) -> frozenset[int]:
-    """Numbers of the events of the message that the event of that number belongs to."""
+    """The numbers of the events in the same message as the event with that number."""
     for group in groups(_around(number, events)):
         numbers = frozenset(member for member, _ in group.members)
         if number in numbers:
@@ -125,7 +125,9 @@ def members(number: int, events: Sequence[Numbered]) -> frozenset[int]:
 
 
 def _around(number: int, events: Sequence[Numbered]) -> Sequence[Numbered]:
-    """The events between two that surely begin a message, around the one of that number."""
+    """The events from one certain beginning of a message to the next, around the event with that
+    number.
+    """
     here = bisect_left(events, number, key=itemgetter(0))
     first = next((i for i in range(min(here, len(events) - 1), 0, -1) if _opens(events[i][1])), 0)
     last = next((i for i in range(here + 1, len(events)) if _opens(events[i][1])), None)

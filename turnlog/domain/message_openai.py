@@ -1,4 +1,4 @@
-"""Messages as OpenAI's chat API takes them, and the parts of its contents."""
+"""Messages in the form of OpenAI's chat API, and the parts of their contents."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from turnlog.domain.message_parts import Media, Opaque, Part, Refusal, Text, Too
 from turnlog.domain.plain import dumps
 
 OPENAI = "openai"
-"""Source of opaque parts that go back into a content as they are."""
+"""Source of opaque parts that go back into a content unchanged."""
 
 FUNCTION_CALL = "function_call"
-"""In `metadata`: the last call is in the API's first form, and what that says beside."""
+"""In `metadata`: the last call is in the API's first form; the value is its other members."""
 
 AUDIO = "audio"
-"""In `metadata`: what an answer that is spoken says beside its sound."""
+"""In `metadata`: the members of a spoken answer besides its sound."""
 
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
 _TEXTS = ("text", "input_text", "output_text")
@@ -28,7 +28,9 @@ _TEXTS = ("text", "input_text", "output_text")
 
 
 def chat_message(role: str, parts: Sequence[Part], name: str | None) -> dict[str, Any]:
-    """Reasoning, what the provider ran itself, and media without bytes or address are left out."""
+    """Reasoning, calls that the provider ran itself, and media without bytes or address are
+    omitted.
+    """
     if role == "tool":
         results = (part for part in parts if isinstance(part, ToolResult))
         return _result(role, next(results, ToolResult(None)))
@@ -43,7 +45,7 @@ def chat_message(role: str, parts: Sequence[Part], name: str | None) -> dict[str
 
 
 def in_first_form(message: dict[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The message as it came, if it calls a function, or answers, in the API's first form."""
+    """The message as received, if it calls a function, or answers, in the API's first form."""
     if message["role"] == "tool" and metadata.get("role") == "function":
         rest = {name: held for name, held in message.items() if name != "tool_call_id"}
         return {**rest, "role": "function"}
@@ -67,7 +69,7 @@ def spoken(parts: Sequence[Part], metadata: Mapping[str, Any]) -> tuple[Sequence
 
 
 def sound(audio: Any) -> Media | None:
-    """Of a spoken answer; None where it has none, or one that would not come out as it came."""
+    """The `audio` of a spoken answer; None if it has none, or one that would not round-trip."""
     data = audio.get("data") if isinstance(audio, Mapping) else None
     content = _bytes(data) if isinstance(data, str) else None
     is_exact = content and b64encode(content).decode() == data
@@ -75,14 +77,14 @@ def sound(audio: Any) -> Media | None:
 
 
 def is_held(part: Part) -> bool:
-    """Whether the chat API has a place for a part."""
+    """Whether the chat API can represent a part."""
     if isinstance(part, Media | Opaque):
         return _content_part(part) is not None
     return isinstance(part, Text | Refusal) or (isinstance(part, ToolCall) and not part.server)
 
 
 def _content(parts: Sequence[Part]) -> Any:
-    """A text where there is nothing but texts."""
+    """One text, if there are only texts."""
     if any(isinstance(part, Media | Opaque) and is_held(part) for part in parts):
         return [held for part in parts if (held := _content_part(part)) is not None]
     texts = [part.text for part in parts if isinstance(part, Text)]
@@ -128,20 +130,20 @@ def _are_texts(content: Any) -> bool:
 
 
 def content_text(content: Sequence[Any]) -> str | None:
-    """The texts of a content of parts, as an utterance has them; None where it has none."""
+    """The texts of a content of parts, as one utterance; None for none."""
     parts = (part for part in content if isinstance(part, dict))
     texts = [part["text"] for part in parts if isinstance(part.get("text"), str)]
     return "\n".join(texts) if texts else None
 
 
 def with_text(content: Sequence[Any], text: str | None) -> list[Any]:
-    """The content with this text in place of all of its texts."""
+    """The content with this text in place of all its texts."""
     rest = [part for part in content if content_text([part]) is None]
     return rest if text is None else [{"type": "text", "text": text}, *rest]
 
 
 def content_parts(content: Sequence[Any]) -> Iterator[Part]:
-    """The parts that a content of parts says; what is none of the known ones is opaque."""
+    """The parts of a content; an unknown one is opaque."""
     for source in content:
         part = source if isinstance(source, dict) else {}
         kind = part.get("type")

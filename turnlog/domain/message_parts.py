@@ -1,4 +1,4 @@
-"""What a message is made of."""
+"""The parts of a message."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from turnlog.domain.plain import dumps
 
 
 class Text(msgspec.Struct, frozen=True, tag=True):
+    """Words."""
+
     text: str
 
 
 class Reasoning(msgspec.Struct, frozen=True, tag=True):
-    """What the model thought. signature: the provider's. opaque: what only it can read."""
+    """The model's reasoning. signature: the provider's. opaque: what only the provider can read."""
 
     text: str | None = None
     signature: str | None = None
@@ -23,10 +25,12 @@ class Reasoning(msgspec.Struct, frozen=True, tag=True):
 
 
 class ToolCall(msgspec.Struct, frozen=True, tag=True):
-    """id: None where it has none; of a call that was recorded so, the log gives it `call_N` for
-    event N. raw: the arguments as the model wrote them, where the parsed ones do not give them
-    back; arguments that are no JSON object are a text, and raw is the same text. server: the
-    model's provider runs the tool. signature: the provider's.
+    """A call of a tool.
+
+    id: None if it has none; a call recorded without one has `call_N` for event N. raw: the
+    arguments as the model wrote them, if the parsed ones do not reproduce them; arguments that are
+    not a JSON object are a text, and raw is the same text. server: the model's provider runs the
+    tool. signature: the provider's.
     """
 
     id: str | None
@@ -37,6 +41,7 @@ class ToolCall(msgspec.Struct, frozen=True, tag=True):
     signature: str | None = None
 
     def as_openai(self) -> dict[str, Any]:
+        """The call in the form of OpenAI's chat API."""
         given = {} if self.arguments is None else self.arguments
         text = dumps(given).decode() if self.raw is None else self.raw
         return {
@@ -47,8 +52,8 @@ class ToolCall(msgspec.Struct, frozen=True, tag=True):
 
 
 class ToolResult(msgspec.Struct, frozen=True, tag=True):
-    """content: what the tool returned, any JSON value. In a message of the assistant it is that
-    of a tool that the model's provider ran.
+    """The result of a tool call. content: any JSON value. In a message of the assistant, the
+    model's provider ran the tool.
     """
 
     call_id: str | None
@@ -58,11 +63,13 @@ class ToolResult(msgspec.Struct, frozen=True, tag=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, tag=True):
+    """The model's refusal to answer."""
+
     text: str
 
 
 class Media(msgspec.Struct, frozen=True, tag=True):
-    """An image, a sound, a video or a file: its bytes, or their digest, or where they are.
+    """An image, a sound, a video or a file: its bytes, their digest, or their address.
 
     kind: image, audio, video or file. sha256: in hexadecimal digits. name: the file's.
     """
@@ -76,7 +83,7 @@ class Media(msgspec.Struct, frozen=True, tag=True):
 
 
 class Opaque(msgspec.Struct, frozen=True, tag=True):
-    """What only its source understands. kind: what the source calls it."""
+    """A part that only its source understands. kind: the source's name for it."""
 
     source: str
     kind: str

@@ -1,4 +1,4 @@
-"""Messages to events, such that `messages` reads the same messages from them (ADR 14)."""
+"""Turns messages into events from which `messages` reads the same messages (ADR 14)."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from turnlog.domain.plain import dumps
 from turnlog.domain.traits import Part as PartEvent
 
 _SIDE = {"system": "system", "developer": "system", "user": "user", "tool": "tool"}
-"""Of a role's parts; the assistant's name none."""
+"""The actor of a role's parts; the assistant's name none."""
 
 _ROLES = (*_SIDE, "assistant")
 _CALLING = {"assistant": (ToolCall, ToolResult), "tool": (ToolResult,)}
 _NOT_BY = {"assistant": SIDES, "tool": ("user",)}
-"""Authors by which an event would be of another side's message."""
+"""Authors that would move an event to another side's message."""
 
 
 def recorded_as(messages: Iterable[Message], first: int = 1) -> Iterator[e.Event]:
-    """The events of messages, oldest first; first: the number that the first event gets.
+    """The events of messages, oldest first; first: the number of the first event.
 
-    The first message is one of its own, whatever was recorded before. Raises InvalidMessage for one
-    that no events can say.
+    The first message is separate, whatever was recorded before. Raises InvalidMessage for a message
+    that no events can represent.
     """
     recording = Recording(first)
     for message in messages:
@@ -46,7 +46,7 @@ def recorded_as(messages: Iterable[Message], first: int = 1) -> Iterator[e.Event
 
 
 class Recording:
-    """Messages to events one by one; number: that the next event gets."""
+    """Turns messages into events one by one; number: that of the next event."""
 
     def __init__(self, first: int = 1) -> None:
         self.number = first
@@ -67,7 +67,7 @@ class Recording:
     def _goes_on(self, its: str, event: e.Event) -> bool:
         """Whether an event could be read as the rest of the message before it.
 
-        Where nobody knows what that is, an assistant's could.
+        If that message is unknown, an assistant's event could.
         """
         before = self._before
         if before is None or before.side != its:
@@ -75,27 +75,27 @@ class Recording:
         return not before.members or continues(event, before)
 
     def pass_over(self, events: int) -> None:
-        """So many that are part of no message come next."""
+        """Skip this many events that belong to no message."""
         self.number += events
 
 
 def _check(message: Message) -> None:
     role = message.role
     if role not in _ROLES:
-        raise InvalidMessage(role, "role", f"there are {', '.join(_ROLES)}")
+        raise InvalidMessage(role, "role", f"is not one of {', '.join(_ROLES)}")
     if message.author in _NOT_BY.get(role, ()):
-        raise InvalidMessage(role, "author", f"cannot be {message.author!r}")
+        raise InvalidMessage(role, "author", f"cannot be {message.author!r} for this role")
     for part in message.parts:
         if isinstance(part, ToolCall | ToolResult) and not isinstance(part, _CALLING.get(role, ())):
-            raise InvalidMessage(role, "parts", f"cannot hold a {type(part).__name__}")
+            raise InvalidMessage(role, "parts", f"cannot contain a {type(part).__name__}")
     if role == "tool":
         _check_result(message)
     for name in _reserved(message):
-        raise InvalidMessage(role, f"metadata.{name}", "the log keeps this name for itself")
+        raise InvalidMessage(role, f"metadata.{name}", "this name is reserved for the log")
 
 
 def _reserved(message: Message) -> Iterator[str]:
-    """What metadata says under a name that would be read as the message's own."""
+    """The metadata under a name that would be read as the message's own."""
     held = message.metadata
     if NEW_MESSAGE in held:
         yield NEW_MESSAGE
@@ -108,7 +108,7 @@ def _reserved(message: Message) -> Iterator[str]:
 def _check_result(message: Message) -> None:
     result = next((part for part in message.parts if isinstance(part, ToolResult)), None)
     if result is None:
-        raise InvalidMessage(message.role, "parts", "hold no ToolResult")
+        raise InvalidMessage(message.role, "parts", "contain no ToolResult")
     if message.name not in (None, result.name):
         why = f"is {message.name!r:.60}, and the result's is {result.name!r:.60}"
         raise InvalidMessage(message.role, "name", why)
@@ -118,7 +118,7 @@ def _check_result(message: Message) -> None:
 
 
 def _events(message: Message, number: int) -> Iterator[e.Event]:
-    """The first event takes the part that opens the message, whatever comes before that part."""
+    """The first event takes the part that opens the message, whichever parts precede it."""
     parts = list(enumerate(message.parts))
     if (content := _content(message)) is not None:
         yield _opened(_with_content(message, content), message)
@@ -136,7 +136,7 @@ def _events(message: Message, number: int) -> Iterator[e.Event]:
 
 
 def _inner(message: Message, part: Part, number: int, at: int | None) -> e.Event:
-    """The event of a part after the first event, which has that number."""
+    """The event of a part after the first event; number: its own."""
     side = _SIDE.get(message.role)
     if isinstance(part, Text) and side is not None:
         event: e.Event = e.TextAdded(part.text)
@@ -148,7 +148,7 @@ def _inner(message: Message, part: Part, number: int, at: int | None) -> e.Event
 
 
 def _opening(message: Message) -> int | None:
-    """Place of the part that the first event holds; None where it holds none."""
+    """The place of the part in the first event; None if it has none."""
     if message.role == "assistant":
         return 0 if message.parts else None
     kind = ToolResult if message.role == "tool" else Text
@@ -157,7 +157,7 @@ def _opening(message: Message) -> int | None:
 
 
 def _opened(event: e.Event, message: Message) -> e.Event:
-    """With what the first event says of the message."""
+    """The first event with the message's own fields."""
     extra = {name: held for name, held in message.metadata.items() if name != "content"}
     extra = {**(event.extra or {}), **extra}
     by_agent = isinstance(event, e.AgentUttered)
@@ -233,7 +233,7 @@ def _returned(message: Message, result: ToolResult) -> e.ToolReturned:
 
 
 def _content(message: Message) -> list[Any] | None:
-    """Raises InvalidMessage where it says something else than the parts."""
+    """Raises InvalidMessage if it says something else than the parts."""
     if "content" not in message.metadata:
         return None
     content = message.metadata["content"]

@@ -1,4 +1,4 @@
-"""Events to messages; the way back is in `domain/message_recording.py` (ADR 14)."""
+"""Reads messages from events; `domain/message_recording.py` writes them (ADR 14)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from turnlog.domain.message_parts import (
 
 
 def messages(events: Iterable[Numbered]) -> Iterator[Message]:
-    """The messages that events make up, oldest first; calls of the user's side are in none.
+    """The messages that events form, oldest first; calls of the user's side are in none.
 
     events: with their numbers, oldest first.
     """
@@ -42,9 +42,11 @@ class Waiting:
         self.servers = OpenCalls[str]()
 
     def of(self, event: e.ToolCalled | e.ToolReturned) -> OpenCalls[str]:
+        """The open calls on the side of an event: ours, or the provider's."""
         return self.servers if event.server else self.ours
 
     def pause(self) -> None:
+        """Later calls are not parallel to the earlier ones."""
         self.ours.pause()
         self.servers.pause()
 
@@ -69,7 +71,7 @@ def message_of(group: Group, waiting: Waiting) -> Message:
 
 
 def _measured(group: Group) -> dict[str, Any]:
-    """What the events about a message say of it, the last of them last."""
+    """What the events about a message say of it; the last one counts."""
     first = group.members[0][1]
     found: dict[str, Any] = {"model": first.versions.model if first.versions else None}
     for about in group.about:
@@ -94,7 +96,7 @@ def _role(group: Group, first: e.Event, metadata: dict[str, Any]) -> str:
 
 
 def _name(first: e.Event, metadata: dict[str, Any]) -> str | None:
-    """Of whoever said it, or of the tool; `extra` has it where the type has no field for it."""
+    """The name of the author or the tool; in `extra` if the type has no field for it."""
     if isinstance(first, e.ToolReturned) and not first.server:
         return first.name
     if isinstance(first, Said) and first.name is not None:
@@ -141,7 +143,7 @@ def _said(event: e.Event) -> Sequence[Part]:
 
 
 def openai_content(event: e.Event) -> list[Any] | None:
-    """The parts as OpenAI's API had them; None where there are none."""
+    """The parts in the form of OpenAI's API; None for none."""
     beside = event.extra if isinstance(event, e.SystemInstructed) else getattr(event, "data", None)
     content = (beside or {}).get("content")
     return content if isinstance(content, list) and isinstance(event, Said) else None
@@ -167,4 +169,4 @@ _READERS: dict[type[e.Event], Callable[[Any], Sequence[Part]]] = {
     e.MediaAdded: _shown,
     e.OpaqueAdded: lambda event: [Opaque(event.source, event.kind, event.content)],
 }
-"""What a part's event says; that of every other is a text, or a content as OpenAI has it."""
+"""The content of a part's event; for any other event a text, or a content in OpenAI's form."""

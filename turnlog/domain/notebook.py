@@ -14,7 +14,7 @@ _LEFT_OUT = ("conversation", "event", "turn", "type", "time", "actor", "text", "
 
 
 def as_html(events: Iterable[RecordedEvent]) -> str:
-    """A table of the events, messages in bold, what was taken back struck through."""
+    """A table of the events: messages in bold, retracted events struck through."""
     rows = "".join(map(_row, events))
     return f"<table><tr><th>event<th>turn<th>actor<th>type<th>says</tr>{rows}</table>"
 

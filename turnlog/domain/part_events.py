@@ -1,4 +1,4 @@
-"""Events that are a part of a message, and those about an answer as a whole (ADR 14)."""
+"""Parts of messages, and events about an answer as a whole (ADR 14)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from turnlog.domain.event import Event
 
 
 class Usage(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
-    """What an answer took. Tokens of each kind; cost in units of `currency`; seconds.
+    """What an answer used. Tokens of each kind; cost in units of `currency`; seconds.
 
-    cached: of the input. reasoning: of the output. details: counts of a provider's own.
+    cached: of the input. reasoning: of the output. details: a provider's own counts.
     """
 
     input: int | None = None
@@ -34,15 +34,15 @@ class _Part(Event, frozen=True, array_like=True, kw_only=True, gc=False):
 class TextAdded(_Part, tag=96, frozen=True, array_like=True, gc=False):
     """A further text of a message.
 
-    at, of this and every other part: its place among the message's parts, from 0, where that is
-    before what was recorded earlier. actor: `user`, `system` or `tool` for a part of theirs.
+    at, in this and every other part: its place among the message's parts, from 0, if that precedes
+    an earlier recorded part. actor: `user`, `system` or `tool` for their parts.
     """
 
     text: str | None = None
 
 
 class ReasoningAdded(_Part, tag=97, frozen=True, array_like=True, gc=False):
-    """What the model thought before it answered.
+    """The model's reasoning before its answer.
 
     signature: the provider's, as text. opaque: what only the provider can read.
     """
@@ -59,7 +59,7 @@ class RefusalAdded(_Part, tag=98, frozen=True, array_like=True, gc=False):
 
 
 class MediaAdded(_Part, tag=99, frozen=True, array_like=True, gc=False):
-    """An image, a sound, a video or a document, as its bytes, its digest or its address.
+    """An image, a sound, a video or a document: its bytes, its digest or its address.
 
     kind: image, audio, video or file. sha256: of the bytes, in hexadecimal digits.
     """
@@ -73,7 +73,7 @@ class MediaAdded(_Part, tag=99, frozen=True, array_like=True, gc=False):
 
 
 class OpaqueAdded(_Part, tag=100, frozen=True, array_like=True, gc=False):
-    """A part that only its source understands. kind: what the source calls it."""
+    """A part that only its source understands. kind: the source's name for it."""
 
     source: str
     kind: str
@@ -81,7 +81,7 @@ class OpaqueAdded(_Part, tag=100, frozen=True, array_like=True, gc=False):
 
 
 class AnswerMeasured(Event, tag=101, frozen=True, array_like=True, gc=False):
-    """What an answer took and why it ended; message: its first event, None for the latest.
+    """What an answer used and why it ended; message: its first event, None for the latest.
 
     finish: stop, length, tool_calls, content_filter, or a provider's own word.
     """
@@ -93,12 +93,11 @@ class AnswerMeasured(Event, tag=101, frozen=True, array_like=True, gc=False):
 
 
 class AnswerBrokenOff(Event, tag=102, frozen=True, array_like=True, gc=False):
-    """An answer ended before it was whole; message: its first event, None for the latest."""
+    """An answer ended before it was complete; message: its first event, None for the latest."""
 
     message: int | None = None
     reason: str | None = None
 
 
 class AnswerEnded(Event, tag=120, frozen=True, array_like=True, gc=False):
-    """A bot that yields its answer piece by piece has nothing more to say to the message that is
-    the cause."""
+    """A streaming bot finished its answer to the message that is the cause."""

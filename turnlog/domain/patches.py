@@ -1,4 +1,4 @@
-"""JSON Patch (RFC 6902): how a stack of flows is changed."""
+"""JSON Patch (RFC 6902): changes of a stack of flows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 
 class BadPatch(ValueError):
-    """A patch that is none, or does not fit what it is to change."""
+    """A malformed patch, or one that does not fit its document."""
 
 
 def patched(document: Any, patch: str) -> Any:
-    """The document after the operations of a patch; a new one. Raises BadPatch."""
+    """A new document after the operations of a patch. Raises BadPatch."""
     try:
         operations = json.loads(patch)
         for operation in operations:
@@ -70,7 +70,7 @@ _OPERATIONS = {
 def _path(pointer: str) -> list[str]:
     """The keys of a JSON pointer (RFC 6901)."""
     if pointer and not pointer.startswith("/"):
-        raise ValueError(f"{pointer!r} is no pointer")
+        raise ValueError(f"{pointer!r} is not a JSON pointer")
     return [key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:]]
 
 
@@ -81,7 +81,7 @@ def _at(document: Any, path: list[str]) -> Any:
 
 
 def _changed(document: Any, path: list[str], value: Any, *, adds: bool = False) -> Any:
-    """A copy with another value at a path; the parts that stay as they were are shared."""
+    """A copy with another value at a path; unchanged parts are shared."""
     if not path:
         return value
     key, *rest = path

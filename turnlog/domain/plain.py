@@ -1,4 +1,4 @@
-"""Events and their parts as plain values: what JSON says, under the documented names."""
+"""Events and their parts as plain values: their JSON, under the documented names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _encoder = msgspec.json.Encoder(enc_hook=_enc_hook)
 
 
 def dumps(value: Any) -> bytes:
-    """One line of JSON; what was kept as raw JSON comes out as it came in."""
+    """One line of JSON; raw JSON values stay as they were received."""
     try:
         return _encoder.encode(value)
     except UnicodeEncodeError:  # half a surrogate pair
@@ -33,7 +33,7 @@ def dumps(value: Any) -> bytes:
 
 
 def as_json(value: Any) -> bytes:
-    """The value's JSON; what was kept raw comes out as it came in."""
+    """The value's JSON; raw JSON values stay as they were received."""
     if isinstance(value, RawJson):
         return value.json
     if isinstance(value, list | tuple):
@@ -41,12 +41,12 @@ def as_json(value: Any) -> bytes:
     if isinstance(value, dict):
         members = (as_json(key) + b":" + as_json(item) for key, item in value.items())
         return b"{" + b",".join(members) + b"}"
-    # half a surrogate pair, which UTF-8 cannot say, is escaped as in JSON
+    # UTF-8 cannot encode half a surrogate pair, so it is escaped as in JSON
     return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 class _Field(NamedTuple):
-    """What writing a field needs to know; holds: whether there are structs in it."""
+    """How a field is written; holds: whether it contains structs."""
 
     name: str
     default: Any
@@ -55,6 +55,7 @@ class _Field(NamedTuple):
 
 @cache
 def fields(cls: type[msgspec.Struct]) -> tuple[_Field, ...]:
+    """How to write the fields of a struct, in order."""
     hints = get_type_hints(cls)
     return tuple(
         _Field(field.name, _default(field), struct_in(hints[field.name]) is not None)
@@ -68,7 +69,7 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
 
 
 def to_plain(value: Any) -> Any:
-    """An event, or any of its parts, as plain values; fields at their default are left out.
+    """An event, or any of its parts, as plain values, without the fields at their defaults.
 
     An event's first member is its type.
     """
@@ -88,7 +89,7 @@ def to_plain(value: Any) -> Any:
 
 
 def struct_in(annotation: Any) -> type[msgspec.Struct] | None:
-    """The struct that a field of this type holds, or holds several of."""
+    """The struct in a field of this type, alone or in a sequence."""
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
         return annotation
     found = (struct_in(argument) for argument in get_args(annotation))
@@ -96,7 +97,7 @@ def struct_in(annotation: Any) -> type[msgspec.Struct] | None:
 
 
 def displayable(value: Any) -> Any:
-    """A value with U+FFFD for each lone surrogate, and None for a number that is too much."""
+    """A value with U+FFFD for each lone surrogate, and None for a number that is too large."""
     if isinstance(value, RawJson):
         return whole_characters(json.loads(value.json)) if value.json[:1] == b'"' else None
     if isinstance(value, list):
@@ -112,14 +113,14 @@ def whole_characters(text: str) -> str:
 
 
 def is_raw(value: Any) -> bool:
-    """Whether a value is kept raw, all of it or in part."""
+    """Whether any part of a value is raw JSON."""
     if isinstance(value, dict):
         return any(map(is_raw, value.values()))
     return any(map(is_raw, value)) if isinstance(value, list) else isinstance(value, RawJson)
 
 
 def overridden(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields, where one could not hold what came for it with that, which is in `extra`."""
+    """The fields, with the values from `extra` that a field could not represent."""
     extra = fields.get("extra")
     if not extra:
         return fields

@@ -1,4 +1,4 @@
-"""How far the redactions of a conversation reach into what is recorded after them."""
+"""How far the redactions of a conversation affect what is recorded after them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _HIDING = frozenset(get_args(Hiding))
 
 
 class Reach:
-    """Tells of further events whether they can change what is hidden before them.
+    """Whether further events can change what is hidden before them.
 
-    They can where they redact, name something that is hidden, or are named by what came before
-    them, and as long as the turn of a redacted message goes on.
+    They can if they redact, if they name a hidden event or an earlier event names them, and during
+    the turn of a redacted message.
     """
 
     def __init__(self, messages: Collection[int], known: Consequences) -> None:
-        """messages: numbers of those that were redacted."""
+        """messages: the numbers of the redacted messages."""
         hidden = [known.of(message) | members(message, known.events) for message in messages]
         self._hidden = frozenset(messages).union(*hidden)
         calls = (event for _, event in known.those(self._hidden) if isinstance(event, e.ToolCalled))
@@ -44,18 +44,18 @@ class Reach:
         return is_result or not self._hidden.isdisjoint((event.cause, _message(event)))
 
     def followed_by(self, events: Iterable[Numbered]) -> Reach:
-        """The same after events that it does not meet."""
+        """The same after events that it does not affect."""
         following = copy(self)
         following._named = max((self._named, *map(_names, events)))
         return following
 
 
 def _names(numbered: Numbered) -> int:
-    """The highest number that an event names as what it follows from."""
+    """The highest number that an event names as its cause."""
     _, event = numbered
     return max(event.cause or 0, _message(event))
 
 
 def _message(event: e.Event) -> int:
-    """Number of the message that an event is about; 0 for none."""
+    """The number of the message that an event is about; 0 for none."""
     return (event.message or 0) if isinstance(event, AboutMessage) else 0

@@ -1,4 +1,4 @@
-"""A stored event with everything known of it: its envelope, and what it did."""
+"""A stored event in its envelope, and what it changed."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _CHANGING = frozenset(get_args(SlotChange))
 class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     """An event in its conversation, as every view may show it.
 
-    number: from 1 in the conversation. turn: the turn it belongs to. version: its commit's.
-    position: its commit's in the whole log, None until it is stored. recorded: the log's clock,
-    UTC seconds. taken_back: number of the event that took it back. redacted: its words are hidden.
-    life: of the conversation, which begins anew after each deletion. branch: where it was recorded,
-    branch_turn: its turn without what was taken back; None where there are no branches.
+    number: from 1 in the conversation. turn: its turn. version: its commit's. position: its
+    commit's in the whole log, None until it is stored. recorded: the log's clock, UTC seconds.
+    taken_back: the number of the event that retracted it. redacted: its words are hidden. life: of
+    the conversation. branch: where it was recorded, branch_turn: its turn without retracted ones;
+    None without branches.
     """
 
     conversation: str
@@ -47,7 +47,7 @@ class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def place(self) -> dict[str, Any]:
-        """Branch and turn on it, where there are branches."""
+        """Branch and turn on it, if there are branches."""
         if self.branch is None:
             return {}
         return {"branch": self.branch, "branch_turn": self.branch_turn}
@@ -60,7 +60,7 @@ class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     def as_dict(self) -> dict[str, Any]:
         """The line that `turnlog log --json` prints."""
         fields = to_plain(self.event)
-        if isinstance(self.event, HistoryContinued):  # the line has other words for these
+        if isinstance(self.event, HistoryContinued):  # the line has other names for these
             fields["to"] = fields.pop("event")
             if "conversation" in fields:
                 fields["origin"] = fields.pop("conversation")
@@ -84,7 +84,7 @@ class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class TracedEvent(RecordedEvent, frozen=True, gc=False):
-    """A recorded event and what it did. slots: those it changed, by name. session: its number."""
+    """A recorded event and its effects. slots: those it changed, by name. session: its number."""
 
     slots: Mapping[str, Change] = {}
     session: int = 0
@@ -95,7 +95,8 @@ def shown(
 ) -> Iterator[RecordedEvent]:
     """Stored events as every view may show them, and whether they still count.
 
-    taken_back: numbers of events, with the number of what took them back.
+    taken_back: the numbers of retracted events, each with the number of the event that retracted
+    it.
     """
     for recorded in events:
         number = recorded.number
@@ -108,13 +109,13 @@ def shown(
 
 
 def traced(events: Iterable[RecordedEvent]) -> Iterator[TracedEvent]:
-    """A conversation's events, from the first on, with what each of them did."""
+    """A conversation's events from the first on, with the effects of each."""
     every = list(events)
     return trace(every, Fold(lambda: [recorded.event for recorded in every]))
 
 
 def trace(events: Iterable[RecordedEvent], folded: Fold) -> Iterator[TracedEvent]:
-    """The next events of a fold, which goes on with them, and what each of them did."""
+    """The next events of a fold, which they continue, with the effects of each."""
     state = folded.state
     held = state.slots
     for recorded in events:

@@ -1,7 +1,7 @@
 """What a redaction hides, decided once for every view (ADR 12).
 
-Hidden are the message, what was understood of it, and the values that it set. Where such a value
-comes up again it is masked, until a later message says it and sets it anew.
+It hides the message, what was understood of it, and the values it set. Further occurrences of such
+a value are masked until a later message says it and sets it again.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from turnlog.domain.traits import Part, Utterance, ValueChange
 
 
 def hidden_by(message: int, events: Sequence[Numbered], redaction: int) -> frozenset[int]:
-    """Numbers of the events that a redaction of a message hides whole.
+    """The numbers of the events that a redaction of a message hides as a whole.
 
-    events: all of the conversation's, oldest first; redaction: the number it has among them. Of
-    what comes later it hides only what names the message: a late answer, another edit.
+    events: all of the conversation's, oldest first; redaction: its own number. Among later events
+    it hides only those that name the message: a late answer, another edit.
     """
     return _hidden_by(message, Consequences(events), redaction)
 
@@ -49,7 +49,9 @@ def _hidden_by(message: int, known: Consequences, redaction: int) -> frozenset[i
 
 
 class Redactions:
-    """What the redactions of a conversation hide; events: all of its, oldest first, as recorded."""
+    """What the redactions of a conversation hide; events: all of them, oldest first, as
+    recorded.
+    """
 
     def __init__(self, events: Iterable[Numbered]) -> None:
         self._events = list(events)
@@ -73,18 +75,18 @@ class Redactions:
         return bool(self.hidden or self._erased)
 
     def __contains__(self, number: int) -> bool:
-        """Whether the event of that number is hidden."""
+        """Whether the event with that number is hidden."""
         return number in self.hidden or number <= self._erased
 
     @property
     def last(self) -> int:
-        """Number of the last event that they know."""
+        """The number of the last event that they cover."""
         return len(self._events)
 
     def followed_by(self, events: Iterable[Numbered]) -> Redactions:
-        """What they hide when the conversation has gone on with these events.
+        """What they hide after these further events.
 
-        It costs what is new, as long as that has nothing to do with what is hidden.
+        It costs only the new events, unless these concern something hidden.
         """
         more = list(events)
         if self._reach.meets(more):
@@ -110,7 +112,7 @@ class Redactions:
             return e.EventErased(type(event).__name__, timestamp=event.timestamp)
         if number in self.hidden:
             event = without_words(event)
-        if isinstance(event, e.ThreadImported):  # it holds what other events say, a second time
+        if isinstance(event, e.ThreadImported):  # it repeats what other events say
             return replace(event, entry=self._whole_texts.json(event.entry))
         if isinstance(event, e.ForeignRecorded):
             return self._masked(number, event)
@@ -119,14 +121,14 @@ class Redactions:
         return event
 
     def _masked(self, number: int, event: e.ForeignRecorded) -> e.ForeignRecorded:
-        """Nobody can say what is in bytes that come later."""
+        """No one can tell what later bytes contain."""
         body = bytes(event.body)
         unreadable = b"" if number > min(self.hidden, default=number) else body
         masked = self._whole_texts.json(body, unreadable, NAMES_OF.get(event.source, ()))
         return event if masked == body else replace(event, body=masked)
 
     def state(self, event: int) -> State:
-        """The state after the event of that number, as every view may show it."""
+        """The state after the event with that number, as every view may show it."""
         begin = self._settled if self._settled.event <= event else State()
         folded = Fold(lambda: self._shown(0, self.last), begin.copy())
         before_newest = self._newest_message() - 1
@@ -138,19 +140,19 @@ class Redactions:
         return starmap(self.shown, islice(self._events, after, upto))
 
     def _newest_message(self) -> int:
-        """Number of the newest message of a user, before which no further event shows anything."""
+        """The number of the newest user message before which no further event shows anything."""
         newest_first = reversed(self._events)
         return next((n for n, event in newest_first if isinstance(event, e.UserUttered)), 0)
 
     @cached_property
     def _whole_texts(self) -> Mask:
-        """Masks every hidden value, and hidden texts where they are whole, however short."""
+        """Masks every hidden value, and hidden texts that are whole, however short."""
         texts = (getattr(event, "text", None) for n, event in self._events if n in self.hidden)
         return Mask(self._values, (text for text in texts if text))
 
 
 class _Masks:
-    """What is masked in each event, made when it is first asked for."""
+    """What is masked in each event, computed when it is first needed."""
 
     def __init__(self, values: Sequence[HiddenValue]) -> None:
         self._values = values
@@ -158,7 +160,9 @@ class _Masks:
         self._made: dict[int, Mask | None] = {}
 
     def of(self, number: int) -> Mask | None:
-        stretch = bisect_right(self._bounds, number)  # in each of which the same is hidden
+        stretch = bisect_right(
+            self._bounds, number
+        )  # the same values are hidden throughout a stretch
         if stretch not in self._made:
             held = [value for value in self._values if value.holds(number)]
             self._made[stretch] = Mask(held) if held else None

@@ -1,4 +1,4 @@
-"""How long conversations are kept: rules, and which of them says what of a conversation."""
+"""How long conversations are kept: rules, and which of them applies to a conversation."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import msgspec
 
 
 class RetentionRule(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """For conversations of a channel, with a tag and with an outcome, of any where it says none.
+    """A rule for conversations of a channel, with a tag and with an outcome; None matches any.
 
-    floor, ceiling: seconds after its last event; before the floor a conversation is not erased,
-    after the ceiling it is. None: there is none.
+    floor, ceiling: seconds after its last event; a conversation is not erased before the floor, and
+    is erased after the ceiling. None: no such limit.
     """
 
     name: str
@@ -23,7 +23,7 @@ class RetentionRule(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
 
 class Aged(msgspec.Struct, frozen=True):
-    """What rules look at. last: when its last event was, UTC seconds."""
+    """What rules look at. last: the time of its last event, UTC seconds."""
 
     conversation: str
     channel: str | None
@@ -33,7 +33,7 @@ class Aged(msgspec.Struct, frozen=True):
 
 
 def rule_for(rules: Sequence[RetentionRule], aged: Aged) -> RetentionRule | None:
-    """The first that fits."""
+    """The first matching rule."""
     return next((rule for rule in rules if _fits(rule, aged)), None)
 
 

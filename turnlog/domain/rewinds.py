@@ -1,4 +1,4 @@
-"""How far back a rewind or an undo goes, and what was taken back."""
+"""How far a rewind or an undo goes back, and what it retracts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from turnlog.domain.traits import Clearing, Rewind
 
 
 def rewinds_in(events: Iterable[Numbered]) -> list[tuple[int, int]]:
-    """The number of each rewind, oldest first, and of the event it went back to."""
+    """The number of each rewind, oldest first, and of the event it returned to."""
     return [
         (number, event.to)
         for number, event in events
@@ -27,7 +27,8 @@ def rewinds_in(events: Iterable[Numbered]) -> list[tuple[int, int]]:
 
 
 def taken_back(events: Iterable[e.Event]) -> Mapping[int, int]:
-    """Numbers of a conversation's events that were taken back: the number of what did it.
+    """The numbers of a conversation's retracted events, each with the number of the event that
+    retracted it.
 
     events: all of them, oldest first.
     """
@@ -35,14 +36,14 @@ def taken_back(events: Iterable[e.Event]) -> Mapping[int, int]:
 
 
 def taken_by(rewinds: Sequence[tuple[int, int]]) -> Mapping[int, int]:
-    """The same, from the number of each rewind, oldest first, and of the event it went back to."""
+    """The same, from the number of each rewind, oldest first, and of the event it returned to."""
     return _TakenBack([*counting(rewinds)][::-1])
 
 
 class _TakenBack(Mapping[int, int]):
-    """Of the rewinds that count alone: what they took back may be very much.
+    """Only for rewinds that count: they may have retracted a great many events.
 
-    rewinds: oldest first; none reaches into another.
+    rewinds: oldest first; none overlaps another.
     """
 
     def __init__(self, rewinds: Sequence[tuple[int, int]]) -> None:
@@ -65,7 +66,7 @@ _REWINDS = frozenset(get_args(Rewind))
 
 
 def goes_behind(events: Sequence[e.Event], number: int) -> bool:
-    """Whether one goes back to before the event of that number, but not to the beginning."""
+    """Whether one returns to before the event with that number, but not to the beginning."""
     return not _REWINDS.isdisjoint(map(type, events)) and any(
         isinstance(event, Rewind) and event.to is not None and 0 < event.to < number
         for event in events
@@ -73,7 +74,7 @@ def goes_behind(events: Sequence[e.Event], number: int) -> bool:
 
 
 def counting(rewinds: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Those of such rewinds that were not themselves taken back, newest first."""
+    """The rewinds that were not retracted themselves, newest first."""
     oldest: int | None = None
     for number, to in reversed(rewinds):
         if oldest is None or number <= oldest:
@@ -87,7 +88,7 @@ _MESSAGES = (e.UserUttered, e.BotUttered, e.AgentUttered)
 
 
 def before_action(newest_first: Iterator[Numbered]) -> int | None:
-    """Number of the event before the last action; None where there is no action.
+    """The number of the event before the last action; None without an action.
 
     newest_first: the events that still count, as in the functions below.
     """
@@ -95,9 +96,9 @@ def before_action(newest_first: Iterator[Numbered]) -> int | None:
 
 
 def listened(older: Iterator[Numbered]) -> int | None:
-    """Number of the last action; None where a message is nearer.
+    """The number of the last action; None if a message is nearer.
 
-    The action goes with the message after it: it listened (Rasa's `action_listen`).
+    The action is retracted with the message after it: it listened (Rasa's `action_listen`).
     """
     for number, event in older:
         if isinstance(event, e.ActionExecuted):
@@ -108,7 +109,7 @@ def listened(older: Iterator[Numbered]) -> int | None:
 
 
 def acted_last(context: Context) -> bool:
-    """Whether the last action comes after the last messages that the context knows."""
+    """Whether the last action follows the last messages in the context."""
     if (action := context.latest_action) is None:
         return False
     messages = (context.latest_message, context.latest_bot_message)
@@ -116,20 +117,20 @@ def acted_last(context: Context) -> bool:
 
 
 def before_message_as_rasa(newest_first: Iterator[Numbered]) -> int | None:
-    """As Rasa goes back: through the user's last message, then through any last action."""
+    """As Rasa rewinds: through the user's last message, then through any last action."""
     said = any(isinstance(event, e.UserUttered) for _, event in newest_first)
     return before_action(newest_first) if said else None
 
 
 RASA = "$rasa"
-"""In an event's `extra`: what makes it the Rasa event that it was."""
+"""In an event's `extra`: marks the Rasa event that it came from."""
 
 RASA_ASKS = {"asks": True}
-"""What stands there in a rewind or undo that comes from Rasa, until it is resolved."""
+"""The value in a rewind or undo from Rasa until it is resolved."""
 
 
 def asked_by_rasa(event: e.Event) -> bool:
-    """Whether it goes back as it does in Rasa, which refuses none."""
+    """Whether it rewinds as in Rasa, which never refuses."""
     kept = (event.extra or {}).get(RASA)
     return isinstance(kept, dict) and kept.items() >= RASA_ASKS.items()
 
@@ -147,9 +148,9 @@ def kept(
     newest_first: Iterable[tuple[int, e.Event]],
     kinds: UnionType = Rewind,
 ) -> Iterator[tuple[int, e.Event]]:
-    """What of the past was not taken back, newest first, without the events that take back.
+    """The part of the past that was not retracted, newest first, without the rewinds.
 
-    kinds: those of them that are carried out.
+    kinds: the rewinds that are carried out.
     """
     upto: int | None = None
     for number, event in newest_first:
@@ -162,12 +163,12 @@ def kept(
 
 
 def applied(newest_first: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, e.Event]]:
-    """What is `kept` and still counts: up to the event that cleared what came before it."""
+    """The events of `kept` that still count: those after the last restart or session start."""
     return until_cleared(kept(newest_first))
 
 
 def until_cleared(counting: Iterable[tuple[int, e.Event]]) -> Iterator[tuple[int, e.Event]]:
-    """Events, newest first, up to the one that cleared what came before it."""
+    """Events, newest first, up to and including the last restart or session start."""
     for number, event in counting:
         yield number, event
         if isinstance(event, Clearing):

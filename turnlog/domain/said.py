@@ -1,4 +1,4 @@
-"""What was said in a conversation and counts: all of it, or the end, read from the end."""
+"""The messages of a conversation that count: all of them, or the last ones, read from the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from turnlog.domain.recorded import RecordedEvent
 
 
 def said(events: Sequence[RecordedEvent], *, for_model: bool = False) -> Iterator[Message]:
-    """Messages of events, oldest first: not taken back, failed or redacted, as edited.
+    """The messages of events, oldest first: as edited, without retracted, failed or redacted ones.
 
     for_model: as a model may read them.
     """
@@ -32,7 +32,7 @@ def said(events: Sequence[RecordedEvent], *, for_model: bool = False) -> Iterato
 
 
 def _placed(message: Message, places: Mapping[int, RecordedEvent]) -> Message:
-    """The message with branch and turn of its first event; a model's own has none."""
+    """The message with branch and turn of its first event; a summary for a model has none."""
     if message.event is None:
         return message
     place = places[message.event]
@@ -42,7 +42,7 @@ def _placed(message: Message, places: Mapping[int, RecordedEvent]) -> Message:
 def last_said(
     newest_first: Iterable[RecordedEvent], count: int, *, for_model: bool = False
 ) -> list[Message]:
-    """The last messages of a conversation, so many of them; reads whole turns, and no more.
+    """The last messages of a conversation, at most this many; reads whole turns, and no more.
 
     for_model: as a model may read them, without results whose call is not among them.
     """
@@ -51,7 +51,7 @@ def last_said(
     parts, due = 0, count
     for recorded in newest_first if count > 0 else ():
         event = recorded.event
-        window.append(recorded)  # taken back or not: it may rewrite what was not
+        window.append(recorded)  # even a retracted event may edit one that counts
         counts = recorded.taken_back is None
         parts += counts and side(event) is not None
         if counts and parts >= due and isinstance(event, UserUttered):

@@ -1,4 +1,4 @@
-"""How a conversation is set up, and its sessions."""
+"""The setup of a conversation, and its sessions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from turnlog.domain.slots import Slot
 
 
 class SlotsDeclared(Event, tag=1, frozen=True, array_like=True, gc=False):
-    """The conversation's slots got a type and an initial value.
+    """The conversation's slots got types and initial values.
 
-    closed: a slot that is not declared cannot be set; its event is kept without effect.
+    closed: an undeclared slot cannot be set; its event is kept without effect.
     """
 
     slots: tuple[Slot, ...]
@@ -17,22 +17,27 @@ class SlotsDeclared(Event, tag=1, frozen=True, array_like=True, gc=False):
 
 
 class SessionConfigured(Event, tag=2, frozen=True, array_like=True, gc=False):
-    """expiry: seconds without a message after which the session is over; None for never."""
+    """Sessions got an expiry and a rule for slots. expiry: seconds without a message after which a
+    session ends; None for never.
+    """
 
     expiry: float | None = None
     carry_over: bool = True
 
 
 class SessionStarted(Event, tag=3, frozen=True, array_like=True, gc=False):
-    """A new stretch of the conversation: the context begins anew, with the slots as they were or
-    at their initial values, as the session settings say."""
+    """A new session began: the context begins again, with the slots as they were or at their
+    initial values, depending on the session settings.
+    """
 
     reason: str | None = None
 
 
 class SessionExpired(Event, tag=4, frozen=True, array_like=True, gc=False):
-    """Nobody wrote for as long as the settings allow."""
+    """A session ended because no one wrote within its expiry."""
 
 
 class SessionEnded(Event, tag=5, frozen=True, array_like=True, gc=False):
+    """A session ended for a reason."""
+
     reason: str | None = None

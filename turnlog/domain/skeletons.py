@@ -1,8 +1,8 @@
-"""A framework's own JSON without the words that typed events hold: each word is stored once, and
-what is redacted or erased in an event is gone from the framework's view too (ADR 14).
+"""A framework's own JSON without the words in typed events (ADR 14).
 
-In a skeleton `{"$e": "NUMBER_FIELD_FORM"}` takes the place of a value: one word, of which the mask
-of a redaction takes no part for a value that is hidden.
+Each word is stored once, and words that are redacted or erased in an event disappear from the
+framework's view too. In a skeleton `{"$e": "NUMBER_FIELD_FORM"}` replaces a value. It is one word,
+so that the mask of a redaction hides all or none of it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from turnlog.domain.plain import dumps
 HOLE = "$e"
 
 FIELDS = ("text", "arguments", "raw", "result", "opaque", "signature", "uri", "filename", "content")
-"""Of events, whose values are cut out."""
+"""The fields of events whose values are cut out."""
 
 NAMES = frozenset((
     "role", "type", "kind", "id", "name", "tool_name", "tool_call_id", "call_id", "status", "model",
     "model_name", "finish_reason", "part_kind", "author",
 ))  # fmt: skip
-"""Keys under which a text is a name; it stays, also where somebody said the same word."""
+"""Keys under which a text is a name; it stays, even if someone said the same word."""
 
 NAMES_OF: Mapping[str, frozenset[str]] = {
     "langgraph": NAMES | {
@@ -41,10 +41,10 @@ NAMES_OF: Mapping[str, frozenset[str]] = {
         "model_id", "tool_kind", "identifier", "force_download", "cause",
     },
 }  # fmt: skip
-"""Keys of a source's bodies whose values no redaction hides, or what is left could not be read."""
+"""Keys of a source's bodies whose values no redaction hides, because the body needs them."""
 
 _BLANK: Mapping[str, Any] = {"text": "", "json": "{}", "base64": "", "object": {}, "list": []}
-"""What fills a hole whose event does not say it any more, by form."""
+"""What fills a hole whose event no longer has the value, by form."""
 
 Holes = dict[str | bytes, deque[str]]
 """What is cut out, oldest first: texts as they are, objects and lists as their JSON."""
@@ -55,8 +55,8 @@ def skeleton(
 ) -> Any:
     """The document, a JSON value, without what these events say.
 
-    events: with their numbers, oldest first; equal words are theirs in this order. names: keys
-    whose texts stay.
+    events: with their numbers, oldest first; equal words are assigned to them in this order. names:
+    keys whose texts stay.
     """
     holes: Holes = {}
     for number, event in events:
@@ -66,9 +66,9 @@ def skeleton(
 
 
 def filled(skeleton: Any, event: Callable[[int], Event | None]) -> Any:
-    """The document of a skeleton. event: gives the event of a number as it may be shown.
+    """The document of a skeleton. event: returns the event with a number as it may be shown.
 
-    A word that its event does not say any more is an empty text, object or list.
+    A word that its event no longer says becomes an empty text, object or list.
     """
     if isinstance(skeleton, list):
         return [filled(item, event) for item in skeleton]
@@ -119,7 +119,7 @@ def _cut(value: Any, holes: Holes, names: Collection[str]) -> Any:
 
 
 def _hole(found: deque[str] | None, value: Any) -> Any:
-    """The next event that says it, or the last of them once more."""
+    """The next event that says it, or the last one again."""
     if found is None:
         return value
     return {HOLE: found.popleft() if len(found) > 1 else found[0]}
@@ -131,7 +131,7 @@ def _hole(found: deque[str] | None, value: Any) -> Any:
 def _said(event: Event | None, field: str, form: str) -> Any:
     held = getattr(event, field, None)
     if held is None:
-        return msgspec.json.decode(dumps(_BLANK[form]))  # a copy of one's own
+        return msgspec.json.decode(dumps(_BLANK[form]))  # a fresh copy
     if form == "json":
         return dumps(held).decode()
     return b64encode(bytes(held)).decode() if form == "base64" else held

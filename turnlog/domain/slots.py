@@ -1,4 +1,4 @@
-"""Typed slots: what a declaration says, and what a value becomes under it."""
+"""Typed slots: what a declaration says, and how it converts a value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ SlotType = Literal["any", "text", "bool", "float", "list", "categorical"]
 
 
 class Slot(msgspec.Struct, frozen=True, array_like=True):
-    """values: what a categorical slot can be; lowest and highest: a float slot's range."""
+    """A declared slot. values: those that a categorical slot can have; lowest and highest: a float
+    slot's range.
+    """
 
     name: str
     type: SlotType = "any"
@@ -22,9 +24,9 @@ class Slot(msgspec.Struct, frozen=True, array_like=True):
     extra: dict[str, Any] | None = None
 
     def coerce(self, value: Any) -> Any:
-        """The value as this slot keeps it: a list slot wraps a scalar, a tuple becomes a list.
+        """The value as this slot stores it: a list slot wraps a scalar, a tuple becomes a list.
 
-        As in Rasa, nothing is wrapped that is empty, 0 or False.
+        As in Rasa, an empty value, 0 and False are not wrapped.
         """
         if self.type == "list" and value and not isinstance(value, list | tuple):
             return [value]

@@ -1,4 +1,4 @@
-"""What an event came of: what was understood, called and returned before it in its answer."""
+"""What led to an event in its answer: what was understood, called and returned."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ Understanding = e.MessageUnderstood | e.EntitiesAdded
 
 
 def sources(number: int, event: e.Event, before: Sequence[Numbered]) -> list[int]:
-    """Numbers of the events that an event came of, oldest first.
+    """The numbers of the events that led to an event, oldest first.
 
-    before: what counts of what comes before it, from the message that it answers on. A result is
-    among them where the event names it as its cause, has a value of it or says one in its text,
-    with its call; a call where the event names it; what was understood where a value of the event,
-    or of one of those calls, is in it, and of a message or an action always. Nothing else is
-    guessed.
+    before: the events that count before it, from the message that it answers. A result is included,
+    with its call, if the event names it as its cause, has a value of it or says one in its text; a
+    call, if the event names it; what was understood, if a value of the event or of one of those
+    calls is in it, and always for a message or an action. Nothing else is guessed.
     """
     calls = {result: call for call, result, _ in answered([*before, (number, event)])}
     led_to = _led_to(before)
@@ -45,7 +44,7 @@ def sources(number: int, event: e.Event, before: Sequence[Numbered]) -> list[int
 
 
 def _led_to(before: Sequence[Numbered]) -> frozenset[int]:
-    """Of these, what the first of them led to where that is a message; else all."""
+    """Of these, what the first of them led to if it is a message; otherwise all."""
     if not before or not isinstance(before[0][1], e.UserUttered):
         return frozenset(number for number, _ in before)
     return Consequences(before).of(before[0][0])
@@ -56,12 +55,12 @@ def _has_value(event: e.Event) -> bool:
 
 
 def _text(event: e.Event) -> str:
-    """What the bot says in it."""
+    """The words of the bot in it."""
     return event.text or "" if isinstance(event, e.BotUttered | e.TextAdded) else ""
 
 
 def _is_said(returned: e.ToolReturned, said: Mentions) -> bool:
-    """Whether a value of a result is among the words that the bot says."""
+    """Whether a value of a result is among the bot's words."""
     return any(part in said for part in _parts(returned.result))
 
 
@@ -95,7 +94,7 @@ def _values_in(event: e.Event) -> Iterator[bytes]:
 
 
 def _parts(value: Any) -> Iterator[Any]:
-    """A value and all that is in it, but for what says nothing."""
+    """A value and all values in it, except those without information."""
     if value is None or value in ("", [], {}):
         return
     yield value

@@ -1,4 +1,4 @@
-"""The state of a conversation: what the fold of its events yields, whatever their number."""
+"""The state of a conversation: the result of folding its events, however many."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from turnlog.domain.lineage import Lineage
 from turnlog.domain.slots import Slot
 
 LISTEN = "action_listen"
-"""What a bot does next when nothing else was decided (Rasa's name for it)."""
+"""What a bot does next by default (Rasa's name for it)."""
 
 RESTART = "action_session_start"
 """What it does next after a restart."""
 
 
 class Session(msgspec.Struct, frozen=True, array_like=True):
-    """number counts from 1, 0 before any began; times in seconds; ended says why, None while on."""
+    """A session. number: from 1, 0 before the first; times in seconds; ended: the reason, None
+    while it lasts.
+    """
 
     number: int = 0
     started: float | None = None
@@ -28,7 +30,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Prompt(msgspec.Struct, frozen=True, array_like=True):
-    """What a PromptArmed said, under its token."""
+    """The content of a PromptArmed, stored under its token."""
 
     due: float | None = None
     attempt: int = 1
@@ -39,13 +41,13 @@ class Prompt(msgspec.Struct, frozen=True, array_like=True):
 
 
 PATH_KEPT = 32
-"""States of a thread that can be gone back to."""
+"""How many states of a thread it can go back to."""
 
 
 class Thread(msgspec.Struct, frozen=True, array_like=True):
-    """Where a session thread stands, and the variables of each unit.
+    """The state of a session thread, and the variables of each unit.
 
-    path: the `unit.state` of each state that was run, newest last. asked: the newest prompt.
+    path: the `unit.state` of each state that ran, newest last. asked: the newest prompt.
     """
 
     unit: str | None = None
@@ -59,13 +61,13 @@ class Thread(msgspec.Struct, frozen=True, array_like=True):
 
 
 class State(msgspec.Struct, array_like=True):
-    """event and turn: how many there were. started and last: first and last timestamp, if any.
+    """event and turn: how many there were. started and last: the first and last timestamp, if any.
 
-    `context` is what rewinds give back, the rest only moves forward. loops: names of the forms
-    that were ever active. redacted: whether anything of it was. rewritten: number of the last event
-    that changed what an earlier message says. touched: of each slot that ever had a value, the
-    numbers of the last event that meant it, taken back or not, and of the last one that went back
-    to before one that did. declared_in: the number of the last declaration of each slot.
+    `context` is what rewinds restore; the rest only moves forward. loops: the names of the forms
+    that were ever active. redacted: whether anything in it was. rewritten: the number of the last
+    event that changed an earlier message. touched: for each slot that ever had a value, the numbers
+    of the last event about it, retracted or not, and of the last rewind that returned to before
+    one. declared_in: the number of the last declaration of each slot.
     """
 
     event: int = 0
@@ -98,17 +100,19 @@ class State(msgspec.Struct, array_like=True):
 
     @property
     def initial_slots(self) -> dict[str, Any]:
+        """The initial values of the declared slots that have one."""
         declared = self.declared.values()
         return {s.name: s.coerce(s.initial) for s in declared if s.initial is not None}
 
     def copy(self) -> State:
-        """A state of its own, that can be folded on; values are shared and never written."""
+        """A separate state to fold further events into; values are shared and never changed."""
         context, touched = copy_context(self.context), dict(self.touched)
         copied: State = msgspec.structs.replace(self, context=context, touched=touched)
         return copied
 
 
 def copy_context(context: Context) -> Context:
+    """A separate context; values are shared and never changed."""
     slots, since = dict(context.slots), dict(context.since)
     copied: Context = msgspec.structs.replace(context, slots=slots, since=since)
     return copied

@@ -1,7 +1,7 @@
-"""Streams that are no conversation: the log's own ids, which no user's id can be (ADR 5).
+"""Streams that are not conversations: the log's own ids, which no user's id can equal (ADR 5).
 
-A stream's id begins with U+001F, then its kind. Such streams stand in the chain and are verified
-and backed up like any other; lists, turns and exports pass them over.
+The id of such a stream begins with U+001F, then its kind. The chain, `verify` and backups cover it
+like any other; lists, turns and exports skip it.
 """
 
 from __future__ import annotations
@@ -18,46 +18,49 @@ def stream(kind: str) -> str:
 
 
 def is_conversation(id: str) -> bool:
+    """Whether an id is a conversation's, not one of the log's own."""
     return not id.startswith(MARK)
 
 
 LONGEST = 1000
-"""Bytes an id or a key may have: each stands in indexes, which PostgreSQL limits."""
+"""Bytes that an id or a key may have: indexes contain them, and PostgreSQL limits their entries."""
 
 
 KEPT_TOGETHER = f"{MARK}with "
-"""Begins the keys of what came with messages that were known."""
+"""The prefix of the keys of events that came with known messages."""
 
 
 def is_of_one_life(key: str) -> bool:
-    """Whether a key is one of the log's own that counts with the life it was given in."""
+    """Whether a key is one of the log's own that is unique within a life only."""
     return key.startswith(MARK) and not key.startswith(KEPT_TOGETHER)
 
 
 def check_id(conversation: str) -> None:
-    """Raise InvalidEvent for an id that no conversation can have."""
+    """Raise InvalidEvent for an impossible conversation id."""
     if conversation == "":
-        raise InvalidEvent(conversation, "conversation", "an id has at least one character")
+        raise InvalidEvent(
+            conversation, "conversation", "is empty; an id has at least one character"
+        )
     _check_name(conversation, "conversation", conversation)
     if not is_conversation(conversation):
-        why = "ids that begin with U+001F are those of the log's own streams"
+        why = "begins with U+001F, which marks the log's own streams"
         raise InvalidEvent(conversation, "conversation", why)
 
 
 def check_key(conversation: str, key: str) -> None:
-    """Raise InvalidEvent for an idempotency key that cannot be kept."""
+    """Raise InvalidEvent for an impossible idempotency key."""
     _check_name(conversation, "key", key)
 
 
 def check_message_id(conversation: str, id: str) -> None:
-    """Raise InvalidEvent for the id of a user's message that cannot be looked up."""
+    """Raise InvalidEvent for a message id that cannot be indexed."""
     _check_name(conversation, "UserUttered.message_id", id)
 
 
 def check_branch(conversation: str, name: str) -> None:
-    """Raise InvalidEvent for what no branch can be called: its name is in every state."""
+    """Raise InvalidEvent for an impossible branch name: every state contains it."""
     if name == "":
-        raise InvalidEvent(conversation, "HistoryContinued.branch", "has no characters")
+        raise InvalidEvent(conversation, "HistoryContinued.branch", "is empty")
     _check_name(conversation, "HistoryContinued.branch", name)
 
 
@@ -77,7 +80,7 @@ GLOBALS = stream("globals")
 """The values that all sessions share."""
 
 ACCESS = stream("access")
-"""Who read what, where the log keeps that."""
+"""Who read what, if the log records it."""
 
 UPKEEP = stream("upkeep")
 """What was done to the log itself."""

@@ -1,4 +1,4 @@
-"""Who events are about: whose keys they are sealed under, and go with (ADR 19)."""
+"""Whom events are about: whose keys seal them (ADR 19)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from msgspec.structs import asdict
 from turnlog.domain import events as e
 
 PERSON, UNIDENTIFIED, CONVERSATION, LOG, EVERYBODY = range(1, 6)
-"""Kinds of subjects. EVERYBODY stands for all persons identified in a conversation so far."""
+"""Kinds of subjects. EVERYBODY means all persons identified in a conversation so far."""
 
 
 class Subject(NamedTuple):
-    """Somebody or something in one conversation. person: the id of a PERSON."""
+    """A person or a thing in one conversation. person: the id of a PERSON."""
 
     kind: int
     person: str = ""
@@ -23,7 +23,7 @@ class Subject(NamedTuple):
 
 Subjects = frozenset[Subject]
 
-NOBODY: Subjects = frozenset()
+NO_ONE: Subjects = frozenset()
 OF_CONVERSATION: Subjects = frozenset([Subject(CONVERSATION)])
 OF_LOG: Subjects = frozenset([Subject(LOG)])
 OF_EVERYBODY: Subjects = frozenset([Subject(EVERYBODY)])
@@ -31,7 +31,7 @@ OF_UNIDENTIFIED: Subjects = frozenset([Subject(UNIDENTIFIED)])
 
 
 class About(NamedTuple):
-    """Who each event of a commit is about, and its key. merged: pairs of names of one person."""
+    """Whom each event of a commit is about, and its key. merged: pairs of names of one person."""
 
     conversation: str
     events: Sequence[Subjects]
@@ -40,18 +40,18 @@ class About(NamedTuple):
 
 
 def about(conversation: str, user: str | None, events: Sequence[e.Event]) -> About:
-    """user: whom the last identification before the events named.
+    """user: the person named by the last identification before the events.
 
-    The idempotency key is about whom the first event is about that is about anybody.
+    The idempotency key is about the first subject of any of the events.
     """
-    current = whoever(user)
-    if _SPECIAL.isdisjoint(map(type, events)):  # nearly always
+    current = speaker(user)
+    if _SPECIAL.isdisjoint(map(type, events)):  # the usual case
         return About(conversation, (current,) * len(events), current)
     found: list[Subjects] = []
     merged: list[tuple[str, str]] = []
     for event in events:
         if isinstance(event, e.UserIdentified | e.IdentityMerged):
-            current = whoever(event.user)
+            current = speaker(event.user)
         if isinstance(event, e.IdentityMerged):
             merged.append((event.user, event.other))
         found.append(_about(event, current))
@@ -60,8 +60,8 @@ def about(conversation: str, user: str | None, events: Sequence[e.Event]) -> Abo
 
 
 @lru_cache(4096)
-def whoever(user: str | None) -> Subjects:
-    """Who talks in a conversation."""
+def speaker(user: str | None) -> Subjects:
+    """The person who talks in a conversation."""
     return OF_UNIDENTIFIED if user is None else frozenset([Subject(PERSON, user)])
 
 
@@ -70,16 +70,16 @@ def _about(event: e.Event, current: Subjects) -> Subjects:
     if isinstance(event, e.IdentityMerged):
         return current | {Subject(PERSON, event.other)}
     if kind in _ACCOUNTS:
-        return NOBODY
+        return NO_ONE
     if kind in STAYING:
-        return NOBODY if _holds_numbers(event) else OF_LOG
+        return NO_ONE if _holds_numbers(event) else OF_LOG
     if kind in SETTING_UP:
         return OF_CONVERSATION
     return OF_EVERYBODY if kind in OF_ALL else current
 
 
 def _holds_numbers(event: e.Event) -> bool:
-    """Whether an event holds nothing but numbers."""
+    """Whether an event contains only numbers."""
     return all(
         value in (None, ()) or isinstance(value, int | float) for value in asdict(event).values()
     )
@@ -91,7 +91,7 @@ _ACCOUNTS: frozenset[type[e.Event]] = frozenset(
         e.HoldPlaced, e.HoldReleased, e.LogVacuumed,
     ]
 )  # fmt: skip
-"""What the log keeps of itself, for whoever has no keys."""
+"""What the log records about itself, readable without keys."""
 
 STAYING: frozenset[type[e.Event]] = frozenset(
     [
@@ -100,7 +100,7 @@ STAYING: frozenset[type[e.Event]] = frozenset(
         e.ConversationDeleted, e.MessageRedacted, e.ProcessingRestricted, e.RestrictionLifted,
     ]
 )  # fmt: skip
-"""What everybody's state, or what is hidden of it, follows from, whoever did it."""
+"""The source of everyone's state, or of what is hidden in it, regardless of who caused it."""
 
 SETTING_UP: frozenset[type[e.Event]] = frozenset([e.SlotsDeclared, e.SessionConfigured])
 
@@ -110,7 +110,7 @@ OF_ALL: frozenset[type[e.Event]] = frozenset(
         e.ConversationAnnotated, e.MessageEdited, e.MessageRegenerated, e.MessageAnnotated,
     ]
 )  # fmt: skip
-"""What may repeat what anybody said."""
+"""What may repeat anyone's words."""
 
 _SPECIAL: frozenset[type[e.Event]] = (
     _ACCOUNTS | STAYING | SETTING_UP | OF_ALL | {e.UserIdentified, e.IdentityMerged}
@@ -118,7 +118,7 @@ _SPECIAL: frozenset[type[e.Event]] = (
 
 
 def parted(groups: Iterable[Subjects]) -> dict[Subjects, list[int]]:
-    """The places of what is about the same subjects, in order of the first of them."""
+    """The places of events about the same subjects, in order of the first of them."""
     parts: dict[Subjects, list[int]] = {}
     for place, subjects in enumerate(groups):
         parts.setdefault(subjects, []).append(place)

@@ -8,12 +8,16 @@ from turnlog.domain.event import Event
 
 
 class ThreadStarted(Event, tag=60, frozen=True, array_like=True, gc=False):
+    """A thread began in a state of a unit."""
+
     unit: str
     state: str
 
 
 class StateEntered(Event, tag=61, frozen=True, array_like=True, gc=False):
-    """by: `next` waits there for a message, `start` and `back` ran the state."""
+    """The thread entered a state. by: `next` waits there for a message, `start` and `back`
+    ran it.
+    """
 
     unit: str
     state: str
@@ -23,8 +27,8 @@ class StateEntered(Event, tag=61, frozen=True, array_like=True, gc=False):
 class PromptArmed(Event, tag=62, frozen=True, array_like=True, gc=False):
     """The bot waits for an answer; due is in seconds since the epoch, None for no deadline.
 
-    text and wait: the question and its seconds, to ask it again. attempts: how many there are
-    before the thread is given up. on_timeout: the `unit.state` that is run instead.
+    text and wait: the question and its seconds, to ask it again. attempts: how many before the
+    thread is given up. on_timeout: the `unit.state` to run instead.
     """
 
     token: str
@@ -37,38 +41,46 @@ class PromptArmed(Event, tag=62, frozen=True, array_like=True, gc=False):
 
 
 class PromptAnswered(Event, tag=63, frozen=True, array_like=True, gc=False):
+    """The user answered the prompt with that token."""
+
     token: str
 
 
 class PromptTimedOut(Event, tag=64, frozen=True, array_like=True, gc=False):
+    """The prompt with that token timed out."""
+
     token: str
 
 
 class PromptCancelled(Event, tag=65, frozen=True, array_like=True, gc=False):
+    """The prompt with that token was cancelled."""
+
     token: str
     reason: str | None = None
 
 
 class ThreadEnded(Event, tag=66, frozen=True, array_like=True, gc=False):
-    """reason: end, abandoned or restart."""
+    """A thread ended. reason: end, abandoned or restart."""
 
     reason: str = "end"
 
 
 class VariableSet(Event, tag=67, frozen=True, array_like=True, gc=False):
+    """A unit's variable got a value."""
+
     unit: str
     name: str
     value: Any = None
 
 
 class VariableRemoved(Event, tag=68, frozen=True, array_like=True, gc=False):
-    """name None removes every variable of the unit."""
+    """A unit's variable was removed; name None removes all of them."""
 
     unit: str
     name: str | None = None
 
 
 class ThreadImported(Event, tag=69, frozen=True, array_like=True, gc=False):
-    """A session came from elsewhere; entry is its JSON as it stood."""
+    """A session was imported; entry is its original JSON."""
 
     entry: bytes

@@ -1,4 +1,4 @@
-"""Times, as people read them."""
+"""Times in the form that people read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def when(timestamp: float) -> str:
-    """A timestamp (UTC seconds) as people read it, with its zone; `--at` reads it too."""
+    """A timestamp (UTC seconds) for people, with its zone; `--at` reads it too."""
     try:
         return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%SZ}"
     except (ValueError, OverflowError, OSError):

@@ -1,4 +1,4 @@
-"""Tools that were called, and what they gave."""
+"""Calls of tools, and their results."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class _Called(Event, frozen=True, array_like=True, gc=False):
 
 
 class ToolCalled(_Called, tag=50, frozen=True, array_like=True, kw_only=True, gc=False):
-    """actor is "user" for a call made by the user's side.
+    """A tool was called; actor is "user" for a call made by the user's side.
 
-    raw: the arguments as the model wrote them, where those parsed do not give them back. server:
+    raw: the arguments as the model wrote them, if the parsed ones do not reproduce them. server:
     the model's provider runs the tool. signature: the provider's, as text.
     """
 
@@ -33,7 +33,7 @@ class _Returned(Event, frozen=True, array_like=True, gc=False):
 
 
 class ToolReturned(_Returned, tag=51, frozen=True, array_like=True, kw_only=True, gc=False):
-    """Answers the nearest earlier unanswered call of its id.
+    """A tool returned; answers the nearest earlier unanswered call with its id.
 
     server: the model's provider ran the tool, and the result is a part of the model's message.
     """

@@ -1,4 +1,4 @@
-"""What a bot keeps for a session, by key."""
+"""What a bot stores for a session, by key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from turnlog.domain.event import Event
 
 
 class ValueSet(Event, tag=70, frozen=True, array_like=True, gc=False):
-    """A session value; with `field`, one entry of the object kept under the key."""
+    """A session value was set; with `field`, one entry of the object under the key."""
 
     key: str
     value: Any = None
@@ -26,9 +26,13 @@ class ValueAppended(Event, tag=71, frozen=True, array_like=True, gc=False):
 
 
 class ValueRemoved(Event, tag=72, frozen=True, array_like=True, gc=False):
+    """A session value was removed; with `field`, one entry of the object under the key."""
+
     key: str
     field: str | None = None
 
 
 class ValuesCleared(Event, tag=73, frozen=True, array_like=True, gc=False):
+    """All session values but the retained keys were removed."""
+
     retained: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Values a conversation can hold: JSON values, and the JSON that msgspec cannot hold."""
+"""Values that a conversation can contain: JSON values, and JSON that msgspec cannot represent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_DEPTH = 100
 
 
 class RawJson:
-    """A JSON value kept as the bytes it came in.
+    """A JSON value stored as the bytes in which it was received.
 
     For lone surrogates, non-finite numbers and integers beyond 64 bits.
     """
@@ -36,7 +36,7 @@ class RawJson:
 
 
 SCALARS = frozenset({str, int, float, bool, type(None), RawJson})
-"""Types of the values that hold no other."""
+"""Types whose values contain no others."""
 
 _KEYS = frozenset({str})
 
@@ -62,7 +62,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def is_json(value: Any) -> bool:
-    """Whether a value is made of JSON's types alone; whether they fit is for `unholdable`."""
+    """Whether a value consists of JSON's types only; `unholdable` says whether it fits."""
     kind = type(value)
     if kind in SCALARS:
         return True
@@ -76,34 +76,34 @@ def is_json(value: Any) -> bool:
 
 
 def unholdable(value: Any, depth: int = 0) -> str | None:
-    """Why msgspec cannot hold a value, or None where it can."""
+    """Why msgspec cannot represent a value; None if it can."""
     if depth > MAX_DEPTH:
         return f"nested deeper than {MAX_DEPTH}"
     match value:
         case None | bool() | RawJson():
             return None
         case str():
-            return None if _is_unicode(value) else "holds a lone surrogate"
+            return None if _is_unicode(value) else "contains a lone surrogate"
         case int():
             return None if INT_MIN <= value <= INT_MAX else "is an integer beyond 64 bits"
         case float():
-            return None if math.isfinite(value) else f"is {value}, which JSON cannot say"
+            return None if math.isfinite(value) else f"is {value}, which JSON cannot represent"
         case list() | tuple():
             return next((why for item in value if (why := unholdable(item, depth + 1))), None)
         case dict():
             for key, item in value.items():
                 if not isinstance(key, str):
-                    return f"has the key {key!r}, which is no string"
+                    return f"has the key {key!r}, which is not a string"
                 if not _is_unicode(key):
-                    return "holds a lone surrogate in a key"
+                    return "contains a lone surrogate in a key"
                 if why := unholdable(item, depth + 1):
                     return why
             return None
-    return f"is of type {type(value).__name__}, which is no JSON value"
+    return f"is of type {type(value).__name__}, which is not a JSON value"
 
 
 def is_text(value: Any) -> bool:
-    """Whether a value is a text that can be stored, and so looked up."""
+    """Whether a value is a text that can be stored and indexed."""
     return isinstance(value, str) and _is_unicode(value)
 
 
@@ -118,6 +118,6 @@ def _is_unicode(text: str) -> bool:
 
 
 def check_value(conversation: str, field: str, value: Any) -> None:
-    """Raise InvalidEvent, naming the field, for a value the log cannot hold."""
+    """Raise InvalidEvent, naming the field, for a value that the log cannot represent."""
     if why := unholdable(value):
         raise InvalidEvent(conversation, field, why)

@@ -1,4 +1,4 @@
-"""Whose the events of a conversation with several people are: with whom they are erased."""
+"""Whom the events of a conversation with several people belong to: with whom they are erased."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from turnlog.domain.subjects import OF_ALL, SETTING_UP, STAYING
 
 People = frozenset[str]
 
-NOBODY: People = frozenset()
+NO_ONE: People = frozenset()
 
 _OF_NOBODY = STAYING | SETTING_UP | {e.ContentErased, e.EventErased}
-"""What everybody's state, or what is hidden of it, follows from."""
+"""The source of everyone's state, or of what is hidden in it."""
 
 
 def whose(events: Sequence[e.Event]) -> list[People]:
-    """The names of whom each event is about; events: all of a conversation's, oldest first.
+    """The names of the people that each event is about; events: all of a conversation's, oldest
+    first.
 
-    Before anybody is identified, whoever is first talks; then the one who was identified last, or
+    Before anyone is identified, the first person talks; then the one identified last, or the one
     whom a message names as its actor, up to the next message.
     """
     named = [event.user for event in events if isinstance(event, _Naming)]
@@ -42,7 +43,7 @@ _Naming = e.UserIdentified | e.IdentityMerged
 def _about(event: e.Event, talking: str, known: People, seen: People) -> People:
     kind = type(event)
     if kind in _OF_NOBODY:
-        return NOBODY
+        return NO_ONE
     if kind in OF_ALL:
         return seen
     if isinstance(event, e.IdentityMerged):

@@ -22,7 +22,7 @@ _RAW_JSON, APART = 1, 2  # msgpack extension types
 def _enc_hook(value: Any) -> Any:
     if isinstance(value, RawJson):
         return msgspec.msgpack.Ext(_RAW_JSON, value.json)
-    raise TypeError(f"a value of type {type(value).__name__} is no JSON value")
+    raise TypeError(f"a value of type {type(value).__name__} is not a JSON value")
 
 
 def ext_hook(code: int, data: memoryview) -> Any:

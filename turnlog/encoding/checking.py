@@ -82,7 +82,7 @@ def checked(conversation: str, events: Iterable[Event]) -> tuple[Event, ...]:
     except TypeError as error:
         if isinstance(events, Iterable):  # what a generator raises is its own affair
             raise
-        raise InvalidEvent(conversation, "events", f"{events!r:.80} is no list") from error
+        raise InvalidEvent(conversation, "events", f"{events!r:.80} is not a list") from error
     try:
         body = encode_events(listed)
         if not _are_made_of_json(listed) or _NON_FINITE.search(body):
@@ -176,7 +176,7 @@ def _check_sizes(conversation: str, events: Sequence[Event]) -> None:
 def _find_fault(conversation: str, events: Sequence[Event]) -> None:
     for event in events:
         if not isinstance(event, Event):
-            raise InvalidEvent(conversation, "events", f"{event!r:.80} is no event")
+            raise InvalidEvent(conversation, "events", f"{event!r:.80} is not an event")
         open_fields = _open_fields()[type(event)]
         for field in event.__struct_fields__:
             value = getattr(event, field)

@@ -17,7 +17,7 @@ def encode_name(conversation: str, salt: bytes) -> bytes:
 
 @lru_cache(4096)
 def decode_name(name: bytes) -> str:
-    """The conversation that a stream's name says. Raises Corrupt for what is no name."""
+    """The conversation that a stream's name says. Raises Corrupt for what is not a name."""
     return decode_salted(name)[1]
 
 

@@ -16,7 +16,7 @@ def is_id(id: Any) -> bool:
 
 
 def check_known(id: Any) -> None:
-    """Raise UnknownConversation for what is no text that could be looked up."""
+    """Raise UnknownConversation for what is not a text that could be looked up."""
     if not is_text(id):
         raise UnknownConversation(id)
 

@@ -91,7 +91,7 @@ def _missing(dialogue: Dialogue, state: State, past: Past) -> Sequence[Event]:
 
 
 def check_complete(dialogue: Dialogue) -> None:
-    """Raise FormatError for one of which events are gone: what is left is no conversation."""
+    """Raise FormatError for one of which events are gone: what is left is not a conversation."""
     for number, event in dialogue.numbered():
         if isinstance(event, EventErased):
             why = f"the content of event {number} is gone, with its origin or by an erasure"

@@ -69,7 +69,7 @@ class Condition:
         """text: terms joined by commas; one that contains a comma is put in double quotes.
 
         after and before hold against a conversation's first timestamp: each lies in one period.
-        Raises FormatError for what is no term.
+        Raises FormatError for what is not a term.
         """
         if text is not None and not is_text(text):
             raise _no_term(text)
@@ -103,7 +103,7 @@ class Condition:
 
 def _no_term(text: str) -> FormatError:
     hint = f" ({_QUOTES})" if '"' in text else ""
-    return FormatError(f"{text!r:.80} is no term of --where; there are {TERMS}{hint}")
+    return FormatError(f"{text!r:.80} is not a term of --where; known: {TERMS}{hint}")
 
 
 def _split(text: str) -> list[str]:

@@ -103,7 +103,7 @@ def _files(paths: Iterable[Path], reader: Callable[[Path], Codec | None]) -> Ite
             yield FoundFile(given, reader(given), in_folder=False)
             continue
         if not given.exists():
-            raise FormatError("there is no such file", file=str(given))
+            raise FormatError("file does not exist", file=str(given))
         in_folder = given.is_dir()
         for path in sorted(given.rglob("*")) if in_folder else [given]:
             if path.is_file():

@@ -283,7 +283,7 @@ class Turnlog(FollowedLog):
     def import_request(self, dialogue: Dialogue) -> Request:
         """A request for the writer that does what `import_dialogue` does."""
         if not isinstance(dialogue, Dialogue):
-            raise InvalidEvent("?", "dialogue", f"{dialogue!r:.80} is no Dialogue")
+            raise InvalidEvent("?", "dialogue", f"{dialogue!r:.80} is not a Dialogue")
         check_id(dialogue.name)
         self.erased_ids.check(dialogue)
         request = Request(

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from turnlog.domain.attachment import Attachment, digest_of
-from turnlog.domain.subjects import whoever
+from turnlog.domain.subjects import speaker
 from turnlog.errors import Corrupt, InvalidEvent
 from turnlog.storage.contents import cut, is_whole, opened
 from turnlog.storage.lookups import attachment_name, lookup_of, stream_secret
@@ -75,7 +75,7 @@ class Placing:
             raise LookupError("what stands apart is written in a transaction")
         secret = stream_secret(self._genesis.secret, owner)
         try:
-            about = conversation, whoever(user)
+            about = conversation, speaker(user)
             found = self._found(secret, self._bound(held, self._transaction), type, about)
         except Corrupt as error:
             raise _missing(conversation, held) from error
@@ -136,11 +136,11 @@ def attach(
 
     The file is put aside first, so that nobody changes what is stored under the name of what it
     was. In a life that has not begun the name is random, until the first commit copies it. user:
-    who talks in the conversation. Raises InvalidEvent for what is no binary file.
+    who talks in the conversation. Raises InvalidEvent for what is not a binary file.
     """
     _check_file(conversation, file)
     ahead = Ahead(recorder, conversation, life)
-    aside: Any  # what typeshed gives is no BinaryIO
+    aside: Any  # what typeshed gives is not a BinaryIO
     with SpooledTemporaryFile(_IN_MEMORY) as aside:
         copyfileobj(file, aside)
         aside.seek(0)
@@ -148,7 +148,7 @@ def attach(
         name = ahead.name(digest)
         attachment = Attachment((name or os.urandom(32)).hex(), length, type)
         aside.seek(0)
-        _store(recorder, attachment, aside, (conversation, whoever(user)))
+        _store(recorder, attachment, aside, (conversation, speaker(user)))
     ahead_of = conversation if name is None else None
     return attachment.opened_by(partial(ahead.opened, digest), digest, ahead_of)
 
@@ -156,7 +156,7 @@ def attach(
 def _check_file(conversation: str, file: Any) -> None:
     read = getattr(file, "read", None)
     if not callable(read) or not isinstance(read(0), bytes):
-        raise InvalidEvent(conversation, "file", f"{file!r:.60} is no binary file")
+        raise InvalidEvent(conversation, "file", f"{file!r:.60} is not a binary file")
 
 
 class Ahead:

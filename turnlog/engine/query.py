@@ -30,7 +30,7 @@ def matching(
     """The conversations that are meant, all of them without a filter, in order of id.
 
     search: as `turnlog.engine.search` has it. newest: the one that was recorded in last first, of
-    those whose newest row is below the position `before`. Raises FormatError for what is no term
+    those whose newest row is below the position `before`. Raises FormatError for what is not a term
     or no text.
     """
     holds = Condition(log, where)

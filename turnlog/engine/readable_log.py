@@ -153,7 +153,7 @@ class ReadableLog(ConversationApplication):
         """
         if not isinstance(name, str) or (projection := PROJECTIONS.get(name)) is None:
             known = ", ".join(sorted(PROJECTIONS))
-            raise OutOfRange(None, f"there is no view {name!r:.80}, but {known}")
+            raise OutOfRange(None, f"unknown view {name!r:.80}; known: {known}")
         if self.store.readonly:
             return LaggingView(self.store.reader, projection)
         catch_up(self.store, [projection])

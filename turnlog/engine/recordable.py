@@ -48,7 +48,7 @@ def check_recordable(conversation: str, state: State, events: Sequence[Event]) -
             raise InvalidEvent(conversation, kind, "is recorded by the log alone, of itself")
         if isinstance(event, ConversationDeleted):
             if state.event == 0 and number == 1:
-                raise InvalidEvent(conversation, kind, "there is no such conversation to delete")
+                raise InvalidEvent(conversation, kind, "does not exist, so it cannot be deleted")
             if number < len(events):
                 why = "nothing follows a deletion in the same commit"
                 raise InvalidEvent(conversation, kind, why)

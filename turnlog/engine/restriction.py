@@ -53,7 +53,7 @@ def _open_forks(log: Any, ids: Iterable[str]) -> Iterator[str]:
 
 
 def _state(log: Any, id: str) -> bool | None:
-    """Whether it is restricted; None where there is no such conversation."""
+    """Whether it is restricted; None where does not exist."""
     try:
         restricted: bool = log.head(id, restricted=True)[1].restricted
     except UnknownConversation:

@@ -28,7 +28,7 @@ def search(log: Turnlog, text: str) -> Choice:
     A text is a part of the id, of what was said, or of a slot that was set, in any case of letters;
     `slot:NAME=VALUE` and `slot:NAME` ask for a slot that had that value, or any, and `kind:TYPE`
     for an event of a type, or for `error`. What is redacted is not found. Raises FormatError for
-    what is no text, and for another kind.
+    what is not a text, and for another kind.
     """
     terms, view = _terms(text), log.view(SearchProjection.name)
 
@@ -44,7 +44,7 @@ def search(log: Turnlog, text: str) -> Choice:
 
 def _terms(text: str) -> list[Wanted]:
     if not is_text(text):
-        raise FormatError(f"{text!r:.80} is no text to search for")
+        raise FormatError(f"{text!r:.80} is not a text to search for")
     terms = [_WANTED[found[1]](found[2].strip().strip('"')) for found in _NAMED.finditer(text)]
     left = _NAMED.sub("", text)
     plain = (left.removeprefix(",") if terms else left).strip()
@@ -69,7 +69,7 @@ def _slot(wanted: str) -> Wanted:
 def _kind(wanted: str) -> Wanted:
     kind = wanted.casefold()
     if kind != FAILED and kind not in _TYPES:
-        raise FormatError(f"there is no kind {wanted!r:.80}, but {FAILED} and the types of events")
+        raise FormatError(f"unknown kind {wanted!r:.80}; known: {FAILED} and the types of events")
     return lambda id, pages: any(f"{MARK}{kind}{MARK}" in page.kinds for page in pages)
 
 

@@ -121,7 +121,7 @@ class StoredHistory:
         """The row that holds an event, which may be one of its origin. Raises OutOfRange."""
         row = self._rows.holding(event)
         if row is None:
-            raise OutOfRange(self._conversation, f"there is no event {event}")
+            raise OutOfRange(self._conversation, f"event {event} does not exist")
         return row
 
     def redactions(self) -> Redactions:
@@ -166,13 +166,13 @@ class StoredHistory:
         return state
 
     def _no_event(self, event: int, last: int) -> OutOfRange:
-        return OutOfRange(self._conversation, f"there is no event {event}, the last is {last}")
+        return OutOfRange(self._conversation, f"event {event} does not exist; the last is {last}")
 
     def state_at_version(self, version: int) -> State:
         """After the last event of a commit."""
         row = self._rows.row(version) if version > 0 else None
         if row is None:
-            why = f"there is no version {version}, the last is {self._rows.last_version()}"
+            why = f"version {version} does not exist; the last is {self._rows.last_version()}"
             raise OutOfRange(self._conversation, why)
         return self.state(row.commit(BARE).last_event)
 
@@ -186,7 +186,7 @@ class StoredHistory:
         state = self._folded(state, _upto_turn(turn - state.turn, tail))
         if state.turn != turn or state.event == 0:
             last = self.replay().turn
-            raise OutOfRange(self._conversation, f"there is no turn {turn}, the last is {last}")
+            raise OutOfRange(self._conversation, f"turn {turn} does not exist; the last is {last}")
         return state
 
     def _folded(self, state: State, events: Iterable[Event]) -> State:

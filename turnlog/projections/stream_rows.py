@@ -239,7 +239,7 @@ class StreamRows:
 
     @cached_property
     def origin(self) -> StreamRows | None:
-        """The rows that the first one goes on from, in another stream; None where it is no fork.
+        """The rows that the first one goes on from, in another stream; None where it is not a fork.
 
         Raises Corrupt where they are not there.
         """

@@ -98,7 +98,7 @@ class StoredView:
     def find(self, key: str, limit: int | None = None) -> list[Found]:
         """What a keyed read model has under a key of its own, newest first.
 
-        Raises OutOfRange for a limit that is no number of entries.
+        Raises OutOfRange for a limit that is not a number of entries.
         """
         check_count(None, "limit", limit)
         if not is_text(key):

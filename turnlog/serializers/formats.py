@@ -94,7 +94,7 @@ def codec(name: str, **options: Any) -> Codec:
     if (point := _plugins().get(name)) is not None:
         loaded: Codec = point.load()(**options)
         return loaded
-    raise FormatError(f"{name!r} is no format; there are {', '.join(names())}")
+    raise FormatError(f"{name!r} is not a format; known: {', '.join(names())}")
 
 
 def detect(path: Path, **options: Any) -> Codec | None:

@@ -48,7 +48,7 @@ class JsonlCodec(DocumentCodec):
     def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
         _check_version(member(value, "format", str))
         for field in value.keys() - _MEMBERS:
-            raise FormatError("is no member of a dialogue", field=field)
+            raise FormatError("is not a member of a dialogue", field=field)
         name = member(value, "conversation", str)
         events = tuple(_events(member(value, "events", list), name))
         first = {key: value[key] for key in ("first_event", "first_turn") if key in value}

@@ -35,7 +35,7 @@ class PromptfooCodec(Codec):
     """A test for each answer that may be learnt: `{"vars": {"messages": "[…]"}, "assert": […]}`.
 
     `messages` is the JSON of the chat before the answer, for the prompt `{{messages}}`. Texts of
-    the conversation are no templates: promptfoo gives them to the model as they were said.
+    the conversation are not templates: promptfoo gives them to the model as they were said.
     """
 
     name = "promptfoo"

@@ -133,7 +133,7 @@ def announce(settings: Settings, port: int) -> None:
     print(f"chat     {base}/\ninspect  {base}/inspect{token}", flush=True)
     if settings.bot is None:
         logging.getLogger(__name__).warning(
-            "there is no bot: messages are recorded, and nobody answers (--bot)"
+            "no bot: messages are recorded but not answered; name a bot with --bot"
         )
     if settings.client_ids:
         logging.getLogger(__name__).warning(

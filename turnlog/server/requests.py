@@ -27,7 +27,7 @@ async def read(request: Json, kind: type[Any]) -> Any:
 
 
 async def check_empty(request: Json) -> None:
-    """Refuse a body that is no JSON object where nothing is asked for."""
+    """Refuse a body that is not a JSON object where nothing is asked for."""
     if await request.body():
         await read(request, dict)
 

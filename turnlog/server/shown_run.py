@@ -19,7 +19,7 @@ SHOWN = 500
 
 
 class ShownRun:
-    """The file is read again when it changes. Raises FormatError for what is no run.
+    """The file is read again when it changes. Raises FormatError for what is not a run.
 
     A group is named by the digest of its key: the key may hold words.
     """

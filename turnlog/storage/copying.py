@@ -46,7 +46,7 @@ class Copied(msgspec.Struct, frozen=True):
 def backup(source: Recorder, path: Path) -> Copied:
     """Write the log as it stands at this moment to a SQLite file, while it goes on being written.
 
-    The file is there whole or not at all; what is no regular file is written through. Raises
+    The file is there whole or not at all; what is not a regular file is written through. Raises
     StorageError where there is a file already.
     """
     if is_stream(path):
@@ -61,7 +61,7 @@ def backup(source: Recorder, path: Path) -> Copied:
 
 
 def _streamed(source: Recorder, path: Path) -> Copied:
-    """A backup made aside, then copied into what is no file."""
+    """A backup made aside, then copied into what is not a file."""
     with PrivateFolder() as folder:
         aside = Path(folder) / "backup.db"
         copied = backup(source, aside)
@@ -106,7 +106,7 @@ def _mark_end(target: Recorder) -> None:
 def opened(path: Path) -> Iterator[Recorder]:
     """A SQLite log to be read. Raises StorageError where there is none."""
     if not path.is_file():
-        raise StorageError(f"{path}: there is no such file")
+        raise StorageError(f"{path}: file does not exist")
     source = ReadonlySqliteRecorder(str(path))
     try:
         yield source

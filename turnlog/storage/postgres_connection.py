@@ -111,7 +111,7 @@ def conninfo(url: str, timeout: float, *, pooled: bool = False) -> str:
     except psycopg.ProgrammingError as error:
         why = _line(error)
         if "@" in why:  # what it quotes is the end of a password
-            why = "it is no URL as libpq reads it: in a password, : / ? # [ ] @ are %-encoded"
+            why = "it is not a URL as libpq reads it: in a password, : / ? # [ ] @ are %-encoded"
         raise StorageError(f"{without_password(url)!r}: {why}") from error
     wait = max(2, round(timeout))
     if pooled:

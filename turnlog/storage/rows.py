@@ -333,7 +333,7 @@ def check_nothing(kind: type[Stored], found: Sequence[Sequence[Any]]) -> None:
 
 
 def readable(text: bytes) -> Any:
-    """Text as stored; as bytes where it is no UTF-8."""
+    """Text as stored; as bytes where it is not UTF-8."""
     try:
         return text.decode()
     except UnicodeDecodeError:

@@ -28,7 +28,7 @@ def recorder(url: str, *, create: bool = True, readonly: bool = False) -> Record
     and nothing of the log changes.
     """
     if not is_text(url) or "\0" in url:
-        raise StorageError(f"{url!r:.80} is no database URL")
+        raise StorageError(f"{url!r:.80} is not a database URL")
     opened = _opened(url, create=create, readonly=readonly)
     opened.address = url
     return opened
@@ -53,7 +53,7 @@ def _opened(url: str, *, create: bool, readonly: bool) -> Recorder:
     if parts.scheme in ("postgresql", "postgres"):
         return _postgres(url, create=create and not readonly, readonly=readonly)
     understood = "sqlite:///FILE, postgresql://… or memory: are understood"
-    raise StorageError(f"{without_password(url)!r} is no database URL: {understood}")
+    raise StorageError(f"{without_password(url)!r} is not a database URL: {understood}")
 
 
 def _wrong(url: str, why: str) -> StorageError:
@@ -84,7 +84,7 @@ def _seconds(url: str, text: str) -> float:
         seconds = float(text)
     except ValueError as error:
         raise StorageError(
-            f"{without_password(url)!r}: timeout={text} is no number of seconds"
+            f"{without_password(url)!r}: timeout={text} is not a number of seconds"
         ) from error
     if not 0 <= seconds <= LONGEST_TIMEOUT:
         raise StorageError(

@@ -176,7 +176,7 @@ def _read(action: Mapping[str, Any]) -> _AssistantMessage:
     try:
         return msgspec.convert(action, _AssistantMessage)
     except msgspec.ValidationError as error:
-        raise FormatError(f"is no assistant's message: {error}", field="step") from error
+        raise FormatError(f"is not an assistant's message: {error}", field="step") from error
 
 
 def _goal(turns: Iterable[RecordedTurn], slots: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ VERSION = 1
 
 
 def place(out: Path, *, folder: bool) -> Path | None:
-    """Where the manifest of an export stands; nowhere beside what is no file."""
+    """Where the manifest of an export stands; nowhere beside what is not a file."""
     if is_stream(out):
         return None
     return out / NAME if folder else out.with_name(f"{out.name}.{NAME}")
@@ -207,17 +207,17 @@ class ManifestWriter:
 
 
 def read(path: Path) -> Manifest:
-    """Raises FormatError for what is no manifest, or one that a newer version wrote."""
+    """Raises FormatError for what is not a manifest, or one that a newer version wrote."""
     try:
         manifest = msgspec.json.decode(path.read_bytes().removeprefix(BOM_UTF8), type=Manifest)
     except OSError as error:
         raise FormatError(error.strerror or str(error), file=str(path)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"is no manifest of an export: {error}", file=str(path)) from error
+        raise FormatError(f"is not a manifest of an export: {error}", file=str(path)) from error
     if manifest.manifest != VERSION:
         why = f"{manifest.manifest} was written by a newer version; this one reads {VERSION}"
         raise FormatError(why, file=str(path), field="manifest")
     for name in (*manifest.files, *manifest.card):
         if Path(name).name != name:
-            raise FormatError(f"{name!r} is no file beside it", file=str(path), field="files")
+            raise FormatError(f"{name!r} is not a file beside it", file=str(path), field="files")
     return manifest

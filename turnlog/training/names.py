@@ -71,7 +71,7 @@ class ExportedNames:
 def read(log: Turnlog, path: Path) -> Manifest:
     """A manifest with the ids that the log has, whatever it calls them.
 
-    Raises FormatError for what is no manifest, or one that a newer version wrote.
+    Raises FormatError for what is not a manifest, or one that a newer version wrote.
     """
     noted = manifest.read(path)
     return ExportedNames(log, pseudonyms=noted.options.pseudonyms).inside(noted)

@@ -120,7 +120,7 @@ class Path:
             node, end = tree.after(node, said), last
 
     def _between(self, end: int, first: int) -> bytes:
-        """What decides about an answer and is no message: tools, and that messages are left out."""
+        """What affects an answer besides messages: tools, and omitted messages."""
         tools = [x for x in self.seen.events[end:first] if isinstance(x, e.SystemInstructed)]
         begin = self.seen.numbers[end - 1] if end else 0
         gone = [n for n in self._gone if begin < n < self.seen.numbers[first]]

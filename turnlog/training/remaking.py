@@ -36,7 +36,7 @@ def without(
 
     What the log does not give any more, as it was erased, deleted or redacted since, is left out
     as well. out: None for a place beside the old one. Raises UnknownPerson, or FormatError for what
-    is no manifest of this log's.
+    is not a manifest of this log's.
     """
     noted = read(log, path)
     pins = Pins(noted, Revoked(log, person), manifest=sha256_of(path))

@@ -83,7 +83,7 @@ def _rated(different: Iterable[PathAnswer], given: Ratings) -> Iterator[Claim]:
 def taken_over(paths: Iterable[Path]) -> Iterator[Claim]:
     """A person took over after the bot's answer and answered the same message.
 
-    A bot that hands over itself says so; that is no bad answer.
+    A bot that hands over itself says so; that is not a bad answer.
     """
     for path in paths:
         for at in range(1, len(path.messages)):

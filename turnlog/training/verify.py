@@ -36,7 +36,7 @@ def verify(
 ) -> Iterator[Finding]:
     """What does not follow from the log any more, or is not what was written.
 
-    Raises FormatError for what is no manifest.
+    Raises FormatError for what is not a manifest.
     """
     noted = read(log, path)
     yield from _files(noted, path.parent)

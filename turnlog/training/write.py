@@ -90,7 +90,7 @@ def export(
 def _check_position(log: Turnlog, position: int) -> None:
     last = log.store.reader.last_position()
     if not 0 <= position <= last:
-        why = f"there is no position {position}, the last is {last}"
+        why = f"position {position} does not exist; the last is {last}"
         raise FormatError(why, field="--at-position")
 
 

@@ -130,7 +130,7 @@ def test_a_long_value_is_cut_and_whole_when_asked_for(server: Server) -> None:
         assert other["slots"] == {"many": many}
         beyond = http.get("/inspect/api/event", params={**asked, "event": 3})
         assert beyond.status_code == 404
-        assert "there is no event 3, the last is 2" in beyond.text
+        assert "event 3 does not exist; the last is 2" in beyond.text
 
 
 def test_a_turn_is_found_and_one_beyond_the_end_is_the_end(server: Server) -> None:

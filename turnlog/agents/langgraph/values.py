@@ -1,7 +1,7 @@
 """Any value that LangGraph keeps as JSON, and back, by way of LangGraph's own serializer.
 
 What JSON has no word for is an object whose key `$` says what it is: `b` bytes, `a` a bytearray,
-`f` a number that is not finite, `m` a mapping whose keys are no plain texts, `x` an extension of
+`f` a number that is not finite, `m` a mapping whose keys are not plain texts, `x` an extension of
 LangGraph's msgpack, unpacked so that its words can be found, or the name of a message's type.
 """
 

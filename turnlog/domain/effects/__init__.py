@@ -1,1 +1,1 @@
-"""What each event does to a state, by what it is about."""
+"""What each event does to a state, by subject."""

@@ -1,4 +1,4 @@
-"""Actions, slots, loops and flows: what their events do to a state."""
+"""The effects of actions, slots, loops and flows."""
 
 from __future__ import annotations
 

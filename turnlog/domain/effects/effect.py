@@ -1,4 +1,6 @@
-"""A table of effects: each function writes one event's into a state that nobody else holds."""
+"""A table of effects: each function writes one event's effect into a state that no one else
+uses.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages, and what changes them: what their events do to a state."""
+"""The effects of messages, and of events that change messages."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _message_redacted(state: State, event: e.MessageRedacted) -> None:
 
 
 def rewrite(context: Context, event: Rewrite) -> None:
-    """Give the latest messages what an edit or a redaction leaves of them."""
+    """Give the latest messages the words that an edit or a redaction leaves."""
     if isinstance(event, e.MessageRedacted):
         _redact(context, event)
         return

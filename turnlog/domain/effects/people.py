@@ -1,4 +1,4 @@
-"""People and keeping: what their events do to a state."""
+"""The effects of events about people, and about keeping and erasing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _lifted(state: State, event: e.RestrictionLifted) -> None:
 
 
 def _deleted(state: State, event: e.ConversationDeleted) -> None:
-    """Nothing of what was said is left in a state; the counts are."""
+    """Remove from a state everything that was said; the counts stay."""
     line = state.lineage
     lineage = Lineage(origin=line.origin, shared=line.shared, turns=line.turns, trial=line.trial)
     bare = State(
@@ -56,14 +56,14 @@ def _deleted(state: State, event: e.ConversationDeleted) -> None:
 
 
 def _erased(state: State, event: e.EventErased) -> None:
-    """Of what was dropped only that it was there counts."""
+    """Of an erased event, only its place counts."""
     opens_turn = event.was == e.UserUttered.__name__
     state.turn += opens_turn
     state.context.turn += opens_turn
 
 
 def _origin_deleted(state: State, event: e.OriginDeleted) -> None:
-    """Of what was shared with the origin only the counts are left."""
+    """Of the part shared with the origin, only the counts stay."""
     state.redacted = True
     for name in (*OF_PEOPLE, *IN_CONTEXT):
         if name not in event.fields:
@@ -77,10 +77,10 @@ def _origin_deleted(state: State, event: e.OriginDeleted) -> None:
 
 
 OF_PEOPLE = ("thread", "channel", "user", "identities", "handover")
-"""Of a state, what may come from a past that is hidden."""
+"""The part of a state that may come from a hidden past."""
 
 IN_CONTEXT = ("latest_message", "latest_bot_message", "latest_action", "loop", "stack")
-"""The same of its context."""
+"""The same for its context."""
 
 
 EFFECTS: Effects = {

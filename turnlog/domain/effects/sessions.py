@@ -1,4 +1,4 @@
-"""Declarations and sessions: what their events do to a state."""
+"""The effects of declarations and sessions."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def _slots_declared(state: State, event: e.SlotsDeclared) -> None:
     names = dict.fromkeys((slot.name for slot in event.slots), state.event)
     state.declared_in = {**state.declared_in, **names}
     for name in names:
-        slot = state.declared[name]  # the last, where one is declared twice
+        slot = state.declared[name]  # if a slot is declared twice, the last declaration counts
         if slot.initial is not None:
             _begin(state, name, slot.coerce(slot.initial))
 
 
 def _begin(state: State, name: str, value: Any) -> None:
-    """Give a slot its initial value, unless it has one."""
+    """Give a slot its initial value, unless it has a value."""
     note_touched(state, (name,))
     if name not in state.context.slots:
         state.context.slots[name] = value
@@ -47,7 +47,7 @@ def _conversation_restarted(state: State, event: e.ConversationRestarted) -> Non
 
 
 def _fresh(state: State, followup: str, *, carry_over: bool = False) -> Context:
-    """carry_over: of the slots' values; else they begin anew."""
+    """carry_over: keep the slots' values; otherwise they return to their initial ones."""
     before = state.context
     slots = dict(before.slots) if carry_over else state.initial_slots
     since = dict(before.since) if carry_over else give(state, slots)

@@ -1,4 +1,4 @@
-"""Which event gave each slot its value: noted where slots change, so that nobody has to look."""
+"""Which event gave each slot its value, noted whenever a slot changes."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from turnlog.domain.values import same
 
 
 def note(state: State, name: str) -> None:
-    """The newest event gave a slot its value, or took it away."""
+    """The newest event gave a slot its value or removed it."""
     state.context.since[name] = state.event
     note_touched(state, (name,))
 
 
 def note_touched(state: State, names: Iterable[str]) -> None:
-    """The newest event meant these slots, whatever their values were."""
+    """The newest event was about these slots, whatever their values."""
     for name in names:
         _, went_back = state.touched.get(name, (0, 0))
         state.touched[name] = state.event, went_back
 
 
 def note_going_back(state: State, to: int) -> None:
-    """The newest event goes back to another: what was done to slots in between no longer counts."""
+    """The newest event returns to another: changes to slots in between no longer count."""
     for name, numbers in state.touched.items():
         if max(numbers) > to:
             state.touched[name] = numbers[0], state.event
 
 
 def give(state: State, slots: dict[str, Any]) -> dict[str, int]:
-    """What `since` is where the newest event gives all slots other values."""
+    """`since` after the newest event gave all slots other values."""
     held = state.context.slots
     note_touched(state, [*state.touched, *slots])
     changed = [n for n in {**held, **slots} if not same(held.get(n), slots.get(n))]

@@ -1,4 +1,4 @@
-"""Session threads: what their events do to a state."""
+"""The effects of session threads."""
 
 from __future__ import annotations
 

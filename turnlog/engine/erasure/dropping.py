@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from turnlog.domain.commit import Commit
 from turnlog.domain.events import ContentErased, HistoryContinued, UserUttered
 from turnlog.domain.streams import is_conversation
-from turnlog.domain.subjects import NOBODY, About
+from turnlog.domain.subjects import NO_ONE, About
 from turnlog.encoding.apart import BARE
 from turnlog.encoding.dropping import dropped
 from turnlog.encoding.rows import SALT_BYTES, TAGS, columns, decode_skeleton, is_commit
@@ -145,7 +145,7 @@ class Dropping:
             position, stream.stream, commit.version, made.topic, last.digest(), made.skeleton, b"",
             made.parts, stream.owner, stream.name, stream.life,
         )  # fmt: skip
-        row.about = About(stream.conversation, [NOBODY], NOBODY)
+        row.about = About(stream.conversation, [NO_ONE], NO_ONE)
         self._transaction.append([row])
 
     def _is_newest(self, stream: Stream) -> bool:

@@ -70,7 +70,7 @@ def release(log: Any, id: str | None, person: str | None, reason: str, actor: st
     check_words(filter(None, (id, person)), reason, actor)
     streams, ids = _named(log, id, person)
     if not (found := _found(log, [*streams, *ids])):
-        raise Held(f"there is no hold on {id if person is None else person!r}")
+        raise Held(f"no hold on {id if person is None else person!r}")
     record(log, HoldReleased(reason, streams, ids, actor=actor))
     return found
 

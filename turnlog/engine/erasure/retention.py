@@ -28,7 +28,7 @@ def read_rules(text: str, file: str) -> tuple[RetentionRule, ...]:
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise FormatError(f"is no TOML: {error}", file=file) from error
+        raise FormatError(f"is not TOML: {error}", file=file) from error
     tables = content.pop("rules", None)
     if content or not isinstance(tables, list) or not tables:
         raise FormatError("has no [[rules]], or something beside them", file=file)
@@ -41,7 +41,7 @@ def read_rules(text: str, file: str) -> tuple[RetentionRule, ...]:
 def _rule(table: Any, number: int, file: str) -> RetentionRule:
     where = f"rule {number}"
     if not isinstance(table, dict):
-        raise FormatError(f"{where} is no table", file=file)
+        raise FormatError(f"{where} is not a table", file=file)
     if strange := ", ".join(sorted(table.keys() - _FIELDS)):
         known = ", ".join(sorted(_FIELDS))
         raise FormatError(f"{where}: {strange} is not known; there are {known}", file=file)
@@ -62,7 +62,8 @@ def _rule(table: Any, number: int, file: str) -> RetentionRule:
 def _seconds(text: str, where: str, file: str) -> float:
     if (span := _SPAN.fullmatch(text)) is None:
         raise FormatError(
-            f"{where}: {text!r} is no span; write hours, days or weeks: 12h, 183d, 26w", file=file
+            f"{where}: {text!r} is not a span; write hours, days or weeks: 12h, 183d, 26w",
+            file=file,
         )
     return int(span[1]) * _UNITS[span[2]]
 

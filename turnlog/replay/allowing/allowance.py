@@ -141,11 +141,11 @@ def folded(text: str) -> str:
 
 
 def check_mask(mask: str) -> None:
-    """Raises FormatError for what is no regular expression."""
+    """Raises FormatError for what is not a regular expression."""
     try:
         re.compile(mask)
     except re.error as error:
-        raise FormatError(f"{mask!r} is no regular expression: {error}") from error
+        raise FormatError(f"{mask!r} is not a regular expression: {error}") from error
 
 
 def _without_titles(value: Any) -> Any:

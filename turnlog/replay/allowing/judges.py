@@ -17,7 +17,7 @@ Judge = Callable[[Any, Any], bool]
 def judge(name: str) -> Judge:
     """The judge of a name `module:function`, its module found on the path or in this folder.
 
-    Raises JudgeError, also when it is called, where it raises or its verdict is no bool.
+    Raises JudgeError, also when it is called, where it raises or its verdict is not a bool.
     """
     given = _loaded(name)
 

@@ -73,7 +73,7 @@ _PLAIN = re.compile(r"\d+([.,]\d+)?")
 
 
 def _read(text: str, grouped: re.Pattern[str]) -> Decimal | None:
-    """grouped: how thousands are divided. None for `1.5.2`, which is no number."""
+    """grouped: how thousands are divided. None for `1.5.2`, which is not a number."""
     if grouped.fullmatch(text):
         text = text.translate({ord("," if grouped is _COMMAS else "."): None})
     elif not _PLAIN.fullmatch(text):

@@ -63,7 +63,7 @@ def differences(
 ) -> Iterator[Difference]:
     """All differences between the recorded answer and the bot's.
 
-    state: the one on top of which both were given: what changes nothing of it is no difference.
+    state: the one on top of which both were given: what changes nothing of it is not a difference.
     """
     answer = [(0, event) for event in actual]
     if says_the_same(recorded, answer):

@@ -1,4 +1,4 @@
-"""What of an answer changes anything: a slot that is set to what it holds is no difference."""
+"""What of an answer changes anything: a slot that is set to what it holds is not a difference."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class Worker:
         assert self._process.stdout is not None
         try:
             reply = _read(self._process.stdout)
-        except Exception as error:  # bytes that are no reply may raise anything
+        except Exception as error:  # bytes that are not reply may raise anything
             if isinstance(error, EOFError) or self._has_ended():
                 raise BotError(self._ended(waiting)) from error
             self._process.kill()

@@ -139,7 +139,7 @@ def append(path: Path, entry: Acceptance) -> None:
     Raises FormatError, and leaves the file as it is, where it is no such list or cannot be written.
     """
     if is_stream(path):
-        raise FormatError("is no file that can be added to", file=str(path))
+        raise FormatError("is not a file that can be added to", file=str(path))
     try:
         before = path.read_bytes() if path.exists() else b""
         added = _block(entry, before).encode()

@@ -92,7 +92,7 @@ class _Reading:
 
 def _head(kind: Any, value: dict[str, Any]) -> RunHead:
     if kind != "run":
-        raise ValueError("is no run of a replay, which `turnlog replay --out` writes")
+        raise ValueError("is not a run of a replay, which `turnlog replay --out` writes")
     if value.get("format") != FORMAT:
         made = value.get("format")
         raise ValueError(f"the run's format is {made!r}, and this turnlog reads {FORMAT!r}")

@@ -38,7 +38,7 @@ def personal_words(id: str, events: Iterable[e.Event]) -> set[str]:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """The scalars in a value; keys are no values."""
+    """The scalars in a value; keys are not values."""
     return (leaf for leaf in hidden_values.leaves(value) if not isinstance(leaf, list | tuple))
 
 

@@ -88,7 +88,9 @@ def _first(
         if turn.turn.number == number or (number is None and turn.turn.first_event >= edit):
             return turn
     wanted = f"message behind event {edit}" if number is None else f"turn {number}"
-    raise OutOfRange(conversation.id, f"there is no {wanted}; the last turn is {conversation.turn}")
+    raise OutOfRange(
+        conversation.id, f"{wanted} does not exist; the last turn is {conversation.turn}"
+    )
 
 
 def _edited(
@@ -99,7 +101,9 @@ def _edited(
 ) -> e.Event:
     """A recorded event with other fields."""
     if (event := events.get(number)) is None:
-        raise OutOfRange(conversation.id, f"there is no event {number}, the last is {len(events)}")
+        raise OutOfRange(
+            conversation.id, f"event {number} does not exist; the last is {len(events)}"
+        )
     if conversation.hides(number):
         raise ConversationError(conversation.id, f"event {number} was redacted")
     plain, strays = to_plain(event), list[str]()

@@ -48,7 +48,7 @@ class AtifCodec(DocumentCodec):
         version = member(value, "schema_version", str)
         found = _VERSION.match(version)
         if found is None or found[1] != "1":
-            raise FormatError(f"{version!r:.60} is no version 1 of ATIF", field="schema_version")
+            raise FormatError(f"{version!r:.60} is not a version 1 of ATIF", field="schema_version")
         ids = (value.get(field) for field in self.id_fields)
         name = next((id for id in ids if isinstance(id, str) and id), None)
         return Dialogue(name or f"{path.name}:{element.line}", tuple(events_of(value)))

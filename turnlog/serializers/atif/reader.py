@@ -34,7 +34,7 @@ _RESULT = frozenset(("source_call_id", "content", "extra"))
 
 
 def events_of(value: Mapping[str, Any]) -> Iterator[e.Event]:
-    """Raises FormatError, naming the field, for what is no trajectory."""
+    """Raises FormatError, naming the field, for what is not a trajectory."""
     recording = Recording()
     for event in _beside(value):
         recording.pass_over(1)
@@ -84,7 +84,7 @@ def _seconds(time: Any) -> float:
     try:
         read = datetime.fromisoformat(time)
     except (TypeError, ValueError) as error:
-        raise FormatError(f"{time!r:.60} is no time", field="timestamp") from error
+        raise FormatError(f"{time!r:.60} is not a time", field="timestamp") from error
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 

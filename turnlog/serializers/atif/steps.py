@@ -111,7 +111,9 @@ class Steps:
     ) -> dict[str, Any]:
         given = call_arguments(call)
         if not isinstance(given, dict):
-            raise FormatError(f"arguments of {call.name!r} are no JSON object", field="tool_calls")
+            raise FormatError(
+                f"arguments of {call.name!r} are not a JSON object", field="tool_calls"
+            )
         self._made[call.id] = step
         written = {"tool_call_id": call.id, "function_name": call.name, "arguments": given}
         return written | ({"extra": extras[call.id]} if call.id in extras else {})
@@ -139,7 +141,7 @@ class Steps:
             return content
         if isinstance(content, list) and content and all(map(_is_content, content)):
             return content
-        self.lost["result that is no text"] += 1
+        self.lost["result that is not a text"] += 1
         return dumps(content).decode()
 
 

@@ -131,7 +131,7 @@ class Metadata:
 
 
 def is_unset(value: Any) -> bool:
-    """Whether this is no value but a way to say that there is none."""
+    """Whether this is not a value but a way to say that there is none."""
     return value is None or value == [] or value in UNSET
 
 

@@ -65,10 +65,10 @@ class NaifCodec(Codec):
             line = source.count(b"\n", 0, error.start) + 1
             raise FormatError(f"is not UTF-8: {error.reason}", file=str(path), line=line) from error
         except json.JSONDecodeError as error:
-            why = f"is no JSON: {error.msg}, column {error.colno}"
+            why = f"is not JSON: {error.msg}, column {error.colno}"
             raise FormatError(why, file=str(path), line=error.lineno) from error
         if not isinstance(sessions, dict):
-            raise FormatError("is no object of sessions", file=str(path))
+            raise FormatError("is not an object of sessions", file=str(path))
         return sessions
 
     def _dialogue(self, key: str, entry: Any, index: int) -> Dialogue:

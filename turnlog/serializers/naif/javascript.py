@@ -36,7 +36,7 @@ def _number(text: str) -> int | float | None:
 
 
 def _constant(name: str) -> Any:
-    raise json.JSONDecodeError(f"{name} is no JSON", name, 0)
+    raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
 
 
 _decoder = json.JSONDecoder(parse_int=_number, parse_float=_number, parse_constant=_constant)
@@ -67,7 +67,7 @@ def stringify(value: Any, indent: str | None = None, outer: str = "") -> str:
             inner = outer if indent is None else outer + indent
             items = [stringify(item, indent, inner) for item in value]
             return _bracketed("[]", items, indent, outer)
-    raise TypeError(f"a value of type {type(value).__name__} is no JSON value")
+    raise TypeError(f"a value of type {type(value).__name__} is not a JSON value")
 
 
 def _bracketed(brackets: str, items: list[str], indent: str | None, outer: str) -> str:

@@ -41,7 +41,7 @@ def _is_words(message: Mapping[str, Any]) -> bool:
 def roles(content: Content) -> Iterator[MessageFault]:
     for index, message in enumerate(content["messages"]):
         if message.get("role") not in ROLES:
-            yield index, f"messages[{index}].role", f"{message.get('role')!r:.60} is no role"
+            yield index, f"messages[{index}].role", f"{message.get('role')!r:.60} is not a role"
 
 
 def somebody_answers(content: Content) -> Iterator[MessageFault]:
@@ -109,7 +109,7 @@ def tools(content: Content) -> Iterator[MessageFault]:
         return
     names = [_name(tool) for tool in declared]
     if None in names:
-        yield 0, f"tools[{names.index(None)}]", "is no function with a name"
+        yield 0, f"tools[{names.index(None)}]", "is not a function with a name"
     for index, field, function in _functions(content):
         name = function.get("name")
         if name not in names:
@@ -128,7 +128,7 @@ def parameters(content: Content) -> Iterator[MessageFault]:
         if _name(tool) is not None:
             held = tool["function"].get("parameters", {})
             if not isinstance(held, dict):
-                yield 0, f"tools[{at}].function.parameters", f"{held!r:.60} is no schema"
+                yield 0, f"tools[{at}].function.parameters", f"{held!r:.60} is not a schema"
 
 
 def call_ids(content: Content) -> Iterator[MessageFault]:
@@ -137,7 +137,7 @@ def call_ids(content: Content) -> Iterator[MessageFault]:
         if not (calls := message.get("tool_calls")):
             continue
         if message.get("role") != "assistant":
-            yield index, f"messages[{index}].tool_calls", "is no member of this role"
+            yield index, f"messages[{index}].tool_calls", "is not a member of this role"
         seen: set[str] = set()
         for at, call in enumerate(calls):
             if call.get("id") in seen:
@@ -154,7 +154,7 @@ def arguments(content: Content) -> Iterator[MessageFault]:
     for index, field, function in _functions(content):
         held = function.get("arguments")
         if not isinstance(_parsed(held) if isinstance(held, str) else held, dict):
-            yield index, f"{field}.arguments", f"{held!r:.60} is no JSON object"
+            yield index, f"{field}.arguments", f"{held!r:.60} is not a JSON object"
 
 
 def answers(content: Content) -> Iterator[MessageFault]:

@@ -99,7 +99,7 @@ def _seconds(time: Any) -> float:
     try:
         read = datetime.fromisoformat(time)
     except (TypeError, ValueError) as error:
-        raise FormatError(f"{time!r:.60} is no time", field="timestamp") from error
+        raise FormatError(f"{time!r:.60} is not a time", field="timestamp") from error
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
 
 

@@ -32,7 +32,7 @@ THOUGHTS = frozenset(("thinking", "redacted_thinking", "reasoning"))
 
 
 def kind_of(part: Any) -> str | None:
-    """Its type; None where it does not say, and "" where it is no part at all."""
+    """Its type; None where it does not say, and "" where it is not a part at all."""
     kind = part.get("type") if isinstance(part, dict) else ""
     return kind if kind is None or isinstance(kind, str) else ""
 
@@ -41,10 +41,10 @@ def why_not(role: Any, part: Any) -> str | None:
     """Why a part cannot stand in a message of that role; None where it can."""
     kind = part.get("type") if isinstance(part, dict) else None
     if not isinstance(kind, str):
-        return f"{part!r:.60} is no part"
+        return f"{part!r:.60} is not a part"
     if kind not in KINDS.get(role, ()):
-        return f"{kind!r:.60} is no part of a message of the role {role!r:.30}"
-    return None if _is_whole(kind, part) else f"{part!r:.60} is no whole part"
+        return f"{kind!r:.60} is not a part of a message of the role {role!r:.30}"
+    return None if _is_whole(kind, part) else f"{part!r:.60} is not a whole part"
 
 
 def _is_whole(kind: str, part: Mapping[str, Any]) -> bool:

@@ -72,7 +72,7 @@ def _content(message: Message, lost: Counter[str]) -> str | list[Any] | None:
 
 
 def _source(message: Message) -> list[Any]:
-    """The parts as OpenAI's API had them; what is no list of parts is no part either."""
+    """The parts as OpenAI's API had them; what is not a list of parts is not a part either."""
     held = message.metadata.get("content", [])
     return held if isinstance(held, list) else [held]
 
@@ -133,7 +133,7 @@ def _result(message: Message, first: e.Event, lost: Counter[str]) -> dict[str, A
     written = {"role": "tool", "tool_call_id": result.call_id, "name": result.name}
     held = {name: value for name, value in written.items() if value is not None}
     content, is_text = _result_text(result.content)
-    lost["result that is no text"] += not is_text
+    lost["result that is not a text"] += not is_text
     held["content"] = content
     _count_members(message, first, held, lost)
     return held

@@ -56,7 +56,7 @@ def _written(message: Message, first: e.Event, lost: Counter[str]) -> dict[str, 
             return None
     elif isinstance(first, e.ToolReturned) and message.role == "tool":
         written["role"] = (first.extra or {}).get("role", "tool")
-        lost["result that is no text"] += written["content"] is not first.result
+        lost["result that is not a text"] += written["content"] is not first.result
     calls = written.pop("tool_calls", None)
     if calls or FUNCTION_CALL in written:
         _give_arguments(written, calls or ())
@@ -86,7 +86,7 @@ def _placeless(message: Message) -> list[Part]:
 def data_alone(first: Utterance, written: dict[str, Any], lost: Counter[str]) -> bool:
     """Whether an utterance has nothing but data beyond its content, which is counted.
 
-    An image and no text is no message here, but no fault either.
+    An image and no text is not a message here, but no fault either.
     """
     data = {key: held for key, held in (first.data or {}).items() if held is not None}
     beyond = [key for key in data if key != "content" or not isinstance(data[key], list)]

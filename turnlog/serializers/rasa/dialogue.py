@@ -61,7 +61,7 @@ class RasaDialogueCodec(RasaCodec):
         document = Pickled(value, _CLASSES)
         plain = document.restored()
         if not isinstance(plain, dict) or not str(plain.get(OBJECT)).endswith(".Dialogue"):
-            raise FormatError("is no Dialogue", file=place.file, line=place.line)
+            raise FormatError("is not a Dialogue", file=place.file, line=place.line)
         name, objects = plain.get("name"), plain.get("events")
         sources = [_source(item) for item in objects] if isinstance(objects, list) else objects
         whole = self.dialogue(name, sources, place)
@@ -74,7 +74,7 @@ class RasaDialogueCodec(RasaCodec):
         dialogue = self.last_turns(dialogue)
         prefix = self.options.get("prefix") or PREFIXES[0]
         if prefix not in PREFIXES:
-            why = f"{prefix!r} is no prefix; there are {', '.join(PREFIXES)}"
+            why = f"{prefix!r} is not a prefix; known: {', '.join(PREFIXES)}"
             raise FormatError(why, field="prefix")
         lost = Counter[str]()
         pickled = _pickle(dialogue, prefix, lost)

@@ -56,7 +56,7 @@ def _loaded(file: Path) -> dict[str, Any]:
         why = " ".join(str(error).split())
         raise FormatError(f"cannot be read: {why}", file=str(file)) from error
     if not isinstance(loaded, dict):
-        raise FormatError("is no Rasa domain", file=str(file))
+        raise FormatError("is not a Rasa domain", file=str(file))
     return loaded
 
 

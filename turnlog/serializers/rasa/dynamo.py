@@ -35,11 +35,11 @@ class RasaDynamoCodec(RasaCodec):
 
     def _item(self, item: Any, place: Place) -> Dialogue:
         if not isinstance(item, dict) or not {"sender_id", "events"} <= item.keys():
-            raise FormatError("is no tracker's item", file=place.file, line=place.line)
+            raise FormatError("is not a tracker's item", file=place.file, line=place.line)
         try:
             held = {name: _value(item[name]) for name in ("sender_id", "events")}
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            why = f"is no value as DynamoDB writes one: {error!r:.80}"
+            why = f"is not a value as DynamoDB writes one: {error!r:.80}"
             raise FormatError(why, file=place.file, line=place.line) from error
         return self.dialogue(held["sender_id"], held["events"], place)
 

@@ -198,14 +198,14 @@ def _datetime(value: dict[str, Any], place: str) -> str:
         case [{"py/type": "datetime.datetime"}, [str(state), dict(reduced)]]:
             zone = _zone(reduced, place)
         case _:
-            raise FormatError("is no datetime that can be read", field=place)
+            raise FormatError("is not a datetime that can be read", field=place)
     try:
         high, low, *parts, micro_1, micro_2, micro_3 = base64.b64decode(state, validate=True)
         month, day, hour, minute, second = parts
         micro = int.from_bytes(bytes((micro_1, micro_2, micro_3)), "big")
         time = datetime(high * 256 + low, month, day, hour, minute, second, micro, zone)
     except ValueError as error:
-        raise FormatError(f"{state!r:.40} is no datetime", field=place) from error
+        raise FormatError(f"{state!r:.40} is not a datetime", field=place) from error
     return time.isoformat()
 
 
@@ -220,5 +220,5 @@ def _zone(value: dict[str, Any], place: str) -> timezone:
             try:
                 return timezone(timedelta(d, s, m))
             except (ValueError, OverflowError) as error:
-                raise FormatError("is no time zone", field=place) from error
+                raise FormatError("is not a time zone", field=place) from error
     raise FormatError("a datetime's time zone can only be a fixed offset", field=place)

@@ -59,7 +59,7 @@ class RasaRedisCodec(RasaDialogueCodec):
         name = match[1] if match else None
         try:
             if name is None:
-                raise FormatError(f"{key!r:.60} is no key of a tracker", file=place.file)
+                raise FormatError(f"{key!r:.60} is not a key of a tracker", file=place.file)
             return self._stored(name, value, place)
         except FormatError as error:
             error.conversation = error.conversation or name
@@ -74,7 +74,7 @@ class RasaRedisCodec(RasaDialogueCodec):
             keep = self.limits.conversation_bytes
             value = self.parsed(Element(value, 1, whole=len(value) <= keep), place)
         if not isinstance(value, dict):
-            raise FormatError(f"{value!r:.60} is no tracker")
+            raise FormatError(f"{value!r:.60} is not a tracker")
         if "py/object" in value:
             return self.unpickled({**value, "name": name}, place)
         return self.dialogue(name, value.get("events"), place)

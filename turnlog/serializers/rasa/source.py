@@ -58,7 +58,7 @@ class RasaCodec(Codec):
         """The dialogue of a conversation's events in Rasa's JSON, oldest first, after `first`."""
         name = sender_id(name)
         if not isinstance(name, str) or not name:
-            raise FormatError(f"{name!r:.60} is no sender id", **_where(place))
+            raise FormatError(f"{name!r:.60} is not a sender id", **_where(place))
         if not isinstance(objects, list):
             why = f"a list of events was expected, not {objects!r:.60}"
             raise FormatError(why, **_where(place, name, place.field))
@@ -90,7 +90,7 @@ class RasaCodec(Codec):
                     self.note(why, place, name, f"{field}.timestamp")
                 last = time
             elif time is not None:
-                why = f"{time!r:.60} is no time; the event has none"
+                why = f"{time!r:.60} is not a time; the event has none"
                 self.note(why, place, name, f"{field}.timestamp")
 
     def note(self, why: str, place: Place, name: str | None, field: str) -> None:

@@ -100,7 +100,7 @@ def _event(row: Mapping[str, Any], table: _Table, depth: int) -> Any:
     if event is None:
         event = {"event": row.get("type_name"), "timestamp": row.get("timestamp")}
     if not isinstance(event, dict):
-        raise FormatError(f"{event!r:.60} is no event", field=field)
+        raise FormatError(f"{event!r:.60} is not an event", field=field)
     if "event" not in event and row.get("type_name"):
         event = {"event": row["type_name"], **event}
     says = {column: row[column] for column in table.kept if column in row}
@@ -125,7 +125,9 @@ def _connected(source: str) -> tuple[Any, str]:
             import psycopg
 
         return psycopg.connect(f"postgresql://{rest}"), _TABLES_OF_SCHEMA
-    why = f"{scheme!r} is no database that is read: sqlite, postgresql, redis; export it to a file"
+    why = (
+        f"{scheme!r} is not a database that is read: sqlite, postgresql, redis; export it to a file"
+    )
     raise FormatError(why, file=source)
 
 
@@ -133,7 +135,7 @@ def _sqlite(path: str) -> sqlite3.Connection:
     """A connection that only reads; a write-ahead log nobody can open is left alone."""
     file = Path(path)
     if not file.is_file():
-        raise FormatError("there is no such file", file=path)
+        raise FormatError("file does not exist", file=path)
     uri = file.resolve().as_uri()
     try:
         connection = sqlite3.connect(f"{uri}?mode=ro", uri=True)

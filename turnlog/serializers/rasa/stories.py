@@ -114,7 +114,7 @@ class _Stories:
             self.steps.append({"slot_was_set": [{name: value} for name, value in slots.items()]})
 
     def _story(self, last: int) -> Iterator[Example]:
-        """The steps so far; without a message of the user they are no story."""
+        """The steps so far; without a message of the user they are not story."""
         if not any("intent" in step or "user" in step for step in self.steps):
             return
         self.count += 1

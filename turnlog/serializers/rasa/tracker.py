@@ -56,7 +56,7 @@ class RasaTrackerCodec(RasaCodec):
 
     def _tracker(self, value: Any, place: Place) -> Dialogue:
         if not isinstance(value, dict) or "events" not in value:
-            why = "is no tracker: it has no events"
+            why = "is not a tracker: it has no events"
             raise FormatError(why, file=place.file, line=place.line, field="events")
         name = value.get("sender_id", value.get("name", Path(place.file).stem))
         return self.dialogue(name, value["events"], place)

@@ -114,7 +114,7 @@ class _Writer:
                 self.lost["name of a slot without a service"] += 1
                 name = f"{NO_SERVICE}.{name}"
             if not isinstance(value, list):
-                self.lost["slot value that is no list"] += 1
+                self.lost["slot value that is not a list"] += 1
                 value = [value]
             slots[name] = value
         return slots

@@ -61,7 +61,7 @@ def parse(
 
 
 class Broken(FormatError):
-    """Bytes that are no JSON."""
+    """Bytes that are not JSON."""
 
 
 class Unholdable(FormatError):

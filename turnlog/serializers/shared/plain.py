@@ -66,7 +66,7 @@ def from_plain(value: Any, *, unknown: list[str] | None = None) -> Event:
         raise FormatError(f"an event is an object, not {value!r:.60}")
     cls = BY_NAME.get(value["type"]) if isinstance(value.get("type"), str) else None
     if cls is None:
-        raise FormatError(f"{value.get('type')!r} is no event type", field="type")
+        raise FormatError(f"{value.get('type')!r} is not an event type", field="type")
     try:
         twin = msgspec.convert(value, _twin(cls, strict=True))
     except msgspec.ValidationError:

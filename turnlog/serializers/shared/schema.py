@@ -21,7 +21,7 @@ def check_slots(dialogue: Dialogue) -> None:
         elif isinstance(event, e.ConversationAnnotated) and event.services is not None:
             services = event.services
         elif isinstance(event, e.SlotSet) and _unknown(event.name, declared, services):
-            why = "is no slot of the conversation's schema"
+            why = "is not a slot of the conversation's schema"
             raise FormatError(why, conversation=dialogue.name, turn=turn, field=event.name)
 
 

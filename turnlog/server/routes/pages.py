@@ -21,7 +21,7 @@ async def chat(request: Web) -> Response[bytes]:
 @get("/static/{name:path}", opt=AS_IT_IS, include_in_schema=False)
 async def static(request: Web, name: str) -> Response[bytes]:
     if name.lstrip("/") not in files():
-        raise RequestRefused(404, "NotFound", "there is no such file")
+        raise RequestRefused(404, "NotFound", "file does not exist")
     return page(request, name.lstrip("/"))
 
 

@@ -41,9 +41,7 @@ def _json(value: Any) -> Response[bytes]:
 
 
 def _missing(what: str, conversation: str, key: str) -> RequestRefused:
-    return RequestRefused(
-        404, "NotFound", f"conversation {conversation!r}: there is no {what} {key!r}"
-    )
+    return RequestRefused(404, "NotFound", f"conversation {conversation!r}: no {what} {key!r}")
 
 
 def _shared(services: Services, principal: Principal) -> AsyncSessionManager:

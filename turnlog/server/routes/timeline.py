@@ -90,7 +90,7 @@ async def event(
         seen = log.conversation(conversation)
         last = seen.state.event
         if not 1 <= event <= last:
-            why = f"there is no event {event}, the last is {last}"
+            why = f"event {event} does not exist; the last is {last}"
             raise RequestRefused(404, "NotFound", why)
         [traced] = between(seen, event, event)
         return item(traced, whole=True)

@@ -51,7 +51,7 @@ async def read(
 ) -> Response[bytes]:
     """The tracker; of a conversation that is not there, one without events."""
     if until is not None and math.isnan(until):
-        raise RequestRefused(400, "BadRequest", "until: is no time")
+        raise RequestRefused(400, "BadRequest", "until: is not a time")
     verbosity = _verbosity(include_events)
     return await _tracker(services, conversation, verbosity, until=until, after=after)
 

@@ -37,7 +37,7 @@ class Card:
         self._counts: dict[str, Counts] = {}
 
     def files(self, plan: ExportPlan, folder: Path) -> list[Path]:
-        """What it will write. Raises FormatError for an export that is no folder of rows."""
+        """What it will write. Raises FormatError for an export that is not a folder of rows."""
         suffix = plan.codec().suffix
         if plan.split is None:
             why = "is of a folder: --split train=1 makes one with a single part"

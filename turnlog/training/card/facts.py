@@ -27,7 +27,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 def read_facts(path: Path) -> Facts:
-    """Raises FormatError for a file that is no TOML of facts."""
+    """Raises FormatError for a file that is not TOML of facts."""
     try:
         held: Any = msgspec.toml.decode(path.read_bytes())
         return msgspec.convert(held, Facts)

@@ -5,7 +5,7 @@ import { listed, plain } from "/static/inspect/said.js";
 
 const LEFT_OUT = new Set(["type", "timestamp", "cause", "message", "actor", "extra"]);
 
-/** An event in plain form, in words; what is no event as it is. */
+/** An event in plain form, in words; what is not an event as it is. */
 export function words(event) {
   if (event === null || event === undefined) return "nothing";
   if (Array.isArray(event)) return event.map(words).join("; ");
