@@ -259,11 +259,11 @@ def test_what_cannot_be_forked_is_refused_by_name(log: Turnlog) -> None:
         log.fork("a", as_="a")
     with pytest.raises(InvalidEvent, match="was deleted"):
         log.fork("a", as_="gone")
-    with pytest.raises(OutOfRange, match="no event 99"):
+    with pytest.raises(OutOfRange, match="event 99 does not exist"):
         log.fork("a", event=99, as_="f")
-    with pytest.raises(OutOfRange, match="no event 0"):
+    with pytest.raises(OutOfRange, match="event 0 does not exist"):
         log.fork("a", event=0, as_="f")
-    with pytest.raises(OutOfRange, match="no turn 9"):
+    with pytest.raises(OutOfRange, match="turn 9 does not exist"):
         log.fork("a", turn=9, as_="f")
     with pytest.raises(OutOfRange, match="give one"):
         log.fork("a", turn=1, event=1, as_="f")

@@ -60,7 +60,7 @@ def test_a_follower_goes_on_from_the_position_and_digest_it_was_given(log: turnl
 
 @pytest.mark.parametrize("position", [6, -1])
 def test_a_position_that_is_not_there_has_no_digest(log: turnlog.Turnlog, position: int) -> None:
-    with pytest.raises(OutOfRange, match=f"no position {position}"):
+    with pytest.raises(OutOfRange, match=f"position {position} does not exist"):
         log.digest(position)
 
 
@@ -86,7 +86,7 @@ def test_a_digest_needs_its_position(log: turnlog.Turnlog) -> None:
 def test_an_asynchronous_follower_is_told_as_well(path: Path) -> None:
     async def scenario() -> None:
         async with turnlog.aopen(f"sqlite:///{path}") as log:
-            with pytest.raises(OutOfRange, match="no position 10"):
+            with pytest.raises(OutOfRange, match="position 10 does not exist"):
                 await anext(log.follow(after=10))
             digest = await log.digest(3)
             assert (await anext(log.follow(3, digest)))[0] == 4
@@ -102,7 +102,7 @@ def test_rows_that_are_lost_while_somebody_follows_are_not_passed_over(
     following = log.follow(0)
     assert len(list(islice(following, 5))) == 5
     lose(path, 2)
-    with pytest.raises(OutOfRange, match="no position 5, the last is 2"):
+    with pytest.raises(OutOfRange, match="position 5 does not exist; the last is 2"):
         next(following)
 
 
@@ -124,7 +124,7 @@ def test_a_session_store_does_not_pass_over_lost_rows(log: turnlog.Turnlog, path
     store.values("alice")
     lose(path, 2)
     store._fresh_until = 0
-    with pytest.raises(OutOfRange, match="no position 5"):
+    with pytest.raises(OutOfRange, match="position 5 does not exist"):
         store.values("alice")
 
 
@@ -134,7 +134,7 @@ def test_timers_do_not_pass_over_lost_rows(path: Path) -> None:
             timers = Timers(log, RepeatingDialog())
             await timers.fire_due()
             lose(path, 2)
-            with pytest.raises(OutOfRange, match="no position 5"):
+            with pytest.raises(OutOfRange, match="position 5 does not exist"):
                 await timers.fire_due()
 
     asyncio.run(asyncio.wait_for(scenario(), 20))

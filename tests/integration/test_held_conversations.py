@@ -157,5 +157,5 @@ def test_an_earlier_moment_is_the_conversation_as_it_was(logs: tuple[Turnlog, Tu
         at, asked = whole.at(event), log.conversation("alice", event=event)
         assert at.state == asked.state
         assert list(at.events()) == list(asked.events())
-    with pytest.raises(OutOfRange, match="no event 13"):
+    with pytest.raises(OutOfRange, match="event 13 does not exist"):
         whole.at(13)

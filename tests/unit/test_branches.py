@@ -226,9 +226,9 @@ def test_rasa_reads_the_branch_that_counts() -> None:
 
 def test_what_is_not_there_is_refused(log: Turnlog) -> None:
     say(log, "one")
-    with pytest.raises(InvalidEvent, match="no event 9"):
+    with pytest.raises(InvalidEvent, match="event 9 does not exist"):
         log.checkout("c", event=9)
-    with pytest.raises(OutOfRange, match="no turn 2"):
+    with pytest.raises(OutOfRange, match="turn 2 does not exist"):
         log.checkout("c", "b", turn=2)
     with pytest.raises(OutOfRange, match="give one"):
         log.checkout("c", "b", turn=1, event=1)

@@ -105,7 +105,7 @@ def test_a_moment_that_never_was_is_refused(log: Turnlog, moment: dict[str, int]
 @pytest.mark.parametrize("event", [-1, 10])
 def test_an_event_that_is_not_there_is_refused_with_the_last(log: Turnlog, event: int) -> None:
     three_turns(log)
-    with pytest.raises(OutOfRange, match=f"no event {event}, the last is 9"):
+    with pytest.raises(OutOfRange, match=f"event {event} does not exist; the last is 9"):
         log.history("alice").state(event)
 
 
@@ -156,7 +156,7 @@ def test_an_expected_version_that_has_passed_is_a_conflict_and_records_nothing(
         (SlotSet("x", float("nan")), "SlotSet.value: is nan"),
         (SlotSet("x", {"a": [float("inf")]}), "SlotSet.value: .* is inf"),
         (SlotSet("x", 2**64), "beyond 64 bits"),
-        (SlotSet("x", {1: 2}), "no string"),
+        (SlotSet("x", {1: 2}), "not a string"),
         (SlotSet("x", {1, 2}), "set"),
         (SlotSet("x", b"raw"), "bytes"),
         (SlotSet("x", SlotSet("y", 1)), "SlotSet.value: .* of type SlotSet, which is not a JSON"),
@@ -231,5 +231,5 @@ def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> 
 
 
 def test_a_url_that_names_no_database_is_refused() -> None:
-    with pytest.raises(StorageError, match="no database URL"):
+    with pytest.raises(StorageError, match="not a database URL"):
         turnlog.open("chat.db")

@@ -191,7 +191,7 @@ def _beginning(decision: _Decision) -> int:
 
 def _replaced(decision: _Decision, event: Rewind) -> Rewind:
     if event.to is None or not 0 <= event.to <= decision.last:
-        why = f"event {event.to} to return to does not exist; the last is {decision.last}"
+        why = f"event {event.to} does not exist; the last is {decision.last}"
         raise InvalidEvent(decision.conversation, f"{type(event).__name__}.to", why)
     return event
 
@@ -209,7 +209,7 @@ def _history_continued(decision: _Decision, event: e.HistoryContinued) -> e.Even
     if event.branch is not None:
         check_branch(decision.conversation, event.branch)
     if not 0 <= event.event <= decision.last:
-        why = f"event {event.event} to continue from does not exist; the last is {decision.last}"
+        why = f"event {event.event} does not exist; the last is {decision.last}"
         raise InvalidEvent(decision.conversation, "HistoryContinued.event", why)
     there = decision.branch_of(event.event)
     if event.branch is not None:

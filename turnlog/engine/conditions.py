@@ -102,7 +102,7 @@ class Condition:
 
 
 def _no_term(text: str) -> FormatError:
-    hint = f" ({_QUOTES})" if '"' in text else ""
+    hint = f" ({_QUOTES})" if '"' in str(text) else ""
     return FormatError(f"{text!r:.80} is not a term of --where; known: {TERMS}{hint}")
 
 

@@ -57,7 +57,7 @@ class Fork(msgspec.Struct, frozen=True):
             return self._after_turn(history, self.turn)
         last = origin.event if self.event is None else self.event
         if not 1 <= last <= origin.event:
-            why = f"event {last} to fork at does not exist; the last is {origin.event}"
+            why = f"event {last} does not exist; the last is {origin.event}"
             raise OutOfRange(self.origin, why)
         return origin.state if last == origin.event else history.state(last)
 
