@@ -33,6 +33,7 @@ from turnlog.serializers.shared.json_value import parse
 from turnlog.storage.urls import recorder
 
 HUGE = 2**70
+MISSING = "does not exist"
 SURROGATE = "a\ud800b"
 HI = UserUttered("hi")
 ANY: Any = None
@@ -53,26 +54,26 @@ def surrogate_then(name: str) -> str:
 
 
 ASKED: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
-    "a huge turn": (lambda log: log.conversation("anna", turn=HUGE), OutOfRange, "does not exist"),
-    "a low turn": (lambda log: log.conversation("anna", turn=-HUGE), OutOfRange, "does not exist"),
+    "a huge turn": (lambda log: log.conversation("anna", turn=HUGE), OutOfRange, MISSING),
+    "a low turn": (lambda log: log.conversation("anna", turn=-HUGE), OutOfRange, MISSING),
     "a turn of text": (lambda log: log.conversation("anna", turn="1"), OutOfRange, "turn: '1' is"),
     "half a turn": (lambda log: log.conversation("anna", turn=1.5), OutOfRange, "turn: 1.5 is"),
     "a true turn": (lambda log: log.conversation("anna", turn=True), OutOfRange, "turn: True is"),
     "very many digits": (lambda log: log.conversation("anna", turn=10**9999), OutOfRange, "bits"),
-    "a huge event": (lambda log: log.conversation("anna", event=HUGE), OutOfRange, "does not exist"),
-    "a huge version": (lambda log: log.conversation("anna", version=HUGE), OutOfRange, "does not exist"),
-    "a huge life": (lambda log: log.conversation("anna", life=HUGE), OutOfRange, "does not exist"),
+    "a huge event": (lambda log: log.conversation("anna", event=HUGE), OutOfRange, MISSING),
+    "a huge version": (lambda log: log.conversation("anna", version=HUGE), OutOfRange, MISSING),
+    "a huge life": (lambda log: log.conversation("anna", life=HUGE), OutOfRange, MISSING),
     "a life deleted": (
-        lambda log: log.conversation("anna", life=-HUGE, deleted=True), OutOfRange, "does not exist",
+        lambda log: log.conversation("anna", life=-HUGE, deleted=True), OutOfRange, MISSING,
     ),
     "a time of text": (lambda log: log.conversation("anna", time="x"), OutOfRange, "time: 'x'"),
     "no time": (lambda log: log.conversation("anna", time=float("nan")), OutOfRange, "time: nan"),
-    "events after": (lambda log: log.read_events("anna", HUGE), OutOfRange, "does not exist"),
+    "events after": (lambda log: log.read_events("anna", HUGE), OutOfRange, MISSING),
     "recorded after": (lambda log: log.read_recorded("anna", "x"), OutOfRange, "event: 'x'"),
-    "follow after": (lambda log: log.follow(after=HUGE), OutOfRange, "does not exist"),
-    "follow before": (lambda log: log.follow(after=-HUGE), OutOfRange, "does not exist"),
+    "follow after": (lambda log: log.follow(after=HUGE), OutOfRange, MISSING),
+    "follow before": (lambda log: log.follow(after=-HUGE), OutOfRange, MISSING),
     "follow text": (lambda log: log.follow(after="x"), OutOfRange, "position: 'x'"),
-    "a digest": (lambda log: log.digest(HUGE), OutOfRange, "does not exist"),
+    "a digest": (lambda log: log.digest(HUGE), OutOfRange, MISSING),
     "a digest of text": (lambda log: log.digest("x"), OutOfRange, "position: 'x'"),
     "a version expected": (
         lambda log: log.record("anna", HI, expected_version=HUGE), VersionConflict, str(HUGE),
@@ -117,9 +118,9 @@ ASKED: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "a view's number": (lambda log: log.view(5), OutOfRange, "unknown view 5"),
     "waiting for none": (lambda log: log.wait(SURROGATE, 0, 0), InvalidEvent, "lone surrogate"),
     "waiting for a number": (lambda log: log.wait(5, 0, 0), InvalidEvent, "5 is not a text"),
-    "waiting for long": (lambda log: log.wait("anna", HUGE, 0), OutOfRange, "does not exist"),
+    "waiting for long": (lambda log: log.wait("anna", HUGE, 0), OutOfRange, MISSING),
     "waiting a text": (lambda log: log.wait("anna", 0, "x"), OutOfRange, "timeout: 'x'"),
-    "forking at none": (lambda log: log.fork("anna", as_="z", turn=HUGE), OutOfRange, "does not exist"),
+    "forking at none": (lambda log: log.fork("anna", as_="z", turn=HUGE), OutOfRange, MISSING),
     "forking none": (lambda log: log.fork(SURROGATE, as_="z"), UnknownConversation, "ud800"),
     "forking as": (lambda log: log.fork("anna", as_=5), InvalidEvent, "5 is not a text"),
     "forking over": (
@@ -130,7 +131,7 @@ ASKED: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "a search": (lambda log: list(matching(log, search=ANY or 5)), FormatError, "5 is not a text"),
     "a history": (lambda log: log.history(SURROGATE), UnknownConversation, "ud800"),
     "a list's history": (lambda log: log.history([]), UnknownConversation, r"conversation \[\]"),
-    "a huge life's history": (lambda log: log.history("anna", HUGE), OutOfRange, "does not exist"),
+    "a huge life's history": (lambda log: log.history("anna", HUGE), OutOfRange, MISSING),
     "the end of none": (lambda log: log.end(SURROGATE), UnknownConversation, "ud800"),
     "no events": (lambda log: log.read_events("anna", None), OutOfRange, "event: None is not"),
     "nothing recorded": (lambda log: log.read_recorded("anna", None), OutOfRange, "event: None"),
@@ -139,7 +140,7 @@ ASKED: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "many digits expected": (
         lambda log: log.record("anna", HI, expected_version=10**9999), OutOfRange, "bits",
     ),
-    "going back to none": (lambda log: log.checkout("anna", event=HUGE), OutOfRange, "does not exist"),
+    "going back to none": (lambda log: log.checkout("anna", event=HUGE), OutOfRange, MISSING),
 }  # fmt: skip
 
 
