@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from turnlog.engine.log import Turnlog
     from turnlog.training.card.card import Card
     from turnlog.training.ledger import Ledger
-    from turnlog.training.write import Progress
+    from turnlog.training.run import Progress
 
 EPILOG = listed(WRITABLE)
 

@@ -68,6 +68,11 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
     return field.default if factory is msgspec.NODEFAULT else factory()
 
 
+@cache
+def _begin(cls: type[msgspec.Struct]) -> dict[str, Any]:
+    return {} if cls.__struct_config__.tag is None else {"type": cls.__name__}
+
+
 def to_plain(value: Any) -> Any:
     """An event, or any of its parts, as plain values, without the fields at their defaults.
 
@@ -75,7 +80,7 @@ def to_plain(value: Any) -> Any:
     """
     if isinstance(value, msgspec.Struct):
         cls = type(value)
-        plain: dict[str, Any] = {} if cls.__struct_config__.tag is None else {"type": cls.__name__}
+        plain = {**_begin(cls)}
         for (name, default, holds), held in zip(fields(cls), astuple(value), strict=True):
             if held is not default and held != default:
                 copied = list(held) if type(held) is tuple else held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain.counted import Counted, counted, whole
@@ -10,7 +11,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.json_value import Unholdable, raw_parts
-from turnlog.serializers.shared.plain import to_plain
+from turnlog.serializers.shared.plain import dumps, to_plain
 from turnlog.training.families import Families, Kin
 from turnlog.training.judging import Beside, Judging
 from turnlog.training.manifest import FaultyConversation
@@ -34,10 +35,14 @@ class Making:
         self._judging = Judging(log, plan, kin or Families(log, plan), self.redacted)
 
     def of(self, conversation: PastConversation) -> ExampleOutcome:
-        """What becomes of it where everything goes into one file."""
+        """What becomes of it where everything goes into one file; as JSON, if that is enough."""
         conversation = self.redacted(conversation)
         seen = self.seen(conversation)
-        return self.outcome(conversation, self.dialogue(conversation, seen), seen)
+        outcome = self.outcome(conversation, self.dialogue(conversation, seen), seen)
+        if not self.codec.writes_json:
+            return outcome
+        examples = [replace(x, content=msgspec.Raw(dumps(x.content))) for x in outcome.examples]
+        return replace(outcome, examples=examples)
 
     def outcome(
         self,

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
-from msgspec.structs import replace
 
 from turnlog.domain.judgements import Contradiction, PreferenceEvidence
 from turnlog.errors import FormatError
@@ -180,21 +179,20 @@ class ManifestWriter:
     def __init__(self, out: BinaryIO, plan: ExportPlan, export: str | None = None) -> None:
         self._out = out
         self._first = True
-        self._takes_json = plan.codec().writes_json
         out.write(b"{")
         self._members(header(plan, export))
         out.write(b'"examples": [')
 
     def noted(self, examples: Iterable[Example], file: str) -> Iterator[Example]:
-        """The same examples, each noted as it passes; as JSON where the format asks no more."""
+        """The same examples, each noted as it passes."""
         for example in examples:
-            events, content = (example.first_event, example.last_event), dumps(example.content)
-            name, digest = example.conversation, hashlib.sha256(content).hexdigest()
+            events = (example.first_event, example.last_event)
+            name, digest = example.conversation, digest_of(example)
             entry = ManifestEntry(file, name, events, digest, example.evidence)
             self._out.write(b"\n" if self._first else b",\n")
             self._out.write(dumps(entry))
             self._first = False
-            yield replace(example, content=msgspec.Raw(content)) if self._takes_json else example
+            yield example
 
     def close(self, totals: Totals) -> None:
         self._out.write(b"\n],\n")

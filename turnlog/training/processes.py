@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
+from typing import NamedTuple
 
-import msgspec
-from msgspec.structs import replace
-
-from turnlog.domain.plain import dumps
 from turnlog.engine.log import Turnlog
 from turnlog.engine.processes import in_order
 from turnlog.engine.shared_pasts import HeldPast
 from turnlog.errors import UnknownConversation
 from turnlog.training.outcome import ExampleOutcome
 from turnlog.training.plan import ExportPlan
+from turnlog.training.select import Chosen
 
 AT_ONCE = 32
 """Conversations that a process is given together."""
@@ -23,20 +21,23 @@ AT_ONCE = 32
 Opener = Callable[[], Turnlog]
 """Opens the log to read it, in whatever process; picklable."""
 
-Chosen = tuple[str, HeldPast]
-"""A conversation, and what of it another one holds."""
+Order = tuple[str, HeldPast]
+"""Of a conversation, with what of it another one holds."""
 
 
-def outcomes(
-    jobs: int, opener: Opener, plan: ExportPlan, chosen: Iterable[Chosen]
-) -> Iterator[ExampleOutcome]:
-    """What becomes of the conversations, in their order."""
-    rest = iter(chosen)
-    pieces = iter(lambda: list(islice(rest, AT_ONCE)), [])
-    return chain.from_iterable(in_order(jobs, _made, pieces, _begin, (opener, plan)))
+class Pool(NamedTuple):
+    jobs: int
+    opener: Opener
+
+    def outcomes(self, plan: ExportPlan, chosen: Iterable[Chosen]) -> Iterator[ExampleOutcome]:
+        """What becomes of the conversations, in their order."""
+        rest = ((head.conversation, held) for head, _, held in chosen)
+        pieces = iter(lambda: list(islice(rest, AT_ONCE)), [])
+        made = in_order(self.jobs, _made, pieces, _begin, (self.opener, plan))
+        return chain.from_iterable(made)
 
 
-_make: Callable[[Chosen], Iterable[ExampleOutcome]]
+_make: Callable[[Order], Iterable[ExampleOutcome]]
 """Of this process, once it has begun."""
 
 
@@ -48,21 +49,13 @@ def _begin(opener: Opener, plan: ExportPlan) -> None:
     log = opener()
     making, selection = Making(log, plan), Selection(log, plan)
 
-    def make(chosen: Chosen) -> Iterator[ExampleOutcome]:
-        id, held = chosen
+    def make(order: Order) -> Iterator[ExampleOutcome]:
+        id, held = order
         with suppress(UnknownConversation):  # deleted since it was listed
-            for conversation in selection.read(*log.head(id), held):
-                outcome = making.of(conversation)
-                yield _ready(outcome) if making.codec.writes_json else outcome
+            yield from map(making.of, selection.read(*log.head(id), held))
 
     _make = make
 
 
-def _ready(outcome: ExampleOutcome) -> ExampleOutcome:
-    """With contents as JSON, which costs less to hand over."""
-    examples = [replace(x, content=msgspec.Raw(dumps(x.content))) for x in outcome.examples]
-    return replace(outcome, examples=examples)
-
-
-def _made(some: list[Chosen]) -> list[ExampleOutcome]:
-    return [outcome for chosen in some for outcome in _make(chosen)]
+def _made(some: list[Order]) -> list[ExampleOutcome]:
+    return [outcome for order in some for outcome in _make(order)]

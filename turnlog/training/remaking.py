@@ -17,7 +17,8 @@ from turnlog.training.names import read
 from turnlog.training.pins import Pins
 from turnlog.training.plan import ExportPlan
 from turnlog.training.revoking import Revoked
-from turnlog.training.write import Progress, export
+from turnlog.training.run import Progress
+from turnlog.training.write import export
 
 _ADDED = "without"
 

@@ -71,6 +71,10 @@ def selected(
         yield from selection.read(head, state, held)
 
 
+Chosen = tuple[LiveHead, State, HeldPast]
+"""One to be read, and what of it another one holds."""
+
+
 class Selection:
     """Which conversations are meant, and what of them was recorded by then."""
 
@@ -80,9 +84,7 @@ class Selection:
         self._condition = Condition(log, plan.where)
         self._pasts = SharedPasts(log, self._means)
 
-    def chosen(
-        self, wanted: Callable[[str], bool] = lambda id: True
-    ) -> Iterator[tuple[LiveHead, State, HeldPast]]:
+    def chosen(self, wanted: Callable[[str], bool] = lambda id: True) -> Iterator[Chosen]:
         """Those to be read, in the order of `selected`, and what of each another one holds."""
         later: dict[str, HeldPast] = {}
         for head, state in _heads(self._log, self._plan.ids):

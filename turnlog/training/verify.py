@@ -17,7 +17,8 @@ from turnlog.training.leaks import Leak
 from turnlog.training.manifest import Manifest, ManifestEntry, Totals
 from turnlog.training.names import read
 from turnlog.training.pins import Pins
-from turnlog.training.write import Progress, export
+from turnlog.training.run import Progress
+from turnlog.training.write import export
 
 _FOLLOWING = sorted({*Totals.__struct_fields__} - {"files", "held", "revoked", "leaks", "card"})
 

@@ -1,0 +1,48 @@
+"""The files of an export under other names, until all of them are whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from turnlog.errors import FormatError
+from turnlog.files import OutgoingFile
+
+
+@contextmanager
+def unfinished(
+    paths: list[Path], *, folder: Path | None
+) -> Iterator[tuple[dict[Path, BinaryIO], Callable[[], None]]]:
+    """Files under other names, and what gives them their own: each is whole or not there.
+
+    A folder that was made for them goes again where nothing is finished.
+    """
+    is_new = folder is not None and not folder.exists()
+    outgoing = [OutgoingFile(path) for path in paths]
+
+    def finish() -> None:
+        for file in opened.values():
+            file.close()
+        for each in outgoing:
+            each.finish()
+
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            opened: dict[Path, BinaryIO] = {
+                each.path: stack.enter_context(each.unfinished.open("wb")) for each in outgoing
+            }
+            yield opened, finish
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise FormatError(error.strerror or str(error), file=str(paths[0])) from error
+    finally:
+        for each in outgoing:
+            each.discard()
+        if is_new and folder is not None:
+            with suppress(OSError):
+                folder.rmdir()
