@@ -51,6 +51,18 @@ def exported(db: str, out: Path, format: str = "jsonl", *ids: str) -> Any:
     return ran.json
 
 
+@pytest.mark.parametrize("position", [4, 6])
+@pytest.mark.parametrize("format", ["jsonl", "openai"])
+def test_a_fork_is_in_no_export_of_a_position_before_it_began(
+    db: str, tmp_path: Path, format: str, position: int
+) -> None:
+    out = tmp_path / "out"
+    asked = ("export", "--format", format, "--out", out, "--at-position", position, "--json")
+    ran = run("--db", db, *asked)
+    assert ran.status == 0, ran.err
+    assert (ran.json["examples"], ran.json["nothing"], ran.json["shared"]) == (1, [], {})
+
+
 SAYING = ["jsonl", "openai", "trl", "sharegpt", "alpaca", "rasa-tracker", "rasa-dialogue", "sgd"]
 
 

@@ -8,17 +8,11 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-Where = Annotated[
-    str | None,
-    typer.Option(
-        "--where",
-        metavar="TERMS",
-        help="slot.NAME=VALUE, after=TIME, before=TIME, tag=TAG, channel=NAME; commas mean and.",
-    ),
-]
+from turnlog.cli.listing import Where
+from turnlog.cli.options import valued
+
 Since = Annotated[
-    str | None,
-    typer.Option("--since", metavar="TIME", help="Those that went on at or after that time."),
+    str | None, valued("--since", "TIME", "Those that went on at or after that time.")
 ]
 Last = Annotated[
     int | None,

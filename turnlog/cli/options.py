@@ -7,7 +7,14 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, get_type_hints
 
+import typer
+
 Parameter = inspect.Parameter
+
+
+def valued(flag: str, metavar: str, help: str) -> Any:
+    """An option with a value."""
+    return typer.Option(flag, metavar=metavar, help=help)
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:

@@ -167,4 +167,5 @@ def _recorded(
     commits = takewhile(lambda commit: (commit.position or 0) <= plan.position, history.commits())
     events = chain.from_iterable(commit.recorded_events() for commit in commits)
     hides = now.redacted and "redacted" not in plan.include
-    return tuple(shown(events, {}, history.redactions()) if hides else events)
+    recorded = tuple(shown(events, {}, history.redactions()) if hides else events)
+    return recorded if len(recorded) > now.lineage.shared else ()  # a fork that had not begun

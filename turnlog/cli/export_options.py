@@ -1,0 +1,163 @@
+"""The options of `turnlog export`, by what they decide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from turnlog.cli.listing import Where
+from turnlog.cli.options import valued
+
+if TYPE_CHECKING:
+    from turnlog.training.card.card import Card
+    from turnlog.training.plan import By
+
+Split = Annotated[
+    str | None, valued("--split", "PARTS", "A file a part: train=0.8,dev=0.1,test=0.1.")
+]
+SplitBy = Annotated[str | None, valued("--by", "WHAT", "Split by conversation, else, or by user.")]
+AllowLeaks = Annotated[
+    bool, typer.Option("--allow-leaks", help="Write although users are in more than one part.")
+]
+Include = Annotated[
+    str | None, valued("--include", "WHAT", "What is left out else: rewound,errors,redacted.")
+]
+AtPosition = Annotated[
+    int | None, valued("--at-position", "N", "As the log stood then; else as it is.")
+]
+SkipFaulty = Annotated[
+    bool, typer.Option("--skip-faulty", help="Name what must not be written, write the rest.")
+]
+RasaPrefix = Annotated[
+    str | None,
+    valued(
+        "--prefix", "P", "rasa-dialogue: rasa_core, rasa.core or rasa.shared.core (the default)."
+    ),
+]
+Turns = Annotated[
+    int | None, typer.Option("--turns", metavar="N", min=1, help="rasa-*: the last N turns alone.")
+]
+TrlType = Annotated[
+    str | None,
+    valued(
+        "--type",
+        "T",
+        "trl: language (the default), prompt, completion, preference, unpaired or stepwise.",
+    ),
+]
+Standard = Annotated[
+    bool, typer.Option("--standard", help="trl: texts instead of lists of messages.")
+]
+Trim = Annotated[
+    bool,
+    typer.Option("--trim", help="openai, trl, parquet: end each with the assistant's last answer."),
+]
+AsIds = Annotated[
+    str | None, valued("--ids", "WHAT", "keep or pseudonyms; else as the format has them.")
+]
+Redact = Annotated[
+    bool,
+    typer.Option("--redact", help="Pseudonyms for people, slots, entities, mails, phones, cards."),
+]
+Leave = Annotated[
+    str | None, valued("--leave", "NAMES", "Slots and entities that --redact leaves.")
+]
+AsCard = Annotated[
+    Path | None,
+    valued(
+        "--card", "FACTS", "With --split: a README and more beside the parts; FACTS is a TOML file."
+    ),
+]
+
+
+class ChosenPast(NamedTuple):
+    """What is written of the log."""
+
+    where: Where = None
+    include: Include = None
+    at_position: AtPosition = None
+    skip_faulty: SkipFaulty = False
+
+    def fields(self, last: int) -> dict[str, Any]:
+        """Of a plan; last: the position where the log ends."""
+        from turnlog.training.plan import included
+
+        return {
+            "position": last if self.at_position is None else self.at_position,
+            "where": self.where,
+            "include": included(self.include),
+            "skip_faulty": self.skip_faulty,
+        }
+
+
+class Parting(NamedTuple):
+    """The files of an export."""
+
+    split: Split = None
+    by: SplitBy = None
+    allow_leaks: AllowLeaks = False
+    card: AsCard = None
+
+    def check(self) -> None:
+        if self.by not in (None, "conversation", "user"):
+            raise typer.BadParameter("--by takes conversation or user")
+
+    def fields(self) -> dict[str, Any]:
+        """Of a plan."""
+        from turnlog.training.plan import parts
+
+        by: By = "user" if self.by == "user" else "conversation"
+        is_split = self.split is not None
+        return {
+            "split": parts(self.split) if self.split else None,
+            "by": by,
+            "together": is_split,
+            "leak_free": is_split and not self.allow_leaks and self.by != "conversation",
+        }
+
+    def read_card(self) -> Card | None:
+        if self.card is None:
+            return None
+        from turnlog.training.card.card import Card
+        from turnlog.training.card.facts import read_facts
+
+        return Card(read_facts(self.card))
+
+
+class FormatSettings(NamedTuple):
+    prefix: RasaPrefix = None
+    turns: Turns = None
+    type: TrlType = None
+    standard: Standard = False
+    trim: Trim = False
+
+    def given(self) -> dict[str, Any]:
+        return {name: value for name, value in self._asdict().items() if value not in (None, False)}
+
+
+class Pseudonyms(NamedTuple):
+    as_ids: AsIds = None
+    redact: Redact = False
+    leave: Leave = None
+
+    def fields(self, format: str) -> dict[str, Any]:
+        """Of a plan."""
+        if self.leave is not None and not self.redact:
+            raise typer.BadParameter("--leave is for --redact")
+        names = ((self.leave or "").split(",")) if self.redact else ()
+        return {
+            "pseudonyms": self._are_ids(format),
+            "redact": self.redact,
+            "leave": sorted({name for each in names if (name := each.strip())}),
+        }
+
+    def _are_ids(self, format: str) -> bool:
+        from turnlog.serializers.formats import codec
+
+        if self.as_ids not in (None, "keep", "pseudonyms"):
+            raise typer.BadParameter("--ids takes keep or pseudonyms")
+        kind = codec(format)
+        otherwise = not (kind.whole or kind.keeps_ids)
+        return otherwise if self.as_ids is None else self.as_ids == "pseudonyms"
