@@ -1,6 +1,6 @@
 """turnlog: an event-sourced conversation engine.
 
-A public name is imported when it is first asked for, so that programs start fast.
+Each public name is imported on first use, so that programs start fast.
 """
 
 import importlib as _importlib
@@ -272,7 +272,7 @@ __all__ = [
     "Versions",
     "aopen",
 ]
-"""Without `open`, so that `from turnlog import *` leaves Python's own in its place."""
+"""Leaves out `open`, so that `from turnlog import *` keeps Python's own."""
 
 _HOMES = (
     "turnlog.domain.events",
@@ -290,7 +290,7 @@ _HOMES = (
     "turnlog.engine.aio",
     "turnlog.bots.chunk",
 )
-"""Modules of the public names, those first that need little."""
+"""Modules of the public names, those with few imports first."""
 
 
 def __getattr__(name: str) -> _typing.Any:

@@ -1,36 +1,36 @@
-"""Every error turnlog raises.
+"""All errors of turnlog.
 
 TurnlogError
-├── ConversationError        what was asked of a conversation cannot be
+├── ConversationError        a conversation cannot do what the caller asked
 │   ├── UnknownConversation
-│   │   └── Restricted       it is there, and is only kept
-│   ├── UnknownState         no such unit or state of a dialog
-│   ├── OutOfRange           no such turn, event or time; no such position of the log
+│   │   └── Restricted       it exists, but its processing is restricted
+│   ├── UnknownState         the dialog does not have that unit or state
+│   ├── OutOfRange           a turn, event, time or log position that does not exist
 │   ├── InvalidEvent         a value or an event that cannot be recorded
-│   └── StaleParent          a framework goes on from what is not the newest
-├── InvalidMessage           a message that no events can say
-├── UnknownPerson            nobody is known by that name
-├── Held                     a hold keeps what was to be erased
-├── StorageError             the log itself
-│   ├── NoSuchLog            nothing has been recorded there, or the name is mistyped
-│   ├── VersionConflict      somebody else appended first
-│   ├── AnotherPast          the log is not the one that a follower has read so far
-│   ├── ForkedLog            opened by a process that this one was forked from
-│   ├── ForeignDatabase      the file or schema is not ours
+│   └── StaleParent          a framework continues from a state that is not the newest
+├── InvalidMessage           a message that events cannot express
+├── UnknownPerson            no person has that id
+├── Held                     a hold protects what was to be erased
+├── StorageError             the log itself failed
+│   ├── NoSuchLog            the database does not exist, or holds no log
+│   ├── VersionConflict      another writer appended first
+│   ├── AnotherPast          not the log that a follower has read so far
+│   ├── ForkedLog            opened by the process from which this one was forked
+│   ├── ForeignDatabase      the file or schema belongs to another program
 │   ├── NewerFormat          written by a newer turnlog
 │   ├── OlderFormat          written by a turnlog whose rows are no longer read
-│   ├── Corrupt              stored bytes do not say what they must
-│   │   └── Rewritten        the log is not what a head was signed of
+│   ├── Corrupt              the stored bytes are not what was written
+│   │   └── Rewritten        the log differs from what a signed head covers
 │   └── Unavailable          timeouts, a full disk, a lost connection
-├── BotError                 a bot that cannot be loaded, or whose answer is none
-│   └── ToolFailed           a tool that a bot called
-├── JudgeError               a judge of replay that cannot be loaded or gives no verdict
+├── BotError                 a bot cannot be loaded, or its answer is not valid
+│   └── ToolFailed           a tool that a bot called failed
+├── JudgeError               a judge of a replay cannot be loaded, or gives no verdict
 ├── FormatError              a file that cannot be read or written; names file, line and field
-├── ProofError               what is to show something to others does not
+├── ProofError               a key, a signed note or a proof is not valid
 │   ├── InvalidKey
-│   ├── InvalidNote          no head, or not signed by a key that was given
+│   ├── InvalidNote          not a head, or no known key signed it
 │   └── InvalidProof
-└── MissingExtra             packages that are not installed; names the extra that brings them
+└── MissingExtra             a package is not installed; names the extra that brings it
 """
 
 from __future__ import annotations
@@ -85,15 +85,19 @@ __all__ = [
 
 
 class StorageError(TurnlogError):
-    pass
+    """The log itself failed. The base of every error of storage."""
 
 
 class NoSuchLog(StorageError):
+    """The database does not exist, or holds no log."""
+
     def __init__(self, where: str) -> None:
         super().__init__(f"{where}: no such log")
 
 
 class VersionConflict(StorageError):
+    """Another writer appended first: the conversation is at version `actual`, not `expected`."""
+
     def __init__(self, conversation: str, expected: int, actual: int) -> None:
         super().__init__(
             f"conversation {conversation!r}: expected version {expected}, found {actual}"
@@ -104,44 +108,48 @@ class VersionConflict(StorageError):
 
 
 class AnotherPast(StorageError):
-    """At `position` the log has another row than the one a follower has read there."""
+    """At `position` the log contains another row than the one that a follower read there."""
 
     def __init__(self, position: int) -> None:
         super().__init__(
-            f"the log has another past: at position {position} is not the row that was read there"
+            f"the log has another past: position {position} does not contain the row that was"
+            " read there"
         )
         self.position = position
 
 
 class ForkedLog(StorageError):
-    """`process` opened the log; this one is a fork of it."""
+    """This process was forked from `process`, which opened the log."""
 
     def __init__(self, url: str, process: int) -> None:
         super().__init__(
-            f"{url}: the log was opened in process {process}, of which this one is a fork:"
-            " open it again here"
+            f"{url}: the log was opened in process {process}, from which this one was forked:"
+            " open it again in this process"
         )
         self.process = process
 
 
 class ForeignDatabase(StorageError):
-    pass
+    """The file or schema belongs to another program."""
 
 
 class OlderFormat(StorageError):
-    pass
+    """An older turnlog wrote the log, in a format that is no longer read."""
 
 
 class NewerFormat(StorageError):
-    pass
+    """A newer turnlog wrote the log."""
 
 
 class Corrupt(StorageError):
-    pass
+    """The stored bytes are not what was written."""
 
 
 class Rewritten(Corrupt):
-    """position: the first where the log is another, or its last; None where that is not known."""
+    """The log differs from what a signed head covers.
+
+    position: the first that differs, or the last of the log; None if unknown.
+    """
 
     def __init__(
         self, why: str, position: int | None = None, conversation: str | None = None
@@ -152,11 +160,11 @@ class Rewritten(Corrupt):
 
 
 class Unavailable(StorageError):
-    pass
+    """The log does not answer: a timeout, a full disk, a lost connection."""
 
 
 class MissingExtra(TurnlogError, ImportError):
-    """`extra` is what `pip install 'turnlog[…]'` names."""
+    """A package is not installed. `extra` is the name in `pip install 'turnlog[…]'`."""
 
     def __init__(self, what: str, extra: str, package: str | None = None) -> None:
         missing = f" ({package} is not installed)" if package else ""
@@ -165,11 +173,11 @@ class MissingExtra(TurnlogError, ImportError):
 
 
 class BotError(TurnlogError):
-    pass
+    """A bot cannot be loaded, or its answer is not valid."""
 
 
 class ToolFailed(BotError):
-    """`result` is what the tool gave instead of an answer."""
+    """A tool that a bot called failed. `result` is its value in place of an answer."""
 
     def __init__(self, tool: str, result: object) -> None:
         super().__init__(f"tool {tool!r} failed: {result!r:.200}")
@@ -178,11 +186,14 @@ class ToolFailed(BotError):
 
 
 class JudgeError(TurnlogError):
-    pass
+    """A judge of a replay cannot be loaded, or gives no verdict."""
 
 
 class FormatError(TurnlogError):
-    """`why` with the place: `file`, `line` (from 1), `conversation`, `turn`, `field`."""
+    """A file cannot be read or written.
+
+    `why` follows the place: `file`, `line` (from 1), `conversation`, `turn`, `field`.
+    """
 
     def __init__(
         self,
@@ -218,16 +229,16 @@ class FormatError(TurnlogError):
 
 
 class ProofError(TurnlogError):
-    pass
+    """A key, a signed note or a proof is not valid. The base of all three errors."""
 
 
 class InvalidKey(ProofError):
-    pass
+    """The text is not a key of the expected kind."""
 
 
 class InvalidNote(ProofError):
-    pass
+    """The text is not a head, or no known key signed it."""
 
 
 class InvalidProof(ProofError):
-    pass
+    """The proof does not show what it claims."""

@@ -1,4 +1,4 @@
-"""Packages that only some need, and which `pip install` brings them."""
+"""Optional packages, and the extras that install them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from turnlog.errors import MissingExtra
 
 @contextmanager
 def needed(extra: str, what: str) -> Iterator[None]:
-    """Raise MissingExtra, naming the extra, where an import in the block fails."""
+    """Raises MissingExtra, which names the extra, if an import in the block fails."""
     try:
         yield
     except ImportError as error:

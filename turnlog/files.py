@@ -1,4 +1,4 @@
-"""Files that somebody asked for: whole or not there, and what is not a file is written through."""
+"""Output files: a file is complete or absent, and a stream is written through."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STDOUT = Path("-")
 
 
 def is_stdout(path: Path) -> bool:
-    """Whether a path is `-`, or leads to standard output by another name."""
+    """Whether a path is `-` or another name of standard output."""
     if path == STDOUT:
         return True
     try:
@@ -23,7 +23,7 @@ def is_stdout(path: Path) -> bool:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether a path is standard output, a device, a pipe: what cannot be replaced by a file."""
+    """Whether a path is a standard output, device or pipe, which no file can replace."""
     if is_stdout(path) or _is_descriptor(path):
         return True
     try:
@@ -34,24 +34,24 @@ def is_stream(path: Path) -> bool:
 
 
 def _is_descriptor(path: Path) -> bool:
-    """Whether a path names a file that whoever started us has opened, whatever that is."""
+    """Whether a path names a file that the parent process opened, of whatever kind."""
     return str(path).startswith(("/dev/std", "/dev/fd/", "/proc/"))
 
 
 def sha256_of(path: Path) -> str:
-    """Of the file's content, in hexadecimal digits."""
+    """SHA-256 of the file's content, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class OutgoingFile:
-    """A file that is written under another name, and has its own once it is finished."""
+    """A file that is written under a temporary name and renamed when it is finished."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._stream = is_stream(path)
         if self._stream:
-            import tempfile  # takes long, and few need it
+            import tempfile  # # slow to import, seldom needed
 
             handle, name = tempfile.mkstemp(prefix="turnlog-")
             os.close(handle)
@@ -61,19 +61,19 @@ class OutgoingFile:
             self.unfinished = self._target.with_name(f".{self._target.name}.unfinished")
 
     def finish(self) -> None:
-        """Put the file, closed by now, in its place; into a stream, all of it at once."""
+        """Moves the closed file into place, or copies it whole into a stream."""
         if self._stream:
             pour(self.unfinished, self.path)
         else:
             os.replace(self.unfinished, self._target)
 
     def discard(self) -> None:
-        """Leave nothing of it, unless it is finished."""
+        """Removes the temporary file, if it is not finished."""
         self.unfinished.unlink(missing_ok=True)
 
 
 def pour(source: Path, into: Path) -> None:
-    """Copy a file into a stream."""
+    """Copies a file into a stream."""
     import shutil
 
     stream = nullcontext(sys.stdout.buffer) if is_stdout(into) else into.open("ab")
@@ -83,7 +83,7 @@ def pour(source: Path, into: Path) -> None:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a whole file, or through what is none."""
+    """Writes a whole file, or into a stream."""
     outgoing = OutgoingFile(path)
     try:
         outgoing.unfinished.write_bytes(content)

@@ -748,7 +748,7 @@ def test_a_message_that_is_too_long_is_refused_whole(saver: TurnlogSaver):
 
 def test_what_only_pickle_holds_is_refused(sqlite_url: str):
     with TurnlogSaver(sqlite_url, serde=JsonPlusSerializer(pickle_fallback=True)) as saver:
-        with pytest.raises(FormatError, match="Unheard can be stored with pickle alone"):
+        with pytest.raises(FormatError, match="Unheard can only be stored with pickle"):
             put(saver, ROOT, v=Unheard())
         assert "alice" not in saver.log
     with TurnlogSaver(sqlite_url) as saver, pytest.raises(TypeError, match="Unheard"):

@@ -1,4 +1,4 @@
-"""Which conversations LangGraph has checkpoints in; read without LangGraph."""
+"""The conversations that contain LangGraph's checkpoints; works without LangGraph installed."""
 
 from __future__ import annotations
 
@@ -15,35 +15,36 @@ from turnlog.projections.view import StoredView
 
 SOURCE = "langgraph"
 CHECKPOINT = "checkpoint"
-"""Source and kind of the foreign events that hold checkpoints."""
+"""Source and kind of the foreign events that contain checkpoints."""
 
 EVERY = "every"
-"""The key of all conversations that have checkpoints of their own."""
+"""The key of all conversations that have checkpoints themselves."""
 
 
 def of_run(run: str) -> str:
-    """The key of the conversations that have checkpoints of a run."""
+    """The key of the conversations with checkpoints of a run."""
     return f"run {run}"
 
 
 def _of_origin(stream: int) -> str:
-    """The key of the forks of a stream, which have its checkpoints too."""
+    """The key of the forks of a stream, which share its checkpoints."""
     return f"origin {stream}"
 
 
 class _Described(msgspec.Struct, gc=False):
-    """What of a checkpoint says whose it is."""
+    """The part of a checkpoint that names its run."""
 
     metadata: dict[str, Any] = {}
 
 
 class ThreadsProjection(KeyedProjection):
-    """The conversations that have checkpoints, and those of each run; the newest first."""
+    """The conversations that have checkpoints, and those of each run, newest first."""
 
     name: ClassVar[str] = "langgraph_threads"
     once: ClassVar[bool] = True
 
     def keys(self, recorded: RecordedEvent) -> Iterable[tuple[str, Any]]:
+        """The keys under which an event puts its conversation."""
         event = recorded.event
         if isinstance(event, HistoryContinued) and event.conversation is not None:
             yield _of_origin(event.conversation), None
@@ -56,7 +57,7 @@ class ThreadsProjection(KeyedProjection):
 
 
 def _run(body: bytes) -> Any:
-    """None in what is not a checkpoint, whoever recorded it as one."""
+    """The run of a checkpoint; None if the body is not a checkpoint."""
     try:
         return msgspec.json.decode(body, type=_Described).metadata.get("run_id")
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -64,7 +65,7 @@ def _run(body: bytes) -> Any:
 
 
 def threads(log: Turnlog, keys: Sequence[str]) -> Iterator[str]:
-    """The conversations under some keys, each once and its forks after it."""
+    """The conversations under some keys, each once, followed by its forks."""
     view, seen = log.view(ThreadsProjection.name), set[str]()
     for key in keys:
         yield from _found(log, view, key, seen)

@@ -1,4 +1,4 @@
-"""What every door has: a log, opened for it or given to it."""
+"""What all doors share: a log, opened by URL or passed by the caller."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from turnlog.engine.opening import open as open_log
 
 
 class Door:
-    """A context manager of both kinds. url: of the log, or the log itself, which the caller
-    closes.
+    """A log for a framework, as a context manager of both kinds.
+
+    url: of the log, or an open log, which the caller closes.
     """
 
     def __init__(self, url: str | Turnlog) -> None:
@@ -19,7 +20,7 @@ class Door:
         self.log = open_log(url) if isinstance(url, str) else url
 
     def close(self) -> None:
-        """Close the log, if it was opened here."""
+        """Closes the log if the door opened it."""
         if self._is_mine:
             self.log.close()
 

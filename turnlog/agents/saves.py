@@ -1,4 +1,4 @@
-"""What pydantic-ai's saves leave in a log, and how they are found; read without pydantic-ai."""
+"""pydantic-ai's saves in a log, and how to find them; works without pydantic-ai installed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ SOURCE = "pydantic-ai"
 SAVE = "save"
 
 EVERY = "every"
-"""The key under which all conversations are that somebody said something in."""
+"""The key of all conversations with a message."""
 
 _SCOPE = "scope "
 
 
 class NamedEntry(TypedDict):
-    """An entry in a save. events: how many say it, of those before the save; said: numbers of the
-    first and the last that do, where others recorded them.
+    """An entry in a save.
+
+    events: how many of the events before the save say it. said: numbers of the first and the last
+    event that say it, if others recorded them.
     """
 
     id: str
@@ -41,8 +43,9 @@ class _Body(msgspec.Struct):
 
 
 class Save(msgspec.Struct, frozen=True):
-    """What one save left in the log. number: of its own event, the last of its commit. has_bytes:
-    whether there can be any in it.
+    """One save as the log contains it.
+
+    number: of the save's event, the last of its commit. has_bytes: whether it may contain bytes.
     """
 
     number: int
@@ -52,18 +55,21 @@ class Save(msgspec.Struct, frozen=True):
 
     @property
     def own(self) -> int:
-        """Number of the first event of its own messages."""
+        """Number of the first event of the save's own messages."""
         return self.number - sum(entry["events"] for entry in self.entries)
 
     @property
     def first(self) -> int:
-        """The same, also of those that others recorded and that it names."""
+        """Like `own`, counting messages of others that the save names."""
         others = (entry["said"][0] for entry in self.entries if "said" in entry)
         return min(others, default=self.own)
 
 
 def save_in(recorded: RecordedEvent) -> Save | None:
-    """None where the event is not a save, whoever recorded it as one, or was redacted itself."""
+    """The save that an event records.
+
+    None if the event is not a valid save, or was redacted itself.
+    """
     event = recorded.event
     if not isinstance(event, e.ForeignRecorded) or (event.source, event.kind) != (SOURCE, SAVE):
         return None
@@ -83,22 +89,24 @@ def of_scope(scope: str) -> str:
 
 
 class EntriesProjection(KeyedProjection):
-    """The saves that name an entry, by its id."""
+    """The saves that name an entry, by the entry's id."""
 
     name: ClassVar[str] = "pydantic_ai_entries"
 
     def keys(self, recorded: RecordedEvent) -> Iterable[tuple[str, Any]]:
+        """The ids of the entries that an event's save names."""
         save = save_in(recorded)
         return [] if save is None else [(entry["id"], None) for entry in save.entries]
 
 
 class ConversationsProjection(KeyedProjection):
-    """All conversations, and those of a scope, the one that was gone on with last first."""
+    """All conversations, and those of each scope, the most recently continued first."""
 
     name: ClassVar[str] = "pydantic_ai_conversations"
     once: ClassVar[bool] = True
 
     def keys(self, recorded: RecordedEvent) -> Iterable[tuple[str, Any]]:
+        """The keys under which an event puts its conversation."""
         save = save_in(recorded)
         if save is not None or side(recorded.event) is not None:
             yield EVERY, None
@@ -106,7 +114,7 @@ class ConversationsProjection(KeyedProjection):
             yield of_scope(scope), None
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
-        """What others record goes on with a conversation in its scope too."""
+        """Moves a conversation up in its scope when others add messages to it, too."""
         for commit in commits:
             super().apply((commit,), view)
             said = [each for each in commit.recorded_events() if side(each.event) is not None]

@@ -1,4 +1,6 @@
-"""The asynchronous face: each call on a thread of its own, where commits are shared."""
+"""The asynchronous methods: each call runs on its own thread, and concurrent calls share
+commits.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,10 @@ from langgraph.checkpoint.base import (
 
 
 class AsyncFace(BaseCheckpointSaver[int]):
-    """The twins of the synchronous methods, which do the same."""
+    """The asynchronous twins of the synchronous methods."""
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """See `get_tuple`."""
         return await to_thread(self.get_tuple, config)
 
     async def alist(
@@ -31,6 +34,7 @@ class AsyncFace(BaseCheckpointSaver[int]):
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
+        """See `list`."""
         listed = self.list(config, filter=filter, before=before, limit=limit)
         while (found := await to_thread(next, listed, None)) is not None:
             yield found
@@ -42,6 +46,7 @@ class AsyncFace(BaseCheckpointSaver[int]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
+        """See `put`."""
         return await to_thread(self.put, config, checkpoint, metadata, new_versions)
 
     async def aput_writes(
@@ -51,23 +56,29 @@ class AsyncFace(BaseCheckpointSaver[int]):
         task_id: str,
         task_path: str = "",
     ) -> None:
+        """See `put_writes`."""
         await to_thread(self.put_writes, config, writes, task_id, task_path)
 
     async def adelete_thread(self, thread_id: str) -> None:
+        """See `delete_thread`."""
         await to_thread(self.delete_thread, thread_id)
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """See `delete_for_runs`."""
         await to_thread(self.delete_for_runs, run_ids)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """See `copy_thread`."""
         await to_thread(self.copy_thread, source_thread_id, target_thread_id)
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """See `prune`."""
         await to_thread(lambda: self.prune(thread_ids, strategy=strategy))
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
+        """See `get_delta_channel_history`."""
         return await to_thread(
             lambda: self.get_delta_channel_history(config=config, channels=channels)
         )

@@ -1,4 +1,4 @@
-"""A content of blocks, as LangChain has it, as parts of the log's messages, and the way back."""
+"""LangChain's content blocks as parts of the log's messages, and back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from turnlog.domain.message_parts import (
 )
 
 LANGCHAIN = "langchain"
-"""Source of parts that only LangChain understands."""
+"""Source of the parts that only LangChain understands."""
 
 _MEDIA = ("image", "audio", "video", "file")
 _CALLS = ("tool_call", "tool_use", "invalid_tool_call", "function_call")
@@ -27,7 +27,7 @@ _CALLS = ("tool_call", "tool_use", "invalid_tool_call", "function_call")
 def blocks(content: Sequence[Any], calls: list[ToolCall]) -> Iterator[Part]:
     """The parts of a content.
 
-    calls: of its message; those that have a place in the content are taken out.
+    calls: those of its message; calls that have a place in the content are removed from it.
     """
     for block in content:
         if isinstance(block, str):
@@ -42,7 +42,7 @@ def blocks(content: Sequence[Any], calls: list[ToolCall]) -> Iterator[Part]:
 
 
 def parts_of(parts: Sequence[Part]) -> list[Any] | None:
-    """The content of a message's parts; None where its text alone says them all."""
+    """The content of a message's parts; None if its text alone says everything."""
     if not any(_needs_place(part, parts[:n]) for n, part in enumerate(parts)):
         return None
     found = (_block(part) for part in parts)
@@ -96,7 +96,7 @@ def _image_url(block: dict[str, Any]) -> Part:
 
 
 def _non_standard(block: dict[str, Any]) -> Part:
-    """A part that came from the log has its place in `value`."""
+    """Restores a part from the log, whose place is in `value`."""
     value = block.get("value")
     if isinstance(value, dict) and value.keys() == {"source", "kind", "content"}:
         return Opaque(value["source"], value["kind"], value["content"])

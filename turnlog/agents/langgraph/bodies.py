@@ -1,7 +1,7 @@
-"""What the door stores beside the messages: the bodies of its foreign events.
+"""What the door stores alongside the messages: the bodies of its foreign events.
 
-A channel's value stands where it changed, once; a list goes on from the checkpoint before, so that
-a thread grows by what is new (docs/agents.md).
+A channel's value is stored once, where it changed. A list continues the previous checkpoint's, so
+that a thread grows only by what is new (docs/agents.md).
 """
 
 from __future__ import annotations
@@ -16,28 +16,30 @@ from turnlog.domain.events import ForeignRecorded
 from turnlog.domain.values import same
 
 WRITES, HIDDEN = "writes", "hidden"
-"""Kinds of its foreign events, beside checkpoints."""
+"""Kinds of its foreign events other than checkpoints."""
 
 Key = tuple[str, str]
 """Namespace and id of a checkpoint."""
 
 
 class ListTail(msgspec.Struct, array_like=True, gc=False):
-    """A list as that of the base, cut after `kept` items, and its own items."""
+    """A list: the first `kept` items of the base's list, then its own."""
 
     kept: int
     own: list[msgspec.Raw] = []
 
 
 class KeptCheckpoint(msgspec.Struct, omit_defaults=True, gc=False):
-    """base: number of the event of the checkpoint whose values go on here; 0 for none. first:
-    number of its commit's first event. seen: number of the last event of others that its messages
+    """A checkpoint as stored.
+
+    base: number of the event of the checkpoint whose values it continues; 0 for none. first: number
+    of the first event of its commit. seen: number of the last event of others that its messages
     include.
 
-    said: the channel whose items are messages, each the number of the event that says it, or the
-    message without the words that events say. state: versions and the like. whole: whether the
-    state is all there; else it is what differs from that of the base. parent: as stored, only where
-    it is not the base.
+    said: the channel whose items are messages. Each item is the number of the event that says it,
+    or the message without the words that events say. state: versions and the like. whole: whether
+    `state` is complete; otherwise it is the difference from the base's. parent: stored only if it
+    is not the base.
     """
 
     id: str
@@ -56,7 +58,10 @@ class KeptCheckpoint(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class Write(msgspec.Struct, array_like=True, gc=False):
-    """index: its place among the writes of its task; below 0 it replaces an earlier one."""
+    """One write of a task.
+
+    index: its place among the task's writes; a negative one replaces an earlier write.
+    """
 
     index: int
     channel: str
@@ -64,7 +69,10 @@ class Write(msgspec.Struct, array_like=True, gc=False):
 
 
 class Writes(msgspec.Struct, omit_defaults=True, gc=False):
-    """at: number of the event of the checkpoint, which is named by `ns` and `id` if it is 0."""
+    """The writes of a task at a checkpoint.
+
+    at: number of the checkpoint's event; if it is 0, `ns` and `id` name the checkpoint.
+    """
 
     task: str
     at: int = 0
@@ -75,9 +83,10 @@ class Writes(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class Hidden(msgspec.Struct, omit_defaults=True, gc=False):
-    """Checkpoints that are listed no more; they are still there to go on from.
+    """Hides checkpoints from lists; others can still continue from them.
 
-    keys: of checkpoints. upto: number of an event, before which all are but those of `kept`.
+    keys: the hidden checkpoints. upto: number of an event before which all are hidden except
+    `kept`.
     """
 
     keys: list[Key] = []
@@ -86,18 +95,19 @@ class Hidden(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 def stored(body: msgspec.Struct, kind: str) -> ForeignRecorded:
+    """The event that stores a body."""
     return ForeignRecorded(SOURCE, kind, msgspec.json.encode(body))
 
 
 _BLANK: dict[str, Any] = {"v": 2, "channel_versions": {}, "versions_seen": {}}
-"""What every state says."""
+"""What every state contains."""
 
 _NESTED = ("channel_versions", "versions_seen")
-"""What of the state is a mapping that grows with the graph."""
+"""Parts of the state that are mappings and grow with the graph."""
 
 
 def packed(checkpoint: KeptCheckpoint, base: KeptCheckpoint | None) -> ForeignRecorded:
-    """A checkpoint as it is stored, without what its base says."""
+    """The event of a checkpoint, without what its base already says."""
     if base is None:
         return stored(replace(checkpoint, whole=True), CHECKPOINT)
     parent = None if checkpoint.parent == base.id else checkpoint.parent
@@ -108,7 +118,7 @@ def packed(checkpoint: KeptCheckpoint, base: KeptCheckpoint | None) -> ForeignRe
 
 
 def unpacked(checkpoint: KeptCheckpoint, base: KeptCheckpoint | None) -> KeptCheckpoint:
-    """The way back. Of a base that is hidden nothing is known."""
+    """The inverse of `packed`. Of a hidden base nothing is known."""
     if base is None:
         known = checkpoint.whole or not checkpoint.base
         return checkpoint if known else replace(checkpoint, state={**_BLANK, **checkpoint.state})
@@ -123,7 +133,7 @@ def unpacked(checkpoint: KeptCheckpoint, base: KeptCheckpoint | None) -> KeptChe
 
 
 def _difference(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any] | None:
-    """None where a key was removed."""
+    """What changed; None if a key was removed."""
     if before.keys() - now.keys():
         return None
     changed = {name: held for name, held in now.items() if not same(before.get(name), held)}

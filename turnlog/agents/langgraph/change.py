@@ -1,4 +1,4 @@
-"""How a list of messages became another."""
+"""How one list of messages became the next."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from turnlog.agents.langgraph.values import ValueCodec
 class BodyChange:
     """How the messages of a checkpoint became those of the next.
 
-    kept: how many at the beginning are the same. summary: the message after them that stands for
-    some that were left out. moved: the further items that are the same. new: the messages after
-    them. left_out: numbers of the first and of the last event of what others that stay came after.
-    back: number of the event before those that are taken back; a message that was removed while
-    later ones stayed is not.
+    kept: how many are unchanged at the beginning. summary: the message after them that replaces
+    omitted ones. moved: further items that are unchanged. new: the messages after those. left_out:
+    numbers of the first and the last event of the omitted messages that precede the moved ones.
+    back: number of the event before the retracted messages; a message that was removed while later
+    ones stayed does not count as retracted.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class BodyChange:
         self.back: int | None = None
 
     def compare(self) -> bool:
-        """Find what is new; false where not all of it are messages."""
+        """Finds what is new; false if an item is not a message."""
         if not all(isinstance(item, BaseMessage) for item in self._value[self.kept :]):
             return False
         old, new = self._old.after(self.kept), self._value[self.kept :]
@@ -51,7 +51,7 @@ class BodyChange:
         return True
 
     def _sums_up(self, old: list[MessageItem], new: list[BaseMessage]) -> bool:
-        """Whether the first new message takes the place of some before others that stay."""
+        """Whether the first new message replaces some messages before others that stay."""
         ids = {self._pattern(item).id for item in old}
         if not old or not new or not new[0].text or new[0].id in ids:
             return False
@@ -61,7 +61,7 @@ class BodyChange:
         return self.summary is not None
 
     def _span(self, old: list[MessageItem]) -> tuple[int, int] | None:
-        """Numbers of the first and last event of what was left out before what moved up."""
+        """Numbers of the first and last event of the messages omitted before the moved ones."""
         if not self.moved or self.moved[0] is old[0]:
             return None
         left_out = old[: old.index(self.moved[0])]
@@ -72,7 +72,7 @@ class BodyChange:
     def _compared(
         self, old: list[MessageItem], new: list[BaseMessage]
     ) -> tuple[list[MessageItem], list[BaseMessage], list[MessageItem]]:
-        """The items that moved up, the new messages, and the items that nothing came after."""
+        """The moved items, the new messages, and the old items after the last moved one."""
         if not old:
             return [], new, []
         ids = {message.id for message in new}
@@ -88,7 +88,7 @@ class BodyChange:
         return moved, new[len(moved) :], old[last:]
 
     def _record_again(self, back: int) -> None:
-        """What stays but was recorded after that event is recorded once more."""
+        """Records messages again that stay but were recorded after `back`."""
         staying: Sequence[MessageItem] = [*[*self._old][: self.kept], *self.moved]
         late = next((n for n, item in enumerate(staying) if item.event > back), None)
         if late is not None:

@@ -1,4 +1,4 @@
-"""A message as its fields, and the way back without validating what was valid once."""
+"""A message as its fields, and back without a second validation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONTAINERS: dict[str, type] = {
     "tool_calls": list,
     "invalid_tool_calls": list,
 }
-"""Fields that hold an empty one of their own by default; the last two of an AIMessage alone."""
+"""Fields whose default is an empty container; the last two exist in an AIMessage alone."""
 
 
 DEFAULTS: dict[type[BaseMessage], dict[str, Any]] = {
@@ -37,10 +37,10 @@ DEFAULTS: dict[type[BaseMessage], dict[str, Any]] = {
     }
     for kind in KINDS.values()
 }
-"""What a type's fields hold by default; a message has containers of its own."""
+"""The default values of a type's fields; each message gets its own containers."""
 
 FIELD_NAMES = {kind: set(held) for kind, held in DEFAULTS.items()}
-"""Shared by all messages of a type: all of their fields are set."""
+"""Shared by all messages of a type, because all fields are set."""
 
 new = object.__new__
 set_dict, set_fields_set, set_extra, set_private = (
@@ -50,19 +50,21 @@ set_dict, set_fields_set, set_extra, set_private = (
 
 
 def kind_of(value: object) -> str | None:
-    """The name of a message's type, None for whatever is not exactly one of those."""
+    """The name of a message's type; None for any other type, subclasses included."""
     name = _NAMES.get(type(value))  # type: ignore[arg-type]
     return None if name is None or getattr(value, "__pydantic_extra__", None) else name
 
 
 def fields_of(message: BaseMessage) -> dict[str, Any]:
-    """The fields that are not at their default."""
+    """The fields that differ from their default."""
     defaults = DEFAULTS[type(message)]
     return {name: held for name, held in message.__dict__.items() if held != defaults[name]}
 
 
 def message_of(kind: str, fields: dict[str, Any]) -> BaseMessage:
-    """The message of a type's name and fields, as they were validated once; fields are kept."""
+    """The message with a type's name and fields, which must be valid; it keeps the objects in
+    `fields`.
+    """
     its = KINDS[kind]
     held = DEFAULTS[its].copy()
     held["additional_kwargs"] = {}

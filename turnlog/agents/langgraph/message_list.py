@@ -1,4 +1,4 @@
-"""A channel of messages: each as it is stored, and as a message once somebody asks for it."""
+"""A channel of messages, each as stored, and as a message from its first use."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from turnlog.agents.langgraph.pattern import Items, Pattern, Shape, copies
 
 
 class MessageItem(msgspec.Struct, eq=False, gc=False):
-    """A message in a channel. event: number of the first that says it. rest: the message without
-    the words of events, where those do not say all of it.
+    """A message in a channel.
+
+    event: number of the first event that says it. rest: the message without the words of events, if
+    those do not say all of it.
     """
 
     raw: bytes
@@ -23,15 +25,12 @@ class MessageItem(msgspec.Struct, eq=False, gc=False):
 
     @classmethod
     def of(cls, raw: bytes) -> MessageItem:
-        """The one that is stored so."""
+        """The item stored as `raw`."""
         return cls(raw, int(raw)) if raw.isdigit() else cls(raw, *msgspec.json.decode(raw))
 
 
 class MessageList:
-    """Items in order; what is read and compared at every turn lies ready beside them.
-
-    pattern: makes the message of an item.
-    """
+    """Items in order, with columns of what is read and compared at every turn."""
 
     def __init__(self) -> None:
         self._items: list[MessageItem] = []
@@ -53,11 +52,11 @@ class MessageList:
         return iter(self._items)
 
     def after(self, kept: int) -> list[MessageItem]:
-        """The items after the first so many."""
+        """The items after the first `kept`."""
         return self._items[kept:]
 
     def go_on(self, kept: int, items: Iterable[MessageItem]) -> None:
-        """Leave the first so many and add others."""
+        """Keeps the first `kept` items and appends others."""
         if kept < len(self._items):
             for each in (self._items, *self._columns):
                 del each[kept:]
@@ -65,7 +64,9 @@ class MessageList:
         self._items += items
 
     def copies(self, pattern: Callable[[MessageItem], Pattern]) -> list[BaseMessage]:
-        """The messages, for one who may change them."""
+        """The messages as copies, which the caller may change. pattern: makes the message of an
+        item.
+        """
         for item in self._items[len(self._shapes) :]:
             found = pattern(item)
             self._shapes.append(found.shape)
@@ -80,8 +81,9 @@ class MessageList:
         pattern: Callable[[MessageItem], Pattern],
         says: Callable[[MessageItem, BaseMessage], bool],
     ) -> int:
-        """How many of the first are what others are too, by type and by value; says: whether an
-        item is a message.
+        """How many messages at the beginning equal those of `value`, by type and by value.
+
+        pattern: makes the message of an item. says: whether an item is a message.
         """
         for place in range(len(self._types), len(self._items)):
             found = pattern(self._items[place])
@@ -96,7 +98,7 @@ class MessageList:
         return next((n for n, (item, one) in every if not says(item, one)), first)
 
     def _are(self, value: list[Any]) -> bool:
-        """In few passes that compare all of them at once: a thread is compared at every turn."""
+        """Compares all messages in a few passes, because a thread is compared at every turn."""
         count = len(value)
         if [each.__class__ for each in value] != self._types[:count]:
             return False

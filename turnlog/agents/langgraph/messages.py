@@ -1,4 +1,4 @@
-"""LangChain's messages as the log's, and the way back (docs/agents.md)."""
+"""LangChain's messages as the log's, and back (docs/agents.md)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from turnlog.domain.message_parts import Part, Text, ToolCall, ToolResult
 from turnlog.domain.plain import dumps
 
 _DEVELOPER = {"__openai_role__": "developer"}
-"""How LangChain marks a developer's message among those of the system."""
+"""How LangChain marks a developer's message among the system messages."""
 
 
 # --- to the log ---------------------------------------------------------------------------------
 
 
 def said(message: BaseMessage) -> Message:
-    """A LangChain message as the log's own."""
+    """A LangChain message as a message of the log."""
     role = _role(message)
     if isinstance(message, ToolMessage):
         return _result(message)
@@ -92,9 +92,9 @@ def _text(held: Any, *names: str) -> str | None:
 
 
 def langchain(message: Message, id: str | None = None) -> list[BaseMessage]:
-    """The log's message as LangChain has it: one for each result of a tool, else one.
+    """The log's message as LangChain has it: one message for each tool result, else one.
 
-    id: for a message that has none.
+    id: for a message without one.
     """
     own = message.id or id
     if message.role == "tool":

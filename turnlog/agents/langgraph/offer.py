@@ -1,4 +1,4 @@
-"""What others recorded, as a checkpoint that goes on from LangGraph's newest."""
+"""What others recorded, as a checkpoint that continues LangGraph's newest one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ NAMED = NAMES | {TAG}
 
 
 class Offering:
-    """channel: of the messages. version: gives the next of a channel's version."""
+    """Makes a checkpoint of what others recorded.
+
+    channel: the one with the messages. version: computes the next version of a channel.
+    """
 
     def __init__(
         self,
@@ -45,7 +48,9 @@ class Offering:
     def checkpoint(
         self, thread: GraphThread, newest: KeptCheckpoint | None
     ) -> KeptCheckpoint | None:
-        """None where the newest checkpoint knows all of it, or keeps no messages."""
+        """The checkpoint to offer; None if the newest one already includes everything or has no
+        messages.
+        """
         seen = 0 if newest is None else newest.seen
         foreign = thread.foreign.after(seen)
         held = {} if newest is None else thread.held(newest)
@@ -92,7 +97,7 @@ class Offering:
 
 
 class _Now:
-    """A conversation's messages now, beside those that a checkpoint had."""
+    """A conversation's current messages, next to those that a checkpoint had."""
 
     def __init__(
         self,
@@ -112,7 +117,7 @@ class _Now:
         }
 
     def still(self, items: list[MessageItem]) -> Iterator[MessageItem]:
-        """The items that were not taken back, as edited."""
+        """The items that were not retracted, with later edits."""
         for item in items:
             if self._recorded[item.event - 1].taken_back is None:
                 yield self._edited(item) if item.event in self._edits else item
@@ -156,7 +161,9 @@ def _tail(old: list[MessageItem], items: list[MessageItem]) -> ListTail:
 
 
 def made_id(conversation: str, newest: KeptCheckpoint | None, event: int) -> str:
-    """Of conversation and event: right after the newest checkpoint's id, before any later one."""
+    """An id of conversation and event, right after the newest checkpoint's and before any later
+    one.
+    """
     time = 0 if newest is None else _time(newest.id) + 1
     high = (time >> 12) << 16 | 0x6000 | time & 0xFFF
     clock = 0x8000 | crc32(conversation.encode("utf-8", "surrogatepass")) & 0x3FFF
@@ -164,7 +171,7 @@ def made_id(conversation: str, newest: KeptCheckpoint | None, event: int) -> str
 
 
 def _time(id: str) -> int:
-    """Of a UUID of version 6, in its own units; 0 for another id."""
+    """The time of a UUID of version 6, in units of 100 ns; 0 for any other id."""
     try:
         high = UUID(id).int >> 64
     except ValueError:

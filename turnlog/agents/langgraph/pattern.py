@@ -1,4 +1,4 @@
-"""Messages as they were read, of which everybody gets copies."""
+"""Messages as they were read, from which each caller gets copies."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from turnlog.agents.langgraph.message_fields import (
 from turnlog.domain.values import same
 
 _SHARED = frozenset((str, type(None)))
-"""Types that a field's value may be of and be shared by all copies."""
+"""Types of field values that copies can share."""
 
 Items = tuple[tuple[str, Any], ...]
-"""Names of fields and what they hold."""
+"""Names of fields and their values."""
 
 Shape = tuple[type[BaseMessage] | None, Any, Any, bool]
-"""What messages of a type share: the type, its defaults, the names of its fields, and whether it
-has calls. Of a message that is none of them: None, and the message.
+"""What the messages of a type share: the type, its defaults, the names of its fields, and whether
+it has calls. For a message of any other type: None, and the message.
 """
 
 SHAPES: dict[type[BaseMessage], Shape] = {
@@ -40,9 +40,10 @@ SHAPES: dict[type[BaseMessage], Shape] = {
 
 
 class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """A message as it was read; nobody changes it.
+    """A message as it was read, never changed.
 
-    others: the fields that are neither at their default nor a content that is a text nor an id.
+    others: the fields that are not at their default, other than the id and a content that is a
+    text.
     """
 
     shape: Shape
@@ -52,6 +53,7 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     @classmethod
     def of(cls, message: BaseMessage) -> Pattern:
+        """The pattern of a message."""
         if kind_of(message) is None:
             return cls((None, message, None, False), message.content, message.id)
         shape = SHAPES[type(message)]
@@ -61,16 +63,17 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     @property
     def deep(self) -> Items:
-        """What has to be compared by type as well, of its other fields."""
+        """The other fields that must be compared by type, too."""
         return tuple(each for each in self.others if each[1].__class__ not in _SHARED)
 
     @property
     def type(self) -> type[BaseMessage]:
+        """The message's class."""
         return self.shape[0] or type(self.shape[1])
 
     @property
     def fields(self) -> dict[str, Any]:
-        """All of its fields, to be looked at."""
+        """All fields, for reading only."""
         kind, held, _, _ = self.shape
         if kind is None:
             its: dict[str, Any] = held.__dict__
@@ -79,10 +82,11 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     @property
     def extra(self) -> dict[str, Any]:
+        """The message's extra fields; empty for a known type."""
         return self.shape[1].__pydantic_extra__ or {} if self.shape[0] is None else {}
 
     def says(self, other: BaseMessage) -> bool:
-        """Whether another message is equal, by type and by value; 1 is not 1.0."""
+        """Whether another message is equal, by type and by value: 1 does not equal 1.0."""
         if other.__class__ is not self.type or other.__dict__ != self.fields:
             return False
         if (other.__pydantic_extra__ or {}) != self.extra:
@@ -90,7 +94,7 @@ class Pattern(msgspec.Struct, frozen=True, eq=False, gc=False):
         return all(same(held, other.__dict__[name]) for name, held in self.deep)
 
     def copy(self) -> BaseMessage:
-        """The message, for one who may change it."""
+        """The message as a copy, which the caller may change."""
         [made] = copies([self.shape], [self.content], [self.id], [self.others])
         return made
 
@@ -109,9 +113,8 @@ def _is_other(name: str, held: Any, defaults: Mapping[str, Any]) -> bool:
 def copies(
     shapes: Iterable[Shape], contents: Iterable[Any], ids: Iterable[Any], others: Iterable[Items]
 ) -> list[BaseMessage]:
-    """Messages of one's own.
-
-    One loop over what lies side by side, because a thread is read whole at every turn.
+    """Copies of messages, made in one loop over columns, because a thread is read whole at every
+    turn.
     """
     made: list[BaseMessage] = []
     for (kind, defaults, names, has_calls), content, id, other in zip(

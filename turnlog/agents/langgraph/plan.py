@@ -29,11 +29,11 @@ Numbered = tuple[int, Event]
 
 
 class SavePlan:
-    """The events of one checkpoint, given where its thread stands.
+    """The events of one checkpoint of a thread.
 
-    after: number of the conversation's last event. channel: of the messages, in the root
-    namespace; summary: the one whose text stands for messages left out. parent: None where the
-    checkpoint has none, or one that is not known.
+    after: number of the conversation's last event. channel: the one with the messages, in the root
+    namespace. summary: the channel whose text replaces omitted messages. parent: None if the
+    checkpoint has none or an unknown one.
     """
 
     def __init__(
@@ -56,7 +56,9 @@ class SavePlan:
     def take(
         self, checkpoint: KeptCheckpoint, found: dict[str, Any], changed: frozenset[str]
     ) -> None:
-        """found: the values of the channels; changed: those that have a new version."""
+        """Plans the events. found: the values of the channels. changed: the channels with a new
+        version.
+        """
         new = {n: held for n, held in found.items() if not self._is_kept(n, checkpoint, changed)}
         change = None if checkpoint.ns else self._change(new)
         if not checkpoint.ns:
@@ -84,7 +86,9 @@ class SavePlan:
         self.events.append(packed(body, self._parent))
 
     def _parent_number(self) -> int:
-        """Of the parent's event, which is the last before ours where it was only offered."""
+        """Number of the parent's event: the last one before the plan's own if the parent was only
+        offered.
+        """
         if self._parent is None:
             return 0
         return self._thread.numbers.get((self._parent.ns, self._parent.id), self._after)
@@ -119,7 +123,9 @@ class SavePlan:
     # --- messages -------------------------------------------------------------------------------
 
     def _change(self, new: dict[str, Any]) -> BodyChange | None:
-        """How the messages changed; None where they did not, or the channel holds others."""
+        """How the messages changed; None if they did not, or if the channel does not contain
+        messages.
+        """
         value = new.get(self._channel)
         if type(value) is not list:
             return None
@@ -129,14 +135,14 @@ class SavePlan:
         return change if change.compare() else None
 
     def _go_back(self, change: BodyChange | None) -> None:
-        """To where the messages go on from, if that is not the conversation's end."""
+        """Goes back to where the messages continue from, unless that is the conversation's end."""
         backs = (self._branched(), None if change is None else change.back)
         if (found := [back for back in backs if back is not None]) != []:
             self.events.append(HistoryContinued(min(found)))
 
-    def _compact(self, change: BodyChange, told: Any) -> None:
-        """Record what stands for messages that were left out: a message, or the channel's text."""
-        text = told if change.summary is None else str(change.summary.text)
+    def _compact(self, change: BodyChange, channel_text: Any) -> None:
+        """Records what replaces omitted messages: a message, or the text of the summary channel."""
+        text = channel_text if change.summary is None else str(change.summary.text)
         if change.left_out is not None and isinstance(text, str) and text:
             self.events.append(HistoryCompacted(*change.left_out, text))
 
@@ -147,13 +153,13 @@ class SavePlan:
         return ListTail(change.kept, own)
 
     def _summed_up(self, summary: BaseMessage) -> msgspec.Raw:
-        """The item of a message that the last event says."""
+        """The item of a message that the last planned event says."""
         number = self._after + len(self.events)
         rest = skeleton(self._values.plain(summary), [(number, self.events[-1])], NAMED)
         return msgspec.Raw(dumps([number, rest]))
 
     def _branched(self) -> int | None:
-        """The event that the parent ends with, where another checkpoint came after it."""
+        """The parent's last event, if another checkpoint follows it."""
         thread, parent = self._thread, self._parent
         tip = thread.tip
         if parent is None or tip is None or parent is tip:
@@ -162,7 +168,7 @@ class SavePlan:
         return number if number is not None and number < thread.foreign.last else None
 
     def _recorded(self, new: Sequence[BaseMessage]) -> Iterator[bytes]:
-        """Items of messages that are recorded now."""
+        """Plans the events of new messages and yields their items."""
         first = self._after + len(self.events) + 1
         spoken = [said(message) for message in new]
         if any(map(self._spoken.hides, spoken)):

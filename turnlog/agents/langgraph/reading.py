@@ -1,4 +1,4 @@
-"""A thread's checkpoints as LangGraph takes them, what others recorded among them."""
+"""A thread's checkpoints as LangGraph reads them, including what others recorded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from turnlog.agents.langgraph.values import ValueCodec
 
 
 class Reading:
-    """Of one thread, for whoever holds its lock.
+    """Reads one thread. The caller holds the thread's lock.
 
     offering: makes a checkpoint of what others recorded.
     """
@@ -34,22 +34,23 @@ class Reading:
         self._offering = offering
 
     def newest(self, ns: str) -> KeptCheckpoint | None:
+        """The newest checkpoint of a namespace, which may be an offered one."""
         return (None if ns else self.offered()) or self._thread.newest(ns)
 
     def found(self, ns: str, id: str) -> KeptCheckpoint | None:
-        """The one of an id, if it is not hidden."""
+        """The checkpoint with an id, unless it is hidden."""
         if (ns, id) in self._thread.checkpoints:
             return self._thread.visible((ns, id))
         offer = None if ns else self.offered()
         return offer if offer is not None and offer.id == id else None
 
     def listed(self) -> list[KeptCheckpoint]:
-        """All that are not hidden, newest first."""
+        """All checkpoints that are not hidden, newest first."""
         offer = self.offered()
         return [*([] if offer is None else [offer]), *self._thread.listed()]
 
     def offered(self) -> KeptCheckpoint | None:
-        """What others recorded since the newest checkpoint, as one that goes on from it."""
+        """What others recorded since the newest checkpoint, as one that continues it."""
         thread = self._thread
         newest = thread.newest("")
         if not thread.foreign.after(0 if newest is None else newest.seen):
@@ -61,6 +62,7 @@ class Reading:
     # --- as LangGraph takes them ----------------------------------------------------------------
 
     def tuple(self, checkpoint: KeptCheckpoint) -> CheckpointTuple:
+        """A checkpoint as LangGraph's tuple, with its pending writes."""
         values, ns, id = self._values, checkpoint.ns, self._thread.id
         held = {
             **values.value(checkpoint.state),
@@ -76,9 +78,11 @@ class Reading:
         )
 
     def metadata(self, checkpoint: KeptCheckpoint) -> CheckpointMetadata:
+        """A checkpoint's metadata."""
         return cast("CheckpointMetadata", self._values.value(checkpoint.metadata))
 
     def channels(self, checkpoint: KeptCheckpoint) -> dict[str, Any]:
+        """The values of a checkpoint's channels."""
         held = self._thread.held(checkpoint).items()
         return {name: self._channel(value) for name, value in held}
 
@@ -98,7 +102,7 @@ class Reading:
         ]
 
     def history(self, at: KeptCheckpoint, channel: str) -> DeltaChannelHistory:
-        """What a delta channel is made of, hidden checkpoints among it."""
+        """The writes of a delta channel up to its last full value, hidden checkpoints included."""
         newest_first: list[PendingWrite] = []
         for each in self._thread.ancestors(at):
             writes = self._pending(each)
@@ -109,4 +113,5 @@ class Reading:
 
 
 def config(thread: str, ns: str, id: str) -> RunnableConfig:
+    """LangGraph's config of a checkpoint."""
     return {"configurable": {"thread_id": thread, "checkpoint_ns": ns, "checkpoint_id": id}}

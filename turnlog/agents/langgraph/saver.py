@@ -1,4 +1,4 @@
-"""TurnlogSaver: where LangGraph keeps its checkpoints."""
+"""TurnlogSaver, LangGraph's checkpointer on a log."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ from turnlog.errors import StaleParent
 
 
 class TurnlogSaver(Door, Upkeep, AsyncFace):
-    """Keeps LangGraph's checkpoints in a log: a thread is a conversation, its id the thread's.
+    """Keeps LangGraph's checkpoints in a log. A thread is a conversation with the thread's id.
 
-    A context manager of both kinds; safe to use from several threads, event loops and processes.
-    What it answers is durable.
+    A context manager of both kinds; safe to share between threads, event loops and processes. What
+    a method returns is durable.
     """
 
     def __init__(
@@ -62,17 +62,18 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
         summary: str = "summary",
         stale: Literal["keep", "raise"] = "keep",
     ) -> None:
-        """url: of the log, or the log itself, which the caller closes.
+        """url: of the log, or an open log, which the caller closes.
 
-        channel: whose messages are the conversation's. summary: whose text stands for messages
-        that were removed before others, unless a message does. stale: what becomes of a checkpoint
-        whose parent is not the newest; with `raise` it raises StaleParent and records nothing.
+        channel: the one whose messages are the conversation's. summary: the channel whose text
+        replaces messages that were removed before others, unless a message does. stale: what
+        happens to a checkpoint whose parent is not the newest; with `raise`, StaleParent is raised
+        and nothing recorded.
         """
         serde = JsonPlusSerializer() if serde is None else serde
         if not isinstance(serde, JsonPlusSerializer):
-            raise TypeError(f"serde has to be a JsonPlusSerializer, not a {type(serde).__name__}")
+            raise TypeError(f"serde must be a JsonPlusSerializer, not a {type(serde).__name__}")
         if stale not in ("keep", "raise"):
-            raise ValueError(f"stale has to be 'keep' or 'raise', not {stale!r:.40}")
+            raise ValueError(f"stale must be 'keep' or 'raise', not {stale!r:.40}")
         AsyncFace.__init__(self, serde=serde)
         Door.__init__(self, url)
         self._threads = GraphThreads(self.log)
@@ -81,7 +82,7 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
 
     @property
     def _values(self) -> ValueCodec:
-        assert isinstance(self.serde, JsonPlusSerializer)  # a clone with another allowlist too
+        assert isinstance(self.serde, JsonPlusSerializer)  # # also a clone with another allowlist
         return ValueCodec(self.serde)
 
     def _reading(self, thread: GraphThread) -> Reading:
@@ -96,7 +97,7 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
     # --- reading --------------------------------------------------------------------------------
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """The checkpoint of the config's id, or the newest."""
+        """The checkpoint with the config's id, or the newest one."""
         with self._threads.at(_asked_of(config)["thread_id"]) as thread:
             reading = self._reading(thread)
             checkpoint = _asked(reading, config)
@@ -110,8 +111,8 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
-        """Checkpoints that match, newest first; without a config of every thread that has some, the
-        one that went on last first.
+        """Matching checkpoints, newest first. Without a config: of all threads, the most recently
+        continued first.
         """
         asked = _asked_of(config) if config else {}
         threads = [asked["thread_id"]] if config else self._every_thread()
@@ -121,7 +122,7 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
                 if limit is not None and limit <= 0:
                     return
                 limit = None if limit is None else limit - 1
-                with self._threads.at(id) as thread:  # not while the caller looks at one
+                with self._threads.at(id) as thread:  # # unlocked while the caller looks at one
                     found = self._reading(thread).tuple(checkpoint)
                 yield found
 
@@ -143,7 +144,7 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
-        """What delta channels are made of, from hidden checkpoints too."""
+        """The writes of delta channels, including those of hidden checkpoints."""
         with self._threads.at(_asked_of(config)["thread_id"]) as thread:
             reading = self._reading(thread)
             if (at := _asked(reading, config)) is None:
@@ -159,7 +160,7 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Record a checkpoint and the messages that are new in it, in one commit."""
+        """Records a checkpoint and its new messages in one commit."""
         asked, plain = _asked_of(config), self._values.plain
         state: dict[str, Any] = {**checkpoint}
         found = state.pop("channel_values")
@@ -208,7 +209,7 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
     def _gone_on_from(
         self, reading: Reading, thread: GraphThread, ns: str, id: str | None
     ) -> tuple[Sequence[Event], KeptCheckpoint | None]:
-        """A checkpoint that others are going on from; first recorded if it was only offered."""
+        """The checkpoint with an id, and the events that record it first if it was only offered."""
         if id is None or (ns, id) in thread.checkpoints:
             return (), thread.checkpoints.get((ns, id or ""))
         offer = reading.found(ns, id)
@@ -223,7 +224,7 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
         task_id: str,
         task_path: str = "",
     ) -> None:
-        """Record what a task wrote, before its checkpoint is made."""
+        """Records the writes of a task, before its checkpoint is made."""
         asked = _asked_of(config)
         ns, id = asked.get("checkpoint_ns", ""), asked["checkpoint_id"]
         found = [
@@ -278,5 +279,5 @@ _config = config
 
 
 def _asked_of(config: RunnableConfig) -> dict[str, Any]:
-    """What a config says of the thread. Raises KeyError where it says nothing."""
+    """The `configurable` part of a config. Raises KeyError if it has none."""
     return cast("dict[str, dict[str, Any]]", config)["configurable"]

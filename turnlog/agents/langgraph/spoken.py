@@ -21,9 +21,9 @@ from turnlog.domain.skeletons import filled
 
 
 class Spoken:
-    """The events of the thread of that id, and the messages that they make up.
+    """The events of a thread, and the messages that they form.
 
-    recorded: gives all events as they were recorded; None where nothing of them is hidden.
+    recorded: returns all events as they were recorded; None if none of them is hidden.
     """
 
     def __init__(self, id: str) -> None:
@@ -36,11 +36,12 @@ class Spoken:
         self._said: dict[int, Message] = {}
 
     def take(self, number: int, event: e.Event) -> None:
+        """Adds an event."""
         self._events[number] = event
         self._original = None
 
     def own(self, numbers: range) -> None:
-        """Note that the newest events, of these numbers, are the messages of one checkpoint."""
+        """Notes that the newest events, with these numbers, are the messages of one checkpoint."""
         self._own.append(numbers)
 
     def pattern(self, item: MessageItem, values: ValueCodec) -> Pattern:
@@ -50,8 +51,9 @@ class Spoken:
         return item.pattern
 
     def says(self, item: MessageItem, message: BaseMessage, values: ValueCodec) -> bool:
-        """Whether an item is a message, or was before it was redacted: whoever still has its words
-        does not record them again.
+        """Whether an item is a message, or was before a redaction.
+
+        A client that still has the words must not record them again.
         """
         if self.pattern(item, values).says(message):
             return True
@@ -67,8 +69,8 @@ class Spoken:
         return message.id is not None and self._hidden.get(message.id) == message.parts
 
     def _found_hidden(self) -> dict[str | None, Any]:
-        """The parts of messages that are hidden, by id: once, for a thread is read anew where more
-        is hidden.
+        """The hidden parts of messages, by id. Computed once: a thread is read again after a
+        redaction.
         """
         if self.recorded is None:
             return {}
@@ -77,7 +79,7 @@ class Spoken:
         return {m.id: m.parts for m in every if shown.get(m.event) != m.parts}
 
     def _as_recorded(self, events: Iterable[e.Event]) -> Spoken:
-        """The same with the words of what was redacted."""
+        """The same events, with the words that were redacted."""
         if self._original is None:
             self._original = Spoken(self._id)
             self._original._own = self._own
@@ -93,7 +95,9 @@ class Spoken:
         return langchain(self.said(item.event), self.made_id(item.event))[0]
 
     def _plain(self, item: MessageItem) -> Pattern | None:
-        """A message of which one event says a text and an id: as most are, at once."""
+        """The pattern of a message of which one event says text and id, without building the
+        message.
+        """
         number, event = item.event, self._events.get(item.event)
         kind = _PLAIN.get(type(event)) if item.rest is None else None
         if kind is None or number not in self._around(number) or not self._ends(number + 1):
@@ -106,17 +110,19 @@ class Spoken:
         return Pattern(SHAPES[kind], text or "", id or self.made_id(number))
 
     def _ends(self, number: int) -> bool:
-        """Whether an event surely belongs to no message that was begun before it."""
+        """Whether an event certainly belongs to no message that began before it."""
         event = self._events.get(number)
         return event is None or (type(event) in _PLAIN and event.cause is None)
 
     def _around(self, number: int) -> range:
-        """The numbers of a checkpoint's own events, that one's among them if it is one of them."""
+        """The numbers of the checkpoint's events among which an event is; an earlier range
+        otherwise.
+        """
         place = bisect_right(self._own, number, key=_first)
         return self._own[place - 1] if place else range(0)
 
     def first(self, number: int) -> int:
-        """Of the message that begins with an event, or of those that it sums up."""
+        """The first event of the message that begins with an event, or of those that it sums up."""
         event = self._events.get(number)
         return event.first if isinstance(event, e.HistoryCompacted) else number
 
@@ -136,16 +142,16 @@ class Spoken:
         return {message.event or 0: message for message in messages(numbered)}
 
     def made_id(self, number: int) -> str:
-        """Of a message that somebody else recorded without one."""
+        """The id of a message that others recorded without one."""
         return f"{self._id}:{number}"
 
     def time(self, number: int) -> float:
-        """When an event happened, UTC seconds."""
+        """When an event happened, in UTC seconds."""
         event = self._events.get(number)
         return (event.timestamp if event is not None else None) or 0.0
 
     def value(self, raw: bytes, values: ValueCodec) -> Any:
-        """A channel's value, or a write's."""
+        """The value of a channel or of a write."""
         return values.value(filled(msgspec.json.decode(raw), self._events.get))
 
 

@@ -1,4 +1,4 @@
-"""A thread of LangGraph: what its conversation's events say of checkpoints and writes."""
+"""A thread of LangGraph: the checkpoints and writes that its conversation's events contain."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ Held = msgspec.Raw | list[msgspec.Raw] | MessageList
 
 
 class GraphThread:
-    """Folds a conversation's events, as they may be shown; `version` is that of the last commit.
+    """Folds a conversation's events, redacted ones hidden. `version` is that of the last commit.
 
-    Whoever reads or writes holds `lock`.
+    Readers and writers hold `lock`.
     """
 
     def __init__(self, id: str) -> None:
@@ -42,7 +42,7 @@ class GraphThread:
         self.reset()
 
     def reset(self, version: int = 0, life: int = 1, *, deleted: bool = False) -> None:
-        """As one without events."""
+        """Starts again without events."""
         self.version, self.life, self.deleted = version, life, deleted
         self.event = 0
         self.checkpoints: dict[Key, KeptCheckpoint] = {}
@@ -62,7 +62,7 @@ class GraphThread:
     # --- folding --------------------------------------------------------------------------------
 
     def take(self, events: Iterable[Event]) -> None:
-        """Fold the next events in."""
+        """Folds the next events in."""
         for event in events:
             self.event += 1
             if isinstance(event, ForeignRecorded):
@@ -75,7 +75,9 @@ class GraphThread:
                 self.foreign.take(self.event, event)
 
     def _take_own(self, event: ForeignRecorded) -> None:
-        """One that was redacted itself says nothing any more, nor what others recorded as one."""
+        """Folds a foreign event in. Redacted ones and invalid ones from other sources are
+        skipped.
+        """
         if event.kind in _TAKEN and event.body:
             kind, take = _TAKEN[event.kind]
             try:
@@ -101,15 +103,15 @@ class GraphThread:
             self.spoken.own(own)
 
     def _before(self, number: int, ns: str) -> int:
-        """Number of the checkpoint that one went on from which was erased, or redacted itself.
+        """Number of the checkpoint that replaces an erased or redacted base.
 
-        It is the last one before it, unless the conversation goes back just then; 0 for none.
+        It is the last one before it, unless the conversation went back at that point; 0 for none.
         """
         upto = self._back.get(number - 1, number)
         return max((n for n, each in self._at.items() if n <= upto and each.ns == ns), default=0)
 
     def _take_writes(self, body: Writes) -> None:
-        """The first of a task and place counts; one of a place below 0 is the last."""
+        """Of writes with one task and place, the first counts; below place 0, the last."""
         at = self._at.get(body.at)
         key = (body.ns, body.id) if at is None else (at.ns, at.id)
         held = self.writes.setdefault(key, {})
@@ -133,26 +135,27 @@ class GraphThread:
     # --- checkpoints ----------------------------------------------------------------------------
 
     def visible(self, key: Key) -> KeptCheckpoint | None:
+        """A checkpoint, unless it is hidden."""
         return None if key in self.hidden else self.checkpoints.get(key)
 
     def newest(self, ns: str) -> KeptCheckpoint | None:
-        """The one of the greatest id."""
+        """The checkpoint with the greatest id in a namespace."""
         id = self._newest.get(ns)
         return None if id is None else self.checkpoints[ns, id]
 
     def listed(self) -> list[KeptCheckpoint]:
-        """Those that are not hidden, newest first."""
+        """The checkpoints that are not hidden, newest first."""
         keys = sorted(self.checkpoints.keys() - self.hidden, key=lambda k: (k[1], k[0]))
         return [self.checkpoints[key] for key in reversed(keys)]
 
     def pending(self, key: Key) -> Iterator[tuple[str, Write]]:
-        """The writes at a checkpoint, with their tasks, in the order in which they apply."""
+        """The writes at a checkpoint with their tasks, in the order in which they apply."""
         held = self.writes.get(key, {})
         for place in sorted(held, key=lambda place: writes_sort_key(held[place][1], *place)):
             yield place[0], held[place][0]
 
     def ancestors(self, checkpoint: KeptCheckpoint) -> Iterator[KeptCheckpoint]:
-        """Its parent, the parent's and so on, hidden ones too."""
+        """The checkpoint's parent, the parent's parent and so on, hidden ones included."""
         at: KeptCheckpoint | None = checkpoint
         passed = {checkpoint.id}
         while at is not None and at.parent is not None and at.parent not in passed:
@@ -164,7 +167,7 @@ class GraphThread:
     # --- values ---------------------------------------------------------------------------------
 
     def held(self, checkpoint: KeptCheckpoint) -> dict[str, Held]:
-        """What the channels hold, each value as it is stored; to be read before the next call."""
+        """The channels' values as stored. Valid until the next call."""
         latest = self._latest.get(checkpoint.ns)
         if latest is not None and latest[0] is checkpoint:
             return latest[1]
@@ -178,7 +181,7 @@ class GraphThread:
         return held
 
     def _chain(self, checkpoint: KeptCheckpoint) -> Iterator[KeptCheckpoint]:
-        """The checkpoint, its base, the base's and so on."""
+        """The checkpoint, its base, the base's base and so on."""
         at: KeptCheckpoint | None = checkpoint
         while at is not None:
             yield at
@@ -201,7 +204,7 @@ class GraphThread:
                 going_on[tail.kept :] = tail.own
 
     def items(self, checkpoint: KeptCheckpoint) -> list[MessageItem]:
-        """The messages that a checkpoint added, as it was stored: an id can be stored again."""
+        """The messages that a checkpoint added. By object, because an id can be stored again."""
         known = self._items.get(id(checkpoint))
         if known is None:
             own = checkpoint.lists[checkpoint.said or ""].own

@@ -1,4 +1,4 @@
-"""The threads that a saver knows, read from the log and kept while they are used."""
+"""The threads that a saver knows: read from the log, then kept in memory."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from turnlog.projections import register
 register(ThreadsProjection())
 
 KEPT = 64
-"""Threads that stay in memory at most while nobody uses them."""
+"""The number of idle threads that stay in memory."""
 
 
 class GraphThreads:
-    """Safe to use from several threads at once; what other processes record is read first."""
+    """The threads of a log; safe for concurrent use. Commits of other processes are read first."""
 
     def __init__(self, log: Turnlog) -> None:
         self.log = log
@@ -33,7 +33,7 @@ class GraphThreads:
 
     @contextmanager
     def at(self, id: str) -> Iterator[GraphThread]:
-        """The thread as it is now, for the caller alone."""
+        """The thread in its current state, locked for the caller."""
         thread = self._thread(id)
         with thread.lock:
             self._refresh(thread)
@@ -49,13 +49,16 @@ class GraphThreads:
             return thread
 
     def conversation(self, id: str) -> Conversation | None:
+        """The thread's conversation, or None."""
         try:
             return self.log.conversation(id)
         except UnknownConversation:
             return None
 
     def _refresh(self, thread: GraphThread) -> None:
-        """Read what is new; all of it where something was redacted or erased, or began anew."""
+        """Reads new events; reads all again after a redaction, an erasure or the start of a new
+        life.
+        """
         head = self.log.current.head(self.log.store.reader, thread.id)
         if head is None:
             if thread.version:
@@ -86,9 +89,9 @@ class GraphThreads:
         *,
         begins: bool,
     ) -> None:
-        """Record what is planned for a thread as it is then; nothing where that is nothing.
+        """Records what is planned for the current thread; nothing if the plan is empty.
 
-        begins: whether it may begin a new life of a deleted conversation.
+        begins: whether this may begin a new life of a deleted conversation.
         """
         while True:
             with self.at(id) as thread:
@@ -101,7 +104,7 @@ class GraphThreads:
                 if recorded.new:
                     self._take(thread, recorded)
                     return
-                key = None  # known from a former life, or with another content
+                key = None  # # known from a former life, or with other content
 
     def _perform(
         self, thread: GraphThread, events: Sequence[Event], key: str | None, begins: bool
@@ -114,7 +117,7 @@ class GraphThreads:
         return self.log.writer.perform(request)
 
     def _take(self, thread: GraphThread, recorded: Recorded) -> None:
-        if recorded.state.redacted:  # what may be shown of it is decided by whoever reads it
+        if recorded.state.redacted:  # # only a reader decides what may be shown of it
             thread.version = -1
             return
         [commit] = recorded.commits

@@ -1,4 +1,4 @@
-"""What becomes of threads as a whole: copied, pruned, hidden, deleted."""
+"""Operations on whole threads: copy, prune, hide, delete."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from turnlog.errors import UnknownConversation
 
 
 class Upkeep(BaseCheckpointSaver[int]):
-    """Nothing of it drops what was recorded."""
+    """Deletes, copies and prunes threads. What was recorded stays in the log."""
 
     log: Turnlog
     _threads: GraphThreads
 
     def delete_thread(self, thread_id: str) -> None:
-        """Delete the conversation; its id may be used again."""
+        """Deletes the conversation. Its id can be used again."""
         try:
             self.log.delete(thread_id)
         except UnknownConversation:
             return
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
-        """Hide the checkpoints of runs; what goes on from them stays whole."""
+        """Hides the checkpoints of runs. Checkpoints that continue from them stay complete."""
         planned = partial(_without_runs, frozenset(run_ids))
         for id in threads(self.log, [of_run(run) for run in run_ids]):
             self._threads.record(id, planned, None, begins=False)
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        """Fork the conversation: the copy has all of its checkpoints, and no later ones.
+        """Forks the conversation: the copy has all checkpoints up to now.
 
         The past is shared: what is redacted or deleted in the source is hidden in the copy. Raises
-        InvalidEvent where the target's id was ever used.
+        InvalidEvent if the target's id was ever used.
         """
         try:
             self.log.fork(source_thread_id, as_=target_thread_id)
@@ -47,17 +47,18 @@ class Upkeep(BaseCheckpointSaver[int]):
             return
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        """Hide all checkpoints but each namespace's newest, or with `delete` all of them.
+        """Hides all checkpoints but the newest of each namespace, or with `delete` all of them.
 
-        They stay in the log: what goes on from them, delta channels too, stays whole.
+        They stay in the log: checkpoints that continue from them, and delta channels, stay
+        complete.
         """
         if strategy not in ("keep_latest", "delete"):
-            raise ValueError(f"strategy has to be 'keep_latest' or 'delete', not {strategy!r:.40}")
+            raise ValueError(f"strategy must be 'keep_latest' or 'delete', not {strategy!r:.40}")
         for id in thread_ids:
             self._threads.record(id, partial(_pruned, strategy), None, begins=False)
 
     def _every_thread(self) -> Iterator[str]:
-        """Those that have checkpoints, the one that went on last first."""
+        """The threads that have checkpoints, the most recently continued first."""
         return threads(self.log, [EVERY])
 
 

@@ -1,8 +1,8 @@
-"""Any value that LangGraph keeps as JSON, and back, by way of LangGraph's own serializer.
+"""Any value that LangGraph keeps, as JSON and back, using LangGraph's own serializer.
 
-What JSON has no word for is an object whose key `$` says what it is: `b` bytes, `a` a bytearray,
-`f` a number that is not finite, `m` a mapping whose keys are not plain texts, `x` an extension of
-LangGraph's msgpack, unpacked so that its words can be found, or the name of a message's type.
+A value that JSON lacks is an object whose key `$` names its kind: `b` bytes, `a` a bytearray, `f` a
+non-finite number, `m` a mapping with keys other than plain texts, `x` an extension of LangGraph's
+msgpack, unpacked so that its words can be found, or the name of a message's type.
 """
 
 from __future__ import annotations
@@ -28,21 +28,23 @@ _INT64 = range(-(2**63), 2**64)
 
 
 class ValueCodec:
-    """Encodes and decodes with one serializer, whose allowlist counts when values are read."""
+    """Encodes and decodes with one serializer, whose allowlist applies when values are read."""
 
     def __init__(self, serde: JsonPlusSerializer) -> None:
         self._serde = serde
 
     def encoded(self, value: Any) -> bytes:
-        """As JSON. Raises FormatError for what only pickle could hold."""
+        """The value as JSON. Raises FormatError if only pickle can store it."""
         return dumps(self.plain(value))
 
     def plain(self, value: Any) -> Any:
-        """The same as a JSON value. Raises FormatError as `encoded` does, and for a text that UTF-8
-        cannot say."""
+        """The value as a JSON value.
+
+        Raises FormatError if only pickle can store it, or if a text contains a lone surrogate.
+        """
         kind = type(value)
         if kind is str and not is_text(value):
-            raise FormatError(f"{value!r:.80} holds a lone surrogate")
+            raise FormatError(f"{value!r:.80} contains a lone surrogate")
         if kind in _ATOMS or (kind is int and value in _INT64):
             return value
         if kind is float and math.isfinite(value):
@@ -73,10 +75,10 @@ class ValueCodec:
         return message_of(str(tag), fields)
 
     def _foreign(self, value: Any) -> Any:
-        """What LangGraph's serializer makes of it."""
+        """A value of any other type, encoded by LangGraph's serializer."""
         kind, data = self._serde.dumps_typed(value)
         if kind == "pickle":
-            why = f"a {type(value).__name__} can be stored with pickle alone, which the log refuses"
+            why = f"a {type(value).__name__} can only be stored with pickle, which the log refuses"
             raise FormatError(why)
         if kind == "msgpack":
             return _tree(ormsgpack.unpackb(data, ext_hook=_Extension, option=_OPTION))
@@ -84,7 +86,7 @@ class ValueCodec:
 
 
 class _Extension:
-    """An extension of msgpack as it is packed."""
+    """A packed extension of msgpack."""
 
     def __init__(self, code: int, data: bytes) -> None:
         self.code = code
@@ -92,7 +94,7 @@ class _Extension:
 
 
 def _tree(value: Any) -> Any:
-    """What msgpack gave, as JSON."""
+    """What msgpack returned, as JSON."""
     if isinstance(value, _Extension):
         inner = ormsgpack.unpackb(value.data, ext_hook=_Extension, option=_OPTION)
         return {TAG: "x", "code": value.code, "v": _tree(inner)}
@@ -110,7 +112,7 @@ def _tree(value: Any) -> Any:
 
 
 def _packed(plain: Any) -> Any:
-    """The way back: what is to be packed."""
+    """The inverse of `_tree`, ready to be packed."""
     if isinstance(plain, list):
         return [_packed(item) for item in plain]
     if not isinstance(plain, dict):

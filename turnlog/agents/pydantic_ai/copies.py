@@ -1,4 +1,4 @@
-"""Objects of which everybody gets copies, faster than by reading them again."""
+"""Copies of objects, made faster than by reading the objects again."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from itertools import repeat
 from typing import Any
 
 _PLAIN = frozenset((str, int, float, bytes, bool, type(None), datetime))
-"""What nobody can change."""
+"""Types of immutable values."""
 
 _new: Any = object.__new__
-_set = object.__setattr__  # which frozen ones have too
+_set = object.__setattr__  # # works on frozen objects, too
 
 
 class Originals:
-    """Dataclass objects that nobody else has, and what they hold.
+    """Dataclass objects that no caller has, and their field values.
 
-    All that there is of one sort is copied in one call, because a history is read whole at every
-    turn. Objects are known by their places; each sort of field names the holder's place.
+    All copies of one kind are made in one call, because a history is read whole at every turn. An
+    object is known by its place; each kind of field names the place of its owner.
     """
 
     def __init__(self) -> None:
@@ -37,12 +37,12 @@ class Originals:
         self._others: list[tuple[int, str, Any]] = []
 
     def add(self, held: Any) -> None:
-        """One more to be copied."""
+        """Adds an object to copy."""
         self._roots.append(self._place(held))
         self._look_into(self._roots[-1])
 
     def copies(self) -> list[Any]:
-        """Of those that were added, in order."""
+        """Copies of the added objects, in order."""
         with _uncollected():
             return self._copies()
 
@@ -81,7 +81,7 @@ class Originals:
                 self._others.append((holder, name, field))
 
     def _placed(self, many: list[Any]) -> int:
-        """The place of the first; the others are right after it."""
+        """The place of the first object; the others follow it."""
         first = len(self._kinds)
         for place in [self._place(each) for each in many]:
             self._look_into(place)
@@ -89,7 +89,7 @@ class Originals:
 
 
 def _shared(held: Any) -> dict[str, Any]:
-    """Its fields in a dict that shares its keys with others of the type, which copies faster."""
+    """The object's fields in a key-sharing dict of its type, which copies faster."""
     alike = _new(type(held))
     for name, field in held.__dict__.items():
         _set(alike, name, field)
@@ -99,7 +99,7 @@ def _shared(held: Any) -> dict[str, Any]:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """No garbage is looked for in thousands of new objects that are all in use."""
+    """Pauses the garbage collector, which would search thousands of new objects in use."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""A chain of entries, which is read again and again as it grows."""
+"""A chain of entries, which is read repeatedly as it grows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from turnlog.agents.pydantic_ai.messages import Document
 
 
 class ChainEntry:
-    """One message in a chain. said: numbers of the first and the last event that say it; the first
-    is beyond the last where none do. named: number of the event that names it. document: its
-    message in pydantic-ai's own JSON, until it is made.
+    """One message in a chain.
+
+    said: numbers of the first and the last event that say it; the first is greater than the last if
+    no event does. named: number of the event that names it. document: its message in pydantic-ai's
+    JSON, until the message is made.
     """
 
     __slots__ = ("document", "first", "id", "last", "message", "named", "parent")
@@ -35,11 +37,12 @@ class ChainEntry:
 
     @property
     def numbers(self) -> range:
+        """Numbers of the events that say the message."""
         return range(self.first, self.last + 1)
 
 
 class Line:
-    """Gives everybody copies of their own of a chain's entries."""
+    """Gives each caller its own copies of a chain's entries."""
 
     def __init__(self) -> None:
         self._newest: ChainEntry | None = None
@@ -47,11 +50,12 @@ class Line:
         self._originals = Originals()
 
     def leads_to(self, chain: Sequence[ChainEntry]) -> bool:
-        """Whether the chain begins with it."""
+        """Whether the chain begins with this line."""
         length = self._length
         return length <= len(chain) and (not length or chain[length - 1] is self._newest)
 
     def go_on(self, chain: Sequence[ChainEntry]) -> None:
+        """Adds the entries by which the chain is longer than this line."""
         new = chain[self._length :]
         for entry, message in zip(new, made(new), strict=True):
             self._originals.add(
@@ -60,11 +64,12 @@ class Line:
         self._length, self._newest = len(chain), chain[-1] if chain else None
 
     def entries(self) -> list[ConversationEntry]:
+        """Copies of the entries, which the caller may change."""
         return self._originals.copies()
 
 
 def made(chain: Sequence[ChainEntry]) -> list[ModelMessage]:
-    """The entries' messages, not to be given away: each is made once."""
+    """The entries' messages, made once. Callers must not pass them on."""
     unread = [entry for entry in chain if entry.message is None]
     messages = ModelMessagesTypeAdapter.validate_python([entry.document for entry in unread])
     for entry, message in zip(unread, messages, strict=True):

@@ -1,4 +1,4 @@
-"""pydantic-ai's messages, as its own JSON has them, and the log's."""
+"""pydantic-ai's messages in their JSON form, as messages of the log and back."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ from turnlog.domain.message_parts import (
 from turnlog.serializers.openai.messages import exact
 
 PROVIDER = "turnlog"
-"""Of parts with details that other frameworks recorded."""
+"""Provider of parts whose details come from other frameworks."""
 
 Document = dict[str, Any]
-"""One ModelMessage as its JSON says it."""
+"""One ModelMessage as JSON."""
 
 
 # --- to the log ---------------------------------------------------------------------------------
 
 
 def read(document: Document) -> list[Message]:
-    """A request says what the system, the user and tools said; a response is one message."""
+    """The messages of a document: a request has those of system, user and tools; a response
+    is one.
+    """
     if document.get("kind") != "response":
         return [_asked(part) for part in document["parts"]]
     parts = tuple(part for held in document["parts"] for part in _answered(held))
@@ -55,7 +57,7 @@ def _asked(part: Document) -> Message:
     if kind == "speech" and (said := list(_spoken(part))):
         return Message("user", tuple(said))
     if kind in ("retry-prompt", "retry-feedback") and isinstance(content, str):
-        return Message("system", (Text(content),))  # nobody has said it
+        return Message("system", (Text(content),))  # # no person said it
     return Message("system", (_opaque(part),))
 
 
@@ -72,7 +74,7 @@ def _result(part: Document) -> ToolResult:
 
 
 def _shown(content: Any) -> Part:
-    """Of what a user shows: texts, addresses of media, bytes."""
+    """What a user shows: texts, addresses of media, bytes."""
     if isinstance(content, str):
         return Text(content)
     kind, mime = content.get("kind"), content.get("media_type")
@@ -134,9 +136,9 @@ def _usage(usage: Mapping[str, Any]) -> Usage | None:
 
 
 def written(message: Message, time: str) -> Document:
-    """A message of the log as pydantic-ai would have it; time: in ISO 8601.
+    """A message of the log as a document of pydantic-ai; time in ISO 8601.
 
-    What only another framework understands is left out.
+    Parts that only another framework understands are omitted.
     """
     if message.role == "assistant":
         parts = [held for part in message.parts for held in _to_answer(part)]
@@ -146,7 +148,7 @@ def written(message: Message, time: str) -> Document:
 
 
 def together(documents: Sequence[Document]) -> Document:
-    """What several messages say as one."""
+    """Several documents as one."""
     return {**documents[0], "parts": [part for each in documents for part in each["parts"]]}
 
 
@@ -187,7 +189,7 @@ def _to_answer(part: Part) -> Iterator[Document]:
 
 
 def _details(details: Document) -> Document:
-    """What pydantic-ai has no member for, and sends to no provider."""
+    """Details for which pydantic-ai has no member, and which it sends to no provider."""
     return {"provider_name": PROVIDER, "provider_details": details}
 
 
@@ -217,11 +219,12 @@ def _media(part: Media) -> Document | None:
 
 
 def with_plain_base64(document: Any) -> Any:
-    """pydantic's base64 is that of addresses; a skeleton knows the plain one."""
+    """Converts pydantic's URL-safe base64 to plain base64, which skeletons use."""
     return _with_data(document, lambda data: b64encode(urlsafe_b64decode(data)).decode())
 
 
 def with_url_base64(document: Any) -> Any:
+    """The inverse of `with_plain_base64`."""
     return _with_data(document, lambda data: urlsafe_b64encode(b64decode(data)).decode())
 
 

@@ -1,4 +1,4 @@
-"""What others recorded in a conversation, as entries that go on from pydantic-ai's newest."""
+"""What others recorded in a conversation, as entries that continue pydantic-ai's newest one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OFFERED = "turnlog"
 def offered(
     conversation: str, recorded: Sequence[RecordedEvent], tip: ChainEntry | None
 ) -> list[ChainEntry]:
-    """The entries after one, oldest first. recorded: all events of the conversation."""
+    """The entries after an entry, oldest first. recorded: all events of the conversation."""
     found: list[ChainEntry] = []
     parent, after = (tip.id, tip.last) if tip else (None, 0)
     for step, last in _steps(recorded, after):
@@ -35,9 +35,9 @@ def offered(
 
 
 def _steps(recorded: Sequence[RecordedEvent], after: int) -> Iterator[tuple[list[Message], int]]:
-    """The messages after an event, and the last event before what follows on them.
+    """The messages after an event, each step with the last event before the next.
 
-    What is sent to a model between two of its answers is one step.
+    All that is sent to a model between two of its answers is one step.
     """
     step: list[Message] = []
     for message in said(recorded):
@@ -52,15 +52,16 @@ def _steps(recorded: Sequence[RecordedEvent], after: int) -> Iterator[tuple[list
 
 
 def conversation_of(id: str) -> str | None:
-    """The conversation of an entry that others recorded; None for every other entry."""
+    """The conversation of an entry that others recorded; None for any other entry."""
     source, _, rest = id.partition(":")
     return rest.partition(":")[2] if source == _OFFERED else None
 
 
 def changes(event: e.Event) -> bool:
-    """Whether it changes the messages of its conversation."""
+    """Whether the event changes the messages of its conversation."""
     return side(event) is not None or isinstance(event, Rewind | Rewrite)
 
 
 def time_of(recorded: RecordedEvent) -> datetime:
+    """When the event happened, in UTC."""
     return datetime.fromtimestamp(recorded.event.timestamp or recorded.recorded, UTC)

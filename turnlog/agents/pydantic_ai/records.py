@@ -1,4 +1,4 @@
-"""The records and entries of pydantic-ai's conversations in a log, read and written."""
+"""Reads and writes the records and entries of pydantic-ai's conversations in a log."""
 
 from __future__ import annotations
 
@@ -23,29 +23,31 @@ from turnlog.errors import InvalidEvent, UnknownConversation, VersionConflict
 from turnlog.projections import register
 
 _FIRST = 64
-"""Conversations that are looked up at first."""
+"""The number of conversations looked up at first."""
 
 for projection in (EntriesProjection(), ConversationsProjection()):
     register(projection)
 
 
 class Records:
-    """Safe to use from several threads."""
+    """The records of all conversations; safe for concurrent use."""
 
     def __init__(self, log: Turnlog) -> None:
         self._log = log
         self._threads = SavedThreads(log)
 
     def read(self, conversation: str) -> ConversationRecord | None:
+        """The record of a conversation, or None."""
         with self._threads.at(conversation) as thread:
             return _record(thread) if thread is not None and thread.exists else None
 
     def every(self, scope: str | None, limit: int | None) -> list[ConversationRecord]:
+        """The records, the most recently updated first; with a scope only those in it."""
         found = list(islice(self._newest_first(scope), limit))
         return sorted(found, key=lambda record: record.updated_at, reverse=True)
 
     def _newest_first(self, scope: str | None) -> Iterator[ConversationRecord]:
-        """Reads no more than is asked for."""
+        """Reads only as many records as the caller takes."""
         for id in self._ids(EVERY if scope is None else of_scope(scope)):
             with self._threads.at(id, keep=False) as thread:
                 record = _record(thread) if thread is not None and thread.exists else None
@@ -64,7 +66,9 @@ class Records:
             asked *= 4
 
     def history(self, head: str | None, limit: int | None) -> list[ConversationEntry]:
-        """Raises KeyError where no conversation has the entry."""
+        """The entries that end with one, oldest first. Raises KeyError if no conversation
+        has it.
+        """
         if head is None:
             return []
         for conversation in self._candidates(head):
@@ -90,6 +94,9 @@ class Records:
         new: Sequence[ConversationEntry],
         expected: str | None,
     ) -> None:
+        """Records a save. Raises ConversationConflict if the stored revision is not the expected
+        one.
+        """
         id = record.conversation_id
         begun = self._fork(record) if _is_new_fork(record, expected) else None
         with self._threads.at(id) as thread:
@@ -103,10 +110,10 @@ class Records:
                 raise ConversationConflict(id) from error
 
     def _fork(self, record: ConversationRecord) -> int:
-        """Begin a conversation whose past is another's, with the save that names the record's head;
-        its version.
+        """Begins a conversation whose past is another's, with the save that names the record's
+        head, and returns its version.
 
-        What that save has beyond it is taken back by the fork's first save.
+        The fork's first save retracts what that save contains beyond the head.
         """
         id, origin = record.conversation_id, str(record.forked_from)
         try:
@@ -119,6 +126,7 @@ class Records:
             raise ConversationConflict(id) from error
 
     def delete(self, conversation: str, expected: str) -> None:
+        """Deletes a conversation. Raises ConversationConflict if it changed."""
         with self._threads.at(conversation) as thread:
             if thread is None or _revision(thread) != expected:
                 raise ConversationConflict(conversation)

@@ -1,4 +1,4 @@
-"""The events of a save: what was said, then pydantic-ai's own without the words."""
+"""The events of a save: what was said, then pydantic-ai's own data without the words."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ _EMPTY: dict[str, Document] = {
         [ModelRequest([]), ModelResponse([])], mode="json"
     )
 }
-"""What the members of a message are unless somebody says so."""
+"""The default values of a message's members."""
 
 _EMPTY_RECORD: Document = RECORDS.dump_python(
     ConversationRecord(conversation_id="", head_id=None), mode="json", exclude={"updated_at"}
 )
 
 _KEPT = ("content", "args")
-"""Members whose null says something."""
+"""Members in which null has a meaning."""
 
 
 def saved(
     record: ConversationRecord, new: Sequence[ConversationEntry], thread: SavedThread | None
 ) -> list[e.Event]:
-    """The events of a save. Raises KeyError where it goes on from an entry that is not there."""
+    """The events of a save. Raises KeyError if it continues from an entry that does not exist."""
     events: list[e.Event] = []
     goes_on = new[0].parent_id if new else record.head_id
     if thread is not None and goes_on != thread.head:
@@ -63,14 +63,14 @@ def saved(
 
 
 def _offered(thread: SavedThread) -> Iterator[dict[str, Any]]:
-    """The entries of what others recorded, which are named from now on."""
+    """The entries of what others recorded, which the save names."""
     for entry, message in zip(thread.offered, made(thread.offered), strict=True):
         named = {"id": entry.id, "parent": entry.parent, "said": (entry.first, entry.last)}
         yield {**named, "events": 0, "message": document(message)}
 
 
 def document(message: ModelMessage) -> Document:
-    """The message's JSON, without members that say nothing."""
+    """The message as JSON, without members at their defaults."""
     [whole] = ModelMessagesTypeAdapter.dump_python([message], mode="json")
     empty = _EMPTY[whole["kind"]]
     parts = [_short(part) for part in whole["parts"]]
@@ -80,7 +80,7 @@ def document(message: ModelMessage) -> Document:
 
 
 def _plain(record: ConversationRecord) -> Any:
-    """Its JSON without the id, which is the conversation's own and can be erased."""
+    """The record as JSON without the id, which is the conversation's and can be erased."""
     whole = RECORDS.dump_python(record, mode="json", exclude={"conversation_id"})
     held = _changed(whole, _EMPTY_RECORD)
     return with_plain_base64({**held, "head_id": record.head_id, "revision": record.revision})

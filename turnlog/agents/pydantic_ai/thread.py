@@ -1,7 +1,7 @@
 """One conversation as pydantic-ai sees it: its record, and a chain of entries.
 
 Each save is one commit: what was said in the log's own events, then a ForeignRecorded with the
-record and the messages, out of which the words are cut.
+record and the messages, without the words.
 """
 
 from __future__ import annotations
@@ -27,10 +27,7 @@ from turnlog.domain.skeletons import filled
 
 
 class SavedThread:
-    """Reads a conversation from its end, no further than is asked for, and follows what is saved.
-
-    life: of the conversation.
-    """
+    """Reads a conversation from its end, only as far as needed, and follows new saves."""
 
     def __init__(self, conversation: Conversation, life: int) -> None:
         self.conversation = conversation
@@ -50,35 +47,37 @@ class SavedThread:
 
     @property
     def version(self) -> int:
+        """The conversation's version."""
         return self.conversation.version
 
     @property
     def exists(self) -> bool:
+        """Whether the conversation has a save or an entry."""
         return self.newest is not None or self._tip is not None
 
     @property
     def head(self) -> str | None:
-        """The newest entry of the history, be it one that others recorded."""
+        """The newest entry of the history, which may be one that others recorded."""
         return self._tip
 
     @property
     def revision(self) -> str:
-        """Of the newest save, and of what others changed after it."""
+        """The revision of the newest save, and of what others changed after it."""
         stored = self.newest.record["revision"] if self.newest else ""
         return f"{stored}+{self._changed.number}" if self._changed else str(stored)
 
     @property
     def changed(self) -> datetime | None:
-        """When others recorded what came after the newest save; None where nothing did."""
+        """When others recorded something after the newest save; None if they did not."""
         return time_of(self._changed) if self._changed else None
 
     def has(self, id: str) -> bool:
-        """Whether it is known to have an entry."""
+        """Whether the conversation is known to have an entry."""
         tips = self.newest.record.get("branches", ()) if self.newest else ()
         return id in self._entries or id == self._tip or id in tips
 
     def goes_on(self, now: Conversation) -> bool:
-        """Take in what was saved since; False where others recorded something, or it began anew."""
+        """Takes in new saves; false if others recorded something or a new life began."""
         last = self.conversation.state.event
         new = [*takewhile(lambda recorded: recorded.number > last, now.newest_first())]
         if not (new and new[0].life == self.life and _are_saves(new)):
@@ -92,16 +91,16 @@ class SavedThread:
     # --- entries --------------------------------------------------------------------------------
 
     def entry(self, id: str) -> ChainEntry:
-        """Raises KeyError where the conversation has no such entry."""
+        """The entry with an id. Raises KeyError if the conversation does not have it."""
         while id not in self._entries:
             if next(self._rest, None) is None:
                 raise KeyError(id)
         return self._entries[id]
 
     def chain(self, head: str, limit: int | None = None) -> list[ChainEntry]:
-        """Entries up to one, oldest first; the last `limit` of them.
+        """The last `limit` entries up to `head`, oldest first.
 
-        Begins where a fork's past was deleted with its origin. Raises KeyError as `entry` does.
+        Begins later if a fork's past was deleted with its origin. Raises KeyError as `entry` does.
         """
         if limit is None:
             self._read_whole()
@@ -120,7 +119,7 @@ class SavedThread:
         return found[::-1]
 
     def history(self, head: str, limit: int | None = None) -> list[ConversationEntry]:
-        """What `chain` gives, as pydantic-ai has it; the caller's own."""
+        """The chain as pydantic-ai's entries, copies for the caller."""
         chain = self.chain(head, limit)
         line = self._line if limit is None and self._line.leads_to(chain) else Line()
         line.go_on(chain)
@@ -129,7 +128,7 @@ class SavedThread:
         return line.entries()
 
     def end_of(self, id: str | None) -> int:
-        """Number of the last event that an entry's history is made of."""
+        """Number of the last event of an entry's history."""
         while id is not None:
             entry = self.entry(id)
             if entry.numbers:
@@ -140,7 +139,7 @@ class SavedThread:
     # --- reading from the end -------------------------------------------------------------------
 
     def _read_whole(self) -> None:
-        """All entries, in one query."""
+        """Reads all entries in one query."""
         if not self._is_whole:
             self._is_whole = True
             if next(self._rest, None) is not None:
@@ -149,7 +148,7 @@ class SavedThread:
                 pass
 
     def _saves(self, newest_first: Iterable[RecordedEvent]) -> Iterator[Save]:
-        """The saves, newest first; the entries of each are known when it is given."""
+        """The saves, newest first. When one is yielded, its entries are known."""
         save: Save | None = None
         is_newer = True
         events: dict[int, e.Event] = {}
@@ -168,7 +167,7 @@ class SavedThread:
             yield self._taken(save, events)
 
     def _taken(self, save: Save, events: Mapping[int, e.Event]) -> Save:
-        """The save, the newest with its words, once its entries are known."""
+        """Adds a save's entries, and returns the save, the newest one with its words."""
 
         def event(number: int) -> e.Event | None:
             here = self._edited.get(number) or events.get(number)
@@ -189,7 +188,7 @@ class SavedThread:
 
     @cached_property
     def _edited(self) -> Mapping[int, e.Event]:
-        """Events as somebody has rewritten them since."""
+        """Events with later edits applied."""
         if not self.conversation.state.rewritten:
             return {}
         counting = counted(self._recorded, INCLUDE)
@@ -202,7 +201,7 @@ class SavedThread:
     # --- what others recorded -------------------------------------------------------------------
 
     def _offer(self) -> None:
-        """Go on from the newest entry that counts, with the messages of others after it."""
+        """Continues from the newest entry that counts, with the messages of others after it."""
         self._read_whole()
         gone = {r.number for r in self._recorded if r.taken_back is not None}
         own = (each for each in self._entries.values() if each.numbers)
@@ -214,7 +213,7 @@ class SavedThread:
         self._tip = newest.id if newest else None
 
     def said_by_others(self) -> Iterator[tuple[int, e.Event]]:
-        """The events of the entries that are offered, with their numbers."""
+        """The events of the offered entries, with their numbers."""
         for entry in self.offered:
             for recorded in self._recorded[entry.first - 1 : entry.last]:
                 if recorded.taken_back is None:
@@ -222,13 +221,13 @@ class SavedThread:
 
 
 def _are_saves(newest_first: Sequence[RecordedEvent]) -> bool:
-    """Whether each commit among them is a save."""
+    """Whether each commit among the events is a save."""
     ends = {recorded.version: recorded for recorded in reversed(newest_first)}
     return all(save_in(recorded) is not None for recorded in ends.values())
 
 
 def _first(entry: ChainEntry) -> ChainEntry:
-    """The entry as one with nothing before it."""
+    """A copy of the entry without a parent."""
     alone = copy(entry)
     alone.parent = None
     return alone

@@ -1,4 +1,4 @@
-"""The conversations that a store knows, read from the log and kept while they are used."""
+"""The conversations that a store knows: read from the log, then kept in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.errors import UnknownConversation
 
 KEPT = 64
-"""Conversations that stay in memory at most while nobody uses them."""
+"""The number of idle conversations that stay in memory."""
 
 
 class _Place:
@@ -22,7 +22,9 @@ class _Place:
 
 
 class SavedThreads:
-    """Safe to use from several threads at once; what other processes record is read first."""
+    """The conversations of a log; safe for concurrent use. Commits of other processes are read
+    first.
+    """
 
     def __init__(self, log: Turnlog) -> None:
         self._log = log
@@ -31,7 +33,7 @@ class SavedThreads:
 
     @contextmanager
     def at(self, id: str, *, keep: bool = True) -> Iterator[SavedThread | None]:
-        """The conversation as it is now, for the caller alone; None where there is none.
+        """The conversation in its current state, locked for the caller; None if it does not exist.
 
         keep: whether it stays in memory.
         """
