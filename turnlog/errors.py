@@ -112,8 +112,7 @@ class AnotherPast(StorageError):
 
     def __init__(self, position: int) -> None:
         super().__init__(
-            f"the log has another past: position {position} does not contain the row that was"
-            " read there"
+            f"the log has another past: the row at position {position} is not the one read there"
         )
         self.position = position
 

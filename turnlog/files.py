@@ -51,7 +51,7 @@ class OutgoingFile:
         self.path = path
         self._stream = is_stream(path)
         if self._stream:
-            import tempfile  # # slow to import, seldom needed
+            import tempfile  # slow to import, seldom needed
 
             handle, name = tempfile.mkstemp(prefix="turnlog-")
             os.close(handle)

@@ -276,7 +276,7 @@ def takes_one(message: UserUttered) -> list[str]:
         ("takes_one", "is called with"),
         ("Callable", "is a class"),
         ("HERE", "is a str"),
-        ("lists_tools", "its tools are a dict"),
+        ("lists_tools", "`tools` must be a dict"),
     ],
 )
 def test_what_cannot_be_a_bot_is_refused_when_it_is_loaded(name: str, why: str):

@@ -296,7 +296,7 @@ def test_a_bot_that_goes_on_after_its_answer_was_broken_off_is_heard_no_more():
         await talk.live.answer.close()
         ended.set()
         [failed] = await asking
-        assert "its answer has ended" in failed.detail
+        assert "continued after its answer had ended" in failed.detail
         assert talk.said == ["before"]
         assert len(talk.events) == 2
 

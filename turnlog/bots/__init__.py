@@ -1,4 +1,4 @@
-"""Bots: what one is, how it is loaded and asked, and a small one that ships."""
+"""Bots: their protocol, how to load and ask one, and a small one that ships with turnlog."""
 
 from turnlog.bots.bot import Answer as Answer
 from turnlog.bots.bot import Bot as Bot

@@ -1,4 +1,4 @@
-"""A small table-booking bot: no model, no clock, no chance; the same words get the same answer.
+"""A small table-booking bot without model, clock or chance: the same words get the same answer.
 
 It fills the slots people, date, time and name, asks for the first that is missing, takes
 corrections, calls its tool `check_table`, and books when the user says yes.
@@ -64,7 +64,7 @@ _INTENTS = {
 
 
 def check_table(people: int, date: str, time: str) -> dict[str, Any]:
-    """Whether there is a table: up to eight people, from noon to ten in the evening."""
+    """Whether a table is free: for up to eight people, from noon to ten in the evening."""
     if people > LARGEST_TABLE:
         return {"free": False, "why": "people"}
     if not OPENING <= time <= CLOSING:
@@ -76,7 +76,7 @@ tools = {"check_table": check_table}
 
 
 async def bot(conversation: BotConversation, message: UserUttered) -> list[Event | str]:
-    """Answer one message."""
+    """Answers one message."""
     slots = conversation.slots
     understood = understand(message.text or "", slots)
     events: list[Event | str] = [understood]
@@ -88,7 +88,7 @@ async def bot(conversation: BotConversation, message: UserUttered) -> list[Event
 
 
 def understand(text: str, slots: Mapping[str, Any]) -> MessageUnderstood:
-    """Intent and entities of a text; what a bare answer means depends on the slot asked for."""
+    """Intent and entities of a text. The meaning of a bare answer depends on the slot asked for."""
     entities = tuple(_entities(text, _missing(slots)))
     name = next((i for i, pattern in _INTENTS.items() if re.search(pattern, text, re.I)), None)
     if name in (None, "deny", "greet", "affirm", "thank") and entities:
@@ -127,7 +127,7 @@ def _number(text: str) -> int | None:
 
 
 def _clock(text: str) -> str | None:
-    """HH:MM; a small bare hour is one of the evening."""
+    """HH:MM; small hours without am or pm are in the afternoon or evening."""
     if text.lower() == "noon":
         return OPENING
     text = str(_NUMBERS.get(text.lower(), text))

@@ -1,4 +1,4 @@
-"""What a bot is: a conversation and a message in, events out.
+"""The protocol of a bot: a conversation and a message in, events out.
 
     async def bot(conversation, message):
         if "people" not in conversation.slots:
@@ -6,16 +6,15 @@
         free = await conversation.call("check_table", people=conversation.slots["people"])
         return [ActionExecuted("action_offer"), BotUttered("Shall I book it?")]
 
-One that yields streams: what it yields is recorded as it comes, and `Chunk(text)` is a piece of a
-message that readers see at once.
+A bot that yields streams its answer: each item is recorded immediately, and `Chunk(text)` is a
+piece of a message that readers see at once.
 
     async def bot(conversation, message):
         async for text in model(conversation.messages(for_model=True)):
             yield Chunk(text)
 
-A plain function works too; it runs in a thread, and has no tools to call. `message` is the
-UserUttered that was just recorded. What the bot understood of it, it returns as a
-MessageUnderstood.
+A plain function works, too. It runs in a thread and cannot call tools. `message` is the UserUttered
+that was just recorded. The bot returns what it understood of it as a MessageUnderstood.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from turnlog.domain.events import BotFailed, BotUttered, Event, UserUttered
 from turnlog.errors import BotError, Unavailable
 
 Tool = Callable[..., Any]
-"""A function, plain or async, that a bot may call by name with keyword arguments."""
+"""A function, plain or async, that a bot can call by name with keyword arguments."""
 
 Answer = Iterable["Event | str"]
 """Events, oldest first; a string is a message of the bot."""
@@ -45,14 +44,14 @@ Pieces = AsyncIterable["Event | str | Chunk"]
 """What a bot yields, in order."""
 
 RAISED = (Exception, SystemExit, KeyboardInterrupt)
-"""What is a failure of the bot or tool that raises it, and ends nothing else."""
+"""Exceptions that count as a failure of the bot or tool that raises them."""
 
 TRACEBACK_CHARACTERS = 8_000
-"""Of a bot that raises, the last of them."""
+"""The length of a failed bot's traceback, counted from its end."""
 
 
 class Bot(Protocol):
-    """An async function or an async generator; a plain one, which cannot call tools, works too."""
+    """An async function or async generator. A plain function works, too, but cannot call tools."""
 
     def __call__(
         self, conversation: BotConversation, message: UserUttered, /
@@ -61,9 +60,9 @@ class Bot(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadedBot:
-    """A bot with the tools it may call, by name, and the name it was asked for.
+    """A bot with the tools that it may call, by name, and the name under which it was loaded.
 
-    remembers: it keeps the past itself, by the id of the conversation, and is not given it.
+    remembers: the bot keeps the past itself, by the conversation's id, and does not receive it.
     """
 
     bot: Bot
@@ -72,7 +71,7 @@ class LoadedBot:
 
     @property
     def version(self) -> str | None:
-        """What the bot, or else its module, calls `version` or `__version__`."""
+        """The value of `version` or `__version__` of the bot, else of its module."""
         module = sys.modules.get(self.name.partition(":")[0])
         for holder in (self.bot, module):
             for name in ("version", "__version__"):
@@ -84,7 +83,7 @@ class LoadedBot:
 
 
 async def run_tool(loaded: LoadedBot, tool: str, arguments: dict[str, Any]) -> tuple[Any, bool]:
-    """The tool's result, or what went wrong and True."""
+    """The tool's result and False, or what went wrong and True."""
     function = loaded.tools.get(tool)
     if function is None:
         return f"{loaded.name} has no tool {tool!r}", True
@@ -98,7 +97,7 @@ async def run_tool(loaded: LoadedBot, tool: str, arguments: dict[str, Any]) -> t
 def as_events(answer: Answer | Event | None) -> tuple[Event, ...]:
     """A bot's answer as events: a string becomes a BotUttered, None is silence.
 
-    Raises BotError for anything that is neither.
+    Raises BotError for anything that is not an event or string.
     """
     if answer is None:
         return ()
@@ -125,12 +124,12 @@ async def ask(
     hearer: Hearer | None = None,
     failure: Callable[[BaseException], BotFailed] | None = None,
 ) -> tuple[Event, ...]:
-    """The bot's answer as events; one BotFailed where it raises or takes too long.
+    """The bot's answer as events; one BotFailed if the bot raises or takes too long.
 
-    A plain function runs in a thread of its own. timeout: seconds; None waits for ever. An async
-    bot that blocks the event loop is not stopped by it. hearer: is given what a bot yields, which
-    is not returned then. failure: makes the event of what the bot raised. Raises Unavailable where
-    the bot could not read or write the log, which is not its failure.
+    A plain function runs in its own thread. timeout: seconds; None waits forever. It does not stop
+    an async bot that blocks the event loop. hearer: receives what a bot yields, which is then not
+    returned. failure: makes the event of an exception that the bot raised. Raises Unavailable if
+    the bot could not read or write the log, which does not count as its failure.
     """
     failure = failure or bot_failed
     limit = asyncio.timeout(timeout)
@@ -150,7 +149,7 @@ async def ask(
     except asyncio.CancelledError as error:
         if _is_cancelled():
             raise
-        failed = failure(error)  # something that the bot waited for was
+        failed = failure(error)  # something that the bot awaited was cancelled
     except RAISED as error:
         failed = failure(error)
     await collected.end_message()
@@ -180,7 +179,7 @@ def _is(kind: Callable[[Any], bool], bot: Any) -> bool:
 
 
 def bot_failed(error: BaseException) -> BotFailed:
-    """A failure with its traceback in `extra`."""
+    """The event of a failure, with its traceback in `extra`."""
     trace = "".join(traceback.format_exception(error))
     if len(trace) > TRACEBACK_CHARACTERS:
         trace = f"…{trace[-TRACEBACK_CHARACTERS:]}"
@@ -192,5 +191,5 @@ def bot_failed(error: BaseException) -> BotFailed:
 
 
 def _holdable(text: str) -> str:
-    """The text, what is not Unicode in it escaped."""
+    """The text with surrogates escaped."""
     return text.encode(errors="backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""A piece of a message that is not whole yet."""
+"""A piece of an unfinished message."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import msgspec
 
 
 class Chunk(msgspec.Struct, frozen=True):
-    """What a bot yields of a message as it comes.
+    """A piece of a message, for a bot to yield.
 
-    Readers see it at once, as a preview. The message ends at the next yield that is not a chunk,
-    before a tool is called, or at the end of the answer, and is recorded whole.
+    Readers see it immediately, as a preview. The message ends at the next yield that is not a
+    chunk, before a tool call, or at the end of the answer, and is recorded whole.
     """
 
     text: str

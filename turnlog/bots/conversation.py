@@ -1,4 +1,4 @@
-"""What a bot sees of the conversation it answers: the same live, in replay and in a dialog."""
+"""A bot's view of the conversation that it answers: the same live, in replay and in a dialog."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from turnlog.domain.state import State
 
 
 class BotConversation(ABC):
-    """The conversation, the message included, good for one answer.
+    """A conversation including the message to answer, for the length of one answer.
 
-    What was redacted is hidden in all of it. message: number of the event that is answered; None
-    for the newest.
+    Redacted content is hidden everywhere. message: number of the event to answer; None for the
+    newest.
     """
 
     def __init__(self, conversation: Conversation, message: int | None = None) -> None:
@@ -29,6 +29,7 @@ class BotConversation(ABC):
 
     @property
     def id(self) -> str:
+        """The conversation's id."""
         return self._conversation.id
 
     @property
@@ -38,43 +39,45 @@ class BotConversation(ABC):
 
     @property
     def turn(self) -> int:
+        """The number of the current turn."""
         return self._conversation.turn
 
     @property
     def state(self) -> State:
+        """The conversation's state."""
         return self._conversation.state
 
     def events(self) -> Iterator[Event]:
-        """Everything recorded so far, oldest first."""
+        """All events so far, oldest first."""
         return self._conversation.events()
 
     def recorded(self) -> Iterator[RecordedEvent]:
-        """The same with all that is known of each event."""
+        """All events so far with their numbers, times and commits."""
         return self._conversation.recorded()
 
     def messages(self, *, for_model: bool = False) -> Iterator[Message]:
-        """What was said and counts, oldest first, as today's models take it.
+        """The messages that count, oldest first, as today's models take them.
 
-        for_model: calls without a result are closed, and compactions carried out.
+        for_model: calls without a result are closed, and compactions applied.
         """
         return self._conversation.messages(for_model=for_model)
 
     @cached_property
     def random(self) -> Random:
-        """Chance that falls alike whenever this message is answered, live or in replay.
+        """A random generator that gives the same numbers for the same message, live and in replay.
 
-        Seeded by the conversation, its life and the message's number, not by what was said. In a
-        fork the shared messages keep the seed of the conversation that they were recorded in.
+        Seeded by the conversation, its life and the message's number, not by the texts. In a fork
+        the shared messages keep the seed of the conversation in which they were recorded.
         """
         return self._chance("random")
 
     def new_id(self) -> str:
-        """A UUID that nobody else has; the first of this answer is always the same, and so on."""
+        """A unique UUID. The n-th of an answer is always the same."""
         return str(UUID(int=self._ids.getrandbits(128), version=4))
 
     @cached_property
     def _ids(self) -> Random:
-        """Of its own, so that ids stay the same where `random` is used more or less."""
+        """A separate generator, so that ids do not depend on the use of `random`."""
         return self._chance("id")
 
     def _chance(self, use: str) -> Random:
@@ -88,4 +91,6 @@ class BotConversation(ABC):
 
     @abstractmethod
     async def call(self, tool: str, /, **arguments: Any) -> Any:
-        """The tool's result; both are recorded at once. Raises ToolFailed where it failed."""
+        """The tool's result. Call and result are recorded immediately. Raises ToolFailed if it
+        failed.
+        """

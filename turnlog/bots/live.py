@@ -1,4 +1,4 @@
-"""The conversation as a running bot sees it: tools are really called, and recorded as they are."""
+"""The conversation of a running bot: tools really run, and calls are recorded as they happen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from turnlog.bots.bot import LoadedBot, run_tool
 from turnlog.bots.conversation import BotConversation
 from turnlog.bots.keys import call_id, call_key, return_key
-from turnlog.bots.live_answer import Audience, LiveAnswer, Nobody
+from turnlog.bots.live_answer import Audience, LiveAnswer, NoAudience
 from turnlog.domain.commit import Commit
 from turnlog.domain.conversation import Conversation
 from turnlog.domain.events import Event, ToolCalled, ToolReturned
@@ -26,15 +26,16 @@ from turnlog.errors import ToolFailed
 
 Result = TypeVar("Result")
 Insist = Callable[[Callable[[], Awaitable[Result]]], Awaitable[Result]]
-"""Does work, and does it again where the log was away."""
+"""Does work, and repeats it if the log was unreachable."""
 
 
 async def once(work: Callable[[], Awaitable[Result]]) -> Result:
+    """Does work once."""
     return await work()
 
 
 class MadeCall(NamedTuple):
-    """A recorded call: its event with its number, and its id."""
+    """A recorded call: the number of its event, its id, and the event."""
 
     number: int
     id: str
@@ -42,16 +43,16 @@ class MadeCall(NamedTuple):
 
 
 Called = tuple[int, str, ToolReturned | None]
-"""Number of a call's event, its id, and its result where that is known."""
+"""Number of a call's event, its id, and its result if known."""
 
 
 class LiveConversation(BotConversation):
-    """Over an open log.
+    """A bot's view of a conversation in an open log.
 
-    cause: the number of the message's event, noted in what is recorded on the bot's behalf.
-    insist: how calls and results are recorded while the log is away. known: the pieces of an
-    answer that streams which were recorded when the bot was asked before; a bot that is asked
-    again gets the recorded results of the calls that it makes again. audience: sees what streams.
+    cause: number of the message's event, which is noted in what is recorded for the bot. insist:
+    how to record calls and results while the log is unreachable. known: the pieces of a streamed
+    answer that were recorded when the bot was asked before; a bot that is asked again gets the
+    recorded results of repeated calls. audience: receives what the bot streams.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class LiveConversation(BotConversation):
         self._loaded = loaded
         self.cause = cause
         self.last_event = conversation.state.event
-        self.answer = LiveAnswer(self, known, audience or Nobody())
+        self.answer = LiveAnswer(self, known, audience or NoAudience())
         self._insist = insist
         self._calls = 0
         self._made: asyncio.Future[list[MadeCall]] | None = None
@@ -81,6 +82,7 @@ class LiveConversation(BotConversation):
 
     @property
     def now(self) -> float:
+        """UTC seconds of the log's clock."""
         return self._log.sync.clock()
 
     @property
@@ -90,20 +92,22 @@ class LiveConversation(BotConversation):
         return self._waited + (0.0 if since is None else time.monotonic() - since)
 
     def idle(self) -> float:
-        """Seconds for which a bot that yields has neither yielded nor called anything; while a tool
-        runs or the log is waited for, it is at work.
+        """Seconds since a streaming bot last yielded or called something.
+
+        0 while a tool runs or the log is waited for.
         """
         if not self.answer.streams or self._running or self._waiting_since is not None:
             return 0.0
         return time.monotonic() - self._active
 
     def note_activity(self) -> None:
+        """Notes that the bot is at work."""
         self._active = time.monotonic()
 
     async def call(self, tool: str, /, **arguments: Any) -> Any:
-        """Run a tool of the bot; the call is durable before it runs, its result on return.
+        """Runs a tool of the bot. The call is durable before the tool runs, the result on return.
 
-        Calls may be made side by side.
+        Calls may run concurrently.
         """
         self.answer.check_open()
         await self.answer.end_message()
@@ -120,19 +124,19 @@ class LiveConversation(BotConversation):
         return returned.result
 
     async def keep(self, event: Event, key: str) -> Recorded:
-        """Record once, however long the log is away."""
+        """Records an event once, however long the log is unreachable."""
         with self._waiting():
             recorded: Recorded = await self._insist(lambda: self._record(event, key))
         return recorded
 
     async def go_to(self, event: int) -> None:
-        """See the conversation as it was after an event, unless more of it was seen."""
+        """Shows the conversation after an event, unless the bot has already seen later ones."""
         if event > self.last_event:
             self._conversation = await self._log.conversation(self.id, event=event)
             self.last_event = event
 
     async def _made_before(self, wanted: ToolCalled) -> MadeCall | None:
-        """The first such call of those that were recorded and not made again yet."""
+        """The first equal call that was recorded and not repeated yet."""
         if self._made is None:
             self._made = asyncio.ensure_future(self._insist(self._read_made))
         made = await asyncio.shield(self._made)
@@ -147,7 +151,7 @@ class LiveConversation(BotConversation):
         return made
 
     async def _called(self, wanted: ToolCalled) -> Called:
-        """A call that is new; where another server made it meanwhile, its result."""
+        """Records a new call; returns its result if another server made the call meanwhile."""
         while True:
             self._calls += 1
             id = call_id(self.cause, self._calls)
@@ -160,7 +164,7 @@ class LiveConversation(BotConversation):
                 return await self._returned(MadeCall(number, id, stored))
 
     async def _returned(self, call: MadeCall) -> Called:
-        """A call that was made before, with its result where one was recorded."""
+        """An earlier call, with its result if one was recorded."""
         key = return_key(call.id)
         with self._waiting():
             commit = await self._insist(lambda: self._log.read(lambda log: log.keyed(self.id, key)))
@@ -171,7 +175,7 @@ class LiveConversation(BotConversation):
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
-        """Waits side by side are one, from the first that begins to the last that ends."""
+        """Counts concurrent waits as one, from the start of the first to the end of the last."""
         if not self._waits:
             self._waiting_since = time.monotonic()
         self._waits += 1
@@ -184,7 +188,7 @@ class LiveConversation(BotConversation):
                 self._waiting_since = None
 
     async def _run(self, tool: str, arguments: dict[str, Any]) -> tuple[Any, bool]:
-        """The tool's result, or what went wrong and True."""
+        """The tool's result and False, or what went wrong and True."""
         self._running += 1
         try:
             return await run_tool(self._loaded, tool, arguments)
@@ -193,7 +197,9 @@ class LiveConversation(BotConversation):
             self.note_activity()
 
     async def _record(self, event: Event, key: str) -> Recorded:
-        """What was recorded before is seen as it was then."""
+        """Records an event. If it was recorded before, the bot sees the conversation as it was
+        then.
+        """
         recorded = await self._log.record(self.id, event, key=key)
         last = recorded.commits[-1].last_event
         if recorded.new:
@@ -205,7 +211,7 @@ class LiveConversation(BotConversation):
 
 
 def _made(log: Turnlog, id: str, message: int) -> Iterator[MadeCall]:
-    """The calls that are recorded of the answer to a message, in order."""
+    """The recorded calls of the answer to a message, in order."""
     for call in count(1):
         its_id = call_id(message, call)
         commit = log.keyed(id, call_key(its_id))

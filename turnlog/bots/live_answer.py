@@ -1,4 +1,4 @@
-"""An answer that streams into the log: each piece is durable before the bot goes on (ADR 16)."""
+"""An answer that streams into the log: each piece is durable before the bot continues (ADR 16)."""
 
 from __future__ import annotations
 
@@ -19,53 +19,59 @@ from turnlog.engine.request import Recorded
 from turnlog.errors import BotError
 
 WORDS = (BotUttered, MessageUnderstood, AnswerMeasured, *get_args(Part))
-"""Said again by a bot that is driven again, they count as said, whatever the words are now."""
+"""Events that count as repeated when a bot is asked again, even if the words differ."""
 
 _ENVELOPE = ("timestamp", "cause")
 
 
 class Audience(Protocol):
-    """Who sees an answer while it comes."""
+    """A receiver of an answer while it streams."""
 
     async def preview(self, text: str, first: bool, after: int) -> None:
-        """A chunk; first: of its message; after: number of the last event recorded before it."""
+        """Receives a chunk. first: whether it begins a message. after: number of the last recorded
+        event.
+        """
 
     async def kept(self, events: Sequence[Event]) -> None:
-        """A piece is durable."""
+        """Receives a durable piece."""
 
 
-class Nobody:
+class NoAudience:
+    """An audience that ignores everything."""
+
     async def preview(self, text: str, first: bool, after: int) -> None:
-        pass
+        """See `Audience.preview`."""
 
     async def kept(self, events: Sequence[Event]) -> None:
-        pass
+        """See `Audience.kept`."""
 
 
 class Keeper(Protocol):
-    """Keeps what a bot says and sees in one conversation.
+    """Records what a bot says in one conversation.
 
-    cause: number of the message's event. last_event: of the last event that the bot has seen.
+    cause: number of the message's event. last_event: number of the last event that the bot has
+    seen.
     """
 
     cause: int
     last_event: int
 
     def note_activity(self) -> None:
-        """The bot is at work."""
+        """Notes that the bot is at work."""
 
     async def keep(self, event: Event, key: str) -> Recorded:
-        """Record once, however long the log is away."""
+        """Records an event once, however long the log is unreachable."""
         ...
 
     async def go_to(self, event: int) -> None:
-        """See the conversation as it was after an event, unless more of it was seen."""
+        """Shows the conversation after an event, unless the bot has already seen later ones."""
 
 
 class LiveAnswer:
-    """Hears a bot. known: the pieces that were recorded when it was asked before.
+    """Records what a bot yields.
 
-    streams: whether the bot yields its answer.
+    known: the pieces that were recorded when the bot was asked before. streams: whether the bot
+    yields its answer.
     """
 
     def __init__(self, keeper: Keeper, known: Iterable[Commit], audience: Audience) -> None:
@@ -79,10 +85,11 @@ class LiveAnswer:
         self.streams = False
 
     async def begin(self) -> None:
+        """Notes that the bot yields its answer."""
         self.streams = True
 
     async def chunk(self, text: str) -> None:
-        """Show a piece, unless its message was recorded before."""
+        """Previews a chunk, unless its message was recorded before."""
         self.check_open()
         self._keeper.note_activity()
         first = self._draft.add(text)
@@ -90,16 +97,19 @@ class LiveAnswer:
             await self._audience.preview(text, first, self._keeper.last_event)
 
     async def take(self, event: Event) -> None:
+        """Ends the message of the chunks before an event, and records the event."""
         await self.end_message(event)
         await self._keep(event)
 
     async def end_message(self, event: Event | None = None) -> None:
-        """Keep the message of the chunks so far."""
+        """Records the message of the chunks so far."""
         if (whole := self._draft.ended(event)) is not None:
             await self._keep(whole)
 
     async def close(self) -> BotUttered | None:
-        """Hear nothing more; the message that chunks had begun, unless it was recorded before."""
+        """Accepts no further pieces; returns the unfinished message, unless it was recorded
+        before.
+        """
         self._open = False
         if self._keeping is not None:
             await asyncio.wait({self._keeping})
@@ -110,7 +120,7 @@ class LiveAnswer:
         return whole
 
     async def _keep(self, event: Event) -> None:
-        """Record a piece, or pass over the one recorded before; not broken off in the middle."""
+        """Records a piece, or skips one recorded before. Cancellation does not interrupt it."""
         self.check_open()
         self._keeping = asyncio.ensure_future(self._kept(event))
         await asyncio.shield(self._keeping)
@@ -134,9 +144,9 @@ class LiveAnswer:
         return any(isinstance(event, kind) for commit in self._known for event in commit.events)
 
     def check_open(self) -> None:
-        """Raise BotError in a bot that goes on after its answer was broken off."""
+        """Raises BotError in a bot that continues after its answer was broken off."""
         if not self._open:
-            raise BotError("its answer has ended")
+            raise BotError("the bot continued after its answer had ended")
 
 
 def _is_said_again(stored: Event, event: Event) -> bool:

@@ -1,4 +1,4 @@
-"""A bot by its name; what cannot be one is refused here, not at each message."""
+"""Loads a bot by name. What cannot be a bot is refused here, not at each message."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from turnlog.extras import needed
 
 
 def load(name: str) -> LoadedBot:
-    """The bot of a name `module:attr`, its module found on the path or in this folder.
+    """The bot named `module:attr`; the module is on Python's path or in the current folder.
 
-    Its tools are its own attribute `tools`, or else its module's: a dict of names to functions.
-    Raises BotError, saying what is wrong.
+    Its tools are its attribute `tools`, or else its module's: a dict of names to functions. Raises
+    BotError, which says what is wrong.
     """
     module, bot = imported(name, "bot", BotError)
     if (objection := _objection(bot)) is not None:
@@ -27,7 +27,7 @@ def load(name: str) -> LoadedBot:
     tools = getattr(bot, "tools", None) or getattr(module, "tools", {})
     if not isinstance(tools, Mapping) or not all(map(callable, tools.values())):
         raise BotError(
-            f"bot {name!r}: its tools are a dict of names to functions, not {tools!r:.80}"
+            f"bot {name!r}: `tools` must be a dict of names to functions, not {tools!r:.80}"
         )
     return LoadedBot(bot, tools, name)
 
@@ -35,25 +35,25 @@ def load(name: str) -> LoadedBot:
 def imported(
     name: str, what: str, failing: type[TurnlogError], form: str = "module:attr"
 ) -> tuple[Any, Any]:
-    """A module and its attribute, of a name in that form; what: what that is to be.
+    """The module and the attribute that a name in `form` names. what: what the attribute is.
 
-    The module is found on the path or in this folder. Raises an error of the given type.
+    The module is on Python's path or in the current folder. Raises an error of type `failing`.
     """
     module_name, _, attributes = name.partition(":")
     if not module_name or not attributes:
-        raise failing(f"{name!r} names no {what}: it takes {form}")
+        raise failing(f"{name!r} does not name a {what}; use {form}")
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
         module = import_module(module_name)
         return module, attrgetter(attributes)(module)
-    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
+    except (Exception, SystemExit) as error:  # a module may raise anything when it is imported
         why = f"{error}" if isinstance(error, ImportError | AttributeError) else repr(error)
         raise failing(f"{what} {name!r} cannot be loaded: {why}") from error
 
 
 def named(name: str, *, timeout: float = 30.0) -> LoadedBot:
-    """The bot of a name `module:attr`, or behind a URL, where timeout is seconds for a request."""
+    """The bot named `module:attr` or behind a URL. timeout: seconds for one HTTP request."""
     if not name.startswith(("http://", "https://")):
         return load(name)
     with needed("server", "a bot behind a URL"):
@@ -63,15 +63,15 @@ def named(name: str, *, timeout: float = 30.0) -> LoadedBot:
 
 
 def _objection(bot: Any) -> str | None:
-    """Why something is no bot."""
+    """Why something is not a bot."""
     if not callable(bot):
-        return f"is a {type(bot).__name__}, which cannot be called"
+        return f"is a {type(bot).__name__}, which is not callable"
     if isinstance(bot, type):
-        return "is a class: name a function, or an object of the class"
+        return "is a class; name a function or an instance"
     try:
         inspect.signature(bot).bind(None, None)
     except TypeError:
-        return f"takes {inspect.signature(bot)}: a bot is called with (conversation, message)"
+        return f"takes {inspect.signature(bot)}, but a bot is called with (conversation, message)"
     except ValueError:
-        pass  # nobody knows what it takes
+        pass  # the signature is unknown
     return None

@@ -1,8 +1,8 @@
-"""A bot behind a URL: Rasa's REST webhook, or any HTTP bot that speaks like one.
+"""A bot behind a URL: Rasa's REST webhook, or any HTTP bot with the same protocol.
 
-It gets {"sender", "message", "metadata"} and answers with a list of {"text", "image", "buttons",
-"attachment", "custom"}, or streams them: as server-sent events `chunk` ({"text"}), `message` (one
-of those, which takes the place of the chunks before it) and `end`, last.
+It receives {"sender", "message", "metadata"} and answers with a list of {"text", "image",
+"buttons", "attachment", "custom"}, or streams them as server-sent events: `chunk` ({"text"}),
+`message` (one of those, which replaces the chunks before it), and `end` as the last.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from turnlog.domain.events import BotUttered, Event, UserUttered
 from turnlog.errors import BotError
 
 MAX_ANSWER_BYTES = 1_000_000
-"""Bytes of an answer."""
+"""The largest answer, in bytes."""
 
 EVENTS = "text/event-stream"
 
@@ -30,16 +30,16 @@ Data = dict[str, Any]
 
 
 def remote(url: str, *, timeout: float = 30.0) -> LoadedBot:
-    """The bot behind a webhook's URL. Raises BotError for what is not a URL."""
+    """The bot behind a webhook's URL. Raises BotError if it is not a URL."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BotError(f"{url!r} is not a URL of a bot: it begins with http:// or https://")
+        raise BotError(f"{url!r} is not the URL of a bot; it must begin with http:// or https://")
     shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
     return LoadedBot(RemoteBot(url, timeout), name=shown, remembers=True)
 
 
 class RemoteBot:
-    """One webhook; connections are kept open. An answer that streams is yielded as it comes."""
+    """One webhook with persistent connections. Yields an answer that streams."""
 
     def __init__(self, url: str, timeout: float) -> None:
         self._url = url
@@ -47,11 +47,12 @@ class RemoteBot:
 
     @cached_property
     def client(self) -> httpx.AsyncClient:
+        """The HTTP client, made on first use."""
         headers = {"Accept": f"{EVENTS}, application/json;q=0.9"}
         return httpx.AsyncClient(timeout=self._timeout, follow_redirects=False, headers=headers)
 
     async def aclose(self) -> None:
-        """Close the connections, which belong to the event loop; another one opens its own."""
+        """Closes the connections, which belong to one event loop. The next call opens new ones."""
         client = self.__dict__.pop("client", None)
         if client is not None:
             await client.aclose()
@@ -84,7 +85,7 @@ async def _content(response: httpx.Response) -> bytes:
 
 
 async def _bounded(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The bytes of an answer, as far as one may go."""
+    """The bytes of an answer up to the limit. Raises BotError beyond it."""
     size = 0
     async for piece in pieces:
         size += len(piece)
@@ -96,7 +97,7 @@ async def _bounded(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 def _messages(content: bytes) -> Iterator[Event]:
     answer = _json(content)
     if not isinstance(answer, list) or not all(isinstance(item, dict) for item in answer):
-        raise BotError("the bot's webhook answers with a list of messages")
+        raise BotError("the bot's webhook did not answer with a list of messages")
     for item in answer:
         yield _message(item)
 
@@ -105,7 +106,7 @@ def _json(content: bytes) -> Any:
     try:
         return msgspec.json.decode(content)
     except msgspec.DecodeError as error:
-        raise BotError("the bot's webhook answered with no JSON") from error
+        raise BotError("the bot's webhook did not answer with JSON") from error
 
 
 def _message(item: Data) -> BotUttered:
@@ -120,7 +121,7 @@ def _message(item: Data) -> BotUttered:
 
 
 async def _pieces(response: httpx.Response) -> AsyncIterator[Event | Chunk]:
-    """Chunks and messages. Raises BotError where the answer has no end, or says it is not whole."""
+    """Chunks and messages. Raises BotError if the answer lacks an end, or was broken off."""
     try:
         async for name, data in _events(response):
             if name == "end":
@@ -152,7 +153,7 @@ async def _events(response: httpx.Response) -> AsyncIterator[tuple[str, Data]]:
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
-    """Lines without their end, be it a line feed alone or after a carriage return."""
+    """Lines without their end, LF or CRLF."""
     rest = b""
     async for piece in _bounded(response.aiter_bytes()):
         *whole, rest = (rest + piece).split(b"\n")
@@ -163,5 +164,5 @@ async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
 def _object(content: bytes) -> Data:
     data = _json(content)
     if not isinstance(data, dict):
-        raise BotError("the bot's webhook streams objects")
+        raise BotError("the bot's webhook did not stream JSON objects")
     return data

@@ -1,4 +1,4 @@
-"""Answers that are yielded piece by piece, and who hears them."""
+"""Answers that a bot yields in pieces, and their receivers."""
 
 from __future__ import annotations
 
@@ -14,47 +14,49 @@ from turnlog.encoding.binary import MAX_EVENT_BYTES
 from turnlog.errors import BotError
 
 MAX_MESSAGE_BYTES = MAX_EVENT_BYTES - 1_000
-"""Of the text that chunks make up; the rest is for what else its event says."""
+"""The largest text of chunks, in bytes; the rest of the limit is for the event's other fields."""
 
 
 class Hearer(Protocol):
-    """Is given the pieces of an answer, in order, each before the bot goes on."""
+    """Receives the pieces of an answer, in order, each before the bot continues."""
 
     async def begin(self) -> None:
-        """The bot yields its answer."""
+        """Notes that the bot yields its answer."""
 
     async def chunk(self, text: str) -> None:
-        """A piece of a message."""
+        """Receives a piece of a message."""
 
     async def take(self, event: Event) -> None:
-        """An event: the message of the chunks before it, where it has their text, or what follows
-        on that message.
+        """Receives an event: the whole message, if its text is that of the chunks before it, or
+        what follows that message.
         """
 
     async def end_message(self) -> None:
-        """The message of the chunks so far is whole."""
+        """Notes that the message of the chunks so far is complete."""
 
 
 class Draft:
-    """The message that chunks are making up."""
+    """The message that chunks form."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
         self._bytes = 0
 
     def add(self, text: str) -> bool:
-        """Whether the message begins with it. Raises BotError where the log could not hold it."""
+        """Adds a text, and says whether it is the first. Raises BotError if the log cannot store
+        it.
+        """
         if why := unholdable(text):
             raise BotError(f"a chunk {why}: {text!r:.80}")
         size = self._bytes + len(text.encode())
         if size > MAX_MESSAGE_BYTES:
-            raise BotError(f"chunks make up a message of more than {MAX_MESSAGE_BYTES:,} bytes")
+            raise BotError(f"the chunks form a message of more than {MAX_MESSAGE_BYTES:,} bytes")
         self._bytes = size
         self._texts.append(text)
         return len(self._texts) == 1
 
     def ended(self, event: Event | None = None) -> BotUttered | None:
-        """The whole message, if there is one; none where the event that follows is that message."""
+        """The whole message, if there is one; None if the following event is that message."""
         text = "".join(self._texts)
         self._texts.clear()
         self._bytes = 0
@@ -64,23 +66,26 @@ class Draft:
 
 
 class Collected:
-    """Keeps what it hears."""
+    """A hearer that collects the events."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.draft = Draft()
 
     async def begin(self) -> None:
-        pass
+        """See `Hearer.begin`."""
 
     async def chunk(self, text: str) -> None:
+        """See `Hearer.chunk`."""
         self.draft.add(text)
 
     async def take(self, event: Event) -> None:
+        """See `Hearer.take`."""
         await self.end_message(event)
         self.events.append(event)
 
     async def end_message(self, event: Event | None = None) -> None:
+        """See `Hearer.end_message`."""
         if (whole := self.draft.ended(event)) is not None:
             self.events.append(whole)
 
@@ -88,7 +93,7 @@ class Collected:
 async def drive(
     answer: AsyncIterable[Any], hearer: Hearer, as_event: Callable[[object], Event]
 ) -> None:
-    """Give the hearer every piece; the iterator is closed however this ends."""
+    """Passes each piece to the hearer, and closes the iterator in every case."""
     pieces = aiter(answer)
     await hearer.begin()
     try:
@@ -98,7 +103,7 @@ async def drive(
                     await hearer.end_message()
                 await hearer.take(as_event(piece))
             elif not isinstance(piece.text, str):
-                raise BotError(f"a chunk holds a text, not {piece.text!r:.80}")
+                raise BotError(f"a chunk's text must be a str, not {piece.text!r:.80}")
             elif piece.text:
                 await hearer.chunk(piece.text)
     finally:
@@ -108,7 +113,7 @@ async def drive(
 async def _closed(pieces: AsyncIterator[Any]) -> None:
     close = getattr(pieces, "aclose", None)
     if close is not None:
-        with suppress(Exception):  # what a bot does as it ends is not a part of its answer
+        with suppress(Exception):  # what a bot does while it is closed is not part of its answer
             await close()
 
 
@@ -116,7 +121,7 @@ _END = object()
 
 
 async def threaded(pieces: Iterator[Any]) -> AsyncIterator[Any]:
-    """What a plain iterator gives, each piece made in a thread."""
+    """The items of a plain iterator, each made in a thread."""
     try:
         while True:
             piece, error = await in_thread(lambda: next(pieces, _END))
@@ -128,5 +133,5 @@ async def threaded(pieces: Iterator[Any]) -> AsyncIterator[Any]:
     finally:
         close = getattr(pieces, "close", None)
         if close is not None:
-            with suppress(Exception):  # one that still runs cannot be closed
+            with suppress(Exception):  # a running one cannot be closed
                 close()

@@ -1,4 +1,4 @@
-"""Work of a bot that would block the event loop."""
+"""Runs a bot's work that would block the event loop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 async def in_thread(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    """What the work returned, and what it raised; nobody waits at exit for one that hangs."""
+    """The work's result and exception. A thread that hangs does not delay the exit."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
 

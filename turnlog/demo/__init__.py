@@ -1,4 +1,4 @@
-"""Made-up conversations with the booking bot, and a log of them to look around in."""
+"""Made-up conversations with the booking bot, and a log of them to explore."""
 
 from turnlog.demo.recording import CONVERSATIONS, fill
 

@@ -1,7 +1,7 @@
 """The conversations: what guests wrote, in order, and what else happened in between.
 
-A text is a message that the booking bot answers. A function gets the event numbers of the guest's
-last message and of the last answer, and gives the events to record.
+A text is a message, which the booking bot answers. A function returns the events to record, from
+the numbers of the guest's last message and of the last answer.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ MONDAY = 1_796_061_600.0
 """Monday, 30 November 2026, 18:00 UTC, in seconds since the epoch."""
 
 WRONG_COUNT = "ada-wrong-count"
-"""The conversation with the bug to find: a number of courses becomes a number of guests."""
+"""The conversation with the bug to find: the bot takes a number of courses for one of guests."""
 
 
 def rewound(asked: int, answered: int) -> tuple[Event, ...]:
+    """The user rewinds the last message."""
     return (UserUtteranceReverted(actor="user"),)
 
 
 def handed_over(asked: int, answered: int) -> tuple[Event, ...]:
-    """A colleague takes over, talks to the guest and gives the conversation back to the bot."""
+    """A colleague takes over, talks to the guest and returns the conversation to the bot."""
     return (
         HandoverStarted("front desk", "a group of more than 8"),
         AgentUttered("Hello Chiara, this is Marco. We can push two tables together on Saturday."),
@@ -46,15 +47,18 @@ def handed_over(asked: int, answered: int) -> tuple[Event, ...]:
 
 
 def edited(asked: int, answered: int) -> tuple[Event, ...]:
+    """A colleague edits the last answer."""
     new = "The last table is at 21:30. At what time?"
     return (MessageEdited(answered, new, actor="marco"),)
 
 
 def redacted(asked: int, answered: int) -> tuple[Event, ...]:
+    """The privacy desk redacts the last message."""
     return (MessageRedacted(asked, "a card number", actor="privacy desk"),)
 
 
 def tagged(tag: str) -> Happening:
+    """The conversation gets a tag."""
     return lambda asked, answered: (ConversationTagged((tag,)),)
 
 
@@ -107,8 +111,9 @@ SCRIPTS: dict[str, tuple[Step, ...]] = {
         tagged("complaint"),
     ),
 }
-"""Scripts by the id of the conversation, each a day after the one before."""
+"""Scripts by the id of the conversation, each one day after the one before."""
 
 
 def said(text: str) -> UserUttered:
+    """A guest's message on the web."""
     return UserUttered(text, channel="web")

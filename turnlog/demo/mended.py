@@ -1,4 +1,4 @@
-"""The booking bot with the bug of the demo mended: courses are not counted as guests.
+"""The booking bot without the demo's bug: it does not count courses as guests.
 
 turnlog replay --all --bot turnlog.demo.mended:bot
 """
@@ -19,6 +19,6 @@ tools = booking.tools
 
 
 async def bot(conversation: BotConversation, message: UserUttered) -> list[Event | str]:
-    """Answer one message as the booking bot does, without what it says about courses."""
+    """Answers one message as the booking bot does, ignoring what it says about courses."""
     text = COURSES.sub(lambda match: "-" * len(match[0]), message.text or "")
     return await booking.bot(conversation, msgspec.structs.replace(message, text=text))

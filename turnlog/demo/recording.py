@@ -1,4 +1,4 @@
-"""The conversations, recorded as a server would have recorded them."""
+"""The demo's conversations, recorded as a server would record them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _BOT = LoadedBot(bot, tools, "turnlog.bots.booking:bot")
 
 
 def fill(url: str) -> None:
-    """Record the conversations into an empty log; the same events and times whenever it is done.
+    """Records the conversations into an empty log, always with the same events and times.
 
-    Does nothing where they are there already. Raises TurnlogError for a log that holds others.
+    Does nothing if they exist already. Raises TurnlogError for a log with other conversations.
     """
     with turnlog.open(url) as log:
         there = set(log.ids())
@@ -35,14 +35,14 @@ def fill(url: str) -> None:
         return
     if there:
         raise TurnlogError(
-            f"{without_password(url)} holds other conversations: the demo takes an empty log"
+            f"{without_password(url)} contains other conversations; the demo needs an empty log"
         )
     asyncio.run(_record(url))
 
 
 @dataclass
 class _Clock:
-    """Goes on when it is told to."""
+    """A clock that moves only when it is set."""
 
     now: float = MONDAY
 

@@ -1,4 +1,4 @@
-"""The OpenAI SDK's calls, recorded: needs `pip install turnlog[openai]`."""
+"""Records the OpenAI SDK's calls: needs `pip install turnlog[openai]`."""
 
 from turnlog.openai.client import record as record
 

@@ -20,12 +20,13 @@ PATH = "/chat/completions"
 
 
 def question(body: Mapping[str, Any]) -> Question:
+    """The messages and tools of a request."""
     said = [_read(message) for message in body.get("messages") or ()]
     return Question(said, body.get("tools"))
 
 
 def _read(message: Mapping[str, Any]) -> Message:
-    """One that is not understood is kept as it is."""
+    """A message of the log. One that turnlog does not understand is kept unchanged."""
     try:
         return read_chat(message, exact)
     except InvalidMessage:
@@ -35,7 +36,7 @@ def _read(message: Mapping[str, Any]) -> Message:
 
 
 def answer(body: Mapping[str, Any]) -> Message | None:
-    """Of the first choice; None where there is none."""
+    """The message of the first choice; None if there is none."""
     choice: dict[str, Any] | None = next(iter(body.get("choices") or ()), None)
     if choice is None:
         return None
@@ -50,7 +51,7 @@ def answer(body: Mapping[str, Any]) -> Message | None:
 
 
 def _plain(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Without members that say nothing."""
+    """Without empty members."""
     return {"role": "assistant", **{k: v for k, v in message.items() if v not in (None, [])}}
 
 
@@ -67,9 +68,9 @@ def _usage(usage: Mapping[str, Any] | None) -> Usage | None:
 
 
 class ChatPieces:
-    """An answer that comes piece by piece.
+    """An answer in pieces.
 
-    is_last: whether the last piece says that it is the last; the chat API says so itself.
+    is_last: whether a piece announces the end itself; chunks of the chat API do not.
     """
 
     is_last = False
@@ -83,9 +84,11 @@ class ChatPieces:
 
     @property
     def is_whole(self) -> bool:
+        """Whether a piece said why the answer ends."""
         return self._finish is not None
 
     def take(self, chunk: Mapping[str, Any]) -> None:
+        """Adds a chunk."""
         self._beside |= {k: chunk[k] for k in ("id", "model", "usage") if chunk.get(k)}
         for choice in chunk.get("choices") or ():
             if choice.get("index", 0) == 0:
@@ -105,8 +108,10 @@ class ChatPieces:
         _join(self._function, delta.get("function_call") or {})
 
     def message(self) -> Message | None:
-        """What came so far; None where nothing did. A call whose arguments are not whole is
-        left out of an answer that was broken off."""
+        """The message so far; None if nothing has arrived.
+
+        An answer that was broken off omits its calls, whose arguments may be incomplete.
+        """
         message = dict(self._message)
         if self._calls and self.is_whole:
             message["tool_calls"] = [self._calls[index] for index in sorted(self._calls)]
@@ -118,12 +123,12 @@ class ChatPieces:
         return answer({**self._beside, "choices": [choice]})
 
     def kept(self) -> dict[str, Any]:
-        """What came so far, as it came."""
+        """What has arrived so far, unchanged."""
         called = {"function_call": self._function} if self._function else {}
         return {**self._message, "tool_calls": list(self._calls.values()), **called}
 
 
 def _join(held: dict[str, str], piece: Mapping[str, str | None]) -> None:
-    """Put the pieces of texts behind those that came before."""
+    """Appends the texts of a piece to those before it."""
     for field, text in piece.items():
         held[field] = held.get(field, "") + (text or "")

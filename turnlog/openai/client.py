@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def record(client: Client, log: Turnlog | AsyncTurnlog, conversation: str) -> Client:
-    """A client of the same type whose calls are recorded in a conversation; `client` itself stays
-    as it is.
+    """A client of the same type whose calls are recorded in a conversation. `client` itself does
+    not change.
 
-    Chat completions and responses, whole or streamed. What is new in a question is durable before
+    Chat completions and responses, whole or streamed. The new part of a question is durable before
     it is sent, and an answer before its end is seen. A stream that is closed early is recorded as
-    broken off. An answer that is asked for again goes on from where the question does. Raises
-    TypeError for a client of another kind.
+    broken off. An answer that is requested again replaces the earlier one, from where the question
+    ends. Raises TypeError for a client of another type.
     """
     with needed("openai", "recording the OpenAI SDK's calls"):
         import openai

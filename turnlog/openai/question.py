@@ -1,4 +1,4 @@
-"""What is asked of a model, and how much of it the conversation does not have yet."""
+"""A question to a model, and the part of it that the conversation does not contain yet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ _INSTRUCTING = ("system", "developer")
 
 
 class Question(NamedTuple):
-    """is_whole: whether the messages are all that the model knows, and not just what is new."""
+    """A request to a model. is_whole: whether the messages are all that the model gets, not only
+    new ones.
+    """
 
     messages: Sequence[Message]
     tools: list[Any] | None = None
@@ -27,19 +29,23 @@ class Question(NamedTuple):
 
 
 class News(NamedTuple):
-    """What of a question is to be recorded. instead: the first of the conversation's messages that
-    it does not go on from; None where it goes on from the last."""
+    """What to record of a question.
+
+    instead: the first message of the conversation that the question replaces; None if it continues
+    from the last one.
+    """
 
     messages: list[Message]
     instead: Message | None = None
 
 
 def news(question: Question, recorded: Sequence[Message]) -> News:
-    """What the conversation does not have yet, given its messages that count.
+    """The part of a question that the conversation does not contain yet. recorded: its messages
+    that count.
 
-    What is sent may be all of the conversation, its end (a window) or its beginning (an answer is
-    asked for again); where it is nothing of these, what comes after its last answer is new. What
-    others said meanwhile may be in it or not, and is never taken back.
+    The client may send the whole conversation, its end (a window) or its beginning (to request an
+    answer again). If it sends none of these, what follows its last answer is new. What others said
+    meanwhile may be in it or not, and is never retracted.
     """
     instructions = _new_instructions(question.messages, recorded)
     said = [message for message in question.messages if message.role not in _INSTRUCTING]
@@ -49,7 +55,7 @@ def news(question: Question, recorded: Sequence[Message]) -> News:
     if known or not question.is_whole:
         return News([*instructions, *said[known:]])
     known = sent.longest(before.begins_with)
-    # one message of many is a client that sends no history, and says the same again
+    # a single message may come from a client that sends no history and repeats itself
     if not known or (len(said) == 1 and before.own > 2):
         known = _after_last_answer(said) if before.messages else 0
         return News([*instructions, *said[known:]])
@@ -60,7 +66,7 @@ def news(question: Question, recorded: Sequence[Message]) -> News:
 
 
 class _Compared:
-    """Messages as they are compared. ends: how many parts there are up to each message's end."""
+    """Messages in a form for comparison. ends: the number of parts up to each message's end."""
 
     def __init__(self, messages: Sequence[Message]) -> None:
         self.messages = messages
@@ -69,7 +75,7 @@ class _Compared:
         self.ends = list(accumulate(map(len, each)))
 
     def longest(self, fits: Callable[[list[bytes]], bool]) -> int:
-        """How many of the first messages fit."""
+        """The largest number of first messages that fit."""
         for count in range(len(self.ends), 0, -1):
             size = self.ends[count - 1]
             if size and fits(self.parts[:size]):
@@ -78,9 +84,9 @@ class _Compared:
 
 
 class _Stored(_Compared):
-    """The same of a conversation, in which others may have spoken whom the client did not hear.
+    """The stored messages of a conversation, in which others may have spoken without the client.
 
-    own: how many of the messages are the client's, or answers of its model.
+    own: how many of the messages come from the client or its model.
     """
 
     def __init__(self, messages: Sequence[Message]) -> None:
@@ -98,7 +104,7 @@ class _Stored(_Compared):
         return _matched(self.parts, self._passable, parts) is not None
 
     def after(self, parts: list[bytes]) -> Message | None:
-        """The first message after those that it begins with, unless others spoke since."""
+        """The first message after those parts; None if others spoke since."""
         matched = _matched(self.parts, self._passable, parts) or 0
         place = bisect_left(self.ends, matched) + 1
         is_free = place < len(self.messages) and not any(self._others[place:])
@@ -106,8 +112,9 @@ class _Stored(_Compared):
 
 
 def _matched(stored: list[bytes], passable: list[bool], sent: list[bytes]) -> int | None:
-    """How many of the stored parts it takes to say what was sent, others' passed over; None where
-    they do not say it."""
+    """How many stored parts match what was sent, skipping those of others; None if they do not
+    match.
+    """
     at = 0
     for part in sent:
         while at < len(stored) and stored[at] != part and passable[at]:
@@ -119,7 +126,7 @@ def _matched(stored: list[bytes], passable: list[bool], sent: list[bytes]) -> in
 
 
 def _of_others(messages: Iterable[Message]) -> Iterator[bool]:
-    """Whether each is what somebody else said, or what a tool answered somebody else's call."""
+    """Whether each message comes from others, or is a tool's answer to a call of others."""
     calls: set[str | None] = set()
     for message in messages:
         made = {part.id for part in message.parts if isinstance(part, ToolCall)}
@@ -146,7 +153,7 @@ def _likeness(message: Message) -> tuple[bytes, ...]:
 
 
 def _parts(messages: Iterable[Message]) -> list[bytes]:
-    """What is compared: the parts that every API sends back, whatever message they are in."""
+    """The parts to compare: those that every API sends back, across message boundaries."""
     return [
         dumps((role, type(part).__name__, _without_name(part)))
         for role, part in flattened(map(_without_ids, messages))
@@ -156,7 +163,7 @@ def _parts(messages: Iterable[Message]) -> list[bytes]:
 
 
 def _without_ids(message: Message) -> Message:
-    """The chat API's first form has no ids of calls; ours are made up."""
+    """Drops made-up call ids: the chat API's first form has none."""
     if FUNCTION_CALL not in message.metadata and message.metadata.get("role") != "function":
         return message
     bare = (
@@ -170,5 +177,5 @@ def _without_ids(message: Message) -> Message:
 
 
 def _without_name(part: Part) -> Part:
-    """The chat API's results have no name."""
+    """Drops the name of a result: the chat API's results have none."""
     return ToolResult(part.call_id, None, part.content) if isinstance(part, ToolResult) else part

@@ -16,6 +16,7 @@ PATH = "/responses"
 
 
 def question(body: Mapping[str, Any]) -> Question:
+    """The messages and tools of a request."""
     sent = body.get("input") or []
     items = [{"role": "user", "content": sent}] if isinstance(sent, str) else sent
     instructions = body.get("instructions")
@@ -25,7 +26,7 @@ def question(body: Mapping[str, Any]) -> Question:
 
 
 def answer(body: Mapping[str, Any]) -> Message | None:
-    """None where it has no output."""
+    """The message of a response; None if it has no output."""
     if not isinstance(body.get("output"), list):
         return None
     parts = tuple(part for item in body.get("output") or () for part in _parts(item))
@@ -40,13 +41,13 @@ def answer(body: Mapping[str, Any]) -> Message | None:
 
 
 def _finish(body: Mapping[str, Any]) -> str | None:
-    """completed, or why it is incomplete."""
+    """`completed`, or why the response is incomplete."""
     why = (body.get("incomplete_details") or {}).get("reason")
     return why or body.get("status")
 
 
 def _messages(items: Iterable[Mapping[str, Any]]) -> Iterator[Message]:
-    """An item a message; those of other types than the known are an answer's opaque parts."""
+    """One message for each item. Items of unknown types are opaque parts of an answer."""
     for item in items:
         parts = tuple(_parts(item))
         if item.get("type") == "function_call_output":
@@ -85,7 +86,7 @@ def _usage(usage: Mapping[str, Any] | None) -> Usage | None:
 
 
 class ResponsePieces:
-    """An answer that comes piece by piece; the last piece repeats the whole."""
+    """An answer in pieces, the last of which repeats the whole."""
 
     def __init__(self) -> None:
         self._begun: dict[str, Any] = {}
@@ -93,6 +94,7 @@ class ResponsePieces:
         self.is_last = False
 
     def take(self, chunk: Mapping[str, Any]) -> None:
+        """Adds a server-sent event's data."""
         if isinstance(response := chunk.get("response"), Mapping):
             self._begun = dict(response)
             self.is_last = response.get("status") in ("completed", "incomplete", "failed")
@@ -100,7 +102,7 @@ class ResponsePieces:
             self._text += str(chunk.get("delta") or "")
 
     def message(self) -> Message | None:
-        """What came so far; None where nothing did."""
+        """The message so far; None if nothing has arrived."""
         if self.is_last:
             return answer(self._begun)
         if not self._text:
@@ -109,5 +111,5 @@ class ResponsePieces:
         return Message("assistant", (Text(self._text),), finish=BROKEN_OFF, **named)
 
     def kept(self) -> dict[str, Any]:
-        """What came so far, as it came."""
+        """What has arrived so far, unchanged."""
         return {**self._begun, "text": self._text}

@@ -1,5 +1,6 @@
-"""Writes the calls of one conversation into the log: the question before it is sent, the answer
-before anybody sees that it is whole."""
+"""Records the calls of one conversation: each question before it is sent, each answer before the
+client sees its end.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +32,14 @@ logger = logging.getLogger(__name__)
 
 
 class Scribe:
+    """Records the calls of one conversation."""
+
     def __init__(self, log: Turnlog, conversation: str) -> None:
         self._log = log
         self._conversation = conversation
 
     def asked(self, method: str, path: str, body: bytes) -> Call | None:
-        """Records what is new in a request; None for one that asks no model."""
+        """Records what is new in a request; None for a request that does not ask a model."""
         api = next((api for end, api in _APIS.items() if path.endswith(end)), None)
         if api is None or method != "POST":
             return None
@@ -48,7 +51,7 @@ class Scribe:
 
     def _record_question(self, question: Question) -> None:
         while True:
-            with suppress(VersionConflict):  # somebody wrote meanwhile: what is new may be less
+            with suppress(VersionConflict):  # another writer appended meanwhile: less may be new
                 return self._record_news(question)
 
     def _record_news(self, question: Question) -> None:
@@ -73,7 +76,7 @@ class Scribe:
             )
 
     def record_answer(self, message: Message) -> None:
-        """Durable when it returns."""
+        """Records an answer; durable on return."""
         self._log.perform(
             self._conversation,
             lambda state, past: list(recorded_as([message], state.event + 1)),
@@ -81,13 +84,13 @@ class Scribe:
 
 
 def _tools(events: Any) -> list[Any] | None:
-    """The tools that were given last."""
+    """The tools that were last recorded."""
     given = (event.tools for event in events if isinstance(event, e.SystemInstructed))
     return next((tools for tools in reversed([*given]) if tools is not None), None)
 
 
 def _document(body: bytes) -> dict[str, Any] | None:
-    """A JSON object; None for anything else."""
+    """The JSON object in a text; None for anything else."""
     try:
         document = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -107,22 +110,22 @@ class Call:
         self._done = False
 
     def answered(self, body: bytes) -> None:
-        """The whole answer at once."""
+        """Records a whole answer."""
         document = _document(body)
         if document is not None and (message := self._read(document)) is not None:
             self._record(message)
 
     def _read(self, document: dict[str, Any]) -> Message | None:
-        """An answer that is not understood is kept as it is, and goes on to whoever asked."""
+        """The message of an answer. One that turnlog does not understand is kept unchanged."""
         try:
             message: Message | None = self._api.answer(document)
         except _NOT_UNDERSTOOD as error:
-            logger.warning("an answer is not understood: %s", error)
+            logger.warning("recorded an answer in an unknown form: %s", error)
             return Message("assistant", (Opaque(OPENAI, "answer", document),))
         return message
 
     def came(self, data: bytes) -> None:
-        """One server-sent event's data; recorded with the one that makes the answer whole."""
+        """Adds one server-sent event's data; the one that completes the answer records it."""
         if self._first is None:
             self._first = monotonic() - self._began
         if data.strip() == b"[DONE]":
@@ -132,19 +135,19 @@ class Call:
         try:
             self._pieces.take(piece or {})
         except _NOT_UNDERSTOOD as error:
-            logger.warning("a piece of an answer is not understood: %s", error)
+            logger.warning("an answer contains a piece in an unknown form: %s", error)
         if self._pieces.is_last:
             self.ended()
 
     def ended(self) -> None:
-        """No more comes: the answer is whole, or was broken off."""
+        """Records the answer, which is whole or was broken off."""
         if self._done:
             return
         self._done = True
         try:
             message = self._pieces.message()
         except _NOT_UNDERSTOOD as error:
-            logger.warning("an answer is not understood: %s", error)
+            logger.warning("recorded an answer in an unknown form: %s", error)
             message = Message("assistant", (Opaque(OPENAI, "answer", self._pieces.kept()),))
         if message is not None:
             self._record(message)

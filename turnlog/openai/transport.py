@@ -1,6 +1,7 @@
-"""Between the SDK and its HTTP client: what passes is recorded, and goes on as it is.
+"""A transport between the SDK and its HTTP client, which records what passes and forwards it
+unchanged.
 
-The SDK's own HTTP library is used, whichever that is, so its classes are made for it.
+The classes are made for the HTTP library that the SDK uses.
 """
 
 from __future__ import annotations
@@ -15,27 +16,28 @@ from turnlog.openai.scribe import Call, Scribe
 
 Result = TypeVar("Result")
 Apart = Callable[[Callable[[], Result]], Awaitable[Result]]
-"""Runs what waits for the database where it does not block the event loop."""
+"""Runs work that waits for the database without blocking the event loop."""
 
 _LINE_END = re.compile(rb"\r\n|\n|\r(?!\n|\Z)")
-"""A carriage return at the end of a piece may be the first half of one."""
+"""A carriage return at the end of a piece may be the first half of a line end."""
 
 _ENCODED = ("content-encoding", "content-length", "transfer-encoding")
 
 
 class ServerSentEvents:
-    """Cuts bytes into the data of events, whose lines may end in any of three ways."""
+    """Splits bytes into the data of events; lines may end with LF, CR or CRLF."""
 
     def __init__(self) -> None:
         self._rest = b""
         self._data: list[bytes] = []
 
     def take(self, piece: bytes) -> Iterator[bytes]:
+        """The data of the events that a piece completes."""
         *lines, self._rest = _LINE_END.split(self._rest + piece)
         yield from self._events(lines)
 
     def end(self) -> Iterator[bytes]:
-        """Of events that nothing comes after."""
+        """The data of the last event, which nothing follows."""
         yield from self._events([*self._rest.splitlines(), b""])
 
     def _events(self, lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -48,7 +50,7 @@ class ServerSentEvents:
 
 
 def transport(http: ModuleType, inner: Any, scribe: Scribe) -> Any:
-    """What a client sends through instead of by itself."""
+    """The transport through which a client sends its requests."""
 
     class RecordedTransport(http.BaseTransport):  # type: ignore[name-defined,misc]
         def handle_request(self, request: Any) -> Any:
@@ -84,7 +86,7 @@ def transport(http: ModuleType, inner: Any, scribe: Scribe) -> Any:
 
 
 def async_transport(http: ModuleType, inner: Any, scribe: Scribe, apart: Apart[Any]) -> Any:
-    """The same for an asynchronous client."""
+    """`transport` for an asynchronous client."""
 
     class AsyncRecordedTransport(http.AsyncBaseTransport):  # type: ignore[name-defined,misc]
         async def handle_async_request(self, request: Any) -> Any:
@@ -125,7 +127,7 @@ def _is_stream(response: Any) -> bool:
 
 
 def _response(http: ModuleType, response: Any, **body: Any) -> Any:
-    """The same with its body decoded."""
+    """The response with its body decoded."""
     headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in _ENCODED]
     return http.Response(
         response.status_code,

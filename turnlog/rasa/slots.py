@@ -1,4 +1,4 @@
-"""Slots under the names that Rasa gives their types."""
+"""Slots under Rasa's names for their types."""
 
 from __future__ import annotations
 
@@ -15,21 +15,24 @@ def _slot(kind: SlotType, name: str, initial_value: Any, influence: bool, **more
 def TextSlot(
     name: str, initial_value: str | None = None, *, influence_conversation: bool = True
 ) -> Slot:
+    """A slot with a text."""
     return _slot("text", name, initial_value, influence_conversation)
 
 
 def BooleanSlot(
     name: str, initial_value: bool | None = None, *, influence_conversation: bool = True
 ) -> Slot:
+    """A slot with true or false."""
     return _slot("bool", name, initial_value, influence_conversation)
 
 
 def ListSlot(name: str, initial_value: Any = None, *, influence_conversation: bool = True) -> Slot:
-    """A scalar that is set is kept as a list of it."""
+    """A slot with a list. A scalar value is stored as a list of it."""
     return _slot("list", name, initial_value, influence_conversation)
 
 
 def AnySlot(name: str, initial_value: Any = None) -> Slot:
+    """A slot with any JSON value, which does not influence the conversation."""
     return _slot("any", name, initial_value, influence=False)
 
 
@@ -41,7 +44,7 @@ def FloatSlot(
     max_value: float = 1.0,
     influence_conversation: bool = True,
 ) -> Slot:
-    """The range is for whoever reads the slot; values beyond it are kept."""
+    """A slot with a number. The range is information for readers; values outside it are kept."""
     return _slot(
         "float", name, initial_value, influence_conversation, lowest=min_value, highest=max_value
     )
@@ -54,6 +57,8 @@ def CategoricalSlot(
     *,
     influence_conversation: bool = True,
 ) -> Slot:
-    """The values are lower-cased, as in Rasa; any other can be set."""
+    """A slot with one of several values, which are lower-cased as in Rasa. Other values can
+    be set.
+    """
     lowered = tuple(str(value).lower() for value in values)
     return _slot("categorical", name, initial_value, influence_conversation, values=lowered)

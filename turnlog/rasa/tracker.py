@@ -1,4 +1,4 @@
-"""The face of the old Rasa Core docs: a tracker that is updated with events."""
+"""The tracker of the old Rasa Core docs, which is updated with events."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from turnlog.serializers.rasa.writer import to_rasa
 
 
 class DialogueStateTracker:
-    """A conversation's state under Rasa's names, free or of a stored conversation.
+    """A conversation's state under Rasa's names, in memory or of a stored conversation.
 
-    slots: what is declared; other slots can then not be set. None for any. log: where the
-    conversation is stored; every update is one commit, durable on return. clock: gives UTC
-    seconds, for events that have no timestamp.
+    slots: the declared slots, the only ones that can be set; None allows any. log: where the
+    conversation is stored; each update is one commit, durable on return. clock: UTC seconds for
+    events without a timestamp.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class DialogueStateTracker:
     def from_events(
         cls, sender_id: str, events: Iterable[Event], slots: Iterable[Slot] | None = None
     ) -> Self:
-        """A free tracker, as it is after the events, oldest first."""
+        """A tracker in memory, after the events, oldest first."""
         tracker = cls(sender_id, slots)
         for event in events:
             tracker.update(event)
@@ -59,7 +59,7 @@ class DialogueStateTracker:
     def from_dict(
         cls, sender_id: str, events: Sequence[dict[str, Any]], slots: Iterable[Slot] | None = None
     ) -> Self:
-        """A free tracker of events in Rasa's JSON."""
+        """A tracker in memory, after events in Rasa's JSON."""
         tracker = cls(sender_id, slots)
         for event in from_rasa(events, tracker._state.event + 1):
             tracker.update(event)
@@ -78,7 +78,7 @@ class DialogueStateTracker:
         return self._conversation.state
 
     def update(self, event: Event) -> None:
-        """Decide what the event means now, and apply it. Raises InvalidEvent."""
+        """Applies an event. Raises InvalidEvent."""
         if self._log is None:
             now = self._clock()
             self._conversation.stage(event, recorded=now, now=now)
@@ -88,10 +88,13 @@ class DialogueStateTracker:
 
     @property
     def slots(self) -> dict[str, Any]:
-        """The values of all declared slots, None where not set, and of others that are set."""
+        """The values of all declared slots, None if not set, and of the other slots that
+        are set.
+        """
         return {**dict.fromkeys(self._state.declared), **self._state.context.slots}
 
     def get_slot(self, name: str) -> Any:
+        """A slot's value, None if not set."""
         return self._state.context.slots.get(name)
 
     @property
@@ -102,25 +105,32 @@ class DialogueStateTracker:
 
     @property
     def latest_message(self) -> LatestMessage | None:
+        """The user's last message; None before the first."""
         return self._state.context.latest_message
 
     @property
     def latest_action_name(self) -> str | None:
+        """The name of the last action."""
         return action_name(self._state.context.latest_action)
 
     @property
     def active_loop(self) -> Loop | None:
+        """The active loop (a form), or None."""
         return self._state.context.loop
 
     @property
     def followup_action(self) -> str | None:
+        """The action that runs next, if an event asked for it."""
         return self._state.context.followup
 
     def is_paused(self) -> bool:
+        """Whether the bot is paused."""
         return self._state.context.paused
 
     def applied_events(self) -> list[Event]:
-        """What still counts, oldest first: nothing taken back, or before the last restart."""
+        """The events that count, oldest first: no retracted ones, and none before the last
+        restart.
+        """
         numbered = list(enumerate(self._conversation.events(), 1))
         clears = (ConversationRestarted, SessionStarted, SlotsDeclared)
         counting = [item for item in applied(numbered[::-1]) if not isinstance(item[1], clears)]
@@ -128,7 +138,7 @@ class DialogueStateTracker:
         return [event for _, event in kept]
 
     def current_state(self, *, events: bool = False) -> dict[str, Any]:
-        """Rasa's JSON of the tracker; with `events` all of them, else None."""
+        """The tracker in Rasa's JSON, with all events if `events` is true, else None."""
         every = list(self._conversation.events())
         state = current_state(self.sender_id, self._state, every)
         return {**state, "events": list(to_rasa(every)) if events else None}
@@ -138,5 +148,5 @@ class DialogueStateTracker:
         return self._conversation.dialogue(turns)
 
     def copy(self) -> DialogueStateTracker:
-        """A free tracker with the same events."""
+        """A tracker in memory with the same events."""
         return type(self).from_events(self.sender_id, self._conversation.events())

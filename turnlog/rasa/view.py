@@ -1,4 +1,4 @@
-"""A stored conversation as Rasa's tracker: which of its events are shown, and its state then."""
+"""A stored conversation as Rasa's tracker: the events that it shows, and its state after them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ _BEGINS: dict[str, type[e.Event] | None] = {
     "SESSION": e.SessionStarted,
     "ALL": None,
 }
-"""What shown events begin with, by verbosity: Rasa's, and SESSION, which its stores retrieve."""
+"""The event with which the shown events begin, by verbosity: Rasa's three, and SESSION, which
+Rasa's stores retrieve.
+"""
 
 
 class Tracker(msgspec.Struct):
-    """content: Rasa's `current_state()`. event: how many events the conversation has.
+    """A tracker as served.
 
-    after: the number that all events shown are above; 0 where the client starts anew.
-    first: number of the first event shown; 0 for none.
+    content: Rasa's `current_state()`. event: the number of events in the conversation. after: all
+    shown events have greater numbers; 0 if the client must start again. first: number of the first
+    event shown; 0 for none.
     """
 
     content: dict[str, Any]
@@ -48,10 +51,10 @@ def tracker(
     until: float | None = None,
     after: int = 0,
 ) -> Tracker:
-    """A conversation as Rasa says it; one that is not there, as one without events.
+    """A conversation as Rasa's tracker; an unknown conversation has no events.
 
-    until: UTC seconds; what came later is left out. after: number of an event up to which the
-    client knows the history; less is shown if that still holds.
+    until: UTC seconds; later events are omitted. after: number of the event up to which the client
+    knows the history; only later events are shown if that history still holds.
     """
     try:
         conversation = log.conversation(id)
@@ -68,7 +71,7 @@ def tracker(
 
 
 def _state_until(conversation: Conversation, until: float) -> State:
-    """As Rasa travels back: up to the first event that is later."""
+    """The state before the first event that is later, as in Rasa's time travel."""
     number = 0
     for event in conversation.events():
         if event.timestamp is not None and event.timestamp > until:
@@ -105,7 +108,7 @@ def _upto(conversation: Conversation, upto: int, after: int) -> Iterator[Numbere
 
 
 def _holds(conversation: Conversation, verbosity: str, after: int, last: int) -> bool:
-    """Whether the client's history up to `after` is the beginning of what is to be shown."""
+    """Whether the client's history up to `after` is the beginning of what the tracker shows."""
     if not 0 < after <= last or verbosity == "APPLIED":
         return False
     breaks = tuple(kind for kind in (*get_args(Replacing), _BEGINS[verbosity]) if kind)

@@ -97,9 +97,9 @@ async def test_server_sent_events_of_any_server_are_read() -> None:
     [
         ([HEAD, b'event: chunk\ndata: {"text": "be"}\n\n'], "before its end", ["be"]),
         ([CUT, b'event: chunk\ndata: {"text": "be"}\n\n'], "RemoteProtocolError", ["be"]),
-        ([HEAD, b"data: no json\n\n"], "no JSON", []),
-        ([HEAD, b"data: [1]\n\n"], "streams objects", []),
-        ([HEAD, b'event: chunk\ndata: {"text": 5}\n\n'], "a chunk holds a text", []),
+        ([HEAD, b"data: no json\n\n"], "did not answer with JSON", []),
+        ([HEAD, b"data: [1]\n\n"], "did not stream JSON objects", []),
+        ([HEAD, b'event: chunk\ndata: {"text": 5}\n\n'], "a chunk's text must be a str", []),
         ([HEAD, b"data: " + b"x" * (MAX_ANSWER_BYTES + 1)], "more than", []),
         ([HEAD.replace(b"200 OK", b"500 No")], "status 500", []),
         ([b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}"], "a list of messages", []),

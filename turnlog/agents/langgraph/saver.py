@@ -82,7 +82,7 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
 
     @property
     def _values(self) -> ValueCodec:
-        assert isinstance(self.serde, JsonPlusSerializer)  # # also a clone with another allowlist
+        assert isinstance(self.serde, JsonPlusSerializer)  # also a clone with another allowlist
         return ValueCodec(self.serde)
 
     def _reading(self, thread: GraphThread) -> Reading:
@@ -122,7 +122,7 @@ class TurnlogSaver(Door, Upkeep, AsyncFace):
                 if limit is not None and limit <= 0:
                     return
                 limit = None if limit is None else limit - 1
-                with self._threads.at(id) as thread:  # # unlocked while the caller looks at one
+                with self._threads.at(id) as thread:  # unlocked while the caller looks at one
                     found = self._reading(thread).tuple(checkpoint)
                 yield found
 

@@ -104,7 +104,7 @@ class GraphThreads:
                 if recorded.new:
                     self._take(thread, recorded)
                     return
-                key = None  # # known from a former life, or with other content
+                key = None  # known from a former life, or with other content
 
     def _perform(
         self, thread: GraphThread, events: Sequence[Event], key: str | None, begins: bool
@@ -117,7 +117,7 @@ class GraphThreads:
         return self.log.writer.perform(request)
 
     def _take(self, thread: GraphThread, recorded: Recorded) -> None:
-        if recorded.state.redacted:  # # only a reader decides what may be shown of it
+        if recorded.state.redacted:  # only a reader decides what may be shown of it
             thread.version = -1
             return
         [commit] = recorded.commits

@@ -17,7 +17,7 @@ _PLAIN = frozenset((str, int, float, bytes, bool, type(None), datetime))
 """Types of immutable values."""
 
 _new: Any = object.__new__
-_set = object.__setattr__  # # works on frozen objects, too
+_set = object.__setattr__  # works on frozen objects, too
 
 
 class Originals:

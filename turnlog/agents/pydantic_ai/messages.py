@@ -57,7 +57,7 @@ def _asked(part: Document) -> Message:
     if kind == "speech" and (said := list(_spoken(part))):
         return Message("user", tuple(said))
     if kind in ("retry-prompt", "retry-feedback") and isinstance(content, str):
-        return Message("system", (Text(content),))  # # no person said it
+        return Message("system", (Text(content),))  # no person said it
     return Message("system", (_opaque(part),))
 
 

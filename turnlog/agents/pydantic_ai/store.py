@@ -29,7 +29,7 @@ class TurnlogConversationStore(Door, ConversationStore):
         super().__init__(url)
         self._records = Records(self.log)
 
-    # # --- pydantic-ai's protocol -----------------------------------------------------------------
+    # --- pydantic-ai's protocol -----------------------------------------------------------------
 
     async def read_record(self, conversation_id: str) -> ConversationRecord | None:
         """See `ConversationStore.read_record`."""
