@@ -108,6 +108,40 @@ def test_a_person_who_takes_over_answers_better():
     assert pairs(ASKED, BAD, human) == []
 
 
+def test_a_bot_that_waited_for_a_tool_as_a_person_took_over_answered_nothing():
+    call, human = e.ToolCalled("find", {}, "c1"), e.AgentUttered("Of course.")
+    for before in ((call,), (BAD, call), (call, e.ToolReturned("none", "c1"))):
+        assert pairs(ASKED, *before, e.HandoverStarted("Eva"), human) == []
+
+
+def test_each_version_of_an_answer_that_was_regenerated_is_worse_than_the_last():
+    again = e.MessageRegenerated
+    assert pairs(ASKED, BAD, again(2, "Maybe."), again(2, "Yes."), again(2, "No.")) == [
+        ("No.", "Maybe.", "MessageRegenerated 4"), ("No.", "Yes.", "MessageRegenerated 5"),
+    ]  # fmt: skip
+
+
+def test_an_answer_that_was_edited_away_is_no_better_one():
+    assert pairs(ASKED, BAD, e.MessageEdited(2, "")) == []
+
+
+def test_what_was_edited_had_all_its_texts_before():
+    said = (ASKED, e.BotUttered("No"), e.TextAdded(", never."), e.BotUttered("Bye."))
+    edited = e.MessageEdited(2, "Yes."), e.MessageEdited(2, "Sure.")
+    assert pairs(*said, *edited) == [
+        ("Sure.", "No , never.", "MessageEdited 5"), ("Sure.", "Yes.", "MessageEdited 6"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("comment", [None, "as I said"])
+def test_a_rating_can_be_taken_back_and_a_comment_leaves_it(comment):
+    events = (ASKED, BAD, e.MessageRated(2, "up"), e.MessageRated(2, None, comment))
+    found = known(*events, e.MessageEdited(2, "Yes."))
+    is_there = comment is not None
+    assert (len(found.verdicts), len(found.contradictions)) == (is_there, is_there)
+    assert len(found.preferences) == (not is_there)
+
+
 BRANCHES = (ASKED, BAD, e.HistoryContinued(1, branch="other"), GOOD)
 
 

@@ -170,14 +170,25 @@ class Path:
 
     def before(self, number: int, then: int) -> tuple[e.Event, ...]:
         """A message as it was before the event `then` of the log. number: of one of its events."""
-        at = self.places[number]
-        events = list(self.events(at, at + 1))
+        message = self.messages[self.places[number]]
+        its = slice(message.first, message.end)
+        events = dict(zip(self.seen.numbers[its], self.seen.events[its], strict=True))
         every = self._versions[number]
         versions = [each for each in every if each.number < then]
         if versions and len(versions) < len(every):
-            place = self.seen.numbers.index(number) - self.messages[at].first
-            events[place] = _as_of(events[place], versions[0].event, versions[-1].event)
-        return tuple(events)
+            events[number] = _as_of(events[number], versions[0].event, versions[-1].event)
+            if len(versions) == 1:
+                events |= self._replaced(number)
+        return tuple(events[each] for each in sorted(events))
+
+    def _replaced(self, number: int) -> dict[int, e.Event]:
+        """The further texts of a message, which an edit stands for too."""
+        if not any(isinstance(each.event, e.TextAdded) for each in self._recorded):
+            return {}
+        found = groups((each.number, each.event) for each in self._recorded)
+        parts = next(x.members for x in found if any(n == number for n, _ in x.members))
+        counting = frozenset(self.seen.numbers)
+        return {n: x for n, x in parts if isinstance(x, e.TextAdded) and n not in counting}
 
     @cached_property
     def _versions(self) -> dict[int, list[RecordedEvent]]:

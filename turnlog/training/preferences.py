@@ -152,7 +152,7 @@ def _verdicts(member: _Member, given: Ratings) -> Iterator[_Rated]:
             as_rated = version(path, message, each.number)
             is_known = path.messages[as_rated.at].end <= path.whole
             last = given.of(as_rated.places)
-            is_last = last is None or last.conversation == member.name
+            is_last = last is not None and last.conversation == member.name
             if each.number > member.shared and is_known and is_last:
                 yield _Rated(as_rated, _verdict(as_rated, each))
 

@@ -25,14 +25,15 @@ Place = tuple[int, bytes]
 
 class Rating(msgspec.Struct, frozen=True):
     """number: its own, in that conversation; position: in the log. message: the number of what is
-    rated. given: as it was recorded. is_good: None where it does not say.
+    rated. given: as it was recorded; None where it takes the one before back. is_good: None where
+    it does not say.
     """
 
     conversation: str
     number: int
     position: int
     message: int
-    given: float | str
+    given: float | str | None
     is_good: bool | None
 
     @property
@@ -79,7 +80,7 @@ class Ratings:
 
     def of(self, places: Iterable[Place]) -> Rating | None:
         """The last one of some messages."""
-        found = (self._of[place] for place in places if place in self._of)
+        found = (x for place in places if (x := self._of.get(place)) and x.given is not None)
         return max(found, key=lambda rating: rating.order, default=None)
 
 
@@ -92,10 +93,17 @@ def have_stars(recorded: Iterable[RecordedEvent]) -> bool:
 def ratings(name: str, recorded: Iterable[RecordedEvent], *, are_stars: bool) -> Iterator[Rating]:
     """Those of a conversation, in order. One of several stars is neither good nor bad."""
     for each in recorded:
-        if isinstance(each.event, e.MessageRated) and (given := each.event.rating) is not None:
-            is_good = None if are_stars and isinstance(given, int | float) else good(given)
+        if isinstance(each.event, e.MessageRated) and not _is_comment(each.event):
+            given = each.event.rating
+            is_star = are_stars and isinstance(given, int | float)
+            is_good = None if is_star or given is None else good(given)
             place = each.number, each.position or 0, each.event.message
             yield Rating(name, *place, given, is_good)
+
+
+def _is_comment(rated: e.MessageRated) -> bool:
+    """Whether it leaves the rating as it was."""
+    return rated.rating is None and rated.comment is not None
 
 
 def good(rating: float | str) -> bool | None:

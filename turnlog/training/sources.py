@@ -83,7 +83,8 @@ def _rated(different: Iterable[PathAnswer], given: Ratings) -> Iterator[Claim]:
 def taken_over(paths: Iterable[Path]) -> Iterator[Claim]:
     """A person took over after the bot's answer and answered the same message.
 
-    A bot that hands over itself says so; that is not a bad answer.
+    A bot that hands over itself says so; that is not a bad answer. Nor is one that waited for a
+    tool.
     """
     for path in paths:
         for at in range(1, len(path.messages)):
@@ -91,8 +92,17 @@ def taken_over(paths: Iterable[Path]) -> Iterator[Claim]:
             if after.is_human and before.side == "assistant" and not before.is_human:
                 between = range(before.end, after.first)
                 takes = (event for event in between if _takes_over(path.seen.events[event]))
-                if (event := next(takes, None)) is not None:
+                is_waiting = _waits(path.events(at - 1, at))
+                if (event := next(takes, None)) is not None and not is_waiting:
                     yield _claim_of(path, at, event)
+
+
+def _waits(answer: Iterable[e.Event]) -> bool:
+    """Whether it has a call whose result is not in it, as those of a provider's own tools are."""
+    said = [*answer]
+    called = {event.call_id for event in said if isinstance(event, e.ToolCalled)}
+    returned = {event.call_id for event in said if isinstance(event, e.ToolReturned)}
+    return bool(called - returned)
 
 
 def _takes_over(event: e.Event) -> bool:
