@@ -388,6 +388,9 @@ EVENTS = 40
 NOT_SERVED = {"execute", "predict", "trigger_intent", "accept", "minimise"}
 """What belongs to the bot, or asks for a run of a replay; it is refused whatever it gets."""
 
+TRIED = {"user", "bot", "tool_result"}
+"""Conversations that are put to the bot again by a route, in a process each."""
+
 ORDER = ("get", "patch", "put", "post", "get", "delete")
 """Methods, in the order in which they are called."""
 
@@ -402,10 +405,16 @@ def calls(document: Any, id: str) -> Iterator[Call]:
         for method, route in methods.items()
     ]
     assert {method for method, _, _ in routes} <= set(ORDER)
-    for method, path, route in (r for method in ORDER for r in routes if r[0] == method):
+    rounds = [
+        (n, *route) for n, method in enumerate(ORDER) for route in routes if route[0] == method
+    ]
+    for number, method, path, route in rounds:
         parameters = route.get("parameters", [])
         if path.endswith(("/content", "/api/event")):
-            yield from _contents(path, id)
+            if number:  # once is enough: nothing that is written changes an event before it
+                yield from _contents(path, id)
+            continue
+        if path == "/inspect/api/trial" and id not in TRIED:
             continue
         place = path.format_map({"conversation": id, **KEY})
         has_body = method in ("post", "put", "patch") and path.split("/")[-1] not in NOT_SERVED
