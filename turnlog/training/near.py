@@ -27,6 +27,9 @@ SHORT, SHORT_ASKED = 12, 2
 of them cut: SHARED is of the longer one then."""
 
 _BUCKETS = 1 << 24
+_BITS = 32
+"""Of a shingle; one number of its count and itself is sorted faster than two."""
+_SHINGLE = (1 << _BITS) - 1
 
 
 def are_near(one: Words, other: Words) -> bool:
@@ -66,12 +69,12 @@ class Rarity:
 
     def __init__(self, conversations: Iterable[Words]) -> None:
         """conversations: gone through twice."""
-        self._counts = bytearray(_BUCKETS)
+        self._counts = counts = bytearray(_BUCKETS)
         self._looked_up = bytearray(_BUCKETS)
         for words in conversations:
             for shingle in words.shingles:
-                count = self._counts[shingle % _BUCKETS]
-                self._counts[shingle % _BUCKETS] = min(count + 1, 255)
+                if (count := counts[bucket := shingle % _BUCKETS]) < 255:
+                    counts[bucket] = count + 1
         for words in conversations:
             rarest = self._rarest(words.shingles, SHARED), self._rarest(words.asked, ASKED)
             for shingle in chain(*rarest):
@@ -89,8 +92,8 @@ class Rarity:
     def _rarest(self, shingles: frozenset[int], share: float) -> list[int]:
         count = len(shingles) - ceil(share * len(shingles)) + 1
         counts = self._counts
-        ordered = sorted([(counts[s % _BUCKETS], s) for s in shingles])
-        return [s for conversations, s in ordered[:count] if conversations > 1]
+        ordered = sorted([counts[s % _BUCKETS] << _BITS | s for s in shingles])
+        return [each & _SHINGLE for each in ordered[:count] if each >> _BITS > 1]
 
 
 class NearIndex:

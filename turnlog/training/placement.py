@@ -89,7 +89,8 @@ class _Placing:
     def place(self, entry: _Entry) -> None:
         words = self._store[entry.number]
         probe = self._rarity.probe(words)
-        near = self._near(words, probe)
+        digest = words.digest
+        near = self._near(words, digest, probe)
         wanted = self._of_user(entry) | near
         if len(wanted) > 1:
             parts = sorted(wanted)
@@ -99,14 +100,14 @@ class _Placing:
         self.placement.together += bool(near)
         part = next(iter(wanted), None) or hashed(entry.key, self._shares)
         self._put(entry, part)
-        if words.shingles and words.digest not in self._same:
-            self._same[words.digest] = entry.id
+        if words.shingles and digest not in self._same:
+            self._same[digest] = entry.id
             self._ids[entry.number] = entry.id
             self._indexes[part].add(entry.number, probe)
 
-    def _near(self, words: Words, probe: Probe) -> dict[str, str]:
+    def _near(self, words: Words, digest: bytes, probe: Probe) -> dict[str, str]:
         """Parts with near-duplicates, and one of each."""
-        if (same := self._same.get(words.digest)) is not None:
+        if (same := self._same.get(digest)) is not None:
             return {self.placement.parts[same]: same}
         found: dict[str, str] = {}
         for part, index in self._indexes.items():

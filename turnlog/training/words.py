@@ -34,17 +34,17 @@ class Words(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, events: Iterable[e.Event]) -> Words:
-        runs: set[str] = set()
-        asked: set[str] = set()
+        runs: set[bytes] = set()
+        asked: set[bytes] = set()
         for text, is_users in _said(events):
             words = _words(text)
-            said = set(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
+            said = set(map(b" ".join, zip(words, words[1:], words[2:], strict=False)))
             runs.update(said)
             if is_users:
                 asked.update(said)
             if 0 < len(words) < RUN:
-                runs.add(" ".join(words))
-        return cls(frozenset(map(_hash, runs)), frozenset(map(_hash, asked)))
+                runs.add(b" ".join(words))
+        return cls(frozenset(map(crc32, runs)), frozenset(map(crc32, asked)))
 
     @property
     def digest(self) -> bytes:
@@ -99,10 +99,7 @@ def _said(events: Iterable[e.Event]) -> Iterator[tuple[str, bool]]:
             yield event.text or "", event.actor == "user"
 
 
-def _words(text: str) -> list[str]:
+def _words(text: str) -> list[bytes]:
     folded = (text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold()
-    return _WORD.findall(folded) or folded.split()
-
-
-def _hash(text: str) -> int:
-    return crc32(text.encode("utf-8", "surrogatepass"))
+    found = _WORD.findall(folded) or folded.split()
+    return " ".join(found).encode("utf-8", "surrogatepass").split(b" ") if found else []
