@@ -54,15 +54,18 @@ def encodings(events: Sequence[Event]) -> Mapping[int, bytes]:
     return dict(zip(map(id, events), events.said, strict=True))
 
 
-def checked_from_json(events: tuple[Event, ...]) -> tuple[Event, ...]:
+def checked_from_json(events: tuple[Event, ...], *, are_typed: bool = False) -> tuple[Event, ...]:
     """Events all of whose values came out of JSON, checked once and for all.
 
-    As they are where one cannot be stored, for `checked` to name it.
+    As they are where one cannot be stored, for `checked` to name it. are_typed: msgspec made them,
+    with values of the right types.
     """
+    if isinstance(events, CheckedEvents):
+        return events
     try:
         said = [*map(encode, events)]
         body = encode_array(said)
-        result = decode_events(body)
+        result = events if are_typed else decode_events(body)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
         return events
     if len(body) > MAX_EVENT_BYTES or _NON_FINITE.search(body) or apart.attaches(events):

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import Event
 from turnlog.encoding.apart import with_contents
+from turnlog.encoding.checking import checked_from_json
 from turnlog.errors import FormatError
 from turnlog.serializers.shared import json_stream
 from turnlog.serializers.shared.codec import Example
@@ -51,6 +52,7 @@ class JsonlCodec(DocumentCodec):
             raise FormatError("is not a member of a dialogue", field=field)
         name = member(value, "conversation", str)
         events = tuple(_events(member(value, "events", list), name))
+        events = checked_from_json(events, are_typed=True)
         first = {key: value[key] for key in ("first_event", "first_turn") if key in value}
         for key in first:
             member(value, key, int)
