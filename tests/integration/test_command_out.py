@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import turnlog
+from tests.command_line import run
 
 LINE = b'{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"hello"}]}\n'
 
@@ -74,9 +75,9 @@ def test_a_named_pipe_is_written_through_and_stays_one(
     got: list[bytes] = []
     reader = threading.Thread(target=lambda: got.append(Path("pipe").read_bytes()))
     reader.start()
-    ran = typed(*arguments, "pipe")
+    ran = run(*arguments, "pipe")
     reader.join(30)
-    assert ran.returncode == 0, ran.stderr
+    assert ran.status == 0, ran.err
     assert got[0].startswith(begins)
     assert stat.S_ISFIFO(os.stat("pipe").st_mode)
     assert {path.name for path in folder.iterdir()} <= MINE
@@ -85,7 +86,7 @@ def test_a_named_pipe_is_written_through_and_stays_one(
 @each
 def test_a_device_is_written_through_and_stays_one(arguments: list[str], begins: bytes) -> None:
     before = os.stat(os.devnull)
-    assert typed(*arguments, os.devnull).returncode == 0
+    assert run(*arguments, os.devnull).status == 0
     assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
     assert os.stat(os.devnull).st_ino == before.st_ino
     assert not Path(f"{os.devnull}.manifest.json").exists()

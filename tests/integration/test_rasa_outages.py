@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -208,12 +209,25 @@ class Between:
         self._http.server_close()
 
 
-@pytest.fixture
-def between(server: Server) -> Iterator[Between]:
+@contextmanager
+def put_before(server: Server) -> Iterator[Between]:
     made = Between(server.url)
     yield made
     close_all()
     made.close()
+
+
+@pytest.fixture
+def between(server: Server) -> Iterator[Between]:
+    with put_before(server) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[Server]:
+    """One server for several tests, each of conversations of its own."""
+    with turnlog_part.running(bot=None) as running:
+        yield running
 
 
 OTHERS: list[tuple[int, bytes]] = [
@@ -232,17 +246,19 @@ OTHERS: list[tuple[int, bytes]] = [
 
 
 @pytest.mark.parametrize("answer", OTHERS, ids=lambda a: f"{a[0]} {a[1][:20].decode()}")
-def test_what_somebody_else_answers_drops_no_turn(server, between, tmp_path, caplog, answer):
-    store = Store(between.url, tmp_path / "parked")
-    tracker = store.get_or_create("p")
-    between.answer = answer
-    tracker.update(said("kept"))
-    assert not store.save(tracker)
-    assert "1 turns wait" in caplog.text
-    assert "kept" in (tmp_path / "parked").read_text()
-    between.answer = None
-    assert store.get_or_create("q")
-    assert eventually(lambda: spoken(server.url, "p") == ["kept"])
+def test_what_somebody_else_answers_drops_no_turn(lasting, tmp_path, caplog, answer):
+    id = f"answered {OTHERS.index(answer)}"
+    with put_before(lasting) as between:
+        store = Store(between.url, tmp_path / "parked")
+        tracker = store.get_or_create(id)
+        between.answer = answer
+        tracker.update(said("kept"))
+        assert not store.save(tracker)
+        assert "1 turns wait" in caplog.text
+        assert "kept" in (tmp_path / "parked").read_text()
+        between.answer = None
+        assert store.get_or_create("q")
+        assert eventually(lambda: spoken(lasting.url, id) == ["kept"])
 
 
 def test_the_broker_drops_no_event_for_a_wrong_token(server, between, tmp_path, caplog):
