@@ -581,7 +581,7 @@ def test_a_copy_has_every_checkpoint_and_goes_its_own_way(saver: TurnlogSaver):
     found = chat.get_state(BOB).values["messages"]
     assert texts(found) == ["hello", "you said hello", "mine", "you said mine"]
     assert texts(saver.log.conversation("bob").messages()) == texts(found)
-    with pytest.raises(InvalidEvent, match="is there already"):
+    with pytest.raises(InvalidEvent, match="exists already"):
         saver.copy_thread("alice", "bob")
     saver.copy_thread("nobody", "carol")
     assert "carol" not in saver.log

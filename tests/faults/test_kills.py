@@ -31,7 +31,7 @@ from turnlog.storage.urls import recorder
 KILLS = 20 if LONG else 2
 NAMES = ("anna", "ben", "carl")
 DERIVED = (Key, Head, Snapshot, Checkpoint, Entry)
-NOTHING_VOUCHES = "nothing vouches for the end of the log"
+UNVERIFIED_END = "the end of the log cannot be verified"
 
 
 class Case(NamedTuple):
@@ -164,7 +164,7 @@ def derived(store: Recorder) -> list[Any]:
 def faults(store: Recorder, *, begins: bool = False) -> list[Fault]:
     """begins: where a log was being made, it may say that nothing vouches for its end yet."""
     found = verify(store).faults
-    return [fault for fault in found if not (begins and fault.what.startswith(NOTHING_VOUCHES))]
+    return [fault for fault in found if not (begins and fault.what.startswith(UNVERIFIED_END))]
 
 
 def check_derived(url: str) -> None:

@@ -345,7 +345,7 @@ BAD = {
     "no agent": ({"agent": None}, "agent: cannot be None"),
     "another version": ({"schema_version": "ATIF-v2.0"}, "schema_version: 'ATIF-v2.0' is no"),
     "steps no list": ({"steps": {}}, "steps: cannot be {}"),
-    "a step no object": ({"steps": [3]}, "steps[0].source: an object was expected"),
+    "a step no object": ({"steps": [3]}, "steps[0].source: expected an object"),
     "a source nobody has": (
         {"steps": [{"source": "tool", "message": ""}]},
         "steps[0].source: 'tool' is none of system, user, agent",

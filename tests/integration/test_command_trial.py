@@ -79,7 +79,7 @@ def test_a_kept_trial_is_a_fork_that_is_shown_compared_and_replayed(db: str) -> 
     assert counted.out.splitlines()[-1] == "conversations: 1, diverging: 0"
     again = run("replay", "anna", "--bot", "tried_shop:bot", *options)
     assert again.status == 2
-    assert "is there already" in again.err
+    assert "exists already" in again.err
     assert again.out == ""
 
 

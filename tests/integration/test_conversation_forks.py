@@ -255,7 +255,7 @@ def test_what_cannot_be_forked_is_refused_by_name(log: Turnlog) -> None:
         log.fork("gone", as_="f")
     with pytest.raises(UnknownConversation):
         log.fork("nobody", as_="f")
-    with pytest.raises(InvalidEvent, match="is there already"):
+    with pytest.raises(InvalidEvent, match="exists already"):
         log.fork("a", as_="a")
     with pytest.raises(InvalidEvent, match="was deleted"):
         log.fork("a", as_="gone")

@@ -160,9 +160,9 @@ def test_a_fork_without_its_origin_is_refused_by_name(db: str, tmp_path: Path) -
         [why] = ran.json["refused"]
         return why["conversation"], why["field"], why["why"]
 
-    missing = "goes on from 'm', which is not there: import that first"
+    missing = "continues from 'm', which does not exist; import that first"
     assert refused(by_id["f"]) == ("f", "origin", missing)
-    elsewhere = "'m' is named, but its first event does not go on from there"
+    elsewhere = "names 'm', but its first event does not continue from there"
     assert refused({**by_id["f"], "first_event": 3}) == ("f", "origin", elsewhere)
     assert refused({**by_id["f"], "events": []}) == ("f", "origin", elsewhere)
     (tmp_path / "one").write_text(json.dumps({**by_id["m"], "events": by_id["m"]["events"][:4]}))

@@ -92,13 +92,13 @@ def test_verify_says_where_a_copy_without_its_wal_ended(cut: Path):
 
 def test_verify_says_where_nothing_vouches_for_the_end(cut: Path):
     Path(f"{cut}-highwater").unlink()
-    assert faults(cut) == [f"nothing vouches for the end of the log: {cut}-highwater is missing"]
+    assert faults(cut) == [f"the end of the log cannot be verified: {cut}-highwater is missing"]
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 10_000])
 def test_a_damaged_file_vouches_for_nothing(cut: Path, content: bytes):
     Path(f"{cut}-highwater").write_bytes(content)
-    assert faults(cut) == [f"nothing vouches for the end of the log: {cut}-highwater is damaged"]
+    assert faults(cut) == [f"the end of the log cannot be verified: {cut}-highwater is damaged"]
 
 
 def test_verify_says_where_another_row_stands(cut: Path):
@@ -202,8 +202,8 @@ def test_a_log_goes_on_where_it_cannot_be_written(tmp_path: Path, caplog: pytest
     Path(f"{path}-highwater").mkdir()
     with opened(path) as log:
         fill(log, 200)
-    assert caplog.text.count("nothing vouches for the end of the log: [Errno") == 1
-    assert faults(path) == [f"nothing vouches for the end of the log: {path}-highwater is damaged"]
+    assert caplog.text.count("the end of the log cannot be verified: [Errno") == 1
+    assert faults(path) == [f"the end of the log cannot be verified: {path}-highwater is damaged"]
 
 
 def test_none_is_left_where_the_log_was_moved_away(tmp_path: Path):
@@ -240,7 +240,7 @@ def test_a_backup_of_less_than_there_was_says_so_and_so_does_what_is_restored_fr
 ):
     if not vouched:
         Path(f"{cut}-highwater").unlink()
-    says = "the log ended at 500, now at 0" if vouched else "nothing vouches for the end"
+    says = "the log ended at 500, now at 0" if vouched else "the end of the log cannot be verified"
     into = f"sqlite:///{cut.with_name('into.db')}"
     assert says in run("restore", cut, "--db", into).err
     assert says in run("backup", cut.with_name("backup.db"), "--db", f"sqlite:///{cut}").err

@@ -144,7 +144,7 @@ def test_a_copy_that_may_have_lost_rows_replaces_nothing(killed: Path, tmp_path:
     copy = tmp_path / "copy.db"
     shutil.copy(killed, copy)
     before = hashes(killed.parent)
-    for vouching, why in ((False, "nothing vouches"), (True, "the log ended at")):
+    for vouching, why in ((False, "cannot be verified"), (True, "the log ended at")):
         if vouching:
             shutil.copy(f"{killed}-highwater", f"{copy}-highwater")
         ran = over(copy, killed)

@@ -112,7 +112,7 @@ def test_the_log_wins_over_a_restored_key_store(
     (tmp_path / "keys.db").unlink()
     shutil.move(tmp_path / "copy.db", tmp_path / "keys.db")
     with turnlog.open(url, keys=keys, readonly=True) as log:
-        assert "are there again" in caplog.text
+        assert "keys of erased content again" in caplog.text
         assert sorted(log.ids()) == ["ben", "group"]
     with turnlog.open(f"sqlite:///{tmp_path}/before.db", keys=keys, readonly=True) as copy:
         assert not any("canary" in line for line in said(copy))

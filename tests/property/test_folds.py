@@ -242,6 +242,6 @@ def test_what_is_given_again_must_hold_what_was_taken():
 def test_one_more_event_goes_back_with_the_past_alone():
     events = [e.SlotSet("a", 1), e.SlotSet("a", 2)]
     back = e.HistoryReplaced(to=1)
-    with pytest.raises(LookupError, match="goes back to event 1"):
+    with pytest.raises(LookupError, match="returns to event 1"):
         apply(replay(events), back)
     assert apply(replay(events), back, known(events)) == replay([*events, back])

@@ -56,7 +56,7 @@ BROKEN_LINES = {
     "unclosed nesting": ("[" * DEEP, None, "deeper"),
     "a NUL byte": (line("x", uttered('"text":"a\0b"')), None, "control character"),
     "no events": ('{"format":"turnlog/1","conversation":"x"}', "events", "missing"),
-    "an array": ("[1]", "format", "an object was expected"),
+    "an array": ("[1]", "format", "expected an object"),
     "a member nobody knows": (line("x")[:-1] + ',"more":1}', "more", "no member"),
     "an id without characters": (line(""), "conversation", "at least one"),
     "an id that is a number": (line("x").replace('"x"', "7"), "conversation", "7"),

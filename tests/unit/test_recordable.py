@@ -87,4 +87,4 @@ def test_the_command_names_them(tmp_path: Path):
     assert not (tmp_path / "log.db").exists()
     asked.write_text('{"type": "LogRebuilt", "faults": [], "count": 0}')
     status, _, err = run("append", "bob", asked, "--db", db)
-    assert (status, "bob': LogRebuilt: is recorded by the log alone" in err) == (2, True)
+    assert (status, "bob': LogRebuilt: can be recorded only by the log itself" in err) == (2, True)

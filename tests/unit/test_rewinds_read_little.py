@@ -89,7 +89,7 @@ def test_a_rewind_reads_what_it_takes_back(name: str):
 
 def test_an_undo_of_no_action_reads_nothing():
     past = Past([UserUttered("a"), *LONG])
-    with pytest.raises(InvalidEvent, match="no action to take back"):
+    with pytest.raises(InvalidEvent, match="no action to undo"):
         decide("alice", replay([UserUttered("a"), *LONG]), [ACTION], history=past)
     assert past.read == 0
 

@@ -129,7 +129,7 @@ def test_conversations_are_saved_one_at_a_time(log: Turnlog) -> None:
 
 
 def test_other_aggregates_and_tracking_are_not_saved_with_commits(log: Turnlog) -> None:
-    with pytest.raises(ProgrammingError, match="a log saves conversations"):
+    with pytest.raises(ProgrammingError, match="only conversations can be saved"):
         log.save(Aggregate())
     with pytest.raises(ProgrammingError, match="tracking"):
         log.events.put([Commit("x", 1, 1, 0, 5.0, (SlotSet("a", 1),))], tracking=Tracking("a", 1))

@@ -263,7 +263,7 @@ def test_a_trial_is_kept_on_every_back_end(url: str):
         for turn in (1, 2, 3):
             trial = go_on(log, "anna", TWICE, from_turn=turn)
             keep(log, trial, f"what-if-{turn}")
-        with pytest.raises(InvalidEvent, match="is there already"):
+        with pytest.raises(InvalidEvent, match="exists already"):
             keep(log, trial, "anna")
         kept = [log.conversation(f"what-if-{turn}").slots for turn in (1, 2, 3)]
         assert kept == [{"count": 6}, {"count": 5}, {"count": 4}]

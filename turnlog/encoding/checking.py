@@ -185,7 +185,7 @@ def _find_fault(conversation: str, events: Sequence[Event]) -> None:
             value = getattr(event, field)
             name = f"{type(event).__name__}.{field}"
             if isinstance(value, float) and not math.isfinite(value):
-                raise InvalidEvent(conversation, name, f"is {value}, which JSON cannot say")
+                raise InvalidEvent(conversation, name, f"is {value}, which JSON cannot represent")
             is_typed = field not in open_fields and _is_binary(value)
             if not is_typed and (why := _part_unholdable(value, _hints(type(event))[field])):
                 raise InvalidEvent(conversation, name, f"{_shown(value)} {why}")

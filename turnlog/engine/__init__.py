@@ -1,1 +1,1 @@
-"""The application: loads, decides and commits. The only place where domain and storage meet."""
+"""The application: loads, decides and commits. Only this package combines domain and storage."""

@@ -1,4 +1,4 @@
-"""Who looks at a log, where it is set to keep that: recorded before anything is shown."""
+"""Who reads a log, if it records that: the reading is recorded before anything is shown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from turnlog.storage.rows import erased
 
 
 class AccessWatch:
-    """Whether a log keeps who reads it; looks again only after the log's own stream has grown."""
+    """Whether a log records who reads it; looks again only after the log's own stream has grown."""
 
     def __init__(self, log: Turnlog) -> None:
         self._log = log
@@ -25,6 +25,7 @@ class AccessWatch:
 
     @property
     def on(self) -> bool:
+        """Whether readings are recorded now."""
         head = self._log.current.head(self._log.store.reader, UPKEEP)
         if (end := head.event if head else 0) != self._seen:
             self._on, self._seen = _is_on(self._log.store.reader), end
@@ -37,14 +38,14 @@ def _is_on(reader: Reader) -> bool:
 
 
 def set_recording(log: Turnlog, *, on: bool, actor: str, reason: str | None = None) -> None:
-    """Keep from now on who reads the log, or do not."""
+    """Begin or stop recording who reads the log."""
     record(log, AccessRecordingSet(on, reason, actor=actor))
 
 
 def access_request(
     log: Turnlog, way: str, ids: Iterable[str], *, actor: str, reason: str | None = None
 ) -> Request:
-    """Records that somebody reads these conversations, all of them where none is named."""
+    """Record that someone reads these conversations, or all of them if none is named."""
     found = (log.store.reader.stream(id) for id in ids)
     streams = tuple(stream.stream for stream in found if stream is not None)
     now, event = log.clock(), AccessRecorded(way, streams, reason, actor=actor)
@@ -52,7 +53,7 @@ def access_request(
 
 
 def accesses(log: Turnlog, id: str | None = None) -> Iterator[dict[str, Any]]:
-    """Who read what, oldest first; id: one conversation, whole readings of the log included."""
+    """Who read what, oldest first; id: one conversation, including readings of the whole log."""
     stream = None if id is None else log.store.reader.stream(id)
     for recorded in log.history(ACCESS).recorded():
         read = recorded.event

@@ -1,7 +1,7 @@
-"""The awaitable face of a log: the same writer on a thread of its own, reads on a small pool.
+"""The awaitable face of a log: the same writer on a separate thread, and reads on a small pool.
 
-What is recorded while a commit is under way goes into the next one (group commit). A caller is
-answered after COMMIT; the answers of a commit come to the event loop together.
+Events recorded during a commit go into the next one (group commit). A caller is answered after
+COMMIT; the answers of a commit reach the event loop together.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from turnlog.projections.live_head import LiveHead
 from turnlog.projections.view import StoredView
 from turnlog.storage.subscription import WAIT_SECONDS, Subscription
 
-if TYPE_CHECKING:  # read when it is asked for
+if TYPE_CHECKING:  # imported on demand
     from turnlog.engine.erasure.erasing import Erased
     from turnlog.engine.erasure.holds import Hold
 
@@ -43,14 +43,14 @@ Waiting = tuple[Request, "asyncio.Future[Recorded]"]
 
 READERS = 4
 MAX_WAITING = 10_000
-"""Requests that may wait for a commit; beyond that a caller is refused at once."""
+"""How many requests may wait for a commit; further callers are refused immediately."""
 
 PAGE_HEADS = 500
-"""Conversations that are read at once while all are gone through."""
+"""How many conversations are read concurrently when iterating over all."""
 
 
 class AsyncTurnlog:
-    """A log for one event loop. An async context manager; `sync` is the log underneath."""
+    """A log for one event loop. An async context manager; `sync` is the underlying log."""
 
     def __init__(self, log: Turnlog) -> None:
         self.sync = log
@@ -71,7 +71,7 @@ class AsyncTurnlog:
         await self.close()
 
     async def close(self) -> None:
-        """Commit what is waiting, then let go of the log."""
+        """Commit everything that is waiting, then close the log."""
         if self._closed or self.sync.store.inherited:
             return
         self._closed = True
@@ -93,7 +93,8 @@ class AsyncTurnlog:
     ) -> Recorded:
         """As Turnlog.record: durable when it returns.
 
-        Cancelled, it may be stored all the same; with a `key` it can be recorded again.
+        Events of a cancelled call may be stored all the same; with a `key` they can be recorded
+        again.
         """
         return await self.submit(
             self.sync.request(conversation, events, key=key, expected_version=expected_version)
@@ -189,7 +190,7 @@ class AsyncTurnlog:
 
     def submit(self, request: Request) -> asyncio.Future[Recorded]:
         """Queue a request; the future is resolved after COMMIT."""
-        self.sync.store.check_process()  # whose writing thread a fork does not have
+        self.sync.store.check_process()  # a fork does not have the writing thread
         if self._closed:
             raise Unavailable("the log was closed")
         if self._unanswered >= MAX_WAITING:
@@ -200,7 +201,7 @@ class AsyncTurnlog:
         return future
 
     def _write(self) -> None:
-        """The writer's thread: takes what is there, commits it, answers it."""
+        """The writer's thread: takes the waiting requests, commits them and answers them."""
         while (first := self._queue.get()) is not None:
             taken = [first]
             closing = False
@@ -220,7 +221,7 @@ class AsyncTurnlog:
     def _answer(self, taken: list[Waiting]) -> None:
         self._unanswered -= len(taken)
         for request, future in taken:
-            if future.done():  # its caller was cancelled; what was recorded stays recorded
+            if future.done():  # a cancelled caller's events stay recorded
                 continue
             try:
                 future.set_result(request.result())
@@ -230,7 +231,7 @@ class AsyncTurnlog:
     # --- reading --------------------------------------------------------------------------------
 
     async def read(self, question: Callable[[Turnlog], Result]) -> Result:
-        """The answer to a question put to the log on a reading thread."""
+        """The answer to a question about the log, asked on a reading thread."""
         self.sync.store.check_process()
         return await self._loop.run_in_executor(self._pool, question, self.sync)
 
@@ -241,7 +242,7 @@ class AsyncTurnlog:
         return await self.read(lambda log: log.attach(conversation, file, type=type))
 
     async def open_attachment(self, attachment: Attachment) -> BinaryIO:
-        """As Turnlog.open_attachment; the file reads from the database: read it in `read`."""
+        """As Turnlog.open_attachment; the file reads from the database, so read it in `read`."""
         return await self.read(lambda log: log.open_attachment(attachment))
 
     async def conversation(
@@ -255,7 +256,9 @@ class AsyncTurnlog:
         deleted: bool = False,
         life: int | None = None,
     ) -> Conversation:
-        """As Turnlog.conversation. Its `events()` and `dialogue()` read: call them in `read`."""
+        """As Turnlog.conversation. Its `events()` and `dialogue()` read the log: call them in
+        `read`.
+        """
         return await self.read(
             lambda log: log.conversation(
                 id, turn=turn, event=event, time=time, version=version, deleted=deleted, life=life
@@ -279,7 +282,7 @@ class AsyncTurnlog:
     async def head(
         self, id: str, *, deleted: bool = False, restricted: bool = False
     ) -> tuple[LiveHead, State]:
-        """Where a conversation stands. Raises UnknownConversation where there is none."""
+        """The newest state of a conversation. Raises UnknownConversation."""
         return await self.read(lambda log: log.head(id, deleted=deleted, restricted=restricted))
 
     async def heads(
@@ -300,7 +303,7 @@ class AsyncTurnlog:
                 yield item
 
     async def view(self, name: str) -> StoredView:
-        """As Turnlog.view. The view reads when it is asked: do that in `read`."""
+        """As Turnlog.view. The view reads when it is asked: use it in `read`."""
         return await self.read(lambda log: log.view(name))
 
     # --- following ------------------------------------------------------------------------------
@@ -308,20 +311,20 @@ class AsyncTurnlog:
     async def follow(
         self, after: int | None = None, digest: bytes | None = None
     ) -> AsyncIterator[tuple[int, Commit]]:
-        """As Turnlog.follow: positions and commits above `after`, in order, whoever wrote them."""
+        """As Turnlog.follow: positions and commits above `after`, in order, from any process."""
         store = self.sync.store
         subscription = await self.read(lambda log: Subscription.after(store, after, digest))
         async for commit in followed(self, subscription):
             yield commit
 
     async def digest(self, position: int) -> bytes:
-        """As Turnlog.digest: of the row at a position."""
+        """As Turnlog.digest: the digest of the row at a position."""
         return await self.read(lambda log: log.digest(position))
 
     async def wait(self, id: str, after: int, timeout: float | None = None) -> bool:
-        """Whether the conversation has events numbered above `after`, or got some in time.
+        """Whether the conversation has, or gets in time, events numbered above `after`.
 
-        timeout: seconds; None waits for ever.
+        timeout: seconds; None waits without limit.
         """
         check_wait(id, after, timeout)
         try:
@@ -331,7 +334,7 @@ class AsyncTurnlog:
                     if event > after:
                         return True
                     await self._grown(position)
-        except (TimeoutError, RuntimeError):  # the latter of a log that is closed meanwhile
+        except (TimeoutError, RuntimeError):  # RuntimeError: the log was closed meanwhile
             if not self._closed and timeout is None:
                 raise
             return False
@@ -352,7 +355,7 @@ class AsyncTurnlog:
 async def followed(
     log: AsyncTurnlog, subscription: Subscription
 ) -> AsyncIterator[tuple[int, Commit]]:
-    """What `follow` gives, for who keeps the subscription and goes on with it after an error."""
+    """As `follow`, for callers that keep the subscription and continue with it after an error."""
     while not log._closed:
         commits = await log.read(lambda log: log.next_commits(subscription))
         for commit in commits:

@@ -1,4 +1,4 @@
-"""What a batch appends to the log: rows, and what goes with them."""
+"""What a batch appends to the log: rows, and the data written with them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from turnlog.storage.rows import Key, Random, Row, Stream, WrittenRow
 
 
 class Appending:
-    """Nothing outside is touched before it is durable.
+    """Changes nothing outside before it is durable.
 
-    transaction: what was read and is written in; None where the log refuses the rows if what is
-    believed of it was wrong. after, position: behind which position it begins, and where it ends.
-    written: what follows for each conversation. lookups: the keys and their positions. takes_out:
-    whether something that is said here hides what was said.
+    transaction: for reading and writing; None if the log itself refuses the rows when an assumption
+    was wrong. after, position: the position before its first row, and that of its last. written:
+    the new heads by conversation. lookups: the keys and their positions. takes_out: whether one of
+    its events hides earlier words.
     """
 
     def __init__(self, heads: Heads, transaction: Transaction | None, random: Random) -> None:
@@ -52,27 +52,27 @@ class Appending:
         self.keys: list[Key] = []
         self.takes_out = False
         self.encoded: Mapping[int, bytes] = {}
-        """Of the events that come next, those that are encoded already, by `id`."""
+        """The already encoded ones of the next events, by `id`."""
 
     @property
     def reader(self) -> Reader:
-        """The log with these rows in it."""
+        """The log including these rows."""
         if self._transaction is None and self.rows:
-            raise LookupError("what is not stored yet is asked for")
+            raise LookupError("rows that are not stored yet are needed")
         self.write()
         return self._reader
 
     def history(self, head: LiveHead) -> StoredHistory:
-        """The past of a conversation, with these rows in it."""
+        """The past of a conversation, including these rows."""
         return StoredHistory(_Rows(self, self._reader, self._heads, head))
 
     def head(self, conversation: str) -> LiveHead | None:
-        """Where a conversation stands after these rows; None where they are not of it."""
+        """The state of a conversation after these rows; None if none of them belongs to it."""
         written = self.written.get(conversation)
         return None if written is None else written.head
 
     def write(self) -> None:
-        """Put what is not written yet into the transaction."""
+        """Write what is not written yet into the transaction."""
         if self._transaction is not None and self.rows:
             self._transaction.append(self.rows, self.streams, self.keys)
             for placed in self._placed:
@@ -82,7 +82,7 @@ class Appending:
             self.rows, self.streams, self.keys, self._placed = [], [], [], []
 
     def move(self, by: int) -> None:
-        """All of it to positions that are higher by so many."""
+        """Move all of it to positions that are higher by this many."""
         self.after += by
         self.position += by
         self.lookups = {lookup: position + by for lookup, position in self.lookups.items()}
@@ -108,7 +108,7 @@ class Appending:
         return commit
 
     def _row(self, commit: Commit, before: LiveHead, user: str | None) -> WrittenRow:
-        """The row of a commit; begins its stream, where it is the first."""
+        """The row of a commit; the first row also begins its stream."""
         begun = (
             None
             if before.version
@@ -135,6 +135,7 @@ class Appending:
         return row
 
     def note_key(self, lookup: bytes, position: int) -> None:
+        """Note a key for the table of keys."""
         self.lookups[lookup] = position
         self.keys.append(Key(lookup, position))
 
@@ -152,7 +153,7 @@ class Appending:
 
 
 class _Rows(StreamRows):
-    """A past as the transaction sees it, with the rows to be appended written first."""
+    """A past as the transaction sees it; the rows to be appended are written first."""
 
     is_committed = False
 

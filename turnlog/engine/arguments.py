@@ -1,4 +1,4 @@
-"""What is asked of a log, checked before anything is looked up with it."""
+"""Arguments of the log's calls, checked before they are used."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from turnlog.errors import InvalidEvent, UnknownConversation
 
 
 def is_id(id: Any) -> bool:
-    """Whether a conversation can be called so."""
+    """Whether a conversation can have this id."""
     return is_text(id) and is_conversation(id)
 
 
 def check_known(id: Any) -> None:
-    """Raise UnknownConversation for what is not a text that could be looked up."""
+    """Raise UnknownConversation for a value that cannot be an id."""
     if not is_text(id):
         raise UnknownConversation(id)
 
 
 def check_wait(id: Any, after: Any, timeout: Any) -> None:
-    """Raise InvalidEvent or OutOfRange for what would be waited for in vain."""
+    """Raise InvalidEvent or OutOfRange for arguments with which a wait could never end."""
     check_id(id)
     check_number(id, "event", after)
     check_seconds(id, "timeout", timeout)
 
 
 def check_command(id: str, asked: Any) -> None:
-    """Raise InvalidEvent for what asks for no events."""
+    """Raise InvalidEvent for a value that asks for no events."""
     if not callable(asked) and not isinstance(asked, list | tuple):
         raise InvalidEvent(id, "events", f"{asked!r:.80} is neither a list of events nor a command")

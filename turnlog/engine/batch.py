@@ -37,10 +37,10 @@ from turnlog.storage.rows import Random, Row
 
 
 class Batch:
-    """The requests of one transaction; their outcomes, in the same order, and what they append.
+    """The requests of one transaction; their outcomes, in the same order, and the rows to append.
 
-    transaction: what was read and is written in; None where what the heads know is believed, and
-    the log refuses the rows if that was wrong.
+    transaction: for reading and writing; None if the heads are trusted, and the log refuses the
+    rows if they were wrong.
     """
 
     def __init__(self, heads: Heads, transaction: Transaction | None, random: Random) -> None:
@@ -60,7 +60,7 @@ class Batch:
         )
 
     def read(self, requests: Sequence[Request]) -> None:
-        """The heads of all requests at once, and the keys that are known."""
+        """Read the heads of all requests, and the known keys, together."""
         names: set[str] = set()
         for request in requests:
             names.add(request.conversation)
@@ -77,7 +77,9 @@ class Batch:
             )
 
     def decide(self, requests: Sequence[Request]) -> None:
-        """Raises what is in the way of a request of which a part is made, which has to go too."""
+        """Raises the error that stops a request after a part of it was made; the part is dropped
+        too.
+        """
         for request in requests:
             begun = self.appending.position
             try:
@@ -88,7 +90,7 @@ class Batch:
                 self.outcomes.append(error)
 
     def put_at(self, first: int) -> None:
-        """Move what was decided to the positions that the log gave."""
+        """Move the decided rows to the positions that the log assigned."""
         if (by := first - 1 - self.appending.after) == 0:
             return
         self.appending.move(by)
@@ -102,7 +104,7 @@ class Batch:
     def _decided(self, request: Request) -> Recorded:
         head = self._head(request.conversation)
         if head.state.deleted and self._transaction is None:
-            raise LookupError("the keys of its lives are looked up")
+            raise LookupError("the keys of its lives must be read")
         if (key := request.key) is not None and (known := self._known.of(head, RepeatKey(key))):
             return self._again(known, head)
         if not (messages := request.messages):
@@ -113,9 +115,9 @@ class Batch:
         return self._left(request, head, repeats)
 
     def _left(self, request: Request, head: LiveHead, repeats: Mapping[str, Commit]) -> Recorded:
-        """Record what is left of a request without the messages that are known.
+        """Record the rest of a request without its known messages.
 
-        Nothing where it is the same request again; else what is left is recorded once.
+        Nothing for an identical request; otherwise the rest is recorded once.
         """
         given, key = request.given, request.key
         given = checked(head.conversation, without_repeats(given))
@@ -134,14 +136,14 @@ class Batch:
     def _is_retry(self, commit: Commit, given: Sequence[Event]) -> bool:
         reader, conversation = self.appending.reader, commit.conversation
         stream = reader.stream(conversation, commit.life)
-        assert stream is not None, "a commit of it was found"
+        assert stream is not None, "one of its commits was found"
         rows = StreamRows(reader, self._heads, conversation, stream.stream, commit.life)
         return is_retry(commit, given, StoredHistory(rows), self._contents)
 
     def _again(
         self, known: Iterable[Commit], head: LiveHead, repeats: Iterable[str] = ()
     ) -> Recorded:
-        """What was recorded before, as it may be shown now."""
+        """The earlier commits, as they may be shown now."""
         shown = [each for each in known if each.life == head.life and not head.state.deleted]
         if shown and head.state.redacted:
             redactions = self.appending.history(head).redactions()
@@ -161,7 +163,7 @@ class Batch:
         return self._recorded(request, head, self.appending.history(head))
 
     def _revived(self, request: Request, head: LiveHead) -> Recorded:
-        """A new life for a deleted conversation, if what is asked for can begin one."""
+        """A new life for a deleted conversation, if the request can begin one."""
         fresh = self._unborn(head.conversation, head.life + 1, head.digest)
         asked, _ = self._asked(request, fresh, NoHistory())
         if not asked or not (request.expected_version == 0 or can_begin(asked[0])):
@@ -172,7 +174,7 @@ class Batch:
         asked, result = self._asked(request, head, history)
         if not asked:
             if self._transaction is None:  # no row is written that the tables could refuse
-                raise LookupError(f"nothing was asked of {head.conversation!r} as it was known")
+                raise LookupError(f"the head of {head.conversation!r} may be outdated")
             return Recorded([], head.state, result=result)
         check_recordable(head.conversation, head.state, asked)
         recorded = self._recorded_events(request, head, asked, history)
@@ -199,7 +201,7 @@ class Batch:
         conversation = head.conversation
         hides = hide(asked)
         if hides and self._transaction is None:
-            raise LookupError("the forks are looked up that it reaches into")
+            raise LookupError("the forks that it affects must be read")
         self.appending.encoded = encodings(asked)
         events, state = decide(
             conversation, head.state, asked, history=history, now=request.now, origin=origin
@@ -215,14 +217,16 @@ class Batch:
     # --- forks ----------------------------------------------------------------------------------
 
     def _forked(self, request: Request, fork: Fork, head: LiveHead) -> Recorded:
-        """The first commit of a fork; of an id that was never used, so that the chain is one."""
+        """The first commit of a fork; its id was never used, so that its rows are one chain."""
         if self._transaction is None:
-            raise LookupError("what was hidden in the origin is looked up")
+            raise LookupError("what the origin hides must be read")
         if head.version and fork.events:
             return self._recorded(request, head, self.appending.history(head))
         if head.version:
-            why = "was deleted" if head.state.deleted else "is there already"
-            raise InvalidEvent(request.conversation, "conversation", f"{why}: fork as another one")
+            why = "was deleted" if head.state.deleted else "exists already"
+            raise InvalidEvent(
+                request.conversation, "conversation", f"{why}; choose another id for the fork"
+            )
         origin = self._head(fork.origin)
         if not origin.version or origin.state.deleted:
             raise fork.unknown(request.conversation)
@@ -234,7 +238,7 @@ class Batch:
         return self._recorded_events(request, begins, asked, history, origin.stream)
 
     def _hide_in_forks(self, request: Request, origin: LiveHead, events: Sequence[Event]) -> None:
-        """Record in the forks of a stream what its events hide of the past they share."""
+        """Record, in the forks of a stream, what its events hide of the shared past."""
         history = self.appending.history(origin)
         for row in self._forks_of(origin.stream):
             head = self._known_head(row.conversation)
@@ -246,7 +250,7 @@ class Batch:
                 self._recorded_events(asking, head, hidden, self.appending.history(head))
 
     def _forks_of(self, stream: int) -> list[Row]:
-        """The first rows of the forks of a stream, those of the batch's own too."""
+        """The first rows of the forks of a stream, including those in this batch."""
         prefix, reader = forks_lookup(self._genesis.secret, stream), self.appending.reader
         tail = [
             p
@@ -259,7 +263,7 @@ class Batch:
         return [*{row.stream: row for row in rows if row.name is not None}.values()]
 
     def _known_head(self, conversation: str) -> LiveHead:
-        """Where a conversation stands that nobody asked for."""
+        """The head of a conversation for which there is no request."""
         if conversation not in self.appending.written and conversation not in self.found:
             self.found |= self._heads.known(self._reader, [conversation])
         return self._head(conversation)
@@ -267,19 +271,19 @@ class Batch:
     # --- rows -----------------------------------------------------------------------------------
 
     def _head(self, conversation: str) -> LiveHead:
-        """Where the conversation stands for the next request."""
+        """The head of the conversation for the next request."""
         if (written := self.appending.head(conversation)) is not None:
             return written
         return self.found.get(conversation) or self._unborn(conversation, 1, self._genesis.digest)
 
     def _unborn(self, conversation: str, life: int, previous: bytes) -> LiveHead:
-        """The head that the first commit of a life goes on from."""
+        """The head that the first commit of a life continues from."""
         return LiveHead(conversation, 0, b"", life, 0, 0, previous, 0, State())
 
     def _cut(
         self, request: Request, head: LiveHead, events: Sequence[Event], history: Past
     ) -> list[Commit]:
-        """The commits that a request's events are cut into."""
+        """The commits into which a request's events are split."""
         commits: list[Commit] = []
         self._check_keys(request, head)
         folded = Fold(lambda: events, head.state.copy(), past(history, head.state))
@@ -290,7 +294,7 @@ class Batch:
         return commits
 
     def _check_keys(self, request: Request, head: LiveHead) -> None:
-        """Raise InvalidEvent for one that is known: what it belongs to is in the log already."""
+        """Raise InvalidEvent for a known key: its events are in the log already."""
         conversation, keys = request.conversation, request.keys
         for key in keys:
             if self._known.of(head, RepeatKey(key)) or keys.count(key) > 1:

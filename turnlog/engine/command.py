@@ -1,4 +1,4 @@
-"""What the engine itself asks of a conversation: given events, and whole dialogues."""
+"""The engine's own commands: given events, and whole dialogues."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from turnlog.errors import FormatError, InvalidEvent, OutOfRange
 
 
 def recording(events: Sequence[Event]) -> Command:
-    """Asks for these events, wherever the conversation stands."""
+    """Asks for these events, in any state of the conversation."""
     return lambda state, past: events
 
 
 class Checkout(msgspec.Struct, frozen=True):
-    """What is asked for: to go on from an event, from the end of a turn, or on a branch."""
+    """Where to continue: from an event, from the end of a turn, or on a branch."""
 
     branch: str | None = None
     event: int | None = None
@@ -38,13 +38,13 @@ class Checkout(msgspec.Struct, frozen=True):
 
 
 def going_on(conversation: str, asked: Checkout) -> Command:
-    """Asks to go on from there; for nothing where the conversation is on that branch already."""
+    """Asks to continue there; for nothing if the conversation is on that branch already."""
     branch, event, turn = asked.branch, asked.event, asked.turn
     check_numbers(conversation, turn=turn, event=event)
     if event is not None and turn is not None:
-        raise OutOfRange(conversation, "give one of turn and event")
+        raise OutOfRange(conversation, "pass either a turn or an event")
     if branch is None and event is None and turn is None:
-        raise OutOfRange(conversation, "give the branch, event or turn to go on from")
+        raise OutOfRange(conversation, "pass the branch, event or turn to continue from")
 
     def command(state: State, past: Past) -> Sequence[Event]:
         to = event
@@ -62,18 +62,18 @@ def going_on(conversation: str, asked: Checkout) -> Command:
 def importing(dialogue: Dialogue) -> Command:
     """Asks for the events of a dialogue that are not stored yet.
 
-    None where the same events are stored, the rest where what is stored is a prefix of what
-    comes, else a FormatError.
+    None if the same events are stored, the rest if the stored events are its beginning, otherwise a
+    FormatError.
     """
     return lambda state, past: _missing(dialogue, state, past)
 
 
 def _missing(dialogue: Dialogue, state: State, past: Past) -> Sequence[Event]:
     if state.deleted:
-        raise InvalidEvent(dialogue.name, "conversation", "was deleted; it takes no more events")
+        raise InvalidEvent(dialogue.name, "conversation", "was deleted; it accepts no more events")
     shared = dialogue.first_event - 1
     if shared and dialogue.origin is None:
-        why = f"begins with event {dialogue.first_event}; only whole conversations are stored"
+        why = f"begins with event {dialogue.first_event}; an import stores only whole conversations"
         raise FormatError(why, conversation=dialogue.name)
     if not dialogue.events:
         raise FormatError("has no events", conversation=dialogue.name)
@@ -81,7 +81,7 @@ def _missing(dialogue: Dialogue, state: State, past: Past) -> Sequence[Event]:
     if state.event == 0:
         return dialogue.events
     if shared not in (0, state.lineage.shared):
-        why = f"is there already, and shares {state.lineage.shared} events, not {shared}"
+        why = f"exists already and shares {state.lineage.shared} events, not {shared}"
         raise FormatError(why, conversation=dialogue.name, field="first_event")
     asked, before = checked(dialogue.name, dialogue.events), past.state(shared)
     history = past if shared else NoHistory()
@@ -91,7 +91,7 @@ def _missing(dialogue: Dialogue, state: State, past: Past) -> Sequence[Event]:
 
 
 def check_complete(dialogue: Dialogue) -> None:
-    """Raise FormatError for one of which events are gone: what is left is not a conversation."""
+    """Raise FormatError if some of its events are gone: the rest is not a conversation."""
     for number, event in dialogue.numbered():
         if isinstance(event, EventErased):
             why = f"the content of event {number} is gone, with its origin or by an erasure"
@@ -102,28 +102,28 @@ def check_complete(dialogue: Dialogue) -> None:
 
 
 def check_fork(dialogue: Dialogue) -> None:
-    """Raise FormatError where a fork's events do not say that it goes on from those before."""
+    """Raise FormatError if a fork's events do not say that it continues from those before."""
     begin, shared = next(iter(dialogue.events), None), dialogue.first_event - 1
     if not (isinstance(begin, HistoryContinued) and begin.event == shared > 0):
-        why = f"{dialogue.origin!r} is named, but its first event does not go on from there"
+        why = f"names {dialogue.origin!r}, but its first event does not continue from there"
         raise FormatError(why, conversation=dialogue.name, field="origin")
 
 
 def _imported(event: Event) -> Event:
-    """As an import records it: of a fork, whose past comes along, without its origin."""
+    """As an import records it: a fork with its past gets no origin."""
     return replace(event, conversation=None) if isinstance(event, HistoryContinued) else event
 
 
 def _check_prefix(dialogue: Dialogue, coming: Sequence[Event], state: State, past: Past) -> None:
-    """Raise FormatError unless what is stored is what comes, or the beginning of it."""
+    """Raise FormatError unless the stored events are those of the dialogue, or their beginning."""
     redactions = past.redactions() if state.redacted else Redactions(())
     name, first = dialogue.name, dialogue.first_event
     for number, stored in enumerate(map(_imported, past.events(first - 1)), first):
         if number >= first + len(coming):
             stored_events = amount(state.event, "event")
-            why = f"{stored_events} stored already, only {number - 1} of them come"
+            why = f"has {stored_events} stored, but only {number - 1} in the file"
             raise FormatError(why, conversation=name)
         comes = coming[number - first]
         if not same(stored, comes) and not same(redactions.shown(number, stored), comes):
-            why = f"is there already with another event {number}; --id-prefix stores it beside"
+            why = f"exists with another event {number}; store it under another id: --id-prefix"
             raise FormatError(why, conversation=name, field=type(stored).__name__)

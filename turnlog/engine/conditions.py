@@ -1,4 +1,4 @@
-"""Conditions: the terms of --where, of where a conversation is or of what was recorded in it."""
+"""The terms of --where: conditions on a conversation's state or on its events."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _QUOTES = (
 
 
 class Candidate(NamedTuple):
-    """A conversation that may be meant. recorded: what was recorded in it, as it is shown, oldest
-    first; asked for only by terms that need it.
+    """A conversation to test. recorded: its events as they are shown, oldest first; called only by
+    terms that need them.
     """
 
     id: str
@@ -43,17 +43,19 @@ class Candidate(NamedTuple):
 
 
 class CountedEvents:
-    """What was not taken back, oldest first; read once, when it is asked for."""
+    """The events that were not retracted, oldest first; read once, on demand."""
 
     def __init__(self, candidate: Candidate) -> None:
         self._candidate = candidate
 
     @cached_property
     def every(self) -> Sequence[e.Event]:
+        """All events, including retracted ones."""
         return [*self._candidate.recorded()]
 
     @cached_property
     def events(self) -> Sequence[e.Event]:
+        """The events that were not retracted."""
         numbered = [*enumerate(self.every, 1)]
         return [event for _, event in kept(reversed(numbered))][::-1]
 
@@ -63,13 +65,15 @@ OfEvents = Callable[[Sequence[e.Event]], bool]
 
 
 class Condition:
-    """Whether a conversation is meant: all terms hold, those that read nothing asked first."""
+    """Whether a conversation matches: all terms hold. Terms that read no events are tested
+    first.
+    """
 
     def __init__(self, log: Turnlog, text: str | None) -> None:
-        """text: terms joined by commas; one that contains a comma is put in double quotes.
+        """text: terms joined by commas; a term that contains a comma is in double quotes.
 
-        after and before hold against a conversation's first timestamp: each lies in one period.
-        Raises FormatError for what is not a term.
+        after and before compare with a conversation's first timestamp, so each conversation is in
+        one period. Raises FormatError for an invalid term.
         """
         if text is not None and not is_text(text):
             raise _no_term(text)
@@ -117,7 +121,7 @@ def _split(text: str) -> list[str]:
 
 
 def seconds(time: str) -> float:
-    """UTC seconds of a time given as ISO 8601 (UTC where it names no zone) or as seconds."""
+    """UTC seconds of a time in ISO 8601 (UTC if it names no zone) or in seconds."""
     with suppress(ValueError):
         if isfinite(number := float(time)):
             return number
@@ -129,7 +133,7 @@ def seconds(time: str) -> float:
 
 
 class _User:
-    """Somebody who was identified by this name; only where they ever were, events are read."""
+    """A person was identified by this name; reads events only if one was identified at all."""
 
     def __init__(self, log: Turnlog, name: str) -> None:
         self._log = log
@@ -150,7 +154,7 @@ class _User:
 
 
 def _accepted(text: str) -> list[Any]:
-    """What a value may be that reads like this, as text or as JSON."""
+    """The values that are written like this, as text or as JSON."""
     accepted: list[Any] = [text]
     with suppress(msgspec.DecodeError):
         accepted.append(msgspec.json.decode(text))
@@ -158,7 +162,7 @@ def _accepted(text: str) -> list[Any]:
 
 
 def _slot(name: str, text: str) -> OfState:
-    """A slot whose value, or one in its list, is this."""
+    """A slot that has this value, or a list with it."""
     accepted = _accepted(text)
 
     def holds(state: State) -> bool:
@@ -180,7 +184,7 @@ def _before(text: str) -> OfState:
 
 
 def _ended(reason: str) -> OfState:
-    """Why the newest session or thread ended; the empty reason where neither did."""
+    """Why the newest session or thread ended; the empty reason if neither ended."""
 
     def holds(state: State) -> bool:
         ended = (state.session.ended, state.thread.ended if state.thread else None)
@@ -202,7 +206,7 @@ _OF_STATE: dict[str, Callable[[str], OfState]] = {
 
 
 def _intent(name: str) -> OfEvents:
-    """Of a message."""
+    """A message's intent."""
     return lambda events: any(
         isinstance(event, e.MessageUnderstood) and event.intent and event.intent.name == name
         for event in events
@@ -213,7 +217,7 @@ _SUCCEEDED = {True: "succeeded", False: "failed"}
 
 
 def _outcome(text: str) -> OfEvents:
-    """The last one that was recorded, by its name, or `succeeded` or `failed`."""
+    """The last recorded outcome, by its name, or `succeeded` or `failed`."""
 
     def holds(events: Sequence[e.Event]) -> bool:
         outcomes = (event for event in reversed(events) if isinstance(event, e.OutcomeRecorded))
@@ -227,7 +231,7 @@ def _outcome(text: str) -> OfEvents:
 
 
 def _rating(text: str) -> OfEvents:
-    """The last one of a message, as text or as a number."""
+    """The last rating of a message, as text or as a number."""
     accepted: list[str | float] = [text]
     with suppress(ValueError):
         accepted.append(float(text))
@@ -241,7 +245,7 @@ def _rating(text: str) -> OfEvents:
 
 
 def _version(text: str) -> OfEvents:
-    """Of the code, the model or the prompt that ran."""
+    """The version of the code, the model or the prompt that ran."""
     return lambda events: any(text in _ran(event) for event in events)
 
 
@@ -253,7 +257,7 @@ def _ran(event: e.Event) -> tuple[str | None, ...]:
 
 
 def _language(text: str) -> OfEvents:
-    """As a channel or a bot recorded it with an event: `de` is `de-AT` too."""
+    """A language that a channel or a bot recorded with an event; `de` includes `de-AT`."""
     wanted = f"{_tag(text)}-"
     return lambda events: any(
         f"{_tag(said)}-".startswith(wanted) for event in events for said in languages(event)
@@ -264,6 +268,7 @@ _LANGUAGE = ("language", "lang", "locale")
 
 
 def languages(event: e.Event) -> Iterator[str]:
+    """The languages recorded with an event."""
     places = [event.extra, getattr(event, "data", None)]
     for place in [*places, *(p.get("metadata") for p in places if isinstance(p, dict))]:
         if isinstance(place, dict):

@@ -1,7 +1,7 @@
 """The bridge to the eventsourcing library: its application over a log's recorder and writer.
 
-Conversations are stored by the writer alone. Other aggregates' events may stand in the same
-chain, and the library's projections and process applications can follow the log.
+Only the writer stores conversations. Events of other aggregates can be in the same chain, and the
+library's projections and process applications can follow the log.
 """
 
 from __future__ import annotations
@@ -49,18 +49,20 @@ from turnlog.storage.subscription import Subscription, batches
 
 
 class CommitMapper(persistence.Mapper[str]):
-    """Commits to stored events and back."""
+    """Converts commits to stored events and back."""
 
     def __init__(self, store: Recorder) -> None:
         """Needs no transcoder: the commit's encoding is the log's own."""
         self._store = store
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
+        """A commit as a stored event; the state is its skeleton and parts."""
         made = columns(domain_event, os.urandom(SALT_BYTES))
         state = binary.encode((made.skeleton, b"", made.parts))
         return StoredEvent(domain_event.conversation, domain_event.version, made.topic, state)
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
+        """The commit in a stored event."""
         skeleton, commitments, parts = binary.decode(stored_event.state)
         return decode_commit(
             str(stored_event.originator_id),
@@ -76,24 +78,26 @@ class CommitMapper(persistence.Mapper[str]):
 
 
 class CommitStore(persistence.EventStore[str]):
-    """Puts the commits of a conversation into the log through its writer."""
+    """Stores the commits of a conversation through the log's writer."""
 
     def __init__(self, mapper: CommitMapper, recorder: StoredEventRecorder, writer: Writer) -> None:
         super().__init__(mapper, recorder)
         self._writer = writer
 
     def put(self, domain_events: Sequence[Any], **kwargs: Any) -> list[Recording[str]]:
-        """Store commits that one conversation has pending, in one transaction.
+        """Store the pending commits of one conversation, in one transaction.
 
-        Raises IntegrityError where somebody else recorded first, InvalidEvent for what cannot be
-        stored and ProgrammingError for anything but one conversation's commits.
+        Raises IntegrityError if another process recorded first, InvalidEvent for events that cannot
+        be stored, and ProgrammingError for anything but one conversation's commits.
         """
         if kwargs.get("tracking") is not None:
             raise ProgrammingError("commits are not stored with a tracking record")
         if not domain_events:
             return []
         if not all(isinstance(event, Commit) for event in domain_events):
-            raise ProgrammingError("a log saves conversations; other events are its recorder's")
+            raise ProgrammingError(
+                "only conversations can be saved; pass other events to the recorder"
+            )
         try:
             commits = self._writer.perform(_saving(domain_events)).commits
         except VersionConflict as error:
@@ -106,15 +110,15 @@ class CommitStore(persistence.EventStore[str]):
 
 
 def _saving(staged: Sequence[Commit]) -> Request:
-    """Stores what was staged in a conversation, commit for commit, unless it has gone on since.
+    """Stores what was staged in a conversation, commit by commit, unless it has continued since.
 
-    Raises InvalidEvent for an id or key that cannot be, ProgrammingError for a mixture.
+    Raises InvalidEvent for an invalid id or key, ProgrammingError for a mixture.
     """
     first = staged[0]
     check_id(first.conversation)
     for version, commit in enumerate(staged, first.version):
         if (commit.conversation, commit.version) != (first.conversation, version):
-            raise ProgrammingError("one conversation is saved at a time, its commits in order")
+            raise ProgrammingError("save one conversation at a time, with its commits in order")
         if commit.key is not None:
             check_key(commit.conversation, commit.key)
     events = [event for commit in staged for event in commit.events]
@@ -128,20 +132,21 @@ def _saving(staged: Sequence[Commit]) -> Request:
 
 
 class ConversationRepository(Repository[str]):
-    """Conversations by id, through the head's state instead of a replay."""
+    """Conversations by id, from the head's state instead of a replay."""
 
     def __init__(self, application: ConversationApplication) -> None:
         super().__init__(application.events)
         self._application = application
 
     def get(self, aggregate_id: str, *, version: int | None = None, **kwargs: Any) -> Any:
+        """The conversation, now or after a version."""
         return self._application.conversation(aggregate_id, version=version)
 
 
 class ConversationApplication(Application[str]):
-    """eventsourcing's application, its parts constructed over `store` and `writer`.
+    """eventsourcing's application, with its parts constructed over `store` and `writer`.
 
-    current: where every conversation stands.
+    current: the heads of all conversations.
     """
 
     def __init__(self, store: Recorder) -> None:
@@ -152,18 +157,22 @@ class ConversationApplication(Application[str]):
 
     @abstractmethod
     def conversation(self, id: str, *, version: int | None = None) -> Conversation:
-        """The conversation now, or as it was after a version."""
+        """The conversation now, or after a version."""
 
     def construct_mapper(self) -> CommitMapper:
+        """The mapper of commits."""
         return CommitMapper(self.store)
 
     def construct_recorder(self) -> StoredEventRecorder:
+        """The recorder for other aggregates' events."""
         return StoredEventRecorder(self.store, self.current)
 
     def construct_event_store(self) -> CommitStore:
+        """The event store that saves through the writer."""
         return CommitStore(self.construct_mapper(), self.construct_recorder(), self.writer)
 
     def construct_repository(self) -> ConversationRepository:
+        """The repository of conversations."""
         return ConversationRepository(self)
 
 
@@ -179,13 +188,13 @@ class StoredEventRecorder(persistence.ProcessRecorder):
     ) -> Sequence[int] | None:
         """Append stored events as rows of the chain, with a tracking record if one is given.
 
-        Raises ProgrammingError for commits: those are the writer's.
+        Raises ProgrammingError for commits, which only the writer stores.
         """
         tracking: Tracking | None = kwargs.get("tracking")
         if not stored_events and tracking is None:
             return None
         if any(is_commit(event.topic) for event in stored_events):
-            raise ProgrammingError("commits are stored by the log's writer alone")
+            raise ProgrammingError("only the log's writer stores commits")
         with self.store.transaction() as transaction:
             self._heads.refresh(transaction)
             rows, streams = _chained(self._heads, transaction, self.store.genesis, stored_events)
@@ -203,6 +212,7 @@ class StoredEventRecorder(persistence.ProcessRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
+        """Stored events of one aggregate, as the library defines it."""
         if (stream := self.store.reader.stream(str(originator_id))) is None:
             return []
         after = -1 if gt is None else gt
@@ -219,25 +229,30 @@ class StoredEventRecorder(persistence.ProcessRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
+        """Rows after a position as notifications, as the library defines it."""
         after = (start or 0) - (1 if inclusive_of_start and start else 0)
         rows = batches(self.store.reader, after, stop, limit)
         found = (notification for batch in rows for notification in _notifications(batch, topics))
         return list(islice(found, limit))
 
     def max_notification_id(self) -> int | None:
+        """The position of the last row; None for an empty log."""
         return self.store.reader.last_position() or None
 
     def insert_tracking(self, tracking: Tracking) -> None:
+        """Record another application's position in a transaction."""
         with self.store.transaction() as transaction:
             track(transaction, tracking)
 
     def max_tracking_id(self, application_name: str) -> int | None:
+        """The position that another application has reached; None for none."""
         checkpoint = self.store.reader.checkpoint(application_name)
         return checkpoint.position if checkpoint else None
 
     def subscribe(
         self, gt: int | None = None, topics: Sequence[str] = ()
     ) -> NotificationSubscription:
+        """A subscription to the log's rows."""
         return NotificationSubscription(self, gt, topics)
 
 
@@ -256,6 +271,7 @@ class NotificationSubscription(persistence.Subscription[Any]):
             yield from _notifications(rows, self._topics)
 
     def stop(self) -> None:
+        """End the subscription, including one that waits."""
         super().stop()
         self._following.stop()
 
@@ -276,7 +292,7 @@ def _notification(row: Row) -> Notification:
 
 
 def track(transaction: Transaction, tracking: Tracking) -> None:
-    """Write how far another application has come. Raises IntegrityError where it was there."""
+    """Write another application's position. Raises IntegrityError if it is not new."""
     found = transaction.checkpoint(tracking.application_name)
     if found is not None and tracking.notification_id <= found.position:
         raise IntegrityError(f"{tracking} is not above {found.position}")
@@ -289,7 +305,7 @@ def track(transaction: Transaction, tracking: Tracking) -> None:
 def _chained(
     heads: Heads, reader: Reader, genesis: Genesis, stored_events: Sequence[StoredEvent]
 ) -> tuple[list[Row], list[Stream]]:
-    """Rows that go on from what is stored, each naming the digest of the one before."""
+    """Rows that continue the stored ones, each with the digest of the one before."""
     position = reader.last_position()
     names = {str(event.originator_id) for event in stored_events}
     newest: dict[str, tuple[int, bytes, bytes, int]] = {

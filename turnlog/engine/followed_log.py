@@ -1,4 +1,4 @@
-"""Following a log: commits as they come, whoever records them."""
+"""Following a log: commits in order, from any process."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from turnlog.storage.subscription import WAIT_SECONDS, Subscription, digest_at
 
 
 class FollowedLog(ReadableLog):
-    """What is read from a log as it is recorded, by whoever waits for it."""
+    """The part of a log for readers that wait for new commits."""
 
     def follow(
         self, after: int | None = None, digest: bytes | None = None
     ) -> Iterator[tuple[int, Commit]]:
-        """Positions and commits above `after` (None: from now on), in order, whoever wrote them.
+        """Positions and commits above `after` (None: from now on), in order, from any process.
 
-        Waits for more until the log is closed. digest: what `log.digest(after)` was when the
-        follower was there. Raises OutOfRange where the log ends before `after`, AnotherPast where
-        another row is there, at once and whenever it is found so later.
+        Waits for more until the log is closed. digest: the value of `log.digest(after)` when the
+        follower was there. Raises OutOfRange if the log ends before `after`, and AnotherPast if
+        another row is at that position, immediately or when it happens later.
         """
         return self._followed(Subscription.after(self.store, after, digest))
 
     def digest(self, position: int) -> bytes:
-        """Of the row at a position, which `follow` compares; at 0 it names the log itself.
+        """The digest of the row at a position, which `follow` compares; at 0 it identifies the log.
 
-        Raises OutOfRange where there is no such position.
+        Raises OutOfRange for an unknown position.
         """
         return digest_at(self.store, position)
 
@@ -46,7 +46,7 @@ class FollowedLog(ReadableLog):
 
     @contextmanager
     def _until_closed(self) -> Iterator[None]:
-        """Ends without an error where the log is closed meanwhile."""
+        """Ends without an error if the log is closed meanwhile."""
         try:
             yield
         except Unavailable:
@@ -54,14 +54,16 @@ class FollowedLog(ReadableLog):
                 raise
 
     def next_commits(self, subscription: Subscription) -> list[tuple[int, Commit]]:
-        """What a subscription reads next as followers see it; none where there is none yet."""
+        """What a subscription reads next, in the form for followers; None if there is
+        nothing yet.
+        """
         commits = shown_commits(self.store.reader, self.current, subscription.read())
         return [(commit.position or 0, commit) for commit in commits]
 
     def wait(self, id: str, after: int, timeout: float | None = None) -> bool:
-        """Whether the conversation has events numbered above `after`, or got some in time.
+        """Whether the conversation has, or gets in time, events numbered above `after`.
 
-        timeout: seconds; None waits for ever.
+        timeout: seconds; None waits without limit.
         """
         check_wait(id, after, timeout)
         until = monotonic() + (inf if timeout is None else timeout)

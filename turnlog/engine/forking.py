@@ -1,4 +1,4 @@
-"""Where a fork begins, and what of its origin is hidden in it later (ADR 15)."""
+"""Where a fork begins, and what its origin later hides in it (ADR 15)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from turnlog.projections.history import StoredHistory
 from turnlog.projections.live_head import LiveHead
 
 HIDING = (ConversationDeleted, MessageRedacted, OriginDeleted)
-"""Events that hide what was said, in forks too; no derived table keeps it after them."""
+"""Events that hide earlier words, in forks too; derived tables drop these words."""
 
 _HIDING = frozenset(HIDING)
 
@@ -32,9 +32,9 @@ _HIDING_TAGS = frozenset(TAGS[kind] for kind in HIDING)
 
 
 class Fork(msgspec.Struct, frozen=True):
-    """What is asked for: to share a conversation's past up to a turn or event, or up to now.
+    """A fork: shares a conversation's past up to a turn or an event, or up to now.
 
-    events: what an import has of the fork, from the event on that says where it goes on from.
+    events: for an import, the fork's events, from the one that says where it continues from.
     """
 
     origin: str
@@ -45,14 +45,14 @@ class Fork(msgspec.Struct, frozen=True):
     events: Sequence[Event] = ()
 
     def unknown(self, name: str) -> Exception:
-        """What to raise where the origin is not there."""
+        """The error for a missing origin."""
         if not self.events:
             return UnknownConversation(self.origin)
-        why = f"goes on from {self.origin!r}, which is not there: import that first"
+        why = f"continues from {self.origin!r}, which does not exist; import that first"
         return FormatError(why, conversation=name, field="origin")
 
     def shared(self, origin: LiveHead, history: StoredHistory) -> State:
-        """After the last event that the two share. Raises OutOfRange where there is none."""
+        """The state after the last shared event. Raises OutOfRange for an unknown turn or event."""
         if self.turn is not None:
             return self._after_turn(history, self.turn)
         last = origin.event if self.event is None else self.event
@@ -62,16 +62,16 @@ class Fork(msgspec.Struct, frozen=True):
         return origin.state if last == origin.event else history.state(last)
 
     def _after_turn(self, history: StoredHistory, turn: int) -> State:
-        """Without what a framework kept of the next turn's input already."""
+        """Without the next turn's input that a framework may have stored already."""
         state = history.state_after_turn(turn, going_on=False)
         last = before_input(history.newest_first(state.event), state.event)
         if not last:
-            raise OutOfRange(self.origin, f"there is nothing to share in turn {turn}")
+            raise OutOfRange(self.origin, f"turn {turn} has nothing to share")
         return state if last == state.event else history.state(last)
 
 
 def begun(name: str, origin: LiveHead, history: StoredHistory, state: State) -> LiveHead:
-    """The head that the first row of a fork goes on from; state: after the last shared event."""
+    """The head that the first row of a fork continues from; state: after the last shared event."""
     is_now = state.event == origin.event
     digest = origin.digest if is_now else history.holding(state.event).digest()
     return LiveHead(name, 0, b"", 1, 0, 0, digest, state.event, state)
@@ -80,10 +80,10 @@ def begun(name: str, origin: LiveHead, history: StoredHistory, state: State) -> 
 def first_events(
     fork: Fork, origin: LiveHead, history: StoredHistory, shared: int
 ) -> Iterator[Event]:
-    """What a fork begins with: where it goes on from, and what was hidden of that since."""
+    """A fork's first events: where it continues from, and what was hidden of that since."""
     if fork.events:
         begin, *rest = fork.events
-        assert isinstance(begin, HistoryContinued), "the request was checked"
+        assert isinstance(begin, HistoryContinued), "the request is checked"
         yield replace(begin, event=shared, conversation=origin.stream)
     else:
         yield HistoryContinued(shared, origin.stream, reason=fork.reason, trial=fork.trial)
@@ -99,7 +99,7 @@ def first_events(
 
 
 def hide(events: Iterable[Event]) -> bool:
-    """Whether there is one among them that hides what was said."""
+    """Whether one of them hides earlier words."""
     return not _HIDING.isdisjoint(map(type, events))
 
 
@@ -109,9 +109,9 @@ def passed_on(events: Iterable[Event], shared: int) -> Sequence[Event]:
 
 
 def hidden_inputs(history: StoredHistory, new: Sequence[Event], shared: int) -> Iterator[Event]:
-    """What hides, in a fork that shares events up to a number, inputs that say what is redacted.
+    """Hides, in a fork that shares events up to a number, inputs with redacted words.
 
-    A framework kept them before the message was recorded, which the fork does not share. history:
+    A framework stored them before the message was recorded, which the fork does not share. history:
     the origin's, up to its newest events, which are `new`.
     """
     redacted = [event for event in new if isinstance(event, MessageRedacted)]

@@ -28,13 +28,13 @@ from turnlog.storage.shown_url import without_password
 from turnlog.storage.urls import recorder
 
 BATCH_EVENTS = 5_000
-"""Events that wait for one commit at most, but for a conversation that alone has more."""
+"""Events that wait for one commit at most, unless a single conversation has more."""
 
 YOUNG = 100_000
 """Objects that may be new before the interpreter looks for cycles: more than those of a commit."""
 
 Progress = Callable[[Path, int], None]
-"""Told, now and then, the file that is being read and how many events are stored so far."""
+"""Called now and then with the current file and the number of events stored so far."""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -50,8 +50,8 @@ class Refused(msgspec.Struct, frozen=True):
 class Imported(msgspec.Struct):
     """What an import did. conversations: new ones; events: of new and extended ones.
 
-    skipped: files of folders that no format recognised. unknown: events of types that the codec
-    does not declare, by type. notes: what should be known of what was stored, a place each.
+    skipped: files of folders in no known format. unknown: events of types that the codec does not
+    declare, by type. notes: remarks on stored content, one for each place.
     """
 
     conversations: int = 0
@@ -79,11 +79,11 @@ def import_files(
 ) -> Imported:
     """Store the conversations of files, and of all files in folders.
 
-    What cannot be stored is refused by name, and the rest goes in. Raises FormatError, before
-    anything is stored, for a path that is not there. dry_run: count alone, storing nothing.
-    settings: the formats' own. A path can be a URL that the format reads. stopped: asked before
-    each conversation whether to end there, with what was read before stored. jobs: processes that
-    read and check while this one writes; the log is the same for any number.
+    What cannot be stored is refused by name, and the rest is stored. Raises FormatError, before
+    anything is stored, for a path that does not exist. dry_run: only count. settings: the formats'
+    own. A path can be a URL that the format reads. stopped: called before each conversation; when
+    it returns True, the import ends there and stores what it has read. jobs: processes that read
+    and check while this one writes; the log is the same for any number.
     """
     found = list(_files(paths, partial(_codec, format=format, limits=limits, **(settings or {}))))
     with _rehearsal(log) if dry_run else nullcontext(log) as into, _few_collections():
@@ -128,7 +128,7 @@ def _codec(
 
 
 class _Import:
-    """Submits conversations to the writer and counts what became of them."""
+    """Submits conversations to the writer and counts the outcomes."""
 
     def __init__(
         self, log: Turnlog, id_prefix: str, progress: Progress, stopped: Callable[[], bool]
@@ -183,7 +183,7 @@ class _Import:
             self._progress(path, self.done.events)
 
     def _settle(self) -> None:
-        """Store what is waiting, and count it. Raises what is wrong with the log itself."""
+        """Store and count what is waiting. Raises errors of the log itself."""
         waiting, self._waiting, self._size = self._waiting, [], 0
         for _, request in waiting:
             self._log.writer.submit(request)
@@ -219,7 +219,7 @@ def _few_collections() -> Iterator[None]:
 
 @contextmanager
 def _rehearsal(log: Turnlog) -> Iterator[Turnlog]:
-    """A log of its own, thrown away afterwards, that knows what the given one holds."""
+    """A temporary log for a dry run, with the conversations of the given one as needed."""
     with PrivateFolder() as folder:
         url = f"sqlite:///{folder}/rehearsal.db?synchronous=OFF"
         with _Rehearsal(recorder(url), log) as rehearsal:
@@ -227,7 +227,7 @@ def _rehearsal(log: Turnlog) -> Iterator[Turnlog]:
 
 
 class _Rehearsal(Turnlog):
-    """Takes a conversation over from the real log when something is to be brought into it."""
+    """Copies a conversation from the real log when the import has one with its id."""
 
     def __init__(self, own: Recorder, real: Turnlog) -> None:
         super().__init__(own, real.clock)
@@ -242,7 +242,7 @@ class _Rehearsal(Turnlog):
         return super().import_request(dialogue)
 
     def _take_over(self, wanted: Dialogue, shared: int = 0) -> None:
-        """Store what the real log has of a conversation; of a fork as one, if it can be."""
+        """Store the real log's events of a conversation; of a fork as a fork, if possible."""
         id = wanted.name
         if _has(self, id) or not _has(self._real, id):
             return

@@ -1,4 +1,4 @@
-"""What a writer knows of commits that may be asked for again."""
+"""What a writer knows about commits that may be recorded again."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from turnlog.storage.reader import Reader
 from turnlog.storage.rows import Row
 
 _AT_ONCE = 500
-"""Keys that are looked up together."""
+"""How many keys are looked up together."""
 
 
 class KnownCommits(msgspec.Struct):
-    """Commits by what they are known again by: stored ones, and those of a batch itself.
+    """Commits by the keys and message ids that identify them: stored ones, and those of the batch.
 
-    looks: whether the table of keys is read. Else a key that is not in the tail is believed to be
+    looks: whether the table of keys is read. If not, a key that is not in the tail is assumed to be
     new, and the log refuses the commit if it is not.
     """
 
@@ -36,9 +36,9 @@ class KnownCommits(msgspec.Struct):
     commits: dict[bytes, list[Commit]] = {}
 
     def of(self, head: LiveHead, key: RepeatKey) -> list[Commit] | None:
-        """Those that are known by a key, whatever life of the conversation they are of.
+        """The commits with a key, in any life of the conversation.
 
-        Raises LookupError where they have to be looked up.
+        Raises LookupError if they have to be looked up.
         """
         lookups = self.lookups(head, key)
         if self.looks:
@@ -48,7 +48,7 @@ class KnownCommits(msgspec.Struct):
         return next(filter(None, map(self._found, lookups)), None)
 
     def messages(self, head: LiveHead, ids: Sequence[str]) -> dict[str, Commit]:
-        """The commits of the user's messages that are known by their ids; raises as `of` does."""
+        """The commits of user messages with these ids; raises as `of` does."""
         found: dict[str, Commit] = {}
         for id in ids:
             if self.looks or head.life > 1:
@@ -61,24 +61,24 @@ class KnownCommits(msgspec.Struct):
 
     def _found(self, lookup: bytes) -> list[Commit] | None:
         if not self.looks and lookup in self.tail.keys:
-            raise LookupError("a key is known")  # what it was given with is read anew
+            raise LookupError("a key is known")  # the original commit must be read
         return self.commits.get(lookup)
 
     def lookups(self, head: LiveHead, key: RepeatKey) -> list[bytes]:
-        """How it may be found, in the newest life first; a key of the log's own in that alone."""
+        """Its possible lookups, in the newest life first; a key of the log's own only there."""
         oldest = head.life if not key.is_message and is_of_one_life(key.text) else 1
         keys = (replace(key, life=life) for life in range(head.life, oldest - 1, -1))
         return [repeat_lookup(self.secret, head.conversation, key) for key in keys]
 
     def look_up(self, head: LiveHead, lookups: Iterable[bytes]) -> None:
-        """Read the commits of keys of a conversation that were not looked up yet."""
+        """Read the commits for those keys of a conversation that were not looked up yet."""
         asked = {lookup for lookup in lookups if lookup not in self.looked}
         self.looked |= asked
         if head.version or head.life > 1:
             self.read(asked)
 
     def read(self, asked: Iterable[bytes]) -> None:
-        """The same, of keys of several."""
+        """The same for keys of several conversations."""
         asked = {*asked}
         self.looked |= asked
         for row in sorted(self._rows(asked), key=lambda row: row.position) if asked else ():
@@ -98,9 +98,9 @@ class KnownCommits(msgspec.Struct):
             yield from self.reader.keyed_rows(rest[start : start + _AT_ONCE])
 
     def take(self, commit: Commit, head: LiveHead) -> list[bytes]:
-        """How a commit will be found: by what no other is found by already.
+        """The lookups of a commit: its keys and ids that no other commit has.
 
-        head: what it goes on from. A key of its own is new, or the commit would not be there.
+        head: the one it continues from. Its own key is new, or the commit would not be recorded.
         """
         lookups = repeat_lookups(self.secret, commit)
         if self.looks and lookups:

@@ -12,9 +12,9 @@ from turnlog.storage import forks
 
 
 class KeyedLocks(forks.Forked):
-    """A lock for each key that somebody holds; threads and coroutines wait in one queue.
+    """A lock for each key in use; threads and coroutines wait in one queue.
 
-    No lock is reentrant.
+    The locks are not reentrant.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class KeyedLocks(forks.Forked):
         forks.tell(self)
 
     def after_fork(self) -> None:
-        """Whoever held a lock or waited for it stayed behind."""
+        """A fork: holders and waiters of locks stayed behind in the parent."""
         self._guard = threading.Lock()
         self._queues.clear()
 
@@ -56,10 +56,10 @@ class KeyedLocks(forks.Forked):
                 raise
 
     def release(self, key: str) -> None:
-        """Hand the lock to the first who waits for it."""
+        """Pass the lock to the first waiter."""
         with self._guard:
             queue = self._queues.get(key)
-            if queue is None:  # held when its process forked
+            if queue is None:  # taken before its process forked
                 return
             while queue:
                 place = queue.popleft()
@@ -71,7 +71,7 @@ class KeyedLocks(forks.Forked):
         place.set_result(None)
 
     def _queued(self, key: str) -> Future[None] | None:
-        """A place in the queue; None where the lock was free and now is the caller's."""
+        """A place in the queue; None if the lock was free and now belongs to the caller."""
         with self._guard:
             queue = self._queues.get(key)
             if queue is None:
@@ -82,7 +82,7 @@ class KeyedLocks(forks.Forked):
             return place
 
     def _give_up(self, key: str, place: Future[None]) -> None:
-        """Leave the queue; where the lock was handed over meanwhile, hand it on."""
+        """Leave the queue; if the lock was passed on meanwhile, pass it to the next."""
         if not place.cancel():
             self.release(key)
 

@@ -36,19 +36,19 @@ from turnlog.errors import InvalidEvent, OutOfRange, UnknownConversation
 from turnlog.projections import catch_up_kept
 from turnlog.storage.recorder import Recorder
 
-if TYPE_CHECKING:  # read when it is asked for, or with an extra
+if TYPE_CHECKING:  # imported on demand, or with an extra
     from turnlog.engine.erasure.erasing import Erased
     from turnlog.engine.erasure.holds import Hold
     from turnlog.keys.store import KeyStore
 
 IMPORT_SPLIT = 256
-"""Events a commit of an import holds at most."""
+"""The most events in one commit of an import."""
 
 
 class Turnlog(FollowedLog):
     """A log of conversations. A context manager; safe to use from several threads.
 
-    clock: gives UTC seconds; what it says becomes the timestamp of events that have none.
+    clock: returns UTC seconds, the timestamp of events without one.
     """
 
     def __init__(self, recorder: Recorder, clock: Callable[[], float] = clocks.time) -> None:
@@ -64,18 +64,21 @@ class Turnlog(FollowedLog):
 
     @property
     def keys(self) -> KeyStore | None:
-        """The key store of a log that is sealed."""
+        """The key store of a sealed log."""
         return self.store.keys
 
     def __enter__(self) -> Self:
         return self
 
     def close(self) -> None:
-        if sys.is_finalizing():  # nothing can be opened any more, and what counts is stored
+        """Commit what is waiting and close the database; later calls raise Unavailable."""
+        if (
+            sys.is_finalizing()
+        ):  # nothing can be opened any more, and every acknowledged commit is stored
             return
-        if self.store.inherited:  # it is the parent's to close
+        if self.store.inherited:  # only the parent may close it
             return
-        self.closing.set()  # first, so that those who follow know why they cannot read
+        self.closing.set()  # first, so that followers know why they cannot read
         self.store.signal.send()
         self.writer.close()
         self.store.close()
@@ -92,11 +95,10 @@ class Turnlog(FollowedLog):
     ) -> Recorded:
         """Record events in one commit; durable on return.
 
-        key: recorded once however often it is given. A user's message is recorded once by its
-        `message_id`: a known one is left out and named in `repeated`, while what came with it is
-        recorded, once too. expected_version: 0 for a conversation that is not there yet, which a
-        deleted one is not either. Raises InvalidEvent, VersionConflict or Unavailable, and records
-        nothing.
+        key: a commit with a known key is not recorded again. A user's message is recorded once by
+        its `message_id`: a known one is skipped and named in `repeated`, and the other events are
+        recorded, once too. expected_version: 0 for a conversation that does not exist, or was
+        deleted. Raises InvalidEvent, VersionConflict or Unavailable, and records nothing.
         """
         return self.writer.perform(
             self.request(conversation, events, key=key, expected_version=expected_version)
@@ -110,9 +112,9 @@ class Turnlog(FollowedLog):
         key: str | None = None,
         expected_version: int | None = None,
     ) -> Recorded:
-        """Record what a command asks for, given the state it finds when its turn has come.
+        """Record what a command asks for, given the state at the time of writing.
 
-        The command runs inside the write transaction, so it is quick and does no I/O; it can be
+        The command runs inside the write transaction, so it must be quick and do no I/O; it can be
         called more than once. Raises as `record` does.
         """
         return self.writer.perform(
@@ -129,11 +131,11 @@ class Turnlog(FollowedLog):
         reason: str | None = None,
         key: str | None = None,
     ) -> Recorded:
-        """Go on from an event, from the end of a turn, or on a branch where it ended.
+        """Continue from an event, from the end of a turn, or on a branch where it ended.
 
-        branch: one that there is not yet begins at the event or turn, or here. Without it, what
-        came after on this branch is taken back; it stays readable. Nothing is recorded where the
-        conversation is on the branch. Raises as `record` does, and UnknownConversation.
+        branch: an unknown one begins at the event or turn, or at the end. Without it, later events
+        on this branch are retracted; they stay readable. Nothing is recorded if the conversation is
+        on the branch already. Raises as `record` does, and UnknownConversation.
         """
         asked = Checkout(branch, event, turn, reason)
         return self.writer.perform(self.checkout_request(id, asked, key))
@@ -151,11 +153,11 @@ class Turnlog(FollowedLog):
     ) -> Recorded:
         """Begin a conversation that shares the past of another one; durable on return.
 
-        turn, event: the last of it that is shared, by default the newest. Nothing is copied. The
-        origin's later events do not show in the fork, and its timers and keys are not inherited;
-        what is redacted or deleted there is hidden here. as_: an id that was never used. trial: it
-        is left out of `--all`, training and counts. Raises UnknownConversation, OutOfRange or
-        InvalidEvent, and records nothing.
+        turn, event: the last shared one, by default the newest. Nothing is copied. The fork does
+        not show later events of the origin and does not inherit its timers and keys; it hides what
+        is redacted or deleted there. as_: an id that was never used. trial: `--all`, training and
+        counts leave the fork out. Raises UnknownConversation, OutOfRange or InvalidEvent, and
+        records nothing.
         """
         return self.writer.perform(
             self.fork_request(as_, Fork(id, turn, event, trial, reason), key=key)
@@ -164,8 +166,8 @@ class Turnlog(FollowedLog):
     def attach(self, conversation: str, file: BinaryIO, *, type: str | None = None) -> Attachment:
         """Store a binary file, of any length, for an event that is recorded after it.
 
-        Takes some MB of memory. What no event ever names is swept by a rebuild. type: the media
-        type. Raises InvalidEvent or Unavailable.
+        Takes some MB of memory. A rebuild removes files that no event names. type: the media type.
+        Raises InvalidEvent or Unavailable.
         """
         check_id(conversation)
         head = self.current.head(self.store.reader, conversation)
@@ -176,8 +178,8 @@ class Turnlog(FollowedLog):
     def import_dialogue(self, dialogue: Dialogue) -> Recorded:
         """Record a whole dialogue; durable on return.
 
-        Nothing new where the same events are there, the rest where what is stored is a prefix
-        of what comes, else a FormatError. Times are never invented.
+        Records nothing if the same events are stored, and only the rest if the stored events are
+        its beginning; otherwise raises FormatError. Missing times are not invented.
         """
         return self.writer.perform(self.import_request(dialogue))
 
@@ -186,7 +188,7 @@ class Turnlog(FollowedLog):
     ) -> None:
         """Record a tombstone: hidden everywhere, while the chain still verifies.
 
-        What is derived from its rows goes with it.
+        Data derived from its rows is deleted with it.
         """
         self.check_deletable(conversation)
         self.record(conversation, ConversationDeleted(reason, actor=actor))
@@ -203,11 +205,11 @@ class Turnlog(FollowedLog):
         vacuum: str = "yes",
         progress: Callable[[str], None] | None = None,
     ) -> Erased:
-        """Erase a person, a conversation with all its lives, or one event of it, for good.
+        """Permanently erase a person, a conversation with all its lives, or one event of it.
 
-        It is recorded first, with reason and actor, and finished by whoever opens the log next if
-        this process is killed. vacuum: so that no byte is left in free space, yes; full, also where
-        that locks out everybody else (PostgreSQL); no, which is faster, leaves that to the next.
+        The erasure is recorded first, with reason and actor. If this process is killed, the next
+        one that opens the log finishes it. vacuum: `yes` clears free space; `full` does so even if
+        it locks out everyone else (PostgreSQL); `no` is faster and leaves that to the next erasure.
         Raises UnknownPerson, UnknownConversation, OutOfRange, InvalidEvent or Held, and erases
         nothing.
         """
@@ -220,7 +222,7 @@ class Turnlog(FollowedLog):
     def hold(
         self, id: str | None = None, *, person: str | None = None, reason: str, actor: str
     ) -> None:
-        """Have nothing erased of a conversation, or of a person, until that is released.
+        """Protect a conversation, or a person, from erasure until it is released.
 
         Raises UnknownConversation or UnknownPerson.
         """
@@ -231,18 +233,18 @@ class Turnlog(FollowedLog):
     def release(
         self, id: str | None = None, *, person: str | None = None, reason: str, actor: str
     ) -> list[Hold]:
-        """End the holds on a conversation, or on a person, and give them back.
+        """End the holds on a conversation, or on a person, and return them.
 
-        Raises Held where there are none.
+        Raises Held if there are none.
         """
         from turnlog.engine.erasure.holds import release
 
         return release(self, id, person, reason, actor)
 
     def check_deletable(self, conversation: str) -> None:
-        """Raise UnknownConversation where there is none.
+        """Raise UnknownConversation unless the conversation exists.
 
-        Of one that is deleted already, what a crash left in derived tables goes now.
+        If it is deleted already, this removes what a crash left in derived tables.
         """
         try:
             self._head(conversation)
@@ -262,7 +264,7 @@ class Turnlog(FollowedLog):
         key: str | None = None,
         expected_version: int | None = None,
     ) -> Request:
-        """A request for the writer: events, or a command that asks for them when it is its turn."""
+        """A request for the writer: events, or a command that returns them when its turn comes."""
         check_id(conversation)
         check_command(conversation, asked)
         if expected_version is not None:
@@ -307,5 +309,5 @@ class Turnlog(FollowedLog):
             raise UnknownConversation(fork.origin)
         check_numbers(fork.origin, turn=fork.turn, event=fork.event)
         if fork.turn is not None and fork.event is not None:
-            raise OutOfRange(fork.origin, "give one of turn and event")
+            raise OutOfRange(fork.origin, "pass either a turn or an event")
         return replace(self.request(name, (), key=key), fork=fork)

@@ -1,4 +1,4 @@
-"""A log that is opened behind its high-water file: said, recorded, and gone on with."""
+"""A log that is opened behind its high-water file: reported, recorded, and then used."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class _Log(Protocol):
 
 
 def check_tail(log: _Log) -> None:
-    """Warn and record where a log that is opened to write has lost its newest rows.
+    """Warn and record if a log that is opened for writing has lost its newest rows.
 
-    What goes wrong on the way is logged, and tried again when the log is opened next.
+    Errors are logged, and the next opening of the log tries again.
     """
     file = log.store.high_water
     if file is None or log.store.readonly:
@@ -37,9 +37,9 @@ def check_tail(log: _Log) -> None:
 
 
 def _check(log: _Log, file: HighWaterFile) -> None:
-    reached = file.read()  # before the log, which is never behind it
+    reached = file.read()  # read before the log, which is never behind the file
     if reached is None:
-        logger.warning("%s: nothing vouches for the end of the log: %s", log.store.url, file.lack)
+        logger.warning("%s: the end of the log cannot be verified: %s", log.store.url, file.lack)
     elif (what := reached.missed(log.store.reader)) is not None:
         logger.warning("%s: %s", log.store.url, what)
         _record(log, reached)
@@ -47,7 +47,7 @@ def _check(log: _Log, file: HighWaterFile) -> None:
 
 
 def _record(log: _Log, lost: HighWater) -> None:
-    """Once, however many processes open the log at the same time."""
+    """Recorded once, however many processes open the log at the same time."""
     digest = lost.digest.hex()
     event = TailLost(lost.position, digest, log.store.reader.last_position())
     record(log, event, key=f"tail-lost {lost.position} {digest}")

@@ -25,15 +25,15 @@ def open(
 ) -> Turnlog:
     """Open a log: `sqlite:///chat.db`, `postgresql://…` or `memory:`. A context manager.
 
-    A log that does not exist yet is created. With `readonly` nothing is created or written:
-    raises NoSuchLog where there is none, StorageError for whatever would write. keys: where the
-    key store of a sealed log is, `sqlite:///keys.db` or `postgresql://…`; a new log is sealed with
-    it. Raises StorageError where the log is sealed otherwise, or is not.
+    Creates a missing log. With `readonly` nothing is created or written: raises NoSuchLog for a
+    missing log, StorageError for every write. keys: the key store of a sealed log,
+    `sqlite:///keys.db` or `postgresql://…`; a new log is sealed with it. Raises StorageError if the
+    log is sealed with other keys, or is not sealed.
 
-    witness: where heads of it are kept, a note, a folder or a URL. Raises Rewritten where the log
-    does not go on from there, and so does reading a row that was changed. verifiers: public keys,
-    as `keygen` prints them, one of which must have signed that head; without them it is believed
-    for where it is.
+    witness: where heads of the log are kept: a note, a folder or a URL. Raises Rewritten if the log
+    does not continue from the newest of them; so does reading a row that was changed. verifiers:
+    public keys, as `keygen` prints them, one of which must have signed that head; without them it
+    is trusted because of where it is.
     """
     store = recorder(url, keys=keys, create=not readonly, readonly=readonly)
     try:

@@ -1,4 +1,6 @@
-"""Where the many bytes of a commit go: named for their stream, written once, with its row."""
+"""Where the large values of a commit are stored: named for their stream, written once, with its
+row.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,14 @@ from turnlog.storage.recorder import Recorder, Transaction
 from turnlog.storage.rows import AHEAD, EVERY_CHUNK, AboutChunk, BlobChunk, Genesis
 
 _IN_MEMORY = 1 << 20
-"""Bytes of a file that is being attached; more of them are put aside in a temporary file."""
+"""Bytes of an attached file beyond this are buffered in a temporary file."""
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """What an event of a commit names.
+    """A large value that an event of a commit names.
 
-    open: reads it; None where it is stored already. instead_of: the name it was stored under
-    before its conversation began, if it was.
+    open: reads it; None if it is stored already. instead_of: its former name, from before its
+    conversation began, if it had one.
     """
 
     attachment: Attachment
@@ -37,6 +39,7 @@ class Placed(msgspec.Struct, frozen=True):
     instead_of: bytes | None = None
 
     def write(self, transaction: Transaction) -> None:
+        """Write the value in the transaction, unless it is stored whole."""
         name = bytes.fromhex(self.attachment.name)
         if self.open is not None and not is_whole(transaction, self.attachment):
             with self.open() as file:
@@ -45,13 +48,13 @@ class Placed(msgspec.Struct, frozen=True):
         transaction.drop_chunks(name, AHEAD + 1)
 
     def clean(self, transaction: Transaction) -> None:
-        """Once all of a batch are written, of which another may read what this one replaces."""
+        """Once all of a batch are written, because another may read what this one replaces."""
         if self.instead_of is not None:
             transaction.drop_chunks(self.instead_of, EVERY_CHUNK)
 
 
 class Placing:
-    """transaction: where it is written; None where nothing can be, but by a single statement."""
+    """transaction: for writing; None if only a single statement can write."""
 
     def __init__(self, genesis: Genesis, transaction: Transaction | None) -> None:
         self._genesis = genesis
@@ -66,13 +69,14 @@ class Placing:
         held: bytes | Attachment,
         type: str | None,
     ) -> Attachment:
-        """What stands for bytes in an event; placed: takes what is to be written with its row.
+        """The attachment that replaces bytes in an event; placed: receives what to write with its
+        row.
 
-        owner: of the conversation's stream. user: who talks in it. Raises InvalidEvent for an
-        attachment that the log does not have.
+        owner: of the conversation's stream. user: the person who talks in it. Raises InvalidEvent
+        for an attachment that the log does not have.
         """
         if self._transaction is None:
-            raise LookupError("what stands apart is written in a transaction")
+            raise LookupError("large values are written in a transaction")
         secret = stream_secret(self._genesis.secret, owner)
         try:
             about = conversation, speaker(user)
@@ -87,7 +91,7 @@ class Placing:
     def _found(
         self, secret: bytes, source: Attachment, type: str | None, about: AboutChunk
     ) -> Placed:
-        """Under its name in this stream. Raises Corrupt where it cannot be read."""
+        """The attachment under its name in this stream. Raises Corrupt if it cannot be read."""
         if source.digest is not None:
             known = self._named(secret, source.digest, source, type, about)
             if known.open is None:
@@ -120,7 +124,7 @@ class Placing:
 
 def _missing(conversation: str, held: bytes | Attachment) -> InvalidEvent:
     name = held.name if isinstance(held, Attachment) else "content"
-    why = f"{name} is not in this log, or not whole: attach it first"
+    why = f"{name} is missing or incomplete in this log; attach it first"
     return InvalidEvent(conversation, "attachment", why)
 
 
@@ -132,15 +136,15 @@ def attach(
     file: BinaryIO,
     type: str | None,
 ) -> Attachment:
-    """Store what is left to be read of a file, ahead of the event that will name it.
+    """Store the rest of a file, ahead of the event that will name it.
 
-    The file is put aside first, so that nobody changes what is stored under the name of what it
-    was. In a life that has not begun the name is random, until the first commit copies it. user:
-    who talks in the conversation. Raises InvalidEvent for what is not a binary file.
+    The file is copied first, so that later changes to it do not matter. In a life that has not
+    begun the name is random, until the first commit copies it. user: the person who talks in the
+    conversation. Raises InvalidEvent for an object that is not a binary file.
     """
     _check_file(conversation, file)
     ahead = Ahead(recorder, conversation, life)
-    aside: Any  # what typeshed gives is not a BinaryIO
+    aside: Any  # typeshed's type is not a BinaryIO
     with SpooledTemporaryFile(_IN_MEMORY) as aside:
         copyfileobj(file, aside)
         aside.seek(0)
@@ -160,7 +164,7 @@ def _check_file(conversation: str, file: Any) -> None:
 
 
 class Ahead:
-    """What is attached to a life of a conversation, which perhaps has not begun."""
+    """An attachment to a life of a conversation, which may not have begun."""
 
     def __init__(self, recorder: Recorder, conversation: str, life: int) -> None:
         self._recorder = recorder
@@ -168,14 +172,14 @@ class Ahead:
         self._life = life
 
     def name(self, digest: bytes) -> bytes | None:
-        """Of a content; None where the life has not begun."""
+        """Its name from its content; None if the life has not begun."""
         stream = self._recorder.reader.stream(self._conversation, self._life)
         if stream is None:
             return None
         return attachment_name(stream_secret(self._recorder.genesis.secret, stream.owner), digest)
 
     def opened(self, digest: bytes, attachment: Attachment) -> BinaryIO:
-        """By the name that it has now."""
+        """Find it by its present name."""
         reader, name = self._recorder.reader, self.name(digest)
         if name is not None:
             named = Attachment(name.hex(), attachment.length)
@@ -184,12 +188,12 @@ class Ahead:
 
 
 def _finds(recorder: Recorder, conversation: str) -> bytes:
-    """What an erasure of the conversation finds it by; in a sealed log its key goes."""
+    """Lets an erasure of the conversation find it; in a sealed log its key is destroyed then."""
     return b"" if recorder.keys is not None else lookup_of(recorder.genesis.secret, conversation)
 
 
 def _store(recorder: Recorder, attachment: Attachment, file: BinaryIO, about: AboutChunk) -> None:
-    """In transactions of their own, so that nobody waits long."""
+    """In separate transactions, so that no one waits long."""
     name = bytes.fromhex(attachment.name)
     with recorder.transaction() as transaction:
         if is_whole(transaction, attachment):

@@ -1,4 +1,4 @@
-"""Other processes that share work, whose results come in the order of one process."""
+"""Worker processes that share work; their results come in the order of one process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 AHEAD = 3
-"""Pieces of work, for each process, that are begun before they are asked for."""
+"""Pieces of work, for each process, that are begun before they are needed."""
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -26,9 +26,10 @@ def in_order(
     begin: Callable[..., None] | None = None,
     given: tuple[Any, ...] = (),
 ) -> Iterator[R]:
-    """What becomes of pieces of work, in their order; no more of them are taken than is needed.
+    """The results of pieces of work, in order; takes no more pieces than are needed.
 
-    begin: called in each process before its first piece, with what is given. All are picklable.
+    begin: called in each process before its first piece, with the given arguments. All are
+    picklable.
     """
     rest = iter(pieces)
     context = multiprocessing.get_context("spawn")
@@ -47,7 +48,7 @@ def in_order(
 
 
 def _begin(begin: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
-    """Ctrl-C is for the process that gave the work; whatever ends that one, ends these."""
+    """Ctrl-C is left to the parent process; when that ends, the workers end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if begin is not None:

@@ -1,4 +1,4 @@
-"""Which conversations are meant: filters on where they stand, and search in what was said."""
+"""Selecting conversations: by conditions, and by search."""
 
 from __future__ import annotations
 
@@ -27,11 +27,10 @@ def matching(
     newest: bool = False,
     before: int | None = None,
 ) -> Iterator[tuple[LiveHead, State]]:
-    """The conversations that are meant, all of them without a filter, in order of id.
+    """The selected conversations, all by default, in order of id.
 
-    search: as `turnlog.engine.search` has it. newest: the one that was recorded in last first, of
-    those whose newest row is below the position `before`. Raises FormatError for what is not a term
-    or no text.
+    search: as `turnlog.engine.search` reads it. newest: the most recently recorded first, of those
+    whose newest row is below the position `before`. Raises FormatError for an invalid term or text.
     """
     holds = Condition(log, where)
     among = found(log, search) if search else iter
@@ -41,7 +40,7 @@ def matching(
 
 
 def _events(log: Turnlog, id: str) -> Iterator[Event]:
-    """Nothing of a conversation that was deleted meanwhile."""
+    """Skips a conversation that was deleted meanwhile."""
     with suppress(UnknownConversation):
         yield from log.conversation(id).events()
 
@@ -49,8 +48,7 @@ def _events(log: Turnlog, id: str) -> Iterator[Event]:
 def summary(head: LiveHead, state: State) -> dict[str, Any]:
     """A conversation's line in a list.
 
-    In that of a fork `shared` says how many of its turns and events come from its origin, and
-    `trial` that it was made to try something.
+    For a fork, `shared` counts the turns and events of its origin, and `trial` marks an experiment.
     """
     line = state.lineage
     shared = {"shared": {"turns": line.turns, "events": line.shared}} if line.origin else {}
@@ -69,7 +67,7 @@ def summary(head: LiveHead, state: State) -> dict[str, Any]:
 
 
 def standing(conversation: str, checkout: Recorded) -> dict[str, Any]:
-    """Where a conversation stands after a checkout, and which event it went on from, if it did."""
+    """Where a conversation is after a checkout, and which event it continued from, if any."""
     state = checkout.state
     return {
         "conversation": conversation,

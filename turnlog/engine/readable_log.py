@@ -1,4 +1,4 @@
-"""Reading a log: where conversations stand, what was recorded in them, read models."""
+"""Reading a log: states of conversations, their events, read models."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from turnlog.storage.lookups import key_lookup
 from turnlog.storage.reader import Reader
 
 Choice = Callable[[Iterator[LiveHead]], Iterator[LiveHead]]
-"""Gives some of the heads, in the same order."""
+"""Selects some of the heads, in the same order."""
 
 
 class ReadableLog(ConversationApplication):
-    """What is read from a log: conversations as they stand or stood, and the read models."""
+    """The readable part of a log: conversations now or earlier, and the read models."""
 
     def conversation(
         self,
@@ -48,17 +48,16 @@ class ReadableLog(ConversationApplication):
         deleted: bool = False,
         life: int | None = None,
     ) -> Conversation:
-        """A conversation now, or as it was after a turn, an event, at a time or a version.
+        """A conversation now, or after a turn, an event, at a time or after a version.
 
-        time: UTC seconds, held against the events' own timestamps. deleted: whether a deleted one
-        is wanted too, whose state is then that of its deletion. life: an earlier one of a
-        conversation that began anew after a deletion, counting from 1; None for the newest.
+        time: UTC seconds, compared with the events' own timestamps. deleted: include a deleted one,
+        in the state of its deletion. life: an earlier life, counting from 1; None for the newest.
 
-        What it reads later, it reads of the same life. Unless a deleted one is wanted, reading
-        raises UnknownConversation from the moment on when that life is deleted.
+        Later reads stay in the same life. Unless `deleted` is set, they raise UnknownConversation
+        once that life is deleted.
         """
         if sum(moment is not None for moment in (turn, event, time, version)) > 1:
-            raise OutOfRange(id, "give one of turn, event, time and version")
+            raise OutOfRange(id, "pass only one of turn, event, time and version")
         check_numbers(id, turn=turn, event=event, version=version, life=life)
         check_seconds(id, "time", time)
         head, newest = self._head(id, deleted=deleted)
@@ -84,7 +83,7 @@ class ReadableLog(ConversationApplication):
         return list(self.conversation(id).recorded(after))
 
     def history(self, id: str, life: int | None = None) -> StoredHistory:
-        """What was recorded in one life, deleted or not, as it was recorded; None: the newest."""
+        """The unredacted events of one life, deleted or not; None: the newest life."""
         check_known(id)
         check_numbers(id, life=life)
         head = self.current.head(self.store.reader, id)
@@ -95,7 +94,7 @@ class ReadableLog(ConversationApplication):
         return StoredHistory(StreamRows(self.store.reader, self.current, id, number, life or 1))
 
     def past(self, head: LiveHead) -> StoredHistory:
-        """That of the life that a head belongs to.
+        """The history of the life that a head belongs to.
 
         Reading it raises UnknownConversation once that life is deleted.
         """
@@ -106,8 +105,8 @@ class ReadableLog(ConversationApplication):
         return StoredHistory(StreamRows.of(self.store.reader, self.current, head))
 
     def ids(self, *, trials: bool = True) -> Iterator[str]:
-        """Every conversation that is neither deleted nor restricted, in order of id; trials: with
-        forks made to try something.
+        """Every conversation that is neither deleted nor restricted, in order of id; trials:
+        include trial forks.
         """
         found = self.heads()
         return (head.conversation for head, state in found if trials or not state.lineage.trial)
@@ -115,10 +114,10 @@ class ReadableLog(ConversationApplication):
     def heads(
         self, *, newest: bool = False, before: int | None = None, among: Choice = iter
     ) -> Iterator[tuple[LiveHead, State]]:
-        """Where each conversation stands that is not deleted or restricted, in order of id.
+        """The head of each conversation that is neither deleted nor restricted, in order of id.
 
-        newest: the one that was recorded in last first, of those whose newest row is below the
-        position `before`. among: chooses some of them.
+        newest: the most recently recorded first, of those whose newest row is below the position
+        `before`. among: selects some of them.
         """
         for head in among(self._open_heads(newest=newest, before=before)):
             yield head, self._shown(head)
@@ -134,7 +133,7 @@ class ReadableLog(ConversationApplication):
         return (head for head in found if is_conversation(head.conversation))
 
     def keyed(self, id: str, key: str) -> Commit | None:
-        """The commit of an idempotency key that was given in the newest life."""
+        """The commit with an idempotency key in the newest life."""
         reader = self.store.reader
         possible = is_id(id) and is_text(key)
         if not possible or (head := self.current.head(reader, id)) is None:
@@ -147,9 +146,9 @@ class ReadableLog(ConversationApplication):
         return next(iter(shown_commits(reader, self.current, rows)), None)
 
     def view(self, name: str) -> StoredView:
-        """A read model's entries, with everything recorded so far folded in.
+        """A read model's entries, up to date with the log.
 
-        Raises OutOfRange where there is none of that name.
+        Raises OutOfRange for an unknown name.
         """
         if not isinstance(name, str) or (projection := PROJECTIONS.get(name)) is None:
             known = ", ".join(sorted(PROJECTIONS))
@@ -162,9 +161,9 @@ class ReadableLog(ConversationApplication):
     def head(
         self, id: str, *, deleted: bool = False, restricted: bool = False
     ) -> tuple[LiveHead, State]:
-        """Where a conversation stands. Raises UnknownConversation where there is none.
+        """The newest head of a conversation. Raises UnknownConversation.
 
-        deleted, restricted: whether one that is deleted, or only kept, is wanted too.
+        deleted, restricted: include a deleted or a restricted one.
         """
         head, _ = self._head(id, deleted=deleted, restricted=restricted)
         return head, self._shown(head)
@@ -172,7 +171,7 @@ class ReadableLog(ConversationApplication):
     def _head(
         self, id: str, *, deleted: bool = False, restricted: bool = False
     ) -> tuple[LiveHead, State]:
-        """The same as the fold has it."""
+        """The same as the fold computes it."""
         head = self.current.head(self.store.reader, id) if is_id(id) else None
         if head is None or (head.state.deleted and not deleted):
             raise UnknownConversation(id)
@@ -181,13 +180,13 @@ class ReadableLog(ConversationApplication):
         return head, head.state
 
     def _shown(self, head: LiveHead) -> State:
-        """A head's state without what was redacted."""
+        """A head's state without redacted values."""
         if not head.state.redacted:
             return head.state
         return self._history(head).redactions().state(head.event)
 
     def _past_life(self, id: str, life: int, *, deleted: bool) -> tuple[LiveHead, State]:
-        """Where a life ended that was followed by another: with its deletion."""
+        """The end of a life that was followed by another: its deletion."""
         stream = self.store.reader.stream(id, life)
         if stream is None or not deleted:
             raise UnknownConversation(id)
@@ -206,7 +205,7 @@ class ReadableLog(ConversationApplication):
                 yield next(each for each in newest if isinstance(each.event, ConversationDeleted))
 
     def end(self, id: str) -> tuple[int, int]:
-        """The log's last position, then the number of the conversation's last event."""
+        """The log's last position, and the number of the conversation's last event."""
         check_known(id)
         position = self.store.reader.last_position()
         head = self.current.head(self.store.reader, id)
@@ -220,9 +219,9 @@ class ReadableLog(ConversationApplication):
         return True
 
     def open_attachment(self, attachment: Attachment) -> BinaryIO:
-        """A binary file that reads what an event names, of whatever conversation.
+        """A binary file with an attachment's content, for any conversation.
 
-        Raises Corrupt where it is not there whole.
+        Raises Corrupt if it is incomplete.
         """
         bound = attachment.is_bound
         return attachment.open() if bound else opened(self.store.reader, attachment)
@@ -235,7 +234,7 @@ def _state_at(
     time: float | None,
     version: int | None,
 ) -> State | None:
-    """At the one moment that is given; None where none is."""
+    """At the one given moment; None if none is given."""
     if turn is not None:
         return history.state_after_turn(turn)
     if event is not None:
@@ -246,9 +245,9 @@ def _state_at(
 
 
 class _LivingRows(StreamRows):
-    """Rows of a life, for as long as it is neither deleted nor restricted.
+    """Rows of a life, as long as it is neither deleted nor restricted.
 
-    Reading raises UnknownConversation once it is, whether or not the conversation has begun anew.
+    Afterwards reading raises UnknownConversation, even if the id has begun again.
     """
 
     def __init__(self, reader: Reader, heads: Heads, head: LiveHead) -> None:

@@ -1,4 +1,4 @@
-"""Files become dialogues, in this process or in several, in the same order."""
+"""Turns files into dialogues, in this process or in several, in the same order."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from turnlog.serializers.shared.document import DocumentCodec
 from turnlog.serializers.shared.json_stream import Element
 
 PIECE_BYTES = 250_000
-"""Of a file that a process is given together, unless one conversation alone has more."""
+"""How much of a file one piece of work has, unless a single conversation has more."""
 
 Item = Dialogue | FormatError
 Cut = Element | FormatError
 
 
 class FoundFile(NamedTuple):
-    """A file, and the codec that reads it, if there is one."""
+    """A file, and its codec, if there is one."""
 
     path: Path
     reader: Codec | None
@@ -31,7 +31,7 @@ class FoundFile(NamedTuple):
 
 
 class FilePiece(NamedTuple):
-    """Conversations of a file, by its number; error: why nothing after them can be read."""
+    """Conversations of a file, with their numbers; error: why nothing after them can be read."""
 
     number: int
     path: Path
@@ -41,7 +41,7 @@ class FilePiece(NamedTuple):
 
 
 class ReadPiece(NamedTuple):
-    """What was read of a piece."""
+    """The result of reading a piece."""
 
     number: int
     items: list[Item]
@@ -49,9 +49,10 @@ class ReadPiece(NamedTuple):
 
 
 def read(files: Iterable[FoundFile], jobs: int) -> Iterator[tuple[FoundFile, Iterator[Item]]]:
-    """Each file with its conversations, as the codec's `read` has them.
+    """Each file with its conversations, as the codec's `read` yields them.
 
-    With several jobs, other processes read what is cut into JSON documents, a few megabytes ahead.
+    With several jobs, other processes read files that can be split into JSON documents, a few
+    megabytes ahead.
     """
     if jobs == 1:
         yield from ((file, _alone(file)) for file in files)
@@ -76,7 +77,7 @@ def _items(pieces: Iterable[ReadPiece]) -> Iterator[Item]:
 
 
 def _cut(number: int, file: FoundFile) -> Iterator[FilePiece]:
-    """One piece at least; with nothing in it where the file is not read apart."""
+    """At least one piece; an empty one for a file that is not split."""
     if not isinstance(reader := file.reader, DocumentCodec):
         yield FilePiece(number, file.path, None, [])
         return

@@ -1,4 +1,4 @@
-"""What a conversation takes, beyond what its events say of themselves."""
+"""What a conversation accepts, beyond what its events require by themselves."""
 
 from __future__ import annotations
 
@@ -30,13 +30,15 @@ OF_THE_LOG = (
     RetentionRulesSet,
     ErasureRecorded, ErasureFinished, ContentErased, HoldPlaced, HoldReleased, LogVacuumed,
 )  # fmt: skip
-"""What the log records of itself, in a stream of its own, or in the forks of what is deleted."""
+"""Events that the log records about itself, in its own stream or in the forks of a deleted
+origin.
+"""
 
 _LOOKED_AT = frozenset({*OF_THE_LOG, ConversationDeleted})
 
 
 def check_recordable(conversation: str, state: State, events: Sequence[Event]) -> None:
-    """Raise InvalidEvent for events that say what cannot have happened there.
+    """Raise InvalidEvent for events that cannot have happened there.
 
     state: the conversation's before them.
     """
@@ -45,7 +47,7 @@ def check_recordable(conversation: str, state: State, events: Sequence[Event]) -
     for number, event in enumerate(events, 1):
         kind = type(event).__name__
         if isinstance(event, OF_THE_LOG) and is_conversation(conversation):
-            raise InvalidEvent(conversation, kind, "is recorded by the log alone, of itself")
+            raise InvalidEvent(conversation, kind, "can be recorded only by the log itself")
         if isinstance(event, ConversationDeleted):
             if state.event == 0 and number == 1:
                 raise InvalidEvent(conversation, kind, "does not exist, so it cannot be deleted")

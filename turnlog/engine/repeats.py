@@ -1,4 +1,4 @@
-"""User's messages that are given again, and what comes with them (ADR 17)."""
+"""User messages that are sent again, and the events that come with them (ADR 17)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from turnlog.errors import Corrupt
 
 
 def without_repeats(events: Sequence[Event], known: Collection[str] = ()) -> list[Event]:
-    """Events without the user's messages that are known, or that stand among them before."""
+    """Events without the known user messages, and without those recorded with them before."""
     seen, left = set(known), []
     for event in events:
         if isinstance(event, UserUttered) and event.message_id is not None:
@@ -34,9 +34,9 @@ def without_repeats(events: Sequence[Event], known: Collection[str] = ()) -> lis
 
 
 def is_retry(commit: Commit, given: Sequence[Event], history: History, contents: Contents) -> bool:
-    """Whether events, decided again where a commit was, make that commit.
+    """Whether events, decided again at the commit's place, give that commit.
 
-    Their times do not count: who sends again may note a new one. history: the commit's.
+    Their times are ignored, because a repeated message may have a new one. history: the commit's.
     """
     before = history.state(commit.first_event - 1)
     past = GrowingHistory(history, before, ())
@@ -48,9 +48,9 @@ def is_retry(commit: Commit, given: Sequence[Event], history: History, contents:
 
 
 def rest_key(secret: bytes, conversation: str, given: Sequence[Event], contents: Contents) -> str:
-    """The key under which what came with known messages is recorded once.
+    """The key under which the events with known messages are recorded once.
 
-    Of a user's message its id alone counts; what it says was recorded with it.
+    Only the id of a user's message counts; its content was recorded with it.
     """
     said = [
         event.message_id or ""
@@ -63,14 +63,14 @@ def rest_key(secret: bytes, conversation: str, given: Sequence[Event], contents:
 
 
 def _comparable(events: Iterable[Event], contents: Contents) -> list[Event]:
-    """Events without their times, and with a digest for what stands apart."""
+    """Events without their times, and with a digest for large values."""
 
     def put(held: bytes | Attachment, type: str | None) -> Attachment:
         if isinstance(held, bytes):
             return Attachment(sha256(held).hexdigest(), len(held), type)
         try:
             digest = (held if held.is_bound else contents.bound(held)).sha256()
-        except Corrupt:  # one that is not there, which recording it says
+        except Corrupt:  # a missing one is reported when it is recorded
             return held
         return Attachment(digest.hex(), held.length, type)
 

@@ -1,4 +1,4 @@
-"""What a writer is asked for, and what became of it."""
+"""Requests to a writer, and their outcomes."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from turnlog.engine.forking import Fork
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a command asks to record, and what it has to say to whoever gave it."""
+    """The events that a command asks to record, and its result for the caller."""
 
     events: Iterable[Event]
     result: Any = None
 
 
 Command = Callable[[State, Past], Iterable[Event] | Answer]
-"""Asks for events, given where the conversation stands when its turn to write has come.
+"""Asks for events, given the state of the conversation at the time of writing.
 
-Called again where that turns out to be outdated, so it reads and answers, and does nothing else.
+It is called again if that state was outdated, so it only reads and answers.
 """
 
 
 class Recorded(msgspec.Struct):
-    """What was recorded: the commits, oldest first; `new` is False where all of it was known.
+    """What was recorded: the commits, oldest first; `new` is False if all of it was known.
 
-    commits: where it was known, those that hold it; none of an earlier life. state: as the fold
-    has it, from which the next decision is made. result: what the command answered, as it stood
-    when it was last called; None where the key was known. repeated: ids of the user's messages
-    that were known and are not recorded again.
+    commits: for a known request, those recorded before; none of an earlier life. state: as the fold
+    computes it, for the next decision. result: the command's answer, from its last call; None if
+    the key was known. repeated: the ids of user messages that were known and are not recorded
+    again.
     """
 
     commits: list[Commit]
@@ -46,11 +46,12 @@ class Recorded(msgspec.Struct):
 
     @property
     def events(self) -> list[Event]:
+        """The events of the commits, oldest first."""
         return [event for commit in self.commits for event in commit.events]
 
 
 class CommitPart(NamedTuple):
-    """The events of one commit, when they were recorded and their idempotency key."""
+    """The events of one commit, their time of recording and their idempotency key."""
 
     events: Sequence[Event]
     recorded: float
@@ -58,13 +59,13 @@ class CommitPart(NamedTuple):
 
 
 class Request(msgspec.Struct):
-    """One conversation's command, recorded in one commit unless it is cut.
+    """One conversation's command, recorded in one commit unless it is split.
 
-    now: as in `decide`. split: at most that many events a commit. staged: the commits that it
-    asks for were decided before, and are stored as they were cut then. revives: whether a deleted
-    conversation may begin a new life by it. fork: where the conversation is to begin as one.
-    given: the events that the command asks for, where each user's message is recorded once;
-    messages: by these ids. outcome: None until it was tried.
+    now: as in `decide`. split: the most events in a commit. staged: its commits were decided
+    before, and are stored as they are. revives: whether it may begin a new life of a deleted
+    conversation. fork: where the conversation begins, if as a fork. given: the events that the
+    command asks for, of which each user message is recorded once; messages: by these ids. outcome:
+    None until it was tried.
     """
 
     conversation: str
@@ -89,7 +90,7 @@ class Request(msgspec.Struct):
 
     @property
     def repeat_keys(self) -> Iterator[RepeatKey]:
-        """What may be known of it."""
+        """The keys and message ids that may be known."""
         yield from map(RepeatKey, self.keys)
         yield from (RepeatKey(id, is_message=True) for id in self.messages)
 
@@ -98,7 +99,7 @@ class Request(msgspec.Struct):
         return bool(self.staged) or len(events) > (self.split or len(events))
 
     def parts(self, events: Sequence[Event]) -> Iterator[CommitPart]:
-        """Where it is cut: what each commit holds. The first of even parts has the key."""
+        """The events of each commit. The first of equal parts has the key."""
         if self.staged:
             rest = iter(events)
             for commit in self.staged:
@@ -112,7 +113,7 @@ class Request(msgspec.Struct):
             yield CommitPart(events[start : start + size], self.recorded, key)
 
     def result(self) -> Recorded:
-        """What was recorded, once it was tried; raises what was in the way."""
+        """What was recorded; raises the error of a failed request."""
         assert self.outcome is not None, "the request waits for a flush"
         if isinstance(self.outcome, BaseException):
             raise self.outcome

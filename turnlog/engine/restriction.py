@@ -1,4 +1,4 @@
-"""Keeping conversations and doing nothing else with them (GDPR, Article 18)."""
+"""Restricting conversations: they are kept but not used (GDPR, Article 18)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from turnlog.storage.lookups import commitment_of
 
 
 def restrict(log: Any, id: str | None, person: str | None, event: Event) -> list[str]:
-    """Record a restriction, or its end, in a conversation or in all of a person's; which they are.
+    """Record a restriction, or its end, for a conversation or all of a person's; returns their ids.
 
-    A restriction reaches the forks, which show the past that they share; each ends by its own id.
-
-    Raises UnknownConversation or UnknownPerson where there are none, InvalidEvent for a
-    conversation that is so already.
+    A restriction covers the forks, which show the past that they share; each ends by its own id.
+    Raises UnknownConversation or UnknownPerson, and InvalidEvent if nothing would change.
     """
     wanted = isinstance(event, ProcessingRestricted)
     ids = [id] if id is not None else _of(log, person or "")
@@ -43,7 +41,7 @@ def _of(log: Any, person: str) -> Iterator[str]:
 
 
 def _open_forks(log: Any, ids: Iterable[str]) -> Iterator[str]:
-    log.current.catch_up()  # forks are found in a table that lags behind
+    log.current.catch_up()  # the table of keys, which lists forks, lags behind
     reader = log.store.reader
     for id in ids:
         for fork in forks_of(reader, log.head(id)[0].stream):

@@ -1,4 +1,4 @@
-"""A log that is sealed from its first row on says which key store it needs."""
+"""A log that is sealed from its first row records which key store it needs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class _Log(Protocol):
 
 
 def name_key_store(log: _Log) -> None:
-    """Record it where the log is empty. Raises StorageError where another process was faster, and
-    did not use the same.
+    """Record the key store in an empty log. Raises StorageError if another process was faster with
+    a different one.
     """
     keys = log.store.keys
     if keys is None or log.store.readonly or log.store.reader.last_position():

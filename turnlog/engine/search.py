@@ -19,16 +19,16 @@ _AT_ONCE = 500
 _NAMED = re.compile(r'(?:^|,)\s*(slot|kind):(?=\S)("[^"]*"|[^,]*)')
 
 Wanted = Callable[[str, Sequence[Page]], bool]
-"""Whether a conversation of that id with these pages is meant."""
+"""Whether a conversation with this id and these pages matches."""
 
 
 def search(log: Turnlog, text: str) -> Choice:
-    """Chooses the conversations that have everything that is searched for.
+    """Selects the conversations that match every part of a search.
 
-    A text is a part of the id, of what was said, or of a slot that was set, in any case of letters;
-    `slot:NAME=VALUE` and `slot:NAME` ask for a slot that had that value, or any, and `kind:TYPE`
-    for an event of a type, or for `error`. What is redacted is not found. Raises FormatError for
-    what is not a text, and for another kind.
+    A text is a part of the id, of a message, or of a slot, ignoring case; `slot:NAME=VALUE` and
+    `slot:NAME` match a slot that had that value, or any, and `kind:TYPE` an event of a type, or a
+    failure for `error`. Redacted words are not found. Raises FormatError for a value that is not a
+    text, and for an unknown kind.
     """
     terms, view = _terms(text), log.view(SearchProjection.name)
 

@@ -1,4 +1,6 @@
-"""Which of several conversations holds a past that forks share, so that it counts once (ADR 15)."""
+"""Which of several conversations counts a past that forks share, so that it counts once
+(ADR 15).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from turnlog.projections.stream_rows import StreamRows
 
 
 class HeldPast(NamedTuple):
-    """How many of a conversation's first events another one holds, and which."""
+    """How many of a conversation's first events another one counts, and which one."""
 
     events: int = 0
     holder: str | None = None
@@ -24,10 +26,10 @@ NOTHING = HeldPast()
 
 
 class SharedPasts:
-    """Asked for one conversation after the other, of those that count.
+    """Asked about one conversation after the other, of those that count.
 
-    The origin holds what its forks share, if it counts; else the first fork that is asked for.
-    counts: whether a conversation is one of them.
+    The origin counts what its forks share, if it counts itself; otherwise the first fork does.
+    counts: whether a conversation counts.
     """
 
     def __init__(self, log: Turnlog, counts: Callable[[LiveHead, State], bool]) -> None:
@@ -37,7 +39,7 @@ class SharedPasts:
         self._held: dict[int, HeldPast] = {}
 
     def of(self, head: LiveHead, state: State) -> HeldPast:
-        """What others hold of one that counts."""
+        """The part of a conversation that others count."""
         line = state.lineage
         if line.origin is None:
             return NOTHING
@@ -58,7 +60,7 @@ class SharedPasts:
         return NOTHING
 
     def _line(self, head: LiveHead) -> Iterator[StreamRows]:
-        """What it goes on from, the nearest first."""
+        """The conversations that it continues from, the nearest first."""
         rows = StreamRows.of(self._log.store.reader, self._log.current, head).origin
         while rows is not None:
             yield rows

@@ -1,4 +1,4 @@
-"""What the log keeps of itself, in a stream of its own: recorded, and found from its end."""
+"""The log's records about itself, in its own stream: written, and found from its end."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ROWS_AT_ONCE = 16
 
 
 def record(log: Any, *events: Event, key: str | None = None) -> None:
-    """Events in one commit; with a key once, however many processes try."""
+    """Events in one commit; with a key only once, however many processes try."""
     now = log.clock()
     log.writer.perform(Request(UPKEEP, lambda state, past: events, now, now, key))
 
 
 def newest_first(reader: Reader, kinds: Sequence[type[Event]]) -> Iterator[RecordedEvent]:
-    """The events of these types; only rows that say in clear that they hold one are decoded."""
+    """The events of these types; decodes only rows whose skeleton names one of them."""
     tags = frozenset(TAGS[kind] for kind in kinds)
     stream, before = reader.stream(UPKEEP), 2**62
     while stream and (rows := reader.rows_newest_first(stream.stream, before, _ROWS_AT_ONCE)):

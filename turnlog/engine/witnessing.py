@@ -1,4 +1,4 @@
-"""A log held against the head that somebody else keeps of it."""
+"""Compares a log with the head that someone else keeps of it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from turnlog.storage.recorder import Recorder
 
 
 def witnessed(recorder: Recorder, place: str, verifiers: Sequence[str]) -> Recorder:
-    """The recorder, which reads what the newest head at a place was signed of.
+    """A recorder that checks each row it reads against the newest head at a place.
 
-    Raises Rewritten where the log is another one, ProofError where no head of it is kept there and
-    it is not empty.
+    Raises Rewritten if the log is a different one, ProofError if the place has no head of a log
+    that is not empty.
     """
     origin = origin_of(log_id_in(recorder.genesis.skeleton))
     note = kept(place, origin)
     if note is None:
         if recorder.reader.last_position():
             what = f"no head is kept there of the log {origin}"
-            raise ProofError(f"{place}: {what}: `turnlog head` signs the first")
+            raise ProofError(f"{place}: {what}; sign the first with `turnlog head`")
         return recorder
     try:
         head, time = _head(note, [Verifier.parse(text) for text in verifiers])
@@ -40,7 +40,7 @@ def witnessed(recorder: Recorder, place: str, verifiers: Sequence[str]) -> Recor
 
 
 def _head(note: Note, verifiers: Sequence[Verifier]) -> tuple[LogCheckpoint, int | None]:
-    """What was signed, and when, where a witness's key is among those given."""
+    """The signed head, and its time, if a witness's key is among the given ones."""
     if not verifiers:
         return LogCheckpoint.parse(note.text), None
     signed = checked(note, verifiers)

@@ -1,6 +1,6 @@
-"""The one writer: whatever is waiting is decided and committed in one transaction.
+"""The one writer: decides and commits everything that waits in one transaction.
 
-A thread that wants to write puts its request into the queue and takes the lock; whoever holds it
+A thread that writes puts its request into the queue and takes the lock; the holder of the lock
 commits everything that waits (group commit). A request is answered only after COMMIT.
 """
 
@@ -25,11 +25,11 @@ from turnlog.storage.rows import Random
 logger = logging.getLogger(__name__)
 
 BATCH_REQUESTS = 256
-"""Requests that share a transaction at most."""
+"""The most requests that share a transaction."""
 
 
 class Writer:
-    """Decides and commits requests, several conversations and threads at once."""
+    """Decides and commits requests of several conversations and threads together."""
 
     def __init__(self, recorder: Recorder, heads: Heads, random: Random = os.urandom) -> None:
         self._recorder = recorder
@@ -37,7 +37,7 @@ class Writer:
         self._random = random
         self._lock = threading.Lock()
         self._waiting: deque[Request] = deque()
-        self._believes = False  # others wrote nothing in between, when it was last looked
+        self._believes = False  # no other process wrote, when it last looked
         self._wrote = False
 
     def submit(self, request: Request) -> None:
@@ -55,7 +55,7 @@ class Writer:
         return request.result()
 
     def flush(self) -> None:
-        """Commit all that is waiting now."""
+        """Commit everything that is waiting now."""
         self._recorder.check_process()
         with self._lock:
             while self._waiting:
@@ -69,7 +69,7 @@ class Writer:
                 for request in requests:
                     self._commit([request])
                 return
-            if isinstance(error, Unavailable):  # whoever waited behind it has waited long enough
+            if isinstance(error, Unavailable):  # the requests behind it have waited long enough
                 requests += self._taken(len(self._waiting))
             for request in requests:
                 request.outcome = error
@@ -88,14 +88,14 @@ class Writer:
                 self._catch_up()
 
     def _catch_up(self) -> None:
-        """Outside the commit: tables that stay behind cost speed, never data."""
+        """Outside the commit: derived tables that lag behind cost speed, never data."""
         try:
             self._heads.catch_up()
         except StorageError:
-            logger.exception("the derived tables stay behind; they will be tried again")
+            logger.exception("cannot update the derived tables; trying again later")
 
     def close(self) -> None:
-        """Leave nothing behind for whoever opens the log next."""
+        """Update everything that the next opening of the log would have to."""
         with self._lock:
             if self._wrote:
                 self._wrote = False
@@ -106,8 +106,10 @@ class Writer:
         return [waiting.popleft() for _ in range(min(count, len(waiting)))]
 
     def _committed(self, requests: Sequence[Request]) -> Batch:
-        """First as if nobody else wrote and no key were known: the tables refuse it if not."""
-        if self._believes and self._heads.position:  # an empty log may be filled by a restore
+        """First assumes that no other process wrote and no key is known: the tables refuse it if
+        not.
+        """
+        if self._believes and self._heads.position:  # a restore may fill an empty log
             try:
                 return self._believed(requests)
             except Unavailable:
@@ -123,10 +125,10 @@ class Writer:
             raise Corrupt(f"conversation {names}: head and rows do not agree: {error}") from error
 
     def _believed(self, requests: Sequence[Request]) -> Batch:
-        """Decide on what the heads know, then append: one statement, where that is enough."""
+        """Decide with the known heads, then append, with one statement if possible."""
         batch = Batch(self._heads, None, self._random)
         if self._heads.outdated:
-            raise LookupError("keys were destroyed since the heads were read")
+            raise LookupError("keys were destroyed after the heads were read")
         batch.read(requests)
         batch.decide(requests)
         if (made := batch.appending).rows:
@@ -134,7 +136,7 @@ class Writer:
         return batch
 
     def _looked(self, requests: Sequence[Request]) -> Batch:
-        """Look what others wrote, decide and append while nobody else can."""
+        """Read what others wrote, decide and append while no one else can."""
         heads = self._heads
         with self._recorder.transaction() as transaction:
             before, kept = heads.position, heads.kept(request.conversation for request in requests)
@@ -149,7 +151,7 @@ class Writer:
 
 
 def _is_of_one(error: BaseException) -> bool:
-    """Whether it is one of the requests that fails, and not the log."""
+    """Whether the failure is a request's, not the log's."""
     if isinstance(error, StorageError):
         return isinstance(error, Corrupt)
     return isinstance(error, Exception)

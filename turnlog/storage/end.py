@@ -18,5 +18,5 @@ class End:
         if self._file is None:
             return None
         if self._reached is None:
-            return f"nothing vouches for the end of the log: {self._file.lack}"
+            return f"the end of the log cannot be verified: {self._file.lack}"
         return self._reached.missed(reader)

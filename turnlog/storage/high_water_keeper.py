@@ -108,7 +108,7 @@ class HighWaterKeeper:
 
     def _warn(self, error: Exception) -> None:
         if not self._warned:
-            logger.warning("nothing vouches for the end of the log: %s", error)
+            logger.warning("the end of the log cannot be verified: %s", error)
         self._warned = True
 
     def close(self, log: Writing) -> None:

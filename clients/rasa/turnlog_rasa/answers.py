@@ -15,7 +15,7 @@ class Refused(ValueError):
 
 class NotTaken(ConnectionError):
     """Somebody answered, and the request was not carried out: a wrong token, a proxy's limit, a
-    conversation that takes no more events. What was to be sent waits."""
+    conversation that accepts no more events. What was to be sent waits."""
 
 
 class NotFound(NotTaken):

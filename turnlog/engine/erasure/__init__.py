@@ -1,1 +1,1 @@
-"""Erasing people, conversations and events for good, without a key store (ADR 20)."""
+"""Erases people, conversations and events permanently, with or without keys (ADR 20)."""

@@ -1,4 +1,4 @@
-"""Keys that go with an erasure, of a log that is sealed, and that stay gone (ADR 19)."""
+"""Keys that an erasure destroys in a sealed log, and that stay destroyed (ADR 19)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _ROWS_AT_ONCE = 500
 
 
 def subjects_of(log: Any, plan: ErasurePlan) -> tuple[bytes, ...]:
-    """Those whose keys an erasure destroys; none where the log is not sealed.
+    """The subjects whose keys an erasure destroys; none in an unsealed log.
 
-    What a hold keeps stays, and of a conversation that others are in, what it is itself.
+    Keys under a hold stay, as does the own key of a conversation with other people.
     """
-    if log.keys is None or plan.of == "event":  # a key is not that of one event
+    if log.keys is None or plan.of == "event":  # an event has no key of its own
         return ()
     found, kept = set[bytes](), set[bytes]()
     for conversation in plan.whole:
@@ -51,10 +51,10 @@ def _shared(log: Any, plan: ErasurePlan) -> Iterator[str]:
 
 @contextmanager
 def destroyed(log: Any, subjects: Sequence[bytes], whole: Sequence[str]) -> Iterator[None]:
-    """What is written within, or by another process from now on, is not sealed under their keys.
+    """New events, from any process, are not sealed under their keys from here on.
 
-    They are destroyed in the end. whole: conversations that go; what is derived of them just before
-    they do is sealed under other keys, which go too.
+    The keys are destroyed at the end. whole: conversations to be erased; data derived from them
+    until then is sealed under other keys, which are destroyed too.
     """
     if not subjects or log.keys is None:
         yield
@@ -66,24 +66,24 @@ def destroyed(log: Any, subjects: Sequence[bytes], whole: Sequence[str]) -> Iter
 
 
 def destroy_again(log: Any) -> None:
-    """What the log says is erased is destroyed once more, in a key store that was put back.
+    """Destroy again, in a restored key store, the keys of everything that the log says is erased.
 
-    What goes wrong on the way is logged, and tried again when the log is opened next.
+    Errors are logged, and the next opening of the log tries again.
     """
     reader = log.store.beneath.reader
     try:
-        under_way = unfinished(reader).open  # whose keys are needed until it is done
+        under_way = unfinished(reader).open  # their keys are needed until it is done
         kept = under_way.event.subjects if under_way else ()
         gone = [subject for subject in _erased(reader) if subject not in kept]
         if back := log.keys.not_destroyed(gone):
-            logger.warning("%s: keys of what was erased are there again", log.keys.url)
+            logger.warning("%s: the key store has keys of erased content again", log.keys.url)
             log.keys.destroy(back)
     except StorageError as error:
-        logger.warning("%s: keys cannot be destroyed: %s", log.keys.url, error)
+        logger.warning("%s: cannot destroy keys: %s", log.keys.url, error)
 
 
 def _erased(reader: Reader) -> Iterator[bytes]:
-    """All subjects of erasures that are recorded; their records are in clear."""
+    """All subjects of recorded erasures; these records are not sealed."""
     stream, after = reader.stream(UPKEEP), 0
     while stream and (rows := reader.rows(stream.stream, after, None, _ROWS_AT_ONCE)):
         for row in rows:

@@ -1,4 +1,4 @@
-"""What is asked for when something is to be erased."""
+"""The entry points of an erasure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def erase(
     log: Any, id: str | None, person: str | None, event: int | None, reason: str, actor: str,
     vacuum: str, progress: Progress,
 ) -> Erased:  # fmt: skip
-    """Raises OutOfRange unless it is one thing."""
+    """Raises OutOfRange unless exactly one thing is named."""
     if vacuum not in HOW:
-        raise OutOfRange(None, f"vacuum is one of {', '.join(HOW)}, not {vacuum!r:.40}")
+        raise OutOfRange(None, f"vacuum: {vacuum!r:.40} is not one of {', '.join(HOW)}")
     planned = _planned(log, id, person, event)
     return carried_out(log, planned, reason, actor, vacuum, progress)
 
@@ -28,7 +28,7 @@ def _planned(
     if person is not None and id is None and event is None:
         return lambda: of_person(log, person)
     if id is None or person is not None:
-        raise OutOfRange(None, "give one of a person and a conversation")
+        raise OutOfRange(None, "name either a person or a conversation")
     if event is None:
         return lambda: of_conversation(log, id)
     check_numbers(id, event=event)

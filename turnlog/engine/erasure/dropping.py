@@ -1,4 +1,4 @@
-"""Dropping content, ids and all that is derived from them, within one transaction."""
+"""Drops content, ids and everything derived from them, within one transaction."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ class Dropping:
         *,
         unname: bool = False,
     ) -> None:
-        """Events of lives of one conversation, by stream.
+        """Drops events in the lives of one conversation, by stream.
 
-        recorded: position of the erasure's record. unname: the conversation's id goes too.
+        recorded: the position of the erasure's record. unname: drop the conversation's id too.
         """
-        newest = self._transaction.stream(conversation)  # none where its id was dropped
+        newest = self._transaction.stream(conversation)  # none if its id was dropped
         if newest is not None and self._is_closed(newest, recorded):
             return
         for number, theirs in numbers.items():
@@ -75,7 +75,7 @@ class Dropping:
             self._unname(conversation)
 
     def _is_closed(self, stream: Stream, recorded: int) -> bool:
-        """Whether it was done before a process was killed."""
+        """Whether this was done before a process was killed."""
         before = 2**62
         while rows := self._transaction.rows_newest_first(stream.stream, before, 16):
             for row in rows:
@@ -116,7 +116,7 @@ class Dropping:
             self._transaction.drop_chunks(bytes.fromhex(name), EVERY_CHUNK)
 
     def _keys_anew(self, conversation: str) -> None:
-        """What a conversation's commits are known again by, of what is left of them."""
+        """The keys and message ids of a conversation's remaining events."""
         transaction = self._transaction
         transaction.drop_keys(lookup_of(transaction.secret, conversation))
         found: dict[bytes, Key] = {}
@@ -128,7 +128,7 @@ class Dropping:
         transaction.put_keys([*found.values()])
 
     def _close(self, stream: Stream, numbers: tuple[int, ...], *, whole: bool = False) -> None:
-        """Append what was erased to the stream, so that nobody goes on from what they believe."""
+        """Append a record of the erasure to the stream, so that every process reads it again."""
         [last] = self._transaction.rows_newest_first(stream.stream, 2**62, 1)
         if not is_commit(last.topic):
             return
@@ -155,7 +155,7 @@ class Dropping:
     # --- what is derived ------------------------------------------------------------------------
 
     def _unname(self, conversation: str) -> None:
-        """Drop the id, and everything that is found by it."""
+        """Drop the id, and everything that is found through it."""
         transaction = self._transaction
         self._forget(conversation)
         for stream in self._lives(conversation):
@@ -166,7 +166,7 @@ class Dropping:
         self._drop_ahead(lookup_of(transaction.secret, conversation))
 
     def _drop_ahead(self, lookup: bytes) -> None:
-        """What was attached to a conversation, and no event has named."""
+        """Attachments of a conversation that no event names."""
         for name in self._transaction.attachment_names():
             first = self._transaction.chunks(name, AHEAD, 1)
             if [chunk.content for chunk in first if chunk.number == AHEAD] == [lookup]:
@@ -180,7 +180,7 @@ class Dropping:
             self._transaction.put(checkpoint.model, buffer.encoded())
 
     def _anew_in_forks(self, streams: Sequence[int]) -> None:
-        """Make again what is derived of forks of streams: their past is another now."""
+        """Rebuild what is derived from forks of streams, because their past has changed."""
         forks = [fork for stream in streams for fork in forks_of(self._transaction, stream)]
         for fork in forks:
             self._transaction.drop_snapshots(fork)
@@ -193,7 +193,9 @@ class Dropping:
                 self._anew(found)
 
     def _anew(self, stream: Stream) -> None:
-        """The head and snapshots of a stream; its read models are made again when they catch up."""
+        """Rebuild head and snapshots of a stream; its read models are rebuilt when they
+        catch up.
+        """
         name, transaction = stream.conversation, self._transaction
         rows = [*self._rows(stream.stream)]
         following = Following(None, [], {})
@@ -214,9 +216,9 @@ def _erasures(row: Row) -> list[int]:
 
 
 def _rest(row: Row, goes: Callable[[int], bool]) -> tuple[bytes, bytes] | None:
-    """What is left of a row, commitments and parts; None where it loses nothing.
+    """The remaining commitments and parts of a row; None if it loses nothing.
 
-    Its key goes with any of its events.
+    Its key is dropped with any of its events.
     """
     if not is_commit(row.topic):
         return dropped(row.commitments, row.parts, lambda place: goes(0))
@@ -234,7 +236,7 @@ def _rest(row: Row, goes: Callable[[int], bool]) -> tuple[bytes, bytes] | None:
 
 
 def _begins_fork(row: Row) -> bool:
-    """Whether its first event is what the rows of a fork hang on."""
+    """Whether its first event links the rows of a fork to the origin."""
     if row.version != 1 or decode_skeleton(row.skeleton).first_event == 1:
         return False
     first = row.commit(BARE).events[0]

@@ -1,4 +1,4 @@
-"""Which ids were erased: an import of them is refused, whatever is in the file."""
+"""Which ids were erased: an import of them is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RECORDS = frozenset([TAGS[ErasureRecorded]])
 
 
 class ErasedIds:
-    """Read from the log's own stream once, then gone on from."""
+    """Reads the log's own stream once, then only its new events."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -25,9 +25,10 @@ class ErasedIds:
         self._ids: set[str] = set()
 
     def check(self, dialogue: Dialogue) -> None:
-        """Raise InvalidEvent for a conversation that would bring back what was erased.
+        """Raise InvalidEvent for a conversation that would bring erased content back.
 
-        One that began anew under its id, on a live channel, is compared with the file instead.
+        If the id began again on a live channel, that conversation is compared with the file
+        instead.
         """
         reader = self._recorder.reader
         self._read(reader)
@@ -41,7 +42,7 @@ class ErasedIds:
                 raise InvalidEvent(dialogue.name, field, why)
 
     def holds(self, id: str) -> bool:
-        """Whether a conversation or a person of this name was erased."""
+        """Whether a conversation or a person with this name was erased."""
         reader = self._recorder.reader
         self._read(reader)
         return commitment_of(reader.secret, id) in self._ids

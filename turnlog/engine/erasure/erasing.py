@@ -1,4 +1,4 @@
-"""Erasing: recorded, carried out, and finished by whoever comes next where that was cut off."""
+"""Erasing: recorded, carried out, and, if interrupted, finished by the next process."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from turnlog.projections import catch_up_kept
 from turnlog.storage.checkpoints import close_over
 
 Progress = Callable[[str], None]
-"""Told what is being done."""
+"""Receives progress messages."""
 
 
 class Erased(msgspec.Struct):
-    """What an erasure took. erasure: number of its record in the log's own stream.
+    """The outcome of an erasure. erasure: the number of its record in the log's own stream.
 
-    conversations: how many went whole; shared: how many lost events. kept: what a hold keeps, by
-    conversation, and why. exports: to whom what went was exported. vacuumed: whether no byte is
-    left in free space.
+    conversations: how many were erased whole; shared: how many lost events. kept: what a hold
+    keeps, by conversation, and why. exports: the recipients of the erased content. vacuumed:
+    whether free space is cleared.
     """
 
     erasure: int
@@ -59,7 +59,7 @@ def carried_out(
     vacuum: str,
     progress: Progress,
 ) -> Erased:
-    """Record an erasure and do it. planned: what it takes, made once no other one is open."""
+    """Record an erasure and carry it out. planned: its plan, made once no other erasure is open."""
     for _ in range(_TRIES):
         finish(log, progress)
         plan = planned()
@@ -67,7 +67,7 @@ def carried_out(
         if (number := _record(log, plan, reason, actor, vacuum)) is not None:
             break
     else:
-        raise InvalidEvent(None, "erasure", "others are erasing: try again")
+        raise InvalidEvent(None, "erasure", "other processes are erasing; try again")
     vacuumed = finish(log, progress)
     return Erased(
         number,
@@ -83,11 +83,11 @@ def carried_out(
 _TRIES = 20
 
 HOW = ("no", "yes", "full")
-"""How much is done so that no byte is left in free space, from the least."""
+"""How far free space is cleared, from the least."""
 
 
 def _record(log: Any, plan: ErasurePlan, reason: str, actor: str, vacuum: str) -> int | None:
-    """Number of the event; None where another erasure came in between."""
+    """The number of the event; None if another erasure was recorded in between."""
     left = unfinished(log.store.reader).vacuum
     event = ErasureRecorded(
         reason,
@@ -125,9 +125,9 @@ def _streams_of(log: Any, conversations: Any) -> Iterator[int]:
 
 
 def finish(log: Any, progress: Progress = lambda doing: None, *, wait: bool = True) -> bool:
-    """Carry out what was recorded last, as far as it is not; whether no byte is left.
+    """Carry out what is left of the newest recorded erasure; whether free space is cleared.
 
-    wait: for others who write or read, before the bytes go.
+    wait: for others who write or read, before free space is cleared.
     """
     left = unfinished(log.store.reader)
     if left.open is not None:
@@ -172,8 +172,9 @@ def _drop_events(
 
 
 def _shared(log: Any, events: Sequence[StreamEvents]) -> dict[str, dict[int, tuple[int, ...]]]:
-    """Numbers of events by stream, by conversation; forks before their origins, which close
-    them."""
+    """The numbers of events by stream, by conversation; forks before their origins, which close
+    them.
+    """
     found: dict[str, dict[int, tuple[int, ...]]] = {}
     for each in reversed(events):
         stream = log.store.reader.stream_of(each.stream)

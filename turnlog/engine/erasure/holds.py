@@ -27,17 +27,17 @@ class Hold(NamedTuple):
         from datetime import UTC, datetime
 
         since = datetime.fromtimestamp(self.time, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        return f"held by {self.actor or 'nobody named'} since {since}: {self.reason}"
+        return f"held by {self.actor or 'an unnamed person'} since {since}: {self.reason}"
 
 
 def holds_on(log: Any, conversation: str) -> list[Hold]:
-    """What keeps a conversation: holds on a life of it, or on anybody who is in it."""
+    """The holds on any life of a conversation, or on anyone in it."""
     people = people_in(log, conversation) or {commitment_of(log.store.reader.secret, conversation)}
     return _found(log, [*(one.stream for one in lives(log, conversation)), *people])
 
 
 def holds_on_person(log: Any, ids: frozenset[str]) -> list[Hold]:
-    """Those on the person themselves, by the HMACs of all their names."""
+    """The holds on the person themselves, by the HMACs of all their names."""
     return _found(log, [*ids])
 
 
@@ -59,14 +59,18 @@ def lives(log: Any, conversation: str) -> Iterator[Stream]:
 
 
 def place(log: Any, id: str | None, person: str | None, reason: str, actor: str) -> None:
-    """Raises UnknownConversation, UnknownPerson, or InvalidEvent for words that name either."""
+    """Raises UnknownConversation, UnknownPerson, or InvalidEvent for a reason or actor with
+    a name.
+    """
     check_words(filter(None, (id, person)), reason, actor)
     streams, ids = _named(log, id, person)
     record(log, HoldPlaced(reason, streams, ids, actor=actor))
 
 
 def release(log: Any, id: str | None, person: str | None, reason: str, actor: str) -> list[Hold]:
-    """All holds on what is named; raises Held where there are none, and as `place` does."""
+    """All holds on the named conversation or person; raises Held if there are none, and as `place`
+    does.
+    """
     check_words(filter(None, (id, person)), reason, actor)
     streams, ids = _named(log, id, person)
     if not (found := _found(log, [*streams, *ids])):

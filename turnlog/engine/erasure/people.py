@@ -1,4 +1,4 @@
-"""Under which names a person is known, and in which conversations."""
+"""The names of a person, and the conversations that they are in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Log(Protocol):
 
 
 def person_of(log: _Log, id: str) -> Person:
-    """By the HMAC of one name, all that were merged with it, anywhere and in whatever order."""
+    """From the HMAC of one name, all names merged with it, in any conversation and any order."""
     view, waiting = log.view("persons"), [id]
     ids, conversations = set[str](), dict[str, None]()
     while waiting:
@@ -32,6 +32,6 @@ def person_of(log: _Log, id: str) -> Person:
 
 
 def people_in(log: _Log, conversation: str) -> frozenset[str]:
-    """The HMACs of all names that are identified in a conversation, in any life of it."""
+    """The HMACs of all names identified in a conversation, in any life of it."""
     found = log.view("persons").entries(conversation, KEYED)
     return frozenset(key.removeprefix(KEYED) for key, _ in found)

@@ -1,4 +1,4 @@
-"""What an erasure takes: whole conversations, and single events of others."""
+"""What an erasure covers: whole conversations, and single events of others."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from turnlog.storage.rows import Row, Stream
 
 
 class ErasurePlan(msgspec.Struct):
-    """names: ids that go, in clear. whole: conversations. events: numbers, by stream. unnamed:
-    of streams of these that lose their id, the HMACs of who is left. held: what a hold keeps, by
-    conversation.
+    """names: ids to be erased, in clear. whole: conversations. events: numbers, by stream. unnamed:
+    for those of these streams that lose their id, the HMACs of the remaining people. held: what a
+    hold keeps, by conversation.
     """
 
     of: str
@@ -44,11 +44,12 @@ class ErasurePlan(msgspec.Struct):
 
     @property
     def streams(self) -> list[int]:
+        """The streams of the conversations that are erased whole."""
         return [stream.stream for found in self.whole.values() for stream in found]
 
 
 def of_conversation(log: Any, id: str) -> ErasurePlan:
-    """Raises UnknownConversation or Held."""
+    """The plan for a conversation. Raises UnknownConversation or Held."""
     planning = _Planning(log, "conversation")
     if not planning.add_whole(id):
         raise UnknownConversation(id)
@@ -56,7 +57,7 @@ def of_conversation(log: Any, id: str) -> ErasurePlan:
 
 
 def of_event(log: Any, id: str, number: int) -> ErasurePlan:
-    """Raises UnknownConversation, OutOfRange, InvalidEvent or Held."""
+    """The plan for one event. Raises UnknownConversation, OutOfRange, InvalidEvent or Held."""
     planning = _Planning(log, "event")
     log.head(id, deleted=True)
     planning.add_event(id, number)
@@ -64,7 +65,7 @@ def of_event(log: Any, id: str, number: int) -> ErasurePlan:
 
 
 def of_person(log: Any, name: str) -> ErasurePlan:
-    """Raises UnknownPerson or Held."""
+    """The plan for a person. Raises UnknownPerson or Held."""
     planning = _Planning(log, "person")
     person = person_of(log, commitment_of(log.store.reader.secret, name))
     if holds := holds_on_person(log, person.ids):
@@ -84,13 +85,13 @@ def of_person(log: Any, name: str) -> ErasurePlan:
 
 class _Planning:
     def __init__(self, log: Any, of: str) -> None:
-        log.current.catch_up()  # forks are found in a table that lags behind
+        log.current.catch_up()  # the table of keys, which lists forks, lags behind
         self._log = log
         self._reader: Reader = log.store.reader
         self.plan = ErasurePlan(of)
 
     def add_whole(self, id: str) -> bool:
-        """Whether there is such a conversation."""
+        """Whether the conversation exists."""
         found = [*lives(self._log, id)]
         if found and not self._is_held(id):
             self.plan.whole[id] = found
@@ -117,7 +118,7 @@ class _Planning:
                 self.plan.unnamed[stream.stream] = others
 
     def add_unnamed(self, person: Person) -> None:
-        """What is theirs in streams that an erasure of somebody else left without an id."""
+        """Their events in streams that an earlier erasure of another person left without an id."""
         view = self._log.view("ledger")
         found = [each.value["stream"] for id in person.ids for each in view.find(unnamed(id))]
         for number in dict.fromkeys(found):
@@ -142,14 +143,16 @@ class _Planning:
         row: Row = history.holding(number)
         event: Event = next(history.events(number - 1, number))
         if isinstance(event, EventErased):
-            raise InvalidEvent(id, "event", f"event {number} was erased already")
+            raise InvalidEvent(id, "event", f"event {number} is already erased")
         if not whose([event])[0]:
             kind = type(event).__name__
-            raise InvalidEvent(id, "event", f"event {number} is {kind}, which others hang on")
+            raise InvalidEvent(
+                id, "event", f"event {number} is {kind}, which other events depend on"
+            )
         if self._is_held(id):
             return
         stream = self._reader.stream_of(row.stream)
-        assert stream is not None, "its row was found"
+        assert stream is not None, "its row exists"
         self._add(stream, self._events(stream), {number})
 
     def _id(self, name: str) -> str:
@@ -164,7 +167,7 @@ class _Planning:
         )
 
     def _add(self, stream: Stream, events: Sequence[Event], numbers: set[int]) -> None:
-        """Events of a stream, and what was masked because of them: in its forks too."""
+        """Events of a stream and what was masked because of them, in its forks too."""
         repeated = repeating(events, numbers)
         self._add_own(stream.stream, with_masked(events, {*numbers, *repeated}), events)
         self._add_masked_in_forks(stream.stream, numbers)
@@ -190,7 +193,7 @@ class _Planning:
             )
 
     def done(self) -> ErasurePlan:
-        """With what follows for everything that goes. Raises Held where all of it is held."""
+        """The plan with everything that depends on it. Raises Held if all of it is held."""
         plan = self.plan
         if plan.held and not plan:
             id, holds = next(iter(plan.held.items()))
@@ -203,7 +206,7 @@ class _Planning:
         return plan
 
     def _add_rebuilds(self) -> None:
-        """Rebuilds of the log name conversations with faults."""
+        """Events about rebuilds of the log, which name conversations with faults."""
         view, own = self._log.view("ledger"), self._reader.stream(UPKEEP)
         numbers = {found.event for id in self.plan.ids for found in view.find(rebuilt(id))}
         if own is not None and numbers:
@@ -218,9 +221,10 @@ class _Planning:
 
 
 def with_masked(events: Sequence[Event], numbers: Collection[int]) -> set[int]:
-    """Numbers of events that go, and of those that a redaction hid or masked because of them.
+    """The numbers of the erased events, and of those that a redaction hid or masked because of
+    them.
 
-    Once they are gone nothing would be known of what it hid.
+    Once they are erased, no one could tell what the redaction hid.
     """
     going, before = set(numbers), Redactions(enumerate(events, 1))
     while before and going:
@@ -243,9 +247,9 @@ def with_masked(events: Sequence[Event], numbers: Collection[int]) -> set[int]:
 
 
 def repeating(events: Sequence[Event], numbers: Iterable[int]) -> set[int]:
-    """Numbers of frameworks' own events that say again what events of these numbers say.
+    """The numbers of frameworks' own events that repeat the content of these events.
 
-    A framework keeps a message before it is recorded as one, and nobody need have redacted it.
+    A framework stores a message before it is recorded as one, even without a redaction.
     """
     if not any(isinstance(event, ForeignRecorded) for event in events):
         return set()
@@ -259,13 +263,13 @@ def repeating(events: Sequence[Event], numbers: Iterable[int]) -> set[int]:
 
 
 def shared_by(reader: Reader, stream: int) -> int:
-    """Number of the last event that a fork shares with its origin; 0 of any other stream."""
+    """The number of the last event that a fork shares with its origin; 0 for any other stream."""
     [first] = reader.rows(stream, 0, 1, 1)
     return decode_skeleton(first.skeleton).first_event - 1 if first.skeleton else 0
 
 
 def forks_of(reader: Reader, stream: int) -> Iterator[int]:
-    """The streams that begin as forks of one, and forks of those, each after its origin."""
+    """The streams that are forks of one, and forks of those, each after its origin."""
     waiting, seen = [stream], {stream}
     while waiting:
         prefix = forks_lookup(reader.secret, waiting.pop(0))

@@ -1,4 +1,4 @@
-"""Finishing, when a log is opened, what a process that was killed had begun to erase."""
+"""Finishes an interrupted erasure when a log is opened."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ logger = logging.getLogger(__name__)
 
 
 def finish_at_opening(log: Any) -> None:
-    """Carry out what a process that was killed had recorded, and did not do.
+    """Carry out what a killed process had recorded and not done.
 
-    What goes wrong on the way is logged, and tried again when the log is opened next.
+    Errors are logged, and the next opening of the log tries again.
     """
     if not log.store.readonly:
         _finish(log)
@@ -31,8 +31,8 @@ def _finish(log: Any) -> None:
             return
         from turnlog.engine.erasure.erasing import finish
 
-        logger.warning("%s: an erasure was cut off; it is finished now", log.store.url)
+        logger.warning("%s: finishing an interrupted erasure", log.store.url)
         if not finish(log, wait=False):
-            logger.warning("%s: bytes of what was erased may be in free space", log.store.url)
+            logger.warning("%s: free space may contain erased bytes", log.store.url)
     except StorageError as error:
-        logger.warning("%s: an erasure cannot be finished: %s", log.store.url, error)
+        logger.warning("%s: cannot finish an erasure: %s", log.store.url, error)

@@ -1,4 +1,4 @@
-"""Keeping by rules: which conversations are to go, and which must not go yet."""
+"""Retention rules in a log: which conversations to erase, and which to keep for now."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _FIELDS = {"name", "channel", "tag", "outcome", "floor", "ceiling"}
 
 
 def read_rules(text: str, file: str) -> tuple[RetentionRule, ...]:
-    """From TOML with a table `[[rules]]` for each. Raises FormatError, naming what is wrong."""
+    """Rules from TOML with a table `[[rules]]` for each. Raises FormatError, naming the fault."""
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FormatError(f"is not TOML: {error}", file=file) from error
     tables = content.pop("rules", None)
     if content or not isinstance(tables, list) or not tables:
-        raise FormatError("has no [[rules]], or something beside them", file=file)
+        raise FormatError("must contain [[rules]] and nothing else", file=file)
     rules = tuple(_rule(table, number, file) for number, table in enumerate(tables, 1))
     if len({rule.name for rule in rules}) < len(rules):
         raise FormatError("two rules have the same name", file=file)
@@ -44,7 +44,7 @@ def _rule(table: Any, number: int, file: str) -> RetentionRule:
         raise FormatError(f"{where} is not a table", file=file)
     if strange := ", ".join(sorted(table.keys() - _FIELDS)):
         known = ", ".join(sorted(_FIELDS))
-        raise FormatError(f"{where}: {strange} is not known; there are {known}", file=file)
+        raise FormatError(f"{where}: unknown {strange}; known: {known}", file=file)
     if wrong := [name for name, value in table.items() if not isinstance(value, str) or not value]:
         raise FormatError(f"{where}: {wrong[0]} is not a text", file=file)
     if "name" not in table:
@@ -72,7 +72,7 @@ def _seconds(text: str, where: str, file: str) -> float:
 
 
 class RulesInForce(NamedTuple):
-    """event: number in the log's own stream; time: of the log's clock, UTC seconds."""
+    """event: its number in the log's own stream; time: the log's clock, UTC seconds."""
 
     rules: tuple[RetentionRule, ...] = ()
     event: int = 0
@@ -81,7 +81,7 @@ class RulesInForce(NamedTuple):
 
 
 def rules_in_force(log: Any) -> RulesInForce:
-    """Those that were set last; none where none were."""
+    """The rules set last, or none."""
     found = list(log.view("ledger").find(RULES))
     if not found:
         return RulesInForce()
@@ -91,13 +91,15 @@ def rules_in_force(log: Any) -> RulesInForce:
 
 
 def set_rules(log: Any, rules: Sequence[RetentionRule], actor: str) -> None:
-    """Have the log keep by these from now on; records nothing where it does already."""
+    """Set the log's rules; records nothing if they are in force already."""
     if rules_in_force(log).rules != tuple(rules):
         record(log, RetentionRulesSet(tuple(rules), actor=actor))
 
 
 def aged(log: Any, id: str) -> Aged:
-    """Of a conversation, deleted or not. Raises UnknownConversation."""
+    """The facts that rules look at, for a conversation, deleted or not. Raises
+    UnknownConversation.
+    """
     state = log.head(id, deleted=True, restricted=True)[1]
     outcome, last = None, state.last
     for recorded in log.history(id).recorded_newest_first():
@@ -109,7 +111,7 @@ def aged(log: Any, id: str) -> Aged:
 
 
 class Kept(NamedTuple):
-    """A conversation past its ceiling; why: the holds on it."""
+    """A conversation after its ceiling; why: the holds on it."""
 
     conversation: str
     rule: str
@@ -117,14 +119,14 @@ class Kept(NamedTuple):
 
 
 class Retention(NamedTuple):
-    """What rules ask for at a moment. goes: conversations with their rules' names."""
+    """What rules demand at a moment. goes: conversations with their rules' names."""
 
     goes: list[tuple[str, str]]
     kept: list[Kept]
 
 
 def planned(log: Any, rules: Sequence[RetentionRule], now: float) -> Retention:
-    """Conversations past their ceilings, deleted ones included, and those of them that are held."""
+    """Conversations after their ceilings, including deleted ones, and which of them are held."""
     plan = Retention([], [])
     for one in _every(log):
         rule = rule_for(rules, one)
@@ -145,7 +147,7 @@ def _every(log: Any) -> Iterator[Aged]:
 
 
 def floor_under(log: Any, id: str) -> Hold | None:
-    """What keeps a conversation that is not old enough, as a hold; None where nothing does."""
+    """What keeps a conversation that is not old enough, in the form of a hold, or None."""
     in_force = rules_in_force(log)
     if not in_force.rules:
         return None

@@ -1,4 +1,4 @@
-"""What an erasure that was cut off left to be done, read from the end of the log's own stream."""
+"""What an interrupted erasure left to do, read from the end of the log's own stream."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MARKS = (ErasureRecorded, ErasureFinished, LogVacuumed)
 
 
 class Open(NamedTuple):
-    """An erasure: number, position and time of its record, and what that says."""
+    """An erasure: number, position, time and content of its record."""
 
     erasure: int
     position: int
@@ -21,19 +21,21 @@ class Open(NamedTuple):
 
 
 class Vacuum(NamedTuple):
-    """how: no, yes or full. erasure: number of the last one whose bytes may be left."""
+    """how: no, yes or full. erasure: the number of the last one whose bytes may remain."""
 
     how: str
     erasure: int
 
 
 class Unfinished(NamedTuple):
+    """What is left to do: an erasure to carry out, and free space to clear."""
+
     open: Open | None = None
     vacuum: Vacuum | None = None
 
 
 def unfinished(reader: Reader) -> Unfinished:
-    """Of the newest erasure, which is recorded when those before are dropped."""
+    """For the newest erasure, which is recorded when all earlier ones are carried out."""
     dropped = False
     for recorded in newest_first(reader, _MARKS):
         event = recorded.event

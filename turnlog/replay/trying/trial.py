@@ -231,6 +231,6 @@ def _refusing(id: str) -> Command:
     """Asked for only where the conversation is there already."""
 
     def command(state: State, past: Past) -> Sequence[Event]:
-        raise InvalidEvent(id, "conversation", "is there already: keep the trial as another one")
+        raise InvalidEvent(id, "conversation", "exists already; keep the trial under another id")
 
     return command

@@ -45,7 +45,7 @@ class Metadata:
     def follow(self, tree: Any) -> tuple[Frame, ...]:
         """Frames with what changed apart from the slots, which are replaced."""
         if not isinstance(tree, dict):
-            raise FormatError(f"an object was expected, not {tree!r:.60}", field="metadata")
+            raise FormatError(f"expected an object, not {tree!r:.60}", field="metadata")
         read = {domain: encode_ordered(parts) for domain, parts in tree.items()}
         domains = tree.keys() | self.listed.keys()
         news = {domain for domain in domains if read.get(domain) != self._read.get(domain)}
@@ -78,9 +78,7 @@ class Metadata:
         listed |= dict.fromkeys(known.keys() - parts.keys())
         booked = parts.get("book", {}).get("booked")
         if booked is not None and not isinstance(booked, list):
-            raise FormatError(
-                f"a list was expected, not {booked!r:.60}", field=f"{field}.book.booked"
-            )
+            raise FormatError(f"expected a list, not {booked!r:.60}", field=f"{field}.book.booked")
         changed = None if same(booked, self.booked.get(domain)) else booked
         return _frame(domain, changed, listed)
 

@@ -55,7 +55,7 @@ class OpenaiCodec(DocumentCodec):
 
     def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
         if not isinstance(value, dict):
-            raise FormatError(f"an object with `messages` was expected, not {value!r:.60}")
+            raise FormatError(f"expected an object with `messages`, not {value!r:.60}")
         name = _name(value) or f"{path.name}:{element.line}"
         field = "traj" if "traj" in value else "messages"
         messages = Messages()
@@ -111,6 +111,6 @@ def _opening(value: Mapping[str, Any]) -> Iterator[e.Event]:
     if isinstance(tools, str):
         tools = parse(tools.encode())
     if tools is not None and not isinstance(tools, list):
-        raise FormatError(f"a list was expected, not {tools!r:.60}", field="tools")
+        raise FormatError(f"expected a list, not {tools!r:.60}", field="tools")
     if tools is not None:
         yield e.SystemInstructed(tools=tools)

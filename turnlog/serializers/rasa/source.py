@@ -110,7 +110,7 @@ class RasaCodec(Codec):
         except FormatError as error:
             raise placed(error, place.file) from error
         for key in twins:
-            self.note("the key stands twice; the last counts, as in Rasa", place, None, key)
+            self.note("duplicate key; the last counts, as in Rasa", place, None, key)
         return value
 
     def documents(self, path: Path) -> Iterator[tuple[Any, Place]]:

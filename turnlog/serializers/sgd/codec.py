@@ -120,5 +120,5 @@ class _TurnReader:
 
 def _value(slot: str, held: Any) -> list[Any]:
     if not isinstance(held, list):
-        raise FormatError(f"a list was expected, not {held!r:.60}", field=f"slot_values.{slot}")
+        raise FormatError(f"expected a list, not {held!r:.60}", field=f"slot_values.{slot}")
     return held

@@ -112,7 +112,7 @@ def write_array(examples: Iterable[Example], out: BinaryIO) -> None:
 def member(value: Any, field: str, kind: type | tuple[type, ...]) -> Any:
     """A member that must be there and of that type; FormatError names it where it is not."""
     if not isinstance(value, dict):
-        raise FormatError(f"an object was expected, not {value!r:.60}", field=field)
+        raise FormatError(f"expected an object, not {value!r:.60}", field=field)
     if field not in value:
         raise FormatError("is missing", field=field)
     held = value[field]

@@ -97,7 +97,7 @@ def _in_pieces(
     scanner = _Scanner(file)
     if not below and (scanner.peek() or b"?") not in of.encode():
         kinds = " or ".join({"[": "an array", "{": "an object"}[bracket] for bracket in of)
-        raise scanner.error(f"{kinds} was expected")
+        raise scanner.error(f"expected {kinds}")
     yield from _walk(scanner, keep, list(below))
     if scanner.peek():
         raise scanner.error("there is more after the end of the document")
@@ -135,7 +135,7 @@ def _complete(line: bytes) -> bool:
 
 def _walk(scanner: _Scanner, keep: int, below: list[str]) -> Iterator[Element | FormatError]:
     if below and scanner.peek() != b"{":
-        raise scanner.error(f"an object with {below[0]!r} was expected")
+        raise scanner.error(f"expected an object with {below[0]!r}")
     if scanner.peek() == b"{":
         yield from _members(scanner, keep, below)
     elif scanner.peek() == b"[":
@@ -152,7 +152,7 @@ def _members(scanner: _Scanner, keep: int, below: list[str]) -> Iterator[Element
     for _ in scanner.separated(b"}"):
         key = scanner.key(keep)
         if key in seen:
-            yield scanner.error("the key stands twice", field=key)
+            yield scanner.error("duplicate key", field=key)
             scanner.value(0)
             continue
         seen.add(key)
@@ -191,7 +191,7 @@ class _Scanner:
         byte = self.peek()
         if byte != wanted:
             what = f"{byte.decode('latin-1')!r}" if byte else "the end of the file"
-            raise self.error(f"{wanted.decode()!r} was expected, {what} was found")
+            raise self.error(f"expected {wanted.decode()!r}, found {what}")
         self._at += 1
 
     def separated(self, end: bytes) -> Iterator[None]:
@@ -208,10 +208,10 @@ class _Scanner:
 
     def key(self, keep: int) -> str:
         if self.peek() != b'"':
-            raise self.error("a key in double quotes was expected")
+            raise self.error("expected a key in double quotes")
         key = parse(self.value(keep).json, line=self.line)
         if not isinstance(key, str):
-            raise self.error("a key holds a lone surrogate", field=repr(key))
+            raise self.error("a key contains a lone surrogate", field=repr(key))
         self.expect(b":")
         return key
 
@@ -226,7 +226,7 @@ class _Scanner:
         else:
             self._scalar(taken)
         if not taken.size:
-            raise self.error("a value was expected" if first else "the file ends early")
+            raise self.error("expected a value" if first else "the file ends early")
         return Element(bytes(taken.kept), line, key, taken.size <= keep)
 
     def _container(self, taken: _Taken, line: int) -> None:

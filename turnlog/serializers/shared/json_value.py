@@ -54,7 +54,7 @@ def parse(
         why = f"{error.msg}, column {error.colno}"
         raise Broken(why, line=line + error.lineno - 1) from error
     except _Twice as error:
-        raise FormatError("the key stands twice", line=line, field=str(error)) from error
+        raise FormatError("duplicate key", line=line, field=str(error)) from error
     if not holds_raw:
         refuse_raw(value)
     return value

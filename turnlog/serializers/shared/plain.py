@@ -131,7 +131,7 @@ def _declared_within(
 
 def _with(extra: Any, stray: dict[str, Any]) -> dict[str, Any]:
     if extra is not None and not isinstance(extra, dict):
-        raise FormatError(f"an object was expected, not {extra!r:.60}", field="extra")
+        raise FormatError(f"expected an object, not {extra!r:.60}", field="extra")
     return {**(extra or {}), **stray}
 
 

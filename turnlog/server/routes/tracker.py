@@ -210,7 +210,7 @@ def _verbosity(asked: str) -> str:
 def _takes_events(conversation: str, state: State) -> None:
     """Raise RequestRefused (410) for a deleted conversation: the client may keep what it sent."""
     if state.deleted:
-        why = f"conversation {conversation!r} was deleted; it takes no more events"
+        why = f"conversation {conversation!r} was deleted; it accepts no more events"
         raise RequestRefused(410, "Gone", why)
 
 
