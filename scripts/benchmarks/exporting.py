@@ -1,24 +1,28 @@
 """What an export costs: each format, several processes, and memory.
 
-theirs, of a format, is the limit: msgspec on the same contents, which are ready in memory.
+theirs, of a format, is the limit: msgspec on the same contents, which are ready in memory; of
+`export_beside_stock`, stock eventsourcing that reads the same conversations and writes the messages
+with `json`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 import turnlog
 from scripts.benchmarks.figures import Figure, at_least, at_most, interleaved, seconds
-from scripts.benchmarks.sides import EVENTS_A_TURN, turn
+from scripts.benchmarks.sides import EVENTS_A_TURN, Stock, turn
 from turnlog.domain.dialogue import Dialogue
 from turnlog.training.plan import ExportPlan
 from turnlog.training.write import export
@@ -35,6 +39,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
         url = filled(folder, few)
         for format in FORMATS:
             yield _rate(folder, url, format, few)
+        yield _beside_stock(folder, url, few)
         url = filled(folder, many)
         yield _jobs(folder, url, many)
         peaks = [peak_megabytes(folder, events) for events in (many, few)]
@@ -74,6 +79,33 @@ def _rate(folder: Path, url: str, format: str, events: int) -> Figure:
     taken = interleaved(runs, 5)
     ours, theirs = events / taken["ours"], events / taken["theirs"]
     return Figure(f"export_{format}", ours, theirs, "events/s of CPU", ours / theirs)
+
+
+ROLES = {"UserUttered": "user", "BotUttered": "assistant"}
+"""Of the events of the stock aggregate that say something."""
+
+
+def _beside_stock(folder: Path, url: str, events: int) -> Figure:
+    stock = Stock(folder / "stock.db", "OFF")
+    for conversation in range(events // (EVENTS_A_TURN * TURNS)):
+        stock.fill(conversation, TURNS)
+    runs = {
+        "ours": partial(_processor_seconds, partial(write, url, "openai", folder / "out")),
+        "theirs": partial(_processor_seconds, partial(_write_stock, stock, folder / "stock.jsonl")),
+    }
+    taken = interleaved(runs, 5)
+    stock.close()
+    ours, theirs = events / taken["ours"], events / taken["theirs"]
+    return Figure("export_beside_stock", ours, theirs, "events/s of CPU", ours / theirs)
+
+
+def _write_stock(stock: Stock, out: Path) -> None:
+    with out.open("w") as file:
+        for chat in stock.chats.values():
+            said: Iterable[Any] = stock.application.events.get(chat.id)
+            spoken = ((ROLES.get(type(event).__name__), event) for event in said)
+            messages = [{"role": role, "content": event.text} for role, event in spoken if role]
+            file.write(json.dumps({"id": str(chat.id), "messages": messages}) + "\n")
 
 
 def _processor_seconds(work: Callable[[], object]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, get_args
 
@@ -42,16 +42,21 @@ def groups(events: Iterable[Numbered]) -> list[Group]:
     found: list[Group] = []
     group_of: dict[int, Group] = {}
     for number, event in events:
-        if isinstance(event, _ABOUT):
-            group = _latest(found, event) if event.message is None else group_of.get(event.message)
-            if group is not None:
-                group.about.append(event)
-        elif (its := side(event)) is not None:
+        if (side_of := _SIDE_OF.get(type(event))) is None:
+            if isinstance(event, _ABOUT):
+                _take_about(event, found, group_of)
+        elif (its := side_of(event)) is not None:
             if not (found and found[-1].side == its and continues(event, found[-1])):
                 found.append(Group(its, []))
             found[-1].members.append((number, event))
             group_of[number] = found[-1]
     return found
+
+
+def _take_about(about: About, found: Sequence[Group], group_of: Mapping[int, Group]) -> None:
+    group = _latest(found, about) if about.message is None else group_of.get(about.message)
+    if group is not None:
+        group.about.append(about)
 
 
 def side(event: e.Event) -> str | None:
@@ -109,7 +114,7 @@ def _goes_on(before: e.Event, event: e.Event) -> bool:
     return isinstance(event, Part) and not isinstance(event, e.ReasoningAdded)
 
 
-def _latest(found: list[Group], about: About) -> Group | None:
+def _latest(found: Sequence[Group], about: About) -> Group | None:
     """The assistant's newest message that is no older than the cause of the event about it."""
     latest = next((group for group in reversed(found) if group.side == "assistant"), None)
     return latest if latest and latest.members[-1][0] >= (about.cause or 0) else None

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 _SEALED = (TAGS[KeyStoreUsed],)
 
-_HEADS_AT_ONCE = 500
+_HEADS_AT_ONCE = 100
 
 END = 2**62
 """Above every position."""
@@ -297,6 +297,6 @@ def _stored_newest_first(reader: Reader, before: int) -> Iterator[Head]:
 
 def _stored(reader: Reader) -> Iterator[Head]:
     after = ""
-    while heads := reader.heads(after):
+    while heads := reader.heads(after, _HEADS_AT_ONCE):
         yield from heads
         after = heads[-1].conversation
