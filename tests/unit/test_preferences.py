@@ -121,10 +121,6 @@ def test_each_version_of_an_answer_that_was_regenerated_is_worse_than_the_last()
     ]  # fmt: skip
 
 
-def test_an_answer_that_was_edited_away_is_no_better_one():
-    assert pairs(ASKED, BAD, e.MessageEdited(2, "")) == []
-
-
 def test_what_was_edited_had_all_its_texts_before():
     said = (ASKED, e.BotUttered("No"), e.TextAdded(", never."), e.BotUttered("Bye."))
     edited = e.MessageEdited(2, "Yes."), e.MessageEdited(2, "Sure.")

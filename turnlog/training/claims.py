@@ -142,9 +142,8 @@ def _of_pairs(claims: Iterable[Claim]) -> Iterable[list[Claim]]:
     """Those about the same two answers to the same prompt together."""
     found: dict[object, list[Claim]] = defaultdict(list)
     for claim in claims:
-        both = (claim.better, claim.worse)
-        are_answers = all(each.is_usable and each.says_something for each in both)
-        if are_answers and claim.better.said != claim.worse.said:
+        is_usable = claim.better.is_usable and claim.worse.is_usable
+        if is_usable and claim.worse.says_something and claim.better.said != claim.worse.said:
             found[claim.pair].append(claim)
     return found.values()
 
