@@ -6,8 +6,9 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -45,11 +46,6 @@ def made(url: str) -> bytes:
         return state_of(log, "ben")
 
 
-def points(url: str) -> int:
-    made(url)
-    return int(erase(url, 0).stderr.splitlines()[-1].removeprefix("points "))
-
-
 def kinds(log: Turnlog) -> list[str]:
     return [type(event).__name__ for event in log.history(UPKEEP).events()]
 
@@ -73,31 +69,34 @@ def check_finished(url: str, ben: bytes) -> None:
         assert state_of(log, "ben") == ben
 
 
-def chosen(last: int) -> Iterator[int]:
-    """Points of which the short form tries few, at other places of a step each."""
-    yield from range(1, last + 1, EVERY)
+def killed(place: Callable[[int], str], every: int) -> Iterator[tuple[int, str, bytes]]:
+    """The logs at each place, with Ben's state, whose erasure ended at a point; the last did not.
+
+    There are more points where something else keeps the database waiting.
+    """
+    for point in count(1, every):
+        ben = made(url := place(point))
+        status = erase(url, point).returncode
+        yield point, url, ben
+        if status == 0:
+            break
+        assert status == -9
+    assert point > 5 * every
 
 
 def test_killed_at_any_statement_it_is_finished_by_the_next_that_opens(tmp_path: Path) -> None:
-    last = points(f"sqlite:///{tmp_path}/whole.db")
-    for point in chosen(last):
-        path = tmp_path / f"killed{point}.db"
-        ben = made(f"sqlite:///{path}")
-        assert erase(f"sqlite:///{path}", point).returncode == -9
-        check_finished(f"sqlite:///{path}", ben)
-        with turnlog.open(f"sqlite:///{path}") as log:
+    for point, url, ben in killed(lambda point: f"sqlite:///{tmp_path}/killed{point}.db", EVERY):
+        check_finished(url, ben)
+        with turnlog.open(url) as log:
             recorded = "ErasureRecorded" in kinds(log)
-        for file in tmp_path.glob(f"{path.name}*"):
+        for file in tmp_path.glob(f"killed{point}.db*"):
             found = [secret for secret in SECRETS if secret in file.read_bytes()]
             assert not (recorded and found), (point, file, found)
 
 
 def test_a_client_that_is_killed_on_postgresql_leaves_it_to_the_next(postgres: Server) -> None:
-    last = points(postgres_part.fresh_database(postgres.url))
-    for point in list(chosen(last))[:: 1 if LONG else 2]:
-        url = postgres_part.fresh_database(postgres.url)
-        ben = made(url)
-        assert erase(url, point).returncode == -9
+    every = EVERY if LONG else 2 * EVERY
+    for _, url, ben in killed(lambda _: postgres_part.fresh_database(postgres.url), every):
         check_finished(url, ben)
         postgres_part.drop_database(url)
 
