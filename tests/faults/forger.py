@@ -1,4 +1,4 @@
-"""Somebody who can write to the database and knows everything about its format."""
+"""A forger who can write to the database and knows its whole format."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Edit = Callable[[list[Row]], Iterable[Row]]
 
 
 def forge(url: str, edit: Edit, *, tree: bool = True) -> None:
-    """Put other rows in the place of a log's, with everything that follows from them made again.
+    """Replace the rows of a log, and make everything derived from them again.
 
-    tree: the Merkle tree too; else it is left as it was, but for how far it has come.
+    tree: the Merkle tree as well; otherwise only its position changes.
     """
     opened = recorder(url)
     try:
@@ -36,7 +36,7 @@ def forge(url: str, edit: Edit, *, tree: bool = True) -> None:
 
 
 def rechained(rows: Iterable[Row], genesis: Genesis) -> list[Row]:
-    """The rows in this order, with positions, versions and digests as they have to be."""
+    """The rows in this order, with valid positions, versions and digests."""
     made: list[Row] = []
     newest: dict[int, Row] = {}
     for position, row in enumerate(rows, 1):

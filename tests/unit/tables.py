@@ -1,4 +1,4 @@
-"""The tables of a log, changed behind its back, on every back end."""
+"""Changes the tables of a log directly, on every back end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Tables:
         self._store = store
 
     def run(self, statement: str, *given: Any) -> int:
-        """A statement with `{}` before the names of tables and `%s` for what is given."""
+        """Run a statement with `{}` before the names of tables and `%s` for the values."""
         if self._store.url.startswith("sqlite:"):
             path = self._store.url.removeprefix("sqlite:///")
             with closing(sqlite3.connect(path, timeout=30)) as sql, sql:
@@ -33,7 +33,7 @@ class Tables:
         return self._store._tables if isinstance(self._store, MemoryRecorder) else None
 
     def update(self, table: str, position: int, **columns: Any) -> None:
-        """Columns of the row at a position."""
+        """Change columns of the row at a position."""
         assert table == "rows"
         if self.memory:
             self._replace(lambda row: row.position == position, **columns)
@@ -47,7 +47,7 @@ class Tables:
             table[:] = [row._replace(**columns) if chosen(row) else row for row in table]
 
     def move(self, position: int, number: int, version: int) -> None:
-        """A row to another stream."""
+        """Move a row to another stream."""
         if not self.memory:
             statement = "UPDATE {}rows_t1 SET stream = %s, version = %s WHERE position = %s"
             assert self.run(statement, number, version, position) == 1
@@ -62,7 +62,7 @@ class Tables:
         self.memory._rows[number].append(moved)
 
     def exchange(self, one: int, other: int) -> None:
-        """The numbers of two streams, wherever rows have them."""
+        """Exchange the numbers of two streams in all rows."""
         if not self.memory:
             for before, after in ((one, -1), (other, one), (-1, other)):
                 self.run("UPDATE {}rows_t1 SET stream = %s WHERE stream = %s", after, before)
@@ -84,7 +84,7 @@ class Tables:
         self.memory._log[:] = sorted(every, key=lambda row: row.position)
 
     def edit_snapshot(self, number: int, column: str, value: Any) -> None:
-        """Of the newest one of a stream."""
+        """Change columns of a stream's newest snapshot."""
         if self.memory:
             found = self.memory._snapshots[number]
             found[max(found)] = found[max(found)]._replace(**{column: value})
@@ -96,7 +96,7 @@ class Tables:
         assert self.run(statement, value, number, number) == 1
 
     def edit_key(self, lookup: bytes, *, to: bytes | None = None, position: int | None = None):
-        """Its lookup or its position; neither removes it."""
+        """Change a key's lookup or position; with neither, remove the key."""
         if self.memory:
             key = self.memory._keys.pop(lookup)
             if to or position:
@@ -111,7 +111,7 @@ class Tables:
             assert self.run("DELETE FROM {}keys WHERE lookup = %s", lookup) == 1
 
     def remove_stream(self, number: int) -> None:
-        """With its rows."""
+        """Remove a stream with its rows."""
         if self.memory:
             del self.memory._rows[number], self.memory._streams[number]
             self.memory._log[:] = [row for row in self.memory._log if row.stream != number]

@@ -86,10 +86,10 @@ def verify(
 ) -> Verification:
     """Verifies the whole log, or the rows, heads and snapshots of the conversations named.
 
-    Reads the log up to its end at the beginning, one conversation at a time. On PostgreSQL it holds
-    no snapshot and slows no writer. Any stored damage is reported, not raised. jobs: processes that
-    share the rows of a whole log; a log in memory is read by this process alone. Faults and their
-    order do not depend on it.
+    Reads the log up to its current end, one conversation at a time. On PostgreSQL it holds no
+    snapshot and slows no writer. Any stored damage is reported, not raised. Raises
+    UnknownConversation for an unknown id. jobs: processes that share the rows of a whole log; a log
+    in memory is read by this process alone. The faults and their order do not depend on it.
     """
     verification = Verification()
     end = End(recorder)

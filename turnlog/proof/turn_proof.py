@@ -172,7 +172,7 @@ def withheld(event: int, tag: int, why: str) -> ProvenEvent:
 
 
 def check(proof: InclusionProof, sidecar: Sidecar, verifiers: Sequence[Verifier]) -> ProvenTurn:
-    """The turn that the proof shows. Raises InvalidProof or InvalidNote if it does not hold."""
+    """The turn that the proof shows. Raises InvalidProof or InvalidNote if the proof is invalid."""
     head = checked(proof.note, verifiers)
     rows = ProvenRows.decode(proof.extra)
     if not merkle.is_included(

@@ -87,7 +87,7 @@ def fetched(url: str, path: str) -> bytes | None:
 
 
 def posted(url: str, body: bytes, kind: str) -> tuple[int, bytes]:
-    """Status and body of the answer to a POST. Raises ProofError if no answer comes."""
+    """Status and body of the answer to a POST. Raises ProofError without an answer."""
     return _asked(url, body, kind)
 
 

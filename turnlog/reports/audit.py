@@ -97,9 +97,9 @@ def _badge(verification: Verification) -> Element:
 
 
 _WHOLE = (
-    "“Whole” says that each row names the digest of the row before it, that what each event says "
-    "is what its row was sealed with, that numbers of events, turns and versions have no gap, and "
-    "that the state follows from replaying the events."
+    "“Whole” means that each row names the digest of the row before it, that each event has the "
+    "content that its row was sealed with, that numbers of events, turns and versions have no gap, "
+    "and that the state follows from replaying the events."
 )
 _NOT_WHOLE = (
     "It does not say that the events’ claims are true: an import’s times and texts are those of "
