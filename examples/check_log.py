@@ -274,10 +274,7 @@ class Log:
     def _check_owner(self, position: int, life: int, owner: bytes, name: bytes | None) -> None:
         is_sealed = (name or b"")[:3] != b"\x92\xc4\x10"  # the root binds the owner anyway
         bound = is_sealed or owner == owner_of(self._genesis, life, name or b"")
-        require(
-            bound,
-            f"position {position} does not belong to the conversation that it is stored under",
-        )
+        require(bound, f"position {position} does not belong to its conversation")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -132,7 +132,7 @@ def test_asking_for_a_session_again_changes_nothing(manager):
 def test_a_string_is_not_a_list_of_keys(manager, keys):
     manager.save_all("ann", {"name": 1, "n": 2})
     for call in (manager.clear, manager.evict_all):
-        with pytest.raises(TypeError, match="are a list"):
+        with pytest.raises(TypeError, match="must be a list"):
             call("ann", keys)
     assert manager.fetch_all("ann") == {manager.prop_key: {}, "name": 1, "n": 2}
 
@@ -270,7 +270,7 @@ def test_one_bad_value_of_many_leaves_nothing_half_written(manager):
     assert manager.get("ann", "good") is None
     with pytest.raises(InvalidEvent, match="bytes"):
         manager.save("ann", "big", "x" * 2_000_000)
-    with pytest.raises(InvalidEvent, match="no string"):
+    with pytest.raises(InvalidEvent, match="not a string"):
         manager.save("ann", 5, "x")
     for id in (5, "", "\x1fglobals"):
         with pytest.raises(InvalidEvent):

@@ -1,9 +1,9 @@
-"""A process that records into a sealed log, and ends as by kill -9 before its n-th statement.
+"""A process that records into a sealed log and ends, as by kill -9, before its n-th statement.
 
 python -m tests.faults.sealing POINT URL KEYS NAME
 
-A statement is one to the log or to its key store. With POINT 0 it goes on to its end, and says on
-stderr how many statements there were. NAME: what is recorded, for who looks for it.
+A statement goes to the log or to its key store. With POINT 0 the process runs to its end and prints
+the number of statements on stderr. NAME: what is recorded, so that tests find it.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ distinguished_name = name
 def running(folder: Path) -> Iterator[str]:
     """Its URL; `root.pem` in the folder is the certificate to trust."""
     if shutil.which("openssl") is None:
-        raise PartMissing("there is no openssl")
+        raise PartMissing("openssl is not installed")
     (folder / "openssl.cnf").write_text(_CONFIG.format(folder=folder))
     (folder / "serial").write_text("01\n")
     _certificates(folder)
