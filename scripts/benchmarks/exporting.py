@@ -25,6 +25,7 @@ from scripts.benchmarks.figures import Figure, at_least, at_most, interleaved, s
 from scripts.benchmarks.sides import EVENTS_A_TURN, Stock, turn
 from turnlog.domain.dialogue import Dialogue
 from turnlog.training.plan import ExportPlan
+from turnlog.training.processes import Pool
 from turnlog.training.write import export
 
 TURNS = 10
@@ -61,8 +62,8 @@ def filled(folder: Path, events: int) -> str:
 def write(url: str, format: str, out: Path, jobs: int = 1) -> None:
     with turnlog.open(url, readonly=True) as log:
         plan = ExportPlan(format=format, position=log.store.reader.last_position())
-        opener = partial(turnlog.open, url, readonly=True)
-        assert export(log, plan, out, jobs=jobs, opener=opener).files
+        pool = Pool(jobs, partial(turnlog.open, url, readonly=True)) if jobs > 1 else None
+        assert export(log, plan, out, pool=pool).files
 
 
 def _rate(folder: Path, url: str, format: str, events: int) -> Figure:

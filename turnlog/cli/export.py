@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,9 +20,9 @@ from turnlog.domain.amounts import amount
 from turnlog.serializers.formats import WRITABLE, listed
 
 if TYPE_CHECKING:
-    from turnlog.engine.log import Turnlog
     from turnlog.training.card.card import Card
     from turnlog.training.ledger import Ledger
+    from turnlog.training.processes import Pool
     from turnlog.training.run import Progress
 
 EPILOG = listed(WRITABLE)
@@ -91,27 +91,21 @@ def export(
     from turnlog.training.write import export as write
 
     with open_log(readonly=True) as log, _ledger(*recording) as ledger, _progress() as progress:
-        plan = ExportPlan(
-            format,
-            **past.fields(log.store.reader.last_position()),
-            **parting.fields(),
-            **pseudonyms.fields(format),
-            ids=sorted(set(ids)) if ids else None,
-            settings=form.given(),
-        )
-        totals = write(
-            log, plan, out, progress=progress, ledger=ledger, card=parting.read_card(), jobs=jobs,
-            opener=_opener(),
-        )  # fmt: skip
+        last = log.store.reader.last_position()
+        chosen = sorted(set(ids)) if ids else None
+        fields = {**past.fields(last), **parting.fields(), **pseudonyms.fields(format)}
+        plan = ExportPlan(format, ids=chosen, settings=form.given(), **fields)
+        card, pool = parting.read_card(), _pool(jobs)
+        totals = write(log, plan, out, progress=progress, ledger=ledger, card=card, pool=pool)
     tell(totals, plan, out)
 
 
-def _opener() -> Callable[[], Turnlog]:
-    """Opens the log in another process."""
+def _pool(jobs: int) -> Pool | None:
     from turnlog.engine.opening import open
+    from turnlog.training.processes import Pool
 
     asked = settings()
-    return partial(open, asked.db, readonly=True, keys=asked.keys)
+    return Pool(jobs, partial(open, asked.db, readonly=True, keys=asked.keys)) if jobs > 1 else None
 
 
 def _without(

@@ -34,7 +34,8 @@ class Ledger:
         return hashlib.sha256(said).hexdigest()[:16]
 
     def record(self, plan: ExportPlan, conversations: Iterable[str], manifest: BinaryIO) -> None:
-        """Durable on return. manifest: written, and on a disk unless it is nowhere."""
+        """Durable on return. manifest: written, unless it is nowhere."""
+        manifest.flush()
         streams = self._streams(conversations)
         parts = iter(lambda: tuple(islice(streams, STREAMS_AN_EVENT)), ())
         digest, id = _digest(manifest), self.export_id(plan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +19,7 @@ from turnlog.training.ledger import Ledger
 from turnlog.training.manifest import File, Totals
 from turnlog.training.pins import Pins
 from turnlog.training.plan import ExportPlan
-from turnlog.training.processes import Opener, Pool
+from turnlog.training.processes import Pool
 from turnlog.training.run import ExportRun, Progress
 from turnlog.training.unfinished import unfinished
 
@@ -32,8 +33,7 @@ def export(
     ledger: Ledger | None = None,
     pins: Pins | None = None,
     card: Card | None = None,
-    jobs: int = 1,
-    opener: Opener | None = None,
+    pool: Pool | None = None,
 ) -> Totals:
     """Write the files and the manifest; nothing at all where a conversation is at fault, or a leak.
 
@@ -41,44 +41,50 @@ def export(
     named and the rest is written. One whose values the format cannot hold is named in `refused`
     and stops nothing. ledger: records the export before its files have their names. pins: what
     alone is written, where the plan is pinned. card: what describes a folder of them, beside them.
-    jobs: processes that make the examples, each with the log that `opener` opens; parts, pairs,
-    pins and chosen conversations take one.
+    pool: processes that make the examples; parts, pins and chosen conversations take one.
     """
-    _check_position(log, plan.position)
+    _check(log, plan, out)
     files, folder = plan.files(out), None if plan.split is None else out
-    if folder is not None and is_stream(folder):
-        raise FormatError("takes a folder where there are parts", file=str(out), field="--out")
     beside = card.files(plan, out) if card else []
     note = manifest.place(out, folder=folder is not None) or Path(os.devnull)
-    pool = None if opener is None or jobs < 2 or plan.split or plan.ids else Pool(jobs, opener)
+    pool = None if plan.split or plan.ids else pool
     paths = [*files.values(), note, *beside]
     with unfinished(paths, folder=folder) as (opened, finish), journal(log, plan, out) as kept:
         run = ExportRun(log, plan, progress, pins=pins, card=card, pool=pool, journal=kept)
         id = None if ledger is None else ledger.export_id(plan)
         writer = manifest.ManifestWriter(opened[note], run.outside, id)
-        for name, path in files.items():
-            examples = writer.noted(run.examples(name), path.name)
-            run.codec.write(run.counted(examples), opened[path])
-            run.totals.files[path.name] = _described(opened[path], run.written)
-        totals = run.close()
-        if totals.stop(plan):
+        _write_files(run, files, opened, writer)
+        if (totals := run.close()).stop(plan):
             return replace(totals, files={})
         if card is not None:
             card.write(opened, plan, totals)
             totals.card = {path.name: _digest(opened[path]) for path in beside}
         writer.close(run.names.outside(totals))
         if ledger is not None:
-            opened[note].flush()
             ledger.record(plan, run.conversations, opened[note])
         finish()
     return totals
 
 
-def _check_position(log: Turnlog, position: int) -> None:
+def _check(log: Turnlog, plan: ExportPlan, out: Path) -> None:
     last = log.store.reader.last_position()
-    if not 0 <= position <= last:
-        why = f"position {position} does not exist; the last is {last}"
+    if not 0 <= plan.position <= last:
+        why = f"position {plan.position} does not exist; the last is {last}"
         raise FormatError(why, field="--at-position")
+    if plan.split is not None and is_stream(out):
+        raise FormatError("takes a folder where there are parts", file=str(out), field="--out")
+
+
+def _write_files(
+    run: ExportRun,
+    files: Mapping[str | None, Path],
+    opened: Mapping[Path, BinaryIO],
+    writer: manifest.ManifestWriter,
+) -> None:
+    for name, path in files.items():
+        examples = writer.noted(run.examples(name), path.name)
+        run.codec.write(run.counted(examples), opened[path])
+        run.totals.files[path.name] = _described(opened[path], run.written)
 
 
 def _described(file: BinaryIO, examples: int) -> File:
