@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import msgspec
 
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.events import Event
 from turnlog.encoding.apart import with_contents
-from turnlog.encoding.checking import checked_from_json
+from turnlog.encoding.checking import CheckedEvents, checked_from_json
 from turnlog.errors import FormatError
 from turnlog.serializers.shared import json_stream
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.document import DocumentCodec, member, write_lines
 from turnlog.serializers.shared.json_head import begins_with
 from turnlog.serializers.shared.json_stream import Element
-from turnlog.serializers.shared.plain import from_plain, to_plain
+from turnlog.serializers.shared.json_value import may_be_deeper
+from turnlog.serializers.shared.plain import dumps, from_plain, from_twin, to_plain, twins
 
 VERSION = 1
+FORMAT = f"turnlog/{VERSION}"
 _FORMAT = re.compile(r"turnlog/([0-9]{1,9})\Z")
 _SNIFF = re.compile(rb'"format"\s*:\s*"turnlog/')
 _MEMBERS = frozenset(("format", "conversation", "events", "first_event", "first_turn", "origin"))
@@ -46,6 +51,18 @@ class JsonlCodec(DocumentCodec):
     def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
         return json_stream.lines(file, self.limits.conversation_bytes)
 
+    def at_once(self, element: Element, depth: int) -> Dialogue | None:
+        """A whole conversation that is the same when it is written again: nothing was lost."""
+        try:
+            line = _whole().decode(element.json)
+            is_odd = line.format != FORMAT or dumps(line) != element.json
+            if is_odd or may_be_deeper(element.json, depth):
+                return None
+        except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
+            return None
+        events = checked_from_json(tuple(map(from_twin, line.events)), are_typed=True)
+        return Dialogue(line.conversation, events) if isinstance(events, CheckedEvents) else None
+
     def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
         _check_version(member(value, "format", str))
         for field in value.keys() - _MEMBERS:
@@ -61,7 +78,7 @@ class JsonlCodec(DocumentCodec):
         return Dialogue(name, events, **first)
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        content: dict[str, Any] = {"format": f"turnlog/{VERSION}", "conversation": dialogue.name}
+        content: dict[str, Any] = {"format": FORMAT, "conversation": dialogue.name}
         if dialogue.first_event != 1:
             content |= {"first_event": dialogue.first_event, "first_turn": dialogue.first_turn}
         if dialogue.origin is not None:
@@ -71,6 +88,14 @@ class JsonlCodec(DocumentCodec):
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
         write_lines(examples, out)
+
+
+@cache
+def _whole() -> msgspec.json.Decoder[Any]:
+    """Of a line with all of a conversation."""
+    listed: Any = list
+    members = [("format", str), ("conversation", str), ("events", listed[twins()])]
+    return msgspec.json.Decoder(msgspec.defstruct("Whole", members, forbid_unknown_fields=True))
 
 
 def _check_version(text: str) -> None:

@@ -35,6 +35,11 @@ class DocumentCodec(Codec):
         """The conversations of a file, each as its JSON."""
         raise NotImplementedError
 
+    def at_once(self, element: Element, depth: int) -> Dialogue | None:
+        """A conversation in which nothing is odd, without a look at its values; None where it takes
+        one."""
+        return None
+
     def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
         """A parsed conversation as a dialogue. Raises FormatError naming conversation and field."""
         raise NotImplementedError
@@ -65,8 +70,10 @@ class DocumentCodec(Codec):
         if not element.whole:
             raise FormatError(f"has more than {self.limits.conversation_bytes:,} bytes")
         depth = self.limits.depth + self.envelope
-        value = parse(element.json, depth=depth, line=element.line, holds_raw=self.holds_raw)
-        dialogue = self.dialogue(value, element, path)
+        dialogue = self.at_once(element, depth)
+        if dialogue is None:
+            value = parse(element.json, depth=depth, line=element.line, holds_raw=self.holds_raw)
+            dialogue = self.dialogue(value, element, path)
         if not dialogue.name:
             raise FormatError("an id has at least one character", field=self.id_fields[0])
         if len(element.json) > self.limits.event_bytes:

@@ -90,7 +90,7 @@ def _plainly(source: bytes, depth: int) -> Any:
         # Of keys that stand twice one is left, so that colons are missing.
         written = msgspec.json.encode(value)
         is_odd = b"\\u003" in source or written.count(b":") != source.count(b":")
-        is_odd = is_odd or _may_be_deeper(written, depth)
+        is_odd = is_odd or may_be_deeper(written, depth)
     except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _Odd from error
     if is_odd:
@@ -98,7 +98,7 @@ def _plainly(source: bytes, depth: int) -> Any:
     return value
 
 
-def _may_be_deeper(source: bytes, depth: int) -> bool:
+def may_be_deeper(source: bytes, depth: int) -> bool:
     """Whether a value may be nested deeper; a level is a space where a line begins."""
     return not depth or b"\n" + b" " * depth in msgspec.json.format(source, indent=1)
 

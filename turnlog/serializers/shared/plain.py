@@ -71,7 +71,17 @@ def from_plain(value: Any, *, unknown: list[str] | None = None) -> Event:
         twin = msgspec.convert(value, _twin(cls, strict=True))
     except msgspec.ValidationError:
         twin = _stretched(value, cls, [] if unknown is None else unknown)
-    event: Event = msgspec.convert(twin, cls, from_attributes=True)
+    return from_twin(twin)
+
+
+@cache
+def twins() -> Any:
+    """The type of all twins, which take no fields but those that are declared."""
+    return Union[tuple(_twin(event, strict=True) for event in EVENTS)]  # noqa: UP007  # | takes no tuple
+
+
+def from_twin(twin: Any) -> Event:
+    event: Event = msgspec.convert(twin, BY_NAME[type(twin).__name__], from_attributes=True)
     return event
 
 
