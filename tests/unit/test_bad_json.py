@@ -57,7 +57,7 @@ BROKEN_LINES = {
     "a NUL byte": (line("x", uttered('"text":"a\0b"')), None, "control character"),
     "no events": ('{"format":"turnlog/1","conversation":"x"}', "events", "missing"),
     "an array": ("[1]", "format", "expected an object"),
-    "a member nobody knows": (line("x")[:-1] + ',"more":1}', "more", "no member"),
+    "a member nobody knows": (line("x")[:-1] + ',"more":1}', "more", "not a member"),
     "an id without characters": (line(""), "conversation", "at least one"),
     "an id that is a number": (line("x").replace('"x"', "7"), "conversation", "7"),
     "an id with a lone surrogate": (line("\\ud800"), "conversation", "RawJson"),
