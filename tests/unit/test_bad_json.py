@@ -47,7 +47,11 @@ BROKEN_LINES = {
     "another format": ('{"messages":[]}', "format", "missing"),
     "a newer version": (line("x").replace("turnlog/1", "turnlog/2"), "format", "newer"),
     "a foreign format": (line("x").replace("turnlog/1", "spss"), "format", "not turnlog's"),
-    "a key that stands twice": (line("x", uttered('"text":"a","text":"b"')), "text", "twice"),
+    "a key that stands twice": (
+        line("x", uttered('"text":"a","text":"b"')),
+        "text",
+        "duplicate key",
+    ),
     "nesting": (
         line("x", uttered('"data":{"a":' + "[" * DEEP + "]" * DEEP + "}")),
         "events",
@@ -62,7 +66,7 @@ BROKEN_LINES = {
     "an id that is a number": (line("x").replace('"x"', "7"), "conversation", "7"),
     "an id with a lone surrogate": (line("\\ud800"), "conversation", "RawJson"),
     "an unknown event": (line("x", '{"type":"Nonsense"}'), "events[0].type", "Nonsense"),
-    "an event of no type": (line("x", "{}"), "events[0].type", "no event type"),
+    "an event of no type": (line("x", "{}"), "events[0].type", "not an event type"),
     "a text that is a number": (line("x", uttered('"text":7')), "events[0].text", "int"),
     "a number where none can be": (
         line("x", '{"type":"MessageEdited","message":NaN}'),
