@@ -191,7 +191,7 @@ def test_numbers_in_texts(one: str, other: str, within: float | str, near: bool)
         ("slot = 'a'", "nothing that may differ"),
         ("slot = 'a'\ntool = 'b'\ntext = 'fold'", "one of slot, tool and action"),
         ("argument = 'a'\ntext = 'fold'", "argument goes with tool"),
-        ("slot = 'a'\nbuttons = 'payloads'", "buttons are of messages"),
+        ("slot = 'a'\nbuttons = 'payloads'", "buttons belong to messages"),
         ("text = 'contains'\nnumber = 1", "takes one of"),
         ("number = '1 euro'", "1 euro"),
         ("number = -1", "-1"),

@@ -1,4 +1,6 @@
-"""Replay: a bot is asked again what users said, and its answers are held against the record."""
+"""Replay: sends users' recorded messages to a bot again and compares its answers with the
+record.
+"""
 
 from turnlog.replay.allowing.rules import Rules as Rules
 from turnlog.replay.divergence import Divergence as Divergence

@@ -14,13 +14,13 @@ Kind = Literal[
 
 
 class Divergence(msgspec.Struct, frozen=True):
-    """A turn that the bot answers in another way.
+    """A turn that the bot answers differently.
 
-    event: number of the recorded event that differs; of the user's message where there is none.
-    message: what the user said. path: where in the event (`text`, `arguments.time`), empty for the
-    whole of it. expected and actual: events in plain form, None for none; for `order` lists. group:
-    the key of its group. slots: those the bot was asked on top of. link: the moment in the
-    inspector, as a path.
+    event: the number of the recorded event that differs, or of the user's message if there is none.
+    message: what the user said. path: the place in the event (`text`, `arguments.time`), empty for
+    the whole event. expected and actual: events in plain form, None for none; for `order`, lists.
+    group: the key of its group. slots: those before the answer. link: the moment in the inspector,
+    as a path.
     """
 
     conversation: str

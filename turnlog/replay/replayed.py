@@ -1,4 +1,4 @@
-"""What the replay of a conversation gives."""
+"""The result of replaying a conversation."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from turnlog.replay.divergence import Divergence
 
 
 class ReplayedConversation(msgspec.Struct, frozen=True):
-    """turns: those that were put to the bot; the others are counted by why they were not.
+    """turns: those sent to the bot; the others are counted by reason.
 
-    divergences: those of all turns that differ, in order; accepted: those that are known
-    and wanted. covered: the rules that were about something in it. seconds: how long it took.
-    version: of the bot, where it says so.
+    divergences: of all turns that differ, in order; accepted: those that are known and wanted.
+    covered: the rules that applied to something in it. seconds: how long it took. version: the
+    bot's, if it has one.
     """
 
     conversation: str
@@ -35,15 +35,16 @@ class ReplayedConversation(msgspec.Struct, frozen=True):
 
     @property
     def first(self) -> Divergence | None:
+        """The first divergence, or None."""
         return self.divergences[0] if self.divergences else None
 
 
 NOT_REPLAYED = ("redacted", "unanswered", "taken_back", "foreign", "shared")
-"""Why turns are not put to the bot; the fields that count them."""
+"""Reasons why turns are not sent to the bot; the fields that count them."""
 
 
 def not_replayed(replayed: Iterable[ReplayedConversation]) -> str:
-    """How many turns were not, by why: `3 redacted, 1 unanswered`."""
+    """How many turns were skipped, by reason: `3 redacted, 1 unanswered`."""
     counts = Counter[str]()
     for one in replayed:
         counts.update({name: getattr(one, name) for name in NOT_REPLAYED})
@@ -52,7 +53,7 @@ def not_replayed(replayed: Iterable[ReplayedConversation]) -> str:
 
 
 def check_something_was_replayed(replayed: Sequence[ReplayedConversation]) -> None:
-    """Raise BotError where no turn was put to the bot: nobody shall take that for success."""
+    """Raise BotError if no turn was sent to the bot, which must not count as success."""
     if any(each.turns for each in replayed):
         return
     turns = f"turns: {why}" if (why := not_replayed(replayed)) else "no turns"

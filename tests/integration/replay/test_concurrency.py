@@ -1,4 +1,4 @@
-"""Conversations replayed side by side: bots that wait, block, or will not be stopped."""
+"""Conversations replayed side by side: bots that wait, block, or does not stop."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_bot_that_will_not_be_stopped_is_named(log: turnlog.Turnlog, concurren
                 continue
         return "yes"
 
-    with pytest.raises(BotError, match="conversation 'c3': the bot will not be stopped"):
+    with pytest.raises(BotError, match="conversation 'c3': the bot does not stop"):
         replayed(log, bot, concurrency=concurrency, timeout=0.1)
 
 

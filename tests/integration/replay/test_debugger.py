@@ -44,7 +44,7 @@ def test_a_breakpoint_is_stopped_at(tmp_path: Path, name: str):
 @pytest.mark.parametrize("options", [[], ["--jobs", "2"]])
 def test_without_a_debugger_a_breakpoint_is_named(tmp_path: Path, name: str, options: list[str]):
     status, out, err = replay(tmp_path, STOPS[name], *options)
-    why = "the bot stops at a breakpoint, and nobody can answer: give --pdb"
+    why = "the bot stops at a breakpoint; debug it with --pdb"
     assert (status, out, err) == (2, "", f"turnlog: conversation 'anna', turn 1: {why}\n")
 
 
@@ -63,7 +63,7 @@ def test_a_failure_is_looked_at_where_it_happened(tmp_path: Path):
 def test_who_leaves_the_debugger_ends_the_replay(tmp_path: Path, bot: str, typed: str):
     status, out, err = replay(tmp_path, bot, "--pdb", typed=typed)
     assert status == 2
-    assert err.endswith("turnlog: the debugger was left: nothing more is replayed\n")
+    assert err.endswith("turnlog: the debugger was quit: the replay ends\n")
     assert "diverging" not in out
 
 

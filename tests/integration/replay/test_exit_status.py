@@ -123,7 +123,7 @@ async def bot(c, m):
     write_bot(folder, code)
     status, why = replay("--all")
     assert status == 2
-    assert "wrote into its process's replies" in why
+    assert "wrote into the replies of its process" in why
 
 
 def test_a_bot_that_is_cancelled_by_what_it_waits_for_diverges(folder: Path):

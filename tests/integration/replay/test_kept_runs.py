@@ -135,7 +135,7 @@ def test_a_run_that_is_cut_off_anywhere_is_refused(replay: Callable[..., Ran]):
     ("change", "says"),
     [
         (lambda text: text.replace("turnlog-run/1", "turnlog-run/2"), "turnlog-run/2"),
-        (lambda text: text + text, "goes on after its end"),
+        (lambda text: text + text, "continues after its end"),
         (lambda text: text.split("\n", 1)[1], "is not a run"),
         (lambda text: "\n".join(text.split("\n")[:1] + text.split("\n")[2:]), "is not whole"),
         (lambda text: text.replace('"turn":1', '"turn":"x"', 1), ":2: "),
@@ -245,7 +245,7 @@ def test_runs_with_nothing_in_common_are_no_success(replay: Callable[..., Ran]):
     replay(SAID, "b", out="b.jsonl")
     ran = run("compare", "a.jsonl", "b.jsonl")
     assert (ran.status, ran.out) == (2, "")
-    assert "replayed no conversation in common" in ran.err
+    assert "have no conversation in common" in ran.err
     assert run("compare", "a.jsonl", "none.jsonl").status == 2
 
 

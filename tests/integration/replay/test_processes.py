@@ -69,7 +69,7 @@ def test_a_bot_of_the_script_itself_is_said_to_be_in_no_module(folder: Path):
     status, out, err = ran(folder, "__main__:bot", BOT)
     assert (status, out) == (1, "")
     assert err.endswith(
-        "BotError: bot '__main__:bot' is defined in the script that runs:"
+        "BotError: bot '__main__:bot' is defined in the running script:"
         " put it in a module, which every process can load\n"
     )
 
@@ -80,7 +80,7 @@ def test_a_function_stays_in_this_process(folder: Path):
 
     with turnlog.open("sqlite:///turnlog.db") as log:
         assert len(list(replay(log, log.ids(), LoadedBot(bot), jobs=1))) == 40
-        with pytest.raises(BotError, match="given as a function"):
+        with pytest.raises(BotError, match="passed as a function"):
             list(replay(log, log.ids(), LoadedBot(bot), jobs=2))
 
 

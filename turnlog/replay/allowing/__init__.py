@@ -1,1 +1,1 @@
-"""What may differ: rules, and judges that a team brings."""
+"""Permitted differences: rules, and a team's own judges."""

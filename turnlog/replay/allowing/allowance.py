@@ -1,6 +1,6 @@
-"""An `[[allow]]` of the rules: what one thing may say otherwise.
+"""An `[[allow]]` of the rules: how one thing may differ.
 
-What a thing is called is never let differ: action, tool, argument, slot, key, payload.
+Names never may: action, tool, argument, slot, key, payload.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ _SAYS = {"BotUttered": "text", "SlotSet": "value", "ToolCalled": "arguments"}
 
 
 class Allowance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """slot, tool (and its argument), action: patterns of names, `utter_*`; with none of them it is
-    about all that the bot says. text: how texts may differ, or the texts that may replace each
-    other. number: a tolerance. buttons: what is kept of them. mask: what it matches is taken for
-    equal. judge: a function that decides.
+    """slot, tool (and its argument), action: patterns of names, `utter_*`; without any of them it
+    applies to all texts of the bot.
+
+    text: how texts may differ, or texts that may replace each other. number: a tolerance. buttons:
+    the part of them that counts. mask: whatever it matches counts as equal. judge: a function that
+    decides.
     """
 
     slot: str | None = None
@@ -50,27 +52,27 @@ class Allowance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
     def _wrong(self) -> str | None:
         if len([name for name in (self.slot, self.tool, self.action) if name is not None]) > 1:
-            return "takes one of slot, tool and action"
+            return "takes only one of slot, tool and action"
         if self.argument is not None and self.tool is None:
             return "argument goes with tool"
         if self.buttons and (self.slot is not None or self.tool is not None):
-            return "buttons are of messages, not of a slot or a tool"
+            return "buttons belong to messages, not to a slot or a tool"
         if isinstance(self.text, str) and self.text not in ("fold", "contains"):
             return "text is 'fold', 'contains' or a list of texts that may replace each other"
         compares = [self.text not in (None, "fold"), self.number is not None, bool(self.judge)]
         if sum(compares) > 1:
-            return "takes one of number, judge and text = 'contains' or a list"
+            return "takes only one of number, judge and text = 'contains' or a list"
         if not any((self.text, self.number is not None, self.buttons, self.mask, self.judge)):
-            return "says nothing that may differ: text, number, buttons, mask or judge"
+            return "names nothing that may differ: text, number, buttons, mask or judge"
         return None
 
     def __str__(self) -> str:
-        """As in the file, on a line."""
+        """As in the file, on one line."""
         given = msgspec.to_builtins(self)
         return ", ".join(f"{name} = {value!r}" for name, value in given.items())
 
     def is_about(self, event: PlainEvent, action: str | None) -> bool:
-        """action: the one that was executed last before the event."""
+        """action: the last one executed before the event."""
         match event["type"]:
             case "SlotSet":
                 return self.slot is not None and fnmatchcase(event["name"], self.slot)
@@ -81,7 +83,7 @@ class Allowance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         return False
 
     def allows(self, expected: PlainEvent, actual: PlainEvent) -> bool:
-        """Whether two events that it is about differ in nothing else than they may."""
+        """Whether two matching events differ only as they may."""
         field = _SAYS[expected["type"]]
         if not same(self._rest(expected, field), self._rest(actual, field)):
             return False
@@ -136,12 +138,12 @@ class Allowance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
 
 def folded(text: str) -> str:
-    """Without what case, width and spaces make different."""
+    """Without differences of case, width and spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def check_mask(mask: str) -> None:
-    """Raises FormatError for what is not a regular expression."""
+    """Raises FormatError for an invalid regular expression."""
     try:
         re.compile(mask)
     except re.error as error:
@@ -149,7 +151,7 @@ def check_mask(mask: str) -> None:
 
 
 def _without_titles(value: Any) -> Any:
-    """What has a payload has nothing else."""
+    """A button with a payload consists of that alone."""
     if isinstance(value, list):
         return [_without_titles(part) for part in value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Judges: functions of a bot's team that say whether an answer is as good as the recorded one."""
+"""Judges: a team's functions that decide whether an answer is as good as the recorded one."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from turnlog.bots.loading import imported
 from turnlog.errors import JudgeError
 
 Judge = Callable[[Any, Any], bool]
-"""Called with what was recorded and what the bot gives: texts, values of slots, arguments."""
+"""Called with the recorded and the new text, slot value or arguments."""
 
 
 @cache
 def judge(name: str) -> Judge:
-    """The judge of a name `module:function`, its module found on the path or in this folder.
+    """The judge with a name `module:function`, its module found on the path or in this folder.
 
-    Raises JudgeError, also when it is called, where it raises or its verdict is not a bool.
+    Raises JudgeError; so does the judge, if it raises or its verdict is not a bool.
     """
     given = _loaded(name)
 

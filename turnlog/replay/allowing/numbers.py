@@ -1,4 +1,4 @@
-"""Numbers in values and in texts, held against each other with a tolerance."""
+"""Numbers in values and in texts, compared with a tolerance."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from turnlog.errors import FormatError
 
 
 class Tolerance(msgspec.Struct, frozen=True):
-    """How far a number may be from the recorded one; relative: in shares of that."""
+    """How far a number may be from the recorded one; relative: as a share of it."""
 
     amount: Decimal
     relative: bool = False
 
     def holds(self, expected: Decimal, actual: Decimal) -> bool:
+        """Whether a number is within the tolerance of the recorded one."""
         allowed = self.amount * abs(expected) if self.relative else self.amount
         return abs(expected - actual) <= allowed
 
 
 def tolerance(given: float | str) -> Tolerance:
-    """A tolerance as people write it: `0.5`, or `"1%"` of what was recorded. Raises FormatError."""
+    """A tolerance as written in a file: `0.5`, or `"1%"` of the recorded number. Raises
+    FormatError.
+    """
     text = str(given).strip()
     share = text.endswith("%")
     try:
@@ -31,16 +34,17 @@ def tolerance(given: float | str) -> Tolerance:
     except ArithmeticError:
         amount = Decimal(-1)
     if not amount.is_finite() or amount < 0:
-        raise FormatError(f"{given!r} is neither a number from 0 on nor a share such as '1%'")
+        raise FormatError(f"{given!r} is neither a number of at least 0 nor a share such as '1%'")
     return Tolerance(amount / 100 if share else amount, share)
 
 
 def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a value is a number; True and False are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def near(expected: float, actual: float, within: Tolerance) -> bool:
-    """Of two values; as they are written, so that 0.3 is within 0.01 of 0.29."""
+    """Compares two numbers as they are written, so that 0.3 is within 0.01 of 0.29."""
     return within.holds(Decimal(str(expected)), Decimal(str(actual)))
 
 
@@ -48,9 +52,9 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def near_texts(expected: str, actual: str, within: Tolerance) -> bool:
-    """Of two texts that are equal but for their numbers.
+    """Compares two texts that are equal except for their numbers.
 
-    `1,234` is 1234 to some and 1.234 to others: both readings must be within the tolerance.
+    `1,234` can be 1234 or 1.234: both readings must be within the tolerance.
     """
     if _NUMBER.sub("0", expected) != _NUMBER.sub("0", actual):
         return False
@@ -73,7 +77,7 @@ _PLAIN = re.compile(r"\d+([.,]\d+)?")
 
 
 def _read(text: str, grouped: re.Pattern[str]) -> Decimal | None:
-    """grouped: how thousands are divided. None for `1.5.2`, which is not a number."""
+    """grouped: the separator of thousands. None for `1.5.2`, which is not a number."""
     if grouped.fullmatch(text):
         text = text.translate({ord("," if grouped is _COMMAS else "."): None})
     elif not _PLAIN.fullmatch(text):

@@ -1,4 +1,4 @@
-"""Rules: what may differ between a bot's answer and the recorded one."""
+"""Rules: permitted differences between a bot's answer and the recorded one."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Ignorable = Literal[
 
 
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """ignore: kinds of difference that are none. slots: patterns (`session_*`) of slots that may
-    differ. masks: regular expressions; what they match in what the bot says is taken for equal.
-    allow: what single things may say otherwise.
+    """ignore: kinds of differences to ignore. slots: patterns (`session_*`) of slots that may
+    differ. masks: regular expressions; whatever they match in the bot's texts counts as equal.
+    allow: how single things may differ.
     """
 
     ignore: tuple[Ignorable, ...] = ()
@@ -36,12 +36,13 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             check_mask(mask)
 
     def ignores_slot(self, name: str) -> bool:
+        """Whether a pattern matches the slot."""
         return any(fnmatchcase(name, pattern) for pattern in self.slots)
 
     def masked(self, event: dict[str, Any]) -> dict[str, Any]:
-        """An event in plain form with what the masks match in the bot's text taken out.
+        """An event in plain form, without what the masks match in the bot's text.
 
-        They touch nothing else: a mask of digits does not make `utter_ask_2` and `_3` equal.
+        They affect nothing else: a mask of digits does not make `utter_ask_2` and `_3` equal.
         """
         text = event.get("text")
         if event["type"] != "BotUttered" or not isinstance(text, str):
@@ -51,16 +52,16 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {**event, "text": text}
 
     def allows(self, expected: PlainEvent, actual: PlainEvent, action: str | None) -> bool:
-        """Whether two events of one type and name differ in nothing else than they may.
+        """Whether two events with the same type and name differ only as they may.
 
-        action: the one that was executed last before the recorded event.
+        action: the last one executed before the recorded event.
         """
         return any(
             one.is_about(expected, action) and one.allows(expected, actual) for one in self.allow
         )
 
     def load_judges(self) -> None:
-        """Raise JudgeError for one that cannot be loaded, before anything is replayed."""
+        """Raise JudgeError for a judge that cannot be loaded, before anything is replayed."""
         for one in self.allow:
             if one.judge is not None:
                 judge(one.judge)
@@ -72,7 +73,7 @@ def combined(
     slots: Iterable[str],
     masks: Iterable[str],
 ) -> Rules:
-    """Rules, or those of a file, if there are any, and these. Raises FormatError."""
+    """The given rules, added to those of a file, if there is one. Raises FormatError."""
     base = rules if isinstance(rules, Rules) else load(Path(rules)) if rules else Rules()
     try:
         return msgspec.convert(

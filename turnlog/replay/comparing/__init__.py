@@ -1,1 +1,1 @@
-"""A bot's answer held against the recorded one."""
+"""Compares a bot's answer with the recorded one."""

@@ -1,4 +1,4 @@
-"""Which rules a replay had a use for: those that no conversation covers may be mistyped or old."""
+"""Which rules a replay used: the others may be mistyped or obsolete."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def entries(rules: Rules) -> list[str]:
 
 
 def covered(rules: Rules, answer: Iterable[e.Event]) -> Iterator[str]:
-    """The entries that are about something in an answer, recorded or the bot's."""
+    """The rules that apply to something in an answer, recorded or new."""
     if rules == _NOTHING:
         return
     action: str | None = None
@@ -55,7 +55,7 @@ _DIFFER_IN: dict[str | None, tuple[str, ...]] = {
     "text": ("text", "order"),
     None: (),
 }
-"""By the family of an event, the kinds in which it can differ."""
+"""The kinds of differences that the events of a family can have."""
 
 
 def _is_of(event: e.Event, kind: str) -> bool:

@@ -1,9 +1,9 @@
-"""A bot's answer to one message held against the recorded one.
+"""Compares a bot's answer to one message with the recorded one.
 
-Three things are compared apart, each in order: what was understood, which tools were called, and
-all the rest. For the order between them says when an event was recorded, not what the bot did.
-Of an answer that streams the texts are compared joined: where a message ends and the next begins
-depends on when its pieces came.
+Three lists are compared separately, each in order: what was understood, the tool calls, and
+everything else. The order between the lists only says when an event was recorded. The texts of a
+streamed answer are compared joined, because where a message ends depends on when its pieces
+arrived.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from turnlog.serializers.shared.plain import to_plain
 
 
 class Difference(NamedTuple):
-    """event: number of the recorded event, None where there is none. path: where in the event.
+    """event: the number of the recorded event, None for none. path: the place in the event.
 
-    compared: what the rules left of the events; of a second one too many, of the first as well.
-    action: the one executed last before them.
+    compared: what the rules left of the events; for an extra second one, of the first as well.
+    action: the last one executed before them.
     """
 
     kind: Kind
@@ -51,7 +51,7 @@ def difference(
     rules: Rules,
     state: State | None = None,
 ) -> Difference | None:
-    """The first difference between the recorded answer and the bot's, None where there is none."""
+    """The first difference between the recorded answer and the bot's; None for none."""
     return next(differences(recorded, actual, rules, state), None)
 
 
@@ -63,7 +63,7 @@ def differences(
 ) -> Iterator[Difference]:
     """All differences between the recorded answer and the bot's.
 
-    state: the one on top of which both were given: what changes nothing of it is not a difference.
+    state: the one before both answers; an event that does not change it is not a difference.
     """
     answer = [(0, event) for event in actual]
     if says_the_same(recorded, answer):
@@ -83,9 +83,11 @@ def differences(
     for families in _STREAMS:
         wanted = [item for item in every if item.family in families]
         got = [item for item in others if item.family in families]
-        if failed is not None:  # what it did before it failed is compared, the rest is not missing
+        if (
+            failed is not None
+        ):  # what it did before it failed is compared; the rest does not count as missing
             wanted = wanted[: len(got)]
-        if stopped:  # the rest was never heard
+        if stopped:  # no one heard the rest
             got = got[: len(wanted)]
         yield from _between(wanted, _as_allowed(wanted, got, rules), rules)
     if failed is not None:
@@ -111,12 +113,14 @@ def _streams(answer: Iterable[Numbered]) -> bool:
 
 
 def _is_broken_off(answer: Iterable[Numbered]) -> bool:
-    """By whoever read it: where the bot failed, its failure is what is compared."""
+    """In the reader's view: if the bot failed, the failure is compared."""
     return any(isinstance(event, e.AnswerBrokenOff) for _, event in answer)
 
 
 def joined(answer: Sequence[Numbered], upto: int | None = None) -> Iterator[Numbered]:
-    """The texts as one message at the beginning, cut to that many characters; the rest as it is."""
+    """The texts as one message at the beginning, cut to that many characters; the rest
+    unchanged.
+    """
     texts = [(n, event.text or "") for n, event in answer if isinstance(event, e.BotUttered)]
     if text := "".join(text for _, text in texts)[:upto]:
         yield texts[0][0], e.BotUttered(text)
@@ -132,7 +136,7 @@ def _length(answer: Iterable[Numbered]) -> int:
 
 
 def _as_allowed(wanted: Sequence[Item], got: Sequence[Item], rules: Rules) -> Sequence[Item]:
-    """got; what the rules let be as good as a lost item of its name has that one's content."""
+    """got; an item that the rules accept for a missing one of its name takes that one's content."""
     if not rules.allow:
         return got
     free: dict[str, deque[Item]] = defaultdict(deque)
@@ -205,7 +209,7 @@ def _intent(item: Item) -> Any:
 
 
 def _order(wanted: Sequence[Item], got: Sequence[Item]) -> Difference | None:
-    """From the first that stands in another place to the last."""
+    """From the first item in another place to the last."""
     places = [i for i, item in enumerate(wanted) if item.content != got[i].content]
     if not places:
         return None

@@ -1,4 +1,4 @@
-"""What of an answer changes anything: a slot that is set to what it holds is not a difference."""
+"""The events of an answer that change something; setting a slot to its current value does not."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _IDLE_IF_UNCHANGED = (
 
 
 def effective(state: State, answer: Iterable[Numbered]) -> list[Numbered]:
-    """An answer without the events that change nothing. state: the one it was given on top of.
+    """An answer without events that change nothing. state: the one before it.
 
-    After a rewind all of it is kept, for what was before is not looked up.
+    After a rewind all events are kept, because the earlier state is not read.
     """
     return list(_effective(state.copy(), iter(answer)))
 
@@ -39,7 +39,7 @@ def _effective(state: State, answer: Iterator[Numbered]) -> Iterator[Numbered]:
 
 
 def _held(state: State, event: e.Event) -> Any:
-    """What the event can change."""
+    """The part of the state that the event can change."""
     context = state.context
     if isinstance(event, e.SlotSet):
         return binary.encode_ordered(context.slots.get(event.name))

@@ -1,4 +1,4 @@
-"""What of an answer is compared: each event with its family, its name and all it says."""
+"""What is compared: each event of an answer with its family, its name and its content."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Family = Literal["understood", "tool", "slot", "action", "text"]
 
 
 class Item(NamedTuple):
-    """What is compared of an event: its family, what it is about, and all it says, encoded.
+    """The compared parts of an event: its family, its subject, and its encoded content.
 
-    action: the one that was executed last before it.
+    action: the last one executed before it.
     """
 
     number: int
@@ -37,7 +37,7 @@ class Item(NamedTuple):
 
     @property
     def entities(self) -> list[dict[str, Any]]:
-        """What it understood, in its own order."""
+        """What was understood, sorted."""
         found = getattr(self.event, "entities", ())
         return [{name: getattr(entity, name) for name in _OF_ENTITY} for entity in found]
 
@@ -64,21 +64,22 @@ FAMILIES: dict[type[e.Event], Family] = {
     e.ReminderScheduled: "action",
     e.ReminderCancelled: "action",
 }
-"""What a bot answers for. Other events are not compared, in the record and in its answer."""
+"""Events that a bot is responsible for; others are not compared."""
 
 _BY_ANYBODY = (
     e.HandoverStarted, e.HandoverEnded, e.ConversationPaused, e.ConversationResumed,
     e.ReminderCancelled,
 )  # fmt: skip
-"""What people and other systems record as well as bots do."""
+"""Events that people and other systems record as well as bots."""
 
 
 def is_anybodys(event: e.Event) -> bool:
-    """Whether nobody can say that the bot did it: it names no cause and no actor."""
+    """Whether its author is unknown: it names no cause and no actor."""
     return isinstance(event, _BY_ANYBODY) and event.actor is None and event.cause is None
 
 
 def items(answer: Iterable[Numbered], rules: Rules) -> Iterator[Item]:
+    """The compared events of an answer, in order."""
     action: str | None = None
     for number, event in answer:
         action = event.name if isinstance(event, e.ActionExecuted) else action
@@ -94,7 +95,7 @@ def items(answer: Iterable[Numbered], rules: Rules) -> Iterator[Item]:
 
 
 def _ignored(event: e.Event, family: Family, rules: Rules) -> bool:
-    """Texts and what was understood are not left out, only what they say."""
+    """For texts and what was understood, only the content is omitted."""
     if isinstance(event, e.SlotSet) and rules.ignores_slot(event.name):
         return True
     kind = "tool_call" if family == "tool" else family
@@ -130,7 +131,7 @@ def _called(content: dict[str, Any], rules: Rules) -> dict[str, Any]:
 
 
 def _scheduled(content: dict[str, Any], rules: Rules) -> dict[str, Any]:
-    """Without its time, which comes from the clock, and a name that was drawn."""
+    """Without its time, which comes from the clock, and without a generated name."""
     drawn = _DRAWN.fullmatch(content.get("name") or "") is not None
     left_out = ("due", "name") if drawn else ("due",)
     return {key: value for key, value in content.items() if key not in left_out}

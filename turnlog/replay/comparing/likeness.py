@@ -1,4 +1,4 @@
-"""Whether two answers say the same, found quickly: most do."""
+"""A quick check whether two answers are equal: most are."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _STREAMS = {e.MessageUnderstood: 0, e.EntitiesAdded: 0, e.ToolCalled: 1}
 
 
 def says_the_same(recorded: Iterable[Numbered], answer: Iterable[Numbered]) -> bool:
-    """Whether events that are compared are all alike. False may also mean that nobody knows.
+    """Whether the compared events are all equal. False may also mean unknown.
 
-    By their bytes, for 2 and 2.0 are equal to Python.
+    Compares bytes, because Python considers 2 and 2.0 equal.
     """
     try:
         return _said(recorded) == _said(answer)
@@ -34,7 +34,7 @@ def says_the_same(recorded: Iterable[Numbered], answer: Iterable[Numbered]) -> b
 
 
 def _said(answer: Iterable[Numbered]) -> bytes:
-    """What was understood, called and done, apart: the order between them does not count."""
+    """What was understood, called and done, separately: their relative order does not count."""
     streams: tuple[list[Any], ...] = [], [], []
     for _, event in answer:
         kind = type(event)

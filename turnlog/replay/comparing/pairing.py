@@ -1,4 +1,4 @@
-"""Which event of an answer stands for which of another, and where in it the two differ."""
+"""Which events of two answers correspond, and where in them they differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from turnlog.replay.comparing.items import Item
 
 
 def surplus(items: Sequence[Item], others: Sequence[Item]) -> list[Item]:
-    """The items that the others have not, each as often as it is too many."""
+    """The items that the other answer lacks, each as often as it is missing."""
     left = Counter(item.content for item in others)
     kept: list[Item] = []
     for item in items:
@@ -23,7 +23,9 @@ def surplus(items: Sequence[Item], others: Sequence[Item]) -> list[Item]:
 
 
 def paired(lost: Sequence[Item], new: Sequence[Item]) -> list[tuple[Item, Item | None]]:
-    """Each lost item with the new one that stands for it: of its name, else of its family."""
+    """Each missing item with the new one that corresponds to it: of its name, or else of its
+    family.
+    """
     pairs: dict[int, Item] = {}
     taken: set[int] = set()
     for field in ("name", "family"):
@@ -39,7 +41,7 @@ def paired(lost: Sequence[Item], new: Sequence[Item]) -> list[tuple[Item, Item |
 
 
 def place(item: Item, other: Item) -> Iterator[str]:
-    """Where in the recorded event: what was understood is compared in any order."""
+    """The place in the recorded event; what was understood is compared in any order."""
     one, another = item.says, other.says
     if item.family != "understood" or one.get("intent") != another.get("intent"):
         return _path(one, another)
@@ -53,7 +55,7 @@ def place(item: Item, other: Item) -> Iterator[str]:
 
 
 def _path(one: Any, other: Any) -> Iterator[str]:
-    """The keys that lead to where two values differ, as far as there is one such place."""
+    """The keys that lead to the place where two values differ, as far as there is a single one."""
     if isinstance(one, dict) and isinstance(other, dict):
         keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):

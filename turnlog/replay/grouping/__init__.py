@@ -1,1 +1,1 @@
-"""Differences of one cause: the key they share."""
+"""Groups of differences with one cause, by a shared key."""

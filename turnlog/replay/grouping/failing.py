@@ -1,4 +1,4 @@
-"""Why a bot failed, in words that failures of the same cause share."""
+"""Why a bot failed, in words that failures with the same cause share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from turnlog.replay.grouping import wording
 
 
 class StackFrame(NamedTuple):
-    """A line of a program that was under way."""
+    """A line of a program in a traceback."""
 
     file: str
     function: str
@@ -24,11 +24,11 @@ _OTHERS = (
     sysconfig.get_path("stdlib"), "/site-packages/", "/turnlog/replay/", "/turnlog/bots/bot.py",
     "/turnlog/bots/streaming.py", "/turnlog/bots/threads.py", "<frozen ",
 )  # fmt: skip
-"""In the paths of files that are not the bot's."""
+"""Parts of paths of files that are not the bot's."""
 
 
 def cause(failed: Mapping[str, Any], values: Iterable[str]) -> str:
-    """The kind of the error, what it says and the line of the bot that failed, without values.
+    """The type of the error, its message and the bot's line, without values.
 
     failed: a BotFailed in plain form.
     """
@@ -40,7 +40,7 @@ def cause(failed: Mapping[str, Any], values: Iterable[str]) -> str:
 
 
 _QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
-"""What an error names: in most cases what was looked for, which differs each time."""
+"""What an error names, often a value that differs each time."""
 
 
 def _said(detail: str, values: Iterable[str]) -> Iterator[str]:
@@ -49,14 +49,14 @@ def _said(detail: str, values: Iterable[str]) -> Iterator[str]:
 
 
 def traceback(event: Any) -> str | None:
-    """Where a bot that raised was, None where the event does not say it."""
+    """Where a bot raised, or None if the event does not say it."""
     extra = event.get("extra") if isinstance(event, dict) else None
     found = extra.get("traceback") if isinstance(extra, dict) else None
     return found if isinstance(found, str) else None
 
 
 def without_traceback(event: Any) -> Any:
-    """The same event in plain form, or list of some, to be shown beside its traceback."""
+    """The same event, or list of events, in plain form, without its traceback."""
     if traceback(event) is None:
         return event
     extra = {name: value for name, value in event["extra"].items() if name != "traceback"}
@@ -65,7 +65,7 @@ def without_traceback(event: Any) -> Any:
 
 
 def _of_the_bot(trace: str) -> StackFrame | None:
-    """The innermost line of the bot; of anybody where none is."""
+    """The innermost line of the bot, or of any file if there is none."""
     frames = list(_frames(trace))
     own = [frame for frame in frames if not any(part in frame.file for part in _OTHERS)]
     return next(reversed(own or frames), None)

@@ -1,7 +1,7 @@
-"""The key that differences of one cause share, from one of them alone (ADR 21).
+"""The key that differences with one cause share, computed from one of them (ADR 21).
 
-It has kind, type and name, where in the event, and how texts differ; no value, number or name of
-the one conversation.
+It consists of kind, type and name, place in the event, and how texts differ, without values,
+numbers and names of one conversation.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def key(
     action: str | None = None,
     turn: Iterable[Event] = (),
 ) -> str:
-    """compared: what the rules left of the events, by default all of them. action: the one that was
-    executed last before a message. turn: what is recorded of it, whose values split no group.
+    """compared: what the rules left of the events, by default all. action: the last one executed
+    before a message. turn: its recorded events, whose values do not split groups.
     """
     expected, actual = compared or (divergence.expected, divergence.actual)
     said = _SAYS[divergence.kind](_Case(divergence, expected, actual, action, turn))
@@ -55,7 +55,7 @@ def _values(event: Any) -> Any:
 
 
 def _changed(case: _Case) -> Iterator[str]:
-    """Another name, or the same with something else in it."""
+    """Another name, or the same name with another content."""
     one, other = _about(case.expected), _about(case.actual)
     if one != other:
         yield f"{one} → {other}"
@@ -64,7 +64,7 @@ def _changed(case: _Case) -> Iterator[str]:
 
 
 def _done(case: _Case) -> Iterator[str]:
-    """What the bot did, in place of whatever: one that falls back does so everywhere."""
+    """The bot's new action, whatever it replaces: a bot that falls back does so everywhere."""
     other = _about(case.actual)
     if other != _about(case.expected):
         yield f"→ {other}"
@@ -90,7 +90,7 @@ def _text(case: _Case) -> Iterator[str]:
 
 
 def _missing(case: _Case) -> Iterator[str]:
-    """Of a text the action that says it, where there is one: texts of one action are many."""
+    """For a text its action, if it has one, because one action has many texts."""
     yield _about(case.expected)
     if text := case.expected.get("text"):
         yield case.action or wording.saying(str(text), case.values)
@@ -103,7 +103,7 @@ def _extra(case: _Case) -> Iterator[str]:
 
 
 def _intent(case: _Case) -> Iterator[str]:
-    """What the bot took it for: one that falls back does so whatever was meant."""
+    """The bot's new intent: a bot that falls back does so for any intent."""
     yield f"→ {_intent_of(case.actual)}"
 
 
@@ -113,7 +113,7 @@ def _intent_of(event: PlainEvent) -> str:
 
 
 def _entity(case: _Case) -> Iterator[str]:
-    """The entities that were lost, found, or have another value or place."""
+    """The entities that are missing or new, or have another value or place."""
     one, other = (_entities(event) for event in (case.expected, case.actual))
     yield from (f"- {name}" for name in sorted((one - other).elements()))
     yield from (f"+ {name}" for name in sorted((other - one).elements()))
@@ -136,7 +136,7 @@ def _order(case: _Case) -> Iterator[str]:
 
 
 def _failed(case: _Case) -> Iterator[str]:
-    """What it failed with; or what it failed with once, and now does not."""
+    """What it failed with, or what it failed with before and no longer does."""
     for event, after in ((case.actual, ""), (case.expected, "no more")):
         if event and event.get("type") == "BotFailed":
             yield failing.cause(event, case.values)
@@ -168,7 +168,7 @@ def _about(event: PlainEvent | None) -> str:
 
 
 def _at(event: Any, path: Iterable[str]) -> Any:
-    """What is there in an event; None where nothing is."""
+    """The value at a place in an event, or None."""
     for name in path:
         if isinstance(event, dict):
             event = event.get(name)

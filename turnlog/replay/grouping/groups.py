@@ -1,4 +1,4 @@
-"""Differences of one cause, and how many there are of each (ADR 21)."""
+"""Counts differences by cause (ADR 21)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from turnlog.replay.divergence import Divergence
 
 
 class DivergenceGroup(msgspec.Struct, frozen=True):
-    """Divergences of one key. example: the one of the fewest turns, of these the least id."""
+    """Divergences with one key. example: the one in the earliest turn, then with the least id."""
 
     group: str
     conversations: int
@@ -25,13 +25,14 @@ class DivergenceGroup(msgspec.Struct, frozen=True):
 
 
 class Grouping:
-    """Counts divergences by their groups, as they come, conversation by conversation."""
+    """Counts divergences by group, conversation by conversation."""
 
     def __init__(self) -> None:
         self._groups: dict[str, DivergenceGroup] = {}
         self._last: dict[str, tuple[str, int]] = {}
 
     def add(self, divergences: Iterable[Divergence]) -> None:
+        """Count the divergences of one conversation."""
         for each in divergences:
             group = self._groups.get(each.group) or DivergenceGroup(each.group, 0, 0, each)
             last, turn = self._last.get(each.group), (each.conversation, each.turn)
@@ -53,13 +54,15 @@ def _length(divergence: Divergence) -> tuple[int, str]:
 
 
 def begun(keys: Iterable[str], name: str) -> list[str]:
-    """The group of that name, or else those that begin so."""
+    """The group with that name, or the groups that begin with it."""
     listed = list(dict.fromkeys(keys))
     return [name] if name in listed else [key for key in listed if key.startswith(name)]
 
 
 def grouped(divergences: Iterable[Divergence]) -> list[DivergenceGroup]:
-    """The groups of divergences, the largest first; those of a conversation follow each other."""
+    """The groups of divergences, the largest first; divergences of one conversation must be
+    adjacent.
+    """
     grouping = Grouping()
     grouping.add(divergences)
     return grouping.groups()

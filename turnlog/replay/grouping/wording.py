@@ -1,6 +1,6 @@
-"""How two texts differ, in words that other texts which differ for the same cause share.
+"""How two texts differ, in words that differences with the same cause share.
 
-Numbers, names, ids and known values are taken out first, so that they split no group.
+Numbers, names, ids and known values are removed first, so that they do not split groups.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from difflib import SequenceMatcher
 from turnlog.domain.hidden_values import pattern
 
 NUMBER, NAME = "#", "…"
-"""What stands for a number or an id, and for a name or a known value."""
+"""Placeholders for a number or an id, and for a name or a known value."""
 
 LONGEST = 120
-"""Characters of a wording."""
+"""The most characters of a wording."""
 
 _SHORT = 3
-"""Words and signs of a text that may be another one word for word, and is still shown beside it."""
+"""The most words and signs of a text that is shown in full next to another one."""
 
 _COMPARED = 300
-"""Words of a text beyond those that both begin with, which are compared one by one."""
+"""The most words beyond the common beginning that are compared one by one."""
 
 TOKEN = re.compile(r"[^\W_]+(?:[-_'’./:@+]+[^\W_]+)*|[^\w\s]|_")
 _SENTENCE_ENDS = frozenset('.!?:;…"“”«»()•-–—*>')
@@ -31,7 +31,7 @@ _AS_WRITTEN = frozenset(("I", "OK"))
 
 
 def difference(one: str, other: str, values: Iterable[str] = ()) -> str:
-    """What is said in place of what. values: known ones, taken out as names are."""
+    """The new words in place of the old. values: known ones, removed like names."""
     if not one or not other:
         return f"→ {_quoted(words(other, values))}"
     if one.casefold() == other.casefold():
@@ -49,11 +49,12 @@ def difference(one: str, other: str, values: Iterable[str] = ()) -> str:
 
 
 def saying(text: str, values: Iterable[str] = ()) -> str:
-    """What a text says."""
+    """The words of a text."""
     return clipped(_quoted(words(text, values)))
 
 
 def clipped(text: str) -> str:
+    """A text, cut to the longest that a key may have."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
@@ -80,7 +81,7 @@ def _general(tokens: Sequence[str]) -> Iterator[str]:
 
 
 def _listed_once(tokens: Iterable[str]) -> list[str]:
-    """Several names or numbers in a row, also with commas between them, as one."""
+    """Several names or numbers in a row, also with commas between them, count as one."""
     kept: list[str] = []
     for token in tokens:
         if token in (NAME, NUMBER):
@@ -101,7 +102,7 @@ def _quoted(tokens: Sequence[str]) -> str:
 
 
 def _changes(one: Sequence[str], other: Sequence[str]) -> Iterator[str]:
-    """Each change; of texts that have little in common all between what they share at the ends."""
+    """Each change; for texts with little in common, everything between their common ends."""
     one, other = _middles(one, other)
     if max(len(one), len(other)) > _COMPARED:
         yield f"{_quoted(one)} → {_quoted(other)}"
@@ -115,13 +116,14 @@ def _changes(one: Sequence[str], other: Sequence[str]) -> Iterator[str]:
 
 
 def _is_word(token: str) -> bool:
-    """Or what stands for one: a value, a number."""
+    """Or a placeholder for a value or a number."""
     return token in (NAME, NUMBER) or any(map(str.isalpha, token))
 
 
 def _is_another(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Whether it is a sentence of its own, as of a bot that says one thing to everybody; not where
-    the one only has more in it."""
+    """Whether the new text is a separate sentence, as of a bot that says the same to everyone,
+    rather than the old text with additions.
+    """
     said, instead = (Counter(filter(_is_word, map(str.casefold, text))) for text in (one, other))
     total = said.total() + instead.total()
     is_long = max(len(one), len(other)) > _SHORT
@@ -129,7 +131,7 @@ def _is_another(one: Sequence[str], other: Sequence[str]) -> bool:
 
 
 def _middles(one: Sequence[str], other: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """What is between the words that both begin with and those that both end with."""
+    """The part between the common beginning and the common end."""
     shortest = min(len(one), len(other))
     begin = next((i for i in range(shortest) if one[i] != other[i]), shortest)
     rest = shortest - begin
@@ -138,7 +140,7 @@ def _middles(one: Sequence[str], other: Sequence[str]) -> tuple[Sequence[str], S
 
 
 def _beside(one: str, other: str, values: Collection[str]) -> Iterator[str]:
-    """Where no more than a number, a name or a value differs: the words beside the first."""
+    """If only a number, a name or a value differs: the words next to the first of them."""
     tokens, others = TOKEN.findall(one), TOKEN.findall(other)
     pairs = enumerate(zip(tokens, others, strict=False))
     place = next((i for i, (word, another) in pairs if word != another), 0)

@@ -1,1 +1,1 @@
-"""What is on record: turns to put to a bot, its answers, and what its tools gave."""
+"""The recorded side: turns to send to a bot, its answers, and the results of its tools."""

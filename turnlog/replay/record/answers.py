@@ -1,4 +1,4 @@
-"""What of a recorded conversation is the bot's answer to which message."""
+"""Which events of a recorded conversation are the bot's answer to which message."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from turnlog.replay.comparing.items import FAMILIES
 _ABOUT_ANSWERS = (e.BotFailed, e.AnswerEnded, e.AnswerBrokenOff, e.SessionStarted)
 
 _OF_OTHERS = ("user", "agent", "system")
-"""Actors of what is not the bot's."""
+"""Actors of events that are not the bot's."""
 
 
 class RecordedAnswers:
     """events: all of a conversation's with their numbers, oldest first.
 
-    A live runner names the message as the cause of what the bot does about it, an import may not;
-    the parts of an answer have the cause of its first. Where an answer names its message, that is
-    the bot's, also if it came after the next message; else it is what follows the message, until
+    A live runner names the message as the cause of the bot's events; an import may not. The parts
+    of an answer have the cause of its first part. If an answer names its message, it consists of
+    these events, even those after the next message; otherwise of what follows the message, until
     the bot listens or a session begins.
     """
 
@@ -46,13 +46,13 @@ class RecordedAnswers:
         return list(_until_listening(every))
 
     def calls(self, turn: Turn) -> Iterator[tuple[int, e.ToolCalled]]:
-        """The tool calls that were made for a turn's message, but for those of the user's side."""
+        """The tool calls made for a turn's message, without those of the user's side."""
         for number, event in self._about(turn):
             if isinstance(event, e.ToolCalled) and event.actor != "user":
                 yield number, event
 
     def _about(self, turn: Turn) -> Iterator[Numbered]:
-        """What follows the message and names no other as its cause, and what came later."""
+        """The events after the message that name no other cause, and later ones."""
         message = turn.first_event
         for number, event in turn.numbered():
             if number != message and self._causes[number] in (None, message):
@@ -64,9 +64,9 @@ class RecordedAnswers:
 
 
 def _causes(numbered: Sequence[Numbered]) -> dict[int, int | None]:
-    """What led to each event; to a part of a message what led to the message.
+    """The cause of each event; for a part of a message, the cause of the message.
 
-    Of what a tool's result led to it is what led to the call.
+    For events caused by a tool's result, it is the cause of the call.
     """
     causes = {number: event.cause for number, event in numbered}
     for group in groups(numbered):
@@ -85,7 +85,7 @@ def _is_the_bots(event: e.Event) -> bool:
 
 
 def _until_listening(answer: Sequence[Numbered]) -> Iterator[Numbered]:
-    """Up to the first `action_listen` or session: what comes after is about no message (Rasa)."""
+    """Up to the first `action_listen` or session: later events belong to no message (Rasa)."""
     for number, event in answer:
         if isinstance(event, e.SessionStarted):
             return

@@ -24,7 +24,7 @@ class RecordedCalls:
             self._equal[call_content(call)].append(place)
 
     def take(self, wanted: ToolCalled) -> Recorded | None:
-        """The first that is equal; of this tool where none is."""
+        """The first equal call, or the first one of this tool if none is equal."""
         for places in (self._equal[call_content(wanted)], self._of_tool[wanted.name]):
             while places:
                 place = places.popleft()
@@ -35,5 +35,5 @@ class RecordedCalls:
 
 
 def call_content(call: ToolCalled) -> bytes:
-    """Equal for equal calls: name and arguments, whatever the order of their keys."""
+    """The same for equal calls: name and arguments, in any order of keys."""
     return binary.encode_ordered((call.name, call.arguments or {}))

@@ -1,4 +1,4 @@
-"""The conversation as a bot sees it in replay: its past is the record, and so are tool results."""
+"""The conversation that a bot sees in a replay: its past and its tool results are the record's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from turnlog.replay.record.calls import Recorded, RecordedCalls
 
 
 class RecordedAnswer:
-    """Hears a bot that yields. events: what it said, as the log would have kept it."""
+    """Listens to a bot that yields. events: what it said, in the form in which the log
+    stores it.
+    """
 
     def __init__(self, stage: Callable[[Event], Sequence[Event]]) -> None:
         self._stage = stage
@@ -28,26 +30,30 @@ class RecordedAnswer:
         self.streams = False
 
     async def begin(self) -> None:
+        """The bot streams its answer."""
         self.streams = True
 
     async def chunk(self, text: str) -> None:
+        """A piece of a message."""
         self._draft.add(text)
 
     async def take(self, event: Event) -> None:
+        """An event: ends the current message and is added after it."""
         await self.end_message(event)
         self.events += self._stage(event)
 
     async def end_message(self, event: Event | None = None) -> None:
+        """Complete the current message, if there is one."""
         if (whole := self._draft.ended(event)) is not None:
             self.events += self._stage(whole)
 
 
 class RecordedConversation(BotConversation):
-    """Reads no clock, and asks no tool unless it is told to.
+    """Reads no clock and calls no tool unless `live` is given.
 
-    conversation: as it was with the message, to be written into: nobody saves it. calls: the
-    recorded calls of the turn, in order, with their results. now: the message's time. live: a bot
-    whose tools really run.
+    conversation: as it was at the message; it is changed and must not be saved. calls: the recorded
+    calls of the turn, in order, with their results. now: the message's time. live: a bot whose
+    tools really run.
     """
 
     def __init__(
@@ -67,10 +73,11 @@ class RecordedConversation(BotConversation):
 
     @property
     def now(self) -> float:
+        """The message's time."""
         return self._now
 
     async def call(self, tool: str, /, **arguments: Any) -> Any:
-        """The recorded result of this call; of the next one of this tool where none is equal."""
+        """The recorded result of this call, or of the next call of this tool if none is equal."""
         await self.answer.end_message()
         (wanted,) = checked(self.id, [ToolCalled(tool, arguments)])
         assert isinstance(wanted, ToolCalled)
@@ -79,11 +86,11 @@ class RecordedConversation(BotConversation):
         pair = self._unused.take(wanted)
         if pair is None:
             self._record(wanted)
-            raise ToolFailed(tool, "the record has no answer to this call")
+            raise ToolFailed(tool, "the record has no result for this call")
         call, returned = pair
         self._record(ToolCalled(tool, wanted.arguments, call.call_id, timestamp=call.timestamp))
         if returned is None:
-            raise ToolFailed(tool, "the recorded call was never answered")
+            raise ToolFailed(tool, "the recorded call has no result")
         caused = replace(returned, cause=self._conversation.state.event)
         self._conversation.stage(caused, recorded=0.0)
         if returned.is_error:
@@ -110,6 +117,6 @@ class RecordedConversation(BotConversation):
         self.called.append(call)
 
     def _stage(self, event: Event) -> Commit:
-        """As a live runner records it, which names the cause."""
+        """As a live runner records it, with its cause."""
         caused = event if event.cause else replace(event, cause=self._message)
         return self._conversation.stage(caused, recorded=0.0, now=self.now)

@@ -1,4 +1,4 @@
-"""Which recorded turns are put to the bot, and why others are not (ADR 21)."""
+"""Which recorded turns are sent to the bot, and why others are not (ADR 21)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from turnlog.replay.record.answers import RecordedAnswers
 from turnlog.replay.record.calls import Recorded
 
 Reason = Literal["redacted", "taken_back", "unanswered", "foreign"]
-"""Why a turn is not put to the bot."""
+"""Why a turn is not sent to the bot."""
 
 
 class RecordedTurn(NamedTuple):
-    """A user's message and what followed. answer: the bot's own. reason: why it is not put to the
-    bot, None where it is. calls: the tool calls that were made for it, with their results."""
+    """A user's message and what followed. answer: the bot's own events. reason: why the turn is not
+    sent to the bot; None if it is. calls: the tool calls made for it, with their results.
+    """
 
     turn: Turn
     answer: Sequence[Numbered]
@@ -31,13 +32,13 @@ class RecordedTurn(NamedTuple):
 
 
 def recorded_turns(conversation: Conversation) -> Iterator[RecordedTurn]:
-    """The turns of a conversation in order, without what comes before the first message."""
+    """The turns of a conversation in order, without turn 0."""
     events = list(conversation.events())
     yield from said_turns(events, conversation.gaps(events))
 
 
 def said_turns(events: Iterable[e.Event], gaps: Gaps = Gaps()) -> Iterator[RecordedTurn]:  # noqa: B008  # frozen
-    """The same of events, all of a conversation's."""
+    """The same for events, all of a conversation's."""
     numbered = list(enumerate(events, 1))
     recorded = _Record(numbered, gaps)
     for turn in turns(event for _, event in numbered):
@@ -77,7 +78,7 @@ class _Record:
         return "foreign" if any(map(_is_of_others, turn.events[1:])) else "unanswered"
 
     def _is_hidden(self, turn: Turn, answer: Sequence[int], calls: Sequence[Recorded]) -> bool:
-        """Whether something of the turn, or of what the bot was asked on top of, is hidden."""
+        """Whether a part of the turn, or of the state before its answer, is hidden."""
         numbers = {*answer, *(number for number, _ in turn.numbered())}
         if turn.first_event in self._gaps.messages or not numbers.isdisjoint(self._gaps.events):
             return True
@@ -85,11 +86,11 @@ class _Record:
 
 
 _UNDERSTOOD = (e.MessageUnderstood, e.EntitiesAdded)
-"""What also a bot that is paused says of a message (Rasa)."""
+"""What even a paused bot does with a message (Rasa)."""
 
 
 def _while_paused(events: Iterable[Numbered]) -> Iterator[int]:
-    """The messages to which the bot was to say nothing."""
+    """The messages that the bot was not supposed to answer."""
     paused = False
     for number, event in events:
         if isinstance(event, e.ConversationPaused):

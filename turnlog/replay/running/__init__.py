@@ -1,1 +1,1 @@
-"""Bots asked again: conversation by conversation, side by side, in other processes."""
+"""Runs bots: conversation by conversation, concurrently, in other processes."""

@@ -1,4 +1,4 @@
-"""A bot asked once more for its answer to a recorded message."""
+"""Asks a bot again for its answer to a recorded message."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from turnlog.replay.running.watchdog import BotWatchdog, Stuck
 
 
 class Asker:
-    """Asks one bot. watchdog: breaks it off where it blocks."""
+    """Asks one bot. watchdog: interrupts it if it blocks."""
 
     def __init__(self, loaded: LoadedBot, settings: ReplaySettings, watchdog: BotWatchdog) -> None:
         self.loaded = loaded
@@ -30,10 +30,11 @@ class Asker:
     async def answer(
         self, scratch: Conversation, message: UserUttered, calls: Sequence[Recorded]
     ) -> list[Event]:
-        """The bot's calls and then its events, as the log would have kept them; nothing is stored.
+        """The bot's calls and then its events, in the form in which the log stores them; stores
+        nothing.
 
-        scratch: the conversation with the message, to be written into. calls: the recorded ones of
-        the turn. Raises BotError where the bot ends its process or stops at a breakpoint.
+        scratch: the conversation at the message; it is changed. calls: the recorded calls of the
+        turn. Raises BotError if the bot ends its process or stops at a breakpoint.
         """
         live = self.loaded if self.settings.tools == "live" else None
         seen = RecordedConversation(scratch, calls, message.timestamp or 0.0, live)
@@ -64,13 +65,15 @@ class Asker:
             self._watchdog.end()
 
     def _failure(self, error: BaseException, seen: RecordedConversation) -> BotFailed:
-        if isinstance(error, KeyboardInterrupt):  # which may be that of who started the replay
+        if isinstance(
+            error, KeyboardInterrupt
+        ):  # this may come from the person who started the replay
             raise error
         where = f"conversation {seen.id!r}, turn {seen.turn}: the bot"
         if isinstance(error, SystemExit):
             raise BotError(f"{where} ended its process: {error!r}") from error
         if isinstance(error, StoppedAtBreakpoint):
-            why = "stops at a breakpoint, and nobody can answer: give --pdb"
+            why = "stops at a breakpoint; debug it with --pdb"
             raise BotError(f"{where} {why}") from error
         if self.settings.pdb:
             post_mortem(error)

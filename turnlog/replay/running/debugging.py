@@ -1,4 +1,4 @@
-"""Breakpoints of a bot, and its failures, in a debugger on this terminal."""
+"""A bot's breakpoints and failures, in a debugger on this terminal."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from turnlog.errors import BotError
 
 
 class StoppedAtBreakpoint(Exception):
-    """A bot stops for a debugger that nobody asked for."""
+    """A bot stops at a breakpoint, but debugging was not asked for."""
 
 
 @contextmanager
 def without_breakpoints() -> Iterator[None]:
-    """Where a bot would stop for a debugger, it raises StoppedAtBreakpoint."""
+    """Turns every breakpoint of a bot into StoppedAtBreakpoint."""
     before = bdb.Bdb.set_trace
     setattr(bdb.Bdb, "set_trace", _refuse)  # noqa: B010  # a method cannot be assigned to
     try:
@@ -32,12 +32,12 @@ def _refuse(*_: Any, **__: Any) -> NoReturn:
 
 
 def post_mortem(error: BaseException) -> None:
-    """A debugger where the bot raised. Raises BotError where it is left with `quit`."""
+    """A debugger at the line where the bot raised. Raises BotError when the user quits."""
     if isinstance(error, bdb.BdbQuit):
-        raise BotError("the debugger was left: nothing more is replayed") from error
+        raise BotError("the debugger was quit; the replay ends") from error
     traceback.print_exception(error)
     debugger = pdb.Pdb()
     debugger.reset()
     debugger.interaction(None, error.__traceback__)
     if debugger.quitting:
-        raise BotError("the debugger was left: nothing more is replayed")
+        raise BotError("the debugger was quit; the replay ends")

@@ -1,7 +1,7 @@
-"""A bot replayed several times: what is broken, and what only comes out otherwise each time.
+"""Replays a bot several times, and distinguishes faults from flaky answers.
 
-Each run is made by processes of its own, with another seed of Python's hashes. A difference that
-every run shows alike is a fault; one that some runs show, or each in another way, is flaky.
+Each run uses new processes with another hash seed. A difference that every run shows in the same
+way is a fault; any other is flaky.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from turnlog.replay.running.many import replay
 
 
 class RepeatedDivergence(Divergence, frozen=True):
-    """One of several runs. runs: the numbers, from 1, of those in which it was the same."""
+    """A divergence of one of several runs. runs: the numbers, from 1, of the runs that show it."""
 
     runs: tuple[int, ...] = ()
 
@@ -28,10 +28,10 @@ class RepeatedDivergence(Divergence, frozen=True):
 def replay_again(
     log: Turnlog, ids: Iterable[str], bot: str, *, runs: int, at_least: int, **options: Any
 ) -> list[ReplayedConversation]:
-    """What so many runs give together: the differences of each, with the runs that show them.
+    """The combined result of this many runs: the differences of each conversation, with the runs
+    that show them.
 
-    at_least: a turn that was answered as recorded in so many of the runs is fine. options: as of
-    `replay`.
+    at_least: a turn passes if this many runs answered it as recorded. options: as of `replay`.
     """
     chosen = list(ids)
     jobs = max(options.pop("jobs", 1), 1)
@@ -43,7 +43,7 @@ def replay_again(
 
 
 def is_flaky(divergence: Divergence, runs: int) -> bool:
-    """Whether some of so many runs do not show it."""
+    """Whether some of this many runs do not show it."""
     return isinstance(divergence, RepeatedDivergence) and len(divergence.runs) < runs
 
 
@@ -64,7 +64,7 @@ def _together(runs: Sequence[ReplayedConversation], at_least: int) -> ReplayedCo
 
 
 def _repeated(found: Iterable[tuple[int, Divergence]]) -> Iterator[RepeatedDivergence]:
-    """Each difference of a turn once, those of most runs first."""
+    """Each difference of a turn once, the most frequent first."""
     alike: dict[bytes, list[tuple[int, Divergence]]] = defaultdict(list)
     for number, divergence in found:
         alike[_identity(divergence)].append((number, divergence))
@@ -74,7 +74,7 @@ def _repeated(found: Iterable[tuple[int, Divergence]]) -> Iterator[RepeatedDiver
 
 
 def _identity(divergence: Divergence) -> bytes:
-    """What is alike where two runs show the same; of a failure its kind, not its words."""
+    """What two runs with the same difference share; for a failure its kind, not its words."""
     actual = divergence.actual
     if divergence.kind in ("error", "timeout"):
         actual = str((actual or {}).get("detail")).partition(":")[0]

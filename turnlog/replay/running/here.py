@@ -1,4 +1,4 @@
-"""Conversations replayed in this process, one after the other or side by side."""
+"""Replays conversations in this process, one after the other or concurrently."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from turnlog.replay.running.settings import ReplaySettings
 from turnlog.replay.running.watchdog import BotWatchdog, Stuck
 
 SIDE_BY_SIDE = 64
-"""Conversations that are begun together, for each that runs at a time."""
+"""How many conversations are begun together, for each that runs concurrently."""
 
 Result = TypeVar("Result")
 
 
 class Here:
-    """A bot in this process. Close it at the end."""
+    """A bot in this process. Call `close` at the end."""
 
     def __init__(self, log: Turnlog, bot: LoadedBot, settings: ReplaySettings) -> None:
         self._log = log
@@ -39,15 +39,16 @@ class Here:
         self._is_stuck = False
 
     def close(self) -> None:
+        """Close the event loop; one in which a bot does not stop is abandoned."""
         if self._is_stuck:
             _abandon(self._runner.get_loop())
         else:
             self._runner.close()
 
     def replay(self, ids: Iterable[str]) -> Iterator[ReplayedConversation]:
-        """What each conversation's replay gives, in the order of the ids.
+        """The result of each conversation, in the order of the ids.
 
-        Raises BotError where the bot ends its process, or will not be stopped.
+        Raises BotError if the bot ends its process or does not stop.
         """
         if self._settings.concurrency == 1:
             yield from (self._run(self._one(id)) for id in ids)
@@ -86,11 +87,11 @@ class Here:
             raise explained from error
 
     def _explained(self, error: BaseException) -> BaseException:
-        """What to raise where something ended the replay."""
+        """The error for an exception that ended the replay."""
         if isinstance(error, Stuck):
             self._is_stuck = True
             where = one_of([error.id] if error.id else list(self._running))
-            return BotError(f"{where}: the bot will not be stopped")
+            return BotError(f"{where}: the bot does not stop")
         is_ours = isinstance(error, KeyboardInterrupt) and _is_interruptible()
         if is_ours or isinstance(error, Exception):
             return error
@@ -98,7 +99,7 @@ class Here:
 
     @contextmanager
     def _surroundings(self) -> Iterator[None]:
-        """What a bot prints goes to stderr, and breakpoints are refused, unless it is debugged."""
+        """Sends a bot's output to stderr and refuses breakpoints, unless it is debugged."""
         if self._settings.pdb:
             yield
         else:
@@ -107,7 +108,7 @@ class Here:
 
 
 def _abandon(loop: asyncio.AbstractEventLoop) -> None:
-    """Close a loop without waiting for what will not be stopped in it."""
+    """Close a loop without waiting for tasks that do not stop."""
     for task in asyncio.all_tasks(loop):
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is known to be pending
     loop.close()
@@ -115,7 +116,7 @@ def _abandon(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _first(error: BaseException) -> BaseException:
-    """What went wrong first, of what runs side by side."""
+    """The first failure among concurrent conversations."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
@@ -126,7 +127,7 @@ def _is_interruptible() -> bool:
 
 
 NAMED = 5
-"""Conversations that are named where it may be one of several."""
+"""The most conversations that are named if it may be one of several."""
 
 
 def one_of(ids: Sequence[str]) -> str:

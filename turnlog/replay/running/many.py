@@ -1,4 +1,4 @@
-"""Many conversations replayed, by this process or by several."""
+"""Replays many conversations, in this process or in several."""
 
 from __future__ import annotations
 
@@ -33,16 +33,15 @@ def replay(
     once: bool = False,
     hash_seed: int | None = None,
 ) -> Generator[ReplayedConversation, None, None]:
-    """What each conversation's replay gives, in the order of the ids.
+    """The result of each conversation, in the order of the ids.
 
-    bot: or its name. jobs: processes that share the work; each opens the log and loads the bot by
-    its name. 0 for this one alone, as with a log in memory, and with one job where the bot has no
-    name. concurrency: conversations that each of them replays at once, for bots that wait. timeout:
-    seconds an answer may take. tools: `live` to have the bot's tools really run. pdb: have a bot
-    that raises, or calls `breakpoint()`, debugged on this terminal, by this process. every: all
-    differences of a turn, not only the first. once: what a fork shares is left to its origin, which
-    is among the ids. hash_seed: PYTHONHASHSEED of the processes. What the bot prints goes to
-    stderr.
+    bot: the bot or its name. jobs: processes that share the work; each opens the log and loads the
+    bot by its name. 0 uses only this process, as do a log in memory, and one job with an unnamed
+    bot. concurrency: conversations that each process replays concurrently, for bots that wait.
+    timeout: seconds for an answer. tools: `live` really runs the bot's tools. pdb: debug a bot that
+    raises or calls `breakpoint()`, on this terminal, in this process. every: all differences of a
+    turn, not only the first. once: leave what a fork shares to its origin, which is among the ids.
+    hash_seed: PYTHONHASHSEED of the processes. The bot's output goes to stderr.
     """
     settings = ReplaySettings(rules or Rules(), timeout, concurrency, tools, once, every, pdb)
     name = bot if isinstance(bot, str) else bot.name
@@ -64,7 +63,7 @@ def _here(
 
 
 def _loaded(bot: LoadedBot | str) -> LoadedBot:
-    """The bot; what its module prints goes to stderr."""
+    """The bot; output of its module goes to stderr."""
     if isinstance(bot, LoadedBot):
         return bot
     with redirect_stdout(sys.stderr):
@@ -78,8 +77,8 @@ def _is_known(name: str) -> bool:
 
 def _check_known(name: str) -> None:
     if name.startswith("__main__:"):
-        why = "is defined in the script that runs: put it in a module, which every process can load"
+        why = "is defined in the running script; put it in a module, which every process can load"
         raise BotError(f"bot {name!r} {why}")
     if not _is_known(name):
-        why = "was given as a function: several processes load it by its name, module:attr"
+        why = "was passed as a function; several processes load it by its name, module:attr"
         raise BotError(f"bot {name!r} {why}")

@@ -1,4 +1,4 @@
-"""One conversation replayed: every recorded message is put to the bot again."""
+"""Replays one conversation: sends every recorded message to the bot again."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from turnlog.replay.running.asking import Asker
 
 
 async def replay_one(log: Turnlog, id: str, asker: Asker) -> ReplayedConversation:
-    """The turns of a conversation that the bot answers in another way than was recorded.
+    """The turns of a conversation that the bot answers differently.
 
-    Every turn is answered on top of the recorded events before it, whatever the bot said there.
+    The bot answers every turn after the recorded events before it, whatever it said there.
     """
     began, rules = time.perf_counter(), asker.rules
     conversation = log.conversation(id)
@@ -64,7 +64,9 @@ async def replay_one(log: Turnlog, id: str, asker: Asker) -> ReplayedConversatio
 
 
 def shared_turns(log: Turnlog, fork: Conversation) -> int:
-    """How many turns of a conversation another one has of which it is a fork, and that counts."""
+    """How many turns of a conversation belong to the origin of which it is a fork, and which
+    counts.
+    """
     if fork.state.lineage.origin is None:
         return 0
     head, state = log.head(fork.id)
@@ -74,7 +76,7 @@ def shared_turns(log: Turnlog, fork: Conversation) -> int:
 
 
 def divergence(id: str, turn: Turn, slots: dict[str, Any], difference: Difference) -> Divergence:
-    """How a turn differs. slots: those it was answered on top of."""
+    """How a turn differs. slots: those before the answer."""
     event = turn.first_event if difference.event is None else difference.event
     found = Divergence(
         conversation=id,

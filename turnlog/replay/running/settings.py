@@ -1,4 +1,4 @@
-"""How a bot is asked in a replay."""
+"""How a replay asks a bot."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import msgspec
 from turnlog.replay.allowing.rules import Rules
 
 ANSWER_SECONDS = 30.0
-"""Seconds that a bot has for an answer."""
+"""Seconds for an answer."""
 
 Tools = Literal["record", "live"]
 
 
 class ReplaySettings(msgspec.Struct, frozen=True):
-    """timeout: seconds an answer may take. concurrency: conversations that a process replays at
-    once. tools: whose results a bot gets: the record's, or those of its own tools, which really
-    run. once: whether what a fork shares is left to the conversation that has it, which is replayed
-    too. every: whether all differences of a turn are given, not only the first. pdb: whether the
-    bot may be debugged: nothing is timed, and it has the terminal.
+    """timeout: seconds for an answer. concurrency: conversations that a process replays
+    concurrently. tools: the source of tool results: the record, or the bot's tools, which really
+    run. once: leave what a fork shares to the conversation that has it, which is replayed too.
+    every: all differences of a turn, not only the first. pdb: debug the bot, without time limits,
+    on the terminal.
     """
 
     rules: Rules = Rules()
@@ -32,5 +32,5 @@ class ReplaySettings(msgspec.Struct, frozen=True):
 
     @property
     def limit(self) -> float | None:
-        """Seconds for an answer, None where it may take for ever."""
+        """Seconds for an answer, None for no limit."""
         return None if self.pdb else self.timeout

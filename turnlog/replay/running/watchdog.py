@@ -1,4 +1,4 @@
-"""Bots that block the thread they are asked in, or that will not be stopped."""
+"""Handles bots that block their thread or do not stop."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from types import FrameType
 from typing import Any
 
 GRACE_SECONDS = 1.0
-"""Seconds that a bot gets beyond its time before what it does is broken off."""
+"""Seconds after its timeout before a bot is interrupted."""
 
 LOOKS = 4
 """How often the watchdog looks in that time."""
 
 
 class Stuck(BaseException):
-    """Raised within a bot that blocks; no Exception, so that the bot does not catch it.
+    """Raised inside a bot that blocks; not an Exception, so that the bot does not catch it.
 
-    id: the conversation of a bot that blocks nothing, but did not end when it was told to.
+    id: the conversation of a bot that does not block, but did not stop when it was told to.
     """
 
     def __init__(self, id: str | None = None) -> None:
@@ -30,7 +30,7 @@ class Stuck(BaseException):
 
 
 class Watched:
-    """An answer that a bot is asked for. due: when it is overdue, by the monotonic clock."""
+    """An answer that a bot works on. due: when it is overdue, by the monotonic clock."""
 
     def __init__(self, id: str, due: float) -> None:
         self.id = id
@@ -38,10 +38,10 @@ class Watched:
 
 
 class BotWatchdog:
-    """Raises Stuck in what blocks the event loop for longer than an answer may take.
+    """Raises Stuck in code that blocks the event loop for longer than an answer may take.
 
-    Works in a process's main thread, where there are alarms. seconds: an answer's time; None for
-    no end. Where several bots wait side by side, only the one that blocks is broken off.
+    Works in a process's main thread, which can receive alarms. seconds: the time of an answer; None
+    for no limit. Of several waiting bots only the one that blocks is interrupted.
     """
 
     def __init__(self, seconds: float | None) -> None:
@@ -59,15 +59,15 @@ class BotWatchdog:
             self._answers[asyncio.current_task()] = Watched(id, due)
 
     def end(self) -> None:
-        """It has its answer."""
+        """The task has its answer."""
         if self._loop is not None:
             self._answers[asyncio.current_task()] = None
 
     @contextmanager
     def watching(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-        """Look after what the loop runs meanwhile.
+        """Watch the loop meanwhile.
 
-        Somebody else's alarm that is due before goes off as it would; a later one is put back.
+        Another alarm that is due earlier fires normally; a later one is restored.
         """
         remaining, interval = _alarm()
         if self._seconds is None or not _has_alarms() or 0 < remaining <= self._seconds:
@@ -94,7 +94,7 @@ class BotWatchdog:
         task = asyncio.current_task(self._loop)
         if task is None:
             self._check_overdue()
-        running = self._answers.get(task, task)  # a task of the bot's own stands for itself
+        running = self._answers.get(task, task)  # a task made by the bot represents itself
         if running is None or running is not self._blocking:
             self._blocking, self._seen = running, 0
             self._loop.call_soon_threadsafe(self._turned)
@@ -104,11 +104,11 @@ class BotWatchdog:
             raise Stuck
 
     def _turned(self) -> None:
-        """The loop goes round: nothing blocks it."""
+        """The loop runs: nothing blocks it."""
         self._blocking = None
 
     def _check_overdue(self) -> None:
-        """Of a bot that blocks nothing: its time ended, and the loop went round since then."""
+        """For a bot that does not block: its time is over, and the loop has run since."""
         now = time.monotonic()
         overdue = (each for each in self._answers.values() if each is not None and each.due < now)
         late, self._late = self._late, next(overdue, None)

@@ -1,7 +1,7 @@
-"""A process that replays conversations for another one: the side of the child.
+"""A process that replays conversations for another one: the child's side.
 
-It reads a Task and then lists of ids from stdin, and writes a reply for each conversation, and one
-when it is ready; all of them pickled. What its bot prints goes to stderr.
+It reads a Task and then lists of ids from stdin. It writes a reply when it is ready, and one for
+each conversation, all pickled. Its bot's output goes to stderr.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ class Task(msgspec.Struct, frozen=True):
 
 
 Reply = ReplayedConversation | BaseException | None
-"""None where it is ready; an error ends it."""
+"""None when it is ready; an error ends it."""
 
 
 def main() -> None:
+    """Run the child process until its input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     source, sink = _taken_streams()
     process = os.getpid()
@@ -47,11 +48,13 @@ def main() -> None:
             _write(sink, reply, process)
     except BaseException as error:
         _write(sink, _portable(error), process)
-    os._exit(0)  # whatever the bot's threads still do
+    os._exit(0)  # regardless of the bot's threads
 
 
 def _taken_streams() -> tuple[BinaryIO, BinaryIO]:
-    """Stdin and stdout, for us alone; who else reads gets nothing, who prints writes to stderr."""
+    """Take stdin and stdout for the replies: other readers get nothing, other output goes to
+    stderr.
+    """
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
@@ -70,7 +73,7 @@ def _replies(source: BinaryIO) -> Iterator[ReplayedConversation | None]:
 
 
 def _read(source: BinaryIO) -> list[str]:
-    """The next ids; none at the end."""
+    """The next ids; None at the end."""
     try:
         ids: list[str] = pickle.load(source)
     except EOFError:
@@ -79,7 +82,7 @@ def _read(source: BinaryIO) -> list[str]:
 
 
 def _write(sink: BinaryIO, reply: Any, process: int) -> None:
-    """Only the process that was started replies, none that the bot forked."""
+    """Only the started process replies, not one that the bot forked."""
     if os.getpid() != process:
         os._exit(0)
     pickle.dump(reply, sink)
@@ -87,7 +90,7 @@ def _write(sink: BinaryIO, reply: Any, process: int) -> None:
 
 
 def _portable(error: BaseException) -> BaseException:
-    """The error, or one that says the same where it cannot be sent."""
+    """The error, or an equivalent one that can be pickled."""
     if not isinstance(error, TurnlogError):
         return RuntimeError(f"{type(error).__name__}: {error}")
     with suppress(Exception):

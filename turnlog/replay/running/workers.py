@@ -1,7 +1,7 @@
 """Processes that replay conversations for this one.
 
-Each is a fresh Python, which loads the bot by its name. What a bot does to its process, this one
-survives, and believes only what it was sent.
+Each is a fresh Python that loads the bot by its name. Whatever a bot does to its process, this one
+survives, and trusts only the replies.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from turnlog.replay.running.here import one_of
 from turnlog.replay.running.worker import Reply, Task
 
 PORTIONS, AT_MOST = 16, 64
-"""In which each process gets its share, and conversations of one."""
+"""How many rounds distribute the work, and how many conversations are in a small share."""
 
 SURELY_WORTH_IT = 500
-"""Conversations for which all processes are started at once."""
+"""From this many conversations on, all processes start immediately."""
 
 WORTH_IT_SECONDS = 2.0
-"""Of work that is left for each process: more than starting one more takes."""
+"""Seconds of work left for each process that justify starting one more."""
 
 GRACE_SECONDS = 2.0
-"""How long a process may take to end by itself."""
+"""Seconds for a process to end by itself."""
 
 PATIENCE_SECONDS = 0.5
-"""How long work waits for a process before one more is started."""
+"""Seconds that work waits for a process before one more is started."""
 
 
 class Worker:
-    """One of them. hash_seed: what its hashes are salted with; None for what this one's are."""
+    """One process. hash_seed: the salt of its hashes; None for this process's."""
 
     def __init__(self, task: Task, hash_seed: int | None = None) -> None:
         self._task = task
@@ -58,8 +58,9 @@ class Worker:
         self._send(task)
 
     def replay(self, ids: list[str]) -> list[ReplayedConversation]:
-        """What each conversation's replay gives. Raises BotError where the process ended, once and
-        for all: the conversation at which it did is named to those who come later too."""
+        """The results of conversations. Raises BotError if the process ended; later callers get the
+        conversation at which it did.
+        """
         if self._failure is not None:
             raise self._failure
         try:
@@ -79,18 +80,19 @@ class Worker:
         return replayed
 
     def wait_until_ready(self) -> None:
-        """Raises BotError where the bot cannot be loaded."""
+        """Raises BotError if the bot cannot be loaded."""
         if not self._is_ready:
             self._receive([])
             self._is_ready = True
 
     def let_go(self) -> None:
-        """There is no more to do: it may close its log, of which it may have a copy, and end."""
+        """No more work: it may close its log, which may be a copy, and end."""
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()
 
     def end(self) -> None:
+        """Wait until it ends, or kill it."""
         self.let_go()
         try:
             self._process.wait(GRACE_SECONDS)
@@ -103,7 +105,7 @@ class Worker:
     def _send(self, what: object) -> None:
         sink = self._process.stdin
         assert sink is not None
-        with suppress(OSError):  # it ended: reading says so
+        with suppress(OSError):  # it ended, which the next read reports
             pickle.dump(what, sink)
             sink.flush()
 
@@ -111,11 +113,13 @@ class Worker:
         assert self._process.stdout is not None
         try:
             reply = _read(self._process.stdout)
-        except Exception as error:  # bytes that are not reply may raise anything
+        except Exception as error:  # other bytes may raise anything
             if isinstance(error, EOFError) or self._has_ended():
                 raise BotError(self._ended(waiting)) from error
             self._process.kill()
-            raise BotError(f"{self._doing(waiting)} wrote into its process's replies") from error
+            raise BotError(
+                f"{self._doing(waiting)} wrote into the replies of its process"
+            ) from error
         if isinstance(reply, BaseException):
             raise reply
         return reply
@@ -126,7 +130,7 @@ class Worker:
         return self._process.returncode is not None
 
     def _ended(self, waiting: list[str]) -> str:
-        """Why nothing comes any more. waiting: the conversations that it still had to replay."""
+        """Why no more replies come. waiting: the conversations that are left."""
         how = _how(self._process.wait())
         when = "" if waiting else " as it was loaded"
         return f"{self._doing(waiting)} ended its process{when}: {how}"
@@ -151,8 +155,9 @@ def _how(status: int) -> str:
 
 
 class Workers:
-    """As many as are worth it, up to so many: one more where work waits for long, or so much of it
-    is left that it would. count: conversations that there are.
+    """As many processes as are worthwhile: one more if work waits for long or enough of it is left.
+
+    count: the number of conversations.
     """
 
     def __init__(self, task: Task, jobs: int, hash_seed: int | None, count: int) -> None:
@@ -167,9 +172,11 @@ class Workers:
             self._idle.put(self._started())
 
     def wait_until_ready(self) -> None:
+        """Wait for the first process. Raises BotError if the bot cannot be loaded."""
         self._all[0].wait_until_ready()
 
     def replay(self, ids: list[str]) -> list[ReplayedConversation]:
+        """The results of these conversations from a free process, and perhaps start one more."""
         worker = self._free()
         try:
             replayed = worker.replay(ids)
@@ -182,6 +189,7 @@ class Workers:
         return replayed
 
     def end(self) -> None:
+        """End all processes."""
         with self._starting:
             self._jobs = 0
             for worker in self._all:
@@ -209,8 +217,8 @@ class Workers:
 def replay_apart(
     task: Task, ids: Iterable[str], jobs: int, hash_seed: int | None = None
 ) -> Iterator[ReplayedConversation]:
-    """What each conversation's replay gives, in the order of the ids; so many processes share the
-    work. Raises BotError where one of them ends, naming the conversation.
+    """The result of each conversation, in the order of the ids, from this many processes. Raises
+    BotError, naming the conversation, if one of them ends.
     """
     waiting = list(ids)
     at_once = _at_once(len(waiting), jobs, task.settings.concurrency)
@@ -226,8 +234,8 @@ def replay_apart(
 
 
 def _at_once(count: int, jobs: int, concurrency: int) -> int:
-    """Conversations that a process is given: many, for it waits for more with nothing to do; few,
-    for the others wait for the last.
+    """How many conversations a process receives: many, so that it does not idle; few, so that the
+    others do not wait for the last.
     """
     fair = -(-count // jobs) or 1
     at_once = max(1, min(AT_MOST, count // (PORTIONS * jobs)))

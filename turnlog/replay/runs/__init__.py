@@ -1,1 +1,1 @@
-"""Runs that are kept: written, read, compared, and the groups that are accepted."""
+"""Stored runs: written, read, compared, and their accepted groups."""

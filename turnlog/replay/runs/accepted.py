@@ -34,13 +34,13 @@ from turnlog.replay.replayed import ReplayedConversation
 from turnlog.replay.runs.saying import saying
 
 SHOWN = 300
-"""Characters of an example; it is for people."""
+"""The most characters of an example, which is for people."""
 
 
 class Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A group that may differ as it did. expected and actual: its example, for people.
+    """A group whose difference is accepted. expected and actual: its example, for people.
 
-    says: what its divergences said; None for whatever they say.
+    says: digests of its divergences; None accepts any.
     """
 
     group: str
@@ -53,21 +53,21 @@ class Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The list; a group may be there more than once."""
+    """The list; a group may be in it more than once."""
 
     accepted: tuple[Acceptance, ...] = ()
 
     def covers(self, divergence: Divergence, rules: Rules) -> bool:
-        """Whether a divergence says what was accepted of its group."""
+        """Whether a divergence says what was accepted for its group."""
         alike = [one for one in self.accepted if one.group == divergence.group]
         said = saying(divergence, rules) if alike else ""
         return any(one.says is None or said in one.says for one in alike)
 
     def applied(self, replayed: ReplayedConversation, rules: Rules) -> ReplayedConversation:
-        """With the accepted ones among its divergences put aside.
+        """The result without the accepted divergences, which it counts.
 
-        Of the others it has the first of each turn: it was replayed with `every`, so that what is
-        accepted hides nothing else.
+        Of the others it keeps the first of each turn. The replay must use `every`, so that an
+        accepted difference hides nothing else.
         """
         if not self.accepted:
             return replayed
@@ -79,17 +79,17 @@ class Accepted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return replace(replayed, divergences=shown, accepted=tuple(known))
 
     def among(self, groups: Iterable[str]) -> list[str]:
-        """Those of the groups that are in the list."""
+        """The groups that are in the list."""
         listed = {one.group for one in self.accepted}
         return [group for group in dict.fromkeys(groups) if group in listed]
 
     def stale(self, seen: Collection[str]) -> list[str]:
-        """Its groups that are not among those that were seen."""
+        """Its groups that were not found."""
         return list(dict.fromkeys(one.group for one in self.accepted if one.group not in seen))
 
 
 def _first_of_turns(divergences: Iterable[Divergence]) -> Iterator[Divergence]:
-    """Of several runs there are more of a turn, which are all shown."""
+    """Several runs have several divergences of a turn, which are all shown."""
     turns: set[int] = set()
     for one in divergences:
         if one.turn not in turns or type(one) is not Divergence:
@@ -108,7 +108,7 @@ def load(path: Path) -> Accepted:
 def _parsed(content: bytes, path: Path) -> Accepted:
     try:
         return msgspec.convert(tomllib.loads(content.decode("utf-8-sig")), Accepted)
-    except ValueError as error:  # TOML's, msgspec's, Unicode's
+    except ValueError as error:  # from TOML, msgspec or Unicode
         raise FormatError(str(error), file=str(path)) from error
 
 
@@ -121,7 +121,7 @@ def acceptance(
     by: str,
     time: float,
 ) -> Acceptance:
-    """The divergences of a group as an entry. rules: of their run. time: UTC seconds."""
+    """The divergences of a group as an entry. rules: their run's. time: UTC seconds."""
     return Acceptance(
         example.group,
         note,
@@ -134,12 +134,13 @@ def acceptance(
 
 
 def append(path: Path, entry: Acceptance) -> None:
-    """Add an entry at the end of the list, which is made where there is none.
+    """Append an entry to the list, which is created if necessary.
 
-    Raises FormatError, and leaves the file as it is, where it is no such list or cannot be written.
+    Raises FormatError, and leaves the file unchanged, if it is not such a list or cannot be
+    written.
     """
     if is_stream(path):
-        raise FormatError("is not a file that can be added to", file=str(path))
+        raise FormatError("is not a file that can be appended to", file=str(path))
     try:
         before = path.read_bytes() if path.exists() else b""
         added = _block(entry, before).encode()
@@ -150,7 +151,7 @@ def append(path: Path, entry: Acceptance) -> None:
 
 
 def _add(path: Path, added: bytes) -> None:
-    """At once, and all of it or nothing; others may add at the same time."""
+    """In one write, all or nothing; other processes may append at the same time."""
     with path.open("ab", buffering=0) as file:
         end = file.tell()
         try:
@@ -162,7 +163,7 @@ def _add(path: Path, added: bytes) -> None:
 
 
 def _block(entry: Acceptance, before: bytes) -> str:
-    """As TOML, in lines that end as those before."""
+    """As TOML, with the line ends of the file."""
     texts = [(name, getattr(entry, name)) for name in ("group", "note", "by", "expected", "actual")]
     lines = ["[[accepted]]", *(f"{name} = {_quoted(text)}" for name, text in texts if text)]
     if entry.time is not None:
@@ -176,7 +177,7 @@ def _block(entry: Acceptance, before: bytes) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A TOML string on one line; what does not show is escaped."""
+    """A TOML string on one line; invisible characters are escaped."""
     return '"' + "".join(_escaped(character) for character in text) + '"'
 
 
@@ -187,7 +188,7 @@ def _escaped(character: str) -> str:
 
 
 def _example(event: Any, path: str) -> str:
-    """What a text says; else the event as JSON."""
+    """The text of a message, or the event as JSON."""
     if event is None:
         return ""
     said = event.get("text") if isinstance(event, dict) and path == "text" else None

@@ -1,4 +1,4 @@
-"""Two kept runs held against each other: two bots, or two versions of one."""
+"""Compares two stored runs: two bots, or two versions of one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from turnlog.replay.runs.kept import Run
 from turnlog.replay.runs.saying import alike
 
 Change = Literal["new", "changed", "gone", "same"]
-"""Of the second run: differs from the record anew, in another way, no longer, as before."""
+"""In the second run: a new difference from the record, another one, none any more, the same."""
 
 CHANGES: tuple[Change, ...] = ("new", "changed", "gone", "same")
 
@@ -29,13 +29,14 @@ class ComparedTurn(msgspec.Struct, frozen=True):
 
     @property
     def place(self) -> Divergence:
+        """The divergence that says where the turn is."""
         found = self.after or self.before
         assert found is not None
         return found
 
 
 class ComparedGroup(msgspec.Struct, frozen=True):
-    """before and after: turns of the group in each run; example: the shortest turn of it."""
+    """before and after: the group's turns in each run; example: its shortest turn."""
 
     group: str
     change: Change
@@ -45,8 +46,9 @@ class ComparedGroup(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """turns: those of conversations in both runs. only_before, only_after: conversations that one
-    run alone replayed. other_turns: those of which they replayed another number of turns."""
+    """turns: of the conversations in both runs. only_before, only_after: conversations of one run
+    only. other_turns: conversations with different numbers of replayed turns.
+    """
 
     turns: list[ComparedTurn]
     groups: list[ComparedGroup]
@@ -56,17 +58,18 @@ class Comparison(msgspec.Struct, frozen=True):
     other_turns: list[str]
 
     def count(self, change: Change) -> int:
+        """How many turns changed in this way."""
         return sum(turn.change == change for turn in self.turns)
 
 
 def compare(before: Run, after: Run) -> Comparison:
-    """What the second run does otherwise than the first.
+    """What the second run does differently from the first.
 
-    Raises FormatError where they replayed no conversation in common.
+    Raises FormatError if they have no conversation in common.
     """
     both = [id for id in after.conversations if id in before.conversations]
     if not any(before.conversations[id].turns and after.conversations[id].turns for id in both):
-        raise FormatError("the runs replayed no conversation in common")
+        raise FormatError("the runs have no conversation in common")
     found = [turn for id in both for turn in _turns(before, after, id)]
     return Comparison(
         found,
@@ -80,7 +83,7 @@ def compare(before: Run, after: Run) -> Comparison:
 
 def _turns(before: Run, after: Run, id: str) -> Iterator[ComparedTurn]:
     was, now = (
-        {one.turn: one for one in reversed(run.conversations[id].divergences)}  # of most runs
+        {one.turn: one for one in reversed(run.conversations[id].divergences)}  # the most frequent
         for run in (before, after)
     )
     for turn in sorted({*was, *now}):
@@ -97,7 +100,7 @@ def _change(before: Divergence | None, after: Divergence | None, rules: Rules) -
 
 
 def _groups(turns: Iterable[ComparedTurn]) -> Iterator[ComparedGroup]:
-    """What is new first, and of these what is seen most often."""
+    """New groups first, the most frequent ones first."""
     by_group: dict[str, list[ComparedTurn]] = defaultdict(list)
     for turn in turns:
         for key in {one.group: None for one in (turn.before, turn.after) if one is not None}:
@@ -121,7 +124,7 @@ def _group(key: str, turns: list[ComparedTurn]) -> ComparedGroup:
 
 
 def as_lines(compared: Comparison) -> Iterator[dict[str, Any]]:
-    """The turns, the conversations of one run alone, the groups."""
+    """The turns, the conversations of only one run, the groups."""
     for turn in compared.turns:
         yield _turn_line(turn)
     for run, ids in (("before", compared.only_before), ("after", compared.only_after)):

@@ -1,4 +1,4 @@
-"""Kept runs read back."""
+"""Reads stored runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from turnlog.replay.runs.run import FORMAT, RunHead
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A run that was finished. conversations: by id, in the order they were replayed."""
+    """A complete run. conversations: by id, in the order of replay."""
 
     head: RunHead
     conversations: dict[str, ReplayedConversation]
@@ -24,13 +24,15 @@ class Run(msgspec.Struct, frozen=True):
 
     @property
     def divergences(self) -> Iterator[Divergence]:
+        """All divergences, in the order of replay."""
         return (each for one in self.conversations.values() for each in one.divergences)
 
 
 def read(path: Path) -> Run:
     """A run that `replay --out` wrote.
 
-    Raises FormatError, naming file and line, for what is none, was cut off, or is a newer one.
+    Raises FormatError, naming file and line, for another file, an incomplete run, or a newer
+    format.
     """
     reading = _Reading(path)
     try:
@@ -56,14 +58,14 @@ class _Reading:
             value = msgspec.json.decode(line)
             kind = value.get("kind") if isinstance(value, dict) else None
             self._take(kind, value)
-        except ValueError as error:  # msgspec's too
+        except ValueError as error:  # also msgspec's
             raise FormatError(str(error), file=str(self._path), line=number) from error
 
     def _take(self, kind: Any, value: dict[str, Any]) -> None:
         if self._head is None:
             self._head = _head(kind, value)
         elif self._end is not None:
-            raise ValueError("goes on after its end: two runs in one file?")
+            raise ValueError("continues after its end; the file may contain two runs")
         elif kind == "conversation":
             one = msgspec.convert({**value, "divergences": self._found}, ReplayedConversation)
             self._conversations[one.conversation] = one
@@ -77,7 +79,9 @@ class _Reading:
 
     def run(self) -> Run:
         if self._head is None:
-            raise FormatError("is empty, and no run of a replay", file=str(self._path))
+            raise FormatError(
+                "is empty; expected a run that `turnlog replay --out` wrote", file=str(self._path)
+            )
         run = Run(self._head, self._conversations, self._groups)
         counts = {
             "conversations": len(run.conversations),
@@ -86,14 +90,14 @@ class _Reading:
         if self._end is None:
             raise FormatError("has no end: the run was cut off", file=str(self._path))
         if any(self._end.get(name) != count for name, count in counts.items()):
-            raise FormatError("is not whole: its end counts other lines", file=str(self._path))
+            raise FormatError("is incomplete: its end counts other lines", file=str(self._path))
         return run
 
 
 def _head(kind: Any, value: dict[str, Any]) -> RunHead:
     if kind != "run":
-        raise ValueError("is not a run of a replay, which `turnlog replay --out` writes")
+        raise ValueError("is not a run that `turnlog replay --out` wrote")
     if value.get("format") != FORMAT:
         made = value.get("format")
-        raise ValueError(f"the run's format is {made!r}, and this turnlog reads {FORMAT!r}")
+        raise ValueError(f"has the format {made!r}, but this turnlog reads {FORMAT!r}")
     return msgspec.convert(value, RunHead)

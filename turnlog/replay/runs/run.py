@@ -1,7 +1,7 @@
-"""A run of a replay that is kept: JSON lines, so that two can be compared and a group accepted.
+"""The file of a stored run: JSON lines, so that runs can be compared and groups accepted.
 
-A head; the divergences of a conversation and then its line, conversation by conversation; the
-groups; an end. What has no end was cut off, and is refused.
+A head; for each conversation its divergences and then its line; the groups; an end. A file without
+an end is incomplete and refused.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def head(log: Turnlog, bot: str, *, rules: Rules, time: float) -> RunHead:
 def kept(
     results: Iterable[ReplayedConversation], path: Path, head: RunHead
 ) -> Iterator[ReplayedConversation]:
-    """The same, written to a file as they come; it is there once all have come."""
+    """The same results, written to a file on the way, which exists once all are there."""
     with RunWriter(path, head) as writer:
         for one in results:
             writer.add(one)
@@ -52,9 +52,9 @@ def kept(
 
 
 class RunWriter:
-    """Writes a run as it comes; the file has its name once the run is finished.
+    """Writes a run as it proceeds; the file gets its name when the run is complete.
 
-    Which version of the bot it is, the first conversation says.
+    The first conversation determines the bot's version.
     """
 
     def __init__(self, path: Path, head: RunHead) -> None:
@@ -76,7 +76,7 @@ class RunWriter:
         self._outgoing.discard()
 
     def add(self, replayed: ReplayedConversation) -> None:
-        """With those that are accepted: a run holds what the bot did."""
+        """Including accepted ones: a run contains everything that the bot did."""
         self._begin(replayed.version)
         found = sorted((*replayed.divergences, *replayed.accepted), key=lambda one: one.turn)
         for divergence in found:
@@ -87,6 +87,7 @@ class RunWriter:
         self._divergences += len(found)
 
     def finish(self) -> None:
+        """Write the groups and the end, and give the file its name."""
         self._begin(None)
         for group in self._grouping.groups():
             self._write(group.as_dict())
@@ -115,10 +116,10 @@ class RunWriter:
 
 
 _LEFT_OUT = {"divergences", "accepted", "covered", "seconds", "version"}
-"""What has lines of its own, or differs from run to run."""
+"""Fields with lines of their own, or that differ from run to run."""
 
 
 def conversation_line(replayed: ReplayedConversation) -> dict[str, Any]:
-    """How many of its turns were put to the bot, and how many were not, by why."""
+    """How many of its turns were sent to the bot, and how many were skipped, by reason."""
     counts = {key: value for key, value in asdict(replayed).items() if key not in _LEFT_OUT}
     return {"kind": "conversation", **counts}

@@ -1,4 +1,6 @@
-"""What a divergence says beyond its group's key: whether an accepted group still says the same."""
+"""The content of a divergence beyond its group's key: whether an accepted group still says the
+same.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,10 @@ _NUMBER = re.compile(r"0x[0-9a-f]+|\d[\d.,:]*")
 
 
 def saying(divergence: Divergence, rules: Rules) -> str:
-    """A digest of the parts that differ, without what happens to be so (ids, confidence, masks).
+    """A digest of the parts that differ, without incidental values (ids, confidence, masked text).
 
-    A word or number of a text that both sides say is left out; one that only one of them says is a
-    part of the difference: a price that changed is not accepted with another one that did.
+    Words and numbers that both texts contain are omitted. Those that only one contains are a part
+    of the difference: an accepted change of one price does not accept another.
     """
     expected, actual = (
         msgspec.json.decode(dumps(it)) for it in (divergence.expected, divergence.actual)
@@ -41,13 +43,13 @@ def _said(kind: Kind, expected: Any, actual: Any, rules: Rules) -> Any:
             return [[_named(event) for event in events] for events in (expected, actual)]
         case "error" | "timeout":
             return [_detail(event) for event in (expected, actual)]
-        case "extra":  # there is nothing to hold a number against
+        case "extra":  # nothing to compare a number with
             return _without_numbers(_content(actual, rules))
     return _differing(_content(expected, rules), _content(actual, rules))
 
 
 def alike(one: Divergence, other: Divergence, rules: Rules) -> bool:
-    """Whether two divergences of one turn say the same, what happens to be so left out."""
+    """Whether two divergences of one turn say the same, without incidental values."""
     if (one.kind, one.path) != (other.kind, other.path):
         return False
     pairs = ((one.expected, other.expected), (one.actual, other.actual))
@@ -57,7 +59,7 @@ def alike(one: Divergence, other: Divergence, rules: Rules) -> bool:
 def _whole(value: Any, rules: Rules) -> Any:
     if isinstance(value, list):
         return [_whole(event, rules) for event in value]
-    if value is None or value["type"] == "BotFailed":  # whose detail may hold a memory address
+    if value is None or value["type"] == "BotFailed":  # its detail may contain a memory address
         return _detail(value)
     return _content(value, rules)
 
@@ -67,7 +69,7 @@ def _named(event: PlainEvent) -> list[Any]:
 
 
 def _detail(event: PlainEvent | None) -> Any:
-    """How it failed; that there was an answer, where it did not."""
+    """How it failed, or that an answer came where it had failed."""
     if event is None or event["type"] != "BotFailed":
         return None
     return [event.get("kind"), _NUMBER.sub("#", event.get("detail") or "")]

@@ -1,1 +1,1 @@
-"""Going on alone: what-if, the shortest example, a bundle for others."""
+"""Trials: what-if, the shortest example, a bundle for others."""

@@ -1,8 +1,9 @@
-"""A divergence for others: the shortest conversation that shows it, with nobody's words (ADR 21).
+"""A divergence for others: the shortest conversation that shows it, without personal words (ADR
+21).
 
-What people said and what is known of them is replaced word by word, and the bot is asked again
-after each attempt: a word stays only if the divergence goes with it. Of those that stay, none may
-be a value that the log knows, unless somebody looked at it and lets it through.
+What people said, and what is known about them, is replaced word by word. The bot is asked again
+after each attempt: a word stays only if the divergence disappears without it. A word that the log
+knows as a value may stay only if someone permits it.
 """
 
 from __future__ import annotations
@@ -36,16 +37,17 @@ from turnlog.replay.trying.shortest import fewest
 from turnlog.replay.trying.stand_ins import StandIns, said_words, words
 
 NAME = "bundle"
-"""What the conversation of a bundle is called."""
+"""The conversation's id in a bundle."""
 
 EPOCH = 946_684_800.0
-"""When its first message was sent: the first of January 2000, UTC. What follows keeps its distance
-in seconds."""
+"""The time of its first message: 1 January 2000, UTC. Later events keep their distance in
+seconds.
+"""
 
 
 class Bundle(msgspec.Struct, frozen=True):
-    """events: of the whole conversation, answered as expected. kept: the words that stayed, as the
-    divergence goes with them. minimised: what it was made of.
+    """events: of the whole conversation, with the expected answers. kept: the words that stayed,
+    because the divergence needs them. minimised: its source.
     """
 
     events: tuple[Event, ...]
@@ -84,9 +86,9 @@ def bundle(
 ) -> Bundle:
     """The shortest conversation that shows a divergence, with stand-ins for words and numbers.
 
-    keep: words that may stay although the log knows them as somebody's values. The rest is as for
-    `minimise`. Nothing is stored. Raises ConversationError where a turn was redacted, where the
-    divergence goes with a word that may not stay, or the other bot's words hold one.
+    keep: words that may stay although the log knows them as values. The other arguments are those
+    of `minimise`. Nothing is stored. Raises ConversationError if a turn was redacted, if the
+    divergence needs a word that may not stay, or if the other bot's words contain one.
     """
     conversation = log.conversation(id)
     _check_whole(conversation)
@@ -101,22 +103,22 @@ def bundle(
 def _check_whole(conversation: Conversation) -> None:
     for turn in recorded_turns(conversation):
         if turn.reason == "redacted":
-            why = f"was redacted in turn {turn.turn.number}: no bundle is made of it"
+            why = f"is redacted in turn {turn.turn.number}, so it cannot be bundled"
             raise ConversationError(conversation.id, why)
 
 
 def _check_elsewhere(made: Bundle, bot: LoadedBot, rules: Rules, timeout: float) -> None:
-    """Raise ConversationError unless a log that it is imported into shows the same."""
+    """Raise ConversationError unless a log that imports it shows the same divergence."""
     with Turnlog(recorder("memory:")) as log:
         log.import_dialogue(Dialogue(NAME, made.events))
         [replayed] = replay(log, [NAME], bot, rules=rules, timeout=timeout)
     if made.divergence.group not in {found.group for found in replayed.divergences}:
-        why = "shows the divergence, and does not show it when it is replayed: the bot is flaky"
+        why = "does not show the divergence again when it is replayed: the bot is flaky"
         raise ConversationError(made.minimised.divergence.conversation, why)
 
 
 class _Maker:
-    """Asks the bots again and again, with stand-ins for more of the words."""
+    """Asks the bots again and again, with stand-ins for more and more words."""
 
     def __init__(
         self,
@@ -140,7 +142,7 @@ class _Maker:
         self._time = next((line.message.timestamp for line in found.lines), None)
 
     def _ordered(self) -> list[str]:
-        """The words that can be replaced, those first that should be."""
+        """The words that can be replaced, the most important first."""
         found = dict.fromkeys(word for event in self._inputs() for word in said_words(event))
         return sorted(found, key=lambda word: word not in self._personal)
 
@@ -155,14 +157,16 @@ class _Maker:
             yield from self._found.lines[-1].recorded.turn.events[1:]
 
     async def made(self) -> Bundle:
-        """First without what came before the first message, as far as it can go; then the words."""
+        """First without the events before the first message, as far as possible; then without the
+        words.
+        """
         if not await self._shows(self._words):
             why = "does not show the divergence under another id, at another time"
-            raise ConversationError(self._id, f"{why}: no bundle is made of it")
+            raise ConversationError(self._id, f"{why}, so it cannot be bundled")
         self._begin = await fewest(self._begin, self._begins_with)
         kept = await fewest(self._words, self._shows)
         shown = await self._shown(kept)
-        assert shown is not None, "it was shown with these words"
+        assert shown is not None, "it is shown with these words"
         events = tuple(replace(event, extra=None) for event in shown.events)
         return Bundle(events, shown.divergence, tuple(sorted(kept)), self._found)
 
@@ -177,7 +181,7 @@ class _Maker:
         return await self._shown(kept) is not None
 
     async def _shown(self, kept: Collection[str]) -> ShownDivergence | None:
-        """With stand-ins for all other words, if it shows the divergence still."""
+        """With stand-ins for all other words, if it still shows the divergence."""
         stand_ins = StandIns(self._words, {*kept})
         shown = await self._oracle(stand_ins).shown(self._lines(stand_ins))
         wanted = self._found.divergence.group
@@ -219,9 +223,9 @@ class _Maker:
         return replace(changed, timestamp=EPOCH + round(changed.timestamp - self._time))
 
     def check(self, made: Bundle) -> None:
-        """Raise ConversationError where a word is in it that may be somebody's."""
+        """Raise ConversationError if it contains a word that may be personal."""
         held = {word for event in made.events for word in said_words(event)}
         if left := sorted((held & self._personal) - self._allowed):
             words = ", ".join(map(repr, left))
-            why = f"does not show the divergence without {words}, which may say who it is about"
-            raise ConversationError(self._id, f"{why}: look, and let it through with --keep")
+            why = f"does not show the divergence without {words}, which may identify a person"
+            raise ConversationError(self._id, f"{why}; permit it with --keep if it does not")

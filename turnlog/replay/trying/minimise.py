@@ -1,9 +1,9 @@
-"""The shortest conversation that still shows a divergence: fewer messages, all else said anew.
+"""The shortest conversation that still shows a divergence.
 
-Each choice of messages is a free run: the bot answers on top of what it said itself. What is
-expected of it is what the old bot answers in a free run of the same messages; without an old bot,
-what was recorded, and then only where the bot is asked on top of the same slots and answers as it
-does on the record, for of any other moment the record does not say what is right.
+Each choice of messages is a free run: the bot answers after what it said itself. The expected
+answer is the old bot's in a free run of the same messages. Without an old bot it is the recorded
+answer, and only at moments at which the bot is asked with the same slots and answers as in the
+replay; at any other moment the right answer is unknown.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from turnlog.replay.trying.trial import go_on, recorded_results
 class Minimised(msgspec.Struct, frozen=True):
     """The shortest choice of a conversation's messages that shows a divergence.
 
-    lines: what is said. of: how many messages there were up to the recorded divergence. runs: how
-    many choices were tried. divergence: at the last turn, which counts those of the choice. begin:
-    the events before the first message. events: the whole conversation, answered as expected.
-    actual: the same as the bot goes on alone.
+    lines: the messages. of: how many there were up to the recorded divergence. runs: how many
+    choices were tried. divergence: at the last turn, counted in the choice. begin: the events
+    before the first message. events: the whole conversation, with the expected answers. actual: the
+    same as the bot continues on its own.
     """
 
     lines: tuple[ScriptLine, ...]
@@ -53,7 +53,7 @@ class Minimised(msgspec.Struct, frozen=True):
 
     @property
     def turns(self) -> list[int]:
-        """The recorded turns whose messages are left."""
+        """The recorded turns of the remaining messages."""
         return [line.recorded.turn.number for line in self.lines]
 
     def as_dict(self) -> dict[str, Any]:
@@ -81,12 +81,12 @@ def minimise(
 ) -> Minimised:
     """The shortest choice of messages that shows a divergence of the group at its last turn.
 
-    Of what is left, no message can be left out. old: the bot whose answers are right; without it
-    the record's. A bot that answers as recorded is held against the old one from the beginning.
-    group: its name or how that begins, by default that of the first divergence. live: calls run
-    the bots' tools, instead of getting the recorded result of an equal call. Nothing is stored. It
-    runs an event loop of its own. Raises ConversationError where no turn diverges so, or a free run
-    of all messages does not show it.
+    No single message can be removed from it. old: the bot whose answers are right; without it the
+    record's are. A bot that answers as recorded is compared with the old one from the beginning.
+    group: its name or the beginning of it, by default the first divergence's. live: calls run the
+    bots' tools instead of returning recorded results. Nothing is stored. Runs its own event loop.
+    Raises ConversationError if no turn diverges in this way, or if a free run of all messages does
+    not show it.
     """
     settings = ReplaySettings(rules or Rules(), timeout, tools="live" if live else "record")
     found = _found(log, id, bot, old, group, settings)
@@ -116,7 +116,7 @@ def _found(
 ) -> list[Divergence]:
     """The divergences of one group, from the record or else from the old bot.
 
-    Raises ConversationError where there is none.
+    Raises ConversationError if there are none.
     """
     rules, timeout, tools = settings.rules, settings.timeout, settings.tools
     [replayed] = replay(log, [id], bot, rules=rules, timeout=timeout, tools=tools)
@@ -131,7 +131,7 @@ def _found(
 
 
 def _of_group(divergences: Sequence[Divergence], name: str | None) -> list[Divergence]:
-    """Those of the group that is called so or begins so, else of the first."""
+    """Those of the group with this name or beginning, by default of the first group."""
     keys = begun((each.group for each in divergences), name or "")
     return [each for each in divergences if each.group in keys[:1]]
 
@@ -139,7 +139,9 @@ def _of_group(divergences: Sequence[Divergence], name: str | None) -> list[Diver
 def _between(
     log: Turnlog, id: str, bot: LoadedBot, old: LoadedBot, settings: ReplaySettings
 ) -> list[Divergence]:
-    """Where two bots that go on alone from the beginning differ: the record may be wrong."""
+    """Where two bots that continue on their own from the beginning differ: the record may
+    be wrong.
+    """
     first = next((turn.turn.number for turn in sayable(log.conversation(id))), None)
     if first is None:
         return []
@@ -151,13 +153,13 @@ def _between(
 
 
 def message(turn: RecordedTurn) -> UserUttered:
-    """That of a turn whose message can be said."""
+    """The recorded turn of a divergence whose message can be sent."""
     assert turn.turn.message is not None
     return turn.turn.message
 
 
 def beginning(conversation: Conversation) -> list[Event]:
-    """The events before the first message, as everybody may see them."""
+    """The events before the first message, as views show them."""
     first = next(recorded_turns(conversation)).turn.first_event
     events = (event for _, event in zip(range(first - 1), conversation.events(), strict=False))
     return [event for event in events if not isinstance(event, HistoryContinued)]
@@ -187,13 +189,15 @@ async def _shortest(oracle: Oracle, said: Sequence[ScriptLine], wanted: Divergen
 
 def _unshown(wanted: Divergence, oracle: Oracle) -> str:
     """Why there is nothing to begin with."""
-    alone = f"a bot that goes on alone from the beginning does not show at turn {wanted.turn}"
+    alone = (
+        f"a bot that continues on its own from the beginning does not show at turn {wanted.turn}"
+    )
     hint = "" if oracle.old is not None else "; name the bot that is right with --old"
     return f"{alone} what the replay shows there: {wanted.group}{hint}"
 
 
 class _Answering:
-    """Asks the bot on top of the record."""
+    """Asks the bot at the recorded moments."""
 
     def __init__(
         self,
@@ -210,7 +214,7 @@ class _Answering:
         self._timeout = timeout
 
     async def known(self, turns: Collection[int]) -> dict[int, KnownAnswer]:
-        """What is recorded of turns, and what the bot answers there, by the turn."""
+        """The recorded turns, with the bot's answers there, by turn."""
         every = [turn for turn in sayable(self._conversation) if turn.turn.number in turns]
         return {turn.turn.number: await self._known(turn) for turn in every}
 

@@ -1,4 +1,6 @@
-"""Whether fewer messages still show a divergence, and what is expected of a bot there (ADR 21)."""
+"""Decides whether fewer messages still show a divergence, and what the bot should answer
+(ADR 21).
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,8 @@ from turnlog.replay.trying.script import ScriptLine
 
 
 class FreeRun(NamedTuple):
-    """A bot that answered some messages. before: how many events there were before the last one.
-    state: before it.
+    """A bot that answered some messages. before: how many events preceded the last message. state:
+    before it.
     """
 
     events: Sequence[Event]
@@ -38,22 +40,24 @@ class FreeRun(NamedTuple):
 
     @property
     def answer(self) -> list[Event]:
-        """The bot's, to the last message."""
+        """The bot's events, up to the last message."""
         return [event for _, event in self.numbered_answer]
 
     @property
     def numbered_answer(self) -> list[Numbered]:
+        """The answer to the last message, with event numbers."""
         return RecordedAnswers(list(enumerate(self.events, 1))).of(self.last_turn)
 
     @property
     def last_turn(self) -> Turn:
+        """The turn of the last message."""
         number = sum(map(opens_turn, self.events))
         return Turn(number, self.before + 1, tuple(self.events[self.before :]))
 
 
 class KnownAnswer(msgspec.Struct, frozen=True):
-    """What is recorded of a turn. first_event: the number of its message. slots and actual: those
-    before it, and what the bot that diverges answers there; None where neither has to be equal.
+    """The record of a turn. first_event: the number of its message. slots and actual: the slots
+    before it, and the diverging bot's answer there; None if they need not be equal.
     """
 
     first_event: int
@@ -63,7 +67,9 @@ class KnownAnswer(msgspec.Struct, frozen=True):
 
 
 class ShownDivergence(NamedTuple):
-    """events: of the whole conversation, answered as expected. actual: as the bot goes on alone."""
+    """events: of the whole conversation, with the expected answers. actual: as the bot continues on
+    its own.
+    """
 
     divergence: Divergence
     events: Sequence[Event]
@@ -71,9 +77,9 @@ class ShownDivergence(NamedTuple):
 
 
 class Oracle(msgspec.Struct, frozen=True):
-    """Asks a bot, and the old one, in conversations that begin with the same events.
+    """Asks a bot, and the old one, in conversations with the same first events.
 
-    known: by turn, where there is no old bot. results: None to run the bots' tools.
+    known: by turn, if there is no old bot. results: None to run the bots' tools.
     """
 
     id: str
@@ -86,8 +92,8 @@ class Oracle(msgspec.Struct, frozen=True):
     timeout: float
 
     async def shown(self, lines: Sequence[ScriptLine]) -> ShownDivergence | None:
-        """How the bot diverges at the last of the messages; None where it does not, or where
-        nobody knows what is right.
+        """How the bot diverges at the last of the messages; None if it does not, or if the right
+        answer is unknown.
         """
         ran = await self.run(self.bot, lines)
         expected = await self._expected(lines, ran)
@@ -101,6 +107,7 @@ class Oracle(msgspec.Struct, frozen=True):
         return ShownDivergence(found, expected.events, ran.events)
 
     async def run(self, bot: LoadedBot, lines: Sequence[ScriptLine]) -> FreeRun:
+        """The bot's answers to messages, each after what it said itself."""
         rehearsal = await self._begun(bot, self.begin)
         before, state = 0, State()
         for line in lines:
@@ -116,7 +123,7 @@ class Oracle(msgspec.Struct, frozen=True):
         return rehearsal
 
     async def _expected(self, lines: Sequence[ScriptLine], ran: FreeRun) -> FreeRun | None:
-        """The conversation answered as is right."""
+        """The conversation with the expected answers."""
         if self.old is not None:
             return await self.run(self.old, lines)
         known = self.known.get(lines[-1].recorded.turn.number)
@@ -130,14 +137,16 @@ class Oracle(msgspec.Struct, frozen=True):
         return FreeRun([*ran.events[:number], *answer], ran.before, ran.state)
 
     async def _answer(self, expected: FreeRun, line: ScriptLine) -> list[Event]:
-        """The bot's to the last message, on top of what is expected before it: as in a replay."""
+        """The bot's answer to the last message, after the expected answers to the others, as in a
+        replay.
+        """
         rehearsal = await self._begun(self.bot, expected.events[: expected.before])
         return await rehearsal.say(line.message, line.recorded.turn.number)
 
     def _divergence(
         self, expected: FreeRun, answer: Sequence[Event], state: State
     ) -> Divergence | None:
-        """state: on top of which the bot gave the answer."""
+        """state: before the bot's answer."""
         common = common_state(expected.state, state)
         differs = difference(expected.numbered_answer, answer, self.rules, common)
         if differs is None:
@@ -146,5 +155,5 @@ class Oracle(msgspec.Struct, frozen=True):
 
 
 def common_state(one: State, other: State) -> State | None:
-    """The state on top of which two answers were given, None where the slots were others."""
+    """The state before two answers; None if the slots differed."""
     return one if same(one.slots, other.slots) else None

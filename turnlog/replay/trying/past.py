@@ -1,4 +1,4 @@
-"""A conversation as it was, of which nothing that came later counts but for what that hides."""
+"""An earlier moment of a conversation, without later events except for what they hide."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from turnlog.engine.log import Turnlog
 
 
 def earlier(log: Turnlog, conversation: Conversation, shared: int) -> Conversation:
-    """A conversation after one of its events, to go on from."""
+    """A conversation after one of its events, to continue from."""
     past = conversation.at(shared)
     if not log.head(conversation.id)[1].redacted:
         return past
@@ -24,9 +24,9 @@ def earlier(log: Turnlog, conversation: Conversation, shared: int) -> Conversati
 
 
 def shows_hidden(log: Turnlog, id: str, shared: int) -> bool:
-    """Whether a fork that shares so many events shows what is hidden in its origin.
+    """Whether a fork that shares this many events shows something that its origin hides.
 
-    An import may have put values before the message that says them: a fork that ends between the
+    An import may have stored values before the message that says them. A fork that ends between the
     two does not know of the message's redaction.
     """
     if not log.head(id)[1].redacted:
@@ -44,8 +44,8 @@ def shows_hidden(log: Turnlog, id: str, shared: int) -> bool:
 
 
 class EarlierRedactions(Redactions):
-    """What the redactions of a whole conversation hide of its first `shared` events; those that
-    follow now are others than those that were recorded.
+    """What the redactions of a whole conversation hide in its first `shared` events; the following
+    events are new ones.
     """
 
     def __init__(self, whole: Redactions, shared: int) -> None:
@@ -62,13 +62,17 @@ class EarlierRedactions(Redactions):
 
     @property
     def last(self) -> int:
+        """The last event that they cover."""
         return self._shared
 
     def followed_by(self, events: Iterable[Numbered]) -> Redactions:
+        """The same: later events are new ones."""
         return self
 
     def shown(self, number: int, event: Event) -> Event:
+        """An event of the past as views show it; later events unchanged."""
         return self._whole.shown(number, event) if number <= self._shared else event
 
     def state(self, event: int) -> State:
+        """The state after an event of the past, as views show it."""
         return self._whole.state(event)

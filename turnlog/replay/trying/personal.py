@@ -1,4 +1,4 @@
-"""The words of a conversation that may say who it is about: what the log knows as a value."""
+"""The words of a conversation that may identify people: values that the log knows."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ _HARMLESS = frozenset((
     "morning", "afternoon", "evening", "one", "two", "three", "four", "five", "six", "seven",
     "eight", "nine", "ten", "eleven", "twelve", "true", "false", "yes", "no", "none", "null",
 ))  # fmt: skip
-"""What everybody says."""
+"""Common words."""
 
 _SMALL = re.compile(r"\d{0,2}(?:am|pm|h)?|[^\d]", re.ASCII)
 """Small numbers, hours and single letters."""
 
 
 def is_harmless(word: str) -> bool:
+    """Whether a word is common, or a small number."""
     return word in _HARMLESS or _SMALL.fullmatch(word) is not None
 
 
 def personal_words(id: str, events: Iterable[e.Event]) -> set[str]:
-    """In lower case: of values of slots and entities, identities, arguments and results, ids, what
-    came with a message, and what is written like a name, an address or a number in what users say.
+    """In lower case: words of slot and entity values, identities, arguments and results, ids, data
+    that came with a message, and words that look like a name, an address or a number in users'
+    messages.
     """
     found = {word for event in events for value in _values(event) for word in words(value)}
     found |= set(words(id))
@@ -43,7 +45,7 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 def _values(event: e.Event) -> Iterator[Any]:
-    """What an event says of somebody."""
+    """What an event says about a person."""
     yield event.message_id
     yield from leaves(event.extra)
     if isinstance(event, ValueChange):

@@ -1,4 +1,4 @@
-"""A shortened conversation as a pytest file, which fails until the bot answers as expected."""
+"""A shortened conversation as a pytest file that fails until the bot answers as expected."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _WIDTH = 96
 
 
 def pytest_file(found: Minimised, bot: str, rules: Rules) -> str:
-    """It needs the bot, of this name, and turnlog; it has messages, results and what is expected.
+    """Needs turnlog and the bot, by this name; contains messages, results and the expected answer.
 
-    A bot that is mended calls what it called, or what was recorded in these turns.
+    A fixed bot makes the calls that it made, or those recorded in these turns.
     """
     wanted = found.divergence
     *_, last = said_turns(found.events)
@@ -62,13 +62,13 @@ def pytest_file(found: Minimised, bot: str, rules: Rules) -> str:
 
 
 def _given(rules: Rules) -> dict[str, Any]:
-    """The rules that there are, as in their file."""
+    """The rules in use, as in their file."""
     fields = msgspec.json.decode(msgspec.json.encode(rules))
     return {name: listed for name, listed in fields.items() if listed}
 
 
 def _in_words(text: str) -> str:
-    """A text that ends no docstring."""
+    """A text that does not end a docstring."""
     return " ".join(text.replace("\\", "/").replace('"', "'").split())
 
 
@@ -79,7 +79,7 @@ def _literal(events: Iterable[Event]) -> str:
 
 
 def _bare(event: Event) -> Event:
-    """Without what refers to other events, and without the time of what a bot does."""
+    """Without references to other events, and without the times of the bot's events."""
     bare = replace(event, cause=None, message_id=None)
     if not isinstance(event, UserUttered):
         bare = replace(bare, timestamp=None)
@@ -89,7 +89,7 @@ def _bare(event: Event) -> Event:
 
 
 def _talk(found: Minimised) -> Iterator[Event]:
-    """What comes before the first message; then each message with the calls that belong to it."""
+    """What precedes the first message; then each message with its calls."""
     yield from found.begin
     expected, actual = (list(said_turns(events)) for events in (found.events, found.actual))
     for number, line in enumerate(found.lines):
@@ -99,7 +99,7 @@ def _talk(found: Minimised) -> Iterator[Event]:
 
 
 def _calls(sources: Sequence[RecordedTurn]) -> Iterator[Event]:
-    """The calls of the first turn with their results, and those that are in another one only."""
+    """The calls of the first turn with their results, and those of other turns only."""
     seen: set[bytes] = set()
     for recorded in sources:
         calls = [(call, returned) for call, returned in recorded.calls if returned is not None]

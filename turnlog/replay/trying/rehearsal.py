@@ -1,4 +1,6 @@
-"""A bot goes on alone, in memory: each message is answered on top of what the bot itself said."""
+"""A bot continues on its own, in memory: each message is answered after what the bot said
+itself.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,10 @@ Result = TypeVar("Result")
 
 
 class Rehearsal:
-    """One bot in one conversation. It tells nobody and stores nothing.
+    """One bot in one conversation; stores nothing.
 
-    conversation: at the moment from which the bot goes on; it is written into. results: what
-    answers the bot's calls, None to run its tools. timeout: seconds an answer may take.
+    conversation: at the moment from which the bot continues; it is changed. results: answer the
+    bot's calls; None runs its tools. timeout: seconds for an answer.
     """
 
     def __init__(
@@ -55,19 +57,21 @@ class Rehearsal:
         self.sender = f"trial-{uuid4()}" if loaded.remembers else conversation.id
         self.timeout = timeout
         self.events: list[Event] = []
-        """All that it went on with, oldest first."""
+        """All new events, oldest first."""
 
     def keep(self, events: Iterable[Event], now: float | None = None) -> Sequence[Event]:
-        """Go on with events, as the log would keep them. Raises InvalidEvent, and keeps none."""
+        """Add events in the form in which the log stores them. Raises InvalidEvent, and
+        adds none.
+        """
         kept = checked(self.conversation.id, events)
         staged = self.conversation.stage(*kept, recorded=0.0, now=now).events if kept else ()
         self.events += staged
         return staged
 
     async def say(self, message: UserUttered, turn: int = 0) -> list[Event]:
-        """The bot's answer to a message, its calls first; a BotFailed where it has none.
+        """The bot's answer to a message, its calls first; a BotFailed if it gives none.
 
-        turn: of the record that the message is of.
+        turn: the message's turn in the record.
         """
         self.keep([message])
         view = RehearsedConversation(self, message, turn)
@@ -87,7 +91,7 @@ class Rehearsal:
         return [*view.called, *view.answer.events, *answer, *ended]
 
     async def begin(self, events: Iterable[Event] = ()) -> None:
-        """Go on with more of the past; a bot that keeps it itself is told what was said."""
+        """Add more of the past; a bot behind a URL receives the messages."""
         self.keep(events)
         if self.loaded.remembers:
             past = [e for e in self.conversation.events() if isinstance(e, UserUttered)]
@@ -97,7 +101,7 @@ class Rehearsal:
 
 
 class RehearsedConversation(RecordedConversation):
-    """As the bot sees it while it answers a message of a recorded turn."""
+    """The conversation as the bot sees it at a message of a recorded turn."""
 
     def __init__(self, rehearsal: Rehearsal, message: UserUttered, turn: int) -> None:
         super().__init__(rehearsal.conversation, (), message.timestamp or 0.0)
@@ -107,15 +111,16 @@ class RehearsedConversation(RecordedConversation):
 
     @property
     def id(self) -> str:
+        """The sender id that the bot sees."""
         return self._rehearsal.sender
 
     def keep(self, events: Iterable[Event]) -> Sequence[Event]:
-        """Go on with what the bot did about the message."""
+        """Add the bot's answer to the message."""
         caused = [event if event.cause else replace(event, cause=self._message) for event in events]
         return self._rehearsal.keep(caused, self._time)
 
     async def call(self, tool: str, /, **arguments: Any) -> Any:
-        """The recorded result of an equal call, or the tool's. Raises ToolFailed."""
+        """The recorded result of an equal call, or the tool's own. Raises ToolFailed."""
         await self.answer.end_message()
         call = ToolCalled(tool, arguments, call_id(self._message, len(self.called) + 1))
         made = sum(_is_same(each, call) for each in self.called)
@@ -123,7 +128,7 @@ class RehearsedConversation(RecordedConversation):
         number = self._conversation.state.event
         returned = await self._returned(call, made)
         if returned is None:
-            raise ToolFailed(tool, "the record has no answer to this call")
+            raise ToolFailed(tool, "the record has no result for this call")
         self.keep([replace(returned, call_id=call.call_id, timestamp=None, cause=number)])
         if returned.is_error:
             raise ToolFailed(tool, returned.result)
@@ -146,21 +151,21 @@ def _is_same(one: Event, other: ToolCalled) -> bool:
 
 
 def performed(rehearsing: Coroutine[Any, Any, Result], *bots: LoadedBot | None) -> Result:
-    """The result of what bots do in an event loop of its own; what they print goes to stderr.
+    """The result of what bots do in a separate event loop; their output goes to stderr.
 
-    Raises BotError where a bot will not be stopped.
+    Raises BotError if a bot does not stop.
     """
     try:
         with redirect_stdout(sys.stderr):
             return asyncio.run(_closing(rehearsing, bots))
     except Stuck as error:
-        raise BotError("the bot will not be stopped") from error
+        raise BotError("the bot does not stop") from error
 
 
 async def _closing(
     rehearsing: Coroutine[Any, Any, Result], bots: Iterable[LoadedBot | None]
 ) -> Result:
-    """The result; connections of the loop are closed with it."""
+    """The result, once the connections of the loop are closed."""
     try:
         return await rehearsing
     finally:

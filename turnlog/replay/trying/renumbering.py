@@ -1,4 +1,4 @@
-"""Events that name others by number, when these have other numbers."""
+"""Renumbers the references of events to other events."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from msgspec.structs import replace
 from turnlog.domain.events import Event, HistoryContinued
 
 _NUMBERS = ("cause", "message", "to", "event")
-"""Fields that say an event's number."""
+"""Fields with an event's number."""
 
 
 def moved(event: Event, after: int, by: int = 1) -> Event:
-    """An event in a conversation where those numbered above `after` are `by` further on.
+    """An event in a conversation in which the numbers above `after` are higher by `by`.
 
-    It is the conversation's own: of a fork it does not say of which.
+    It becomes the conversation's own: a fork's first event no longer names the origin.
     """
     named = {name: getattr(event, name) for name in _NUMBERS if name in event.__struct_fields__}
     fields: dict[str, int | None] = {

@@ -1,4 +1,4 @@
-"""What the recorded calls of a conversation gave: it answers equal calls, as often as asked."""
+"""The results of a conversation's recorded calls: they answer equal calls, as often as needed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from turnlog.replay.record.turns import RecordedTurn
 
 
 class RecordedResult(NamedTuple):
-    """What a call gave, and the turn that it was made in."""
+    """The result of a call, and the call's turn."""
 
     turn: int
     returned: ToolReturned
 
 
 class RecordedResults:
-    """turns: those whose calls count, oldest first. A call that was never answered does not."""
+    """turns: those whose calls are used, oldest first. Calls without a result are not."""
 
     def __init__(self, turns: Iterable[RecordedTurn]) -> None:
         self._equal: dict[bytes, list[RecordedResult]] = {}
@@ -29,10 +29,11 @@ class RecordedResults:
                     self._equal.setdefault(call_content(call), []).append(found)
 
     def of(self, call: ToolCalled, turn: int, made: int) -> ToolReturned | None:
-        """The result of an equal call: of those recorded in that turn the one after so many, at
-        last the last of them; else the latest that was recorded before the turn; else the first.
+        """The result of an equal call: of those recorded in that turn, the one after `made` others,
+        at the end the last one again; otherwise the latest one before the turn; otherwise the first
+        one.
 
-        made: how many equal calls were made for the same message before. None where there is none.
+        made: how many equal calls were made before for the same message. None for no result.
         """
         equal = self._equal.get(call_content(call), [])
         if same := [each for each in equal if each.turn == turn]:

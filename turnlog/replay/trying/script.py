@@ -1,4 +1,4 @@
-"""What is said in a trial: the past that it goes on from, and the messages that follow."""
+"""The script of a trial: the past that it continues from, and the messages that follow."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from turnlog.replay.record.turns import RecordedTurn, recorded_turns
 from turnlog.serializers.shared.plain import from_plain, to_plain
 
 Edits = Mapping[int, Mapping[str, Any]]
-"""Fields that take the place of a recorded event's, by its number."""
+"""Fields that replace those of a recorded event, by its number."""
 
 _SURROUNDINGS = (e.SessionStarted, e.SlotsDeclared, e.UserIdentified)
-"""What no bot answers, and what a bot sees the effect of."""
+"""Events that no bot answers, and whose effects a bot sees."""
 
 _OTHERS_SET = (e.SlotSet, e.SlotsReset)
 
 
 class ScriptLine(NamedTuple):
-    """A message, the recorded turn that it is of, and what others recorded in that turn."""
+    """A message, its recorded turn, and what others recorded in that turn."""
 
     message: e.UserUttered
     recorded: RecordedTurn
@@ -32,8 +32,8 @@ class ScriptLine(NamedTuple):
 
 
 class Script(msgspec.Struct, frozen=True):
-    """shared: how many of the record's events are the past. changed: those that come after them
-    with an edit in them. lines: what is said then.
+    """shared: how many of the record's events are the past. changed: the following events, with an
+    edit among them. lines: the messages.
     """
 
     shared: int
@@ -48,8 +48,8 @@ def script(
     edits: Edits,
     follow: bool,
 ) -> Script:
-    """Raises OutOfRange where there is no such turn or event, FormatError for an edit that is none,
-    ConversationError where what it needs was redacted.
+    """Raises OutOfRange for an unknown turn or event, FormatError for an invalid edit,
+    ConversationError if a needed part was redacted.
     """
     asked = list(recorded_turns(conversation))
     events = dict(enumerate(conversation.events(), 1))
@@ -61,18 +61,18 @@ def script(
     shared = min([start, *changed]) - 1
     between = range(shared + 1, start)
     if any(conversation.hides(number) for number in between):
-        raise ConversationError(conversation.id, "something after the edit was redacted")
+        raise ConversationError(conversation.id, "a part after the edit is redacted")
     return Script(shared, [changed.get(n, events[n]) for n in between], lines)
 
 
 def _check_said(
     conversation: Conversation, changed: Collection[int], start: int, lines: Iterable[ScriptLine]
 ) -> None:
-    """Raise OutOfRange for an edit of what is said anew, or not at all."""
+    """Raise OutOfRange for an edit of an event that is replaced or not sent."""
     said = {line.recorded.turn.first_event for line in lines}
     for number in changed:
         if number >= start and number not in said:
-            why = f"event {number} is not said: it comes after the message that is answered first"
+            why = f"event {number} is not used: it comes after the first message that is sent"
             raise OutOfRange(conversation.id, why)
 
 
@@ -82,7 +82,7 @@ def _first(
     number: int | None,
     changed: Mapping[int, e.Event],
 ) -> RecordedTurn:
-    """The turn that is answered first: by default the first one on top of an edit."""
+    """The turn that is answered first: by default the first one after an edit."""
     edit = min(changed, default=1)
     for turn in asked:
         if turn.turn.number == number or (number is None and turn.turn.first_event >= edit):
@@ -105,7 +105,7 @@ def _edited(
             conversation.id, f"event {number} does not exist; the last is {len(events)}"
         )
     if conversation.hides(number):
-        raise ConversationError(conversation.id, f"event {number} was redacted")
+        raise ConversationError(conversation.id, f"event {number} is redacted")
     plain, strays = to_plain(event), list[str]()
     changed = from_plain({**plain, **fields, "type": plain["type"]}, unknown=strays)
     if fields.get("type", plain["type"]) != plain["type"]:
@@ -122,25 +122,25 @@ def _lines(
     changed: Mapping[int, e.Event],
     follow: bool,
 ) -> Iterator[ScriptLine]:
-    """What is said from a turn on; what was redacted or taken back later is left out."""
+    """The messages from a turn on; redacted and retracted ones are omitted."""
     later = [turn for turn in sayable(conversation) if turn.turn.number > first.turn.number]
     for turn in [first, *(later if follow else ())]:
         number = turn.turn.first_event
         message = changed.get(number, turn.turn.events[0])
         if turn is first and say is not None:
             if number in changed:
-                why = f"event {number} is edited, and another message said in its place"
+                why = f"event {number} is both edited and replaced by another message"
                 raise ConversationError(conversation.id, why)
             given = say if isinstance(say, e.UserUttered) else e.UserUttered(say)
             message = replace(given, timestamp=message.timestamp, channel=message.channel)
         elif conversation.hides(number) or not isinstance(message, e.UserUttered):
-            why = f"the message of turn {turn.turn.number} was redacted: say another one"
+            why = f"the message of turn {turn.turn.number} is redacted; send another one with --say"
             raise ConversationError(conversation.id, why)
         yield line(turn, message)
 
 
 def sayable(conversation: Conversation) -> list[RecordedTurn]:
-    """The recorded turns whose message counts, and may be known to everybody."""
+    """The recorded turns whose message counts and may be shown."""
     every = recorded_turns(conversation)
     return [turn for turn in every if turn.reason != "taken_back" and _is_known(conversation, turn)]
 
@@ -150,13 +150,13 @@ def _is_known(conversation: Conversation, turn: RecordedTurn) -> bool:
 
 
 def line(recorded: RecordedTurn, message: e.UserUttered) -> ScriptLine:
-    """A message that is said in a recorded turn."""
+    """A message that is sent in a recorded turn."""
     around = [replace(event, cause=None) for event in recorded.turn.events if _is_around(event)]
     return ScriptLine(message, recorded, around)
 
 
 def _is_around(event: e.Event) -> bool:
-    """Whether others than bot and user changed something that a bot may see."""
+    """Whether anyone but bot and user changed something that a bot may see."""
     if isinstance(event, _SURROUNDINGS):
         return True
     return isinstance(event, _OTHERS_SET) and event.actor in ("user", "agent", "system")

@@ -1,6 +1,6 @@
 """The shortest choice of some things that still shows what all of them show.
 
-Things are left out from the front, as many at once as goes: one, two, four, … and then half of
+Things are removed from the front, as many together as possible: one, two, four, … and then half of
 what was too much, as property-based testing shrinks its lists.
 """
 
@@ -15,7 +15,7 @@ Indexes = tuple[int, ...]
 
 
 class ShortestChoice(Generic[Thing]):
-    """shows: whether a choice, in order, still shows it; asked once for each choice."""
+    """shows: whether a choice, in order, still shows it; called once for each choice."""
 
     def __init__(
         self, things: Sequence[Thing], shows: Callable[[Sequence[Thing]], Awaitable[bool]]
@@ -30,7 +30,9 @@ class ShortestChoice(Generic[Thing]):
         return len(self._known)
 
     async def find(self) -> list[Thing] | None:
-        """A choice of which no single thing can be left out; None where all show nothing."""
+        """A choice from which no single thing can be removed; None if even all things do not show
+        it.
+        """
         chosen: Indexes | None = None
         left: Indexes = tuple(range(len(self._things)))
         if not await self._does(left):
@@ -40,7 +42,7 @@ class ShortestChoice(Generic[Thing]):
         return [self._things[index] for index in left]
 
     async def _shortened(self, chosen: Indexes) -> Indexes:
-        """The choice without what can be left out of it, from the front on."""
+        """The choice without the things that can be removed, from the front."""
         start = 0
         while start < len(chosen):
             count = await self._leaving_out(chosen, start)
@@ -49,7 +51,7 @@ class ShortestChoice(Generic[Thing]):
         return chosen
 
     async def _leaving_out(self, chosen: Indexes, start: int) -> int:
-        """How many things can be left out from there on, one after the other."""
+        """How many things can be removed from there on, one after the other."""
         low, high = 0, 1
         while start + high <= len(chosen) and await self._without(chosen, start, high):
             low, high = high, high * 2
@@ -75,7 +77,7 @@ class ShortestChoice(Generic[Thing]):
 async def fewest(
     things: Sequence[Thing], shows: Callable[[Sequence[Thing]], Awaitable[bool]]
 ) -> list[Thing]:
-    """The same of things that may all be left out; shows: True of all of them."""
+    """The same for things that may all be removed; shows: True for all of them."""
     if not things or await shows(()):
         return []
     return await ShortestChoice(things, shows).find() or list(things)

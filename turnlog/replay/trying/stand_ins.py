@@ -1,8 +1,8 @@
-"""Words and numbers replaced consistently, so that nobody is recognised (ADR 21).
+"""Replaces words and numbers consistently, so that no one can be recognised (ADR 21).
 
-A word has the same stand-in wherever it comes up: in texts, values, names, addresses and ids, in
-any case of letters. Stand-ins have the length and shape of what they stand for, so that places in
-texts, dates and addresses keep their form; which word came first decides them, and nothing else.
+A word has the same stand-in wherever it occurs: in texts, values, names, addresses and ids, in
+upper and lower case. A stand-in has the length and shape of its word, so that places in texts,
+dates and addresses keep their form. It depends only on the order in which words occur.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from turnlog.domain.values import RawJson
 from turnlog.serializers.shared.plain import from_plain, to_plain
 
 WORD = re.compile(r"[^\W_]+")
-"""Letters and digits; what stands between them stays."""
+"""Letters and digits; everything between them stays."""
 
 _NAMES = frozenset((
     "type", "call_id", "cause", "message", "event", "to", "timestamp", "actor", "is_error",
     "confidence", "intent", "entity", "start", "end", "role", "kind", "policy", "trial", "server",
 ))  # fmt: skip
-"""Fields of events and entities that say how a bot is built, or where something is."""
+"""Fields of events and entities about how a bot is built, or where something is."""
 
 _NAMED_BY_PEOPLE = ("UserUttered", "BotUttered", "AgentUttered")
-"""Events whose `name` is what somebody is called."""
+"""Events whose `name` is a person's."""
 
 
 def words(value: Any) -> Iterator[str]:
-    """The words of a plain value, those of keys too, in lower case."""
+    """The words of a plain value, including keys, in lower case."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from words(key)
@@ -46,7 +46,7 @@ def words(value: Any) -> Iterator[str]:
 
 
 def said_words(event: Event) -> Iterator[str]:
-    """Those of an event that are replaced."""
+    """The words of an event that are replaced."""
     for name, value in _replaceable(to_plain(event)):
         held: Any = value
         if name == "entities":
@@ -71,6 +71,7 @@ class StandIns:
                 self._stand_ins[word] = stand_in
 
     def text(self, text: str) -> str:
+        """The text with stand-ins for its words."""
         return WORD.sub(lambda found: self._word(found[0]), text)
 
     def value(self, value: Any) -> Any:
@@ -94,7 +95,9 @@ class StandIns:
             return type(value)(1)
 
     def event(self, event: Event) -> Event:
-        """An event with them, without what no bot needs: ids, channel, versions, foreign fields."""
+        """An event with stand-ins, without what no bot needs: ids, channel, versions, foreign
+        fields.
+        """
         bare = replace(event, extra=None, message_id=None, channel=None, versions=None)
         plain = to_plain(bare)
         changed = {name: self._field(name, value) for name, value in _replaceable(plain)}
@@ -113,7 +116,7 @@ class StandIns:
 
 
 def _replaceable(plain: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The fields of an event in plain form that somebody may be recognised by."""
+    """The fields of an event in plain form that may identify a person."""
     for name, value in plain.items():
         is_built = name == "name" and plain["type"] not in _NAMED_BY_PEOPLE
         if name not in _NAMES and not is_built:
@@ -121,7 +124,7 @@ def _replaceable(plain: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _has_parameters(field: str, value: Any) -> bool:
-    """Whether the keys of a value say how a tool or a log is built."""
+    """Whether the keys of a value describe how a tool or a log is built."""
     return field in ("arguments", "traits") and isinstance(value, dict)
 
 
@@ -135,12 +138,12 @@ _CONSONANTS, _VOWELS, _DIGITS = "bdfgklmnprstvz", "aeiou", "1234567890"
 
 
 def _shape(word: str) -> str:
-    """Where it has digits and where letters."""
+    """Its shape: where it has digits and where letters."""
     return "".join("1" if character.isdigit() else "a" for character in word)
 
 
 def _candidates(shape: str) -> Iterator[str]:
-    """Possible stand-ins of that shape; in the end longer ones."""
+    """Possible stand-ins with that shape, and finally longer ones."""
     letters = count()
     choices = [
         _DIGITS if each == "1" else (_CONSONANTS, _VOWELS)[next(letters) % 2] for each in shape

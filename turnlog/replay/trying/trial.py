@@ -1,7 +1,7 @@
-"""What if: a conversation goes on alone from a moment, in memory (ADR 21).
+"""What if: a conversation continues from a moment, in memory (ADR 21).
 
-The record up to the moment is the past. Then messages are put to the bot, each on top of what the
-bot itself said, and its answers are held against the record's, or another bot's.
+The record up to the moment is the past. Then messages are sent to the bot, each after what it said
+itself, and its answers are compared with the record's, or another bot's.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ from turnlog.replay.trying.script import Edits, Script, ScriptLine, script
 class TriedTurn(msgspec.Struct, frozen=True):
     """A message and the answers to it.
 
-    turn: in the trial. recorded: the turn of the record that the message is of, or takes the place
-    of. actual: the bot's answer, calls first. expected: the record's, or that of the bot beside.
-    slots and expected_slots: those that have a value after it. divergence: how the first differs
-    from the second, None where it does not.
+    turn: in the trial. recorded: the message's turn in the record, or that of the message it
+    replaces. actual: the bot's answer, calls first. expected: the record's, or the other bot's.
+    slots and expected_slots: those with a value after it. divergence: the first difference, None
+    for none.
     """
 
     turn: int
@@ -69,8 +69,8 @@ class TriedTurn(msgspec.Struct, frozen=True):
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """How a conversation went on alone. events: all that came after the first `shared` events of
-    the record, numbered as they would be in it.
+    """A trial. events: all events after the first `shared` events of the record, numbered from
+    there.
     """
 
     conversation: str
@@ -80,6 +80,7 @@ class Trial(msgspec.Struct, frozen=True):
 
     @property
     def differs(self) -> bool:
+        """Whether any turn differs."""
         return any(turn.divergence is not None for turn in self.turns)
 
 
@@ -97,19 +98,18 @@ def go_on(
     timeout: float = ANSWER_SECONDS,
     live: bool = False,
 ) -> Trial:
-    """Go on alone with a conversation from a turn's message; nothing is stored.
+    """Continue a conversation from a turn's message; nothing is stored.
 
-    say: takes the place of that message. edits: fields that take the place of a recorded event's,
-    by its number; from_turn is then by default the first turn that is answered on top of one.
-    follow: whether the later messages of the record are put to the bot too, by default where
-    nothing else is said or edited; those that were redacted or taken back are left out. beside: a
-    bot that goes on from the same moment, whose answers are expected instead of the record's.
-    timeout: seconds an answer may take. live: calls run the bot's tools, instead of getting the
-    recorded result of an equal call.
+    say: replaces that message. edits: fields that replace those of a recorded event, by its number;
+    from_turn is then by default the first turn after one. follow: also send the later messages of
+    the record, by default unless a message is replaced or edited; redacted and retracted ones are
+    omitted. beside: a bot that continues from the same moment, whose answers are expected instead
+    of the record's. timeout: seconds for an answer. live: calls run the bot's tools instead of
+    returning recorded results.
 
-    It runs an event loop of its own: an async program calls it in a thread, where a bot that blocks
-    is not broken off. Raises OutOfRange where there is no such turn or event, FormatError for an
-    edit that is none, ConversationError where a message was redacted, and BotError.
+    Runs its own event loop: an async program calls it in a thread, where a bot that blocks cannot
+    be interrupted. Raises OutOfRange for an unknown turn or event, FormatError for an invalid edit,
+    ConversationError if a message was redacted, and BotError.
     """
     conversation = log.conversation(id)
     follows = follow if follow is not None else say is None and not edits
@@ -121,13 +121,13 @@ def go_on(
 
 
 def recorded_results(conversation: Conversation) -> RecordedResults:
-    """Of the turns in which nothing is hidden: a redacted word reaches no bot."""
+    """The results of turns in which nothing is hidden: a redacted word reaches no bot."""
     every = recorded_turns(conversation)
     return RecordedResults(each for each in every if each.reason != "redacted")
 
 
 class _Expected(NamedTuple):
-    """An answer that is held to be right, the state before it and the slots after it."""
+    """The expected answer, the state before it and the slots after it."""
 
     answer: Sequence[Numbered]
     before: State
@@ -135,7 +135,7 @@ class _Expected(NamedTuple):
 
 
 class _Stage:
-    """Where bots go on from the same moment, each in a conversation of its own."""
+    """The moment from which bots continue, each in a separate conversation."""
 
     def __init__(
         self,
@@ -210,25 +210,27 @@ async def _answered(line: ScriptLine, other: Rehearsal) -> _Expected:
 
 
 def keep(log: Turnlog, trial: Trial, as_: str, *, reason: str | None = None) -> Recorded:
-    """Record a trial as a fork, in one commit that is durable on return; no `--all` counts it.
+    """Record a trial as a fork, in one commit that is durable on return; `--all` does not count it.
 
-    as_: an id that was never used. Raises InvalidEvent where it was, or where a fork would show
-    what was redacted, and records nothing.
+    as_: an id that was never used. Raises InvalidEvent for a used one, or if the fork would show
+    redacted words, and records nothing.
     """
     check_id(as_)
     begin = HistoryContinued(trial.shared, reason=reason, trial=True)
     events = [begin, *(moved(event, trial.shared) for event in trial.events)]
-    if not trial.shared:  # there is nothing to share
+    if not trial.shared:  # nothing to share
         return log.record(as_, *events, expected_version=0)
     if shows_hidden(log, trial.conversation, trial.shared):
-        why = f"would show what was redacted later than event {trial.shared}: it stays in memory"
+        why = (
+            f"would show words that were redacted after event {trial.shared}, so it cannot be kept"
+        )
         raise InvalidEvent(as_, "conversation", why)
     fork = Fork(trial.conversation, event=trial.shared, events=events)
     return log.writer.perform(Request(as_, _refusing(as_), log.clock(), fork=fork))
 
 
 def _refusing(id: str) -> Command:
-    """Asked for only where the conversation is there already."""
+    """Called only if the conversation exists already."""
 
     def command(state: State, past: Past) -> Sequence[Event]:
         raise InvalidEvent(id, "conversation", "exists already; keep the trial under another id")
