@@ -171,7 +171,7 @@ def test_a_redacted_conversation_is_refused(folder: Path) -> None:
         log.record(ID, MessageRedacted(3))
     ran = bundled(folder, "--old", "diner:right")
     assert (ran.status, ran.out) == (2, "")
-    assert "was redacted in turn 1" in ran.err
+    assert "is redacted in turn 1" in ran.err
     assert not (folder / "bundle.jsonl").exists()
 
 

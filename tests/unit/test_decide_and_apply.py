@@ -243,7 +243,7 @@ def test_replaced_history_starts_from_the_event_it_names():
 
 @pytest.mark.parametrize("number", [99, 12, -1])
 def test_going_back_to_an_event_that_is_not_there_is_refused(number):
-    with pytest.raises(InvalidEvent, match=f"event {number} .* does not exist; the last is 11"):
+    with pytest.raises(InvalidEvent, match=f"event {number} does not exist; the last is 11"):
         given(*booking()).when(e.HistoryReplaced(to=number))
 
 

@@ -135,7 +135,7 @@ def test_other_aggregates_and_tracking_are_not_saved_with_commits(log: Turnlog) 
         log.events.put([Commit("x", 1, 1, 0, 5.0, (SlotSet("a", 1),))], tracking=Tracking("a", 1))
     with pytest.raises(InvalidEvent, match="U\\+001F"):
         log.save(Commit("\x1fmine", 1, 1, 0, 5.0, (SlotSet("a", 1),)))
-    with pytest.raises(ProgrammingError, match="writer alone"):
+    with pytest.raises(ProgrammingError, match="only the log's writer"):
         log.recorder.insert_events([StoredEvent("x", 1, TOPIC, b"")])
     assert log.store.reader.last_position() == 3
 

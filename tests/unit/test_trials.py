@@ -143,7 +143,7 @@ def test_an_edit_that_is_none_is_refused(
 
 
 def test_a_message_is_edited_or_replaced(log: turnlog.Turnlog):
-    with pytest.raises(ConversationError, match="event 6 is edited, and another message said"):
+    with pytest.raises(ConversationError, match="event 6 is both edited and replaced"):
         go_on(log, "anna", SHOP, from_turn=2, say="a tea", edits={6: {"text": "one tea"}})
 
 
@@ -177,7 +177,7 @@ def test_results_of_the_turn_come_in_order_then_the_newest_before_it():
 
 def test_a_call_without_a_recorded_result_fails(log: turnlog.Turnlog):
     async def asks(conversation: Any, message: UserUttered) -> str:
-        with pytest.raises(ToolFailed, match="the record has no answer"):
+        with pytest.raises(ToolFailed, match="the record has no result"):
             await conversation.call("price", item="coffee")
         return "no coffee"
 
@@ -296,7 +296,7 @@ def test_a_redacted_word_reaches_no_bot():
         log.record("anna", MessageRedacted(1))
         trial = go_on(log, "anna", LoadedBot(looks), from_turn=2)
         assert len(trial.turns) == 2
-        with pytest.raises(ConversationError, match="turn 1 was redacted"):
+        with pytest.raises(ConversationError, match="turn 1 is redacted"):
             go_on(log, "anna", LoadedBot(looks), from_turn=1)
         go_on(log, "anna", LoadedBot(looks), from_turn=1, say="hello")
         with pytest.raises(ConversationError, match="event 1 was redacted"):
@@ -328,7 +328,7 @@ def test_a_trial_is_not_kept_where_a_fork_would_show_what_is_hidden():
         trial = go_on(log, "anna", LoadedBot(lambda c, m: repr(list(c.events()))), from_turn=1,
                       say="hi")  # fmt: skip
         assert "Xanthippe" not in repr(trial)
-        with pytest.raises(InvalidEvent, match="would show what was redacted"):
+        with pytest.raises(InvalidEvent, match="would show words that were redacted"):
             keep(log, trial, "what-if")
         assert list(log.ids()) == ["anna"]
 

@@ -63,7 +63,7 @@ def test_a_failure_is_looked_at_where_it_happened(tmp_path: Path):
 def test_who_leaves_the_debugger_ends_the_replay(tmp_path: Path, bot: str, typed: str):
     status, out, err = replay(tmp_path, bot, "--pdb", typed=typed)
     assert status == 2
-    assert err.endswith("turnlog: the debugger was quit: the replay ends\n")
+    assert err.endswith("turnlog: the debugger was quit; the replay ends\n")
     assert "diverging" not in out
 
 

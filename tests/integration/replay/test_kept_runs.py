@@ -137,7 +137,7 @@ def test_a_run_that_is_cut_off_anywhere_is_refused(replay: Callable[..., Ran]):
         (lambda text: text.replace("turnlog-run/1", "turnlog-run/2"), "turnlog-run/2"),
         (lambda text: text + text, "continues after its end"),
         (lambda text: text.split("\n", 1)[1], "is not a run"),
-        (lambda text: "\n".join(text.split("\n")[:1] + text.split("\n")[2:]), "is not whole"),
+        (lambda text: "\n".join(text.split("\n")[:1] + text.split("\n")[2:]), "is incomplete"),
         (lambda text: text.replace('"turn":1', '"turn":"x"', 1), ":2: "),
         (lambda text: "[]\n", "is not a run"),
         (lambda text: "\x00\n", ":1: "),
