@@ -168,7 +168,7 @@ def test_show_goes_back_to_a_turn_an_event_and_a_time(db: str) -> None:
         (["show", "alice", "--at-turn", "3"], "turn 3 does not exist; the last is 2"),
         (["show", "alice", "--at-turn", "-1"], "turn -1 does not exist"),
         (["show", "alice", "--at-event", "99"], "event 99 does not exist"),
-        (["show", "alice", "--at", "10"], "no event as early"),
+        (["show", "alice", "--at", "10"], "events are later than that time"),
         (["show", "bob", "--at", "1000"], "no timestamps"),
         (["show", "alice", "--at", "noon"], "'noon' is neither ISO 8601 nor"),
         (["show", "carol"], "conversation 'carol': does not exist"),

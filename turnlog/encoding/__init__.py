@@ -1,1 +1,1 @@
-"""How the log itself stores events: compact, checked, and read back exactly."""
+"""How the log stores events: compact, checked, and read back exactly."""

@@ -1,7 +1,7 @@
-"""Values of more than 64 kB in an event, which stand apart from its row (ADR 13).
+"""Values of more than 64 kB in an event, which are stored apart from its row (ADR 13).
 
-In the row an Attachment takes the place of bytes, and extension type 2, with an Attachment in it,
-that of any other value. What the fold reads stays in the row, so that a fold never asks for more.
+In the row, an Attachment replaces bytes, and extension type 2 with an Attachment inside replaces
+any other value. What the fold reads stays in the row, so that a fold never reads more than rows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from turnlog.encoding.binary import APART, AnyEvent, encode, ext_hook
 from turnlog.errors import StorageError
 
 MARK = encode("0" * 64)[:2]
-"""What is before every attachment's name."""
+"""The bytes before every attachment's name."""
 
 _NEVER_FOLDED = ("data", "extra")
 
@@ -28,43 +28,45 @@ _BLANK = {
     kind: encode(value)
     for kind, value in (("text", ""), ("bytes", b""), ("list", []), ("object", {}), ("json", None))
 }
-"""By the type of a value that stands apart, what a fold is given for it."""
+"""What a fold sees in place of a value stored apart, by the value's type."""
 
 
 class Contents(Protocol):
-    """Where what stands apart is read."""
+    """Where values stored apart are read."""
 
     def value(self, attachment: Attachment) -> bytes:
-        """An encoded value. Raises Corrupt where it is not there whole."""
+        """An encoded value. Raises Corrupt if it is missing or damaged."""
         ...
 
     def bound(self, attachment: Attachment) -> Attachment:
-        """The attachment, which can be read."""
+        """The attachment, bound so that it can be read."""
         ...
 
 
 class Bare:
-    """For whoever folds: nothing is read."""
+    """Contents for a fold: nothing is read."""
 
     def value(self, attachment: Attachment) -> bytes:
+        """A blank value of the attachment's type."""
         return _BLANK.get(attachment.type or "", _BLANK["json"])
 
     def bound(self, attachment: Attachment) -> Attachment:
+        """The attachment itself, unbound."""
         return attachment
 
 
 BARE = Bare()
 
 Put = Callable[[bytes | Attachment, str | None], Attachment]
-"""Keeps bytes, of a type if there is one, and gives what stands for them."""
+"""Stores bytes with an optional type, and returns the attachment that replaces them."""
 
 
-# --- what stands for bytes ----------------------------------------------------------------------
+# --- attachments in place of bytes --------------------------------------------------------------
 
 
 @cache
 def _attaching() -> dict[type[Event], str]:
-    """The field of each type of event that bytes can be in."""
+    """By event type, the field that can contain bytes."""
     return {
         kind: name
         for kind in EVENTS
@@ -75,7 +77,7 @@ def _attaching() -> dict[type[Event], str]:
 
 @cache
 def attaching_tags() -> dict[int, int]:
-    """The same by tag: the place of the field in the encoded array."""
+    """By tag, the place of that field in the encoded array."""
     return {
         _tag(kind): kind.__struct_fields__.index(name) + 1 for kind, name in _attaching().items()
     }
@@ -87,7 +89,7 @@ def _tag(kind: type[Event]) -> int:
 
 
 def attachments_in(events: Iterable[Event]) -> Iterator[Attachment]:
-    """What stands for the bytes of events."""
+    """The attachments in events."""
     for event in events:
         if (name := _attaching().get(type(event))) is not None:
             held = getattr(event, name)
@@ -96,12 +98,12 @@ def attachments_in(events: Iterable[Event]) -> Iterator[Attachment]:
 
 
 def attached(events: Sequence[Event], put: Put) -> Sequence[Event]:
-    """The events, with an attachment for each field of many bytes."""
+    """The events, with an attachment in place of each large field of bytes."""
     return tuple(_attached(event, put) for event in events) if attaches(events) else events
 
 
 def attaches(events: Iterable[Event]) -> bool:
-    """Whether there are any of a type that has a field for bytes."""
+    """Whether any event is of a type with a field for bytes."""
     return not _attaching().keys().isdisjoint(map(type, events))
 
 
@@ -116,12 +118,12 @@ def _attached(event: Event, put: Put) -> Event:
 
 
 def bound(events: tuple[Event, ...], contents: Contents) -> tuple[Event, ...]:
-    """The events, whose attachments can be read."""
+    """The events, with attachments that can be read."""
     return tuple(attached(events, lambda held, _: contents.bound(held)))  # type: ignore[arg-type]
 
 
 def bound_as(events: tuple[Event, ...], given: Sequence[Event]) -> tuple[Event, ...]:
-    """Copies of the events given, with the attachments that can be read there."""
+    """Copies of `events`, with the readable attachments of `given`."""
     if not attaches(events):
         return events
     given_there = attachments_in(given)
@@ -133,13 +135,13 @@ def bound_as(events: tuple[Event, ...], given: Sequence[Event]) -> tuple[Event, 
 
 
 def bytes_in_row(event: Event) -> int:
-    """How many bytes of an event do not stand apart."""
+    """The number of bytes of an event that stay in its row."""
     standing = Attachment("0" * 64, 0)
     return len(split(encode(attached([event], lambda *_: standing)[0]), lambda *_: standing))
 
 
 def with_contents(events: tuple[Event, ...]) -> tuple[Event, ...]:
-    """The events with the bytes themselves, for whoever writes them out."""
+    """The events with bytes in place of attachments, for writing them out."""
     return tuple(map(_with_contents, events)) if attaches(events) else events
 
 
@@ -152,7 +154,7 @@ def _with_contents(event: Event) -> Event:
     return whole
 
 
-# --- what stands for any other value ------------------------------------------------------------
+# --- attachments in place of other values -------------------------------------------------------
 
 _fields = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _attachment = msgspec.msgpack.Decoder(Attachment)
@@ -177,7 +179,7 @@ def _stays() -> dict[int, frozenset[int]]:
 
 
 def split(encoded: bytes, put: Put) -> bytes:
-    """An encoded event without the values that stand apart."""
+    """An encoded event without the values to store apart."""
     if len(encoded) <= LARGE:
         return encoded
     fields = _fields.decode(encoded)
@@ -202,31 +204,31 @@ _OF_MANY = {
     **dict.fromkeys((0xDC, 0xDD), "list"),
     **dict.fromkeys((0xDE, 0xDF), "object"),
 }
-"""Of 65,534 or 65,535 bytes a value has a shorter header than of more."""
+"""Includes the short headers, because a value of 65,534 or 65,535 bytes has one."""
 
 
 def decoded(encoded: msgspec.Raw, contents: Contents | None) -> Event:
-    """An event as it was before it was split."""
+    """The event as it was before `split`."""
     fields = _fields.decode(encoded)
     for place, raw in enumerate(fields):
         if (stands := _stands(raw)) is not None:
             if contents is None:
-                raise StorageError("what stands apart from its row is not read here")
+                raise StorageError("a value stored apart from its row cannot be read here")
             fields[place] = msgspec.Raw(contents.value(stands))
     event: Event = _event().decode(encode(fields))
     return event
 
 
 def _stands(raw: msgspec.Raw) -> Attachment | None:
-    """What a value is in the row's place for; None for a value of its own."""
-    if memoryview(raw)[0] != 0xC7:  # a short extension
+    """The attachment that replaces a value in its row; None for any other value."""
+    if memoryview(raw)[0] != 0xC7:  # an extension with a short header
         return None
     held = msgspec.msgpack.decode(raw)
     return _attachment.decode(held.data) if held.code == APART else None
 
 
 def named_by(events: Iterable[msgspec.Raw]) -> Iterator[Attachment]:
-    """What encoded events say that stands apart."""
+    """The attachments that encoded events name."""
     for event in events:
         if MARK in bytes(event):
             fields = _fields.decode(event)

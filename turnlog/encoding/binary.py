@@ -14,7 +14,7 @@ from turnlog.domain.values import RawJson
 from turnlog.errors import Corrupt, NewerFormat
 
 MAX_EVENT_BYTES = 1_000_000
-"""What of an event may be in its row; values over 64 kB stand apart (`encoding.apart`)."""
+"""The largest event in a row, in bytes; values over 64 kB are stored apart (`encoding.apart`)."""
 
 _RAW_JSON, APART = 1, 2  # msgpack extension types
 
@@ -26,11 +26,14 @@ def _enc_hook(value: Any) -> Any:
 
 
 def ext_hook(code: int, data: memoryview) -> Any:
+    """Decodes msgpack's extension types: JSON kept as text, and the mark of a value stored
+    apart.
+    """
     if code == _RAW_JSON:
         return RawJson(bytes(data))
     if code == APART:
-        raise ValueError("the value stands apart from its row")
-    raise NewerFormat(f"a value of extension type {code} is not known to this version")
+        raise ValueError("the value is stored apart from its row")
+    raise NewerFormat(f"a value of extension type {code} is unknown to this version of turnlog")
 
 
 AnyEvent: Any = Union[EVENTS]  # noqa: UP007  # | takes no tuple
@@ -41,14 +44,14 @@ _state = msgspec.msgpack.Decoder(State, ext_hook=ext_hook)
 _value = msgspec.msgpack.Decoder(ext_hook=ext_hook)
 
 UNREADABLE = (msgspec.MsgspecError, TypeError, ValueError, RecursionError)
-"""What msgspec raises for what it cannot decode: UnicodeDecodeError for a text of other bytes."""
+"""What msgspec raises for bytes that it cannot decode; UnicodeDecodeError is a ValueError."""
 
 encode = _encoder.encode
 encode_ordered = _ordered.encode
 
 
 def decode(data: bytes) -> Any:
-    """A plain value that `encode` wrote. Raises Corrupt for what it did not."""
+    """A plain value that `encode` wrote. Raises Corrupt for other bytes."""
     try:
         return _value.decode(data)
     except UNREADABLE as error:
@@ -56,10 +59,12 @@ def decode(data: bytes) -> Any:
 
 
 def encode_state(state: State) -> bytes:
+    """A state as bytes."""
     return _encoder.encode(state)
 
 
 def decode_state(data: bytes) -> State:
+    """The state that `encode_state` wrote. Raises Corrupt for other bytes."""
     try:
         return _state.decode(data)
     except UNREADABLE as error:
@@ -67,11 +72,12 @@ def decode_state(data: bytes) -> State:
 
 
 def encode_array(items: Iterable[bytes]) -> bytes:
-    """An array of values that are encoded already."""
+    """An array of encoded values."""
     return _encoder.encode([*map(msgspec.Raw, items)])
 
 
 def encode_events(events: Sequence[Event]) -> bytes:
+    """Events as an array of bytes."""
     return _encoder.encode(events)
 
 
@@ -82,5 +88,5 @@ def decode_events(body: bytes) -> tuple[Event, ...]:
 
 @cache
 def events_decoder() -> msgspec.msgpack.Decoder[tuple[Event, ...]]:
-    """Made when events are first read: what reads heads alone starts faster."""
+    """The decoder of events, made on first use: a process that reads only heads starts faster."""
     return msgspec.msgpack.Decoder(tuple[AnyEvent, ...], ext_hook=ext_hook)

@@ -1,4 +1,4 @@
-"""What can be stored: events of the right types, whose values JSON can say, and not too large."""
+"""What can be stored: events of the right types and size, with values that JSON can express."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ _NON_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
 
 
 class CheckedEvents(tuple[Event, ...]):
-    """Events as the log will give them back, which nobody else holds, and how each is encoded."""
+    """Checked events, which no caller shares, with the encoding of each."""
 
     said: Sequence[bytes]
 
     @classmethod
     def of(cls, events: Iterable[Event], said: Sequence[bytes]) -> CheckedEvents:
+        """Events with their encodings, one each."""
         made = cls(events)
         made.said = said
         return made
@@ -48,17 +49,16 @@ def _decoded(said: Sequence[bytes]) -> CheckedEvents:
 
 
 def encodings(events: Sequence[Event]) -> Mapping[int, bytes]:
-    """How events are encoded that were checked, by `id`; a few may not be there."""
+    """The known encodings of events, by `id`."""
     if not isinstance(events, CheckedEvents):
         return {}
     return dict(zip(map(id, events), events.said, strict=True))
 
 
-def checked_from_json(events: tuple[Event, ...], *, are_typed: bool = False) -> tuple[Event, ...]:
-    """Events all of whose values came out of JSON, checked once and for all.
+def checked_from_json(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """The events if all can be stored, checked in one pass; for values that were read from JSON.
 
-    As they are where one cannot be stored, for `checked` to name it. are_typed: msgspec made them,
-    with values of the right types.
+    Returns them unchecked if one cannot be stored, so that `checked` names it.
     """
     if isinstance(events, CheckedEvents):
         return events
@@ -74,16 +74,16 @@ def checked_from_json(events: tuple[Event, ...], *, are_typed: bool = False) -> 
 
 
 def checked(conversation: str, events: Iterable[Event]) -> tuple[Event, ...]:
-    """The events as the log will give them back: types held, values copied.
+    """The events as the log will return them, with copied values.
 
-    Raises InvalidEvent, naming type and field, for what cannot be stored.
+    Raises InvalidEvent, which names type and field, for what cannot be stored.
     """
     if isinstance(events, CheckedEvents):
         return events
     try:
         listed = tuple(events)
     except TypeError as error:
-        if isinstance(events, Iterable):  # what a generator raises is its own affair
+        if isinstance(events, Iterable):  # an error of the caller's generator
             raise
         raise InvalidEvent(conversation, "events", f"{events!r:.80} is not a list") from error
     try:
@@ -100,7 +100,7 @@ def checked(conversation: str, events: Iterable[Event]) -> tuple[Event, ...]:
 
 
 def _is_made_of_json(part: Any) -> bool:
-    """As `is_json`, through the structs that events are made of."""
+    """`is_json`, through the structs that events contain."""
     return _made_of_json_by_type().get(type(part), is_json)(part)
 
 
@@ -126,7 +126,7 @@ def _holds_structs(annotation: Any) -> bool:
 
 
 def _structs() -> Iterator[type[msgspec.Struct]]:
-    """Every event type, and every struct type in one."""
+    """All types of events and of the structs in them."""
     waiting: list[Any] = list(EVENTS)
     seen: set[Any] = set()
     while waiting:
@@ -143,7 +143,7 @@ def _structs() -> Iterator[type[msgspec.Struct]]:
 
 @cache
 def _open_fields() -> dict[type[msgspec.Struct], tuple[str, ...]]:
-    """The fields that can hold any value, of each event and each struct in one."""
+    """By type, the fields that can contain any value."""
     return {
         cls: tuple(name for name in cls.__struct_fields__ if _holds_any(_hints(cls)[name]))
         for cls in _structs()
@@ -157,7 +157,7 @@ def _made_of_json(cls: type[msgspec.Struct], names: Iterable[str]) -> Callable[[
         for name in names
         for made in ("is_made_of_json" if _holds_structs(_hints(cls)[name]) else "is_json",)
     ]
-    source = f"lambda part: {' and '.join(each) or True}"  # by getattr it takes five times as long
+    source = f"lambda part: {' and '.join(each) or True}"  # getattr would take five times as long
     known = {"scalars": SCALARS, "is_made_of_json": _is_made_of_json, "is_json": is_json}
     made_of_json: Callable[[Any], bool] = eval(source, known)
     return made_of_json
@@ -172,7 +172,7 @@ def _made_of_json_by_type() -> dict[type, Callable[[Any], bool]]:
 def _check_sizes(conversation: str, events: Sequence[Event]) -> None:
     for event in events:
         if (size := apart.bytes_in_row(event)) > MAX_EVENT_BYTES:
-            why = f"has {size:,} bytes, more than the {MAX_EVENT_BYTES:,} an event may have"
+            why = f"has {size:,} bytes; the limit for an event is {MAX_EVENT_BYTES:,}"
             raise InvalidEvent(conversation, type(event).__name__, why)
 
 
@@ -185,7 +185,7 @@ def _find_fault(conversation: str, events: Sequence[Event]) -> None:
             value = getattr(event, field)
             name = f"{type(event).__name__}.{field}"
             if isinstance(value, float) and not math.isfinite(value):
-                raise InvalidEvent(conversation, name, f"is {value}, which JSON cannot represent")
+                raise InvalidEvent(conversation, name, f"is {value}, which JSON cannot express")
             is_typed = field not in open_fields and _is_binary(value)
             if not is_typed and (why := _part_unholdable(value, _hints(type(event))[field])):
                 raise InvalidEvent(conversation, name, f"{_shown(value)} {why}")
@@ -203,15 +203,15 @@ def _is_binary(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """Of a value that may be too deep or too long to be shown whole."""
+    """A value's repr, shortened if it is too deep or too long."""
     try:
         return reprlib.repr(value)
-    except ValueError:  # Python does not turn very long integers into text
-        return f"a {type(value).__name__} of very many digits"
+    except ValueError:  # Python does not convert very long integers to text
+        return f"a {type(value).__name__} with too many digits to show"
 
 
 def _part_unholdable(value: Any, annotation: Any) -> str | None:
-    """As `unholdable`, through structs where the annotation has a place for them."""
+    """`unholdable`, through structs if the annotation has a place for them."""
     if not _holds_structs(annotation):
         return unholdable(value)
     if type(value) in _open_fields():

@@ -1,4 +1,4 @@
-"""Leaving content out of a row, whose digest stays what it was."""
+"""Drops content from a row without a change of its digest."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from turnlog.encoding.rows import Content, Part, commitments, parts_of
 
 
 def dropped(stored: bytes, parts: bytes, drops: Callable[[int], bool]) -> tuple[bytes, bytes]:
-    """Commitments and parts of a row without what is at the places that `drops` says.
+    """Commitments and parts of a row without the content at the places for which `drops` is true.
 
-    The row's digest stays what it was, and what is left can be proven as before.
+    The row's digest does not change, and the remaining content can still be proven.
     """
     left = [_without(part, drops) for part in parts_of(stored, parts)]
     return stored or commitments(parts), encode(left)
@@ -26,7 +26,7 @@ def _without(part: Part, drops: Callable[[int], bool]) -> Part:
 
 
 def places_only(part: Part, kept: Sequence[int]) -> Part:
-    """Some of a part's places, by their indexes, with what is there."""
+    """The content of a part at some of its places, given by index."""
     content, places = part.content, part.places
     assert isinstance(content, Content)
     count = len(content.events)

@@ -1,4 +1,4 @@
-"""The names of streams: the id that a stream's commitment is to."""
+"""The names of streams, to which their commitments are made."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ from turnlog.errors import Corrupt
 
 
 def encode_name(conversation: str, salt: bytes) -> bytes:
+    """A stream's name: the id of its conversation, with a salt."""
     return encode((salt, conversation))
 
 
 @lru_cache(4096)
 def decode_name(name: bytes) -> str:
-    """The conversation that a stream's name says. Raises Corrupt for what is not a name."""
+    """The conversation that a stream's name contains. Raises Corrupt if it is not a name."""
     return decode_salted(name)[1]
 
 
 def decode_salted(name: bytes) -> tuple[bytes, str]:
-    """With its salt, which what is sealed takes the place of (ADR 19). Raises as that does."""
+    """The salt and the conversation of a stream's name. A seal replaces the salt (ADR 19).
+
+    Raises Corrupt if it is not a name.
+    """
     try:
         return _name.decode(name)
     except UNREADABLE as error:
@@ -33,5 +37,5 @@ _name = msgspec.msgpack.Decoder(tuple[bytes, str])
 
 
 def owner(genesis: bytes, life: int, name: bytes) -> bytes:
-    """The commitment of a stream: whose rows they are. life: counts from 1 for each id."""
+    """A stream's commitment to its conversation. life: counts from 1 for each id."""
     return sha256(genesis + life.to_bytes(8, "big", signed=True) + name).digest()

@@ -1,11 +1,11 @@
 """How a commit becomes the columns of a row, and back: format t1 (ADR 13).
 
-A row says in clear when it was recorded and which types of events it holds. What was said is in
-its parts. Each event and each key has a commitment of its own, so that one can be proven, or
-dropped, alone; the row's digest covers the commitments.
+A row says in clear when it was recorded and which types of events it contains. The content is in
+its parts. Each event and each key has its own commitment, so that it can be proven or dropped
+alone. The row's digest covers the commitments.
 
-In the usual case nobody's part is sealed or dropped. Then the commitments follow from what was
-said and are not stored, and `parts` is the secret that their salts come from, then what was said.
+In the usual case no part is sealed or dropped. The commitments then follow from the content and are
+not stored; `parts` is the secret from which their salts derive, followed by the content.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from turnlog.encoding.binary import UNREADABLE, AnyEvent, encode, ext_hook
 from turnlog.errors import Corrupt, NewerFormat
 
 TOPIC = "t1"
-"""What a row that holds a commit of this format is called."""
+"""The topic of a row that contains a commit of this format."""
 
 _COMMIT_TOPIC = re.compile(r"t[0-9]+")
 
 CLEAR, SEALED = 0, 1
-"""Encodings of a row's parts when it was written."""
+"""Encodings of a row's parts at the time of writing."""
 
 SALT_BYTES = 16
 DIGEST_BYTES = 32
@@ -42,9 +42,10 @@ _NAMES = {tag: kind.__name__ for kind, tag in TAGS.items()}
 
 
 class Skeleton(msgspec.Struct, frozen=True, array_like=True):
-    """What of a commit outlives what it says; recorded: the log's clock, UTC seconds.
+    """The clear part of a commit, which outlives its content.
 
-    tags: of the events, in order. keys: how many idempotency keys the commit has.
+    recorded: the log's clock, UTC seconds. tags: of the events, in order. keys: the number of
+    idempotency keys.
     """
 
     recorded: float
@@ -56,21 +57,21 @@ class Skeleton(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Said(msgspec.Struct, frozen=True, array_like=True):
-    """What a commit says, where nothing of it is sealed or dropped."""
+    """The content of a commit without sealed or dropped parts."""
 
     events: tuple[AnyEvent, ...]  # pyright: ignore
     keys: tuple[str, ...] = ()
 
 
 class RawSaid(msgspec.Struct, frozen=True, array_like=True):
-    """Each event as the bytes that its commitment covers."""
+    """The content, each event as the bytes that its commitment covers."""
 
     events: tuple[msgspec.Raw, ...]
     keys: tuple[str, ...] = ()
 
 
 class Content(msgspec.Struct, frozen=True, array_like=True):
-    """What a part says, and the salt of each event and then of each key."""
+    """The content of a part, and the salt of each event and then of each key."""
 
     salts: tuple[bytes, ...]
     events: tuple[msgspec.Raw, ...]
@@ -78,9 +79,10 @@ class Content(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
-    """subjects: whose keys it is sealed under. content: bytes where sealed, None where dropped.
+    """One part of a row.
 
-    places: which of the row's commitments are about its events and then its keys.
+    content: bytes if sealed, None if dropped. subjects: whose keys seal it. places: the places of
+    its events' commitments in the row, then those of its keys.
     """
 
     content: Content | bytes | None
@@ -95,17 +97,17 @@ _parts = msgspec.msgpack.Decoder(tuple[Part, ...])
 
 @cache
 def _said() -> msgspec.msgpack.Decoder[Said]:
-    """Made when events are first read: what reads heads alone starts faster."""
+    """The decoder of content, made on first use: a process that reads only heads starts faster."""
     return msgspec.msgpack.Decoder(Said, ext_hook=ext_hook)
 
 
 def type_name(tag: int) -> str:
-    """The type of event of a tag; of one that is not known, the number."""
+    """The name of an event type by its tag; the number if the tag is unknown."""
     return _NAMES.get(tag, str(tag))
 
 
 def is_commit(topic: str) -> bool:
-    """Whether a row is ours, of whatever format version; a foreign application's is not."""
+    """Whether a row is turnlog's, in any version of the format, and not another application's."""
     if topic == TOPIC:
         return True
     return isinstance(topic, str) and _COMMIT_TOPIC.fullmatch(topic) is not None
@@ -115,7 +117,7 @@ def is_commit(topic: str) -> bool:
 
 
 class Columns(msgspec.Struct, frozen=True):
-    """What a row holds of a commit, and the commitments that follow from its parts."""
+    """What a row stores of a commit, and the commitments that follow from its parts."""
 
     topic: str
     skeleton: bytes
@@ -130,10 +132,11 @@ def columns(
     how: int = CLEAR,
     encoded: Mapping[int, bytes] = MappingProxyType({}),
 ) -> Columns:
-    """secret: 16 random bytes that nobody else gets to know.
+    """The columns of a commit's row.
 
-    put: keeps what stands apart from the row; None where nothing shall. how: the parts will be
-    encoded when they are written. encoded: events that are already, by `id`.
+    secret: 16 random bytes known to nothing else. put: stores values apart from the row; None keeps
+    all in it. how: how the parts will be encoded. encoded: encodings of events that are already
+    known, by `id`.
     """
     events, keys = commit.events, () if commit.key is None else (commit.key,)
     skeleton = (
@@ -149,13 +152,13 @@ def columns(
 
 
 def foreign_columns(topic: str, state: bytes, secret: bytes) -> Columns:
-    """The same of what another application stores, which is one event of its own."""
+    """The columns of another application's row, which count as one event."""
     parts = secret + encode(((state,), ()))
     return Columns(topic, b"", parts, _following(secret, [encode(state)]))
 
 
 def _salts(secret: bytes, count: int) -> list[bytes]:
-    """A salt for each; what one of them is says nothing of the others."""
+    """One salt for each; a salt reveals nothing about the others."""
     stream = shake_256(secret).digest(count * SALT_BYTES)
     return [stream[at : at + SALT_BYTES] for at in range(0, len(stream), SALT_BYTES)]
 
@@ -165,7 +168,7 @@ def _commitments(salts: Sequence[bytes], said: Sequence[bytes | msgspec.Raw]) ->
 
 
 def _following(secret: bytes, said: Sequence[bytes | msgspec.Raw]) -> bytes:
-    """The commitments to what is said with salts that come from a secret, in one pass."""
+    """The commitments to contents, with salts derived from a secret, in one pass."""
     salts, at, made = shake_256(secret).digest(len(said) * SALT_BYTES), 0, b""
     for each in said:
         made += sha256(salts[at : at + SALT_BYTES] + each).digest()
@@ -177,24 +180,24 @@ def _following(secret: bytes, said: Sequence[bytes | msgspec.Raw]) -> bytes:
 
 
 def decode_skeleton(skeleton: bytes) -> Skeleton:
-    """Raises Corrupt for what `columns` did not write."""
+    """The clear part of a row. Raises Corrupt if `columns` did not write it."""
     try:
         return _skeleton.decode(skeleton)
     except UNREADABLE as error:
-        raise Corrupt(f"what the row says in clear cannot be read: {error}") from error
+        raise Corrupt(f"the clear part of the row cannot be read: {error}") from error
 
 
 def holds(topic: str, skeleton: bytes, tags: Collection[int]) -> bool:
-    """Whether a row may have an event of such a type, by what it says in clear."""
+    """Whether a row may contain an event with one of the tags, according to its clear part."""
     return topic != TOPIC or any(tag in tags for tag in decode_skeleton(skeleton).tags)
 
 
 def decode_events(
     topic: str, skeleton: bytes, commitments: bytes, parts: bytes, contents: Contents | None
 ) -> tuple[int, tuple[Event, ...]]:
-    """Number of the first event, and the events. Raises NewerFormat or Corrupt, never half.
+    """Number of the first event, and all events of a row. Raises NewerFormat or Corrupt.
 
-    contents: gives what stands apart from the row; None where nothing does.
+    contents: reads what is stored apart from the row; None if nothing is.
     """
     in_clear, said = _decoded(topic, skeleton, commitments, parts, contents)
     return in_clear.first_event, said.events
@@ -204,7 +207,7 @@ def decode_commit(
     conversation: str, version: int, topic: str, skeleton: bytes, commitments: bytes,
     parts: bytes, position: int | None, life: int = 1, contents: Contents | None = None,
 ) -> Commit:  # fmt: skip
-    """A stored commit. Raises NewerFormat or Corrupt, never half a commit."""
+    """A stored commit, complete. Raises NewerFormat or Corrupt."""
     try:
         in_clear, said = _decoded(topic, skeleton, commitments, parts, contents)
     except (NewerFormat, Corrupt) as error:
@@ -232,7 +235,7 @@ def _decoded(
     except UNREADABLE as error:
         raise Corrupt(str(error)) from error
     if len(said.events) != len(in_clear.tags):
-        raise Corrupt("it does not hold as many events as it says in clear")
+        raise Corrupt("the row does not contain as many events as its clear part says")
     if contents is not None and not apart.attaching_tags().keys().isdisjoint(in_clear.tags):
         return in_clear, Said(apart.bound(said.events, contents), said.keys)
     return in_clear, said
@@ -249,24 +252,24 @@ def _read(parts: memoryview, contents: Contents | None) -> Said:
 
 
 def _gathered(skeleton: Skeleton, parts: Iterable[Part], contents: Contents | None) -> Said:
-    """What several parts say, in order; of an event that was dropped its type alone."""
+    """The content of several parts, in order; a dropped event is an EventErased with its type."""
     events: list[Event] = [EventErased(type_name(tag)) for tag in skeleton.tags]
     keys: list[str] = []
     for part in parts:
         if isinstance(part.content, bytes):
-            raise Corrupt("a part is sealed, and was not opened: its key is not at hand")
+            raise Corrupt("a part is sealed and its key is not available")
         if part.content is None:
             continue
         for place, event in zip(part.places, part.content.events, strict=False):
             if not 0 <= place < len(events):
-                raise Corrupt("a part does not hold the events that it names")
+                raise Corrupt("a part names events that the row does not have")
             events[place] = apart.decoded(event, contents)
         keys += part.content.keys
     return Said(tuple(events), tuple(keys))
 
 
 def foreign_state(commitments: bytes, parts: bytes) -> bytes:
-    """What another application stored; nothing where it was dropped."""
+    """What another application stored; empty if it was dropped."""
     said = _whole(parts).events if not commitments else ()
     state: bytes = msgspec.msgpack.decode(said[0]) if said else b""
     return state
@@ -280,8 +283,8 @@ def _whole(parts: bytes) -> RawSaid:
 
 
 def attachments(commitments: bytes, parts: bytes) -> Iterator[Attachment]:
-    """What a row says that stands apart from it."""
-    if apart.MARK not in parts:  # as in nearly all
+    """The attachments that a row names."""
+    if apart.MARK not in parts:  # true of nearly all rows
         return
     try:
         for part in parts_of(commitments, parts):
@@ -292,14 +295,14 @@ def attachments(commitments: bytes, parts: bytes) -> Iterator[Attachment]:
 
 
 def is_sealed(commitments: bytes, parts: bytes) -> bool:
-    """Whether a part of a row is."""
+    """Whether a part of the row is sealed."""
     return bool(commitments) and any(
         isinstance(part.content, bytes) for part in parts_of(commitments, parts)
     )
 
 
 def parts_of(stored: bytes, parts: bytes) -> Sequence[Part]:
-    """A row's parts; stored: its commitments, b"" where they follow from the only one."""
+    """A row's parts. stored: its commitments; b"" if they follow from the only part."""
     if stored:
         return _parts.decode(parts)
     said = _whole(parts)
@@ -312,15 +315,15 @@ def parts_of(stored: bytes, parts: bytes) -> Sequence[Part]:
 
 
 def commitments(parts: bytes) -> bytes:
-    """The commitments that follow from the parts of a row that stores none."""
+    """The commitments that follow from the parts of a row without stored ones."""
     said = _whole(parts)
     return _following(parts[:SALT_BYTES], [*said.events, *[key.encode() for key in said.keys]])
 
 
 def openings(stored: bytes, parts: bytes) -> dict[int, tuple[bytes, bytes]]:
-    """By place, the salt and the bytes that open a commitment: of events, then of keys.
+    """By place, the salt and the bytes that open a commitment: events first, then keys.
 
-    Without those that are sealed or were dropped. Raises Corrupt.
+    Omits sealed and dropped ones. Raises Corrupt.
     """
     try:
         return {
@@ -336,7 +339,7 @@ def openings(stored: bytes, parts: bytes) -> dict[int, tuple[bytes, bytes]]:
 
 
 def disagreements(commitments: bytes, parts: bytes) -> list[int]:
-    """Places of what is not as its stored commitment says."""
+    """Places whose content does not match its stored commitment."""
     size = DIGEST_BYTES
     try:
         return [
@@ -364,31 +367,31 @@ _ZEROS = bytes(DIGEST_BYTES)
 def digest(
     owner: bytes, version: int, topic: str, previous: bytes, skeleton: bytes, commitments: bytes
 ) -> bytes:
-    """The digest of a row; owner: the commitment of its stream. Only topic has no fixed length."""
+    """The digest of a row. owner: its stream's commitment. Only `topic` has no fixed length."""
     try:
         number = version.to_bytes(8, "big", signed=True)
-    except OverflowError as error:  # one more than a number that somebody made so large
+    except OverflowError as error:  # only in a row whose version was changed
         raise Corrupt(f"version {version} is too large") from error
     inner = sha256(skeleton).digest() + sha256(commitments).digest()
     return sha256(owner + number + previous + inner + topic.encode()).digest()
 
 
 def genesis_skeleton(log_id: bytes) -> bytes:
-    """What the genesis row of a log says in clear: its id, and the hash of its digests."""
+    """The clear part of a log's genesis row: the log's id, and the hash of its digests."""
     return encode((log_id, "sha256"))
 
 
 def log_id_in(skeleton: bytes) -> bytes:
-    """Raises Corrupt where the genesis row does not name the log."""
+    """The log's id in its genesis row. Raises Corrupt if it has none."""
     try:
         return _genesis.decode(skeleton)[0]
     except UNREADABLE as error:
-        raise Corrupt(f"the genesis row does not say which log it is: {error}") from error
+        raise Corrupt(f"the genesis row does not name its log: {error}") from error
 
 
 _genesis = msgspec.msgpack.Decoder(tuple[bytes, str])
 
 
 def genesis_digest(skeleton: bytes) -> bytes:
-    """The digest that every stream of a log begins with."""
+    """The digest with which every stream of a log begins."""
     return digest(_ZEROS, 0, "genesis", _ZEROS, skeleton, b"")

@@ -1,4 +1,4 @@
-"""JSON values: a copy of one's own, and whether two are stored byte for byte alike."""
+"""JSON values: a deep copy, and a comparison of their encodings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ JSON_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def copied(value: Any) -> Any:
-    """A value of one's own: writing into it changes nothing else. Tuples become lists."""
+    """A deep copy of a value. Tuples become lists."""
     if isinstance(value, dict):
         return {k: v if type(v) in JSON_SCALARS else copied(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -19,5 +19,7 @@ def copied(value: Any) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal as JSON is: 1, 1.0 and True differ, and so do objects with keys in another order."""
+    """Whether two values are the same JSON: 1, 1.0 and True differ, and so does the order
+    of keys.
+    """
     return one is other or (one == other and binary.encode(one) == binary.encode(other))

@@ -1,4 +1,4 @@
-"""Read models: folds of the log that remember how far they have come, and can be rebuilt."""
+"""Read models: folds of the log, each with a checkpoint, which can be rebuilt."""
 
 from __future__ import annotations
 
@@ -24,22 +24,24 @@ PROJECTIONS: dict[str, AnyProjection] = {
         TranscriptProjection(),
     )
 }
-"""Name of a built-in projection: the projection. What is not here is not verified or rebuilt."""
+"""The registered projections by name. Only these are verified and rebuilt."""
 
 
 def register(projection: AnyProjection) -> None:
-    """Have a read model of an extension followed, verified and rebuilt like the built-in ones.
+    """Adds a read model of an extension, to be followed, verified and rebuilt like the built-in
+    ones.
 
-    Every process that verifies or rebuilds has to: one that is installed says so by an entry point
-    of the group `turnlog.read_models`. Raises ValueError where another has the name.
+    Every process that verifies or rebuilds must register it; an installed extension can name it in
+    an entry point of the group `turnlog.read_models`. Raises ValueError if another projection has
+    the name.
     """
     known = PROJECTIONS.setdefault(projection.name, projection)
     if type(known) is not type(projection):
-        raise ValueError(f"there is a read model {projection.name!r} already")
+        raise ValueError(f"another read model is named {projection.name!r}")
 
 
 def register_installed() -> None:
-    """Register those of the extensions that are installed."""
+    """Registers the projections of installed extensions."""
     from importlib.metadata import entry_points
 
     for found in entry_points(group="turnlog.read_models"):
@@ -47,6 +49,6 @@ def register_installed() -> None:
 
 
 def catch_up_kept(recorder: Recorder) -> None:
-    """Bring the read models that there are up to date; nothing of what is deleted stays in them."""
+    """Brings the existing read models up to date, so that they contain nothing deleted."""
     kept = {checkpoint.model for checkpoint in recorder.reader.checkpoints()}
     catch_up(recorder, [PROJECTIONS[name] for name in PROJECTIONS if name in kept])

@@ -1,4 +1,4 @@
-"""Writing what follows from the rows into the tables of heads, keys and snapshots."""
+"""Writes heads, keys and snapshots, which follow from the rows, into their tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from turnlog.storage.rows import HEADS, Checkpoint, Key
 
 
 def write(transaction: Transaction, heads: Iterable[LiveHead], tail: Tail) -> None:
-    """Put heads that the tables lack into them, in order, with keys, snapshots and checkpoint."""
+    """Writes heads that the tables lack, in order, with their keys, snapshots and checkpoint."""
     heads = sorted(heads, key=lambda head: head.conversation)
     if not heads:
         return

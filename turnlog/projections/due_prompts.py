@@ -1,7 +1,7 @@
-"""What timers have to do: armed prompts with their deadline, and messages still to be delivered.
+"""What timers must do: armed prompts with their deadlines, and messages to deliver.
 
 Keys of a conversation: `due TOKEN` → its UTC seconds; `out EVENT`, the number of a message that a
-timer sent and whose delivery is not recorded → the time it was recorded.
+timer sent and whose delivery is not recorded → the time at which it was recorded.
 """
 
 from __future__ import annotations
@@ -15,20 +15,23 @@ from turnlog.projections.view import Entries, View
 
 DUE, OUT = "due ", "out "
 TIMER = "timer"
-"""The actor of a message that a timer will deliver itself."""
+"""The actor of a message that a timer delivers itself."""
 
 
 class DuePromptsProjection:
+    """The open prompts and undelivered messages of each conversation."""
+
     name: ClassVar[str] = "due_prompts"
     inherits: ClassVar[bool] = False
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
+        """See `Projection.apply`."""
         for commit in commits:
             take(commit, view)
 
 
 def take(commit: Commit, view: Entries) -> None:
-    """One commit's effect; a prompt that is not in the view may be closed too."""
+    """Applies one commit. It may close a prompt that the view does not contain."""
     for recorded in commit.recorded_events():
         effect = _EFFECTS.get(type(recorded.event))
         if effect is not None:
@@ -55,7 +58,7 @@ def _all_closed(view: Entries, conversation: str, number: int, event: e.Event) -
 
 
 def _went_on(view: Entries, conversation: str, number: int, event: e.HistoryContinued) -> None:
-    """A fork has none of what its origin has to do."""
+    """A fork inherits no prompts and messages of its origin."""
     if event.conversation is not None:
         for key in _keys(view, conversation, ""):
             view.remove(conversation, key)

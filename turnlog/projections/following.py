@@ -21,7 +21,7 @@ from turnlog.storage.rows import Row, Snapshot
 class Following(msgspec.Struct):
     """What follows from rows of one conversation: its head, snapshots by position, keys.
 
-    forks: the streams that begin as forks, each after its origin, and the position of its row.
+    forks: the streams that begin as forks, each after its origin, and the position of the row.
     """
 
     head: LiveHead | None
@@ -30,9 +30,9 @@ class Following(msgspec.Struct):
     forks: dict[tuple[int, int], int] = {}
 
     def take(self, rows: Sequence[Row], history: History) -> None:
-        """Further rows of one stream; those that the head has seen change nothing.
+        """Applies further rows of one stream, skipping those that the head has seen.
 
-        history: the conversation's past, as far as it comes before them.
+        history: the conversation's past before these rows.
         """
         head = self.head if self.head and self.head.stream == rows[0].stream else None
         new = [row for row in rows if head is None or row.version > head.version]
@@ -51,7 +51,9 @@ class Following(msgspec.Struct):
             head = self._follow(row, state, head.snapshot if head else began, events)
 
     def _follow(self, row: Row, state: State, before: int, events: Sequence[Event]) -> LiveHead:
-        """The head after a row; before: number of the event that the last snapshot stands after."""
+        """The head after a row. before: number of the event after which the last snapshot was
+        taken.
+        """
         snapshot = 0 if state.deleted else before
         head = LiveHead(
             row.conversation, row.stream, row.owner, row.life, row.version, row.position,
@@ -60,13 +62,15 @@ class Following(msgspec.Struct):
         return self.put(head, snapshot, events)
 
     def move(self, by: int) -> None:
-        """The same at positions that are higher by so many."""
+        """Raises all positions by a number."""
         assert self.head is not None
         self.head = msgspec.structs.replace(self.head, position=self.head.position + by)
         self.snapshots = [(position + by, snapshot) for position, snapshot in self.snapshots]
 
     def put(self, head: LiveHead, before: int, events: Sequence[Event]) -> LiveHead:
-        """The head after one more commit of these events, with the snapshot that is due there."""
+        """Sets the head after one more commit with these events, and takes the snapshot that is
+        due.
+        """
         if (snapshot := head.due(before, events)) is not None:
             self.snapshots.append((head.position, snapshot))
             head = msgspec.structs.replace(head, snapshot=snapshot.event)
@@ -75,7 +79,7 @@ class Following(msgspec.Struct):
 
 
 def _check(head: LiveHead | None, row: Row) -> None:
-    """Raise Corrupt for a row that does not go on from the head."""
+    """Raises Corrupt if a row does not continue from the head."""
     if (
         row.version > 1
         if head is None
@@ -86,7 +90,7 @@ def _check(head: LiveHead | None, row: Row) -> None:
 
 
 def _beginning(rows: Sequence[Row], history: History) -> State:
-    """The state that the first row of a stream goes on from: that of its origin, in a fork."""
+    """The state from which a stream begins: in a fork, that of its origin."""
     if not rows or not is_commit(rows[0].topic):
         return State()
     first = decode_skeleton(rows[0].skeleton).first_event

@@ -1,4 +1,4 @@
-"""Rows held against a head that somebody else keeps, as they are read (ADR 18)."""
+"""Checks rows against a head kept outside the log, as they are read (ADR 18)."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from turnlog.storage.subscription import batches
 
 KEPT_TILES = 1000
 KEPT_ROWS = 100_000
-"""What is remembered as checked."""
+"""The numbers of tiles and rows that are remembered as checked."""
 
 _NO_ROW = (TypeError, ValueError, AttributeError, OverflowError, StorageError)
 
 
 class Gate:
-    """Lets through the rows that a head was signed of, and what was recorded since.
+    """Passes the rows that a signed head covers, and those recorded since.
 
-    Raises Rewritten where the log's tree is another one. time: when the head was signed, if that
-    is known. names: conversations that were asked for, by how they are looked up; keys: those that
-    were used in them, as far as it had to be known.
+    Raises Rewritten if the log's tree differs from the head. time: when the head was signed, if
+    known. names: the conversations asked for, by lookup. keys: the keys used in them, as far as
+    needed.
     """
 
     def __init__(self, recorder: Recorder, head: LogCheckpoint, time: int | None = None) -> None:
@@ -68,7 +68,7 @@ class Gate:
             raise Rewritten(f"{what}; `turnlog verify --head` says where")
 
     def _check_since(self, reader: Reader, time: int) -> None:
-        """Nothing that came after the head may say that it was there before."""
+        """Rows after the head must not claim to be older than it."""
         for rows in batches(reader, self.size - 1):
             for row in rows:
                 if is_backdated(row.topic, row.skeleton, time):
@@ -76,26 +76,26 @@ class Gate:
                     raise Rewritten(f"position {row.position} {what}", row.position, name_of(row))
 
     def _tile(self, level: int, index: int) -> bytes:
-        """As far as the head's size goes."""
+        """A tile, cut to the head's size."""
         width = min(WIDTH, (self.size >> level * HEIGHT) - index * WIDTH)
         return self._read(level, index)[: max(0, width) * HASH_BYTES]
 
     # --- leaves ---------------------------------------------------------------------------------
 
     def _check(self, position: int, digest: bytes, name: str) -> None:
-        """Raise Rewritten unless that is the digest of the row that was signed."""
+        """Raises Rewritten if the row differs from the signed one."""
         if position < self.size and merkle.leaf(digest) != self._hash(0, position):
             where = f"conversation {name!r}, position {position}"
             what = "is not the row that was signed"
             raise Rewritten(f"{where} {what}: it was changed", position, name)
 
     def _hash(self, level: int, index: int) -> bytes:
-        """A hash of a tile that leads to the root."""
+        """A hash in a tile that leads to the root."""
         return self._hashes(level, index >> HEIGHT)[index & WIDTH - 1]
 
     def _hashes(self, level: int, index: int) -> list[bytes]:
         if (level, index) in self._at_edge:
-            return self._edge.hashes(level, index)  # of which the root was made
+            return self._edge.hashes(level, index)  # already used to compute the root
         if (kept := self._tiles.get((level, index))) is None:
             levels = levels_of(self._tile(level, index))
             if len(levels) <= HEIGHT or levels[HEIGHT] != [self._hash(level + 1, index)]:
@@ -108,6 +108,7 @@ class Gate:
     # --- what is read ---------------------------------------------------------------------------
 
     def rows(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows, unchanged. Raises Rewritten for one that differs."""
         for row in rows:
             if self._is_new(row.position, row):
                 self._check(row.position, row.digest(), name_of(row))
@@ -115,26 +116,27 @@ class Gate:
         return rows
 
     def bodies(self, rows: Sequence[Body], of: Callable[[], Stream | None]) -> Sequence[Body]:
-        """of: gives their stream."""
+        """The rows, unchanged. Raises Rewritten for one that differs. of: returns their stream."""
         new = [row for row in rows if self._is_new(row[0], row)]
         if not new or (stream := of()) is None:
             return rows
         for row in new:
             try:
                 digest = _digest(Body._make(row), stream.owner)
-            except _NO_ROW:  # whoever reads on says what is wrong with it
+            except _NO_ROW:  # the reader of the row reports what is wrong with it
                 continue
             self._check(row[0], digest, name_of(stream))
             self._pass(row[0], row)
         return rows
 
     def heads(self, heads: Sequence[Head]) -> Sequence[Head]:
+        """The heads, unchanged. Raises Rewritten for one that differs."""
         for head in heads:
             self._check(head.position, head.digest, head.conversation)
         return heads
 
     def _is_new(self, position: Any, row: Any) -> bool:
-        """Whether it is to be checked: not what was let through before."""
+        """Whether the row must be checked because it has not passed before."""
         if not isinstance(position, int) or not position < self.size:
             return False
         return self._passed.get(position) != hash(tuple(row))
@@ -151,7 +153,7 @@ def _digest(row: Body, owner: bytes) -> bytes:
 
 
 def name_of(named: Row | Stream) -> str:
-    """Of a conversation; what somebody made of it may be none."""
+    """The conversation's id; the repr of a stored name that is not valid."""
     try:
         return erased(named.stream) if named.name is None else decode_name(named.name)
     except (StorageError, TypeError):
@@ -159,7 +161,7 @@ def name_of(named: Row | Stream) -> str:
 
 
 def _reading(recorder: Recorder, head: LogCheckpoint) -> Callable[[int, int], bytes]:
-    """The log's tree, as it is stored where that goes as far as the head."""
+    """Reads the log's tree: the stored one if it reaches the head, else one computed in memory."""
     reader = recorder.reader
     checkpoint = reader.checkpoint(TREE.name)
     if checkpoint is not None and checkpoint.position >= head.size - 1:

@@ -1,7 +1,7 @@
-"""Where every conversation stands: the table of heads, and the rows behind it folded in.
+"""The heads of all conversations: a table, and the rows after it folded in memory.
 
-Heads, keys and snapshots follow behind the rows, with one checkpoint for the three. Whoever reads
-folds the tail in memory; whoever writes brings the tables up to the end of the log now and then.
+Heads, keys and snapshots follow the rows, with one checkpoint for the three. Readers fold the tail
+in memory; writers bring the tables up to the end of the log now and then.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _SEALED = (TAGS[KeyStoreUsed],)
 _HEADS_AT_ONCE = 100
 
 END = 2**62
-"""Above every position."""
+"""Greater than every position."""
 
 
 class Heads(KnownRows):
-    """The heads of a log for one process; safe to use from several threads."""
+    """The heads of a log for one process; safe for concurrent use."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__(recorder)
@@ -55,18 +55,18 @@ class Heads(KnownRows):
 
     @property
     def position(self) -> int | None:
-        """Up to which all rows are known; None before the first look."""
+        """The position up to which all rows are known; None before the first look."""
         return self.tail.position
 
     @property
     def outdated(self) -> bool:
-        """Whether keys were destroyed since the last look, so that heads may have gone."""
+        """Whether keys were destroyed since the last look, so that heads may have disappeared."""
         return self._generation != self.recorder.generation
 
     # --- reading --------------------------------------------------------------------------------
 
     def refresh(self, reader: Reader) -> None:
-        """Look what was recorded since the last look, whoever did."""
+        """Reads what any process recorded since the last look."""
         if self.outdated:
             self._generation = self.recorder.generation
             self.begin_again()
@@ -87,15 +87,15 @@ class Heads(KnownRows):
                 self.tail.note(rows)
 
     def _check_clear(self, first: Sequence[Row]) -> None:
-        """Raise Unavailable where a log that was empty when it was opened is sealed since."""
+        """Raises Unavailable if a log that was empty when it was opened has been sealed since."""
         ours = (row for row in first if is_commit(row.topic))
         is_sealed = any(holds(row.topic, row.skeleton, _SEALED) for row in ours)
         if is_sealed and self.recorder.keys is None:
-            what = "is sealed since it was opened: open it again with its keys"
+            what = "was sealed after it was opened: open it again with its keys"
             raise Unavailable(f"{self.recorder.url}: the log {what}")
 
     def _further(self, reader: Reader) -> Sequence[Row]:
-        """The next rows, behind the one that was seen last. Raises AnotherPast if it is gone."""
+        """The next rows after the last one seen. Raises AnotherPast if that one is missing."""
         if (seen := self.tail.seen) is None:
             return reader.tail(self.position or 0, BATCH_COMMITS)
         rows = reader.tail(seen.position - 1, BATCH_COMMITS + 1)
@@ -104,23 +104,23 @@ class Heads(KnownRows):
         return rows[1:]
 
     def _check_beginning(self, row: Row) -> None:
-        """Raise Unavailable where an empty log became the copy of another one meanwhile."""
+        """Raises Unavailable if a restore has filled a log that was empty when it was opened."""
         if row.previous != self.recorder.genesis.digest:
             what = "was empty when it was opened, and was filled by a restore: open it again"
             raise Unavailable(f"{self.recorder.url}: the log {what}")
 
     def _follow_tables(self, reader: Reader) -> None:
-        """Where the tables are now, of which less has to be kept in memory."""
+        """Continues from the tables' checkpoint, so that less must stay in memory."""
         found = reader.checkpoint(HEADS)
         self.tail.follow_tables(_row_at(reader, found.position) if found else None)
 
     def head(self, reader: Reader, conversation: str) -> LiveHead | None:
-        """Where a conversation stands; None where there is none."""
+        """A conversation's current head; None if it does not exist."""
         self.refresh(reader)
         return self.known(reader, [conversation]).get(conversation)
 
     def check_living(self, reader: Reader, conversation: str, stream: int) -> None:
-        """Raise UnknownConversation unless that is its stream, and it is not deleted."""
+        """Raises UnknownConversation unless the stream is the conversation's and not deleted."""
         head = self.head(reader, conversation)
         if head is None or head.stream != stream or head.state.deleted:
             raise UnknownConversation(conversation)
@@ -128,11 +128,13 @@ class Heads(KnownRows):
             raise Restricted(conversation)
 
     def kept(self, conversations: Iterable[str]) -> dict[str, LiveHead | None]:
-        """Those in memory, without a look; the same objects as long as nobody goes on from them."""
+        """The heads in memory, without a look at the log. An object is the same until its head
+        changes.
+        """
         return {conversation: self.tail.head(conversation) for conversation in conversations}
 
     def known(self, reader: Reader, conversations: Iterable[str]) -> dict[str, LiveHead]:
-        """Where they stood at the last look, those that there are."""
+        """The heads as of the last look; unknown conversations are omitted."""
         found: dict[str, LiveHead] = {}
         missing: list[str] = []
         for conversation in conversations:
@@ -145,7 +147,7 @@ class Heads(KnownRows):
     def _folded(
         self, reader: Reader, conversations: Sequence[str], found: dict[str, LiveHead]
     ) -> dict[str, LiveHead]:
-        """The same with those that have to be read or folded first."""
+        """Adds heads that must be read or folded first."""
         moves, taken = self.tail.taken(conversations)
         absent = [name for name, (head, _) in taken.items() if head is None]
         stored = {h.conversation: h for h in reader.heads_of(absent)} if absent else {}
@@ -162,7 +164,9 @@ class Heads(KnownRows):
     def _following(self, reader: Reader, base: LiveHead | None, rows: Iterable[Row]) -> Following:
         """What follows from the rows of a conversation that its head has not seen."""
         following = Following(base, [], {})
-        seen = base.position if base else 0  # of any life: others may have caught up beyond
+        seen = (
+            base.position if base else 0
+        )  # of any life: another process may have caught up further
         new = (row for row in rows if row.position > seen)
         for _, same in groupby(new, key=lambda row: row.stream):
             of_life = [*same]
@@ -180,11 +184,11 @@ class Heads(KnownRows):
         return keys | forks
 
     def key(self, lookup: bytes) -> int | None:
-        """Position of the row of what a commit is known again by, if that came in the tail."""
+        """The position of the row that a lookup identifies, if the row is in the tail."""
         return self.tail.keys.get(lookup)
 
     def every(self, reader: Reader) -> Iterator[LiveHead]:
-        """Every conversation's head, in order of id."""
+        """All heads, in order of id."""
         self.refresh(reader)
         order = self.recorder.order
         tail = sorted((order(name), head) for name, head in self._beyond(reader).items())
@@ -194,9 +198,9 @@ class Heads(KnownRows):
             yield max((head for _, head in same), key=lambda head: head.position)
 
     def newest_first(self, reader: Reader, before: int | None = None) -> Iterator[LiveHead]:
-        """Every conversation's head, the one of the newest row first; those below a position.
+        """All heads, newest row first; only those below position `before`.
 
-        One that goes on meanwhile stands above all of them, and may not come.
+        A conversation that continues meanwhile moves above all others and may be missed.
         """
         self.refresh(reader)
         beyond, limit = self._beyond(reader), END if before is None else before
@@ -206,40 +210,42 @@ class Heads(KnownRows):
         yield from merge((head for head in tail if head.position < limit), behind, key=_newest)
 
     def _beyond(self, reader: Reader) -> dict[str, LiveHead]:
-        """Heads that the table may not have yet."""
+        """Heads that the table may lack."""
         self.known(reader, [*self.tail.pending])
         return self.tail.heads_beyond()
 
     # --- writing --------------------------------------------------------------------------------
 
     def overdue(self) -> bool:
-        """Whether a writer shall bring the tables up: no other process has done it meanwhile."""
+        """Whether a writer must bring the tables up because no other process has done so."""
         if self.tail.is_due:
             found = self.recorder.reader.checkpoint(HEADS)
             self.tail.let_go(found.position if found else 0)
         return self.tail.is_due
 
     def catch_up(self) -> None:
-        """Bring heads, keys and snapshots up to the end of the log."""
+        """Brings heads, keys and snapshots up to the end of the log."""
         with self.recorder.transaction() as transaction:
             self.catch_up_in(transaction)
             close_over(transaction)
-            end = self.position or 0  # once others may write, a reading thread may be beyond it
+            end = (
+                self.position or 0
+            )  # afterwards others can write, and a reading thread can be further
         self.tail.let_go(end)
 
     def catch_up_in(self, transaction: Transaction) -> None:
-        """The same in a transaction that goes on."""
+        """Like `catch_up`, within an open transaction."""
         self.refresh(transaction)
         found = transaction.checkpoint(HEADS)
         self.write(transaction, found.position if found else 0)
 
     def write(self, transaction: Transaction, checkpoint: int) -> None:
-        """Put what is known beyond the tables' checkpoint into them."""
+        """Writes what is known beyond the tables' checkpoint into them."""
         self.tail.checkpoint = checkpoint
         derived_tables.write(transaction, self._settled(transaction), self.tail)
 
     def _settled(self, reader: Reader) -> Iterable[LiveHead]:
-        """The heads of the tail, without a conversation whose rows cannot be read."""
+        """The heads of the tail, without conversations whose rows cannot be read."""
         try:
             return self._beyond(reader).values()
         except Corrupt:
@@ -251,12 +257,12 @@ class Heads(KnownRows):
         try:
             self.known(reader, [conversation])
         except Corrupt as error:
-            logger.error("its head stays behind: %s", error)
+            logger.error("a head cannot follow its rows: %s", error)
             self.tail.pending.pop(conversation, None)
 
 
 def newest_erasure(rows: Iterable[Row], after: int = 0) -> int | None:
-    """Position of the newest row, of those above one, that says that something was erased."""
+    """Position of the newest of some rows that records an erasure; only rows above `after`."""
     found = [row.position for row in rows if row.position > after and _erases(row)]
     return found[-1] if found else None
 
@@ -264,7 +270,7 @@ def newest_erasure(rows: Iterable[Row], after: int = 0) -> int | None:
 def _erases(row: Row) -> bool:
     try:
         return _ERASED in row.skeleton and holds(row.topic, row.skeleton, _ERASING)
-    except (Corrupt, TypeError):  # which whoever reads the row says
+    except (Corrupt, TypeError):  # the reader of the row reports it
         return False
 
 
@@ -273,15 +279,15 @@ _ERASED = encode(TAGS[ContentErased])
 
 
 def _row_at(reader: Reader, checkpoint: int) -> Row:
-    """The newest that the tables have seen. Raises Corrupt where the rows end before it."""
+    """The newest row that the tables have seen. Raises Corrupt if the rows end before it."""
     rows = reader.tail(checkpoint - 1, 1)
     try:
         check_past(reader, rows, checkpoint)
         return rows[0]
     except (OutOfRange, AnotherPast) as error:
         raise Corrupt(
-            f"the heads have seen position {checkpoint}, whose row is gone: `turnlog verify` says"
-            " more, `turnlog rebuild --force` goes on without it"
+            f"the row at position {checkpoint}, which the heads include, is missing:"
+            " `turnlog verify` says more, `turnlog rebuild --force` continues without it"
         ) from error
 
 

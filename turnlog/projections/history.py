@@ -1,4 +1,4 @@
-"""A stored conversation's past, read back from snapshots and rows."""
+"""A stored conversation's past, read from snapshots and rows."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ _REWINDS = frozenset(TAGS[kind] for kind in get_args(Rewind))
 
 
 class StoredHistory:
-    """Reads what is asked for and no more: the state at an event costs a snapshot and a tail.
+    """A history that reads as little as possible: the state at an event costs a snapshot and a
+    tail.
 
-    rows: of the one life that it is the history of.
+    rows: of one life.
     """
 
     def __init__(self, rows: StreamRows) -> None:
@@ -38,7 +39,7 @@ class StoredHistory:
         self._conversation = rows.conversation
 
     def commits(self, upto: int | None = None) -> Iterator[Commit]:
-        """All commits, oldest first; those of the stream itself up to a version."""
+        """All commits, oldest first; of the stream's own, those up to version `upto`."""
         return self._commits(None, upto)
 
     def _commits(self, begin: Snapshot | None, upto: int | None = None) -> Iterator[Commit]:
@@ -50,7 +51,7 @@ class StoredHistory:
                     yield self._commit(rows, Body._make(body))
 
     def _commit(self, rows: StreamRows, body: Body | Row) -> Commit:
-        """A commit as one of this conversation; an origin's without its key and what came later."""
+        """A commit as one of this conversation; one of the origin is cut and loses its key."""
         commit = decode_commit(
             self._conversation, body.version, body.topic, body.skeleton, body.commitments,
             body.parts, body.position, self._rows.life, self._rows.contents,
@@ -69,8 +70,8 @@ class StoredHistory:
     ) -> Iterator[tuple[int, tuple[Event, ...]]]:
         """The events of each commit after a snapshot, and the number of the first, in order.
 
-        holding: tags of events; commits that say in clear that they hold none are left out.
-        contents: gives what stands apart from the rows, which a fold does not ask for.
+        holding: tags of events; commits whose clear part has none of them are skipped. contents:
+        reads what is stored apart from the rows; a fold does not need it.
         """
         for rows, stored in self._rows.bodies(begin):
             for _, version, topic, _, skeleton, commitments, parts in stored:
@@ -86,6 +87,7 @@ class StoredHistory:
                         raise type(error)(f"{where}: {error}") from error
 
     def rewinds(self, after: int, upto: int) -> list[tuple[int, int]]:
+        """The rewinds between two events, each with the event that it goes back to."""
         found: list[tuple[int, int]] = []
         for first, events in self.groups(self.before(after), _REWINDS):
             found += rewinds_in(enumerate(events, first))
@@ -94,7 +96,7 @@ class StoredHistory:
     def events(
         self, after: int = 0, upto: int | None = None, *, contents: Contents | None = None
     ) -> Iterator[Event]:
-        """contents: gives what stands apart from the rows; None for who shows it."""
+        """The events above `after`, oldest first. contents: None to read what is stored apart."""
         contents = contents or self._rows.contents
         for first, events in self.groups(self.before(after), contents=contents):
             if upto is not None and first > upto:
@@ -104,21 +106,22 @@ class StoredHistory:
             yield from events[skip:last]
 
     def recorded(self, after: int = 0) -> Iterator[RecordedEvent]:
-        """The events numbered above `after` in their envelopes, oldest first, as recorded."""
+        """The events above `after` in their envelopes, oldest first, as recorded."""
         for commit in self._commits(self.before(after)):
             if commit.last_event > after:
                 yield from (r for r in commit.recorded_events() if r.number > after)
 
     def recorded_in(self, event: int) -> tuple[str, int]:
+        """The conversation and the life in which an event was recorded: the origin's in a fork."""
         rows = self._rows.with_event(event)
         return rows.conversation, rows.life
 
     def before(self, event: int) -> Snapshot | None:
-        """The newest that is known of up to an event."""
+        """The newest known snapshot up to an event."""
         return self._rows.snapshot(event=event) if event else None
 
     def holding(self, event: int) -> Row:
-        """The row that holds an event, which may be one of its origin. Raises OutOfRange."""
+        """The row that contains an event, which may be the origin's. Raises OutOfRange."""
         row = self._rows.holding(event)
         if row is None:
             raise OutOfRange(self._conversation, f"event {event} does not exist")
@@ -129,6 +132,7 @@ class StoredHistory:
         return self._rows.redactions(self.events)
 
     def newest_first(self, upto: int | None = None) -> Iterator[tuple[int, Event]]:
+        """The events with their numbers, newest first, from `upto` on."""
         for commit in self._commits_newest_first(upto):
             last = len(commit.events) if upto is None else upto - commit.first_event + 1
             for offset in range(min(last, len(commit.events)) - 1, -1, -1):
@@ -137,6 +141,10 @@ class StoredHistory:
     def recorded_newest_first(
         self, upto: int | None = None, expected: int | None = None
     ) -> Iterator[RecordedEvent]:
+        """The events in their envelopes, newest first, from `upto` on.
+
+        expected: how many are likely to be read.
+        """
         for commit in self._commits_newest_first(upto, expected):
             yield from commit.recorded_newest_first(upto)
 
@@ -147,7 +155,7 @@ class StoredHistory:
         return (self._commit(rows, row) for rows, row in found)
 
     def replay(self) -> State:
-        """The state after every stored event, from the rows alone."""
+        """The state after all stored events, from the rows alone."""
         return Fold(self._tail).take(self._tail())
 
     def _tail(self, begin: Snapshot | None = None) -> Iterator[Event]:
@@ -155,7 +163,7 @@ class StoredHistory:
         return chain.from_iterable(events for _, events in self.groups(begin))
 
     def state(self, event: int) -> State:
-        """After the event of that number; after 0 the initial one."""
+        """The state after an event; after 0 the initial one. Raises OutOfRange."""
         if event < 0:
             raise self._no_event(event, self.replay().event)
         begin = self._rows.snapshot(event=event)
@@ -169,7 +177,7 @@ class StoredHistory:
         return OutOfRange(self._conversation, f"event {event} does not exist; the last is {last}")
 
     def state_at_version(self, version: int) -> State:
-        """After the last event of a commit."""
+        """The state after the last event of a commit. Raises OutOfRange."""
         row = self._rows.row(version) if version > 0 else None
         if row is None:
             why = f"version {version} does not exist; the last is {self._rows.last_version()}"
@@ -177,8 +185,9 @@ class StoredHistory:
         return self.state(row.commit(BARE).last_event)
 
     def state_after_turn(self, turn: int, *, going_on: bool = True) -> State:
-        """After the last event of a turn; going_on: False for the last before it went on from
-        elsewhere.
+        """The state after the last event of a turn. Raises OutOfRange.
+
+        going_on: false for the state before the turn first continued from elsewhere.
         """
         begin = self._rows.snapshot(turn=turn if going_on else turn - 1)
         state = self._start(begin)
@@ -193,7 +202,10 @@ class StoredHistory:
         return fold(state, events, past(self, state))
 
     def state_at_time(self, time: float) -> State:
-        """After the last event whose own timestamp is not after `time` (UTC seconds)."""
+        """The state after the last event whose own timestamp is at most `time`, in UTC seconds.
+
+        Raises OutOfRange.
+        """
         reached, dated = 0, False
         for number, event in enumerate(self.events(), 1):
             if event.timestamp is not None:
@@ -201,9 +213,9 @@ class StoredHistory:
                 if event.timestamp <= time:
                     reached = number
         if not dated:
-            raise OutOfRange(self._conversation, "its events have no timestamps to look a time up")
+            raise OutOfRange(self._conversation, "its events have no timestamps")
         if not reached:
-            raise OutOfRange(self._conversation, "it has no event as early as that time")
+            raise OutOfRange(self._conversation, "all its events are later than that time")
         return self.state(reached)
 
     def _start(self, snapshot: Snapshot | None) -> State:
@@ -211,13 +223,15 @@ class StoredHistory:
             return State()
         state = binary.decode_state(snapshot.state)
         if state.event != snapshot.event:
-            why = f"the snapshot after event {snapshot.event} holds the state after {state.event}"
+            why = (
+                f"the snapshot after event {snapshot.event} contains the state after {state.event}"
+            )
             raise Corrupt(f"conversation {self._conversation!r}: {why}")
         return state
 
 
 def _upto_turn(turns: int, events: Iterable[Event]) -> Iterator[Event]:
-    """Events up to the end of the turn that is so many after the one they begin in."""
+    """Events up to the end of the turn that follows the first event's by `turns`."""
     for event in events:
         turns -= opens_turn(event)
         if turns < 0:
@@ -226,7 +240,7 @@ def _upto_turn(turns: int, events: Iterable[Event]) -> Iterator[Event]:
 
 
 def _without_going_on(turn: int, state: State, events: Iterable[Event]) -> Iterator[Event]:
-    """Events after a state, up to where the conversation goes on from elsewhere in a turn."""
+    """Events up to the point at which the conversation continues from elsewhere within a turn."""
     reached = state.turn
     for event in events:
         reached += opens_turn(event)
@@ -236,5 +250,5 @@ def _without_going_on(turn: int, state: State, events: Iterable[Event]) -> Itera
 
 
 def _cut(first: int, events: tuple[Event, ...], upto: int | None) -> tuple[Event, ...]:
-    """Of events, the first of which has that number, those up to another number."""
+    """The events up to a number. first: the number of the first one."""
     return events if upto is None else events[: max(0, upto - first + 1)]

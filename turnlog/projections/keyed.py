@@ -1,4 +1,4 @@
-"""Read models whose entries are found by a key of their own, whatever the conversation."""
+"""Read models whose entries are found by keys, across conversations."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ _LAST = 2**63 - 1
 class KeyedProjection:
     """Puts events under keys, newest first: the id of an entry, the owner of a conversation.
 
-    A subclass says under which. `log.view(name).find(key)` gives them. once: a conversation stands
-    under a key once, at its newest event. What is redacted or deleted is under no key.
+    A subclass computes the keys; `log.view(name).find(key)` returns the entries. once: a
+    conversation appears once under a key, at its newest event. Redacted and deleted events have no
+    keys.
     """
 
     name: ClassVar[str]
     once: ClassVar[bool] = False
 
     def keys(self, recorded: RecordedEvent) -> Iterable[tuple[str, Any]]:
-        """The keys that an event is found by, each with a plain value to keep there."""
+        """The keys of an event, each with a plain value to store there."""
         raise NotImplementedError
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
+        """See `Projection.apply`."""
         for commit in commits:
             for recorded in commit.recorded_events():
                 for key, value in self.keys(recorded):

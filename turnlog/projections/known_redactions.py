@@ -1,4 +1,4 @@
-"""What redactions hide, kept for the conversations that were asked for last."""
+"""What redactions hide, kept for the most recently read conversations."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from turnlog.domain.redactions import Redactions
 from turnlog.storage import forks
 
 KEPT_EVENTS = 300_000
-"""Events of conversations with a redaction that are kept in memory."""
+"""The number of events in redacted conversations that stay in memory."""
 
 
 class KnownRedactions(forks.Forked):
-    """Found once, then gone on from: whoever asks again pays for what was recorded since.
+    """Redactions, found once and then continued: a second reading costs only the new events.
 
-    Safe to use from several threads.
+    Safe for concurrent use.
     """
 
     def __init__(self) -> None:
@@ -26,14 +26,15 @@ class KnownRedactions(forks.Forked):
         forks.tell(self)
 
     def after_fork(self) -> None:
+        """Replaces the lock, which the parent process may have held."""
         self._lock = threading.Lock()
 
     def of(
         self, stream: int, events: Callable[[int], Iterable[Event]], *, keep: bool = True
     ) -> Redactions:
-        """Those of a stream; events: its events above a number, oldest first.
+        """The redactions of a stream. events: returns its events above a number, oldest first.
 
-        keep: unless what is read may be rolled back.
+        keep: false if what is read may be rolled back.
         """
         known = self._kept.get(stream) or Redactions(())
         found = known.followed_by(enumerate(events(known.last), known.last + 1))

@@ -1,4 +1,4 @@
-"""What a process knows of a log beyond its tables, and what checks the rows that it reads."""
+"""What a process knows of a log beyond its tables, and the checks of the rows that it reads."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from turnlog.storage.rows import erased
 
 
 class KnownRows:
-    """Safe to use from several threads.
+    """Safe for concurrent use.
 
-    tail: what of the log is known in memory. redactions: what of what was said is hidden.
+    tail: the part of the log known in memory. redactions: what is hidden.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -33,7 +33,7 @@ class KnownRows:
         self._checked = CheckedRows()
 
     def begin_again(self) -> None:
-        """Nothing of what was known stays in memory."""
+        """Forgets everything."""
         self._checked = CheckedRows()
         self.tail.begin_again()
         self.redactions = KnownRedactions()
@@ -47,9 +47,9 @@ class KnownRows:
         begin: Link | None = None,
         end: Link | None = None,
     ) -> AnyLinks:
-        """What checks the rows of one stream; begin: the row before the first, if there is one.
+        """The checks of the rows of one stream. begin: the row before the first, if there is one.
 
-        end: the last one that is read, in the origin of a fork, whose id may have been dropped.
+        end: in a fork's origin, the last row to read; the origin may have lost its id.
         """
         if end is not None:
             return self._links_of_origin(reader, number, begin, end)
@@ -68,7 +68,7 @@ class KnownRows:
 
     def _links_of_origin(self, reader: Reader, number: int, begin: Link | None, end: Link) -> Links:
         stream = reader.stream_of(number)
-        assert stream is not None, "its rows were found by it"
+        assert stream is not None, "the rows belong to it"
         name = erased(number) if stream.name is None else decode_name(stream.name)
         genesis = self.recorder.genesis.digest if stream.life == 1 else None
         return Links(name, stream, begin or Link(0, genesis), end, self._checked)

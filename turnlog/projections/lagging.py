@@ -1,4 +1,4 @@
-"""A read model for who may not write: what is new is folded in for each conversation asked for."""
+"""A read model in a log that cannot be written: new rows are folded in for each query."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _Read = TypeVar("_Read")
 
 
 class LaggingView(StoredView):
-    """The entries as they are stored, and one conversation's rows since in memory.
+    """The stored entries, and one conversation's newer rows folded in memory.
 
-    Raises Corrupt where the projection has seen another log.
+    Raises Corrupt if the projection was made from another log.
     """
 
     def __init__(self, reader: Reader, projection: AnyProjection) -> None:
@@ -33,19 +33,23 @@ class LaggingView(StoredView):
         projected_upto(reader, projection)
 
     def get(self, conversation: str, key: str) -> Any:
+        """A value, current for its conversation."""
         return self._read(conversation, lambda view: view.get(conversation, key))
 
     def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """Keys and values of one conversation, current, in order of key."""
         return iter(self._read(conversation, lambda view: [*view.entries(conversation, prefix)]))
 
     def find(self, key: str, limit: int | None = None) -> list[Found]:
-        """Reads all rows since the projection ran: any conversation may have come under the key."""
+        """The entries under a key. Reads all rows since the projection ran, as any can add an
+        entry.
+        """
         checkpoint = self.log.checkpoint(self._projection.name)
         rows = chain.from_iterable(batches(self.log, checkpoint.position if checkpoint else 0))
         return projected([*rows], self._projection, self.log, self.log).find(key, limit)
 
     def _read(self, conversation: str, read: Callable[[StoredView], _Read]) -> _Read:
-        """Again where the stored entries went on meanwhile."""
+        """Reads again if the stored entries changed meanwhile."""
         while True:
             checkpoint = self.log.checkpoint(self._projection.name)
             found = read(self._at(conversation, checkpoint.position if checkpoint else 0))
@@ -61,7 +65,7 @@ class LaggingView(StoredView):
 
 
 def _rows_above(reader: Reader, conversation: str, position: int) -> list[Row]:
-    """A conversation's rows above a position, oldest first, of every life."""
+    """A conversation's rows above a position, oldest first, of all lives."""
     found: list[Row] = []
     life: int | None = None
     while rows := _above(position, newest_first(reader, conversation, life)):

@@ -1,4 +1,4 @@
-"""What the log's own stream says of conversations and people: holds, and exports of them."""
+"""What the log's own stream says about conversations and people: holds, exports and more."""
 
 from __future__ import annotations
 
@@ -38,17 +38,20 @@ _KEPT = frozenset(
 
 
 class LedgerProjection:
-    """Keyed: `log.view("ledger").find(held(of))` gives the holds on a stream, by its number, or on
-    an id, by its HMAC; `find(exported(stream))` the exports of it; `find(rebuilt(id))` the rebuilds
-    that name it, `find(RULES)` the rules of keeping that were set, and `find(unnamed(id))` the
-    streams without an id that somebody is in, by HMAC.
+    """The log's own stream by key.
+
+    `log.view("ledger").find(held(of))` returns the holds on a stream, by number, or on an id, by
+    HMAC; `find(exported(stream))` its exports; `find(rebuilt(id))` the rebuilds that name it;
+    `find(RULES)` the retention rules that were set; and `find(unnamed(id))` the streams without an
+    id that concern a person, by HMAC.
     """
 
     name: ClassVar[str] = "ledger"
 
     def take(self, rows: Sequence[Row], view: View) -> None:
+        """See `RowProjection.take`."""
         for row in rows:
-            with suppress(Corrupt):  # which verifying tells
+            with suppress(Corrupt):  # verify reports it
                 if is_commit(row.topic) and _is_kept(row):
                     for recorded in row.commit().recorded_events():
                         _note(view, recorded)
@@ -78,12 +81,12 @@ def _held(event: HoldPlaced | HoldReleased) -> list[int | str]:
 
 
 def unnamed(id: str) -> str:
-    """The key of streams that lost their id, in which a person, by HMAC, is left."""
+    """The key of streams that lost their id and concern a person, by HMAC."""
     return f"unnamed {id}"
 
 
 RULES = "rules"
-"""The key of the rules by which conversations were kept, from when on."""
+"""The key of retention rules, each with the time from which it applied."""
 
 
 def _note(view: View, recorded: RecordedEvent) -> None:

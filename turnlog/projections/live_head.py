@@ -1,4 +1,4 @@
-"""A conversation's head with its state, as it is known in memory."""
+"""A conversation's head with its state, in memory."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from turnlog.encoding import binary
 from turnlog.storage.rows import Head, Snapshot
 
 SNAPSHOT_EVERY = 256
-"""Events between the snapshots of a conversation."""
+"""The number of events between a conversation's snapshots."""
 
 
 class LiveHead(msgspec.Struct, frozen=True):
-    """A head with its state, at the end of the log; digest: of its newest row."""
+    """A head with its decoded state, at the end of the log. digest: of its newest row."""
 
     conversation: str
     stream: int
@@ -31,6 +31,7 @@ class LiveHead(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, head: Head) -> LiveHead:
+        """The live head of a stored one. Raises Corrupt."""
         state = binary.decode_state(head.state)
         return cls(
             head.conversation, head.stream, head.owner, head.life, head.version,
@@ -44,13 +45,16 @@ class LiveHead(msgspec.Struct, frozen=True):
 
     @property
     def turn(self) -> int:
+        """Number of its last turn."""
         return self.state.turn
 
     @property
     def is_fork(self) -> bool:
+        """Whether the conversation is a fork."""
         return self.state.lineage.origin is not None
 
     def stored(self) -> Head:
+        """The head as stored."""
         state = self.state
         return Head(
             self.conversation, self.stream, self.owner, self.life, self.version,
@@ -59,10 +63,10 @@ class LiveHead(msgspec.Struct, frozen=True):
         )  # fmt: skip
 
     def due(self, before: int, events: Sequence[Event]) -> Snapshot | None:
-        """The snapshot to be taken here, the one before being after the event `before`.
+        """The snapshot to take here; None if none is due. before: the event of the previous one.
 
-        Also where one of the newest events goes back to before that one, so that what follows on
-        a snapshot never does.
+        A snapshot is also due if a new event goes back to before the previous one, so that events
+        after a snapshot never do.
         """
         goes_on = self.state.event - before < SNAPSHOT_EVERY and not goes_behind(events, before)
         if self.state.deleted or goes_on:

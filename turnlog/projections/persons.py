@@ -1,4 +1,4 @@
-"""Who talks in which conversation: found by the HMAC of a name, deleted conversations included."""
+"""Which conversations a person is in, by the HMAC of a name; deleted conversations included."""
 
 from __future__ import annotations
 
@@ -23,15 +23,18 @@ _ERASING = TAGS[ContentErased]
 
 
 class PersonsProjection:
-    """Keyed: `log.view("persons").find(HMAC)` gives conversations, each with the HMACs of other
-    names that were merged with it there. It says what was recorded, deleted or redacted or not.
+    """Conversations by person.
+
+    `log.view("persons").find(HMAC)` returns conversations, each with the HMACs of other names
+    merged with it there, whether deleted or redacted or not.
     """
 
     name: ClassVar[str] = "persons"
 
     def take(self, rows: Sequence[Row], view: View) -> None:
+        """See `RowProjection.take`."""
         for row in rows:
-            with suppress(Corrupt):  # which verifying tells
+            with suppress(Corrupt):  # verify reports it
                 if (
                     row.name is not None
                     and is_commit(row.topic)
@@ -50,7 +53,7 @@ def _take(row: Row, view: View) -> None:
 
 
 def _every_event(log: Reader, upto: Row) -> Iterator[Event]:
-    """Of all lives of a conversation up to a row, with the past that a fork shares."""
+    """The events of all lives of a conversation up to a row, with the past that a fork shares."""
     for life in range(1, upto.life + 1):
         if (stream := log.stream(upto.conversation, life)) is not None:
             rows = StreamRows(log, None, upto.conversation, stream.stream, life)
@@ -71,7 +74,7 @@ def _note(view: View, conversation: str, events: Iterable[Event]) -> None:
 
 
 def names_in(event: Event) -> tuple[str, ...]:
-    """Whom an event names, by all names of one person."""
+    """All names of the person whom an event names."""
     if isinstance(event, UserIdentified):
         return (event.user,)
     return (event.user, event.other) if isinstance(event, IdentityMerged) else ()

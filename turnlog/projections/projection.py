@@ -1,4 +1,4 @@
-"""What a projection is, and how it follows the log.
+"""The protocol of projections, and how they follow the log.
 
 A projection folds commits, in order of position, into entries (conversation, key, value). Its
 checkpoint, position and digest of the last row, is written in the same transaction as the entries.
@@ -32,16 +32,16 @@ from turnlog.storage.subscription import BATCH_COMMITS, Subscription, check_past
 _ROWS_AT_ONCE = 32
 
 TRIES = 3
-"""How often a conversation's commits are tried before it is set aside."""
+"""The number of attempts before a conversation is set aside."""
 
 _ASIDE = ("", "set aside")
 """Conversation and key of the entry that names the conversations set aside; no id is empty."""
 
 _REDACTED = ("", "redacted ")
-"""The same of the entries, one each, for conversations in which something was redacted."""
+"""Conversation and key prefix of the entries that name conversations with a redaction."""
 
 _HIDING = frozenset((*get_args(Hiding), ContentErased))
-"""Events after which a conversation is projected anew."""
+"""Events after which a conversation is projected again from the beginning."""
 
 _NOT_THE_COMMITS_FAULT = (Unavailable, NewerFormat)
 
@@ -49,26 +49,29 @@ logger = logging.getLogger(__name__)
 
 
 class Projection(Protocol):
-    """With `all_streams = True` it sees the log's own streams too, not conversations alone.
+    """A read model of commits.
 
-    With `inherits = False` it holds nothing of the past that a fork shares, and need not see it.
+    all_streams: whether it sees the log's own streams, too. inherits: false if it contains nothing
+    of the past that a fork shares, and need not see it.
     """
 
     name: ClassVar[str]
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
-        """Fold commits, oldest first, into the view; whatever they held, the same entries."""
+        """Folds commits, oldest first, into the view. Equal events must give equal entries, however
+        they are grouped.
+        """
         ...
 
 
 @runtime_checkable
 class RowProjection(Protocol):
-    """One that sees every row as it is stored, of whatever stream."""
+    """A projection that sees every row of every stream as stored."""
 
     name: ClassVar[str]
 
     def take(self, rows: Sequence[Row], view: View) -> None:
-        """Fold rows, in order of position, into the view."""
+        """Folds rows, in order of position, into the view."""
         ...
 
 
@@ -76,12 +79,12 @@ AnyProjection = Projection | RowProjection
 
 
 def commits(rows: Iterable[Row], projection: Projection, log: Reader) -> list[Commit]:
-    """The commits that a projection sees: a foreign application's rows project to nothing."""
+    """The commits that a projection sees. Rows of other applications are skipped."""
     every, contents = getattr(projection, "all_streams", False), StoredContents(log)
     return [
         row.commit(contents)
         for row in rows
-        if row.name is not None  # its id was dropped, and what is derived with it
+        if row.name is not None  # without its id, nothing is derived from it
         and is_commit(row.topic)
         and (every or is_conversation(row.conversation))
     ]
@@ -90,7 +93,7 @@ def commits(rows: Iterable[Row], projection: Projection, log: Reader) -> list[Co
 def catch_up(
     recorder: Recorder, projections: Iterable[AnyProjection], batch: int = BATCH_COMMITS
 ) -> int:
-    """Project what is new; the number of positions that were gone through."""
+    """Projects new rows, and returns the number of positions passed."""
     return sum(_catch_up(recorder, projection, batch) for projection in projections)
 
 
@@ -105,7 +108,7 @@ def _catch_up(recorder: Recorder, projection: AnyProjection, batch: int) -> int:
 
 
 def rebuild(recorder: Recorder, projection: AnyProjection, batch: int = BATCH_COMMITS) -> int:
-    """Throw a projection away and make it again; readers see the old or the new one."""
+    """Makes a projection again from all rows. Readers see the old or the new one."""
     subscription = Subscription(recorder, size=batch)
     done = 0
     with recorder.transaction() as transaction:
@@ -117,7 +120,7 @@ def rebuild(recorder: Recorder, projection: AnyProjection, batch: int = BATCH_CO
 
 
 def projected_upto(reader: Reader, projection: AnyProjection) -> int:
-    """How far it has come. Raises Corrupt where the log it has seen is not this one."""
+    """The position of a projection. Raises Corrupt if it was made from another log."""
     checkpoint = reader.checkpoint(projection.name)
     if checkpoint is None:
         return 0
@@ -137,8 +140,10 @@ def projected_upto(reader: Reader, projection: AnyProjection) -> int:
 def _project(
     transaction: Transaction, projection: AnyProjection, subscription: Subscription
 ) -> int:
-    """Project the next rows, and their checkpoint with them; how many there were."""
-    subscription.seek(projected_upto(transaction, projection))  # others may have projected some
+    """Projects the next rows, writes the checkpoint, and returns the number of rows."""
+    subscription.seek(
+        projected_upto(transaction, projection)
+    )  # another process may have projected some
     rows = subscription.read(transaction)
     if rows:
         buffer = projected(rows, projection, transaction, transaction)
@@ -152,10 +157,10 @@ def _project(
 def projected(
     rows: Iterable[Row], projection: AnyProjection, reader: Reader, log: Reader
 ) -> Buffer:
-    """What a projection makes of the next rows of a log, given the entries it has so far.
+    """The entries after the next rows of a log, given the stored ones.
 
-    A conversation whose commit it fails on is set aside from that commit on, until a rebuild; the
-    others go on.
+    If the projection fails on a commit, it sets the conversation aside from that commit on, until a
+    rebuild. Other conversations continue.
     """
     buffer = Buffer(reader, projection.name, log)
     if isinstance(projection, RowProjection):
@@ -173,7 +178,7 @@ def projected(
 
 
 def newest_first(reader: Reader, conversation: str, life: int | None = None) -> Iterator[Row]:
-    """The rows of a life of a conversation (None: the newest), from the last to the first."""
+    """The rows of a life (None: the newest) of a conversation, newest first."""
     before, stream = 2**62, reader.stream(conversation, life)
     while stream and (rows := reader.rows_newest_first(stream.stream, before, _ROWS_AT_ONCE)):
         yield from rows
@@ -183,13 +188,13 @@ def newest_first(reader: Reader, conversation: str, life: int | None = None) -> 
 
 
 def set_aside(view: View) -> dict[str, dict[str, Any]]:
-    """The conversations that a projection stopped at, each with `position` and `why`."""
+    """The conversations that a projection set aside, each with `position` and `why`."""
     found: dict[str, dict[str, Any]] = view.get(*_ASIDE) or {}
     return found
 
 
 def take_back(conversation: str, view: View) -> None:
-    """Have a projection that stopped at a conversation go on with it."""
+    """Lets a projection continue with a conversation that it set aside."""
     aside = set_aside(view)
     if conversation in aside:
         view.put(*_ASIDE, {name: why for name, why in aside.items() if name != conversation})
@@ -206,7 +211,7 @@ def _fold(rows: Iterable[Row], projection: Projection, buffer: Buffer) -> None:
 
 
 def _of_newest_lives(seen: Sequence[Commit], buffer: Buffer) -> Sequence[Commit]:
-    """Without the commits of lives that others followed: those were deleted."""
+    """Without the commits of earlier lives, which were deleted."""
     newest = {commit.conversation: commit.life for commit in seen}
     past = {c.conversation for c in seen if c.life < newest[c.conversation]}
     for conversation in past:
@@ -221,10 +226,10 @@ def _note_redacted(conversations: Iterable[str], buffer: Buffer) -> None:
 
 
 def _shown(seen: Sequence[Commit], projection: Projection, buffer: Buffer) -> Sequence[Commit]:
-    """The commits as a view may show them: no read model holds what was redacted.
+    """The commits as views may show them, without redacted content.
 
-    A conversation in which something was redacted is projected anew, all of it; a fork that begins
-    is projected with the past that it shares, where that is inherited.
+    A conversation with a redaction is projected again from its beginning. A fork that begins is
+    projected with the past that it shares, if the projection inherits.
     """
     place, prefix = _REDACTED
     redacted = {key.removeprefix(prefix) for key, _ in buffer.entries(place, prefix)}
@@ -243,17 +248,17 @@ def _has(commit: Commit, kind: type[Event]) -> bool:
 
 
 def redacts(commit: Commit) -> bool:
-    """Whether something that was said before it is hidden or gone since."""
+    """Whether the commit hides or erases earlier events."""
     return any(type(event) in _HIDING for event in commit.events)
 
 
 def begins_fork(commit: Commit) -> bool:
-    """Whether the commit is the first of a fork, which has events before it."""
+    """Whether the commit is the first of a fork, which shares events before it."""
     return commit.version == 1 and commit.first_event > 1
 
 
 def was_redacted(reader: Reader, model: str, conversation: str) -> bool:
-    """Whether a read model knows of a redaction in the conversation."""
+    """Whether a read model has noted a redaction in the conversation."""
     place, prefix = _REDACTED
     return reader.get(model, place, prefix + conversation) is not None
 
@@ -267,7 +272,7 @@ def _anew(last: Commit, buffer: Buffer) -> list[Commit]:
 def shown_whole(
     log: Reader, conversation: str, version: int | None = None, life: int | None = None
 ) -> list[Commit]:
-    """All commits of a life (None: the newest), up to a version, as a view may show them."""
+    """All commits of a life (None: the newest), up to a version, as views may show them."""
     if (stream := log.stream(conversation, life)) is None:
         return []
     rows = StreamRows(log, None, conversation, stream.stream, stream.life)
@@ -277,7 +282,7 @@ def shown_whole(
 
 
 def _one_by_one(rows: Iterable[Row], projection: Projection, reader: Reader, log: Reader) -> Buffer:
-    """Each conversation for itself, those that cannot go on up to where they fail."""
+    """Projects each conversation separately, failing ones up to the commit that fails."""
     result = Buffer(reader, projection.name, log)
     aside = set_aside(result)
     of: defaultdict[str, list[Row]] = defaultdict(list)
@@ -297,7 +302,7 @@ def _one_by_one(rows: Iterable[Row], projection: Projection, reader: Reader, log
 
 
 def _tried(rows: Sequence[Row], projection: Projection, over: Buffer) -> Buffer | Exception:
-    """One conversation's rows projected, or what is wrong with them after several tries."""
+    """The entries of one conversation's rows, or the error of the last attempt."""
     failure = Exception("was not tried")
     for _ in range(TRIES):
         buffer = over.beside()
@@ -322,13 +327,13 @@ def _good(rows: Sequence[Row], projection: Projection, over: Buffer) -> int:
 
 
 def _forget_deleted(seen: Iterable[Commit], view: View) -> None:
-    """A deleted conversation stands in no read model."""
+    """Removes deleted conversations from the read model."""
     for commit in seen:
         if _has(commit, ConversationDeleted):
             forget(commit.conversation, view)
 
 
 def forget(conversation: str, view: View) -> None:
-    """Remove what a read model says of a conversation."""
+    """Removes a conversation from a read model."""
     drop(view, conversation)
     view.remove(_REDACTED[0], _REDACTED[1] + conversation)

@@ -1,4 +1,4 @@
-"""Heads, keys and snapshots made again from the rows."""
+"""Makes heads, keys and snapshots again from the rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from turnlog.storage.subscription import BATCH_COMMITS, batches
 
 
 def rebuild_heads(recorder: Recorder, batch: int = BATCH_COMMITS) -> int:
-    """Make heads, keys and snapshots again; how many rows there were."""
+    """Makes heads, keys and snapshots again, and returns the number of rows."""
     done = 0
     heads = Heads(recorder)
     with recorder.transaction() as transaction:

@@ -1,4 +1,4 @@
-"""What a search looks through: what was said, the slots that were set, and the kinds of events."""
+"""The text that a search scans: messages, slots that were set, and kinds of events."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from turnlog.projections.live_head import LiveHead
 from turnlog.projections.view import StoredView, View, numbered, reading
 
 FAILED = "error"
-"""The kind of every event that says that something failed, beside the name of its type."""
+"""The kind of every event that reports a failure, in addition to its type's name."""
 
 _FAILURES = e.BotFailed | e.DeliveryFailed | e.IncidentReported
 
 _LETTERS = 4_000
-"""After which the next event begins a new page."""
+"""The length after which the next event begins a new page."""
 
 MARK = "\x1f"
-"""What stands before and behind each text, slot and kind of a page."""
+"""Separates texts, slots and kinds in a page; each has one on both sides."""
 
 _NEWEST = "newest"
-"""The key of a conversation's newest page; behind those of the others."""
+"""The key of a conversation's newest page, which sorts after those of the others."""
 
 
 class Page(NamedTuple):
-    """Of some events that follow each other, in one case of letters, each part behind a mark.
+    """The searchable text of consecutive events, in lower case, with marks between the parts.
 
     texts: what they say. slots: `name=value` of each that they set. kinds: of events.
     """
@@ -39,9 +39,11 @@ class Page(NamedTuple):
 
     @property
     def is_full(self) -> bool:
+        """Whether the next event begins a new page."""
         return len(self.texts) + len(self.slots) >= _LETTERS
 
     def with_event(self, event: e.Event) -> Page:
+        """The page with one more event."""
         text = getattr(event, "text", None)
         said = f"{text.casefold()}{MARK}" if isinstance(text, str) else ""
         slots = _joined(self.slots, _slots(event))
@@ -49,11 +51,12 @@ class Page(NamedTuple):
 
 
 class SearchProjection:
-    """A conversation's pages: the newest, and the full ones by the number of the event after."""
+    """A conversation's pages: the newest, and each full one by the number of the event after it."""
 
     name: ClassVar[str] = "search"
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
+        """See `Projection.apply`."""
         newest: dict[str, Page] = {}
         for commit in commits:
             name = commit.conversation
@@ -85,13 +88,13 @@ def pages(view: StoredView, heads: Sequence[LiveHead]) -> dict[str, list[Page]]:
 
 
 def slot_line(name: str, value: Any) -> str:
-    """How a page says that a slot had a value; a text without its quotes."""
+    """A slot's value as a page contains it; a text without its quotes."""
     text = value if isinstance(value, str) else dumps(value).decode(errors="replace")
     return f"{name}={text}".casefold()
 
 
 def _newest(view: View, commit: Commit) -> Page:
-    """The page that a commit goes on with."""
+    """The page that a commit continues."""
     stored = None if commit.first_event == 1 else view.get(commit.conversation, _NEWEST)
     return Page() if stored is None else Page(*stored)
 
@@ -112,7 +115,7 @@ def _slots(event: e.Event) -> Iterator[str]:
 
 
 def _lines(name: str, value: Any) -> Iterator[str]:
-    """Of the value, and of each one in a list."""
+    """A line for the value, and for each item of a list."""
     if value is not None:
         yield slot_line(name, value)
     if isinstance(value, list):

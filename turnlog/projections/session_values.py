@@ -1,7 +1,7 @@
-"""The values bots keep in their sessions: conversation, key → value; globals are a stream's.
+"""The values that bots keep in sessions: conversation, key → value; globals have a stream.
 
-The entry VERSION holds the number of the newest commit that is projected, so that a reader goes
-on from there with the conversation's own rows.
+The entry VERSION contains the number of the newest projected commit, so that a reader continues
+from there with the conversation's own rows.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from turnlog.storage.rows import Row
 
 VERSION = "version"
 _KEY = "="
-"""Stands before a session key, so that none is ever VERSION."""
+"""Precedes session keys, so that none equals VERSION."""
 
 
 class Values:
-    """A session's values at a moment: the fold of its value events.
+    """A session's values at one moment: the fold of its value events.
 
-    known: whether it ever held any. touched: time of the newest value event. expires: UTC seconds
-    by key, for values with an end of their own. life, version: the commit up to which it is folded.
-    lapsed: they were there, and are gone because nobody wrote for too long. redacted: what comes
-    next can hide what they hold.
+    known: whether it ever had any. touched: time of the newest value event. expires: UTC seconds by
+    key, for values with their own expiry. life, version: the last folded commit. lapsed: values
+    existed and expired because no one wrote for too long. redacted: whether later events may hide
+    values.
     """
 
     __slots__ = ("expires", "held", "known", "lapsed", "life", "redacted", "touched", "version")
@@ -52,9 +52,11 @@ class Values:
         self.version = 0
 
     def copy(self) -> Values:
+        """A copy. The values themselves are shared."""
         return self.without(())
 
     def without(self, keys: Iterable[str]) -> Values:
+        """A copy without some keys."""
         values = Values()
         values.held, values.expires = dict(self.held), dict(self.expires)
         values.known, values.touched = self.known, self.touched
@@ -65,14 +67,16 @@ class Values:
         return values
 
     def lapse(self) -> Values:
-        """What is left of a session that has expired."""
+        """The values of the session after it has expired."""
         values = Values()
         values.version, values.lapsed = self.version, bool(self.held)
         values.redacted = self.redacted
         return values
 
     def fold(self, events: Iterable[e.Event]) -> set[str]:
-        """Take events in; the keys they touched. Values are replaced, never written into."""
+        """Folds events in, and returns the keys that they changed. Values are replaced, never
+        modified.
+        """
         touched: set[str] = set()
         for event in events:
             effect = _EFFECTS.get(type(event))
@@ -82,6 +86,7 @@ class Values:
         return touched
 
     def drop(self, key: str) -> None:
+        """Removes a key."""
         self.held.pop(key, None)
         self.expires.pop(key, None)
 
@@ -150,10 +155,13 @@ _EFFECTS: dict[type[e.Event], Callable[[Values, Any], set[str]]] = {
 
 
 class SessionValuesProjection:
+    """The current values of all sessions."""
+
     name: ClassVar[str] = "session_values"
     all_streams: ClassVar[bool] = True
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
+        """See `Projection.apply`."""
         sessions: dict[str, tuple[Values, set[str]]] = {}
         for commit in commits:
             if not any(type(event) in _EFFECTS for event in commit.events):
@@ -192,9 +200,10 @@ def _decoded(entries: Iterable[tuple[str, Any]]) -> Values:
 
 
 def session_values(reader: Reader, conversation: str) -> Values:
-    """A session's values now: what is projected, and the rows of the conversation since.
+    """A session's current values: the projected ones, and the conversation's rows since.
 
-    Costs what was recorded since the projection last ran, whatever the conversation's length.
+    The cost depends on what was recorded since the projection ran, not on the conversation's
+    length.
     """
     model = SessionValuesProjection.name
     stored = reader.entries(model, conversation)
@@ -202,7 +211,7 @@ def session_values(reader: Reader, conversation: str) -> Values:
     values.redacted = was_redacted(reader, model, conversation)
     rows = _fresh(reader, conversation, values)
     if rows and rows[-1].life > values.life:
-        values = Values()  # what is projected was of the life before
+        values = Values()  # the projected values belong to an earlier life
     contents = StoredContents(reader)
     commits = [row.commit(contents) for row in reversed(rows) if is_commit(row.topic)]
     if commits and (values.redacted or begins_fork(commits[0]) or any(map(redacts, commits))):
@@ -216,7 +225,7 @@ def session_values(reader: Reader, conversation: str) -> Values:
 
 
 def _fresh(reader: Reader, conversation: str, values: Values) -> list[Row]:
-    """The rows that are not projected yet, newest first; the values get the version before them."""
+    """The rows that are not projected yet, newest first. `values` gets the version before them."""
     checkpoint = reader.checkpoint(SessionValuesProjection.name)
     position = checkpoint.position if checkpoint else 0
     rows: list[Row] = []

@@ -1,4 +1,4 @@
-"""Commits of the log, as every view may show them."""
+"""Commits of the log as views may show them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from turnlog.storage.rows import Row
 
 
 def shown_commits(reader: Reader, heads: Heads, rows: Iterable[Row]) -> list[Commit]:
-    """The commits in some rows of the log, without what was redacted or is only kept."""
+    """The commits in rows of the log, without redacted content and restricted conversations."""
     contents = StoredContents(reader, heads.recorder)
     commits = [(row, row.commit(contents)) for row in rows if is_commit(row.topic)]
     known = heads.known(reader, dict.fromkeys(row.conversation for row, _ in commits))

@@ -1,4 +1,4 @@
-"""Slot history: every change of a slot, whatever caused it."""
+"""The history of slots: every change, with the event that caused it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STATE = "state"
 
 
 class SlotHistoryProjection:
-    """An entry for each event that changed slots, keyed by its number, beside the folded state.
+    """An entry for each event that changed slots, by its number, and the folded state.
 
     `{"event", "turn", "type", "time", "slots": {name: [before, after]}}`; None for no value.
     """
@@ -27,6 +27,7 @@ class SlotHistoryProjection:
     name: ClassVar[str] = "slots"
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
+        """See `Projection.apply`."""
         last = {commit.conversation: commit for commit in commits}
         folds: dict[str, Fold] = {}
         for commit in commits:
@@ -46,7 +47,7 @@ def _events(view: View, last: Commit) -> Iterator[Event]:
 
 
 def changes(view: View, conversation: str, slot: str | None = None) -> Iterator[dict[str, Any]]:
-    """A conversation's changes, oldest first; those of one slot only."""
+    """A conversation's changes, oldest first; with `slot` only those of that slot."""
     with reading(SlotHistoryProjection.name):
         for key, entry in view.entries(conversation):
             if key != _STATE and (slot is None or slot in entry["slots"]):

@@ -1,4 +1,4 @@
-"""The rows of one life of a conversation, read in batches and checked as they come by."""
+"""The rows of one life of a conversation, read in batches and checked on the way."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ _NEWEST = 2**62
 _GUESSES = 3
 
 Numbers = tuple[int, int]
-"""Of the first and of the last event of a row."""
+"""Numbers of the first and the last event of a row."""
 
 
 class StreamRows:
-    """Where the rows of a history come from: a stream, whatever becomes of its conversation.
+    """The rows of a history: a stream, whatever happens to its conversation.
 
-    Those of a fork begin with rows of its origin, up to the event that it goes on from.
+    The rows of a fork begin with those of its origin, up to the event from which it continues.
 
-    stream: its number; 0 of a conversation that has not begun, which has no rows. known: its
-    newest row and its newest snapshots; without them nothing is checked, for whoever looks for
-    faults. is_fork: None where that has to be looked up.
+    stream: its number; 0 for a conversation that has not begun, which has no rows. known: supplies
+    the newest row and snapshots; without it nothing is checked, which a search for faults needs.
+    is_fork: None to look it up.
     """
 
     upto: int | None = None
-    """Number of the last event that counts, in the origin of a fork."""
+    """In the origin of a fork, the number of the last event that counts."""
 
     is_committed = True
-    """Whether what is read cannot be rolled back any more."""
+    """Whether what is read can no longer be rolled back."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class StreamRows:
 
     @classmethod
     def of(cls, reader: Reader, known: KnownRows | None, one: LiveHead | Row) -> Self:
-        """Those of the life that a head or a row belongs to."""
+        """The rows of the life to which a head or a row belongs."""
         is_fork = one.is_fork if isinstance(one, LiveHead) else None
         return cls(reader, known, one.conversation, one.stream, one.life, is_fork=is_fork)
 
@@ -76,15 +76,12 @@ class StreamRows:
 
     @cached_property
     def contents(self) -> Contents:
-        """Gives what stands apart from the rows, once an event is shown."""
+        """Reads what is stored apart from the rows, when an event is shown."""
         known = self._known
         return StoredContents(self._given, None if known is None else known.recorder)
 
     def bodies(self, begin: Snapshot | None = None) -> Iterator[tuple[StreamRows, Iterable[Body]]]:
-        """The rows after a snapshot, oldest first, in batches, and of which stream they are.
-
-        Each row is checked.
-        """
+        """The rows after a snapshot, oldest first and checked, in batches with their stream."""
         line: list[StreamRows] = [self]
         while (begin is None or line[-1].stream != begin.stream) and (origin := line[-1].origin):
             line.append(origin)
@@ -94,7 +91,7 @@ class StreamRows:
                 yield rows, stored
 
     def _own(self, begin: Link | None) -> Iterator[Iterable[Body]]:
-        """Those of the stream itself."""
+        """The stream's own rows."""
         reader, limit = self._reader, _FIRST
         links = self._links(reader, begin)
         while stored := self._after(reader, links.at.version, limit):
@@ -112,9 +109,9 @@ class StreamRows:
     def newest_first(
         self, upto: int | None = None, expected: int | None = None
     ) -> Iterator[tuple[StreamRows, Row]]:
-        """The rows from the last to the first, each checked against the one after it.
+        """The rows, newest first, each checked against the one after it.
 
-        upto: an event, with whose row they begin. expected: how many are likely to be read.
+        upto: the event with whose row they begin. expected: how many are likely to be read.
         """
         rows: StreamRows | None = self if upto is None else self.with_event(upto)
         while rows is not None:
@@ -125,7 +122,7 @@ class StreamRows:
     def _own_newest_first(self, upto: int | None, limit: int) -> Iterator[Row]:
         last = _NEWEST if self._end is None else self._end.version
         begin = last if upto is None else min(last, self._version_of(upto))
-        before = begin + 1 if begin == last else begin + 2  # with the one that names its digest
+        before = begin + 1 if begin == last else begin + 2  # includes the row that names its digest
         reader = self._reader
         links = self._links(reader)
         while before > 1 and (rows := self._before(reader, before, limit)):
@@ -140,7 +137,7 @@ class StreamRows:
         links.finish_back()
 
     def _version_of(self, event: int) -> int:
-        """Of the row that holds an event; the newest where that is not far behind."""
+        """The version of the row that contains an event; the newest if that is near."""
         if self._end is None and self._known is not None:
             head = self._known.tail.head(self.conversation)
             if head is not None and head.stream == self.stream and event > head.event - _FIRST_BACK:
@@ -155,16 +152,17 @@ class StreamRows:
         return [*reader.rows_newest_first(self.stream, version, limit)] if self.stream else []
 
     def row(self, version: int) -> Row | None:
+        """The stream's own row of a version, or None."""
         found = self._newest_before(version + 1, 1)
         return found[0] if found and found[0].version == version else None
 
     def last_version(self) -> int:
-        """0 where there are no rows."""
+        """The newest version; 0 without rows."""
         newest = self._newest_before(_NEWEST, 1)
         return newest[0].version if newest else 0
 
     def snapshot(self, *, event: int | None = None, turn: int | None = None) -> Snapshot | None:
-        """The newest one at or before an event, or before the end of a turn."""
+        """The newest snapshot at or before an event, or before the end of a turn."""
         rows: StreamRows | None = self
         while rows is not None:
             if rows.upto is not None:
@@ -182,7 +180,7 @@ class StreamRows:
         return due or reader.snapshot(self.stream, event=event, turn=turn)
 
     def redactions(self, events: Callable[[int], Iterable[Event]]) -> Redactions:
-        """What the redactions of its conversation hide; events: those above a number."""
+        """What the conversation's redactions hide. events: returns the events above a number."""
         if self._known is None or not self.stream:
             return Redactions(enumerate(events(0), 1))
         return self._known.redactions.of(self.stream, events, keep=self.is_committed)
@@ -200,11 +198,11 @@ class StreamRows:
     # --- forks ----------------------------------------------------------------------------------
 
     def holding(self, event: int) -> Row | None:
-        """The row that holds an event; reads a few rows, however many there are."""
+        """The row that contains an event; reads a few rows, whatever the length."""
         return self.with_event(event)._row_of(event)
 
     def _row_of(self, event: int) -> Row | None:
-        """The same of the stream itself; looks where it is if commits are of one size, first."""
+        """The own row of an event. Its first guesses assume that all commits have the same size."""
         snapshot = self._own_snapshot(event, None)
         low, before = (snapshot.version, snapshot.event) if snapshot else (0, self._shared)
         if before >= event:
@@ -227,11 +225,13 @@ class StreamRows:
 
     @property
     def _shared(self) -> int:
-        """How many events come from the origin of a fork."""
+        """How many events come from a fork's origin."""
         return 0 if self.origin is None else self.origin.upto or 0
 
     def with_event(self, event: int) -> StreamRows:
-        """Those of the stream that holds an event: this one, or one that it is a fork of."""
+        """The rows of the stream that contains an event: this one, or one from which it was
+        forked.
+        """
         rows = self
         while rows.origin is not None and event <= (rows.origin.upto or 0):
             rows = rows.origin
@@ -239,22 +239,24 @@ class StreamRows:
 
     @cached_property
     def origin(self) -> StreamRows | None:
-        """The rows that the first one goes on from, in another stream; None where it is not a fork.
+        """The rows before the first one in the fork's origin; None if this is not a fork.
 
-        Raises Corrupt where they are not there.
+        Raises Corrupt if they are missing.
         """
         line: list[StreamRows] = [self]
         while (parent := line[-1]._parent) is not None:
             line.append(parent)
         origin: StreamRows | None = None
-        for parent, fork in pairwise(reversed(line)):  # the oldest first, however many there are
+        for parent, fork in pairwise(
+            reversed(line)
+        ):  # oldest first, because a line of forks may be long
             parent.__dict__["origin"] = origin
             origin = fork._shared_of(parent)
         return origin
 
     @cached_property
     def _first(self) -> tuple[bytes, HistoryContinued] | None:
-        """Of a fork, what its first row goes on from: the digest of a row, and the event."""
+        """In a fork, what the first row continues: the digest of a row, and the event."""
         if self._is_fork is False or not self.stream:
             return None
         for row in self._reader.rows(self.stream, 0, 1):
@@ -266,7 +268,7 @@ class StreamRows:
 
     @property
     def _parent(self) -> StreamRows | None:
-        """All rows of the stream that this one is a fork of."""
+        """All rows of the stream from which this one was forked."""
         if self._first is None or (number := self._first[1].conversation) is None:
             return None
         if (stream := self._reader.stream_of(number)) is None:
@@ -275,7 +277,7 @@ class StreamRows:
         return StreamRows(self._reader, self._known, name, number, stream.life)
 
     def _shared_of(self, parent: StreamRows) -> StreamRows:
-        """Those of them, or of what they go on from, that this one goes on from."""
+        """The part of the parent's rows, or of its origin's, that this fork shares."""
         assert self._first is not None
         digest, continued = self._first
         origin, last = copy(parent.with_event(continued.event)), parent.holding(continued.event)
@@ -286,8 +288,8 @@ class StreamRows:
 
     def _lost(self, continued: HistoryContinued) -> Corrupt:
         what = f"event {continued.event} of stream {continued.conversation}"
-        why = "is not there, or was changed"
-        return Corrupt(f"conversation {self.conversation!r} goes on from {what}, which {why}")
+        why = "is missing, or was changed"
+        return Corrupt(f"conversation {self.conversation!r} continues from {what}, which {why}")
 
 
 def _numbers(row: Row) -> Numbers:

@@ -16,22 +16,22 @@ from turnlog.storage import forks
 from turnlog.storage.rows import Row, Snapshot
 
 BEHIND_ROWS = 1_000
-"""Rows after which a writer brings the tables up to the end of the log."""
+"""The number of rows after which a writer brings the tables up to the end of the log."""
 
 KEPT_HEADS = 1_000
-"""Heads of conversations outside the tail that are kept in memory."""
+"""The number of heads of conversations outside the tail that stay in memory."""
 
 logger = logging.getLogger(__name__)
 
 
 class Seen(NamedTuple):
-    """The newest row that is known: as it was read, or by its digest."""
+    """The newest known row: as read, or by its digest."""
 
     position: int
     known: Row | bytes | None
 
     def is_at(self, row: Row) -> bool:
-        """Whether a row is that one; what was dropped of it meanwhile is under no digest."""
+        """Whether it is that row. The digest does not change when content is dropped."""
         if row.position != self.position or self.known is None:
             return row.position == self.position
         if row == self.known:
@@ -43,10 +43,10 @@ class Seen(NamedTuple):
 class Tail(forks.Forked):
     """Rows that no head has seen yet, heads, and the keys and snapshots that the tables lack.
 
-    Safe to use from several threads. position: up to which all rows are known; None before the
-    first look. Rows of ours may lie beyond those of others that were not looked at yet. seen: the
-    row at that position. checkpoint: up to where the tables have come; moves: how often that
-    changed, with each of which heads may be let go of.
+    Safe for concurrent use. position: up to which all rows are known; None before the first look.
+    This process's own rows may follow rows of others that it has not read yet. seen: the row at
+    that position. checkpoint: the position of the tables. moves: how often that changed; each
+    change may drop heads.
     """
 
     def __init__(self) -> None:
@@ -63,6 +63,7 @@ class Tail(forks.Forked):
         forks.tell(self)
 
     def after_fork(self) -> None:
+        """Replaces the lock, which the parent process may have held."""
         self._lock = threading.Lock()
 
     @property
@@ -72,23 +73,23 @@ class Tail(forks.Forked):
 
     @property
     def is_long(self) -> bool:
-        """Whether they seem to lack many more: another process may have brought them up."""
+        """Whether the tables seem to lack far more: another process may have brought them up."""
         return self._behind() > 4 * BEHIND_ROWS
 
     def _behind(self) -> int:
         return max(self.position or 0, self._end) - self.checkpoint
 
     def note(self, rows: Sequence[Row]) -> None:
-        """Further rows of the log, in order."""
+        """Adds further rows of the log, in order."""
         with self._lock:
             for row in rows:
                 if row.position > (self.position or 0):
                     self.position = row.position
-                    if row.name is None:  # its id was dropped: nobody asks for it by its name
+                    if row.name is None:  # without its id it cannot be looked up
                         continue
                     try:
                         self.pending.setdefault(row.conversation, []).append(row)
-                    except Corrupt as error:  # nobody can ask for it by its name
+                    except Corrupt as error:  # its name cannot be read, so it cannot be looked up
                         logger.error("position %d: %s", row.position, error)
             if rows[-1].position == self.position:
                 self.seen = Seen(rows[-1].position, rows[-1])
@@ -96,17 +97,18 @@ class Tail(forks.Forked):
     # --- heads ----------------------------------------------------------------------------------
 
     def head(self, conversation: str) -> LiveHead | None:
+        """A conversation's head in memory, or None. Pending rows may follow it."""
         return self._heads.get(conversation)
 
     def settled(self, conversation: str) -> LiveHead | None:
-        """The head, if no row waits that it has not seen."""
-        # in this order: whoever takes a row out of the tail has put the head in before
+        """The head, if no pending row follows it."""
+        # in this order: a thread that takes rows out of the tail puts their head in first
         return None if conversation in self.pending else self._heads.get(conversation)
 
     def taken(
         self, conversations: Iterable[str]
     ) -> tuple[int, dict[str, tuple[LiveHead | None, list[Row]]]]:
-        """The moves so far, and of each conversation its head and the rows that wait."""
+        """The moves so far, and each conversation's head and pending rows."""
         with self._lock:
             return self.moves, {
                 name: (self._heads.get(name), [*self.pending.get(name, ())])
@@ -116,15 +118,15 @@ class Tail(forks.Forked):
     def keep(
         self, conversation: str, following: Following, keys: Mapping[bytes, int], moves: int
     ) -> bool:
-        """Whether it is kept: not where the checkpoint moved since it was read.
+        """Keeps a head, and says whether it did: not if the checkpoint moved since it was read.
 
-        A newer head may have come meanwhile, and gone into the table.
+        Another thread may have kept a newer head meanwhile and moved it to the table.
         """
         with self._lock:
             if moves != self.moves:
                 return False
             if self._put_newer(conversation, following):
-                for lookup, position in keys.items():  # a message may come again in the rows
+                for lookup, position in keys.items():  # the rows may repeat a message
                     self.keys.setdefault(lookup, position)
             self._settle(conversation)
             self._trim_if_many()
@@ -137,20 +139,22 @@ class Tail(forks.Forked):
         following: Mapping[str, Following],
         keys: Mapping[bytes, int],
     ) -> None:
-        """What a writer has committed behind a position, and up to which."""
+        """Notes what a writer has committed, from which position to which."""
         with self._lock:
             for conversation, each in following.items():
                 self._put_newer(conversation, each)
                 self._settle(conversation)
             self.keys.update(keys)
             self._end = max(position, self._end)
-            if after <= (self.position or 0) < position:  # else others wrote in between
+            if after <= (self.position or 0) < position:  # otherwise others wrote in between
                 self.position = position
                 self.seen = Seen(position, _digest_at(position, following.values()))
             self._trim_if_many()
 
     def _put_newer(self, conversation: str, following: Following) -> bool:
-        """Whether it was put: not where a thread has read beyond it meanwhile."""
+        """Keeps a head, and says whether it did: not if another thread has read further
+        meanwhile.
+        """
         head, live = following.head, self._heads.get(conversation)
         assert head is not None
         if live is not None and live.position >= head.position:
@@ -162,14 +166,14 @@ class Tail(forks.Forked):
         return True
 
     def _settle(self, conversation: str) -> None:
-        """Let go of rows that the head has seen."""
+        """Drops pending rows that the head has seen."""
         if (rows := self.pending.pop(conversation, None)) is not None:
             seen = self._heads[conversation].position
             if left := [row for row in rows if row.position > seen]:
                 self.pending[conversation] = left
 
     def snapshot(self, stream: int, event: int | None, turn: int | None) -> Snapshot | None:
-        """The newest of them up to an event, or to a turn."""
+        """A stream's newest snapshot up to an event or a turn, of those not yet in the tables."""
         with self._lock:
             due = self._snapshots.get(stream, [])
             last = len(due) if event is None else bisect_right(due, event, key=_event)
@@ -177,22 +181,22 @@ class Tail(forks.Forked):
             return due[last - 1][1] if last else None
 
     def snapshots(self, stream: int, after: int = 0) -> list[Snapshot]:
-        """Those of a stream that the tables may lack, oldest first, of rows above a position."""
+        """A stream's snapshots above a position, oldest first, of those not yet in the tables."""
         with self._lock:
             due = self._snapshots.get(stream, ())
             return [snapshot for position, snapshot in due if position > after]
 
     def heads_beyond(self) -> dict[str, LiveHead]:
-        """Heads that the table may not have yet."""
+        """Heads that the table may lack."""
         with self._lock:
             return {n: head for n, head in self._heads.items() if head.position > self.checkpoint}
 
     # --- letting go -----------------------------------------------------------------------------
 
     def follow_tables(self, newest: Row | None) -> None:
-        """Begin at the tables where they have come further than what is known.
+        """Continues from the tables if they are further than what is known.
 
-        newest: the row at their checkpoint, whatever became of it before it was read here.
+        newest: the row at their checkpoint, as it is now.
         """
         checkpoint = newest.position if newest else 0
         with self._lock:
@@ -205,7 +209,7 @@ class Tail(forks.Forked):
             self._let_go(checkpoint)
 
     def let_go(self, checkpoint: int) -> None:
-        """What the tables have up to a checkpoint is there to be read."""
+        """Drops what the tables contain up to a checkpoint."""
         with self._lock:
             self._let_go(checkpoint)
 
@@ -219,13 +223,13 @@ class Tail(forks.Forked):
             if (left := [each for each in due if each[0] > checkpoint])
         }
         for name in [n for n, rows in self.pending.items() if rows[0].position <= checkpoint]:
-            self._heads.pop(name, None)  # it has not seen these rows, and the table has
+            self._heads.pop(name, None)  # it has not seen these rows, but the table has
             if newer := [row for row in self.pending.pop(name) if row.position > checkpoint]:
                 self.pending[name] = newer
         self._trim()
 
     def begin_again(self) -> None:
-        """As before the first look."""
+        """Returns to the state before the first look."""
         with self._lock:
             for held in (self._heads, self.pending, self.keys, self._snapshots):
                 held.clear()
@@ -233,7 +237,7 @@ class Tail(forks.Forked):
             self.moves += 1
 
     def forget(self) -> None:
-        """What is in the tables now; they are read again."""
+        """Drops everything but the position; the tables contain it and are read again."""
         with self._lock:
             for held in (self._heads, self.pending, self.keys, self._snapshots):
                 held.clear()
@@ -244,7 +248,7 @@ class Tail(forks.Forked):
             self._trim()
 
     def _trim(self) -> None:
-        """Let go of the oldest heads that the table has."""
+        """Drops the oldest heads that the table contains."""
         names = [n for n, head in self._heads.items() if head.position <= self.checkpoint]
         for name in names[: max(0, len(self._heads) - KEPT_HEADS)]:
             del self._heads[name]
@@ -259,6 +263,6 @@ def _turn(due: tuple[int, Snapshot]) -> int:
 
 
 def _digest_at(position: int, following: Iterable[Following]) -> bytes | None:
-    """Of the row that a writer put at a position."""
+    """The digest of the row that a writer appended at a position."""
     heads = (each.head for each in following)
     return next((head.digest for head in heads if head and head.position == position), None)

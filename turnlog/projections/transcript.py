@@ -1,4 +1,4 @@
-"""Transcript: what all sides said, edited and redacted, with what was taken back marked."""
+"""The transcript: what all sides said, with edits, redactions and rewinds applied."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ _Further = e.TextAdded | e.RefusalAdded | e.MediaAdded
 _OF_MEDIA = ("kind", "mime", "uri", "sha256", "filename")
 
 _REWIND = "to"
-"""Only the entry of a rewind has it: the number of the event it went back to."""
+"""Only in a rewind's entry: the number of the event to which it went back."""
 
 _BRANCH = "branch"
-"""The branch that a rewind's entry goes on with, if it names one."""
+"""The branch on which a rewind continues, if it names one."""
 
 
 class TranscriptProjection:
-    """An entry for each message and each rewind, keyed by the number of its event."""
+    """An entry for each message and each rewind, by the number of its event."""
 
     name: ClassVar[str] = "transcript"
 
     def apply(self, commits: Sequence[Commit], view: View) -> None:
+        """See `Projection.apply`."""
         for commit in commits:
             for recorded in commit.recorded_events():
                 _take(view, recorded)
@@ -39,10 +40,10 @@ class TranscriptProjection:
 def messages(view: View, conversation: str) -> Iterator[dict[str, Any]]:
     """A conversation's messages, oldest first.
 
-    `{"event", "turn", "actor", "text", "data", "time", "taken_back"}`, and `edited` or `redacted`
-    where it was. taken_back: whether a rewind went back to before it. A message's further texts are
-    joined to its text, and its media are named in `data.media`. In a conversation with branches,
-    `branch` and `branch_turn` say where a message was recorded.
+    `{"event", "turn", "actor", "text", "data", "time", "taken_back"}`, and the number of the event
+    that `edited` or `redacted` it. taken_back: whether a rewind went back to before it. Further
+    texts of a message are joined to its text, and its media are named in `data.media`. In a
+    conversation with branches, `branch` and `branch_turn` say where a message was recorded.
     """
     with reading(TranscriptProjection.name):
         entries = [entry for _, entry in view.entries(conversation)]
@@ -55,7 +56,7 @@ def messages(view: View, conversation: str) -> Iterator[dict[str, Any]]:
 
 
 def _places(entries: Sequence[dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    """Branch and turn on it of each entry, by its number; none where there are no branches."""
+    """By number, each entry's branch and the turn on it; empty without branches."""
     if not any(_BRANCH in entry for entry in entries):
         return {}
     numbers = [entry["event"] for entry in entries]
@@ -92,7 +93,7 @@ def _named(event: Rewind) -> dict[str, Any]:
 
 
 def _add(view: View, recorded: RecordedEvent, event: _Further) -> None:
-    """A further part of a message goes into its entry; of a message without one it is the entry."""
+    """Adds a further part of a message to its entry, or makes an entry if there is none."""
     part, id = _message(recorded, event), recorded.conversation
     message = None if event.cause is None else view.get(id, numbered(event.cause))
     if message is None or message.get("actor") != part["actor"]:
@@ -128,7 +129,7 @@ def _data(event: e.Event) -> dict[str, Any] | None:
 
 
 def _rewrite(view: View, conversation: str, event: Rewrite, number: int) -> None:
-    """Change a message; a redacted one stays redacted."""
+    """Changes a message's entry, unless it is redacted."""
     entry = view.get(conversation, numbered(event.message))
     if entry is None or "redacted" in entry:
         return

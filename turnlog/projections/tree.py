@@ -19,14 +19,14 @@ from turnlog.storage.rows import Row
 from turnlog.storage.subscription import batches
 
 _PLACE = stream("tree")
-"""Where the entries stand; no conversation's id can be it."""
+"""The conversation of the entries, which no conversation has as its id."""
 
 ROWS_AT_ONCE = 500
-"""Rows that are added in one transaction, for which whoever appends has to wait."""
+"""The number of rows added in one transaction, during which appends wait."""
 
 
 class TreeProjection:
-    """An entry for each tile: up to 256 hashes. Leaf 0 is of the genesis row, leaf N of row N."""
+    """An entry for each tile: up to 256 hashes. Leaf 0 is the genesis row, leaf N is row N."""
 
     name: ClassVar[str] = "tree"
 
@@ -34,20 +34,22 @@ class TreeProjection:
         self._recent = recent
 
     def take(self, rows: Sequence[Row], view: Entries) -> None:
-        """Add the leaves of the next rows: what is erased, or foreign, has one too."""
+        """Adds the leaves of the next rows, including erased and foreign ones."""
         if not rows:
             return
         size = rows[0].position
         digest = self._recent.of if self._recent else Row.digest
         leaves = [merkle.leaf(digest(row)) for row in rows]
-        if size == 1:  # the first of all rows goes on from the genesis row
+        if size == 1:  # the first row follows the genesis row
             size, leaves = 0, [merkle.leaf(rows[0].previous), *leaves]
         for level, index, tile in grown(lambda *at: tile_in(view, *at), size, leaves):
             view.put(_PLACE, _key(level, index), tile)
 
 
 def tile_in(view: Entries, level: int, index: int) -> bytes:
-    """The hashes of a tile; b"" where there is none. Raises Corrupt for what is none."""
+    """The hashes of a tile; b"" for an unknown tile. Raises Corrupt for an entry that is not a
+    tile.
+    """
     with reading(TreeProjection.name):
         return bytes(memoryview(view.get(_PLACE, _key(level, index)) or b""))
 
@@ -57,17 +59,17 @@ def _key(level: int, index: int) -> str:
 
 
 TREE = TreeProjection()
-"""Made, checked and rebuilt like a read model, but no view: nobody asks it for what was said."""
+"""Made, checked and rebuilt like a read model, but not offered as a view."""
 
 
 class Tree(Tiles):
-    """The tree of a log at the moment it was made. size: number of leaves, one more than of rows.
+    """The tree of a log at one moment. size: number of leaves, one more than of rows.
 
-    Raises Corrupt where it was made of other rows than there are.
+    Raises Corrupt if it was made from other rows.
     """
 
     def __init__(self, recorder: Recorder) -> None:
-        """Brings the tree up to the end of the log, in memory where nothing may be written."""
+        """Brings the tree up to the end of the log; in memory if the log cannot be written."""
         if not recorder.readonly:
             catch_up(recorder, [TreeProjection(recorder.recent)], ROWS_AT_ONCE)
         reader, genesis = recorder.reader, recorder.genesis
@@ -78,19 +80,21 @@ class Tree(Tiles):
         super().__init__(self.tile)
 
     def tile(self, level: int, index: int) -> bytes:
+        """The hashes of a tile; b"" for an unknown tile."""
         return tile_in(self._view, level, index) or (b"" if level + index else self._genesis)
 
     def checkpoint(self, size: int | None = None) -> LogCheckpoint:
-        """What is to be signed; of an earlier size too."""
+        """The checkpoint to be signed, of the current or an earlier size."""
         size = self.size if size is None else size
         return LogCheckpoint(self.origin, size, merkle.root(self.node, size))
 
     def leaf(self, position: int) -> bytes:
+        """The hash of the row at a position."""
         return self.node(0, position)
 
 
 def _caught_up(reader: Reader) -> tuple[Entries, int]:
-    """The entries with the rows behind them folded in, and the last position of those."""
+    """The entries with later rows folded in, and the last position."""
     last = projected_upto(reader, TREE)
     view = Buffer(reader, TREE.name, reader)
     for rows in batches(reader, last):

@@ -1,4 +1,4 @@
-"""The entries of a read model: as a projection works on them, and as they are stored."""
+"""The entries of a read model, for its projection and for readers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,19 @@ from turnlog.storage.reader import Reader
 
 
 class Entries(Protocol):
-    """A projection's entries while it works on them; values are plain (msgpack)."""
+    """The entries that a projection reads and writes; values are plain (msgpack)."""
 
-    def get(self, conversation: str, key: str) -> Any: ...
+    def get(self, conversation: str, key: str) -> Any:
+        """A value, or None."""
+        ...
 
-    def put(self, conversation: str, key: str, value: Any) -> None: ...
+    def put(self, conversation: str, key: str, value: Any) -> None:
+        """Sets a value."""
+        ...
 
-    def remove(self, conversation: str, key: str) -> None: ...
+    def remove(self, conversation: str, key: str) -> None:
+        """Removes a key."""
+        ...
 
     def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """Keys and values of one conversation, in order of key."""
@@ -29,14 +35,14 @@ class Entries(Protocol):
 
 
 class View(Entries, Protocol):
-    """Entries, and the log that the commits come from."""
+    """Entries, and the log from which the commits come."""
 
     log: Reader
 
 
 @contextmanager
 def reading(model: str) -> Iterator[None]:
-    """Raises Corrupt where an entry is not such as its projection makes."""
+    """Raises Corrupt if an entry does not have the form that its projection writes."""
     try:
         yield
     except (TypeError, ValueError, LookupError, AttributeError) as error:
@@ -44,12 +50,14 @@ def reading(model: str) -> Iterator[None]:
 
 
 KEYED = "\x1fkeyed "
-"""What the keys of entries begin with that say under which key of its own an event is found; their
-value is the place of that entry. No conversation's id can be the place's."""
+"""Begins the keys of entries that lead from an event to its entry under a key.
+
+The value is that entry's place, which is no conversation's id.
+"""
 
 
 class Found(NamedTuple):
-    """An entry of a keyed read model: the conversation, the number of the event, and a value."""
+    """An entry of a keyed read model: conversation, number of the event, and value."""
 
     conversation: str
     event: int
@@ -57,12 +65,12 @@ class Found(NamedTuple):
 
 
 def place_of(key: str) -> str:
-    """Where the entries of a key of its own stand, whatever their conversation."""
+    """The place of all entries under a key, across conversations."""
     return f"\x1fkey {key}"
 
 
 def drop(view: Entries, conversation: str) -> None:
-    """Remove all entries of a conversation, and those under keys of its own."""
+    """Removes all entries of a conversation, including those under keys."""
     for key, value in list(view.entries(conversation)):
         view.remove(conversation, key)
         if key.startswith(KEYED):
@@ -70,7 +78,7 @@ def drop(view: Entries, conversation: str) -> None:
 
 
 class StoredView:
-    """A projection's entries as they are stored; read only."""
+    """A projection's entries as stored, read-only."""
 
     def __init__(self, reader: Reader, model: str) -> None:
         self.log = reader
@@ -78,27 +86,31 @@ class StoredView:
         self._model = model
 
     def get(self, conversation: str, key: str) -> Any:
+        """A value, or None. Raises Corrupt."""
         if not (is_text(conversation) and is_text(key)):
             return None
         stored = self._reader.get(self._model, conversation, key)
         return None if stored is None else binary.decode(stored)
 
     def put(self, conversation: str, key: str, value: Any) -> None:
+        """Raises TypeError."""
         raise TypeError("only its projection writes a view")
 
     def remove(self, conversation: str, key: str) -> None:
+        """Raises TypeError."""
         raise TypeError("only its projection writes a view")
 
     def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """Keys and values of one conversation, in order of key."""
         if not (is_text(conversation) and is_text(prefix)):
             return
         for _, key, value in self._reader.entries(self._model, conversation, prefix):
             yield key, binary.decode(value)
 
     def find(self, key: str, limit: int | None = None) -> list[Found]:
-        """What a keyed read model has under a key of its own, newest first.
+        """The entries under a key in a keyed read model, newest first.
 
-        Raises OutOfRange for a limit that is not a number of entries.
+        Raises OutOfRange if `limit` is not a number of entries.
         """
         check_count(None, "limit", limit)
         if not is_text(key):
@@ -108,9 +120,9 @@ class StoredView:
 
 
 class Buffer(StoredView):
-    """A view over stored entries whose changes wait until the batch is done.
+    """A view whose changes are collected until the batch is done.
 
-    log: where the commits come from.
+    log: from which the commits come.
     """
 
     def __init__(self, reader: Reader, model: str, log: Reader) -> None:
@@ -119,20 +131,24 @@ class Buffer(StoredView):
         self._changes: defaultdict[str, dict[str, Any]] = defaultdict(dict)
 
     def beside(self) -> Buffer:
-        """Another one over the same entries, without the changes."""
+        """A second buffer over the same stored entries, without the changes."""
         return Buffer(self._reader, self._model, self.log)
 
     def get(self, conversation: str, key: str) -> Any:
+        """A value, changed or stored, or None."""
         changed = self._changes[conversation]
         return changed[key] if key in changed else super().get(conversation, key)
 
     def put(self, conversation: str, key: str, value: Any) -> None:
+        """Sets a value in the buffer."""
         self._changes[conversation][key] = value
 
     def remove(self, conversation: str, key: str) -> None:
+        """Removes a key in the buffer."""
         self._changes[conversation][key] = None
 
     def entries(self, conversation: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """Keys and values of one conversation with the changes, in order of key."""
         found = dict(super().entries(conversation, prefix))
         for key, value in self._changes[conversation].items():
             if key.startswith(prefix):
@@ -140,16 +156,18 @@ class Buffer(StoredView):
         return iter([(key, found[key]) for key in sorted(found) if found[key] is not None])
 
     def find(self, key: str, limit: int | None = None) -> list[Found]:
+        """See `StoredView.find`; with the changes."""
         check_count(None, "limit", limit)
         found = [Found(*value) for _, value in self.entries(place_of(key))]
         return found[:limit]
 
     def take_over(self, other: Buffer) -> None:
-        """The changes of another buffer, of keys that this one has none of."""
+        """Adds the changes of another buffer, which must be of other keys."""
         for conversation, changed in other._changes.items():
             self._changes[conversation].update(changed)
 
     def encoded(self) -> list[tuple[str, str, bytes | None]]:
+        """The changes as conversation, key and encoded value; None for removed keys."""
         return [
             (conversation, key, None if value is None else binary.encode(value))
             for conversation, changed in self._changes.items()
@@ -158,5 +176,5 @@ class Buffer(StoredView):
 
 
 def numbered(event: int) -> str:
-    """The key of what belongs to an event; keys sort as the numbers do."""
+    """The key of what belongs to an event. Keys sort as the numbers do."""
     return f"{event:012}"
