@@ -136,7 +136,7 @@ CASES = {
         "backup",
         lambda folder: [folder / "copy.backup"],
         holds=has_backup,
-        refusal="there is a file already",
+        refusal="file exists already",
     ),
     "restore": Case(
         "restore",

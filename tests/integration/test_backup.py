@@ -94,7 +94,7 @@ def test_the_commands(url: str, tmp_path: Path) -> None:
     assert (status, json.loads(out)["commits"]) == (0, 20)
     again = run("backup", str(path), "--db", url)
     assert again[0] == 2
-    assert "there is a file already" in again[2]
+    assert "file exists already" in again[2]
     into = f"sqlite:///{tmp_path / 'restored.db'}"
     assert run("restore", str(path), "--db", into)[0] == 0
     refused = run("restore", str(path), "--db", into)

@@ -84,7 +84,7 @@ READERS: dict[str, Callable[[Turnlog], object]] = {
 def test_damage_that_a_reader_finds_ends_acknowledging_too(damaged: Turnlog, reader: str) -> None:
     with pytest.raises(Corrupt):
         READERS[reader](damaged)
-    with pytest.raises(Corrupt, match="nothing more is recorded"):
+    with pytest.raises(Corrupt, match="the log accepts no more events"):
         damaged.record("c199", UserUttered("hello"))
 
 

@@ -144,8 +144,8 @@ def test_heads_that_saw_rows_which_are_gone_refuse_to_be_read_or_written(path: P
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM rows_t1 WHERE position > 2")
     with turnlog.open(f"sqlite:///{path}") as log:
-        with pytest.raises(Corrupt, match="seen position 5"):
+        with pytest.raises(Corrupt, match="position 5, which the heads include"):
             log.conversation("alice")
-        with pytest.raises(Corrupt, match="seen position 5"):
+        with pytest.raises(Corrupt, match="position 5, which the heads include"):
             log.record("bob", UserUttered("hello"))
         assert log.store.reader.last_position() == 2

@@ -81,7 +81,7 @@ def test_without_pooled_it_is_refused_and_the_message_names_it(
 
 
 def test_pooled_is_0_or_1() -> None:
-    with pytest.raises(StorageError, match="pooled=yes is neither 0 nor 1"):
+    with pytest.raises(StorageError, match="pooled=yes must be 0 or 1"):
         turnlog.open("postgresql://db/chat?pooled=yes")
 
 

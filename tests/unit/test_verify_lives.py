@@ -72,7 +72,7 @@ def test_a_removed_life_is_found(log: Turnlog):
     tables = Tables(log.store)
     tables.remove_stream(number)
     assert ("anna", "its life 3 has no life before it: the earlier rows were removed") in whats(log)
-    with pytest.raises(Corrupt, match="the rows of life 2 are gone"):
+    with pytest.raises(Corrupt, match="the rows of life 2 are missing"):
         list(turnlog.Turnlog(log.store).history("anna").events())
 
 
@@ -108,7 +108,7 @@ def test_a_name_may_be_missing_only_after_a_complete_erasure(log: Turnlog, left:
     tables.drop_name(number)
     found = [what for _, what in whats(log)]
     if "lookup" in left:
-        assert f"stream {number:012x}: its id was dropped, but not what finds it" in found
+        assert f"stream {number:012x}: its id was dropped, but not its lookup" in found
     if "head" in left:
         assert "its id was dropped, but its head was not" in found
     assert len(found) == 1 + (" and " in left)

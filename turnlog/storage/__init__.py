@@ -1,1 +1,1 @@
-"""The log: rows that are appended and never changed, behind one contract for every database."""
+"""Where logs are stored: SQLite, PostgreSQL and memory."""

@@ -1,4 +1,4 @@
-"""What stands apart from the rows, read from its chunks."""
+"""Values stored apart from the rows, read from their chunks."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from turnlog.storage.reader import Reader
 from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import AboutChunk, BlobChunk, PlacedChunk
 
-if TYPE_CHECKING:  # in collections.abc from Python 3.12 on
+if TYPE_CHECKING:  # in collections.abc since Python 3.12
     from typing_extensions import Buffer
 
 CHUNK = 65_536
-"""Bytes that a chunk holds; the last holds the rest."""
+"""The size of a chunk in bytes; the last one may be smaller."""
 
 CHUNKS_AT_ONCE = 16
 
 
 class StoredContents:
-    """reader: what values are read with, in a transaction perhaps.
+    """Reads values stored apart from the rows.
 
-    recorder: what attachments are opened with later on; None where the reader does.
+    reader: reads values, perhaps within a transaction. recorder: opens attachments later; None to
+    open them with `reader`.
     """
 
     def __init__(self, reader: Reader, recorder: Recorder | None = None) -> None:
@@ -33,11 +34,12 @@ class StoredContents:
         self._recorder = recorder
 
     def value(self, attachment: Attachment) -> bytes:
-        """All of it. Raises Corrupt where it is not there whole."""
+        """A whole value. Raises Corrupt if it is missing or damaged."""
         with opened(self._reader, attachment) as file:
             return file.read()
 
     def bound(self, attachment: Attachment) -> Attachment:
+        """See `Contents.bound`."""
         return attachment.opened_by(self._opened)
 
     def _opened(self, attachment: Attachment) -> BinaryIO:
@@ -95,7 +97,7 @@ class _Content(io.RawIOBase):
 
 
 def cut(name: bytes, file: BinaryIO, about: AboutChunk) -> Iterator[list[PlacedChunk]]:
-    """The chunks of what is left to be read of a file, one at least, some at a time."""
+    """The chunks of the rest of a file, in groups; at least one chunk."""
     pieces = chain([_read(file)], iter(lambda: _read(file), b""))
     numbered = (PlacedChunk.of(about, name, number, p) for number, p in enumerate(pieces))
     while chunks := list(islice(numbered, CHUNKS_AT_ONCE)):
@@ -103,7 +105,7 @@ def cut(name: bytes, file: BinaryIO, about: AboutChunk) -> Iterator[list[PlacedC
 
 
 def _read(file: BinaryIO) -> bytes:
-    """A whole chunk, or what is left: an unbuffered file may give less than it is asked for."""
+    """A whole chunk, or the rest. An unbuffered file may return less than requested."""
     read = file.read(CHUNK)
     while len(read) < CHUNK and (more := file.read(CHUNK - len(read))):
         read += more
@@ -111,6 +113,6 @@ def _read(file: BinaryIO) -> bytes:
 
 
 def is_whole(reader: Reader, attachment: Attachment) -> bool:
-    """Whether as many chunks, and bytes in them, are there as are due."""
+    """Whether the chunks that an attachment needs exist, with as many bytes."""
     due = (max(1, -(-attachment.length // CHUNK)), attachment.length)
     return reader.stored(bytes.fromhex(attachment.name)) == due

@@ -1,4 +1,4 @@
-"""Copies of a whole log, row for row: backups, and moves from one back end to another."""
+"""Copies of a whole log, row for row: backups, and moves between back ends."""
 
 from __future__ import annotations
 
@@ -31,11 +31,13 @@ from turnlog.storage.subscription import batches
 ROWS_AT_ONCE = 1000
 
 END = stream("end")
-"""The checkpoint at a backup's newest row, which the backup itself carries."""
+"""The checkpoint at a backup's newest row, which the backup contains."""
 
 
 class Copied(msgspec.Struct, frozen=True):
-    """attachments: how many values that stand apart from the rows; attached_bytes: of them."""
+    """What was copied. attachments: values stored apart from the rows. attached_bytes:
+    their size.
+    """
 
     commits: int
     conversations: int
@@ -44,15 +46,15 @@ class Copied(msgspec.Struct, frozen=True):
 
 
 def backup(source: Recorder, path: Path) -> Copied:
-    """Write the log as it stands at this moment to a SQLite file, while it goes on being written.
+    """Writes the log as of this moment to a SQLite file, while writers continue.
 
-    The file is there whole or not at all; what is not a regular file is written through. Raises
-    StorageError where there is a file already.
+    The file is complete or absent; a device or pipe is written through. Raises StorageError if the
+    file exists.
     """
     if is_stream(path):
         return _streamed(source, path)
     if path.exists():
-        raise StorageError(f"{path}: there is a file already")
+        raise StorageError(f"{path}: file exists already")
     unfinished = path.with_name(f"{path.name}.unfinished")
     copied = write_one_file(source, unfinished, is_backup=True)
     unfinished.rename(path)
@@ -61,7 +63,7 @@ def backup(source: Recorder, path: Path) -> Copied:
 
 
 def _streamed(source: Recorder, path: Path) -> Copied:
-    """A backup made aside, then copied into what is not a file."""
+    """A backup in a temporary file, copied into a stream."""
     with PrivateFolder() as folder:
         aside = Path(folder) / "backup.db"
         copied = backup(source, aside)
@@ -70,9 +72,9 @@ def _streamed(source: Recorder, path: Path) -> Copied:
 
 
 def write_one_file(source: Recorder, path: Path, *, is_backup: bool) -> Copied:
-    """Write the log to a SQLite file that needs no other beside it; durable on return.
+    """Writes the log to a single SQLite file; durable on return. An existing file is removed.
 
-    is_backup: whether it is marked where it ends. What is there already is removed.
+    is_backup: whether to mark where it ends.
     """
     _remove(path)
     target = SqliteRecorder(str(path), synchronous="OFF", vouched=False)
@@ -96,7 +98,7 @@ def _remove(path: Path) -> None:
 
 
 def _mark_end(target: Recorder) -> None:
-    """Without the rows up to there, the file does not verify."""
+    """Marks the newest row: the file does not verify without the rows up to it."""
     with target.transaction() as transaction:
         transaction.put_checkpoint(Checkpoint(END, *HighWater.now(transaction)[:2]))
         close_over(transaction)
@@ -104,7 +106,7 @@ def _mark_end(target: Recorder) -> None:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Recorder]:
-    """A SQLite log to be read. Raises StorageError where there is none."""
+    """A SQLite log, opened for reading. Raises StorageError if it does not exist."""
     if not path.is_file():
         raise StorageError(f"{path}: file does not exist")
     source = ReadonlySqliteRecorder(str(path))
@@ -115,17 +117,17 @@ def opened(path: Path) -> Iterator[Recorder]:
 
 
 def copy(source: Recorder, target: Recorder) -> Copied:
-    """Every row and all that is derived from them, byte for byte, in one transaction.
+    """Copies every row and all that is derived from the rows, byte for byte, in one transaction.
 
-    Read models first, and the rows last: nothing that is copied knows of rows that are not.
+    Read models come first and rows last, so that nothing copied refers to rows that are not.
     """
     with source.scan() as scan, target.transaction() as transaction:
         if transaction.last_position():
             raise StorageError(
-                f"{target.url}: holds {amount(transaction.last_position(), 'commit')} already"
+                f"{target.url}: contains {amount(transaction.last_position(), 'commit')} already"
             )
         transaction.put_genesis(source.genesis)
-        with scan.at_once() as moment:  # an entry does not say how far its model had come
+        with scan.at_once() as moment:  # entries do not say how far their model has come
             for entries in _grouped(moment.every(Entry)):
                 _put_entries(entries, transaction)
             _copy_checkpoints(moment, transaction)
@@ -141,7 +143,7 @@ def copy(source: Recorder, target: Recorder) -> Copied:
 
 
 def _copy_rows(scan: Scan, transaction: Transaction) -> Copied:
-    """With the streams that begin among them, and what stands apart from them."""
+    """Copies the rows, the streams that begin among them, and what is stored apart from them."""
     commits, seen, attached, sealed = 0, set[int](), set[str](), False
     for rows in batches(scan, upto=scan.last_position()):
         begun = {row.stream: row for row in rows if row.stream not in seen}
@@ -152,14 +154,14 @@ def _copy_rows(scan: Scan, transaction: Transaction) -> Copied:
             attached |= {attachment.name for attachment in row.attachments()}
             sealed = sealed or encoding.is_sealed(row.commitments, row.parts)
         commits += len(rows)
-    if sealed:  # nobody can tell whose they are
+    if sealed:  # no one can tell whose they are
         attached = {name.hex() for name in scan.attachment_names()}
     copied = (_copy_chunks(scan, bytes.fromhex(name), transaction) for name in sorted(attached))
     return Copied(commits, len(seen), len(attached), sum(copied))
 
 
 def _copy_chunks(scan: Scan, name: bytes, transaction: Transaction) -> int:
-    """How many bytes there are in them."""
+    """Copies an attachment's chunks, and returns their size in bytes."""
     first = length = 0
     while chunks := scan.chunks(name, first, CHUNKS_AT_ONCE):
         transaction.put_chunks(chunks)
@@ -169,7 +171,7 @@ def _copy_chunks(scan: Scan, name: bytes, transaction: Transaction) -> int:
 
 
 def _keys(scan: Scan) -> Iterator[Key]:
-    """Those of the rows that are copied."""
+    """The keys of the copied rows."""
     end = scan.last_position()
     for key in scan.every(Key):
         if not has_types(key) or key.position <= end:
@@ -177,7 +179,7 @@ def _keys(scan: Scan) -> Iterator[Key]:
 
 
 def _copy_checkpoints(scan: Scan, transaction: Transaction) -> None:
-    """All but the end of a backup: a log goes on from there."""
+    """Copies all checkpoints but the mark of a backup's end, because the log continues."""
     checkpoints = list(scan.every(Checkpoint))
     for checkpoint in checkpoints:
         if checkpoint.model != END:
@@ -199,7 +201,7 @@ def _grouped(items: Iterable[Any], size: int = ROWS_AT_ONCE) -> Iterator[list[An
 
 
 def sync(path: Path) -> None:
-    """Make a file's content, or a folder's list of files, outlive a power cut."""
+    """Makes a file's content, or a folder's list of files, survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

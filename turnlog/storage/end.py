@@ -1,4 +1,4 @@
-"""Whether a log goes as far as it had come."""
+"""Checks whether a log still reaches as far as it once did."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from turnlog.storage.recorder import Recorder
 
 
 class End:
-    """How far a log had come by its high-water file; made before the log is read."""
+    """How far the log had come, according to its high-water file. Made before the log is read."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._file = recorder.high_water
         self._reached = self._file.read() if self._file is not None else None
 
     def missed(self, reader: Reader) -> str | None:
-        """What is missing at the end, or that nothing would tell of it; None where all is well."""
+        """What is missing at the end, or why that is unknown; None if nothing is missing."""
         if self._file is None:
             return None
         if self._reached is None:

@@ -1,7 +1,7 @@
-"""What becomes of open logs where their process forks: the child is refused and touches nothing.
+"""Open logs in a process that forks: the child is refused and touches nothing.
 
-A connection belongs to the process that opened it: used or closed in a fork it would harm the
-parent's. Threads do not come along, so that what they held is never let go of in the child.
+A connection belongs to the process that opened it; used or closed in a fork, it would damage the
+parent's. Threads do not survive in the child, so that locks they held are never released there.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 from weakref import WeakSet
 
 QUIET_SECONDS = 1.0
-"""How long a fork waits at most until no thread is inside the database's own code."""
+"""How long a fork waits for threads to leave the database's own code, in seconds."""
 
 
 class Forked:
-    """Who has something to do where its process forks: `tell` it of forks when it is made."""
+    """An object that must act when its process forks. Register it with `tell` when it is made."""
 
     def locks(self) -> Iterable[Any]:
-        """Held by those inside code that knows nothing of forks; in the order to take them."""
+        """Locks held inside code that does not support forks, in the order of acquiring them."""
         return ()
 
     def after_fork(self) -> None:
@@ -33,19 +33,19 @@ _held: list[Any] = []
 
 
 def tell(kept: Forked) -> None:
-    """Have it told of every fork, for as long as it lives."""
+    """Registers an object for the forks of this process, as long as the object lives."""
     _kept.add(kept)
 
 
 def never_freed(kept: object) -> None:
-    """Keep something to the end of the process and beyond: freeing it would close it."""
+    """Keeps an object to the end of the process, because freeing it would close it."""
     import ctypes
 
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
 
 
 def free(lock: Any) -> Any:
-    """The lock, or another where a thread of the parent holds it."""
+    """The lock, or a new one if a thread of the parent holds it."""
     if lock.acquire(blocking=False):
         lock.release()
         return lock

@@ -1,8 +1,8 @@
-"""The high-water file of a SQLite log: how far the log had come, kept beside it.
+"""The high-water file of a SQLite log: how far the log had come, in a file next to it.
 
-SQLite drops commits without a word where its `-wal` is missing or damaged, and no head holds the
-digests of rows that the derived tables are behind. The file is written behind the commits and never
-ahead of them: a log that ends before it, or whose newest rows are others, has lost rows.
+SQLite silently drops commits if its `-wal` is missing or damaged, and heads have no digests of rows
+that the derived tables have not reached. The file is written after the commits, never before them:
+a log that ends earlier, or whose newest rows differ, has lost rows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from turnlog.storage.reader import Reader
 from turnlog.storage.rows import HEADS, Row
 
 SLOT_BYTES = 4096
-"""Apart by as much as a disk writes at once: a write that is cut off damages one of the two."""
+"""The distance of the two slots, a disk's unit of writing: a torn write damages only one."""
 
 _SLOT = struct.Struct(">8sQQ32sQ")
 _MAGIC = b"TLhigh02"
@@ -32,7 +32,7 @@ _ROWS_AT_ONCE = 500
 if sys.platform == "win32":
 
     def _lock(descriptor: int) -> None:
-        """Nothing keeps a second process out there: for a moment the lower of two may stay."""
+        """Windows lets a second process write: for a moment the lower of two marks may remain."""
 else:
     import fcntl
 
@@ -41,9 +41,9 @@ else:
 
 
 class HighWater(NamedTuple):
-    """How far a log has come. digest: over the rows from `since` up to and with `position`.
+    """How far a log has come. digest: over the rows after `since`, up to and including `position`.
 
-    since: a position up to which heads hold every stream's newest digest. All are 0, and the digest
+    since: a position at which heads contain every stream's newest digest. All are 0, and the digest
     zeros, for an empty log.
     """
 
@@ -53,7 +53,7 @@ class HighWater(NamedTuple):
 
     @classmethod
     def now(cls, reader: Reader) -> Self:
-        """Of the log as it is read. Raises Corrupt where its newest rows say nothing."""
+        """The mark of the log as read. Raises Corrupt if its newest rows cannot be read."""
         end, found = reader.last_position(), reader.checkpoint(HEADS)
         since = min(found.position, end) if found else 0
         try:
@@ -68,7 +68,7 @@ class HighWater(NamedTuple):
         return mark.through(reader, position)
 
     def through(self, reader: Reader, position: int) -> Self:
-        """With the rows up to a position."""
+        """The mark with the rows up to a position."""
         mark = self
         while (count := min(position - mark.position, _ROWS_AT_ONCE)) > 0:
             if not (rows := reader.tail(mark.position, count)):
@@ -77,7 +77,7 @@ class HighWater(NamedTuple):
         return mark
 
     def after(self, rows: Iterable[Row]) -> Self:
-        """With the rows that follow."""
+        """The mark with the rows that follow it."""
         position, digest, since = self
         sha256 = hashlib.sha256
         for row in rows:
@@ -85,7 +85,7 @@ class HighWater(NamedTuple):
         return type(self)(position, digest, since)
 
     def missed(self, reader: Reader) -> str | None:
-        """How a log that had come so far falls short of it; None where it does not."""
+        """How the log falls short of this mark; None if it does not."""
         end = reader.last_position()
         if end < self.position:
             return f"the log ended at {self.position}, now at {end}"
@@ -99,10 +99,10 @@ class HighWater(NamedTuple):
         return f", or at one from {first} on" if first < self.position else ""
 
     def _again(self, reader: Reader) -> HighWater | None:
-        """As the log gives it; None where what is there is no row."""
+        """The mark at the same position as the log gives it now; None if a row cannot be read."""
         try:
             return self._upto(reader, self.position, self.since)
-        except _UNREADABLE:  # a column that somebody changed
+        except _UNREADABLE:  # a column was changed
             return None
 
 
@@ -110,7 +110,7 @@ _UNREADABLE = (TypeError, ValueError, OverflowError, AttributeError, StorageErro
 
 
 class HighWaterFile:
-    """Two slots, written in turn, each with a checksum. Several processes share it.
+    """Two slots, written alternately, each with a checksum. Processes share the file.
 
     path: of the log's database.
     """
@@ -120,24 +120,24 @@ class HighWaterFile:
         self.path = f"{self._database}-highwater"
 
     def if_needed(self, *, keeps_wal: bool) -> Self | None:
-        """For a log that is only read: None where it is neither there nor needed.
+        """The file for a log that is only read; None if it neither exists nor is needed.
 
-        Without a `-wal`, as in a backup, what there is of a database is all there was.
+        Without a `-wal`, as in a backup, the database cannot have lost commits.
         """
         return self if keeps_wal or self.exists() else None
 
     @property
     def lack(self) -> str:
-        """What to say where nothing can be read."""
+        """Why the file cannot be read."""
         state = "damaged" if self.exists() else "missing"
         return f"{self.path} is {state}"
 
     def exists(self) -> bool:
-        """Whether there is one, damaged or not."""
+        """Whether the file exists, damaged or not."""
         return os.path.exists(self.path)
 
     def read(self) -> HighWater | None:
-        """None where there is none that is whole."""
+        """The newest mark; None if no slot can be read."""
         try:
             with open(self.path, "rb") as file:
                 return _newest(file)[1]
@@ -145,15 +145,17 @@ class HighWaterFile:
             return None
 
     def advance(self, mark: HighWater) -> None:
-        """Write how far the log has come, unless what is there is further. Raises OSError."""
+        """Writes a mark unless the file has a further one. Raises OSError."""
         self._write(mark, lambda found: found is None or _reach(found) < _reach(mark))
 
     def replace(self, lost: HighWater, mark: HighWater) -> None:
-        """Go back from what was lost, unless somebody else did. Raises OSError."""
+        """Replaces a mark of lost rows, unless another process did. Raises OSError."""
         self._write(mark, lambda found: found == lost)
 
     def remove(self) -> None:
-        """Of a log that was replaced; the next that opens it begins another."""
+        """Removes the file of a log that was replaced. The next process that opens the log writes
+        another.
+        """
         with suppress(FileNotFoundError):
             os.unlink(self.path)
 
@@ -179,13 +181,13 @@ class HighWaterFile:
             yield file
 
     def _opened(self, path: str, flags: int) -> int:
-        """Whoever may write the log may write the file."""
+        """Opens the file with the permissions of the database."""
         mode = os.stat(self._database).st_mode & 0o666
         return os.open(path, flags | os.O_CREAT, mode)
 
 
 def _reach(mark: HighWater) -> tuple[int, int]:
-    """Of two at one position the one that fewer rows have to be read for is further."""
+    """Orders marks. Of two at one position, the one that needs fewer rows is further."""
     return mark.position, mark.since
 
 
@@ -195,14 +197,14 @@ def _encoded(sequence: int, mark: HighWater) -> bytes:
 
 
 def _newest(file: BinaryIO) -> tuple[int, HighWater | None]:
-    """The number of the write that came last, and what it wrote; 0 and None of an empty file."""
+    """The number of the last write, and its mark; 0 and None for an empty file."""
     content = file.read(2 * SLOT_BYTES)
     slots = [_decoded(content[start:]) for start in (0, SLOT_BYTES)]
     return max((slot for slot in slots if slot is not None), default=(0, None))
 
 
 def _decoded(content: bytes) -> tuple[int, HighWater] | None:
-    """None where the slot was never written, or not to its end."""
+    """A slot's number and mark; None if it was never written completely."""
     kept, checksum = content[: _SLOT.size], content[_SLOT.size :][:_CHECKSUM_BYTES]
     if len(kept) < _SLOT.size or checksum != _checksum(kept):
         return None

@@ -1,4 +1,4 @@
-"""What keeps the high-water file of an open log close behind its commits."""
+"""Keeps the high-water file of an open log close behind its commits."""
 
 from __future__ import annotations
 
@@ -19,29 +19,32 @@ logger = logging.getLogger(__name__)
 
 BEHIND_ROWS = 64
 BEHIND_SECONDS = 1.0
-"""How far the file may be behind what was acknowledged, before a process is killed."""
+"""The limits, in rows and seconds, by which the file may be behind acknowledged commits."""
 
 LONGEST = 4_000
-"""Rows of a mark after which it is looked whether another process brought the heads up."""
+"""The number of rows in a mark after which heads brought up by others are looked for."""
 
 
 class Writing(Reader, Protocol):
-    """The log as its writer sees it, and the lock that the writer holds."""
+    """The log as its writer sees it, with the writer's lock."""
 
     @property
-    def lock(self) -> AbstractContextManager[Any]: ...
+    def lock(self) -> AbstractContextManager[Any]:
+        """The writer's lock."""
+        ...
 
 
 class HighWaterKeeper:
-    """Writes at a bound of rows and of seconds, and on close; a commit never fails for it.
+    """Writes the file after a number of rows, after some seconds, and on close. A commit never
+    fails for it.
 
-    Whoever calls holds the writer's lock.
+    The caller holds the writer's lock.
     """
 
     def __init__(self, file: HighWaterFile, files: OpenFiles) -> None:
         self._file = file
         self._files = files
-        self._rows: list[Row] = []  # that the mark does not have yet
+        self._rows: list[Row] = []  # not in the mark yet
         self._mark: HighWater | None = None
         self._written: HighWater | None = None
         self._due = 0.0
@@ -51,9 +54,9 @@ class HighWaterKeeper:
         self._closed = False
 
     def note(self, log: Writing, rows: Sequence[Row], level: Checkpoint | None = None) -> None:
-        """Take over what was committed, in the order of positions.
+        """Notes committed rows, in the order of positions.
 
-        level: of the heads, where they were brought up in the same transaction.
+        level: the checkpoint of the heads, if the same transaction brought them up.
         """
         self._noted = True
         self._rows += rows
@@ -65,7 +68,7 @@ class HighWaterKeeper:
             self._flush_later(log)
 
     def _begin_at(self, level: Checkpoint) -> None:
-        """Behind rows that heads hold; where some before the newest are not held, look again."""
+        """Begins a new mark at the heads; None to compute it again if rows are missing in them."""
         last = self._rows[-1].position if self._rows else self._mark and self._mark.position
         self._rows = []
         held = last == level.position and level.digest is not None
@@ -74,7 +77,7 @@ class HighWaterKeeper:
         )
 
     def flush(self, log: Writing) -> None:
-        """Write what is not written yet."""
+        """Writes the mark if it has changed."""
         self._due = time.monotonic() + BEHIND_SECONDS
         try:
             self._mark = mark = self._reached(log)
@@ -88,7 +91,9 @@ class HighWaterKeeper:
             self._written = mark
 
     def _reached(self, log: Writing) -> HighWater:
-        """Of the rows that were noted alone, unless others came in between."""
+        """The mark after the noted rows, computed from them alone unless others wrote in
+        between.
+        """
         mark, rows = self._mark, self._rows
         if mark is None or (mark.position - mark.since > LONGEST and _is_level(log, mark)):
             return HighWater.now(log)
@@ -97,9 +102,9 @@ class HighWaterKeeper:
         return mark.through(log, rows[-1].position)
 
     def vouch(self, mark: HighWater) -> bool:
-        """Whether a mark could be written."""
+        """Writes a mark, and says whether it could."""
         try:
-            self._files.check()  # else it would vouch for a file that is elsewhere
+            self._files.check()  # a file moved elsewhere must not be vouched for
             self._file.advance(mark)
         except (OSError, Unavailable) as error:
             self._warn(error)
@@ -112,6 +117,7 @@ class HighWaterKeeper:
         self._warned = True
 
     def close(self, log: Writing) -> None:
+        """Writes what is due and stops the timer."""
         if self._timer is not None:
             self._timer.cancel()
         if self._noted:
@@ -123,7 +129,7 @@ class HighWaterKeeper:
         timer.daemon = True
         try:
             timer.start()
-        except RuntimeError:  # no more threads, or the interpreter ends
+        except RuntimeError:  # no more threads, or the interpreter is shutting down
             return
         self._timer = timer
 
@@ -135,12 +141,12 @@ class HighWaterKeeper:
 
 
 def _is_level(log: Writing, mark: HighWater) -> bool:
-    """Whether heads were brought up by somebody else meanwhile."""
+    """Whether another process has brought the heads up meanwhile."""
     found = log.checkpoint(HEADS)
     return found is not None and found.position > mark.since
 
 
 def _follow(mark: HighWater, rows: Sequence[Row]) -> bool:
-    """Whether rows are those next to what was marked, none left out."""
+    """Whether the rows directly follow the mark, without a gap."""
     first, last = rows[0].position, rows[-1].position
     return first == mark.position + 1 and last - first + 1 == len(rows)

@@ -1,4 +1,4 @@
-"""Rows checked as they are read: each goes on from the digest of the row before it."""
+"""Checks rows as they are read: each continues from the digest of the row before it."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from turnlog.storage.reader import Reader
 from turnlog.storage.rows import Body, Row, Stream, check_types
 
 KEPT_BATCHES = 10_000
-"""Batches of rows, and single rows, that are remembered as checked."""
+"""The number of batches, and of single rows, that are remembered as checked."""
 
 
 _CHANGED = "does not follow from the row before it: one of the two was changed"
 
 
 class Link(NamedTuple):
-    """Where the rows of a stream have come; digest: of that row, None where nobody knows it."""
+    """A place in a stream. digest: of the row at that version, None if unknown."""
 
     version: int
     digest: bytes | None
 
 
 class CheckedRows:
-    """Remembers what was checked: rows that are read again are known by a hash of all they hold."""
+    """Remembers checked rows, which are recognized by a hash of all their columns."""
 
     def __init__(self) -> None:
         self._ends: dict[tuple[bytes, Link], tuple[int, Link]] = {}
         self._digests: dict[tuple[bytes, int], tuple[int, bytes]] = {}
 
     def end(self, owner: bytes, begin: Link, rows: Sequence[Body]) -> Link | None:
-        """Where the rows come to; None where these, or others in their place, were not checked."""
+        """Where these rows end; None if they, or changed ones in their place, were not checked."""
         if (known := self._ends.get((owner, begin))) and known[0] == hash(tuple(rows)):
             return known[1]
         return None
 
     def digest(self, owner: bytes, row: Row) -> bytes:
-        """That of a row, of which the last that was made is kept."""
+        """The digest of a row. The last one computed for its place is kept."""
         place, held = (owner, row.version), hash(row)
         if (known := self._digests.get(place)) and known[0] == held:
             return known[1]
@@ -49,33 +49,35 @@ class CheckedRows:
         return made
 
     def keep(self, owner: bytes, begin: Link, rows: Sequence[Body], end: Link) -> None:
+        """Remembers rows as checked."""
         if len(self._ends) >= KEPT_BATCHES:
             self._ends.clear()
         self._ends[owner, begin] = hash(tuple(rows)), end
 
 
 def check_stream(conversation: str, stream: Stream, genesis: bytes) -> None:
-    """Raise Corrupt unless it is this conversation's, of this log."""
+    """Raises Corrupt unless the stream belongs to this conversation and log."""
     name = stream.name or b""
     if decode_name(name) != conversation or stream.owner != owner(genesis, stream.life, name):
-        raise Corrupt(f"conversation {conversation!r}: its stream is not the one it was begun with")
+        raise Corrupt(f"conversation {conversation!r}: its stream is not the original one")
 
 
 def beginning(reader: Reader, conversation: str, life: int, genesis: bytes) -> Link:
-    """What a life's first row goes on from: the last of the life before, in the first the genesis.
+    """The link from which a life's first row continues: the last row of the life before, or the
+    genesis.
 
-    Raises Corrupt where the life before has no rows.
+    Raises Corrupt if the life before has no rows.
     """
     if life == 1:
         return Link(0, genesis)
     before = _newest(reader, conversation, life - 1)
     if before is None:
-        raise Corrupt(f"conversation {conversation!r}: the rows of life {life - 1} are gone")
+        raise Corrupt(f"conversation {conversation!r}: the rows of life {life - 1} are missing")
     return Link(0, before.digest())
 
 
 def ending(reader: Reader, conversation: str, life: int) -> Link | None:
-    """Where the rows of a life end by the first row of the next; None where there is none."""
+    """The end of a life according to the first row of the next; None without one."""
     if (following := reader.stream(conversation, life + 1)) is None:
         return None
     rows, last = reader.rows(following.stream, 0, 1, 1), _newest(reader, conversation, life)
@@ -89,32 +91,33 @@ def _newest(reader: Reader, conversation: str, life: int) -> Row | None:
 
 
 class Unchecked:
-    """Takes any rows: of a conversation that is not there, or for whoever looks for faults."""
+    """Accepts any rows: for unknown conversations, and for searches for faults."""
 
     def __init__(self, begin: Link | None) -> None:
         self.at = begin or Link(0, None)
 
     def take(self, rows: Sequence[Body]) -> Iterable[Body]:
+        """See `Links.take`; nothing is checked."""
         self.at = Link(Body._make(rows[-1]).version, None)
         return rows
 
     def take_back(self, row: Row) -> None:
-        pass
+        """See `Links.take_back`; nothing is checked."""
 
     def follow_back(self, row: Row) -> None:
-        pass
+        """See `Links.follow_back`."""
 
     def finish(self) -> None:
-        pass
+        """See `Links.finish`; nothing is checked."""
 
     def finish_back(self) -> None:
-        pass
+        """See `Links.finish_back`; nothing is checked."""
 
 
 class Links:
-    """Checks the rows of one stream while they are read, from `begin` on or the newest first.
+    """Checks the rows of one stream while they are read, from `begin` on or newest first.
 
-    head: a row that must be among them, as somebody knows it.
+    head: a known row that must be among them.
     """
 
     def __init__(
@@ -133,9 +136,9 @@ class Links:
         self._following: Row | None = None
 
     def take(self, rows: Sequence[Body]) -> Iterable[Body]:
-        """The next rows, each as it is checked.
+        """The next rows, each checked when it is reached.
 
-        Raises Corrupt, naming the version, on coming to one that was changed.
+        Raises Corrupt, which names the version, at a row that was changed.
         """
         begin = self.at
         end = self._checked.end(self._owner, begin, rows)
@@ -180,20 +183,20 @@ class Links:
     def _compare(self, at: Link) -> None:
         head = self._head
         if head is not None and head.version == at.version and head.digest != at.digest:
-            raise self._corrupt(head.version, "is not the row that the conversation's head is of")
+            raise self._corrupt(head.version, "is not the row in the conversation's head")
 
     def finish(self) -> None:
-        """There are no more rows. Raises Corrupt where there must be."""
+        """Notes that no rows follow. Raises Corrupt if some must."""
         if self._head is not None and self.at.version < self._head.version:
-            why = f"is the head's, but the rows end at version {self.at.version}"
+            why = f"is in the head, but the rows end at version {self.at.version}"
             raise self._corrupt(self._head.version, why)
 
     def follow_back(self, row: Row) -> None:
-        """The row after the one that is taken first."""
+        """Sets the row after the first one to be taken."""
         self._following = row
 
     def take_back(self, row: Row) -> None:
-        """The row before the one taken last; the newest of all is the first."""
+        """Takes the row before the last one taken; the newest comes first."""
         following = self._following
         here = Link(row.version, self._checked.digest(self._owner, row))
         if following is None:
@@ -205,7 +208,7 @@ class Links:
         self._following = row
 
     def finish_back(self) -> None:
-        """There are no rows before. Raises Corrupt where there must be."""
+        """Notes that no rows precede. Raises Corrupt if some must."""
         if self._following is None:
             self.finish()
         elif self._begin.digest not in (None, self._following.previous):

@@ -1,4 +1,4 @@
-"""How ids, keys and attachments are found again without being said."""
+"""Lookups: HMACs by which ids, keys and attachments are found without being stored."""
 
 from __future__ import annotations
 
@@ -15,37 +15,39 @@ COMMITMENT_BYTES = 16
 
 @lru_cache(4096)
 def lookup_of(secret: bytes, conversation: str) -> bytes:
-    """How an id is found again without being said."""
+    """The lookup of a conversation's id."""
     return hmac.digest(secret, encode(conversation), "sha256")[:ID_BYTES]
 
 
 def commitment_of(secret: bytes, id: str) -> str:
-    """What stands for an id, a conversation's or a person's, where nobody shall read it."""
+    """The HMAC that replaces the id of a conversation or person where no one may read it."""
     return hmac.digest(secret, encode(f"\x1fperson {id}"), "sha256")[:COMMITMENT_BYTES].hex()
 
 
 @lru_cache(1024)
 def key_lookup(secret: bytes, conversation: str, key: str, life: int = 1) -> bytes:
-    """The same of a key of a life; those of one conversation are neighbours in an index."""
+    """The lookup of an idempotency key of a life. Those of a conversation are adjacent in
+    an index.
+    """
     said = hmac.digest(secret, encode((conversation, life, key)), "sha256")
     return lookup_of(secret, conversation) + said[:KEY_BYTES]
 
 
 @lru_cache(1024)
 def message_lookup(secret: bytes, conversation: str, id: str, life: int = 1) -> bytes:
-    """The same of the id of a user's message, which no key is mistaken for."""
+    """The lookup of a user message's id, distinct from those of keys."""
     said = hmac.digest(secret, encode((conversation, life, "message", id)), "sha256")
     return lookup_of(secret, conversation) + said[:KEY_BYTES]
 
 
 def repeat_lookup(secret: bytes, conversation: str, key: RepeatKey) -> bytes:
-    """The same of whatever a commit is known again by."""
+    """The lookup of a repeat key: of an idempotency key or a message id."""
     lookup = message_lookup if key.is_message else key_lookup
     return lookup(secret, conversation, key.text, key.life)
 
 
 def repeat_lookups(secret: bytes, commit: Commit) -> list[bytes]:
-    """How a commit is known again."""
+    """The lookups by which a repetition of the commit is recognized."""
     conversation, life = commit.conversation, commit.life
     lookups = [message_lookup(secret, conversation, id, life) for id in message_ids(commit.events)]
     if commit.key is not None:
@@ -54,31 +56,33 @@ def repeat_lookups(secret: bytes, commit: Commit) -> list[bytes]:
 
 
 def forks_lookup(secret: bytes, origin: int) -> bytes:
-    """What the lookups of a stream's forks begin with, in the table of keys."""
+    """The prefix of the lookups of a stream's forks in the table of keys."""
     return lookup_of(secret, _forks_of(origin))
 
 
 def fork_lookup(secret: bytes, origin: int, fork: int) -> bytes:
-    """How a fork is found by the stream that it is a fork of; both are numbers of streams."""
+    """The lookup of a fork under its origin, by the numbers of both streams."""
     return key_lookup(secret, _forks_of(origin), str(fork))
 
 
 def _forks_of(origin: int) -> str:
-    """No id that is given can be this."""
+    """A name that no conversation's id can equal."""
     return f"\x1fforks {origin:012x}"
 
 
 def after_keys(prefix: bytes) -> bytes:
-    """What comes after all lookups that begin so."""
+    """The end of the range of lookups with a prefix."""
     return prefix + b"\xff" * (ID_BYTES + KEY_BYTES)
 
 
 @lru_cache(1024)
 def stream_secret(secret: bytes, owner: bytes) -> bytes:
-    """What attachments of a stream are named with; nobody finds its conversation's id by it."""
+    """The secret from which a stream's attachments are named; it does not reveal the conversation's
+    id.
+    """
     return hmac.digest(secret, encode((owner, "attachments")), "sha256")
 
 
 def attachment_name(stream_secret: bytes, sha256: bytes) -> bytes:
-    """The name of what has this digest, which nobody guesses who does not know the secret."""
+    """The name of content with a digest. It cannot be guessed without the secret."""
     return hmac.digest(stream_secret, sha256, "sha256")

@@ -12,6 +12,8 @@ from turnlog.storage.recorder import Recorder
 
 
 class MemoryRecorder(Recorder):
+    """A log in memory, which ends with the process or `close`."""
+
     url = "memory:"
     poll = 60.0
 
@@ -28,6 +30,7 @@ class MemoryRecorder(Recorder):
 
     @contextmanager
     def transaction(self) -> Iterator[MemoryTransaction]:
+        """See `Recorder.transaction`."""
         self.check_writable()
         self._check_open()
         with self._lock:
@@ -41,6 +44,7 @@ class MemoryRecorder(Recorder):
 
     @contextmanager
     def scan(self) -> Iterator[MemoryTransaction]:
+        """See `Recorder.scan`."""
         self.check_process()
         self._check_open()
         with self._lock:
@@ -48,15 +52,17 @@ class MemoryRecorder(Recorder):
 
     @property
     def reader(self) -> MemoryTransaction:
+        """See `Recorder.reader`."""
         self.check_process()
         self._check_open()
         return self._tables
 
     def after_fork(self) -> None:
+        """See `Recorder.after_fork`."""
         super().after_fork()
         self._lock = self._tables._lock = threading.RLock()
 
     def close(self) -> None:
-        """What was recorded ends with it."""
+        """Closes the log. Everything recorded in it is lost."""
         if not self.inherited:
             self._closed = True

@@ -1,9 +1,9 @@
 """PostgreSQL: one log that many servers share.
 
-All writing is done under one advisory lock, so positions have no gaps and become visible in
-order, and a plain tail misses nothing (ADR 3). Texts are stored as bytea: PostgreSQL's own text
-cannot hold NUL, and bytes sort alike everywhere. The conversation stands in every key but those
-of the marks, so that the tables can be distributed by it.
+All writes happen under one advisory lock, so that positions have no gaps and become visible in
+order, and a plain tail misses nothing (ADR 3). Texts are stored as bytea: PostgreSQL's text cannot
+contain NUL, and bytes sort alike everywhere. The conversation is part of every key but those of the
+marks, so that the tables can be distributed by it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LOCK: LiteralString = f"SELECT {LOCK}"
 
 _EVERY_TABLE: LiteralString = ", ".join(re.findall("CREATE TABLE (turnlog_[a-z0-9_]+)", TABLES))
 VACUUM_SECONDS = 24 * 3600.0
-"""Within which it ends, however large the tables are."""
+"""The time limit of a vacuum in seconds, whatever the size of the tables."""
 
 VACUUM: LiteralString = f"VACUUM {_EVERY_TABLE}"
 VACUUM_FULL: LiteralString = f"VACUUM FULL {_EVERY_TABLE}"
@@ -48,10 +48,10 @@ _TABLES: LiteralString = (
 
 
 class PostgresRecorder(Recorder):
-    """timeout: seconds within which there is an answer, be it that there is none.
+    """A log in PostgreSQL.
 
-    pooled: whether PgBouncer stands between, which shares connections among its clients.
-    create: whether to make the tables where there are none.
+    timeout: seconds after which a request fails. pooled: whether PgBouncer is between, which shares
+    connections among its clients. create: whether to make missing tables.
     """
 
     gives_positions = True
@@ -88,13 +88,15 @@ class PostgresRecorder(Recorder):
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection of the reader's own for as long as it reads."""
+        """A connection that is the caller's while it reads."""
         self.check_process()
         with translated(), self._connections.reading() as connection:
             yield connection
 
     def _prepare(self, connection: Connection, *, create: bool) -> None:
-        """Make the tables, or bring those of an older turnlog up to date; no row is rewritten."""
+        """Makes the tables, or brings those of an older turnlog up to date without
+        rewriting a row.
+        """
         with connection.transaction():
             self._connections.limit(connection)
             connection.execute(_LOCK)
@@ -115,7 +117,7 @@ class PostgresRecorder(Recorder):
             self.genesis = genesis_of(self.url, read_genesis(connection))
 
     def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> int:
-        """One statement, so that the lock is held for no trip of ours."""
+        """See `Recorder.append`; one statement, so that the lock is not held for a round trip."""
         self.check_writable()
         parameters = appended(rows, streams, keys, self.genesis.secret)
         if self._connections.pooled:
@@ -130,7 +132,9 @@ class PostgresRecorder(Recorder):
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
-        """Statements travel together: only a read, and the end, wait for the server."""
+        """See `Recorder.transaction`; statements are pipelined, and only reads and the end wait for
+        the server.
+        """
         self.check_writable()
         with self._lock, translated(), self._connections.lent() as connection:
             try:
@@ -141,7 +145,7 @@ class PostgresRecorder(Recorder):
                         connection.ask("NOTIFY turnlog")
                     done = None if self._connections.pooled else connection.ask("COMMIT")
                 done = done or connection.ask("COMMIT")  # see Connection.sent_together
-                if done.statusmessage != "COMMIT":  # a transaction that failed before
+                if done.statusmessage != "COMMIT":  # the transaction failed before
                     raise Unavailable(f"nothing was stored: {done.statusmessage}")
             except BaseException:
                 with suppress(psycopg.Error):
@@ -154,12 +158,14 @@ class PostgresRecorder(Recorder):
         self._connections.limit(connection)
         connection.ask(_LOCK)
         last = connection.ask(LAST_POSITION)
-        connection.pgconn.send_flush_request()  # it is answered while others decide
+        connection.pgconn.send_flush_request()  # the answer arrives while the caller decides
         connection.pgconn.flush()
         return PostgresTransaction(connection, last, self.genesis.secret)
 
     def vacuum(self, *, full: bool = False, wait: bool = True) -> bool:
-        """full: writes the tables anew, which locks out all others; else dead rows alone go."""
+        """See `Recorder.vacuum`. full: rewrites the tables, which locks out everyone; otherwise
+        only dead rows are removed.
+        """
         self.check_writable()
         with translated(), self._connections.own() as connection:
             connection.limit = VACUUM_SECONDS
@@ -169,12 +175,13 @@ class PostgresRecorder(Recorder):
 
     @contextmanager
     def scan(self) -> Iterator[PostgresScan]:
+        """See `Recorder.scan`."""
         self.check_process()
         yield PostgresScan(self.reading, self.genesis.secret, self._at_once)
 
     @contextmanager
     def _at_once(self) -> Iterator[Connection]:
-        """A connection that reads everything as it is at one moment."""
+        """A connection that reads everything as of one moment."""
         with translated(), self._connections.lent() as connection:
             connection.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             self._connections.limit(connection)
@@ -186,9 +193,11 @@ class PostgresRecorder(Recorder):
 
     @property
     def reader(self) -> PostgresReader:
+        """See `Recorder.reader`."""
         return PostgresReader(self.reading, self.genesis.secret)
 
     def wait_above(self, after: int, timeout: float) -> bool:
+        """See `Recorder.wait_above`; listens for notifications."""
         self.check_process()
         with self._starting:
             if self._listener is None and not self._connections.pooled:
@@ -196,10 +205,12 @@ class PostgresRecorder(Recorder):
         return super().wait_above(after, timeout)
 
     def after_fork(self) -> None:
+        """See `Recorder.after_fork`; the parent's connections stay open."""
         super().after_fork()
         forks.never_freed(self._connections)
 
     def close(self) -> None:
+        """See `Recorder.close`."""
         if self.inherited:
             return
         with self._starting:
@@ -210,7 +221,7 @@ class PostgresRecorder(Recorder):
 
 
 class _Listener:
-    """Sends the recorder's signal when any process commits; connects again when cut off."""
+    """Sends the recorder's signal when any process commits. Reconnects after a lost connection."""
 
     def __init__(self, connections: Connections, signal: Signal) -> None:
         self._connections = connections

@@ -1,4 +1,4 @@
-"""A commit in one statement: a function of the database, which takes the lock as a writer does."""
+"""A commit as one statement: a function of the database, which takes the writers' lock."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ BEGIN
 END
 $$;
 """
-"""Refuses rows of streams that do not stand where the caller believes: their versions are there,
-or, where the server has lost its newest rows, what they follow from is not.
+"""The function refuses rows if their streams differ from what the caller knows: if their versions
+exist, or if the row that they follow is missing because the server lost its newest rows.
 
-Arrays are unnested where they are selected, and not in FROM, where each would be stored first.
+Arrays are unnested in the select list, because in FROM each would be stored first.
 """
 
 APPEND: LiteralString = (
@@ -64,7 +64,7 @@ PREPARE: LiteralString = (
 def appended(
     rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key], secret: bytes
 ) -> list[Integers | Texts]:
-    """What the function takes: rows without positions, keys with the number of their row."""
+    """The function's arguments: rows without positions, and keys with the number of their row."""
     before = rows[0].position - 1
     return [
         Integers(stream.stream for stream in streams),

@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL, what its URL says, and its errors as ours."""
+"""One connection to PostgreSQL: what its URL says, and its errors as turnlog's own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ POOLER_REFUSES = "unsupported startup parameter"
 
 
 class Connection(psycopg.Connection[Any]):
-    """Knows until when the server must have answered what it was asked last."""
+    """A connection that knows by when the server must have answered."""
 
     limit = NEVER
     due = NEVER
@@ -35,11 +35,12 @@ class Connection(psycopg.Connection[Any]):
     prepared = False
 
     def ask(self, statement: LiteralString, parameters: Sequence[Any] | None = None) -> Any:
+        """Executes a statement, and restarts the time limit."""
         self.expect()
         return self.cursor(binary=True).execute(statement, parameters)
 
     def ask_prepared(self, name: str, columns: Sequence[Integers | Texts]) -> bytes | None:
-        """What a statement answers that was prepared under a name: one value, in binary.
+        """The value that a prepared statement returns, in binary.
 
         A cursor would take as long as the server.
         """
@@ -54,23 +55,24 @@ class Connection(psycopg.Connection[Any]):
         return value
 
     def expect(self) -> None:
-        """Count the seconds of `limit` anew."""
+        """Restarts the time limit."""
         self.due = time.monotonic() + self.limit
 
     def hang_up(self) -> None:
-        """End the waiting of another thread: it reads that the connection has ended."""
+        """Ends another thread's wait, which then sees a closed connection."""
         self.hung_up = True
         with suppress(OSError), socket.socket(fileno=os.dup(self.fileno())) as shared:
             shared.shutdown(socket.SHUT_RDWR)
 
     @contextmanager
     def sent_together(self) -> Iterator[None]:
-        """Statements travel together; without BEGIN, they are one transaction.
+        """Pipelines statements; without BEGIN, they form one transaction.
 
-        On leaving, psycopg sends a Flush after the Sync. PgBouncer takes it for a question, and
-        keeps the server for us until the next answer: behind it, the transaction must end later.
+        On leaving, psycopg sends a Flush after the Sync. PgBouncer takes it for a request, and
+        keeps the server connection until the next answer. The transaction must therefore end after
+        the pipeline.
 
-        What follows from an error is answered here: psycopg would print it on leaving.
+        Follow-up errors are answered here, because psycopg would print them on leaving.
         """
         with self.pipeline() as pipeline:
             try:
@@ -82,7 +84,7 @@ class Connection(psycopg.Connection[Any]):
 
     @contextmanager
     def limited(self, timeout: float) -> Iterator[None]:
-        """A transaction for which the server keeps the timeouts; it costs two trips."""
+        """A transaction with the server's own time limits, at the cost of two round trips."""
         self.expect()
         self.execute(f"BEGIN; {_local_limits(timeout)}".encode())
         try:
@@ -94,7 +96,7 @@ class Connection(psycopg.Connection[Any]):
         self.ask("COMMIT")
 
     def limit_transaction(self, timeout: float) -> None:
-        """Have the server keep the timeouts until the transaction ends."""
+        """Makes the server apply the time limits until the transaction ends."""
         self.ask(
             "SELECT set_config(name, %b, true) FROM unnest(%b::text[]) AS name",
             (_milliseconds(timeout), list(LIMITS)),
@@ -102,16 +104,16 @@ class Connection(psycopg.Connection[Any]):
 
 
 def conninfo(url: str, timeout: float, *, pooled: bool = False) -> str:
-    """The URL with the timeouts that the server itself keeps; a pooler refuses to pass them on.
+    """The URL with time limits that the server applies itself; a pooler refuses to pass them on.
 
-    Raises StorageError for what libpq does not understand.
+    Raises StorageError if libpq does not understand the URL.
     """
     try:
         options = conninfo_to_dict(url).get("options") or ""
     except psycopg.ProgrammingError as error:
         why = _line(error)
-        if "@" in why:  # what it quotes is the end of a password
-            why = "it is not a URL as libpq reads it: in a password, : / ? # [ ] @ are %-encoded"
+        if "@" in why:  # the quoted text is the end of a password
+            why = "libpq cannot read this URL; in a password, %-encode : / ? # [ ] @"
         raise StorageError(f"{without_password(url)!r}: {why}") from error
     wait = max(2, round(timeout))
     if pooled:
@@ -132,7 +134,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 def is_alive(connection: Connection | psycopg.AsyncConnection[Any]) -> bool:
-    """Whether the server has not hung up: it says nothing unasked but goodbye."""
+    """Whether the server has not hung up: unasked, it only says goodbye."""
     if connection.closed:
         return False
     poll = select.poll()
@@ -142,7 +144,7 @@ def is_alive(connection: Connection | psycopg.AsyncConnection[Any]) -> bool:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """eventsourcing's or our own error for one of psycopg's."""
+    """Translates psycopg's errors into eventsourcing's or turnlog's own."""
     try:
         yield
     except psycopg.errors.UniqueViolation as error:
@@ -169,7 +171,7 @@ _LENGTH = struct.Struct("!i").pack
 
 
 class _IntegersDumper(Dumper):
-    """psycopg's own dumper of lists takes ten times as long."""
+    """Dumps a column. psycopg's own dumper of lists takes ten times as long."""
 
     format = Format.BINARY
     oid = psycopg.adapters.types["int8"].array_oid
@@ -190,7 +192,7 @@ _INT8, _BYTEA = (psycopg.adapters.types[name].oid for name in ("int8", "bytea"))
 
 
 def encoded(column: Integers | Texts) -> bytes:
-    """As the server takes it in binary."""
+    """A parameter in the server's binary format."""
     if isinstance(column, Integers):
         sized = [part for number in column for part in (8, number)]
         head = _ARRAY.pack(1, 0, _INT8, len(column), 1)
@@ -206,6 +208,6 @@ psycopg.adapters.register_dumper(Texts, _TextsDumper)
 
 
 def columns(rows: Sequence[Sequence[Any]]) -> list[Integers | Texts]:
-    """Rows turned into columns; the first row's values tell which are numbers."""
+    """Rows as columns; the first row's values decide which are numbers."""
     kinds = [Integers if type(value) is int else Texts for value in rows[0]]
     return [kind(column) for kind, column in zip(kinds, zip(*rows, strict=True), strict=True)]

@@ -1,4 +1,4 @@
-"""The connections of one log: lent for an answer each, and hung up when none comes."""
+"""The connections of one log: lent for one answer each, and closed if none comes."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from turnlog.storage.postgres_connection import (
 )
 
 MAX_CONNECTIONS = 20
-"""Of one process to one log; whoever needs more of them at once waits."""
+"""The limit of connections per process and log; further requests wait."""
 
 GRACE_SECONDS = 1.0
-"""Between the server's own timeout and ours: a server that is well says itself what took long."""
+"""The seconds by which turnlog's limit exceeds the server's: a healthy server reports first."""
 
 
 class Connections:
-    """Made when first needed.
+    """A log's connections, opened on first use.
 
-    pooled: whether a pooler lends the same connections to others between two transactions.
-    Nothing is then prepared on them, nothing set for longer than a transaction.
+    pooled: whether a pooler gives them to other clients between transactions. Nothing is then
+    prepared on them or set beyond a transaction.
     """
 
     def __init__(self, url: str, timeout: float, *, pooled: bool) -> None:
@@ -57,14 +57,16 @@ class Connections:
 
     @contextmanager
     def own(self) -> Iterator[Connection]:
-        """One that nobody else gets: refused at once, with the reason, by a server that is down."""
+        """A new connection for the caller alone. Fails immediately, with the reason, if the server
+        is down.
+        """
         made = Connection.connect(self._conninfo, **self._settings)
         with made as connection, self._watched(connection):
             yield connection
 
     @contextmanager
     def lent(self) -> Iterator[Connection]:
-        """What is left unfinished on it is rolled back."""
+        """A pooled connection. An unfinished transaction on it is rolled back."""
         connection = self._taken()
         try:
             with self._watched(connection):
@@ -76,9 +78,10 @@ class Connections:
 
     @contextmanager
     def writing(self, prepare: LiteralString) -> Iterator[Connection]:
-        """The writer's, which stays lent to it: each time costs as much as a short statement.
+        """The writer's connection, which stays reserved: taking one costs as much as a short
+        statement.
 
-        prepare: is executed once on each.
+        prepare: executed once on each connection.
         """
         with self._writing:
             if self._writers is None or not is_alive(self._writers):
@@ -102,7 +105,7 @@ class Connections:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One for a statement outside a transaction."""
+        """A connection for one statement outside a transaction."""
         with self.lent() as connection:
             if self.pooled:
                 with connection.limited(self._timeout):
@@ -111,12 +114,12 @@ class Connections:
                 yield connection
 
     def limit(self, connection: Connection) -> None:
-        """Where the connection has no timeouts of its own, give them to its transaction."""
+        """Gives time limits to the transaction if the connection has none."""
         if self.pooled:
             connection.limit_transaction(self._timeout)
 
     def _taken(self) -> Connection:
-        """One that its server has not closed since it was used before."""
+        """A connection that its server has not closed since its last use."""
         if self._pool.closed:
             raise Unavailable("the log was closed")
         until = time.monotonic() + self._timeout
@@ -136,6 +139,7 @@ class Connections:
             raise Unavailable(f"the database did not answer within {self._timeout:g} s") from error
 
     def close(self) -> None:
+        """Closes all connections."""
         with self._writing:
             self._take_back()
         self._pool.close()
@@ -143,9 +147,9 @@ class Connections:
 
 
 class Watchdog:
-    """Hangs up on servers that keep us waiting: one that froze does not say so.
+    """Closes connections to servers that do not answer; a frozen server cannot report it.
 
-    limit: seconds, counted anew by everything that is asked.
+    limit: seconds, restarted by each request.
     """
 
     def __init__(self, limit: float) -> None:
@@ -158,6 +162,7 @@ class Watchdog:
 
     @contextmanager
     def watching(self, connection: Connection) -> Iterator[None]:
+        """Watches a connection within the block."""
         connection.limit = self._limit
         connection.expect()
         with self._lock:
@@ -169,11 +174,12 @@ class Watchdog:
                 self._watched.discard(connection)
 
     def stop(self) -> None:
+        """Stops the watchdog's thread."""
         self._stopping.set()
         self._thread.join()
 
     def _run(self) -> None:
-        """What begins while it sleeps is not due before it wakes."""
+        """Sleeps until the next limit. A request that begins meanwhile is not due earlier."""
         pause = self._limit
         while not self._stopping.wait(pause):
             with self._lock:

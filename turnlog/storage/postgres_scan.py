@@ -1,4 +1,4 @@
-"""The tables of a log in PostgreSQL as they are read whole: by pages, and without a snapshot."""
+"""Scans of the tables in PostgreSQL: read in pages, without one long snapshot."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from turnlog.storage.rows import (
 )
 
 PAGE_ROWS = 500
-"""Rows of a table that are read in one statement."""
+"""The number of rows that one statement reads."""
 
 
 class _Table(NamedTuple):
-    """A table that is read in order of its key. key_columns: which columns these are."""
+    """A table read in order of its key. key_columns: the places of the key's columns."""
 
     columns: LiteralString
     source: LiteralString
@@ -86,27 +86,30 @@ def _sealed(found: Any) -> Row:
 
 
 class PostgresScan(PostgresReader):
-    """Reads a page at a time, each in a transaction of its own: no snapshot is held meanwhile."""
+    """Reads one page at a time, each in its own transaction, so that no snapshot is held."""
 
     _taken = staticmethod(as_found)
 
     def __init__(self, lent: Lent, secret: bytes, moment: Lent) -> None:
-        """moment: lends a connection on which all is read as it is when the first read begins."""
+        """moment: lends a connection that reads everything as of its first read."""
         super().__init__(lent, secret)
         self._moment = moment
         self._last: int | None = None
 
     def last_position(self) -> int:
+        """See `Scan.last_position`."""
         if self._last is None:
             self._last = super().last_position()
         return self._last
 
     @contextmanager
     def at_once(self) -> Iterator[PostgresScan]:
+        """See `Scan.at_once`."""
         with self._moment() as connection:
             yield PostgresScan(lambda: nullcontext(connection), self.secret, self._moment)
 
     def every(self, kind: type[Stored]) -> Iterator[Stored]:
+        """See `Scan.every`."""
         if kind is Row:
             rows: Iterator[Any] = self.rows_between(-(2**63), 2**63 - 1)
             return rows
@@ -114,6 +117,7 @@ class PostgresScan(PostgresReader):
         return map(made, self._pages(table))
 
     def rows_between(self, first: int, last: int) -> Iterator[Row]:
+        """See `Scan.rows_between`."""
         where: LiteralString = "position <> 0 AND position <= %b AND stream BETWEEN %b AND %b"
         limits = (self.last_position(), first, last)
         return map(_sealed, self._pages(_EVERY_ROW, where, limits))
@@ -133,7 +137,7 @@ class PostgresScan(PostgresReader):
             yield from page
 
     def complaints(self) -> Iterator[str]:
-        """PostgreSQL checks its own pages and keys."""
+        """See `Scan.complaints`; PostgreSQL checks its own pages and keys."""
         statement: LiteralString = (
             "SELECT stream FROM turnlog_streams WHERE name IS NULL AND lookup IS NOT NULL"
         )

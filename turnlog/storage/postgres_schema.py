@@ -1,4 +1,4 @@
-"""The tables of a log in PostgreSQL, as they are made."""
+"""The schema of a log in PostgreSQL."""
 
 from __future__ import annotations
 

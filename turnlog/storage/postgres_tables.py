@@ -42,18 +42,18 @@ _OF: LiteralString = (
 _OF_LIFE: LiteralString = (
     "stream = (SELECT stream FROM turnlog_streams WHERE lookup = %b AND life = %b)"
 )
-"""Of the newest life of a conversation, or of a given one."""
+"""The streams of the newest life of a conversation, and of a given life."""
 
 Lent = Callable[[], AbstractContextManager[Connection]]
 
 
 def stored_text(text: str | bytes) -> bytes:
-    """A text as it is stored; one that somebody made no UTF-8 was read as its bytes."""
+    """A text as stored. A text that is not UTF-8 was read as bytes."""
     return text if isinstance(text, bytes) else text.encode()
 
 
 class PostgresReader:
-    """Reads, each time on a connection that is lent to it."""
+    """Reads the tables, each time on a lent connection."""
 
     def __init__(self, lent: Lent, secret: bytes) -> None:
         self._lent = lent
@@ -79,15 +79,18 @@ class PostgresReader:
         return found[0] if found else None
 
     def last_position(self) -> int:
+        """See `Reader.last_position`."""
         position: int = self._one(LAST_POSITION)[0]
         return position
 
     def head(self, conversation: str) -> Head | None:
+        """See `Reader.head`."""
         statement: LiteralString = f"SELECT {HEAD} FROM turnlog_heads WHERE conversation = %b"
         found = self._one(statement, (stored_text(conversation),))
         return self._taken(head_of(found)) if found else None
 
     def heads(self, after: str = "", limit: int = 1000) -> Sequence[Head]:
+        """See `Reader.heads`."""
         statement: LiteralString = (
             f"SELECT {HEAD} FROM turnlog_heads WHERE conversation > %b ORDER BY 1 LIMIT %b"
         )
@@ -100,12 +103,14 @@ class PostgresReader:
         return (_OF, [lookup]) if life is None else (_OF_LIFE, [lookup, life])
 
     def stream(self, conversation: str, life: int | None = None) -> Stream | None:
+        """See `Reader.stream`."""
         where, of = self._of(conversation, life)
         statement: LiteralString = f"SELECT {STREAM} FROM turnlog_streams WHERE {where}"
         found = self._one(statement, of)
         return self._taken(Stream._make(found)) if found else None
 
     def stream_of(self, number: int) -> Stream | None:
+        """See `Reader.stream_of`."""
         statement: LiteralString = f"SELECT {STREAM} FROM turnlog_streams WHERE stream = %b"
         found = self._one(statement, (number,))
         return self._taken(Stream._make(found)) if found else None
@@ -113,6 +118,7 @@ class PostgresReader:
     def rows(
         self, stream: int, after: int = 0, upto: int | None = None, limit: int | None = None
     ) -> Sequence[Row]:
+        """See `Reader.rows`."""
         statement: LiteralString = (
             f"{_ROWS} WHERE stream = %b AND version > %b"
             " AND version <= %b ORDER BY version LIMIT %b::bigint"
@@ -121,6 +127,7 @@ class PostgresReader:
         return self._found(row_of, statement, [stream, after, last, limit])
 
     def bodies(self, stream: int, after: int = 0, limit: int | None = None) -> Sequence[Body]:
+        """See `Reader.bodies`."""
         statement: LiteralString = (
             f"SELECT {_BODY} FROM turnlog_rows_t1"
             f" WHERE stream = %b AND version > %b ORDER BY version LIMIT %b::bigint"
@@ -128,12 +135,14 @@ class PostgresReader:
         return self._found(_body, statement, [stream, after, limit])
 
     def rows_newest_first(self, stream: int, before: int, limit: int) -> Sequence[Row]:
+        """See `Reader.rows_newest_first`."""
         statement: LiteralString = (
             f"{_ROWS} WHERE stream = %b AND version < %b ORDER BY version DESC LIMIT %b"
         )
         return self._found(row_of, statement, [stream, before, limit])
 
     def keyed_rows(self, lookups: Sequence[bytes]) -> Sequence[Row]:
+        """See `Reader.keyed_rows`."""
         statement: LiteralString = (
             f"{_ROWS} WHERE position IN"
             " (SELECT position FROM turnlog_keys WHERE lookup = ANY (%b::bytea[]))"
@@ -141,6 +150,7 @@ class PostgresReader:
         return self._found(row_of, statement, (list(lookups),))
 
     def keyed_rows_under(self, prefix: bytes) -> Sequence[Row]:
+        """See `Reader.keyed_rows_under`."""
         statement: LiteralString = (
             f"{_ROWS} WHERE position IN (SELECT position FROM turnlog_keys"
             " WHERE lookup >= %b AND lookup < %b) ORDER BY position"
@@ -148,12 +158,14 @@ class PostgresReader:
         return self._found(row_of, statement, (prefix, after_keys(prefix)))
 
     def heads_newest_first(self, before: int, limit: int) -> Sequence[Head]:
+        """See `Reader.heads_newest_first`."""
         statement: LiteralString = (
             f"SELECT {HEAD} FROM turnlog_heads WHERE position < %b ORDER BY position DESC LIMIT %b"
         )
         return self._found(head_of, statement, (before, limit))
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
+        """See `Reader.heads_of`."""
         statement: LiteralString = (
             f"SELECT {HEAD} FROM turnlog_heads WHERE conversation = ANY (%b::bytea[])"
         )
@@ -161,12 +173,14 @@ class PostgresReader:
         return self._found(head_of, statement, (encoded,))
 
     def tail(self, after: int, limit: int) -> Sequence[Row]:
+        """See `Reader.tail`."""
         statement: LiteralString = f"{_ROWS} WHERE position > %b ORDER BY position LIMIT %b"
         return self._found(row_of, statement, (after, limit))
 
     def snapshot(
         self, stream: int, *, event: int | None = None, turn: int | None = None
     ) -> Snapshot | None:
+        """See `Reader.snapshot`."""
         statement: LiteralString = (
             f"SELECT {SNAPSHOT} FROM turnlog_snapshots"
             f" WHERE stream = %b AND event <= %b AND turn <= %b ORDER BY version DESC LIMIT 1"
@@ -176,12 +190,14 @@ class PostgresReader:
         return self._taken(Snapshot._make(found)) if found else None
 
     def snapshots(self, stream: int) -> Sequence[Snapshot]:
+        """See `Reader.snapshots`."""
         statement: LiteralString = (
             f"SELECT {SNAPSHOT} FROM turnlog_snapshots WHERE stream = %b ORDER BY version"
         )
         return self._found(Snapshot._make, statement, (stream,))
 
     def chunks(self, name: bytes, first: int, count: int) -> Sequence[BlobChunk]:
+        """See `Reader.chunks`."""
         statement: LiteralString = (
             f"SELECT {CHUNK} FROM turnlog_blobs"
             " WHERE name = %b AND number >= %b ORDER BY number LIMIT %b"
@@ -189,6 +205,7 @@ class PostgresReader:
         return self._found(BlobChunk._make, statement, (name, first, count))
 
     def stored(self, name: bytes | None = None) -> tuple[int, int]:
+        """See `Reader.stored`."""
         named: LiteralString = "" if name is None else " AND name = %b"
         statement: LiteralString = (
             "SELECT count(*), coalesce(sum(octet_length(content)), 0)::bigint FROM turnlog_blobs"
@@ -198,9 +215,11 @@ class PostgresReader:
         return chunks, bytes
 
     def attachment_names(self) -> Sequence[bytes]:
+        """See `Reader.attachment_names`."""
         return [name for (name,) in self._all("SELECT DISTINCT name FROM turnlog_blobs")]
 
     def checkpoint(self, model: str) -> Checkpoint | None:
+        """See `Reader.checkpoint`."""
         statement: LiteralString = (
             "SELECT model, position, digest FROM turnlog_checkpoints WHERE model = %b"
         )
@@ -208,12 +227,14 @@ class PostgresReader:
         return self._taken(checkpoint_of(found)) if found else None
 
     def checkpoints(self) -> Sequence[Checkpoint]:
+        """See `Reader.checkpoints`."""
         statement: LiteralString = (
             "SELECT model, position, digest FROM turnlog_checkpoints ORDER BY 1"
         )
         return self._found(checkpoint_of, statement)
 
     def get(self, model: str, conversation: str, key: str) -> bytes | None:
+        """See `Reader.get`."""
         statement: LiteralString = (
             "SELECT value FROM turnlog_models WHERE model = %b AND conversation = %b AND key = %b"
         )
@@ -227,6 +248,7 @@ class PostgresReader:
         prefix: str = "",
         limit: int | None = None,
     ) -> Iterator[tuple[str, str, bytes]]:
+        """See `Reader.entries`."""
         statement: LiteralString = (
             "SELECT model, conversation, key, value FROM turnlog_models WHERE model = %b"
             " AND substring(key FOR length(%b)) = %b"
@@ -240,6 +262,7 @@ class PostgresReader:
         return (self._taken(entry_of(entry))[1:] for entry in found)
 
     def entries_of(self, model: str, conversations: Sequence[str]) -> Sequence[Entry]:
+        """See `Reader.entries_of`."""
         statement: LiteralString = (
             "SELECT model, conversation, key, value FROM turnlog_models"
             " WHERE model = %b AND conversation = ANY (%b::bytea[])"
@@ -249,6 +272,7 @@ class PostgresReader:
 
 
 def row_of(found: Any) -> Row:
+    """A row from its columns."""
     position, stream, version, topic, *rest = found
     return Row(position, stream, version, readable(topic), *rest)
 
@@ -259,20 +283,23 @@ def _body(found: Any) -> Body:
 
 
 def read_genesis(connection: Connection) -> Genesis | None:
-    """None where the log has not begun, or its beginning was changed."""
+    """The genesis; None if the log has not begun or its beginning was changed."""
     rows = connection.ask(f"SELECT {ROW} FROM turnlog_rows_t1 WHERE position = 0").fetchall()
     secrets = connection.ask("SELECT secret FROM turnlog_format").fetchall()
     return genesis_in([(*row[:3], readable(row[3]), *row[4:]) for row in rows], secrets)
 
 
 def head_of(found: Any) -> Head:
+    """A head from its columns."""
     return Head(readable(found[0]), *found[1:])
 
 
 def checkpoint_of(found: Any) -> Checkpoint:
+    """A checkpoint from its columns."""
     return Checkpoint(readable(found[0]), *found[1:])
 
 
 def entry_of(found: Any) -> Entry:
+    """An entry from its columns."""
     model, conversation, key, value = found
     return Entry(readable(model), readable(conversation), readable(key), value)

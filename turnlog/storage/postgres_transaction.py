@@ -27,7 +27,7 @@ class PostgresTransaction(PostgresReader):
     """Reads and writes on the writer's connection, while it holds the lock."""
 
     def __init__(self, connection: Connection, asked_last: Any, secret: bytes) -> None:
-        """asked_last: a cursor of LAST_POSITION, whose answer is not waited for yet."""
+        """asked_last: a cursor of LAST_POSITION whose answer has not been read yet."""
         self._connection = connection
         self.secret = secret
         self._asked_last = asked_last
@@ -39,17 +39,19 @@ class PostgresTransaction(PostgresReader):
         return found
 
     def _do(self, statement: LiteralString, rows: Sequence[Sequence[Any]]) -> None:
-        """One statement for all rows, whose columns it takes as arrays."""
+        """Executes one statement for all rows, with their columns as arrays."""
         if rows:
             self._connection.ask(statement, columns(rows))
 
     def last_position(self) -> int:
+        """See `Reader.last_position`."""
         last = self._last
         if last is None:
             last = self._last = self._asked_last.fetchone()[0]
         return last
 
     def put_genesis(self, genesis: Genesis) -> None:
+        """See `Transaction.put_genesis`."""
         self._connection.ask("UPDATE turnlog_format SET secret = %b", (genesis.secret,))
         self._connection.ask("DELETE FROM turnlog_rows_t1 WHERE position = 0")
         self._connection.ask(
@@ -61,9 +63,11 @@ class PostgresTransaction(PostgresReader):
     def append(
         self, rows: Sequence[Row], streams: Sequence[Stream] = (), keys: Sequence[Key] = ()
     ) -> None:
-        """The keys are kept at once: several processes write, and none knows the others' tail."""
+        """See `Transaction.append`. Keys are stored immediately: no process knows the
+        others' tail.
+        """
         if rows and rows[0].position <= self.last_position():
-            raise IntegrityError(f"position {rows[0].position} is there")
+            raise IntegrityError(f"position {rows[0].position} exists already")
         lookups = [stream.lookup(self.secret) for stream in streams]
         self._do(
             "INSERT INTO turnlog_streams SELECT * FROM unnest(%b::bigint[], %b::bigint[],"
@@ -82,6 +86,7 @@ class PostgresTransaction(PostgresReader):
             self.appended = True
 
     def put_keys(self, keys: Sequence[Key]) -> None:
+        """See `Transaction.put_keys`."""
         self._do(
             "INSERT INTO turnlog_keys SELECT * FROM unnest(%b::bytea[], %b::bigint[])"
             " ON CONFLICT DO NOTHING",
@@ -89,6 +94,7 @@ class PostgresTransaction(PostgresReader):
         )
 
     def put_heads(self, heads: Sequence[Head]) -> None:
+        """See `Transaction.put_heads`."""
         self._do(
             "INSERT INTO turnlog_heads SELECT * FROM unnest(%b::bytea[], %b::bigint[],"
             " %b::bytea[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bytea[], %b::bigint[],"
@@ -101,6 +107,7 @@ class PostgresTransaction(PostgresReader):
         )
 
     def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+        """See `Transaction.put_snapshots`."""
         self._do(
             "INSERT INTO turnlog_snapshots SELECT * FROM unnest(%b::bigint[], %b::bigint[],"
             " %b::bigint[], %b::bigint[], %b::bytea[], %b::bytea[], %b::bigint[])"
@@ -111,10 +118,12 @@ class PostgresTransaction(PostgresReader):
         )
 
     def drop_snapshots(self, stream: int) -> None:
+        """See `Transaction.drop_snapshots`."""
         statement: LiteralString = "DELETE FROM turnlog_snapshots WHERE stream = %b::bigint"
         self._connection.ask(statement, (stream,))
 
     def put_chunks(self, chunks: Sequence[BlobChunk]) -> None:
+        """See `Transaction.put_chunks`."""
         self._do(
             "INSERT INTO turnlog_blobs"
             " SELECT * FROM unnest(%b::bytea[], %b::bigint[], %b::bytea[]) ON CONFLICT DO NOTHING",
@@ -122,11 +131,13 @@ class PostgresTransaction(PostgresReader):
         )
 
     def drop_chunks(self, name: bytes, below: int) -> None:
+        """See `Transaction.drop_chunks`."""
         self._connection.ask(
             "DELETE FROM turnlog_blobs WHERE name = %b AND number < %b", (name, below)
         )
 
     def put_parts(self, parts: Sequence[tuple[int, bytes, bytes]]) -> None:
+        """See `Transaction.put_parts`."""
         self._do(
             "UPDATE turnlog_rows_t1 SET commitments = left_over.commitments,"
             " parts = left_over.parts FROM unnest(%b::bigint[], %b::bytea[], %b::bytea[])"
@@ -136,20 +147,24 @@ class PostgresTransaction(PostgresReader):
         )
 
     def drop_name(self, stream: int) -> None:
+        """See `Transaction.drop_name`."""
         statement: LiteralString = (
             "UPDATE turnlog_streams SET name = NULL, lookup = NULL WHERE stream = %b::bigint"
         )
         self._connection.ask(statement, (stream,))
 
     def drop_head(self, conversation: str) -> None:
+        """See `Transaction.drop_head`."""
         statement: LiteralString = "DELETE FROM turnlog_heads WHERE conversation = %b"
         self._connection.ask(statement, (conversation.encode(),))
 
     def drop_keys(self, prefix: bytes) -> None:
+        """See `Transaction.drop_keys`."""
         statement: LiteralString = "DELETE FROM turnlog_keys WHERE lookup >= %b AND lookup < %b"
         self._connection.ask(statement, (prefix, after_keys(prefix)))
 
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """See `Transaction.put_checkpoint`."""
         self._connection.ask(
             "INSERT INTO turnlog_checkpoints VALUES (%b, %b, %b) ON CONFLICT (model)"
             " DO UPDATE SET position = excluded.position, digest = excluded.digest",
@@ -157,6 +172,7 @@ class PostgresTransaction(PostgresReader):
         )
 
     def put(self, model: str, entries: Sequence[tuple[str, str, bytes | None]]) -> None:
+        """See `Transaction.put`."""
         name = model.encode()
         encoded = [(name, c.encode(), k.encode(), value) for c, k, value in entries]
         self._do(
@@ -174,6 +190,7 @@ class PostgresTransaction(PostgresReader):
         )
 
     def clear(self, model: str) -> None:
+        """See `Transaction.clear`."""
         if model == HEADS:
             self._connection.ask("DELETE FROM turnlog_heads")
             self._connection.ask("DELETE FROM turnlog_keys")

@@ -1,4 +1,4 @@
-"""A folder for what is needed for a while."""
+"""A temporary folder that only its process uses."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from weakref import finalize
 
 
 class PrivateFolder:
-    """Goes at the end of `with`, with its object, or with the process that made it.
+    """Disappears at the end of `with`, with its object, or with the process that made it.
 
-    A fork of that process leaves it: the parent still needs what is in it.
+    A fork of that process leaves it in place, because the parent still needs it.
     """
 
     def __init__(self) -> None:

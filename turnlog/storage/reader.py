@@ -1,4 +1,4 @@
-"""What can be read of a log, whatever the back end."""
+"""What can be read of a log, in every back end."""
 
 from __future__ import annotations
 
@@ -20,97 +20,106 @@ from turnlog.storage.rows import (
 
 
 class Reader(Protocol):
-    """What can be read, in or out of a transaction."""
+    """Reads a log, inside or outside a transaction."""
 
     @property
     def secret(self) -> bytes:
-        """What ids are looked up with."""
+        """The secret from which lookups of ids are made."""
         ...
 
     def last_position(self) -> int:
-        """0 for an empty log."""
+        """The newest position; 0 for an empty log."""
         ...
 
-    def head(self, conversation: str) -> Head | None: ...
+    def head(self, conversation: str) -> Head | None:
+        """The head of a conversation, or None."""
+        ...
 
     def heads(self, after: str = "", limit: int = 1000) -> Sequence[Head]:
-        """In order of conversation id, those above `after`."""
+        """Heads with ids above `after`, in order of id."""
         ...
 
     def heads_newest_first(self, before: int, limit: int) -> Sequence[Head]:
-        """Those whose newest row is below a position, the highest first."""
+        """Heads whose newest row is below a position, highest first."""
         ...
 
     def rows(
         self, stream: int, after: int = 0, upto: int | None = None, limit: int | None = None
     ) -> Sequence[Row]:
-        """Versions of a stream above `after` up to and with `upto`, oldest first."""
+        """Rows of a stream with versions above `after` up to and including `upto`, oldest first."""
         ...
 
     def bodies(self, stream: int, after: int = 0, limit: int | None = None) -> Sequence[Body]:
-        """The rows of versions above `after`, oldest first, as stored: for Links to check.
+        """Rows of a stream with versions above `after`, oldest first, as stored, for Links to
+        check.
 
-        They may be plain tuples, and what they hold of any type.
+        They may be plain tuples with values of any type.
         """
         ...
 
     def rows_newest_first(self, stream: int, before: int, limit: int) -> Sequence[Row]:
-        """Versions below `before`, newest first."""
+        """Rows of a stream with versions below `before`, newest first."""
         ...
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
-        """The heads of those that are there, in no order."""
+        """The heads of existing conversations, in no order."""
         ...
 
     def keyed_rows(self, lookups: Sequence[bytes]) -> Sequence[Row]:
-        """The rows of those keys that the table of keys has, in no order."""
+        """The rows of the keys that the table of keys contains, in no order."""
         ...
 
     def keyed_rows_under(self, prefix: bytes) -> Sequence[Row]:
-        """The rows of the keys in that table whose lookups begin so, in order of position."""
+        """The rows of the keys whose lookups have a prefix, in order of position."""
         ...
 
     def stream(self, conversation: str, life: int | None = None) -> Stream | None:
-        """That life of a conversation; None for the newest."""
+        """The stream of a life of a conversation; of the newest life if None."""
         ...
 
     def stream_of(self, number: int) -> Stream | None:
-        """The stream of a number, whether or not its id was dropped."""
+        """The stream with a number, even if its id was dropped."""
         ...
 
     def tail(self, after: int, limit: int) -> Sequence[Row]:
-        """Positions above `after`, in order."""
+        """Rows at positions above `after`, in order."""
         ...
 
     def snapshot(
         self, stream: int, *, event: int | None = None, turn: int | None = None
     ) -> Snapshot | None:
-        """The newest one at or before an event, or before the end of a turn."""
+        """A stream's newest snapshot at or before an event, or before the end of a turn."""
         ...
 
-    def snapshots(self, stream: int) -> Sequence[Snapshot]: ...
+    def snapshots(self, stream: int) -> Sequence[Snapshot]:
+        """All snapshots of a stream, oldest first."""
+        ...
 
     def chunks(self, name: bytes, first: int, count: int) -> Sequence[BlobChunk]:
-        """Of an attachment, from that number on, in order."""
+        """An attachment's chunks from number `first` on, in order."""
         ...
 
     def stored(self, name: bytes | None = None) -> tuple[int, int]:
-        """How many chunks an attachment has, and how many bytes there are in them.
+        """The number of an attachment's chunks, and of the bytes in them.
 
         name: None for all attachments.
         """
         ...
 
     def attachment_names(self) -> Sequence[bytes]:
-        """Of all that there are chunks of."""
+        """The names of all attachments that have chunks."""
         ...
 
-    def checkpoint(self, model: str) -> Checkpoint | None: ...
+    def checkpoint(self, model: str) -> Checkpoint | None:
+        """The checkpoint of a model, or None."""
+        ...
 
-    def checkpoints(self) -> Sequence[Checkpoint]: ...
+    def checkpoints(self) -> Sequence[Checkpoint]:
+        """All checkpoints."""
+        ...
 
     def get(self, model: str, conversation: str, key: str) -> bytes | None:
-        """One entry of a read model."""
+        """The value of one entry of a read model, encoded."""
         ...
 
     def entries(
@@ -120,45 +129,46 @@ class Reader(Protocol):
         prefix: str = "",
         limit: int | None = None,
     ) -> Iterator[tuple[str, str, bytes]]:
-        """Conversation, key and value, in that order: of one conversation, or of all.
+        """Conversation, key and value of entries, in that order; of all conversations if None.
 
-        limit: how many of the first at most.
+        limit: the largest number of entries.
         """
         ...
 
     def entries_of(self, model: str, conversations: Sequence[str]) -> Sequence[Entry]:
-        """All of several conversations, in no order."""
+        """All entries of several conversations, in no order."""
         ...
 
 
 class Scan(Reader, Protocol):
-    """The log up to one position, whatever is written meanwhile, and as it stands, for the audit.
+    """The log up to one position, unaffected by later writes, and as stored, for the audit.
 
-    What is derived from the rows is read as it is at one moment, or, where holding on to that
-    would cost those who write, as it is when it is read: it may know of rows beyond the position.
-    Nothing is assumed of what is read: a column that somebody changed may be of any type, and a
-    text that is not UTF-8 comes as its bytes.
+    Derived tables are read as of one moment or, if holding that moment would slow down writers, as
+    of the time of reading; they may refer to later rows. Values are not checked: a changed column
+    may have any type, and a text that is not UTF-8 is returned as bytes.
     """
 
     def last_position(self) -> int:
-        """Up to where `every` and `rows_between` read rows: the log's end when first asked."""
+        """The position up to which `every` and `rows_between` read: the log's end at the first
+        call.
+        """
         ...
 
     def at_once(self) -> AbstractContextManager[Scan]:
-        """The same with everything as it is at one moment; for a short while."""
+        """A scan that reads everything as of one moment; for a short time."""
         ...
 
     def every(self, kind: type[Stored]) -> Iterator[Stored]:
-        """All rows of the table of this type as they come, rows by stream and version.
+        """All rows of the type's table as they come; log rows by stream and version.
 
-        Several may be read at a time.
+        Several iterations may run at a time.
         """
         ...
 
     def rows_between(self, first: int, last: int) -> Iterator[Row]:
-        """As `every(Row)`, of the streams of numbers from `first` up to and with `last`."""
+        """Like `every(Row)`, for streams numbered from `first` to `last`."""
         ...
 
     def complaints(self) -> Iterator[str]:
-        """What the back end finds wrong with its own tables and indexes, a line each."""
+        """Faults that the back end finds in its own tables and indexes, one line each."""
         ...

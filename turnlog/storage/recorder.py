@@ -1,7 +1,7 @@
 """The contract of every back end: what a log stores, and how it is written and read.
 
-Rows are only ever appended. All writing happens in a transaction, of which there is one at a time
-for the whole log; positions therefore have no gaps and become visible in order.
+Rows are only appended. All writes happen in a transaction, one at a time for the whole log, so that
+positions have no gaps and become visible in order.
 """
 
 from __future__ import annotations
@@ -24,66 +24,78 @@ from turnlog.storage.recent_digests import RecentDigests
 from turnlog.storage.rows import BlobChunk, Checkpoint, Genesis, Head, Key, Row, Snapshot, Stream
 from turnlog.storage.signal import Signal
 
-if TYPE_CHECKING:  # which knows recorders
+if TYPE_CHECKING:  # imports this module
     from turnlog.keys.store import KeyStore
 
 
 class Transaction(Reader, Protocol):
-    """The log while one writer holds it. Leaving it commits, an exception rolls back."""
+    """The log while one writer holds it. Leaving it commits; an exception rolls back."""
 
     def append(
         self, rows: Sequence[Row], streams: Sequence[Stream] = (), keys: Sequence[Key] = ()
     ) -> None:
-        """Rows, the streams that begin with them, and their keys.
+        """Appends rows, the streams that begin with them, and their keys.
 
-        Raises IntegrityError for a position not above the last, and for a version or stream that
-        is there. Whether keys are kept, and refused, at once or by `put_keys` alone is the back
-        end's own affair.
+        Raises IntegrityError for a position that is not above the last, and for a version or stream
+        that exists. Back ends differ in whether they store and refuse keys immediately or in
+        `put_keys`.
         """
         ...
 
-    def put_keys(self, keys: Sequence[Key]) -> None: ...
-
-    def put_genesis(self, genesis: Genesis) -> None:
-        """Make an empty log the copy of another one."""
+    def put_keys(self, keys: Sequence[Key]) -> None:
+        """Stores keys; a lookup that exists keeps its position."""
         ...
 
-    def put_heads(self, heads: Sequence[Head]) -> None: ...
+    def put_genesis(self, genesis: Genesis) -> None:
+        """Makes an empty log the copy of another one."""
+        ...
 
-    def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None: ...
+    def put_heads(self, heads: Sequence[Head]) -> None:
+        """Stores heads, replacing those of the same conversations."""
+        ...
 
-    def drop_snapshots(self, stream: int) -> None: ...
+    def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+        """Stores snapshots."""
+        ...
+
+    def drop_snapshots(self, stream: int) -> None:
+        """Removes all snapshots of a stream."""
+        ...
 
     def put_chunks(self, chunks: Sequence[BlobChunk]) -> None:
-        """Those that are there stay: what has the same name says the same."""
+        """Stores chunks. Existing ones stay, because equal names mean equal content."""
         ...
 
     def drop_chunks(self, name: bytes, below: int) -> None:
-        """Remove an attachment's chunks with numbers below that."""
+        """Removes an attachment's chunks with numbers below `below`."""
         ...
 
     def put_parts(self, parts: Sequence[tuple[int, bytes, bytes]]) -> None:
-        """What is left of rows: position, commitments and parts, after some were dropped."""
+        """Replaces commitments and parts of rows, by position, after parts were dropped."""
         ...
 
     def drop_name(self, stream: int) -> None:
-        """Remove the id of a stream, and what finds it."""
+        """Removes a stream's id and its lookup."""
         ...
 
-    def drop_head(self, conversation: str) -> None: ...
+    def drop_head(self, conversation: str) -> None:
+        """Removes the head of a conversation."""
+        ...
 
     def drop_keys(self, prefix: bytes) -> None:
-        """Remove the keys whose lookups begin so."""
+        """Removes the keys whose lookups have a prefix."""
         ...
 
-    def put_checkpoint(self, checkpoint: Checkpoint) -> None: ...
+    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Stores a checkpoint, replacing the model's earlier one."""
+        ...
 
     def put(self, model: str, entries: Sequence[tuple[str, str, bytes | None]]) -> None:
-        """Write entries (conversation, key, value) of a model; None removes one."""
+        """Writes entries (conversation, key, value) of a model; None removes one."""
         ...
 
     def clear(self, model: str) -> None:
-        """Remove a model with its checkpoint; HEADS are heads, keys and snapshots."""
+        """Removes a model with its checkpoint. HEADS means heads, keys and snapshots."""
         ...
 
 
@@ -92,51 +104,51 @@ class Recorder(forks.Forked, ABC):
 
     url: str
     address = ""
-    """The URL that it was opened by, as another process needs it; it may hold a password."""
+    """The URL with which another process can open it; may contain a password."""
 
     genesis: Genesis
     gives_positions = False
-    """Whether `append` puts rows behind those that others wrote meanwhile."""
+    """Whether `append` places rows after those that others wrote meanwhile."""
 
     poll = 0.02
-    """Seconds between looks for what other processes wrote, where nothing tells of it."""
+    """Seconds between looks for other processes' rows if no notification arrives."""
 
     recent: RecentDigests | None = None
-    """What the writer notes for whoever asked for it by putting it here."""
+    """Digests that the writer notes for a reader that set this."""
 
     high_water: HighWaterFile | None = None
-    """What vouches for the log's end, where a back end can lose it unnoticed."""
+    """The file with the log's end, for a back end that can lose it silently."""
 
     keys: KeyStore | None = None
-    """The key store of a log that is sealed."""
+    """The key store of a sealed log."""
 
     keys_address: str | None = None
-    """The URL that it was opened by."""
+    """The URL of the key store."""
 
     encoding = CLEAR
-    """Of the parts of rows that are written."""
+    """The encoding of the parts of new rows."""
 
     @property
     def generation(self) -> int:
-        """Counts the times when keys were destroyed: what is known from before is forgotten."""
+        """Increases when keys are destroyed; readers then forget what they know."""
         return 0
 
     @property
     def where(self) -> tuple[str, str | None]:
-        """The URLs of the log and of its key store, as another process needs them."""
+        """The URLs of the log and of its key store, with which another process can open them."""
         return self.address or self.url, self.keys_address
 
     @property
     def beneath(self) -> Recorder:
-        """What stores it, as it is stored."""
+        """The recorder that stores the rows, without seals."""
         return self
 
     def order(self, conversation: str) -> str:
-        """What heads are sorted by; the ids themselves, unless they are sealed."""
+        """The sort key of a conversation's head: its id, unless ids are sealed."""
         return conversation
 
     out_of_reach: tuple[str, ...] = ()
-    """Where copies can be that an erasure does not reach."""
+    """Where copies may exist that an erasure does not reach."""
 
     def __init__(self, *, readonly: bool = False) -> None:
         self.signal = Signal()
@@ -146,27 +158,29 @@ class Recorder(forks.Forked, ABC):
         forks.tell(self)
 
     @abstractmethod
-    def transaction(self) -> AbstractContextManager[Transaction]: ...
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """The log for one writer; others wait. Leaving it commits, an exception rolls back."""
+        ...
 
     def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> int:
-        """Append what follows from the log as the caller knows it, without looking first.
+        """Appends what follows from the log as the caller knows it, without reading it first.
 
-        Returns the position of the first row. Raises IntegrityError, and stores nothing, where a
-        version, a stream or a key is there, or a position that is not the recorder's to give: the
-        log is not what the caller believed.
+        Returns the position of the first row. Raises IntegrityError and stores nothing if a
+        version, stream or key exists, or if a position is not the next one: the log is not what the
+        caller believed.
         """
         with self.transaction() as transaction:
             if transaction.last_position() != rows[0].position - 1:
-                raise IntegrityError(f"position {rows[0].position} is not the next")
+                raise IntegrityError(f"position {rows[0].position} is not the next one")
             if keys and transaction.keyed_rows([key.lookup for key in keys]):
-                raise IntegrityError("a key is there")
+                raise IntegrityError("a key exists already")
             transaction.append(rows, streams, keys)
         return rows[0].position
 
     def vacuum(self, *, full: bool = False, wait: bool = True) -> bool:
-        """Leave no byte of what was dropped in free space; whether that could be done.
+        """Removes dropped bytes from free space, and says whether it could.
 
-        full: also where it locks out all others. wait: for who writes or reads meanwhile.
+        full: even if it locks out everyone. wait: for writers and readers.
         """
         self.check_writable()
         return True
@@ -177,32 +191,39 @@ class Recorder(forks.Forked, ABC):
         """Reads outside a transaction, from any thread; sees what is committed."""
 
     @abstractmethod
-    def scan(self) -> AbstractContextManager[Scan]: ...
+    def scan(self) -> AbstractContextManager[Scan]:
+        """A scan of the whole log."""
+        ...
 
     @abstractmethod
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Closes the log in this process."""
+        ...
 
     def check_writable(self) -> None:
-        """Raise StorageError where the log was opened to be read only, or before a fork."""
+        """Raises StorageError if the log was opened read-only, or by the parent process."""
         self.check_process()
         if self.readonly:
             raise read_only(self.url)
 
     def check_process(self) -> None:
-        """Raise ForkedLog in a fork of the process that opened the log."""
+        """Raises ForkedLog in a fork of the process that opened the log."""
         if self.inherited:
             raise self.forked()
 
     def forked(self) -> ForkedLog:
+        """The error of a use after a fork."""
         return ForkedLog(self.url, self._process)
 
     def after_fork(self) -> None:
-        """Let nobody in; no lock that a thread of the parent holds is waited for."""
+        """Refuses all use in the child, without waiting for locks that threads of the
+        parent hold.
+        """
         self.inherited = True
         self.signal = Signal()
 
     def wait_above(self, after: int, timeout: float) -> bool:
-        """Whether there are positions above `after`; waits some seconds for them at most."""
+        """Whether positions above `after` exist. Waits for them for at most `timeout` seconds."""
         until = time.monotonic() + timeout
         while True:
             self.check_process()
@@ -215,4 +236,5 @@ class Recorder(forks.Forked, ABC):
 
 
 def read_only(url: str) -> StorageError:
+    """The error of a write to a log that was opened read-only."""
     return StorageError(f"{url}: the log was opened read-only")

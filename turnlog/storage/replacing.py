@@ -1,4 +1,4 @@
-"""A backup put in the place of a SQLite log: killed at any point, one of the two is there whole."""
+"""Replaces a SQLite log by a backup. If it is killed at any point, one of the two is complete."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from turnlog.storage.sqlite_tables import translated
 
 
 def restore_over(path: Path, database: Path) -> Copied:
-    """Replace a log, damaged or not, by a backup.
+    """Replaces a log, damaged or not, by a backup.
 
-    Raises StorageError where the backup may itself have lost rows, and Unavailable where somebody
-    has the log open; nothing is changed then.
+    Raises StorageError if the backup itself may have lost rows, and Unavailable if another process
+    has the log open. Nothing is changed then.
     """
     target = database.resolve()
     if path.exists() and target.exists() and path.samefile(target):
@@ -43,15 +43,16 @@ def restore_over(path: Path, database: Path) -> Copied:
 
 def _check_end(source: Recorder, path: Path) -> None:
     if (what := End(source).missed(source.reader)) is not None:
-        raise StorageError(f"{path}: {what}; it does not replace a log")
+        raise StorageError(f"{path}: {what}; it cannot replace a log")
 
 
 @contextmanager
 def _alone(target: Path) -> Iterator[None]:
-    """Nobody has the database open, and nothing is beside it that SQLite would take for the next.
+    """Makes sure that no process has the database open and no file next to it would join the new
+    one.
 
-    SQLite itself moves what is in the `-wal` to where it belongs, so that the log which is to go is
-    whole until it goes.
+    SQLite itself moves the content of the `-wal` into the database, so that the old log is complete
+    until it goes.
     """
     if not target.exists():
         _remove_beside(target)
@@ -66,8 +67,8 @@ def _alone(target: Path) -> Iterator[None]:
             if isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF not in FOUND:
                 raise Unavailable(f"{target}: the log cannot be replaced: {error}") from error
             if not HighWaterFile(str(target)).exists():
-                raise ForeignDatabase(f"{target}: nothing says that this is a log") from error
-            _remove_beside(target)  # of a database that SQLite cannot read without it nor with it
+                raise ForeignDatabase(f"{target}: this is not recognizable as a log") from error
+            _remove_beside(target)  # SQLite cannot read the database with or without it
         yield
 
 

@@ -1,4 +1,4 @@
-"""What a log's tables hold, whatever the back end."""
+"""What the tables of a log contain, in every back end."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from turnlog.errors import Corrupt
 from turnlog.storage.lookups import lookup_of
 
 HEADS = "heads"
-"""The checkpoint of heads, keys and snapshots, which come together."""
+"""The name of the checkpoint that heads, keys and snapshots share."""
 
 
 class Genesis(NamedTuple):
-    """What a log begins with, at position 0. skeleton: `[log id, name of the hash]`, encoded.
+    """The beginning of a log, at position 0. skeleton: `[log id, name of the hash]`, encoded.
 
-    secret: what ids and keys are looked up with; it names nothing, and is under no digest.
+    secret: makes the lookups of ids and keys. It is part of no digest.
     """
 
     skeleton: bytes
@@ -31,22 +31,23 @@ class Genesis(NamedTuple):
 
     @classmethod
     def new(cls, random: Random) -> Self:
+        """A new log's genesis. random: returns random bytes."""
         return cls(encoding.genesis_skeleton(random(16)), random(32))
 
     def columns(self) -> tuple[int, int, int, str, bytes, bytes, bytes, bytes]:
-        """Its row, as `Row` has it."""
+        """The genesis row."""
         return (0, 0, 0, "genesis", b"", self.skeleton, b"", b"")
 
     @property
     def digest(self) -> bytes:
-        """What the first row of every stream goes on from."""
+        """The digest from which the first row of every stream continues."""
         return encoding.genesis_digest(self.skeleton)
 
 
 class Stream(NamedTuple):
-    """One life of one conversation, and the number that stands for it in rows and indexes.
+    """One life of one conversation, and its number in rows and indexes.
 
-    owner: the commitment to genesis, life and name. name: `[salt, id]`, encoded; None where it was
+    owner: the commitment to genesis, life and name. name: `[salt, id]`, encoded; None if it was
     dropped. life: counts from 1 for each id.
     """
 
@@ -57,29 +58,30 @@ class Stream(NamedTuple):
 
     @property
     def conversation(self) -> str:
-        """Its id, or what it is called where that was dropped."""
+        """The conversation's id, or a substitute if it was dropped."""
         return named(self.stream, self.name)
 
     def lookup(self, secret: bytes) -> bytes | None:
-        """How its id finds it; None where the id was dropped."""
+        """The lookup of its id; None if the id was dropped."""
         return None if self.name is None else lookup_of(secret, decode_name(self.name))
 
     @classmethod
     def of(cls, conversation: str, life: int, genesis: bytes, random: Random) -> Self:
+        """A new stream with a random number. random: returns random bytes."""
         name = encode_name(conversation, random(encoding.SALT_BYTES))
         number = int.from_bytes(random(6), "big") >> 1
         return cls(number, life, owner(genesis, life, name), name)
 
 
 Random = Callable[[int], bytes]
-"""Gives that many random bytes."""
+"""Returns a number of random bytes."""
 
 
 class Row(NamedTuple):
-    """A commit as stored, or what another application appended, and whose it is.
+    """A commit as stored, or another application's row, with its stream.
 
-    previous: digest of the stream's row before, of the genesis row for the first. commitments:
-    b"" while they can be computed from the parts. owner, name, life: of the stream.
+    previous: digest of the stream's row before, of the genesis row for the first. commitments: b""
+    as long as they follow from the parts. owner, name, life: of the stream.
     """
 
     position: int
@@ -96,53 +98,57 @@ class Row(NamedTuple):
 
     @property
     def conversation(self) -> str:
+        """The conversation's id, or a substitute if it was dropped."""
         return named(self.stream, self.name)
 
     @property
     def body(self) -> bytes:
-        """What eventsourcing knows as the state of a stored event."""
+        """The state of a stored event in eventsourcing's terms."""
         if encoding.is_commit(self.topic):
             return encode((self.skeleton, self.commitments, self.parts))
         return encoding.foreign_state(self.commitments, self.parts)
 
     def digest(self) -> bytes:
-        """SHA-256 over everything but the position, dropped content included."""
+        """SHA-256 over everything but the position, including dropped content."""
         made = self.commitments or encoding.commitments(self.parts)
         return encoding.digest(
             self.owner, self.version, self.topic, self.previous, self.skeleton, made
         )
 
     def commit(self, contents: Contents | None = None) -> Commit:
-        """contents: gives what stands apart from the row; None where nothing does."""
+        """The commit in the row. contents: reads what is stored apart from it; None if
+        nothing is.
+        """
         return encoding.decode_commit(
             self.conversation, self.version, self.topic, self.skeleton, self.commitments,
             self.parts, self.position, self.life, contents,
         )  # fmt: skip
 
     def attachments(self) -> Iterator[Attachment]:
-        """What the row says that stands apart from it."""
+        """The attachments that the row names."""
         return encoding.attachments(self.commitments, self.parts)
 
 
 class WrittenRow(Row):
-    """A row that was just made, by who knows its digest, its commitments and who it is about."""
+    """A new row whose digest, commitments and subjects are known."""
 
     known = b""
     made = b""
     about: About | None = None
 
     def digest(self) -> bytes:
+        """The known digest, or a computed one."""
         return self.known or super().digest()
 
 
 class SealedRow(Row):
-    """A row beside which the back end keeps its digest."""
+    """A row whose digest the back end stores with it."""
 
     seal = b""
 
 
 def genesis_in(rows: Sequence[Any], secrets: Sequence[Any]) -> Genesis | None:
-    """The genesis that was read; None where there is none, or it was changed."""
+    """The genesis that was read; None if it is missing or was changed."""
     if len(rows) != 1 or len(secrets) != 1:
         return None
     genesis = Genesis(rows[0][5], secrets[0][0])
@@ -151,22 +157,22 @@ def genesis_in(rows: Sequence[Any], secrets: Sequence[Any]) -> Genesis | None:
 
 
 def named(stream: int, name: bytes | None) -> str:
-    """The id in a stream's name, or what stands for one that was dropped."""
+    """The id in a stream's name, or a substitute if it was dropped."""
     return erased(stream) if name is None else decode_name(name)
 
 
 def erased(stream: int) -> str:
-    """What a conversation is called whose id was dropped; no id that is given can be this."""
+    """The substitute for a dropped id, which no id can equal."""
     return f"\x1ferased {stream:012x}"
 
 
 def lookup_left(stream: int) -> str:
-    """What to say of a stream that is found by an id which was dropped."""
-    return f"stream {stream:012x}: its id was dropped, but not what finds it"
+    """The complaint about a stream whose id was dropped but can still be looked up."""
+    return f"stream {stream:012x}: its id was dropped, but not its lookup"
 
 
 class Body(NamedTuple):
-    """A row without what all rows of its stream share."""
+    """A row without the columns that all rows of its stream share."""
 
     position: int
     version: int
@@ -178,17 +184,17 @@ class Body(NamedTuple):
 
 
 class Key(NamedTuple):
-    """What a commit is known again by, by `repeat_lookup`, and where it was recorded first."""
+    """A lookup made by `repeat_lookup`, and the position of its first row."""
 
     lookup: bytes
     position: int
 
 
 class Head(NamedTuple):
-    """Where a conversation stood at the checkpoint of the heads; derived from its rows.
+    """A conversation's state at the checkpoint of the heads, derived from its rows.
 
-    digest: of its newest row. snapshot: number of the event its newest snapshot stands after.
-    state: the encoded State.
+    digest: of its newest row. snapshot: number of the event after which its newest snapshot was
+    taken. state: the encoded State.
     """
 
     conversation: str
@@ -205,9 +211,9 @@ class Head(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """The encoded State after a commit; digest: of that commit's row.
+    """The encoded State after a commit. digest: of that commit's row.
 
-    previous: number of the event the snapshot before stands after, 0 for the first.
+    previous: number of the event of the snapshot before, 0 for the first.
     """
 
     stream: int
@@ -220,7 +226,7 @@ class Snapshot(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """How far a derived table has come; digest: of the row at that position, if known."""
+    """How far a derived table has come. digest: of the row at that position, if known."""
 
     model: str
     position: int
@@ -237,10 +243,10 @@ class Entry(NamedTuple):
 
 
 class BlobChunk(NamedTuple):
-    """64 kB, or the rest, of what stands apart from a row.
+    """64 kB, or the rest, of a value stored apart from a row.
 
-    name: of the attachment. number: from 0; -1 marks what was put ahead of the event that will
-    name it, and holds what its conversation is looked up with, in a log that is not sealed.
+    name: of the attachment. number: from 0. Number -1 marks chunks written before the event that
+    will name them, and contains the lookup of their conversation, in a log that is not sealed.
     """
 
     name: bytes
@@ -249,16 +255,17 @@ class BlobChunk(NamedTuple):
 
 
 AboutChunk = tuple[str, Subjects]
-"""The conversation of what a chunk is of, and who in it that is about."""
+"""The conversation of a chunk's attachment, and the persons it concerns."""
 
 
 class PlacedChunk(BlobChunk):
-    """A chunk, by who knows who it is about."""
+    """A chunk whose subjects are known."""
 
     about: AboutChunk | None = None
 
     @classmethod
     def of(cls, about: AboutChunk, name: bytes, number: int, content: bytes) -> Self:
+        """A chunk with its subjects."""
         chunk = cls(name, number, content)
         chunk.about = about
         return chunk
@@ -267,17 +274,17 @@ class PlacedChunk(BlobChunk):
 AHEAD = -1
 
 EVERY_CHUNK = 2**62
-"""Above every chunk's number."""
+"""Greater than every chunk's number."""
 
 Stored = TypeVar("Stored", Stream, Row, Body, Key, Head, Snapshot, Checkpoint, Entry, BlobChunk)
-"""What is read from the tables."""
+"""The types of what is read from the tables."""
 
 
 KINDS = (Stream, Row, Body, Key, Head, Snapshot, Checkpoint, Entry)
 
 
 def _shapes(kind: Any) -> frozenset[tuple[type, ...]]:
-    """The types that the columns of a table may have together."""
+    """The types that a table's columns may have."""
     return frozenset(
         product(*(get_args(hint) or (hint,) for hint in get_type_hints(kind).values()))
     )
@@ -289,12 +296,12 @@ _SHAPES[PlacedChunk] = _SHAPES[BlobChunk]
 
 
 def has_types(stored: Stored) -> bool:
-    """Whether every column is of its type: a database that somebody changed may hold any."""
+    """Whether every column has its type; a changed database may contain any."""
     return tuple(map(type, stored)) in _SHAPES[type(stored)]
 
 
 def sound(stored: Stored) -> Stored:
-    """What was read from a table. Raises Corrupt where a column is of another type."""
+    """What was read from a table. Raises Corrupt if a column has another type."""
     if has_types(stored):
         return stored
     hints = get_type_hints(type(stored))
@@ -313,10 +320,10 @@ _TYPES: dict[Any, tuple[frozenset[type], ...]] = {
 
 
 def check_types(kind: type[Stored], found: Sequence[Sequence[Any]]) -> None:
-    """Raise Corrupt where a column of the rows of a table is of another type."""
+    """Raises Corrupt if a column of one of a table's rows has another type."""
     if len(found) == 1:
         whole = tuple(map(type, found[0])) in _SHAPES[kind]
-    else:  # by columns many rows are looked through faster
+    else:  # many rows are checked faster by columns
         columns = zip(_TYPES[kind], zip(*found, strict=True), strict=False)
         whole = all(types.issuperset(map(type, column)) for types, column in columns)
     for row in () if whole else found:
@@ -324,16 +331,16 @@ def check_types(kind: type[Stored], found: Sequence[Sequence[Any]]) -> None:
 
 
 def as_found(stored: Stored) -> Stored:
-    """The same for who looks for faults: whatever was read."""
+    """Whatever was read, unchecked; for a search for faults."""
     return stored
 
 
 def check_nothing(kind: type[Stored], found: Sequence[Sequence[Any]]) -> None:
-    """The same for who looks for faults."""
+    """Whatever was read, unchecked; for a search for faults."""
 
 
 def readable(text: bytes) -> Any:
-    """Text as stored; as bytes where it is not UTF-8."""
+    """A text as stored; bytes if it is not UTF-8."""
     try:
         return text.decode()
     except UnicodeDecodeError:

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 
 def without_password(url: str) -> str:
-    """The URL without what must not be shown, however it is spelt or misspelt."""
+    """The URL without secrets, however it is spelled or misspelled."""
     base, _, query = url.partition("?")
     scheme, separator, rest = base.partition("://")
     if not separator:
@@ -14,7 +14,7 @@ def without_password(url: str) -> str:
     user, at, host = rest.rpartition("@")
     name, colon, port = host.partition(":")
     if colon and not at and "@" in unquote(query) and not port.partition("/")[0].isdecimal():
-        return f"{scheme}://{name}"  # a password that has a question mark in it
+        return f"{scheme}://{name}"  # a password contains a question mark
     kept = [part for part in query.split("&") if part and not _is_secret(part)]
     shown = f"{scheme}://{user.partition(':')[0]}{at}{host}"
     return f"{shown}?{'&'.join(kept)}" if kept else shown

@@ -1,4 +1,4 @@
-"""What tells the threads of a process that its log may have grown."""
+"""Wakes the threads of a process when its log may have grown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from threading import Condition
 
 
 class Signal:
-    """Sent after every commit; says that there may be more, never what."""
+    """Sent after every commit: it announces that there may be more, never what."""
 
     def __init__(self) -> None:
         self._condition = Condition()
@@ -14,13 +14,14 @@ class Signal:
         self.sent = 0
 
     def send(self) -> None:
+        """Wakes all waiting threads."""
         self.sent += 1
-        if self._waiting:  # counted before `sent` is looked at, so that nobody misses it
+        if self._waiting:  # counted before `sent` is compared, so that no thread misses it
             with self._condition:
                 self._condition.notify_all()
 
     def wait(self, seen: int, timeout: float) -> None:
-        """Return when it was sent since `sent` was `seen`, or after so many seconds."""
+        """Returns when it was sent since `sent` was `seen`, or after `timeout` seconds."""
         with self._condition:
             self._waiting += 1
             try:

@@ -1,6 +1,6 @@
 """SQLite: the default log, one file.
 
-One connection writes, under BEGIN IMMEDIATE; every thread reads on a connection of its own.
+One connection writes, under BEGIN IMMEDIATE. Each thread reads on its own connection.
 """
 
 from __future__ import annotations
@@ -35,32 +35,33 @@ from turnlog.storage.sqlite_transaction import SqliteTransaction
 
 APPLICATION_ID = 0x7475726E  # "turn"
 CHECKPOINT_PAGES = 4000
-"""Pages the write-ahead log grows to (16 MB): fewer checkpoints, a fifth off each commit.
+"""The size of the write-ahead log in pages (16 MB): fewer checkpoints, a fifth off each commit.
 
-It grows beyond while a snapshot is read, and is cut back to this by commits that follow.
+It grows further while a snapshot is read, and later commits cut it back.
 """
 
 PAGE_BYTES = 4096
 
 MOST_KEYS = 100
-"""Keys that a row is inserted with in one statement."""
+"""The largest number of keys inserted with a row in one statement."""
 
 NOTED_ROWS = 1000
-"""Rows of a transaction that are kept until it commits; of more, the newest alone."""
+"""The number of rows kept until a transaction commits; beyond it, only the newest is kept."""
 
 
 _FORMAT = """
 SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)
 FROM pragma_application_id, pragma_user_version
 """
-"""In one statement, so that nobody makes the tables in between."""
+"""One statement, so that no other process makes the tables in between."""
 
 
 class SqliteRecorder(Recorder):
-    """synchronous: FULL (durable through a power cut) or NORMAL (through a crash of the process).
+    """A log in a SQLite file.
 
-    timeout: seconds to wait for another process that writes. create: whether to make the log where
-    there is none. vouched: whether to keep the file that vouches for its end.
+    synchronous: FULL (durable through a power cut) or NORMAL (through a crash of the process).
+    timeout: seconds to wait for another writing process. create: whether to make a missing log.
+    vouched: whether to keep the high-water file.
     """
 
     out_of_reach = (
@@ -108,7 +109,7 @@ class SqliteRecorder(Recorder):
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise translated(error, self._path) from error
         try:
-            self._files.check()  # a thread that comes later reads the same file
+            self._files.check()  # later threads must read the same file
         except BaseException:
             connection.close()
             raise
@@ -120,16 +121,15 @@ class SqliteRecorder(Recorder):
             tables = begun(connection.execute, self._path)
             if not tables and not create:
                 raise NoSuchLog(self.url.removeprefix("sqlite:///"))
-            self._files.check()  # `restore --over` puts another in its place
+            self._files.check()  # `restore --over` replaces the file
             if tables:
                 self._vouch_for_one_file()
-            self._exclusive.insist(
-                "PRAGMA journal_mode = WAL"
-            )  # another process may be switching too
+            # another process may be switching, too
+            self._exclusive.insist("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             connection.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_PAGES * PAGE_BYTES}")
-            connection.execute("PRAGMA secure_delete = ON")  # what is erased leaves no bytes
-            connection.execute("PRAGMA busy_timeout = 0")  # `insist` waits
+            connection.execute("PRAGMA secure_delete = ON")  # leaves no bytes of erased content
+            connection.execute("PRAGMA busy_timeout = 0")  # `insist` waits instead
             if not tables:
                 self._create()
             self.genesis = genesis_of(self._path, self._exclusive.genesis())
@@ -142,14 +142,16 @@ class SqliteRecorder(Recorder):
             raise
 
     def _vouch_for_one_file(self) -> None:
-        """A database without a `-wal`, such as a backup, vouches for itself until it has one."""
+        """Creates the high-water file. A database without a `-wal`, such as a backup, needs none
+        until it has one.
+        """
         (mode,) = self._writer.execute("PRAGMA journal_mode").fetchone()
         if mode != "wal" and self._keeper is not None:
-            with suppress(Corrupt):  # whoever reads the row says so
+            with suppress(Corrupt):  # the reader of the row reports it
                 self._keeper.vouch(HighWater.now(self._exclusive))
 
     def _create(self) -> None:
-        """Make the tables, unless somebody else made them meanwhile."""
+        """Makes the tables, unless another process has made them."""
         with self.transaction() as transaction:
             _, _, tables = self._writer.execute(_FORMAT).fetchone()
             if tables:
@@ -164,11 +166,14 @@ class SqliteRecorder(Recorder):
             self._keeper.vouch(HighWater.now(self._exclusive))
 
     def transaction(self) -> _Exclusive:
+        """See `Recorder.transaction`."""
         self.check_process()
         return self._exclusive
 
     def append(self, rows: Sequence[Row], streams: Sequence[Stream], keys: Sequence[Key]) -> int:
-        """One row of a known stream in one statement, which is a transaction of its own."""
+        """See `Recorder.append`; a single row of a known stream is one statement, its own
+        transaction.
+        """
         if len(rows) == 1 and not streams and len(keys) <= MOST_KEYS:
             self._exclusive.append_one(rows[0], keys)
         else:
@@ -177,19 +182,20 @@ class SqliteRecorder(Recorder):
         return rows[0].position
 
     def scan(self) -> AbstractContextManager[SqliteScan]:
+        """See `Recorder.scan`."""
         self.check_process()
         return scanning(self._connect(), self._damage, self.genesis.secret)
 
     @property
     def reader(self) -> SqliteReader:
-        """The thread's own; its connection ends with the thread."""
+        """See `Recorder.reader`; each thread has its own, whose connection ends with the thread."""
         self.check_process()
         reader = self._readers.own
         reader.secret = self.genesis.secret
         return reader
 
     def vacuum(self, *, full: bool = False, wait: bool = True) -> bool:
-        """Writes the database anew, then cuts the `-wal` to nothing."""
+        """See `Recorder.vacuum`; rewrites the database, then empties the `-wal`."""
         self.check_process()
         with self._exclusive.lock:
             timeout = self._timeout if wait else 0.0
@@ -202,11 +208,13 @@ class SqliteRecorder(Recorder):
                 raise translated(error, self._path) from error
 
     def leave_one_file(self) -> None:
-        """Have everything in the database file, and none beside it; for whoever has it alone."""
+        """Moves everything into the database file, without files next to it. Needs exclusive
+        access.
+        """
         self._exclusive.insist("PRAGMA journal_mode = DELETE")
 
     def close(self) -> None:
-        """Let go of the file. A thread that still reads ends its statement first."""
+        """Closes the file. A thread that still reads finishes its statement first."""
         if self.inherited:
             return
         self._readers.close()
@@ -216,10 +224,13 @@ class SqliteRecorder(Recorder):
             self._writer.close()
 
     def locks(self) -> Iterable[Any]:
-        """Whoever has one is inside SQLite, whose own locks a fork would wait for for ever."""
+        """See `Forked.locks`: a thread inside SQLite holds locks for which a fork would wait
+        forever.
+        """
         return [self._exclusive.lock, *(reader.using for reader in self._readers.readers())]
 
     def after_fork(self) -> None:
+        """See `Recorder.after_fork`."""
         super().after_fork()
         self._exclusive.lock = forks.free(self._exclusive.lock)
         self._exclusive.refuse(self.forked())
@@ -227,9 +238,9 @@ class SqliteRecorder(Recorder):
 
 
 class _Exclusive(SqliteTransaction):
-    """The one transaction at a time, entered for each anew.
+    """The one transaction at a time, entered again for each.
 
-    No generator for each, which would take as long as one of its statements.
+    A generator for each would take as long as one of its statements.
     """
 
     def __init__(
@@ -291,25 +302,27 @@ class _Exclusive(SqliteTransaction):
         self._raise_translated(error)
 
     def append_one(self, row: Row, keys: Sequence[Key]) -> None:
-        """Append a row behind the last one, unless its version or one of its keys is there."""
+        """Appends a row after the last one, unless its version or one of its keys exists."""
         with self.lock:
             self._damage.check(self._path)
             try:
                 inserted = (*row[:8], *(lookup for lookup, _ in keys))
                 if self.insist(insert_next_row(len(keys)), inserted) == 0:
-                    raise IntegrityError("the log has gone on or back, or a key is there")
+                    raise IntegrityError(
+                        "the log has other rows than expected, or a key exists already"
+                    )
             except sqlite3.Error as error:
                 self._raise_translated(error)
-            self._files.check()  # what went into a file that is gone is not acknowledged
+            self._files.check()  # a commit to a file that was removed is not acknowledged
             self._note([row])
         self._signal.send()
 
     def _end(self, *, commit: bool) -> None:
         try:
             if commit:
-                self._damage.check(self._path)  # that a reader found meanwhile
+                self._damage.check(self._path)  # damage that a reader found meanwhile
                 self._cursor.execute("COMMIT")
-                self._files.check()  # what went into a file that is gone is not acknowledged
+                self._files.check()  # a commit to a file that was removed is not acknowledged
                 self._note(self._appended)
         finally:
             self._appended, self._level = [], None
@@ -326,7 +339,7 @@ class _Exclusive(SqliteTransaction):
             raise translated(error, self._path) from error
 
     def cut_wal(self, timeout: float) -> bool:
-        """Whether the `-wal` could be emptied: nobody read anything older meanwhile."""
+        """Whether the `-wal` could be emptied because no one was reading older pages."""
         until = time.monotonic() + timeout
         while True:
             [(busy, _, _)] = self._cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -337,16 +350,17 @@ class _Exclusive(SqliteTransaction):
     def insist(
         self, statement: str, parameters: Sequence[Any] = (), timeout: float | None = None
     ) -> int:
-        """Run what needs the write lock, asking for it at short uneven times; how many rows.
+        """Runs a statement that needs the write lock, retrying at short uneven intervals; returns
+        the number of rows.
 
-        SQLite's own busy handler asks ever more seldom, so that who has waited long waits longer.
+        SQLite's own busy handler retries ever less often, which disadvantages those that wait long.
         """
         limit = self._timeout if timeout is None else timeout
         return insist(self._cursor, statement, parameters, timeout=limit)
 
 
 def begun(ask: Callable[[str], Iterable[Any]], path: str) -> bool:
-    """Whether a database holds a log. Raises ForeignDatabase, OlderFormat or NewerFormat.
+    """Whether a database contains a log. Raises ForeignDatabase, OlderFormat or NewerFormat.
 
     ask: runs a statement.
     """

@@ -1,4 +1,4 @@
-"""Asking SQLite for what another process holds."""
+"""Retries SQLite statements while another process holds a lock."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from typing import Any
 
 BUSY_PAUSE = (0.0005, 0.002)
-"""Seconds between two looks whether another process still writes."""
+"""The range of seconds between two attempts."""
 
 
 def insist(
     cursor: sqlite3.Cursor, statement: str, parameters: Sequence[Any] = (), *, timeout: float
 ) -> int:
-    """Run a statement again at short uneven times while the database is busy; how many rows.
+    """Retries a statement at short uneven intervals while the database is busy; returns the number
+    of rows.
 
-    timeout: seconds. Some statements, such as a change of the journal's mode, never ask SQLite's
+    timeout: seconds. Some statements, such as a change of the journal's mode, never use SQLite's
     own busy handler.
     """
     until: float | None = None

@@ -8,21 +8,23 @@ import time
 from turnlog.errors import Unavailable
 
 _SETTLED_NANOSECONDS = 200_000_000
-"""After so long without a change a folder's time tells of the next: files have coarse clocks."""
+"""How long a folder must be unchanged for its time to reveal the next change: file clocks are
+coarse.
+"""
 
 
 def wal(path: str) -> str:
-    """Where SQLite keeps the commits that are not yet in the database file."""
+    """The `-wal`, where SQLite keeps commits that are not in the database file yet."""
     return f"{path}-wal"
 
 
 def beside(path: str) -> tuple[str, ...]:
-    """What SQLite may keep beside a database, and would take for its own if another came there."""
+    """Files that SQLite keeps next to a database, and would use with another one in its place."""
     return wal(path), f"{path}-shm", f"{path}-journal"
 
 
 class OpenFiles:
-    """The files that an open log writes to, by device and inode."""
+    """The files to which an open log writes, by device and inode."""
 
     def __init__(self, path: str) -> None:
         self._seen: dict[str, tuple[int, int] | None] = {path: None, wal(path): None}
@@ -30,10 +32,10 @@ class OpenFiles:
         self._settled: tuple[int, ...] | None = None
 
     def check(self) -> None:
-        """Raise Unavailable where one is no longer the file it was when it was first seen.
+        """Raises Unavailable if a file is no longer the one first seen.
 
-        SQLite goes on writing into a file that was removed, moved or replaced. Whatever is done to
-        a file's name changes its folder: one look at that tells when to look at the files.
+        SQLite continues to write to a file that was removed, moved or replaced. Each of these
+        changes the folder, whose time therefore says when to look at the files.
         """
         try:
             found = os.stat(self._folder)

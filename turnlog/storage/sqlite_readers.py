@@ -1,4 +1,4 @@
-"""The connections on which a SQLite log is read: one for each thread, and one for each scan."""
+"""The connections for reading a SQLite log: one for each thread, and one for each scan."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SomeReader = TypeVar("SomeReader", bound=SqliteReader)
 
 
 class ThreadReaders(Generic[SomeReader]):
-    """A reader for each thread; its connection ends with the thread, or with the log."""
+    """One reader for each thread. Its connection ends with the thread or the log."""
 
     def __init__(self, opened: Callable[[], SomeReader]) -> None:
         self._opened = opened
@@ -29,7 +29,7 @@ class ThreadReaders(Generic[SomeReader]):
 
     @property
     def own(self) -> SomeReader:
-        """The calling thread's."""
+        """The calling thread's reader."""
         reader: SomeReader | None = getattr(self._local, "reader", None)
         if reader is None:
             reader = self._local.reader = self._opened()
@@ -37,22 +37,22 @@ class ThreadReaders(Generic[SomeReader]):
         return reader
 
     def keep(self, reader: SqliteReader) -> None:
-        """Close the connection that the reader has now with it."""
+        """Ties the connection's life to its reader."""
         closer = finalize(reader, _close, reader.connection, reader.using, os.getpid())
         with self._opening:
             self._closers = [*(one for one in self._closers if one.alive), closer]
 
     def close(self) -> None:
-        """A thread that still reads ends its statement first."""
+        """Closes all connections. A thread that still reads finishes its statement first."""
         for closer in self._closers:
             closer()
 
     def readers(self) -> list[SqliteReader]:
-        """Those whose connections are open."""
+        """The readers with open connections."""
         return [found[0] for closer in self._closers if (found := closer.peek())]
 
     def refuse(self, error: Exception) -> None:
-        """In a fork, where the connections are the parent's."""
+        """Refuses all readers in a fork, because their connections belong to the parent."""
         self._opening = threading.Lock()
         for reader in self.readers():
             reader.refuse(error)
@@ -60,7 +60,7 @@ class ThreadReaders(Generic[SomeReader]):
 
 @contextmanager
 def scanning(connection: sqlite3.Connection, damage: Damage, secret: bytes) -> Iterator[SqliteScan]:
-    """One transaction on a connection, which is closed afterwards."""
+    """A scan in one transaction on a connection, which is closed afterwards."""
     connection.text_factory = readable
     process = os.getpid()
     try:
@@ -72,9 +72,9 @@ def scanning(connection: sqlite3.Connection, damage: Damage, secret: bytes) -> I
 
 
 def _close(connection: sqlite3.Connection, using: threading.Lock, process: int) -> None:
-    """A connection that is closed in the middle of a statement takes the process with it.
+    """Closes a connection between statements: closing it within one would crash the process.
 
-    process: the one that opened it; a fork does not close it, nor wait for `using`.
+    process: the one that opened it. A fork neither closes it nor waits for `using`.
     """
     if os.getpid() != process:
         forks.never_freed(connection)

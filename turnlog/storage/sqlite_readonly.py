@@ -1,4 +1,4 @@
-"""A SQLite log that is only read: no byte of it changes, and no file is left beside it."""
+"""A SQLite log that is only read: no byte changes, and no file is left next to it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from turnlog.storage.sqlite_unchanged import TRIES, UnchangedDatabase, WatchedCo
 
 
 class ReadonlySqliteRecorder(Recorder):
-    """Sees what other processes commit meanwhile. timeout: seconds to wait for a lock.
+    """A log opened read-only, which sees other processes' commits. timeout: seconds to wait for a
+    lock.
 
-    Raises NoSuchLog where there is none.
+    Raises NoSuchLog if it does not exist.
     """
 
     def __init__(self, path: str, *, timeout: float = 30.0) -> None:
@@ -52,17 +53,18 @@ class ReadonlySqliteRecorder(Recorder):
         return reader
 
     def transaction(self) -> NoReturn:
+        """Raises StorageError: the log was opened read-only."""
         raise read_only(self.url)
 
     @property
     def reader(self) -> SqliteReader:
-        """The thread's own; its connection ends with the thread."""
+        """See `Recorder.reader`; each thread has its own, whose connection ends with the thread."""
         self.check_process()
         return self._readers.own
 
     @contextmanager
     def scan(self) -> Iterator[SqliteScan]:
-        """Raises Unavailable where somebody began to write and SQLite could not keep them apart."""
+        """See `Recorder.scan`. Raises Unavailable if a write disturbed the scan."""
         self.check_process()
         connection = self._database.connect(begin=True)
         try:
@@ -73,22 +75,23 @@ class ReadonlySqliteRecorder(Recorder):
                 raise Unavailable(f"{self.url}: the log was changed while it was read; read again")
 
     def close(self) -> None:
-        """Let go of the file. A thread that still reads ends its statement first."""
+        """Closes the file. A thread that still reads finishes its statement first."""
         if not self.inherited:
             self._readers.close()
             self._database.close()
 
     def locks(self) -> Iterable[Any]:
-        """As in SqliteRecorder."""
+        """See `SqliteRecorder.locks`."""
         return [reader.using for reader in self._readers.readers()]
 
     def after_fork(self) -> None:
+        """See `Recorder.after_fork`."""
         super().after_fork()
         self._readers.refuse(self.forked())
 
 
 class _Reader(SqliteReader):
-    """Reads anew, on another connection, what has changed under the one that it had."""
+    """Reads again on a new connection if the database changed under the old one."""
 
     _connection: WatchedConnection
 
@@ -100,11 +103,11 @@ class _Reader(SqliteReader):
         self._keep = keep
 
     def ask(self, statement: str) -> list[Any]:
-        """What the database says to a statement."""
+        """The rows that a statement returns."""
         return self._all(statement)
 
     def keeps_wal(self) -> bool:
-        """Whether commits go to a `-wal`; not in a database that is one file, such as a backup."""
+        """Whether commits go to a `-wal`; false for a database in one file, such as a backup."""
         if (keeps_wal := self._database.keeps_wal(self._connection)) is not None:
             return keeps_wal
         return self.ask("PRAGMA journal_mode") == [("wal",)]

@@ -78,7 +78,7 @@ CREATE TABLE models (
 
 
 def schema_faults(connection: sqlite3.Connection) -> Iterator[str]:
-    """How tables, indexes and triggers differ from what this version makes."""
+    """Differences of tables, indexes and triggers from those that this version makes."""
     with closing(sqlite3.connect(":memory:")) as fresh:
         fresh.executescript(SCHEMA)
         wanted = _schema(fresh)
@@ -89,7 +89,7 @@ def schema_faults(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def blob_columns() -> Iterator[tuple[str, list[str]]]:
-    """The tables, and their columns that hold bytes."""
+    """The tables, and their columns with bytes."""
     with closing(sqlite3.connect(":memory:")) as fresh:
         fresh.executescript(SCHEMA)
         for table, sql in _schema(fresh).items():

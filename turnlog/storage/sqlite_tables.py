@@ -47,11 +47,11 @@ _SNAPSHOT = "stream, version, event, turn, digest, state, previous"
 _CHUNK = "name, number, content"
 _OF = "stream = (SELECT stream FROM streams WHERE lookup = ? ORDER BY life DESC LIMIT 1)"
 _OF_LIFE = "stream = (SELECT stream FROM streams WHERE lookup = ? AND life = ?)"
-"""Of the newest life of a conversation, or of a given one."""
+"""The streams of the newest life of a conversation, and of a given life."""
 
 
 class InheritedConnection:
-    """In the place of a connection that the parent of a forked process has, and of its cursor."""
+    """Replaces the parent's connection and cursor in a fork. Every use raises an error."""
 
     in_transaction = False
     seen = None
@@ -60,30 +60,34 @@ class InheritedConnection:
         self._error = error
 
     def execute(self, *asked: Any) -> Any:
+        """Raises the error."""
         raise self._error
 
     executemany = execute
 
     def close(self) -> None:
-        """It is the parent's to close."""
+        """Does nothing, because the parent closes it."""
 
 
 class SqliteReader:
-    """Reads on one connection; `using` is held meanwhile, for whoever wants to close it."""
+    """Reads on one connection. `using` is held meanwhile, so that no thread closes it."""
 
     def __init__(self, connection: sqlite3.Connection, damage: Damage, secret: bytes = b"") -> None:
         self._connection = connection
         self._damage = damage
         self.secret = secret
-        self._cursor = connection.cursor()  # one for all: each costs as much as a short statement
+        self._cursor = connection.cursor()  # making one costs as much as a short statement
         self.using = threading.Lock()
 
     @property
     def connection(self) -> sqlite3.Connection:
+        """The connection."""
         return self._connection
 
     def refuse(self, error: Exception) -> None:
-        """Ask nothing more of the connection, which is another process's: raise an error."""
+        """Makes every further use raise an error, because the connection belongs to another
+        process.
+        """
         for kept in (self._cursor, self._connection):
             forks.never_freed(kept)
         self._connection = self._cursor = cast(Any, InheritedConnection(error))
@@ -99,8 +103,8 @@ class SqliteReader:
             raise translated(error) from error
 
     def _let_go(self) -> None:
-        """A cursor that failed at a row goes on holding its lock."""
-        with self.using, suppress(sqlite3.ProgrammingError):  # of a connection that was closed
+        """Closes a cursor that failed at a row, which would otherwise keep its lock."""
+        with self.using, suppress(sqlite3.ProgrammingError):  # the connection may be closed
             self._cursor.close()
             self._cursor = self._connection.cursor()
 
@@ -118,20 +122,23 @@ class SqliteReader:
         return list(map(kind._make, found))
 
     def genesis(self) -> Genesis | None:
-        """None where the log has not begun."""
+        """The genesis; None if the log has not begun."""
         rows = self._all(f"SELECT {_COLUMNS} FROM rows_t1 WHERE position = 0")
         secrets = self._all("SELECT secret FROM secrets")
         return genesis_in(rows, secrets)
 
     def last_position(self) -> int:
+        """See `Reader.last_position`."""
         position: int = self._one("SELECT coalesce(max(position), 0) FROM rows_t1")[0]
         return position
 
     def stream(self, conversation: str, life: int | None = None) -> Stream | None:
+        """See `Reader.stream`."""
         where, of = self._of(conversation, life)
         return _first(self._found(Stream, f"SELECT {_STREAM} FROM streams WHERE {where}", of))
 
     def stream_of(self, number: int) -> Stream | None:
+        """See `Reader.stream_of`."""
         statement = f"SELECT {_STREAM} FROM streams WHERE stream = ?"
         return _first(self._found(Stream, statement, (number,)))
 
@@ -140,16 +147,19 @@ class SqliteReader:
         return (_OF, (lookup,)) if life is None else (_OF_LIFE, (lookup, life))
 
     def head(self, conversation: str) -> Head | None:
+        """See `Reader.head`."""
         statement = f"SELECT {HEAD_COLUMNS} FROM heads WHERE conversation = ?"
         return _first(self._found(Head, statement, (conversation,)))
 
     def heads(self, after: str = "", limit: int = 1000) -> Sequence[Head]:
+        """See `Reader.heads`."""
         statement = f"SELECT {HEAD_COLUMNS} FROM heads WHERE conversation > ? ORDER BY 1 LIMIT ?"
         return self._found(Head, statement, (after, limit))
 
     def rows(
         self, stream: int, after: int = 0, upto: int | None = None, limit: int | None = None
     ) -> Sequence[Row]:
+        """See `Reader.rows`."""
         statement = (
             f"{_ROWS} WHERE stream = ? AND version > ? AND version <= ? ORDER BY version LIMIT ?"
         )
@@ -158,16 +168,19 @@ class SqliteReader:
         return self._found(Row, statement, (stream, after, last, count))
 
     def bodies(self, stream: int, after: int = 0, limit: int | None = None) -> Sequence[Body]:
+        """See `Reader.bodies`."""
         statement = (
             f"SELECT {_BODY} FROM rows_t1 WHERE stream = ? AND version > ? ORDER BY version LIMIT ?"
         )
         return self._all(statement, (stream, after, -1 if limit is None else limit))
 
     def rows_newest_first(self, stream: int, before: int, limit: int) -> Sequence[Row]:
+        """See `Reader.rows_newest_first`."""
         statement = f"{_ROWS} WHERE stream = ? AND version < ? ORDER BY version DESC LIMIT ?"
         return self._found(Row, statement, (stream, before, limit))
 
     def keyed_rows(self, lookups: Sequence[bytes]) -> Sequence[Row]:
+        """See `Reader.keyed_rows`."""
         marks = ", ".join("?" * len(lookups))
         statement = (
             f"{_ROWS} WHERE position IN (SELECT position FROM keys WHERE lookup IN ({marks}))"
@@ -175,6 +188,7 @@ class SqliteReader:
         return self._found(Row, statement, lookups)
 
     def keyed_rows_under(self, prefix: bytes) -> Sequence[Row]:
+        """See `Reader.keyed_rows_under`."""
         statement = (
             f"{_ROWS} WHERE position IN"
             " (SELECT position FROM keys WHERE lookup >= ? AND lookup < ?) ORDER BY position"
@@ -182,23 +196,27 @@ class SqliteReader:
         return self._found(Row, statement, (prefix, after_keys(prefix)))
 
     def heads_newest_first(self, before: int, limit: int) -> Sequence[Head]:
+        """See `Reader.heads_newest_first`."""
         statement = (
             f"SELECT {HEAD_COLUMNS} FROM heads WHERE position < ? ORDER BY position DESC LIMIT ?"
         )
         return self._found(Head, statement, (before, limit))
 
     def heads_of(self, conversations: Sequence[str]) -> Sequence[Head]:
+        """See `Reader.heads_of`."""
         marks = ", ".join("?" * len(conversations))
         statement = f"SELECT {HEAD_COLUMNS} FROM heads WHERE conversation IN ({marks})"
         return self._found(Head, statement, conversations)
 
     def tail(self, after: int, limit: int) -> Sequence[Row]:
+        """See `Reader.tail`."""
         statement = f"{_ROWS} WHERE position > ? ORDER BY position LIMIT ?"
         return self._found(Row, statement, (after, limit))
 
     def snapshot(
         self, stream: int, *, event: int | None = None, turn: int | None = None
     ) -> Snapshot | None:
+        """See `Reader.snapshot`."""
         statement = (
             f"SELECT {_SNAPSHOT} FROM snapshots WHERE stream = ? AND event <= ? AND turn <= ?"
             " ORDER BY version DESC LIMIT 1"
@@ -207,14 +225,17 @@ class SqliteReader:
         return _first(self._found(Snapshot, statement, (stream, *limits)))
 
     def snapshots(self, stream: int) -> Sequence[Snapshot]:
+        """See `Reader.snapshots`."""
         statement = f"SELECT {_SNAPSHOT} FROM snapshots WHERE stream = ? ORDER BY version"
         return self._found(Snapshot, statement, (stream,))
 
     def chunks(self, name: bytes, first: int, count: int) -> Sequence[BlobChunk]:
+        """See `Reader.chunks`."""
         statement = f"SELECT {_CHUNK} FROM blobs WHERE name = ? AND number >= ? ORDER BY 2 LIMIT ?"
         return self._found(BlobChunk, statement, (name, first, count))
 
     def stored(self, name: bytes | None = None) -> tuple[int, int]:
+        """See `Reader.stored`."""
         named, given = ("", ()) if name is None else (" AND name = ?", (name,))
         statement = (
             "SELECT count(*), coalesce(sum(length(content)), 0) FROM blobs"
@@ -224,16 +245,20 @@ class SqliteReader:
         return chunks, bytes
 
     def attachment_names(self) -> Sequence[bytes]:
+        """See `Reader.attachment_names`."""
         return [name for (name,) in self._all("SELECT DISTINCT name FROM blobs")]
 
     def checkpoint(self, model: str) -> Checkpoint | None:
+        """See `Reader.checkpoint`."""
         statement = "SELECT model, position, digest FROM checkpoints WHERE model = ?"
         return _first(self._found(Checkpoint, statement, (model,)))
 
     def checkpoints(self) -> Sequence[Checkpoint]:
+        """See `Reader.checkpoints`."""
         return self._found(Checkpoint, "SELECT model, position, digest FROM checkpoints")
 
     def get(self, model: str, conversation: str, key: str) -> bytes | None:
+        """See `Reader.get`."""
         statement = (
             "SELECT model, conversation, key, value FROM models"
             " WHERE model = ? AND conversation = ? AND key = ?"
@@ -248,6 +273,7 @@ class SqliteReader:
         prefix: str = "",
         limit: int | None = None,
     ) -> Iterator[tuple[str, str, bytes]]:
+        """See `Reader.entries`."""
         parameters: list[Any]
         where, parameters = "model = ? AND key >= ?", [model, prefix]
         if conversation is not None:
@@ -262,6 +288,7 @@ class SqliteReader:
         return (entry[1:] for entry in self._found(Entry, statement, parameters))
 
     def entries_of(self, model: str, conversations: Sequence[str]) -> Sequence[Entry]:
+        """See `Reader.entries_of`."""
         marks = ", ".join("?" * len(conversations))
         statement = (
             "SELECT model, conversation, key, value FROM models"
@@ -295,9 +322,9 @@ INSERT_ROW = "INSERT INTO rows_t1 VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 @cache
 def insert_next_row(keys: int) -> str:
-    """A row behind the one before it alone, unless one of so many keys is there.
+    """The statement that inserts a row directly after the last, unless one of `keys` keys exists.
 
-    One that was cut off meanwhile leaves no gap.
+    A row whose statement is interrupted leaves no gap.
     """
     marks = ", ".join(f"?{9 + key}" for key in range(keys))
     unless = f" AND NOT EXISTS (SELECT 1 FROM keys WHERE lookup IN ({marks}))" if keys else ""
@@ -311,18 +338,21 @@ _LEFT_LOOKUPS = "SELECT stream FROM streams WHERE name IS NULL AND lookup IS NOT
 
 
 class SqliteScan(SqliteReader):
-    """Reads in one transaction, on a connection that takes any bytes for a text."""
+    """Reads in one transaction, on a connection that accepts any bytes as text."""
 
     _check = staticmethod(check_nothing)
 
     def at_once(self) -> AbstractContextManager[SqliteScan]:
+        """See `Scan.at_once`."""
         return nullcontext(self)
 
     def every(self, kind: type[Stored]) -> Iterator[Stored]:
+        """See `Scan.every`."""
         statement, made = _EVERY[kind]
         yield from map(made, self._streamed(statement))
 
     def rows_between(self, first: int, last: int) -> Iterator[Row]:
+        """See `Scan.rows_between`."""
         statement = f"{_EVERY_ROW} AND stream BETWEEN ? AND ? ORDER BY stream, version"
         yield from map(Row._make, self._streamed(statement, (first, last)))
 
@@ -334,6 +364,7 @@ class SqliteScan(SqliteReader):
             raise translated(error) from error
 
     def complaints(self) -> Iterator[str]:
+        """See `Scan.complaints`."""
         for (found,) in self._all("PRAGMA integrity_check"):
             if found != "ok":
                 yield found
@@ -343,7 +374,7 @@ class SqliteScan(SqliteReader):
             yield lookup_left(stream)
 
     def _texts_for_bytes(self) -> Iterator[str]:
-        """Cells that read alike, but that an index does not find."""
+        """Cells that look alike but that an index does not find."""
         for table, names in blob_columns():
             counts = ", ".join(f"sum(typeof({name}) = 'text')" for name in names)
             [found] = self._all(f"SELECT {counts} FROM {table}")
@@ -354,7 +385,7 @@ class SqliteScan(SqliteReader):
 
 
 def _after_prefix(prefix: str) -> str | None:
-    """The least text above all that begin with the prefix (SQL's functions stop at a NUL)."""
+    """The smallest text above all with a prefix (SQL's functions stop at a NUL)."""
     kept = prefix.rstrip(chr(sys.maxunicode))
     if not kept:
         return None
@@ -363,9 +394,9 @@ def _after_prefix(prefix: str) -> str | None:
 
 
 def translated(error: sqlite3.Error | UnicodeDecodeError, path: str = "") -> Exception:
-    """eventsourcing's or our own error for one of SQLite's.
+    """Translates SQLite's errors into eventsourcing's or turnlog's own.
 
-    UnicodeDecodeError: what Python makes of an error of SQLite that quotes a damaged schema.
+    A UnicodeDecodeError comes from Python, when SQLite's error quotes a damaged schema.
     """
     where = f"{path}: " if path else ""
     if isinstance(error, sqlite3.IntegrityError):

@@ -23,7 +23,7 @@ from turnlog.storage.rows import (
 )
 from turnlog.storage.sqlite_tables import HEAD_COLUMNS, INSERT_ROW, SqliteReader, translated
 
-# An update in place writes fewer pages than a replacement, which takes the row out first.
+# An update in place writes fewer pages than a replacement, which deletes the row first.
 PUT_HEAD = (
     f"INSERT INTO heads ({HEAD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (conversation) DO UPDATE SET stream = excluded.stream, owner = excluded.owner,"
@@ -45,11 +45,11 @@ class SqliteTransaction(SqliteReader):
         except sqlite3.Error as error:
             self._damage.note(error)
             raise translated(error) from error
-        except OverflowError as error:  # one more than a number that somebody made so large
+        except OverflowError as error:  # only in a log whose numbers were changed
             raise Corrupt(f"a number of the log is too large: {error}") from error
 
     def put_genesis(self, genesis: Genesis) -> None:
-        """Make an empty log begin as another one did."""
+        """See `Transaction.put_genesis`."""
         self._many("DELETE FROM secrets", [()])
         self._many("DELETE FROM rows_t1 WHERE position = 0", [()])
         self._many("INSERT INTO secrets VALUES (?)", [(genesis.secret,)])
@@ -59,7 +59,7 @@ class SqliteTransaction(SqliteReader):
     def append(
         self, rows: Sequence[Row], streams: Sequence[Stream] = (), keys: Sequence[Key] = ()
     ) -> None:
-        """Refuses keys that the table has; new ones wait for `put_keys`, the tail knows them."""
+        """See `Transaction.append`. Refuses stored keys; new ones wait for `put_keys`."""
         if streams:
             lookups = [stream.lookup(self.secret) for stream in streams]
             self._many(
@@ -69,52 +69,65 @@ class SqliteTransaction(SqliteReader):
         self._many(INSERT_ROW, [row[:8] for row in rows])
         for key in keys:
             if self._all("SELECT 1 FROM keys WHERE lookup = ?", (key.lookup,)):
-                raise IntegrityError("a key is there")
+                raise IntegrityError("a key exists already")
 
     def put_keys(self, keys: Sequence[Key]) -> None:
+        """See `Transaction.put_keys`."""
         self._many("INSERT OR IGNORE INTO keys VALUES (?, ?)", sorted(keys))
 
     def put_heads(self, heads: Sequence[Head]) -> None:
+        """See `Transaction.put_heads`."""
         self._many(PUT_HEAD, heads)
 
     def put_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+        """See `Transaction.put_snapshots`."""
         self._many("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)", snapshots)
 
     def drop_snapshots(self, stream: int) -> None:
+        """See `Transaction.drop_snapshots`."""
         self._many("DELETE FROM snapshots WHERE stream = ?", [(stream,)])
 
     def put_chunks(self, chunks: Sequence[BlobChunk]) -> None:
+        """See `Transaction.put_chunks`."""
         self._many("INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)", chunks)
 
     def drop_chunks(self, name: bytes, below: int) -> None:
+        """See `Transaction.drop_chunks`."""
         self._many("DELETE FROM blobs WHERE name = ? AND number < ?", [(name, below)])
 
     def put_parts(self, parts: Sequence[tuple[int, bytes, bytes]]) -> None:
+        """See `Transaction.put_parts`."""
         self._many(
             "UPDATE rows_t1 SET commitments = ?, parts = ? WHERE position = ?",
             [(commitments, left, position) for position, commitments, left in parts],
         )
 
     def drop_name(self, stream: int) -> None:
+        """See `Transaction.drop_name`."""
         self._many("UPDATE streams SET name = NULL, lookup = NULL WHERE stream = ?", [(stream,)])
 
     def drop_head(self, conversation: str) -> None:
+        """See `Transaction.drop_head`."""
         self._many("DELETE FROM heads WHERE conversation = ?", [(conversation,)])
 
     def drop_keys(self, prefix: bytes) -> None:
+        """See `Transaction.drop_keys`."""
         between = (prefix, after_keys(prefix))
         self._many("DELETE FROM keys WHERE lookup >= ? AND lookup < ?", [between])
 
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """See `Transaction.put_checkpoint`."""
         self._many("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", [checkpoint])
 
     def put(self, model: str, entries: Sequence[tuple[str, str, bytes | None]]) -> None:
+        """See `Transaction.put`."""
         kept = [(model, c, k, value) for c, k, value in entries if value is not None]
         gone = [(model, c, k) for c, k, value in entries if value is None]
         self._many("INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?)", kept)
         self._many("DELETE FROM models WHERE model = ? AND conversation = ? AND key = ?", gone)
 
     def clear(self, model: str) -> None:
+        """See `Transaction.clear`."""
         for table in ("heads", "keys", "snapshots") if model == HEADS else ():
             self._many(f"DELETE FROM {table}", [()])
         self._many("DELETE FROM models WHERE model = ?", [(model,)])

@@ -25,20 +25,20 @@ from turnlog.storage.sqlite_files import beside
 from turnlog.storage.sqlite_tables import translated
 
 TRIES = 10
-"""How often a database is opened anew because it changes while it is opened."""
+"""How often a database that changes meanwhile is opened again."""
 
 STARTING_SECONDS = 0.005
-"""Between tries, while another process that opens the database makes its `-shm` ready."""
+"""Seconds between attempts while another process prepares the database's `-shm`."""
 
 _REFUSED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
-"""What SQLite says where it would have to write to be able to read."""
+"""SQLite's error codes if it would have to write in order to read."""
 
 Identity = tuple[int, int, int, int] | None
-"""Device, inode, size and time of the last change; None where there is no file."""
+"""Device, inode, size and time of the last change; None without a file."""
 
 
 class Files(NamedTuple):
-    """A database and what is beside it at a moment."""
+    """A database and the files next to it at one moment."""
 
     database: Identity
     wal: Identity
@@ -47,20 +47,21 @@ class Files(NamedTuple):
 
     @classmethod
     def of(cls, path: str) -> Self:
+        """The files of a database now."""
         return cls(*map(_identity, (path, *beside(path))))
 
 
 class WatchedConnection(sqlite3.Connection):
-    """seen: the files as they were, where SQLite itself would not notice that they change."""
+    """A connection that knows the files as they were, if SQLite itself would not notice changes."""
 
     seen: Files | None = None
 
 
 class UnchangedDatabase:
-    """Opens connections; safe to use from several threads. timeout: seconds to wait for a lock."""
+    """Opens connections; safe for concurrent use. timeout: seconds to wait for a lock."""
 
     def __init__(self, path: str, timeout: float) -> None:
-        self._path = os.path.realpath(path)  # beside which SQLite keeps its files
+        self._path = os.path.realpath(path)  # SQLite keeps its files next to the real path
         self._timeout = timeout
         self._first = Files.of(self._path).database
         self._copied: dict[Files, str] = {}
@@ -70,9 +71,9 @@ class UnchangedDatabase:
         self._is_closed = False
 
     def connect(self, *, begin: bool = False) -> WatchedConnection:
-        """begin: a transaction that reads.
+        """A new connection. begin: whether to begin a read transaction.
 
-        Raises Unavailable where it cannot be read, and once it is no longer the same file.
+        Raises Unavailable if the database cannot be read, or is no longer the same file.
         """
         try:
             return self._connect(begin)
@@ -105,7 +106,7 @@ class UnchangedDatabase:
             raise Unavailable(f"{self._path}: unable to open as a database: it is not a file")
 
     def _shared(self, files: Files, begin: bool) -> WatchedConnection | None:
-        """As everybody else opens it; None where that would write, or leave a file behind."""
+        """An ordinary connection; None if it would write, or leave a file behind."""
         if not (files.shm if files.wal else self._is_writable()):
             return None
         connection = self._opened(self._path, "mode=ro")
@@ -133,7 +134,7 @@ class UnchangedDatabase:
         return connection
 
     def _copy(self, files: Files) -> str:
-        """A private copy of the database and what belongs to it, made once."""
+        """A private copy of the database and its files, made once."""
         with self._copying:
             if files not in self._copied:
                 folder = self._temporary.enter_context(PrivateFolder())
@@ -157,9 +158,9 @@ class UnchangedDatabase:
         )
 
     def keeps_wal(self, connection: WatchedConnection) -> bool | None:
-        """Whether the commits of a database that is read without locks go to a `-wal`.
+        """Whether commits go to a `-wal`, for a database that is read without locks.
 
-        None of any other: SQLite tells.
+        None for any other database: SQLite itself knows.
         """
         if connection.seen is None or connection.seen.wal or connection.seen.journal:
             return None
@@ -167,20 +168,20 @@ class UnchangedDatabase:
             return file.read(20)[18:] == b"\2\2"
 
     def changed(self, connection: WatchedConnection) -> bool:
-        """Whether what was read on a connection may be older than the database, or torn."""
+        """Whether reads on a connection may be outdated or torn."""
         return connection.seen is not None and connection.seen != Files.of(self._path)
 
     def close(self) -> None:
-        """After all connections: what was made to read it goes."""
+        """Removes temporary copies. Call it after all connections are closed."""
         self._is_closed = True
         if self._is_shared:
             self._tidy()
         self._temporary.close()
 
     def _tidy(self) -> None:
-        """Have SQLite remove a `-wal` without content, unless somebody has the database open.
+        """Lets SQLite remove an empty `-wal`, unless another process has the database open.
 
-        Whoever closes a log last does that, except for who may not write.
+        The last process to close a log does that, except one without write permission.
         """
         files = Files.of(self._path)
         if files.wal and files.wal[2] == 0:
@@ -190,14 +191,15 @@ class UnchangedDatabase:
 
 
 def _look(connection: sqlite3.Connection) -> None:
-    """Have SQLite open the files, which it does at the first statement that reads."""
+    """Makes SQLite open the files, which it does at the first statement that reads."""
     connection.execute("PRAGMA schema_version").fetchall()
 
 
 def is_refused(error: BaseException | None) -> bool:
-    """Whether SQLite would have had to write to be able to read; it may not have to the next time.
+    """Whether SQLite would have had to write in order to read, which may differ at the next
+    attempt.
 
-    So it is while another process that opens the database makes its `-shm` ready.
+    This happens while another process that opens the database prepares its `-shm`.
     """
     is_sqlites = isinstance(error, sqlite3.OperationalError)
     return is_sqlites and getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSED

@@ -1,4 +1,4 @@
-"""Following a log as it grows, from a position on."""
+"""Follows a log from a position as it grows."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from turnlog.storage.recorder import Recorder
 from turnlog.storage.rows import Row
 
 BATCH_COMMITS = 2000
-"""Commits read at once, and projected in one transaction."""
+"""The number of commits read together, and projected in one transaction."""
 
 WAIT_SECONDS = 0.5
-"""Time after which one who waits for more looks whether it was stopped."""
+"""Seconds after which a waiting subscription checks whether it was stopped."""
 
 
 def batches(
     reader: Reader, after: int = 0, upto: int | None = None, size: int = BATCH_COMMITS
 ) -> Iterator[Sequence[Row]]:
-    """The rows that are there of positions above `after`, up to and with `upto`, in order."""
+    """The rows at positions above `after` up to and including `upto`, in order, in batches."""
     while upto is None or after < upto:
         rows = reader.tail(after, size if upto is None else min(size, upto - after))
         if not rows:
@@ -33,9 +33,9 @@ def batches(
 def check_past(
     reader: Reader, rows: Sequence[Row], position: int, digest: bytes | None = None
 ) -> None:
-    """Raise where the first of the rows from a position on is not the one that was read there.
+    """Raises an error if the first of the rows is not the one that was read at the position before.
 
-    OutOfRange: the log ends before it. AnotherPast: it has another row there, by its digest.
+    OutOfRange: the log ends before it. AnotherPast: another row is at the position, by its digest.
     """
     if position < 0 or not rows:
         raise OutOfRange.of_log(position, reader.last_position())
@@ -45,14 +45,16 @@ def check_past(
 
 
 def check_position(reader: Reader, position: Any) -> None:
-    """Raise OutOfRange for what no log can have."""
+    """Raises OutOfRange for a position that no log can have."""
     check_whole(None, "position", position)
     if not 0 <= position < LARGEST:
         raise OutOfRange.of_log(position, reader.last_position())
 
 
 def digest_at(recorder: Recorder, position: int) -> bytes:
-    """Of the row at a position, of the genesis at 0. Raises OutOfRange where there is none."""
+    """The digest of the row at a position; of the genesis at 0. Raises OutOfRange if it does not
+    exist.
+    """
     check_position(recorder.reader, position)
     if position == 0:
         return recorder.genesis.digest
@@ -62,11 +64,11 @@ def digest_at(recorder: Recorder, position: int) -> bytes:
 
 
 class Subscription:
-    """The rows of positions above a given one, in batches and in order, whoever writes them.
+    """The rows after a position, from all writers, in batches and in order.
 
-    position: of the last row that was read; digest: of that row, where it is known. Iterated, it
-    waits for more until it is stopped; `read` takes what is there. Reading raises as `check_past`
-    does where the log is not, or no longer, the one that was read so far.
+    position: of the last row read. digest: of that row, if known. Iteration waits for more until
+    stopped; `read` returns what exists. Reading raises the errors of `check_past` if the log is
+    not, or no longer, the one read so far.
     """
 
     def __init__(
@@ -84,9 +86,9 @@ class Subscription:
 
     @classmethod
     def after(cls, recorder: Recorder, position: int | None, digest: bytes | None = None) -> Self:
-        """From a position on, None: from now on. Raises as reading does."""
+        """A subscription from a position on; None means from now on. Raises like `read`."""
         if position is None and digest is not None:
-            raise OutOfRange(None, "a digest needs the position that it belongs to")
+            raise OutOfRange(None, "a digest needs its position")
         if position is not None:
             check_position(recorder.reader, position)
         last = recorder.reader.last_position() if position is None else position
@@ -95,17 +97,18 @@ class Subscription:
         return subscription
 
     def seek(self, position: int, digest: bytes | None = None) -> None:
-        """Go on after another position."""
+        """Continues after another position."""
         self.position = position
         self._digest = digest
         self._seen: Row | None = None
 
     @property
     def digest(self) -> bytes | None:
+        """The digest of the last row read, if known."""
         return self._digest if self._seen is None else self._seen.digest()
 
     def read(self, reader: Reader | None = None) -> Sequence[Row]:
-        """The next batch, empty where there is none yet; through a transaction where given."""
+        """The next batch; empty if there is none yet. reader: a transaction to read in."""
         reader = reader or self._recorder.reader
         if self.position == 0:
             return self._taken(self._first(reader))
@@ -116,7 +119,7 @@ class Subscription:
         return self._taken(found[1:])
 
     def _first(self, reader: Reader) -> Sequence[Row]:
-        """The log's first rows; what comes before them is its genesis."""
+        """The log's first rows, which follow the genesis."""
         if self._digest not in (None, self._recorder.genesis.digest):
             raise AnotherPast(0)
         return reader.tail(0, self._size)
@@ -128,7 +131,7 @@ class Subscription:
         return rows
 
     def check(self) -> None:
-        """Raise, as reading does, where the log is not the one that was read so far."""
+        """Raises like `read` if the log is not the one read so far."""
         if self.position == 0:
             self._first(self._recorder.reader)
         else:
@@ -136,14 +139,15 @@ class Subscription:
             check_past(self._recorder.reader, rows, self.position, self.digest)
 
     def skip(self) -> None:
-        """Pass over what is there."""
+        """Skips all existing rows."""
         self.seek(self._recorder.reader.last_position())
 
     def wait(self, timeout: float = WAIT_SECONDS) -> bool:
-        """Whether there is more than was read; waits some seconds for it at most."""
+        """Whether more rows exist. Waits for them for at most `timeout` seconds."""
         return self._recorder.wait_above(self.position, timeout)
 
     def stop(self) -> None:
+        """Ends iterations, in any thread."""
         self._stopped = True
         self._recorder.signal.send()
 

@@ -1,4 +1,4 @@
-"""A SQLite log that a command made and then put nothing into."""
+"""Removes a SQLite log that a command made and left empty."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from turnlog.storage.sqlite_files import beside
 
 @contextmanager
 def removed_unused(path: str | None) -> Iterator[None]:
-    """Where the block makes a log at a path and fails, remove the log again if it is empty."""
+    """If the block makes a log at a path and fails, removes the log again if it is empty."""
     is_there = path is None or os.path.exists(path)
     try:
         yield
@@ -27,7 +27,7 @@ def removed_unused(path: str | None) -> Iterator[None]:
 
 
 def _remove_empty(path: str) -> None:
-    """While nobody can write: what another process then records is refused, as the file is gone."""
+    """Removes the files while no one can write. Later writes of other processes are refused."""
     with (
         closing(SqliteRecorder(path, create=False, vouched=False)) as log,
         log.transaction() as transaction,

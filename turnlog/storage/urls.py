@@ -1,4 +1,4 @@
-"""Which back end a database URL names."""
+"""The back end that a database URL names."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LONGEST_TIMEOUT = 10**6
 
 
 def recorder(url: str, *, create: bool = True, readonly: bool = False) -> Recorder:
-    """`sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://…`, `memory:`.
+    """Opens `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://…` or `memory:`.
 
-    SQLite takes `?synchronous=NORMAL` (default FULL) and `?timeout=SECONDS` (default 30),
-    PostgreSQL `?timeout=SECONDS` (default 10), `?pooled=1` behind PgBouncer, and what libpq
-    understands. Without `create`, raises NoSuchLog where there is no log yet. With `readonly` too,
-    and nothing of the log changes.
+    SQLite accepts `?synchronous=NORMAL` (default FULL) and `?timeout=SECONDS` (default 30);
+    PostgreSQL accepts `?timeout=SECONDS` (default 10), `?pooled=1` behind PgBouncer, and libpq's
+    options. Without `create`, raises NoSuchLog if the log does not exist. With `readonly`, too, and
+    nothing in the log changes.
     """
     if not is_text(url) or "\0" in url:
         raise StorageError(f"{url!r:.80} is not a database URL")
@@ -44,7 +44,7 @@ def _opened(url: str, *, create: bool, readonly: bool) -> Recorder:
         options = _sqlite_options(url, path, parts.query)
         synchronous = options.get("synchronous", "FULL").upper()
         if synchronous not in SYNCHRONOUS:
-            why = f"synchronous={synchronous} is none of {', '.join(SYNCHRONOUS)}"
+            why = f"synchronous={synchronous} must be one of {', '.join(SYNCHRONOUS)}"
             raise _wrong(url, f"{why}")
         timeout = _seconds(url, options.get("timeout", "30"))
         if readonly:
@@ -73,7 +73,7 @@ def _sqlite_options(url: str, path: str, query: str) -> dict[str, str]:
 
 
 def sqlite_path(url: str) -> str | None:
-    """The file of a SQLite log; None where the URL names another kind."""
+    """The file of a SQLite log; None for any other URL."""
     parts = urlsplit(url)
     is_file = parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1
     return unquote(parts.path[1:]) if is_file else None
@@ -107,7 +107,9 @@ def _postgres(url: str, *, create: bool, readonly: bool) -> Recorder:
 
 
 class PostgresAddress(NamedTuple):
-    """url: as libpq understands it. timeout: seconds. pooled: whether PgBouncer stands between."""
+    """A log in PostgreSQL. url: as libpq understands it. timeout: seconds. pooled: behind
+    PgBouncer.
+    """
 
     url: str
     timeout: float
@@ -115,17 +117,17 @@ class PostgresAddress(NamedTuple):
 
 
 def libpq_url(url: str) -> PostgresAddress:
-    """A PostgreSQL URL, and what is our own in it."""
+    """A PostgreSQL URL, split from turnlog's own options in it."""
     base, _, query = url.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
     timeout = _seconds(url, options.pop("timeout", "10"))
     pooled = _switch(url, "pooled", options.pop("pooled", "0"))
-    # libpq reads a plus sign as a plus sign, so spaces are quoted
+    # libpq reads a plus sign literally, so spaces must be quoted
     kept = "?" + urlencode(options, quote_via=quote) if options else ""
     return PostgresAddress(base + kept, timeout, pooled)
 
 
 def _switch(url: str, name: str, text: str) -> bool:
     if text not in ("0", "1"):
-        raise _wrong(url, f"{name}={text} is neither 0 nor 1")
+        raise _wrong(url, f"{name}={text} must be 0 or 1")
     return text == "1"
