@@ -1,4 +1,4 @@
-"""What can be stored: events of the right types and size, with values that JSON can express."""
+"""What can be stored: events of the right types and size, with values that JSON can represent."""
 
 from __future__ import annotations
 
@@ -55,10 +55,11 @@ def encodings(events: Sequence[Event]) -> Mapping[int, bytes]:
     return dict(zip(map(id, events), events.said, strict=True))
 
 
-def checked_from_json(events: tuple[Event, ...]) -> tuple[Event, ...]:
+def checked_from_json(events: tuple[Event, ...], *, are_typed: bool = False) -> tuple[Event, ...]:
     """The events if all can be stored, checked in one pass; for values that were read from JSON.
 
-    Returns them unchecked if one cannot be stored, so that `checked` names it.
+    Returns them unchecked if one cannot be stored, so that `checked` names it. are_typed: whether
+    msgspec made them, with values of the right types.
     """
     if isinstance(events, CheckedEvents):
         return events
@@ -185,7 +186,7 @@ def _find_fault(conversation: str, events: Sequence[Event]) -> None:
             value = getattr(event, field)
             name = f"{type(event).__name__}.{field}"
             if isinstance(value, float) and not math.isfinite(value):
-                raise InvalidEvent(conversation, name, f"is {value}, which JSON cannot express")
+                raise InvalidEvent(conversation, name, f"is {value}, which JSON cannot represent")
             is_typed = field not in open_fields and _is_binary(value)
             if not is_typed and (why := _part_unholdable(value, _hints(type(event))[field])):
                 raise InvalidEvent(conversation, name, f"{_shown(value)} {why}")
