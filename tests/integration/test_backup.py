@@ -99,7 +99,7 @@ def test_the_commands(url: str, tmp_path: Path) -> None:
     assert run("restore", str(path), "--db", into)[0] == 0
     refused = run("restore", str(path), "--db", into)
     assert refused[0] == 2
-    assert "holds 20 commits already" in refused[2]
+    assert "contains 20 commits already" in refused[2]
     assert run("verify", "--db", into)[0] == 0
     assert run("restore", str(tmp_path / "none.db"), "--db", into)[0] == 2
 
