@@ -124,7 +124,9 @@ ASKED: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "forking none": (lambda log: log.fork(SURROGATE, as_="z"), UnknownConversation, "ud800"),
     "forking as": (lambda log: log.fork("anna", as_=5), InvalidEvent, "5 is not a text"),
     "forking over": (
-        lambda log: log.fork("anna", as_="anna"), InvalidEvent, "^conversation 'anna': exists already",
+        lambda log: log.fork("anna", as_="anna"),
+        InvalidEvent,
+        "^conversation 'anna': exists already",
     ),
     "a list as view": (lambda log: log.view([]), OutOfRange, r"unknown view \[\]"),
     "a number as term": (lambda log: list(matching(log, where=ANY or 5)), FormatError, "5 is not"),
