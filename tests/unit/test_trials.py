@@ -299,7 +299,7 @@ def test_a_redacted_word_reaches_no_bot():
         with pytest.raises(ConversationError, match="turn 1 is redacted"):
             go_on(log, "anna", LoadedBot(looks), from_turn=1)
         go_on(log, "anna", LoadedBot(looks), from_turn=1, say="hello")
-        with pytest.raises(ConversationError, match="event 1 was redacted"):
+        with pytest.raises(ConversationError, match="event 1 is redacted"):
             go_on(log, "anna", LoadedBot(looks), edits={1: {"text": "hello"}})
     assert seen
     assert "4111" not in "".join(seen)
