@@ -1,1 +1,1 @@
-"""What others test with: the contracts of recorders, a machine and strategies for hypothesis."""
+"""Test kits for your own code: contracts, a state machine and strategies for hypothesis."""

@@ -26,7 +26,7 @@ from turnlog.replay.trying.script import line
 from turnlog.serializers.shared.plain import from_plain
 
 Plain = Mapping[str, Any]
-"""An event as JSON has it, as in docs/events.md."""
+"""An event as JSON, as in docs/events.md."""
 
 
 def check_answer(
@@ -40,9 +40,9 @@ def check_answer(
 ) -> None:
     """Raise AssertionError unless the bot's answer to the last message is the expected one.
 
-    The bot goes on alone from the first message on. talk: the messages, each with the calls that
-    belong to it, followed by their results, which answer equal calls. rules: what may differ, as in
-    a rules file. timeout: seconds an answer may take.
+    The bot continues on its own from the first message. talk: the messages, each with its calls and
+    their results, which answer equal calls. rules: permitted differences, as in a rules file.
+    timeout: seconds for an answer.
     """
     __tracebackhide__ = True
     loaded = named(bot) if isinstance(bot, str) else LoadedBot(bot)

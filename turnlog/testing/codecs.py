@@ -6,7 +6,7 @@
 
         holds = st.builds(…)
 
-`holds` are dialogues that the format gives back as they are; of all others it says what it lost.
+`holds` are dialogues that the format round-trips unchanged; for all others it names its losses.
 """
 
 from __future__ import annotations
@@ -33,14 +33,18 @@ _contract = settings(max_examples=25, deadline=None, suppress_health_check=_HEAL
 
 
 class CodecContract(ABC):
+    """Tests that every format passes; a subclass names the codec and its supported dialogues."""
+
     holds: st.SearchStrategy[Dialogue]
 
     @abstractmethod
-    def create(self) -> Codec: ...
+    def create(self) -> Codec:
+        """A new codec."""
 
     @_contract
     @given(data=st.data())
     def test_what_it_holds_comes_back_as_it_was(self, data: st.DataObject) -> None:
+        """Supported dialogues round-trip unchanged."""
         dialogues = data.draw(several(self.holds))
         examples = self.examples(dialogues)
         assert [example.lost for example in examples] == [{} for _ in dialogues]
@@ -50,13 +54,14 @@ class CodecContract(ABC):
     @_contract
     @given(data=st.data())
     def test_the_same_examples_are_the_same_bytes(self, data: st.DataObject) -> None:
+        """The same examples give the same bytes."""
         dialogues = data.draw(several(self.holds))
         assert self.written(self.examples(dialogues)) == self.written(self.examples(dialogues))
 
     @_contract
     @given(strategies.dialogues() | strategies.scraps())
     def test_what_it_cannot_hold_is_named(self, dialogue: Dialogue) -> None:
-        """It refuses by name, or counts what is lost, or messages and slots come back."""
+        """Any dialogue is refused by name, counted as lossy, or keeps its messages and slots."""
         try:
             examples = self.examples([dialogue])
         except FormatError as error:
@@ -69,13 +74,14 @@ class CodecContract(ABC):
             assert all(count > 0 for count in example.lost.values())
         back = self.read(self.written(examples))
         if back and not any(example.lost for example in examples):
-            assert [told(again) for again in back] == [told(dialogue)]
+            assert [summary(again) for again in back] == [summary(dialogue)]
 
     @_contract
     @given(data=st.data())
     def test_it_recognises_its_own_files_and_no_format_before_it_does(
         self, data: st.DataObject
     ) -> None:
+        """A format detects its own files, and no earlier format claims them."""
         written = self.written(self.examples(data.draw(several(self.holds))))
         path = Path(f"x{self.create().suffix}")
         own = self.create()
@@ -89,6 +95,7 @@ class CodecContract(ABC):
     @_contract
     @given(data=st.data())
     def test_a_truncated_file_gives_what_is_complete_first(self, data: st.DataObject) -> None:
+        """A truncated file yields everything that is complete, and then an error."""
         dialogues = data.draw(several(self.holds))
         written = self.written(self.examples(dialogues))
         cut = data.draw(st.integers(0, len(written)))
@@ -100,22 +107,26 @@ class CodecContract(ABC):
     @_contract
     @given(st.binary(max_size=200))
     def test_foreign_bytes_are_refused_in_words(self, junk: bytes) -> None:
+        """Foreign bytes are refused with a message of one line."""
         for item in self._items(junk):
             assert isinstance(item, Dialogue) or "\n" not in str(item)
 
     # --- tools of the tests -----------------------------------------------------------------------
 
     def examples(self, dialogues: Iterable[Dialogue]) -> list[Example]:
+        """The examples of dialogues."""
         made = self.create()
         return [example for dialogue in dialogues for example in made.examples(dialogue)]
 
     def written(self, examples: Iterable[Example]) -> bytes:
+        """The bytes of a file with these examples."""
         with tempfile.TemporaryFile() as out:
             self.create().write(examples, out)
             out.seek(0)
             return out.read()
 
     def read(self, written: bytes) -> list[Dialogue]:
+        """The dialogues in a file; fails if one is refused."""
         items = list(self._items(written))
         assert all(isinstance(item, Dialogue) for item in items), items
         return [item for item in items if isinstance(item, Dialogue)]
@@ -131,13 +142,13 @@ class CodecContract(ABC):
 
 
 def several(dialogues: st.SearchStrategy[Dialogue]) -> st.SearchStrategy[list[Dialogue]]:
-    """Dialogues of different names."""
+    """Dialogues with different names."""
     drawn = st.lists(dialogues, min_size=1, max_size=3)
     return drawn.map(lambda each: list({dialogue.name: dialogue for dialogue in each}.values()))
 
 
-def told(dialogue: Dialogue) -> list[Any]:
-    """What every format is for: of each turn the messages, and the slots after it."""
+def summary(dialogue: Dialogue) -> list[Any]:
+    """What every format must keep: the messages of each turn, and the slots after it."""
     folded, turns = Fold(lambda: dialogue.events), []
     for turn in dialogue.turns():
         state = folded.take(turn.events)

@@ -64,6 +64,8 @@ asked = st.lists(
 
 
 class LogMachine(RuleBasedStateMachine):
+    """Compares a log with the log in memory after each step."""
+
     steps: ClassVar[int] = 0
     """How many steps all runs of the class have taken."""
 
@@ -72,20 +74,25 @@ class LogMachine(RuleBasedStateMachine):
         self.time = 0.0
 
     @abstractmethod
-    def open(self) -> Turnlog: ...
+    def open(self) -> Turnlog:
+        """The log, on the same store each time."""
 
     @abstractmethod
-    def discard(self) -> None: ...
+    def discard(self) -> None:
+        """Delete the store."""
 
     def tick(self) -> float:
+        """The clock of both logs, UTC seconds."""
         return self.time
 
     @initialize()
     def start(self) -> None:
+        """Open both logs."""
         self.model = turnlog.open("memory:", clock=self.tick)
         self.log = self.open()
 
     def teardown(self) -> None:
+        """Compare both logs as a whole, and close them."""
         if hasattr(self, "log"):
             assert contents(self.log) == contents(self.model)
             self.log.close()
@@ -93,7 +100,7 @@ class LogMachine(RuleBasedStateMachine):
             self.discard()
 
     def both(self, ask: Callable[[Turnlog], Any]) -> None:
-        """Both logs are asked; what they answer or refuse is the same."""
+        """Both logs give the same answer or the same error."""
         type(self).steps += 1
         assert answered(ask, self.log) == answered(ask, self.model)
 
@@ -101,11 +108,13 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule(id=ids, events=asked, key=keys, seconds=st.sampled_from([0.0, 1.0, 10.0, -5.0]))
     def record(self, id: str, events: list[e.Event], key: str | None, seconds: float) -> None:
+        """Record events with a key."""
         self.time += seconds
         self.both(lambda log: recorded(log.record(id, *events, key=key)))
 
     @rule(id=ids, version=numbers)
     def record_at_a_version(self, id: str, version: int) -> None:
+        """Record with an expected version."""
         events = [e.SlotSet("version", version)]
         self.both(lambda log: recorded(log.record(id, *events, expected_version=version)))
 
@@ -113,6 +122,8 @@ class LogMachine(RuleBasedStateMachine):
     def record_several_in_one_transaction(
         self, several: list[tuple[str, list[e.Event], str | None]]
     ) -> None:
+        """Record several conversations in one transaction."""
+
         def ask(log: Turnlog) -> list[Any]:
             requests = [log.request(id, events, key=key) for id, events, key in several]
             for request in requests:
@@ -125,6 +136,8 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule(id=ids, content=strategies.large_bytes, key=keys, named=st.booleans())
     def attach(self, id: str, content: bytes, key: str | None, named: bool) -> None:
+        """Attach a file, and record an event that names it, or none."""
+
         def ask(log: Turnlog) -> Any:
             held = log.attach(id, BytesIO(content), type="a/b")
             shown = e.MediaAdded("file", content=held, actor="user")
@@ -134,6 +147,8 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule(origin=ids, id=ids)
     def record_what_another_has_attached(self, origin: str, id: str) -> None:
+        """Record events that name another conversation's attachments."""
+
         def ask(log: Turnlog) -> Any:
             events = log.read_events(origin)
             return recorded(log.record(id, *(x for x in events if isinstance(x, e.MediaAdded))))
@@ -142,6 +157,8 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule()
     def sweep(self) -> None:
+        """Remove attachments that no event names."""
+
         def ask(log: Turnlog) -> int:
             with log.store.transaction() as transaction:
                 return sweep(transaction)
@@ -150,6 +167,7 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule(id=ids, chance=st.integers(0, 9))
     def delete(self, id: str, chance: int) -> None:
+        """Delete a conversation."""
         if chance == 0:
             self.both(lambda log: log.delete(id))
 
@@ -157,33 +175,40 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule(id=ids, turn=numbers)
     def look_at_a_turn(self, id: str, turn: int) -> None:
+        """The state after a turn."""
         self.both(lambda log: log.conversation(id, turn=turn).state)
 
     @rule(id=ids, event=numbers)
     def look_at_an_event(self, id: str, event: int) -> None:
+        """The state after an event."""
         self.both(lambda log: log.conversation(id, event=event).state)
 
     @rule(id=ids, after=numbers)
     def read_events(self, id: str, after: int) -> None:
+        """The events after a number."""
         self.both(lambda log: list(log.conversation(id).events(max(0, after))))
 
     @rule()
     def look_at_all(self) -> None:
+        """The states of all conversations."""
         self.both(lambda log: in_order(log, [(h.conversation, s) for h, s in log.heads()]))
 
     # --- keeping --------------------------------------------------------------------------------
 
     @rule(batch=st.sampled_from([1, 3, 2000]))
     def project(self, batch: int) -> None:
+        """Update the read models in batches."""
         self.both(lambda log: catch_up(log.store, PROJECTIONS.values(), batch))
 
     @rule(name=st.sampled_from(sorted(PROJECTIONS)))
     def rebuild_a_read_model(self, name: str) -> None:
+        """Rebuild a read model."""
         self.both(lambda log: rebuild(log.store, PROJECTIONS[name]))
 
     @precondition(lambda self: hasattr(self, "log"))
     @rule()
     def close_and_open_again(self) -> None:
+        """Close the log and open it again."""
         type(self).steps += 1
         self.log.close()
         self.log = self.open()
@@ -202,20 +227,21 @@ def _outcome(request: Request, log: Turnlog) -> Any:
 
 
 def recorded(done: Any) -> tuple[Sequence[Any], Any, bool]:
+    """The comparable parts of a recording."""
     return [*map(_plain, done.commits)], done.state, done.new
 
 
 def _plain(commit: Commit) -> Commit:
-    """Without a key that is made with the log's own secret."""
+    """Without keys that are made with the log's own secret."""
     is_own = commit.key is not None and commit.key.startswith(KEPT_TOGETHER)
     plain: Commit = replace(commit, key=KEPT_TOGETHER) if is_own else commit
     return plain
 
 
 def contents(log: Turnlog) -> list[Any]:
-    """What every row says, every head, and every entry of a read model.
+    """The content of every row and every head, and every entry of a read model.
 
-    Salts and stream numbers are each log's own, and so is when tables are caught up.
+    Ignores salts and stream numbers, which differ between logs, and when tables are updated.
     """
     with log.store.scan() as scan:
         held = StoredContents(scan, log.store)
@@ -228,7 +254,7 @@ def contents(log: Turnlog) -> list[Any]:
 
 
 def in_order(log: Turnlog, heads: list[Any]) -> list[Any]:
-    """As they come, which is in order of id; those of a sealed log, which is not, are put so."""
+    """In order of id; a sealed log yields another order."""
     return heads if log.keys is None else sorted(heads, key=lambda head: str(head[0]))
 
 

@@ -29,7 +29,7 @@ Properties = list[tuple[str, object]]
 
 
 class Replayer:
-    """What the fixture `replay` gives; called, it passes or fails the test."""
+    """The value of the fixture `replay`; calling it passes or fails the test."""
 
     def __init__(self, node: pytest.Item) -> None:
         self._node = node
@@ -50,10 +50,10 @@ class Replayer:
     ) -> None:
         """Replay these conversations, or all.
 
-        log and bot: or their URL and name. rules: or the name of their file; `ignore`, `slots` and
-        `masks` are added. accepted: the file that `turnlog accept` writes. jobs: processes that
-        share the work; 0 for this one. timeout: seconds for an answer. Raises BotError where no
-        turn was replayed.
+        log and bot: the objects, or their URL and name. rules: the object or its file; `ignore`,
+        `slots` and `masks` are added. accepted: the file that `turnlog accept` writes. jobs:
+        processes that share the work; 0 uses this one. timeout: seconds for an answer. Raises
+        BotError if no turn was replayed.
         """
         __tracebackhide__ = True
         from turnlog.replay.allowing.rules import combined
@@ -74,7 +74,7 @@ class Replayer:
         self._report(loaded if isinstance(loaded, str) else loaded.name, replayed)
 
     def _report(self, bot: str, replayed: Sequence[ReplayedConversation]) -> None:
-        """Fail the test where there is a group, and each group as a test of its own."""
+        """Fail the test if there are groups, and report each group as a separate test."""
         __tracebackhide__ = True
         about: Properties = [("bot", bot), ("version", replayed[0].version or "")]
         self._node.user_properties += [*about, ("conversations", len(replayed))]
@@ -85,7 +85,9 @@ class Replayer:
 
         diverging = sum(bool(one.divergences) for one in replayed)
         summary = f"{diverging} of {len(replayed)} conversations diverge"
-        if hasattr(self._node.config, "workerinput"):  # a worker of xdist reports of its items only
+        if hasattr(
+            self._node.config, "workerinput"
+        ):  # a worker of xdist reports only its own items
             texts = [f"{group.group}\n{text}" for group, text, _ in groups]
             pytest.fail("\n\n".join([summary, *texts]), pytrace=False)
         for group, text, seconds in groups:
@@ -139,7 +141,7 @@ def _results(
 def _groups(
     replayed: Sequence[ReplayedConversation],
 ) -> Iterator[tuple[DivergenceGroup, str, float]]:
-    """Each group with what to tell of it, the shortest first, and the seconds it took to find."""
+    """Each group with its report, the shortest first, and the seconds spent on it."""
     from turnlog.replay.grouping.groups import grouped
     from turnlog.reports.divergences import as_text
 
@@ -157,7 +159,7 @@ def _groups(
 
 
 def _nodeid(test: str, group: str) -> str:
-    """The test's, with the group as its parameter, or its last one."""
+    """The test's name, with the group as its parameter, or its last one."""
     from turnlog.reports.text import visible
 
     begun = f"{test[:-1]}-" if test.endswith("]") else f"{test}["

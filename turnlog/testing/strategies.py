@@ -1,4 +1,4 @@
-"""Hypothesis strategies: values, events of every type, what is asked for, whole dialogues."""
+"""Hypothesis strategies: values, events of every type, requests, whole dialogues."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from turnlog.domain.state import LISTEN, State
 from turnlog.domain.values import INT_MAX, INT_MIN, RawJson
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
-"""Any text that UTF-8 can write: NUL, quotes, right-to-left marks and emoji among it."""
+"""Any text that UTF-8 can encode, including NUL, quotes, right-to-left marks and emoji."""
 
 names = st.sampled_from(["a", "b", "c"])
 """Few, so that events meet the same slot, action or form again."""
@@ -42,24 +42,24 @@ values: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
-"""JSON values that a conversation can hold."""
+"""JSON values that a conversation can contain."""
 
 raw_values = st.sampled_from(
     [b"NaN", b"-Infinity", b"1e999", b"9" * 5000, b'"\\ud800"', b'{"\\udfff":[1]}']
 ).map(RawJson)
-"""JSON values that only their bytes can hold."""
+"""JSON values that only raw bytes can represent."""
 
 objects = st.dictionaries(texts, values, max_size=3)
 
 
 def events(*kinds: type[e.Event]) -> st.SearchStrategy[e.Event]:
-    """Events of these types, or of every type there is, each field with anything it can hold."""
+    """Events of these types, or of any type, with any valid value in each field."""
     return st.sampled_from(kinds or e.EVENTS).flatmap(structs)
 
 
 @cache
 def structs(cls: type[Any]) -> st.SearchStrategy[Any]:
-    """Instances of a struct; a field that need not be there mostly keeps its default."""
+    """Instances of a struct; an optional field mostly keeps its default."""
     hints = get_type_hints(cls)
     required: dict[str, Any] = {}
     optional: dict[str, Any] = {}
@@ -81,7 +81,7 @@ def _of(annotation: Any) -> st.SearchStrategy[Any]:
         return st.lists(_of(arguments[0]), max_size=2)
     if origin is dict:
         return st.dictionaries(texts, _of(arguments[1]), max_size=2)
-    if annotation is Attachment:  # of which a log must have the content
+    if annotation is Attachment:  # a log must have the content
         return st.nothing()
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
         return st.deferred(lambda: structs(annotation))
@@ -99,10 +99,10 @@ _LEAVES: dict[Any, st.SearchStrategy[Any]] = {
 }
 
 
-# --- what stands apart from its row -------------------------------------------------------------
+# --- large values -------------------------------------------------------------------------------
 
 sizes = st.sampled_from([LARGE - 10, LARGE, LARGE + 1, 2 * LARGE, 2 * LARGE + 7])
-"""Of values on both sides of those that stand apart, with whole last chunks and others."""
+"""Sizes of values just below and above 64 kB, with full and partial last chunks."""
 
 large_bytes = st.builds(lambda piece, size: (piece * size)[:size], st.binary(min_size=1), sizes)
 large_texts = st.builds(lambda piece, size: (piece * size)[:size], texts.filter(bool), sizes)
@@ -115,7 +115,7 @@ _LARGE: dict[Any, st.SearchStrategy[Any]] = {
 
 
 def large_events(*kinds: type[e.Event]) -> st.SearchStrategy[e.Event]:
-    """Events of these types, or of every type, with a large value in a field that can hold one."""
+    """Events of these types, or of any type, with a large value in a suitable field."""
     places = [(kind, *place) for kind in kinds or e.EVENTS for place in _large_fields(kind)]
     return st.sampled_from(places).flatmap(lambda place: _with_large(*place))
 
@@ -152,7 +152,7 @@ undoings: st.SearchStrategy[e.Event] = st.sampled_from(
         e.HistoryContinued(1, branch="main"),
     ]
 )
-"""Rewinds, undos, restarts and resets, as a caller asks for them: unresolved."""
+"""Rewinds, undos, restarts and resets as a caller records them: unresolved."""
 
 asks: st.SearchStrategy[e.Event] = st.one_of(
     st.builds(e.UserUttered, texts),
@@ -178,11 +178,11 @@ asks: st.SearchStrategy[e.Event] = st.one_of(
     ),
     undoings,
 )
-"""What a live conversation is asked to record."""
+"""Events that a live conversation may be asked to record."""
 
 
 def accepted(asked: Iterable[e.Event]) -> list[e.Event]:
-    """What a conversation without a past takes of these, asked for one after the other."""
+    """Those of the events that a new conversation accepts, one after the other."""
     conversation = Conversation("c", State(), NoHistory())
     return [event for event in asked if _takes(conversation, event)]
 
@@ -196,7 +196,7 @@ def _takes(conversation: Conversation, event: e.Event) -> bool:
 
 
 def decided(asked: Iterable[e.Event]) -> tuple[e.Event, ...]:
-    """The events that a conversation without a past records for what it takes of these."""
+    """The events that a new conversation records for those that it accepts."""
     return tuple(decide("c", State(), accepted(asked), history=NoHistory())[0])
 
 
@@ -209,10 +209,10 @@ conversation_ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12
 def dialogues(
     asked: st.SearchStrategy[list[e.Event]] = histories,
 ) -> st.SearchStrategy[Dialogue]:
-    """Whole conversations as the log holds them, with rewinds, undos, restarts and resets."""
+    """Whole conversations as the log stores them, with rewinds, undos, restarts and resets."""
     return st.builds(Dialogue, conversation_ids, asked.map(decided))
 
 
 def scraps() -> st.SearchStrategy[Dialogue]:
-    """Dialogues of any events in any order, for what must hold whatever they say."""
+    """Dialogues of any events in any order, for properties that hold for all of them."""
     return st.builds(Dialogue, conversation_ids, st.lists(events(), max_size=6).map(tuple))

@@ -17,4 +17,4 @@ from turnlog.testing.recorders.transactions import TransactionsContract
 
 
 class RecorderContract(RowsContract, TransactionsContract, TablesContract, FollowingContract):
-    """All of it."""
+    """The whole contract."""

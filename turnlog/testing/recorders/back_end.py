@@ -1,4 +1,4 @@
-"""The back end that a contract is held against."""
+"""The back end under test."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from turnlog.storage.recorder import Recorder
 
 
 class BackEnd(ABC):
-    """`create` gives an empty log; `reopen` opens what the last one stored once more."""
+    """`create` returns an empty log; `reopen` opens the last one again."""
 
     outlives = True
-    """Whether what was stored can be opened again."""
+    """Whether a closed log can be opened again."""
 
     @abstractmethod
-    def create(self) -> Recorder: ...
+    def create(self) -> Recorder:
+        """An empty log."""
 
     def reopen(self) -> Recorder:
+        """The log of the last `create`, opened again."""
         raise NotImplementedError
 
     @pytest.fixture
     def recorder(self) -> Iterator[Recorder]:
+        """An empty log, closed after the test."""
         recorder = self.create()
         yield recorder
         recorder.close()

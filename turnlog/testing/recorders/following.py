@@ -1,4 +1,4 @@
-"""How a log is read as a whole, followed, and opened again."""
+"""Reading a log as a whole, following it, and opening it again."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ from turnlog.testing.recorders.samples import (
 
 
 class FollowingContract(BackEnd):
+    """Tests of scans, subscriptions and reopening."""
+
     def test_a_scan_reads_every_table_as_a_stream(self, recorder: Recorder) -> None:
         with recorder.transaction() as transaction:
             transaction.append(
@@ -82,7 +84,9 @@ class FollowingContract(BackEnd):
     def test_a_subscription_beyond_the_end_is_out_of_range(self, recorder: Recorder) -> None:
         append(recorder, *(row(n, "a", n) for n in range(1, 6)))
         for position in (-1, 6, 10):
-            with pytest.raises(OutOfRange, match=rf"no position {position}, the last is 5"):
+            with pytest.raises(
+                OutOfRange, match=rf"position {position} does not exist; the last is 5"
+            ):
                 Subscription(recorder, position).read()
         assert not Subscription(recorder, 5).read()
 

@@ -1,4 +1,4 @@
-"""What a recorder keeps of rows, streams and keys."""
+"""Rows, streams and keys."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ from turnlog.testing.recorders.samples import (
 
 TEXTS = ["", "a", "A", "é", "e\u0301", "ß", "\u200f\u05e9\u05dc\u05d5\u05dd", "😀", "\U0010ffff"]
 TEXTS += ["nul\0in the middle", "\0", "' OR 1=1 --", "%_\\", "a\nb", "x" * 2000]
-"""Texts that a store has been known to change, refuse or confuse."""
+"""Texts that some store has changed, refused or confused."""
 
 
 class RowsContract(BackEnd):
+    """Tests of rows, streams and keys."""
+
     def test_an_empty_log_has_nothing(self, recorder: Recorder) -> None:
         reader = recorder.reader
         assert reader.last_position() == 0
@@ -135,7 +137,7 @@ class RowsContract(BackEnd):
             ([row(3, "b"), row(4, "a", 3)], [stream("b")], [Key(lookup, 4)]),
             ([row(3, "b")], [stream("a")], []),
         ]
-        if recorder.gives_positions:  # and so has to look itself what they follow
+        if recorder.gives_positions:  # and so has to check what they follow
             wrong.append(([row(3, "a", 3)._replace(previous=b"another")], [], []))
             wrong.append(([row(3, "a", 4)], [], []))
         else:

@@ -1,4 +1,4 @@
-"""Rows and what follows from them, as the contract stores them."""
+"""Sample rows and their derived data."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from turnlog.storage.rows import (
 
 
 def stream(conversation: str, life: int = 1) -> Stream:
+    """The stream of a conversation's life."""
     number = int.from_bytes(sha256(f"{conversation} {life}".encode()).digest()[:8]) >> 1
     return Stream(number, life, b"owner\0" * 5, encode_name(conversation, b"salt\xff"))
 
@@ -36,6 +37,7 @@ def place(conversation: str) -> int:
 
 
 def row(position: int, conversation: str, version: int = 1) -> Row:
+    """A row with a fixed content."""
     number, _, owner, name = stream(conversation)
     made = foreign_columns("topic", b"state\xff", bytes(range(240, 256)))
     previous = _digest(conversation, version - 1) if version > 1 else b"previous\0"
@@ -51,19 +53,20 @@ def _digest(conversation: str, version: int) -> bytes:
 
 
 def head(conversation: str, version: int = 1) -> Head:
+    """A head after a version."""
     number, _, owner, _ = stream(conversation)
     state = binary.encode_state(State(event=version))
     return Head(conversation, number, owner, 1, version, version, b"digest", version, 0, 0, state)
 
 
 def snapshot(conversation: str, version: int) -> Snapshot:
-    """After event 10 × version, in turn `version`."""
+    """A snapshot after event 10 × version, in turn `version`."""
     number = stream(conversation).stream
     return Snapshot(number, version, 10 * version, version, b"digest", b"state", 0)
 
 
 def append(recorder: Recorder, *rows: Row) -> None:
-    """Rows, and the streams that are not there yet."""
+    """Append rows, with the streams that do not exist yet."""
     names = dict.fromkeys(row.conversation for row in rows)
     begun = [stream(name) for name in names if recorder.reader.stream(name) is None]
     with recorder.transaction() as transaction:
@@ -73,6 +76,7 @@ def append(recorder: Recorder, *rows: Row) -> None:
 def keyed(
     recorder: Recorder, conversation: str, key: str, reader: Reader | None = None
 ) -> Row | None:
+    """The row with a conversation's key."""
     lookup = key_lookup(recorder.genesis.secret, conversation, key)
     return next(iter((reader or recorder.reader).keyed_rows([lookup])), None)
 
@@ -85,7 +89,7 @@ def put_keys(recorder: Recorder, *keys: tuple[str, str, int]) -> None:
 
 
 def contents(recorder: Recorder) -> list[Any]:
-    """All that a log holds."""
+    """The whole content of a log."""
     reader = recorder.reader
     heads = list(reader.heads())
     snapshots = [s for h in heads for s in reader.snapshots(h.stream)]
@@ -94,7 +98,7 @@ def contents(recorder: Recorder) -> list[Any]:
 
 
 def started(work: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
-    """A thread that does the work, and the list that its answer will be in."""
+    """A thread that does the work, and the list that receives its result."""
     answers: list[Any] = []
 
     def run() -> None:

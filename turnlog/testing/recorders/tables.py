@@ -1,4 +1,4 @@
-"""What a recorder keeps beside the rows: what is derived from them, and attachments."""
+"""Derived tables and attachments."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ from turnlog.testing.recorders.samples import (
 
 NAME = b"\0" * 32
 OTHER = b"n" * 32
-"""Of attachments."""
+"""Names of attachments."""
 
 
 class TablesContract(BackEnd):
+    """Tests of derived tables and attachments."""
+
     def test_a_head_is_replaced(self, recorder: Recorder) -> None:
         with recorder.transaction() as transaction:
             transaction.put_heads([head("b"), head("a")])

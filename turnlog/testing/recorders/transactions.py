@@ -1,4 +1,4 @@
-"""What a transaction keeps together, and from whom."""
+"""What a transaction keeps together, and hides from others."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from turnlog.testing.recorders.samples import (
 
 
 class TransactionsContract(BackEnd):
+    """Tests of atomicity, isolation and order."""
+
     def test_an_exception_undoes_all_that_the_transaction_wrote(self, recorder: Recorder) -> None:
         def write(turn: int) -> None:
             with recorder.transaction() as transaction:
