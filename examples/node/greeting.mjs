@@ -3,7 +3,7 @@
 //   turnlog serve --db sqlite:///chat.db &
 //   node examples/node/greeting.mjs http://127.0.0.1:5005 ann "hello" "Ann" "green"
 //
-// Kill it between two messages and start it again: it goes on where it was.
+// Kill it between two messages and start it again: it continues where it was.
 
 const [base, id, ...said] = process.argv.slice(2);
 

@@ -1,4 +1,4 @@
-"""The real Rasa beside a real turnlog server; see scripts/test-rasa."""
+"""The real Rasa with a real turnlog server; see scripts/test-rasa."""
 
 import os
 import socket
@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 PYTHON = os.environ.get("TURNLOG_PYTHON")
-"""The Python that has turnlog: Rasa's own is too old for it."""
+"""The Python that has turnlog; Rasa's own is too old for it."""
 
 
 class Server:
-    """`turnlog serve` on one file, to be stopped and started again."""
+    """`turnlog serve` on one file; a test can stop and restart it."""
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as free:
@@ -46,7 +46,7 @@ def turnlog(*arguments: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path, monkeypatch):
-    """Where Rasa runs, what has to wait is kept."""
+    """The file for waiting turns, in the folder in which Rasa runs."""
     monkeypatch.chdir(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Random histories of Rasa's events with our state after each event, for Rasa to compare.
+"""Random histories of Rasa's events with turnlog's state after each event, for Rasa to compare.
 
 Run with turnlog's Python: `python histories.py COUNT > histories.json`.
 """

@@ -1,6 +1,6 @@
 """Rasa's side of the benchmark, run by Rasa's own Python: load, append a turn, save.
 
-`measured.py sql:///FILE|URL SIZE…` prints {size: [ms, ms where no tracker is at hand]}.
+`measured.py sql:///FILE|URL SIZE…` prints {size: [ms, ms without a tracker in memory]}.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ async def measured(store, size):
     for again in range(TIMES):
         warm.append(await once(store, sender, number + again))
     for again in range(3):
-        if hasattr(store, "_keeper"):  # which keeps the last trackers at hand
+        if hasattr(store, "_keeper"):  # it keeps the last trackers in memory
             store._keeper.forget()
         cold.append(await once(store, sender, number + TIMES + again))
     return [statistics.median(warm) * 1000, statistics.median(cold) * 1000]

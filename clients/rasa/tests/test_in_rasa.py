@@ -160,7 +160,7 @@ def test_a_server_that_stops_during_a_read_erases_nothing(server):
     server.stop()
 
     async def turn():
-        blank = await store.get_or_create_tracker("a")  # the read fails, Rasa makes a blank one
+        blank = await store.get_or_create_tracker("a")  # the read fails and Rasa makes a blank one
         blank.update(said("while it was away"))
         await store.save(blank)
 
@@ -250,7 +250,7 @@ def spoken(store, sender):
 
 
 async def turn(store, sender, text):
-    """As Rasa handles a message: it reads, and saves."""
+    """Handles a message as Rasa does: it reads, and saves."""
     tracker = await store.get_or_create_tracker(sender)
     tracker.update(said(text))
     await store.save(tracker)
@@ -325,7 +325,7 @@ def test_while_the_server_is_away_turns_do_not_wait_for_it(server):
     begun = time.monotonic()
     for number in range(5):
         run(turn(store, "p", f"m{number}"))
-    assert time.monotonic() - begun < 10.0  # of the 50 that ten requests would wait
+    assert time.monotonic() - begun < 10.0  # ten requests would wait 50 s
     server.start()
     expected = ["before", "first", *(f"m{n}" for n in range(5))]
     assert eventually(lambda: spoken(store, "p") == expected)
@@ -370,8 +370,8 @@ def test_a_store_and_a_broker_for_other_logs_both_store(server, tmp_path):
     ("module", "name"),
     [("turnlog_rasa", "TurnlogTrackerstore"), ("turnlog_rasa", "TurnlogTrackerStore")],
 )
-def test_where_rasa_would_go_on_in_memory_it_stops(monkeypatch, module, name):
-    monkeypatch.setitem(sys.modules, "turnlog_rasa.store", None)  # as a Rasa with other modules
+def test_rasa_stops_instead_of_continuing_in_memory(monkeypatch, module, name):
+    monkeypatch.setitem(sys.modules, "turnlog_rasa.store", None)  # like a Rasa with other modules
     monkeypatch.delattr("turnlog_rasa.store", raising=False)
     config = EndpointConfig("http://127.0.0.1:9", type=f"{module}.{name}")
     with pytest.raises(RuntimeError, match="turnlog_rasa"):
@@ -379,7 +379,7 @@ def test_where_rasa_would_go_on_in_memory_it_stops(monkeypatch, module, name):
 
 
 def test_a_store_that_is_made_again_goes_on_with_what_waits(server, tmp_path):
-    """As Rasa Pro does after an error, maybe with another token."""
+    """As Rasa Pro does after an error, perhaps with another token."""
     first = opened(server.url)
     run(turn(first, "p", "before"))
     server.stop()
@@ -402,7 +402,7 @@ def test_update_replaces_and_delete_deletes(server):
     assert list(run(store.keys())) == []
 
 
-def test_a_sender_who_was_deleted_begins_anew(server):
+def test_a_deleted_sender_begins_again(server):
     store = opened(server.url)._tracker_store
     run(turn(store, "a", "before"))
     run(store.delete("a"))
@@ -432,7 +432,7 @@ def test_a_slot_that_is_too_large_takes_no_turn_with_it(server):
     assert spoken(again, "i" * 1_500) == ["a long id"]
 
 
-def test_an_imported_conversation_with_a_slash_in_its_id_goes_on(server, tmp_path):
+def test_an_imported_conversation_with_a_slash_in_its_id_continues(server, tmp_path):
     history = [said("imported").as_dict()]
     dump = tmp_path / "tracker.json"
     dump.write_text(json.dumps([{"sender_id": "viber/+9a==", "events": history}]))
@@ -449,10 +449,10 @@ def test_an_imported_conversation_with_a_slash_in_its_id_goes_on(server, tmp_pat
 
 
 def test_rasas_state_is_ours_after_every_event_of_random_histories():
-    """Compared in everything but entities that policies added, which Rasa shares by accident.
+    """Compares everything but entities that policies added, which Rasa shares by accident.
 
-    A rewind replays in Rasa, and its replay forgets the messages of a form's later turns, where
-    we have what was so before (docs/rasa.md): the latest message alone may differ then.
+    A rewind replays in Rasa, and its replay forgets the messages of a form's later turns, which
+    turnlog remembers (docs/rasa.md). The latest message alone may differ then.
     """
     script = Path(__file__).with_name("histories.py")
     made = subprocess.run([PYTHON, str(script), "600"], check=True, stdout=subprocess.PIPE).stdout
@@ -475,7 +475,7 @@ def test_rasas_state_is_ours_after_every_event_of_random_histories():
 
 
 def _said(event):
-    """What an event says; where its source lacked a key, Rasa fills it in as it loads JSON."""
+    """What an event says. Rasa fills in keys that its source lacked when it loads JSON."""
     content = event.as_dict()
     parsed = content.pop("parse_data", {})
     kept = {key: parsed.get(key) for key in ("intent", "entities", "text")}

@@ -1,4 +1,4 @@
-"""What a server's answer means: taken, called bad, or to be tried again later."""
+"""The meaning of a server's answer: accepted, rejected as bad, or to be retried later."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 
 
 class Refused(ValueError):
-    """The server calls the content bad; the same content will never be taken."""
+    """The server rejects the content as bad. The same content will never be accepted."""
 
 
 class NotTaken(ConnectionError):
-    """Somebody answered, and the request was not carried out: a wrong token, a proxy's limit, a
-    conversation that accepts no more events. What was to be sent waits."""
+    """A server answered but did not carry out the request: a wrong token, a proxy's limit, a
+    conversation that accepts no more events. What was to be sent waits.
+    """
 
 
 class NotFound(NotTaken):
-    """The server has no such conversation."""
+    """The server does not know the conversation."""
 
 
 class Away(ConnectionError):
@@ -27,7 +28,7 @@ class Away(ConnectionError):
 
 
 def content_of(status: int, body: bytes) -> Any:
-    """The answer's JSON. Raises Refused or NotTaken, HTTPException for what may pass soon."""
+    """The answer's JSON. Raises Refused or NotTaken; HTTPException for what may pass soon."""
     if status in TRANSIENT:
         raise http.client.HTTPException(f"{status} {body[:200]!r}")
     content = _parsed(body)
@@ -43,7 +44,7 @@ def content_of(status: int, body: bytes) -> Any:
 
 
 def events_in(headers: Any) -> int:
-    """How many events the conversation has, which every tracker answer says."""
+    """The number of events in the conversation, which every tracker answer contains."""
     try:
         return int(headers["ETag"].strip('"'))
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -51,7 +52,7 @@ def events_in(headers: Any) -> int:
 
 
 def _is_failure(content: Any, code: int, reason: str) -> bool:
-    """Whether the server itself says so, and no proxy before it."""
+    """Whether the answer comes from the server itself, not from a proxy in between."""
     if not isinstance(content, dict):
         return False
     said = (content.get("status"), content.get("code"), content.get("reason"))

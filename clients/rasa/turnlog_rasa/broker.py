@@ -12,9 +12,9 @@ from turnlog_rasa.settings import Settings, is_stored_in, no_fallback
 
 
 class TurnlogEventBroker(EventBroker):
-    """Sends every event to a turnlog server, beside whatever tracker store there is.
+    """Sends every event to a turnlog server, next to any tracker store.
 
-    What a TurnlogTrackerStore stores in the same log is not sent twice.
+    It does not send what a TurnlogTrackerStore stores in the same log.
     """
 
     @no_fallback()
@@ -32,10 +32,10 @@ class TurnlogEventBroker(EventBroker):
         return cls(broker_config.url, **broker_config.kwargs)
 
     def publish(self, event: Dict[Text, Any]) -> None:
-        """Take an event to be sent; returns at once."""
+        """Queues an event and returns immediately."""
         if not is_stored_in(self._client.log):
             self._feed.put(event)
 
     async def close(self) -> None:
-        """Send what waits; what cannot be sent waits in the file for the next run."""
+        """Sends what waits. What cannot be sent stays in the file for the next run."""
         await asyncio.get_running_loop().run_in_executor(None, self._feed.close)

@@ -1,4 +1,4 @@
-"""Requests to a turnlog server, tried again while it is away."""
+"""Requests to a turnlog server, retried while it is unreachable."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from turnlog_rasa.answers import Away, NotFound, NotTaken, content_of, events_in
 
 
 class History(NamedTuple):
-    """What the server shows of a conversation.
+    """A conversation as the server shows it.
 
-    event: how many events it has in the log, 0 where there is none. after: all events shown come
-    after that one; 0 where it is the whole. first: number of the first event shown.
+    event: the number of its events in the log, 0 for an unknown conversation. after: all events
+    shown come after that one; 0 if all are shown. first: number of the first event shown.
     """
 
     events: List[Dict[str, Any]]
@@ -28,10 +28,10 @@ class History(NamedTuple):
 
 
 class Effort(NamedTuple):
-    """How hard a request is tried.
+    """How often a request is retried.
 
-    patience: seconds. probing: also while the server is known to be away. failed: called when it
-    does not come through at first.
+    patience: seconds. probing: also while the server is known to be unreachable. failed: called
+    when the first attempt fails.
     """
 
     patience: float
@@ -45,9 +45,9 @@ PROBE = Effort(0.0, probing=True)
 class Client:
     """Speaks to one server, from any thread.
 
-    timeout: seconds a request may take. patience: seconds for which a request that did not come
-    through is tried again. After that `away` says why, and requests fail at once until one that
-    probes comes through. took: called when a request was carried out.
+    timeout: seconds for one request. patience: seconds for which a failed request is retried. After
+    that, `away` says why, and requests fail immediately until one that probes succeeds. took:
+    called when a request was carried out.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Client:
     ) -> None:
         parts = urlsplit(url if "//" in (url or "") else f"http://{url or ''}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"url: {url!r} names no turnlog server; see endpoints.yml")
+            raise ValueError(f"url: {url!r} is not the URL of a turnlog server; see endpoints.yml")
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
         self.log = self.url
         self.writer = f"rasa-{uuid.uuid4().hex[:12]}"
@@ -70,7 +70,7 @@ class Client:
         self._idle: Deque[http.client.HTTPConnection] = deque()
 
     def configure(self, auth_token: Optional[str], timeout: float, patience: float) -> None:
-        """Go on with another token and other times."""
+        """Continues with another token and other times."""
         self._headers = {"Content-Type": "application/json"}
         if auth_token:
             self._headers["Authorization"] = f"Bearer {auth_token}"
@@ -78,7 +78,7 @@ class Client:
         self.usual = Effort(float(patience))
 
     def check(self) -> None:
-        """Raise ConnectionError unless a turnlog server answers that lets us in."""
+        """Raises ConnectionError unless a turnlog server answers and accepts the token."""
         try:
             self.probe()
         except (ConnectionError, ValueError) as error:
@@ -88,13 +88,13 @@ class Client:
             ) from error
 
     def probe(self) -> None:
-        """Ask for something small, once. Raises ConnectionError."""
+        """Sends one small request, once. Raises ConnectionError."""
         self.read(f"{self.writer}-check", "NONE", effort=PROBE)
 
     def read(
         self, sender: str, show: str, after: int = 0, effort: Optional[Effort] = None
     ) -> History:
-        """The conversation's events: `show` is ALL, SESSION or NONE."""
+        """The conversation's events. `show` is ALL, SESSION or NONE."""
         target = _target(sender, "tracker", include_events=show, after=after)
         headers, body = self._request("GET", target, effort=effort)
         self.log = headers.get("Turnlog-Log") or self.url
@@ -111,7 +111,9 @@ class Client:
         effort: Optional[Effort] = None,
         **query: Any,
     ) -> int:
-        """POST or PUT events, once for each key; how many the conversation has then."""
+        """POSTs or PUTs events, once for each key, and returns the conversation's number of
+        events.
+        """
         given = {name: value for name, value in query.items() if value is not None}
         target = _target(
             sender, "tracker/events", include_events="NONE", keep_unknown="true", **given
@@ -120,7 +122,7 @@ class Client:
         return events_in(self._request(method, target, events, extra, effort)[0])
 
     def delete(self, sender: str, effort: Optional[Effort] = None) -> None:
-        """Delete a conversation; one that is not there is deleted."""
+        """Deletes a conversation, if it exists."""
         with contextlib.suppress(NotFound):
             self._request("DELETE", _target(sender, "tracker"), effort=effort)
 
@@ -147,7 +149,9 @@ class Client:
         return answer
 
     def _patiently(self, ask: Callable[[], Any], effort: Effort) -> Any:
-        """Ask, and ask again with growing pauses, until it is answered or patience is over."""
+        """Sends a request, with growing pauses in between, until it is answered or patience
+        ends.
+        """
         if self.away and not effort.probing:
             raise Away(self.away)
         end = time.monotonic() + effort.patience
@@ -169,7 +173,7 @@ class Client:
             pause = min(pause * 2, 1.0)
 
     def _answered(self, ask: Callable[[], Any]) -> Any:
-        """The answer; the server is here, whatever it says."""
+        """The answer. Any answer shows that the server is reachable."""
         try:
             answer = ask()
         except (NotTaken, ValueError):
@@ -184,7 +188,7 @@ class Client:
         return response.headers, content_of(response.status, content)
 
     def _exchange(self, method: str, path: str, body: Any, headers: Dict[str, str]) -> Any:
-        """One request; on a new connection if the server has let go of the one that was kept."""
+        """One request; on a new connection if the server has closed the kept one."""
         try:
             connection = self._idle.pop()
         except IndexError:
@@ -214,12 +218,12 @@ class Client:
         return kind(self._parts.hostname or "", self._parts.port, timeout=self._timeout)
 
     def close(self) -> None:
-        """Let go of the connections; the next request opens a new one."""
+        """Closes the connections. The next request opens a new one."""
         while self._idle:
             self._idle.pop().close()
 
 
 def _target(sender: str, path: str, **query: Any) -> str:
-    """The id is one segment, encoded once."""
+    """The id as one path segment, encoded once."""
     asked = f"?{urlencode(query)}" if query else ""
     return f"/conversations/{quote(sender, safe='', errors='surrogatepass')}/{path}{asked}"

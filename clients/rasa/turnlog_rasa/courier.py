@@ -1,4 +1,4 @@
-"""Carries what waits to the server as soon as it is taken there."""
+"""Sends what waits as soon as the server accepts it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import time
 from typing import Callable, Optional
 
 SHORTEST, LONGEST = 0.5, 2.0
-"""Seconds between two tries."""
+"""Seconds between two attempts."""
 
 TOGETHER = 0.1
-"""Seconds for which calls that wake it are taken together."""
+"""Seconds during which several wake-ups count as one."""
 
 
 class Courier:
-    """A thread that lives while something waits. carry: tries once, whether all is done."""
+    """A thread that lives while something waits. carry: makes one attempt; true if all is done."""
 
     def __init__(self, carry: Callable[[], bool]) -> None:
         self._carry = carry
@@ -24,7 +24,7 @@ class Courier:
         self._stopped = False
 
     def wake(self) -> None:
-        """Have a try soon, and go on trying."""
+        """Starts an attempt soon, and keeps trying."""
         self._woken.set()
         with self._lock:
             if self._stopped or (self._thread and self._thread.is_alive()):
@@ -33,6 +33,7 @@ class Courier:
             self._thread.start()
 
     def stop(self) -> None:
+        """Stops the thread."""
         with self._lock:
             self._stopped = True
             thread = self._thread
@@ -52,7 +53,7 @@ class Courier:
             pause = min(pause * 2, LONGEST)
 
     def _ends(self) -> bool:
-        """Whether nobody has woken it since; the next to do so starts another thread."""
+        """Whether no one has woken it since. The next to do so starts another thread."""
         with self._lock:
             if self._woken.is_set():
                 return False

@@ -1,4 +1,4 @@
-"""Single events on their way to the log, in order, by a thread of their own."""
+"""Sends single events to the log, in order, on their own thread."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from turnlog_rasa.outbox import Outbox
 from turnlog_rasa.parcels import Parcel
 
 TOGETHER = 200
-"""Events of one conversation that are sent at once, at most."""
+"""The largest number of one conversation's events sent together."""
 
 ONCE = Effort(0.0)
 
 
 class Feed:
-    """Keeps events until the server has them; close waits `timeout` seconds for that."""
+    """Keeps events until the server has them. `close` waits `timeout` seconds for that."""
 
     def __init__(self, client: Client, outbox: Optional[Outbox] = None) -> None:
         self._client = client
@@ -27,10 +27,11 @@ class Feed:
         self._thread.start()
 
     def put(self, event: Dict[str, Any]) -> None:
+        """Queues an event."""
         self._queue.put(dict(event))
 
     def close(self, timeout: float = 30.0) -> None:
-        """Send what waits, and stop."""
+        """Sends what waits, and stops."""
         self._queue.put(None)
         self._thread.join(timeout)
         self._outbox.drain(timeout)
@@ -43,10 +44,10 @@ class Feed:
             try:
                 self._outbox.flush(parcel.sender, ONCE)
             except OSError:
-                continue  # it waits, and the outbox has said so
+                continue  # it waits; the outbox has logged why
 
     def _together(self, event: Dict[str, Any]) -> Parcel:
-        """The event with those after it that are of the same conversation."""
+        """The event and those after it that belong to the same conversation."""
         sender = event.pop("sender_id", None) or "default"
         events = [event]
         while len(events) < TOGETHER and not self._queue.empty():

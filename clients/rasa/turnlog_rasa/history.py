@@ -1,7 +1,8 @@
-"""What of a tracker is stored already, and what a save must say; knows nothing of Rasa's classes.
+"""Which events of a tracker are stored already, and what a save must send. Needs no class of
+Rasa's.
 
-Events that the server has carry a mark, and a tracker that came from it or went to it knows how
-far the conversation had come. Both stand in the objects' own `__dict__`, which Rasa never writes.
+Events that the server has carry a mark. A tracker that came from the server or was sent to it knows
+how far the conversation had come. Both are in the objects' own `__dict__`, which Rasa never writes.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ MISSING, FAILED, FOUND = "missing", "failed", "found"
 
 
 class Base(NamedTuple):
-    """event: how many events the conversation had. first: number of the tracker's first event,
-    0 where it is not known. last: the tracker's last event then. whole: whether the tracker has
-    all events of its conversation, and not a concurrent writer some that it has not."""
+    """The stored state of a tracker.
+
+    event: the conversation's number of events. first: number of the tracker's first event, 0 if
+    unknown. last: the tracker's last event then. whole: whether the tracker has all events of its
+    conversation; false after a concurrent writer.
+    """
 
     event: int
     first: int
@@ -25,8 +29,11 @@ class Base(NamedTuple):
 
 
 class Save(NamedTuple):
-    """kind: append, fresh or replace. base, to: as the server's parameters. new: the events that
-    were not stored before."""
+    """What a save must send.
+
+    kind: append, fresh or replace. base, to: the server's parameters. new: the events that were not
+    stored before.
+    """
 
     kind: str
     events: List[Any]
@@ -36,14 +43,16 @@ class Save(NamedTuple):
 
     @property
     def counted(self) -> int:
-        """How many events the log makes of them: what a user said and what was understood."""
+        """The number of events in the log that they become: what a user said, and what was
+        understood.
+        """
         return sum(2 if event.type_name == "user" else 1 for event in self.events)
 
 
 def plan(tracker: Any, outcome: Optional[str]) -> Save:
-    """What must be sent for a tracker to be saved.
+    """The save that stores a tracker.
 
-    outcome: what became of the conversation's last read in this task; None where it was not read.
+    outcome: of the conversation's last read in this task; None without one.
     """
     events = list(tracker.events)
     base = base_of(tracker)
@@ -62,13 +71,13 @@ def plan(tracker: Any, outcome: Optional[str]) -> Save:
 
 
 def replacement(tracker: Any) -> Save:
-    """A tracker in place of all that its conversation has."""
+    """The tracker replaces all events of its conversation."""
     events = list(tracker.events)
     return Save("replace", events, events)
 
 
 def _was_cut(tracker: Any, events: List[Any], base: Base) -> bool:
-    """Whether the last event known is gone, and not because the tracker holds so many only."""
+    """Whether the last known event is missing, and not only because of the tracker's size limit."""
     if not base.first or base.last is None or any(event is base.last for event in events):
         return False
     most = getattr(tracker.events, "maxlen", None)
@@ -76,13 +85,13 @@ def _was_cut(tracker: Any, events: List[Any], base: Base) -> bool:
 
 
 def _is_blank(events: List[Any]) -> bool:
-    """Whether a tracker is what Rasa makes when it knows nothing: it listens at most."""
+    """Whether Rasa made the tracker without knowing anything: it listens at most."""
     names = [getattr(event, "action_name", "") for event in events]
     return names in ([], ["action_listen"])
 
 
 def settle(tracker: Any, events: Iterable[Any], event: int, first: int, whole: bool = True) -> None:
-    """Note that the server has these events of the tracker, and `event` ones in all."""
+    """Notes that the server has these events of the tracker, and `event` events in all."""
     known = list(events)
     for item in known:
         item.__dict__[_MARK] = (tracker.sender_id, event)
@@ -91,6 +100,7 @@ def settle(tracker: Any, events: Iterable[Any], event: int, first: int, whole: b
 
 
 def base_of(tracker: Any) -> Optional[Base]:
+    """The noted state of a tracker, or None."""
     return tracker.__dict__.get(_BASE)
 
 

@@ -18,7 +18,7 @@ from turnlog_rasa.parcels import Parcel
 logger = logging.getLogger(__name__)
 
 CACHED_EVENTS = 200_000
-"""Events of trackers that are kept at hand, all together."""
+"""The number of events in all trackers kept in memory."""
 
 _outcomes: contextvars.ContextVar = contextvars.ContextVar("turnlog_outcomes")
 
@@ -30,10 +30,11 @@ class _Cached(NamedTuple):
 
 
 class Keeper:
-    """make: a blank tracker for a sender. parse: an event from Rasa's JSON, None for none.
+    """Reads and saves trackers. make: a blank tracker for a sender. parse: an event from Rasa's
+    JSON, or None.
 
-    The last trackers are kept at hand, so that a read brings only what is new; whether they still
-    hold is always asked of the server.
+    The last trackers stay in memory, so that a read fetches only new events. The server always
+    decides whether they are still valid.
     """
 
     def __init__(
@@ -51,14 +52,14 @@ class Keeper:
         self._lock = threading.Lock()
 
     def forget(self) -> None:
-        """Keep no tracker at hand, for the domain has changed."""
+        """Forgets all trackers, because the domain has changed."""
         with self._lock:
             self._cache.clear()
 
     # --- reading --------------------------------------------------------------------------------
 
     def retrieve(self, sender: str, show: str) -> Any:
-        """The tracker, or None where the server knows none. Raises ConnectionError."""
+        """The tracker; None if the server does not know it. Raises ConnectionError."""
         self._outbox.flush(sender)
         with self._lock:
             cached = self._cache.get((sender, show))
@@ -76,7 +77,7 @@ class Keeper:
         return tracker
 
     def _update(self, tracker: Any, content: Dict[str, Any]) -> None:
-        """Add an event; one that this Rasa cannot read hides none of the others."""
+        """Adds an event. One that this Rasa cannot read does not hide the others."""
         try:
             event = self._parse(content)
         except Exception as error:
@@ -100,10 +101,11 @@ class Keeper:
     # --- writing --------------------------------------------------------------------------------
 
     def plan(self, tracker: Any) -> history.Save:
+        """The save that stores a tracker."""
         return history.plan(tracker, outcomes().get(tracker.sender_id))
 
     def save(self, tracker: Any, save: history.Save) -> None:
-        """Send what a save says, after what could not be sent before. Raises ConnectionError.
+        """Sends a save, after what could not be sent before. Raises ConnectionError.
 
         What cannot be sent now is kept, and sent before the conversation's next read or save.
         """
@@ -124,13 +126,13 @@ class Keeper:
             contents = [event.as_dict() for event in save.events]
             base = partial(_number, tracker, save)
             self._outbox.put(Parcel(sender, save.kind, contents, to=save.to, base=base, sent=sent))
-            # They count as stored from here on: the outbox sends them, and sends them once.
+            # they count as stored from here on: the outbox sends them once
             whole = before is None or before.whole
             history.settle(tracker, known, _number(tracker, save) or 0, first, whole)
         self._outbox.flush(sender)
 
     def _go_on(self, sender: str, tracker: Any) -> None:
-        """Keep the saved tracker at hand in place of the one that it goes on from."""
+        """Keeps the saved tracker in memory in place of the one that it continues."""
         with self._lock:
             mine = [show for name, show in self._cache if name == sender]
             shows = [show for show in mine if _goes_on(self._cache[sender, show].tracker, tracker)]
@@ -138,7 +140,7 @@ class Keeper:
             self._keep(sender, show, tracker)
 
     def delete(self, sender: str) -> None:
-        """Delete a conversation, and what waits for it; later where it raises ConnectionError."""
+        """Deletes a conversation and what waits for it; later if it raises ConnectionError."""
         self._outbox.drop(sender)
         self._outbox.put(Parcel(sender, "delete", ()))
         with self._lock:
@@ -147,11 +149,12 @@ class Keeper:
         self._outbox.flush(sender)
 
     def names(self) -> List[str]:
+        """The ids of all conversations."""
         return self._client.names()
 
 
 def _number(tracker: Any, save: history.Save) -> Optional[int]:
-    """How many events the tracker's writer knows of, for a save that appends."""
+    """The number of events that the tracker's writer knows of, for a save that appends."""
     base = history.base_of(tracker)
     if save.kind != "append":
         return None
@@ -159,7 +162,7 @@ def _number(tracker: Any, save: history.Save) -> Optional[int]:
 
 
 def _goes_on(cached: Any, tracker: Any) -> bool:
-    """Whether a tracker begins as the cached one and holds no new session."""
+    """Whether a tracker begins like the cached one and contains no new session."""
     before, now = cached.events, list(tracker.events)
     if getattr(tracker.events, "maxlen", None) != getattr(before, "maxlen", None):
         return False
@@ -171,7 +174,7 @@ def _goes_on(cached: Any, tracker: Any) -> bool:
 
 
 def _copied(tracker: Any) -> Any:
-    """A tracker of its own with the same events; what it holds that can change is copied."""
+    """A separate tracker with the same events; its mutable values are copied."""
     copied = copy.copy(tracker)
     copied.events = deque(tracker.events, getattr(tracker.events, "maxlen", None))
     for name in ("slots", "active_loop"):
@@ -184,7 +187,7 @@ def _copied(tracker: Any) -> Any:
 
 
 def outcomes() -> Dict[str, Optional[str]]:
-    """What became of the last read of each conversation in this task."""
+    """The result of each conversation's last read in this task."""
     try:
         return _outcomes.get()
     except LookupError:

@@ -1,4 +1,4 @@
-"""Parcels on their way: each is sent once, in order, and kept until the server has it."""
+"""Sends parcels: each once, in order, and kept until the server has it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ from turnlog_rasa.parking import Parking
 logger = logging.getLogger(__name__)
 
 STRIPES = 64
-"""Locks that all conversations share: one sends a conversation's parcels at a time."""
+"""Locks shared by all conversations: one thread sends a conversation's parcels at a time."""
 
 TRIED = 20
-"""Conversations of which the server takes nothing that are tried in one go."""
+"""The number of conversations refused in a row after which an attempt ends."""
 
 
 class Outbox:
-    """A conversation's parcels go one after the other. What cannot be sent now is written to the
-    file, and goes as soon as the server takes anything; only what it calls bad is given up."""
+    """Sends a conversation's parcels one after the other.
+
+    What cannot be sent now is written to the file, and sent as soon as the server accepts anything.
+    Only content that the server rejects as bad is given up.
+    """
 
     def __init__(self, client: Client, parking: Optional[Parking] = None) -> None:
         self._client = client
@@ -34,7 +37,7 @@ class Outbox:
         self._queues: "OrderedDict[str, Deque[Parcel]]" = OrderedDict()
         self._locks = [threading.Lock() for _ in range(STRIPES)]
         self._mutex = threading.RLock()
-        self._told: Optional[str] = None
+        self._logged: Optional[str] = None
         self._stale = False
         self._courier = Courier(self._carry)
         client.took = self._took
@@ -46,20 +49,21 @@ class Outbox:
         atexit.register(self.close)
 
     def put(self, parcel: Parcel) -> None:
+        """Queues a parcel."""
         with self._mutex:
             self._queues.setdefault(parcel.sender, deque()).append(parcel)
 
     def drop(self, sender: str) -> None:
-        """Forget what waits for a conversation, in the file too."""
+        """Drops what waits for a conversation, in the file, too."""
         with self._mutex:
             dropped = self._queues.pop(sender, ())
             if any(parcel.parked for parcel in dropped):
                 self._tidy()
 
     def flush(self, sender: str, effort: Optional[Effort] = None) -> None:
-        """Send what waits for a conversation. Raises ConnectionError and keeps the rest.
+        """Sends what waits for a conversation. Raises ConnectionError and keeps the rest.
 
-        Raises OSError where it can be neither sent nor written to the file.
+        Raises OSError if it can be neither sent nor written to the file.
         """
         if sender not in self._queues:
             return
@@ -85,7 +89,7 @@ class Outbox:
                     self._replace(parcel, self._parts(parcel, error))
 
     def _parts(self, parcel: Parcel, error: Refused) -> List[Parcel]:
-        """What is tried instead of a parcel that is refused."""
+        """What to try in place of a refused parcel."""
         parts = parcel.parts()
         if not parts:
             what = [event.get("event") for event in parcel.contents] or parcel.kind
@@ -111,7 +115,7 @@ class Outbox:
     # --- the file -------------------------------------------------------------------------------
 
     def _try_to_park(self, sender: str) -> None:
-        """Park what can be, while it is tried again."""
+        """Writes to the file what it can, while the server is retried."""
         try:
             self._park(sender)
         except OSError as error:
@@ -127,7 +131,7 @@ class Outbox:
                 parcel.parked = True
 
     def _tidy(self) -> None:
-        """Leave in the file what still waits there."""
+        """Leaves in the file only what still waits."""
         with self._mutex:
             self._stale = False
             if self._parking is not None:
@@ -137,12 +141,12 @@ class Outbox:
     # --- as soon as it can be sent ----------------------------------------------------------------
 
     def _took(self) -> None:
-        """A request was carried out: what had to wait can go."""
-        if self._told is not None and self._queues:
+        """Called after a successful request: what had to wait can be sent."""
+        if self._logged is not None and self._queues:
             self._courier.wake()
 
     def _carry(self) -> bool:
-        """Try everything that waits; whether nothing does, and the server is here."""
+        """Tries everything that waits; true if nothing does and the server is reachable."""
         untaken = 0
         for sender in self._senders():
             try:
@@ -173,8 +177,8 @@ class Outbox:
                 self._client.probe()
         except (ConnectionError, ValueError):
             return False
-        if self._told is not None:
-            self._told = None
+        if self._logged is not None:
+            self._logged = None
             logger.warning("%s takes turns again; none waits any more", self._client.url)
         return True
 
@@ -183,21 +187,21 @@ class Outbox:
             return sum(map(len, self._queues.values()))
 
     def _tell(self, sender: str, error: ConnectionError, aloud: bool) -> None:
-        """Log why turns wait: whenever one has to, and when the reason is another than before."""
+        """Logs why turns wait: the first time, and whenever the reason changes."""
         place = self._parking.path if self._parking else "memory"
-        if aloud or str(error) != self._told:
+        if aloud or str(error) != self._logged:
             waiting = self._waiting()
             logger.error("%d turns wait in %s, one of %r: %s", waiting, place, sender, error)
-        self._told = str(error)
+        self._logged = str(error)
 
     def drain(self, timeout: float) -> None:
-        """Send what waits; `timeout` seconds for what no file has."""
+        """Sends what waits, with `timeout` seconds for what is not in the file."""
         end = time.monotonic() + timeout
         while not self._carry() and time.monotonic() < end and not self._all_parked():
             time.sleep(0.2)
 
     def close(self, timeout: float = 5.0) -> None:
-        """Send what waits; what cannot be sent waits in the file for the next process."""
+        """Sends what waits. What cannot be sent stays in the file for the next process."""
         atexit.unregister(self.close)
         self._courier.stop()
         self.drain(timeout)

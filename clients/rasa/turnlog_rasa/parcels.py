@@ -1,4 +1,4 @@
-"""What is to be sent for one conversation at once, and the line of a file that it can wait in."""
+"""What is sent together for one conversation, and its line in the file."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ Sent = Callable[[int, Optional[int]], None]
 
 
 class Parcel:
-    """kind: append, fresh, replace or delete. base: asked when it is sent. sent: told how many
-    events the conversation has then, and the base. parked: whether a file has it too."""
+    """Events or a deletion of one conversation.
+
+    kind: append, fresh, replace or delete. base: computed when it is sent. sent: called with the
+    conversation's number of events then, and the base. parked: whether the file contains it, too.
+    """
 
     def __init__(
         self,
@@ -40,7 +43,7 @@ class Parcel:
         self.parked = False
 
     def send(self, client: Client, effort: Optional[Effort]) -> None:
-        """Send it and tell. Raises Refused, or ConnectionError where it has to wait."""
+        """Sends it and calls `sent`. Raises Refused, or ConnectionError if it must wait."""
         base = self.base()
         self.sent(self._sent(client, effort, base), base)
 
@@ -56,7 +59,9 @@ class Parcel:
         return client.write("POST", self.sender, self.contents, self.key, effort, **asked)
 
     def parts(self) -> List["Parcel"]:
-        """One for each event, so that a bad one takes no other with it; [] where it is one."""
+        """One parcel for each event, so that a bad one does not stop others; [] for a
+        single event.
+        """
         if len(self.contents) < 2:
             return []
         first: List[Parcel] = []
@@ -77,6 +82,7 @@ class Parcel:
         return part
 
     def as_line(self, server: str) -> str:
+        """The parcel as a line of the file."""
         content = {
             "server": server, "sender": self.sender, "kind": self.kind, "events": self.contents,
             "to": self.to, "base": self.base(), "key": self.key,
@@ -85,7 +91,7 @@ class Parcel:
 
 
 def of_lines(lines: Iterable[Dict[str, Any]]) -> List[Parcel]:
-    """The parcels that a file holds. Those of one conversation follow on each other."""
+    """The parcels in a file. Those of one conversation are chained."""
     counts: Dict[str, int] = {}
     return [_of_line(line, counts) for line in lines]
 
@@ -107,12 +113,12 @@ def _of_line(line: Dict[str, Any], counts: Dict[str, int]) -> Parcel:
 
 
 def plain(content: Dict[str, Any]) -> Dict[str, Any]:
-    """An event as JSON can hold it; what JSON has no word for as Python shows it."""
+    """An event as JSON can represent it; other values as Python prints them."""
     try:
         json.dumps(content)
     except TypeError as error:
         name = content.get("name") or content.get("event")
-        logger.warning("%s: %s; stored as Python shows it", name, error)
+        logger.warning("%s: %s; stored as Python prints it", name, error)
         text = json.dumps(content, default=repr, skipkeys=True)
         shown: Dict[str, Any] = json.loads(text)
         return shown

@@ -1,4 +1,4 @@
-"""The file in which waits what could not be sent, so that it outlives the process."""
+"""The file for what could not be sent, so that it outlives the process."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ logger = logging.getLogger(__name__)
 
 
 class Parking:
-    """One parcel a line, for the owner's eyes only (0600), emptied once all is sent.
+    """One parcel a line, readable only by its owner (0600), emptied once all is sent.
 
-    Every process has a file of its own beside the others': `path`, `path.2`, … What a process
-    left that has ended is taken over by the next. server: whose parcels they are; a file with
-    another server's is left alone.
+    Each process has its own file: `path`, `path.2`, … A process takes over the files of those that
+    have ended. server: whose parcels they are; a file with another server's is left alone.
     """
 
     def __init__(self, path: str, server: str) -> None:
@@ -35,19 +34,19 @@ class Parking:
         folder = os.path.dirname(self.path)
         if not os.access(folder, os.W_OK):
             raise PermissionError(
-                f"{folder} cannot be written, where turns wait while the server is away;"
+                f"{folder} cannot be written, but turns wait there while the server is unreachable;"
                 " name another file with `parked`"
             )
 
     def taken_over(self) -> List[Parcel]:
-        """What earlier processes left, in order; it is in this one's file from now on."""
+        """What earlier processes left, in order. This process's file now contains it."""
         left = [(name, file) for name in self._names() if (file := _locked(name)) is not None]
         lines: List[Dict[str, Any]] = []
         ours = []
         for name, file in left:
             found = list(_lines(name))
             if any(line["server"] != self._server for line in found):
-                logger.error("%s holds turns for %s; they are left there", name, found[0]["server"])
+                logger.error("%s contains turns for %s; they stay there", name, found[0]["server"])
                 os.close(file)
             else:
                 ours.append((name, file))
@@ -70,7 +69,7 @@ class Parking:
         return [name for name in found if own.fullmatch(name)]
 
     def add(self, parcels: Iterable[Parcel]) -> None:
-        """Durable on return. Raises OSError, and leaves the file as it was."""
+        """Appends parcels; durable on return. Raises OSError and leaves the file as it was."""
         file = self._own()
         size = os.fstat(file).st_size
         try:
@@ -80,7 +79,7 @@ class Parking:
             raise
 
     def keep(self, parcels: Iterable[Parcel]) -> None:
-        """These wait and no others; durable on return."""
+        """Replaces the file's parcels; durable on return."""
         text = self._text(parcels)
         file = self._own()
         if not text:
@@ -89,14 +88,14 @@ class Parking:
             return
         fresh = _locked(f"{self.name}.new", os.O_CREAT | os.O_TRUNC)
         if fresh is None:
-            raise BlockingIOError(f"{self.name}.new is somebody else's")
+            raise BlockingIOError(f"{self.name}.new belongs to another process")
         _write(fresh, text)
         os.replace(f"{self.name}.new", self.name)
         self._file = fresh
         os.close(file)
 
     def close(self) -> None:
-        """Let go of the file, of which nothing is left where nothing waits."""
+        """Closes the file, and removes it if nothing waits."""
         if self._file is None:
             return
         if not os.fstat(self._file).st_size:
@@ -117,7 +116,7 @@ class Parking:
 
 
 def _locked(name: str, flags: int = 0, empty: bool = False) -> Optional[int]:
-    """The open file; None where another process has it, or it is not empty as it must be."""
+    """The open file; None if another process has it, or if it is not empty as it must be."""
     try:
         file = os.open(name, os.O_RDWR | os.O_APPEND | flags, 0o600)
     except FileNotFoundError:
@@ -147,5 +146,5 @@ def _lines(name: str) -> Iterable[Dict[str, Any]]:
         for number, line in enumerate(file, 1):
             try:
                 yield json.loads(line)
-            except ValueError:  # a crash while it was written: its turn was never called stored
-                logger.error("%s, line %d: was not written to its end", name, number)
+            except ValueError:  # a crash during the write: its turn was never reported as stored
+                logger.error("%s, line %d: is incomplete", name, number)

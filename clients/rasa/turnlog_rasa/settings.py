@@ -1,4 +1,4 @@
-"""What store and broker are told in endpoints.yml, and how they stop Rasa where it is wrong."""
+"""The settings of store and broker in endpoints.yml, and how wrong ones stop Rasa."""
 
 from __future__ import annotations
 
@@ -28,8 +28,11 @@ class Settings(NamedTuple):
     parked: str = PARKED
 
     def connected(self) -> Tuple[Client, Outbox]:
-        """What speaks to the server, one for the process: Rasa Pro makes its store anew after an
-        error, with another token maybe. Raises ConnectionError where the server cannot be used."""
+        """The process's client and outbox of the server. Raises ConnectionError if it cannot be
+        used.
+
+        Rasa Pro makes its store again after an error, perhaps with another token.
+        """
         with _lock:
             key = (self.url, os.path.abspath(self.parked), os.getpid())
             client, outbox = _shared.get(key) or (Client(self.url), None)
@@ -47,19 +50,21 @@ _shared: Dict[Tuple[str, str, int], Tuple[Client, Outbox]] = {}
 
 @contextmanager
 def no_fallback() -> Iterator[None]:
-    """Rasa takes these two errors for a class that is not there, and goes on in memory."""
+    """Stops Rasa, which takes these two errors for a missing class and would continue in memory."""
     try:
         yield
     except (AttributeError, ImportError) as error:
         raise RuntimeError(
-            f"turnlog_rasa cannot be used with this Rasa, which stops here lest it keep"
+            f"turnlog_rasa cannot be used with this Rasa, which stops here so as not to keep"
             f" conversations in memory alone: {error!r}"
         ) from error
 
 
 @contextmanager
 def stored_in(log: str) -> Iterator[None]:
-    """Events streamed meanwhile are being stored in that log, so that no broker need send them."""
+    """Events streamed in the block are being stored in that log, so that no broker need
+    send them.
+    """
     token = _streamed.set(log)
     try:
         yield
@@ -68,4 +73,5 @@ def stored_in(log: str) -> Iterator[None]:
 
 
 def is_stored_in(log: str) -> bool:
+    """Whether the events now streamed are being stored in that log."""
     return _streamed.get() == log

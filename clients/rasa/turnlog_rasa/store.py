@@ -23,9 +23,9 @@ except ImportError:  # before Rasa Pro 3.13
 
 
 class TurnlogTrackerStore(TrackerStore, SerializedTrackerAsText):
-    """Keeps trackers in a turnlog server, of which it is a thin client.
+    """Keeps trackers in a turnlog server, as a thin client.
 
-    Raises the built-in ConnectionError where the server cannot be used, at which Rasa stops.
+    Raises the built-in ConnectionError if the server cannot be used; Rasa then stops.
     """
 
     @no_fallback()
@@ -47,6 +47,7 @@ class TurnlogTrackerStore(TrackerStore, SerializedTrackerAsText):
 
     @property
     def domain(self) -> Domain:
+        """The bot's domain."""
         return self._domain
 
     @domain.setter
@@ -69,28 +70,30 @@ class TurnlogTrackerStore(TrackerStore, SerializedTrackerAsText):
         return found
 
     async def save(self, tracker: DialogueStateTracker) -> None:
-        """Send what is new, to the event broker too.
+        """Sends new events to the server and to the event broker.
 
-        What waits in the file is saved: an error here would have Rasa store all of the tracker in
-        memory, and publish it again.
+        What waits in the file counts as saved: after an error, Rasa would store the whole tracker
+        in memory and publish it again.
         """
         save = self._keeper.plan(tracker)
         await self._stream(tracker, save.new)
         await _saved(self._keeper.save, tracker, save)
 
     async def update(self, tracker: DialogueStateTracker, apply_deletion_only: bool = True) -> None:
-        """Replace the history by the tracker's; nothing is published. What was replaced stays
-        readable in the log. (Rasa Pro's privacy manager.)"""
+        """Replaces the history by the tracker's and publishes nothing (Rasa Pro's privacy manager).
+
+        Replaced events stay readable in the log.
+        """
         await _saved(self._keeper.save, tracker, history.replacement(tracker))
 
     async def delete(self, sender_id: Text) -> None:
-        """Delete the conversation, and what waits for it. (Rasa Pro.)"""
+        """Deletes the conversation and what waits for it (Rasa Pro)."""
         await _saved(self._keeper.delete, sender_id)
 
     async def stream_events(
         self, tracker: DialogueStateTracker, new_events: Optional[List[Event]] = None
     ) -> None:
-        """Send what is new of a tracker to the event broker."""
+        """Sends a tracker's new events to the event broker."""
         given = self._keeper.plan(tracker).new if new_events is None else new_events
         await self._stream(tracker, given)
 
@@ -109,7 +112,7 @@ class TurnlogTrackerStore(TrackerStore, SerializedTrackerAsText):
 
 
 async def _saved(work: Any, *arguments: Any) -> None:
-    """Do it, now or later: what has to wait is in the file, and was logged."""
+    """Runs an operation now or later: what must wait is in the file, and was logged."""
     with contextlib.suppress(ConnectionError):
         await _in_thread(work, *arguments)
 
