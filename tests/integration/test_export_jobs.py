@@ -11,6 +11,8 @@ from tests.command_line import run
 from turnlog import BotUttered, SlotSet, UserUttered
 from turnlog.domain import events as e
 from turnlog.training import processes
+from turnlog.training.plan import ExportPlan
+from turnlog.training.write import export
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +58,13 @@ def test_several_processes_end_as_one_does_where_a_conversation_is_at_fault(tmp_
     assert said[0].err == said[1].err
     assert "c3" in said[0].err
     assert not (tmp_path / "out").exists()
+
+
+def test_an_export_keeps_no_conversation_in_memory(working_log: str, tmp_path: Path) -> None:
+    with turnlog.open(working_log) as log:
+        log.current.catch_up()
+    with turnlog.open(working_log, readonly=True) as log:
+        plan = ExportPlan("jsonl", position=log.store.reader.last_position())
+        assert export(log, plan, tmp_path / "out").files["out"].examples == 9
+        kept = log.current.kept(f"c{number}" for number in range(9))
+        assert not any(kept.values())

@@ -14,8 +14,9 @@ from turnlog import UserUttered
 from turnlog.audit.verify import verify
 from turnlog.projections import tail
 from turnlog.projections.following import Following
+from turnlog.storage.links import CheckedRows, Link
 from turnlog.storage.recorder import Transaction
-from turnlog.storage.rows import Head
+from turnlog.storage.rows import Body, Head
 
 
 def test_a_row_that_another_thread_folds_meanwhile_is_seen(tmp_path: Path) -> None:
@@ -177,3 +178,27 @@ def test_a_head_that_a_thread_read_before_the_writer_noted_its_own_stays(
         ours.record("bob", UserUttered("one"))
         ours.current.catch_up()
         assert verify(ours.store).faults == []
+
+
+def test_a_released_head_is_forgotten_once_the_table_has_it(tmp_path: Path) -> None:
+    with turnlog.open(f"sqlite:///{tmp_path / 'log.db'}") as log:
+        log.record("alice", UserUttered("one"))
+        log.current.catch_up()
+        stored = log.head("alice")[0]
+        log.record("bob", UserUttered("one"))
+        log.current.release(stored)
+        log.current.release(ahead := log.head("bob")[0])
+        assert log.current.kept(["alice", "bob"]) == {"alice": None, "bob": ahead}
+        assert log.head("alice")[0] == stored
+
+
+def test_released_rows_are_checked_again() -> None:
+    checked, rows = CheckedRows(), [Body(7, 1, "topic", b"previous", b"", b"", b"")]
+    begin, middle, end = Link(0, b"genesis"), Link(1, b"first"), Link(2, b"second")
+    for owner in (b"alice", b"bob"):
+        checked.keep(owner, begin, rows, middle)
+        checked.keep(owner, middle, rows, end)
+    assert checked.end(b"alice", Link(0, b"another past"), rows) is None
+    checked.release(b"alice")
+    assert [checked.end(b"alice", at, rows) for at in (begin, middle)] == [None, None]
+    assert [checked.end(b"bob", at, rows) for at in (begin, middle)] == [middle, end]

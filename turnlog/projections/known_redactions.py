@@ -42,6 +42,11 @@ class KnownRedactions(forks.Forked):
             self._keep(stream, found)
         return found
 
+    def release(self, stream: int) -> None:
+        """Forgets those of a stream."""
+        with self._lock:
+            self._kept.pop(stream, None)
+
     def _keep(self, stream: int, found: Redactions) -> None:
         with self._lock:
             self._kept[stream] = found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from turnlog.encoding.names import decode_name
 from turnlog.errors import Corrupt
 from turnlog.projections.known_redactions import KnownRedactions
+from turnlog.projections.live_head import LiveHead
 from turnlog.projections.tail import Tail
 from turnlog.storage.links import (
     AnyLinks,
@@ -37,6 +38,15 @@ class KnownRows:
         self._checked = CheckedRows()
         self.tail.begin_again()
         self.redactions = KnownRedactions()
+
+    def release(self, head: LiveHead) -> None:
+        """Forgets what the tables can give again of a conversation.
+
+        A reader of the whole log calls this after each conversation: its memory does not grow.
+        """
+        self.tail.release(head.conversation)
+        self.redactions.release(head.stream)
+        self._checked.release(head.owner)
 
     def links(
         self,

@@ -228,6 +228,13 @@ class Tail(forks.Forked):
                 self.pending[name] = newer
         self._trim()
 
+    def release(self, conversation: str) -> None:
+        """Forgets the head of a conversation if the table has it."""
+        with self._lock:
+            head = self._heads.get(conversation)
+            if head is not None and head.position <= self.checkpoint:
+                del self._heads[conversation]
+
     def begin_again(self) -> None:
         """Returns to the state before the first look."""
         with self._lock:

@@ -29,12 +29,13 @@ class CheckedRows:
     """Remembers checked rows, which are recognized by a hash of all their columns."""
 
     def __init__(self) -> None:
-        self._ends: dict[tuple[bytes, Link], tuple[int, Link]] = {}
+        self._ends: dict[tuple[bytes, int], tuple[int, Link]] = {}
         self._digests: dict[tuple[bytes, int], tuple[int, bytes]] = {}
 
     def end(self, owner: bytes, begin: Link, rows: Sequence[Body]) -> Link | None:
         """Where these rows end; None if they, or changed ones in their place, were not checked."""
-        if (known := self._ends.get((owner, begin))) and known[0] == hash(tuple(rows)):
+        known = self._ends.get((owner, begin.version))
+        if known is not None and known[0] == hash((begin, *rows)):
             return known[1]
         return None
 
@@ -52,7 +53,13 @@ class CheckedRows:
         """Remembers rows as checked."""
         if len(self._ends) >= KEPT_BATCHES:
             self._ends.clear()
-        self._ends[owner, begin] = hash(tuple(rows)), end
+        self._ends[owner, begin.version] = hash((begin, *rows)), end
+
+    def release(self, owner: bytes) -> None:
+        """Forgets the rows of a stream that was read from its first row on."""
+        version = 0
+        while (known := self._ends.pop((owner, version), None)) is not None:
+            version = known[1].version
 
 
 def check_stream(conversation: str, stream: Stream, genesis: bytes) -> None:

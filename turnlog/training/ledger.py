@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -33,11 +33,13 @@ class Ledger:
         said = dumps([header(plan), self._recipient])
         return hashlib.sha256(said).hexdigest()[:16]
 
-    def record(self, plan: ExportPlan, conversations: Iterable[str], manifest: BinaryIO) -> None:
-        """Durable on return. manifest: written, unless it is nowhere."""
+    def record(self, plan: ExportPlan, streams: Iterable[int], manifest: BinaryIO) -> None:
+        """Durable on return. streams: of the exported conversations. manifest: written, unless it
+        is nowhere.
+        """
         manifest.flush()
-        streams = self._streams(conversations)
-        parts = iter(lambda: tuple(islice(streams, STREAMS_AN_EVENT)), ())
+        rest = iter(streams)
+        parts = iter(lambda: tuple(islice(rest, STREAMS_AN_EVENT)), ())
         digest, id = _digest(manifest), self.export_id(plan)
         events = [
             ConversationExported(
@@ -48,11 +50,6 @@ class Ledger:
         ]  # fmt: skip
         if events:
             record(self._log, *events)
-
-    def _streams(self, conversations: Iterable[str]) -> Iterator[int]:
-        for id in conversations:
-            if (stream := self._log.store.reader.stream(id)) is not None:
-                yield stream.stream
 
 
 def _digest(manifest: BinaryIO) -> str | None:

@@ -53,6 +53,7 @@ class Making:
     ) -> ExampleOutcome:
         outcome = ExampleOutcome(
             conversation.id,
+            conversation.stream,
             left_out=seen.left_out,
             held=conversation.held,
             held_turns=conversation.held_turns,

@@ -20,6 +20,7 @@ class ExampleOutcome(msgspec.Struct, frozen=True):
     """
 
     conversation: str
+    stream: int
     examples: Sequence[Example] = ()
     fault: FaultyConversation | None = None
     refused: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -30,7 +31,10 @@ Progress = Callable[[int], None]
 
 
 class ExportRun:
-    """Makes examples, part by part, and adds up what there is to tell."""
+    """Makes examples, part by part, and adds up what there is to tell.
+
+    streams: of the conversations that have examples, in order.
+    """
 
     def __init__(
         self,
@@ -47,7 +51,7 @@ class ExportRun:
             shared={}, held={}, faulty=[], refused=[], nothing=[], files={}, contradictions=[]
         )
         self.written = 0
-        self.conversations: list[str] = []
+        self.streams = array("Q")
         self._log = log
         self._plan = plan
         self._progress = progress
@@ -165,7 +169,7 @@ class ExportRun:
         if examples or self._pins is None:
             self._note(outcome)
         if examples:
-            self.conversations.append(id)
+            self.streams.append(outcome.stream)
         return examples
 
     def _note(self, outcome: ExampleOutcome) -> None:

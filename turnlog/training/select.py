@@ -27,6 +27,7 @@ class PastConversation(msgspec.Struct, frozen=True):
     """
 
     id: str
+    stream: int
     recorded: tuple[RecordedEvent, ...]
     held: HeldPast = NOTHING
 
@@ -124,7 +125,7 @@ class Selection:
         except (UnknownConversation, Restricted):
             return None
         held = self.held(head, state) if held is None else held
-        return PastConversation(id, recorded, held) if recorded else None
+        return PastConversation(id, head.stream, recorded, held) if recorded else None
 
     def _holds(self, head: LiveHead, state: State, events: Iterable[e.Event] | None = None) -> bool:
         def recorded() -> Iterable[e.Event]:
@@ -142,9 +143,10 @@ class Selection:
         """The conversation, if it is meant."""
         try:
             recorded = _recorded(self._log, head, self._plan, state)
+            self._log.current.release(head)
         except UnknownConversation:  # deleted since it was listed
             recorded = ()
-        conversation = PastConversation(head.conversation, recorded, held)
+        conversation = PastConversation(head.conversation, head.stream, recorded, held)
         is_then = head.position <= self._plan.position
         then = state if is_then or not recorded else replay(conversation.events)
         if recorded and self._holds(head, then, conversation.events):

@@ -61,7 +61,7 @@ def export(
             totals.card = {path.name: _digest(opened[path]) for path in beside}
         writer.close(run.names.outside(totals))
         if ledger is not None:
-            ledger.record(plan, run.conversations, opened[note])
+            ledger.record(plan, run.streams, opened[note])
         finish()
     return totals
 
