@@ -348,7 +348,7 @@ BAD = {
     "a step no object": ({"steps": [3]}, "steps[0].source: expected an object"),
     "a source nobody has": (
         {"steps": [{"source": "tool", "message": ""}]},
-        "steps[0].source: 'tool' is none of system, user, agent",
+        "steps[0].source: unknown source 'tool'; known: system, user, agent",
     ),
     "arguments a text": (
         {
@@ -372,7 +372,7 @@ BAD = {
                 }
             ]
         },
-        "steps[0].observation.results[0].source_call_id: 'z' is none of the step's calls",
+        "steps[0].observation.results[0].source_call_id: 'z' is not the id of a call in this step",
     ),
     "metrics a list": (
         {"steps": [{"source": "agent", "message": "", "metrics": []}]},
@@ -384,7 +384,7 @@ BAD = {
     ),
     "a part of no kind": (
         {"steps": [{"source": "user", "message": [{"type": "video"}]}]},
-        "steps[0].message[0].type: 'video' is none of text, image, audio",
+        "steps[0].message[0].type: unknown type 'video'; known: text, image, audio",
     ),
     "extra a text": (
         {"steps": [{"source": "user", "message": "hi", "extra": "x"}]},

@@ -343,7 +343,7 @@ def test_a_redacted_request_does_not_leave(log):
         ('{"1": {"unit": "u", "state": "s"}, "2": {"unit"', "is not JSON"),
         ('{"1": {"unit": "u"}} x', "is not JSON"),
         ('{"1": {"time": NaN}}', "is not JSON"),
-        ("[1]", "no object of sessions"),
+        ("[1]", "not an object of sessions"),
         ('{"1": ' + "[" * 2000 + "]" * 2000 + "}", "nested deeper"),
     ],
 )

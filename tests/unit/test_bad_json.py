@@ -333,7 +333,7 @@ def test_a_format_of_a_third_party_plugs_in_by_entry_point(
     found = detect(path)
     assert found is not None
     assert list(found.read(path)) == [Dialogue("x.txt", (e.UserUttered("hello"),))]
-    with pytest.raises(FormatError, match=r"'odd' is not a format; known: jsonl, .*lines"):
+    with pytest.raises(FormatError, match=r"unknown format 'odd'; known: jsonl, .*lines"):
         codec("odd")
     with pytest.raises(FormatError, match="cannot be written"):
         found.examples(Dialogue("x", ()))

@@ -251,8 +251,8 @@ def test_kairons_rows_are_put_together_and_reported_one_by_one(rasa):
                 assert event == row["event"]
     assert unknown(dialogues) == {"(none)": len(untyped)}
     why = Counter(note.why for note in found.notes)
-    assert why["has no event type; kept as Unknown"] == len(untyped) == 136
-    assert why["'$currentDate()' is not a time; the event has none"] == 763
+    assert why["has no event type; stored as Unknown"] == len(untyped) == 136
+    assert why["'$currentDate()' is not a time; stored the event without one"] == 763
     assert len({(note.conversation, note.field) for note in found.notes}) == len(found.notes)
 
 
@@ -328,7 +328,7 @@ def test_kairons_summaries_without_an_event_are_skipped_and_counted(tmp_path):
     (dialogue,) = found.read(file)
     assert dialogue.events == (e.ConversationPaused(timestamp=1.0),)
     assert [note.why for note in found.notes] == [
-        "2 rows of type 'flattened' hold no event; they are skipped"
+        "2 rows of type 'flattened' have no event; skipped them"
     ]
 
 

@@ -15,7 +15,7 @@ from turnlog.serializers.shared.document import write_array
 class AlpacaCodec(Codec):
     """`{"instruction", "input", "output", "system", "history": [[question, answer], …]}`.
 
-    Tools have no place: what was called and answered on the way to an answer is counted as lost.
+    The format has no place for tools: calls and their results are counted as lost.
     """
 
     name = "alpaca"
@@ -24,6 +24,7 @@ class AlpacaCodec(Codec):
     writes_json = True
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        """One example: the last question and its answer, with the earlier pairs as history."""
         sides = alternation(dialogue, text_chat(dialogue))
         pairs = list(_pairs(sides))
         if not pairs:
@@ -36,11 +37,12 @@ class AlpacaCodec(Codec):
         yield Example.of(dialogue, content, +sides.lost)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        """One JSON array."""
         write_array(examples, out)
 
 
 def _pairs(sides: Alternation) -> Iterator[list[str]]:
-    """Each question of the user with the answer in words that it got in the end."""
+    """Each question of the user with the final answer in words."""
     question: str | None = None
     for exchange in sides.exchanges:
         if exchange.observation:

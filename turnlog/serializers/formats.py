@@ -1,4 +1,4 @@
-"""The formats by name, and which of them a file is of."""
+"""The formats by name, and the recognition of a file's format."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BUILT_IN: dict[str, str] = {
     "rasa-mongo": "turnlog.serializers.rasa.mongo:RasaMongoCodec",
     "rasa-redis": "turnlog.serializers.rasa.redis:RasaRedisCodec",
 }
-"""Name of a format: module and class of its codec, imported when asked for."""
+"""Name of a format: module and class of its codec, imported on first use."""
 
 READ_ONLY = frozenset({"rasa-sql", "rasa-mongo", "rasa-dynamo", "rasa-redis"})
 WRITE_ONLY = frozenset(
@@ -62,18 +62,19 @@ WRITABLE = [name for name in BUILT_IN if name not in READ_ONLY]
 
 
 def listed(formats: Iterable[str]) -> str:
-    """Formats as the end of a command's help; no name is broken at its hyphen."""
+    """Formats as the end of a command's help; names are not broken at hyphens."""
     from textwrap import fill
 
     return "\b\n" + fill(f"Formats: {', '.join(formats)}.", 78, break_on_hyphens=False)
 
 
 def names() -> list[str]:
+    """The names of all formats, those of other distributions included."""
     return [*BUILT_IN, *_plugins()]
 
 
 def entry_points(group: str) -> Iterable[EntryPoint]:
-    """As importlib.metadata has it, which takes long to load."""
+    """`importlib.metadata`'s entry points; that module takes long to import."""
     from importlib import metadata
 
     return metadata.entry_points(group=group)
@@ -81,12 +82,14 @@ def entry_points(group: str) -> Iterable[EntryPoint]:
 
 @cache
 def _plugins() -> dict[str, EntryPoint]:
-    """What other distributions declare; looked up once, since it reads what every one declares."""
+    """The codecs that other distributions declare; looked up once, because it reads the metadata of
+    every distribution.
+    """
     return {point.name: point for point in entry_points(group="turnlog.codecs")}
 
 
 def codec(name: str, **options: Any) -> Codec:
-    """The codec of a format. Raises FormatError for a name that nobody declares."""
+    """The codec of a format. Raises FormatError for an unknown name."""
     if name in BUILT_IN:
         module, _, attribute = BUILT_IN[name].partition(":")
         built_in: Codec = getattr(import_module(module), attribute)(**options)
@@ -94,7 +97,7 @@ def codec(name: str, **options: Any) -> Codec:
     if (point := _plugins().get(name)) is not None:
         loaded: Codec = point.load()(**options)
         return loaded
-    raise FormatError(f"{name!r} is not a format; known: {', '.join(names())}")
+    raise FormatError(f"unknown format {name!r}; known: {', '.join(names())}")
 
 
 def detect(path: Path, **options: Any) -> Codec | None:

@@ -16,14 +16,14 @@ from turnlog.serializers.shared.codec import Codec, Example
 from turnlog.serializers.shared.plain import dumps
 
 ROWS_AT_ONCE = 1000
-"""Rows that are written at once."""
+"""Rows in one write."""
 
 
 class ParquetCodec(Codec):
     """Columns: conversation (text), messages and tools (lists of JSON).
 
-    Each message and tool is a value of Arrow's JSON type: `datasets` reads the objects, and no
-    reader merges their members or fills them with nulls. Options: trim, to end with the assistant's
+    Each message and tool is a value of Arrow's JSON type: `datasets` reads the objects, and readers
+    neither merge their members nor fill them with nulls. Option `trim`: end with the assistant's
     last message.
     """
 
@@ -35,6 +35,7 @@ class ParquetCodec(Codec):
     settings = frozenset(("trim",))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        """One example: the whole dialogue."""
         chat = text_chat(dialogue, trim=self.options.get("trim", False))
         if chat.messages:
             content = {
@@ -45,6 +46,7 @@ class ParquetCodec(Codec):
             yield Example.of(dialogue, content, chat.lost, chat.noted)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        """One row an example, compressed with zstd."""
         arrow, parquet = _arrow()
         schema = _schema(arrow)
         with parquet.ParquetWriter(out, schema, compression="zstd") as writer:

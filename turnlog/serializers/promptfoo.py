@@ -1,4 +1,4 @@
-"""Tests for promptfoo: a model, asked what the assistant was asked, answers as was recorded."""
+"""Tests for promptfoo: a model that receives the recorded messages must answer as recorded."""
 
 from __future__ import annotations
 
@@ -25,17 +25,19 @@ _CALLS = (
 """What an answer of promptfoo's OpenAI providers says, and what it calls."""
 
 _TEMPLATE = re.compile(r"\{[{%#]|#\}|\A(?:file|package):")
-"""What promptfoo would fill in or load, in a text that is none of its templates."""
+"""What promptfoo would fill in or load in a text that is not one of its templates."""
 _TEMPLATE_IN_JSON = re.compile(r"\{(?=[{%#])|#(?=\})")
 _BETWEEN = "\n\n"
-"""Stands between messages that are one answer."""
+"""Separates messages that form one answer."""
 
 
 class PromptfooCodec(Codec):
-    """A test for each answer that may be learnt: `{"vars": {"messages": "[…]"}, "assert": […]}`.
+    """A test for each answer with a weight other than 0: `{"vars": {"messages": "[…]"}, "assert":
+    […]}`.
 
     `messages` is the JSON of the chat before the answer, for the prompt `{{messages}}`. Texts of
-    the conversation are not templates: promptfoo gives them to the model as they were said.
+    the conversation are escaped: promptfoo passes them to the model as recorded and does not read
+    them as templates.
     """
 
     name = "promptfoo"
@@ -44,6 +46,7 @@ class PromptfooCodec(Codec):
     writes_json = True
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        """One example for each answer that can be compared."""
         said = chat(dialogue)
         options = _options(said)
         found = [(one, _assertions(one, said.lost)) for one in answers(dialogue, said)]
@@ -58,6 +61,7 @@ class PromptfooCodec(Codec):
                 lost = Counter()
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        """One test a line."""
         write_lines(examples, out)
 
 
@@ -71,8 +75,8 @@ def _asked(dialogue: Dialogue, said: Chat, one: Answered) -> dict[str, Any]:
 
 
 def _options(said: Chat) -> dict[str, Any]:
-    """The tools, for the provider. promptfoo fills in templates there again and again: no way to
-    write one down survives that, so that it is left out and counted.
+    """The tools, for the provider. promptfoo fills in templates there repeatedly, and no escape
+    survives that: tools with template characters are omitted and counted.
     """
     if not said.beside:
         return {}
@@ -83,14 +87,14 @@ def _options(said: Chat) -> dict[str, Any]:
 
 
 def _json(messages: Messages) -> str:
-    """The messages as an API takes them, without what only trainers read."""
+    """The messages in the API's form, without the members that only trainers read."""
     asked = [{key: held for key, held in m.items() if key != "weight"} for m in messages]
     text = dumps(asked).decode()
     return _TEMPLATE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _as_template(text: str) -> str:
-    """The template that promptfoo makes that text of."""
+    """The template from which promptfoo makes that text."""
     if not _TEMPLATE.search(text):
         return text
     quoted = re.sub(r'[\\"]', r"\\\g<0>", text)
@@ -101,7 +105,7 @@ def _as_template(text: str) -> str:
 
 
 def _assertions(one: Answered, lost: Counter[str]) -> list[dict[str, Any]]:
-    """Nothing where nobody should learn the answer, or none of it can be compared."""
+    """Empty for an answer of weight 0, and for one of which nothing can be compared."""
     if not one.is_learnt:
         lost["answer of weight 0"] += 1
         return []

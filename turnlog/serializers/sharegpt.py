@@ -1,4 +1,4 @@
-"""ShareGPT's format: human or observation, then gpt or function_call, and so on."""
+"""ShareGPT's format: human or observation, then gpt or function_call, in turns."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from turnlog.serializers.shared.document import write_array
 class SharegptCodec(Codec):
     """`{"conversations": [{"from", "value"}, …], "system": …, "tools": "[…]"}`, in an array.
 
-    Several calls at once are a list in one function_call, their results a list in one observation,
-    in order of the calls.
+    Calls of one message are a list in one function_call, and their results a list in one
+    observation, in the order of the calls.
     """
 
     name = "sharegpt"
@@ -25,6 +25,7 @@ class SharegptCodec(Codec):
     writes_json = True
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        """One example: the whole dialogue."""
         chat = text_chat(dialogue)
         sides = alternation(dialogue, chat)
         if not sides.exchanges:
@@ -38,6 +39,7 @@ class SharegptCodec(Codec):
         yield Example.of(dialogue, content, +sides.lost)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        """One JSON array."""
         write_array(examples, out)
 
 

@@ -1,4 +1,4 @@
-"""What an answer took, as trajectories have it and as the log does."""
+"""An answer's tokens, cost and time, in ATIF's form and in the log's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EXTRA: dict[str, tuple[str, tuple[type, ...]]] = {
 
 
 def usage_of(metrics: Mapping[str, Any]) -> Usage:
-    """Members that the log has no field for are `details`."""
+    """Members that the log has no field for become `details`."""
     rest = _set(metrics)
     found: dict[str, Any] = {
         field: _taken(rest, name, int) for name, field in _FIELDS.items() if name in rest
@@ -40,7 +40,7 @@ def _taken(metrics: dict[str, Any], name: str, kinds: type | tuple[type, ...]) -
 
 
 def metrics_of(usage: Usage) -> dict[str, Any]:
-    """Costs in another currency, and what ATIF has no member for, stand in `extra`."""
+    """Costs in another currency, and values that ATIF has no member for, go to `extra`."""
     details = dict(usage.details or {})
     found = {name: getattr(usage, field) for name, field in _FIELDS.items()}
     extra = {name: getattr(usage, field) for name, (field, _) in _EXTRA.items()}

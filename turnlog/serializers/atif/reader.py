@@ -1,6 +1,6 @@
 """Trajectories to events, by way of the message model.
 
-What the log has no field for stands under `atif` in the `extra` of the event that it belongs to.
+Members that the log has no field for are stored under `atif` in the `extra` of their event.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from turnlog.serializers.shared.document import member
 ROLES = {"system": "system", "user": "user", "agent": "assistant"}
 SUBAGENTS = "subagent_trajectories"
 BESIDE = "atif"
-"""Where the log keeps what no field of an event holds."""
+"""The key in `extra` of what no field of an event holds."""
 
 _ROOT = frozenset(("schema_version", "session_id", "trajectory_id", "steps", SUBAGENTS))
 _STEP = frozenset((
@@ -34,7 +34,7 @@ _RESULT = frozenset(("source_call_id", "content", "extra"))
 
 
 def events_of(value: Mapping[str, Any]) -> Iterator[e.Event]:
-    """Raises FormatError, naming the field, for what is not a trajectory."""
+    """The events of a trajectory. Raises FormatError, naming the field, for anything else."""
     recording = Recording()
     for event in _beside(value):
         recording.pass_over(1)
@@ -47,7 +47,7 @@ def events_of(value: Mapping[str, Any]) -> Iterator[e.Event]:
 
 @contextmanager
 def _within(place: str) -> Iterator[None]:
-    """Faults are of this place."""
+    """Adds the place to the fault."""
     try:
         yield
     except (FormatError, InvalidMessage) as error:
@@ -56,9 +56,9 @@ def _within(place: str) -> Iterator[None]:
 
 
 def _beside(value: Mapping[str, Any]) -> Iterator[e.Event]:
-    """What stands beside the steps: the agent and its tools, and the trajectories of others."""
+    """The members next to the steps: the agent, its tools, and trajectories of other agents."""
     root = {key: held for key, held in value.items() if key not in _ROOT and held is not None}
-    _object(value, "extra")  # refused where it is none
+    _object(value, "extra")  # raises for anything but an object
     agent = dict(member(value, "agent", dict))
     tools = agent.pop("tool_definitions", None)
     ids = [value[key] for key in ("session_id", "trajectory_id") if value.get(key) is not None]
@@ -80,7 +80,7 @@ def _recorded(recording: Recording, message: Message, step: Mapping[str, Any]) -
 
 
 def _seconds(time: Any) -> float:
-    """Seconds of an ISO 8601 time, which is UTC where it does not say."""
+    """Seconds of an ISO 8601 time; UTC unless it names a zone."""
     try:
         read = datetime.fromisoformat(time)
     except (TypeError, ValueError) as error:
@@ -89,10 +89,12 @@ def _seconds(time: Any) -> float:
 
 
 def _messages(step: Any) -> Iterator[Message]:
-    """What a step says, and then the results that came of it."""
+    """What a step says, followed by the results."""
     source = member(step, "source", str)
     if source not in ROLES:
-        raise FormatError(f"{source!r:.60} is none of {', '.join(ROLES)}", field="source")
+        raise FormatError(
+            f"unknown source {source!r:.60}; known: {', '.join(ROLES)}", field="source"
+        )
     made = _list(step, "tool_calls")
     calls = [_call(call, f"tool_calls[{n}]") for n, call in enumerate(made)]
     rest = _rest(step, _STEP)
@@ -158,7 +160,7 @@ def _thoughts(step: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _said(step: Mapping[str, Any]) -> Iterator[Part]:
-    """No empty text where a step does something else."""
+    """Omits an empty text if the step does something else."""
     message = member(step, "message", (str, list))
     does = step.get("tool_calls") or step.get("reasoning_content") is not None
     for index, part in enumerate([message] if isinstance(message, str) else message):
@@ -175,13 +177,13 @@ def _content(part: Any) -> Part:
     if kind == "text":
         return Text(member(part, "text", str))
     if kind not in ("image", "audio"):
-        raise FormatError(f"{kind!r:.60} is none of text, image, audio", field="type")
+        raise FormatError(f"unknown type {kind!r:.60}; known: text, image, audio", field="type")
     source = member(part, "source", dict)
     return Media(kind, member(source, "media_type", str), uri=member(source, "path", str))
 
 
 def _durations(message: Any) -> dict[str, Any]:
-    """Seconds of the sounds that say how long they are, by their place in the message."""
+    """Seconds of the sounds that give their duration, by their place in the message."""
     sources = enumerate(part.get("source") or {} for part in message if isinstance(part, dict))
     return {str(at): held["duration_sec"] for at, held in sources if "duration_sec" in held}
 
@@ -190,7 +192,7 @@ def _durations(message: Any) -> dict[str, Any]:
 
 
 def _results(step: Mapping[str, Any], calls: list[ToolCall]) -> Iterator[Message]:
-    """Results that name no call are those of the calls, in order, if there are as many."""
+    """Results that name no call belong to the calls in order, if there are as many."""
     results = _list(_object(step, "observation"), "results")
     unnamed = all(isinstance(r, dict) and r.get("source_call_id") is None for r in results)
     paired = [call.id for call in calls] if unnamed and len(results) == len(calls) else ()
@@ -199,7 +201,9 @@ def _results(step: Mapping[str, Any], calls: list[ToolCall]) -> Iterator[Message
         with _within(f"observation.results[{at}]"):
             id = paired[at] if paired else _text(result, "source_call_id")
             if id is not None and id not in known:
-                raise FormatError(f"{id!r:.60} is none of the step's calls", field="source_call_id")
+                raise FormatError(
+                    f"{id!r:.60} is not the id of a call in this step", field="source_call_id"
+                )
             yield _result(result, id)
 
 

@@ -28,11 +28,11 @@ _MIMES = {
 
 
 class Steps:
-    """The steps that events of a dialogue make up; lost: what they have no place for, by name;
-    openers: numbers of the events that a message begins with, whose `extra` is the message's.
+    """The steps that events of a dialogue form. lost: what has no place in them, by name. openers:
+    numbers of the events that begin a message; their `extra` is the message's.
 
-    Those that begin before event `past` are copies of another trajectory's, and say so.
-    Raises FormatError, naming conversation and turn, for what no step can say.
+    Steps that begin before event `past` are copies from another trajectory and say so. Raises
+    FormatError, naming conversation and turn, for events that no step can hold.
     """
 
     def __init__(self, dialogue: Dialogue, events: Sequence[Numbered], past: int = 0) -> None:
@@ -49,7 +49,7 @@ class Steps:
 
     @property
     def noted(self) -> dict[str, int]:
-        """What whoever trains on it should know, though nothing is lost."""
+        """What anyone who trains on it should know, although nothing is lost."""
         source = self.steps[-1]["source"]
         return {} if source == "agent" else {f"trajectory that ends with a {source} step": 1}
 
@@ -90,7 +90,7 @@ class Steps:
         if (message.event or 0) < self._past:
             step["is_copied_context"] = True
         if not (step["message"] or calls or "reasoning_content" in step or message.text == ""):
-            raise FormatError("says nothing that a trajectory can hold")
+            raise FormatError("contains nothing that a trajectory can hold")
 
     def _said(self, message: Message, durations: Mapping[str, Any]) -> str | list[Any]:
         shown = [part for part in message.parts if isinstance(part, Text | Refusal | Media)]
@@ -119,7 +119,7 @@ class Steps:
         return written | ({"extra": extras[call.id]} if call.id in extras else {})
 
     def _observe(self, message: Message) -> None:
-        """A result stands in the step that made the call."""
+        """Adds a result to the step that made the call."""
         (result,) = (part for part in message.parts if isinstance(part, ToolResult))
         beside = dict(message.metadata.get(BESIDE) or {})
         extra = dict(beside.pop("extra", {}))
@@ -129,7 +129,9 @@ class Steps:
             step = self._made.get(result.call_id)
             written["source_call_id"] = result.call_id
         if step is None:
-            raise FormatError(f"{result.call_id!r:.60} answers no call", field="source_call_id")
+            raise FormatError(
+                f"{result.call_id!r:.60} does not answer a call", field="source_call_id"
+            )
         if result.content is not None:
             written["content"] = self._result_text(result.content)
         extra |= {"is_error": True} if result.is_error else {}
@@ -160,7 +162,7 @@ def _of_the_agent(message: Message) -> dict[str, Any]:
 
 
 def _extra(message: Message, first: e.Event) -> dict[str, Any]:
-    """What the message says that a step has no member for."""
+    """The parts of the message that a step has no member for."""
     held = {k: v for k, v in message.metadata.items() if k not in (BESIDE, "content")}
     found = {"name": message.name, "finish_reason": message.finish}
     if isinstance(first, e.AgentUttered):
@@ -169,7 +171,7 @@ def _extra(message: Message, first: e.Event) -> dict[str, Any]:
 
 
 def _content(part: Part) -> dict[str, Any] | None:
-    """None where ATIF has no place for it: without a path, or of a type it does not have."""
+    """None if ATIF has no place for it: it has no path, or a type that ATIF does not know."""
     if not isinstance(part, Media):
         return {"type": "text", "text": part.text} if isinstance(part, Text | Refusal) else None
     if part.uri is None or part.mime not in _MIMES.get(part.kind, ()):

@@ -1,4 +1,4 @@
-"""Dialogues to trajectories: one each, and one more for each time that something was taken back."""
+"""Dialogues to trajectories: one each, and one more for each time that events were rewound."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ _HELD: Held = {
     e.AgentStarted: frozenset(("agent",)),
 }
 _OPENING: Held = {kind: fields | {"extra"} for kind, fields in _HELD.items()}
-"""Of the first event of a message: its `extra` is the message's."""
+"""Of the first event of a message, whose `extra` is the message's."""
 _BESIDE_STEPS = (e.ConversationAnnotated, e.SystemInstructed)
 _WITHIN: Held = {
     kind: fields if kind in _BESIDE_STEPS else (fields | {"cause"}) - {"extra"}
     for kind, fields in _HELD.items()
 }
-"""Of all others: that the first one causes them is what makes a step."""
+"""Of all other events: a step exists because of its first event, which causes them."""
 
 
 def trajectories(dialogue: Dialogue) -> Iterator[Example]:
-    """Nothing where nothing was said. What was taken back is a trajectory of its own, continued in
-    the next, which begins with copies of the steps that both have.
+    """Empty for a dialogue without messages. Rewound events form a separate trajectory, which the
+    next one continues: it begins with copies of the steps that both have.
 
-    Raises FormatError, naming conversation and turn, for what no trajectory can say.
+    Raises FormatError, naming conversation and turn, for what no trajectory can hold.
     """
     every = [Steps(dialogue, events, past) for past, events in _stretches(dialogue)]
     written = [steps for steps in every if steps.steps]
@@ -61,13 +61,13 @@ def trajectories(dialogue: Dialogue) -> Iterator[Example]:
 
 
 def _name(dialogue: Dialogue, at: int, count: int) -> str:
-    """The one that counts in the end has the conversation's."""
+    """The last trajectory, the one that counts, has the conversation's id."""
     return dialogue.name if at + 1 == count else f"{dialogue.name}~{at + 1}"
 
 
 def _stretches(dialogue: Dialogue) -> Iterator[tuple[int, list[Numbered]]]:
-    """What counted whenever something was taken back, and in the end; with the number of the last
-    event that was in a stretch before.
+    """What counted at each rewind and what counts at the end, each with the number of the last
+    event that an earlier stretch contains.
     """
     numbered, past = list(dialogue.numbered()), 0
     cuts = [n for n, event in numbered if isinstance(event, Rewind) and event.to is not None]
@@ -81,7 +81,7 @@ def _stretches(dialogue: Dialogue) -> Iterator[tuple[int, list[Numbered]]]:
 
 
 def _lost(dialogue: Dialogue, openers: Container[int]) -> Counter[str]:
-    """openers: numbers of the events that messages begin with."""
+    """openers: numbers of the events that begin messages."""
     opening = [event for n, event in dialogue.numbered() if n in openers]
     rest = (event for n, event in dialogue.numbered() if n not in openers)
     others, of_user = without_users_calls(rest)
@@ -101,7 +101,7 @@ def _beside(dialogue: Dialogue) -> Iterator[Mapping[str, Any]]:
 
 
 def _root(dialogue: Dialogue) -> dict[str, Any]:
-    """What stands beside the steps, as it came; else what the events say of the agent."""
+    """The members next to the steps, as imported; otherwise what the events say of the agent."""
     root = {key: held for beside in _beside(dialogue) for key, held in beside.items()}
     root.pop(SUBAGENTS, None)
     agent = root.pop("agent", None) or _agent(dialogue)

@@ -1,1 +1,1 @@
-"""Sessions as NaifJs keeps them, written as JavaScript writes JSON."""
+"""Sessions of NaifJs, written byte for byte as JavaScript writes JSON."""

@@ -1,7 +1,7 @@
-"""NaifJs's sessions.json (0.46): one object, an entry for each session id.
+"""NaifJs's sessions.json (0.46): one object, with an entry for each session id.
 
-An entry is kept as it stands, in one ThreadImported after the events that are made of it; what is
-recorded later is laid over it. Unchanged it comes out byte for byte as NaifJs would write it.
+An entry is stored unchanged in one ThreadImported after the events made from it; later events are
+applied on top of it. An entry without later events is written byte for byte as NaifJs writes it.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from turnlog.serializers.shared.codec import Codec, Example
 from turnlog.serializers.shared.json_value import depth_of
 
 SECONDS_BELOW = 1e11
-"""A time below is in seconds, any other in milliseconds."""
+"""A smaller time is in seconds, any other in milliseconds."""
 
 MAX_DEPTH_PARSED = 900
-"""Nesting beyond which a file is not even parsed."""
+"""A file with deeper nesting is not parsed."""
 
 _ENTRY = re.compile(rb'^\s*\{\s*"(?:[^"\\]|\\.)*"\s*:\s*\{\s*"(?:unit|state|time|active)"\s*:')
 _NO_ID = re.compile(f'^$|[\ud800-\udfff\\x00]|^{MARK}|^".*"$', re.DOTALL)
@@ -38,6 +38,8 @@ Entry = dict[str, Any]
 
 
 class NaifCodec(Codec):
+    """NaifJs's sessions.json, which is parsed as a whole: its entries form one object."""
+
     name: ClassVar[str] = "naif"
     suffix: ClassVar[str] = ".json"
     reads: ClassVar[bool] = True
@@ -45,9 +47,11 @@ class NaifCodec(Codec):
     whole: ClassVar[bool] = True
 
     def sniff(self, head: bytes, path: Path) -> bool:
+        """Recognises an object whose first value is a session's entry."""
         return _ENTRY.match(head) is not None
 
     def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
+        """Parses the whole file first; then one dialogue an entry."""
         for index, (key, entry) in enumerate(self._sessions(path).items()):
             try:
                 yield self._dialogue(key, entry, index)
@@ -55,7 +59,7 @@ class NaifCodec(Codec):
                 yield FormatError(error.why, file=str(path), conversation=_id(key))
 
     def _sessions(self, path: Path) -> dict[str, Any]:
-        """The whole file. Raises FormatError before anything of it is used."""
+        """The whole file. Raises FormatError before any entry is used."""
         source = path.read_bytes().removeprefix(BOM_UTF8)
         try:
             if depth_of(source, MAX_DEPTH_PARSED) > MAX_DEPTH_PARSED:
@@ -68,12 +72,12 @@ class NaifCodec(Codec):
             why = f"is not JSON: {error.msg}, column {error.colno}"
             raise FormatError(why, file=str(path), line=error.lineno) from error
         if not isinstance(sessions, dict):
-            raise FormatError("is not an object of sessions", file=str(path))
+            raise FormatError("not an object of sessions", file=str(path))
         return sessions
 
     def _dialogue(self, key: str, entry: Any, index: int) -> Dialogue:
         if not isinstance(entry, dict):
-            raise FormatError(f"a session is an object, not {entry!r:.60}")
+            raise FormatError(f"a session must be an object, not {entry!r:.60}")
         stored = stringify(entry).encode()
         if len(stored) > self.limits.event_bytes:
             raise FormatError(f"has {len(stored):,} bytes, more than {self.limits.event_bytes:,}")
@@ -86,6 +90,7 @@ class NaifCodec(Codec):
         return Dialogue(id, (*_events(entry), imported))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        """One example: the imported entry with later events applied; empty if none was imported."""
         overlay = _Overlay()
         for number, event in dialogue.numbered():
             overlay.take(number, event)
@@ -99,7 +104,7 @@ class NaifCodec(Codec):
         yield Example.of(dialogue, content, overlay.lost)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
-        """Imported sessions in the order of their file, then the others as they come."""
+        """Imported sessions in the order of their file, then the others in order of arrival."""
         contents = [example.content for example in examples]
         contents.sort(key=lambda content: (content["index"] is None, content["index"] or 0))
         sessions = {content["key"]: content["entry"] for content in contents}
@@ -107,9 +112,9 @@ class NaifCodec(Codec):
 
 
 def _id(key: str) -> str:
-    """The conversation's id: the session's, or its JSON where no conversation can have that.
+    """The conversation's id: the session's, or its JSON if a conversation cannot have that id.
 
-    One that reads like such JSON is written as JSON too, so that no two have the same.
+    A session id that reads like such JSON is written as JSON too, so that ids stay distinct.
     """
     return stringify(key) if _NO_ID.search(key) else key
 
@@ -170,7 +175,7 @@ def _last(entry: Entry) -> float | None:
 
 
 class _Overlay:
-    """The entry after the events taken so far; None before there is a thread."""
+    """The entry after the events taken so far; None before the thread begins."""
 
     def __init__(self) -> None:
         self.entry: Entry | None = None
@@ -240,7 +245,7 @@ class _Overlay:
 
 
 def _object(within: Entry, name: str) -> Entry:
-    """The object under a name, made where there is none."""
+    """The object under a name, created if absent."""
     if not isinstance(within.get(name), dict):
         within[name] = {}
     held: Entry = within[name]
@@ -253,7 +258,7 @@ def _spoken(event: e.UserUttered | e.BotUttered) -> Entry:
 
 
 def _milliseconds(event: e.Event) -> int | None:
-    """None also for a number that no time can be: in milliseconds it may be beyond any."""
+    """None also for a number out of the range of times: in milliseconds it may exceed any."""
     milliseconds = math.nan if event.timestamp is None else event.timestamp * 1000
     return round(milliseconds) if math.isfinite(milliseconds) else None
 

@@ -21,9 +21,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def parse(text: str) -> Any:
-    """The value; of a key that stands twice the last counts, at the place of the first.
+    """The value. Of a duplicate key the last value counts, at the place of the first.
 
-    Raises json.JSONDecodeError, or RecursionError for what is nested far too deep.
+    Raises json.JSONDecodeError, or RecursionError for extreme nesting.
     """
     return _decoder.decode(text)
 
@@ -43,7 +43,7 @@ _decoder = json.JSONDecoder(parse_int=_number, parse_float=_number, parse_consta
 
 
 def stringify(value: Any, indent: str | None = None, outer: str = "") -> str:
-    """`JSON.stringify(value, null, indent)`. RawJson is written as the value it holds."""
+    """`JSON.stringify(value, null, indent)`. RawJson is written as the value it contains."""
     match value:
         case None:
             return "null"
@@ -87,6 +87,7 @@ def ordered(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_index(key: str) -> bool:
+    """Whether JavaScript treats the key as an array index, which it lists first."""
     return _INDEX.fullmatch(key) is not None and int(key) <= LAST_INDEX
 
 

@@ -1,4 +1,4 @@
-"""Rasa's `Dialogue` as jsonpickle wrote it, of every version and class path."""
+"""Rasa's `Dialogue` in jsonpickle's JSON, of every version and class path."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _EVERY: dict[str, Any] = {"metadata": {}}
 class RasaDialogueCodec(RasaCodec):
     """`{"py/object": "….conversation.Dialogue", "name": …, "events": […]}`, one or one a line.
 
-    Option `prefix` for writing: the package the classes are of.
+    Option `prefix` for writing: the package of the classes.
     """
 
     name = "rasa-dialogue"
@@ -44,9 +44,11 @@ class RasaDialogueCodec(RasaCodec):
     settings = frozenset(("prefix", "turns"))
 
     def sniff(self, head: bytes, path: Path) -> bool:
+        """Recognises an object with a `py/object`."""
         return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" and b'"py/object"' in head
 
     def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
+        """One dialogue a document. Nothing is unpickled; see `turnlog.serializers.rasa.pickle`."""
         for value, place in self.documents(path):
             try:
                 yield self.unpickled(value, place)
@@ -57,30 +59,32 @@ class RasaDialogueCodec(RasaCodec):
                 yield error
 
     def unpickled(self, value: Any, place: Place) -> Dialogue:
-        """The dialogue of a document's value, as it was parsed from JSON."""
+        """The dialogue of a document's value, as parsed from JSON."""
         document = Pickled(value, _CLASSES)
         plain = document.restored()
         if not isinstance(plain, dict) or not str(plain.get(OBJECT)).endswith(".Dialogue"):
-            raise FormatError("is not a Dialogue", file=place.file, line=place.line)
+            raise FormatError("not a Dialogue", file=place.file, line=place.line)
         name, objects = plain.get("name"), plain.get("events")
         sources = [_source(item) for item in objects] if isinstance(objects, list) else objects
         whole = self.dialogue(name, sources, place)
         for field, number in document.misled:
-            why = f"py/id {number} names something else; the message's own is taken"
+            why = f"py/id {number} names another value; the message's own is used"
             self.note(why, place, whole.name, field)
         return replace(whole, events=tuple(_with_lacks(whole.events)))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        """One example: the whole dialogue, or its last turns."""
         dialogue = self.last_turns(dialogue)
         prefix = self.options.get("prefix") or PREFIXES[0]
         if prefix not in PREFIXES:
-            why = f"{prefix!r} is not a prefix; known: {', '.join(PREFIXES)}"
+            why = f"unknown prefix {prefix!r}; known: {', '.join(PREFIXES)}"
             raise FormatError(why, field="prefix")
         lost = Counter[str]()
         pickled = _pickle(dialogue, prefix, lost)
         yield Example.of(dialogue, pickled, lost)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        """One dialogue a line."""
         for example in examples:
             out.write(example.content.encode() + b"\n")
 
@@ -89,9 +93,9 @@ class RasaDialogueCodec(RasaCodec):
 
 
 def _source(pickled: Any) -> Any:
-    """An event's attributes as Rasa's JSON of it.
+    """An event's attributes in Rasa's JSON.
 
-    `$rasa` says what attributes the object lacks that the class of 3.6 has.
+    `$rasa` names the attributes that the class of 3.6 has and the object lacks.
     """
     if not isinstance(pickled, dict) or not isinstance(pickled.get(OBJECT), str):
         return pickled
@@ -127,7 +131,9 @@ def _attributes(kind: Kind) -> dict[str, str]:
 
 
 def _parse_data(left: dict[str, Any], source: dict[str, Any], lacks: list[str]) -> Any:
-    """A message's parse_data; its own intent and entities go where they say the same."""
+    """A message's parse_data; intent and entities of the message itself move into it if they are
+    equal.
+    """
     lacks += [attribute for attribute in _MESSAGE if attribute not in left]
     parsed = left.pop("parse_data", None)
     if "parse_data" in lacks:
@@ -141,7 +147,7 @@ def _parse_data(left: dict[str, Any], source: dict[str, Any], lacks: list[str]) 
 
 
 def _with_lacks(events: Iterable[e.Event]) -> Iterator[e.Event]:
-    """The events, what their objects lacked moved to its place."""
+    """The events, each with the attributes that its object lacked in their place."""
     for event in events:
         extra = event.extra or {}
         kept = extra.get(RASA) or {}
@@ -194,7 +200,7 @@ def _object(event: e.Event, source: dict[str, Any], prefix: str) -> Any:
 
 
 def _vanished(source: dict[str, Any], prefix: str) -> Any:
-    """An event of a class that is no more, as what it was."""
+    """An event of a class that Rasa no longer has, as the type it was."""
     path = source.get("event")
     if not isinstance(path, str) or not _CLASSES.fullmatch(path):
         return None
@@ -203,14 +209,14 @@ def _vanished(source: dict[str, Any], prefix: str) -> Any:
 
 
 def _made(module: str, name: str, attributes: dict[str, Any]) -> Any:
-    """An object that jsonpickle writes as of Rasa's class, whether Rasa is there or not."""
+    """An object that jsonpickle writes under Rasa's class, whether or not Rasa is installed."""
     instance: Any = type(name, (), {"__module__": module, "__qualname__": name})()
     instance.__dict__.update({key: _copied(value) for key, value in attributes.items()})
     return instance
 
 
 def _copied(value: Any) -> Any:
-    """The value with nothing shared, so that jsonpickle writes no references."""
+    """A copy in which no value is shared, so that jsonpickle writes no references."""
     if isinstance(value, RawJson):
         return json.loads(value.json)
     if isinstance(value, list | tuple):
@@ -221,7 +227,7 @@ def _copied(value: Any) -> Any:
 
 
 def _refuse_tags(value: Any, conversation: str, place: str = "") -> None:
-    """Raise FormatError for a key that jsonpickle's decoder would take for a tag."""
+    """Raises FormatError for a key that jsonpickle's decoder would take for a tag."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key.startswith("py/") and (place or key != OBJECT):

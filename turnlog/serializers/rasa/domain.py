@@ -21,10 +21,10 @@ _KNOWLEDGE_BASE = {
 
 
 def read_domain(path: Path) -> SlotsDeclared:
-    """The declaration a conversation begins with; a folder's files are put together.
+    """The declaration that a conversation begins with. The files of a folder are merged.
 
-    As in Rasa, a slot that is not declared cannot be set, a domain with forms has
-    `requested_slot`, and every domain has `session_started_metadata`.
+    As in Rasa, an undeclared slot cannot be set, a domain with forms has `requested_slot`, and
+    every domain has `session_started_metadata`.
     """
     files = sorted(path.rglob("*.y*ml")) if path.is_dir() else [path]
     slots: dict[str, Any] = {}
@@ -56,21 +56,23 @@ def _loaded(file: Path) -> dict[str, Any]:
         why = " ".join(str(error).split())
         raise FormatError(f"cannot be read: {why}", file=str(file)) from error
     if not isinstance(loaded, dict):
-        raise FormatError("is not a Rasa domain", file=str(file))
+        raise FormatError("not a Rasa domain", file=str(file))
     return loaded
 
 
 def _mapping(domain: dict[str, Any], field: str, file: Path) -> dict[str, Any]:
     value = domain.get(field) or {}
     if not isinstance(value, dict):
-        raise FormatError(f"cannot be {value!r:.60}", file=str(file), field=field)
+        raise FormatError(f"must be an object, not {value!r:.60}", file=str(file), field=field)
     return value
 
 
 def _slot(name: Any, says: Any, path: Path) -> Slot:
     says = says or {}
     if not isinstance(name, str) or not isinstance(says, dict):
-        raise FormatError(f"cannot be {says!r:.60}", file=str(path), field=f"slots.{name}")
+        raise FormatError(
+            f"must be an object, not {says!r:.60}", file=str(path), field=f"slots.{name}"
+        )
     kind = says.get("type", "any")
     extra = {key: value for key, value in says.items() if key not in _FIELDS}
     if kind not in _TYPES:

@@ -31,15 +31,15 @@ _OWN = frozenset((
     "action_default_ask_rephrase", "action_two_stage_fallback", "action_unlikely_intent",
     "action_back", "action_extract_slots", "...",
 ))  # fmt: skip
-"""Actions and slots that Rasa brings, which no domain declares."""
+"""Actions and slots that Rasa defines itself and no domain declares."""
 _OWN_SLOTS = frozenset(("requested_slot", "session_started_metadata"))
 _TYPES: dict[type, str] = {str: "text", bool: "bool", list: "list"}
 
 
 class RasaDomainCodec(Codec):
-    """An example is what one conversation needs of a domain; the file declares it all once.
+    """An example is what one conversation needs of a domain; the file declares each name once.
 
-    A slot that nobody declared has the type of the values that it was set to, `any` for several.
+    An undeclared slot gets the type of its values, or `any` if they have several types.
     """
 
     name = "rasa-domain"
@@ -49,6 +49,7 @@ class RasaDomainCodec(Codec):
     extra = "rasa"
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        """One example: what the dialogue needs of a domain; empty if it needs nothing."""
         content = {name: held for name, held in _needed(dialogue).items() if held}
         if not content:
             return
@@ -58,6 +59,7 @@ class RasaDomainCodec(Codec):
         yield example
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        """All examples merged into one domain."""
         domain: dict[str, Any] = {}
         for example in examples:
             for name, held in example.content.items():
@@ -69,7 +71,7 @@ class RasaDomainCodec(Codec):
 
 
 def _needed(dialogue: Dialogue) -> dict[str, dict[str, Any]]:
-    """By section, and then by name, what is known of each; all of it can be merged."""
+    """What is known of each name, by section; all of it can be merged."""
     found: dict[str, dict[str, Any]] = {
         "intents": {}, "entities": {}, "slots": {}, "forms": {}, "actions": {}, "responses": {},
     }  # fmt: skip
@@ -107,7 +109,7 @@ def _take(event: e.Event, action: str | None, found: dict[str, dict[str, Any]]) 
 
 
 def _response(event: e.BotUttered, action: str | None) -> str | None:
-    """The response that was said: Rasa names it, or it is the action that came last."""
+    """The response that was said: the one that Rasa names, or the preceding action."""
     metadata = (event.extra or {}).get("metadata")
     named = metadata.get("utter_action") if isinstance(metadata, dict) else None
     said = named if isinstance(named, str) else action
@@ -139,7 +141,9 @@ def _slot(slot: Slot) -> dict[str, Any]:
 
 
 def _merge(one: dict[str, Any], other: Mapping[str, Any]) -> None:
-    """Into the first; what both say of a name is merged, and what cannot be, the last one says."""
+    """Merges into the first. What both say of a name is merged; where it cannot be, the last one
+    wins.
+    """
     for name, held in other.items():
         known = one.setdefault(name, {} if isinstance(held, dict) else held)
         if isinstance(held, dict) and isinstance(known, dict) and name != "declared":

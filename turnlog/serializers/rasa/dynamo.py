@@ -1,4 +1,4 @@
-"""Rasa's DynamoDB tracker store: items as DynamoDB's JSON writes them, with a type before a value.
+"""Rasa's DynamoDB tracker store: items in DynamoDB's JSON, with a type before each value.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/DataExport.Output.html
 """
@@ -23,9 +23,11 @@ class RasaDynamoCodec(RasaCodec):
     name = "rasa-dynamo"
 
     def sniff(self, head: bytes, path: Path) -> bool:
+        """Recognises a sender id with DynamoDB's type before it."""
         return _SNIFF.search(head) is not None
 
     def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
+        """One dialogue an item."""
         for document, place in self.documents(path):
             for item in _items(document):
                 try:
@@ -35,11 +37,11 @@ class RasaDynamoCodec(RasaCodec):
 
     def _item(self, item: Any, place: Place) -> Dialogue:
         if not isinstance(item, dict) or not {"sender_id", "events"} <= item.keys():
-            raise FormatError("is not a tracker's item", file=place.file, line=place.line)
+            raise FormatError("not a tracker's item", file=place.file, line=place.line)
         try:
             held = {name: _value(item[name]) for name in ("sender_id", "events")}
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            why = f"is not a value as DynamoDB writes one: {error!r:.80}"
+            why = f"not a DynamoDB value: {error!r:.80}"
             raise FormatError(why, file=place.file, line=place.line) from error
         return self.dialogue(held["sender_id"], held["events"], place)
 
@@ -74,4 +76,4 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "B": str,
     "BS": list,
 }
-"""By DynamoDB's name of a type; bytes stay the base64 that they are written in."""
+"""By DynamoDB's name of a type; bytes stay in base64."""

@@ -1,4 +1,4 @@
-"""Rasa's events as somebody sends them: one that the log cannot hold takes no other with it."""
+"""Rasa's events as a client sends them: an event that the log cannot hold affects no other."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from turnlog.serializers.shared.json_stream import elements
 from turnlog.serializers.shared.json_value import depth_of, parse
 
 NOT_KEPT = "not_kept"
-"""Key of an event whose fields are too large or too deep: what they were, and their digest."""
+"""Key of an event whose fields are too large or too deep: the fields, and their digest."""
 
 SMALL_BYTES = 10_000
-"""Bytes of a field's JSON up to which it stays in an event that is too large as a whole."""
+"""A field with JSON of up to this many bytes stays in an event that is too large as a whole."""
 
 EVENT_LEVELS = 5
-"""Levels of nesting that an event of Rasa's has around a value, at most."""
+"""The most levels of nesting that a Rasa event has around a value."""
 
 MAX_GROWTH = 5
-"""How many times as many bytes an event can have in the log as its JSON has: a list of `1.`"""
+"""The most times as many bytes an event can have in the log as in JSON: a list of `1.`"""
 
 
 def incoming(body: bytes, limits: Limits) -> list[Any]:
     """The event objects of a request's JSON, an array or one object. Raises FormatError.
 
-    Of an event with more than `event_bytes`, or nested deeper than `depth`, the small fields stay;
-    the others are null, and `not_kept` says which, how many bytes the event had and their SHA-256.
+    If an event exceeds `event_bytes` or is nested deeper than `depth`, its small fields stay and
+    the others become null; `not_kept` names those, with the event's size in bytes and its SHA-256.
     """
     text = body.strip()
     if not text.startswith(b"["):
@@ -46,7 +46,7 @@ def incoming(body: bytes, limits: Limits) -> list[Any]:
 
 
 def completed(source: dict[str, Any]) -> dict[str, Any]:
-    """An event with every key that Rasa's class for it gives one that was made without them."""
+    """An event with every key of its Rasa class, defaults for those that the client omitted."""
     kind = BY_TYPE.get(source["event"])
     if kind is None:
         return source
@@ -82,12 +82,12 @@ def _shortened(source: bytes, limits: Limits) -> dict[str, Any]:
 
 
 def _small_fields(source: bytes, limits: Limits) -> tuple[dict[str, Any], list[str]]:
-    """An object's members, null where they are not small, and the names of those."""
+    """An object's members, null unless small, and the names of those."""
     kept: dict[str, Any] = {}
     dropped: list[str] = []
     for member in elements(BytesIO(source), keep=len(source)):
         if isinstance(member, FormatError) or member.key is None:
-            continue  # a key that stands twice: the first counts
+            continue  # a duplicate key: the first counts
         if _is_small(member.json, limits):
             kept[member.key] = parse(member.json, depth=limits.depth, line=member.line, twins=[])
         elif member.key == "parse_data" and member.json.startswith(b"{"):

@@ -1,9 +1,9 @@
-"""Rasa's types of events and ours: one table for every format of Rasa's, in both directions.
+"""Rasa's event types and ours: one table for all formats of Rasa's, in both directions.
 
-A Rasa event is the object that its `as_dict()` writes. What comes in comes out again: a key that
-our type has no field for, or whose value the field cannot hold, stands in `extra` under its own
-name; what else is needed to write the event as it was stands in `extra["$rasa"]`: the `type` where
-it is a legacy one, and the keys a 3.6 event has and this one is `without`.
+A Rasa event is the object that its `as_dict()` writes. Events round-trip unchanged: a key without a
+field in our type, or with a value that the field cannot hold, is stored in `extra` under its own
+name. `extra["$rasa"]` stores what else is needed to write the event back: its `type` if that is a
+legacy one, and the keys that a 3.6 event has and this one is `without`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from turnlog.domain.rewinds import RASA
 class Kind(NamedTuple):
     """One of Rasa's types.
 
-    fields: key of Rasa's JSON to field of ours; 3.6 always writes them. optional: the same, left
-    out when None. constants: keys that 3.6 always writes and that have no field. inverted: the
-    field says the contrary. classes: names of the Python class, the oldest first.
-    attributes: key to the class's attribute where that has another name. class_constants: what
-    only the class has.
+    fields: key of Rasa's JSON to our field; 3.6 always writes them. optional: the same, omitted
+    when None. constants: keys that 3.6 always writes and that have no field. inverted: keys whose
+    field means the contrary. classes: names of the Python class, the oldest first. attributes: key
+    to the class's attribute if its name differs. class_constants: what only the class has.
     """
 
     name: str
@@ -107,12 +106,12 @@ PRO = frozenset({
     "unsupported_request_classified", "user_barge_in", "user_input_suppressed",
     "user_silence_timeout",
 })  # fmt: skip
-"""Types of Rasa Pro (up to 3.21) that we have no event for; they are kept as Unknown."""
+"""Types of Rasa Pro (up to 3.21) without an event of ours; they are stored as Unknown."""
 
 BY_TYPE = {kind.name: kind for kind in KINDS}
 BY_EVENT = {kind.event: kind for kind in reversed(KINDS)}
 BLANK = {"hide_rule_turn": False}
-"""What Rasa writes under a key where our field says nothing; null elsewhere."""
+"""What Rasa writes under a key if our field is empty; null for all other keys."""
 
 OPTIONAL: dict[type, set[str]] = {
     kind.event: {
@@ -130,6 +129,6 @@ PARTS: dict[type, dict[str, Any]] = {
 
 
 def kind_of(event: e.Event) -> Kind | None:
-    """The kind that an event is written as; None where Rasa has none."""
+    """The kind that an event is written as; None if Rasa has none."""
     kept = (event.extra or {}).get(RASA) or {}
     return BY_TYPE.get(kept.get("type", "")) or BY_EVENT.get(type(event))

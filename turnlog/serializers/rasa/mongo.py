@@ -1,4 +1,4 @@
-"""Rasa's MongoDB tracker store, as mongoexport writes it: documents, and their unwound rows."""
+"""Rasa's MongoDB tracker store in mongoexport's JSON: documents, and their unwound rows."""
 
 from __future__ import annotations
 
@@ -24,27 +24,31 @@ _HEADER = {
     "followup_action", "paused", "latest_input_channel", "active_loop", "active_form",
     "latest_action", "latest_action_name", "name",
 }  # fmt: skip
-"""What a tracker's document says beside its events; all of it follows from them."""
+"""The members next to a tracker's events, which all follow from the events."""
 
 
 class RasaMongoCodec(RasaCodec):
     """An array or lines of documents.
 
     `{"sender_id", "events": […]}`; Botfront's `{"_id", "tracker": {…}}`; rows unwound to
-    `{"sender_id", "event": {…}}`, put together again by sender; Botfront's templates,
-    `{name: [{"type": "user", …}]}`. A tracker's other fields follow from its events and are not
-    kept; what else a document says stands in a ConversationAnnotated before them.
+    `{"sender_id", "event": {…}}`, joined again by sender; Botfront's templates, `{name: [{"type":
+    "user", …}]}`. A tracker's other fields follow from its events and are not stored; other members
+    of a document are stored in a ConversationAnnotated before the events.
     """
 
     name = "rasa-mongo"
 
     def sniff(self, head: bytes, path: Path) -> bool:
+        """Recognises Mongo's ids and Botfront's templates; leaves jsonpickle's files to
+        `rasa-dialogue`.
+        """
         head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
         if head[:1] not in (b"{", b"[") or b'"py/object"' in head:
             return False
         return _SNIFF.search(head) is not None or _TEMPLATES.match(head) is not None
 
     def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
+        """One dialogue a document, and then one for each sender of unwound rows."""
         rows: dict[str, list[dict[str, Any]]] = {}
         summaries = 0
         for value, place in self.documents(path):
@@ -60,7 +64,7 @@ class RasaMongoCodec(RasaCodec):
             else:
                 yield from self._document(value, place)
         if summaries:
-            why = f"{summaries:,} rows of type 'flattened' hold no event; they are skipped"
+            why = f"{summaries:,} rows of type 'flattened' have no event; skipped them"
             self.note(why, Place(str(path)), None, "rows")
         for name, events in rows.items():
             yield from self._caught(name, self._rows(events), Place(str(path), field="rows"))
@@ -68,7 +72,7 @@ class RasaMongoCodec(RasaCodec):
     def _document(self, value: Any, place: Place) -> Iterator[Dialogue | FormatError]:
         tracker = value.get("tracker", value) if isinstance(value, dict) else None
         if not isinstance(tracker, dict) or "events" not in tracker:
-            why = "is neither a tracker nor an event of one"
+            why = "neither a tracker nor an event of one"
             yield FormatError(why, file=place.file, line=place.line)
             return
         name = _plain(tracker.get("sender_id", value.get("_id")))
@@ -76,7 +80,7 @@ class RasaMongoCodec(RasaCodec):
         yield from self._caught(name, tracker["events"], place, _plain(stray))
 
     def _rows(self, rows: list[dict[str, Any]]) -> list[Any]:
-        """The rows' events, with what a row says more; a row without a type is kept whole."""
+        """The rows' events, with the row's other members; a row without a type is stored whole."""
         events = []
         for row in rows:
             stray = {key: item for key, item in row.items() if key not in _HEADER | {"_id"}}
@@ -99,7 +103,7 @@ class RasaMongoCodec(RasaCodec):
 
 
 def _is_summary(value: Any) -> bool:
-    """Whether a row is kairon's summary of a turn, which repeats what its events say."""
+    """Whether a row is kairon's summary of a turn, which repeats its events."""
     return isinstance(value, dict) and value.get("type") == "flattened" and "events" not in value
 
 
@@ -115,7 +119,9 @@ def _is_templates(value: Any) -> bool:
 
 
 def _of_template(event: dict[str, Any]) -> dict[str, Any]:
-    """Botfront's short form: `name` is a message's intent, an action's or a template's name."""
+    """Botfront's short form: `name` is a message's intent, or the name of an action or a
+    template.
+    """
     rest = {key: value for key, value in event.items() if key != "type"}
     if event["type"] == "user":
         intent = {key: rest.pop(key) for key in ("name", "confidence") if key in rest}
@@ -124,7 +130,7 @@ def _of_template(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Mongo's extended JSON as JSON, numbers and object ids only."""
+    """Mongo's extended JSON as JSON; only numbers and object ids."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Rasa's NLU data: what users said under what it meant, entities marked in it."""
+"""Rasa's NLU data: the users' texts by intent, with their entities marked."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _HELD: losses.Held = {
 
 
 class RasaNluCodec(Codec):
-    """An example is one message; a file has each intent once, with all of its texts. What a
-    dialogue loses is counted with its first example.
+    """An example is one message; a file has each intent once, with all of its texts. A dialogue's
+    losses are counted with its first example.
 
-    Intents come in the order in which they are first meant, texts in the log's.
+    Intents appear in the order of their first message, texts in the log's order.
     """
 
     name = "rasa-nlu"
@@ -38,6 +38,7 @@ class RasaNluCodec(Codec):
     extra = "rasa"
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        """One example for each message with an intent and a text of its own."""
         lost = losses.lost(dialogue.events, _HELD)
         messages = understood(dialogue).values()
         contents = [(message.event, _content(message, lost)) for message in messages]
@@ -49,6 +50,7 @@ class RasaNluCodec(Codec):
                 lost.clear()
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        """One entry an intent."""
         intents: dict[str, list[str]] = {}
         for example in examples:
             intents.setdefault(example.content["intent"], []).append(example.content["text"])
@@ -56,7 +58,7 @@ class RasaNluCodec(Codec):
 
 
 def _content(message: Understood, lost: Counter[str]) -> dict[str, Any] | None:
-    """The intent and the text; None for a button's payload and for what Rasa cannot read."""
+    """The intent and the text; None for a button's payload and for a text that Rasa cannot read."""
     if message.intent is None:
         lost["message without an intent"] += 1
         return None
@@ -68,7 +70,7 @@ def _content(message: Understood, lost: Counter[str]) -> dict[str, Any] | None:
 
 
 def _entries(intents: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
-    """Texts of one line are lines of a block, the others stand in a list of their own."""
+    """Texts of one line are lines of a block; texts of several lines form a separate list."""
     for intent, texts in intents.items():
         lines = [text for text in texts if len(text.splitlines()) == 1]
         if lines:

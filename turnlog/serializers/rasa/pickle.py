@@ -1,14 +1,14 @@
-"""What jsonpickle wrote, read as plain JSON: nothing is decoded, imported or executed.
+"""jsonpickle's output, read as plain JSON: nothing is decoded, imported or executed.
 
-Objects are of the classes that a pattern allows and become dicts that keep their `py/object`;
-references (`py/id`) become copies of what they name, tuples lists, datetimes ISO 8601. Every other
-tag is refused.
+Objects of the classes that a pattern allows become dicts that keep their `py/object`. References
+(`py/id`) become copies of their targets, tuples lists, datetimes ISO 8601. Every other tag is
+refused.
 
-jsonpickle numbers what a reference can name from 0 in the order it is written: objects and lists
-up to version 1, dicts as well from 2.0.0 on; some files have had their keys sorted since. Nothing
-in a file says which it was, so the numbering is taken under which most references name something
-that can stand in their place. A message's `parse_data` shares its intent and entities with the
-message itself, whatever the number says: Rasa makes it so, and some files were edited by hand.
+jsonpickle numbers the targets of references from 0 in the order of writing: objects and lists up to
+version 1, dicts as well from 2.0.0 on. Some files have had their keys sorted since. No file says
+which numbering it uses, so the reader takes the one under which most references name something that
+is possible in their place. A message's `parse_data` shares its intent and entities with the message
+itself, whatever the number says: Rasa makes it so, and some files were edited by hand.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _DATETIME = "datetime.datetime"
 
 
 class Pickled:
-    """A document and what its references name.
+    """A document and the targets of its references.
 
-    allowed: the classes an object can be of. misled: references whose number names something
-    else than what it must be, by their place.
+    allowed: the classes an object may have. misled: references whose number names another value
+    than the one they must have, by their place.
     """
 
     def __init__(self, document: Any, allowed: re.Pattern[str]) -> None:
@@ -58,7 +58,7 @@ class Pickled:
                 best = targets
         for (place, reference, _), (target, fits) in zip(references, best, strict=True):
             if target is None:
-                why = f"py/id {reference[ID]!r:.40} names nothing that can stand here"
+                why = f"py/id {reference[ID]!r:.40} names nothing that is possible here"
                 raise FormatError(why, field=place)
             if not fits:
                 self.misled.append((place, reference[ID]))
@@ -67,7 +67,9 @@ class Pickled:
     def _restore(self, value: Any, place: str) -> Any:
         self._left -= 1
         if self._left < 0:
-            raise FormatError("its references make it more than ten times as long", field=place)
+            raise FormatError(
+                "with its references resolved it is more than ten times as long", field=place
+            )
         if isinstance(value, list):
             return [self._restore(item, f"{place}[{n}]") for n, item in enumerate(value)]
         if not isinstance(value, dict):
@@ -84,10 +86,10 @@ class Pickled:
     def _check_tags(self, value: dict[str, Any], place: str) -> None:
         for key in value:
             if key.startswith("py/") and key != OBJECT:
-                raise FormatError(f"the tag {key!r:.60} is not read", field=place or None)
+                raise FormatError(f"unsupported tag {key!r:.60}", field=place or None)
         name = value.get(OBJECT, "")
         if OBJECT in value and not (isinstance(name, str) and self._allowed.fullmatch(name)):
-            raise FormatError(f"an object of class {name!r:.80} is not read", field=place or None)
+            raise FormatError(f"unsupported class {name!r:.80}", field=place or None)
 
 
 def _join(place: str, key: str) -> str:
@@ -101,7 +103,7 @@ def _is_reference(value: Any) -> bool:
 def _nodes(
     value: Any, place: str = "", above: tuple[Any, ...] = ()
 ) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
-    """Every value with its place and those it stands in, in order."""
+    """Every value with its place and the values around it, in order."""
     yield place, value, above
     if isinstance(value, list):
         for number, item in enumerate(value):
@@ -112,7 +114,7 @@ def _nodes(
 
 
 class _Numbering:
-    """The values that references can name, in order; for each reference how many came before."""
+    """The targets of references, in order; for each reference the number of targets before it."""
 
     def __init__(self, document: Any, *, dicts: bool, keys_sorted: bool) -> None:
         self.values: list[Any] = []
@@ -153,7 +155,7 @@ def _numberings(document: Any) -> Iterator[_Numbering]:
 def _target(
     numbering: _Numbering, place: str, reference: dict[str, Any], above: tuple[Any, ...]
 ) -> tuple[Any, bool]:
-    """What a reference stands for, and whether its number says the same."""
+    """The target of a reference, and whether its number agrees."""
     number = reference[ID]
     named = None
     if type(number) is int and 0 <= number < numbering.before[id(reference)]:
@@ -166,7 +168,7 @@ def _target(
 
 
 def _own(place: str, above: tuple[Any, ...]) -> Any:
-    """What a message itself says where its parse_data refers to it, or the other way round."""
+    """The message's own value for a reference in its parse_data, and the reverse."""
     match = re.search(r"(?:^|\.)(parse_data\.)?(intent|entities)$", place)
     if match is None:
         return None
@@ -178,7 +180,7 @@ def _own(place: str, above: tuple[Any, ...]) -> Any:
 
 
 def _fits(place: str, value: Any) -> bool:
-    """Whether a value can stand at a place."""
+    """Whether a value is possible at a place."""
     key = re.sub(r"\[\d+\]$", "[]", place.rpartition(".")[2])
     if key == "events[]":
         return isinstance(value, dict) and OBJECT in value
@@ -198,7 +200,7 @@ def _datetime(value: dict[str, Any], place: str) -> str:
         case [{"py/type": "datetime.datetime"}, [str(state), dict(reduced)]]:
             zone = _zone(reduced, place)
         case _:
-            raise FormatError("is not a datetime that can be read", field=place)
+            raise FormatError("not a readable datetime", field=place)
     try:
         high, low, *parts, micro_1, micro_2, micro_3 = base64.b64decode(state, validate=True)
         month, day, hour, minute, second = parts
@@ -220,5 +222,5 @@ def _zone(value: dict[str, Any], place: str) -> timezone:
             try:
                 return timezone(timedelta(d, s, m))
             except (ValueError, OverflowError) as error:
-                raise FormatError("is not a time zone", field=place) from error
-    raise FormatError("a datetime's time zone can only be a fixed offset", field=place)
+                raise FormatError("not a time zone", field=place) from error
+    raise FormatError("a datetime's time zone must be a fixed offset", field=place)

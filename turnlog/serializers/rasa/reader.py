@@ -21,14 +21,14 @@ _REQUIRED = {
     for kind in KINDS
 }
 _ABSENT = {"is_interrupted": False}
-"""What a field is without its key, where that is not the field's own default."""
+"""A field's value without its key, if that differs from the field's default."""
 
 
 def from_rasa(objects: Iterable[Any], first: int = 1) -> Iterator[e.Event]:
-    """Our events for Rasa's, oldest first; `first` is the number the first of them will have.
+    """Our events for Rasa's, oldest first; `first` is the number of the first of them.
 
-    A `user` becomes two, what was said and what was understood. What is of no type that the table
-    has, or lacks what its type must have, becomes an Unknown with all of it.
+    A `user` becomes two events: the message, and its interpretation. An event of an unknown type,
+    or without what its type requires, becomes an Unknown that contains all of it.
     """
     number = first
     for source in objects:
@@ -64,7 +64,7 @@ def _unknown(source: Any) -> e.Event:
 
 
 def _typed(kind: Kind, left: dict[str, Any], *, unparsed: bool) -> e.Event | None:
-    """The event, or None where a field that it must have cannot be filled."""
+    """The event, or None if a required field cannot be filled."""
     values: dict[str, Any] = {}
     without = [key for key in (*kind.fields, *kind.constants) if key not in left]
     if kind.name == "user" and unparsed:
@@ -85,7 +85,7 @@ def _typed(kind: Kind, left: dict[str, Any], *, unparsed: bool) -> e.Event | Non
 
 
 def _fill(kind: Kind, key: str, field: str, left: dict[str, Any], values: dict[str, Any]) -> None:
-    """Move a key's value into its field, where the field can hold it and give it back."""
+    """Moves a key's value into its field if the field can hold it and give it back."""
     value = left[key]
     if kind.inverted and field == "is_interrupted" and isinstance(value, bool):
         value = not value
@@ -120,7 +120,7 @@ def _with_kept(
 
 
 def _understood(left: dict[str, Any], number: int) -> e.MessageUnderstood | None:
-    """What `parse_data` says, taken out of the event; None where there is none."""
+    """The contents of `parse_data`, taken out of the event; None without one."""
     parsed = left.get("parse_data")
     if not isinstance(parsed, dict):
         return None
@@ -160,7 +160,7 @@ def _is_entity(value: Any) -> bool:
 
 
 def _part(part: type[Any], source: dict[str, Any]) -> Any:
-    """An Intent or Entity; what its fields do not say is in its extra, a null too."""
+    """An Intent or Entity; its extra stores what its fields cannot, nulls included."""
     left, values = dict(source), dict[str, Any]()
     for field, hint in PARTS[part].items():
         if left.get(field) is None:

@@ -22,17 +22,19 @@ _PREFIX = re.compile(r"(?:\w+:)?tracker:(.+)\Z", re.DOTALL)
 class RasaRedisCodec(RasaDialogueCodec):
     """A live server, `redis://HOST:PORT/DB`, or a dump.
 
-    A dump is an object of keys and values, or lines `{"key": …, "value": …}`; a value is the
-    stored string or what it says.
+    A dump is an object of keys and values, or lines `{"key": …, "value": …}`; a value is the stored
+    string or its parsed JSON.
     """
 
     name = "rasa-redis"
     writes = whole = False
 
     def sniff(self, head: bytes, path: Path) -> bool:
+        """Recognises keys that begin with `tracker:`."""
         return _SNIFF.search(head) is not None
 
     def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
+        """One dialogue a key. A live server is only read."""
         url = url_of(path)
         if url is not None:
             yield from self._live(url)
@@ -70,7 +72,7 @@ class RasaRedisCodec(RasaDialogueCodec):
             value = value.encode("utf-8", "surrogatepass")
         if isinstance(value, bytes):
             if value[:1] == b"\x80":
-                raise FormatError("is a Python pickle, which would run code; it is not read")
+                raise FormatError("is a Python pickle, which could run code; pickles are refused")
             keep = self.limits.conversation_bytes
             value = self.parsed(Element(value, 1, whole=len(value) <= keep), place)
         if not isinstance(value, dict):

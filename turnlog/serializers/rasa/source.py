@@ -1,4 +1,4 @@
-"""What the formats of Rasa have in common: documents in a file, Rasa's events to a dialogue."""
+"""What Rasa's formats have in common: documents in a file, and Rasa's events to a dialogue."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ ENVELOPE_DEPTH = 6
 """Levels of nesting that the formats put around a value."""
 
 MAX_VALUES = 4_000_000
-"""Values of one document; what takes 64 MB of a tracker has fewer."""
+"""The most values in one document; a tracker of 64 MB has fewer."""
 
 
 class Place(NamedTuple):
-    """Where a conversation was found. field: what its events' numbers are put behind."""
+    """Where a conversation was found. field: precedes its events' numbers in messages."""
 
     file: str
     line: int | None = None
@@ -35,10 +35,10 @@ class Place(NamedTuple):
 class RasaCodec(Codec):
     """A format of Rasa's.
 
-    Option `domain`: path of a domain.yml whose slots are declared at each conversation's
-    beginning. What a person should know though it was imported (a timestamp that is none, an
-    event earlier than the one before, a row without a type) stands one by one in `notes`.
-    Option `turns` for writing: the last so many alone.
+    Option `domain`: path of a domain.yml, whose slots are declared at the beginning of each
+    conversation. Option `turns` for writing: only the last so many. `notes` lists what a person
+    should know although it was imported: an unreadable timestamp, an event earlier than the one
+    before it, a row without a type.
     """
 
     reads = whole = True
@@ -49,6 +49,7 @@ class RasaCodec(Codec):
         return () if path is None else (read_domain(Path(path)),)
 
     def last_turns(self, dialogue: Dialogue) -> Dialogue:
+        """The dialogue, or only the last of its turns if the option `turns` says so."""
         turns = self.options.get("turns")
         return dialogue if turns is None else dialogue.last(turns)
 
@@ -60,7 +61,7 @@ class RasaCodec(Codec):
         if not isinstance(name, str) or not name:
             raise FormatError(f"{name!r:.60} is not a sender id", **_where(place))
         if not isinstance(objects, list):
-            why = f"a list of events was expected, not {objects!r:.60}"
+            why = f"expected a list of events, not {objects!r:.60}"
             raise FormatError(why, **_where(place, name, place.field))
         before = (*self._prologue(), *first)
         events = (*before, *from_rasa(objects, len(before) + 1))
@@ -83,21 +84,22 @@ class RasaCodec(Codec):
             field = f"{place.field}[{number}]"
             time = source.get("timestamp") if isinstance(source, dict) else None
             if not isinstance(source, dict) or not isinstance(source.get("event"), str):
-                self.note("has no event type; kept as Unknown", place, name, field)
+                self.note("has no event type; stored as Unknown", place, name, field)
             if isinstance(time, int | float):
                 if last is not None and time < last:
                     why = f"{time} is earlier than the event before it, {last}"
                     self.note(why, place, name, f"{field}.timestamp")
                 last = time
             elif time is not None:
-                why = f"{time!r:.60} is not a time; the event has none"
+                why = f"{time!r:.60} is not a time; stored the event without one"
                 self.note(why, place, name, f"{field}.timestamp")
 
     def note(self, why: str, place: Place, name: str | None, field: str) -> None:
+        """Adds a note about a place."""
         self.notes.append(FormatError(why, **_where(place, name, field)))
 
     def parsed(self, element: Element, place: Place) -> Any:
-        """A document's value. Raises FormatError, placed, where it cannot be read."""
+        """A document's value. Raises FormatError with its place if it cannot be read."""
         if not element.whole:
             most = f"{self.limits.conversation_bytes:,}"
             raise FormatError(f"has more than {most} bytes", **_where(place))
@@ -114,7 +116,9 @@ class RasaCodec(Codec):
         return value
 
     def documents(self, path: Path) -> Iterator[tuple[Any, Place]]:
-        """The documents of a file with their places: of an array, of lines, or the only one."""
+        """The documents of a file with their places: those of an array, those of lines, or a single
+        one.
+        """
         with path.open("rb") as file:
             try:
                 for element in documents(file, self.limits.conversation_bytes):
@@ -127,7 +131,7 @@ class RasaCodec(Codec):
 
 
 def sender_id(name: Any) -> Any:
-    """A number as the text that it is written as; everything else as it is."""
+    """A number as its text; everything else unchanged."""
     if isinstance(name, RawJson) and name.json[:1] in b"-0123456789":
         return name.json.decode()
     is_number = isinstance(name, int | float) and not isinstance(name, bool)
@@ -139,7 +143,7 @@ def _where(place: Place, name: str | None = None, field: str | None = None) -> d
 
 
 def placed(error: FormatError, file: str) -> FormatError:
-    """The error, naming its file."""
+    """The error, with its file."""
     error.file = error.file or file
     error.args = (str(error),)
     return error

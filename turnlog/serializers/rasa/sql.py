@@ -1,4 +1,4 @@
-"""Rasa's SQL tracker store, and Rasa X's: the rows of the `events` table in order of their id."""
+"""Rasa's and Rasa X's SQL tracker store: the rows of the `events` table in order of their id."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ _SQLITE = b"SQLite format 3\x00"
 
 
 class _Table(NamedTuple):
-    """A store's table. sender: the column of the conversation's id. kept: columns that say more
-    than the event does, with what they say of nearly every event, which is not kept."""
+    """A store's table. sender: the column of the conversation's id. kept: columns that add to the
+    event, with their value in nearly every row, which is not stored.
+    """
 
     name: str
     sender: str
@@ -42,6 +43,7 @@ class RasaSqlCodec(RasaCodec):
     name = "rasa-sql"
 
     def sniff(self, head: bytes, path: Path) -> bool:
+        """Recognises a SQLite file with a table of Rasa's events."""
         if not head.startswith(_SQLITE):
             return False
         try:
@@ -51,6 +53,7 @@ class RasaSqlCodec(RasaCodec):
             return False
 
     def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
+        """One dialogue a sender, in order of their first rows. The database is only read."""
         source = str(path)
         try:
             connection, tables = _connected(source)
@@ -89,7 +92,7 @@ def _named(error: FormatError, source: str, name: Any) -> FormatError:
 
 
 def _event(row: Mapping[str, Any], table: _Table, depth: int) -> Any:
-    """The event of a row: its `data`; its columns where there is none."""
+    """The event of a row: its `data`, or its columns without that."""
     data = row.get("data")
     field = f"{table.name}.data, id {row.get('id')}"
     try:
@@ -126,13 +129,14 @@ def _connected(source: str) -> tuple[Any, str]:
 
         return psycopg.connect(f"postgresql://{rest}"), _TABLES_OF_SCHEMA
     why = (
-        f"{scheme!r} is not a database that is read: sqlite, postgresql, redis; export it to a file"
+        f"cannot read databases of the kind {scheme!r}; known: sqlite, postgresql, redis; "
+        "export it to a file"
     )
     raise FormatError(why, file=source)
 
 
 def _sqlite(path: str) -> sqlite3.Connection:
-    """A connection that only reads; a write-ahead log nobody can open is left alone."""
+    """A read-only connection. A write-ahead log that cannot be opened is left alone."""
     file = Path(path)
     if not file.is_file():
         raise FormatError("file does not exist", file=path)

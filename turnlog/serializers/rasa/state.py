@@ -1,4 +1,4 @@
-"""A conversation's state as Rasa's `current_state()` says it."""
+"""A conversation's state in the form of Rasa's `current_state()`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from turnlog.domain.state import State
 from turnlog.serializers.rasa.writer import parse_data
 
 Find = Callable[[int], e.Event | None]
-"""Gives the event of a number."""
+"""The event with a number."""
 
 
 def current_state(name: str, state: State, events: Sequence[e.Event] | Find) -> dict[str, Any]:
-    """The tracker, without its events: `slots` with every declared one, null where not set.
+    """The tracker without its events: `slots` with every declared one, null unless set.
 
-    events: all of them, or a way to find one; what was understood of the latest message is looked
-    up there.
+    events: all of them, or a function that finds one by its number, which is asked for the
+    interpretation of the latest message.
     """
     find = events if callable(events) else _finder(events)
     context = state.context
@@ -52,7 +52,7 @@ def _finder(events: Sequence[e.Event]) -> Find:
 
 
 def _latest_message(message: LatestMessage | None, find: Find) -> dict[str, Any]:
-    """With the entities that policies added since."""
+    """The interpretation with the entities that policies added since."""
     if message is None:
         return dict(_BLANK)
     understood = replace(
@@ -64,7 +64,7 @@ def _latest_message(message: LatestMessage | None, find: Find) -> dict[str, Any]
 def _complete(
     message: LatestMessage, understood: e.MessageUnderstood, find: Find
 ) -> dict[str, Any]:
-    """As Rasa's `parse_data` is when a message is loaded, whatever the source was without."""
+    """Rasa's `parse_data` of a loaded message, complete whatever the source lacked."""
     uttered = find(message.event)
     metadata = ((uttered.extra if uttered else None) or {}).get("metadata") or {}
     said = {"text": message.text, "message_id": message.message_id, "metadata": metadata}
@@ -90,7 +90,7 @@ def _action(action: Action | None) -> dict[str, Any]:
 
 
 def action_name(action: Action | None) -> str | None:
-    """The latest action's name, or its text where it has no name."""
+    """The latest action's name, or its text if it has no name."""
     return (action.name or action.action_text) if action else None
 
 

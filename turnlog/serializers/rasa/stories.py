@@ -1,8 +1,8 @@
 """Rasa's stories, to train a dialogue policy on, and its end-to-end tests.
 
-A session is a story. A message that nobody understood stands with its text. A bot that names no
-actions, as in annotated data sets, has its acts as the name of an action (`utter_request`), or its
-text.
+A session is a story. A message without an interpretation appears as its text. A bot that names no
+actions, as in annotated data sets, gets the name of an action from its acts (`utter_request`), or
+its text.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from turnlog.serializers.shared.losses import Held, lost
 from turnlog.serializers.shared.schema import check_slots
 
 _SILENT = (LISTEN, "action_session_start", "action_unlikely_intent", None)
-"""Actions that Rasa's own stories leave out."""
+"""Actions that Rasa's own stories omit."""
 
 _HELD: Held = {
     e.UserUttered: frozenset(("text",)),
@@ -53,6 +53,7 @@ class RasaStoriesCodec(Codec):
     texts: ClassVar[bool] = False
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        """One example a session; none for a dialogue without intents and actions."""
         messages = understood(dialogue)
         stories = _Stories(dialogue, messages, texts=self.texts)
         if not stories.acting and not any(message.intent for message in messages.values()):
@@ -63,11 +64,12 @@ class RasaStoriesCodec(Codec):
             yield story
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        """All stories in one file."""
         write_yaml("stories", (_laid_out(example.content) for example in examples), out)
 
 
 def _laid_out(story: dict[str, Any]) -> dict[str, Any]:
-    """What users said as blocks."""
+    """Writes the users' texts as blocks."""
     steps = [
         {**step, "user": Block(step["user"])} if "user" in step else step for step in story["steps"]
     ]
@@ -75,14 +77,14 @@ def _laid_out(story: dict[str, Any]) -> dict[str, Any]:
 
 
 class RasaE2eCodec(RasaStoriesCodec):
-    """The same with each message's text, entities marked in it: an end-to-end test."""
+    """The same with each message's text and its entities marked: an end-to-end test."""
 
     name = "rasa-e2e"
     texts = True
 
 
 class _Stories:
-    """Goes through a dialogue; a story is done where the next session begins."""
+    """Collects a dialogue's steps; a story ends where the next session begins."""
 
     def __init__(self, dialogue: Dialogue, messages: dict[int, Understood], *, texts: bool) -> None:
         self.dialogue = dialogue
@@ -114,7 +116,7 @@ class _Stories:
             self.steps.append({"slot_was_set": [{name: value} for name, value in slots.items()]})
 
     def _story(self, last: int) -> Iterator[Example]:
-        """The steps so far; without a message of the user they are not story."""
+        """The steps so far; no story without a message of the user."""
         if not any("intent" in step or "user" in step for step in self.steps):
             return
         self.count += 1
@@ -154,7 +156,7 @@ class _Stories:
             self.steps.append({"bot": event.text})
 
     def slot(self, number: int, event: e.SlotSet) -> None:
-        """Slots that were set one after the other are one step."""
+        """Slots that were set one after the other form one step."""
         if not (self.steps and "slot_was_set" in self.steps[-1]):
             self.steps.append({"slot_was_set": []})
         self.steps[-1]["slot_was_set"].append({event.name: event.value})

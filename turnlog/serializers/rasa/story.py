@@ -28,7 +28,7 @@ def story(name: str, sessions: Iterable[Sequence[dict[str, Any]]]) -> str:
 
 
 def sessions(events: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Events cut where a session begins."""
+    """Events, split where a session begins."""
     cut: list[list[dict[str, Any]]] = [[]]
     for event in events:
         if event.get("event") == "session_started":
@@ -60,7 +60,7 @@ def _user(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _annotated(text: str, entities: Sequence[Any]) -> str:
-    """The text with `[words]{"entity": …}` where entities stand; not in `/intent{…}`."""
+    """The text with `[words]{"entity": …}` for its entities; unchanged for `/intent{…}`."""
     placed = [e for e in entities if isinstance(e, dict) and type(e.get("start")) is int]
     if text.startswith("/"):
         return text

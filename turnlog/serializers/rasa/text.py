@@ -15,13 +15,13 @@ _ANNOTATED = re.compile(
     r"\[(?P<text>[^\]]+?)\](\((?P<entity>[^:)]+?)(?:\:(?P<value>[^)]+))?\)|\{(?P<dict>[^}]+?)\}"
     r"|\[(?P<list>.*?)\])"
 )
-"""What Rasa reads as an annotation, as its entities_parser has it."""
+"""The pattern of an annotation in Rasa's entities_parser."""
 
 
 def annotated(text: str, entities: Sequence[Entity], lost: Counter[str]) -> str | None:
-    """The text with its entities in it; None where Rasa would read another text.
+    """The text with its entities marked; None if Rasa would read another text.
 
-    What cannot stand in it is counted as lost. A button's payload says its entities itself.
+    Entities that it cannot mark are counted as lost. A button's payload contains its entities.
     """
     if is_payload(text):
         return text

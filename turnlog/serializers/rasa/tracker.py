@@ -1,4 +1,4 @@
-"""Rasa's tracker as JSON: what `current_state()`, its HTTP API and its stores write."""
+"""Rasa's tracker as JSON: the output of `current_state()`, of Rasa's HTTP API and of its stores."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOT_OURS = re.compile(rb'"py/object"|"event"\s*:\s*\{|"tracker"\s*:\s*\{|"\$oid
 class RasaTrackerCodec(RasaCodec):
     """A tracker, an array or lines of them, or the bare array of one conversation's events.
 
-    A conversation is named by `sender_id`, or `name`; bare events by the file.
+    A conversation is named by `sender_id` or `name`; bare events by the file.
     """
 
     name = "rasa-tracker"
@@ -33,12 +33,14 @@ class RasaTrackerCodec(RasaCodec):
     writes = whole = True
 
     def sniff(self, head: bytes, path: Path) -> bool:
+        """Recognises events with an `event` key, or `latest_event_time`."""
         begins = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
         if not begins or _NOT_OURS.search(head):
             return False
         return _EVENT.search(head) is not None or b'"latest_event_time"' in head
 
     def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
+        """One dialogue a tracker, or a single one of bare events."""
         documents = self.documents(path)
         first = next(documents, None)
         if first is None:
@@ -56,12 +58,13 @@ class RasaTrackerCodec(RasaCodec):
 
     def _tracker(self, value: Any, place: Place) -> Dialogue:
         if not isinstance(value, dict) or "events" not in value:
-            why = "is not a tracker: it has no events"
+            why = "not a tracker: it has no events"
             raise FormatError(why, file=place.file, line=place.line, field="events")
         name = value.get("sender_id", value.get("name", Path(place.file).stem))
         return self.dialogue(name, value["events"], place)
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        """One example: the tracker with its events."""
         dialogue = self.last_turns(dialogue)
         lost = Counter[str]()
         events = list(to_rasa(dialogue.events, dialogue.first_event, lost))

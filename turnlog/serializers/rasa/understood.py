@@ -1,4 +1,4 @@
-"""What a dialogue's messages were understood as, in Rasa's words: intent and entities."""
+"""The interpretation of a dialogue's messages in Rasa's words: intent and entities."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Understood(msgspec.Struct, frozen=True):
 def understood(dialogue: Dialogue) -> dict[int, Understood]:
     """The user's messages by number.
 
-    A message that only a data set annotated has its acts as intent and its spans as entities; one
-    that it left without acts has none. Where a bot understood messages, it understood each: raises
-    FormatError, naming conversation and turn, for one without an intent, and for entities in the
-    wrong place.
+    A message with only a data set's annotation has its acts as intent and its spans as entities;
+    one without acts has no intent. If a bot interprets messages, it interprets each: raises
+    FormatError, naming conversation and turn, for a message without an intent, and for entities in
+    the wrong place.
     """
     check_frames(dialogue)
     messages = _gathered(dialogue)
@@ -43,7 +43,7 @@ def understood(dialogue: Dialogue) -> dict[int, Understood]:
     )
     for message in messages.values():
         if by_a_bot and not message.intent:
-            why = f"no intent was understood of {message.text!r:.60}"
+            why = f"message {message.text!r:.60} has no intent"
             raise FormatError(why, conversation=dialogue.name, turn=message.turn, field="intent")
         check_entities(
             message.text, message.entities, conversation=dialogue.name, turn=message.turn

@@ -15,10 +15,10 @@ from turnlog.serializers.rasa.kinds import BLANK, BY_TYPE, PARTS, Kind, kind_of
 def to_rasa(
     events: Sequence[e.Event], first: int = 1, lost: Counter[str] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Rasa's events for ours, as 3.6 writes them or as they came.
+    """Rasa's events for ours, in the form of 3.6 or as they came.
 
-    `first` is the number of the first. What replaces history is carried out, so that Rasa reads the
-    history that counts. lost: counts, by type, what Rasa's format has no word for.
+    `first` is the number of the first. Rewinds are applied, so that Rasa reads the history that
+    counts. lost: counts, by type, what Rasa's format cannot say.
     """
     return (source for _, source in written(events, first, lost))
 
@@ -26,7 +26,7 @@ def to_rasa(
 def written(
     events: Sequence[e.Event], first: int = 1, lost: Counter[str] | None = None
 ) -> Iterator[tuple[e.Event, dict[str, Any]]]:
-    """As `to_rasa`, each with the event it is of."""
+    """As `to_rasa`, each with the event it comes from."""
     left_out = Counter[str]() if lost is None else lost
     return numbered_to_rasa(_unreplaced(events, first, left_out), left_out)
 
@@ -83,7 +83,7 @@ def _plain(kind: Kind, event: e.Event) -> dict[str, Any]:
 
 
 def _completed(plain: dict[str, Any], extra: dict[str, Any] | None) -> dict[str, Any]:
-    """With what `extra` holds, and without what the source was without."""
+    """The event with the contents of `extra`, and without the keys that the source lacked."""
     kept = (extra or {}).get(RASA) or {}
     for key in kept.get("without", ()):
         plain.pop(key, None)
@@ -102,7 +102,7 @@ def _user(event: e.UserUttered, understood: e.MessageUnderstood | None) -> dict[
 def parse_data(
     text: str | None, message_id: str | None, understood: e.MessageUnderstood
 ) -> dict[str, Any]:
-    """What was understood, as Rasa's `parse_data`."""
+    """The interpretation in the form of Rasa's `parse_data`."""
     plain: dict[str, Any] = {
         "intent": _of_part(understood.intent) if understood.intent else {},
         "entities": [_of_part(entity) for entity in understood.entities],

@@ -1,4 +1,4 @@
-"""Rasa's YAML training files, written one entry after the other.
+"""Rasa's YAML training files, written entry by entry.
 
 Needs the extra `turnlog[rasa]`.
 """
@@ -11,17 +11,17 @@ from typing import Any, BinaryIO
 from turnlog.extras import needed
 
 _HEADER = '# Written by turnlog · https://rasa.com/docs/rasa/training-data-format\nversion: "3.1"\n'
-"""Not all ASCII on purpose: Rasa resolves backslashes in files that are."""
+"""Not all ASCII on purpose: Rasa resolves backslashes in ASCII files."""
 
 
 class Block(str):
-    """A text that is written as a block of lines (`|`), where YAML can."""
+    """A text that is written as a block of lines (`|`), where YAML allows it."""
 
     __slots__ = ()
 
 
 def write_yaml(key: str, entries: Iterable[Any], out: BinaryIO) -> None:
-    """A file whose `key` is the list of entries."""
+    """A file whose `key` contains the list of entries."""
     dump = _dumper()
     out.write(f"{_HEADER}{key}:".encode())
     empty = True

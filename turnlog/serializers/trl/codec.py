@@ -1,4 +1,4 @@
-"""Hugging Face's data sets, as TRL trains on them and chat templates read them."""
+"""Hugging Face data sets in the form that TRL and chat templates read."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from turnlog.serializers.trl.rows import TrlRow
 class TrlCodec(Codec):
     """An example a line, of one of TRL's types: `{"messages": […], "tools": […]}` by default.
 
-    Options: type, of TYPES. standard: texts instead of messages. trim: `language` ends with the
-    assistant's last message.
+    Options: `type`, one of TYPES. `standard`: texts instead of messages. `trim`: `language` ends
+    with the assistant's last message.
     """
 
     name = "trl"
@@ -31,29 +31,32 @@ class TrlCodec(Codec):
 
     @property
     def kind(self) -> str:
-        """Raises FormatError for one that TRL does not have."""
+        """The type in the options. Raises FormatError for an unknown one."""
         wanted = str(self.options.get("type") or "language")
         if wanted not in rows.TYPES:
-            why = f"{wanted!r} is none of TRL's types; there are {', '.join(rows.TYPES)}"
+            why = f"unknown type {wanted!r}; known: {', '.join(rows.TYPES)}"
             raise FormatError(why, field="--type")
         return wanted
 
     @property
     def of_judgements(self) -> bool:
+        """True for the types that are made from preferences and ratings."""
         return self.kind in rows.OF_JUDGEMENTS
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        """The rows of the chosen type, one example each."""
         chat = text_chat(dialogue, trim=self.options.get("trim", False))
         lost, noted = chat.lost, chat.noted if self.kind == "language" else {}
         yield from self._examples(rows.OF_DIALOGUES[self.kind](dialogue, chat), lost, noted)
 
     def judged(self, judgements: Judgements) -> Iterator[Example]:
+        """The rows of the chosen type, one example each."""
         yield from self._examples(rows.OF_JUDGEMENTS[self.kind](judgements), Counter(), {})
 
     def _examples(
         self, found: Iterable[TrlRow], lost: Counter[str], noted: Mapping[str, int]
     ) -> Iterator[Example]:
-        """lost, noted: of the whole dialogue; they go with the first example."""
+        """lost and noted belong to the whole dialogue; the first example carries them."""
         for row in found:
             content, beyond = self._content(row)
             lost = lost + row.lost + beyond
@@ -64,7 +67,7 @@ class TrlCodec(Codec):
                 lost, noted = Counter(), {}
 
     def _content(self, row: TrlRow) -> tuple[dict[str, Any] | None, Counter[str]]:
-        """What is written of a row, nothing where it has no words; and what is lost of it."""
+        """The content of a row, or None if it has no words; and what was lost."""
         shown = {"evidence": [str(each) for each in row.evidence]} if row.evidence else {}
         if self.options.get("standard"):
             texts, lost = standard.texts(row.columns)
@@ -72,4 +75,5 @@ class TrlCodec(Codec):
         return {**row.columns, **row.beside, **shown}, Counter()
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        """One example a line."""
         write_lines(examples, out)

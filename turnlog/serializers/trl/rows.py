@@ -1,4 +1,4 @@
-"""The rows of TRL's six types of data set, as conversations: columns hold lists of messages."""
+"""The rows of TRL's six types of data set, as conversations: columns contain lists of messages."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ BETWEEN = "answer that is better than one and worse than another"
 
 
 class TrlRow(msgspec.Struct, frozen=True):
-    """columns: by TRL's names. beside: what stands beside them, such as tools. prompt: the dialogue
-    that the row begins with. bounds: numbers of the first and the last event it is of. evidence and
-    lost: as in an Example.
+    """columns: by TRL's names. beside: other members, such as tools. prompt: the dialogue that the
+    row begins with. bounds: numbers of the first and the last event of the row. evidence and lost:
+    as in an Example.
     """
 
     prompt: Dialogue
@@ -41,7 +41,7 @@ def _language(dialogue: Dialogue, chat: Chat) -> Iterator[TrlRow]:
 
 
 def _prompts(dialogue: Dialogue, chat: Chat) -> Iterator[TrlRow]:
-    """What each answer of the assistant answers."""
+    """Each answer of the assistant, with the message that it answers."""
     for one in answers(dialogue, chat):
         yield TrlRow(
             dialogue, _bounds(dialogue, one.last_event), {"prompt": one.prompt}, chat.beside
@@ -49,7 +49,7 @@ def _prompts(dialogue: Dialogue, chat: Chat) -> Iterator[TrlRow]:
 
 
 def _completions(dialogue: Dialogue, chat: Chat) -> Iterator[TrlRow]:
-    """Each answer of the assistant that may be learnt, with what it answers."""
+    """Each answer of the assistant with a weight other than 0, and the message that it answers."""
     for one in answers(dialogue, chat):
         if one.is_learnt:
             columns = {"prompt": one.prompt, "completion": one.answer}
@@ -72,7 +72,7 @@ def _preferences(judgements: Judgements) -> Iterator[TrlRow]:
 def _unpaired(judgements: Judgements) -> Iterator[TrlRow]:
     """Both answers of each preference, and those that were judged alone, each once.
 
-    An answer that is better than one and worse than another has no label, and is counted as lost.
+    An answer that is better than one and worse than another gets no label and is counted as lost.
     """
     between = Counter({BETWEEN: judgements.between})
     for each in judgements.labels:
@@ -84,9 +84,9 @@ def _unpaired(judgements: Judgements) -> Iterator[TrlRow]:
 
 
 def _stepwise(judgements: Judgements) -> Iterator[TrlRow]:
-    """The messages with which the assistant answered one of the user's, each of them judged.
+    """The assistant's messages in answer to one of the user's, each with a judgement.
 
-    The steps of a turn are those up to the first that nobody judged.
+    A turn's steps end before the first without a judgement.
     """
     for _, verdicts in groupby(judgements.verdicts, key=_asked):
         yield from _steps(verdicts)
@@ -100,7 +100,7 @@ def _asked(verdict: Verdict) -> tuple[Event, ...]:
 
 
 def _steps(verdicts: Iterable[Verdict]) -> Iterator[TrlRow]:
-    """A row for each answer; there are several where it was given anew."""
+    """A row for each answer; a regenerated answer gives several."""
     steps: list[dict[str, Any]] = []
     labels: list[bool] = []
     row = None
@@ -112,7 +112,7 @@ def _steps(verdicts: Iterable[Verdict]) -> Iterator[TrlRow]:
             yield row
             steps, labels, row = [], [], None
         if before != steps:
-            continue  # one of those before it was not judged
+            continue  # an earlier step has no judgement
         steps, labels = [*steps, *one.answer], [*labels, *[each.is_good] * len(one.answer)]
         columns = {"prompt": question, "completions": steps, "labels": labels}
         evidence = (*(row.evidence if row else ()), *each.evidence)

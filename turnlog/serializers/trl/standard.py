@@ -15,7 +15,7 @@ def texts(columns: dict[str, Any]) -> tuple[dict[str, Any] | None, Counter[str]]
     """The columns as texts, `User: …` and `Assistant: …` in turn; and what they cannot hold.
 
     A prompt ends where the assistant's words begin. Tools, calls and results have no place; a row
-    with an answer that is nothing else is None.
+    whose answer consists of nothing else is None.
     """
     lost: Counter[str] = Counter()
     made = dict(_column(name, held, lost) for name, held in columns.items())
