@@ -281,9 +281,7 @@ def test_a_forks_pair_has_its_whole_prompt(tmp_path):
 
 
 def test_a_type_that_trl_does_not_have_is_named():
-    with pytest.raises(
-        FormatError, match="--type: unknown type 'reward'; known: lang"
-    ):
+    with pytest.raises(FormatError, match="--type: unknown type 'reward'; known: lang"):
         list(codec("trl", type="reward").examples(Dialogue("c", TALK)))
 
 
