@@ -1,4 +1,4 @@
-"""What tests of doors share."""
+"""Fixtures of the tests of doors."""
 
 from __future__ import annotations
 

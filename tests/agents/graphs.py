@@ -1,4 +1,4 @@
-"""Made-up graphs and what is done with them, the same for any saver."""
+"""Made-up graphs and random steps in them, the same for any saver."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ VALUES = (
 
 
 class Script:
-    """What a graph does at each of its steps, from the state alone: the same for any saver."""
+    """A graph's nodes, which depend on the state alone: the same for any saver."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -113,7 +113,7 @@ def compiled(seed: int, saver: BaseCheckpointSaver) -> Any:
 
 @dataclass
 class Run:
-    """A graph with one saver, and what was done so far."""
+    """A graph with one saver, and what has happened in it."""
 
     graph: Any
     random: Random
@@ -128,11 +128,11 @@ class Run:
         return {"configurable": {"thread_id": self.thread}}
 
     def step(self) -> str:
-        """Do the next thing; the same things in the same order for the same seed."""
+        """Takes the next step; equal seeds give equal steps."""
         state = self.graph.get_state(self.config)
         names = [*_ALWAYS]
         if state.next:
-            names += ["resume"] * 6 + ["go_on"] * 2
+            names += ["resume"] * 6 + ["continue_run"] * 2
         if state.values.get("messages"):
             names += ["edit", "edit_last", "remove_last", "remove_first", "remove_some"]
             names += ["replace_all", "trim"]
@@ -162,7 +162,7 @@ class Run:
     def resume(self, state: StateSnapshot) -> None:
         self.graph.invoke(Command(resume=self.random.choice(("yes", 7, None))), self.config)
 
-    def go_on(self, state: StateSnapshot) -> None:
+    def continue_run(self, state: StateSnapshot) -> None:
         self.graph.invoke(None, self.config)
 
     def edit(self, state: StateSnapshot) -> None:
@@ -218,7 +218,7 @@ class Run:
         self.graph.update_state(self._earlier(), None, "__copy__")
 
     def copy_thread(self, state: StateSnapshot) -> None:
-        """Go on in a fork, or where it begins."""
+        """Continues in a fork, or where it begins."""
         name = f"copy {len(self.threads)}"
         self.graph.checkpointer.copy_thread(self.thread, name)
         self.threads.append(name)
@@ -228,7 +228,7 @@ class Run:
         self.thread = self.random.choice(self.threads)
 
     def seen(self) -> set[str]:
-        """What is in the thread now."""
+        """The current content of the thread."""
         state = self.graph.get_state(self.config)
         kinds = {message.type for message in state.values.get("messages", ())}
         nested = {task.name for task in state.tasks if task.interrupts}
@@ -247,7 +247,7 @@ def _namespace(checkpoint: Any) -> str:
 
 
 class CopyingMemory(InMemorySaver):
-    """The oracle, which copies a thread whole."""
+    """The oracle, with copies of whole threads."""
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         for ns, held in self.storage[source_thread_id].items():
@@ -265,7 +265,7 @@ def started(seed: int, saver: BaseCheckpointSaver) -> Run:
 
 
 def snapshots(run: Run) -> list[Any]:
-    """All that a saver says of the thread, with numbers in the place of made-up ids."""
+    """Everything that a saver says about the thread, with numbers in place of made-up ids."""
     names: dict[str, int] = {}
 
     def name(id: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A thread of LangGraph and the conversation that it is."""
+"""A thread of LangGraph and its conversation."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def put(saver: TurnlogSaver, config: Any, *, id: str | None = None, **values: An
 # --- what LangGraph wrote -----------------------------------------------------------------------
 
 
-def test_its_messages_are_the_conversations(saver: TurnlogSaver):
+def test_the_messages_of_a_thread_are_those_of_its_conversation(saver: TurnlogSaver):
     chat = graph(saver)
     say(chat, "hello")
     say(chat, "bye")
@@ -95,7 +95,7 @@ def test_each_word_of_a_message_is_in_one_event_and_its_pending_writes(saver: Tu
     assert not any(b"unusual" in body for body in checkpoints[1:])
 
 
-def test_all_that_a_message_holds_comes_back(saver: TurnlogSaver):
+def test_a_message_round_trips_unchanged(saver: TurnlogSaver):
     given = [
         SystemMessage("be brief", id="s", name="rules"),
         HumanMessage([{"type": "text", "text": "see"}, {"type": "image", "url": "http://x/y.png"}],
@@ -131,7 +131,7 @@ def test_messages_that_were_changed_in_place_are_recorded(saver: TurnlogSaver):
     assert first.content == "before"
 
 
-def test_what_is_read_is_the_readers_own(saver: TurnlogSaver):
+def test_a_reader_gets_copies(saver: TurnlogSaver):
     put(saver, ROOT, messages=[AIMessage("a", additional_kwargs={"k": ["v"]}, id="1")])
     for _ in range(2):
         found = saver.get_tuple(ROOT)
@@ -142,7 +142,7 @@ def test_what_is_read_is_the_readers_own(saver: TurnlogSaver):
         message.content = "mine"
 
 
-def test_an_artifact_is_the_readers_own_and_compared_by_type(saver: TurnlogSaver):
+def test_an_artifact_is_copied_and_compared_by_type(saver: TurnlogSaver):
     def returned(artifact: Any) -> list[ToolMessage]:
         return [ToolMessage("found", tool_call_id="c", id="1", artifact=artifact)]
 
@@ -170,14 +170,14 @@ def test_true_is_not_one(saver: TurnlogSaver):
     assert found.checkpoint["channel_values"]["messages"][0].tool_calls[0]["args"]["a"] is True
 
 
-def test_messages_removed_from_the_end_are_taken_back(saver: TurnlogSaver):
+def test_messages_removed_from_the_end_are_retracted(saver: TurnlogSaver):
     chat = graph(saver)
     messages = say(chat, "hello")
     chat.update_state(ALICE, {"messages": [RemoveMessage(messages[-1].id)]}, "echo")
     assert in_log(saver) == ["hello"]
 
 
-def test_messages_trimmed_from_the_beginning_were_said(saver: TurnlogSaver):
+def test_messages_trimmed_from_the_beginning_still_count(saver: TurnlogSaver):
     chat = graph(saver)
     messages = say(chat, "hello")
     chat.update_state(ALICE, {"messages": [RemoveMessage(messages[0].id)]}, "echo")
@@ -201,7 +201,7 @@ def test_a_fork_leaves_a_branch_that_stays_readable(saver: TurnlogSaver):
 # --- what others wrote --------------------------------------------------------------------------
 
 
-def test_a_conversation_that_others_began_goes_on(saver: TurnlogSaver):
+def test_a_conversation_that_others_began_continues(saver: TurnlogSaver):
     saver.log.record("alice", e.UserUttered("hello"), e.BotUttered("good day"))
     chat = graph(saver)
     assert texts(chat.get_state(ALICE).values["messages"]) == ["hello", "good day"]
@@ -212,7 +212,7 @@ def test_a_conversation_that_others_began_goes_on(saver: TurnlogSaver):
 
 @pytest.mark.parametrize("kind", ["checkpoint", "writes", "hidden"])
 @pytest.mark.parametrize("body", [b"\xff", b"[]", b'{"keys": 1, "id": 1}'])
-def test_what_others_record_in_its_name_is_passed_over(kind: str, body: bytes):
+def test_invalid_events_under_its_name_are_skipped(kind: str, body: bytes):
     with TurnlogSaver("memory:") as saver:
         chat = graph(saver)
         before = say(chat, "one")
@@ -244,7 +244,7 @@ def test_what_others_said_since_is_offered_once(saver: TurnlogSaver):
     assert offered.config in history
 
 
-def test_ids_of_what_is_offered_are_made_of_conversation_and_event(saver: TurnlogSaver):
+def test_ids_of_offered_messages_derive_from_conversation_and_event(saver: TurnlogSaver):
     saver.log.record("alice", e.UserUttered("hello"), e.UserUttered("named", message_id="m7"))
     found = graph(saver).get_state(ALICE)
     assert [m.id for m in found.values["messages"]] == ["alice:1", "m7"]
@@ -278,7 +278,7 @@ EVERYTHING = [
 ]
 
 
-def test_messages_of_other_doors_are_alike_in_langgraph(saver: TurnlogSaver):
+def test_messages_of_other_doors_are_the_same_in_langgraph(saver: TurnlogSaver):
     saver.log.record("alice", *recorded_as(EVERYTHING))
     chat = graph(saver, lambda state: {"messages": [AIMessage("well", id="w")]})
     found = chat.get_state(ALICE).values["messages"]
@@ -298,7 +298,7 @@ def test_messages_of_other_doors_are_alike_in_langgraph(saver: TurnlogSaver):
 
 
 @pytest.mark.parametrize("message", [m for m in EVERYTHING if m.role != "tool"])
-def test_a_message_of_the_log_is_alike_as_langchains(message: Message):
+def test_a_message_of_the_log_is_the_same_as_langchains(message: Message):
     assert alike(map(said, langchain(message)), [message])
 
 
@@ -321,7 +321,7 @@ def test_a_redacted_message_is_blank_in_every_checkpoint(saver: TurnlogSaver):
     assert len(chat.get_state(ALICE).values["messages"]) == 6
 
 
-def test_a_run_under_way_does_not_record_again_what_was_redacted(saver: TurnlogSaver):
+def test_a_running_graph_does_not_record_again_what_was_redacted(saver: TurnlogSaver):
     calls = [{"name": "pay", "args": {"card": "4000 1234"}, "id": "c"}]
     messages: list[Any] = [
         SystemMessage("be brief", id="0"), HumanMessage("my card is 4000 1234", id="1"),
@@ -345,7 +345,7 @@ def test_a_run_under_way_does_not_record_again_what_was_redacted(saver: TurnlogS
     assert ids == ["0", "2", "3", "4"]
 
 
-def test_a_thread_is_read_anew_at_a_redaction_and_not_after_it(saver: TurnlogSaver):
+def test_a_thread_is_read_again_at_a_redaction_and_not_after_it(saver: TurnlogSaver):
     chat = graph(saver)
     say(chat, "my card is 4000 1234")
     number = next(saver.log.conversation("alice").messages()).event
@@ -376,9 +376,7 @@ def test_a_saver_that_is_open_forgets_what_was_erased(saver: TurnlogSaver):
 
 
 @pytest.mark.parametrize("redacted", [False, True])
-def test_a_checkpoint_that_was_erased_takes_no_other_message_with_it(
-    saver: TurnlogSaver, redacted: bool
-):
+def test_an_erased_checkpoint_removes_no_other_message(saver: TurnlogSaver, redacted: bool):
     chat = graph(saver)
     for text in ("one", "my card is 4000 1234", "three"):
         say(chat, text)
@@ -394,7 +392,7 @@ def test_a_checkpoint_that_was_erased_takes_no_other_message_with_it(
         assert texts(say(chat, "four", thread))[:7] == [*found, "four"]
 
 
-def test_an_erased_checkpoint_of_a_branch_is_passed_over_to_where_it_branched(
+def test_an_erased_checkpoint_of_a_branch_is_replaced_by_that_before_the_branch(
     saver: TurnlogSaver,
 ):
     chat = graph(saver)
@@ -413,11 +411,11 @@ def test_an_erased_checkpoint_of_a_branch_is_passed_over_to_where_it_branched(
 
 
 def numbers_of(saver: TurnlogSaver) -> dict[str, int]:
-    """The event of each text of Alice's."""
+    """The event of each of Alice's texts."""
     return {m.text: m.event or 0 for m in saver.log.conversation("alice").messages()}
 
 
-def test_a_fork_at_a_turn_has_nothing_of_the_next_message(saver: TurnlogSaver):
+def test_a_fork_at_a_turn_contains_nothing_of_the_next_message(saver: TurnlogSaver):
     chat = graph(saver)
     for text in ("one", "my card is 4000 1234", "three"):
         say(chat, text)
@@ -460,7 +458,7 @@ def is_foreign(event: e.Event) -> bool:
     return isinstance(event, e.ForeignRecorded)
 
 
-def test_a_deleted_thread_begins_anew_under_its_id(saver: TurnlogSaver):
+def test_a_deleted_thread_begins_again_under_its_id(saver: TurnlogSaver):
     chat = graph(saver)
     say(chat, "hello")
     old = chat.get_state(ALICE).config
@@ -469,10 +467,10 @@ def test_a_deleted_thread_begins_anew_under_its_id(saver: TurnlogSaver):
     assert say(chat, "who am I?")[0].content == "who am I?"
     assert in_log(saver) == ["who am I?", "you said who am I?"]
     assert saver.get_tuple(old) is None
-    saver.delete_thread("nobody")
+    saver.delete_thread("unknown")
 
 
-def test_a_run_that_is_under_way_does_not_undo_a_deletion(saver: TurnlogSaver):
+def test_a_running_graph_does_not_undo_a_deletion(saver: TurnlogSaver):
     def deleting(state: MessagesState) -> dict[str, Any]:
         saver.delete_thread("alice")
         return echo(state)
@@ -498,7 +496,7 @@ def test_the_first_write_of_a_task_and_place_counts(saver: TurnlogSaver):
     assert written == [("__error__", "last"), ("a", 1), ("b", 2), ("c", 5)]
 
 
-def test_the_same_checkpoint_twice_is_one(saver: TurnlogSaver):
+def test_a_checkpoint_recorded_twice_is_stored_once(saver: TurnlogSaver):
     checkpoint = empty_checkpoint()
     checkpoint["channel_values"] = {"messages": [HumanMessage("hello", id="1")]}
     checkpoint["channel_versions"] = {"messages": 1}
@@ -511,7 +509,7 @@ def test_the_same_checkpoint_twice_is_one(saver: TurnlogSaver):
     assert len(list(saver.list(ALICE))) == 1
 
 
-def test_a_checkpoint_that_is_stored_anew_leaves_what_went_on_from_it(saver: TurnlogSaver):
+def test_a_checkpoint_stored_again_leaves_those_that_continue_it(saver: TurnlogSaver):
     first = put(saver, ROOT, messages=[HumanMessage("one", id="1")], notes=[1, 2])
     then = put(saver, first, messages=[HumanMessage("one", id="1"), AIMessage("a", id="2")],
                notes=[1, 2, 3])  # fmt: skip
@@ -538,7 +536,7 @@ def test_the_greatest_id_is_the_newest_and_both_runs_stay(saver: TurnlogSaver):
     assert {"later", "earlier"} <= set(said_there)
 
 
-def test_a_stale_parent_raises_where_it_is_asked_for(sqlite_url: str):
+def test_a_stale_parent_raises_if_requested(sqlite_url: str):
     with TurnlogSaver(sqlite_url, stale="raise") as saver:
         chat = graph(saver)
         say(chat, "hello")
@@ -551,12 +549,12 @@ def test_a_stale_parent_raises_where_it_is_asked_for(sqlite_url: str):
         say(chat, "on")
 
 
-def test_prune_hides_and_goes_on(saver: TurnlogSaver):
+def test_prune_hides_and_the_thread_continues(saver: TurnlogSaver):
     chat = graph(saver)
     say(chat, "hello")
     old = chat.get_state(ALICE).config
     say(chat, "bye")
-    saver.prune(["alice", "nobody"])
+    saver.prune(["alice", "unknown"])
     assert len(list(saver.list(ALICE))) == 1
     assert saver.get_tuple(old) is None
     assert len(say(chat, "again")) == 6
@@ -568,7 +566,7 @@ def test_prune_hides_and_goes_on(saver: TurnlogSaver):
         saver.prune(["alice"], strategy="all")
 
 
-def test_a_copy_has_every_checkpoint_and_goes_its_own_way(saver: TurnlogSaver):
+def test_a_copy_has_every_checkpoint_and_diverges(saver: TurnlogSaver):
     chat = graph(saver)
     say(chat, "hello")
     before = saver.log.store.reader.last_position()
@@ -583,11 +581,11 @@ def test_a_copy_has_every_checkpoint_and_goes_its_own_way(saver: TurnlogSaver):
     assert texts(saver.log.conversation("bob").messages()) == texts(found)
     with pytest.raises(InvalidEvent, match="exists already"):
         saver.copy_thread("alice", "bob")
-    saver.copy_thread("nobody", "carol")
+    saver.copy_thread("unknown", "carol")
     assert "carol" not in saver.log
 
 
-def test_a_copy_of_a_deleted_thread_keeps_what_is_its_own(sqlite_url: str):
+def test_a_copy_of_a_deleted_thread_keeps_its_own_messages(sqlite_url: str):
     with TurnlogSaver(sqlite_url) as saver:
         say(graph(saver), "hello")
         saver.copy_thread("alice", "bob")
@@ -601,7 +599,7 @@ def test_a_copy_of_a_deleted_thread_keeps_what_is_its_own(sqlite_url: str):
 
 
 @pytest.mark.parametrize("said_since", [False, True])
-def test_a_run_under_way_in_a_copy_does_not_undo_the_deletion_of_its_source(
+def test_a_running_graph_in_a_copy_does_not_undo_the_deletion_of_its_source(
     saver: TurnlogSaver, said_since: bool
 ):
     messages: list[Any] = [HumanMessage("hello", id="1"), AIMessage("hi", id="2")]
@@ -624,7 +622,7 @@ def test_a_run_under_way_in_a_copy_does_not_undo_the_deletion_of_its_source(
 
 
 @pytest.mark.parametrize("without_checkpoint", [False, True])
-def test_a_fork_that_others_made_goes_on(saver: TurnlogSaver, without_checkpoint: bool):
+def test_a_fork_that_others_made_continues(saver: TurnlogSaver, without_checkpoint: bool):
     chat = graph(saver)
     say(chat, "hello")
     checkpoint = saver.log.conversation("alice").state.event
@@ -636,14 +634,14 @@ def test_a_fork_that_others_made_goes_on(saver: TurnlogSaver, without_checkpoint
     assert texts(saver.log.conversation("bob").messages()) == [*shared, "mine", "you said mine"]
 
 
-def test_runs_and_threads_are_found_without_looking_through_the_log(saver: TurnlogSaver):
+def test_runs_and_threads_are_found_without_scanning_the_log(saver: TurnlogSaver):
     saver.log.record("quin", turnlog.UserUttered("I am in no thread"))
     for thread in ("alice", "bob", "carol"):
         config = {"configurable": {"thread_id": thread, "checkpoint_ns": ""}}
         saver.put(config, empty_checkpoint(), {"run_id": f"run of {thread}"}, {})
     saver.copy_thread("bob", "copy")
     with TurnlogSaver(saver.log) as another:
-        another.delete_for_runs(["run of bob", "nobody's"])
+        another.delete_for_runs(["run of bob", "another's"])
         assert {*another._threads._threads} == {"bob", "copy"}
         found = [each.config["configurable"]["thread_id"] for each in another.list(None)]
         assert found == ["carol", "alice"]
@@ -652,7 +650,7 @@ def test_runs_and_threads_are_found_without_looking_through_the_log(saver: Turnl
         assert [each.config["configurable"]["thread_id"] for each in wanted] == ["alice"]
 
 
-def test_where_threads_are_found_is_made_again_as_it_was(saver: TurnlogSaver):
+def test_the_read_model_of_threads_is_rebuilt_unchanged(saver: TurnlogSaver):
     for thread in ("alice", "bob"):
         config = {"configurable": {"thread_id": thread, "checkpoint_ns": ""}}
         saver.put(config, empty_checkpoint(), {"run_id": "run"}, {})
@@ -699,7 +697,7 @@ class Unheard:
         Order("tea", frozenset({"a"})), [], [[], {}], "",
     ],
 )  # fmt: skip
-def test_any_value_comes_back_as_from_langgraphs_serializer(sqlite_url: str, value: Any):
+def test_any_value_round_trips_as_with_langgraphs_serializer(sqlite_url: str, value: Any):
     serde = JsonPlusSerializer()
     with TurnlogSaver(sqlite_url) as saver:
         put(saver, ROOT, v=value, l=[value])
@@ -725,7 +723,7 @@ def test_any_value_comes_back_as_from_langgraphs_serializer(sqlite_url: str, val
     ],
     ids=["text", "bytes", "list", "result", "artifact", "image"],
 )
-def test_a_value_of_five_megabytes_comes_back(sqlite_url: str, values: dict[str, Any]):
+def test_a_value_of_five_megabytes_round_trips(sqlite_url: str, values: dict[str, Any]):
     with TurnlogSaver(sqlite_url) as saver:
         config = put(saver, ROOT, **values)
         saver.put_writes(config, list(values.items()), "t")
@@ -746,7 +744,7 @@ def test_a_message_that_is_too_long_is_refused_whole(saver: TurnlogSaver):
     assert saver.log.conversation("alice").state.event == 2
 
 
-def test_what_only_pickle_holds_is_refused(sqlite_url: str):
+def test_a_value_that_only_pickle_can_store_is_refused(sqlite_url: str):
     with TurnlogSaver(sqlite_url, serde=JsonPlusSerializer(pickle_fallback=True)) as saver:
         with pytest.raises(FormatError, match="Unheard can only be stored with pickle"):
             put(saver, ROOT, v=Unheard())
@@ -758,7 +756,7 @@ def test_what_only_pickle_holds_is_refused(sqlite_url: str):
 
 
 @pytest.mark.parametrize("given", ["\ud800", {"\ud800": 1}, [HumanMessage("\ud800")]])
-def test_half_a_surrogate_pair_is_refused(saver: TurnlogSaver, given: Any):
+def test_a_lone_surrogate_is_refused(saver: TurnlogSaver, given: Any):
     chat = graph(saver)
     say(chat, "hello")
     before = chat.get_state(ALICE)
@@ -768,9 +766,7 @@ def test_half_a_surrogate_pair_is_refused(saver: TurnlogSaver, given: Any):
 
 
 @pytest.mark.parametrize("body", [b"[", b'"\xff"', b"[]", b'{"metadata":1}'])
-def test_what_is_no_checkpoint_does_not_keep_other_threads_from_being_found(
-    saver: TurnlogSaver, body: bytes
-):
+def test_an_invalid_checkpoint_does_not_hide_other_threads(saver: TurnlogSaver, body: bytes):
     saver.log.record("odd", e.ForeignRecorded("langgraph", "checkpoint", body))
     say(graph(saver), "hello")
     assert {found.config["configurable"]["thread_id"] for found in saver.list(ALICE)} == {"alice"}
@@ -792,7 +788,7 @@ def test_words_inside_an_extension_are_masked(saver: TurnlogSaver):
     assert "4000" not in repr(list(saver.list(ALICE)))
 
 
-def test_a_redacted_foreign_event_is_passed_over(saver: TurnlogSaver):
+def test_a_redacted_foreign_event_is_skipped(saver: TurnlogSaver):
     config = put(saver, ROOT, a=1)
     saver.put_writes(config, [("a", "words")], "t")
     saver.log.record("alice", e.MessageRedacted(2))
@@ -804,7 +800,7 @@ def test_a_redacted_foreign_event_is_passed_over(saver: TurnlogSaver):
 # --- several at once ----------------------------------------------------------------------------
 
 
-def test_calls_come_from_several_threads(saver: TurnlogSaver):
+def test_several_threads_can_call_a_saver(saver: TurnlogSaver):
     config = put(saver, ROOT)
 
     def write(number: int) -> None:
@@ -818,7 +814,7 @@ def test_calls_come_from_several_threads(saver: TurnlogSaver):
     assert [value for _, _, value in found.pending_writes or ()] == list(range(40))
 
 
-async def test_the_asynchronous_face_does_the_same(sqlite_url: str):
+async def test_the_asynchronous_methods_do_the_same(sqlite_url: str):
     async with TurnlogSaver(sqlite_url) as saver:
         chat = graph(saver)
         configs: Any = [{"configurable": {"thread_id": f"user {n}"}} for n in range(5)]
@@ -833,7 +829,7 @@ async def test_the_asynchronous_face_does_the_same(sqlite_url: str):
         assert len([each async for each in saver.alist(configs[0], limit=2)]) == 2
 
 
-def test_a_log_that_is_open_already_is_shared(sqlite_url: str):
+def test_an_open_log_is_shared(sqlite_url: str):
     with turnlog.open(sqlite_url) as log:
         with TurnlogSaver(log) as saver:
             say(graph(saver), "hello")

@@ -1,4 +1,4 @@
-"""LangGraph's own conformance kit, whole, on each back end."""
+"""LangGraph's own conformance kit, complete, on each back end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TESTS = {
     "put": 17, "put_writes": 10, "get_tuple": 10, "list": 16, "delete_thread": 5,
     "delete_for_runs": 7, "copy_thread": 8, "prune": 8,
 }  # fmt: skip
-"""How many the kit has of each capability; the one after it has eight of delta channels more."""
+"""The kit's tests of each capability; its next version has eight more of delta channels."""
 
 
 @pytest.fixture
@@ -47,11 +47,11 @@ def postgres_urls(postgres: Server) -> Iterator[Iterator[str]]:
         postgres_part.drop_database(url)
 
 
-def test_the_kit_passes_whole_on_sqlite(sqlite_urls: Iterator[str]):
+def test_the_whole_kit_passes_on_sqlite(sqlite_urls: Iterator[str]):
     check(sqlite_urls)
 
 
-def test_the_kit_passes_whole_on_postgres(postgres_urls: Iterator[str]):
+def test_the_whole_kit_passes_on_postgres(postgres_urls: Iterator[str]):
     check(postgres_urls)
 
 
@@ -79,7 +79,7 @@ def saver(tmp_path: Path) -> Iterator[TurnlogSaver]:
 
 
 def chain(saver: TurnlogSaver, values: dict[int, object], steps: int) -> dict:
-    """Checkpoints that store a value of `ch` at some steps, and a write at each of them."""
+    """Checkpoints that store a value of `ch` at some steps, with a write at each."""
     config = {"configurable": {"thread_id": "alice", "checkpoint_ns": ""}}
     for step in range(steps):
         held = {"ch": values[step]} if step in values else {}
@@ -103,7 +103,7 @@ def chain(saver: TurnlogSaver, values: dict[int, object], steps: int) -> dict:
     ],
 )
 @pytest.mark.parametrize("pruned", [False, True])
-def test_a_delta_channel_is_read_from_its_nearest_value_on(
+def test_a_delta_channel_is_read_from_its_nearest_value(
     saver: TurnlogSaver, values: dict[int, object], seed: object, writes: list[int], pruned: bool
 ):
     head = chain(saver, values, 5)
@@ -116,7 +116,7 @@ def test_a_delta_channel_is_read_from_its_nearest_value_on(
     assert saver.get_delta_channel_history(config=head, channels=[]) == {}
 
 
-def test_each_delta_channel_is_read_from_a_value_of_its_own(saver: TurnlogSaver):
+def test_each_delta_channel_is_read_from_its_own_value(saver: TurnlogSaver):
     config: dict = {"configurable": {"thread_id": "alice", "checkpoint_ns": ""}}
     for step in range(5):
         held = {1: {"a": _DeltaSnapshot("a")}, 3: {"b": _DeltaSnapshot("b")}}.get(step, {})

@@ -1,4 +1,4 @@
-"""LangGraph's threads where everybody looks: commands, exports, imports and the inspector."""
+"""LangGraph's threads in other views: commands, exports, imports and the inspector."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def agent(saver: TurnlogSaver) -> Any:
 
 @pytest.fixture
 def url(sqlite_url: str) -> str:
-    """A log with a thread in which the second question was asked again, otherwise."""
+    """A log with a thread in which the second question was asked again in other words."""
     with TurnlogSaver(sqlite_url) as saver:
         chat = agent(saver)
         chat.invoke({"messages": [("user", "Oslo")]}, ALICE)
@@ -76,7 +76,7 @@ def exported(url: str, tmp_path: Path, form: str) -> Path:
     return out
 
 
-def test_an_export_for_training_has_what_counts(url: str, tmp_path: Path):
+def test_an_export_for_training_contains_what_counts(url: str, tmp_path: Path):
     [line] = exported(url, tmp_path, "openai").read_text().splitlines()
     assert without_empty(json.loads(line)["messages"]) == without_empty(
         [*expected("Oslo"), *expected("Bern")]
@@ -84,19 +84,19 @@ def test_an_export_for_training_has_what_counts(url: str, tmp_path: Path):
 
 
 def without_empty(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without a content that says nothing, which there are two spellings of."""
+    """Without an empty content, which has two spellings."""
     return [{name: held for name, held in each.items() if held} for each in messages]
 
 
 @pytest.mark.parametrize("form", ["trl", "sharegpt", "alpaca", "rasa-tracker", "rasa-dialogue"])
-def test_every_format_that_can_hold_it_writes_it(url: str, tmp_path: Path, form: str):
+def test_every_format_that_supports_a_thread_writes_it(url: str, tmp_path: Path, form: str):
     text = exported(url, tmp_path, form).read_text()
     assert "Oslo" in text
     assert "It is sunny." in text
-    assert form.startswith("rasa") or "Rome" not in text  # Rasa has what was taken back
+    assert form.startswith("rasa") or "Rome" not in text  # Rasa's formats contain retracted events
 
 
-def test_an_exported_thread_goes_on_where_it_is_imported(url: str, tmp_path: Path):
+def test_an_exported_thread_continues_after_an_import(url: str, tmp_path: Path):
     another = f"sqlite:///{tmp_path}/another.db"
     ran = run("--db", another, "import", exported(url, tmp_path, "jsonl"))
     assert ran.status == 0, ran.err
@@ -110,11 +110,11 @@ def test_an_exported_thread_goes_on_where_it_is_imported(url: str, tmp_path: Pat
     assert run("--db", another, "verify").status == 0
 
 
-def test_log_shows_what_was_taken_back_as_such(url: str):
+def test_log_marks_what_was_retracted(url: str):
     lines = run("--db", url, "--json", "log", "alice").lines
-    told = {line["text"]: line for line in lines if line["type"] == "UserUttered"}
+    shown = {line["text"]: line for line in lines if line["type"] == "UserUttered"}
     back = next(line["event"] for line in lines if line["type"] == "HistoryContinued")
-    assert {text: line.get("taken_back") for text, line in told.items()} == {
+    assert {text: line.get("taken_back") for text, line in shown.items()} == {
         "Oslo": None, "Rome": back, "Bern": None,
     }  # fmt: skip
     assert run("--db", url, "log", "alice").status == 0

@@ -1,4 +1,4 @@
-"""LangGraph's InMemorySaver as the oracle, over generated graphs and what is done with them."""
+"""LangGraph's InMemorySaver as the oracle, over generated graphs and steps."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ CASES = [
     *(("sqlite_url", seed) for seed in range(SEEDS)),
     *(("postgres_url", SEEDS + seed) for seed in range(SEEDS // 4)),
 ]
-"""Fixture of the log's address, and what the graph and the steps follow from."""
+"""The fixture of the log's address, and the seeds of graph and steps."""
 STEPS = 16
 
 
 WANTED = (
-    "say", "instruct", "resume", "go_on", "edit", "edit_last", "remove_last", "remove_first",
+    "say", "instruct", "resume", "continue_run", "edit", "edit_last", "remove_last", "remove_first",
     "remove_some", "replace_all", "trim", "replay", "fork", "branch", "copy", "copy_thread",
     "switch", "human message", "ai message", "tool message", "system message", "subgraph",
     "interrupt in ask", "interrupt in sub", "compaction",
 )  # fmt: skip
-"""What has to be among what is generated."""
+"""What the generated runs must contain."""
 
 
 @pytest.fixture(scope="module")
 def generated() -> Counter[str]:
-    """After how many steps each thing was done or there."""
+    """For each thing, the number of steps after which it was done or present."""
     return Counter()
 
 
 @pytest.mark.parametrize(("log", "seed"), CASES)
 @pytest.mark.timeout(120)
-def test_a_graph_finds_what_it_would_find_in_memory(
+def test_a_graph_reads_what_it_would_read_in_memory(
     log: str, seed: int, request: pytest.FixtureRequest, generated: Counter[str]
 ):
     url = request.getfixturevalue(log)
@@ -60,7 +60,7 @@ def test_a_graph_finds_what_it_would_find_in_memory(
     generated["graphs"] += 1
 
 
-def test_all_kinds_of_steps_were_among_them(generated: Counter[str]):
+def test_all_kinds_of_steps_were_generated(generated: Counter[str]):
     if generated["graphs"] < len(CASES):
         pytest.skip("not all graphs were run, or not all of them were equal")
     print(f"\n{generated.pop('steps')} steps, 0 mismatches:", dict(sorted(generated.items())))
@@ -68,8 +68,8 @@ def test_all_kinds_of_steps_were_among_them(generated: Counter[str]):
 
 
 def check_messages(run: Run, saver: TurnlogSaver) -> set[str]:
-    """The conversation has the messages of the state, and those that it removed before others; what
-    stands for messages is a compaction.
+    """Checks that the conversation has the messages of the state, and those removed before others.
+    A summary in place of messages is a compaction.
     """
     state = map(said, run.graph.get_state(run.config).values.get("messages", []))
     conversation = saver.log.conversation(run.thread)

@@ -1,4 +1,4 @@
-"""LangGraph's threads in several processes, some of them killed in the middle of a run."""
+"""LangGraph's threads in several processes, some of which are killed during a run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def start(task: str, url: str, *arguments: object) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.timeout(300)
-def test_a_run_that_is_killed_goes_on_from_its_last_checkpoint(durable_url: str):
+def test_a_killed_run_continues_from_its_last_checkpoint(durable_url: str):
     random = Random(f"{KILLS}")
     for number in range(KILLS):
         process = start("talk", durable_url, number)
@@ -42,7 +42,7 @@ def test_a_run_that_is_killed_goes_on_from_its_last_checkpoint(durable_url: str)
         process.communicate()
         with TurnlogSaver(durable_url) as saver:
             graph = chat(saver)
-            graph.invoke(None, THREAD)  # does nothing where the run had ended
+            graph.invoke(None, THREAD)  # does nothing if the run had ended
             after = graph.get_state(THREAD)
             questions = [m.text for m in after.values["messages"] if m.type == "human"]
             assert {line.decode().strip() for line in acknowledged if line.endswith(b"\n")} <= {
@@ -58,7 +58,7 @@ def test_a_run_that_is_killed_goes_on_from_its_last_checkpoint(durable_url: str)
 
 @pytest.mark.parametrize("node", [node.__name__ for node in NODES])
 @pytest.mark.timeout(120)
-def test_a_run_that_is_killed_in_a_node_goes_on_there(durable_url: str, node: str):
+def test_a_run_killed_in_a_node_continues_there(durable_url: str, node: str):
     said_before = {"call": 1, "tool": 2, "answer": 3}[node]
     for number in range(ROUNDS):
         process = start("stop", durable_url, f"question-{number}", node)
@@ -81,7 +81,7 @@ def test_a_run_that_is_killed_in_a_node_goes_on_there(durable_url: str, node: st
 
 @pytest.mark.timeout(120)
 def test_two_processes_talk_in_one_thread(durable_url: str):
-    """A run may begin on what the other has done so far; the log keeps what both said."""
+    """A run may begin with what the other has done so far. The log keeps what both said."""
     with TurnlogSaver(durable_url) as saver:
         chat(saver).invoke({"messages": [("user", "hello")]}, THREAD)
     processes = [start("talk", durable_url, number, 6) for number in range(2)]

@@ -1,4 +1,4 @@
-"""What a pruned thread still says to a graph whose channels are made of their writes."""
+"""A pruned thread in a graph whose channels consist of their writes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def say(chat: Any, number: int) -> Any:
 
 @pytest.mark.parametrize("state", [Notes, Messages])
 @pytest.mark.parametrize("turns", [1, 3, 9])
-def test_a_pruned_thread_goes_on_with_all_that_it_had(durable_url: str, state: type, turns: int):
+def test_a_pruned_thread_continues_with_all_its_values(durable_url: str, state: type, turns: int):
     with TurnlogSaver(durable_url) as saver:
         chat = graph(saver, state)
         for number in range(turns):

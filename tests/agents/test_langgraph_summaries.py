@@ -1,4 +1,4 @@
-"""Summaries that take the place of messages in a LangGraph thread."""
+"""Summaries that replace messages in a LangGraph thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class State(MessagesState):
 
 @pytest.fixture
 def chat(saver: TurnlogSaver) -> Any:
-    """A graph that answers, in a thread of two questions and answers."""
+    """A graph that answers, with a thread of two questions and answers."""
     builder = StateGraph(State)
     builder.add_node("answer", lambda state: {"messages": [AIMessage(f"re {last(state)}")]})
     builder.add_edge(START, "answer")
@@ -45,7 +45,7 @@ def update(chat: Any, **values: Any) -> None:
 
 
 def sum_up(chat: Any, summary: str, kept: int) -> None:
-    """As LangChain's middleware does."""
+    """Like LangChain's middleware."""
     staying = chat.get_state(ALICE).values["messages"][-kept:]
     message = HumanMessage(summary)
     update(chat, messages=[RemoveMessage(REMOVE_ALL_MESSAGES), message, *staying])
@@ -65,7 +65,7 @@ def compactions(saver: TurnlogSaver) -> list[HistoryCompacted]:
     return [event for event in events if isinstance(event, HistoryCompacted)]
 
 
-def test_a_message_that_sums_up_those_before_is_a_compaction(saver: TurnlogSaver, chat: Any):
+def test_a_message_that_summarizes_earlier_ones_is_a_compaction(saver: TurnlogSaver, chat: Any):
     before = saver.log.conversation("alice").state.event
     sum_up(chat, "they counted", 2)
     assert in_state(chat) == ["they counted", "two", "re two"]
@@ -78,7 +78,7 @@ def test_a_message_that_sums_up_those_before_is_a_compaction(saver: TurnlogSaver
     assert in_log(saver, for_model=True) == in_state(chat)
 
 
-def test_a_summary_sums_up_one_before(saver: TurnlogSaver, chat: Any):
+def test_a_summary_summarizes_an_earlier_one(saver: TurnlogSaver, chat: Any):
     sum_up(chat, "first", 2)
     sum_up(chat, "second", 1)
     assert in_state(chat) == ["second", "re two"] == in_log(saver, for_model=True)
@@ -89,8 +89,8 @@ def test_a_summary_sums_up_one_before(saver: TurnlogSaver, chat: Any):
     assert [each.first for each in compactions(saver)] == [compactions(saver)[0].first] * 3
 
 
-def test_a_text_beside_the_messages_sums_them_up(saver: TurnlogSaver, chat: Any):
-    """As LangGraph's own guide does."""
+def test_a_text_in_another_channel_summarizes_messages(saver: TurnlogSaver, chat: Any):
+    """Like LangGraph's own guide."""
     gone = chat.get_state(ALICE).values["messages"][:-1]
     update(chat, summary="they counted", messages=[RemoveMessage(m.id) for m in gone])
     assert chat.get_state(ALICE).values["summary"] == "they counted"
@@ -107,14 +107,14 @@ def foreign(saver: TurnlogSaver) -> list[Any]:
     return [event for event in events if getattr(event, "kind", None) == "checkpoint"]
 
 
-def test_what_is_removed_without_a_summary_is_none(saver: TurnlogSaver, chat: Any):
+def test_messages_removed_without_a_summary_are_not_a_compaction(saver: TurnlogSaver, chat: Any):
     first, *_ = chat.get_state(ALICE).values["messages"]
     update(chat, messages=[RemoveMessage(first.id)])
     assert compactions(saver) == []
     assert in_log(saver, for_model=True) == ["one", "re one", "two", "re two"]
 
 
-def test_time_travel_leads_behind_a_summary(saver: TurnlogSaver, chat: Any):
+def test_time_travel_leads_to_before_a_summary(saver: TurnlogSaver, chat: Any):
     earlier = chat.get_state(ALICE).config
     sum_up(chat, "they counted", 2)
     chat.invoke({"messages": [HumanMessage("other")]}, earlier)
@@ -139,7 +139,7 @@ def test_a_message_removed_after_a_summary(saver: TurnlogSaver, chat: Any):
     assert in_log(saver)[-2:] == ["they counted", "two"]
 
 
-def test_a_summary_is_blank_where_it_repeats_what_was_redacted(saver: TurnlogSaver, chat: Any):
+def test_a_summary_is_blank_if_it_repeats_redacted_words(saver: TurnlogSaver, chat: Any):
     say(chat, "my pin is 4711")
     sum_up(chat, "the user said: my pin is 4711", 1)
     number = next(m.event for m in saver.log.conversation("alice").messages() if "pin" in m.text)
@@ -148,7 +148,7 @@ def test_a_summary_is_blank_where_it_repeats_what_was_redacted(saver: TurnlogSav
     assert "4711" not in "".join(in_log(saver, for_model=True))
 
 
-def test_others_compactions_leave_the_state_as_it_is(saver: TurnlogSaver, chat: Any):
+def test_compactions_of_others_do_not_change_the_state(saver: TurnlogSaver, chat: Any):
     before = len(list(saver.list(ALICE)))
     saver.log.record("alice", HistoryCompacted(1, 4, "one"), turnlog.SlotSet("a", 1))
     assert in_state(chat) == ["one", "re one", "two", "re two"]

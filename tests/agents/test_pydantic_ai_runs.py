@@ -1,4 +1,4 @@
-"""Agents of every kind: what their runs say comes back as pydantic-ai's own JSON has it."""
+"""Agents of every kind: what their runs say round-trips in pydantic-ai's own JSON."""
 
 from __future__ import annotations
 
@@ -46,9 +46,8 @@ def store(url: str) -> Iterator[TurnlogConversationStore]:
 async def kept(
     store: TurnlogConversationStore, said: AgentRunResult[Any] | Conversation
 ) -> Conversation:
-    """What was said, once it is saved, as whoever has not seen it before loads it too.
-
-    It is all there, as one round trip through pydantic-ai's own JSON leaves it.
+    """A conversation once it is saved, as a new reader loads it: unchanged but for one round trip
+    through pydantic-ai's own JSON.
     """
     conversation = said if isinstance(said, Conversation) else said.conversation
     id, whole = conversation.conversation_id, through_json(conversation)
@@ -71,7 +70,7 @@ def through_json(conversation: Conversation) -> Conversation:
 
 
 def as_json(messages: list[m.ModelMessage]) -> bytes:
-    """1 is not 1.0 there."""
+    """Compares types, too: 1 is not 1.0."""
     return m.ModelMessagesTypeAdapter.dump_json(messages)
 
 
@@ -92,7 +91,7 @@ async def test_structured_output(store: TurnlogConversationStore) -> None:
     assert call.tool_name == "final_result"
 
 
-async def test_a_tool_that_asks_for_a_retry_and_output_that_does_not_fit(
+async def test_a_tool_that_requests_a_retry_and_invalid_output(
     store: TurnlogConversationStore,
 ) -> None:
     said = iter([
@@ -228,7 +227,7 @@ async def test_streamed_runs(store: TurnlogConversationStore) -> None:
 
 
 async def test_runs_that_are_cancelled_or_fail(store: TurnlogConversationStore) -> None:
-    waits, goes_on = asyncio.Event(), asyncio.Event()
+    waits, continues = asyncio.Event(), asyncio.Event()
 
     def fails(messages: list[m.ModelMessage], _: AgentInfo) -> m.ModelResponse:
         if len(messages) > 2:
@@ -240,7 +239,7 @@ async def test_runs_that_are_cancelled_or_fail(store: TurnlogConversationStore) 
     @agent.tool_plain
     async def look() -> str:
         waits.set()
-        await goes_on.wait()
+        await continues.wait()
         return "too late"
 
     conversation = Conversation(conversation_id="a")
@@ -248,7 +247,7 @@ async def test_runs_that_are_cancelled_or_fail(store: TurnlogConversationStore) 
         task = asyncio.ensure_future(drained(run))
         await waits.wait()
         task.cancel()
-        goes_on.set()
+        continues.set()
         with pytest.raises(asyncio.CancelledError):
             await task
         broken = Conversation(conversation_id="a", messages=run.all_messages())

@@ -1,4 +1,6 @@
-"""LangGraph, pydantic-ai and the OpenAI SDK in one conversation: each goes on with the others'."""
+"""LangGraph, pydantic-ai and the OpenAI SDK in one conversation: each continues the others'
+turns.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,7 @@ def model() -> Iterator[MadeUpModel]:
 
 
 def graph(log: Turnlog) -> Any:
-    """It thinks, calls two tools at once, one of which fails, and answers."""
+    """Thinks, calls two tools concurrently, one of which fails, and answers."""
     builder = StateGraph(MessagesState)
     builder.add_node("model", _answered)
     builder.add_node("tools", _looked_up)
@@ -137,7 +139,7 @@ async def by_pydantic_ai(log: Turnlog) -> None:
 
 
 def as_json_says(messages: list[m.ModelMessage]) -> list[m.ModelMessage]:
-    """After one round trip of pydantic-ai's own, which changes pictures."""
+    """Messages after one round trip through pydantic-ai, which changes pictures."""
     adapter = m.ModelMessagesTypeAdapter
     return adapter.validate_json(adapter.dump_json(messages))
 
@@ -187,7 +189,7 @@ async def check(log: Turnlog) -> list[Message]:
 
 @pytest.mark.parametrize("second", DOORS)
 @pytest.mark.parametrize("first", DOORS)
-async def test_what_one_wrote_the_other_reads_and_carries_on(
+async def test_each_door_reads_and_continues_what_the_other_wrote(
     first: str, second: str, log: Turnlog, model: MadeUpModel
 ) -> None:
     written: list[Message] = []

@@ -34,7 +34,7 @@ NODES = (call, tool, answer)
 
 
 def chat(saver: TurnlogSaver, stops_in: str = "") -> Any:
-    """stops_in: the node that never ends, once it has said so on stdout."""
+    """stops_in: the node that never ends, after it has printed its name."""
 
     def node(step: Any) -> Any:
         def run(state: MessagesState) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def chat(saver: TurnlogSaver, stops_in: str = "") -> Any:
 
 
 def talk(url: str, name: str, turns: str = "1000000") -> None:
-    """Ask for ever; each question goes to stdout once its answer is durable."""
+    """Asks forever, and prints each question once its answer is durable."""
     with TurnlogSaver(url) as saver:
         graph = chat(saver)
         for number in range(int(turns)):
@@ -65,7 +65,7 @@ def talk(url: str, name: str, turns: str = "1000000") -> None:
 
 
 def stop(url: str, name: str, node: str) -> None:
-    """Ask one question, in whose answer a node never ends."""
+    """Asks one question, in whose answer a node never ends."""
     with TurnlogSaver(url) as saver:
         asked: Any = {"messages": [("user", name)]}
         chat(saver, node).invoke(asked, THREAD, durability="sync")

@@ -1,4 +1,4 @@
-"""`turnlog demo`: its log is sound, its bug can be found, its server answers and cleans up."""
+"""`turnlog demo`: its log verifies, its bug can be found, its server answers and cleans up."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_the_demo_is_the_same_every_time(tmp_path: Path) -> None:
     assert logs[0] == logs[1]
 
 
-def test_a_log_of_others_is_refused(tmp_path: Path) -> None:
+def test_a_log_with_other_conversations_is_refused(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/mine.db"
     with turnlog.open(url) as log:
         log.record("mine", turnlog.UserUttered("hello"))

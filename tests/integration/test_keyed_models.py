@@ -1,4 +1,4 @@
-"""Read models with keys of their own: found newest first, gone with what they are of."""
+"""Read models with keys: found newest first, and gone with their events."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_newest_comes_first_whatever_the_conversation(log: Turnlog) -> None:
     assert found(log, "entries", "h") == found(log, "entries", "hi ") == []
 
 
-def test_a_conversation_can_stand_under_a_key_once(log: Turnlog) -> None:
+def test_a_conversation_can_appear_under_a_key_once(log: Turnlog) -> None:
     for id in ("a", "b", "a"):
         log.record(id, UserIdentified("ann"))
         log.view("owners")
@@ -72,7 +72,7 @@ def test_a_conversation_can_stand_under_a_key_once(log: Turnlog) -> None:
     assert found(log, "owners", "ann") == [("b", 2), ("a", 2)]
 
 
-def test_what_is_deleted_or_redacted_is_under_no_key(log: Turnlog) -> None:
+def test_deleted_and_redacted_events_have_no_keys(log: Turnlog) -> None:
     for id in ("a", "b", "c"):
         log.record(id, UserUttered("hi"), UserUttered("bye"), UserIdentified("ann"))
     assert len(found(log, "entries", "hi")) == 3
@@ -85,7 +85,7 @@ def test_what_is_deleted_or_redacted_is_under_no_key(log: Turnlog) -> None:
     assert found(log, "entries", "hi") == [("a", 1), ("c", 1)]
 
 
-def test_a_fork_stands_beside_its_origin(log: Turnlog) -> None:
+def test_a_fork_appears_next_to_its_origin(log: Turnlog) -> None:
     log.record("a", UserUttered("hi"), UserUttered("bye"))
     log.fork("a", event=1, as_="f")
     assert sorted(found(log, "entries", "hi")) == [("a", 1), ("f", 1)]
@@ -94,7 +94,7 @@ def test_a_fork_stands_beside_its_origin(log: Turnlog) -> None:
     assert found(log, "entries", "hi") == []
 
 
-def test_who_may_not_write_finds_what_was_recorded_since(log: Turnlog, url: str) -> None:
+def test_a_readonly_log_finds_newer_events(log: Turnlog, url: str) -> None:
     if url == "memory:":
         pytest.skip("a log in memory has one process")
     log.record("a", UserUttered("hi"))
@@ -104,7 +104,7 @@ def test_who_may_not_write_finds_what_was_recorded_since(log: Turnlog, url: str)
         assert found(reading, "entries", "hi") == [("b", 1), ("a", 1)]
 
 
-def test_a_name_is_given_once(log: Turnlog) -> None:
+def test_a_name_can_be_registered_once(log: Turnlog) -> None:
     register(Entries())
-    with pytest.raises(ValueError, match="'entries' already"):
+    with pytest.raises(ValueError, match="another read model is named 'entries'"):
         register(type("Other", (Entries,), {})())

@@ -1,4 +1,6 @@
-"""Given a large file, when it goes in, out and away: little memory is used, and no byte is left."""
+"""Given a large file, when it is stored, read and erased: little memory is used, and no byte is
+left.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from turnlog.engine.log import Turnlog
 
 SIZE = 50_000_000
 MEMORY = 20_000_000
-"""Bytes that a process may take for a file of any length."""
+"""The bytes that a process may use for a file of any length."""
 
 _MEASURED = """
 import sys, turnlog
@@ -79,7 +81,7 @@ def film(tmp_path: Path) -> Path:
 
 
 def bytes_taken(url: str, film: Path, then: str) -> int:
-    """By a process of its own, whose peak is its own, too: that of getrusage is inherited."""
+    """Measures in a new process, because getrusage's peak is inherited."""
     done = subprocess.run(
         [sys.executable, "-c", _MEASURED.replace("{then}", then), str(film), url, f"{film}.copy"],
         capture_output=True, text=True, check=False, timeout=300,
@@ -88,12 +90,12 @@ def bytes_taken(url: str, film: Path, then: str) -> int:
     return int(done.stdout)
 
 
-def test_fifty_megabytes_go_in_and_out_in_some(url: str, film: Path) -> None:
+def test_fifty_megabytes_are_stored_and_read_in_little_memory(url: str, film: Path) -> None:
     assert bytes_taken(url, film, IN_AND_OUT) < MEMORY
 
 
 def test_who_asks_for_all_of_it_is_seen(film: Path, tmp_path: Path) -> None:
-    """So that the test above can fail."""
+    """Shows that the test above can fail."""
     assert bytes_taken(f"sqlite:///{tmp_path / 'l.db'}", film, AT_ONCE) > SIZE
 
 
@@ -125,7 +127,7 @@ MARK = b"bytes of a person "
 LARGE = MARK * 60_000
 
 
-def test_no_byte_is_left_of_what_is_dropped_with_its_event(url: str, tmp_path: Path) -> None:
+def test_no_byte_is_left_of_an_attachment_dropped_with_its_event(url: str, tmp_path: Path) -> None:
     with turnlog.open(url) as log:
         log.record("bob", UserUttered("before"))
         shown = UserUttered("look"), MediaAdded("image", content=LARGE, actor="user")
@@ -144,7 +146,7 @@ def test_no_byte_is_left_of_what_is_dropped_with_its_event(url: str, tmp_path: P
 
 
 def _drop(log: Turnlog, row: Any) -> None:
-    """What a row says, as erasure without keys does it."""
+    """Drops a row's content, as erasure without keys does."""
     commitments, parts = dropped(row.commitments, row.parts, lambda place: True)
     given = (commitments, parts, row.position)
     with log.store.transaction() as transaction:
@@ -160,13 +162,13 @@ def _drop(log: Turnlog, row: Any) -> None:
 
 
 def _left(log: Turnlog, folder: Path) -> int:
-    """Bytes of the file in what the database holds, but for marks that a page's end cuts."""
+    """Finds bytes of the file in the database, except at the ends of pages."""
     stored = b"".join(_stored(log, folder))
     return stored.count(MARK) * len(MARK) + stored.count(MARK.hex().encode()) * len(MARK)
 
 
 def _stored(log: Turnlog, folder: Path) -> Iterator[bytes]:
-    """The files of SQLite as they are on the disk, or every table of PostgreSQL."""
+    """The files of SQLite on the disk, or every table of PostgreSQL."""
     if log.store.url.startswith("sqlite:"):
         with sqlite3.connect(folder / "l.db") as sql:
             [(busy, *_)] = sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")

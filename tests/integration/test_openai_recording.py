@@ -66,7 +66,7 @@ def ask(client: openai.OpenAI, *messages: Any, **options: Any) -> Any:
     return client.chat.completions.create(model="made-up-1", messages=messages, **options)
 
 
-def test_a_conversation_is_recorded_once_however_often_it_is_sent(
+def test_a_conversation_sent_repeatedly_is_recorded_once(
     client: openai.OpenAI, log: Turnlog, model: MadeUpModel
 ) -> None:
     model.says.extend([bot("Yes."), bot("No.")])
@@ -81,7 +81,7 @@ def test_a_conversation_is_recorded_once_however_often_it_is_sent(
     assert log.conversation("a").turn == 2
 
 
-def test_what_is_said_of_an_answer_is_recorded_beside(
+def test_metadata_of_an_answer_is_recorded_with_it(
     client: openai.OpenAI, log: Turnlog, model: MadeUpModel
 ) -> None:
     model.says.append(bot("Yes."))
@@ -138,7 +138,7 @@ def test_a_streamed_answer_is_recorded_before_its_end_is_seen(
     assert answer.usage.input == 7
 
 
-def test_an_answer_that_nobody_reads_to_its_end_is_broken_off(
+def test_an_answer_not_read_to_its_end_is_broken_off(
     client: openai.OpenAI, log: Turnlog, model: MadeUpModel
 ) -> None:
     model.says.append(bot("It rains."))
@@ -163,7 +163,7 @@ def test_a_question_that_fails_is_recorded_once_and_can_be_asked_again(
     assert said(log) == [("user", "rain?"), ("assistant", "Yes.")]
 
 
-def test_an_answer_that_is_asked_for_again_takes_the_place_of_the_first(
+def test_an_answer_requested_again_replaces_the_first(
     client: openai.OpenAI, log: Turnlog, model: MadeUpModel
 ) -> None:
     model.says.extend([bot("Yes."), bot("Perhaps."), bot("Good.")])
@@ -191,7 +191,7 @@ def test_a_window_of_the_conversation_is_known(
 def test_what_others_say_between_two_calls_is_not_taken_back(
     client: openai.OpenAI, log: Turnlog, model: MadeUpModel
 ) -> None:
-    """A client that keeps a history of its own does not send what it never heard of."""
+    """A client with its own history does not send what it never heard."""
     model.says.extend([bot("Yes."), bot("No."), bot("Fog.")])
     ask(client, user("rain?"))
     log.record("a", BotUttered("Your taxi is here."), AgentUttered("I have a look."))
@@ -220,7 +220,7 @@ def test_what_others_say_may_be_sent_or_not(
     ]  # fmt: skip
 
 
-def test_an_answer_that_is_asked_for_again_takes_back_nothing_of_others(
+def test_an_answer_requested_again_retracts_nothing_of_others(
     client: openai.OpenAI, log: Turnlog, model: MadeUpModel
 ) -> None:
     model.says.extend([bot("Yes."), bot("Perhaps."), bot("No.")])
@@ -267,7 +267,7 @@ def first_form_pieces() -> tuple[str, bytes]:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_functions_are_called_in_the_apis_first_form_too(
+def test_functions_are_called_in_the_first_form_of_the_api(
     client: openai.OpenAI, log: Turnlog, model: MadeUpModel, stream: bool
 ) -> None:
     model.says.append(first_form_pieces() if stream else {"function_call": FIRST_FORM})
@@ -315,7 +315,7 @@ def test_tools_that_take_any_text_are_recorded(
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"choices": null}'])
-def test_an_answer_that_is_none_is_passed_on(
+def test_an_error_answer_is_passed_on(
     client: openai.OpenAI, log: Turnlog, model: MadeUpModel, body: bytes
 ) -> None:
     model.says.append(("application/json" if body[:1] != b"<" else "text/html", body))
@@ -326,7 +326,7 @@ def test_an_answer_that_is_none_is_passed_on(
     assert said(log) == [("user", "rain?")]
 
 
-def test_what_is_not_understood_is_kept_as_it_came(
+def test_unknown_content_is_kept_unchanged(
     client: openai.OpenAI, log: Turnlog, model: MadeUpModel
 ) -> None:
     strange = {"role": "assistant", "content": {"of": "tomorrow"}}
@@ -342,7 +342,7 @@ def test_what_is_not_understood_is_kept_as_it_came(
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("lines", [1, 2])
-def test_pieces_are_read_however_their_lines_end(
+def test_pieces_are_read_with_any_line_end(
     client: openai.OpenAI, log: Turnlog, model: MadeUpModel, end: str, lines: int
 ) -> None:
     pieces = [
@@ -402,7 +402,7 @@ def test_responses_are_recorded_too(
     assert results == ["wet"]
 
 
-def test_where_the_provider_keeps_the_history_all_that_is_sent_is_new(
+def test_if_the_provider_keeps_the_history_everything_sent_is_new(
     client: openai.OpenAI, log: Turnlog, model: MadeUpModel
 ) -> None:
     model.says.extend([ITEMS[2:3], ITEMS[2:3]])
@@ -411,7 +411,7 @@ def test_where_the_provider_keeps_the_history_all_that_is_sent_is_new(
     assert [text for _, text in said(log)] == ["rain?", "It rains.", "rain?", "It rains."]
 
 
-def test_what_asks_no_model_passes(client: openai.OpenAI, log: Turnlog, model: MadeUpModel) -> None:
+def test_requests_to_no_model_pass(client: openai.OpenAI, log: Turnlog, model: MadeUpModel) -> None:
     model.says.append({"content": "x"})
     client.post("/embeddings", body={"input": "x"}, cast_to=object)
     assert "a" not in log
@@ -438,7 +438,7 @@ async def test_asynchronous_clients_are_recorded_too(
         ]  # fmt: skip
 
 
-def test_clients_of_another_kind_are_refused(log: Turnlog) -> None:
+def test_clients_of_another_type_are_refused(log: Turnlog) -> None:
     nobody: Any = "nobody"
     with pytest.raises(TypeError, match="an OpenAI or AsyncOpenAI client was expected"):
         turnlog.openai.record(nobody, log, "a")

@@ -1,4 +1,4 @@
-"""What `openai` writes is of OpenAI's own types, every part of it: they look at parts lazily."""
+"""Everything that `openai` writes is valid by OpenAI's own types, which check parts lazily."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ OPENAI = TypeAdapter(list[ChatCompletionMessageParam])
 
 
 def judge(messages: Any) -> None:
-    """Raises what OpenAI's types say of them."""
+    """Raises the error that OpenAI's types report."""
     _read_whole(OPENAI.validate_python(messages))
 
 
 def _read_whole(value: Any) -> None:
-    """pydantic looks at the items of an Iterable (content parts, calls) when they are read."""
+    """Reads the items of Iterables (content parts, calls), which pydantic checks only then."""
     if isinstance(value, dict):
         value = value.values()
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
@@ -64,7 +64,7 @@ def accepts(message: dict[str, Any]) -> bool:
         {"role": "user"},
     ],
 )
-def test_the_judge_refuses_what_is_no_message(message):
+def test_the_judge_refuses_an_invalid_message(message):
     with pytest.raises(ValidationError):
         judge([message])
 
@@ -146,7 +146,7 @@ ANSWER = {"role": "assistant", "content": "yes"}
 
 
 def answered(said: dict[str, Any]) -> list[dict[str, Any]]:
-    """A conversation with that message in it, and nothing wrong but what is wrong with it."""
+    """A conversation whose only possible fault is in the message."""
     calls = said.get("tool_calls") or ()
     called = said.get("function_call") or {}
     results = [{"role": "tool", "tool_call_id": call["id"], "content": "1"} for call in calls]
@@ -165,14 +165,14 @@ chats = st.one_of(
 @given(chats)
 @example([{"role": "user", "content": [{"type": "thinking", "thinking": "x"}]}, ANSWER])
 @example([{"role": "user", "content": [{"type": "tool_use", "id": "c", "name": "f"}]}, ANSWER])
-def test_what_is_written_is_of_openais_types_or_refused(messages: list[Any]) -> None:
+def test_written_messages_are_valid_by_openais_types_or_refused(messages: list[Any]) -> None:
     for said in written(messages, "openai"):
         judge(said)
         event("written")
 
 
 def written(messages: list[Any], format: str) -> list[Any]:
-    """The messages of each example that is made of them; none where they are refused."""
+    """The messages of each example; none if they are refused."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "chat.jsonl"
         file.write_text(json.dumps({"id": "c", "messages": messages}) + "\n")
@@ -209,7 +209,7 @@ GOOD = [
 ]  # fmt: skip
 
 
-def test_messages_of_every_kind_are_written_as_they_came(tmp_path: Path) -> None:
+def test_messages_of_every_kind_are_written_unchanged(tmp_path: Path) -> None:
     judge(GOOD)
     file = tmp_path / "chat.jsonl"
     file.write_text(json.dumps({"id": "c", "messages": GOOD}) + "\n")
@@ -221,7 +221,7 @@ def test_messages_of_every_kind_are_written_as_they_came(tmp_path: Path) -> None
 
 
 def check_texts(said: list[dict[str, Any]]) -> None:
-    """What chat templates read: texts that say something, and arguments that are objects."""
+    """What chat templates read: non-empty texts, and arguments that are objects."""
     for message in said:
         content = message["content"]
         assert isinstance(content, str) or message["tool_calls"]
@@ -232,7 +232,7 @@ def check_texts(said: list[dict[str, Any]]) -> None:
 
 @settings(max_examples=500)
 @given(chats)
-def test_what_has_texts_alone_has_no_empty_ones(messages: list[Any]) -> None:
+def test_contents_of_texts_alone_have_no_empty_ones(messages: list[Any]) -> None:
     for format in ("trl", "parquet"):
         for said in written(messages, format):
             check_texts(said)
@@ -242,7 +242,7 @@ HI, YES = Message("user", (Text("hi"),)), Message("assistant", (Text("yes"),))
 
 
 @pytest.mark.parametrize("framework", [*message_shapes.FRAMEWORKS, "any"])
-def test_what_frameworks_recorded_is_of_the_types_or_refused(framework: str) -> None:
+def test_what_frameworks_recorded_is_valid_by_the_types_or_refused(framework: str) -> None:
     shapes = message_shapes.FRAMEWORKS.get(
         framework, st.lists(message_shapes.messages(), max_size=3)
     )

@@ -11,7 +11,7 @@ INSTALLED = ROOT / ".parts"
 
 
 class PartMissing(Exception):
-    """A part cannot be had on this machine; the message says why in one line."""
+    """A part is not available on this machine. The message says why in one line."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(" ".join(reason.split())[:300])

@@ -1,4 +1,4 @@
-"""Install every part and start it once: one line each, had or not had and why."""
+"""Installs every part and starts it once; prints for each whether it is available, or why not."""
 
 import time
 from collections.abc import Callable

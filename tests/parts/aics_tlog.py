@@ -1,4 +1,4 @@
-"""aics-tlog, a verifier of transparency logs by others, in an environment of its own."""
+"""aics-tlog, an independent verifier of transparency logs, in a separate environment."""
 
 import os
 import shutil
@@ -12,12 +12,12 @@ _IS_NEW_ENOUGH = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 1
 
 
 def installed() -> Path:
-    """The Python that has it, made first where it is not there."""
+    """The Python that has it; made on first use."""
     return own_python.made(f"aics-tlog-{VERSION}", [f"aics-tlog=={VERSION}"], python=_python())
 
 
 def _python() -> str:
-    """One of Python 3.12 or newer; a name on the PATH may be a shim with nothing behind it."""
+    """A Python 3.12 or newer. A name on the PATH may be a shim without a program."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     named = (shutil.which(name) for name in ("python3.13", "python3.12", "python3"))
     found = sorted(pyenv.glob("3.1[2-9]*/bin/python"))
@@ -25,4 +25,4 @@ def _python() -> str:
         asked = subprocess.run([python, "-c", _IS_NEW_ENOUGH], capture_output=True, check=False)
         if asked.returncode == 0:
             return python
-    raise PartMissing("there is no Python 3.12 or newer with venv")
+    raise PartMissing("no Python 3.12 or newer with venv")

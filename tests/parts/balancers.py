@@ -1,4 +1,4 @@
-"""nginx and haproxy of the machine, each with the snippet of docs/chat.md."""
+"""The machine's nginx and haproxy, each with the snippet of docs/chat.md."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from tests.parts import ROOT, PartMissing
 from tests.parts.server import HOST, Server, free_port
 
 FIRST, SECOND, OPEN = "127.0.0.1:5005", "127.0.0.1:5006", r"(\*:)?8080"
-"""What the snippets name."""
+"""The ports in the snippets."""
 
 NGINX = """daemon off; master_process off; pid {folder}/pid; error_log stderr;
 events {{}}
@@ -31,7 +31,7 @@ WRAPPED = {"nginx": NGINX, "haproxy": "{snippet}\n"}
 
 @contextmanager
 def running(name: str, servers: Sequence[Server], *, without: str = "") -> Iterator[str]:
-    """The URL of a balancer before two servers; without: a line of the snippet that is left out."""
+    """The URL of a balancer in front of two servers. without: a line of the snippet to omit."""
     program = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     if program is None:
         raise PartMissing(f"no {name} on this machine")

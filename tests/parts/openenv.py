@@ -1,6 +1,7 @@
-"""OpenEnv, which does not go with verifiers, in an environment of its own.
+"""OpenEnv, which conflicts with verifiers, in a separate environment.
 
-It comes without what its pages and its command need: gradio alone is 80 MB, and 4 s to import.
+It is installed without the dependencies of its pages and command: gradio alone is 80 MB, and 4 s to
+import.
 """
 
 from pathlib import Path
@@ -12,6 +13,6 @@ _SERVES = ["fastapi>=0.116", "fastmcp>=3,<4", "httpx>=0.28", "pyyaml", "requests
 
 
 def installed() -> Path:
-    """The Python that has it, made first where it is not there."""
+    """The Python that has it; made on first use."""
     needed = [*_SERVES, "websockets>=15", *own_python.of_turnlog()]
     return own_python.made(f"openenv-{VERSION}", needed, ["--no-deps", f"openenv=={VERSION}"])

@@ -1,4 +1,4 @@
-"""Environments of their own, for what does not go with the packages that the tests need."""
+"""Separate environments, for what conflicts with the packages of the tests."""
 
 import subprocess
 import sys
@@ -11,9 +11,9 @@ from tests.parts.node import exclusive
 
 
 def made(part: str, *installs: Sequence[str], python: str = sys.executable) -> Path:
-    """The Python of an environment of that name, made first where it is not there.
+    """The Python of the environment with a name; made on first use.
 
-    installs: what each call of pip is given.
+    installs: the arguments of each call of pip.
     """
     folder = INSTALLED / part
     own, stamp = folder / "bin" / "python", folder / "installed"
@@ -27,7 +27,7 @@ def made(part: str, *installs: Sequence[str], python: str = sys.executable) -> P
 
 
 def of_turnlog() -> list[str]:
-    """What turnlog itself needs, for programs that import it from the checkout."""
+    """turnlog's own dependencies, for programs that import it from the checkout."""
     return [needed for needed in requires("turnlog") or () if "extra ==" not in needed]
 
 
@@ -37,4 +37,4 @@ def _run(part: str, *command: str | Path) -> None:
     except subprocess.CalledProcessError as error:
         raise PartMissing(f"pip has no {part}: {error.stderr[-200:]}") from error
     except (subprocess.TimeoutExpired, OSError) as error:
-        raise PartMissing(f"pip gets no {part}: {error}") from error
+        raise PartMissing(f"pip cannot download {part}: {error}") from error

@@ -1,4 +1,4 @@
-"""PgBouncer before a PostgreSQL server: the machine's own, or Debian's package unpacked."""
+"""PgBouncer in front of a PostgreSQL server: the machine's own, or Debian's package unpacked."""
 
 import os
 import pwd
@@ -31,7 +31,7 @@ max_client_conn = 200
 
 @contextmanager
 def running(server: Server, mode: str, *, size: int = 5) -> Iterator[Server]:
-    """A pooler before a server; size: connections that it has to each database."""
+    """A pooler in front of a server. size: its number of connections to each database."""
     installed = _installed()
     port = free_port()
     address, _, database = server.url.rpartition("/")
@@ -43,7 +43,7 @@ def running(server: Server, mode: str, *, size: int = 5) -> Iterator[Server]:
         (folder / "settings").write_text(settings)
         shutil.copytree(installed, folder / "installed")
         user = os.getuid()
-        if user == 0:  # which it refuses to run as
+        if user == 0:  # PgBouncer refuses to run as root
             user = pwd.getpwnam("nobody").pw_uid
             os.chown(folder, user, -1)
         url = f"postgresql://postgres@{HOST}:{port}/{database}"
@@ -86,7 +86,7 @@ def _installed() -> Path:
 
 
 def _unpack(folder: Path) -> None:
-    """Without root: apt's lists and packages are the folder's own."""
+    """Works without root: apt's lists and packages are in the folder."""
     if shutil.which("apt-get") is None:
         raise PartMissing("no pgbouncer on this machine, and no apt-get")
     for part in ("state/lists/partial", "cache/archives/partial"):
@@ -94,7 +94,7 @@ def _unpack(folder: Path) -> None:
     own = [f"-oDir::State={folder}/state", f"-oDir::Cache={folder}/cache"]
     _run(["apt-get", "-qq", *own, "update"], folder)
     _run(["apt-get", "-qq", *own, "download", PACKAGE], folder)
-    for library in LIBRARIES:  # which may have other names where they are newer
+    for library in LIBRARIES:  # newer systems may name them differently
         subprocess.run(
             ["apt-get", "-qq", *own, "download", library],
             cwd=folder, capture_output=True, check=False,

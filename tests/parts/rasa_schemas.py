@@ -1,4 +1,4 @@
-"""The schemas Rasa checks its training files with, from the wheel of rasa 3.6.21, not installed."""
+"""The schemas with which Rasa checks its training files, from the wheel of rasa 3.6.21."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ FILES = {
 
 
 def installed() -> Path:
-    """The folder of the files, downloaded first where they are not there."""
+    """The folder of the files; downloaded on first use."""
     folder = INSTALLED / f"rasa-{VERSION}"
     with exclusive("rasa.lock"):
         if not all((folder / name).exists() for name in FILES):
@@ -42,7 +42,7 @@ def _download(folder: Path) -> None:
     except subprocess.CalledProcessError as error:
         raise PartMissing(f"pip has no rasa {VERSION}: {error.stderr[-200:]}") from error
     except (subprocess.TimeoutExpired, OSError) as error:
-        raise PartMissing(f"pip gets no rasa {VERSION}: {error}") from error
+        raise PartMissing(f"pip cannot download rasa {VERSION}: {error}") from error
     (wheel,) = folder.glob("rasa-*.whl")
     with zipfile.ZipFile(wheel) as files:
         for name, path in FILES.items():

@@ -1,4 +1,4 @@
-"""A server process of our own, which a test may kill, pause and restart."""
+"""A server process that a test can kill, pause and restart."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 def launched(command: Sequence[str | Path], *, user: int | None = None) -> list[str]:
     """The command, wrapped so that it runs as `user` and dies with this process.
 
-    To be started from the main thread: the kernel counts the end of the starting thread.
+    Start it from the main thread, because the kernel counts the end of the starting thread.
     """
     uid = os.getuid() if user is None else user
     return [sys.executable, "-SE", LAUNCH, str(os.getpid()), str(uid), *map(str, command)]
@@ -56,7 +56,7 @@ class Server:
         return self._process.pid
 
     def start(self, *, seconds: float = 60) -> None:
-        """Start the process and wait until it answers."""
+        """Starts the process and waits until it answers."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -75,7 +75,7 @@ class Server:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """End the process in its own good order, by force after ten seconds."""
+        """Ends the process in good order, by force after ten seconds."""
         self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(10)
@@ -83,17 +83,17 @@ class Server:
             self.kill()
 
     def kill(self) -> None:
-        """End the process at once, as a crash does."""
+        """Ends the process immediately, as a crash does."""
         self._process.kill()
         self._process.wait()
 
     def restart(self) -> None:
-        """Crash and start again: the same port and files."""
+        """Crashes and starts again: the same port and files."""
         self.kill()
         self.start()
 
     def pause(self) -> None:
-        """Hang: connections stay open and nothing answers until `resume`."""
+        """Hangs: connections stay open and nothing answers until `resume`."""
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:

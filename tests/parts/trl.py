@@ -12,7 +12,7 @@ VERSION = "1.16.0"
 
 
 def installed() -> Path:
-    """The folder to put on the path, filled first where it is empty."""
+    """The folder to put on the path; filled on first use."""
     if find_spec("transformers") is None:
         raise PartMissing("no transformers: scripts/install test-formats")
     return wheels.installed("trl", VERSION)

@@ -1,4 +1,4 @@
-"""A turnlog server of the test's own: the command `turnlog serve` as a process."""
+"""A turnlog server for one test: the command `turnlog serve` as a process."""
 
 import sys
 import tempfile
@@ -14,7 +14,7 @@ BOOKING = "turnlog.bots.booking:bot"
 
 @contextmanager
 def running(*options: str, db: str | None = None, bot: str | None = BOOKING) -> Iterator[Server]:
-    """A server for as long as the block lasts, on a fresh SQLite file unless told otherwise."""
+    """A server for the length of the block, on a new SQLite file by default."""
     with tempfile.TemporaryDirectory(prefix="turnlog-live-") as name:
         folder = Path(name)
         port = free_port()

@@ -13,9 +13,9 @@ from tests.parts.server import HOST, Server, free_port
 
 @contextmanager
 def running(**options: str) -> Iterator[Server]:
-    """An empty server for as long as the block lasts, with options as valkey.conf names them.
+    """An empty server for the length of the block, with options as valkey.conf names them.
 
-    Every write is on disk before it is answered, so nothing answered is lost by `restart()`;
+    Each write is on disk before it is answered, so that `restart()` loses nothing acknowledged;
     `appendonly="no"` makes a server that forgets.
     """
     with tempfile.TemporaryDirectory(prefix="turnlog-valkey-") as name:
@@ -45,7 +45,7 @@ def running(**options: str) -> Iterator[Server]:
 
 
 def ping(port: int) -> bytes:
-    """What the server says to PING; nothing where there is no server."""
+    """The server's answer to PING; empty without a server."""
     try:
         with socket.create_connection((HOST, port), timeout=5) as connection:
             connection.sendall(b"PING\r\n")

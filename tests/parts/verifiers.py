@@ -1,4 +1,4 @@
-"""verifiers, which needs an older openai than the tests have, in an environment of its own."""
+"""verifiers, which needs an older openai than the tests have, in a separate environment."""
 
 from pathlib import Path
 
@@ -8,6 +8,6 @@ VERSION = "0.4.0"
 
 
 def installed() -> Path:
-    """The Python that has it, made first where it is not there."""
+    """The Python that has it; made on first use."""
     needed = [f"verifiers=={VERSION}", *own_python.of_turnlog()]
     return own_python.made(f"verifiers-{VERSION}", needed)

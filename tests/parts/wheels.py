@@ -1,4 +1,4 @@
-"""Packages of PyPI without what they depend on, each in a folder to put on the path."""
+"""Packages of PyPI without their dependencies, each in a folder to put on the path."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from tests.parts.node import exclusive
 
 
 def installed(name: str, version: str) -> Path:
-    """The folder, filled first where it is empty."""
+    """The folder; filled on first use."""
     folder = INSTALLED / f"{name}-{version}"
     with exclusive(f"{name}.lock"):
         if not (folder / name).is_dir():
@@ -25,4 +25,4 @@ def _install(folder: Path, name: str, version: str) -> None:
     except subprocess.CalledProcessError as error:
         raise PartMissing(f"pip has no {name} {version}: {error.stderr[-200:]}") from error
     except (subprocess.TimeoutExpired, OSError) as error:
-        raise PartMissing(f"pip gets no {name} {version}: {error}") from error
+        raise PartMissing(f"pip cannot download {name} {version}: {error}") from error

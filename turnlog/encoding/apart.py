@@ -136,8 +136,8 @@ def bound_as(events: tuple[Event, ...], given: Sequence[Event]) -> tuple[Event, 
 
 def bytes_in_row(event: Event) -> int:
     """The number of bytes of an event that stay in its row."""
-    standing = Attachment("0" * 64, 0)
-    return len(split(encode(attached([event], lambda *_: standing)[0]), lambda *_: standing))
+    blank = Attachment("0" * 64, 0)
+    return len(split(encode(attached([event], lambda *_: blank)[0]), lambda *_: blank))
 
 
 def with_contents(events: tuple[Event, ...]) -> tuple[Event, ...]:
@@ -186,8 +186,8 @@ def split(encoded: bytes, put: Put) -> bytes:
     stays = _stays().get(msgspec.msgpack.decode(fields[0]), ())
     for place, raw in enumerate(fields):
         if len(raw) > LARGE and place not in stays:
-            stands = put(bytes(raw), _kind(raw))
-            fields[place] = msgspec.Raw(encode(msgspec.msgpack.Ext(APART, encode(stands))))
+            attachment = put(bytes(raw), _kind(raw))
+            fields[place] = msgspec.Raw(encode(msgspec.msgpack.Ext(APART, encode(attachment))))
     return encode(fields)
 
 
@@ -211,15 +211,15 @@ def decoded(encoded: msgspec.Raw, contents: Contents | None) -> Event:
     """The event as it was before `split`."""
     fields = _fields.decode(encoded)
     for place, raw in enumerate(fields):
-        if (stands := _stands(raw)) is not None:
+        if (attachment := _attachment_in(raw)) is not None:
             if contents is None:
                 raise StorageError("a value stored apart from its row cannot be read here")
-            fields[place] = msgspec.Raw(contents.value(stands))
+            fields[place] = msgspec.Raw(contents.value(attachment))
     event: Event = _event().decode(encode(fields))
     return event
 
 
-def _stands(raw: msgspec.Raw) -> Attachment | None:
+def _attachment_in(raw: msgspec.Raw) -> Attachment | None:
     """The attachment that replaces a value in its row; None for any other value."""
     if memoryview(raw)[0] != 0xC7:  # an extension with a short header
         return None
@@ -232,7 +232,7 @@ def named_by(events: Iterable[msgspec.Raw]) -> Iterator[Attachment]:
     for event in events:
         if MARK in bytes(event):
             fields = _fields.decode(event)
-            yield from filter(None, map(_stands, fields))
+            yield from filter(None, map(_attachment_in, fields))
             place = attaching_tags().get(msgspec.msgpack.decode(fields[0]), len(fields))
             if place < len(fields) and memoryview(fields[place])[0] == 0x93:
                 yield _attachment.decode(fields[place])

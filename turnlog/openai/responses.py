@@ -21,8 +21,8 @@ def question(body: Mapping[str, Any]) -> Question:
     items = [{"role": "user", "content": sent}] if isinstance(sent, str) else sent
     instructions = body.get("instructions")
     said = [Message("system", (Text(instructions),))] if isinstance(instructions, str) else []
-    goes_on = body.get("previous_response_id") or body.get("conversation")
-    return Question([*said, *_messages(items)], body.get("tools"), is_whole=not goes_on)
+    continues = body.get("previous_response_id") or body.get("conversation")
+    return Question([*said, *_messages(items)], body.get("tools"), is_whole=not continues)
 
 
 def answer(body: Mapping[str, Any]) -> Message | None:

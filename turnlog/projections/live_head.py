@@ -68,8 +68,8 @@ class LiveHead(msgspec.Struct, frozen=True):
         A snapshot is also due if a new event goes back to before the previous one, so that events
         after a snapshot never do.
         """
-        goes_on = self.state.event - before < SNAPSHOT_EVERY and not goes_behind(events, before)
-        if self.state.deleted or goes_on:
+        continues = self.state.event - before < SNAPSHOT_EVERY and not goes_behind(events, before)
+        if self.state.deleted or continues:
             return None
         stored = self.stored()
         return Snapshot(

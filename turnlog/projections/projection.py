@@ -167,13 +167,13 @@ def projected(
         projection.take([*rows], buffer)
         return buffer
     aside = set_aside(buffer)
-    going_on = [row for row in rows if row.conversation not in aside]
+    continuing = [row for row in rows if row.conversation not in aside]
     try:
-        _fold(going_on, projection, buffer)
+        _fold(continuing, projection, buffer)
     except _NOT_THE_COMMITS_FAULT:
         raise
     except Exception:
-        return _one_by_one(going_on, projection, reader, log)
+        return _one_by_one(continuing, projection, reader, log)
     return buffer
 
 
@@ -238,7 +238,7 @@ def _shown(seen: Sequence[Commit], projection: Projection, buffer: Buffer) -> Se
     if not whole:
         return seen
     last = {c.conversation: c for c in seen if c.conversation in whole}
-    again = [_anew(commit, buffer) for commit in last.values()]
+    again = [_from_the_beginning(commit, buffer) for commit in last.values()]
     _note_redacted((one[0].conversation for one in again if any(map(redacts, one))), buffer)
     return [c for c in seen if c.conversation not in whole] + [c for one in again for c in one]
 
@@ -263,7 +263,7 @@ def was_redacted(reader: Reader, model: str, conversation: str) -> bool:
     return reader.get(model, place, prefix + conversation) is not None
 
 
-def _anew(last: Commit, buffer: Buffer) -> list[Commit]:
+def _from_the_beginning(last: Commit, buffer: Buffer) -> list[Commit]:
     """All commits of a life up to one of them, to be projected from the beginning."""
     drop(buffer, last.conversation)
     return shown_whole(buffer.log, last.conversation, last.version, last.life)

@@ -154,7 +154,7 @@ def _copy_rows(scan: Scan, transaction: Transaction) -> Copied:
             attached |= {attachment.name for attachment in row.attachments()}
             sealed = sealed or encoding.is_sealed(row.commitments, row.parts)
         commits += len(rows)
-    if sealed:  # no one can tell whose they are
+    if sealed:  # whose they are cannot be known
         attached = {name.hex() for name in scan.attachment_names()}
     copied = (_copy_chunks(scan, bytes.fromhex(name), transaction) for name in sorted(attached))
     return Copied(commits, len(seen), len(attached), sum(copied))

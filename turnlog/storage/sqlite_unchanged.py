@@ -1,8 +1,8 @@
-"""Connections to a SQLite database of which no byte changes and beside which no file is left.
+"""Connections to a SQLite database that change no byte of it and leave no file next to it.
 
-| beside the database | how it is read |
+| next to the database | how it is read |
 |---|---|
-| `-wal` and `-shm`: somebody has it open, or was killed | `mode=ro`, which sees what is committed |
+| `-wal` and `-shm`: a process has it open or was killed | `mode=ro`, which sees what is committed |
 | no `-wal`, and file and folder can be written | the same; SQLite makes both meanwhile |
 | no `-wal`, and they cannot | `immutable=1`, which takes no locks, until something changes |
 | a `-wal` that SQLite cannot use there | a copy of both in a temporary folder, until that |

@@ -378,7 +378,7 @@ def test_rasa_stops_instead_of_continuing_in_memory(monkeypatch, module, name):
         TrackerStore.create(config)
 
 
-def test_a_store_that_is_made_again_goes_on_with_what_waits(server, tmp_path):
+def test_a_store_made_again_continues_with_what_waits(server, tmp_path):
     """As Rasa Pro does after an error, perhaps with another token."""
     first = opened(server.url)
     run(turn(first, "p", "before"))

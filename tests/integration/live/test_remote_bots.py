@@ -1,4 +1,4 @@
-"""Bots behind a URL, that answer at once or stream: a turnlog before a turnlog, and others."""
+"""Bots behind a URL, with whole or streamed answers: turnlog behind turnlog, and others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from turnlog.bots import ask
 from turnlog.bots.remote import MAX_ANSWER_BYTES, RemoteBot
 
 
-async def test_a_turnlog_before_a_turnlog_streams_through() -> None:
+async def test_turnlog_streams_through_another_turnlog() -> None:
     with (
         turnlog_part.running("--client-ids", bot=f"{BOTS}:chosen") as inner,
         turnlog_part.running("--client-ids", bot=f"{inner.url}/webhooks/rest/webhook") as outer,
@@ -49,7 +49,7 @@ CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\nContent-Type: text/event-stre
 
 @asynccontextmanager
 async def answering(*pieces: bytes) -> AsyncIterator[str]:
-    """A webhook that sends these bytes and hangs up; its URL."""
+    """The URL of a webhook that sends these bytes and hangs up."""
 
     done = asyncio.Event()
 
@@ -105,7 +105,7 @@ async def test_server_sent_events_of_any_server_are_read() -> None:
         ([b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}"], "a list of messages", []),
     ],
 )
-async def test_an_answer_that_is_not_whole_has_failed(
+async def test_an_incomplete_answer_is_a_failure(
     pieces: list[bytes], why: str, said: list[str]
 ) -> None:
     *before, failed = await asked(*pieces)
@@ -114,7 +114,7 @@ async def test_an_answer_that_is_not_whole_has_failed(
     assert why in (failed.detail or "")
 
 
-async def test_a_list_is_read_as_before() -> None:
+async def test_a_list_of_messages_is_read() -> None:
     body = b'[{"recipient_id": "a", "text": "one"}, {"image": "https://example.com/a.png"}]'
     found = await asked(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
     assert found == [BotUttered("one"), BotUttered(None, {"image": "https://example.com/a.png"})]

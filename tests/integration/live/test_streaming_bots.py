@@ -1,4 +1,4 @@
-"""Bots that stream, by a real server: chunks as they come, then each message once."""
+"""Bots that stream, on a real server: chunks immediately, then each message once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BOTS = "tests.integration.live.streaming_bots"
 
 @pytest.fixture(scope="module")
 def streaming() -> Iterator[Server]:
-    """One whose bot is the one that the conversation's id names, up to its dash."""
+    """A server whose bot is named by the conversation's id, up to its dash."""
     with turnlog_part.running("--client-ids", bot=f"{BOTS}:chosen") as running:
         yield running
 
@@ -39,7 +39,7 @@ def kinds(events: list[Event]) -> list[str]:
 
 
 def order(heard: list[tuple[str, Any]]) -> list[Any]:
-    """Chunks and messages of the bot, as they came."""
+    """The bot's chunks and messages, in order."""
     names = {"bot_chunk": lambda d: (d["text"], d["first"]), "bot_uttered": lambda d: d["text"]}
     return [names[name](data) for name, data in heard if name in names]
 
@@ -103,7 +103,7 @@ async def test_a_bot_that_fails_leaves_what_it_had_begun_marked(streaming: Serve
     assert events[3].reason == "error"
 
 
-async def test_what_the_log_cannot_hold_is_a_failure(streaming: Server) -> None:
+async def test_a_piece_that_the_log_cannot_store_is_a_failure(streaming: Server) -> None:
     async with connected(streaming.url) as client:
         await client.session(session_id="impossible-a", after=0)
         await client.say("hi", session_id="impossible-a")
@@ -138,7 +138,7 @@ async def test_a_bot_that_stalls_is_broken_off_and_closed(options: list[str], de
         await until((server.folder / "closed").exists)
 
 
-async def test_a_tool_that_runs_is_no_idleness() -> None:
+async def test_a_running_tool_does_not_count_as_idle() -> None:
     options = ("--client-ids", "--bot-idle-timeout", "0.4")
     with turnlog_part.running(*options, bot=f"{BOTS}:slowly") as server:
         async with connected(server.url) as client:
@@ -148,7 +148,7 @@ async def test_a_tool_that_runs_is_no_idleness() -> None:
             assert order(client.heard)[-1] == "rested"
 
 
-async def test_a_bot_may_take_long_that_does_not_stall() -> None:
+async def test_a_bot_that_does_not_stall_may_take_long() -> None:
     options = ("--client-ids", "--bot-idle-timeout", "0.8", "--bot-timeout", "2")
     with turnlog_part.running(*options, bot=f"{BOTS}:endless") as server:
         async with connected(server.url) as client:
@@ -161,7 +161,7 @@ async def test_a_bot_may_take_long_that_does_not_stall() -> None:
 
 @pytest.mark.parametrize("bot", ["endless", "stubborn", "stalling"])
 @pytest.mark.parametrize("way", ["socket", "page", "rest"])
-async def test_who_reads_may_stop_an_answer(streaming: Server, bot: str, way: str) -> None:
+async def test_a_reader_can_stop_an_answer(streaming: Server, bot: str, way: str) -> None:
     id = f"{bot}-stopped-{way}"
     async with connected(streaming.url) as client, opened(streaming.url, conversation=id) as page:
         await client.session(session_id=id, after=0)
@@ -203,10 +203,10 @@ async def test_a_bot_that_does_not_stream_is_stopped_too(streaming: Server) -> N
         assert kinds(recorded(server, "a")) == ["UserUttered", "AnswerBrokenOff"]
         with turnlog.open(f"sqlite:///{server.folder}/chat.db", readonly=True) as log:
             [said] = log.conversation("a").messages()
-    assert said.finish is None  # it was no message that was broken off
+    assert said.finish is None  # the message was not broken off
 
 
-async def test_a_page_gets_chunks_as_events_of_their_own(streaming: Server) -> None:
+async def test_a_page_gets_chunks_as_separate_events(streaming: Server) -> None:
     async with opened(streaming.url, conversation="words-page") as page:
         heard: list[Any] = []
         speaking = asyncio.create_task(spoken(page, heard))
@@ -227,12 +227,12 @@ async def test_a_page_gets_chunks_as_events_of_their_own(streaming: Server) -> N
 
 
 async def spoken(page: ChatPage, heard: list[Any]) -> None:
-    """Say something once the stream is there: a stream that is joined in mid-answer has less."""
+    """Says something once the stream is open: a stream that joins in mid-answer gets less."""
     await asyncio.sleep(0.5)
     await page.say("hi")
 
 
-async def test_who_comes_in_the_middle_of_a_message_gets_it_whole_and_no_chunk_before(
+async def test_a_reader_that_joins_during_a_message_gets_it_whole_and_no_chunk_before(
     streaming: Server,
 ) -> None:
     async with connected(streaming.url) as client, connected(streaming.url) as late:
@@ -293,7 +293,7 @@ async def told(answer: httpx.Response) -> AsyncIterator[tuple[str, str]]:
             event = {}
 
 
-async def test_lines_come_as_the_bot_speaks(streaming: Server) -> None:
+async def test_lines_arrive_as_the_bot_speaks(streaming: Server) -> None:
     said = {"sender": "early-lines", "message": "hi"}
     async with httpx.AsyncClient(base_url=streaming.url, timeout=20) as http:
         path = "/webhooks/rest/webhook?stream=true"
@@ -305,7 +305,7 @@ async def test_lines_come_as_the_bot_speaks(streaming: Server) -> None:
             assert [line async for line in lines] == []
 
 
-async def test_who_hangs_up_does_not_stop_the_bot(streaming: Server) -> None:
+async def test_a_client_that_hangs_up_does_not_stop_the_bot(streaming: Server) -> None:
     said = {"sender": "words-gone", "message": "hi"}
     headers = {"Accept": "text/event-stream"}
     async with httpx.AsyncClient(base_url=streaming.url, timeout=20) as http:

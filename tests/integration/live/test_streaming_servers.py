@@ -52,7 +52,7 @@ async def test_only_the_server_that_runs_the_bot_stops_it(two: tuple[Server, Ser
     assert [answer.json()["stopped"] for answer in answers] == [False, True, False]
 
 
-async def test_an_answer_in_whose_middle_a_server_was_killed_goes_on_at_another(
+async def test_an_answer_whose_server_was_killed_continues_at_another(
     two: tuple[Server, Server], postgres_url: str
 ) -> None:
     (two[0].folder / "wait").touch()

@@ -200,8 +200,8 @@ class GraphThread:
                 held[name] = said = before if isinstance(before, MessageList) else MessageList()
                 said.go_on(tail.kept, self.items(checkpoint))
             else:
-                held[name] = going_on = before if isinstance(before, list) else []
-                going_on[tail.kept :] = tail.own
+                held[name] = continuing = before if isinstance(before, list) else []
+                continuing[tail.kept :] = tail.own
 
     def items(self, checkpoint: KeptCheckpoint) -> list[MessageItem]:
         """The messages that a checkpoint added. By object, because an id can be stored again."""

@@ -41,11 +41,11 @@ def saved(
 ) -> list[e.Event]:
     """The events of a save. Raises KeyError if it continues from an entry that does not exist."""
     events: list[e.Event] = []
-    goes_on = new[0].parent_id if new else record.head_id
-    if thread is not None and goes_on != thread.head:
-        events.append(e.HistoryContinued(thread.end_of(goes_on)))
-    elif thread is None and goes_on is not None:
-        raise KeyError(goes_on)
+    continues = new[0].parent_id if new else record.head_id
+    if thread is not None and continues != thread.head:
+        events.append(e.HistoryContinued(thread.end_of(continues)))
+    elif thread is None and continues is not None:
+        raise KeyError(continues)
     number = (thread.conversation.state.event if thread is not None else 0) + len(events) + 1
     recording = Recording(number)
     said: list[e.Event] = []

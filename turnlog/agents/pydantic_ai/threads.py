@@ -64,7 +64,7 @@ class SavedThreads:
             return known
         try:
             now = self._log.conversation(id)
-            goes_on = known is not None and known.goes_on(now)
-            return known if goes_on else SavedThread(now, head.life)
+            continues = known is not None and known.goes_on(now)
+            return known if continues else SavedThread(now, head.life)
         except UnknownConversation:
             return None
